@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from uuid import UUID
 
 import psycopg
 from sqlalchemy import make_url
@@ -29,7 +28,9 @@ from bench.workload import MATTER, ORIGINATOR, RECIPIENT, STAFF, TERRITORY
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment, postgresql
 from gateway.domain.staff import WORKING, StaffEntry
+from gateway.kernel import events
 from gateway.kernel.ports import TransactionMode
+from gateway.registry import staff
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE, listener_answers
 from gateway.serving.tls import listener_environ
 
@@ -147,11 +148,16 @@ def _admit_members(stage: DemoEnvironment) -> None:
 def _enter_staff(stage: DemoEnvironment, member: str) -> None:
     """Enter the persons of the workload under their fixed pseudonyms, past the drawn ones."""
     with opened(stage.operator) as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
-        for person in STAFF:
-            entry = StaffEntry(
-                member, person, WORKING, date(2000, 1, 1), None, False, None, UUID(int=0)
-            )
-            work.staff.add(entry)
+        event, days = gateway.ports.new_id(), (date(2000, 1, 1), None, False, None)
+        made = [StaffEntry(member, one, WORKING, *days, event, one) for one in STAFF]
+        for one in made:
+            work.staff.add(one)
+        parties = events.gateway_and(member)
+        said = json.dumps([{"ends_at": None, "entry": one.commitment()} for one in made])
+        kept = events.shared(staff.ENTRIES, said, parties)
+        events.record(
+            work, "staff.establish", parties, event=event, simulated_date=None, details=[kept]
+        )
         work.commit()
 
 

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from gateway import setting_validators
 from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
-from gateway.domain.journal import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, JournalTerms
+from gateway.domain.log_terms import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, LogTerms
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.organisation import KINDS
 from gateway.domain.retention import GRACE_DAYS
@@ -344,9 +344,9 @@ class Config:
         return {one: timedelta(hours=getattr(self, f"due_{one}")) for one in Urgency}
 
     @property
-    def journal_terms(self) -> JournalTerms:
+    def log_terms(self) -> LogTerms:
         """How long the log names persons. ValueError for a longer term without a reason."""
-        return JournalTerms(self.log_years_led, self.log_years_gdpr, self.log_years_reason)
+        return LogTerms(self.log_years_led, self.log_years_gdpr, self.log_years_reason)
 
     @property
     def offline(self) -> Path:
@@ -473,7 +473,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         raise ConfigError("[case_keys] url must name a database of its own")
     config = Config(folder=folder, **values)
     try:
-        _ = config.journal_terms
+        _ = config.log_terms
     except ValueError as error:
         raise ConfigError(f"[retention] log_years_reason is missing: {error}") from None
     return config

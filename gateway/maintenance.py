@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
-from gateway.domain.journal import LogHold
+from gateway.domain.log_terms import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
@@ -452,7 +452,7 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what the log says of persons after its term, and tell of reviews that were missed."""
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
-        missed = missed_reviews(work.journal.holds(), ports.civil_day(now))
+        missed = missed_reviews(work.log_terms.holds(), ports.civil_day(now))
     return TaskReport(missed, more=log_terms.erase_details(ports))
 
 

@@ -25,13 +25,14 @@ from gateway.evidence import base64url
 from gateway.files import PrivateFileError
 from gateway.kernel.checkpoint_signing import CheckpointSigner
 from gateway.kernel.log_continuity import LogContinuity
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
 from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
+from gateway.registry.keys import civil_time_zone
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.group_commit import ignore
 from gateway.store.high_water_mark import SqlMark, open_mark
@@ -173,6 +174,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         opened.callback(store.close)
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
         keyring.guard(partial(require_newest_key, store, keyring))
+        _require_time_zone(config, store)
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
         opened.pop_all()
     continuity = LogContinuity(mark, store.begin, time.monotonic)
@@ -205,11 +207,26 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         follow_up=timedelta(hours=config.due_second_person),
         retention_grace_days=config.retention_grace_days,
         consultations=config.consultations,
-        journal_terms=config.journal_terms,
+        log_terms=config.log_terms,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts
     )
+
+
+def _require_time_zone(config: Config, store: Store) -> None:
+    """The days of the registry are those of one zone for good: in another one its changes, made
+    again from the log, come to other days. Raises UnsuitableDatabase."""
+    with store.begin(TransactionMode.READ) as work:
+        try:
+            founded = civil_time_zone(work)
+        except (ValueError, AttributeError):  # a damaged log: who verifies it says where
+            return
+    if founded not in (None, config.civil_time_zone.key):
+        raise UnsuitableDatabase(
+            f"[gateway] civil_time_zone is {config.civil_time_zone.key}; the gateway was founded "
+            f"with {founded}, for good: set it back"
+        )
 
 
 class IssuingAuthority:

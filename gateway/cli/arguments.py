@@ -33,7 +33,7 @@ def _ask_json(context: click.Context, _parameter: click.Parameter, wanted: bool)
 json_option = click.option(
     "--json", is_flag=True, expose_value=False, callback=_ask_json, help="Print one JSON document."
 )
-"""Asks `output.answer`, and all that prints, for machine output."""
+"""Asks `output.reply`, and all that prints, for machine output."""
 
 
 def reader(folder: Path) -> ReadFile:

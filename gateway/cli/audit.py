@@ -32,6 +32,7 @@ from gateway.cli.output import (
     cold,
     colour,
     for_machines,
+    format_time,
     format_value,
     print_fields,
     print_line,
@@ -40,6 +41,7 @@ from gateway.cli.output import (
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
@@ -52,10 +54,10 @@ from gateway.client import (
     GatewayUnavailable,
     StreamEvent,
 )
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
-from gateway.domain.audit import REASON_CODES
+from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import SLUG
 from gateway.evidence import account, canonical, history, log_copy, recall_coverage
@@ -144,7 +146,7 @@ def _of_stream(
         if place.is_dir():
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
             return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
-        with told_as(click.UsageError, f"{place} is not a stream of events"):
+        with raising(click.UsageError, f"{place} is not a stream of events"):
             page = of_page(_start(place, MAX_PAGE_BYTES))
         return verify(*page)
     except OSError as error:
@@ -231,7 +233,7 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
 
     Example: casegate audit check-copy mirror --trust trust
     """
-    with told_as(click.UsageError, "--continued-by"):
+    with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
     with progress("entries") as tell:
         return log_copy.check(reader(folder), trust, tell, continued_by)
@@ -327,7 +329,7 @@ def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
             step = _step(copy)
         except GatewayUnavailable as error:
             if not away:
-                click.echo(f"{sanitise(error)}: this goes on every {seconds} s", err=True)
+                say(f"{error}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
@@ -351,18 +353,18 @@ def _tell(step: MirrorProgress, folder: Path) -> None:
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 
-class _CaseName(click.ParamType[tuple[str, UUID]]):
+class _CaseName(click.ParamType[CaseId]):
     """A case as ORIGINATOR/UUID."""
 
     name = "case"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, UUID]:
+    def convert(self, value: Any, param: Any, ctx: Any) -> CaseId:
         """Read both parts."""
         originator, _, case = str(value).partition("/")
         try:
             if not SLUG.fullmatch(originator):
                 raise ValueError
-            return originator, UUID(case)
+            return CaseId(originator, UUID(case))
         except ValueError:
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
@@ -495,7 +497,7 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         told["by"] = f"{format_value(told['by'])} ({one.asked_in})"
     cells = {
         "entry": one.index,
-        "time": f"{event['time'][:10]} {event['time'][11:19]}",
+        "time": format_time(event["time"]),
         "event": event["type"],
         "result": event["result"],
         "parties": ", ".join(parties),
@@ -606,7 +608,7 @@ def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | No
 
 def _save(gateway: Gateway, folder: Path) -> None:
     """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
-    with told_as(click.ClickException, f"{folder} cannot be made", OSError):
+    with raising(click.ClickException, f"{folder} cannot be made", OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = _kept(folder)
     ends: dict[str, StreamHead] = {}
@@ -643,7 +645,7 @@ def _kept(folder: Path) -> int:
 def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    shown = (event[name] for name in ("time", "type", "result"))
+    shown = (format_time(event["time"]), event["type"], event["result"])
     return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
 
 
@@ -666,7 +668,7 @@ def show(gateway: Gateway, event: UUID) -> None:
     entry = gateway.receipt(event)
     if reply(receipts.to_json(entry.receipt)):
         return
-    click.echo(f"{colour('Verified', 'green')}: event {entry.event}")
+    say(f"event {entry.event}", "Verified")
     print_fields(proved(entry.confirmed))
 
 
@@ -700,5 +702,6 @@ def save(gateway: Gateway, event: UUID, out: Path) -> None:
     save_json(out, receipts.to_json(entry.receipt))
     reply(
         {"file": str(out), "event": str(entry.event)},
-        f"{colour('Done', 'green')}: {out} holds the receipt of event {entry.event}",
+        f"{out} holds the receipt of event {entry.event}",
+        word="Done",
     )

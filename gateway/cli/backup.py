@@ -27,7 +27,7 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import ANY_FOLDER, FOLDER, home_option, json_option, plain_errors, reader
 from gateway.cli.output import progress, reply, write_new
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
@@ -547,7 +547,7 @@ def adopt(
         copies = _open_mirrors(config, mirrors)
         with maintenance.holding(config), closing(wiring.connect(config)) as gateway:
             with (
-                told_as(click.ClickException, "the log is damaged", StoredLogCorrupt),
+                raising(click.ClickException, "the log is damaged", StoredLogCorrupt),
                 progress("checking") as tell,
                 gateway.store.begin(TransactionMode.READ) as work,
             ):

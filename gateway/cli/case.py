@@ -21,19 +21,19 @@ from gateway.cli.arguments import (
 from gateway.cli.content import show_opened
 from gateway.cli.output import (
     Input,
-    colour,
+    format_time,
     print_fields,
     print_items,
     print_table,
     reply,
-    sanitise,
+    say,
 )
 from gateway.cli.partner_command import (
     EPILOG,
     CaseName,
     Failure,
     Parameter,
-    Told,
+    WriteReport,
     by_option,
     partner_command,
     receipt_out_option,
@@ -41,7 +41,7 @@ from gateway.cli.partner_command import (
     write_command,
 )
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
@@ -127,7 +127,7 @@ content_argument = click.argument(
 
 
 def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
-    with told_as(click.BadParameter, "the file is not JSON"):
+    with raising(click.BadParameter, "the file is not JSON"):
         contents = canonical.decode(data)
     if not isinstance(contents, dict) or not contents:
         raise click.BadParameter('the file has {"<id of the element>": {"type", "value"}}')
@@ -194,10 +194,7 @@ def check(content: dict[str, Any]) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    reply(
-        {"case": content["case"], "errors": []},
-        f"{colour('Valid', 'green')}: case {sanitise(content['case'])}",
-    )
+    reply({"case": content["case"], "errors": []}, f"case {content['case']}", word="Valid")
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -217,7 +214,7 @@ def _check(content: Mapping[str, Any]) -> None:
 
 
 @write_command(case, content_argument, *_CLEARED_OPTIONS)
-def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> Told:
+def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> WriteReport:
     """Submit the first version of a case.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
@@ -252,7 +249,7 @@ def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     ),
     *_CLEARED_OPTIONS,
 )
-def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> Told:
+def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> WriteReport:
     """Submit the next version of a case.
 
     FILE holds its JSON, and names the previous version in 'previous'. A correction alters or
@@ -286,7 +283,7 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     second_assessor_option,
     reason_option,
 )
-def assess(gateway: Gateway, **options: Any) -> Told:
+def assess(gateway: Gateway, **options: Any) -> WriteReport:
     """Record the analyst's assessment of CASE.
 
     Each automated match must be confirmed by its id (--confirm-match). A classification by two
@@ -298,7 +295,7 @@ def assess(gateway: Gateway, **options: Any) -> Told:
 
 
 @write_command(case, case_argument, reason_option)
-def clear(gateway: Gateway, **options: Any) -> Told:
+def clear(gateway: Gateway, **options: Any) -> WriteReport:
     """Clear CASE for sharing.
 
     The person must not be the one who assessed it.
@@ -309,7 +306,7 @@ def clear(gateway: Gateway, **options: Any) -> Told:
 
 
 @write_command(case, case_argument, reason_option)
-def close(gateway: Gateway, **options: Any) -> Told:
+def close(gateway: Gateway, **options: Any) -> WriteReport:
     """Close CASE.
 
     None of its handoffs can be open.
@@ -372,7 +369,7 @@ def _where(options: dict[str, Any]) -> dict[str, UUID | str]:
         "--preservation-reference", help="Of your preservation request: the embargo itself is none."
     ),
 )
-def embargo(gateway: Gateway, **options: Any) -> Told:
+def embargo(gateway: Gateway, **options: Any) -> WriteReport:
     """Set or renew an embargo: no removal, no notice to a host.
 
     Only authorities with law enforcement powers can, for 72 hours at first. The same elements
@@ -401,7 +398,7 @@ def embargo(gateway: Gateway, **options: Any) -> Told:
     _until(),
     _approved_option,
 )
-def restrict(gateway: Gateway, **options: Any) -> Told:
+def restrict(gateway: Gateway, **options: Any) -> WriteReport:
     """Restrict the processing of CASE, or of elements.
 
     A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
@@ -417,7 +414,7 @@ _measure_argument = click.argument("measure", type=click.UUID)
 
 
 @write_command(case, _measure_argument, *_WHERE_OPTIONS, _approved_option, reason_option)
-def end_measure(gateway: Gateway, **options: Any) -> Told:
+def end_measure(gateway: Gateway, **options: Any) -> WriteReport:
     """End a MEASURE, by the id that `case show` has.
 
     One that you set, or your predecessor in the mandate. In imminent danger also one that you
@@ -440,7 +437,7 @@ def end_measure(gateway: Gateway, **options: Any) -> Told:
     ),
     reason_option,
 )
-def contest_embargo(gateway: Gateway, **options: Any) -> Told:
+def contest_embargo(gateway: Gateway, **options: Any) -> WriteReport:
     """Contest the embargo MEASURE of another organisation.
 
     Its setter has to end or confirm it. It holds until then.
@@ -448,12 +445,12 @@ def contest_embargo(gateway: Gateway, **options: Any) -> Told:
     Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
     """
     written = gateway.contest_embargo(_where(options), **options)
-    due = written.result["due_at"]
+    due = format_time(written.result["due_at"])
     return written, f"its setter answers by {due}; the embargo holds until then"
 
 
 @write_command(case, _measure_argument, *_WHERE_OPTIONS, reason_option)
-def confirm_embargo(gateway: Gateway, **options: Any) -> Told:
+def confirm_embargo(gateway: Gateway, **options: Any) -> WriteReport:
     """Confirm your embargo MEASURE, which was contested.
 
     Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
@@ -470,8 +467,8 @@ def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _measure(one: Mapping[str, Any]) -> str:
     if one["kind"] == MeasureKind.EMBARGO:
-        return f"embargo {one['measure']}: do not act before {one['until']}"
-    until = f"until {one['until']}" if one["until"] else "until two persons end it"
+        return f"embargo {one['measure']}: do not act before {format_time(one['until'])}"
+    until = f"until {format_time(one['until'])}" if one["until"] else "until two persons end it"
     return f"{one['kind']} {one['measure']} {until}"
 
 
@@ -497,7 +494,7 @@ recall_options: Sequence[Parameter] = (
 
 
 @write_command(case, case_argument, *recall_options)
-def recall(gateway: Gateway, case: UUID, **options: Any) -> Told:
+def recall(gateway: Gateway, case: UUID, **options: Any) -> WriteReport:
     """Recall CASE from all who have it.
 
     They stop its use at once, and answer whether their copies are erased. Open handoffs are
@@ -525,7 +522,9 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> Told:
     ),
     click.option("--reason", required=True, help="Reason, up to 200 characters."),
 )
-def advance_erasure(gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any) -> Told:
+def advance_erasure(
+    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
+) -> WriteReport:
     """Bring the erasure of CASE forward.
 
     To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
@@ -546,7 +545,7 @@ def advance_erasure(gateway: Gateway, case: UUID, by: str, erase_on: date, **opt
     click.argument("recall", type=click.UUID),
     reason_option,
 )
-def approve_recall(gateway: Gateway, recall: UUID, **options: Any) -> Told:
+def approve_recall(gateway: Gateway, recall: UUID, **options: Any) -> WriteReport:
     """Approve the RECALL of CASE as the second person.
 
     Of what was misdirected one person may begin; the second follows within 24 hours.
@@ -556,7 +555,7 @@ def approve_recall(gateway: Gateway, recall: UUID, **options: Any) -> Told:
     return gateway.approve_recall(recall=recall, **options), f"recall {recall} is approved"
 
 
-def recalled(written: ConfirmedWrite) -> Told:
+def recalled(written: ConfirmedWrite) -> WriteReport:
     """What a recall touched, in a sentence."""
     result = written.result
     held = [one["recipient"] for one in result["handoffs"] if one["held"]]
@@ -566,15 +565,17 @@ def recalled(written: ConfirmedWrite) -> Told:
         f"{len(result['handoffs']) - len(held)} offers withdrawn"
     )
     if result["approve_by"]:
-        sentence += f"; a second person must approve it by {result['approve_by']}"
+        sentence += f"; a second person must approve it by {format_time(result['approve_by'])}"
     return written, sentence
 
 
-def _measured(written: ConfirmedWrite) -> Told:
+def _measured(written: ConfirmedWrite) -> WriteReport:
     result = written.result
     if result["ended_at"]:
         return written, f"{result['kind']} {result['measure']} has ended"
-    until = f"until {result['until']}" if result["until"] else "until two persons end it"
+    until = (
+        f"until {format_time(result['until'])}" if result["until"] else "until two persons end it"
+    )
     return written, f"{result['kind']} {result['measure']} holds {until}"
 
 
@@ -588,7 +589,7 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
         click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
 
 
-def _done(written: ConfirmedWrite) -> Told:
+def _done(written: ConfirmedWrite) -> WriteReport:
     result = written.result
     state = f"case {result['case']}, version {result['version']}, is {result['state']}"
     return written, f"{state}; digest {result['digest']}"
@@ -643,7 +644,8 @@ def seal(
     save_json(out, sealed)
     reply(
         {"case": sealed["case"], "file": str(out), "sealed": sorted(plain)},
-        f"{colour('Done', 'green')}: {len(plain)} sealed to {to}; the case is in {out}",
+        f"{len(plain)} sealed to {to}; the case is in {out}",
+        word="Done",
     )
 
 
@@ -669,7 +671,7 @@ def seal(
     *_WHY_OPTIONS,
     *_CLEARED_OPTIONS,
 )
-def reseal(gateway: Gateway, **options: Any) -> Told:
+def reseal(gateway: Gateway, **options: Any) -> WriteReport:
     """Seal elements of CASE to another, in a new version.
 
     Use it after a redirection: `handoff show` names the elements. Give their content again, because
@@ -706,7 +708,7 @@ def show(gateway: Gateway, case: UUID) -> None:
     found = gateway.case(case)
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}")
+    say(f"Case {found['case']}")
     apart = ("case", "measures")
     print_fields(
         {
@@ -728,7 +730,7 @@ def coverage(gateway: Gateway, case: UUID) -> None:
     found = gateway.coverage(case)
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}, version {found['version']}, {found['state']}")
+    say(f"Case {found['case']}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
     print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
 
@@ -787,6 +789,6 @@ def import_report(report: Any, profile_file: Path, out: Path) -> None:
     found = {"case": imported.case["case"], "file": str(out)}
     reply(
         {**found, "dropped": imported.dropped, "notes": imported.notes},
-        *(f"  {sanitise(sentence)}" for sentence in (*imported.dropped, *imported.notes)),
+        *(f"  {sentence}" for sentence in (*imported.dropped, *imported.notes)),
         f"case {imported.case['case']} is in {out}",
     )

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import cold, colour, for_machines, format_value, print_fields, sanitise
+from gateway.cli.output import (
+    cold,
+    colour,
+    for_machines,
+    format_time,
+    format_value,
+    sanitise,
+    say,
+)
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
@@ -37,35 +45,40 @@ def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str
 
 
 def _print_package(opened: ConsultedContent) -> None:
-    """The number of the package, whether it is superseded, and the conditions of today."""
+    """The number of the package, what it changed, and whether it is superseded."""
     if opened.package is None:
         return
-    click.echo(f"Package {opened.package}, version {sanitise(opened.content['version'])}")
+    say(f"Package {opened.package}, version {opened.content['version']}")
+    if opened.changed is not None:
+        click.echo(colour(sanitise(change_word(opened.changed)), "yellow"))
+        for pointer in opened.changed["pointers"]:
+            say(f"  {_place(opened.content, pointer)}")
     if opened.superseded is not None:
         told = opened.superseded
-        click.echo(
-            colour(
-                f"SUPERSEDED by a {sanitise(told['change'])} of {sanitise(told['at'])} (version "
-                f"{sanitise(told['version'])}): do not use it",
-                "red",
-            )
-        )
-    if opened.conditions is not None:
-        click.echo(colour("Conditions of use today", "cyan"))
-        print_fields(opened.conditions)
+        of = f"a {told['change']} of {format_time(told['at'])} (version {told['version']})"
+        say(f"by {of}: do not use it", "SUPERSEDED", "red")
+
+
+def change_word(package: Part) -> str:
+    """What a further package is to the one before, and why, by codes."""
+    return f"{package['change'].upper()} ({format_value(package['reason_codes'])})"
+
+
+def _place(content: Part, pointer: str) -> str:
+    """A place that was changed, with the item that stands there now."""
+    array, _, name = pointer.removeprefix("/").partition("/")
+    found = [one for one in content.get(array, ()) if name and one["id"] == name]
+    if array != "items" or (found and is_sealed(found[0])):
+        return pointer
+    return f"{pointer}: {next(_item(found[0])) if found else 'not in this package'}"
 
 
 def _element_json(one: OpenedElement) -> dict[str, Any]:
     element = {"id": one.part.id, "group": one.part.group, "sealed_to": one.part.sealed_to}
     if one.contents is None:
         return {**element, "fault": one.fault}
-    contents = one.contents
-    return {
-        **element,
-        "type": contents.type,
-        "category": contents.category,
-        "value": dict(contents.value),
-    }
+    kind = {"type": one.contents.type, "category": one.contents.category}
+    return {**element, **kind, "value": dict(one.contents.value)}
 
 
 def print_content(
@@ -76,25 +89,21 @@ def print_content(
     ``unsealed`` is what its seals hold; without it they are only named.
     """
     content = opened.content
-    click.echo(
-        f"Case {sanitise(content['case'])}, version {content['version']},"
-        f" by {sanitise(opened.author)} "
-        f"({'attested' if opened.assurance == 'attested' else 'signed by the author'})"
-    )
-    click.echo(f"Handling: {sanitise(_handling(opened.conditions))}")
+    how = "attested" if opened.assurance == "attested" else "signed by the author"
+    say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
+    say(f"Handling: {_handling(opened.conditions)}")
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for one in opened.tightened_elements:
-        line = f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}"
-        click.echo(sanitise(line))
+        say(f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}")
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
             click.echo(colour(heading, "cyan"))
             for line in lines:
-                click.echo(f"  {sanitise(line)}")
+                say(f"  {line}")
     _print_seals(content, unsealed)
     if opened.withheld_groups:
-        click.echo(f"Withheld, in whole or in part: {sanitise(', '.join(opened.withheld_groups))}")
+        say(f"Withheld, in whole or in part: {', '.join(opened.withheld_groups)}")
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
@@ -106,7 +115,7 @@ def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
         part = one.part
         click.echo(colour(sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
         for line in _unsealed(one):
-            click.echo(f"  {sanitise(line)}")
+            say(f"  {line}")
 
 
 def _unsealed(one: OpenedElement) -> Iterator[str]:
@@ -121,23 +130,51 @@ def _unsealed(one: OpenedElement) -> Iterator[str]:
 
 
 def _handling(marking: Part) -> str:
-    words = [f"TLP:{marking['tlp']}", *marking["handling"]]
-    words += [f"onward {marking['onward']}", f"actions {marking['permitted_actions']}"]
-    words += [f"for {format_value(marking['purpose'])}", f"erase on {marking['erase_on']}"]
-    return ", ".join(words)
+    return ", ".join([f"TLP:{marking['tlp']}", *marking["handling"]])
 
 
 def condition_lines(conditions: Part) -> dict[str, str]:
-    """The conditions of use by name, each with what obliges to it, as its originator says."""
+    """The conditions of use by name, each with what it means, and what obliges to it, as its
+    originator says."""
     lines, forces = {}, conditions.get("force", {})
     for name, value in conditions.items():
         if name in WITH_FORCE and value:
             stated = forces.get(name)
             force = f"{stated['force']}: {stated['reference']}" if stated else "requested"
-            lines[name] = cold(f"{format_value(value)} ({force})")
+            lines[name] = cold("; ".join([f"{format_value(value)} ({force})", *_meanings(value)]))
         elif name != "force":
             lines[name] = cold(format_value(value))
     return lines
+
+
+def _meanings(value: Any) -> Iterator[str]:
+    """What the codes of a condition mean."""
+    for code in value if isinstance(value, list) else [value]:
+        if isinstance(code, str) and code in _MEANINGS:
+            yield _MEANINGS[code]
+
+
+_MEANINGS = {
+    "AMBER": "your organisation, and those it works with, where they must know",
+    "AMBER+STRICT": "your organisation alone, where it must know",
+    "RED": "the persons who open it alone",
+    "H0": "for preventing and combating crime alone",
+    "H1": "no evidence in court without the originator's permission",
+    "H2": "handed on to nobody without the originator's permission",
+    "H3": "as the handling note says",
+    "listed_only": "handed on to those alone whom it lists",
+    "ask_originator": "handed on after a permission of the originator",
+    "forbidden": "handed on to nobody",
+    "none": "do nothing with it",
+    "ask_first": "ask the originator before you act",
+    "internal": "act inside your organisation alone",
+    "passive_lookup": "look it up, and show nobody that you do",
+    "contact_host": "you may contact the host",
+    "may": "the source may be named",
+    "must": "name the source",
+    "must_not": "do not name the source",
+}
+"""What the codes of conditions mean, in short (TLP 2.0, Europol's handling codes, IEP 2.0)."""
 
 
 def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:
@@ -168,7 +205,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
 def _code(one: Part, superseded: set[Any]) -> str:
     scheme = f"{one['scheme']} {one.get('scheme_version', '')}".strip()
     about = "the case" if one["about"] == "case" else f"item {one['about']}"
-    how = f"{one['method']}, by {one['assessor_role']} at {one['assessed_at']}"
+    how = f"{one['method']}, by {one['assessor_role']} at {format_time(one['assessed_at'])}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
     if one["id"] in superseded:
@@ -197,7 +234,7 @@ def _item(one: Part) -> Iterator[str]:
     for fingerprint in one.get("hash", ()):
         yield f"  {fingerprint['alg']} {fingerprint['value']}"
     for check in one.get("online", ()):
-        yield f"  {check['status']} at {check['checked_at']}"
+        yield f"  {check['status']} at {format_time(check['checked_at'])}"
 
 
 def _person(one: Part) -> str:
@@ -211,7 +248,7 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
     evaluated = one.get("source_reliability", "") + one.get("information_accuracy", "")
     kind = f"{one['kind']} {evaluated}".strip()
     yield (
-        f"{kind} by {one['made_by_role']} at {one['made_at']}, in {one['language']}, "
+        f"{kind} by {one['made_by_role']} at {format_time(one['made_at'])}, in {one['language']}, "
         f"content warning: {one['content_warning']}{_marked(one)}"
         f"{'' if full else ' (hidden: --show-text)'}"
     )

@@ -7,14 +7,14 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import Competence, Words, organisation_id, out_option
+from gateway.cli.arguments import Competence, NewFile, Words, organisation_id, plain_errors
 from gateway.cli.output import (
     cold,
     format_value,
     print_fields,
     print_items,
     reply,
-    sanitise,
+    say,
 )
 from gateway.cli.partner_command import (
     EPILOG,
@@ -71,7 +71,7 @@ def show_member(gateway: Gateway, organisation: str) -> None:
     found = gateway.organisation(organisation)
     if reply(found):
         return
-    click.echo(f"{sanitise(found['organisation'])} ({sanitise(found['name'])})")
+    say(f"{found['organisation']} ({found['name']})")
     reached = "at any hour" if found["duty_contact"] else "not on duty: telephone"
     shown = {n: v for n, v in found.items() if n not in ("organisation", "name", "duty_contact")}
     print_fields({**shown, "reached": reached})
@@ -90,22 +90,33 @@ def attestation(gateway: Gateway, organisation: str) -> None:
     found = {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
     if reply(found, text):
         return
-    click.echo(f"Verified: {sanitise(mark.describe())}.", err=True)
+    say(f"Verified: {mark.describe()}.", err=True)
 
 
 @partner_command(
     directory,
     _organisation,
-    out_option,
+    click.option(
+        "--out",
+        type=NewFile(),
+        help="The new file; by default ORGANISATION.json in organisation_keys of the connection.",
+    ),
 )
-def keys(gateway: Gateway, organisation: str, out: Path) -> None:
+def keys(gateway: Gateway, organisation: str, out: Path | None) -> None:
     """Save the document keys of ORGANISATION with their receipts.
 
     The file is a JWK set for the folder organisation_keys. Trust it once you have compared the
     key ids with the organisation out of band.
 
-    Example: casegate directory keys ofmin --out ofmin.json
+    Example: casegate directory keys ofmin
     """
+    if out is None:
+        folder = gateway.connection.organisation_keys
+        if folder is None:
+            raise click.UsageError("the connection has no organisation_keys: give --out")
+        with plain_errors():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        out = folder / f"{organisation}.json"
     found = gateway.member_keys(organisation)
     if not found.records:
         raise click.ClickException(f"{organisation} has registered no document key")

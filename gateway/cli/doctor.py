@@ -28,7 +28,7 @@ from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import colour, print_fields, progress, reply, sanitise
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.notification import DeliveryWay
@@ -246,7 +246,7 @@ def due(config: Config, now: datetime) -> Findings:
 def log_holds(config: Config, now: datetime) -> Findings:
     """What suspends the terms of the log, and whether it was looked at in time."""
     with _read(config) as work:
-        holds = work.journal.holds()
+        holds = work.log_terms.holds()
     today = now.astimezone(config.civil_time_zone).date()
     missed = maintenance.missed_reviews(holds, today)
     for sentence in missed:
@@ -606,7 +606,8 @@ def doctor(folder: Path, deep: bool) -> None:
     if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
         for finding in findings:
             level = colour(finding.level.ljust(7), _COLOURS[finding.level])
-            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sanitise(finding.sentence)}")
+            sentence = sanitise(finding.sentence)
+            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sentence}")
     sys.exit(worst)
 
 
@@ -676,7 +677,7 @@ def revision(folder: Path | None) -> None:
     Example: casegate policy revision
     """
     folder = folder or policy_folder()
-    with told_as(click.UsageError, f"{folder} holds no sound policies", InvalidPolicies):
+    with raising(click.UsageError, f"{folder} holds no sound policies", InvalidPolicies):
         revisions = [CedarPolicy.load(folder, one).revision for one in ((), SIGNED)]
     names = ("revision", "revision_where_signatures_are_required")
     told = dict(zip(names, revisions, strict=True))

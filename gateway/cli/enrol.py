@@ -12,10 +12,20 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
+from gateway.cli import CommandFailed
 from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, FILE, json_option
-from gateway.cli.output import colour, print_columns, print_fields, reply, sanitise
+from gateway.cli.output import (
+    colour,
+    format_time,
+    print_columns,
+    print_fields,
+    reply,
+    sanitise,
+    say,
+)
 from gateway.cli.partner_command import (
     EPILOG,
+    NO_ANSWER,
     REFUSED,
     Failure,
     by_option,
@@ -27,7 +37,7 @@ from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, 
 from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
 from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import key_declaration
@@ -151,8 +161,16 @@ def enrol(
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        raise CommandFailed(_STOPPED, {"kind": "interrupted"}, exit_code=NO_ANSWER) from stopped
     with connected(connection) as gateway:
         _tell(home, done, key, gateway.whoami())
+
+
+_STOPPED = (
+    "stopped before it was done: run it again with the same folder, and answer at a terminal, or "
+    "give --root-sha256"
+)
 
 
 def _read(file: Path) -> InvitationFile:
@@ -161,7 +179,7 @@ def _read(file: Path) -> InvitationFile:
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
-            f"the invitation expired at {invitation.expires_at}."
+            f"the invitation expired at {format_time(invitation.expires_at)}."
             " Ask the administrators for a new one."
         )
     return invitation
@@ -173,9 +191,12 @@ def _compare_root(invitation: InvitationFile, said: str | None) -> None:
         click.echo(
             f"{invitation.client_id} at {invitation.issuer}; the root's fingerprint:", err=True
         )
-        click.echo("  " + " ".join(re.findall("....", invitation.root_sha256)), err=True)
-        click.confirm("Do the administrators say the same, by telephone?", abort=True, err=True)
-    elif said != invitation.root_sha256:
+        for half in re.findall("." * 32, invitation.root_sha256):
+            click.echo("  " + " ".join(re.findall("....", half)), err=True)
+        same = click.confirm("Do the administrators say the same, by telephone?", err=True)
+    else:
+        same = said == invitation.root_sha256
+    if not same:
         raise TlsNotTrusted(
             "the invitation names another root than the administrators: do not use it, and ask them"
         )
@@ -212,7 +233,7 @@ def _tell(
     if reply({**found, "whoami": whoami}):
         return
     invitation = home.invitation
-    click.echo(f"{colour('Enrolled', 'green')}: {invitation.client_id} at {invitation.issuer}")
+    say(f"{invitation.client_id} at {invitation.issuer}", "Enrolled")
     print_fields(
         {
             "recorded as": f"event {done.event}; receipt verified",
@@ -287,14 +308,14 @@ def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
         click.echo(f"{outcome.step.ljust(8)} {word}")
         if outcome.refused is None:
             continue
-        click.echo(f"  {sanitise(outcome.refused)}")
+        say(f"  {outcome.refused}")
         for pointer, message in outcome.refused.errors:
-            click.echo(f"  {sanitise(pointer or '/')}: {sanitise(message)}")
+            say(f"  {pointer or '/'}: {message}")
     if run["state"] == "passed":
-        click.echo(f"{colour('Passed', 'green')}: run {sanitise(run['run'])}, an event in the log")
+        say(f"run {run['run']}, an event in the log", "Passed")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
-        click.echo(f"Correct what failed, then: --run {sanitise(run['run'])}")
+        say(f"Correct what failed, then: --run {run['run']}")
 
 
 def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
@@ -323,15 +344,13 @@ def show(gateway: Gateway, identifier: UUID) -> None:
     found = gateway.conformance.show(identifier)
     if reply(found):
         return
-    click.echo(
-        f"run {sanitise(found['run'])} of {sanitise(found['system'])}: {sanitise(found['state'])}"
-    )
+    say(f"run {found['run']} of {found['system']}: {found['state']}")
     states = {True: "passed", False: "open"}
     print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
 
 
 def _read_case(file: Path) -> dict[str, Any]:
-    with told_as(SettingsError, f"{file} is not JSON"):
+    with raising(SettingsError, f"{file} is not JSON"):
         case = json.loads(read_file(file))
     if not isinstance(case, dict):
         raise SettingsError(f"{file} is not a case: a JSON object is expected")

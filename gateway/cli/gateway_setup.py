@@ -164,7 +164,7 @@ def _fill(
         _begin_log(gateway)
         maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
-        registry_keys.found(gateway.ports, people, predecessor)
+        registry_keys.found(gateway.ports, people, config.civil_time_zone.key, predecessor)
 
 
 def _move(unfinished: Path, folder: Path) -> None:

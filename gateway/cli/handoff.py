@@ -26,26 +26,29 @@ from gateway.cli.case import (
     recall_options,
     recalled,
 )
-from gateway.cli.content import condition_lines, show_opened
+from gateway.cli.content import change_word, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
     cold,
     colour,
     example,
     for_machines,
+    format_time,
     format_value,
     interactive,
     print_fields,
     print_items,
+    print_wrapped,
     progress,
     reply,
     sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
-    Told,
+    WriteReport,
     addressee,
     by_option,
     elsewhere,
@@ -64,7 +67,7 @@ from gateway.domain.answers import (
     FieldType,
 )
 from gateway.domain.case import GROUPS
-from gateway.domain.duty import DutyKind
+from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
@@ -135,6 +138,11 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         help="For removal: why items of uncertain country are for this recipient.",
     ),
     click.option(
+        "--request",
+        type=click.Choice(tuple(STATUTORY)),
+        help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
+    ),
+    click.option(
         "--derogation",
         is_flag=True,
         help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
@@ -172,7 +180,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     found = gateway.preview(case, by, **_wanted(options))
     if reply(found):
         return
-    click.echo(f"Case {sanitise(found['case'])}, version {sanitise(found['version'])}")
+    say(f"Case {found['case']}, version {found['version']}")
     print_fields(
         {
             "to": addressee(found["to"]),
@@ -185,7 +193,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     )
     _warn_of_danger(found)
     for item in found["elsewhere"]:
-        click.echo(f"  {sanitise(elsewhere(item))}")
+        say(f"  {elsewhere(item)}")
     _print_conditions(found["conditions"])
 
 
@@ -199,7 +207,9 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
-def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any) -> Told:
+def offer(
+    gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **options: Any
+) -> WriteReport:
     """Offer CASE to one recipient.
 
     The recipient is an organisation (--to), the holder of a competence (--competence), or one of
@@ -225,7 +235,7 @@ def offer(gateway: Gateway, case: UUID, by: str, submitted: bytes | None, **opti
     result = written.result
     told = [
         f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
-        f"{len(result['permitted_disclosures'])} parts, due {result['due_at']}"
+        f"{len(result['permitted_disclosures'])} parts, due {format_time(result['due_at'])}"
     ]
     if result["break_glass"]:
         told.append("the case is not cleared: a second person must clear it now")
@@ -267,7 +277,7 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
 
 
 @write_command(handoff, handoff_argument, *_UPDATE_OPTIONS)
-def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
+def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
     """Send the newer version of a case in HANDOFF.
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
@@ -292,7 +302,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
     ]
     if result["acknowledge_by"]:
-        told.append(f"to be acknowledged by {result['acknowledge_by']}")
+        told.append(f"to be acknowledged by {format_time(result['acknowledge_by'])}")
     return written, "; ".join([*told, *_left_out(found)])
 
 
@@ -327,14 +337,15 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     """List the handoffs received or sent.
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
-    no answer is owed the state stands in its place, last in its class.
+    no answer is owed the state stands in its place, last in its class. An update or a recall that
+    is to be answered is marked so.
 
     Example: casegate handoff list --box out --overdue
     """
     found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
-    print_items(found, urgency, ("due, or state", _due), "handoff", party)
+    print_items(found, urgency, ("due (UTC)", _due), "handoff", party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -347,11 +358,15 @@ def urgency_word(urgency: str) -> str:
 
 
 def _due(listed: Mapping[str, Any]) -> str:
-    """By when an answer is owed: month, day and minute in UTC; the state where none is."""
+    """By when an answer is owed, in UTC: to the offer, to the minute, or to a recall or an update,
+    the day; the state where none is."""
     if listed["overdue"]:
         return "OVERDUE"
     if listed["due_at"]:
-        return f"{parse_timestamp(listed['due_at']).astimezone(UTC):%m-%d %H:%M}"
+        due = parse_timestamp(listed["due_at"]).astimezone(UTC)
+        if listed["state"] == HandoffState.OFFERED:
+            return f"{due:%m-%d %H:%M}"
+        return f"{'recall' if listed['recalled'] else 'update'} {due:%m-%d}"
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 
@@ -368,19 +383,17 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     if reply(view):
         return
     click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
-    routing = sd_jwt.read_unverified(view["routing"]).content
     print_fields(
         {
             "from": view["originator"],
             "to": view["recipient"],
             "as competent for": view["competence"],
             "case": f"{view['case']}, version {view['version']}, {view['assurance']}",
-            "matter": routing.get("matter"),
-            "urgency": routing.get("urgency"),
-            "urgent because": routing.get("urgency_reason"),
+            **_matter(view),
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
+            **({"statutory request": view["request"]} if view.get("request") else {}),
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
@@ -401,10 +414,24 @@ def show(gateway: Gateway, handoff: UUID) -> None:
         click.echo("  They were tightened after the offer, and bind now.")
     click.echo(colour("Packages", "cyan"))
     for one in view["packages"]:
-        click.echo(f"  {sanitise(_package(one))}")
+        say(f"  {_package(one)}")
+        if one["pointers"]:
+            print_wrapped(sanitise(format_value(one["pointers"])), "     changes ", 13)
     click.echo(colour("History", "cyan"))
     for answer in view["answers"]:
-        click.echo(f"  {sanitise(_history(answer))}")
+        say(f"  {_history(answer)}")
+
+
+def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What a handoff is about, and what its originator noted."""
+    routing = sd_jwt.read_unverified(view["routing"]).content
+    notes = [one.value for one in newest_offer(view).disclosures if one.name == "note"]
+    return {
+        "matter": routing.get("matter"),
+        "urgency": routing.get("urgency"),
+        "urgent because": routing.get("urgency_reason"),
+        "note": [cold(note) for note in notes],
+    }
 
 
 @partner_command(handoff, handoff_argument)
@@ -418,10 +445,10 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     found = gateway.notices(handoff)
     if reply(found):
         return
-    click.echo(f"Handoff {sanitise(found['handoff'])} is {sanitise(found['state'])}")
+    say(f"Handoff {found['handoff']} is {found['state']}")
     print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     for notice in found["notices"]:
-        click.echo(f"  {sanitise(_history(notice))}")
+        say(f"  {_history(notice)}")
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
@@ -430,7 +457,7 @@ _INTEREST = "your organisation declared one in this case: assign persons without
 def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
     """What is owed, and late or not, by whom."""
     return [
-        f"{one['kind']} of {one['organisation']}, due {one['due_at']}"
+        f"{one['kind']} of {one['organisation']}, due {format_time(one['due_at'])}"
         for one in view["duties"]
         if one["overdue"] is late and one["closed_at"] is None
     ]
@@ -439,7 +466,7 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
 def _contested(view: Mapping[str, Any]) -> list[str]:
     """By when the setter of an embargo that was contested ends or confirms it."""
     return [
-        f"an embargo, by {one['organisation']}, due {one['due_at']}"
+        f"an embargo, by {one['organisation']}, due {format_time(one['due_at'])}"
         for one in view["duties"]
         if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
@@ -452,7 +479,9 @@ def _superseded(told: Mapping[str, Any] | None) -> str | None:
     """A change that was announced, whose update is not here."""
     if told is None:
         return None
-    return f"a {told['change']} (version {told['version']}, {told['at']}): do not use it"
+    return (
+        f"a {told['change']} (version {told['version']}, {format_time(told['at'])}): do not use it"
+    )
 
 
 def _retention(stated: Mapping[str, Any]) -> str:
@@ -463,9 +492,10 @@ def _retention(stated: Mapping[str, Any]) -> str:
 
 
 def _package(one: Mapping[str, Any]) -> str:
-    kind = one["change"] or "first"
-    noted = f"acknowledged {one['acknowledged']}" if one["acknowledged"] else "not acknowledged"
-    return f"{one['number']}: {kind}, version {one['version']}, {one['at']}, {noted}"
+    kind = change_word(one) if one["change"] else "first"
+    at = one["acknowledged"]
+    noted = f"acknowledged {format_time(at)}" if at else "not acknowledged"
+    return f"{one['number']}: {kind}, version {one['version']}, {format_time(one['at'])}, {noted}"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -496,7 +526,7 @@ def _history(answer: Mapping[str, Any]) -> str:
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
-    line = f"{answer['at']}  {by}, event {answer['event']}"
+    line = f"{format_time(answer['at'])}  {by}, event {answer['event']}"
     return f"{line}; {'; '.join(details)}" if details else line
 
 
@@ -510,19 +540,20 @@ def _answer_command(kind: AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
     verb = kind.command.replace("_", "-")
 
-    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> Told:
+    def command(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
         if kind.accepts:
             view = gateway.handoff(handoff)
-            options |= {"conditions": view["conditions"], "offer": newest_offer(view)}
-            if not options.pop("yes"):
-                _agree(options["conditions"])
+            options |= {"conditions": view["conditions"], "offer": newest_offer(view).digest}
+            if not options.pop("yes") and view["state"] == HandoffState.OFFERED:
+                _agree(view)
         fields = {
             name: value.isoformat() if isinstance(value, date) else value
             for name, value in options.items()
             if value not in (None, ())
         }
         written = gateway.answer(kind.command, handoff, by, **fields)
-        return written, f"handoff {handoff} is {written.result['state']}"
+        state = f"handoff {handoff} is {written.result['state']}"
+        return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
     given = (
         f"{_flag(one, _singular(one))} {_EXAMPLES[one.type](one)}"
@@ -535,6 +566,16 @@ def _answer_command(kind: AnswerKind) -> None:
     command.__doc__ = f"{kind.about}\n\n{line}"
     options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
     write_command(handoff, handoff_argument, *options, name=verb)(command)
+
+
+def _recorded(kind: AnswerKind, fields: Mapping[str, Any]) -> str:
+    """What an answer put on record that leaves the handoff in its state: its kind and its words."""
+    words = [
+        str(fields[one.name])
+        for one in kind.fields
+        if one.type is FieldType.WORD and one.name in fields
+    ]
+    return " ".join([kind.name.replace("_", " "), *words, "recorded"])
 
 
 _OPTIONS = {"suggested_recipient": "suggest"}
@@ -592,12 +633,13 @@ def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str,
     return None if given is None else {"condition": given[0], "legal_basis": given[1]}
 
 
-def _agree(conditions: Mapping[str, Any]) -> None:
+def _agree(view: Mapping[str, Any]) -> None:
     if for_machines() or not interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
-    _print_conditions(conditions)
+    print_fields({"from": view["originator"], **_matter(view)})
+    _print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
 
 
@@ -608,7 +650,7 @@ for _kind in PARTIES_ANSWERS:
 @write_command(
     handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
 )
-def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told:
+def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> WriteReport:
     """Review what was consulted before acceptance.
 
     In imminent danger that is possible. A second person reviews it; the originator is not told.
@@ -623,7 +665,7 @@ def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> Told
 
 
 @write_command(handoff, handoff_argument, *recall_options)
-def recall(gateway: Gateway, handoff: UUID, **options: Any) -> Told:
+def recall(gateway: Gateway, handoff: UUID, **options: Any) -> WriteReport:
     """Recall what HANDOFF gave.
 
     Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
@@ -719,5 +761,6 @@ def export(
         raise OutputNotWritten(error.message) from error
     reply(
         {"file": str(out), "bytes": len(data)},
-        f"{colour('Done', 'green')}: {out} holds the handoff; casegate verify reads it",
+        f"{out} holds the handoff; casegate verify reads it",
+        word="Done",
     )

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +11,14 @@ import click
 from gateway.cli.output import (
     colour,
     for_machines,
+    format_time,
     print_fields,
     print_table,
     reply,
     sanitise,
+    say,
 )
-from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.cli.partner_command import EPILOG, WriteReport, partner_command, write_command
 from gateway.client import Gateway
 from gateway.evidence.security_event import EventNotification
 
@@ -92,11 +93,11 @@ def status(gateway: Gateway) -> None:
     for one in found["refused"]:
         again = ", is sent again" if one["replay"] else ""
         why = f"{one['error']} {one['description']}".strip()
-        click.echo(f"  {sanitise(one['event'])}  {sanitise(why)}{again}")
+        say(f"  {one['event']}  {why}{again}")
 
 
 @write_command(notification, click.argument("event", type=click.UUID))
-def replay(gateway: Gateway, event: UUID, by: str) -> Told:
+def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
     """Have the refused notification of EVENT sent again.
 
     Example: casegate notification replay 0198... --by pdc-1
@@ -107,12 +108,11 @@ def replay(gateway: Gateway, event: UUID, by: str) -> Told:
 
 def _row(one: EventNotification) -> Sequence[Any]:
     result = "" if one.result == "allowed" else f" ({one.result.replace('_', ' ')})"
-    due = one.due_at and one.due_at.astimezone(UTC)
     return (
         one.stream_number,
-        f"{one.at:%Y-%m-%d %H:%M:%S}",
+        format_time(one.at),
         f"{one.type}{result}",
         one.handoff or "-",
         one.urgency or "-",
-        f"{due:%Y-%m-%d %H:%M}" if due else "-",
+        format_time(one.due_at) if one.due_at else "-",
     )

@@ -14,6 +14,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import click
 
 from gateway import files
 from gateway.domain.item_value import defang_text
+from gateway.domain.timestamp import parse_timestamp
 
 
 def sanitise(value: Any) -> str:
@@ -35,6 +37,12 @@ def _shows(character: str) -> bool:
 
 
 cold = defang_text
+
+
+def say(text: Any, word: str = "", shade: str = "green", *, err: bool = False) -> None:
+    """Print a line in which nothing moves the cursor; a coloured word and a colon may open it."""
+    opening = f"{colour(word, shade)}: " if word else ""
+    click.echo(f"{opening}{sanitise(text)}", err=err)
 
 
 def colour(text: str, colour: str) -> str:
@@ -74,16 +82,17 @@ def for_machines() -> bool:
     return context is not None and AS_JSON in context.meta
 
 
-def reply(value: Any, *lines: str) -> bool:
-    """Print what a command answers: for machines as one JSON document, for people as these lines.
+def reply(value: Any, *lines: str, word: str = "") -> bool:
+    """Print what a command answers: for machines as one JSON document, for people as these lines,
+    a coloured ``word`` before the first.
 
     Returns whether it was for machines, for commands that have more to tell people.
     """
     if for_machines():
         print_json(value)
         return True
-    for line in lines:
-        click.echo(line)
+    for number, line in enumerate(lines):
+        say(line, "" if number else word)
     return False
 
 
@@ -165,16 +174,28 @@ def print_items(items: Sequence[Mapping[str, Any]], *columns: Column) -> None:
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """Print names and values below each other; what is None or empty is left out."""
+    """Print names and values below each other, in lines no wider than the terminal; what is None
+    or empty is left out."""
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], (), {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"  {name.ljust(width)}  {sanitise(format_value(value))}")
+        print_wrapped(sanitise(format_value(value)), f"  {name.ljust(width)}  ", width + 4)
+
+
+def format_time(value: str | datetime) -> str:
+    """A time as people read it, ``2026-01-02 03:04 UTC``; a text that is none stays as it is."""
+    try:
+        at = value if isinstance(value, datetime) else parse_timestamp(value)
+    except ValueError:
+        return str(value)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def format_value(value: Any) -> str:
-    """A value in words: lists by commas, yes and no."""
+    """A value in words: lists by commas, yes and no, times in UTC."""
     match value:
+        case str() | datetime():
+            return format_time(value)
         case bool():
             return "yes" if value else "no"
         case list() | tuple() | set() | frozenset():

@@ -23,11 +23,11 @@ from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import ANY_FILE, NewFile, json_option
 from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
-    colour,
     for_machines,
+    format_time,
     format_value,
     reply,
-    sanitise,
+    say,
     write_new,
 )
 from gateway.client import (
@@ -53,6 +53,7 @@ from gateway.client.errors import UnconfirmedWrite
 from gateway.client.local_state import PendingWrite
 from gateway.evidence import event as events
 from gateway.evidence import receipt as receipts
+from gateway.evidence import sd_jwt
 
 REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
@@ -92,9 +93,9 @@ class Failure(CommandFailed):
         """Tell people what went wrong."""
         openings = {REFUSED: "Refused", FALSE_EVIDENCE: "EVIDENCE DOES NOT VERIFY"}
         opening = openings.get(self.exit_code, "Error")
-        click.echo(f"{colour(opening, 'red')}: {sanitise(self.message)}", err=True)
+        say(self.message, opening, "red", err=True)
         for line in reasons(self._error):
-            click.echo(f"  {sanitise(line)}", err=True)
+            say(f"  {line}", err=True)
 
 
 def error_json(error: ClientError) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def reasons(error: ClientError) -> Iterator[str]:
         if instead := error.help.get("instead"):
             yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
         if until := error.help.get("held_until"):
-            yield f"held until {until}"
+            yield f"held until {format_time(str(until))}"
         if uncertain := error.help.get("uncertain"):
             yield f"uncertain hosting country: {format_value(uncertain)}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))
@@ -302,20 +303,20 @@ receipt_out_option = click.option(
 )
 
 
-Told = tuple[ConfirmedWrite, str]
+WriteReport = tuple[ConfirmedWrite, str]
 """What was written, and a sentence about it."""
 
 
 def write_command(
     group: click.Group, *parameters: Parameter, name: str | None = None
-) -> Callable[[Callable[..., Told]], click.Command]:
+) -> Callable[[Callable[..., WriteReport]], click.Command]:
     """Declare a command of a partner that changes something: it takes --by and --receipt-out too.
 
     The function gets ``gateway``, ``by`` and its own parameters, and returns what was written with
     a sentence about it; the command tells both.
     """
 
-    def declare(function: Callable[..., Told]) -> click.Command:
+    def declare(function: Callable[..., WriteReport]) -> click.Command:
         @functools.wraps(function)
         def command(gateway: Gateway, receipt_out: Path | None, **options: Any) -> None:
             written, sentence = function(gateway, **options)
@@ -372,7 +373,7 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    click.echo(f"{colour('Done', 'green')}: {sanitise(sentence)}")
+    say("; ".join([sentence, *_signature(written.result)]), "Done")
     click.echo(
         f"  recorded as event {event['id']}, entry {written.confirmed.index} of the log "
         f"{event['log']}; receipt verified"
@@ -381,6 +382,17 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
     if command := following(event, written.result):
         print_next(complete(command))
+
+
+def _signature(result: Mapping[str, Any]) -> Iterator[str]:
+    """Who signed the document of a write, where it has one."""
+    if text := result.get("document") or result.get("offer"):
+        document = sd_jwt.read_unverified(text)
+        yield (
+            "attested by the gateway: the connection has no document_key"
+            if "attested_for" in document.claims
+            else f"signed with key {document.header['kid']}"
+        )
 
 
 def save_json(file: Path, members: Any) -> None:

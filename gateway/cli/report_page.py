@@ -48,7 +48,7 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
             yield f"<h3>{_word('content', language)}</h3>\n<table>\n{rows}</table>\n"
     steps = "".join(
         f"<li>{_text(catalogue.title(step.title, language))} : "
-        f"{catalogue.word(catalogue.OUTCOMES[step.outcome], language)}</li>\n"
+        f"{catalogue.outcome(step.outcome, language)}</li>\n"
         for step in report.steps
     )
     yield f"<h3>{_word('checks', language)}</h3>\n<ol>\n{steps}</ol>\n"
@@ -61,7 +61,7 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
 
 
 def _word(name: str, language: str) -> str:
-    return escape(catalogue.word(catalogue.HEADINGS[name], language))
+    return escape(catalogue.heading(name, language))
 
 
 def _text(text: str) -> str:

@@ -11,9 +11,9 @@ import click
 
 from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.output import print_items
-from gateway.cli.partner_command import EPILOG, Told, partner_command, write_command
+from gateway.cli.partner_command import EPILOG, WriteReport, partner_command, write_command
 from gateway.client import Gateway
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.domain.staff import RegisterRole
 
 COLUMNS = ("roles", "from", "until")
@@ -33,7 +33,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
     """The persons of a CSV file, one a line below its headings."""
     with file.open(encoding="utf-8-sig", newline="") as text:
         rows = csv.DictReader(text, strict=True)
-        with told_as(click.UsageError, f"{file} is not a CSV file", (csv.Error, UnicodeError)):
+        with raising(click.UsageError, f"{file} is not a CSV file", (csv.Error, UnicodeError)):
             if "roles" not in (rows.fieldnames or ()) or set(rows.fieldnames or ()) - {*COLUMNS}:
                 raise click.UsageError(f"The headings of {file} are: {','.join(COLUMNS)}.")
             return [_entry(row, f"{file}, line {rows.line_num}") for row in rows]
@@ -79,7 +79,7 @@ def add(
     file: Path | None,
     approved_by: tuple[str, ...],
     temporary: bool,
-) -> Told:
+) -> WriteReport:
     """Enter persons; the gateway draws their pseudonyms.
 
     The gateway draws pseudonyms, and prints them in the order of the file. A head, liaison or duty
@@ -121,7 +121,7 @@ def list_(gateway: Gateway) -> None:
         help="Give it twice to end an approver or head: two others who stay.",
     ),
 )
-def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> Told:
+def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> WriteReport:
     """End the entry of PSEUDONYM at once; it is never used again.
 
     Example: casegate staff end pdc-7k3f --by pdc-1
@@ -136,7 +136,7 @@ def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...])
     click.argument("originator", callback=organisation_id),
     click.argument("case", type=click.UUID),
 )
-def recuse(gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID) -> Told:
+def recuse(gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID) -> WriteReport:
     """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
 
     For somebody whom an interest binds: no request about the case may name them.

@@ -22,9 +22,10 @@ from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, json_option
 from gateway.cli.output import (
     colour,
     for_machines,
+    format_time,
     print_fields,
     reply,
-    sanitise,
+    say,
     write_new,
 )
 from gateway.cli.partner_command import (
@@ -41,7 +42,7 @@ from gateway.cli.partner_command import (
 )
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
@@ -132,17 +133,18 @@ def check(gateway: Gateway) -> None:
     print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
+            "status": whoami["status"],
             "system": whoami["system"],
             "membership": organisation["membership"] or "no membership",
             "competences": [one["competence"] for one in organisation["mandates"]],
             "scopes": whoami["scopes"],
-            "certificate until": f"{ends:%Y-%m-%d %H:%M} UTC",
+            "certificate until": format_time(ends),
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
             "reference date": whoami["reference_date"],
         }
     )
     for warning in warnings:
-        click.echo(f"{colour('Attention', 'yellow')}: {sanitise(warning)}")
+        say(warning, "Attention", "yellow")
 
 
 @system.command(epilog=EPILOG)
@@ -168,7 +170,7 @@ def renew(connection_file: Path) -> None:
         ends = _use(connection_file, connection, pending, pem)
     if reply({"certificate_ends": ends.isoformat()}):
         return
-    click.echo(f"{colour('Renewed', 'green')}: certificate until {ends:%Y-%m-%d %H:%M} UTC")
+    say(f"certificate until {format_time(ends)}", "Renewed")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 
@@ -187,7 +189,7 @@ def _naming(file: Path, certificate: Path, key: Path) -> bytes:
 
 def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     """A system's key, made at the first try: after an interruption it gets the same certificate."""
-    with told_as(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
+    with raising(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
         if not file.exists():
             files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
         found = serialization.load_pem_private_key(files.read_private(file), None)
@@ -296,7 +298,7 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]
             ) from None
         aside.append(pending_json(write))
         if not for_machines():
-            click.echo(sanitise(f"{named(write)}: set aside, not sent"))
+            say(f"{named(write)}: set aside, not sent")
     return aside
 
 
@@ -306,10 +308,11 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
         for one in gateway.resume():
             ended.append(one)
             if not for_machines():
-                done = f"done, event {one.written.confirmed.event['id']}" if one.written else ""
-                click.echo(sanitise(f"{named(one.write)}: {done or f'refused: {one.refused}'}"))
+                done = one.written and f"done, event {one.written.confirmed.event['id']}"
+                end = done or f"refused: {one.refused}"
+                say(f"{named(one.write)}: {end}")
                 for line in reasons(one.refused) if one.refused else ():
-                    click.echo(f"  {sanitise(line)}")
+                    say(f"  {line}")
     except ClientError as error:
         return error
     return None
@@ -436,7 +439,7 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
 
 
 def _load(file: Path) -> SigningKey:
-    with told_as(click.ClickException, causes=PrivateFileError):
+    with raising(click.ClickException, causes=PrivateFileError):
         return load_key(file, KeyPurpose.DOCUMENT)
 
 

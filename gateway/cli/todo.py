@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC
 from typing import Any
 
 import click
 
 from gateway.cli.handoff import urgency_word
 from gateway.cli.next_step import complete, print_next
-from gateway.cli.output import cold, print_wrapped, program, reply, sanitise
+from gateway.cli.output import cold, format_time, print_wrapped, program, reply, sanitise
 from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.duty import DutyKind
+from gateway.domain.organisation import Status
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Waiting:
     """Something that waits: what it is, and the command that does it, without the program's name.
 
     What is due has a time (RFC 3339) and the urgency of its handoff; the rest has neither.
+    ``first`` is the command that shows what it is about, where one must know that.
     """
 
     what: str
@@ -29,6 +30,7 @@ class Waiting:
     urgency: str | None = None
     due_at: str | None = None
     overdue: bool = False
+    first: str | None = None
 
 
 @click.command(epilog=EPILOG)
@@ -42,18 +44,31 @@ def todo(gateway: Gateway) -> None:
 
     Example: casegate todo
     """
-    scopes = gateway.whoami()["scopes"]
-    read = [(scope, source) for scope, source in _SOURCES if scope in (None, *scopes)]
+    whoami = gateway.whoami()
+    scopes = whoami["scopes"]
+    sources = _SOURCES if whoami["status"] == Status.ACTIVE else _SOURCES_BEFORE_ACTIVATION
+    read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
     waiting = (one for _, source in read for one in source(gateway))
-    found = [replace(one, next=complete(one.next)) for one in waiting]
-    missing = sorted({str(scope) for scope, _ in _SOURCES} - {str(scope) for scope, _ in read})
-    items = [{**asdict(one), "next": f"{program()} {one.next}"} for one in found]
+    found = [
+        replace(one, next=complete(one.next), first=one.first and complete(one.first))
+        for one in waiting
+    ]
+    missing = sorted({str(scope) for scope, _ in sources} - {str(scope) for scope, _ in read})
+    items = [
+        {
+            **asdict(one),
+            "first": one.first and f"{program()} {one.first}",
+            "next": f"{program()} {one.next}",
+        }
+        for one in found
+    ]
     if reply({"items": items, "scopes_missing": missing}):
         return
     for one in found:
-        label = f"{_due(one):18}{urgency_word(one.urgency):9}" if one.urgency else ""
+        label = f"{_due(one):22}{urgency_word(one.urgency):9}" if one.urgency else ""
         print_wrapped(sanitise(one.what), label, len(label))
-        print_next(one.next)
+        for command in filter(None, (one.first, one.next)):
+            print_next(command)
     if missing:
         click.echo(f"Not looked at, without the scope {', '.join(missing)}.", err=True)
     elif not found:
@@ -61,10 +76,10 @@ def todo(gateway: Gateway) -> None:
 
 
 def _due(one: Waiting) -> str:
-    """By when, in UTC. With its year: a review may be due long after its reminder."""
+    """By when. With its year: a review may be due long after its reminder."""
     if one.overdue:
         return "OVERDUE"
-    return f"{parse_timestamp(one.due_at).astimezone(UTC):%Y-%m-%d %H:%M}" if one.due_at else ""
+    return format_time(one.due_at) if one.due_at else ""
 
 
 # --- What waits, and where it is read ------------------------------------------------------------
@@ -77,7 +92,16 @@ def _duties(gateway: Gateway) -> Iterator[Waiting]:
         other = f"to {one['recipient']}" if sent else f"from {one['originator']}"
         what = f"{one['kind'].replace('_', ' ')} ({other})"
         command = _command(one, sent=sent)
-        yield Waiting(what, command, one["urgency"], one["due_at"], one["overdue"])
+        due = (one["urgency"], one["due_at"], one["overdue"])
+        yield Waiting(what, command, *due, first=_first(one))
+
+
+def _first(duty: Mapping[str, Any]) -> str | None:
+    """What shows a change that is to be acknowledged: its package, or else a notice."""
+    if duty["kind"] != DutyKind.ACKNOWLEDGEMENT:
+        return None
+    verb = "consult" if duty["package"] else "notices"
+    return f"handoff {verb} {duty['handoff']}"
 
 
 def _command(duty: Mapping[str, Any], *, sent: bool) -> str:
@@ -133,6 +157,14 @@ def _certificate(gateway: Gateway) -> Iterator[Waiting]:
         yield Waiting(f"end of this system's certificate: {ends:%Y-%m-%d}", "system renew")
 
 
+def _activation(_: Gateway) -> Iterator[Waiting]:
+    what = (
+        "enrolled, not active yet: pass the conformance run, then the administrators activate you"
+    )
+    yield Waiting(what, "conformance run")
+
+
+_SOURCES_BEFORE_ACTIVATION = ((None, _activation), (None, _outbox), (None, _certificate))
 _SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = (
     ("handoffs.read", _duties),
     ("handoffs.read", _unanswered),

@@ -151,7 +151,7 @@ def print_report(
     from gateway.evidence.report import describe  # noqa: PLC0415
 
     def heading(name: str) -> None:
-        click.echo(f"\n{catalogue.word(catalogue.HEADINGS[name], language)}")
+        click.echo(f"\n{catalogue.heading(name, language)}")
 
     shade = "red" if not report.passed else "yellow" if report.code else "green"
     print_wrapped(cold(report.headline_in(language)), "", 0, shade)
@@ -166,7 +166,7 @@ def print_report(
             for name, text in content_lines(report.conclusion.shown):
                 print_wrapped(text, f"  {name}: ", 4)
     heading("checks")
-    outcomes = {name: catalogue.word(pair, language) for name, pair in catalogue.OUTCOMES.items()}
+    outcomes = {name: catalogue.outcome(name, language) for name in _COLOURS}
     width = max(map(len, outcomes.values()))
     for step in report.steps:
         outcome = colour(outcomes[step.outcome].ljust(width), _COLOURS[step.outcome])

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
         UnexpectedAnswer,
         UnknownReference,
     )
-    from gateway.client.events import AuditedEvent, AuditFilters, StreamEvent
+    from gateway.client.events import AuditedEvent, StreamEvent
     from gateway.client.gateway import Gateway, Resent
     from gateway.client.sealing import OpenedElement
     from gateway.client.session import ConfirmedWrite
+    from gateway.domain.audit import AuditFilters
 
 __all__ = [
     "AuditFilters",

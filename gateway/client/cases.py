@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.client import documents
+from gateway.client import documents, evidence_checks
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import DocumentSigner, VerifiedOffer, require
 from gateway.client.errors import UnknownReference
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
+from gateway.domain.recall import RecallCode
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import CASE_TYP
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.seal import OpeningKey
 
 
@@ -44,6 +46,15 @@ class ClientBase:
         """Do a write with these members; what is None is left out."""
         return self._exchange.write(action, path, asked, handoff)
 
+    def _proved(self, event: UUID | str) -> tuple[Receipt, VerifiedReceipt]:
+        """The receipt of an event that concerns this organisation, and what it proves."""
+        before = self._exchange.newest()
+        members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
+        found = evidence_checks.read_receipt(members)
+        confirmed = evidence_checks.confirm_event(spelled(event), found, self.connection)
+        self._exchange.observe(confirmed, before)
+        return found, confirmed
+
 
 @dataclass(frozen=True)
 class ConsultedContent:
@@ -53,7 +64,8 @@ class ConsultedContent:
     ``withheld_groups`` the groups shown in part, ``assurance`` attested or signed. ``conditions``
     are those that bind now; ``tightened``: stricter than those in ``content``. So are the markings
     of ``tightened_elements``. ``package`` is the number of the one of a handoff, ``superseded`` the
-    change after which it is not to be used.
+    change after which it is not to be used; ``changed`` says what the package changed in the one
+    before, as the gateway tells it: ``change``, ``reason_codes`` and ``pointers``.
     """
 
     content: Mapping[str, Any]
@@ -67,6 +79,7 @@ class ConsultedContent:
     written: ConfirmedWrite
     package: int | None = None
     superseded: Mapping[str, Any] | None = None
+    changed: Mapping[str, Any] | None = None
 
 
 def read_content(
@@ -235,15 +248,22 @@ class CaseClient(ClientBase):
         out where the case was erased. With a document key the recall is signed here.
         """
         path, handoff = _of(where)
-        said = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
-        asked = {name: value for name, value in said.items() if value is not None}
+        asked = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
         document = None
         if self._author is not None:
             case = where.get("case")
-            if case is None:
-                case = str(self._exchange.read("handoff.read", path)["case"])
-            newest = self.case(case)
-            document = self._author.recall(spelled(case), newest["version"], handoff, asked)
+            if case is None:  # the notices and the coverage are there after an erasure, too
+                case = self._exchange.read("handoff.read", f"{path}/correction-notices")["case"]
+            document = handoff_documents.issue_recall(
+                self._author.heading(),
+                case=spelled(str(case)),
+                version=self.coverage(str(case))["version"],
+                code=RecallCode(code),
+                by=by,
+                approved_by=approved_by,
+                reason=reason,
+                handoff=handoff,
+            )
         return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
 
     def approve_recall(

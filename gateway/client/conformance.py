@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.client.documents import DocumentSigner
-from gateway.client.errors import RequestRefused, UnexpectedAnswer, told_as
+from gateway.client.errors import RequestRefused, UnexpectedAnswer, raising
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence import receipt as receipts
@@ -79,10 +79,11 @@ class ConformanceRunner:
         """Do each step that is not passed yet; a refusal ends its step, not the walk."""
         name = str(run.get("run"))
         passed = {str(one["step"]) for one in list_of(run, "steps") if one["passed"]}
-        for step in STEPS:
+        does = (self._send, self._receive, self._verify, self._decline)
+        for step, do in zip(STEPS, does, strict=True):
             try:
                 if step not in passed:
-                    getattr(self, f"_{step}")(name, run)
+                    do(name, run)
             except RequestRefused as refused:
                 yield CheckResult(step, refused)
             else:
@@ -116,7 +117,7 @@ def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, s
     """
     text, issuer = str(run.get("presentation")), str(run.get("issuer"))
     audience = issuer.partition("/conformance/")[0] + f"/organisations/{organisation}"
-    with told_as(UnexpectedAnswer, "the test case does not verify"):
+    with raising(UnexpectedAnswer, "the test case does not verify"):
         keys = public_keys(run.get("keys"))
         sd_jwt.verify(text, typ=TEST_TYP, keys=keys, audience=audience, issuer=issuer)
         document = sd_jwt.parse(text)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway import files
-from gateway.client.errors import KeyNotHeld, SettingsError, told_as
+from gateway.client.errors import KeyNotHeld, SettingsError, raising
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
@@ -146,7 +146,7 @@ class PartnerConnection:
         The system's own list of authorities is never asked (TLS3). SettingsError when a file
         cannot be used.
         """
-        with told_as(SettingsError, causes=files.PrivateFileError):
+        with raising(SettingsError, causes=files.PrivateFileError):
             files.require_private(self.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -177,7 +177,7 @@ def read_keys(file: Path) -> dict[str, PublicKey]:
 
 
 def _read_set(file: Path, read: Callable[[Any], T]) -> T:
-    with told_as(SettingsError, f"{file} is not a JWK set of public keys"):
+    with raising(SettingsError, f"{file} is not a JWK set of public keys"):
         return read(canonical.decode(read_file(file)))
 
 
@@ -201,7 +201,7 @@ def read_key_file(organisation: str, file: Path) -> TrustAnchors:
 def _listed(file: Path, name: str, read: Callable[[Any], Any]) -> list[Any]:
     """What a member of a JWK set lists; nothing where it has none."""
     values = canonical.decode(read_file(file)).get(name, [])
-    with told_as(SettingsError, f"{file} has invalid {name}"):
+    with raising(SettingsError, f"{file} has invalid {name}"):
         if not isinstance(values, list):
             raise ValueError("it is not a list")
         return [read(one) for one in values]
@@ -226,7 +226,7 @@ def _key_files(folder: Path | None) -> list[Path]:
 
 def read_file(file: Path) -> bytes:
     """Read a small file; SettingsError when that cannot be done."""
-    with told_as(SettingsError, f"{file} cannot be read", OSError), file.open("rb") as opened:
+    with raising(SettingsError, f"{file} cannot be read", OSError), file.open("rb") as opened:
         data = opened.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise SettingsError(f"{file} is longer than {MAX_FILE_BYTES} bytes")
@@ -302,7 +302,7 @@ def _values(file: Path) -> dict[str, str]:
             f"{file} does not exist: name this system's connection file with -c or in "
             "CASEGATE_CONNECTION; `casegate enrol` makes one"
         )
-    with told_as(SettingsError, f"{file} is not TOML"):
+    with raising(SettingsError, f"{file} is not TOML"):
         found: dict[str, Any] = tomllib.loads(read_file(file).decode("utf-8"))
     unknown = sorted(found.keys() - _REQUIRED.keys() - _OPTIONAL.keys())
     if unknown:
@@ -325,7 +325,7 @@ def _origin(file: Path, name: str, value: str) -> str:
 
 
 def _log_key(file: Path, value: str) -> VerificationKey:
-    with told_as(SettingsError, f"{file}: log_key is not a verifier key of a log"):
+    with raising(SettingsError, f"{file}: log_key is not a verifier key of a log"):
         key = VerificationKey.parse(value)
     if key.kind != ED25519:
         raise SettingsError(f"{file}: log_key must be of the kind Ed25519")
@@ -466,7 +466,7 @@ def _keys_in(file: Path) -> list[VerificationKey]:
 
 
 def _vkey(text: str) -> VerificationKey:
-    with told_as(SettingsError, f"'{text[:60]}' is neither a log's key nor a file"):
+    with raising(SettingsError, f"'{text[:60]}' is neither a log's key nor a file"):
         return VerificationKey.parse(text)
 
 

@@ -11,7 +11,7 @@ from gateway.client.cases import ClientBase
 from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import SLUG
-from gateway.evidence import key_status
+from gateway.evidence import approval, key_status
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.key_history import (
@@ -206,4 +206,5 @@ class SuccessionClient(ClientBase):
         shown = self.succession(succession)
         same = shown.get("succession") == spelled(succession)
         require(same, "the succession shown is another one")
-        return self._exchange.write("succession.approve", path, self._author.approval(shown, by))
+        document = approval.issue_succession_approval(self._author.heading(), shown=shown, by=by)
+        return self._exchange.write("succession.approve", path, document)

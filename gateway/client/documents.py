@@ -12,15 +12,15 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, told_as
+from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
-from gateway.domain.recall import KEPT, RecallCode
+from gateway.domain.recall import KEPT
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import approval, handoff_documents, membership_attestation, sd_jwt
+from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -61,7 +61,7 @@ def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDoc
 
     Raises KeyNotHeld when its author's key can neither be found here nor fetched.
     """
-    with told_as(EvidenceMismatch, "a document in the answer does not verify"):
+    with raising(EvidenceMismatch, "a document in the answer does not verify"):
         if not isinstance(text, str):
             raise DocumentError("it is missing")
         signed = _open(sd_jwt.parse(text), typ, connection)
@@ -101,7 +101,7 @@ def _opened(
     connection: PartnerConnection,
 ) -> Verified[Claims]:
     signed = open_ours(text, typ, connection)
-    with told_as(EvidenceMismatch, "a document in the answer cannot be read"):
+    with raising(EvidenceMismatch, "a document in the answer cannot be read"):
         return Verified(signed, read(signed.verified))
 
 
@@ -170,7 +170,7 @@ def check_offer(
         content.get("expires_at") == (ends and int(ends.timestamp())),
         "the offer ends at another time",
     )
-    for name in ("purpose", "by", "note", "again", "country_reason"):
+    for name in ("purpose", "by", "note", "again", "country_reason", "request"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
@@ -332,6 +332,8 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         and view.get("permitted_disclosures") == sorted(newest.disclosures),
         "the handoff is not shown as it was offered",
     )
+    asked = chain[0].signed.verified.content.get("request")
+    require(view.get("request") == asked, "the handoff is shown as another request than it is")
     _check_packages(view.get("packages"), chain, connection)
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
     check_presentation(routing, newest)
@@ -403,17 +405,38 @@ class AnsweredOffer:
         return cls(*bound, notice_digest=notice.digest)
 
 
+def proved_offer(
+    handoff: UUID, offer: Mapping[str, Any], recall: Mapping[str, Any] | None = None
+) -> AnsweredOffer:
+    """What an answer binds whose documents were erased: as the log proves by the events of the
+    newest offer and of the recall, which their receipts showed."""
+    shown = [(offer, "handoff.offered", "handoff.updated")]
+    shown += [] if recall is None else [(recall, "handoff.recalled", "")]
+    for event, *types in shown:
+        require(
+            event["type"] in types and event.get("handoff") == str(handoff),
+            "an event shown is not the offer, or the recall, of this handoff",
+        )
+    return AnsweredOffer(
+        handoff=handoff,
+        case_digest=offer["case_digest"],
+        offer_digest=offer["document_sha256"],
+        package_digest=offer["package_digest"],
+        recall=None if recall is None else recall["document_sha256"],
+    )
+
+
 def recall_of(view: Mapping[str, Any]) -> str | None:
     """The digest of the recall of a handoff that was verified."""
     shown = [one["document"] for one in view["answers"] if one["kind"] == RECALL]
     return sd_jwt.parse(shown[-1]).digest if shown else None
 
 
-def newest_offer(view: Mapping[str, Any]) -> str:
-    """The digest of the newest offer of a handoff that was verified."""
+def newest_offer(view: Mapping[str, Any]) -> SdJwt:
+    """The newest offer of a handoff that was verified."""
     answers = view["answers"]
     offers = [answers[0], *(one for one in answers[1:] if one["kind"] == UPDATE)]
-    return sd_jwt.parse(offers[-1]["document"]).digest
+    return sd_jwt.parse(offers[-1]["document"])
 
 
 def check_notices(
@@ -536,7 +559,7 @@ def check_status(
     text: str, slug: str, now: datetime, connection: PartnerConnection
 ) -> MembershipAttestation:
     """A status statement of this gateway about that organisation, good at the moment ``now``."""
-    with told_as(EvidenceMismatch, "the status statement does not verify"):
+    with raising(EvidenceMismatch, "the status statement does not verify"):
         mark = membership_attestation.verify(text, connection.trust.gateway_keys)
     named = (mark.issuer, mark.organisation)
     require(named == (connection.issuer, slug), "the statement is about somebody else")
@@ -577,7 +600,7 @@ class DocumentSigner:
         try:
             document = sd_jwt.issue(
                 typ=CASE_TYP,
-                claims={**self._heading().claims(), **cases.undisclosable_claims(content)},
+                claims={**self.heading().claims(), **cases.undisclosable_claims(content)},
                 properties=[
                     *cases.disclosable_properties(content),
                     *((name, value) for name, value in persons.items() if value is not None),
@@ -607,7 +630,7 @@ class DocumentSigner:
         if before and ends is None and before.expires_at is not None:
             ends = datetime.fromtimestamp(before.expires_at, UTC)
         return handoff_documents.issue_offer(
-            self._heading(),
+            self.heading(),
             handoff=before.handoff if before else asked["handoff"],
             to=previewed.to,
             case_digest=previewed.case_digest,
@@ -618,41 +641,14 @@ class DocumentSigner:
             note=asked.get("note"),
             again=asked.get("again"),
             country_reason=asked.get("country_reason"),
+            request=asked.get("request"),
             transfer_tool=previewed.transfer_tool,
             updates=previewed.updates.digest if previewed.updates else None,
             change=previewed.change,
         )
 
-    def recall(
-        self,
-        case: str,
-        version: int,
-        handoff: str | None,
-        asked: Mapping[str, Any],
-    ) -> SdJwt:
-        """Sign a recall of an own case, up to a version, or of one handoff of it."""
-        return handoff_documents.issue_recall(
-            self._heading(),
-            case=case,
-            version=version,
-            code=RecallCode(asked["code"]),
-            by=asked["by"],
-            approved_by=asked.get("approved_by"),
-            reason=asked.get("reason"),
-            handoff=handoff,
-        )
-
-    def answer(self, kind: str, about: AnsweredOffer, fields: Mapping[str, Any]) -> SdJwt:
-        """Sign an answer to what was verified."""
-        return handoff_documents.issue_answer(
-            self._heading(), kind=kind, fields=fields, **vars(about)
-        )
-
-    def approval(self, shown: Mapping[str, Any], by: str) -> SdJwt:
-        """Sign an approval of a succession as the gateway shows it."""
-        return approval.issue_succession_approval(self._heading(), shown=shown, by=by)
-
-    def _heading(self) -> Heading:
+    def heading(self) -> Heading:
+        """What stands at the head of a document that is signed now."""
         author = organisation_uri(self.issuer, self.organisation)
         return Heading(author, self.issuer, self.now(), self.ids(), self.key, self.random)
 

@@ -27,7 +27,7 @@ from gateway.client.errors import (
     SettingsError,
     TlsNotTrusted,
     UnexpectedAnswer,
-    told_as,
+    raising,
 )
 from gateway.client.session import JSON, granted, members_of
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
@@ -204,7 +204,7 @@ class Enrolment:
     def _event(self, members: Any, ours: CertificatePublicKeyTypes) -> str:
         """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
-        with told_as(EvidenceMismatch, "the receipt of the enrolment is not valid"):
+        with raising(EvidenceMismatch, "the receipt of the enrolment is not valid"):
             confirmed = confirm_receipt(
                 receipts.from_json(members), TrustAnchors((key,), (key.name,), {}, {})
             )

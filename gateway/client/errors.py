@@ -10,7 +10,7 @@ from gateway.evidence.receipt import Receipt
 
 
 @contextmanager
-def told_as(
+def raising(
     kind: type[Exception],
     sentence: str = "",
     causes: type[Exception] | tuple[type[Exception], ...] = ValueError,
@@ -86,9 +86,14 @@ class GatewayUnavailable(ClientError):
     """The gateway gave no answer, also after retries: whether a write was done is not known.
 
     Ask again with the same idempotency key; `Gateway.resume` does so for what was kept on disk.
+    ``reached`` is False where no connection was made, so that nothing was sent.
     """
 
-    advice = "ask again later"
+    def __init__(self, message: str, *, reached: bool = True) -> None:
+        """Say what to do by whether anything was sent."""
+        super().__init__(message)
+        self.reached = reached
+        self.advice = "ask again later" if reached else "nothing was sent: repeat the command later"
 
 
 class TokenRefused(ClientError):

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.answers import ANSWERS
-from gateway.domain.audit import CoverageKind
+from gateway.domain.audit import AuditFilters, CoverageKind
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt
@@ -75,11 +74,7 @@ class Events(ClientBase):
 
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""
-        before = self._exchange.newest()
-        members = self._exchange.read("receipt.read", f"/receipts/{spelled(event)}")
-        found = evidence_checks.read_receipt(members)
-        confirmed = evidence_checks.confirm_event(spelled(event), found, self.connection)
-        self._exchange.observe(confirmed, before)
+        found, confirmed = self._proved(event)
         place = evidence_checks.own_place(confirmed, self.connection) or 0
         return StreamEvent(place, UUID(spelled(event)), found, confirmed)
 
@@ -98,37 +93,6 @@ class Events(ClientBase):
 
 AUDIT_PAGE = 100
 """Events of one page of an audit: each page is an event itself."""
-
-
-@dataclass(frozen=True)
-class AuditFilters:
-    """What events must fit; None asks nothing.
-
-    ``case`` is (originator, id); ``action`` a word of the policy, as handoff.offer; ``since`` and
-    ``until`` are aware times, half-open.
-    """
-
-    organisation: str | None = None
-    person: str | None = None
-    rule: str | None = None
-    case: tuple[str, UUID] | None = None
-    handoff: UUID | None = None
-    action: str | None = None
-    result: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """The filters as the gateway takes them."""
-        plain = ("organisation", "person", "rule", "action", "result")
-        filters = {
-            **{name: getattr(self, name) for name in plain},
-            "case": self.case and {"originator": self.case[0], "case": str(self.case[1])},
-            "handoff": self.handoff and str(self.handoff),
-            "from": self.since and self.since.isoformat(),
-            "before": self.until and self.until.isoformat(),
-        }
-        return {name: value for name, value in filters.items() if value is not None}
 
 
 @dataclass(frozen=True)

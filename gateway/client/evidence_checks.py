@@ -11,7 +11,7 @@ from typing import Any
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
-from gateway.client.errors import EvidenceMismatch, told_as
+from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
@@ -45,7 +45,7 @@ def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
 
 def read_receipt(members: Any) -> Receipt:
     """Read a receipt; EvidenceMismatch when the answer has none that can be read."""
-    with told_as(EvidenceMismatch, "the answer comes without a receipt"):
+    with raising(EvidenceMismatch, "the answer comes without a receipt"):
         return receipts.from_json(members)
 
 
@@ -114,7 +114,7 @@ def confirm_key(
 ) -> VerifiedReceipt:
     """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
     confirm(receipt, connection)
-    with told_as(EvidenceMismatch, "the event of a key is not valid"):
+    with raising(EvidenceMismatch, "the event of a key is not valid"):
         found = verify(receipt, connection.trust)
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the event is that of another key")
@@ -127,7 +127,7 @@ def confirm_locks(
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
         confirm(one, connection)
-    with told_as(EvidenceMismatch, "a requirement to sign is not valid"):
+    with raising(EvidenceMismatch, "a requirement to sign is not valid"):
         found = key_history.locks(receipts, connection.trust)
     require(
         all(one.organisation == organisation for one in found),
@@ -149,7 +149,7 @@ def confirm_mandate(
     """
     confirmed = confirm(receipt, connection)
     require(confirmed.event["id"] == event, "the receipt is of another event")
-    with told_as(EvidenceMismatch, "the registration of a mandate is not valid"):
+    with raising(EvidenceMismatch, "the registration of a mandate is not valid"):
         found = mandates.read(confirmed)
         over = [mandates.read_end(confirm(one, connection)) for one in ends]
     require(found.organisation == organisation, "the mandate is that of another organisation")
@@ -161,7 +161,7 @@ def confirm_key_status(
     text: str, organisation: str, kid: str, connection: PartnerConnection
 ) -> KeyStatus:
     """The gateway signed that this key of this organisation was not revoked."""
-    with told_as(EvidenceMismatch, "the status of a key is not valid"):
+    with raising(EvidenceMismatch, "the status of a key is not valid"):
         found = key_status.read(text, connection.trust)
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the status is that of another key")

@@ -30,7 +30,7 @@ from gateway.client.errors import (
     RequestRefused,
     SettingsError,
     UnexpectedAnswer,
-    told_as,
+    raising,
 )
 from gateway.client.events import Auditing, Exports
 from gateway.client.handoffs import Offers
@@ -144,7 +144,7 @@ class Gateway(
         It signs where the file names a document key. Raises SettingsError.
         """
         connection = PartnerConnection.read(Path(file))
-        with told_as(SettingsError, causes=PrivateFileError):
+        with raising(SettingsError, causes=PrivateFileError):
             opening = connection.encryption_keys
             return cls(
                 connection,
@@ -171,8 +171,10 @@ class Gateway(
                 found = self.member_keys(organisation)
             except RequestRefused as refused:
                 raise KeyNotHeld(
-                    f"this system lacks the key with which {organisation} signs, and may "
-                    f"not fetch it ({refused.slug}): casegate directory keys {organisation}"
+                    f"this system lacks the key with which {organisation} signs, and may not fetch "
+                    f"it ({refused.slug}): with a system that has the scope directory.read, "
+                    f"`casegate directory keys {organisation}` saves it; put that file into "
+                    "organisation_keys of this connection"
                 ) from refused
             registered = {one.kid: one.key for one in found.origins}
             organisations[organisation] = {**organisations.get(organisation, {}), **registered}
@@ -256,7 +258,7 @@ def _keep(found: MemberKeys, folder: Path | None) -> None:
     if folder is None:
         return
     file = folder / FETCHED / f"{found.organisation}.json"
-    with told_as(SettingsError, f"{file} cannot be written", OSError):
+    with raising(SettingsError, f"{file} cannot be written", OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(file, json.dumps(found.to_json(), indent=1).encode())
     for one in found.origins:

@@ -16,6 +16,7 @@ from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor, AnswerKind
 from gateway.domain.organisation import competence_members, read_competence
+from gateway.evidence import handoff_documents
 
 
 class BoxFilters(TypedDict, total=False):
@@ -59,7 +60,7 @@ class HandoffClient(ClientBase):
         """
         conditions = view["conditions"]
         named = None if groups is None else list(groups)
-        offer = documents.newest_offer(view)
+        offer = documents.newest_offer(view).digest
         return self.answer(
             "accept", view["handoff"], by, offer=offer, conditions=conditions, groups=named
         )
@@ -89,7 +90,10 @@ class HandoffClient(ClientBase):
         name = spelled(handoff)
         document = None
         if self._author is not None:
-            document = self._author.answer(kind.name, self._answered(name, kind, offer), asked)
+            about = vars(self._answered(name, kind, offer))
+            document = handoff_documents.issue_answer(
+                self._author.heading(), kind=kind.name, fields=asked, **about
+            )
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
@@ -147,7 +151,10 @@ class HandoffClient(ClientBase):
         """
         asked: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
         asked |= {} if package is None else {"package": package}
-        return self._consult(handoff, self._view(handoff)[1], asked)
+        view, chain = self._view(handoff)
+        opened = self._consult(handoff, chain, asked)
+        number = opened.package or 1
+        return replace(opened, changed=view["packages"][number - 1]) if number > 1 else opened
 
     def consult_retained(self, handoff: UUID | str, by: str, reason: str) -> ConsultedContent:
         """Open what this member retains of an erased case, while its retention holds.
@@ -178,21 +185,23 @@ class HandoffClient(ClientBase):
 
     def _answered(self, handoff: str, kind: AnswerKind, offer: str | None) -> AnsweredOffer:
         """What an answer is about, verified: a correction notice, or the ``offer`` that was read,
-        by default the newest one; of an erased case the newest of those kept with its copy."""
+        by default the newest one. Of an erased case no document is left: then the receipts of the
+        events of its newest offer and of the recall say it."""
         on_changes = not ON_CHANGES.isdisjoint(kind.moves)
         if on_changes and (notices := self._notices(handoff)[1]):
             return AnsweredOffer.noticed(notices[-1])
-        recall = None
         try:
             view, chain = self._view(handoff)
-            recall = documents.recall_of(view) if kind.of_recall else None
         except RequestRefused as refused:
-            if refused.slug != "case-erased" or kind.of_recall:
+            if refused.slug != "case-erased":
                 raise
-            kept = self._exchange.read("handoff.read", f"/handoffs/{handoff}/retained")
-            chain = documents.offers_of(kept.get("documents"), self.connection)
+            found = self._notices(handoff)[0]
+            recall = found.get("recall_event") if kind.of_recall else None
+            shown = (self._proved(one)[1].event for one in (found["offer_event"], recall) if one)
+            return documents.proved_offer(UUID(handoff), *shown)
         read = [one for one in chain if offer in (None, one.digest)]
         require(bool(read), "the offer that was read is not shown any more")
+        recall = documents.recall_of(view) if kind.of_recall else None
         return AnsweredOffer.offered(read[-1], recall)
 
     def _consult(
@@ -247,6 +256,7 @@ class OfferTerms(UpdateTerms, total=False):
     offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
     already, ``country_reason`` why items of uncertain hosting country are for this recipient.
     ``derogation``: in imminent danger it goes to a third country without a transfer tool.
+    ``request``: to the single point of contact of another Member State, with a statutory time.
     """
 
     purpose: Required[Sequence[str]]
@@ -255,6 +265,7 @@ class OfferTerms(UpdateTerms, total=False):
     again: str | None
     country_reason: str | None
     derogation: bool
+    request: str | None
 
 
 class Offers(Directory, HandoffClient):
@@ -361,6 +372,6 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "to": to,
         **_update_terms(terms),
         "purpose": list(terms["purpose"]),
-        **{name: terms.get(name) for name in ("again", "country_reason")},
+        **{name: terms.get(name) for name in ("again", "country_reason", "request")},
         "derogation": terms.get("derogation") or None,
     }

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from gateway import files
 from gateway.client.documents import members_of
-from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, told_as
+from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, raising
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
@@ -82,7 +82,7 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         """Use a folder; it is made, for its owner alone, when it is missing."""
         self._folder = folder
-        with told_as(SettingsError, f"{folder} cannot be made", OSError):
+        with raising(SettingsError, f"{folder} cannot be made", OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def keep(self, write: PendingWrite) -> None:
@@ -319,7 +319,7 @@ class CheckpointStore:
     def _write(file: Path | None, seen: SignedTree | None) -> None:
         if file is None or seen is None:
             return
-        with told_as(SettingsError, f"{file} cannot be written", OSError):
+        with raising(SettingsError, f"{file} cannot be written", OSError):
             files.replace(file, seen.note.encode())
 
     def _stored(self, file: Path | None) -> SignedTree | None:

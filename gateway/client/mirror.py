@@ -25,7 +25,7 @@ from gateway.client.errors import (
     PublicLogCorrupt,
     SettingsError,
     UnexpectedAnswer,
-    told_as,
+    raising,
 )
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
@@ -230,7 +230,7 @@ class Mirror:
     def _alarm(self, sentence: str, known: SignedTree, shown: SignedTree) -> NoReturn:
         """Keep what was signed before and now, and say so; the copy stays as it is."""
         folder = self._folder / FORKED
-        with told_as(SettingsError, f"{folder} cannot be written", OSError):
+        with raising(SettingsError, f"{folder} cannot be written", OSError):
             keep_fork(folder, [known.encode(), shown.encode()])
         sizes = f"{known.size} entries copied, {shown.size} shown now"
         raise LogForked(
@@ -242,7 +242,7 @@ class Mirror:
     # --- files ---
 
     def _write(self, path: str, data: bytes) -> None:
-        with told_as(SettingsError, f"{self._folder / path} cannot be written", OSError):
+        with raising(SettingsError, f"{self._folder / path} cannot be written", OSError):
             files.replace(self._folder / path, data, mode=0o644)
 
     def _forget(self, before: int, after: int) -> None:

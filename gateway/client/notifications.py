@@ -15,7 +15,7 @@ from gateway.client.errors import (
     EvidenceMismatch,
     SettingsError,
     UnexpectedAnswer,
-    told_as,
+    raising,
 )
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.evidence import security_event
@@ -67,7 +67,7 @@ class SeenNotifications:
         self._seen.append(event)
         if self._file is None:
             return
-        with told_as(SettingsError, f"{self._file} cannot be written", OSError):
+        with raising(SettingsError, f"{self._file} cannot be written", OSError):
             files.replace(self._file, "".join(f"{one}\n" for one in self._seen).encode())
 
 

@@ -21,7 +21,7 @@ from gateway.client.errors import (
     RequestRefused,
     UnconfirmedWrite,
     UnexpectedAnswer,
-    told_as,
+    raising,
 )
 from gateway.client.local_state import (
     CheckpointStore,
@@ -162,8 +162,9 @@ class Session:
     def send(self, write: PendingWrite) -> ConfirmedWrite:
         """Send a write, for the first time or again; Refused when the gateway says no.
 
-        Every other ClientError tells that the write is left ``unanswered``, and so does Refused
-        where a kept write was not heard: the access was refused, or the moment.
+        Every other ClientError tells that the write is left ``unanswered``, unless it was neither
+        kept nor sent, and so does Refused where a kept write was not heard: the access was refused,
+        or the moment.
         """
         try:
             written = self._sent(write)
@@ -175,7 +176,9 @@ class Session:
                 self._forget(write)
             raise
         except ClientError as error:
-            error.unanswered = self._left(write)
+            left = self._left(write)
+            if left.kept or not isinstance(error, GatewayUnavailable) or error.reached:
+                error.unanswered = left
             raise
         except KeyboardInterrupt as stopped:
             stopped.add_note(self._left(write).advice)
@@ -249,7 +252,7 @@ def granted(reply: HttpResponse) -> HttpResponse:
 
 def _problem(reply: HttpResponse) -> ProblemDetails:
     members = members_of(reply) if reply.media == PROBLEM else {}
-    with told_as(EvidenceMismatch, "a refusal comes with a receipt that is none"):
+    with raising(EvidenceMismatch, "a refusal comes with a receipt that is none"):
         return ProblemDetails.read(members, reply.status)
 
 

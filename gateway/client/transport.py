@@ -124,6 +124,7 @@ class HttpTransport:
 
     def send_anew(self, make: Callable[[], HttpRequest]) -> HttpResponse:
         """As `send`, with a message made for each attempt: of what is good once only."""
+        reached = False
         for pause in (*PAUSES, None):
             try:
                 reply = self._attempt(make())
@@ -131,13 +132,14 @@ class HttpTransport:
                 causes = list(_causes(error))
                 _refuse_untrusted(causes, self._now())
                 _refuse_unknown_host(causes, self.address)
+                reached |= not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if pause is None:
                     raise GatewayUnavailable(
-                        f"no answer from {self.address}: {_in_words(causes)}"
+                        f"no answer from {self.address}: {_in_words(causes)}", reached=reached
                     ) from error
                 self._sleep(pause)
                 continue
-            wait = self._retry_after(reply) or 0.0
+            reached, wait = True, self._retry_after(reply) or 0.0
             if pause is None or wait > LONGEST_PAUSE or not self._try_again(reply):
                 return reply
             self._sleep(max(pause, wait))

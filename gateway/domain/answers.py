@@ -16,6 +16,7 @@ from uuid import UUID
 from gateway.domain.case import GROUPS
 from gateway.domain.conditions import WITH_FORCE
 from gateway.domain.handoff import (
+    ACCEPTING,
     AGREEMENTS,
     DELAY_CODES,
     ON_REQUISITION,
@@ -89,8 +90,9 @@ class AnswerKind:
     ``name`` is the kind in documents, ``action`` the policy's, ``event`` the audit event's,
     ``path`` the last part of the address (empty for what no party sends). ``moves`` says for each
     move that the answer may be from which state it leads to which. ``about`` says what it does: a
-    line, and what there is to add in a further paragraph. ``of_holder``: only who ever accepted
-    gives it, or gets it. ``of_recall``: it answers the recall that stands on the handoff, and
+    line, and what there is to add in a further paragraph. ``of_holder``: it is given by,
+    or to, a holder: who ever accepted, or consulted in imminent danger before that.
+    ``of_recall``: it answers the recall that stands on the handoff, and
     binds it.
     """
 
@@ -114,6 +116,11 @@ class AnswerKind:
     def outlives_case(self) -> bool:
         """Whether it may be given about a case that was erased."""
         return any(HandoffState.LAPSED in ways for ways in self.moves.values())
+
+    @cached_property
+    def keeps_state(self) -> bool:
+        """Whether the handoff is in the same state after it."""
+        return all(was is then for ways in self.moves.values() for was, then in ways.items())
 
     @cached_property
     def accepts(self) -> bool:
@@ -148,6 +155,7 @@ def _word(name: str, words: Iterable[str], about: str, **more: Any) -> AnswerFie
 _WHY = _text("reason", 300, "Why; the other party reads it.", required=True)
 _WHY_IF_SAID = replace(_WHY, required=False)
 _HOLDING = (
+    HandoffState.OFFERED,
     *_ACCEPTED,
     HandoffState.CLOSED,
     HandoffState.DECLINED,
@@ -155,7 +163,8 @@ _HOLDING = (
     HandoffState.WITHDRAWN,
     HandoffState.REISSUED,
 )
-"""Where a handoff may be whose recipient holds the case: duties outlive rights."""
+"""Where a handoff may be whose recipient holds the case: duties outlive rights. It holds one that
+stands offered where it consulted it in imminent danger."""
 _AS_BEFORE = {state: state for state in sorted(_HOLDING)}
 _EVER = {**_AS_BEFORE, HandoffState.LAPSED: HandoffState.LAPSED}
 """Likewise, and after the erasure of the case: its holders have copies of their own."""
@@ -420,7 +429,7 @@ _KINDS = (
         "handoff.call",
         "handoff.called",
         AnswerAuthor.ORIGINATOR,
-        {HandoffAction.CALL: {state: state for state in sorted(OPEN)}},
+        {HandoffAction.CALL: {state: state for state in sorted({*OPEN, HandoffState.CLOSED})}},
         "Say that you telephoned about a handoff.\n\nAn offer is not an emergency call: in "
         "imminent danger the call comes first.",
         path="calls",
@@ -627,13 +636,15 @@ def move(
     *,
     groups: frozenset[str] | None = None,
     under: str | None = None,
+    consulted: bool = False,
 ) -> Handoff:
     """The handoff after the organisation ``by`` made ``step``.
 
     ``groups`` are those that a partial acceptance takes: it names at least one, and no other
     step names any (ValueError). ``under`` is the digest of the case's version by whose markings an
-    acceptance or acknowledgement agrees. Raises WrongState when the table does not know the move,
-    when it is the other party's, or only a holder's.
+    acceptance or acknowledgement agrees. ``consulted``: its recipient opened the content before an
+    acceptance, so that it holds the case as well. Raises WrongState when the table does not know
+    the move, when it is the other party's, or only a holder's.
     """
     target = MOVES.get((handoff.state, step))
     if target is None:
@@ -642,7 +653,7 @@ def move(
         )
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")
-    if KIND_OF_MOVE[step].of_holder and not handoff.is_held:
+    if KIND_OF_MOVE[step].of_holder and not (handoff.is_held or consulted):
         raise WrongState(f"'{step}' is for a handoff that its recipient has accepted")
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
@@ -651,17 +662,17 @@ def move(
         state=target,
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
-        **(_agreed(handoff, under) if step in AGREEMENTS else {}),
+        **(_agreed(handoff, step, under) if step in AGREEMENTS else {}),
     )
 
 
-def _agreed(handoff: Handoff, under: str | None) -> dict[str, Any]:
+def _agreed(handoff: Handoff, step: HandoffAction, under: str | None) -> dict[str, Any]:
     """The newest package is held.
 
     What was held before stays so under the markings by which it was agreed to: an acknowledgement
-    closes nothing.
+    closes nothing. It takes nothing either: who never accepted has not accepted by that.
     """
-    if handoff.held == handoff.package:
+    if handoff.held == handoff.package or not (handoff.held or step in ACCEPTING):
         return {}
     return {"held": handoff.package, "held_under": under}
 

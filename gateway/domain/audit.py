@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
+
+from gateway.domain.record_json import to_json
 
 LONGEST_DAYS = 366
 """None lasts longer: who still needs it says so again, to two persons."""
@@ -31,6 +34,33 @@ class CaseId:
 
     originator: str
     case: UUID
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """What events must fit; None asks nothing.
+
+    ``action`` is a word of the policy, as handoff.offer; ``since`` and ``until`` are aware times,
+    half-open.
+    """
+
+    organisation: str | None = None
+    person: str | None = None
+    rule: str | None = None
+    case: CaseId | None = None
+    handoff: UUID | None = None
+    action: str | None = None
+    result: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """The filters that are set, as the interface calls them."""
+        said = {name: to_json(value) for name, value in vars(self).items() if value is not None}
+        return {_CALLED.get(name, name): value for name, value in said.items()}
+
+
+_CALLED = {"since": "from", "until": "before"}
 
 
 @dataclass(frozen=True)

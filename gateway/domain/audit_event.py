@@ -10,7 +10,7 @@ from gateway.domain.organisation import OrganisationName
 
 
 class Operation(StrEnum):
-    """The kinds of operation that LED Art. 25 wants in the journal, and the log's own."""
+    """The kinds of operation that LED Art. 25 wants logged, and the log's own."""
 
     COLLECTION = "collection"
     ALTERATION = "alteration"

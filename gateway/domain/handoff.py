@@ -93,11 +93,10 @@ ON_REQUISITION = ("preservation", "source_log", "victim_contact")
 
 
 @dataclass(frozen=True)
-class OfferAddress:
-    """To whom an offer speaks: an organisation, or a competence and who held it.
+class Addressee:
+    """To whom an offer is made, and by which event it holds the competence.
 
-    ``competence`` is a key such as ``receive/csam/FR``; ``mandate_event`` the audit event that
-    registered the competence, so that an auditor can ask who said so.
+    ``competence`` is a key such as receive/csam/FR; None where the organisation itself is named.
     """
 
     organisation: str
@@ -162,7 +161,7 @@ class Handoff:
     case: UUID
     case_version: int
     case_digest: str
-    address: OfferAddress
+    address: Addressee
     purpose: tuple[str, ...]
     permitted_disclosures: frozenset[str]
     package_digest: str

@@ -3,20 +3,17 @@
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
 from unicodedata import category
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.domain.media import find_media, find_media_in_link
 from gateway.domain.timestamp import parse_timestamp
-from gateway.domain.vocabulary import HashAlgorithm, ItemKind
+from gateway.domain.vocabulary import Fault, HashAlgorithm, ItemKind
 
 LONGEST_ADDRESS = 2048
 LONGEST_NAME = 300
-
-Fault = Callable[[str], str | None]
-"""Says what is wrong with a value, as a sentence that does not repeat it; None if nothing is."""
 
 # --- hashes ---
 

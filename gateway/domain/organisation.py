@@ -31,7 +31,8 @@ KINDS = (
 )
 """Kinds of organisations."""
 
-FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
+SINGLE_POINT_OF_CONTACT = "single_point_of_contact"
+FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route", SINGLE_POINT_OF_CONTACT)
 """What a mandate allows an organisation to do in a matter: receive reports, investigate, have
 items removed, protect children, and find a recipient for what is nobody's."""
 
@@ -146,10 +147,41 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
 """What an organisation that is enrolled may ask before it is active; policies state it too."""
 
 
+ACTIONS_WHILE_SUSPENDED = frozenset(
+    {
+        "handoff.read",
+        "receipt.read",
+        "handoff.decline",
+        "handoff.acknowledge",
+        "handoff.apply",
+        "handoff.dispute",
+        "handoff.acknowledge_recall",
+        "handoff.answer_recall",
+        "handoff.retain",
+        "handoff.review",
+        "handoff.call",
+        "handoff.notify_correction",
+        "handoff.answer_proposal",
+        "case.recall",
+        "case.approve_recall",
+        "case.restrict",
+    }
+)
+"""What a suspended organisation may ask: duties outlive rights. It stops uses and answers for what
+it holds; it opens, gives and takes no content. Policies state it too."""
+
+SCOPES_WHILE_SUSPENDED = frozenset(
+    {"cases.write", "events.read", "handoffs.answer", "handoffs.read"}
+)
+"""The scopes of its systems that these need; no token has more meanwhile."""
+
+
 def may_act(status: Status, action: str) -> bool:
     """Whether an organisation of this status is heard at all when it asks for the action."""
-    return status is Status.ACTIVE or (
-        status is Status.ENROLLED and action in ACTIONS_BEFORE_ACTIVATION
+    return (
+        status is Status.ACTIVE
+        or (status is Status.ENROLLED and action in ACTIONS_BEFORE_ACTIVATION)
+        or (status is Status.SUSPENDED and action in ACTIONS_WHILE_SUSPENDED)
     )
 
 
@@ -257,7 +289,7 @@ class AdmissionDecision:
     governing body; ``event`` recorded the decision.
     """
 
-    reference: str
+    decision_ref: str
     decided_on: date
     document_sha256: str
     event: UUID
@@ -267,7 +299,7 @@ class AdmissionDecision:
 class Application:
     """What an organisation asked for: a membership, for purposes, and what it says of itself.
 
-    ``event`` recorded it. ``decision`` is None until the governing body has decided; what it
+    ``event`` recorded it. There is no ``decision`` until the governing body has decided; what it
     decided is the organisation's status.
     """
 
@@ -276,7 +308,7 @@ class Application:
     description: str
     received_on: date
     event: UUID
-    decision: AdmissionDecision | None = None
+    decision: AdmissionDecision | None
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,14 @@ class Revision:
         }
         return tuple(sorted(groups | ({"marking"} if clear & concerned else set())))
 
+    def places(self, parts: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The places that were changed, of those that parts (name, element id or empty) are of.
+
+        A field of the marking that stands in clear is everybody's.
+        """
+        known = {place_of(*part) for part in parts} | {place_of(name) for name in CLEAR_MARKING}
+        return tuple(sorted(self.changes.keys() & known))
+
     def label_errors(self, said: VersionChange) -> tuple[tuple[str, str], ...]:
         """What is wrong with how the author calls the version, by JSON pointer."""
         if said.kind is not strictest_change((said.kind, self.kind)):
@@ -269,6 +277,8 @@ def _property_change(before: Any, after: Any) -> ChangeKind | None:
 def _marking_change(name: str, before: Any, after: Any) -> ChangeKind | None:
     if (before or None) == (after or None):
         return None
+    if name == "erase_on" and after < before:  # its holders heard when two persons decided it
+        return ChangeKind.ADDITION
     if name not in _RAISED:
         return _property_change(before or None, after or None)
     return ChangeKind.TIGHTENING if _RAISED[name](before, after) else ChangeKind.CORRECTION

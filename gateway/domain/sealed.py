@@ -5,13 +5,13 @@ sealed, and again when it is opened. Content that breaks a rule is neither seale
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.item_value import FAULTS, UNSAFE, has_unsafe_characters
 from gateway.domain.media import find_media
-from gateway.domain.vocabulary import ItemKind, StatementKind
+from gateway.domain.vocabulary import Fault, ItemKind, StatementKind, among
 
 FORMAT = "casegate-sealed/1"
 MAX_BYTES = 2048
@@ -19,8 +19,6 @@ MAX_BYTES = 2048
 
 LONGEST_TEXT = 1500
 LONGEST_NAME = 300
-
-Fault = Callable[[Any], str | None]
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -43,11 +41,6 @@ def _id(value: Any) -> str | None:
     return None if well_formed else "must be a UUID in lower case"
 
 
-def _among(words: type[ItemKind] | type[StatementKind]) -> Fault:
-    known = tuple(str(word) for word in words)
-    return lambda value: None if value in known else "must be one of: " + ", ".join(known)
-
-
 def _item_value(value: Any) -> str | None:
     return None if isinstance(value, str) else "must be text"
 
@@ -67,11 +60,11 @@ class SealedType:
 _NAME, _NOTE = _text(LONGEST_NAME), _text(LONGEST_TEXT)
 
 TYPES: Mapping[str, SealedType] = {
-    "item": SealedType("items", {"kind": _among(ItemKind), "value": _item_value}, {"note": _NOTE}),
+    "item": SealedType("items", {"kind": among(ItemKind), "value": _item_value}, {"note": _NOTE}),
     "credentials": SealedType(
         "items", {"about": _id}, {"user": _NAME, "secret": _NAME, "note": _NOTE}
     ),
-    "statement": SealedType("statements", {"kind": _among(StatementKind), "text": _NOTE}, {}),
+    "statement": SealedType("statements", {"kind": among(StatementKind), "text": _NOTE}, {}),
     "identity": SealedType(
         "subjects",
         {"about": _id},

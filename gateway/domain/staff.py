@@ -1,9 +1,11 @@
 """The staff register: an organisation's persons by pseudonym, roles and days; never by name."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from uuid import UUID
 
 from gateway.domain.answers import PARTIES_ANSWERS
@@ -77,6 +79,7 @@ class StaffEntry:
     The entry holds from ``start`` until ``end`` (days; None: no end yet), and in no case from
     ``ends_at`` on: the moment at which it was ended, or a temporary one ends by itself. ``event``
     recorded it. ``recusals`` are keyed digests of the cases that the person keeps away from.
+    ``salt`` is random, so that nobody guesses an entry from its `commitment`.
     """
 
     organisation: str
@@ -87,7 +90,15 @@ class StaffEntry:
     temporary: bool
     ends_at: datetime | None
     event: UUID
+    salt: str
     recusals: frozenset[str] = frozenset()
+
+    def commitment(self) -> str:
+        """What its events say of it for good: a digest that names nobody, and from which nothing of
+        the entry can be changed."""
+        days = [self.start.isoformat(), self.end and self.end.isoformat(), self.temporary]
+        said = [self.salt, self.organisation, self.pseudonym, sorted(self.roles), *days]
+        return sha256(json.dumps(said).encode()).hexdigest()
 
     def in_force(self, day: date, now: datetime) -> bool:
         """Whether the person acts for the organisation at the moment ``now`` of a civil day."""
@@ -96,6 +107,51 @@ class StaffEntry:
             and (self.end is None or day < self.end)
             and (self.ends_at is None or now < self.ends_at)
         )
+
+
+@dataclass
+class _Committed:
+    parties: frozenset[str]
+    event: UUID
+    ends_at: datetime | None
+    recusals: set[str] = field(default_factory=set)
+
+
+class CommittedStaff:
+    """The staff registers as far as their events name no person: by each entry's commitment."""
+
+    def __init__(self) -> None:
+        """Nobody is entered."""
+        self._entries: dict[str, _Committed] = {}
+
+    def enter(
+        self, commitment: str, parties: frozenset[str], event: UUID, ends_at: datetime | None
+    ) -> None:
+        """Take in an entry that an event made, in the streams of these organisations."""
+        self._entries.setdefault(commitment, _Committed(parties, event, ends_at))
+
+    def end(self, commitment: str, parties: frozenset[str], ends_at: datetime) -> None:
+        """Take in its end; nothing for an entry that these organisations do not know."""
+        for one in self._known(commitment, parties):
+            one.ends_at = ends_at
+
+    def recuse(self, commitment: str, parties: frozenset[str], recusal: str) -> None:
+        """Take in that the person keeps away from a case; nothing as `end`."""
+        for one in self._known(commitment, parties):
+            one.recusals.add(recusal)
+
+    def _known(self, commitment: str, parties: frozenset[str]) -> Iterator[_Committed]:
+        found = self._entries.get(commitment)
+        if found is not None and not found.parties.isdisjoint(parties):
+            yield found
+
+    def has(self, entry: StaffEntry) -> bool:
+        """Whether events made exactly this entry, with this end and these recusals."""
+        found = self._entries.get(entry.commitment())
+        if found is None or entry.organisation not in found.parties:
+            return False
+        made = (found.event, found.ends_at, frozenset(found.recusals))
+        return made == (entry.event, entry.ends_at, entry.recusals)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,22 @@ documents, given to its members, prevail. TLP labels and onward rules, which hav
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 from gateway.domain.marking import TLP
+
+Fault = Callable[[Any], str | None]
+"""Says what is wrong with a value, as a sentence that does not repeat it; None if nothing is."""
+
+
+def among(words: Iterable[str]) -> Fault:
+    """One of the words of a list."""
+    known = tuple(map(str, words))
+    sentence = "must be one of: " + ", ".join(known)
+    return lambda value: None if value in known else sentence
+
 
 REFERENCE_SCHEMES = (
     "iccam_report",

@@ -20,6 +20,7 @@ from gateway.evidence.report import (
     Conclusion,
     Fact,
     InputFile,
+    Mismatch,
     VerificationFailed,
     VerificationReport,
     pluralise,
@@ -76,9 +77,7 @@ class _Account:
         for part in self._receipts:
             confirmed = confirm_receipt(receipt.parse(part.data), self._trust)
             if confirmed.checkpoint.origin != origin:
-                raise VerificationFailed(
-                    Code.MISMATCH, f"{part.name} is of another log than the copy"
-                )
+                raise Mismatch(f"{part.name} is of another log than the copy")
             if confirmed.index < size:
                 self._opened[confirmed.index] = confirmed
             else:

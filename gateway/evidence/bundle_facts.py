@@ -1,6 +1,6 @@
 """What a verified bundle proves, what is the operator's word, and what it does not show.
 
-The steps that led there are in gateway/evidence/bundle_verification.py.
+The steps that led there are in gateway/evidence/bundle_verification.py and the modules below it.
 """
 
 from collections import Counter
@@ -14,16 +14,10 @@ from gateway.domain.handoff import AGREEMENTS, OPEN
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import key_history, key_status, seal
-from gateway.evidence.bundle_verification import (
-    ANNOUNCED,
-    CONSULTED,
-    ERASED,
-    NOTICE,
-    BundleVerification,
-    Link,
-    members,
-    spell,
-)
+from gateway.evidence.bundle_course import ANNOUNCED
+from gateway.evidence.bundle_documents import NOTICE, Link, members, spell
+from gateway.evidence.bundle_receipts import CONSULTED, ERASED
+from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.event import PARTY
 from gateway.evidence.recalls import APPROVED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -189,10 +183,9 @@ class BundleFacts:
         return min((index for index in agreed if index > update), default=None)
 
     def _missing_packages(self) -> list[Fact]:
-        """The package before the first one here, a change announced after the newest one for which
-        no notice stands, and a notice that is answered here."""
-        updates = self.of.links[0].offer.updates
-        found = [] if updates is None else [Fact("package.missing", {"offer": updates})]
+        """The packages that are updated, or answered, here, a change announced after the newest one
+        for which no notice stands, and a notice that is answered here."""
+        found = [Fact("package.missing", {"offer": one}) for one in self.of.missing_offers()]
         known = [self.of.record_of(self.of.offered).index]
         known += [
             self.of.record_of(signed).index

@@ -13,6 +13,7 @@ from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import (
     Code,
     Conclusion,
+    Incomplete,
     InputFile,
     VerificationFailed,
     VerificationReport,
@@ -216,7 +217,7 @@ def prove_fork(parts: Sequence[InputFile], trust: TrustAnchors) -> VerificationR
 
     def compare() -> str:
         LogHistory(trees)
-        raise VerificationFailed(Code.INCOMPLETE, "these files do not contradict each other")
+        raise Incomplete("these files do not contradict each other")
 
     steps = (
         ("A trusted log signed every checkpoint and proof", open_all),

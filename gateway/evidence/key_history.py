@@ -9,17 +9,23 @@ without a revocation cannot show that there was none.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.domain.timestamp import parse_timestamp
-from gateway.evidence import canonical, key_declaration, sd_jwt
+from gateway.evidence import key_declaration, sd_jwt
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
-from gateway.evidence.report import Code, Fact, VerificationFailed
+from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
 from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
-from gateway.evidence.trust import AuthoredDocument, TrustAnchors, confirm_receipt
+from gateway.evidence.trust import (
+    AuthoredDocument,
+    TrustAnchors,
+    confirm_receipt,
+    require_subject,
+)
 
 REGISTERED = "key.registered"
 REVOKED = "key.revoked"
@@ -87,33 +93,28 @@ def verify_registration(receipt: Receipt, trust: TrustAnchors) -> KeyRegistratio
     key, or registers it on an invalid proof of possession or countersignature.
     """
     confirmed = _confirm(receipt, trust, REGISTERED, "registers no key")
+    subject = require_subject(confirmed)
     try:
-        return _registration(confirmed, trust)
+        return _registration(confirmed, subject, trust)
     except BadSignature:
         raise VerificationFailed(
             Code.BAD_SIGNATURE, "a key was registered on a proof that it did not sign"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise VerificationFailed(
-            Code.MISMATCH, f"the registration of a key is not valid: {error}"
-        ) from None
+        raise Mismatch(f"the registration of a key is not valid: {error}") from None
 
 
 def _confirm(receipt: Receipt, trust: TrustAnchors, typ: str, otherwise: str) -> VerifiedReceipt:
     confirmed = confirm_receipt(receipt, trust)
     event = confirmed.event
     if event["type"] != typ or event["result"] != EventResult.ALLOWED:
-        raise VerificationFailed(Code.MISMATCH, f"{event['type']} ({event['result']}) {otherwise}")
+        raise Mismatch(f"{event['type']} ({event['result']}) {otherwise}")
     return confirmed
 
 
-def _registration(confirmed: VerifiedReceipt, trust: TrustAnchors) -> KeyRegistration:
-    texts = [value for kind, value in confirmed.opened.shown if kind == SUBJECT]
-    if len(texts) != 1 or not isinstance(texts[0], str):
-        raise ValueError("the receipt does not disclose what was registered")
-    subject = canonical.decode(texts[0].encode())
-    if not isinstance(subject, dict):
-        raise ValueError("the subject is not a JSON object")
+def _registration(
+    confirmed: VerifiedReceipt, subject: Mapping[str, Any], trust: TrustAnchors
+) -> KeyRegistration:
     organisation, (kid, key) = subject["organisation"], read_document_key(subject["jwk"])
     if not isinstance(organisation, str) or not SLUG.fullmatch(organisation):
         raise ValueError("it names no organisation")
@@ -148,11 +149,16 @@ def verify_revocation(receipt: Receipt, trust: TrustAnchors) -> KeyRevocation:
     key, or does not disclose which.
     """
     confirmed = _confirm(receipt, trust, REVOKED, "revokes no key")
-    match [value for kind, value in confirmed.opened.shown if kind == KEY]:
-        case [[str(organisation), str(kid)]]:
+    match confirmed.details(KEY):
+        case ([str(organisation), str(kid)],):
             return KeyRevocation(organisation, kid, confirmed)
+        case ():
+            raise Incomplete(
+                f"the receipt of {REVOKED}, entry {confirmed.index}, does not disclose which key: "
+                "ask its parties",
+            )
         case _:
-            raise VerificationFailed(Code.MISMATCH, "the receipt does not disclose which key")
+            raise Mismatch(f"{REVOKED} does not say which key")
 
 
 def registrations(
@@ -175,13 +181,9 @@ def registrations(
             continue
         anchors = trust.of_gateway(signed.gateway)
         if one.key != anchors.organisations[one.organisation][one.kid]:
-            raise VerificationFailed(
-                Code.MISMATCH, f"another key was registered under the id {one.kid}"
-            )
+            raise Mismatch(f"another key was registered under the id {one.kid}")
         if one.issuer != signed.verified.claims.get("iss"):
-            raise VerificationFailed(
-                Code.MISMATCH, "a key was registered for another gateway than it signs for"
-            )
+            raise Mismatch("a key was registered for another gateway than it signs for")
         found.setdefault((one.organisation, one.kid), one)
     return [found[name] for name in sorted(found)]
 
@@ -320,12 +322,11 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
             confirmed = confirm_receipt(receipt, trust)
         except UnknownLog:
             continue  # without the log's key it proves nothing
-        event, owner = confirmed.event, confirmed.subject().get("organisation")
+        event = confirmed.event
         known = event["type"] in (LOCKED, UNLOCKED) and event["result"] == EventResult.ALLOWED
-        if not known or not isinstance(owner, str):
-            raise VerificationFailed(
-                Code.MISMATCH, f"{event['type']} ({event['result']}) does not show who signs itself"
-            )
+        owner = require_subject(confirmed).get("organisation") if known else None
+        if not isinstance(owner, str):
+            raise Mismatch(f"{event['type']} ({event['result']}) does not say who signs itself")
         proved.append((owner, confirmed))
     found: list[SigningLock] = []
     used: set[UUID] = set()
@@ -373,8 +374,11 @@ def _declaration(
 def require_promise_kept(
     shown: Sequence[SigningLock], organisation: str, record: VerifiedReceipt
 ) -> None:
-    """Raise VerificationFailed (MISMATCH) when a member was locked at the entry ``record``, whose
-    document the gateway attests."""
+    """Raise VerificationFailed (INCOMPLETE) when a member was locked before the entry ``record``,
+    whose document the gateway attests, and no end of that is shown.
+
+    A file, or an old key file, may leave the end out: only the member can say that there was none.
+    """
     before = [
         one
         for one in shown
@@ -383,10 +387,10 @@ def require_promise_kept(
         and one.confirmed.index < record.index
     ]
     if before and before[-1].locked:
-        raise VerificationFailed(
-            Code.MISMATCH,
+        raise Incomplete(
             f"entry {record.index} is attested for {organisation}, which allowed only its own "
-            f"signature from entry {before[-1].confirmed.index} on",
+            f"signature from entry {before[-1].confirmed.index} on, and no end of that is shown: "
+            f"ask {organisation} for its key file",
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.domain.audit_event import EventResult
 from gateway.evidence import canonical
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import Code, Fact, VerificationFailed
+from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
 from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
 from gateway.ledger.note import NoteError, VerificationKey
 
@@ -45,8 +45,7 @@ def read(confirmed: VerifiedReceipt) -> LogPredecessor:
     """The log that an event continues; VerificationFailed for another event, or a malformed one."""
     event = confirmed.event
     if (event["type"], event["result"], confirmed.index) != (CONTINUED, EventResult.ALLOWED, 0):
-        raise VerificationFailed(
-            Code.MISMATCH,
+        raise Mismatch(
             f"{event['type']}, entry {confirmed.index}, is not the first of a new log",
         )
     try:
@@ -55,9 +54,7 @@ def read(confirmed: VerifiedReceipt) -> LogPredecessor:
         if last.size < found.size or (last.size == found.size and last.root.hex() != found.root):
             raise NoteError("its last checkpoint is not one of the copy that it names")
     except (TypeError, ValueError) as error:
-        raise VerificationFailed(
-            Code.MISMATCH, f"the receipt does not show which log was continued: {error}"
-        ) from None
+        raise Mismatch(f"the receipt does not show which log was continued: {error}") from None
     return found
 
 
@@ -75,19 +72,15 @@ def compare(
     """
     found = read(confirmed)
     if found.log != here.origin or found.log_key not in map(str, keys):
-        raise VerificationFailed(
-            Code.MISMATCH,
+        raise Mismatch(
             f"it continues {ascii(found.log)[:200]} of the key {ascii(found.log_key)[:200]}",
         )
     if here.size < found.size:
-        raise VerificationFailed(
-            Code.INCOMPLETE,
+        raise Incomplete(
             f"this copy has {here.size} entries, and the log was continued at {found.size}",
         )
     if root(found.size).hex() != found.root:
-        raise VerificationFailed(
-            Code.MISMATCH, f"it names another root over the first {found.size} entries"
-        )
+        raise Mismatch(f"it names another root over the first {found.size} entries")
     last = found.last
     if last.size <= here.size and root(last.size) != last.root:
         raise VerificationFailed(

@@ -18,6 +18,8 @@ from gateway.evidence.report import (
     Code,
     Conclusion,
     Fact,
+    Incomplete,
+    Mismatch,
     VerificationFailed,
     VerificationReport,
     pluralise,
@@ -202,9 +204,9 @@ def _judged() -> Iterator[None]:
     try:
         yield
     except replica.ReplicaIncomplete as missing:
-        raise VerificationFailed(Code.INCOMPLETE, str(missing)) from None
+        raise Incomplete(str(missing)) from None
     except replica.ReplicaCorrupt as damaged:
-        raise VerificationFailed(Code.MISMATCH, str(damaged)) from None
+        raise Mismatch(str(damaged)) from None
 
 
 def _entries(size: int) -> str:

@@ -7,7 +7,8 @@ from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import format_competence
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import Code, Fact, VerificationFailed
+from gateway.evidence.report import Fact, Mismatch, VerificationFailed
+from gateway.evidence.trust import require_subject
 
 GRANTED = "mandate.granted"
 PLANNED = "succession.planned"
@@ -22,7 +23,7 @@ def days_of(at: datetime) -> tuple[date, date]:
     try:
         return (at - timedelta(hours=12)).date(), (at + timedelta(hours=14)).date()
     except OverflowError as error:
-        raise VerificationFailed(Code.MISMATCH, "a time is at the end of the calendar") from error
+        raise Mismatch("a time is at the end of the calendar") from error
 
 
 @dataclass(frozen=True)
@@ -89,44 +90,41 @@ class MandateEnd:
 def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
     """The mandate that an event registered: a grant, or the plan of a succession.
 
-    Raises VerificationFailed for another event, or one that does not disclose what it registered.
+    Raises VerificationFailed for another event, and what `trust.require_subject` raises.
     """
-    event, fields = confirmed.event, confirmed.subject()
+    event = confirmed.event
     kind = event["type"] if event["result"] == EventResult.ALLOWED else "a refused attempt"
+    if kind not in (GRANTED, PLANNED):
+        raise Mismatch(f"{kind} registers no mandate")
+    fields = require_subject(confirmed)
     try:
         if kind == GRANTED:
             key = format_competence(fields["function"], fields["matter"], fields["territory"])
             holder, first, last = fields["organisation"], fields["from"], fields.get("until")
-        elif kind == PLANNED:
+        else:
             key, holder = fields["competence"], fields["successor"]
             first, last = fields["effective_on"], None
-        else:
-            raise VerificationFailed(Code.MISMATCH, f"{kind} registers no mandate")
         end = None if last is None else date.fromisoformat(last)
         act = str(fields["legal_act"])
         return RegisteredMandate(
             str(holder), str(key), date.fromisoformat(first), end, act, confirmed
         )
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, VerificationFailed):
-            raise
-        raise VerificationFailed(
-            Code.MISMATCH, "the receipt does not disclose which mandate was registered"
-        ) from None
+    except (KeyError, TypeError, ValueError):
+        raise Mismatch(f"{kind} does not say which mandate it registers") from None
 
 
 def read_end(confirmed: VerifiedReceipt) -> MandateEnd:
-    """The end that an event recorded; VerificationFailed for any other event."""
-    event, fields = confirmed.event, confirmed.subject()
+    """The end that an event recorded; VerificationFailed for any other event, and what
+    `trust.require_subject` raises."""
+    event = confirmed.event
     if (event["type"], event["result"]) != (ENDED, EventResult.ALLOWED):
-        raise VerificationFailed(Code.MISMATCH, f"{event['type']} ends no mandate")
+        raise Mismatch(f"{event['type']} ends no mandate")
+    fields = require_subject(confirmed)
     try:
         holder, key, day = (fields[name] for name in ("organisation", "competence", "until"))
         return MandateEnd(str(holder), str(key), date.fromisoformat(day), confirmed)
     except (KeyError, TypeError, ValueError):
-        raise VerificationFailed(
-            Code.MISMATCH, "the receipt does not disclose which mandate was ended"
-        ) from None
+        raise Mismatch(f"{event['type']} does not say which mandate it ends") from None
 
 
 def check(
@@ -141,25 +139,21 @@ def check(
     """
     found = read(confirmed)
     if confirmed.event["id"] != offer.mandate_event:
-        raise VerificationFailed(Code.MISMATCH, "the offer refers to another registration")
+        raise Mismatch("the offer refers to another registration")
     if (found.organisation, found.competence) != (offer.recipient, offer.competence):
-        raise VerificationFailed(
-            Code.MISMATCH,
+        raise Mismatch(
             f"event {confirmed.event['id']} made {found.organisation} competent for "
             f"{found.competence}, not {offer.recipient} for {offer.competence}",
         )
     if found.end is not None and found.end <= first:
         raise ended(found.organisation, found.competence, found.end)
     if not found.holds(first, last):
-        raise VerificationFailed(
-            Code.MISMATCH, f"the mandate began on {found.start}, after the offer was made"
-        )
+        raise Mismatch(f"the mandate began on {found.start}, after the offer was made")
     return found
 
 
 def ended(organisation: str, competence: str, day: date) -> VerificationFailed:
     """The failure of an offer to an organisation whose mandate had ended on a day."""
-    return VerificationFailed(
-        Code.MISMATCH,
+    return Mismatch(
         f"the mandate of {organisation} for {competence} ended on {day}, before the offer was made",
     )

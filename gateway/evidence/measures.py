@@ -81,6 +81,12 @@ def _read(start: VerifiedReceipt, events: Iterable[VerifiedReceipt]) -> Iterable
     )
 
 
+def may_have_ended(measure: LoggedMeasure, confirmed: Iterable[VerifiedReceipt]) -> bool:
+    """Whether an event that ends a measure, and does not say which, may have ended this one."""
+    ends = (one for one in confirmed if one.event["type"] == _ENDED)
+    return any(measure.start.index < one.index and not one.subject() for one in ends)
+
+
 def reason_code(consulted: VerifiedReceipt) -> str | None:
     """The code of the reason of a consultation; None where it is not shown."""
     texts = consulted.details("reason_code")

@@ -184,6 +184,22 @@ class VerificationFailed(ValueError):
         self.proof = tuple(proof)
 
 
+class Mismatch(VerificationFailed):
+    """Documents that are each valid do not match each other."""
+
+    def __init__(self, detail: str) -> None:
+        """``detail`` is one clause without a full stop."""
+        super().__init__(Code.MISMATCH, detail)
+
+
+class Incomplete(VerificationFailed):
+    """Something is not shown that may have been left out: it convicts nobody."""
+
+    def __init__(self, detail: str) -> None:
+        """``detail`` is one clause, with whom to ask."""
+        super().__init__(Code.INCOMPLETE, detail)
+
+
 _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (sd_jwt.BadSignature, Code.BAD_SIGNATURE),
     (sd_jwt.UnknownKey, Code.KEY_MISSING),

@@ -27,7 +27,9 @@ from gateway.evidence.report import (
     Code,
     Conclusion,
     Fact,
+    Incomplete,
     InputFile,
+    Mismatch,
     VerificationFailed,
     VerificationReport,
     pluralise,
@@ -236,13 +238,11 @@ class StreamVerification:
         for part in self._statements:
             self._heads.append(_named(part, lambda p: read_head(_part_text(p), self._trust)))
         if not self._heads:
-            raise VerificationFailed(Code.INCOMPLETE, "the stream head is missing")
+            raise Incomplete("the stream head is missing")
         self._heads.sort(key=lambda head: head.checkpoint.size)
         self.head = self._heads[-1]
         if len({(head.organisation, head.checkpoint.origin) for head in self._heads}) > 1:
-            raise VerificationFailed(
-                Code.MISMATCH, "the stream heads are of several streams or logs"
-            )
+            raise Mismatch("the stream heads are of several streams or logs")
         for before, after in pairwise(self._heads):
             same = before.checkpoint.size == after.checkpoint.size
             if before.stream_number > after.stream_number or (
@@ -261,9 +261,7 @@ class StreamVerification:
         for part in self._receipts:
             confirmed = _named(part, lambda p: confirm_receipt(receipt.parse(p.data), self._trust))
             if confirmed.event["log"] != self.head.checkpoint.origin:
-                raise VerificationFailed(
-                    Code.MISMATCH, f"{part.name} is of another log than the statement"
-                )
+                raise Mismatch(f"{part.name} is of another log than the statement")
             self._confirmed.append((part.name, confirmed))
         return pluralise(len(self._confirmed), "receipt")
 
@@ -276,8 +274,7 @@ class StreamVerification:
             }
             event = str(confirmed.event["id"])
             if not numbers:
-                raise VerificationFailed(
-                    Code.MISMATCH,
+                raise Mismatch(
                     f"{name} (event {event}) does not name {self.head.organisation} as a party",
                 )
             self._places += [
@@ -322,14 +319,12 @@ class StreamVerification:
                 for stream_number in range(1, self.head.stream_number + 1)
                 if stream_number not in there
             )
-            raise VerificationFailed(
-                Code.INCOMPLETE,
+            raise Incomplete(
                 f"missing: number {_listed(absent)} ({missing} of {self.head.stream_number})",
             )
         last = max(there, default=0)
         if last > self.head.stream_number:
-            raise VerificationFailed(
-                Code.INCOMPLETE,
+            raise Incomplete(
                 f"the stream continues after the stream head, to number {last} at least: get a "
                 "newer stream head",
             )
@@ -371,7 +366,7 @@ class StreamVerification:
 
     def _compare_copy(self, copy: VerifiedReplica, roots: Mapping[int, bytes]) -> str:
         if copy.checkpoint.origin != self.head.checkpoint.origin:
-            raise VerificationFailed(Code.MISMATCH, "the copy of the log is of another log")
+            raise Mismatch("the copy of the log is of another log")
         inside = {size: root for size, root in roots.items() if size <= copy.checkpoint.size}
         for size, root in sorted(inside.items()):
             if copy.root(size) != root:

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
 from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.report import Incomplete
 from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
 from gateway.evidence.signature import PublicKey
 from gateway.ledger.note import VerificationKey
@@ -112,3 +114,14 @@ def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
     except EventError as error:
         raise MalformedReceipt(str(error)) from None
     return receipt.verify(one, trust.of_log(log).log_keys, log)
+
+
+def require_subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
+    """What an event is about; VerificationFailed (INCOMPLETE) where its receipt leaves that out."""
+    subject = confirmed.subject()
+    if not subject:
+        raise Incomplete(
+            f"the receipt of {confirmed.event['type']}, entry {confirmed.index}, does not disclose "
+            "what it is about: ask its parties",
+        )
+    return subject

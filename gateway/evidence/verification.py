@@ -5,7 +5,7 @@ Exit codes::
      0  verified
     10  the format of the file is unknown
     11  a signature is not valid
-    12  no valid proof that the log contains an event, or a document has no receipt
+    12  no valid proof that the log contains an event
     13  documents in the file do not match each other
     14  cannot decide: a required key was not provided
     15  evidence is missing

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.handoff import OfferAddress
+from gateway.domain.handoff import Addressee
 from gateway.domain.hosting_country import CountryMatch, split_by_country
 from gateway.domain.organisation import (
     DUTY_CONTACT,
@@ -20,16 +20,14 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
-from gateway.exchange.results import Addressee, ItemElsewhere
+from gateway.exchange.results import ItemElsewhere
 from gateway.kernel.transact import RequestContext
 
 MOST_NAMED = 3
 """Organisations named beside the refusal of an offer about an imminent danger."""
 
 
-def resolve(
-    context: RequestContext, organisation: str | None, competence: str | None
-) -> OfferAddress:
+def resolve(context: RequestContext, organisation: str | None, competence: str | None) -> Addressee:
     """The recipient of an offer: the organisation itself, or the holder of the competence on the
     reference date (R11), which is then recorded.
 
@@ -37,12 +35,12 @@ def resolve(
     """
     named = parse_competence(competence or "")
     if named is None:
-        return OfferAddress(str(organisation))
+        return Addressee(str(organisation))
     function, matter, _ = named
     holders = context.work.organisations.holders(function, matter)
     key = format_competence(*named)
     mandate = resolve_competence(holders, key, context.today.day, organisation)
-    return OfferAddress(mandate.organisation, mandate.key, mandate.registration_event)
+    return Addressee(mandate.organisation, mandate.key, mandate.registration_event)
 
 
 # --- R8: items of other countries ---
@@ -129,7 +127,7 @@ def help_in_danger(
 
 
 def authorities_on_duty(
-    context: RequestContext, matters: Sequence[str], address: OfferAddress
+    context: RequestContext, matters: Sequence[str], address: Addressee
 ) -> list[Addressee]:
     """Public authorities beside the one that is addressed where somebody is reached at any hour."""
     tried = address.organisation, address.competence

@@ -9,12 +9,11 @@ nothing that its record does not name.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit import CaseId, Coverage, coverage
+from gateway.domain.audit import AuditFilters, CaseId, Coverage, coverage
 from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
 from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict
@@ -39,37 +38,6 @@ MEMBERS_INFORMED = 100
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What the events must fit, each left out when None. ``action`` is the policy's word."""
-
-    organisation: str | None = None
-    person: str | None = None
-    rule: str | None = None
-    case: CaseId | None = None
-    handoff: UUID | None = None
-    action: str | None = None
-    result: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def asked(self) -> dict[str, Any]:
-        """The filters that are set, as JSON."""
-        case = self.case and {"originator": self.case.originator, "case": str(self.case.case)}
-        told = {
-            "organisation": self.organisation,
-            "person": self.person,
-            "rule": self.rule,
-            "case": case,
-            "handoff": self.handoff and str(self.handoff),
-            "action": self.action,
-            "result": self.result,
-            "from": self.since and self.since.isoformat(),
-            "before": self.until and self.until.isoformat(),
-        }
-        return {name: value for name, value in told.items() if value is not None}
-
-
-@dataclass(frozen=True)
 class AuditSearch(Asked):
     """A search: who reads and why, what for, and which page.
 
@@ -81,7 +49,7 @@ class AuditSearch(Asked):
     by: str
     reason_code: str
     reason: str
-    filters: Filters = Filters()
+    filters: AuditFilters = field(default_factory=AuditFilters)
     after: int = -1
     before: int | None = None
     limit: int = 20
@@ -170,7 +138,7 @@ def _covered(context: RequestContext, reading: AuditSearch) -> Coverage:
     return found
 
 
-def _reaches(context: RequestContext, found: Coverage, filters: Filters) -> bool:
+def _reaches(context: RequestContext, found: Coverage, filters: AuditFilters) -> bool:
     """Whether what is asked for by name lies in the coverage; the rest is cut down to it."""
     if found.empty:
         return False
@@ -218,21 +186,14 @@ def _look(context: RequestContext, reading: AuditSearch) -> _Page:
 
 
 def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
-    filters = reading.filters
+    action = reading.filters.action
     return LogQuery(
+        **vars(reading.filters),
         coverage=found,
         limit=reading.limit + 1,
         before=before,
         after=reading.after,
-        organisation=filters.organisation,
-        person=filters.person,
-        rule=filters.rule,
-        case=filters.case,
-        handoff=filters.handoff,
-        typ=None if filters.action is None else EVENT_TYPES[filters.action][0],
-        result=filters.result,
-        since=filters.since,
-        until=filters.until,
+        typ=None if action is None else EVENT_TYPES[action][0],
     )
 
 
@@ -256,7 +217,7 @@ def _shown(context: RequestContext, found: Coverage, one: EventMatch) -> Visible
     )
 
 
-def _fits(shown: VisibleEvent, filters: Filters) -> bool:
+def _fits(shown: VisibleEvent, filters: AuditFilters) -> bool:
     return (
         shown.has(PARTY, filters.organisation)
         and shown.has("by", filters.person)

@@ -457,6 +457,7 @@ def _submit(
         summary=cases.summary(verified.content),
         document=document.compact(),
         change=None if submission.change is None else submission.change.kind,
+        reason_code=None if submission.change is None else submission.change.reason_code,
         unlawful=() if submission.change is None else submission.change.unlawful,
     )
     earlier = context.work.cases.get(version.originator, version.case)

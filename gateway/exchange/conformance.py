@@ -23,6 +23,7 @@ from gateway.exchange.signed_requests import check_signed
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.results import shown
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -284,18 +285,15 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
 
 def _view(context: RequestContext, run: ConformanceRun) -> RunView:
     sandbox = Sandbox.of(run.sandbox)
-    return RunView(
+    return shown(
+        RunView,
+        sandbox,
         run=run.id,
         test=True,
         system=run.system,
         state=run.state(context.now),
         expires_at=run.expires_at,
         steps=[RunStep(step, passed) for step, passed in run.steps.items()],
-        issuer=sandbox.issuer,
-        keys=sandbox.keys,
-        log=sandbox.log,
-        log_key=sandbox.log_key,
-        offers=sandbox.offers,
         receipts=[RunReceipt(t.name, receipt.from_json(t.receipt)) for t in sandbox.receipts],
         presentation=sandbox.presentation if CompletedAction.CONSULTED in run.marks else None,
     )

@@ -48,7 +48,7 @@ REASON_CODES = (
     RECALL_REVIEW,
     RETENTION,
 )
-"""Why content is opened: the journal of consultations shows a reason (LED Art. 25)."""
+"""Why content is opened: the log of consultations shows a reason (LED Art. 25)."""
 
 
 @dataclass(frozen=True)

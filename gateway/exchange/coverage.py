@@ -14,6 +14,7 @@ from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAns
 from gateway.domain.revision import Announcement
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, own_entity, view_on_erased
+from gateway.exchange.duties import is_holder
 from gateway.exchange.recall_answers import answer_for, recall_of
 from gateway.exchange.results import CaseCoverage, HolderCoverage, LeftOut, Owed, RecallCoverage
 from gateway.kernel.ports import Ports
@@ -60,15 +61,16 @@ def _line(
     duties = context.work.duties.of(handoff.id, open_only=True)
     said = [one for one in answers if one.move in _ANSWERS]
     omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE and not erased]
+    holds = is_holder(context.work, handoff)
     left_out = omitted[-1] if newer and omitted and told and omitted[-1].at >= told.at else None
     return HolderCoverage(
         handoff=handoff.id,
         recipient=handoff.recipient,
         state=handoff.state,
-        holds=handoff.is_held,
+        holds=holds,
         package=handoff.package,
         version=handoff.case_version,
-        announced_only=newer and handoff.is_held and (left_out is not None or not takes),
+        announced_only=newer and holds and (left_out is not None or not takes),
         left_out=None if left_out is None else LeftOut(_reason(left_out), left_out.event),
         owed=[
             Owed(

@@ -17,7 +17,7 @@ from gateway.domain.duty import (
     begin,
     end_of_term,
 )
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState
 from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
@@ -76,15 +76,20 @@ def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnsw
     those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
-    more, its holder acknowledges the announcement, and the originator still owes the notice.
+    more, its holder acknowledges the announcement, and the originator still owes the notice. Once
+    its recipient has no copies, nothing is owed, as after a recall.
     """
+    holds = is_holder(work, handoff)
+    ends = {answer.move}
+    if not holds and handoff.state is not HandoffState.OFFERED:
+        ends.add(HandoffAction.RECALL)
     owed = work.duties.of(handoff.id, open_only=True)
-    ended = {one.kind for one in owed if answer.move in one.terms.ended_by}
+    ended = {one.kind for one in owed if not one.terms.ended_by.isdisjoint(ends)}
     for one in owed:
         if one.kind in ended:
             work.duties.save(one.close(answer.at))
     announced = any(one.kind is DutyKind.UPDATE for one in owed)
-    told = announced and handoff.is_held and answer.move in ENDS_PACKAGES
+    told = announced and holds and answer.move in ENDS_PACKAGES
     begins = []
     if told or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)

@@ -10,6 +10,7 @@ from gateway.domain.record_json import Asked
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
 from gateway.exchange.cases import find, own_entity
+from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
@@ -48,8 +49,8 @@ def advance_erasure(
 ) -> WriteResult:
     """Bring the erasure of one's own case forward (R10.early_erasure).
 
-    Each organisation that was offered it hears of the day. Raises ValidationFailed (the day),
-    WrongState, and the policy's denials.
+    Each organisation that holds it, or may take it, hears of the day. Raises ValidationFailed (the
+    day), WrongState, and the policy's denials.
     """
     persons = (
         NamedPerson("/approved_by", wanted.approved_by, APPROVING),
@@ -81,8 +82,9 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
         *events.reason(wanted.reason, *own),
         events.subject({**told, **decided}, *own),
     )
-    for one in context.work.handoffs.sent_of(found.originator, found.id):
-        if is_barred(context.work, one.handoff, context.today.day):
+    for one in context.work.handoffs.of_case(found.originator, found.id):
+        hears = one.hears or is_holder(context.work, one)
+        if not hears or is_barred(context.work, one.id, context.today.day):
             continue
         parties = events.gateway_and(one.recipient, role="recipient")
         events.record_by_gateway(
@@ -91,6 +93,6 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
             ADVANCE,
             parties,
             events.subject(told, *parties),
-            handoff=one.handoff,
+            handoff=one.id,
             case_digest=one.case_digest,
         )

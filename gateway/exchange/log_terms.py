@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from gateway.domain.audit import CaseId
-from gateway.domain.journal import LOG_HOLD, ErasedDetails, LogHold
+from gateway.domain.log_terms import LOG_HOLD, ErasedDetails, LogHold
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode
@@ -48,16 +48,16 @@ def _actors(ports: Ports) -> Iterator[tuple[str, frozenset[str]]]:
 
 def _erase(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
     now = ports.now()
-    terms = ports.journal_terms
+    terms = ports.log_terms
     until = terms.passed(regimes, now)
     with ports.begin(TransactionMode.WRITE) as work:
         # Holds are set while nobody writes: none begins before this is committed.
-        holds = work.journal.holds()
+        holds = work.log_terms.holds()
         differing = work.organisations.out_of_service()
         forged = ("organisation", actor) in differing or any(k == LOG_HOLD for k, _ in differing)
         if forged or any(one.keeps_all_of(actor) for one in holds):
             return False
-        erased = work.journal.erase_details(actor, until, _held_cases(holds))
+        erased = work.log_terms.erase_details(actor, until, _held_cases(holds))
         if erased.details:
             parties = events.gateway_and(actor)
             years = terms.years(regimes)

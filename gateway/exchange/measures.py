@@ -27,6 +27,7 @@ from gateway.domain.measure import (
     check_persons,
     check_term,
 )
+from gateway.domain.recall import RecallAnswer
 from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
@@ -159,7 +160,8 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
 def on_handoff(
     ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: Wanted
 ) -> WriteResult:
-    """Likewise on a case that the caller holds by mandate."""
+    """Likewise on a case that the caller holds by mandate. Who erased its copies ends what it set,
+    and does nothing else (WrongState)."""
     request = _request(wanted, key, {"handoff": str(handoff)})
     held = prepare(ports, caller, request, lambda context: party_to(context, handoff))
     acted = None if held is None else partial(_act_on_handoff, wanted, held)
@@ -175,6 +177,9 @@ def _act_on_handoff(
         deny_as_not_found()
     context.about = EventSubject(held.id, held.case_digest)
     held = party_to(context, held.id)
+    erased = held.recall_answer is RecallAnswer.COPIES_ERASED
+    if erased and not isinstance(wanted, MeasureEnd):
+        raise WrongState("you erased your copies: end what you set; you set and confirm no more")
     return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
 
 
@@ -316,7 +321,7 @@ def _states_danger(context: RequestContext, case: Case) -> bool:
 def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place) -> MeasureView:
     found = _found(context, place.case, wanted.measure)
     authorize(context, place.resource, {"setter": _is_setter(context, found)})
-    _require_embargo(context, found)
+    # Also after the end: who answers late closes what it owes.
     if not _settle(context, found):
         raise WrongState("nobody waits for an answer about this embargo")
     record_measure(context, place.case, found, {"reason": wanted.reason})

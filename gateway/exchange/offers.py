@@ -10,14 +10,14 @@ from uuid import UUID
 from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.conditions import DISCLOSED
 from gateway.domain.decision import PolicyEntity, Value, case_entity
-from gateway.domain.duty import BY_THE_CLOCK, DutyKind, begin
+from gateway.domain.duty import BY_THE_CLOCK, STATUTORY, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
+    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    OfferAddress,
     Package,
 )
 from gateway.domain.interest import has_conflict_of_interest
@@ -64,7 +64,6 @@ from gateway.exchange.cases import (
 from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
-    Addressee,
     Conditions,
     ItemElsewhere,
     OfferResult,
@@ -114,7 +113,8 @@ class OfferRequest(Asked):
     ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
     ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
     uncertain country are for this recipient (R8). ``derogation``: without a transfer tool it goes
-    to a third country all the same, because of an imminent danger (R15).
+    to a third country all the same, because of an imminent danger (R15). ``request`` is one of
+    STATUTORY: it is a request to the single point of contact of another Member State (R8).
     """
 
     handoff: UUID
@@ -129,6 +129,7 @@ class OfferRequest(Asked):
     again: str | None = None
     country_reason: str | None = None
     derogation: bool = False
+    request: str | None = None
     signed: VerifiedRequest | None = None
 
 
@@ -142,7 +143,7 @@ class SelectionInputs:
     case: Case
     originator: PolicyEntity
     recipient: PolicyEntity
-    address: OfferAddress
+    address: Addressee
     assurance: str
     items: ItemsByCountry
     transfer_tool: str | None
@@ -195,7 +196,7 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
-        to=_addressee(draft.inputs.address),
+        to=draft.inputs.address,
         routing=sd_jwt.parse(draft.version.document).present(routing).compact(),
         permitted_disclosures=draft.permitted_disclosures,
         withheld_groups=draft.withheld_groups,
@@ -458,6 +459,8 @@ def authorize_offer(
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
+            "request": wanted.request is not None,
+            "other_state": _is_other_state(context, inputs.address),
             "recalled": any(
                 one.covers(version.version, reader.slug)
                 for one in context.work.cases.recalls(case.originator, case.id)
@@ -474,6 +477,13 @@ def authorize_offer(
         _authorize_break_glass(context, verified, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+
+
+def _is_other_state(context: RequestContext, address: Addressee) -> bool:
+    """Whether the competence that an offer addresses is for another territory than its originator's
+    own."""
+    competence = parse_competence(address.competence or "")
+    return competence is not None and competence[2] != context.organisation.country
 
 
 def _refuse_repeated(
@@ -532,7 +542,7 @@ def _offer(
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])
-    due_at = _answer_due_at(context, inputs.address.organisation, urgency, context.now)
+    due_at = _answer_due_at(context, inputs.address.organisation, urgency, wanted, context.now)
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -607,14 +617,20 @@ def _offered_again(
     chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
     urgency, at = Urgency(verified.content["urgency"]), handoff.offered_at
     # Whatever was answered or delayed since: a retry gets what the offer said.
-    due_at = _answer_due_at(context, handoff.recipient, urgency, at)
+    due_at = _answer_due_at(context, handoff.recipient, urgency, wanted, at)
     offered = replace(handoff, urgency=urgency, due_at=due_at)
     return _offered(context, offered, answer, version, chosen)
 
 
 def _answer_due_at(
-    context: RequestContext, recipient: str, urgency: Urgency, since: datetime
+    context: RequestContext,
+    recipient: str,
+    urgency: Urgency,
+    wanted: OfferRequest,
+    since: datetime,
 ) -> datetime:
+    if wanted.request is not None:
+        return since + STATUTORY[wanted.request]
     kind, work = DutyKind.ANSWER, context.work
     return duties.due_at(context.ports, work, recipient, kind, urgency=urgency, since=since)
 
@@ -665,6 +681,7 @@ def sign_offer(
         note=wanted.note,
         again=wanted.again,
         country_reason=wanted.country_reason,
+        request=wanted.request,
         transfer_tool=draft.inputs.transfer_tool,
         **update,
     )
@@ -677,11 +694,7 @@ def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
     )
 
 
-def _addressee(address: OfferAddress) -> Addressee:
-    return Addressee(address.organisation, address.competence, address.mandate_event)
-
-
-def _to(address: OfferAddress) -> dict[str, str]:
+def _to(address: Addressee) -> dict[str, str]:
     if address.competence is None:
         return {"organisation": address.organisation}
     return {
@@ -704,7 +717,7 @@ def _offered(
         state=answer.state,
         case=handoff.case,
         version=version.version,
-        to=_addressee(handoff.address),
+        to=handoff.address,
         due_at=handoff.due_at,
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),

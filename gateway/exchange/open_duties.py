@@ -39,8 +39,8 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[Op
 
 
 def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> OpenDuty:
-    action = duty.terms.action
-    if duty.kind is DutyKind.UPDATE and not takes_update(handoff, context.now):
+    action, updatable = duty.terms.action, takes_update(handoff, context.now)
+    if duty.kind is DutyKind.UPDATE and not updatable:
         action = "handoff.notify_correction"
     return OpenDuty(
         kind=duty.kind,
@@ -53,4 +53,5 @@ def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> 
         due_at=duty.due_at,
         overdue=duty.due_at <= context.now,
         source=duty.source,
+        package=handoff.package if updatable else None,
     )

@@ -13,6 +13,7 @@ from gateway.domain.recall import RETAINING, Recall, RecallAnswer, answer_as_rea
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import RetentionGround
 from gateway.exchange.disclosure import reads_acts_of
+from gateway.exchange.duties import is_holder
 from gateway.exchange.retention import end_retention, retention_in_force, set_retention
 from gateway.kernel.transact import RequestContext
 
@@ -46,7 +47,8 @@ def check_answerable(
             raise WrongState(f"you answered the recall already, by {handoff.recall_answer}")
         return
     erases = final and fields["done"] == RecallAnswer.COPIES_ERASED
-    if not (erases and handoff.is_held and _is_confirmable(context, handoff)):
+    holds = is_holder(context.work, handoff)
+    if not (erases and holds and _is_confirmable(context, handoff)):
         raise WrongState("no recall stands on this handoff")
 
 

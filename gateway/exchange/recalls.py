@@ -41,7 +41,7 @@ from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesti
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.recusals import refuse_recused
-from gateway.kernel.results import to_json
+from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -327,12 +327,10 @@ def _told_of(recall: Recall) -> Mapping[str, Any]:
 def _recalled(
     recall: Recall, touched: Sequence[Handoff], document: str | None, approve_by: datetime | None
 ) -> Recalled:
-    return Recalled(
+    return shown(
+        Recalled,
+        recall,
         recall=recall.id,
-        case=recall.case,
-        version=recall.version,
-        code=recall.code,
-        digest=recall.digest,
         document=document,
         handoffs=[
             RecalledHandoff(one.id, one.recipient, one.state, one.recall == recall.id)

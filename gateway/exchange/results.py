@@ -13,7 +13,7 @@ from uuid import UUID
 from gateway.domain.case import CaseState
 from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import HandoffState
+from gateway.domain.handoff import Addressee, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
 from gateway.domain.recall import RecallCode
@@ -141,14 +141,6 @@ class RetainedDocument:
 
 
 @dataclass(frozen=True)
-class RetainedDocuments:
-    """The documents of a handoff whose case was erased, oldest first; no content."""
-
-    handoff: UUID
-    documents: Sequence[RetainedDocument]
-
-
-@dataclass(frozen=True)
 class ContentPresentation:
     """The presentation that a consultation shows; ``withheld_groups`` are shown in part.
 
@@ -183,15 +175,6 @@ class RetentionView:
     legal_basis: str | None = None
     until: date | None = None
     review_on: date | None = None
-
-
-@dataclass(frozen=True)
-class Addressee:
-    """To whom an offer is made, and by which event it holds the competence."""
-
-    organisation: str
-    competence: str | None = None
-    mandate_event: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -374,7 +357,8 @@ class OpenDuty:
     """Something that the caller owes about a handoff of which it is a party.
 
     ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
-    follows from: a contested embargo and a recall are named by it.
+    follows from: a contested embargo and a recall are named by it. ``package`` is the newest of the
+    handoff; None where no further one can follow, and a correction notice tells of a change.
     """
 
     kind: DutyKind
@@ -387,14 +371,19 @@ class OpenDuty:
     due_at: datetime
     overdue: bool
     source: UUID
+    package: int | None
 
 
 @dataclass(frozen=True)
 class NoticesView:
-    """The correction notices of a handoff, and what is owed about it."""
+    """The correction notices of a handoff, and what is owed about it; of an erased case, all there
+    is. The receipts of the two events prove the digests that an answer binds."""
 
     handoff: UUID
     state: HandoffState
+    case: UUID
+    offer_event: UUID
+    recall_event: UUID | None
     notices: Sequence[AnswerView]
     duties: Sequence[DutyView]
 
@@ -439,12 +428,15 @@ class HandoffSummary:
 class PackageView:
     """A package of a handoff: of which version, what it is to the one before, when it came.
 
-    ``acknowledged`` is when the recipient accepted or acknowledged it, ``routing`` its version's
-    own document without content.
+    ``reason_codes`` are those of the versions since the package before, oldest first, ``pointers``
+    the places that differ in what the two packages give. ``acknowledged`` is when the recipient
+    accepted or acknowledged it, ``routing`` its version's own document without content.
     """
 
     number: int
     change: str | None
+    reason_codes: Sequence[str]
+    pointers: Sequence[str]
     at: datetime
     version: int
     case_digest: Digest
@@ -475,7 +467,8 @@ class HandoffView(HandoffSummary):
 
     ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
     whose update is not here yet. ``interest``: the reader, a public authority, declared an interest
-    that the case meets (R9). ``erase_on``: as of a case's own summary.
+    that the case meets (R9). ``erase_on``: as of a case's own summary. ``request``: it is a request
+    to a single point of contact, whose answer is due in a statutory time.
     """
 
     assurance: str
@@ -495,6 +488,7 @@ class HandoffView(HandoffSummary):
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
     retention: RetentionView | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True)

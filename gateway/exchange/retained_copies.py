@@ -48,7 +48,6 @@ from gateway.exchange.results import (
     Conditions,
     ContentPresentation,
     RetainedDocument,
-    RetainedDocuments,
     TightenedElement,
 )
 from gateway.exchange.retention import end_and_record, retention_in_force, start_of
@@ -61,7 +60,6 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    read,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent, RetainedCopy
@@ -188,22 +186,6 @@ def consult(
     return transact(ports, caller, request, act, replay)
 
 
-def documents(ports: Ports, caller: Caller, handoff: UUID) -> RetainedDocuments:
-    """The documents of a handoff whose case was erased, and no content: its holder needs them to
-    sign that it retains the copy, in the days of grace too.
-
-    Raises CaseErased where there is no copy, CaseKeysUnavailable.
-    """
-
-    def query(context: RequestContext) -> RetainedDocuments:
-        found = _held_by_caller(context, handoff)
-        authorize(context, entity_of(context, found), _barriers(context, found))
-        content = json.loads(_copy(context, found).content)
-        return RetainedDocuments(found.id, _documents(content))
-
-    return read(ports, caller, ActionRequest("handoff.read"), query)
-
-
 def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
     found = party_to(context, handoff)
     if context.caller.organisation != found.recipient:
@@ -231,10 +213,6 @@ def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
             "nothing is kept of the case for you here: a copy is made when it is erased"
         )
     return copy
-
-
-def _documents(content: Mapping[str, Any]) -> list[RetainedDocument]:
-    return [RetainedDocument(*one) for one in content["documents"]]
 
 
 def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
@@ -285,7 +263,10 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         ),
         parties=(Party(found.recipient, "recipient"),),
         handoff=found,
-        beside={"package": content["package"], "documents": _documents(content)},
+        beside={
+            "package": content["package"],
+            "documents": [RetainedDocument(*one) for one in content["documents"]],
+        },
         content_key=copy.content_key,
     )
 

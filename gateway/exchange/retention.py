@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.decision import handoff_entity
+from gateway.domain.duty import DUTIES, DutyKind, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed
@@ -22,7 +23,7 @@ from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RetentionView
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.transact import RequestContext
+from gateway.kernel.transact import RequestContext, allows
 
 ENDED = "handoff.end_retention"
 
@@ -45,8 +46,9 @@ def set_retention(
     """Let the recipient of a handoff keep its case, by the event of this request.
 
     It replaces the retention before, and its review is the review of that one. Without
-    ``review_on`` its review is due when it ends, or after three years. A copy in its days of grace
-    stands from now on. Raises ValidationFailed.
+    ``review_on`` its review is due when it ends, or after three years; of who may state no
+    retention, and keeps what was recalled, none is asked. A copy in its days of grace stands from
+    now on. Raises ValidationFailed.
     """
     day = context.civil_day
     if errors := tuple(retention_errors(day, until, review_on)):
@@ -66,9 +68,13 @@ def set_retention(
     _close(context.work, handoff, context.now)
     context.work.retentions.add(made)
     context.work.retentions.end_grace(handoff.id)
-    due = start_of(made.review_on)
-    owed = begin(handoff, DutyKind.RETENTION_REVIEW, made.id, context.now, due)
-    context.work.duties.add(owed.wait(max(context.now, due - REMINDED_BEFORE)))
+    kind = DutyKind.RETENTION_REVIEW
+    originator = context.entity(context.require(handoff.originator))
+    resource = handoff_entity(handoff, originator, context.entity())
+    if allows(context, resource, action=DUTIES[kind].action):
+        due = start_of(made.review_on)
+        owed = begin(handoff, kind, made.id, context.now, due)
+        context.work.duties.add(owed.wait(max(context.now, due - REMINDED_BEFORE)))
     return made
 
 

@@ -110,10 +110,8 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             action="handoff.announce_change",
             event=context.ports.new_id(),
         )
-        # After a recall its holder owes nothing more, unless it keeps the case. Who looked
-        # before an acceptance can answer a package only.
-        answers = one.recall is None or one.recall_answer in RETAINING
-        if touched and answers and (one.is_held or takes_update(one, context.now)):
+        # After a recall its holder owes nothing more, unless it keeps the case.
+        if touched and (one.recall is None or one.recall_answer in RETAINING):
             _owe(context, one, Urgency(now.content["urgency"]))
     context.about = about
 

@@ -39,7 +39,7 @@ _OFFERED = frozenset(
     {"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool"}
 )
 _UPDATED = _OFFERED | {"updates", "change"}
-_BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
+_BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason", "request"})
 """What stands in clear in a signed offer, or update, beside its heading, and what is disclosed."""
 
 _RECALLED = frozenset({"case", "version", "code", "handoff"})

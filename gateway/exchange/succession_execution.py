@@ -18,11 +18,11 @@ from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, o
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
+    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    OfferAddress,
     offers_of,
 )
 from gateway.domain.hosting_country import CountryMatch
@@ -480,7 +480,7 @@ def _following(
 ) -> tuple[Handoff, HandoffAnswer]:
     """The newest offer again, to the successor: same version, parts, purpose and end; nothing
     accepted."""
-    address = OfferAddress(succession.successor, succession.competence, succession.mandate_event)
+    address = Addressee(succession.successor, succession.competence, succession.mandate_event)
     fresh = ports.new_id()
     offer = _offer(ports, succession, disposition, fresh, at)
     handoff = replace(

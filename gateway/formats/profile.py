@@ -4,7 +4,7 @@ A file of the field carries no marking, legal basis, purpose or term of ours. An
 hotline writes them once, as TOML, with the names of the case JSON; nothing is guessed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +13,7 @@ from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
 from gateway.domain.marking import ONWARD
 from gateway.domain.organisation import SLUG
+from gateway.domain.vocabulary import Fault, among
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,7 @@ class ProfileInvalid(Exception):
         super().__init__("; ".join(self.errors))
 
 
-Check = Callable[[object], str | None]
-"""Says what is wrong with a setting, or None."""
-
-
-def _word(words: Iterable[str]) -> Check:
-    known = tuple(str(word) for word in words)
-    return lambda value: None if value in known else "must be one of: " + ", ".join(known)
-
-
-def _several(check: Check, least: int = 0) -> Check:
+def _several(check: Fault, least: int = 0) -> Fault:
     def fault(value: object) -> str | None:
         if not isinstance(value, list) or len(value) < least:
             return f"must be a list of at least {least}" if least else "must be a list"
@@ -93,34 +85,34 @@ def _table(value: object) -> str | None:
     return None if isinstance(value, Mapping) else "must be a table"
 
 
-_SETTINGS: Mapping[str, Check] = {
-    "intake_channel": _word(vocabulary.INTAKE_CHANNELS),
-    "urgency": _word(vocabulary.Urgency),
+_SETTINGS: Mapping[str, Fault] = {
+    "intake_channel": among(vocabulary.INTAKE_CHANNELS),
+    "urgency": among(vocabulary.Urgency),
     "retention_days": _days,
     "marking": _table,
     "legal_basis": _several(_table, least=1),
-    "matter": _several(_word(vocabulary.Matter)),
+    "matter": _several(among(vocabulary.Matter)),
     "feedback_requested": _flag,
-    "role": _word(vocabulary.STAFF_ROLES),
+    "role": among(vocabulary.STAFF_ROLES),
     "language": _text,
-    "content_warning": _word(vocabulary.CONTENT_WARNINGS),
-    "source_reliability": _word(vocabulary.SourceEvaluation),
-    "information_accuracy": _word(vocabulary.InformationEvaluation),
+    "content_warning": among(vocabulary.CONTENT_WARNINGS),
+    "source_reliability": among(vocabulary.SourceEvaluation),
+    "information_accuracy": among(vocabulary.InformationEvaluation),
 }
 _NEEDED = ("intake_channel", "urgency", "retention_days", "marking", "legal_basis")
 
-_MARKING: Mapping[str, Check] = {
-    "tlp": _word(vocabulary.CASE_TLP),
-    "handling": _several(_word(vocabulary.Handling)),
+_MARKING: Mapping[str, Fault] = {
+    "tlp": among(vocabulary.CASE_TLP),
+    "handling": _several(among(vocabulary.Handling)),
     "handling_note": _text,
-    "national": _word([vocabulary.NationalMarking.NON_PROTEGE]),
-    "permitted_actions": _word(vocabulary.PERMITTED_ACTIONS),
-    "attribution": _word(vocabulary.ATTRIBUTIONS),
+    "national": among([vocabulary.NationalMarking.NON_PROTEGE]),
+    "permitted_actions": among(vocabulary.PERMITTED_ACTIONS),
+    "attribution": among(vocabulary.ATTRIBUTIONS),
     "release_to": _several(_slug),
-    "onward": _word(ONWARD),
+    "onward": among(ONWARD),
     "force": _table,
     "retention_rule": _text,
-    "purpose": _several(_word(vocabulary.Purpose), least=1),
+    "purpose": _several(among(vocabulary.Purpose), least=1),
 }
 _NEEDED_MARKING = (
     "tlp",
@@ -132,8 +124,8 @@ _NEEDED_MARKING = (
     "purpose",
 )
 
-_BASIS: Mapping[str, Check] = {
-    "regime": _word(vocabulary.Regime),
+_BASIS: Mapping[str, Fault] = {
+    "regime": among(vocabulary.Regime),
     "article": _text,
     "national_law": _text,
     "art10_condition": _text,
@@ -141,7 +133,7 @@ _BASIS: Mapping[str, Check] = {
     "transfer_tool": _text,
     "necessity_note": _text,
 }
-_SOURCE_BASIS: Mapping[str, Check] = {"text": _text, "dated": _day}
+_SOURCE_BASIS: Mapping[str, Fault] = {"text": _text, "dated": _day}
 
 
 def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:
@@ -173,7 +165,7 @@ def _errors(mapping: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _faults(
-    where: str, table: Mapping[str, Any], checks: Mapping[str, Check], needed: Iterable[str]
+    where: str, table: Mapping[str, Any], checks: Mapping[str, Fault], needed: Iterable[str]
 ) -> Iterator[str]:
     for name in needed:
         if name not in table:

@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.domain.organisation import Status, System, system_of, system_uri
+from gateway.domain.organisation import (
+    SCOPES_WHILE_SUSPENDED,
+    Status,
+    System,
+    system_of,
+    system_uri,
+)
 from gateway.domain.refusals import Refusal
 from gateway.kernel import client_assertion as assertions
 from gateway.kernel.client_assertion import AssertionRefused
@@ -14,6 +21,9 @@ from gateway.kernel.values import Caller, Credentials
 REMEMBERED = timedelta(hours=1)
 REQUESTS_REMEMBERED = timedelta(days=30)
 """How long after its end a token or an assertion is remembered: clocks of nodes may differ."""
+
+
+_HEARD = frozenset({Status.ACTIVE, Status.ENROLLED, Status.SUSPENDED})
 
 
 class NotAuthenticated(Refusal):
@@ -39,7 +49,7 @@ def require_standing(
     RFC 8705 2.1: the chain was validated by the listener; here exactly the registered name must
     match, so that a certificate of one member never stands for another. Asked anew for each
     request, and again in the transaction of what is done: a suspension is effective for the next
-    one in every worker (RS5).
+    one in every worker (RS5), and leaves the scopes for duties alone.
     """
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
@@ -57,8 +67,8 @@ def require_standing(
     if registered is None or not registered.enabled:
         raise NotAuthenticated("the system is not registered, or disabled")
     member = work.organisations.get(organisation)
-    if member is None or member.status not in (Status.ACTIVE, Status.ENROLLED):
-        raise NotAuthenticated("the organisation is not active, nor enrolled")
+    if member is None or member.status not in _HEARD:
+        raise NotAuthenticated("the organisation is not active, enrolled or suspended")
     if shown.token is not None and work.revoked_tokens.has(shown.token):
         raise NotAuthenticated("the token was revoked")
     valid_from = registered.tokens_valid_from
@@ -69,7 +79,11 @@ def require_standing(
         and shown.issued <= int(valid_from.timestamp())
     ):
         raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
-    return registered
+    if member.status is not Status.SUSPENDED:
+        return registered
+    if ("organisation", organisation) in work.organisations.out_of_service():
+        raise NotAuthenticated("the organisation's entry is out of service")
+    return replace(registered, scopes=registered.scopes & SCOPES_WHILE_SUSPENDED)
 
 
 def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:

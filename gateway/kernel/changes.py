@@ -54,6 +54,9 @@ APART: Mapping[str, frozenset[str]] = {
 }
 """Values that are personal: a detail of their own in the event, which can be erased."""
 
+PROPOSAL = "proposal"
+"""What an entry of the registry is called that is a proposal."""
+
 APPROVALS = "approvals"
 """The detail of a change's event that has what its administrators signed."""
 
@@ -536,6 +539,8 @@ def _require_open(work: UnitOfWork, proposal: UUID) -> None:
         raise WrongState("the proposal was made before")
     if stored.withdrawal_event is not None:
         raise WrongState("the proposal was withdrawn by the person who made it")
+    if (PROPOSAL, str(proposal)) in work.organisations.out_of_service():
+        raise WrongState("the proposal is not what its event says: propose the change again")
 
 
 def _finish(ports: Ports, kind: ChangeType, written: WriteResult) -> WriteResult:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 from uuid import UUID
 
 from gateway.domain.audit import CaseId
@@ -22,7 +22,7 @@ from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
 from gateway.domain.invitation import Invitation
-from gateway.domain.journal import ErasedDetails, JournalTerms, LogHold
+from gateway.domain.log_terms import ErasedDetails, LogHold, LogTerms
 from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.domain.organisation import (
@@ -59,6 +59,8 @@ from gateway.kernel.values import (
     TreeHead,
     WaitingHandoffs,
 )
+
+R = TypeVar("R")
 
 
 class TransactionMode(StrEnum):
@@ -436,8 +438,8 @@ class RetentionStore(Protocol):
     def copy(self, handoff: UUID) -> RetainedCopy | None:
         """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
 
-    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        """The handoffs of a case of which there is a copy, by id."""
+    def has_copy(self, handoff: UUID, day: date) -> bool:
+        """Whether a copy is kept on a civil day: its grace, or retention, is not over by then."""
 
     def end_grace(self, handoff: UUID) -> None:
         """Let a copy stand: a retention was stated."""
@@ -509,7 +511,7 @@ class LogStore(Protocol):
         """The entries of indexes ``start <= i < end`` that exist."""
 
 
-class JournalStore(Protocol):
+class LogTermsStore(Protocol):
     """How long the log names persons, and what suspends that."""
 
     def holds(self) -> Sequence[LogHold]:
@@ -584,30 +586,31 @@ class AssertionReplayGuard(Protocol):
         """Forget the ids of what has expired at ``until``: nobody would take it anyway."""
 
 
-class CertificateOrders(Protocol):
+class RecordStore(Protocol[R]):
+    """Records, each by its id, whatever became of it."""
+
+    def add(self, record: R, /) -> None:
+        """Store a new one; AlreadyExists when its id was ever used, or what else is its alone."""
+
+    def get(self, id_: UUID, /) -> R | None:
+        """One of them."""
+
+    def save(self, record: R, /) -> None:
+        """Replace the stored one; EditConflict when there is none, or its counter is not one less.
+
+        What is settled when it is made stays.
+        """
+
+
+class CertificateOrders(RecordStore[CertificateOrder], Protocol):
     """Certificate requests on their way to the process that alone holds the issuing key."""
-
-    def add(self, request: CertificateOrder) -> None:
-        """Queue an approved request."""
-
-    def get(self, request: UUID) -> CertificateOrder | None:
-        """One request, served or not."""
 
     def pending(self, limit: int) -> Sequence[CertificateOrder]:
         """Requests not yet served, oldest first."""
 
-    def save(self, request: CertificateOrder) -> None:
-        """Store the certificate or the refusal."""
 
-
-class InvitationStore(Protocol):
+class InvitationStore(RecordStore[Invitation], Protocol):
     """Invitations to enrol a system. Changes need a REGISTRY transaction."""
-
-    def add(self, invitation: Invitation) -> None:
-        """Store a new one; AlreadyExists when its id or its token is taken."""
-
-    def get(self, invitation: UUID) -> Invitation | None:
-        """One invitation, used or not."""
 
     def by_token(self, token_sha256: str) -> Invitation | None:
         """The invitation with this token, used or not."""
@@ -615,21 +618,9 @@ class InvitationStore(Protocol):
     def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
         """Those that can be used still at a moment, by id, from the one after ``after`` on."""
 
-    def save(self, invitation: Invitation) -> None:
-        """Replace the stored one; EditConflict when there is none with its id."""
 
-
-class ConformanceStore(Protocol):
+class ConformanceStore(RecordStore[ConformanceRun], Protocol):
     """Conformance runs, apart from cases, handoffs and consultations."""
-
-    def add(self, run: ConformanceRun) -> None:
-        """Store a new run; AlreadyExists when its id is taken."""
-
-    def get(self, run: UUID) -> ConformanceRun | None:
-        """One run."""
-
-    def save(self, run: ConformanceRun) -> None:
-        """Replace the stored one, whose revision must be one less; else EditConflict."""
 
     def passed(self, organisation: str) -> bool:
         """Whether a system of the organisation has passed a run."""
@@ -638,14 +629,12 @@ class ConformanceStore(Protocol):
         """Forget the runs that ended until then and were not passed."""
 
 
-class SuccessionStore(Protocol):
+class SuccessionStore(RecordStore[Succession], Protocol):
     """Mandates that move to another organisation, and the handoffs that they ended.
 
-    Planned in a REGISTRY transaction; the rest is written in a WRITE transaction.
+    Planned in a REGISTRY transaction; approvals, end and cancellation are saved in a WRITE
+    transaction.
     """
-
-    def get(self, succession: UUID) -> Succession | None:
-        """One succession."""
 
     def all(self) -> Sequence[Succession]:
         """Every succession, oldest first."""
@@ -655,13 +644,6 @@ class SuccessionStore(Protocol):
 
     def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
         """Those in which the organisation gives this competence away, oldest first."""
-
-    def add(self, succession: Succession) -> None:
-        """Store a planned succession; AlreadyExists when the id is taken."""
-
-    def save(self, succession: Succession) -> None:
-        """Replace approvals, end and cancellation of the stored one, whose version must be one
-        less; else EditConflict."""
 
     def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
         """The handoffs that a succession ended, by id."""
@@ -740,7 +722,7 @@ class UnitOfWork(ABC):
     duties: DutyStore
     retentions: RetentionStore
     log: LogStore
-    journal: JournalStore
+    log_terms: LogTermsStore
     retries: IdempotencyStore
     budgets: RateLimits
     revoked_tokens: RevokedTokenStore
@@ -884,7 +866,7 @@ class Ports:
     urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
     ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
-    which ones by the police a private originator learns; ``journal_terms`` how long the log names
+    which ones by the police a private originator learns; ``log_terms`` how long the log names
     persons.
     """
 
@@ -911,7 +893,7 @@ class Ports:
     follow_up: timedelta = FOLLOW_UP
     retention_grace_days: int = GRACE_DAYS
     consultations: ConsultationNotice = ConsultationNotice.FIRST
-    journal_terms: JournalTerms = field(default_factory=JournalTerms)
+    log_terms: LogTerms = field(default_factory=LogTerms)
 
     def civil_day(self, now: datetime) -> date:
         """The day in the gateway's civil time zone by which content is erased and kept.

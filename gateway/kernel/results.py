@@ -40,6 +40,8 @@ def _members(value: Any) -> Any:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, frozenset):
+        return sorted(value)
     held = vars(value)
     names = _names(value.__class__)
     return {m: held[n] for n, m, optional in names if not optional or held[n] is not None}
@@ -107,7 +109,7 @@ def shape_of(hint: Any) -> Shape:
         shape = _or_null(shape_of(arguments[0]))
     elif origin is Mapping:
         shape = {"type": "object", "additionalProperties": shape_of(arguments[1])}
-    elif origin is Sequence:
+    elif origin in (Sequence, tuple, frozenset):
         shape = {"type": "array", "items": shape_of(arguments[0])}
     elif isinstance(hint, type) and issubclass(hint, StrEnum):
         shape = {"type": "string", "enum": [str(one) for one in hint]}

@@ -484,7 +484,11 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
             if organisation is None:
                 deny_as_not_found()
             if not may_act(organisation.status, request.action):
-                inactive = Forbidden("your organisation does not take part at present", (INACTIVE,))
+                why = (
+                    "your organisation is not active yet: once it passed the "
+                    "conformance run (`casegate conformance run`) the administrators activate it"
+                )
+                inactive = Forbidden(why, (INACTIVE,))
                 raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
         case EnrollingSystem():

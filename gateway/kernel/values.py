@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit import CaseId, Coverage
+from gateway.domain.audit import AuditFilters, Coverage
 from gateway.domain.case import Case
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
@@ -65,8 +65,8 @@ class CaseVersion:
 
     ``event`` is the audit event that recorded it. ``assurance`` is ``attested`` or ``signed``.
     ``summary`` are those of its claims that a list shows and judges: see `gateway.domain.case`.
-    ``change`` is what it is to the version before it; None for the first. ``unlawful`` are the ids
-    of the elements that it corrects as unlawful.
+    ``change`` is what it is to the version before it, ``reason_code`` why it was made; None for the
+    first. ``unlawful`` are the ids of the elements that it corrects as unlawful.
     """
 
     originator: str
@@ -78,6 +78,7 @@ class CaseVersion:
     summary: Mapping[str, Any]
     document: str
     change: ChangeKind | None = None
+    reason_code: str | None = None
     unlawful: tuple[str, ...] = ()
 
 
@@ -210,28 +211,19 @@ class LoggedEvent:
         )
 
 
-@dataclass(frozen=True)
-class LogQuery:
+@dataclass(frozen=True, kw_only=True)
+class LogQuery(AuditFilters):
     """Which events an auditor looks for: those under ``coverage`` that fit every filter given.
 
-    ``after`` and ``before`` bound the entries' indexes, both left out; ``since <= at < until``
-    their times. ``organisation`` is a party, ``person`` who asked, ``rule`` one that decided;
-    ``typ`` is an event's name, ``result`` how it ended.
+    ``after`` and ``before`` bound the entries' indexes, both left out; ``typ`` is an event's name,
+    by which it is found, and not by the action.
     """
 
     coverage: Coverage
     limit: int
     before: int
     after: int = -1
-    organisation: str | None = None
-    person: str | None = None
-    rule: str | None = None
-    case: CaseId | None = None
-    handoff: UUID | None = None
     typ: str | None = None
-    result: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -123,25 +123,6 @@ def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[byte
     return node(0, index), tree.path(node, 0, index, size)
 
 
-def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
-    """Return the proof that the first `size1` leaves are a prefix of the first `size2`.
-
-    RFC 9162 section 2.1.4.1; empty for equal sizes. Raises ValueError unless 0 < size1 <= size2,
-    MissingTile when the store lacks a tile.
-    """
-    if not 0 < size1 <= size2:
-        raise ValueError("the sizes do not fit a consistency proof")
-    if size1 == size2:
-        return []
-    node = _nodes(read)
-    # The old tree's last complete subtree, and the way from there to the new root. The verifier
-    # knows that subtree already when it is the whole old tree (size1 a power of two).
-    height = tree.trailing_zeros(size1)
-    index = (size1 >> height) - 1
-    start = [node(height, index)] if index else []
-    return start + tree.path(node, height, index, size2)
-
-
 def full_tile_root(tile: bytes) -> bytes:
     """Return the hash of a full tile in the level above; ValueError for another tile."""
     if len(tile) != TILE_BYTES:

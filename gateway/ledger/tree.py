@@ -104,7 +104,8 @@ def verify_inclusion(
             raise ProofError("the proof is too long")
         if node & 1 or node == last:
             current = node_hash(sibling, current)
-            node, last = _skip_levels_without_sibling(node, last)
+            while node and not node & 1:  # on the right edge it has no sibling before
+                node, last = node >> 1, last >> 1
         else:
             current = node_hash(current, sibling)
         node, last = node >> 1, last >> 1
@@ -145,57 +146,6 @@ def hashes_on_path(
         pair = (sibling, current) if node & 1 else (current, sibling)
         height, node, last, current = height + 1, node >> 1, last >> 1, node_hash(*pair)
         yield leaves(height, node), current
-
-
-def verify_consistency(
-    size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]
-) -> None:
-    """Check that the tree (size1, root1) is a prefix of the tree (size2, root2).
-
-    RFC 9162 section 2.1.4.2. Equal sizes need equal roots and an empty proof. Nothing can be shown
-    about an empty tree: size1 = 0 is refused. Raises ProofError.
-    """
-    _require_hashes(root1, root2, *proof)
-    if not 0 < size1 <= size2:
-        raise ProofError("the sizes do not fit a consistency proof")
-    if size1 == size2:
-        _require_same_tree(root1, root2, proof)
-        return
-    if not proof:
-        raise ProofError("the proof is too short")
-    node, last = size1 - 1, size2 - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    # node is 0 when size1 is a power of two: then root1 itself is the proof's first, omitted hash.
-    path = [root1, *proof] if node == 0 else list(proof)
-    old = new = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            raise ProofError("the proof is too long")
-        if node & 1 or node == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            node, last = _skip_levels_without_sibling(node, last)
-        else:
-            new = node_hash(new, sibling)
-        node, last = node >> 1, last >> 1
-    if last != 0:
-        raise ProofError("the proof is too short")
-    if old != root1 or new != root2:
-        raise ProofError("the proof leads to other roots")
-
-
-def _skip_levels_without_sibling(node: int, last: int) -> tuple[int, int]:
-    """Rise to where the node is a right child: on the right edge it has no sibling before."""
-    while node and not node & 1:
-        node, last = node >> 1, last >> 1
-    return node, last
-
-
-def _require_same_tree(root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
-    if proof:
-        raise ProofError("a proof between equal sizes is empty")
-    if root1 != root2:
-        raise ProofError("two roots for one size: the log has forked")
 
 
 def _require_hashes(*values: bytes) -> None:

@@ -41,7 +41,6 @@ from gateway.registry.results import (
     ListedEncryptionKey,
     ListedKey,
     ListedOrganisation,
-    ListedServiceHours,
     MandateRegistration,
     MembershipStatement,
     OwnCertificate,
@@ -280,7 +279,7 @@ def _events_of(context: RequestContext, slug: str, *types: str) -> list[LoggedEv
     """The events of these types by which something of an organisation changed, in order."""
     log = context.work.log
     query = LogQuery(
-        Coverage(whole=True),
+        coverage=Coverage(whole=True),
         limit=_MOST_SHOWN,
         before=log.head().size,
         organisation=slug,
@@ -302,7 +301,7 @@ def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
 
 
 def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisation:
-    day, hours = context.today.day, organisation.service_hours
+    day = context.today.day
     return shown(
         ListedOrganisation,
         organisation,
@@ -313,7 +312,6 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
         duty_contact=context.work.organisations.has_contact(organisation.slug, DUTY_CONTACT),
-        service_hours=hours and shown(ListedServiceHours, hours),
         document_keys=[_key(ListedKey, key) for key in organisation.document_keys],
         encryption_keys=[_key(ListedEncryptionKey, key) for key in organisation.encryption_keys],
     )

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.organisation import (
     Administrator,
     MemberDocumentKey,
@@ -234,12 +235,16 @@ def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
 
 
 def found(
-    ports: Ports, persons: Sequence[Administrator], predecessor: LogPredecessor | None = None
+    ports: Ports,
+    persons: Sequence[Administrator],
+    civil_time_zone: str,
+    predecessor: LogPredecessor | None = None,
 ) -> WriteResult:
     """Enrol the first administrators of a new gateway: two, named, with different keys.
 
-    With a ``predecessor`` the first entry of the log is that it continues that one.
-    The one change without approvals: there is no administrator yet. WrongState ever after.
+    The log says in which time zone its days are. With a ``predecessor`` the first entry of the log
+    is that it continues that one. The one change without approvals: there is no administrator yet.
+    WrongState ever after.
     """
     public = [key_of(person) for person in persons]
     shared = any(one == other for one, other in combinations(public, 2))
@@ -257,11 +262,15 @@ def found(
             events.record_by_gateway(
                 ports, context.work, "log.continue", gateway_and(), told, at=context.now
             )
-        said = {"persons": [vars(person) for person in persons]}
+        named_so = [vars(person) for person in persons]
+        said = {"persons": named_so, "civil_time_zone": civil_time_zone}
         context.record(gateway_and(), events.subject(said, *gateway_and()))
         return {"event": str(context.event)}
 
     return transact(ports, GatewayItself(), ActionRequest("gateway.create", by=named), act)
+
+
+CREATED = EVENT_TYPES["gateway.create"][0]
 
 
 def continuation(work: UnitOfWork) -> LoggedEvent | None:
@@ -270,6 +279,19 @@ def continuation(work: UnitOfWork) -> LoggedEvent | None:
         logged = work.log.logged(first)
         if logged and event.read(logged.event.document)["type"] == CONTINUED:
             return logged
+    return None
+
+
+def civil_time_zone(work: UnitOfWork) -> str | None:
+    """The time zone with which the gateway was founded; None before that, and where its event
+    does not say it."""
+    for _, first in work.log.stream(GATEWAY, 0, 2):
+        logged = work.log.logged(first)
+        if logged is None or event.read(logged.event.document)["type"] != CREATED:
+            continue
+        for one in logged.event.disclosures:
+            if one.kind == "subject":
+                return cast(str, canonical.decode(str(one.value).encode())["civil_time_zone"])
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from gateway.domain.journal import LONGEST_REVIEW, LogHold
+from gateway.domain.log_terms import LONGEST_REVIEW, LogHold
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 
@@ -22,7 +22,7 @@ def set_hold(context: ChangeContext) -> Mapping[str, Any]:
         raise ValidationFailed((("/case", "the member has no case of that id"),))
     if not timedelta(0) < review - context.today <= LONGEST_REVIEW:
         raise ValidationFailed((("/review_on", "is a day after today, within a year"),))
-    context.work.journal.add_hold(
+    context.work.log_terms.add_hold(
         LogHold(context.event, member, case, context.values["reference"], review)
     )
     return {"log_hold": str(context.event)}
@@ -30,12 +30,12 @@ def set_hold(context: ChangeContext) -> Mapping[str, Any]:
 
 def end_hold(context: ChangeContext) -> Mapping[str, Any]:
     """End a log hold: what it kept ends with its term, at the earliest by the next day."""
-    found = context.work.journal.hold(context.values["log_hold"])
+    found = context.work.log_terms.hold(context.values["log_hold"])
     if found is None:
         raise NotFound("there is no log hold with that id")
     if found.ended_at is not None:
         raise WrongState("the log hold was ended before")
     if found.organisation is not None:
         context.affected = (found.organisation,)
-    context.work.journal.end_hold(found.id, context.now)
+    context.work.log_terms.end_hold(found.id, context.now)
     return {"log_hold": str(found.id)}

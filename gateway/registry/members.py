@@ -97,6 +97,7 @@ def apply(context: ChangeContext) -> Mapping[str, Any]:
         description=context.values["description"],
         received_on=context.values["received_on"],
         event=context.event,
+        decision=None,
     )
     contacts = _contacts(context)
     context.work.organisations.add(replace(_read_entry(context, Status.APPLIED), application=asked))
@@ -123,7 +124,7 @@ def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
             (("/decided_on", "lies between the day of the application and today"),)
         )
     decision = AdmissionDecision(
-        reference=context.values["decision_ref"],
+        decision_ref=context.values["decision_ref"],
         decided_on=decided_on,
         document_sha256=context.values["document_sha256"],
         event=context.event,

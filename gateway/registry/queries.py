@@ -12,7 +12,7 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.invitation import Invitation
-from gateway.domain.organisation import Application, Organisation, Period, Status, System
+from gateway.domain.organisation import Organisation, Period, Status, System
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_admin_scope
@@ -31,7 +31,6 @@ from gateway.registry.directory import held, reach_of
 from gateway.registry.results import (
     AdministratorEntry,
     AgreementEntry,
-    ApplicationEntry,
     CertificateEntry,
     ContactEntry,
     Contacts,
@@ -42,7 +41,6 @@ from gateway.registry.results import (
     KeyEntry,
     MembershipEntry,
     OpenInvitation,
-    ResolutionEntry,
     StandingRetentionEntry,
     SystemEntry,
 )
@@ -219,7 +217,6 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
         at=day,
         status=one.status if day is None else one.status_on(day),
         history=[s for s in one.history if day is None or s.since <= day],
-        application=_application(one.application),
         memberships=[shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
         mandates=[held(c) for c in one.mandates if holds(c.period)],
         interests=[
@@ -245,14 +242,6 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
         ],
         systems=[_system(work, system) for system in work.organisations.systems(one.slug)],
     )
-
-
-def _application(one: Application | None) -> ApplicationEntry | None:
-    if one is None:
-        return None
-    decided = one.decision
-    decision = decided and shown(ResolutionEntry, decided, decision_ref=decided.reference)
-    return shown(ApplicationEntry, one, purposes=sorted(one.purposes), decision=decision)
 
 
 def _system(work: UnitOfWork, one: System) -> SystemEntry:

@@ -7,6 +7,7 @@ signed it: what they signed is in its event. Policy is not asked: the signed log
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
@@ -17,8 +18,10 @@ from uuid import UUID
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
+from gateway.domain.staff import CommittedStaff
 from gateway.domain.timestamp import parse_date, parse_timestamp
-from gateway.evidence import event, sd_jwt
+from gateway.evidence import canonical, event, sd_jwt
+from gateway.evidence.approval import AdminApproval
 from gateway.kernel import approvals
 from gateway.kernel.actors import Administrators
 from gateway.kernel.changes import (
@@ -29,13 +32,14 @@ from gateway.kernel.changes import (
     ChangeContext,
     ChangeType,
     digest_of,
+    withdrawal_of,
 )
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
-from gateway.kernel.values import LoggedEvent, ReferenceDate
-from gateway.registry import issuing
+from gateway.kernel.values import LoggedEvent, Proposal, ReferenceDate
+from gateway.registry import issuing, staff
 from gateway.registry.table import CHANGES
 
 
@@ -58,7 +62,8 @@ class Replay:
         action, change = _CHANGES.get(told["type"], ("", None))
         if change is None or told["result"] != EventResult.ALLOWED:
             return
-        details = {one.kind: one.value for one in logged.event.disclosures}
+        details: dict[str, Any] = {one.kind: one.value for one in logged.event.disclosures}
+        parties = [one.value for one in logged.event.disclosures if one.kind == event.PARTY]
         now = parse_timestamp(told["time"])
         simulated = told.get("simulated_date")
         day = self._civil_day(now) if simulated is None else parse_date(simulated)
@@ -72,7 +77,12 @@ class Replay:
             event=logged.event.id,
             persons=tuple(details.get("by", ())),
         )
-        change(context, json.loads(details["subject"]))
+        if action in _STAFF:
+            named = frozenset(one["organisation"] for one in parties)
+            for one in json.loads(details[staff.ENTRIES]):
+                change(context, {**one, "parties": named})
+        else:
+            change(context, json.loads(details["subject"]))
 
 
 class NotApproved(ValueError):
@@ -89,18 +99,24 @@ def _require_approved(context: RequestContext, kind: ChangeType, change: Change)
     if change.action == "key.register" and not signed:
         _require_invited(context, change.organisation, named)
         return
+    counted = _counted(context, change)
+    for one in counted:
+        approvals.consume(context, one)
+    if len(counted) < kind.persons or {one.person for one in counted} != named:
+        raise NotApproved("the change was not approved by administrators of that moment")
+
+
+def _counted(context: RequestContext, change: Change) -> list[AdminApproval]:
+    """The approvals of an event that count for a change; NotApproved."""
+    signed = cast(Administrators, context.actor).approvals
     if change.action in APART and signed:
         digest = str(sd_jwt.read_unverified(signed[0]).claims.get("change"))
     else:
         digest = digest_of(change)
     try:
-        counted = approvals.count(context, signed, digest)
+        return approvals.count(context, signed, digest)
     except InvalidApproval as why:
         raise NotApproved(why.detail) from why
-    for one in counted:
-        approvals.consume(context, one)
-    if len(counted) < kind.persons or {one.person for one in counted} != named:
-        raise NotApproved("the change was not approved by administrators of that moment")
 
 
 def _require_invited(context: RequestContext, organisation: str, named: set[str]) -> None:
@@ -124,6 +140,36 @@ def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     told = [field for field in kind.fields if field.name not in apart]
     values = {**dict.fromkeys(apart), **read_fields(told, said)}
     kind.apply(ChangeContext(context, change, values, found, context.persons))
+
+
+def _propose(context: RequestContext, said: dict[str, Any]) -> None:
+    """A proposal, without what its event tells apart: its action is the one that was signed."""
+    (signed,) = cast(Administrators, context.actor).approvals
+    action = str(sd_jwt.read_unverified(signed).claims.get("action"))
+    change = Change(action, said.pop("organisation"), said)
+    (given,) = _counted(replace(context, request=ActionRequest(action)), change)
+    context.work.proposals.add(
+        Proposal(
+            id=context.event,
+            action=action,
+            organisation=change.organisation,
+            values=canonical.encode(said).decode(),
+            proposer=given.person,
+            approval=signed,
+            expires_at=approvals.expires_at(given),
+        )
+    )
+
+
+def _withdraw(context: RequestContext, said: Mapping[str, Any]) -> None:
+    withdrawn = withdrawal_of(UUID(said["proposal"]))
+    (given,) = _counted(context, withdrawn)
+    approvals.consume(context, given)
+    stored = context.work.proposals.get(UUID(said["proposal"]))
+    if stored is None or stored.proposer != given.person:
+        raise NotApproved("a proposal was withdrawn that this person did not make")
+    approvals.void(context, stored.approval)
+    context.work.proposals.withdraw(stored.id, context.event)
 
 
 def _create(context: RequestContext, said: Mapping[str, Any]) -> None:
@@ -156,12 +202,40 @@ def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
     context.work.successions.save(succession.end(context.event))
 
 
+# What a subject says of staff ends with its term; the commitments of entries stay.
+
+
+def _enter(context: RequestContext, said: Mapping[str, Any]) -> None:
+    ends_at = said["ends_at"] and parse_timestamp(said["ends_at"])
+    _committed(context).enter(said["entry"], said["parties"], context.event, ends_at)
+
+
+def _end(context: RequestContext, said: Mapping[str, Any]) -> None:
+    ends_at = parse_timestamp(said["ends_at"])
+    _committed(context).end(said["entry"], said["parties"], ends_at)
+
+
+def _recuse(context: RequestContext, said: Mapping[str, Any]) -> None:
+    _committed(context).recuse(said["entry"], said["parties"], said["recusal"])
+
+
+def _committed(context: RequestContext) -> CommittedStaff:
+    return cast(CommittedStaff, context.work.staff)
+
+
 _Redo = Callable[[RequestContext, dict[str, Any]], None]
+_STAFF: Mapping[str, _Redo] = {
+    "staff.establish": _enter,
+    "staff.add": _enter,
+    "staff.end": _end,
+    "staff.recuse": _recuse,
+}
 _ACTIONS: Mapping[str, _Redo] = {
-    # Contacts decide nothing, and end; a staff register is its organisation's own.
-    **{
-        one: partial(_make, one) for one in CHANGES if one not in ("contact.set", "staff.establish")
-    },
+    # Contacts decide nothing, and end.
+    **{one: partial(_make, one) for one in CHANGES if one != "contact.set"},
+    **_STAFF,
+    "proposal.create": _propose,
+    "proposal.withdraw": _withdraw,
     "gateway.create": _create,
     "certificate.issue": _issue,
     "organisation.enrol": _enrol,

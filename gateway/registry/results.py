@@ -11,7 +11,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from gateway.domain.audit import CoverageKind
-from gateway.domain.organisation import MembershipClass, Status, StatusEntry
+from gateway.domain.organisation import (
+    Application,
+    MembershipClass,
+    Status,
+    StatusEntry,
+)
+from gateway.domain.service_hours import ServiceHours
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
@@ -48,15 +54,6 @@ class ListedEncryptionKey(ListedKey):
 
 
 @dataclass(frozen=True)
-class ListedServiceHours:
-    """When an organisation is at work: spans of the week, and days without service."""
-
-    time_zone: str
-    hours: Sequence[str]
-    holidays: Sequence[date]
-
-
-@dataclass(frozen=True)
 class ListedOrganisation:
     """An organisation as members see it on the reference date."""
 
@@ -70,7 +67,7 @@ class ListedOrganisation:
     membership: MembershipClass | None
     mandates: Sequence[HeldMandate]
     duty_contact: Annotated[bool, "Whether somebody is reached at any hour; if not: telephone."]
-    service_hours: Annotated[ListedServiceHours, "Null where its terms run by the clock."] | None
+    service_hours: Annotated[ServiceHours, "Null where its terms run by the clock."] | None
     signed_only: bool
     document_keys: Sequence[ListedKey]
     encryption_keys: Sequence[ListedEncryptionKey]
@@ -199,28 +196,6 @@ class EntrySummary:
 
 
 @dataclass(frozen=True)
-class ResolutionEntry:
-    """What the governing body decided on an application."""
-
-    decision_ref: str
-    decided_on: date
-    document_sha256: Digest
-    event: UUID
-
-
-@dataclass(frozen=True)
-class ApplicationEntry:
-    """An application, and the decision once there is one."""
-
-    membership: MembershipClass
-    purposes: Sequence[str]
-    description: str
-    received_on: date
-    event: UUID
-    decision: ResolutionEntry | None
-
-
-@dataclass(frozen=True)
 class MembershipEntry:
     """A membership for a time."""
 
@@ -321,7 +296,7 @@ class Entry:
     at: date | None
     status: Status | None
     history: Sequence[StatusEntry]
-    application: ApplicationEntry | None
+    application: Application | None
     memberships: Sequence[MembershipEntry]
     mandates: Sequence[HeldMandate]
     interests: Sequence[InterestEntry]

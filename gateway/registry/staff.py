@@ -9,7 +9,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from gateway.domain.audit_event import Party
+from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import (
     ALL_ROLES,
@@ -25,6 +25,7 @@ from gateway.domain.staff import (
     pseudonym,
 )
 from gateway.domain.timestamp import parse_date
+from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
@@ -51,6 +52,11 @@ class Recusal:
     case: str
 
 
+ENTRIES = "entries"
+"""The detail of an event that has the commitments of the entries that it is about, with their ends:
+what stays of it when the subject, which names persons, has ended with its term."""
+
+_SALT_BYTES = 16
 _CHARACTERS = 4
 _TWO = 2
 _NEED_TWO_WHO_STAY = (
@@ -127,7 +133,8 @@ def end(
         if entry.roles & APPROVING and len({*approved_by} - {person}) < _TWO:
             raise SecondPersonRequired(_NEED_TWO_WHO_STAY)
         context.work.staff.end(caller.organisation, person, context.now)
-        _record(context, [entry], (Party(caller.organisation, "actor"),), approved_by)
+        ended = replace(entry, ends_at=context.now)
+        _record(context, [ended], (Party(caller.organisation, "actor"),), approved_by)
         return dict(to_json(StaffEnded(context.event, person)))
 
     return transact(ports, caller, request, act)
@@ -153,7 +160,9 @@ def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal
             raise WrongState(f"a person keeps away from {MOST_RECUSALS} cases at most")
         context.work.staff.recuse(caller.organisation, person, recusals)
         own = Party(caller.organisation, "actor")
-        context.record((own,), events.subject({"pseudonym": person, "recusal": digest}, own))
+        said = events.subject({"pseudonym": person, "recusal": digest}, own)
+        kept = {"entry": entry.commitment(), "recusal": digest}
+        context.record((own,), said, _kept([kept], own))
         return dict(to_json(StaffRecused(context.event, person)))
 
     return transact(ports, caller, request, act)
@@ -218,6 +227,7 @@ def _entry(
         temporary=temporary,
         ends_at=context.now + TEMPORARY if temporary else None,
         event=context.event,
+        salt=context.ports.random(_SALT_BYTES).hex(),
     )
 
 
@@ -256,7 +266,15 @@ def _record(
         ],
         "approved_by": list(approved_by),
     }
-    context.record(parties, events.subject(subject, *parties))
+    kept = [
+        {"entry": one.commitment(), "ends_at": one.ends_at and one.ends_at.isoformat()}
+        for one in entries
+    ]
+    context.record(parties, events.subject(subject, *parties), _kept(kept, *parties))
+
+
+def _kept(said: Sequence[Mapping[str, Any]], *parties: Party) -> EventDetail:
+    return events.shared(ENTRIES, canonical.encode(list(said)).decode(), parties)
 
 
 def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:

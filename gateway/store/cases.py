@@ -83,10 +83,8 @@ _MEASURES = (
 )
 _MEASURE = records(case_measure, Measure).where(case_measure.c.id == bindparam("measure"))
 _ADD_MEASURE = insert(case_measure)
-_END_MEASURE = (
-    update(case_measure)
-    .where(case_measure.c.id == bindparam("of_measure"), case_measure.c.ended_at.is_(null()))
-    .values(ended_at=bindparam("at"))
+_END_MEASURE = update(case_measure).where(
+    matching(case_measure, "id", prefix="of_"), case_measure.c.ended_at.is_(null())
 )
 _RECALL = records(case_recall, Recall)
 _RECALL_BY_ID = _RECALL.where(case_recall.c.id == bindparam("recall"))
@@ -249,7 +247,7 @@ class SqlCases(StorePart):
         self._write(_ADD_MEASURE, vars(measure))
 
     def end_measure(self, measure: UUID, at: datetime) -> None:
-        if not self._write(_END_MEASURE, {"of_measure": measure, "at": at}):
+        if not self._write(_END_MEASURE, {"of_id": measure, "ended_at": at}):
             raise EditConflict("the measure has ended: read the case again")
 
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:

@@ -26,12 +26,12 @@ from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
     OPEN,
+    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
-    OfferAddress,
 )
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS
@@ -363,7 +363,7 @@ _AS_STORED = [one.name for one in fields(Handoff) if one.name not in _STORED_OTH
 def _handoff(row: Row[Any]) -> Handoff:
     return Handoff(
         **{name: getattr(row, name) for name in _AS_STORED},
-        address=OfferAddress(row.recipient, row.competence, row.mandate_event),
+        address=Addressee(row.recipient, row.competence, row.mandate_event),
         urgency=RANKS[row.urgency],
         due_at=None if row.due_at == NEVER else row.due_at,
     )

@@ -121,7 +121,7 @@ def _counters(count: int) -> Select[Any]:
 
 CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
-by its key and end with it. The others are the journal that has to stay (LED Art. 25)."""
+by its key and end with it. The others are the log that has to stay (LED Art. 25)."""
 
 
 LATENESS = timedelta(seconds=1)

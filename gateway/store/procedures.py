@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, false, or_, select, update
+from sqlalchemy import bindparam, delete, exists, false, or_, select, update
 
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.invitation import Invitation
@@ -18,6 +18,7 @@ from gateway.store.tables import (
     conformance_run,
     invitation,
     moved_handoff,
+    out_of_service,
     proposal,
     signing_request,
     staff,
@@ -41,8 +42,6 @@ _UNDECIDED = (proposal.c.applied_event.is_(None), proposal.c.withdrawal_event.is
 _WAITING = _PROPOSALS.where(*_UNDECIDED, proposal.c.expires_at >= bindparam("now"))
 _ADD_PROPOSAL = insert_new(proposal)
 _END_PROPOSAL = update(proposal).where(proposal.c.id == bindparam("of_id"), *_UNDECIDED)
-_CLOSE_PROPOSAL = _END_PROPOSAL.values(applied_event=bindparam("event"))
-_WITHDRAW_PROPOSAL = _END_PROPOSAL.values(withdrawal_event=bindparam("event"))
 _PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("until"))
 
 
@@ -67,11 +66,13 @@ class SqlProposals(StorePart):
             raise AlreadyExists("there is a proposal with this id")
 
     def close(self, proposal: UUID, event: UUID) -> None:
-        if not self._write(_CLOSE_PROPOSAL, {"of_id": proposal, "event": event}):
-            raise EditConflict("the proposal was made or withdrawn before")
+        self._end(proposal, applied_event=event)
 
     def withdraw(self, proposal: UUID, event: UUID) -> None:
-        if not self._write(_WITHDRAW_PROPOSAL, {"of_id": proposal, "event": event}):
+        self._end(proposal, withdrawal_event=event)
+
+    def _end(self, proposal: UUID, **by: UUID) -> None:
+        if not self._write(_END_PROPOSAL, {"of_id": proposal, **by}):
             raise EditConflict("the proposal was made or withdrawn before")
 
     def prune(self, until: datetime) -> None:
@@ -314,7 +315,16 @@ def _succession(row: Any) -> Succession:
 
 # --- Staff registers -----------------------------------------------------------------------------
 
-_staff = records(staff, StaffEntry, "organisation")
+STAFF = "staff"
+"""What an entry of the registry is called that is one of a staff register."""
+
+_staff = records(staff, StaffEntry, "organisation").where(
+    ~exists().where(
+        out_of_service.c.kind == STAFF,
+        out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
+    ),
+)
+"""An entry that is not what its events say is nobody's."""
 _PERSONS = ("first", "second", "third", "fourth", "fifth")
 # As many places as a request may name persons: one text of the statement, compiled once.
 _STAFF_NAMED = _staff.where(or_(*(staff.c.pseudonym == bindparam(name) for name in _PERSONS)))
@@ -324,9 +334,7 @@ _STAFF_PAGE = (
     .limit(bindparam("limit"))
 )
 _ADD_STAFF = insert_new(staff)
-_OF_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
-_END_STAFF = _OF_STAFF.values(ends_at=bindparam("ends_at"))
-_RECUSE_STAFF = _OF_STAFF.values(recusals=bindparam("recusals"))
+_SAVE_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
 
 
 class SqlStaff(StorePart):
@@ -348,8 +356,8 @@ class SqlStaff(StorePart):
 
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
-        self._write(_END_STAFF, values)
+        self._write(_SAVE_STAFF, values)
 
     def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
-        self._write(_RECUSE_STAFF, values)
+        self._write(_SAVE_STAFF, values)

@@ -7,29 +7,39 @@ what its event says.
 
 import json
 import sqlite3
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import Operation
-from gateway.domain.journal import LOG_HOLD
+from gateway.domain.log_terms import LOG_HOLD
+from gateway.domain.staff import CommittedStaff, StaffEntry
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
+from gateway.kernel.changes import PROPOSAL, change_of, described
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.values import LoggedEvent, TreeHead
+from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import InclusionProofs
+from gateway.store.columns import record_columns
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
-from gateway.store.journal import SqlJournal
 from gateway.store.log import ENVELOPE
-from gateway.store.procedures import SqlInvitations, SqlSigning, SqlSuccessions
+from gateway.store.log_terms import SqlLogTerms
+from gateway.store.procedures import (
+    STAFF,
+    SqlInvitations,
+    SqlProposals,
+    SqlSigning,
+    SqlSuccessions,
+)
 from gateway.store.registry import (
     ALL_ORGANISATIONS,
     Entry,
@@ -40,11 +50,14 @@ from gateway.store.registry import (
 from gateway.store.tables import (
     certificate,
     client_key,
+    contact,
     invitation,
     log_event,
     log_hold,
     metadata,
     person,
+    proposal,
+    staff,
     succession,
     system,
 )
@@ -65,6 +78,7 @@ _EVENTS = (
 _CHANGING = tuple(
     f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
 )
+_OF_CONTACTS = frozenset({"contact.set", "organisation.applied"})
 _PARTIES = ("predecessor", "successor")
 _TABLES: Mapping[Table, frozenset[str]] = {
     system: frozenset(),
@@ -92,12 +106,17 @@ class RegistryComparison:
         """All of it, for the operator."""
         return (
             *(
-                f"the registry's entry of the {kind} {name} is not what its events say: it is out"
-                " of service (docs/operators.md, 'The registry differs from the log')"
+                f"the registry's entry of the {kind} {_public(kind, name)} is not what its events "
+                "say: it is out of service (docs/operators.md, 'The registry differs from the log')"
                 for kind, name in sorted(self.differing)
             ),
             *self.problems,
         )
+
+
+def _public(kind: str, name: str) -> str:
+    """The name as it may stand in a log: who works for an organisation is for that alone."""
+    return f"of {name.partition('/')[0]}" if kind == STAFF else name
 
 
 def compare_registry(
@@ -105,17 +124,26 @@ def compare_registry(
 ) -> RegistryComparison:
     """Make all changes that the log holds again by ``redo``, and compare the rows."""
     problems: list[str] = []
+    told_of_contacts: set[UUID] = set()
     with _empty_registry() as (connection, anew):
+        committed = cast(CommittedStaff, anew.staff)
         for index, logged in _changes(work, problems):
             try:
                 redo(logged, anew)
+                if event.read(logged.event.document)["type"] in _OF_CONTACTS:
+                    told_of_contacts.add(logged.event.id)
             except Exception as error:  # whatever is wrong with one event, the others are compared
                 problems.append(
                     f"the change of entry {index} cannot be made again: {type(error).__name__}"
                 )
         made = _entries(lambda statement: connection.execute(statement).all())
+        proposed = _proposals(lambda statement, _: connection.execute(statement).all())
     stored = _entries(lambda statement: work.rows(statement, {}))
     differing = {entry for entry, _ in made ^ stored}
+    differing |= _unknown_staff(work, committed)
+    # Those that are over were forgotten: what is not there lets nobody do anything.
+    differing |= {entry for entry, _ in _proposals(work.rows) - proposed}
+    problems += _unknown_contacts(work, told_of_contacts)
     return RegistryComparison(frozenset(differing), tuple(problems))
 
 
@@ -139,7 +167,9 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
             invitations=SqlInvitations(run),
             signing=SqlSigning(run),
             successions=SqlSuccessions(run),
-            journal=SqlJournal(run),
+            proposals=SqlProposals(run),
+            staff=CommittedStaff(),
+            log_terms=SqlLogTerms(run),
             retries=SqlRetries(run),
             conformance=_AsTold(),
             cases=_AsTold(),
@@ -232,6 +262,35 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
             values = tuple((name, getattr(row, name)) for name in names)
             found.add((_owner(table, row), (table.name, values)))
     return found
+
+
+def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
+    """The entries of staff registers that are not what their events committed to."""
+    rows: Iterable[Any] = work.rows(select(*record_columns(staff, StaffEntry)), {})
+    entries = [StaffEntry(*row) for row in rows]
+    return {
+        (STAFF, f"{one.organisation}/{one.pseudonym}") for one in entries if not committed.has(one)
+    }
+
+
+def _proposals(
+    rows: Callable[[Executable, Mapping[str, Any]], Iterable[Any]],
+) -> set[tuple[Entry, Hashable]]:
+    """Proposals as their events tell them: without what those tell apart, and without the event
+    that made the change, which uses up the approval."""
+    found: set[tuple[Entry, Hashable]] = set()
+    for row in rows(select(*record_columns(proposal, Proposal)), {}):
+        one = Proposal(*row)
+        told = replace(one, values=described(change_of(one)), applied_event=None)
+        found.add(((PROPOSAL, str(one.id)), told))
+    return found
+
+
+def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[str]:
+    """A sentence for each contact that no event set: contacts decide nothing, but are called."""
+    for row in work.rows(select(contact), {}):
+        if row.registration_event not in told:
+            yield f"no event set the contact {row.role} of {row.organisation}"
 
 
 def _owner(table: Table, row: Any) -> Entry:

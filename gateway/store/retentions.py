@@ -12,6 +12,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     union,
     update,
@@ -39,11 +40,7 @@ _RETENTION = records(retention, Retention).where(_standing)
 _OF_HANDOFF = _RETENTION.where(matching(retention, "handoff"))
 _OF_CASE = _RETENTION.where(matching(retention, "originator", "case")).order_by(retention.c.handoff)
 _ADD = insert(retention)
-_END = (
-    update(retention)
-    .where(retention.c.id == bindparam("of_retention"), _standing)
-    .values(ended_at=bindparam("at"))
-)
+_END = update(retention).where(matching(retention, "id", prefix="of_"), _standing)
 _retained = select(retention.c.handoff).where(_standing)
 _copied = select(retained_copy.c.handoff)
 _OVER = select(
@@ -81,16 +78,18 @@ _UNRETAINED = (
 )
 _ANNOUNCED = select(erasure_notice.c.told).where(matching(erasure_notice, "days"))
 _FIRST_NOTICE = insert_new(erasure_notice)
-_NOTICE = (
-    update(erasure_notice)
-    .where(erasure_notice.c.days == bindparam("of_days"), erasure_notice.c.told == bindparam("was"))
-    .values(told=bindparam("last"))
-)
+_NOTICE = update(erasure_notice).where(matching(erasure_notice, "days", "told", prefix="of_"))
 _COPY = records(retained_copy, RetainedCopy, "handoff")
-_COPIES_OF = (
-    _copied.join(handoff, handoff.c.id == retained_copy.c.handoff)
-    .where(matching(handoff, "originator", "case"))
-    .order_by(retained_copy.c.handoff)
+_HAS_COPY = _copied.where(
+    matching(retained_copy, "handoff"),
+    or_(
+        retained_copy.c.grace_until > bindparam("day"),
+        exists().where(
+            retention.c.handoff == retained_copy.c.handoff,
+            _standing,
+            or_(retention.c.until.is_(null()), retention.c.until > bindparam("day")),
+        ),
+    ),
 )
 _KEEP = insert(retained_copy)
 _of_copy = retained_copy.c.handoff == bindparam("of_handoff")
@@ -127,7 +126,7 @@ class SqlRetentions(StorePart):
         self._write(_ADD, vars(retention))
 
     def end(self, retention: UUID, at: datetime) -> None:
-        if not self._write(_END, {"of_retention": retention, "at": at}):
+        if not self._write(_END, {"of_id": retention, "ended_at": at}):
             raise EditConflict("the retention has ended: read the handoff again")
 
     def over(self, day: date, limit: int) -> Sequence[UUID]:
@@ -151,8 +150,8 @@ class SqlRetentions(StorePart):
         content = self._cipher.decrypt(row.content, _cell(handoff))
         return RetainedCopy(**row._asdict() | {"content": content})
 
-    def copies_of(self, originator: str, case: UUID) -> Sequence[UUID]:
-        return self._firsts(_COPIES_OF, originator=originator, case=case)
+    def has_copy(self, handoff: UUID, day: date) -> bool:
+        return bool(self._firsts(_HAS_COPY, handoff=handoff, day=day))
 
     def end_grace(self, handoff: UUID) -> None:
         self._write(_END_GRACE, {"of_handoff": handoff})
@@ -183,7 +182,7 @@ class SqlRetentions(StorePart):
     def announce(self, days: int, told: date | None, last: date) -> bool:
         if told is None:
             return self._write(_FIRST_NOTICE, {"days": days, "told": last})
-        return self._write(_NOTICE, {"of_days": days, "was": told, "last": last})
+        return self._write(_NOTICE, {"of_days": days, "of_told": told, "told": last})
 
     def end_answer_key(self, organisation: str) -> None:
         key = self._transaction.execute(_ANSWER_KEY, {"of_organisation": organisation}).scalar()

@@ -9,8 +9,6 @@ the entries that commit to them stay. Disclosures of persons end so with the ter
 What cases, answers and reasons say is encrypted by the key of their case
 (`gateway.store.content_encryption`); the keys are in another database (`gateway.store.keyring`). An
 erased text is empty.
-
-Tables of small rows have no row numbers on SQLite: one tree for each less to write in a commit.
 """
 
 from typing import Any
@@ -35,13 +33,14 @@ from sqlalchemy import (
     literal_column,
     null,
 )
+from sqlalchemy.schema import SchemaItem
 
 from gateway.domain.case import Case
 from gateway.domain.conformance import ConformanceRun
 from gateway.domain.duty import HandoffDuty, SweepClock
 from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.domain.invitation import Invitation
-from gateway.domain.journal import LogHold
+from gateway.domain.log_terms import LogHold
 from gateway.domain.measure import Measure
 from gateway.domain.notification import Cursor, RefusedNotification
 from gateway.domain.organisation import Administrator, Certificate, Mandate, Status, System
@@ -72,6 +71,11 @@ from gateway.store.columns import (
 metadata = MetaData()
 
 
+def _small(name: str, *parts: SchemaItem) -> Table:
+    """A table of small rows: without row numbers on SQLite, so one tree less to write."""
+    return Table(name, metadata, *parts, sqlite_with_rowid=False)
+
+
 def _partial(name: str, column: Column[Any], rows: ColumnElement[bool]) -> None:
     """Index a column of some rows alone."""
     Index(name, column, sqlite_where=rows, postgresql_where=rows)
@@ -87,22 +91,19 @@ registry = Table(
     CheckConstraint("id = 1", name="registry_is_one_row"),
 )
 
-organisation = Table(
+organisation = _small(
     "organisation",
-    metadata,
     Column("slug", TEXT, primary_key=True),  # permanent: a slug is never used again
     Column("status", Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
     # All other fields but the mandates, by name, as JSON.
     Column("document", TEXT, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # Personal data, in an envelope under a key of the organisation. A change makes a new key for all of
 # them, and the key before is destroyed; so what the log repeats of an earlier one ends with it.
-contact = Table(
+contact = _small(
     "contact",
-    metadata,
     Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
     Column("role", TEXT, nullable=False),
     Column("registration_event", Uuid, nullable=False),
@@ -110,20 +111,16 @@ contact = Table(
     Column("said", LargeBinary, nullable=False),  # name and address
     PrimaryKeyConstraint("organisation", "role"),
     Index("contact_by_key", "content_key"),
-    sqlite_with_rowid=False,
 )
 
 # Keys of contacts and of retained copies that are still to be destroyed.
-doomed_key = Table(
+doomed_key = _small(
     "doomed_key",
-    metadata,
     Column("content_key", Uuid, primary_key=True),
-    sqlite_with_rowid=False,
 )
 
-competence = Table(
+competence = _small(
     "competence",
-    metadata,
     *columns_of(Mandate, "period", organisation=ForeignKey(organisation.c.slug)),
     Column("start", Day, nullable=False),
     Column("end", Day),
@@ -131,60 +128,49 @@ competence = Table(
     PrimaryKeyConstraint("id"),
     UniqueConstraint("organisation", "position"),
     Index("competence_by_matter", "matter", "territory", "function"),
-    sqlite_with_rowid=False,
 )
 
-system = Table(
+system = _small(
     "system",
-    metadata,
     *columns_of(System, organisation=ForeignKey(organisation.c.slug)),
     PrimaryKeyConstraint("organisation", "name"),
-    sqlite_with_rowid=False,
 )
 
 # Where there are any, the system authenticates with one of them beside its certificate.
-client_key = Table(
+client_key = _small(
     "client_key",
-    metadata,
     Column("organisation", TEXT, nullable=False),
     Column("system", TEXT, nullable=False),
     Column("position", Integer, nullable=False),
     Column("jwk", TEXT, nullable=False),
     PrimaryKeyConstraint("organisation", "system", "position"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
-    sqlite_with_rowid=False,
 )
 
-certificate = Table(
+certificate = _small(
     "certificate",
-    metadata,
     *columns_of(Certificate, serial=Serial),
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
     PrimaryKeyConstraint("thumbprint"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     UniqueConstraint("organisation", "system", "ordinal"),
-    sqlite_with_rowid=False,
 )
 Index("certificate_by_end", certificate.c.not_after)
 _partial("certificate_revoked", certificate.c.not_after, certificate.c.revoked_at.is_not(null()))
 
-person = Table(
+person = _small(
     "person",
-    metadata,
     *columns_of(Administrator),
     PrimaryKeyConstraint("id"),
-    sqlite_with_rowid=False,
 )
 
 # Whose rows were found to differ from the log's events (gateway/store/registry_proof.py):
-# `organisation` or `person`, and the id.
-out_of_service = Table(
+# `organisation`, `person`, `proposal` or `log hold`, and the id; `staff`, organisation/pseudonym.
+out_of_service = _small(
     "out_of_service",
-    metadata,
     Column("kind", TEXT, nullable=False),
     Column("name", TEXT, nullable=False),
     PrimaryKeyConstraint("kind", "name"),
-    sqlite_with_rowid=False,
 )
 
 # A change that one person signed and another one may; its values can be personal data.
@@ -207,14 +193,12 @@ signing_request = Table(
 _partial("signing_request_pending", signing_request.c.id, signing_request.c.served == false())
 
 # The token is not here: only its SHA-256. Its end is written once.
-invitation = Table(
+invitation = _small(
     "invitation",
-    metadata,
     *columns_of(Invitation),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("token_sha256"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
-    sqlite_with_rowid=False,
 )
 
 # A mandate that moves to another organisation. Planned in a REGISTRY transaction; each approval and
@@ -240,30 +224,25 @@ succession = Table(
 )
 
 # Proceedings or inquiries that suspend the terms of the log; rows stay.
-log_hold = Table(
+log_hold = _small(
     "log_hold",
-    metadata,
     *columns_of(LogHold),
     PrimaryKeyConstraint("id"),
-    sqlite_with_rowid=False,
 )
 
 # Who acts for an organisation, owned by it: changed in WRITE Works, so that a rota waits for no
 # change of the registry. Entries end and stay: a pseudonym is never used again.
-staff = Table(
+staff = _small(
     "staff",
-    metadata,
     *columns_of(StaffEntry, organisation=ForeignKey(organisation.c.slug)),
     PrimaryKeyConstraint("organisation", "pseudonym"),
-    sqlite_with_rowid=False,
 )
 
 # --- Cases: each owned by its originator ---------------------------------------------------------
 
 # The current state of a case ("case" alone is a word of SQL).
-case_file = Table(
+case_file = _small(
     "case_file",
-    metadata,
     *columns_of(Case),
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
@@ -272,7 +251,6 @@ case_file = Table(
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
     Index("case_file_by_age", "originator", "made", "id"),
-    sqlite_with_rowid=False,
 )
 # Literals: where a parameter meets a partial index's column, SQLite compiles the statement anew at
 # each run.
@@ -295,36 +273,30 @@ case_version = Table(
 )
 
 # Embargoes and restrictions of processing: they name elements by id, and say nothing of them.
-case_measure = Table(
+case_measure = _small(
     "case_measure",
-    metadata,
     *columns_of(Measure),
     PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
-    sqlite_with_rowid=False,
 )
 
 # Recalls of a case, or of one handoff of it. The document is among the answers of each handoff that
 # the recall touched; its reason ends with the case's key.
-case_recall = Table(
+case_recall = _small(
     "case_recall",
-    metadata,
     *columns_of(Recall),
     PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_recall_of", "originator", "case"),
-    sqlite_with_rowid=False,
 )
 
 # That holders heard of a correction or tightening, written once by the clearance of its version.
-announcement = Table(
+announcement = _small(
     "announcement",
-    metadata,
     *columns_of(Announcement),
     PrimaryKeyConstraint("originator", "case", "version"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
-    sqlite_with_rowid=False,
 )
 
 # --- Handoffs: originator and recipient each move them by their own answers ----------------------
@@ -367,12 +339,10 @@ answer = Table(
 )
 
 # What a party owes about a handoff, and what was recorded of it as the time ran out.
-duty = Table(
+duty = _small(
     "duty",
-    metadata,
     *columns_of(HandoffDuty, handoff=ForeignKey(handoff.c.id)),
     PrimaryKeyConstraint("handoff", "kind", "source"),
-    sqlite_with_rowid=False,
 )
 _partial("duty_next", duty.c.next_at, duty.c.next_at.is_not(null()))
 # What an organisation owes is listed for it.
@@ -382,14 +352,12 @@ _partial("duty_owed", duty.c.organisation, duty.c.closed_at.is_(null()))
 _partial("duty_open", duty.c.due_at, duty.c.closed_at.is_(null()))
 
 # What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
-retention = Table(
+retention = _small(
     "retention",
-    metadata,
     *columns_of(Retention, handoff=ForeignKey(handoff.c.id)),
     PrimaryKeyConstraint("id"),
     Index("retention_of_handoff", "handoff"),
     Index("retention_of_case", "originator", "case"),
-    sqlite_with_rowid=False,
 )
 
 # One package for one holder, under a key of its own: the case's key is destroyed.
@@ -404,22 +372,18 @@ retained_copy = Table(
 )
 
 # Under which an organisation's answers about erased cases are encrypted.
-answer_key = Table(
+answer_key = _small(
     "answer_key",
-    metadata,
     Column("organisation", TEXT, primary_key=True),
     Column("content_key", Uuid, nullable=False),
     Index("answer_key_by_key", "content_key"),
-    sqlite_with_rowid=False,
 )
 
 # Up to which day of erasure holders heard, so many days before.
-erasure_notice = Table(
+erasure_notice = _small(
     "erasure_notice",
-    metadata,
     Column("days", Integer, primary_key=True, autoincrement=False),
     Column("told", Day, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # When duties were last swept, and the last time in which they were not.
@@ -469,66 +433,54 @@ moved_handoff = Table(
 
 # --- Requests: each row belongs to the organisation that asked -----------------------------------
 
-retry = Table(
+retry = _small(
     "retry",
-    metadata,
     *columns_of(IdempotencyRecord),
     PrimaryKeyConstraint("organisation", "key"),
     Index("retry_by_event", "event"),
-    sqlite_with_rowid=False,
 )
 
-budget = Table(
+budget = _small(
     "budget",
-    metadata,
     Column("organisation", TEXT, nullable=False),
     Column("window", TEXT, nullable=False),
     Column("spent", Integer, nullable=False),
     PrimaryKeyConstraint("organisation", "window"),
-    sqlite_with_rowid=False,
 )
 
 # By `jti`, until well after the token's own end.
-revoked_token = Table(
+revoked_token = _small(
     "revoked_token",
-    metadata,
     Column("jti", TEXT, primary_key=True),
     Column("expires_at", Instant, nullable=False),
     Index("revoked_token_by_end", "expires_at"),
-    sqlite_with_rowid=False,
 )
 
 # What each client used once, until well after its end.
-spent_assertion = Table(
+spent_assertion = _small(
     "spent_assertion",
-    metadata,
     Column("client", TEXT, nullable=False),
     Column("jti", TEXT, nullable=False),
     Column("expires_at", Instant, nullable=False),
     PrimaryKeyConstraint("client", "jti"),
     Index("spent_assertion_by_end", "expires_at"),
-    sqlite_with_rowid=False,
 )
 
 # --- Notifications: how far each organisation's own stream was delivered --------------------------
 
 # Everything after `acknowledged` is still to come: nothing is queued. A row is made by the first
 # delivery or acknowledgement.
-notification_cursor = Table(
+notification_cursor = _small(
     "notification_cursor",
-    metadata,
     *columns_of(Cursor, acknowledged=NUMBER),
     PrimaryKeyConstraint("organisation", "way"),
-    sqlite_with_rowid=False,
 )
 
 # What a receiver refused; `error` and `description` are its own words.
-refused_notification = Table(
+refused_notification = _small(
     "refused_notification",
-    metadata,
     *columns_of(RefusedNotification, stream_number=NUMBER),
     PrimaryKeyConstraint("organisation", "event"),
-    sqlite_with_rowid=False,
 )
 
 # --- The log: written only by the append of a commit, under the lock of log_head -----------------
@@ -591,31 +543,25 @@ log_tile = Table(
 
 # Each organisation's own stream: its numbers are 1, 2, 3... without a gap, counted under the
 # head's lock.
-party = Table(
+party = _small(
     "party",
-    metadata,
     Column("organisation", TEXT, nullable=False),
     Column("stream_number", NUMBER, nullable=False),
     Column("idx", NUMBER, nullable=False),
     PrimaryKeyConstraint("organisation", "stream_number"),
-    sqlite_with_rowid=False,
 )
 
 # The last number of each: it only grows, so that no number is given again after a row was lost.
-stream = Table(
+stream = _small(
     "stream",
-    metadata,
     Column("organisation", TEXT, primary_key=True),
     Column("last", NUMBER, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 # How far details of persons were erased from each stream after their term
-# (gateway/store/journal.py): the last number that was looked at.
-detail_erasure = Table(
+# (gateway/store/log_terms.py): the last number that was looked at.
+detail_erasure = _small(
     "detail_erasure",
-    metadata,
     Column("organisation", TEXT, primary_key=True),
     Column("reached", NUMBER, nullable=False),
-    sqlite_with_rowid=False,
 )

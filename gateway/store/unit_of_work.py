@@ -20,8 +20,8 @@ from gateway.store.duties import SqlDuties
 from gateway.store.group_commit import CommitGroup, GroupCommit, Took, ignore
 from gateway.store.handoffs import SqlHandoffs
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
-from gateway.store.journal import SqlJournal
 from gateway.store.log import EventHeader, SqlLog
+from gateway.store.log_terms import SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.procedures import (
     SqlConformance,
@@ -139,7 +139,7 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "replay": SqlReplay,
     "signing": SqlSigning,
     "invitations": SqlInvitations,
-    "journal": SqlJournal,
+    "log_terms": SqlLogTerms,
     "conformance": SqlConformance,
     "duties": SqlDuties,
     "successions": SqlSuccessions,

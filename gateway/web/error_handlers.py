@@ -30,10 +30,10 @@ from gateway.web.responses import json_response
 def install(app: Flask, gate: AppContext) -> None:
     """Tell refusals, schema errors, HTTP errors and failures of an app as problems."""
 
-    app.register_error_handler(Exception, partial(_told, gate))
+    app.register_error_handler(Exception, partial(_handle, gate))
 
 
-def _told(gate: AppContext, error: Exception) -> Response:
+def _handle(gate: AppContext, error: Exception) -> Response:
     match error:
         case Refusal():
             return _refused(gate, error)
@@ -122,5 +122,5 @@ def _answer(
     """The answer to a request that a problem came of; without words of its own, what to do."""
     gate.problem_sent(problem.slug)
     about = document(gate.issuer, problem, g.request_id, status)
-    body = {**about, "detail": problem.remedy, **members}
+    body = {**about, "detail": f"{problem.title}. {problem.remedy}", **members}
     return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

@@ -18,7 +18,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
-from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
+from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE, AdmissionDecision
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
 from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
@@ -95,6 +95,7 @@ SHAPES: Mapping[str, Shape] = {
         for name, one in (vars(exchange) | vars(registry)).items()
         if isinstance(one, type) and is_dataclass(one) and one is not Receipt
     },
+    "AdmissionDecision": described(AdmissionDecision),
     "Conditions": _CONDITIONS,
     "Cases": _page("CaseSummary"),
     "Handoffs": {

@@ -37,7 +37,10 @@ class InsufficientScope(Refusal):
 
     def __init__(self, scope: str) -> None:
         """``scope`` is the missing one."""
-        super().__init__(f"Request a token with the scope {scope}.")
+        super().__init__(
+            f"this system, or its token, has no scope {scope}: use the system that has it, or ask "
+            "the administrators for one"
+        )
         self.scope = scope
 
 

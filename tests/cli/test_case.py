@@ -150,7 +150,7 @@ def test_a_refusal_says_why_and_where_it_is_recorded(desks):
     result = desks.run("case", "close", "018f0000-0000-7000-8000-000000000001", "--by", "x1")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("Refused: Not found, or not visible to you\n")
+    assert result.stderr.startswith("Refused: Not found, or not visible to you.")
     assert "receipt verified" in result.stderr
 
 

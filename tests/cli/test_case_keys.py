@@ -45,7 +45,7 @@ def gw(tmp_path: Path) -> Operator:
 def submitted(gw: Operator, *, close: bool = True) -> UUID:
     """A case of the hotline, closed unless it is to stay open."""
     with gw.opened() as gateway:
-        enter_staff(gateway.ports.begin, HOTLINE)
+        enter_staff(gateway.ports.begin, HOTLINE, event=gateway.ports.new_id())
         caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
         content = case_content(gateway.ports.new_id())
         submission = cases.Submission("intake-1", content, CLEARED)

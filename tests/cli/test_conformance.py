@@ -28,6 +28,13 @@ def test_the_client_passes_every_step(newcomers):
     assert "an event in the log" in output
 
 
+def test_who_is_not_active_yet_reads_what_leads_there(newcomers, tls_files):
+    newcomers.changes["certificate"] = tls_files / "certificate.pem"
+    (waiting,) = newcomers.told("todo", at=NEWCOMER)["items"]
+    assert waiting["next"].startswith("casegate conformance run")
+    assert "casegate conformance run" in newcomers.run("handoff", "list", at=NEWCOMER).stderr
+
+
 def test_machines_are_told_in_json(newcomers):
     told = newcomers.told("conformance", "run", *BY, at=NEWCOMER)
     assert told["state"] == "passed"

@@ -39,7 +39,7 @@ def test_no_answer_is_told_as_something_to_repeat(
     result = desks.run("case", "list")
     assert result.exit_code == 3
     assert result.stderr.startswith("Error: no answer from https://partners.example.org")
-    assert "ask again later" in result.stderr
+    assert "repeat the command" in result.stderr
 
 
 def test_a_write_without_an_answer_is_told_as_something_to_resume(

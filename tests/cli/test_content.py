@@ -6,9 +6,11 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
-from gateway.cli.content import print_content
+from gateway.cli.content import _MEANINGS, print_content
 from gateway.client import ConsultedContent
 from gateway.domain.conditions import conditions
+from gateway.domain.marking import ONWARD, TLP
+from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS, Handling
 from tests.web.partners.case_example import full_case
 
 
@@ -50,7 +52,7 @@ def test_every_part_of_a_complete_case_is_shown():
         "found through hxxps://search[.]example[.]org/",
         "hosted: ip 192[.]0[.]2[.]10",
         "sha256 5e884898",
-        "online at 2026-01-02T09:59:00Z",
+        "online at 2026-01-02 09:59 UTC",
         "suspect, minor: no, age not-categorised, qualified by police-a [H2]",
         "iccam_report 1234567",
         "assessment A3 by analyst",
@@ -92,3 +94,8 @@ def test_nothing_that_was_written_in_a_case_acts_on_the_terminal():
 
     output = shown(poison(hostile), full=True)
     assert not set(output) & set("\x1b\x07\u202e")
+
+
+def test_every_code_of_a_condition_has_a_meaning():
+    codes = {*ONWARD, *PERMITTED_ACTIONS, *ATTRIBUTIONS, *Handling, *TLP}
+    assert codes == _MEANINGS.keys()

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -34,10 +35,10 @@ def test_nobody_enrols_who_did_not_hear_the_fingerprint_on_another_way(
 ):
     monkeypatch.setattr(Enrolment, "fetch_root", lambda _: pytest.fail("the gateway was asked"))
     words = ["enrol", str(invitation), "--out", str(tmp_path / "desk")]
-    for answer in ("n\n", ""):
+    for answer, code, advice in (("n\n", 4, "do not use it"), ("", 3, "give --root-sha256")):
         result = CliRunner().invoke(main, words, input=answer)
-        assert result.exit_code == 1
-        assert MADE.root_sha256 in result.stderr.replace(" ", "")
+        assert (result.exit_code, advice in result.stderr) == (code, True)
+        assert MADE.root_sha256 in "".join(result.stderr.split())
     other = CliRunner().invoke(main, [*words, "--root-sha256", "00:" * 31 + "00", "--json"])
     assert (other.exit_code, json.loads(other.stdout)["error"]["kind"]) == (4, "tls-not-trusted")
     assert CliRunner().invoke(main, [*words, "--root-sha256", "12"]).exit_code == 2
@@ -53,6 +54,12 @@ def test_a_folder_that_cannot_be_made_is_said_and_the_token_is_not_used(
     assert (result.exit_code, "Not a directory" in result.stderr) == (4, True)
     told = json.loads(typed(invitation, "--out", below, "--json").stdout)
     assert told["error"]["kind"] == "settings-error"
+
+
+def test_who_stops_an_enrolment_reads_how_it_goes_on(invitation, tmp_path, monkeypatch):
+    monkeypatch.setattr(Enrolment, "fetch_root", Mock(side_effect=KeyboardInterrupt))
+    result = typed(invitation, "--out", tmp_path / "desk")
+    assert (result.exit_code, "with the same folder" in result.stderr) == (3, True)
 
 
 def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path):

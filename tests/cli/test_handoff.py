@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli import handoff as commands
+from gateway.cli.output import format_time
 from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
@@ -45,7 +47,7 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
         "--note", "please look",
     )  # fmt: skip
     assert f"offered to {OFMIN} for receive/csam/FR" in output
-    assert "due 2026-03-05T" in output
+    assert "due 2026-03-05 09:00 UTC" in output
 
 
 @pytest.mark.parametrize("signs", [False, True], ids=["attested", "signed"])
@@ -88,7 +90,8 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool
     assert {"recall", "recall_acknowledgement", "recall_answer"} <= told
 
 
-def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
+def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> None:
+    desks.changes["certificate"] = tls_files / "certificate.pem"
     file = desks.case_file()
     told = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)
     case = told["result"]["case"]
@@ -114,13 +117,20 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks) -> None:
     assert "superseded" in desks.done("handoff", "show", handoff, at=OFMIN)
     assert "update" in desks.done("case", "coverage", case)
     assert "package 2" in desks.done("handoff", "update", handoff, "--by", "liaison-1")
-    assert "03-05 09:00" in desks.done("handoff", "list", at=OFMIN)
+    assert "update 03-05" in desks.done("handoff", "list", at=OFMIN)
     opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
     assert "Package 2" in opened
+    for shown in (opened, desks.done("handoff", "show", handoff, at=OFMIN)):
+        assert "CORRECTION (inaccurate)" in shown
+        assert f"/items/{url['id']}" in shown
+    (waiting,) = desks.told("todo", at=OFMIN)["items"]
+    assert waiting["first"].startswith(f"casegate handoff consult {handoff}")
+    assert waiting["next"].startswith(f"casegate handoff acknowledge {handoff}")
     old = (*BY, "--reason-code", "superseded_package", "--reason", "what was said")
     older = desks.done("handoff", "consult", handoff, "--package", "1", *old, at=OFMIN)
     assert "SUPERSEDED" in older
-    desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    done = desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
+    assert "acknowledgement recorded" in done
     desks.done("handoff", "apply", handoff, *BY, "--done", "rectified", at=OFMIN)
     assert "nothing" in desks.done("case", "coverage", case)
 
@@ -141,7 +151,8 @@ def test_an_update_that_policy_refuses_is_a_refusal_that_says_what_to_do(desks: 
     assert "omit-update" in refused.stderr
 
 
-def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
+def test_a_notice_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> None:
+    desks.changes["certificate"] = tls_files / "certificate.pem"
     handoff = desks.offered()
     case = desks.told("handoff", "show", handoff)["case"]
     desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
@@ -156,6 +167,8 @@ def test_a_notice_goes_from_desk_to_desk(desks: Desks) -> None:
     said = ("--by", "liaison-1", "--code", "inaccurate", "--pointer", "/urgency")
     desks.done("handoff", "notify-correction", handoff, *said)
     assert "/urgency" in desks.done("handoff", "notices", handoff, at=OFMIN)
+    (waiting,) = desks.told("todo", at=OFMIN)["items"]
+    assert waiting["first"] == f"casegate handoff notices {handoff}"
     desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
     assert "application" in desks.done("case", "coverage", case)
 
@@ -184,9 +197,16 @@ def test_with_a_document_key_an_offer_is_signed(desks: Desks) -> None:
     desks.changes["trust"] = replace(
         trust_of(desks.stage.gateway), organisations={HOTLINE: {key.kid: key.public_key}}
     )
-    desks.done("handoff", "withdraw", handoff, "--by", "liaison-1", "--reason", "twice")
+    why = ("--by", "liaison-1", "--reason", "twice")
+    assert "attested by the gateway" in desks.done("handoff", "withdraw", handoff, *why)
     assert f"withdraw by {HOTLINE} (attested), event" in desks.done("handoff", "show", handoff)
     assert document.claims["iss"].endswith(f"/organisations/{HOTLINE}")
+
+
+def test_who_writes_reads_with_which_key_it_was_signed(desks: Desks) -> None:
+    key = signing(desks)
+    done = desks.done("case", "submit", str(desks.case_file()), "--by", "intake-1", *CLEARED)
+    assert f"signed with key {key.kid}" in done
 
 
 def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: Desks) -> None:
@@ -268,7 +288,7 @@ def test_a_recipient_delays_and_states_its_own_urgency(desks: Desks) -> None:
     later = ("--code", "workload", "--until", "2026-03-20T12:00:00+01:00")
     desks.done("handoff", "delay", handoff, *BY, *later, at=OFMIN)
     shown = desks.done("handoff", "show", handoff)
-    assert "until: 2026-03-20T12:00:00+01:00" in shown
+    assert "until: 2026-03-20 11:00 UTC" in shown
     assert desks.told("handoff", "show", handoff)["due_at"].startswith("2026-03-20T11:00:00")
     own = ("--own-urgency", "urgent", "--yes")
     desks.done("handoff", "accept", handoff, *BY, *own, at=OFMIN)
@@ -318,7 +338,7 @@ def test_a_handoff_is_shown_with_conditions_and_history_and_no_content(desks: De
 
 
 def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    handoff = desks.offered()
+    handoff = desks.offered("--note", "please look")
     unattended = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
     assert unattended.exit_code == 2
     assert "--yes" in unattended.stderr
@@ -328,9 +348,14 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "usage-error")
     declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
     assert declined.exit_code == 1
-    assert "permitted_actions  ask_first" in declined.stdout
+    for shown in (HOTLINE, "csam", "please look", "permitted_actions  ask_first", "ask the origin"):
+        assert shown in declined.stdout
     output = desks.done("handoff", "accept", handoff, *BY, at=OFMIN, input="y\n")
     assert f"handoff {handoff} is accepted" in output
+    again = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
+    assert (again.exit_code, "Conditions" in again.output) == (1, False)
+    opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)
+    assert opened.count("Conditions of use") == 1
 
 
 @pytest.mark.parametrize(
@@ -367,6 +392,7 @@ def test_an_accepted_handoff_is_opened_followed_up_and_closed(desks: Desks) -> N
     assert "Withheld" not in output
     more = ("--code", "case_opened", "--note", "a file is open", "--evidence-ref", "2026/7")
     told = desks.done("handoff", "report-outcome", handoff, *BY, *more, at=OFMIN)
+    assert "Done: outcome case_opened recorded" in told
     assert f"handoff {handoff} is accepted" in told
     assert "is closed" in desks.done("handoff", "close", handoff, *BY, at=OFMIN)
 
@@ -537,7 +563,7 @@ def test_an_embargo_is_contested_and_confirmed_from_two_desks(desks: Desks) -> N
     set_ = desks.told(*embargo, at=OFMIN)["result"]["measure"]
     contest = ("case", "contest-embargo", set_, "--case", case, "--ground", "too_long", *BY)
     due = desks.told(*contest)["result"]["due_at"]
-    assert due in desks.done("handoff", "show", handoff, at=OFMIN)
+    assert format_time(due) in desks.done("handoff", "show", handoff, at=OFMIN)
     confirmed = desks.told("case", "confirm-embargo", set_, *where, at=OFMIN)["result"]
     assert confirmed["ended_at"] is None
     assert due not in desks.done("handoff", "show", handoff, at=OFMIN)

@@ -116,6 +116,15 @@ def test_keys_are_kept_with_when_they_were_revoked(desks: Desks) -> None:
     assert f"of {HOTLINE}: revoked on" in desks.done("verify", "case.sd-jwt", *keys, *log)
 
 
+def test_keys_go_into_the_folder_of_the_connection_by_default(desks: Desks) -> None:
+    desks.stage.gateway.register_key(OFMIN, document_key("office"))
+    assert desks.run("directory", "keys", OFMIN).exit_code == 2
+    folder = desks.folder / "connection" / "organisations"
+    desks.changes["organisation_keys"] = folder
+    desks.done("directory", "keys", OFMIN)
+    assert read_key_file(OFMIN, folder / f"{OFMIN}.json").registrations
+
+
 def test_there_is_nothing_to_keep_where_no_key_is_registered(desks: Desks) -> None:
     result = desks.run("directory", "keys", OFMIN, "--out", "ofmin.json")
     assert (result.exit_code, "no document key" in result.stderr) == (1, True)

@@ -1,5 +1,7 @@
 """What people see: nothing that others wrote moves a cursor, colours or links anything."""
 
+from datetime import UTC, datetime
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.cli.output import (
     cold,
     colour,
+    format_time,
     format_value,
     print_fields,
     print_table,
@@ -98,6 +101,16 @@ def test_fields_without_a_value_are_left_out() -> None:
         print_fields({"one": 1, "none": None, "empty": [], "void": {}, "long name": members})
 
     assert CliRunner().invoke(command).stdout == "  one        1\n  long name  b yes, l x\n"
+
+
+def test_a_time_is_said_to_the_minute_in_utc_and_another_text_is_left():
+    assert format_time("2026-01-02T03:04:05.678901+02:00") == "2026-01-02 01:04 UTC"
+    for value, text in {
+        "2026-01-02T03:04:05Z": "2026-01-02 03:04 UTC",
+        "2026-01-02": "2026-01-02",
+        datetime(2026, 1, 2, 3, 4, tzinfo=UTC): "2026-01-02 03:04 UTC",
+    }.items():
+        assert format_value(value) == text
 
 
 def test_values_are_said_in_words():

@@ -145,10 +145,13 @@ def test_a_certificate_that_ends_soon_waits(desks: Desks, monkeypatch: pytest.Mo
     assert commands(desks.done("todo")) == [["system", "renew"]]
 
 
+WHOAMI = {"status": "active", "scopes": ["handoffs.read"]}
+
+
 def test_what_no_scope_lets_see_is_named_and_the_rest_is_told(
     desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MemberClient, "whoami", lambda self: {"scopes": ["handoffs.read"]})
+    monkeypatch.setattr(MemberClient, "whoami", lambda self: WHOAMI)
     told = desks.run("todo")
     assert "cases.read, events.read" in told.stderr
     assert "Nothing waits" not in told.stdout

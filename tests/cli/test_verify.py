@@ -123,10 +123,14 @@ def test_each_way_to_fail_has_its_own_exit_status(folder: Path) -> None:
     (folder / "forged").write_text(json.dumps(forged))
     assert verify(folder / "forged", *trust).exit_code == 11
 
-    unlogged = bundle | {"receipts": bundle["receipts"][1:]}
-    (folder / "unlogged").write_text(json.dumps(unlogged))
-    result = verify(folder / "unlogged", *trust)
-    assert result.exit_code == 12
+    first, *others = bundle["receipts"]
+    elsewhere = [{**first, "proof": others[0]["proof"]}, *others]
+    (folder / "unlogged").write_text(json.dumps(bundle | {"receipts": elsewhere}))
+    assert verify(folder / "unlogged", *trust).exit_code == 12
+
+    (folder / "incomplete").write_text(json.dumps(bundle | {"receipts": others}))
+    result = verify(folder / "incomplete", *trust)
+    assert result.exit_code == 15
     assert ". failed " in result.stdout
     assert "skipped" in result.stdout
 

@@ -82,7 +82,7 @@ def test_a_kept_write_is_to_be_resumed_and_not_repeated(
     )
 
 
-@each("trouble", [no_answer, server_error, redirection, no_receipt])
+@each("trouble", [lost_answer, server_error, redirection, no_receipt])
 def test_without_a_spool_the_key_of_the_write_is_named(
     stage: Listening, trouble: Callable[[MemberClient], None]
 ) -> None:
@@ -95,6 +95,14 @@ def test_without_a_spool_the_key_of_the_write_is_named(
     assert not left.kept
     assert f"idempotency key {left.key}" in str(error.value)
     assert "look before you repeat it" in str(error.value)
+
+
+def test_what_was_neither_kept_nor_sent_is_to_be_repeated(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    no_answer(desk)
+    with pytest.raises(GatewayUnavailable, match="repeat") as error:
+        desk.submit(case_content(stage.gateway.new_id()), "intake-1")
+    assert error.value.unanswered is None
 
 
 def test_what_changes_nothing_is_to_be_asked_again(stage: Listening) -> None:

@@ -4,13 +4,21 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID
 
 import httpx
 import pytest
 
-from gateway.client import EvidenceMismatch, GatewayUnavailable, InvalidCase, RequestRefused
+from gateway.client import (
+    EvidenceMismatch,
+    GatewayUnavailable,
+    InvalidCase,
+    KeyNotHeld,
+    RequestRefused,
+)
 from gateway.client.connection import FETCHED, read_organisations
+from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, key_status, sd_jwt, signature
 from gateway.evidence import receipt as receipts
@@ -18,6 +26,7 @@ from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
+from gateway.exchange import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set
 from tests import founding
@@ -65,6 +74,15 @@ def desk(
 
 def content(stage: Listening, **changes):
     return case_content(stage.gateway.new_id(), **changes)
+
+
+def test_who_may_not_fetch_a_key_reads_which_scope_and_which_command_it_takes(stage, monkeypatch):
+    handoff = str(offered(desk(stage), content(stage)))
+    office = MemberClient(stage, OFMIN, trust=trust_of(stage.gateway))
+    refused = RequestRefused(ProblemDetails("insufficient-scope", "", 403))
+    monkeypatch.setattr(office, "member_keys", Mock(side_effect=refused))
+    with pytest.raises(KeyNotHeld, match=r"directory\.read.*casegate directory keys"):
+        office.handoff(handoff)
 
 
 def test_the_key_of_another_member_is_fetched_checked_and_kept(stage, tmp_path):
@@ -176,6 +194,58 @@ def test_a_signed_notice_is_answered_and_proved(stage):
     check_log(stage.gateway)
 
 
+def erased(stage: Listening, hotline: MemberClient) -> tuple[UUID, str]:
+    """A case that the office had accepted, and that was erased since, and its handoff."""
+    case = stage.gateway.new_id()
+    day = stage.gateway.clock().date() + timedelta(days=2)
+    content = case_content(case, marking={"erase_on": day.isoformat()})
+    hotline.submit(content, "intake-1", CLEARED)
+    handoff = hotline.offer(case, "liaison-1", **WANTED).result["handoff"]
+    office = desk(stage, OFMIN)
+    office.accept(office.handoff(handoff), "officer-1")
+    stage.gateway.clock.advance(timedelta(days=3))
+    assert erasure.erase_due(stage.gateway.ports) == 1
+    return case, handoff
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_a_recall_and_its_answers_are_signed_after_the_erasure_of_the_case(stage, of_one):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    case, handoff = erased(stage, hotline)
+    where = {"handoff": handoff} if of_one else {"case": case}
+    recalled = hotline.recall(where, "approver-1", "unlawful", approved_by="approver-2")
+    office.answer("acknowledge_recall", handoff, "officer-1")
+    said = office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+    claims = sd_jwt.read_unverified(said.result["document"]).claims
+    assert claims["recall"] == recalled.result["digest"]
+    check_log(stage.gateway)
+
+
+def test_a_notice_and_its_answer_are_signed_after_the_erasure_of_the_case(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    _, handoff = erased(stage, hotline)
+    said = {"code": "inaccurate", "pointers": ["/urgency"]}
+    hotline.answer("notify_correction", handoff, "liaison-1", **said)
+    office.answer("acknowledge", handoff, "officer-1")
+    office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+    check_log(stage.gateway)
+
+
+def test_of_an_erased_case_no_answer_is_signed_by_events_of_another_handoff(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    _, handoff = erased(stage, hotline)
+    _, other = erased(stage, hotline)
+    (event,) = (one["offer_event"] for one in [office.notices(other)])
+
+    def exchange_events(_request, members):
+        if "offer_event" in members:
+            members["offer_event"] = event
+
+    office.wire.tamper = exchange_events
+    with pytest.raises(EvidenceMismatch, match="of this handoff"):
+        office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+
+
 def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     case = content(stage)
@@ -241,7 +311,7 @@ def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stag
     "change, code",
     [
         (lambda one: one.update(nonce="A" * 43), Code.NOT_IN_LOG),
-        (lambda one: one.update(disclosures=[]), Code.MISMATCH),
+        (lambda one: one.update(disclosures=[]), Code.INCOMPLETE),
         (lambda one: one.update(proof="x"), Code.NOT_IN_LOG),
         (lambda one: one.update(document=one["document"].replace("key.", "kex.")), Code.NOT_IN_LOG),
     ],

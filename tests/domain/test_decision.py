@@ -15,7 +15,7 @@ from gateway.domain.decision import (
     handoff_entity,
     organisation_entity,
 )
-from gateway.domain.handoff import HandoffState, OfferAddress
+from gateway.domain.handoff import Addressee, HandoffState
 from gateway.domain.marking import Marking
 from tests.domain.test_handoff import handoff
 from tests.domain.test_organisation import CHANGE, EVE, organisation
@@ -85,7 +85,7 @@ def test_a_case_with_an_unknown_marking_cannot_be_asked_about():
 
 @each("competence", [None, "receive/csam/FR"])
 def test_a_handoff_says_which_competence_was_addressed(competence):
-    address = OfferAddress("police-a", competence, competence and UUID(int=9))
+    address = Addressee("police-a", competence, competence and UUID(int=9))
     asked = replace(handoff(HandoffState.ACCEPTED), address=address)
     assert handoff_entity(asked, ORIGINATOR, RECIPIENT).attributes == {
         "originator": ORIGINATOR,

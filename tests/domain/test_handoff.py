@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.answers import MOVES, answer_recall, move, recall, update
 from gateway.domain.handoff import (
-    AGREEMENTS,
+    ACCEPTING,
     OPEN,
     READABLE,
     Handoff,
@@ -34,6 +34,7 @@ def handoff(state: HandoffState = HandoffState.OFFERED) -> Handoff:
 
 
 HELD = (
+    "offered",  # where it was consulted in imminent danger
     "accepted",
     "partially_accepted",
     "closed",
@@ -80,7 +81,8 @@ ALLOWED = {
         "lapse": "withdrawn",
     },
 }
-for opened in ("offered", "accepted", "partially_accepted"):
+ALLOWED["closed"] = {}
+for opened in ("offered", "accepted", "partially_accepted", "closed"):
     ALLOWED[opened]["call"] = opened
 AS_BEFORE = (*OF_HOLDERS, *OF_RECALL, *OF_ORIGINATORS, "retain")
 for held in HELD:
@@ -104,15 +106,15 @@ def test_a_move_leads_where_the_contract_says_or_is_refused(state, step):
     target = ALLOWED.get(state, {}).get(step)
     if target is None:
         with pytest.raises(WrongState, match=f"the handoff is {state} "):
-            move(before, step, mover, groups=groups_for(step))
+            move(before, step, mover, groups=groups_for(step), consulted=True)
         return
-    after = move(before, step, mover, groups=groups_for(step))
+    after = move(before, step, mover, groups=groups_for(step), consulted=True)
     expected = replace(
         before,
         state=HandoffState(target),
         sequence=5,
         accepted_groups=groups_for(step),
-        held=1 if step in AGREEMENTS else before.held,
+        held=1 if step in ACCEPTING else before.held,
     )
     assert after == expected
 
@@ -243,7 +245,7 @@ def test_what_was_taken_on_in_part_stays_so(step):
 
 
 def test_final_states_know_no_move_and_the_open_ones_do():
-    beside = set(map(HandoffAction, (*BY_OTHER_WAYS, *AS_BEFORE)))
+    beside = set(map(HandoffAction, (*BY_OTHER_WAYS, *AS_BEFORE, "call")))
     assert {state for state, step in MOVES if step not in beside} == OPEN
     assert set(HandoffState) - OPEN == {
         HandoffState.DECLINED,

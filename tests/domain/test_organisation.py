@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.organisation import (
     ACTIONS_BEFORE_ACTIVATION,
+    ACTIONS_WHILE_SUSPENDED,
     Certificate,
     Mandate,
     Membership,
@@ -285,3 +286,5 @@ def test_only_what_leads_there_is_open_before_an_organisation_is_active(status: 
     assert may_act(status, "case.submit") is (status is Status.ACTIVE)
     joins = status in (Status.ACTIVE, Status.ENROLLED)
     assert all(may_act(status, action) is joins for action in ACTIONS_BEFORE_ACTIVATION)
+    owes = status in (Status.ACTIVE, Status.SUSPENDED)
+    assert all(may_act(status, action) is owes for action in ACTIONS_WHILE_SUSPENDED)

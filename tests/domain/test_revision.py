@@ -80,6 +80,7 @@ def without(array: str) -> dict[str, Any]:
         (content(), content(purpose=["remove"]), TIGHTENING),
         (content(purpose=["remove"]), content(), CORRECTION),
         (content(), content(erase_on="2028-03-02"), CORRECTION),
+        (content(erase_on="2028-03-02"), content(), ADDITION),
         (content(), content(release_to=["ofmin"]), TIGHTENING),
         (content(release_to=["ofmin", "ocrvp"]), content(release_to=["ofmin"]), TIGHTENING),
         (content(release_to=["ofmin"]), content(release_to=["ofmin", "ocrvp"]), CORRECTION),

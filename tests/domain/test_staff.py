@@ -30,6 +30,7 @@ def entry(**changes):
         "temporary": False,
         "ends_at": None,
         "event": UUID(int=0),
+        "salt": "salt",
     }
     return StaffEntry(**made | changes)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.handoff import OPEN, Handoff, HandoffState, OfferAddress
+from gateway.domain.handoff import OPEN, Addressee, Handoff, HandoffState
 from gateway.domain.refusals import WrongState
 from gateway.domain.succession import Disposition, Succession, SuccessionApproval
 from tests.domain.test_handoff import handoff
@@ -27,10 +27,10 @@ PLANNED = Succession(
 )
 GIVEN = SuccessionApproval("officer-1", UUID(int=2))
 AGREED = PLANNED.approve("ocrvp", GIVEN).approve("ofmin", GIVEN)
-TO_THE_MANDATE = OfferAddress("ocrvp", KEY, UUID(int=3))
+TO_THE_MANDATE = Addressee("ocrvp", KEY, UUID(int=3))
 
 
-def to(address: OfferAddress, state: HandoffState = HandoffState.ACCEPTED) -> Handoff:
+def to(address: Addressee, state: HandoffState = HandoffState.ACCEPTED) -> Handoff:
     return replace(handoff(state), address=address)
 
 
@@ -71,9 +71,9 @@ def test_it_is_carried_out_from_its_day_on_when_both_approved_and_once(successio
     "address, concerned",
     [
         (TO_THE_MANDATE, True),
-        (OfferAddress("ocrvp"), True),
-        (OfferAddress("ocrvp", "receive/csam/BE", UUID(int=3)), False),
-        (OfferAddress("ofmin", KEY, UUID(int=3)), False),
+        (Addressee("ocrvp"), True),
+        (Addressee("ocrvp", "receive/csam/BE", UUID(int=3)), False),
+        (Addressee("ofmin", KEY, UUID(int=3)), False),
     ],
 )
 def test_what_may_have_to_move_is_told_by_its_address(address, concerned):
@@ -120,9 +120,9 @@ def test_the_predecessor_reads_what_it_held_from_the_day_until_the_end(state, wa
 @each(
     "address",
     [
-        OfferAddress("ofmin", KEY, UUID(int=3)),
-        OfferAddress("ocrvp"),
-        OfferAddress("ocrvp", "receive/x/FR"),
+        Addressee("ofmin", KEY, UUID(int=3)),
+        Addressee("ocrvp"),
+        Addressee("ocrvp", "receive/x/FR"),
     ],
 )
 def test_nobody_else_and_nothing_else_is_read_on(address):
@@ -135,17 +135,17 @@ def test_what_is_open_moves_and_what_is_at_its_end_stays(state):
     assert AGREED.way(to(TO_THE_MANDATE, state), ["csam"]) == (
         Disposition.REISSUE if moves else Disposition.STAY
     )
-    own = AGREED.way(to(OfferAddress("ocrvp"), state), ["csam", "grooming"])
+    own = AGREED.way(to(Addressee("ocrvp"), state), ["csam", "grooming"])
     assert own == (Disposition.NEW_OFFER_NEEDED if moves else Disposition.STAY)
 
 
 @each(
     "address, matters",
     [
-        (OfferAddress("ocrvp"), ["grooming"]),
-        (OfferAddress("ocrvp", "receive/csam/BE", UUID(int=3)), ["csam"]),
-        (OfferAddress("ofmin", KEY, UUID(int=3)), ["csam"]),
-        (OfferAddress("ofmin"), ["csam"]),
+        (Addressee("ocrvp"), ["grooming"]),
+        (Addressee("ocrvp", "receive/csam/BE", UUID(int=3)), ["csam"]),
+        (Addressee("ofmin", KEY, UUID(int=3)), ["csam"]),
+        (Addressee("ofmin"), ["csam"]),
     ],
 )
 def test_other_matters_mandates_and_offices_are_left_alone(address, matters):

@@ -12,7 +12,8 @@ from tests.each import each
 from tests.evidence.kept import trust_folder
 from tests.evidence.test_kept import EXPECTED, FOLDER, NEVER_VALID
 
-SENTENCES = catalogue._SENTENCES
+TABLES = catalogue._tables()
+SENTENCES = TABLES["sentences"]
 
 
 def places(text: str) -> set[str]:
@@ -58,16 +59,15 @@ def test_what_the_checks_of_a_bundle_found_is_told_in_french(name: str) -> None:
         assert catalogue.detail(step.detail, True, catalogue.ENGLISH) == step.detail
 
 
-@each("english", sorted(catalogue._REASONS))
+@each("english", sorted(TABLES["reasons"]))
 def test_a_reason_is_one_that_a_check_gives_with_the_same_values(english: str) -> None:
-    french = catalogue._REASONS[english]
+    french = TABLES["reasons"][english]
     assert places(english) == places(french)
-    said = english.format("one", "two", "three")
+    words = ("one", "two", "three", "four")
+    said = english.format(*words)
     told = catalogue.reason(said, catalogue.FRENCH)
     assert told != said
-    assert all(
-        word in told for word, _ in zip(("one", "two", "three"), places(english), strict=False)
-    )
+    assert all(word in told for word, _ in zip(words, places(english), strict=False))
     assert not re.search(r" [:;?!]|'", told)
     # Python joins texts that stand one after the other.
     folder = Path(catalogue.__file__).parent

@@ -7,7 +7,7 @@ follows the items: every other group goes the same way.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -86,6 +86,8 @@ class Measure:
     until: datetime | None
     ended: bool = False
     handoff: UUID | None = None
+    contested: dict[str, datetime] = field(default_factory=dict)
+    """Until when its setter has to answer, by the ground on which it was contested."""
 
     def holds(self, now: datetime) -> bool:
         return not self.ended and (self.until is None or now < self.until)
@@ -164,6 +166,8 @@ class Handoff:
     recalled_version: int = 0
     copy: bool = False
     graced: date | None = None
+    offered_at: datetime | None = None
+    go_ahead: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -224,6 +228,18 @@ class World:
                 and one.end <= day < one.read_until
                 for one in self.mandates
             )
+        )
+
+    def waits_for_police(self, case: Case, hours: timedelta, now: datetime) -> bool:
+        """Whether a removal by others waits for the police to which the case was offered, for so
+        many hours: they have not spoken."""
+        return any(
+            self.members[one.recipient].led
+            and one.state in OPEN | {"withdrawn"}
+            and not one.go_ahead
+            and one.offered_at is not None
+            and now < one.offered_at + hours
+            for one in self.of(case)
         )
 
     def withheld(

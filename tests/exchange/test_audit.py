@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.audit import CaseId
+from gateway.domain.audit import AuditFilters, CaseId
 from gateway.domain.refusals import EditConflict, Forbidden, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, receipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.exchange import audit, receipts
-from gateway.exchange.audit import AuditSearch, Filters
+from gateway.exchange.audit import AuditSearch
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.log import SqlLog
@@ -54,7 +54,9 @@ def reading(
     by: str = "auditor-1", page: Any = None, limit: int = 100, **filters: Any
 ) -> AuditSearch:
     place = page or {}
-    return AuditSearch(by, "lawfulness", "yearly check", Filters(**filters), limit=limit, **place)
+    return AuditSearch(
+        by, "lawfulness", "yearly check", AuditFilters(**filters), limit=limit, **place
+    )
 
 
 def read(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> WriteResult:
@@ -436,10 +438,10 @@ def test_what_is_named_beyond_the_coverage_is_denied(gateway, handoff):
 
 def test_a_member_that_is_not_covered_is_not_searched_for(gateway, handoff):
     grant(gateway, coverage="member", member=OCRVP)
-    asked = AuditSearch("auditor-1", "security", "x", Filters(organisation=HOTLINE))
+    asked = AuditSearch("auditor-1", "security", "x", AuditFilters(organisation=HOTLINE))
     denied = gateway.refusal(audit.read, caller(AUDITOR), gateway.key(), asked)
     assert denied.refusal.rules == ("R2.audit.coverage",)
-    covered = AuditSearch("auditor-1", "security", "x", Filters(organisation=OCRVP))
+    covered = AuditSearch("auditor-1", "security", "x", AuditFilters(organisation=OCRVP))
     assert gateway.do(audit.read, caller(AUDITOR), gateway.key(), covered).result["events"]
 
 
@@ -453,7 +455,7 @@ def test_what_is_withheld_cannot_be_searched_for(gateway, handoff):
 def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gateway, handoff):
     case = case_of(gateway, handoff)
     grant(gateway, coverage="case", member=case.originator, case=str(case.case))
-    key, place = gateway.key(), Filters(organisation=OFMIN)
+    key, place = gateway.key(), AuditFilters(organisation=OFMIN)
     asked = AuditSearch("a-1", "security", "x", place, limit=100)
     written = gateway.do(audit.read, caller(AUDITOR), key, asked)
     assert types(written) == ["handoff.offered", "handoff.accepted", "case.consulted"]

@@ -25,6 +25,7 @@ from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.each import each
 from tests.exchange.test_measures import types
@@ -307,10 +308,51 @@ def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(ga
     address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
     revised(gateway, case, **DANGER, items=[address])
     assert "handoff.change_announced" in types(gateway, OFMIN)
-    assert (DutyKind.UPDATE in open_kinds(gateway, handoff)) is not declined
+    owed = {DutyKind.UPDATE, DutyKind.ACKNOWLEDGEMENT} if declined else {DutyKind.UPDATE}
+    assert owed <= set(open_kinds(gateway, handoff))
     mark = MeasureRequest(
         MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
     )
     at = UUID(case.result["case"])
     gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, mark)
     assert types(gateway, OFMIN)[-1] == "case.restricted"
+
+
+def looked(gateway: Founded) -> tuple[WriteResult, UUID]:
+    """A case in imminent danger that OFMIN consulted before its acceptance, and its handoff."""
+    case = submitted(gateway, **DANGER)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    return case, handoff
+
+
+def corrected(gateway: Founded, case) -> None:
+    address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
+    revised(gateway, case, **DANGER, items=[address])
+
+
+@pytest.mark.parametrize("first", ["decline", "correct"])
+def test_who_looked_in_imminent_danger_and_declined_answers_a_correction(gateway, first):
+    case, handoff = looked(gateway)
+    if first == "correct":
+        corrected(gateway, case)
+    said = answers.said("officer-1", "not ours")
+    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    if first == "decline":
+        corrected(gateway, case)
+    told = answers.said("liaison-1", code="inaccurate", pointers=[f"/items/{element_id('url')}"])
+    gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, told)
+    for answer, done in ((answers.acknowledge, {}), (answers.apply, {"done": "rectified"})):
+        said = answers.said("officer-1", **done)
+        gateway.do(answer, caller(OFMIN), gateway.key(), handoff, said)
+    assert open_kinds(gateway, handoff) == [DutyKind.REVIEW]
+    assert not gateway.handoff(handoff).held, "an acknowledgement accepted the case"
+
+
+def test_who_looked_in_imminent_danger_confirms_that_its_copies_are_erased(gateway):
+    _, handoff = looked(gateway)
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    said = answers.said("officer-1", done="copies_erased")
+    gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, said)
+    assert gateway.handoff(handoff).recall_answer == "copies_erased"

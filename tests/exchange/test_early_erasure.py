@@ -13,7 +13,10 @@ from gateway.domain.staff import RegisterRole
 from gateway.exchange import cases, early_erasure, erasure, handoffs, receipts
 from gateway.exchange.early_erasure import EarlyErasure
 from gateway.kernel.results import to_json
+from tests import answers
+from tests.exchange.test_measures import types
 from tests.founding import (
+    ABROAD,
     HOTLINE,
     OFMIN,
     accepted,
@@ -118,6 +121,23 @@ def test_no_version_puts_it_off_again(gateway, case):
     marking = {**case_content(gateway.new_id())["marking"], "erase_on": later.isoformat()}
     revised(gateway, case, marking=marking)
     assert gateway.case(id_of(case)).erase_on == asked.erase_on
+
+
+def test_who_holds_nothing_does_not_hear_of_it(gateway, case):
+    handoff = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    said = answers.said("analyst-1", "not ours")
+    gateway.do(answers.decline, caller(ABROAD), gateway.key(), handoff, said)
+    advanced(gateway, case, wanted(gateway))
+    heard = {who: types(gateway, who)[-1] for who in (OFMIN, ABROAD)}
+    assert heard == {OFMIN: "case.erasure_advanced", ABROAD: "handoff.declined"}
+
+
+def test_a_version_that_repeats_the_earlier_day_is_no_news_to_its_holders(gateway, case):
+    asked = wanted(gateway, days=9)
+    advanced(gateway, case, asked)
+    marking = {**case_content(gateway.new_id())["marking"], "erase_on": asked.erase_on.isoformat()}
+    revised(gateway, case, marking=marking)
+    assert types(gateway, OFMIN)[-1] == "case.erasure_advanced"
 
 
 def test_a_retry_gets_the_first_result(gateway, case):

@@ -205,7 +205,7 @@ def test_a_hold_names_what_there_is_and_a_review_within_a_year(gateway, values, 
     change = Change("log_hold.set", GATEWAY, asked)
     refused_on_record(gateway, refusal, make_change, change, gateway.approve(change))
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert not work.journal.holds()
+        assert not work.log_terms.holds()
 
 
 def test_a_hold_ends_once(gateway):

@@ -27,6 +27,7 @@ from gateway.exchange import (
     handoffs,
     measures,
     offers,
+    open_duties,
     recalls,
     succession_execution,
     successions,
@@ -399,6 +400,38 @@ def test_a_confirmed_embargo_holds_in_imminent_danger(gateway):
     at, offer = UUID(case.result["case"]), offer_of(gateway, ABROAD, **REMOVAL)
     failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
     assert failed.rules == ("R7.embargo",)
+
+
+def test_who_erased_its_copies_ends_its_embargo_and_neither_sets_nor_confirms_one(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff, until=None)
+    contested(gateway, HOTLINE, at, embargo, "too_long")
+    retained = answers.said("officer-1", legal_basis="CPP 706-47")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, retained)
+    erased = answers.said("officer-1", done="copies_erased")
+    gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, erased)
+    id_ = UUID(embargo.result["measure"])
+    for asked in (
+        wanted(gateway, MeasureKind.EMBARGO, approved_by="approver-2"),
+        EmbargoConfirmation(id_, "officer-1"),
+    ):
+        args = (measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+        assert isinstance(refused(gateway, *args), WrongState)
+    end = MeasureEnd(id_, "officer-1", "approver-2")
+    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
+
+
+def test_who_answers_after_the_end_of_its_embargo_closes_what_it_owes(gateway):
+    case = submitted(gateway)
+    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    embargo = held(gateway, handoff, until=None)
+    contested(gateway, HOTLINE, at, embargo, "too_long")
+    gateway.clock.advance(timedelta(days=4))
+    asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
+    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
 
 
 def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):

@@ -503,6 +503,27 @@ def test_what_is_kept_is_a_retention_until_the_copies_are_erased(gateway):
         assert work.retentions.of_handoff(handoff) is None
 
 
+def test_a_private_holder_that_declines_owes_no_review_that_it_may_not_give(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, ABROAD)
+    recalled(gateway, case)
+    answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD)
+    assert not owed(gateway, handoff)
+
+
+def test_who_erased_what_it_retained_owes_no_answer_about_it(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    said = answers.said("officer-1", legal_basis="CPP 706-47")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, said)
+    later = revised(gateway, case, urgency="urgent")
+    updated(gateway, handoff)
+    assert DutyKind.ACKNOWLEDGEMENT in owed(gateway, handoff)
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    revised(gateway, later, urgency="normal")
+    assert not owed(gateway, handoff)
+
+
 WRONG = (
     {"done": "declined", "until": UNTIL},
     {"done": "in_proceedings", "until": UNTIL, "authority": "TJ Paris"},

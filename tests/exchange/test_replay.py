@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -12,11 +13,13 @@ from gateway.domain.audit_event import EventDetail
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
-from gateway.kernel import events
+from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import Change
+from gateway.kernel.changes import Change, withdrawal_of
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
+from gateway.registry import staff
+from gateway.registry.staff import Recusal
 from gateway.store.registry_proof import RegistryComparison
 from tests.founding import (
     ALICE,
@@ -26,12 +29,17 @@ from tests.founding import (
     OCRVP,
     OFMIN,
     Founded,
+    approve_change,
+    caller,
     document_key,
     founded,
     make_change,
     registry_compared,
+    submit_change,
 )
 from tests.newcomers import Newcomer
+
+NEW = "new-ngo"
 
 
 @pytest.fixture
@@ -295,3 +303,146 @@ def test_a_succession_that_no_event_planned_is_found(gateway):
     assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
     gateway.store.change(f"UPDATE succession SET successor = '{HOTLINE}'")
     assert differing(gateway) == {OFMIN}
+
+
+# --- Staff registers, proposals and contacts: what can let somebody do something -----------------
+
+ROLES = {"entries": ["approver", "head"]}
+
+
+def established(gateway: Founded) -> tuple[str, str]:
+    """The pseudonyms of an approver and a head whom administrators entered."""
+    made = gateway.administer("staff.establish", NEW, **ROLES).result["entries"]
+    approver, head = (str(one["pseudonym"]) for one in made)
+    return approver, head
+
+
+@pytest.fixture
+def register() -> Founded:
+    """A gateway with a member that keeps no register yet."""
+    gateway = founded()
+    values = {"name": NEW, "kind": "hotline", "country": "FR", "regimes": ["gdpr"]}
+    gateway.administer("organisation.admit", NEW, **values, public_authority=False)
+    gateway.store.change(f"DELETE FROM staff WHERE organisation = '{NEW}'")
+    return gateway
+
+
+def in_force(gateway: Founded, pseudonym: str) -> bool:
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return bool(work.staff.named(NEW, [pseudonym]))
+
+
+def test_a_staff_register_is_what_its_events_committed_to(register):
+    first, head = established(register)
+    second = register.do(staff.add, caller(NEW), register.key(), _entering(first)).result
+    (named,) = (one["pseudonym"] for one in second["entries"])
+    case = f"{HOTLINE}/{register.new_id()}"
+    register.do(staff.recuse, caller(NEW), register.key(), named, Recusal(first, case))
+    register.do(staff.end, caller(NEW), register.key(), named, first)
+    night = {**_entering(head), "temporary": True}
+    register.do(staff.add, caller(NEW), register.key(), night)
+    assert registry_compared(register) == RegistryComparison(frozenset(), ())
+
+
+def _entering(by: str) -> dict[str, object]:
+    return {"by": by, "entries": [{"roles": ["analyst"]}]}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        'roles = \'["analyst","approver","head"]\'',
+        "start = '2001-01-01'",
+        "\"end\" = '2099-01-01'",
+        "ends_at = 4102444800000",
+        "recusals = '[\"x\"]'",
+        "salt = 'x'",
+        "pseudonym = 'new-eve1'",
+    ],
+)
+def test_a_staff_entry_that_its_event_did_not_make_names_nobody(register, forged):
+    person, _ = established(register)
+    register.store.change(f"UPDATE staff SET {forged} WHERE pseudonym = '{person}'")
+    person = "new-eve1" if "eve1" in forged else person
+    found = registry_compared(register)
+    assert found.differing == {("staff", f"{NEW}/{person}")}
+    assert person not in str(found.sentences())
+    assert in_force(register, person)
+    hold_to_log(register)
+    assert not in_force(register, person)
+
+
+def test_a_person_whose_end_was_undone_is_nobody(register):
+    first, _ = established(register)
+    made = register.do(staff.add, caller(NEW), register.key(), _entering(first)).result
+    (named,) = (one["pseudonym"] for one in made["entries"])
+    register.do(staff.end, caller(NEW), register.key(), named, first)
+    register.store.change(f"UPDATE staff SET ends_at = NULL WHERE pseudonym = '{named}'")
+    assert differing(register) == {f"{NEW}/{named}"}
+
+
+def test_a_forged_person_is_not_one_of_two_who_keep_the_register(register):
+    person, _ = established(register)
+    register.store.change(f"UPDATE staff SET event = '{'0' * 31}1' WHERE pseudonym = '{person}'")
+    hold_to_log(register)
+    established(register)
+
+
+END = Change("mandate.end", OFMIN, {"competence": "receive/csam/FR", "until": "2027-01-01"})
+
+
+def proposed(gateway: Founded) -> UUID:
+    signed = gateway.approve(END, ALICE)
+    return UUID(gateway.do(submit_change, END, *signed).result["proposal"])
+
+
+def test_a_proposal_is_what_its_event_says_also_when_it_is_withdrawn_or_made(gateway):
+    made, withdrawn = proposed(gateway), proposed(gateway)
+    word = gateway.approve(withdrawal_of(withdrawn), ALICE)
+    gateway.do(changes.withdraw, withdrawn, *word)
+    gateway.do(approve_change, made, *gateway.approve(END, BENOIT))
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "id = '{other}'",
+        "organisation = 'ocrvp'",
+        "\"values\" = '{{}}'",
+        "proposer = 'eve'",
+        "expires_at = 4102444800000",
+    ],
+)
+def test_an_approval_of_a_proposal_that_no_event_made_does_not_count(gateway, forged):
+    named, other = proposed(gateway), gateway.new_id()
+    gateway.store.change(f"UPDATE proposal SET {forged.format(other=other.hex)}")
+    named = other if forged.startswith("id") else named
+    assert registry_compared(gateway).differing == {("proposal", str(named))}
+    hold_to_log(gateway)
+    with pytest.raises(RecordedRefusal):
+        gateway.do(approve_change, named, *gateway.approve(END, BENOIT))
+    (mandate,) = gateway.organisation(OFMIN).mandates
+    assert mandate.period.end is None
+
+
+def test_a_withdrawn_proposal_that_is_open_again_is_found(gateway):
+    named = proposed(gateway)
+    gateway.do(changes.withdraw, named, *gateway.approve(withdrawal_of(named), ALICE))
+    gateway.store.change("UPDATE proposal SET withdrawal_event = NULL")
+    assert registry_compared(gateway).differing == {("proposal", str(named))}
+
+
+def test_a_proposal_that_was_forgotten_is_not_missed(gateway):
+    proposed(gateway)
+    gateway.store.change("DELETE FROM proposal")
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+
+
+def test_a_contact_that_no_event_set_is_told(gateway):
+    said = {"role": "duty", "name": "the desk", "address": "desk@example.org"}
+    gateway.administer("contact.set", OFMIN, **said)
+    assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
+    gateway.store.change(f"UPDATE contact SET registration_event = '{'0' * 31}1'")
+    (problem,) = registry_compared(gateway).problems
+    assert OFMIN in problem

@@ -285,6 +285,15 @@ def test_a_holder_under_led_that_stated_nothing_has_days_of_grace(gateway):
     assert consult(gateway, handoff).result["documents"]
 
 
+def test_after_the_days_of_grace_nothing_is_stated_whether_or_not_the_copy_is_gone(gateway):
+    _, handoff = held(gateway)
+    erase(gateway)
+    gateway.clock.advance(timedelta(days=GRACE_DAYS))
+    assert has_copy(gateway, handoff)
+    said = answers.said("officer-1", legal_basis=BASIS)
+    refused_on_record(gateway, CaseErased, answers.retain, caller(OFMIN), "key-1", handoff, said)
+
+
 def test_after_the_days_of_grace_the_copy_is_destroyed_by_an_event(gateway):
     _, handoff = held(gateway)
     erase(gateway)
@@ -471,7 +480,7 @@ def test_what_stops_before_the_decision_leaves_the_case_as_it_was(gateway, monke
             erase(gateway)
     assert gateway.case(case).state is not CaseState.ERASED
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.retentions.copies_of(HOTLINE, case) == []
+        assert work.retentions.copy(handoff) is None
     assert erasure.erase_due(gateway.ports) == 1
     assert has_copy(gateway, handoff)
 
@@ -501,15 +510,3 @@ def test_only_an_organisation_under_led_has_a_standing_term(gateway):
     change = Change("retention.record", ABROAD, values)
     refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert isinstance(refused.refusal, WrongState)
-
-
-def test_the_documents_of_an_erased_handoff_are_shown_to_its_holder_in_the_days_of_grace(gateway):
-    _, handoff = held(gateway)
-    erase(gateway)
-    shown_ = retained_copies.documents(gateway.ports, caller(OFMIN), handoff)
-    assert [one.kind for one in shown_.documents] == ["offer", "accept"]
-    assert "~" in shown_.documents[0].document
-    args = (gateway.ports, caller(HOTLINE), handoff)
-    with pytest.raises(RecordedRefusal) as refused:
-        retained_copies.documents(*args)
-    assert isinstance(refused.value.refusal, NotFound)

@@ -211,6 +211,19 @@ def test_a_correction_is_shown_at_once_and_has_to_be_acknowledged(gateway):
     assert owed(gateway, handoff) == ["application"]
 
 
+def test_a_package_says_why_it_was_made_and_which_of_the_given_places_changed(gateway):
+    case, handoff = held(gateway, groups=frozenset({"items"}))
+    change = VersionChange(ChangeKind.CORRECTION, "inaccurate", "of ours alone", (place("url"),))
+    second = revised(gateway, case, items=CORRECTED, change=change)
+    revised(gateway, second, items=CORRECTED, statements=[])
+    updated(gateway, handoff)
+    first, package = view(gateway, handoff)["packages"]
+    assert (first["reason_codes"], first["pointers"]) == ([], [])
+    assert package["reason_codes"] == ["inaccurate", "other"]
+    assert package["pointers"] == [place("url")]
+    assert change.reason not in str(package)
+
+
 def test_an_addition_is_shown_once_it_is_acknowledged(gateway):
     case, handoff = held(gateway)
     revised(gateway, case, items=ADDED)

@@ -75,7 +75,7 @@ def enter_staff(stage: DemoEnvironment, slug: str) -> None:
     """Enter the persons of tests in an organisation's staff register."""
     gateway = wiring.connect(config_of(stage))
     try:
-        founding.enter_staff(gateway.ports.begin, slug)
+        founding.enter_staff(gateway.ports.begin, slug, event=gateway.ports.new_id())
     finally:
         gateway.close()
 

@@ -213,6 +213,10 @@ def move_mandate(stored: Database) -> None:
     stored.run("UPDATE competence SET organisation = 'ocrvp' WHERE organisation = 'ofmin'")
 
 
+def change_staff(stored: Database) -> None:
+    stored.run("UPDATE staff SET start = '2001-01-01'")
+
+
 # --- Who finds it ---
 
 
@@ -246,6 +250,7 @@ ACTS: dict[Callable[[Database], None], Found] = {
     insert_event: Found(frozenset({"whole_log", "log"}), write=3, read=3, new_copy=3),
     insert_event_with_the_key: Found(frozenset({"whole_log"})),
     move_mandate: Found(frozenset({"registry"}), write=1, read=4),
+    change_staff: Found(frozenset({"registry"}), write=1),
 }
 
 

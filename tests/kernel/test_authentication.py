@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.organisation import Certificate, System, system_uri
+from gateway.domain.organisation import (
+    SCOPES_WHILE_SUSPENDED,
+    Certificate,
+    System,
+    system_uri,
+)
 from gateway.kernel.authentication import (
     REMEMBERED,
     NotAuthenticated,
@@ -109,13 +114,19 @@ def test_a_system_that_is_not_registered_is_refused(issued):
     assert "not registered" in why_not(issued, f"{HOTLINE}.ghost", "thumb-4", (uri,))
 
 
-def test_a_suspended_member_is_refused_until_it_is_reinstated(issued):
+def test_a_suspended_member_has_the_scopes_for_its_duties_until_it_is_reinstated(issued):
+    shown = Credentials("thumb-1", (URI,))
+    before = authenticate(issued.ports, CLIENT, shown).scopes
     issued.administer("organisation.suspend", HOTLINE, reason="under review")
-    assert "not active" in why_not(issued, CLIENT, "thumb-1", (URI,))
+    meanwhile = authenticate(issued.ports, CLIENT, shown).scopes
+    assert meanwhile == before & SCOPES_WHILE_SUSPENDED < before
     issued.administer("organisation.reinstate", HOTLINE, reason="cleared up")
-    assert (
-        authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,))).organisation == HOTLINE
-    )
+    assert authenticate(issued.ports, CLIENT, shown).scopes == before
+
+
+def test_a_member_that_left_is_refused(issued):
+    issued.administer("organisation.leave", HOTLINE, reason="dissolved")
+    assert "not active" in why_not(issued, CLIENT, "thumb-1", (URI,))
 
 
 def test_a_revoked_token_is_refused_from_then_on(issued):

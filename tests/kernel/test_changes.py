@@ -325,6 +325,9 @@ def test_an_approval_of_one_step_is_none_of_another(gateway):
 # --- the founding --------------------------------------------------------------------------------
 
 
+ZONE = "Europe/Paris"
+
+
 def founders(*people: str) -> list[Any]:
     return [administrator(person, person.upper()) for person in people]
 
@@ -332,11 +335,11 @@ def founders(*people: str) -> list[Any]:
 def test_a_gateway_is_founded_once_and_on_record():
     gateway = unfounded()
     gateway.day = date(2023, 8, 30)
-    written = gateway.do(keys.found, founders(ALICE, BENOIT))
+    written = gateway.do(keys.found, founders(ALICE, BENOIT), ZONE)
     assert shown(written.receipt)["by"] == [ALICE, BENOIT]
     assert fields_of(written.receipt)["type"] == "gateway.created"
     assert fields_of(written.receipt)["simulated_date"] == "2023-08-30"
-    arguments = (keys.found, founders("c-one", "d-two"))
+    arguments = (keys.found, founders("c-one", "d-two"), ZONE)
     refused_without_event(gateway, WrongState, *arguments)
     check_log(gateway)
 
@@ -355,7 +358,7 @@ def test_a_gateway_is_founded_once_and_on_record():
 )
 def test_a_gateway_is_founded_by_persons_with_a_key_each(persons):
     gateway = unfounded()
-    refused_without_event(gateway, InvalidApproval, keys.found, persons)
+    refused_without_event(gateway, InvalidApproval, keys.found, persons, ZONE)
 
 
 def test_one_key_spelled_in_two_ways_is_one_key():
@@ -363,7 +366,7 @@ def test_one_key_spelled_in_two_ways_is_one_key():
     one = founders(ALICE)[0]
     other = replace(one, id=BENOIT, public_key=one.public_key.replace(": ", ":"))
     assert other.public_key != one.public_key
-    refused_without_event(gateway, InvalidApproval, keys.found, [one, other])
+    refused_without_event(gateway, InvalidApproval, keys.found, [one, other], ZONE)
 
 
 # --- certificates --------------------------------------------------------------------------------

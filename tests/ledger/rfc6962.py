@@ -26,15 +26,6 @@ def path(index: int, hashes: list[bytes]) -> list[bytes]:
     return [*path(index - k, hashes[k:]), mth(hashes[:k])]
 
 
-def proof(size: int, hashes: list[bytes], whole: bool = True) -> list[bytes]:
-    if size == len(hashes):
-        return [] if whole else [mth(hashes)]
-    k = _split(len(hashes))
-    if size <= k:
-        return [*proof(size, hashes[:k], whole), mth(hashes[k:])]
-    return [*proof(size - k, hashes[k:], False), mth(hashes[:k])]
-
-
 def _split(count: int) -> int:
     """The largest power of two smaller than `count`."""
     return 1 << (count - 1).bit_length() - 1

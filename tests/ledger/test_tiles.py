@@ -1,5 +1,3 @@
-import json
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -186,8 +184,6 @@ def test_a_hole_in_the_store_stops_appends_and_proofs():
     del store[0, 1]
     with pytest.raises(MissingTile):
         tiles.inclusion_proof(store.read, 256, 512)
-    with pytest.raises(MissingTile):
-        tiles.consistency_proof(store.read, 257, 512)
 
 
 def test_the_past_is_read_from_wider_tiles_than_it_had(grown):
@@ -204,25 +200,15 @@ def test_the_past_is_read_from_wider_tiles_than_it_had(grown):
 @given(st.integers(1, 700), st.data())
 def test_proofs_from_tiles_are_those_of_the_recursive_definition(grown, size, data):
     index = data.draw(st.integers(0, size - 1))
-    size1 = data.draw(st.integers(1, size))
     assert tiles.inclusion_proof(grown.read, index, size) == rfc6962.path(index, LEAVES[:size])
-    assert tiles.consistency_proof(grown.read, size1, size) == rfc6962.proof(size1, LEAVES[:size])
 
 
 @given(st.integers(1, 70_000), st.data())
 def test_every_proof_from_tiles_verifies(grown, size, data):
     index = data.draw(st.integers(0, size - 1))
-    size1 = data.draw(st.integers(1, size))
     root = tiles.root(grown.read, size)
     tree.verify_inclusion(
         LEAVES[index], index, size, tiles.inclusion_proof(grown.read, index, size), root
-    )
-    tree.verify_consistency(
-        size1,
-        size,
-        tiles.root(grown.read, size1),
-        root,
-        tiles.consistency_proof(grown.read, size1, size),
     )
 
 
@@ -242,14 +228,10 @@ class EndlessStore:
 @given(st.integers(1, 2**63 - 1), st.data())
 def test_proofs_reach_to_the_largest_size(size, data):
     index = data.draw(st.integers(0, size - 1))
-    size1 = data.draw(st.integers(1, size))
     store = EndlessStore()
     root = tiles.root(store.read, size)
     path = tiles.inclusion_proof(store.read, index, size)
     tree.verify_inclusion(store.leaf, index, size, path, root)
-    old = tiles.root(store.read, size1)
-    path = tiles.consistency_proof(store.read, size1, size)
-    tree.verify_consistency(size1, size, old, root, path)
 
 
 @each("file", sorted((TLOG600 / "proofs").glob("*.tlog-proof")))
@@ -262,28 +244,10 @@ def test_tlog600s_inclusion_proofs_are_generated_hash_for_hash(file):
     assert tuple(path) == parse_proof(file.read_bytes()).hashes
 
 
-@each("vector", json.loads((TLOG600 / "consistency.json").read_text()))
-def test_tlog600s_consistency_proofs_are_generated_hash_for_hash_and_verify(vector):
-    old, new = vector["old"], vector["new"]
-    expected = [b64decode(value) for value in vector["proof"]]
-    store = Store()
-    store.append(LEAVES600)
-    assert tiles.consistency_proof(store.read, old, new) == expected
-    tree.verify_consistency(
-        old, new, tree.root(LEAVES600[:old]), tree.root(LEAVES600[:new]), expected
-    )
-
-
 @each("index, size", [(-1, 5), (5, 5), (0, 0), (6, 5)])
 def test_no_inclusion_proof_is_made_for_an_index_outside_the_tree(index, size):
     with pytest.raises(ValueError, match="outside"):
         tiles.inclusion_proof(Store().read, index, size)
-
-
-@each("size1, size2", [(0, 0), (0, 5), (-1, 5), (6, 5)])
-def test_no_consistency_proof_is_made_for_sizes_that_have_none(size1, size2):
-    with pytest.raises(ValueError, match="sizes"):
-        tiles.consistency_proof(Store().read, size1, size2)
 
 
 def test_an_empty_tree_has_the_empty_root_and_a_negative_size_is_refused():

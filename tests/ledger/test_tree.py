@@ -16,7 +16,6 @@ from gateway.ledger.tree import (
     leaf_hash,
     node_hash,
     root,
-    verify_consistency,
     verify_inclusion,
 )
 from tests.each import each
@@ -54,23 +53,6 @@ def test_an_inclusion_vector_passes_or_is_refused_as_marked(file):
             verify_inclusion(*arguments)
     else:
         verify_inclusion(*arguments)
-
-
-@each("file", vectors("consistency"))
-def test_a_consistency_vector_passes_or_is_refused_as_marked(file):
-    vector = json.loads(file.read_text())
-    arguments = (
-        vector["size1"],
-        vector["size2"],
-        b64decode(vector["root1"]),
-        b64decode(vector["root2"]),
-        [b64decode(value) for value in vector["proof"] or []],
-    )
-    if vector["wantErr"]:
-        with pytest.raises(ProofError):
-            verify_consistency(*arguments)
-    else:
-        verify_consistency(*arguments)
 
 
 def test_the_empty_tree_has_the_hash_of_nothing_as_its_root():
@@ -112,51 +94,15 @@ def test_an_exact_inclusion_proof_is_accepted_and_any_changed_bit_is_refused(siz
             verify_inclusion(leaf, number, size, proof, claimed)
 
 
-@given(sizes, st.data())
-def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(size2, data):
-    size1 = data.draw(st.integers(1, size2))
-    path = rfc6962.proof(size1, LEAVES[:size2])
-    old, new = root(LEAVES[:size1]), root(LEAVES[:size2])
-    verify_consistency(size1, size2, old, new, path)
-
-    bit = data.draw(bits_of_a_hash)
-    spoiled = [
-        (size1 ^ 1 << bit % 10, old, new, path),
-        (size1, flip(old, bit), new, path),
-        (size1, old, flip(new, bit), path),
-        (size1, old, new, [*path, LEAVES[0]]),
-    ]
-    if path:
-        at = data.draw(st.integers(0, len(path) - 1))
-        changed = [*path[:at], flip(path[at], bit), *path[at + 1 :]]
-        spoiled += [(size1, old, new, changed), (size1, old, new, path[:-1])]
-    for number, first, second, proof in spoiled:
-        with pytest.raises(ProofError):
-            verify_consistency(number, size2, first, second, proof)
-
-
 @each("index, size", [(-1, 3), (3, 3), (4, 3), (0, 0), (0, -1), (-1, 0)])
 def test_an_index_outside_the_tree_is_refused(index, size):
     with pytest.raises(ProofError, match="outside"):
         verify_inclusion(LEAVES[0], index, size, [], LEAVES[0])
 
 
-@each("size1, size2", [(0, 0), (0, 1), (-1, 1), (2, 1), (1, 0), (-2, -1)])
-def test_sizes_about_which_nothing_can_be_shown_are_refused(size1, size2):
-    with pytest.raises(ProofError, match="sizes"):
-        verify_consistency(size1, size2, EMPTY_ROOT, EMPTY_ROOT, [])
-
-
 def test_hashes_left_over_after_the_root_are_named():
     with pytest.raises(ProofError):
         verify_inclusion(LEAVES[0], 0, 2, [LEAVES[1], LEAVES[2]], root(LEAVES[:2]))
-    with pytest.raises(ProofError):
-        verify_consistency(1, 2, LEAVES[0], root(LEAVES[:2]), [LEAVES[1], LEAVES[2]])
-
-
-def test_two_roots_for_one_size_are_named_a_fork():
-    with pytest.raises(ProofError, match="forked"):
-        verify_consistency(2, 2, LEAVES[0], LEAVES[1], [])
 
 
 @each("value", [b"", bytes(31), bytes(33), bytes(64)])
@@ -169,13 +115,6 @@ def test_a_hash_of_another_length_is_refused_wherever_it_stands(value):
     ]:
         with pytest.raises(ProofError, match="32 bytes"):
             verify_inclusion(leaf, 0, 2, proof, claimed)
-    for old, new, proof in [
-        (value, expected, path),
-        (LEAVES[0], value, path),
-        (LEAVES[0], expected, [value]),
-    ]:
-        with pytest.raises(ProofError, match="32 bytes"):
-            verify_consistency(1, 2, old, new, proof)
 
 
 # --- A tree grows from its right edge alone, with the roots and proofs that its tiles give ---

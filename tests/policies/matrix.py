@@ -19,7 +19,7 @@ from gateway.domain.decision import (
     handoff_entity,
     organisation_entity,
 )
-from gateway.domain.handoff import HandoffState, OfferAddress
+from gateway.domain.handoff import Addressee, HandoffState
 from gateway.domain.marking import ONWARD, TLP, Marking
 from gateway.domain.organisation import (
     KINDS,
@@ -203,7 +203,7 @@ def handed(recipient: Recipient, purpose: str, state: HandoffState) -> PolicyEnt
     sender = party("sender", "hotline", led=False)
     made, _ = samples.handoff(
         samples.case()[0],
-        address=OfferAddress("recipient", recipient.competence or None),
+        address=Addressee("recipient", recipient.competence or None),
         purpose=(purpose,),
         state=state,
     )

@@ -137,6 +137,8 @@ def passages(path: Path) -> Iterator[Prose]:
             yield from _markdown(text)
         case ".cedar" | ".cedarschema":
             yield from _cedar(text)
+        case ".toml":
+            yield from _toml(text)
 
 
 def _python(text: str) -> Iterator[Prose]:
@@ -235,6 +237,13 @@ def _cedar(text: str) -> Iterator[Prose]:
             yield Prose.join([(number, reason[1])], seen=True)
 
 
+def _toml(text: str) -> Iterator[Prose]:
+    """Texts, and those of lists, a line each; French words are none of the lists."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        for said in re.findall(r'"([^"]* [^"]*)"', line):
+            yield Prose.join([(number, said)], seen=True)
+
+
 # --- Hits ---
 
 
@@ -294,7 +303,7 @@ def files(below: Iterable[Path]) -> list[Path]:
         own = path.glob("*.md") if path == ROOT else ()
         inner = [ROOT / folder for folder in FOLDERS] if path == ROOT else [path]
         found.update(own, *(folder.rglob("*") for folder in inner))
-    kinds = {".py", ".md", ".cedar", ".cedarschema"}
+    kinds = {".py", ".md", ".cedar", ".cedarschema", ".toml"}
     return sorted(p for p in found if p.suffix in kinds and "migrations" not in p.parts)
 
 

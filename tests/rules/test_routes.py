@@ -76,7 +76,6 @@ API = {
     ("POST", "/handoffs/{handoff}/calls"): ("handoff.call", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
-    ("GET", "/handoffs/{handoff}/retained"): ("handoff.read", "handoffs.read"),
     ("POST", "/handoffs/{handoff}/retention"): ("handoff.retain", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/retained/consultations"): ("case.consult", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),

@@ -5,7 +5,7 @@ from types import ModuleType
 from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.evidence import bundle_verification
+from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
 from gateway.exchange import (
     audit,
     cases,
@@ -157,6 +157,6 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
     types = {typ for typ, _ in EVENT_TYPES.values()}
-    assert bundle_verification.MOVES_OF_EVENTS.keys() <= types
+    assert MOVES_OF_EVENTS.keys() <= types
     others = {"handoff.updated", "handoff.recalled"}
-    assert len(bundle_verification.MOVES_OF_EVENTS.keys() - others) == len(ANSWERS)
+    assert len(MOVES_OF_EVENTS.keys() - others) == len(ANSWERS)

@@ -10,7 +10,7 @@ from gateway.domain.answers import move
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.conformance import ConformanceRun
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, OfferAddress
+from gateway.domain.handoff import Addressee, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.invitation import Invitation
 from gateway.domain.organisation import (
     Administrator,
@@ -205,7 +205,7 @@ def handoff(
         case=case.id,
         case_version=case.version,
         case_digest=case.digest,
-        address=OfferAddress(recipient, "receive/csam/FR", new_id()),
+        address=Addressee(recipient, "receive/csam/FR", new_id()),
         purpose=("protect_child", "investigate"),
         permitted_disclosures=frozenset({"digest-b", "digest-a"}),
         package_digest="package_digest",

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import HandoffAnswer, HandoffPlace, HandoffState, OfferAddress
+from gateway.domain.handoff import Addressee, HandoffAnswer, HandoffPlace, HandoffState
 from gateway.domain.organisation import Certificate, Status
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.ports import TransactionMode
@@ -68,7 +68,7 @@ def handoff(a, b, c):
     return samples.handoff(
         case(b % 2, c, 1),
         id=numbered(a),
-        address=OfferAddress(SLUGS[b]),
+        address=Addressee(SLUGS[b]),
         state=STATES[c],
         sequence=max(b, 1),
     )[0]

@@ -116,7 +116,11 @@ def test_a_case_is_found_by_its_versions_and_its_handoffs(store):
     assert search(store, only) == [0, 1]
     with store.begin(TransactionMode.READ) as work:
         found = work.log.search(
-            LogQuery(Coverage(cases=frozenset({name}), members=frozenset({"hotline"})), 9, 99)
+            LogQuery(
+                coverage=Coverage(cases=frozenset({name}), members=frozenset({"hotline"})),
+                limit=9,
+                before=99,
+            )
         )
         assert [one.of_case for one in found] == [True, True, False, False]
 

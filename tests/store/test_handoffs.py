@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.answers import move, update
 from gateway.domain.case import CaseState
-from gateway.domain.handoff import HandoffAction, HandoffPlace, HandoffState, OfferAddress
+from gateway.domain.handoff import Addressee, HandoffAction, HandoffPlace, HandoffState
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
@@ -46,7 +46,7 @@ def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_cas
     by_competence = handoff(stored_case)
     to_organisation = handoff(
         stored_case,
-        address=OfferAddress("abroad"),
+        address=Addressee("abroad"),
         expires_at=NOON + timedelta(days=30, microseconds=1),
         transfer_tool="Art. 46(2)(c)",
     )
@@ -165,7 +165,7 @@ def test_an_event_records_one_answer(store, stored_case):
 def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
-    widened = replace(moved, purpose=("statistics",), address=OfferAddress("abroad"))
+    widened = replace(moved, purpose=("statistics",), address=Addressee("abroad"))
     with store.begin(TransactionMode.WRITE) as work:
         work.handoffs.save(widened, answer)
         work.commit()

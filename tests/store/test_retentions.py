@@ -86,12 +86,27 @@ def test_a_copy_is_read_until_it_is_dropped_and_its_key_is_doomed(store, made):
     assert replace(found, content_key=None) == copy_of(made)
     assert read(store, lambda store: store.having(found.content_key)) == made.id
     assert read(store, lambda store: store.uses_key(found.content_key))
-    assert read(store, lambda store: store.copies_of(made.originator, made.case)) == [made.id]
+    assert not read(store, lambda store: store.has_copy(made.id, DAY))
     assert written(store, lambda store: store.drop_copy(made.id))
     assert not written(store, lambda store: store.drop_copy(made.id))
     assert not read(store, lambda store: store.uses_key(found.content_key))
     with store.begin(TransactionMode.READ) as work:
         assert work.cases.doomed(9) == [found.content_key]
+
+
+def test_a_copy_is_kept_until_its_grace_or_its_retention_is_over(store, made):
+    before = DAY - timedelta(days=1)
+    written(store, lambda store: store.keep(copy_of(made, grace_until=DAY)))
+    days = [
+        read(store, lambda store, day=day: store.has_copy(made.id, day)) for day in (before, DAY)
+    ]
+    assert days == [True, False]
+    written(store, lambda store: store.end_grace(made.id))
+    written(store, lambda store: store.add(kept(made, until=DAY)))
+    days = [
+        read(store, lambda store, day=day: store.has_copy(made.id, day)) for day in (before, DAY)
+    ]
+    assert days == [True, False]
 
 
 def test_what_is_held_and_not_retained_is_found_by_its_day_of_erasure(store, made):

@@ -58,7 +58,7 @@ def test_every_refusal_has_the_one_shape(line, cls):
     assert answer.json["title"] == row.title
     assert answer.json["instance"].startswith("urn:uuid:")
     own = row.show_detail and sample(cls).detail
-    assert answer.json["detail"] == (own or row.remedy)
+    assert answer.json["detail"] == (own or f"{row.title}. {row.remedy}")
     assert answer.headers.get("Retry-After") == (
         str(row.retry_after) if row.retry_after is not None else None
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 
-from gateway.domain.organisation import SCOPES, Status
+from gateway.domain.organisation import SCOPES, SCOPES_WHILE_SUSPENDED, Status
 from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.pki.authority import make_issuing, make_root
@@ -174,9 +174,15 @@ def test_c2_a_certificate_that_no_chain_leads_to_our_root_is_refused(gateway):
     assert gateway.lines()[-1]["reason"] == "no chain leads from the certificate to our root"
 
 
-def test_c2_a_suspended_member_is_refused(gateway, hotline):
+def test_c2_a_suspended_member_gets_tokens_for_its_duties_alone(gateway, hotline):
     gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
     assert gateway.gateway.organisation(HOTLINE).status is Status.SUSPENDED
+    assert set(hotline.ask_token().json["scope"].split()) == SCOPES_WHILE_SUSPENDED
+    assert_error(hotline.ask_token(scope="cases.read"), "invalid_scope")
+
+
+def test_c2_a_member_that_left_is_refused(gateway, hotline):
+    gateway.gateway.administer("organisation.leave", HOTLINE, reason="a test")
     assert_invalid_client(hotline.ask_token())
 
 
@@ -434,7 +440,7 @@ def test_m2_who_asks_is_authenticated_as_for_a_token(gateway, hotline, endpoint)
     assert_error(send_form(hotline, form, f"/oauth/{endpoint}?x=y"), "invalid_request")
     assert_error(send_form(hotline, f"{form}&token=x", f"/oauth/{endpoint}"), "invalid_request")
     assert hotline.get("/whoami", token=token).status_code == 200
-    gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
+    gateway.gateway.administer("organisation.leave", HOTLINE, reason="a test")
     assert_invalid_client(about(hotline, endpoint, token))
 
 

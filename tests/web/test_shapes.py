@@ -308,7 +308,6 @@ def tell_of_retention(story: Story) -> None:
     story.post(HOTLINE, "/cases/{case}/closure", BY, case=id_)
     gateway.administer("case.erase", HOTLINE, case=id_, reason="a request")
     opening = {**BY, "reason_code": "retention", "reason": "file 4711"}
-    story.get(OFMIN, "/handoffs/{handoff}/retained", handoff=handoff)
     path = "/handoffs/{handoff}/retained/consultations"
     assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["documents"]
 

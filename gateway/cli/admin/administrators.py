@@ -16,6 +16,7 @@ from gateway.cli.admin.session import AdminSession, Registry, registry, show, si
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
+    format_time,
     interactive,
     print_fields,
     print_items,
@@ -23,7 +24,7 @@ from gateway.cli.output import (
     reply,
 )
 from gateway.cli.system import declare
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
@@ -113,7 +114,7 @@ def sign_change(
     --issuer https://gateway.example.org
     """
     with plain_errors():
-        with told_as(click.ClickException, f"{file} is not a change", _NO_CHANGE):
+        with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
             change = Change(request["action"], request["organisation"], request["values"])
         if not yes:
@@ -158,7 +159,10 @@ def waiting(session: AdminSession) -> None:
             for one in coming
         ),
         *(
-            (f"{one['organisation']}.{one['system']} is invited", f"until {one['expires_at'][:16]}")
+            (
+                f"{one['organisation']}.{one['system']} is invited",
+                f"until {format_time(one['expires_at'])}",
+            )
             for one in invited
         ),
     ]
@@ -261,7 +265,7 @@ def _end(one: Mapping[str, Any]) -> str:
     if one["withdrawal_event"] is not None:
         return "withdrawn"
     ends = datetime.fromisoformat(one["expires_at"])
-    return "over" if ends < now() else ends.isoformat(timespec="minutes")
+    return "over" if ends < now() else format_time(ends)
 
 
 def _print(one: Mapping[str, Any]) -> None:

@@ -23,9 +23,10 @@ from gateway.cli.arguments import FOLDER, Words, home_option, json_option, plain
 from gateway.cli.gateway_setup import read_passphrase, root_passphrase_option
 from gateway.cli.output import (
     for_machines,
+    format_time,
     interactive,
+    print_columns,
     print_fields,
-    print_table,
     progress,
     reply,
 )
@@ -219,8 +220,7 @@ def list_authorities(folder: Path) -> None:
         authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
     if reply({"items": [_for_machines(one) for one in authorities]}):
         return
-    rows = [(one["id"], one["place"], _at(one["since"]), _at(one["ends"])) for one in authorities]
-    print_table(("authority", "is", "since", "ends"), rows)
+    print_columns(authorities, (("authority", "id"), ("is", "place"), "since", "ends"))
 
 
 @ca.command("show")
@@ -241,8 +241,7 @@ def show_authority(folder: Path, authority: str | None) -> None:
     fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
     if reply(_for_machines(fields)):
         return
-    shown = {n: _at(value) if isinstance(value, datetime) else value for n, value in fields.items()}
-    print_fields({name.replace("_", " "): value for name, value in shown.items()})
+    print_fields({name.replace("_", " "): value for name, value in fields.items()})
 
 
 def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredAuthority:
@@ -266,10 +265,6 @@ def _fields(config: Config, one: StoredAuthority) -> dict[str, Any]:
 
 def _for_machines(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in fields.items()}
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 @ca.command("rotate")
@@ -317,7 +312,7 @@ def rotate_authority(
         require_meant(turn.step, named)
         if now < turn.due and not no_wait:
             raise AuthorityError(
-                f"the step '{turn.step}' is due on {_at(turn.due)}; --no-wait does not wait"
+                f"the step '{turn.step}' is due on {format_time(turn.due)}; --no-wait does not wait"
             )
         authority: StoredAuthority | CertificateAuthority
         if turn.of is None:  # the one step that needs the root

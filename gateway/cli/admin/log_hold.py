@@ -24,7 +24,7 @@ def list_holds(session: AdminSession) -> None:
     """
     with read_only(session) as gateway:
         with gateway.ports.begin(TransactionMode.READ) as work:
-            holds = work.journal.holds()
+            holds = work.log_terms.holds()
         today = gateway.ports.civil_day(gateway.ports.now())
     found = [
         {

@@ -29,6 +29,6 @@ def list_receivers(session: AdminSession) -> None:
         ("waiting", lambda one: one["head"] - one["acknowledged"]),
         ("refused", lambda one: len(one["refused"])),
         "failures",
-        ("next attempt", lambda one: (one["next_attempt_at"] or "")[:19]),
+        ("next attempt", "next_attempt_at"),
         ("address", lambda one: one["push_address"] or "collects"),
     )

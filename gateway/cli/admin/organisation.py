@@ -19,14 +19,14 @@ from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, organisa
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
-    colour,
     format_value,
     print_columns,
     print_fields,
     print_items,
     reply,
+    say,
 )
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
@@ -240,7 +240,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
         if reply(documents.to_json(found)):
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
-        click.echo(f"{colour('Verified', 'green')}: event {event}")
+        say(f"event {event}", "Verified")
         print_fields(proved(confirmed))
 
 
@@ -288,7 +288,7 @@ def preview_succession(
         --competence receive/csam/FR --effective-on 2026-09-01 \\
         --read-until 2026-12-01
     """
-    with told_as(click.UsageError):
+    with raising(click.UsageError):
         planned = Succession(
             id=succession_execution.UNPLANNED,
             predecessor=predecessor,
@@ -385,7 +385,7 @@ def _print_succession(found: Mapping[str, Any]) -> None:
     for name, columns in _HANDOFFS.items():
         if found[name]:
             click.echo(f"\n{name}")
-            print_columns(map(_told, found[name]), columns)
+            print_columns(map(_with_advice, found[name]), columns)
 
 
 _READS = "predecessor_reads_until"
@@ -396,7 +396,7 @@ _HANDOFFS = {
 """The lists of handoffs that a succession has, and the columns of each."""
 
 
-def _told(one: Mapping[str, Any]) -> dict[str, Any]:
+def _with_advice(one: Mapping[str, Any]) -> dict[str, Any]:
     """A handoff of a succession, with what is to be done about it."""
     sealed = f"; {one['to_reseal']} to reseal" if one.get("to_reseal") else ""
     became = one.get("became") or "new offer needed"

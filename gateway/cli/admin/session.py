@@ -21,11 +21,11 @@ from gateway import keys
 from gateway.changes import CHANGES
 from gateway.cli import CommandFailed
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import example, for_machines, format_value, interactive, reply
+from gateway.cli.output import example, for_machines, format_time, format_value, interactive, reply
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
-from gateway.client.errors import told_as
+from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, Status
@@ -92,7 +92,7 @@ key_files_option: Callable[[Any], Any] = click.option(
 
 @dataclass(frozen=True)
 class AdminSession:
-    """Where administrators work: the operator's folder, who approves, how to print.
+    """Where administrators work: the operator's folder, and who approves.
 
     With a ``connection`` file they work over the network, and the folder counts for nothing.
     """
@@ -408,7 +408,7 @@ def show(action: str, written: Made) -> None:
         return
     result = written.result
     if "proposal" in result and "expires_at" in result:
-        click.echo(f"{action}: waits for another person, until {result['expires_at']}")
+        click.echo(f"{action}: waits for another person, until {format_time(result['expires_at'])}")
         command = f"casegate admin --as PERSON proposal approve {result['proposal']}"
         click.echo(f"  another person: {command}")
         return
@@ -464,7 +464,7 @@ ORGANISATIONS = {
 
 def read_json(file: Path) -> Any:
     """What is in a JSON file, for the registry to judge; ClickException for what is not JSON."""
-    with told_as(click.ClickException, f"{file} is not JSON"):
+    with raising(click.ClickException, f"{file} is not JSON"):
         return canonical.decode(file.read_bytes())
 
 

@@ -22,7 +22,7 @@ from gateway.cli.demo import environment
 from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, run_command
 from gateway.cli.output import program
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import ClientError, RequestRefused, told_as
+from gateway.client.errors import ClientError, RequestRefused, raising
 from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
@@ -489,7 +489,7 @@ class Scenario:
         self._enter_persons(NEWCOMER)
         _say(f"{NEWCOMER}: applied, approved by the board, associate member", "+", "green")
         self._join()
-        reason = {"reason": "a key may be known"}
+        reason = {"reason": "no answer for weeks"}
         with self.stage.client(ABROAD) as member:
             member.whoami()
             self.change("organisation.suspend", ABROAD, reason)
@@ -639,7 +639,7 @@ def _settings(database: str) -> Iterator[dict[str, Any]]:
     if database == "sqlite":
         yield {}
     elif database == "postgresql":
-        failed = told_as(click.ClickException, causes=environment.ServerUnavailable)
+        failed = raising(click.ClickException, causes=environment.ServerUnavailable)
         with failed, environment.postgresql("casegate") as url:
             yield {"database_url": url}
     else:

@@ -85,9 +85,9 @@ def refuse_erased(context: RequestContext, handoff: Handoff) -> None:
 
 
 def copy_is_gone(context: RequestContext, handoff: Handoff) -> bool:
-    """Whether nothing of an erased case is kept for its recipient."""
-    copies = context.work.retentions.copies_of(handoff.originator, handoff.case)
-    return handoff.id not in copies
+    """Whether nothing of an erased case is kept for its recipient today: what is over counts no
+    more, whether maintenance has ended it or not."""
+    return not context.work.retentions.has_copy(handoff.id, context.civil_day)
 
 
 def refuse_expired(context: RequestContext, handoff: Handoff) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
+from gateway.domain.duty import JUDICIAL_AUTHORISATION
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -188,6 +189,11 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
             _check_elements(context, found, field, arrays, asked.fields[field])
     if "pointers" in asked.fields:
         check_places(context, found, asked.fields["pointers"])
+    if asked.kind is ANSWERS["delay"] and asked.fields["code"] != JUDICIAL_AUTHORISATION:
+        offer = context.work.handoffs.offer(found.id, 1)
+        if offer is not None and "request" in sd_jwt.read_stored(offer.document).content:
+            why = f"is {JUDICIAL_AUTHORISATION}: nothing else delays the answer to such a request"
+            raise ValidationFailed((("/code", why),))
     if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
         raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
 
@@ -271,7 +277,15 @@ def _store(
     step = asked.kind.move(asked.fields)
     groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
     under = current if step in AGREEMENTS else None
-    moved = move(found, step, context.caller.organisation, groups=groups, under=under)
+    consulted = asked.kind.of_holder and duties.is_holder(context.work, found)
+    moved = move(
+        found,
+        step,
+        context.caller.organisation,
+        groups=groups,
+        under=under,
+        consulted=consulted,
+    )
     check_step(context, found, step)
     if step is HandoffAction.WITHDRAW and found.is_held:
         moved = _withdraw_reserved(context, moved)
@@ -370,9 +384,6 @@ def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
     informed = is_informed(context, moved, recipient, measures_on(context, moved))
     if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
         raise WrongState("the handoff was accepted: recall it, with a code and a second person")
-    for duty in context.work.duties.of(moved.id, open_only=True):
-        if HandoffAction.RECALL in duty.terms.ended_by:
-            context.work.duties.save(duty.close(context.now))
     return replace(moved, held=0, held_under=None)
 
 

@@ -1,12 +1,12 @@
 """A handoff as one of its parties may see it: never content."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from gateway.domain.answers import KIND_OF_MOVE
-from gateway.domain.case import ROUTING_FIELDS
+from gateway.domain.case import ROUTING_FIELDS, case_from_claims
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
@@ -17,6 +17,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.outcome import outcome_as_read
+from gateway.domain.revision import compare
 from gateway.domain.succession import ReissuedHandoff
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -48,6 +49,7 @@ from gateway.exchange.results import (
     Succeeds,
 )
 from gateway.exchange.retention import retention_in_force, view_on_retention
+from gateway.exchange.revisions import identity
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller, CaseVersion
@@ -93,19 +95,30 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             erase_on=None if case is None else case.erase_on,
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
+            request=sd_jwt.read_stored(answers[0].document).content.get("request"),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
 def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
-    """The correction notices of a handoff; those after the erasure of its case, too."""
+    """The correction notices of a handoff, those after the erasure of its case, too; and the events
+    of its newest offer and of its recall."""
 
     def query(context: RequestContext) -> NoticesView:
         found = authorized(context, handoff)
+        made = context.work.handoffs.answers(handoff, documents=False)
+        recalls = [one.event for one in made if one.move is HandoffAction.RECALL]
         given = context.work.handoffs.notices(handoff)
-        shown = [_shown_answer(context, one, ()) for one in given]
-        return NoticesView(found.id, found.state, shown, _duties(context, found))
+        return NoticesView(
+            handoff=found.id,
+            state=found.state,
+            case=found.case,
+            offer_event=offers_of(made)[-1].event,
+            recall_event=recalls[-1] if found.recall is not None else None,
+            notices=[_shown_answer(context, one, ()) for one in given],
+            duties=_duties(context, found),
+        )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
@@ -148,22 +161,58 @@ def _packages(
     content: VerifiedSdJwt,
 ) -> list[PackageView]:
     """The chain of packages, oldest first; a later acknowledgement answers all before it."""
-    found = []
+    found: list[PackageView] = []
+    before: _PackageContent | None = None
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
         version = read_version(context.work, claims.case_digest, newest)
+        given = _PackageContent(version, content_of(version, newest, content), claims.disclosures)
         found.append(
             PackageView(
                 number=number,
                 change=claims.change and str(claims.change),
+                reason_codes=_reason_codes(context, before, given) if before else (),
+                pointers=_changed_places(before, given) if before else (),
                 at=offer.at,
                 version=version.version,
                 case_digest=version.digest,
                 acknowledged=agreed_at(answers, offer.sequence),
-                routing=_routing(version, content_of(version, newest, content), claims.disclosures),
+                routing=_routing(version, given.content, claims.disclosures),
             )
         )
+        before = given
     return found
+
+
+class _PackageContent(NamedTuple):
+    """A package: its version of the case, what that says, and the digests of what is given."""
+
+    version: CaseVersion
+    content: VerifiedSdJwt
+    disclosures: Collection[str]
+
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """What is given, as what it is in every version."""
+        return (identity(p) for p in self.content.placed if p.digest in self.disclosures)
+
+
+def _changed_places(before: _PackageContent, now: _PackageContent) -> tuple[str, ...]:
+    """The places that differ between two packages, of what either of them gives."""
+    was, is_ = (case_from_claims(one.content.content) for one in (before, now))
+    return compare(was, is_).places((*before.parts(), *now.parts()))
+
+
+def _reason_codes(
+    context: RequestContext, before: _PackageContent, now: _PackageContent
+) -> list[str]:
+    """Why the versions between two packages were made, oldest first; words stay their author's."""
+    codes: list[str] = []
+    version, content = now.version, now.content
+    while version.digest != before.version.digest:
+        codes.insert(0, str(version.reason_code))
+        version = read_version(context.work, content.content["previous"], before.version)
+        content = content_of(version, before.version, before.content)
+    return list(dict.fromkeys(codes))
 
 
 def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:

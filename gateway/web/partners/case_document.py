@@ -451,8 +451,17 @@ def _elements(case: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping
             yield f"/{name}/{index}", element
 
 
+def _texts(
+    case: Mapping[str, Any], name: str, member: str
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield the texts that a member of the objects has, each with its pointer and its object."""
+    for pointer, element in _elements(case, name):
+        if isinstance(text := element.get(member), str):
+            yield f"{pointer}/{member}", text, element
+
+
 def _ids(case: Mapping[str, Any], name: str) -> set[str]:
-    return {e["id"] for _, e in _elements(case, name) if isinstance(e.get("id"), str)}
+    return {own for _, own, _ in _texts(case, name, "id")}
 
 
 def _check_version(case: Mapping[str, Any]) -> Iterator[Error]:
@@ -474,11 +483,10 @@ _WITH_IDS = ("references", "items", "statements", "subjects", "classifications")
 def _check_ids(case: Mapping[str, Any]) -> Iterator[Error]:
     seen = {case.get("case")} if isinstance(case.get("case"), str) else set()
     for name in _WITH_IDS:
-        for pointer, element in _elements(case, name):
-            own = element.get("id")
-            if isinstance(own, str) and own in seen:
-                yield f"{pointer}/id", "is used twice in this case"
-            seen |= {own} if isinstance(own, str) else set()
+        for pointer, own, _ in _texts(case, name, "id"):
+            if own in seen:
+                yield pointer, "is used twice in this case"
+            seen.add(own)
 
 
 # Where an element names another: the array, its field, the array that the field points into.
@@ -492,10 +500,9 @@ _LINKS = (
 def _check_links(case: Mapping[str, Any]) -> Iterator[Error]:
     for name, member, target, sentence in _LINKS:
         known = _ids(case, target) | ({"case"} if member == "about" else set())
-        for pointer, element in _elements(case, name):
-            link = element.get(member)
-            if isinstance(link, str) and link not in known:
-                yield f"{pointer}/{member}", sentence
+        for pointer, link, _ in _texts(case, name, member):
+            if link not in known:
+                yield pointer, sentence
     known = _ids(case, "statements")
     for pointer, subject in _elements(case, "subjects"):
         basis = subject.get("basis_statement")
@@ -506,14 +513,11 @@ def _check_links(case: Mapping[str, Any]) -> Iterator[Error]:
 
 def _check_circles(case: Mapping[str, Any]) -> Iterator[Error]:
     for name, member in (("items", "parent_item"), ("classifications", "supersedes")):
-        up = {
-            e["id"]: e[member]
-            for _, e in _elements(case, name)
-            if isinstance(e.get("id"), str) and isinstance(e.get(member), str)
-        }
-        for pointer, element in _elements(case, name):
+        links = [*_texts(case, name, member)]
+        up = {e["id"]: link for _, link, e in links if isinstance(e.get("id"), str)}
+        for pointer, _, element in links:
             if _returns(up, element.get("id")):
-                yield f"{pointer}/{member}", "must not lead back to the element itself"
+                yield pointer, "must not lead back to the element itself"
 
 
 def _returns(up: Mapping[str, str], start: object) -> bool:
@@ -527,17 +531,15 @@ def _returns(up: Mapping[str, str], start: object) -> bool:
 
 def _check_locks(case: Mapping[str, Any]) -> Iterator[Error]:
     locked = {
-        c["id"]
-        for _, c in _elements(case, "classifications")
-        if isinstance(c.get("id"), str)
-        and words.is_final(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
+        own
+        for _, own, c in _texts(case, "classifications", "id")
+        if words.is_final(str(c.get("scheme")), str(c.get("code")), str(c.get("method")))
     }
-    for pointer, classification in _elements(case, "classifications"):
-        superseded = classification.get("supersedes")
-        by_two = classification.get("method") == words.ClassificationMethod.HUMAN_X2
-        if isinstance(superseded, str) and superseded in locked and not by_two:
+    for pointer, superseded, by in _texts(case, "classifications", "supersedes"):
+        by_two = by.get("method") == words.ClassificationMethod.HUMAN_X2
+        if superseded in locked and not by_two:
             why = "names a baseline that two persons stand for: two contest it (method human_x2)"
-            yield f"{pointer}/supersedes", why
+            yield pointer, why
 
 
 def _check_source(case: Mapping[str, Any]) -> Iterator[Error]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS, CaseState
+from gateway.domain.duty import STATUTORY
 from gateway.domain.organisation import FUNCTIONS, format_competence
 from gateway.domain.record_json import read_record
 from gateway.domain.refusals import (
@@ -111,7 +112,7 @@ class CaseStepBody(StrictSchema):
 
 
 class ConsultationBody(StrictSchema):
-    """Who opens content and why: the journal of consultations shows it (LED Art. 25)."""
+    """Who opens content and why: the log of consultations shows it (LED Art. 25)."""
 
     by = field.staff()
     reason_code = field.word(REASON_CODES)
@@ -163,6 +164,7 @@ class PreviewBody(StrictSchema):
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
     derogation = field.StrictBoolean(required=False)
+    request = field.word(tuple(STATUTORY), required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:

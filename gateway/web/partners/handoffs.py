@@ -25,7 +25,7 @@ from gateway.domain.timestamp import parse_date
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
-from gateway.exchange.results import HandoffView, NoticesView, Preview, RetainedDocuments
+from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.transact import WriteResult
@@ -184,21 +184,6 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     return retained_copies.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
-@endpoint(
-    "GET /handoffs/<uuid:handoff>/retained",
-    "handoff.read",
-    "handoffs.read",
-    "RetainedDocuments",
-    refusals=CONTENT,
-)
-def show_retained(call: Call, handoff: UUID) -> RetainedDocuments:
-    """Read the documents of a handoff whose case was erased, of which a copy is kept; no content.
-
-    For the holder, in the days of grace too: its statement of a retention binds its newest offer.
-    """
-    return retained_copies.documents(call.ports, call.caller, handoff)
-
-
 @writes(
     "POST /handoffs/<uuid:handoff>/review",
     "handoff.review",
@@ -309,7 +294,11 @@ def list_duties(call: Call) -> dict[str, Any]:
     refusals=CONTENT,
 )
 def notices(call: Call, handoff: UUID) -> NoticesView:
-    """Read the correction notices of a handoff, and what is owed; after an erasure, too."""
+    """Read the correction notices of a handoff, and what is owed; after an erasure, too.
+
+    Who signs an answer to an erased case takes its digests from the receipts of `offer_event` and
+    `recall_event`.
+    """
     return handoffs.notices(call.ports, call.caller, handoff)
 
 

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, cast
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
+from gateway.domain import vocabulary
 from gateway.domain.duty import DutyPlace
 from gateway.domain.handoff import HandoffPlace
-from gateway.domain.item_value import UNSAFE, Fault, has_unsafe_characters, is_ip
+from gateway.domain.item_value import UNSAFE, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.notification import ERROR_CODE
 from gateway.domain.organisation import SLUG
 from gateway.domain.timestamp import parse_date, parse_timestamp
-from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
+from gateway.domain.vocabulary import CASE_TLP, SCHEME, Fault, NationalMarking
 from gateway.evidence.base64url import DIGEST
 
 DEFAULT_LIMIT = 20
@@ -49,9 +50,8 @@ class Validator(NamedTuple):
 
 def among(words: Iterable[str]) -> Validator:
     """One of the words."""
-    known = dict.fromkeys(str(word) for word in words)
-    sentence = "must be one of: " + ", ".join(known)
-    return Validator(lambda value: None if value in known else sentence, {"enum": [*known]})
+    known = [*dict.fromkeys(map(str, words))]
+    return Validator(vocabulary.among(known), {"enum": known})
 
 
 def like(pattern: str, sentence: str, **described: Any) -> Validator:
@@ -104,10 +104,18 @@ def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
 # --- Fields --------------------------------------------------------------------------------------
 
 
-class StrictString(fields.String):
-    """Text that one function judges; strings only, kept as given."""
+class _Strict(fields.Field[Any]):
+    """A field that one function reads, its own `read`: it raises ValidationError in our words."""
 
     default_error_messages = MESSAGES
+    read: Reader
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return self.read(value)
+
+
+class StrictString(_Strict, fields.String):
+    """Text that one function judges; strings only, kept as given."""
 
     def __init__(self, validator: Validator, *, required: bool = True) -> None:
         """``validator`` also says what the API's description tells about the field."""
@@ -123,14 +131,9 @@ class StrictString(fields.String):
             raise ValidationError(fault)
         return value
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        return self.read(value)
 
-
-class StrictInteger(fields.Integer):
+class StrictInteger(_Strict, fields.Integer):
     """A whole number within bounds; the log and the signatures know no others."""
-
-    default_error_messages = MESSAGES
 
     def __init__(self, low: int, high: int, *, required: bool = True) -> None:
         """Both bounds are allowed values."""
@@ -144,23 +147,15 @@ class StrictInteger(fields.Integer):
             raise ValidationError(f"must be a whole number from {low} to {high}")
         return value
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        return self.read(value)
 
-
-class StrictBoolean(fields.Boolean):
+class StrictBoolean(_Strict, fields.Boolean):
     """True or false, and no other spelling of them."""
-
-    default_error_messages = MESSAGES
 
     def read(self, value: Any) -> bool:
         """The value itself; ValidationError."""
         if type(value) is not bool:
             raise ValidationError("must be true or false")
         return value
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
-        return self.read(value)
 
 
 class StrictArray(fields.List[Any]):

@@ -173,7 +173,7 @@ def _signed(stage: Listening) -> dict[str, bytes]:
     return {
         "signed-bundle.json": before,
         "signed-chain-bundle.json": chain,
-        "false-let-through-bundle.json": suspended,
+        "missing-end-bundle.json": suspended,
         "signed-bundle-with-revoked-key.json": office.export(handoff),
         "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
         "signed-presentation.sd-jwt": bundle.parse(before).case.encode(),

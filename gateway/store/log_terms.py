@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import EventResult
-from gateway.domain.journal import ErasedDetails, LogHold, personal_kinds
+from gateway.domain.log_terms import ErasedDetails, LogHold, personal_kinds
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.actors import GATEWAY
@@ -87,8 +87,8 @@ _DIGESTS = select(case_version.c.digest).where(matching(case_version, "originato
 _HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
 
 
-class SqlJournal(StorePart):
-    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.JournalStore`."""
+class SqlLogTerms(StorePart):
+    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.LogTermsStore`."""
 
     registry = True
 

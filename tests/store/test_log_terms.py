@@ -11,7 +11,7 @@ from sqlalchemy import text
 from gateway.domain.audit_event import EventDetail
 from gateway.evidence import canonical
 from gateway.kernel.ports import TransactionMode
-from gateway.store import journal
+from gateway.store import log_terms
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from tests.store import places
 from tests.store.samples import NOON, fact
@@ -32,7 +32,7 @@ def filled(place):
 def erase(store, organisation="hotline", until=LATER, *, told=True):
     """One step, with its event; ``told`` False leaves the event out."""
     with store.begin(TransactionMode.WRITE) as work:
-        erased = work.journal.erase_details(organisation, until, ())
+        erased = work.log_terms.erase_details(organisation, until, ())
         if erased.details and told:
             subject = {"first": erased.first, "last": erased.last, "details": erased.details}
             said = EventDetail("subject", canonical.encode(subject).decode())
@@ -54,10 +54,10 @@ def words(place):
 
 def test_details_end_in_steps_that_a_restart_goes_on_with(place):
     first = erase(filled(place))
-    assert (first.first, first.last, first.entries, first.more) == (0, 199, journal.AT_ONCE, True)
+    assert (first.first, first.last, first.entries, first.more) == (0, 199, log_terms.AT_ONCE, True)
     store = place.open()
     rest = erase(store)
-    assert (rest.first, rest.entries, rest.more) == (200, EVENTS - journal.AT_ONCE, False)
+    assert (rest.first, rest.entries, rest.more) == (200, EVENTS - log_terms.AT_ONCE, False)
     assert erase(store).details == 0
     verified(store)
     places.check_log(store)
@@ -66,7 +66,7 @@ def test_details_end_in_steps_that_a_restart_goes_on_with(place):
 def test_a_step_that_was_not_committed_erased_nothing(place):
     store = filled(place)
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.journal.erase_details("hotline", LATER, ()).details
+        assert work.log_terms.erase_details("hotline", LATER, ()).details
     assert erase(store).first == 0
 
 
@@ -107,17 +107,17 @@ def test_one_more_than_the_events_say_is_found(place, index):
 
 
 def test_the_end_of_a_hold_lets_all_streams_be_gone_through_again(place):
-    store, hold = filled(place), journal.LogHold(UUID(int=1), None, None, "12/345", NOON.date())
+    store, hold = filled(place), log_terms.LogHold(UUID(int=1), None, None, "12/345", NOON.date())
     with store.begin(TransactionMode.REGISTRY) as work:
-        work.journal.add_hold(hold)
+        work.log_terms.add_hold(hold)
         work.commit()
     assert erase(store).first == 0
     with store.begin(TransactionMode.REGISTRY) as work:
-        assert work.journal.holds() == [hold]
-        work.journal.end_hold(hold.id, NOON)
+        assert work.log_terms.holds() == [hold]
+        work.log_terms.end_hold(hold.id, NOON)
         work.commit()
     again = erase(store)
     assert (again.details, again.more) == (0, True)
     with store.begin(TransactionMode.READ) as work:
-        assert not work.journal.holds()
-        assert work.journal.hold(hold.id) == replace(hold, ended_at=NOON)
+        assert not work.log_terms.holds()
+        assert work.log_terms.hold(hold.id) == replace(hold, ended_at=NOON)

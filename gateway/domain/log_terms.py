@@ -67,7 +67,7 @@ def personal_kinds(
 
 
 @dataclass(frozen=True)
-class JournalTerms:
+class LogTerms:
     """For how many years details of persons stay in the log; ``reason`` for longer than usual.
 
     ValueError for a longer term without a reason.

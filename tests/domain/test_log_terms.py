@@ -5,25 +5,25 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.journal import JournalTerms, LogHold, personal_kinds
+from gateway.domain.log_terms import LogHold, LogTerms, personal_kinds
 
 NOW = datetime(2028, 2, 29, 12, tzinfo=UTC)
 
 
 def test_the_term_is_that_of_the_regime_and_led_outweighs():
-    terms = JournalTerms()
+    terms = LogTerms()
     assert [terms.years(one) for one in ({"led"}, {"gdpr"}, {"led", "gdpr"}, ())] == [3, 1, 3, 1]
 
 
 def test_a_leap_day_ends_a_term_on_the_day_before_the_first_of_march():
-    assert JournalTerms().passed({"gdpr"}, NOW) == datetime(2027, 2, 28, 12, tzinfo=UTC)
+    assert LogTerms().passed({"gdpr"}, NOW) == datetime(2027, 2, 28, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("longer", [{"gdpr_years": 3}, {"led_years": 4}])
 def test_a_longer_term_needs_a_reason(longer):
     with pytest.raises(ValueError):
-        JournalTerms(**longer)
-    assert JournalTerms(**longer, reason="internal control")
+        LogTerms(**longer)
+    assert LogTerms(**longer, reason="internal control")
 
 
 def test_what_makes_the_registry_is_kept_and_what_was_refused_is_not():

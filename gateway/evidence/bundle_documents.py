@@ -1,0 +1,369 @@
+"""What the documents of a bundle say: each by its signature, and all against each other.
+
+These are the first steps of `BundleVerification`; the log is not asked yet.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from gateway.domain.answers import ANSWERS, ON_CHANGES, AnswerAuthor
+from gateway.domain.conditions import conditions, repeats
+from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
+from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
+from gateway.evidence.handoff_documents import (
+    ANSWER_TYP,
+    CASE_TYP,
+    OFFER_TYP,
+    RECALL_TYP,
+    AnswerClaims,
+    OfferClaims,
+)
+from gateway.evidence.heading import read_time
+from gateway.evidence.history import LogHistory
+from gateway.evidence.report import Mismatch, pluralise
+from gateway.evidence.sd_jwt import DisclosedValue, DocumentError, SdJwt
+from gateway.evidence.trust import (
+    AuthoredDocument,
+    TrustAnchors,
+    open_document,
+    read_unverified_claims,
+)
+
+NOTICE = "correction_notice"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One package of a handoff: the case version, and the offer, or update, of it."""
+
+    case: AuthoredDocument
+    offered: AuthoredDocument
+    offer: OfferClaims
+
+    @property
+    def digest(self) -> str:
+        """By which answers and updates name it."""
+        return self.offered.document.digest
+
+    @property
+    def version(self) -> int:
+        """The number of its case version."""
+        return int(self.case.verified.claims.get("version", 1))
+
+
+class BundleDocuments:
+    """The packages, answers and recall of a bundle; a method for each step, in order.
+
+    Each step returns its detail and raises a ValueError when it fails.
+    """
+
+    bundle: Bundle
+    documents: tuple[SdJwt, ...]
+    """The case and the offer of each package, then the answers."""
+    cases: tuple[AuthoredDocument, ...]
+    links: tuple[Link, ...]
+    """The packages, oldest first."""
+    case: AuthoredDocument
+    offered: AuthoredDocument
+    """The case and the offer of the newest package, as ``offer`` below."""
+    content: Mapping[str, Any]
+    """The case as it is shown."""
+    offer: OfferClaims
+    before: AuthoredDocument | None = None
+    """The offer that a succession replaced, where the file has it."""
+    signed_answers: tuple[AuthoredDocument, ...]
+    recalled: AuthoredDocument | None = None
+    """The recall of this handoff, where the file has it."""
+    answers: Mapping[str, AnswerClaims]
+    """By the digest of the document, in the bundle's order."""
+
+    def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
+        """``data`` is the file; nothing is read yet. ``log_history`` takes in its receipts."""
+        self._data, self._trust, self.log_history = data, trust, log_history
+
+    def read(self) -> str:
+        """The file, its documents and their types."""
+        self.bundle = bundle.parse(self._data)
+        packages = (*self.bundle.earlier, BundlePackage(self.bundle.case, self.bundle.offer))
+        texts = [text for one in packages for text in (one.case, one.offer)]
+        types = [CASE_TYP, OFFER_TYP] * len(packages)
+        texts += self.bundle.answers
+        types += [ANSWER_TYP for _ in self.bundle.answers]
+        if self.bundle.recall is not None:
+            texts.append(self.bundle.recall)
+            types.append(RECALL_TYP)
+        self.documents = tuple(sd_jwt.parse(text) for text in texts)
+        for document, typ in zip(self.documents, types, strict=True):
+            if read_unverified_claims(document).header.get("typ") != typ:
+                raise DocumentError(f"a document is not of the expected type {typ}")
+        if len({document.digest for document in self.documents}) != len(self.documents):
+            raise BundleError("a document occurs twice")
+        answers, receipts = len(self.bundle.answers), len(self.bundle.receipts)
+        return f"{pluralise(answers, 'answer')}, {pluralise(receipts, 'receipt')}"
+
+    def check_case(self) -> str:
+        """The case version's signature, by its originator or for it."""
+        end = 2 * len(self.bundle.earlier) + 2
+        self.cases = tuple(open_document(d, CASE_TYP, self._trust) for d in self.documents[0:end:2])
+        self.case = self.cases[-1]
+        return self.case.signature()
+
+    def check_offer(self) -> str:
+        """The offer's signature and claims."""
+        end = 2 * len(self.cases)
+        offers = [open_document(d, OFFER_TYP, self._trust) for d in self.documents[1:end:2]]
+        self.links = tuple(
+            Link(case, offered, handoff_documents.read_offer(offered.verified))
+            for case, offered in zip(self.cases, offers, strict=True)
+        )
+        self._link_of = {link.digest: link for link in self.links}
+        self.links_by_case = {link.offer.case_digest: link for link in self.links}
+        self.offered, self.offer = self.links[-1].offered, self.links[-1].offer
+        return self.offered.signature()
+
+    def compare_offer(self) -> str:
+        """Each offer names its case version, and both have the same author; each updates the one
+        before it."""
+        for link in self.links:
+            if link.offer.case_digest != link.case.document.digest:
+                raise Mismatch("the offer is for another case version")
+            if link.offer.author != link.case.author:
+                raise Mismatch("the originator of the case did not make the offer")
+        self._compare_chain()
+        self.before = self._predecessor_offer()
+        offered = f"offered by {self.offer.author} to {self.offer.recipient}"
+        if len(self.links) > 1:
+            offered += f", in {pluralise(len(self.links), 'package')}"
+        if self.links[0].offer.reissue_of is None:
+            return offered
+        original = "in this file" if self.before else "not in this file"
+        return f"{offered}, reissued; the original offer is {original}"
+
+    def _compare_chain(self) -> None:
+        """One history: each offer updates the one before it, with a newer version of one case.
+
+        It repeats handoff, recipient, mandate and purpose, and ends no later. One that updates
+        another, which is not in the file, is no failure: `missing_offers` has it.
+        """
+        for before, after in pairwise(self.links):
+            one, other = before.offer, after.offer
+            missing = other.updates is not None and other.updates not in self._link_of
+            require_same(
+                "an update",
+                ("offer", missing or other.updates == before.digest, True),
+                ("handoff", other.handoff, one.handoff),
+                ("recipient", other.recipient, one.recipient),
+                ("competence", other.competence, one.competence),
+                ("mandate", other.mandate_event, one.mandate_event),
+                ("purpose", other.purpose, one.purpose),
+                ("originator", other.author, one.author),
+                (
+                    "case",
+                    after.case.verified.claims.get("case"),
+                    before.case.verified.claims.get("case"),
+                ),
+            )
+            if after.version <= before.version:
+                raise Mismatch("an update is of no newer case version")
+            if (
+                one.expires_at is not None
+                and (other.expires_at or one.expires_at + 1) > one.expires_at
+            ):
+                raise Mismatch("an update ends later than its handoff")
+
+    def _predecessor_offer(self) -> AuthoredDocument | None:
+        """The originator's own offer to the predecessor; None where the bundle has none.
+
+        VerificationFailed when it differs from the re-issued one in more than its recipient.
+        """
+        given, offer = self.bundle.predecessor_offer, self.links[0].offer
+        if given is None or not self.starts_here():
+            return None
+        if offer.reissue_of is None:
+            raise Mismatch("there is an earlier offer, but the offer replaces none")
+        signed = open_document(sd_jwt.parse(given), OFFER_TYP, self._trust)
+        before = handoff_documents.read_offer(signed.verified)
+        require_same(
+            "the earlier offer",
+            ("offer", signed.document.digest, offer.reissue_of.offer),
+            ("handoff", before.handoff, offer.reissue_of.handoff),
+            ("predecessor", before.recipient, offer.reissue_of.predecessor),
+            ("competence", before.competence, offer.competence),
+            ("originator", before.author, offer.author),
+            ("case version", before.case_digest, offer.case_digest),
+            ("package_digest", before.disclosures, offer.disclosures),
+        )
+        return signed
+
+    def compare_shown(self) -> str:
+        """Every element that is shown is one that its offer names."""
+        for link in self.links:
+            beyond = [
+                p.name for p in link.case.verified.placed if p.digest not in link.offer.disclosures
+            ]
+            if beyond:
+                raise Mismatch(f"shown, but not covered by the offer: {', '.join(beyond)}")
+        shown = self.case.verified.placed
+        self.content = sd_jwt.merge_disclosures(self.case.verified)
+        sealed = seal.describe(seal.shown(self.case.verified))
+        counted = f"{len(shown)} of {pluralise(len(self.offer.disclosures), 'element')} shown"
+        return f"{counted}; {sealed}" if sealed else counted
+
+    def check_answers(self) -> str:
+        """The answers' signatures and claims."""
+        end = 2 * len(self.links)
+        documents = self.documents[end : end + len(self.bundle.answers)]
+        if self.bundle.recall is not None:
+            self.recalled = open_document(self.documents[-1], RECALL_TYP, self._trust)
+        self.signed_answers = tuple(
+            open_document(document, ANSWER_TYP, self._trust) for document in documents
+        )
+        read = [handoff_documents.read_answer(signed.verified) for signed in self.signed_answers]
+        self.answers = {d.digest: a for d, a in zip(documents, read, strict=True)}
+        pairs = zip(read, self.signed_answers, strict=True)
+        found = [f"{answer.kind} {signed.signature()}" for answer, signed in pairs]
+        if self.recalled is not None:
+            found.append(f"recall {self.recalled.signature()}")
+        return "; ".join(found)
+
+    def compare_answers(self) -> str:
+        """Each answer is about one of the packages, and by the party that may give it; an
+        acceptance repeats its conditions, as far as they are shown here, or stricter ones."""
+        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+            party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
+            link = self._link_of.get(answer.offer_digest)
+            if answer.notice_digest is not None and not is_on_changes(answer):
+                raise Mismatch(f"the {answer.kind} answers a notice")
+            require_same(
+                f"the {answer.kind}",
+                ("handoff", answer.handoff, self.offer.handoff),
+                ("party", answer.author, party),
+            )
+            self._compare_recall_answer(answer)
+            if link is None:
+                continue  # `missing_offers` has it
+            require_same(
+                f"the {answer.kind}",
+                ("case version", answer.case_digest, link.offer.case_digest),
+                ("package_digest", answer.package_digest, link.offer.package_digest),
+            )
+            if not all(_repeats(one.value, link) for one in named(signed, "conditions")):
+                raise Mismatch("an acceptance does not repeat the conditions of its offer")
+        if self.recalled is not None:
+            self._compare_recall(self.recalled)
+        return pluralise(len(self.answers), "answer")
+
+    def _compare_recall_answer(self, answer: AnswerClaims) -> None:
+        """An answer binds the recall, where it is a kind that does: the one in the file."""
+        named = None if self.recalled is None else self.recalled.document.digest
+        if answer.recall is None:
+            return
+        if not ANSWERS[answer.kind].of_recall or named not in (None, answer.recall):
+            raise Mismatch(f"the {answer.kind} answers another recall")
+
+    def _compare_recall(self, recalled: AuthoredDocument) -> None:
+        """A recall is of this case and handoff, by the originator, covers the packages, and two
+        persons made it, where both are shown."""
+        recall = handoff_documents.read_recall(recalled.verified)
+        require_same(
+            "the recall",
+            ("originator", recall.author, self.offer.author),
+            ("case", str(recall.case), self.case.verified.claims.get("case")),
+            ("handoff", recall.handoff or self.offer.handoff, self.offer.handoff),
+        )
+        if any(link.version > recall.version for link in self.links):
+            raise Mismatch("the recall does not cover every package")
+        by, second = (
+            next((one.value for one in named(recalled, name)), None)
+            for name in ("by", "approved_by")
+        )
+        if by is not None and by == second:
+            raise Mismatch("the recall names one person twice")
+
+    def missing_offers(self) -> list[str]:
+        """The offers that an update, or an answer, names and the file leaves out."""
+        named = {one.offer.updates for one in self.links} - {None}
+        named |= {one.offer_digest for one in self.answers.values()}
+        return sorted(map(str, named - self._link_of.keys()))
+
+    def starts_here(self) -> bool:
+        """Whether the first package of the handoff is in the file."""
+        return self.links[0].offer.updates is None
+
+    def _linked(self) -> Iterator[tuple[AuthoredDocument, AnswerClaims, Link]]:
+        """The answers, each with the package that it is about, as far as the file has that."""
+        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
+            if answer.offer_digest in self._link_of:
+                yield signed, answer, self._link_of[answer.offer_digest]
+
+    def _parties(self) -> str:
+        """Whom to ask for what whoever made the file may have left out: that convicts nobody."""
+        return f"{self.offer.author}, {self.offer.recipient}"
+
+    def said(self, name: str) -> list[Any]:
+        """What the answers shown say in one of their fields, in order."""
+        return [part.value for signed in self.signed_answers for part in named(signed, name)]
+
+    def acts(self) -> list[AuthoredDocument]:
+        """The case and the offer of each package, and the answers."""
+        packages = [one for link in self.links for one in (link.case, link.offered)]
+        return [*packages, *self._said_by_parties()]
+
+    def _said_by_parties(self) -> list[AuthoredDocument]:
+        recalled = [] if self.recalled is None else [self.recalled]
+        return [*self.signed_answers, *recalled]
+
+    def is_gateways_own(self, signed: AuthoredDocument) -> bool:
+        """Whether the document ends a handoff in a succession, which the gateway always signs.
+
+        A reissued offer is not its own: for a member that signs everything itself it makes none.
+        """
+        return (
+            signed in self.signed_answers
+            and ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
+        )
+
+    def authored(self) -> list[AuthoredDocument]:
+        before = [] if self.before is None else [self.before]
+        return [*self.acts(), *before]
+
+    def signed_at(self, signed: AuthoredDocument) -> datetime:
+        return read_time(signed.verified.claims)
+
+
+def is_on_changes(answer: AnswerClaims) -> bool:
+    """Whether an answer is one to an update, a notice or an announcement."""
+    return not ON_CHANGES.isdisjoint(ANSWERS[answer.kind].moves)
+
+
+def members(value: Any) -> dict[str, Any]:
+    """What should be an object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def named(signed: AuthoredDocument, name: str) -> list[DisclosedValue]:
+    """What a document says in one of its fields, where that is shown."""
+    return [part for part in signed.verified.placed if part.name == name]
+
+
+def _repeats(repeated: Any, link: Link) -> bool:
+    """Whether an acceptance has the conditions of the package that it is about, or stricter."""
+    content = sd_jwt.merge_disclosures(link.case.verified)
+    try:
+        stated = conditions(content, link.offer.purpose, link.offer.transfer_tool)
+    except KeyError:
+        return False
+    return repeats(repeated, stated)
+
+
+def spell(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
+    for name, found, expected in pairs:
+        if found != expected:
+            raise Mismatch(f"{what} is of another {name}")
