@@ -21,8 +21,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from statistics import mean
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import click
@@ -114,8 +116,11 @@ class Inside:
         token = f"Bearer {self.tokens[member]}"
         return self.call(member, path, body, Authorization=token, **fields)
 
-    def handoff(self) -> dict[str, float]:
-        """Microseconds of each request of one whole handoff."""
+    def handoff(self, accepting: Callable[..., None] | None = None) -> dict[str, float]:
+        """Microseconds of each request of one whole handoff.
+
+        ``accepting`` hears of each call while it is accepted, as `sys.setprofile` tells it.
+        """
         took: dict[str, float] = {}
         for member in (ORIGINATOR, ORIGINATOR, RECIPIENT):
             request = self.flow.next(member)
@@ -123,7 +128,11 @@ class Inside:
             head, _, body = request.data.partition(b"\r\n\r\n")
             first, *lines = head.decode("ascii").split("\r\n")
             fields = dict(line.split(": ", 1) for line in lines)
-            took[request.kind], _ = self.call(member, first.split()[1], body, **fields)
+            sys.setprofile(accepting if request.kind == "accept" else None)
+            try:
+                took[request.kind], _ = self.call(member, first.split()[1], body, **fields)
+            finally:
+                sys.setprofile(None)
             self.flow.done(request)
         return took
 
@@ -151,6 +160,32 @@ def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.Gate
         made.stage.administer("audit_access.grant", RECIPIENT, access)
         with opened(made.stage.operator) as gateway:
             yield Inside(made, gateway), made, gateway
+
+
+class Walk(NamedTuple):
+    """What of our own code one acceptance passes through, from HTTP to SQL: who reads it must."""
+
+    files: int
+    functions: int
+    depth: int
+
+
+def walk(app: Inside) -> Walk:
+    """Follow one acceptance; it is the same on every machine."""
+    ours, seen = str(Path(wiring.__file__).parent), set[CodeType]()
+    depth = deepest = 0
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal depth, deepest
+        if event not in ("call", "return") or not frame.f_code.co_filename.startswith(ours):
+            return
+        depth += 1 if event == "call" else -1
+        deepest = max(deepest, depth)
+        seen.add(frame.f_code)
+
+    app.handoff(note)
+    named = {(code.co_filename, code.co_qualname) for code in seen}
+    return Walk(len({file for file, _ in named}), len(named), deepest)
 
 
 def handoffs(app: Inside, rounds: int) -> dict[str, float]:
@@ -233,7 +268,7 @@ def erase(ports: Ports) -> float:
     return (time.thread_time_ns() - began) / 1000 / erased
 
 
-def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
+def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], Walk]:
     """Typical microseconds of each kind of request, with so many cases in the store before."""
     with inside(database) as (app, made, gateway):
         app.handoff()
@@ -248,6 +283,7 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
                 "LEAN beside it": _baseline(lean_app(lean), rounds),
             }
         figures |= handoffs(app, rounds)
+        walked = walk(app)
         figures["mean of the three"] = mean(figures[kind] for kind in HANDOFF)
         before = machine.family_seconds(*made.databases)
         for _ in range(rounds):
@@ -266,7 +302,7 @@ def requests(database: str, cases: int, rounds: int) -> dict[str, float]:
             times = max(5, rounds // _FEWER)
             figures[name] = machine.typical(measure() for _ in range(times))
         figures["erasure of a case"] = erase(gateway.ports)
-        return figures
+        return figures, walked
 
 
 def _baseline(app: Flask, rounds: int) -> float:
@@ -340,16 +376,22 @@ def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     Exit code 2 when nothing could be measured.
     """
     try:
-        columns = {cases: requests(database, cases, rounds) for cases in sorted(set(levels))}
+        found = {cases: requests(database, cases, rounds) for cases in sorted(set(levels))}
         processes = memory()
     except (NotStarted, machine.NotAnswered) as trouble:
         click.echo(f"{type(trouble).__name__}: {trouble}", err=True)
         sys.exit(2)
+    columns = {cases: figures for cases, (figures, _) in found.items()}
+    walked = found[min(found)][1]
     click.echo(f"{machine.describe()}, {database}\n")
     click.echo(f"{'CPU us, with so many cases':26}" + "".join(f"{n:>12,}" for n in columns))
     for name in columns[min(columns)]:
         values = "".join(f"{figures[name]:12,.0f}" for figures in columns.values())
         click.echo(f"{name:26}{values}")
+    click.echo(
+        f"an acceptance passes {walked.functions} functions of {walked.files} files of ours, "
+        f"{walked.depth} deep"
+    )
     for arguments in (("--help",), ("verify", "--help")):
         click.echo(f"casegate {' '.join(arguments):17}{start_up(*arguments):12,.0f}")
     click.echo(f"\nmemory of casegate run {sum(size for _, size in processes):15,.0f} MB")

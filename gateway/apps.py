@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -18,6 +19,7 @@ from gateway.domain.refusals import (
     HighWaterMarkUnavailable,
     LogFrozen,
 )
+from gateway.kernel.ports import UnitOfWork
 from gateway.pki.client_certificate import (
     CertificateRefused,
     ClientCertificateChecker,
@@ -88,7 +90,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         read_request=read_request,
         request_refused=CsrRefused,
         certs_only=certs_only,
-        require_newest_log=partial(_require_newest_log, gateway),
+        newest=partial(_newest_log, gateway),
         unready=partial(_unready, gateway),
         log=SecurityLog(sys.stderr, wiring.now),
         token_seconds=config.token_seconds,
@@ -99,13 +101,16 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
     return replace(gate, answered=counts.answered, problem_sent=counts.problem_sent)
 
 
-def _require_newest_log(gateway: wiring.GatewayRuntime) -> None:
-    try:
-        gateway.continuity.check()
-    except (LogFrozen, HighWaterMarkUnavailable):
-        raise
-    except Exception as error:  # whatever it is, its words are not for everybody
-        raise DatabaseUnavailable("the database cannot be read") from error
+@contextmanager
+def _newest_log(gateway: wiring.GatewayRuntime) -> Iterator[UnitOfWork]:
+    with ExitStack() as begun:
+        try:
+            work = begun.enter_context(gateway.continuity.newest())
+        except (LogFrozen, HighWaterMarkUnavailable):
+            raise
+        except Exception as error:  # whatever it is, its words are not for everybody
+            raise DatabaseUnavailable("the database cannot be read") from error
+        yield work
 
 
 def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from operator import attrgetter
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,10 +33,11 @@ from gateway.exchange import notifications
 from gateway.exchange.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.results import iterate
-from gateway.maintenance import DELIVERY_CERTIFICATE
-from gateway.metrics import Counts
 from gateway.web.security_log import failure_place
-from gateway.wiring import GatewayRuntime, connect
+from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
+
+if TYPE_CHECKING:
+    from gateway.metrics import Counts
 
 AT_ONCE = 4
 """Receivers that are served at the same time."""
@@ -322,7 +324,7 @@ def run(
     config: Config,
     pause: Callable[[float], bool],
     alarm: Callable[[str], None],
-    counts: Counts | None = None,
+    counts: "Counts | None" = None,
 ) -> None:
     """Deliver until `pause` says that it is time to stop."""
     with closing(connect(config, counts)) as gateway:

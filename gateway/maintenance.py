@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from cryptography import x509
@@ -45,7 +45,6 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import SignedTreeHead
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.ledger.note import NoteError
-from gateway.metrics import Counts, Health
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server
@@ -60,12 +59,14 @@ from gateway.store.registry import Entry
 from gateway.store.registry_proof import RegistryComparison
 from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.web.security_log import failure_place
-from gateway.wiring import GatewayRuntime, IssuingAuthority, connect
+from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, IssuingAuthority, connect
+
+if TYPE_CHECKING:
+    from gateway.metrics import Counts, Health
 
 LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
 PARTNERS_CERTIFICATE = "partners.pem"
-DELIVERY_CERTIFICATE = "deliver.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 RETRY_AFTER = timedelta(seconds=5)
 BATCHES = 20  # of erasures in one run: other tasks wait
@@ -118,7 +119,7 @@ class Maintenance:
 
     gateway: GatewayRuntime
     authority: IssuingAuthority
-    show: Callable[[Health, datetime], None] | None = None
+    show: "Callable[[Health, datetime], None] | None" = None
     log_refusal: LogFrozen | HighWaterMarkUnavailable | None = None
     """Why nothing can be recorded at present; lists and renewals go on."""
     published: Published | None = None
@@ -492,6 +493,8 @@ def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Show the operator's metrics how the gateway is; reads only."""
     if upkeep.show is None:
         return TaskReport()
+    from gateway.metrics import Health  # noqa: PLC0415 - only where something is counted
+
     gateway = upkeep.gateway
     entries = waiting = overdue = for_administrators = signed = None
     deliveries: Sequence[DeliveryState] | None = None
@@ -635,8 +638,8 @@ def run(
     alarm: Callable[[str], None],
     *,
     once: bool = False,
-    show: Callable[[Health, datetime], None] | None = None,
-    counts: Counts | None = None,
+    show: "Callable[[Health, datetime], None] | None" = None,
+    counts: "Counts | None" = None,
 ) -> None:
     """Maintain until `pause` says that it is time to stop; `alarm` is given each new sentence.
 

@@ -104,6 +104,10 @@ class Counts:
         """So many notifications were accepted or refused, or an attempt failed."""
         self._child("notification_attempts", result).inc(count)
 
+    def counting(self, policy: Policy) -> Policy:
+        """The same policy, whose decisions are counted."""
+        return CountedPolicy(policy, self)
+
     def _child(self, name: str, *labels: str) -> Any:
         # The library's own look-up takes a lock; a child is made twice at worst.
         key = (name, *labels)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cryptography.hazmat.primitives import serialization
@@ -28,7 +29,6 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
-from gateway.metrics import CountedPolicy, Counts
 from gateway.pki.authority import CertificateAuthority, load_issuing
 from gateway.pki.end_entity import CsrRefused, issue_client
 from gateway.pki.rotation import load_next
@@ -41,9 +41,13 @@ from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
 from gateway.store.unit_of_work import Store, open_store
 
+if TYPE_CHECKING:
+    from gateway.metrics import Counts
+
 CONFIG_FILE = config_file.CONFIG_FILE
 FINGERPRINT_FILE = "fingerprint.secret"
 HEAD_KEY_FILE = "log-head.secret"
+DELIVERY_CERTIFICATE = "deliver.pem"
 
 
 def now() -> datetime:
@@ -113,7 +117,7 @@ class GatewayRuntime:
     continuity: LogContinuity
     checkpoint_signer: CheckpointSigner
     ports: Ports
-    counts: Counts | None = None
+    counts: "Counts | None" = None
 
     def close(self) -> None:
         """Let go of the databases."""
@@ -140,7 +144,7 @@ def connect_keyring(config: Config) -> SqlKeyring:
     )
 
 
-def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
+def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
     """Open a gateway in this process; its database was set up, and is never made here.
 
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
@@ -179,7 +183,7 @@ def connect(config: Config, counts: Counts | None = None) -> GatewayRuntime:
         issuer=config.issuer,
         gateway=config.name,
         begin=continuity.begin,
-        policy=policy if counts is None else CountedPolicy(policy, counts),
+        policy=policy if counts is None else counts.counting(policy),
         attester=signing.attest.current,
         notifier=signing.notification.current,
         checkpoint_signer=checkpoint_signer,

@@ -279,7 +279,7 @@ def certificates(config: Config, now: datetime) -> Findings:
     for name in (
         maintenance.PUBLIC_CERTIFICATE,
         maintenance.PARTNERS_CERTIFICATE,
-        maintenance.DELIVERY_CERTIFICATE,
+        wiring.DELIVERY_CERTIFICATE,
     ):
         findings += _listener_certificate(config.server / name, now)
     yield from findings or [

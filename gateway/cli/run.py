@@ -61,7 +61,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     with plain_errors():
         config = load(folder.absolute() / CONFIG_FILE)
-        if only is not None and not once:
+        if only is not None and not once and config.metrics_bind is not None:
             from gateway import metrics
 
             metrics.forget(config.metrics_folder, only)
@@ -185,11 +185,15 @@ class _Worker:
 
 
 def _maintain(config: Config, *, once: bool) -> None:
-    from gateway import maintenance, metrics
+    from gateway import maintenance
 
     alarm = logging.getLogger("casegate.maintain").warning
     counts = None if once else _counting(config, "maintain")
-    show = None if counts is None else metrics.Gauges().show
+    show = None
+    if counts is not None:
+        from gateway import metrics
+
+        show = metrics.Gauges().show
     _until_stopped(
         lambda pause: maintenance.run(
             config, lambda: pause(MAINTAIN_EVERY), alarm, once=once, show=show, counts=counts

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from gateway.domain.conditions import CLEAR, DISCLOSED, EMBARGO_TERMS
@@ -364,8 +364,7 @@ def handling_codes(content: Mapping[str, Any]) -> frozenset[str]:
     return frozenset().union(*(marking.get("handling", ()) for marking in markings))
 
 
-@dataclass(frozen=True)
-class Element:
+class Element(NamedTuple):
     """One thing that is disclosed or withheld as a whole, as policy sees it.
 
     ``sealed_to`` is the organisation that alone can open it, None when it is not sealed.
@@ -404,7 +403,7 @@ def element(
         group=name,
         name=name,
         category=_category(name, value, police=police),
-        marking=strictest([case_marking, *own]),
+        marking=strictest([case_marking, *own]) if own else case_marking,
         perceptual=perceptual,
     )
 

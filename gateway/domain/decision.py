@@ -35,11 +35,12 @@ class PolicyEntity:
 
 def identity_of(values: Mapping[str, Value]) -> Hashable:
     """The same for the same values under the same names; true is not 1 here."""
-    found = list[Hashable]()
-    for name, value in values.items():
-        known = value.identity if isinstance(value, PolicyEntity) else value
-        found.append((name, type(value), known))
-    return frozenset(found)
+    return frozenset(
+        [
+            (name, type(value), value.identity if type(value) is PolicyEntity else value)
+            for name, value in values.items()
+        ]
+    )
 
 
 @dataclass(frozen=True)

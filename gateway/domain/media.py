@@ -12,6 +12,7 @@ of a few hundred characters between other signs. `case_media` bounds what a whol
 import hashlib
 import html
 import re
+import string
 import unicodedata
 from base64 import b32decode, b32encode, b64decode, b64encode
 from collections.abc import Callable, Iterator
@@ -464,7 +465,7 @@ def _is_scrambled(text: str, longest: int) -> bool:
 _WINDOW = 2400  # characters: beyond the longest MPEG audio frame, the farthest look of `sniff`
 _SHORTEST = 24  # bytes: no picture is smaller
 _BLOCK = re.compile(f"{_RUN}{{16,}}(?:\\s+{_RUN}{{16,}})*+")
-_STANDARD = str.maketrans("-_", "+/")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _NUMERALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
 _DIGITS = str.maketrans("", "", "0123456789")
 _MOST_LOOKS = 2000  # ten times what a whole request of random signs comes to
@@ -494,10 +495,10 @@ class _Code:
         width: int,
         encode: Callable[[bytes], bytes],
         decode: Callable[[str], bytes],
-        outside: str,
+        signs: bytes,
     ) -> None:
         self._width, self._decode = width, decode
-        self._outside = re.compile(f"[^{outside}]+")
+        self._outside = bytes({*range(128)}.difference(signs))
         self._fragments = tuple(self._looks(size, encode))
 
     def _looks(self, size: int, encode: Callable[[bytes], bytes]) -> Iterator[tuple[str, int, int]]:
@@ -516,7 +517,7 @@ class _Code:
 
     def row(self, text: str) -> str:
         """The signs of a text, without what stands between them."""
-        return self._outside.sub("", text)
+        return text.encode("ascii", "ignore").translate(_STANDARD, self._outside).decode("ascii")
 
     def decode(self, row: str) -> bytes:
         """Decode the whole groups of a row."""
@@ -541,16 +542,17 @@ class _Code:
         return None
 
 
-_BASE64 = _Code(3, 4, b64encode, b64decode, "A-Za-z0-9+/")
+_BASE64_SIGNS = f"{string.ascii_letters}{string.digits}+/-_".encode("ascii")
+_BASE64 = _Code(3, 4, b64encode, b64decode, _BASE64_SIGNS)
 _BASE32 = _Code(
     # Python reads numbers of base 32 at once, and base32 sign by sign.
     5,
     8,
     b32encode,
     lambda row: int("0" + row.translate(_NUMERALS), 32).to_bytes(5 * len(row) // 8, "big"),
-    "A-Z2-7",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
 )
-_HEX = _Code(1, 2, lambda data: data.hex().encode("ascii"), bytes.fromhex, "0-9a-f")
+_HEX = _Code(1, 2, lambda data: data.hex().encode("ascii"), bytes.fromhex, b"0123456789abcdef")
 
 
 def sniff_encoded(text: str) -> Media | None:
@@ -563,7 +565,7 @@ def sniff_row(text: str) -> Media | None:
     """Tell what file stands in a text in base64, base32 or hexadecimal digits, at any place."""
     small = text.lower()
     return (
-        _BASE64.sniff(_BASE64.row(text.translate(_STANDARD)))
+        _BASE64.sniff(_BASE64.row(text))
         or _HEX.sniff(_HEX.row(small))
         or _BASE32.sniff(_BASE32.row(small.upper()))
     )
@@ -573,7 +575,7 @@ def _sniff_encoded(text: str, rounds: int) -> Media | None:
     if len(text) < 4 * _SHORTEST // 3:
         return None
     for reading in _readings(text):
-        row = _BASE64.row(reading.translate(_STANDARD))
+        row = _BASE64.row(reading)
         kind = _BASE64.sniff(row) or _sniff_blocks(reading, rounds) or _sniff_hex(reading)
         if kind:
             return kind
@@ -613,7 +615,7 @@ def _sniff_blocks(text: str, rounds: int) -> Media | None:
     """Open each block of long lines: its first part is enough to know a file, or more base64."""
     for found in _BLOCK.finditer(text):
         start = found.start()
-        row = _BASE64.row(text[start : start + 4 * _WINDOW].translate(_STANDARD))
+        row = _BASE64.row(text[start : start + 4 * _WINDOW])
         inner = _BASE64.decode(row)
         kind = sniff(inner)
         if not kind and rounds and inner.isascii():

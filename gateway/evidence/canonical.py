@@ -139,38 +139,36 @@ def _check(value: Any) -> None:
     for _ in range(MAX_DEPTH + 1):
         containers: list[Any] = []
         for container in level:
-            _check_members(container, containers)
+            for member in container.values() if isinstance(container, dict) else container:
+                kind = type(member)
+                # Half a character in a text has no UTF-8 form, which `encode` needs.
+                if kind is str or kind is bool or member is None:
+                    continue
+                if isinstance(member, dict):
+                    _check_keys(member)
+                    containers.append(member)
+                elif isinstance(member, list | tuple):
+                    containers.append(member)
+                elif isinstance(member, float):
+                    raise ValueError("numbers are integers here")
+                elif isinstance(member, int):
+                    _check_integer(member)
+                elif not isinstance(member, str):
+                    raise ValueError(f"{kind.__name__} is not a JSON value")
         if not containers:
             return
         level = containers
     raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
 
 
-def _check_members(container: Any, containers: list[Any]) -> None:
-    """Add the containers among what one holds; the most frequent kinds come first."""
-    for value in container.values() if isinstance(container, dict) else container:
-        if isinstance(value, str):
-            continue  # half a character in it has no UTF-8 form, which `encode` needs
-        if isinstance(value, dict):
-            if not _has_ascii_keys(value):
-                raise ValueError("a key is not ASCII text")
-            containers.append(value)
-        elif isinstance(value, list | tuple):
-            containers.append(value)
-        elif isinstance(value, float):
-            raise ValueError("numbers are integers here")
-        elif isinstance(value, int):  # bool is one
-            _check_integer(value)
-        elif value is not None:
-            raise ValueError(f"{type(value).__name__} is not a JSON value")
-
-
-def _has_ascii_keys(value: dict[Any, Any]) -> bool:
-    """Whether all keys are ASCII text, looked at together."""
+def _check_keys(value: dict[Any, Any]) -> None:
+    """Check that all keys are ASCII text, looked at together."""
     try:
-        return "".join(value).isascii()
+        if "".join(value).isascii():
+            return
     except TypeError:
-        return False
+        pass
+    raise ValueError("a key is not ASCII text")
 
 
 def _check_integer(value: int) -> None:

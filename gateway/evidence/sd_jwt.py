@@ -13,7 +13,7 @@ from binascii import a2b_base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.evidence import base64url, canonical, signature
 from gateway.evidence.signature import PublicKey
@@ -70,8 +70,7 @@ class Signer(Protocol):
         """The signature over ``message`` in JOSE form (r||s for ECDSA, RFC 7518 3.4)."""
 
 
-@dataclass(frozen=True)
-class Disclosure:
+class Disclosure(NamedTuple):
     """One part that can be withheld. ``name`` is None for the element of an array.
 
     ``encoded`` is the text that travels; ``digest`` its SHA-256, which the signature covers.
@@ -82,7 +81,7 @@ class Disclosure:
     salt: str
     name: str | None
     value: Any
-    nested: bool = field(default=True, compare=False, repr=False)
+    nested: bool = True
     """Whether digests may be in the value; False only where it is known that there are none."""
 
 
@@ -111,8 +110,7 @@ class SdJwt:
         return replace(self, disclosures=shown)
 
 
-@dataclass(frozen=True)
-class DisclosedValue:
+class DisclosedValue(NamedTuple):
     """A disclosed value and where it belongs: the property, or the array, of that name."""
 
     digest: str
@@ -167,10 +165,15 @@ def decoy_digest(random: Callable[[int], bytes]) -> str:
 
 
 def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
-    """Make the disclosure of a property, or of an array's element when ``name`` is None."""
+    """Make the disclosure of a property, or of an array's element when ``name`` is None.
+
+    Raises DocumentError for a name that is SD-JWT's own.
+    """
     salt = base64url.encode(random(SALT_BYTES))
-    parts = [salt, value] if name is None else [salt, name, value]
-    encoded = base64url.encode(canonical.compact(parts).encode("utf-8"))
+    text = canonical.compact([salt, value] if name is None else [salt, name, value])
+    if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
+        refuse_reserved([value if name is None else {name: value}])
+    encoded = base64url.encode(text.encode("utf-8"))
     return Disclosure(encoded, base64url.digest(encoded.encode("ascii")), salt, name, value)
 
 
@@ -225,9 +228,7 @@ def issue_read(
     names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
     if len(set(names)) != len(names):
         raise DocumentError("two claims have one name")
-    text = canonical.compact([dict(claims), properties, arrays])
-    if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
-        refuse_reserved([dict(claims), [dict([pair]) for pair in (*properties, *arrays)]])
+    refuse_reserved([dict(claims), dict.fromkeys(name for name, _ in arrays)])
     lists = [properties, *(values for _, values in arrays)]
     random = drawn_at_once(random, sum(_bytes_for(len(values)) for values in lists))
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
@@ -446,7 +447,9 @@ def read_stored(text: str) -> VerifiedSdJwt:
     """
     issuer_signed, *encoded = text.split("~")
     try:
-        header, payload = (_decode(_text_of(part)) for part in issuer_signed.split(".")[:2])
+        header, payload = (
+            _decode(_text_of(part.encode("ascii")))[0] for part in issuer_signed.split(".")[:2]
+        )
     except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored document cannot be read: {error}") from None
     return _fit(header, payload, [read_stored_disclosure(one) for one in encoded[:-1]])
@@ -455,21 +458,22 @@ def read_stored(text: str) -> VerifiedSdJwt:
 def read_stored_disclosure(encoded: str) -> Disclosure:
     """Likewise one disclosure."""
     try:
-        text = _text_of(encoded)
-        salt, *name, value = _decode(text)
+        spelled = encoded.encode("ascii")
+        text = _text_of(spelled)
+        salt, *name, value = _decode(text)[0]
     except (ValueError, TypeError) as error:
         raise DocumentError(f"a stored disclosure cannot be read: {error}") from None
-    digest = base64url.digest(encoded.encode("ascii"))
+    digest = base64url.digest(spelled)
     nested = '"_sd' in text or '"..."' in text or "\\u" in text
     return Disclosure(encoded, digest, salt, name[0] if name else None, value, nested)
 
 
-def _text_of(encoded: str) -> str:
-    return a2b_base64(encoded.translate(_STANDARD) + "==").decode("utf-8")
+def _text_of(encoded: bytes) -> str:
+    return a2b_base64(encoded.translate(_STANDARD) + b"==").decode("utf-8")
 
 
-_decode = json.JSONDecoder().decode
-_STANDARD = str.maketrans("-_", "+/")
+_decode = json.JSONDecoder().raw_decode  # what follows the value was looked at when it was stored
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def read_own(document: SdJwt) -> VerifiedSdJwt:
@@ -583,20 +587,22 @@ class _PayloadReader:
 
 
 def _digests(values: Any) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+    if not isinstance(values, list) or not {*map(type, values)} <= {str}:
         raise DocumentError("digests are texts in an array")
     return values
 
 
 def _strip(value: Any) -> Any:
     """The same value without the digests of disclosures."""
-    match value:
-        case dict():
-            return {name: _strip(member) for name, member in value.items() if name != "_sd"}
-        case list():
-            return [_strip(e) for e in value if not (isinstance(e, dict) and e.keys() == {"..."})]
-        case _:
-            return value
+    if isinstance(value, dict):
+        return {
+            name: _strip(member) if isinstance(member, dict | list) else member
+            for name, member in value.items()
+            if name != "_sd"
+        }
+    if isinstance(value, list):
+        return [_strip(e) for e in value if not (isinstance(e, dict) and e.keys() == _ELEMENT)]
+    return value
 
 
 def merge_disclosures(verified: VerifiedSdJwt) -> dict[str, Any]:

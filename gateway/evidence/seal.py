@@ -14,15 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
     EllipticCurvePublicNumbers,
 )
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 from gateway.domain.case import SEALABLE, SealedElement, is_sealed, sealed_parts
 from gateway.domain.sealed import FORMAT, MAX_BYTES, TYPES, SealedContent, validation_errors
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.evidence.signature import ENCRYPTION_ALG
+
+# The library is imported where something is sealed or opened: a gateway does neither.
+# ruff: noqa: PLC0415
 
 SEAL_TYP = "casegate-sealed+jwe"
 ALG, ENC = ENCRYPTION_ALG, "A256GCM"
@@ -72,6 +72,9 @@ def seal(contents: SealedContent, kid: str, key: EllipticCurvePublicKey) -> str:
         raise SealError(f"sealed content has at most {MAX_BYTES} bytes")
     size = next(size for size in SIZES if len(plain) <= size)
     header = {"alg": ALG, "enc": ENC, "typ": SEAL_TYP, "kid": kid}
+    from joserfc import jwe
+    from joserfc.jwk import ECKey
+
     public = ECKey.import_key(key)
     return jwe.encrypt_compact(header, plain.ljust(size), public, algorithms=[ALG, ENC])
 
@@ -129,6 +132,10 @@ def decrypt(text: str, kid: str, key: EllipticCurvePrivateKey) -> bytes:
     """The bytes under a seal to this key, filling included; SealError, NoMatchingKey."""
     if key_id(text) != kid:
         raise NoMatchingKey("it is sealed to another key")
+    from joserfc import jwe
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey
+
     try:
         opened = jwe.decrypt_compact(text, ECKey.import_key(key), algorithms=[ALG, ENC])
     except (JoseError, ValueError):

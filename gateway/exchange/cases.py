@@ -380,7 +380,7 @@ def elements(
         for part in verified.placed:
             element = part.value["id"] if part.in_array else ""
             held = measures_on(element, measures, verified.claims["version"])
-            found[part.digest] = replace(found[part.digest], measures=held)
+            found[part.digest] = found[part.digest]._replace(measures=held)
     return found
 
 

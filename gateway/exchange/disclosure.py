@@ -1,7 +1,7 @@
 """Which parts of a case a reader may have: one policy decision for each kind of part."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
@@ -57,11 +57,12 @@ def select_disclosures(
             part.perceptual,
             part.measures,
         )
-        if kind not in answers:
+        permitted = answers.get(kind)
+        if permitted is None:
             resource = disclosure_entity(part, originator, reader.organisation.id)
             question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
-            answers[kind] = policy.decide(question).allowed
-        if answers[kind]:
+            permitted = answers[kind] = policy.decide(question).allowed
+        if permitted:
             permitted_disclosures.append(digest)
         else:
             withheld.add(part.group)
@@ -81,8 +82,7 @@ def with_strictest_marking(
     case = marking_of(current.claims)
     parts = elements(offered, originator, measures)
     return {
-        part.digest: replace(
-            parts[part.digest],
+        part.digest: parts[part.digest]._replace(
             marking=strictest((parts[part.digest].marking, markings.get(identity(part), case))),
         )
         for part in offered.placed

@@ -8,7 +8,6 @@ that nobody opens, for some days of grace (R14).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -285,4 +284,4 @@ def _parts(
     offered = sd_jwt.read_stored(content["presentation"])
     found = elements(offered, context.require(handoff.originator), _measures(context, handoff))
     markings = content["markings"]
-    return {d: replace(one, marking=marking_of(markings[d])) for d, one in found.items()}
+    return {d: one._replace(marking=marking_of(markings[d])) for d, one in found.items()}

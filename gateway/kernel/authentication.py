@@ -1,6 +1,7 @@
 """Who calls: a certificate and a client id, checked against the registry of this moment."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -101,6 +102,7 @@ def require_caller(ports: Ports, work: UnitOfWork, caller: Caller) -> None:
 
 def authenticate_client(
     ports: Ports,
+    newest: AbstractContextManager[UnitOfWork],
     client_id: str,
     shown: Credentials,
     assertion: str | None,
@@ -109,9 +111,10 @@ def authenticate_client(
 
     A system with registered keys proves itself with an assertion, beside the certificate that its
     tokens are bound to (C5); every other one with the certificate alone (C1: the registered
-    method is the only one).
+    method is the only one). ``newest`` begins to read the newest registry: an older one forgot what
+    was revoked since.
     """
-    with ports.begin(TransactionMode.READ) as work:
+    with newest as work:
         system = require_standing(ports, work, system_of(client_id), shown)
         keys = work.organisations.client_keys(system.organisation, system.name)
     if (assertion is not None) is not bool(keys):

@@ -55,9 +55,21 @@ class LogContinuity:
         """
         return self._begin(mode) if mode is TransactionMode.READ else self._begin_writing(mode)
 
+    @contextmanager
+    def newest(self) -> Iterator[UnitOfWork]:
+        """Read a log whose whole beginning was compared: what was revoked is not forgotten in it.
+
+        Raises LogFrozen and HighWaterMarkUnavailable, besides what the store raises.
+        """
+        seen = self._mark.read()
+        with self._begin(TransactionMode.READ) as work:
+            self._compare(work, seen, ())
+            yield work
+
     def check(self) -> None:
         """Compare the whole beginning of the log; raises LogFrozen, HighWaterMarkUnavailable."""
-        self.require(self._mark.read(), ())
+        with self.newest():
+            pass
 
     def require(self, seen: SignedTreeHead | None, heads: Collection[TreeHead]) -> None:
         """Require that the mark, and all of ``heads``, are beginnings of the log as it is now."""
@@ -100,11 +112,13 @@ def require_prefixes(
 def require_beginnings(work: UnitOfWork, heads: Collection[TreeHead]) -> None:
     """Require that all of ``heads`` are beginnings of the log that ``work`` sees; or LogFrozen."""
     current = work.log.head()
-    read = cache(work.log.tile)
     for signed in heads:
         _require_reached(current, signed)
-        if signed != current and _root(read, signed.size) != signed.root:
-            raise _forked(signed)
+    if shorter := [signed for signed in heads if signed != current]:
+        read = cache(work.log.tile)
+        for signed in shorter:
+            if _root(read, signed.size) != signed.root:
+                raise _forked(signed)
 
 
 def _known(seen: SignedTreeHead | None) -> SignedTreeHead:

@@ -13,6 +13,7 @@ new root is one of them, or was made by the leaves that came with it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from gateway.ledger.encoding import MAX_SIZE
@@ -164,7 +165,7 @@ class Growth:
     size: int
     nodes: Nodes
 
-    @property
+    @cached_property
     def root(self) -> bytes:
         """The root of the tree (RFC 9162 section 2.1.1)."""
         return root_of_edge(self._node, 0, self.size) if self.size else EMPTY_ROOT

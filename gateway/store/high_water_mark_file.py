@@ -41,6 +41,7 @@ class HighWaterMarkFile:
         self._origin = origin
         self._lock = FileLock(file.with_name(file.name + ".lock"))
         self._guard = threading.Lock()
+        self._known: tuple[bytes, tuple[int, SignedTreeHead | None]] = b"", (0, None)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -87,6 +88,7 @@ class HighWaterMarkFile:
                     os.pwrite(descriptor, bytes(SLOT_BYTES), place)
                     raise
                 os.pwrite(descriptor, slot, place + 2 * SLOT_BYTES)
+                self._known = os.pread(descriptor, FILE_BYTES, 0), (number + 1, to)
         except OSError as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True
@@ -104,6 +106,13 @@ class HighWaterMarkFile:
     def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
         data = os.pread(descriptor, FILE_BYTES, 0)
+        known, newest = self._known
+        if data != known:
+            newest = self._judged(data)
+            self._known = data, newest
+        return newest
+
+    def _judged(self, data: bytes) -> tuple[int, SignedTreeHead | None]:
         if not any(data):
             return 0, None
         pages = [_read(data[at : at + SLOT_BYTES]) for at in range(0, FILE_BYTES, SLOT_BYTES)]
@@ -174,7 +183,7 @@ def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
     return slot.ljust(SLOT_BYTES, b"\0")
 
 
-@lru_cache(maxsize=8)  # slots and copies are read for each token, and rarely change
+@lru_cache(maxsize=8)  # of four slots a move changes two, which are alike
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     """What `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")

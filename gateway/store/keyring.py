@@ -242,7 +242,7 @@ class SqlKeyring:
         """The key of a case. Raises CaseErased when it was destroyed, CaseKeysUnavailable."""
         tried = None
         while True:
-            row = self._rows([id_]).get(id_)
+            row = self._read(_keys(1), {"id_0": id_}).first()
             if row is None:
                 raise CaseKeysUnavailable(MISSING)
             if row.wrapped is None:

@@ -81,7 +81,8 @@ def prepare(
     def parameters(values: Row) -> Sequence[Any]:
         placed = [*map({**constants, **values}.__getitem__, places)]
         for position, convert in binds:
-            placed[position] = convert(placed[position])
+            if (value := placed[position]) is not None:
+                placed[position] = convert(value)
         return placed
 
     if not isinstance(statement, Select):
@@ -93,7 +94,8 @@ def prepare(
     def row(fetched: Sequence[Any]) -> Any:
         values = [*fetched]
         for position, convert in reads:
-            values[position] = convert(values[position])
+            if (value := values[position]) is not None:
+                values[position] = convert(value)
         return named._make(values)
 
     return PreparedStatement(compiled.string, parameters, row if reads else named._make)

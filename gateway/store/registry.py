@@ -324,7 +324,11 @@ class SqlOrganisations(StorePart):
 
     def has_contact(self, organisation: str, role: str) -> bool:
         values = {"organisation": organisation, "role": role}
-        return self._transaction.execute(_HAS_CONTACT, values).first() is not None
+        return self._remembered(
+            ("has a contact", organisation, role),
+            lambda: self._transaction.execute(_HAS_CONTACT, values).first() is not None,
+            none=True,
+        )
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
         named = {one.role for one in contacts}
@@ -376,6 +380,7 @@ class SqlOrganisations(StorePart):
         return self._remembered(
             ("out of service",),
             lambda: frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT)),
+            none=True,
         )
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:

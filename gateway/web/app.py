@@ -4,8 +4,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, g, request
-from werkzeug.routing import Rule
+from flask import Flask, Request, Response, g, request
+from werkzeug.routing import MapAdapter, Rule
 
 from gateway.domain.refusals import NotFound
 from gateway.web import error_handlers, listeners, openapi
@@ -49,6 +49,12 @@ class _Flask(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """All functions are plain ones: Flask would look at each, on each request."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """By path and method alone: no address here depends on a host's name, and none is built."""
+        if request is None:
+            return None
+        return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
 def _create(gate: AppContext) -> Flask:

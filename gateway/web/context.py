@@ -1,13 +1,14 @@
 """What the apps are built from: everything that the web asks of the other parts, in one value."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.evidence.sd_jwt import Signer
-from gateway.kernel.ports import Ports
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.values import CertificateRequest
 from gateway.web.security_log import SecurityLog
 
@@ -59,9 +60,8 @@ class AppContext:
     ``read_request`` reads a certificate request, PEM, DER or base64, and raises
     ``request_refused``; ``certs_only`` makes of a PEM file what EST carries; ``patience`` is how
     many seconds a certificate is waited for.
-    ``require_newest_log`` raises LogFrozen, HighWaterMarkUnavailable or DatabaseUnavailable where
-    the registry
-    may be an older one, which forgot what was revoked since.
+    ``newest`` begins to read the newest log, and raises LogFrozen, HighWaterMarkUnavailable or
+    DatabaseUnavailable where the registry may be an older one, which forgot what was revoked since.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
     ``answered`` hears of each answer: its route's template, method, status and seconds;
     ``problem_sent`` of each problem: the last part of its type.
@@ -82,7 +82,7 @@ class AppContext:
     read_request: Callable[[bytes], CertificateRequest]
     request_refused: type[Exception]
     certs_only: Callable[[bytes], bytes]
-    require_newest_log: Callable[[], None]
+    newest: Callable[[], AbstractContextManager[UnitOfWork]]
     unready: Callable[[], NotReady | None]
     log: SecurityLog
     token_seconds: int = TOKEN_SECONDS

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 from marshmallow import Schema
 
 from gateway.domain.record_json import read_record
@@ -43,6 +43,7 @@ from gateway.web.inputs import (
     IdempotencyKeyRequired,
     MalformedRequest,
     UnsupportedMediaType,
+    current_request,
     is_signed,
     read_document,
     read_json,
@@ -260,7 +261,7 @@ def _serve(one: Endpoint, gate: AppContext, tokens: Tokens, **path: Any) -> Resp
     The transaction of the action authenticates the caller. Where none did, because something was
     refused before or the view needs none, the registry is asked here: who calls is decided first.
     """
-    asked = cast(Any, request)._get_current_object()  # the proxy costs two calls for each look
+    asked = current_request()
     scope = one.scope or ""
     caller = claimed_caller(gate, tokens, asked)
     if scope not in (ANY_SCOPE, *caller.scopes):

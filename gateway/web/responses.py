@@ -1,7 +1,7 @@
 """Values as HTTP answers: JSON, and the headers that every answer carries."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask import Response
@@ -22,6 +22,14 @@ ALWAYS: Mapping[str, str] = {
 _NAMES = frozenset(name.lower() for name in ALWAYS)
 
 
+class _Whole(Response):
+    """An answer whose body and length are there: nothing is left to work out when it is sent."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(self.status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else cast(list[bytes], self.response)
+
+
 def json_response(
     body: Any,
     status: int = 200,
@@ -30,7 +38,7 @@ def json_response(
 ) -> Response:
     """A JSON answer. It is not stored unless ``headers`` say otherwise (see ``hardened``)."""
     data = encode(body).encode("utf-8")
-    return Response(data, status, dict(headers or {}), content_type=media_type)
+    return _Whole(data, status, dict(headers or {}), content_type=media_type)
 
 
 def hardened(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

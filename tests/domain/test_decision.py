@@ -119,13 +119,13 @@ def test_a_disclosure_is_told_by_kind_and_marking():
 
 @each("reader, addressed", [("police-a", True), ("police-b", False)])
 def test_what_is_sealed_is_told_from_what_is_sealed_to_the_reader(reader, addressed):
-    sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
+    sealed = ELEMENT._replace(category="sealed", sealed_to="police-a")
     seen = disclosure_entity(sealed, ORIGINATOR, reader)
     assert (seen.attributes["sealed"], seen.attributes["addressed"]) == (True, addressed)
 
 
 def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
-    sealed = replace(ELEMENT, category="sealed", sealed_to="police-a")
+    sealed = ELEMENT._replace(category="sealed", sealed_to="police-a")
     own, other = (disclosure_entity(sealed, ORIGINATOR, r) for r in ("police-a", "police-b"))
     assert own.id != other.id
 
@@ -141,6 +141,6 @@ def test_what_is_sealed_is_named_by_whether_the_reader_can_open_it():
     ],
 )
 def test_disclosures_that_differ_are_not_named_alike(change):
-    both = (ELEMENT, replace(ELEMENT, **change))
+    both = (ELEMENT, ELEMENT._replace(**change))
     one, other = (disclosure_entity(element, ORIGINATOR, "police-a") for element in both)
     assert one.id != other.id

@@ -292,7 +292,7 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "request_refused": CsrRefused,
         "certs_only": certs_only,
         "patience": 0.0,
-        "require_newest_log": lambda: None,
+        "newest": lambda: gateway.ports.begin(TransactionMode.READ),
         "unready": lambda: None,
         "log": SecurityLog(stream, gateway.ports.now),
         "answered": _described,

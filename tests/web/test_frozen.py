@@ -7,6 +7,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.domain.refusals import DatabaseUnavailable, HighWaterMarkUnavailable, LogFrozen
+from gateway.kernel.ports import TransactionMode
 from gateway.ledger.checkpoint import open_checkpoint
 from gateway.web.app import create_partner_app
 from gateway.web.context import NotReady
@@ -25,7 +26,7 @@ def marking() -> Marking:
 def line(marking: Marking) -> Listening:
     made = listening(
         marking.gateway,
-        require_newest_log=marking.node.continuity.check,
+        newest=marking.node.continuity.newest,
         unready=lambda: unready(marking),
     )
     for organisation in (HOTLINE, OFMIN):
@@ -89,7 +90,8 @@ def test_no_token_is_given_or_called_active_or_revoked_without_the_database(line
     def away(_mode):
         raise DatabaseUnavailable("the database does not answer")
 
-    without = replace(line.gate, ports=replace(line.gate.ports, begin=away))
+    ports = replace(line.gate.ports, begin=away)
+    without = replace(line.gate, ports=ports, newest=lambda: away(TransactionMode.READ))
     lost = replace(partner, listening=replace(line, partners=create_partner_app(without)))
     refuses_all_about_tokens(lost, partner.held, "database-unavailable")
     assert lost.get("/whoami").status_code == 503
