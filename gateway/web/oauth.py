@@ -1,14 +1,24 @@
 """Tokens asked for, revoked and looked at, over mutual TLS: RFC 6749 4.4, 7009, 7662, FAPI 2.0.
 
-One grant, two ways to authenticate. Rule names C, K are those of docs/security-flow.md.
+Authlib dispatches: client authentication, grant, generator. Every check that guards a token is
+ours, because its defaults are for other profiles (parameters in the query, repeated parameters,
+`WWW-Authenticate: Basic`, tokens without a binding). Rule names C, K are those of
+docs/security-flow.md.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
-from flask import Request, Response, g
+from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Request
+from authlib.oauth2.rfc6749.errors import OAuth2Error
+from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from flask import Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.domain.organisation import System
@@ -23,13 +33,15 @@ from gateway.kernel.values import Credentials
 from gateway.web.caller import peer_of
 from gateway.web.context import AppContext, PresentedCertificate
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
-from gateway.web.inputs import current_request, read_body, read_pairs
+from gateway.web.inputs import read_body, read_pairs
 from gateway.web.problems import ClientCertificateRefused, InvalidToken
 from gateway.web.responses import json_response
 from gateway.web.tokens import AccessToken, Tokens
 
 GRANT = "client_credentials"
-METHODS = ("tls_client_auth", "private_key_jwt")
+METHOD = "tls_client_auth"
+ASSERTION = "private_key_jwt"
+METHODS = (METHOD, ASSERTION)
 """The two ways to authenticate that FAPI 2.0 section 5.3.2.1 leaves (C1)."""
 
 FORM_BYTES = 8 * 1024
@@ -39,27 +51,15 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*",
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class OAuthError(Exception):
-    """A refusal of RFC 6749 section 5.2: its code, and a sentence where one helps."""
-
-    status = 400
-    reason: str | None = None
-    """Why, for the security log alone."""
-
-    def __init__(self, error: str, description: str = "") -> None:
-        """``error`` is a code that is registered with IANA."""
-        super().__init__(error)
-        self.error, self.description = error, description
+def _bad_request(description: str) -> OAuth2Error:
+    return OAuth2Error(error="invalid_request", description=description)
 
 
-def _bad_request(description: str) -> OAuthError:
-    return OAuthError("invalid_request", description)
-
-
-class InvalidClient(OAuthError):
+class InvalidClient(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
     """401, in the same words whatever failed (C6); ``reason`` is for the security log."""
 
-    status = 401
+    error = "invalid_client"
+    status_code = 401
     description = (
         "the certificate, `client_id` and keys are not those of one active system: compare them "
         "with the connection file, or ask the operator, who sees what failed"
@@ -67,12 +67,12 @@ class InvalidClient(OAuthError):
 
     def __init__(self, reason: str) -> None:
         """Keep the reason out of the answer."""
-        super().__init__("invalid_client", self.description)
+        super().__init__()
         self.reason = reason
 
 
 def read_form(sent: Request) -> dict[str, str]:
-    """The parameters, from the body alone, each once (C6); OAuthError otherwise."""
+    """The parameters, from the body alone, each once (C6); OAuth2Error otherwise."""
     if sent.query_string:
         raise _bad_request("parameters belong into the body")
     if not _FORM.fullmatch(sent.headers.get("Content-Type", "")):
@@ -101,70 +101,94 @@ def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
         if name not in form:
             raise _bad_request(f"{name} is missing")
     if "authorization_details" in form:
-        raise OAuthError("invalid_authorization_details", "no type of them is known here")
-
-
-def granted_scopes(system: System, asked: str | None) -> list[str]:
-    """What is asked for, or all that is registered; OAuthError when one is not granted (K3)."""
-    if asked is None:
-        return sorted(system.scopes)
-    wanted = dict.fromkeys(asked.split(" ")) if _SCOPE.fullmatch(asked) else {"": None}
-    if not wanted.keys() <= system.scopes:
-        raise OAuthError(
-            "invalid_scope", "ask for scopes that the system has, or leave `scope` out"
+        raise OAuth2Error(
+            error="invalid_authorization_details", description="no type of them is known here"
         )
-    return [*wanted]
 
 
-class TokenServer:
-    """The three endpoints about tokens; every client authenticates first."""
+@dataclass(frozen=True)
+class OAuthClient:
+    """A registered system on a connection, as the grant asks about it."""
+
+    system: System
+    thumbprint: str
+    method: str
+
+    def get_client_id(self) -> str:
+        """The OAuth name of the system."""
+        return self.system.client_id
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """The method by which the client was authenticated is its registered one (C1)."""
+        return method == self.method
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Every system is registered for client credentials alone (K1)."""
+        return grant_type == GRANT
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """What is asked for, or all that is registered; None when one is not granted (K3)."""
+        if scope is None:
+            return " ".join(sorted(self.system.scopes))
+        wanted = dict.fromkeys(scope.split(" ")) if _SCOPE.fullmatch(scope) else {"": None}
+        return " ".join(wanted) if wanted.keys() <= self.system.scopes else None
+
+
+class BoundClientCredentials(ClientCredentialsGrant):  # type: ignore[misc] # Authlib is untyped
+    """Client credentials, for a client that a certificate or an assertion authenticates (K1)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = list(METHODS)
+
+    def validate_token_request(self) -> None:
+        """The client, its scopes, and the one resource that tokens here are for (K3, RFC 8707)."""
+        super().validate_token_request()
+        resource = self.request.payload.data.get("resource")
+        if resource is not None and resource != self.server.resource:
+            raise OAuth2Error(
+                error="invalid_target", description="tokens here are for the partners' address"
+            )
+
+
+class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyped
+    """Authlib's dispatch with our client authentication, our tokens and our answers."""
 
     def __init__(self, gate: AppContext, tokens: Tokens) -> None:
         """One for each app."""
+        super().__init__()
         self.resource = gate.partners_url
         self._gate = gate
         self._tokens = tokens
+        for method in METHODS:
+            self.register_client_auth_method(method, partial(self._authenticate, method))
+        self.register_grant(BoundClientCredentials)
+        generator = BearerTokenGenerator(self._issue, expires_generator=gate.token_seconds)
+        self.register_token_generator("default", generator)
 
     def answer(self, sent: Request) -> Response:
         """The answer to a token request; refusals are those of RFC 6749 section 5.2.
 
-        Nothing is kept: a token proves itself, and rights are read from the registry. Raises
-        LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
+        Raises LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
         """
         try:
-            form, peer = self._asked(sent, "grant_type")
-            if form["grant_type"] != GRANT:  # the one that every system is registered for (K1)
-                raise OAuthError("unsupported_grant_type")
-            system = self._authenticate(form, peer)
-            if form.get("resource", self.resource) != self.resource:  # RFC 8707
-                raise OAuthError("invalid_target", "tokens here are for the partners' address")
-            scopes = granted_scopes(system, form.get("scope"))
-        except OAuthError as error:
-            return self._refuse("token-not-issued", error)
-        token, jti = self._tokens.issue(
-            system.client_id, scopes, peer.thumbprint, system.tokens_valid_from
-        )
-        self._note("token-issued", system, peer, jti)
-        body: dict[str, Any] = {
-            "token_type": "Bearer",
-            "access_token": token,
-            "expires_in": self._gate.token_seconds,
-        }
-        if scopes:
-            body["scope"] = " ".join(scopes)
-        return json_response(body)
+            asked = self._asked(sent, "grant_type")
+        except OAuth2Error as error:
+            return self.handle_error_response(None, error)
+        answer: Response = self.create_token_response(asked)
+        return answer
 
     def revoke(self, sent: Request) -> Response:
         """End the caller's own token; what is no token of ours is no error (RFC 7009 2.2; M2)."""
         try:
-            token, system, peer = self._about_token(sent)
-            if token is not None and token.client_id != system.client_id:
-                raise OAuthError("invalid_grant", "the token is another client's")
-        except OAuthError as error:
+            token, client, _ = self._about_token(sent)
+            if token is not None and token.client_id != client.get_client_id():
+                raise OAuth2Error(
+                    error="invalid_grant", description="the token is another client's"
+                )
+        except OAuth2Error as error:
             return self._refuse("token-not-revoked", error)
         if token is not None:
             revoke_token(self._gate.ports, token.jti, datetime.fromtimestamp(token.ends, UTC))
-            self._note("token-revoked", system, peer, token.jti)
+            self._note("token-revoked", client, token.jti)
         return json_response({})
 
     def introspect(self, sent: Request) -> Response:
@@ -173,28 +197,28 @@ class TokenServer:
         Raises LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
         """
         try:
-            token, system, peer = self._about_token(sent)
-        except OAuthError as error:
+            token, client, peer = self._about_token(sent)
+        except OAuth2Error as error:
             return self._refuse("token-not-introspected", error)
-        return json_response(self._worth(token, system, peer))
+        return json_response(self._worth(token, client, peer))
 
     def _about_token(
         self, sent: Request
-    ) -> tuple[AccessToken | None, System, PresentedCertificate]:
+    ) -> tuple[AccessToken | None, OAuthClient, PresentedCertificate]:
         """The token of the form, None when it is none of ours or has ended, and who asks."""
-        form, peer = self._asked(sent, "token")
-        system = self._authenticate(form, peer)
+        asked = self._asked(sent, "token")
+        client: OAuthClient = self.authenticate_client(asked, list(METHODS))
         try:
-            token = self._tokens.read(form["token"])
+            token = self._tokens.read(asked.payload.data["token"])
         except InvalidToken:
             token = None
-        return token, system, peer
+        return token, client, asked.credential
 
     def _worth(
-        self, token: AccessToken | None, asks: System, peer: PresentedCertificate
+        self, token: AccessToken | None, client: OAuthClient, peer: PresentedCertificate
     ) -> dict[str, Any]:
         """Judged as a request with the token would be, on the connection it is bound to."""
-        if token is None or token.client_id != asks.client_id:
+        if token is None or token.client_id != client.get_client_id():
             return {"active": False}
         try:
             shown = Credentials(token.thumbprint, peer.san_uris, token.jti, token.issued)
@@ -215,54 +239,93 @@ class TokenServer:
             "cnf": {"x5t#S256": token.thumbprint},
         }
 
-    def _asked(self, sent: Request, needed: str) -> tuple[dict[str, str], PresentedCertificate]:
-        """The form, from the body alone, and the connection's client."""
+    def _asked(self, sent: Request, needed: str) -> OAuth2Request:
+        """The request as Authlib reads it, from the body alone, with the connection's client."""
         form = read_form(sent)
         check_form(form, sent, needed)
+        # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
+        form.setdefault("client_id", claimed_client(form.get("client_assertion", "")) or "")
         try:
             peer = peer_of(self._gate, sent)
         except ClientCertificateRefused as refused:
             raise InvalidClient(refused.detail) from refused
         if peer is None:
             raise _bad_request("the connection carries no client certificate")  # C5, K5
-        return form, peer
+        # The address is ours by configuration: behind a proxy the request's own says http.
+        asked = OAuth2Request("POST", f"{self.resource}{sent.path}")
+        asked.payload = BasicOAuth2Payload(form)
+        asked.credential = peer
+        return asked
 
-    def _authenticate(self, form: Mapping[str, str], peer: PresentedCertificate) -> System:
-        """The client, by the method that its request uses (C1, C2, C4)."""
-        assertion = form.get("client_assertion")
-        # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
-        client_id = form.get("client_id") or claimed_client(assertion or "") or ""
+    def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
+        """The request was made by ``answer``, from the body alone."""
+        return request
+
+    def _authenticate(
+        self, method: str, _query_client: Any, asked: OAuth2Request
+    ) -> OAuthClient | None:
+        """The client, by the method that its request uses (C1, C2, C4); None by the other."""
+        peer: PresentedCertificate = asked.credential
+        assertion = asked.payload.data.get("client_assertion")
+        if (method == ASSERTION) is not (assertion is not None):
+            return None
         shown = Credentials(peer.thumbprint, peer.san_uris)
         try:
-            return authenticate_client(
-                self._gate.ports, self._gate.newest(), client_id, shown, assertion
+            system = authenticate_client(
+                self._gate.ports, self._gate.newest(), asked.payload.client_id, shown, assertion
             )
         except NotAuthenticated as refused:
             raise InvalidClient(refused.detail) from refused
+        return OAuthClient(system, peer.thumbprint, method)
 
-    def _note(self, kind: str, system: System, peer: PresentedCertificate, jti: str) -> None:
+    def _issue(self, client: OAuthClient, grant_type: str, user: None, scope: str) -> str:
+        client_id = client.get_client_id()
+        ended = client.system.tokens_valid_from
+        token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint, ended)
+        self._note("token-issued", client, jti)
+        return token
+
+    def _note(self, kind: str, client: OAuthClient, jti: str) -> None:
         self._gate.log.note(
             kind,
             request=g.request_id,
-            client=system.client_id,
-            thumbprint=peer.thumbprint,
+            client=client.get_client_id(),
+            thumbprint=client.thumbprint,
             jti=jti,
         )
 
-    def _refuse(self, kind: str, error: OAuthError) -> Response:
+    def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
+        """Keep nothing: a token proves itself, and rights are read from the registry."""
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Tell nobody: there is no listener."""
+
+    def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
+        """Our words alone: Authlib's repeat what was sent."""
+        return self._refuse("token-not-issued", error)
+
+    def _refuse(self, kind: str, error: OAuth2Error) -> Response:
         self._gate.problem_sent(f"oauth:{error.error}")
         self._gate.log.refuse(
             kind,
             request=g.request_id,
             error=error.error,
-            reason=error.reason,
+            reason=getattr(error, "reason", None),
             thumbprint=g.get("thumbprint"),
         )
         body = {"error": error.error}
-        if error.description:
+        if isinstance(error, InvalidClient) or type(error) is OAuth2Error:
             body["error_description"] = error.description
-        close = {"Connection": "close"} if error.status == 401 else {}
-        return json_response(body, error.status, close)
+        elif error.error == "invalid_scope":
+            body["error_description"] = "ask for scopes that the system has, or leave `scope` out"
+        close = {"Connection": "close"} if error.status_code == 401 else {}
+        return json_response(body, error.status_code, close)
+
+    def handle_response(
+        self, status: int, body: Mapping[str, Any], headers: Iterable[Sequence[str]]
+    ) -> Response:
+        """A token; ``hardened`` adds that it is not to be stored."""
+        return json_response(body, status)
 
 
 _REFUSED: dict[str, Any] = {
@@ -284,7 +347,7 @@ def token(server: TokenServer) -> Response:
     The form has `grant_type` and `client_id`, and may have `scope` and `resource`. A system with
     registered keys sends `client_assertion` and its type as well.
     """
-    return server.answer(current_request())
+    return server.answer(request)
 
 
 @unauthenticated(
@@ -300,7 +363,7 @@ def revocation(server: TokenServer) -> Response:
     The next request with it is refused, whichever process answers. A token that is unknown, or
     has ended, is no error: there is nothing left to do.
     """
-    return server.revoke(current_request())
+    return server.revoke(request)
 
 
 @unauthenticated(
@@ -316,7 +379,7 @@ def introspection(server: TokenServer) -> Response:
     Of any other token, and of one that would be refused, the answer says only that it is not
     active.
     """
-    return server.introspect(current_request())
+    return server.introspect(request)
 
 
 ENDPOINTS = (token, revocation, introspection)

@@ -40,7 +40,7 @@ def _casegate(folder: Path, *arguments: str, status: int = 0) -> str:
 def test_no_server_package_comes_along(bare):
     listed = _run(str(bare / "venv" / "bin" / "python"), "-m", "pip", "list", "--format", "json")
     names = {package["name"].lower() for package in json.loads(listed)}
-    assert not names & {"flask", "sqlalchemy", "gunicorn", "cedarpy"}
+    assert not names & {"flask", "sqlalchemy", "gunicorn", "cedarpy", "authlib"}
 
 
 def test_evidence_is_verified(bare, tmp_path):
