@@ -590,6 +590,7 @@ def test_an_answer_depends_on_what_policy_sees_of_a_case_and_not_on_its_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     policy = CedarPolicy.load(policy_folder())
+    monkeypatch.setattr(policy, "_answers", {})
     evaluate, evaluated = policy._evaluate, []
     monkeypatch.setattr(policy, "_evaluate", lambda a: evaluated.append(a) or evaluate(a))
     for number in range(3):
