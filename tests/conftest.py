@@ -15,7 +15,7 @@ from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # What `make test-slow` adds to the default run is examples, too.
-for name, examples in (("casegate", 10), ("thorough", 200)):
+for name, examples in (("casegate", 10), ("thorough", 100)):
     settings.register_profile(
         name,
         deadline=None,
