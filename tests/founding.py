@@ -438,6 +438,16 @@ class Founded:
         with self.ports.begin(TransactionMode.READ) as work:
             return work.cases.get(originator, case)
 
+    def stream(self, organisation: str) -> list[LoggedEvent]:
+        """The events that an organisation hears of, in order."""
+        with self.ports.begin(TransactionMode.READ) as work:
+            found = work.log.stream(organisation, 0, work.log.head().size)
+            return [work.log.logged(one) for _, one in found]
+
+    def types(self, organisation: str) -> list[str]:
+        """The types of these events."""
+        return [event.read(one.event.document)["type"] for one in self.stream(organisation)]
+
     def size(self) -> int:
         """How many events the log has."""
         with self.ports.begin(TransactionMode.READ) as work:

@@ -15,7 +15,6 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import event as event_document
 from gateway.evidence import sd_jwt
 from gateway.exchange import cases, duties, erasure, handoffs, measures, offers, updates
 from gateway.exchange.cases import CaseStepRequest
@@ -177,11 +176,7 @@ def called(gateway: Founded, handoff: UUID, minutes: int = 0):
 
 
 def overdue(gateway: Founded, organisation: str) -> int:
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        stream = work.log.stream(organisation, 0, 1000)
-        logged = [work.log.logged(event) for _, event in stream]
-    types = [event_document.read(one.event.document)["type"] for one in logged if one is not None]
-    return types.count("handoff.overdue")
+    return gateway.types(organisation).count("handoff.overdue")
 
 
 def wait(gateway: Founded) -> None:

@@ -10,7 +10,6 @@ from gateway.domain.duty import DUE, NOTICE
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import event as event_document
 from gateway.exchange import duties, erasure, handoffs
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -45,10 +44,7 @@ def sweep(gateway: Founded, until: timedelta) -> None:
 
 def told(gateway: Founded, organisation: str) -> list[str]:
     """The kinds of what an organisation was told of its duties, in order."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        stream = work.log.stream(organisation, 0, 1000)
-        logged = [work.log.logged(event) for _, event in stream]
-    types = [event_document.read(one.event.document)["type"] for one in logged if one is not None]
+    types = gateway.types(organisation)
     return [one for one in types if one in ("handoff.reminded", "handoff.overdue")]
 
 

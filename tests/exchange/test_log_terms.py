@@ -40,8 +40,7 @@ def handoff(gateway: Founded) -> UUID:
 
 def told(gateway: Founded, organisation: str) -> list[tuple[str, dict]]:
     """The events of a stream: type, and the details that are left, by kind."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        logged = [work.log.logged(one) for _, one in work.log.stream(organisation, 0, 1000)]
+    logged = gateway.stream(organisation)
     return [
         (
             event_document.read(one.event.document)["type"],

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -408,8 +409,14 @@ def test_an_authority_makes_no_new_use_until_it_answers(gateway, code):
     assert not opens(gateway, handoff, "in_proceedings")
 
 
-@pytest.mark.parametrize("code", RecallCode, ids=str)
-@pytest.mark.parametrize("done", CODES_OF, ids=str)
+@pytest.mark.parametrize(
+    "code, done",
+    [
+        *product(RecallCode, (RecallAnswer.IN_PROCEEDINGS, RecallAnswer.DECLINED)),
+        (RecallCode.UNLAWFUL, RecallAnswer.PROCESSING_RESTRICTED),
+    ],
+    ids=str,
+)
 def test_an_authority_consults_what_it_keeps_under_a_code_of_its_own(gateway, code, done):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
