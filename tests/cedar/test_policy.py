@@ -370,8 +370,8 @@ def test_without_a_schema_that_declares_actions_nothing_starts(
         CedarPolicy.load(folder(written(), schema=schema))
 
 
-@pytest.mark.parametrize(
-    ("policy", "says"),
+@each(
+    "policy, says",
     [
         (written().replace('@id("R2.consult")\n', ""), "policy0: @id"),
         (written().replace('@reason("Do it.")\n', ""), "R2.consult: @reason"),

@@ -26,7 +26,6 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.each import each
-from tests.exchange.test_measures import types
 from tests.founding import (
     HOTLINE,
     OCRVP,
@@ -301,11 +300,11 @@ def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(ga
         gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
     address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
     revised(gateway, case, **DANGER, items=[address])
-    assert "handoff.change_announced" in types(gateway, OFMIN)
+    assert "handoff.change_announced" in gateway.types(OFMIN)
     assert (DutyKind.UPDATE in open_kinds(gateway, handoff)) is not declined
     mark = MeasureRequest(
         MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
     )
     at = UUID(case.result["case"])
     gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, mark)
-    assert types(gateway, OFMIN)[-1] == "case.restricted"
+    assert gateway.types(OFMIN)[-1] == "case.restricted"

@@ -15,6 +15,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.each import each
 from tests.founding import (
     HOTLINE,
     OFMIN,
@@ -99,7 +100,7 @@ def test_a_kind_of_organisation_may_have_a_term_of_its_own(gateway):
     assert term(gateway, "normal") == DUE[Urgency.NORMAL]
 
 
-@pytest.mark.parametrize(
+@each(
     "values",
     [
         {"hours": ["mon 09:00-12:00", "mon 11:00-13:00"]},

@@ -31,6 +31,7 @@ from gateway.registry import directory as organisations
 from gateway.registry import enrolment
 from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
 from gateway.registry.issuing import issue_approved_certificates
+from tests.each import each
 from tests.founding import (
     ALICE,
     DESK,
@@ -337,7 +338,7 @@ def test_renewals_are_counted_for_each_system_and_day(
     enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
 
 
-@pytest.mark.parametrize(
+@each(
     "uris",
     [
         (),

@@ -44,6 +44,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
+from tests.exchange.test_recalls import refused
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -90,10 +91,6 @@ def restricted(gateway: Founded, case: WriteResult, kind: MeasureKind, **changes
 
 def opening(code: str) -> ConsultationRequest:
     return ConsultationRequest("officer-1", code, "needed")
-
-
-def refused(gateway: Founded, action, *args: Any) -> Any:
-    return gateway.refusal(action, *args).refusal
 
 
 # --- an embargo ----------------------------------------------------------------------------------
