@@ -1,5 +1,6 @@
 """What holds for every test: sockets, what is borrowed, and which tests one worker runs."""
 
+import gc
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # What `make test-slow` adds to the default run is examples, too.
-for name, examples in (("casegate", 25), ("thorough", 200)):
+for name, examples in (("casegate", 10), ("thorough", 100)):
     settings.register_profile(
         name,
         deadline=None,
@@ -52,6 +53,12 @@ def _group(file: Path) -> str | None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     """Group where the command asks for groups."""
     return InGroups(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom, and not among modules and items, which stay to the end."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,6 +7,7 @@ log holds exactly what was handed out.
 """
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -69,6 +70,7 @@ from gateway.registry import staff
 from gateway.registry.replay import Replay
 from gateway.registry.table import STEPS
 from gateway.store import registry_proof, tables
+from gateway.store.registry import SqlOrganisations
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
@@ -284,6 +286,8 @@ class Founded:
     """Events of the story that was told, found sound when it was."""
     compared: dict[str, list[Any]] | None = None
     """The registry's rows at its end, compared with those events, and what `past_events` made."""
+    made_again: bytes = b""
+    """The registry's rows that those events make, as a database."""
     beside: set[str] = field(default_factory=set)
     """Organisations of whose entries a test wrote something itself, without an event."""
 
@@ -448,6 +452,16 @@ class Founded:
         with self.ports.begin(TransactionMode.READ) as work:
             return work.cases.get(originator, case)
 
+    def stream(self, organisation: str) -> list[LoggedEvent]:
+        """The events that an organisation hears of, in order."""
+        with self.ports.begin(TransactionMode.READ) as work:
+            found = work.log.stream(organisation, 0, work.log.head().size)
+            return [work.log.logged(one) for _, one in found]
+
+    def types(self, organisation: str) -> list[str]:
+        """The types of these events."""
+        return [event.read(one.event.document)["type"] for one in self.stream(organisation)]
+
     def size(self) -> int:
         """How many events the log has."""
         with self.ports.begin(TransactionMode.READ) as work:
@@ -505,6 +519,7 @@ def founded(
     gateway.receipts += told.receipts
     gateway.registered |= told.registered
     gateway.checked, gateway.compared = told.checked, told.compared
+    gateway.made_again = told.made_again
     gateway._confirmed |= told._confirmed
     return gateway
 
@@ -552,7 +567,7 @@ def _told(simulated_reference_date: date | None) -> tuple[Founded, bytes]:
     with gateway.ports.begin(TransactionMode.READ) as work:
         for one in _all_events(gateway, work, work.log.head(), (GATEWAY, *_slugs(work))):
             gateway.checked[one.event.id] = one
-    gateway.compared = _registry_rows(gateway.store)
+    gateway.compared, gateway.made_again = _registry_rows(gateway.store), _made_again(gateway)
     return gateway, gateway.store.copy()  # type: ignore[attr-defined]
 
 
@@ -880,7 +895,7 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
     for size, root in gateway.checkpoint_signer.signed.items():
         assert tree.root(leaves[:size]) == root, "a head was signed that is not of this log"
     if _may_differ(gateway, logged):
-        compared = registry_compared(gateway)
+        compared = _compared_since_the_story(gateway)
         assert {name for _, name in compared.differing} <= gateway.beside
         assert gateway.beside or not compared.problems
     documents = {one.index: one.event.document for one in logged}
@@ -912,13 +927,60 @@ def _registry_rows(store: Any) -> dict[str, list[Any]] | None:
 
 def registry_compared(gateway: Founded) -> RegistryComparison:
     """The registry, compared with what the log's events make of an empty one."""
-    replay = Replay(ISSUER, lambda moment: moment.astimezone(ZONE).date())
+    return _compared(gateway, _replay())
+
+
+def _replay() -> Replay:
+    return Replay(ISSUER, lambda moment: moment.astimezone(ZONE).date())
+
+
+def _compared(
+    gateway: Founded, redo: Callable[[LoggedEvent, UnitOfWork], None]
+) -> RegistryComparison:
     with gateway.store.begin(TransactionMode.READ) as work:
-        found = compare_registry(cast(SqlUnitOfWork, work), replay)
+        found = compare_registry(cast(SqlUnitOfWork, work), redo)
         entered = select(tables.staff).where(tables.staff.c.event == UNRECORDED)
         rows = cast(SqlUnitOfWork, work).rows(entered, {})
         past = {("staff", f"{one.organisation}/{one.pseudonym}") for one in rows}
     return replace(found, differing=found.differing - past)
+
+
+def _compared_since_the_story(gateway: Founded) -> RegistryComparison:
+    """The same, from what the story's own events made when it was told.
+
+    To verify all their approvals again would cost more than most tests do.
+    """
+    replay, begun = _replay(), not gateway.checked
+
+    def redo(logged: LoggedEvent, work: UnitOfWork) -> None:
+        nonlocal begun
+        if not begun:
+            _made_again_in(work).deserialize(gateway.made_again)
+            begun = True
+        if logged.event.id not in gateway.checked:
+            replay(logged, work)
+
+    return _compared(gateway, redo)
+
+
+def _made_again(gateway: Founded) -> bytes:
+    """The database in which all changes were made again."""
+    replay, made = _replay(), b""
+
+    def redo(logged: LoggedEvent, work: UnitOfWork) -> None:
+        nonlocal made
+        replay(logged, work)
+        connection = _made_again_in(work)
+        connection.commit()
+        made = connection.serialize()
+
+    _compared(gateway, redo)
+    return made
+
+
+def _made_again_in(work: UnitOfWork) -> sqlite3.Connection:
+    connection = cast(SqlOrganisations, work.organisations)._transaction._driver
+    return cast(sqlite3.Connection, connection)
 
 
 def _all_events(

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.config import SETTINGS, Config, ConfigError, load, render
+from tests.each import each
 
 GIVEN = {
     "name": "demo",
@@ -73,8 +74,8 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         load(tmp_path / "casegate.toml", {})
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
+@each(
+    "field, value",
     [
         ("name", "Demo"),
         ("name", "d"),

@@ -12,6 +12,7 @@ from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.organisation import KINDS
 from gateway.domain.vocabulary import Urgency
 from gateway.setting_validators import host_and_port
+from tests.each import each
 
 TERMS = setting_validators.terms(Urgency, KINDS)
 
@@ -34,8 +35,8 @@ def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> No
     assert 0 < port < 65_536
 
 
-@pytest.mark.parametrize(
-    ("check", "value", "expected"),
+@each(
+    "check, value, expected",
     [
         (setting_validators.text, "two\nlines", "without control characters"),
         (setting_validators.slug, "Gateway", "of a-z, 0-9"),

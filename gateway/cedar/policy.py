@@ -137,7 +137,7 @@ class CedarPolicy:
         files = _read(folder)
         for name in optional:
             files |= _read_optional(folder, name)
-        return cls(*_sound(tuple(files.items())))
+        return _sound(tuple(files.items()))
 
     def decide(self, question: PolicyQuestion) -> PolicyDecision:
         """Answer one question; never raises, and whatever goes wrong is a denial."""
@@ -291,11 +291,8 @@ def _decode(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=_SETS)
-def _sound(
-    files: tuple[tuple[str, bytes], ...],
-) -> tuple[cedarpy.PolicySet, cedarpy.Schema, Mapping[str, Rule], str]:
-    """What a `CedarPolicy` is made of, the same for the same bytes; InvalidPolicies unless
-    sound."""
+def _sound(files: tuple[tuple[str, bytes], ...]) -> CedarPolicy:
+    """The same for the same bytes, with what it remembers; InvalidPolicies unless sound."""
     texts = _decode(dict(files))
     schema = _parse_schema(texts.pop(SCHEMA_FILE))
     policies, rules = _parse_policies(texts)
@@ -303,7 +300,7 @@ def _sound(
     invalid = cedarpy.validate_policies(_join(texts), schema).errors
     if invalid:
         raise InvalidPolicies([_explain(error, rules) for error in invalid])
-    return policies, schema, rules, _revision(dict(files))
+    return CedarPolicy(policies, schema, rules, _revision(dict(files)))
 
 
 def _revision(files: Mapping[str, bytes]) -> str:

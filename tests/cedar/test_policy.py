@@ -371,8 +371,8 @@ def test_without_a_schema_that_declares_actions_nothing_starts(
         CedarPolicy.load(folder(written(), schema=schema))
 
 
-@pytest.mark.parametrize(
-    ("policy", "says"),
+@each(
+    "policy, says",
     [
         (written().replace('@id("R2.consult")\n', ""), "policy0: @id"),
         (written().replace('@reason("Do it.")\n', ""), "R2.consult: @reason"),
@@ -591,6 +591,7 @@ def test_an_answer_depends_on_what_policy_sees_of_a_case_and_not_on_its_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     policy = CedarPolicy.load(policy_folder())
+    monkeypatch.setattr(policy, "_answers", {})
     evaluate, evaluated = policy._evaluate, []
     monkeypatch.setattr(policy, "_evaluate", lambda a: evaluated.append(a) or evaluate(a))
     for number in range(3):

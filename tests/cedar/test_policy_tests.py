@@ -79,29 +79,6 @@ def test_an_optional_policy_that_lets_through_what_it_must_not_is_a_problem(copy
     assert any("the case expects R2.signed.case" in one for one in check(copy).problems)
 
 
-def test_without_any_one_of_its_policies_a_case_that_it_decides_comes_out_otherwise():
-    cases = read_cases(policy_folder())
-    files = {path.name: path.read_text() for path in policy_folder().glob("*.cedar")}
-    schema = cedarpy.Schema.from_str((policy_folder() / SCHEMA_FILE).read_text())
-    for rule in POLICY.rules:
-        left = {
-            name: "\n\n".join(one for one in text.split("\n\n") if f'@id("{rule}")' not in one)
-            for name, text in files.items()
-        }
-        parsed = cedarpy.PolicySet.from_str("\n".join(left.values()))
-        names = {
-            position: POLICY.rules[one.annotations["id"]]
-            for position, one in parsed.to_pst().static_policies.items()
-        }
-        assert len(names) == len(POLICY.rules) - 1
-        damaged = CedarPolicy(parsed, schema, names, "p-damaged")
-        touched = [case for case in cases if rule in case.rules]
-        assert touched
-        for case in touched:
-            decision = damaged.decide(case.question)
-            assert (decision.allowed, decision.rules) != (case.allowed, case.rules), case.name
-
-
 def test_a_permit_without_an_allow_case_is_a_problem(copy):
     drop(copy / "tests/handoffs.json", "an originator withdraws its offer")
     assert check(copy).problems == ("R2.withdraw: decides no ALLOW case",)

@@ -12,6 +12,7 @@ from gateway.cli.admin import administrators, session
 from gateway.evidence import base64url
 from gateway.kernel import results
 from gateway.kernel.changes import Change
+from tests.each import each
 from tests.founding import make_change
 from tests.operating import DUBOIS, operator, said
 
@@ -79,8 +80,8 @@ def test_a_contact_is_set_from_a_file(gw, tmp_path):
     assert "Bernard" not in done
 
 
-@pytest.mark.parametrize("content", ["[]", "{", "5"])
-@pytest.mark.parametrize(
+@each("content", ["[]", "{", "5"])
+@each(
     "words",
     [("organisation", "apply", "abc"), ("contact", "set", "abc")],
 )

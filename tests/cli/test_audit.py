@@ -16,6 +16,7 @@ from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
 
 # The module; the package has the command under the same name.
@@ -290,8 +291,8 @@ def test_an_auditor_lists_events_of_others(
     assert (one["parties"], one["details"]["by"]) == ([HOTLINE, OFMIN], "liaison-1")
 
 
-@pytest.mark.parametrize(
-    ("filters", "count"),
+@each(
+    "filters, count",
     [
         (("--organisation", OFMIN, "--result", "allowed"), 5),
         (("--rule", "R2.offer"), 1),

@@ -7,12 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main, wants_json
+from tests.each import each
 
 NOWHERE = "018f0000-0000-7000-8000-000000000001"
 
 
-@pytest.mark.parametrize(
-    ("words", "kind", "code"),
+@each(
+    "words, kind, code",
     [
         (("case", "show", NOWHERE), "not-found", 1),
         (("case", "show", "x"), "unknown-reference", 2),

@@ -102,19 +102,21 @@ def stopped(whole: Callable[..., Any], *, done: bool) -> Callable[..., Any]:
     return stop
 
 
-@pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize(
-    ("step", "cut"),
+    ("step", "cut", "done"),
     [
-        ("publish", (FileKeyEncryption, "make")),
-        ("publish", (gateway_keys, "_recorded")),
-        ("publish", (SqlKeyring, "publish")),
-        ("activate", (gateway_keys, "_recorded")),
-        ("activate", (SqlKeyring, "activate")),
-        ("activate", (SqlKeyring, "rewrap")),
-        ("activate", (FileKeyEncryption, "remove")),
+        ("publish", (FileKeyEncryption, "make"), False),
+        ("publish", (FileKeyEncryption, "make"), True),
+        ("publish", (gateway_keys, "_recorded"), True),
+        ("publish", (SqlKeyring, "publish"), True),
+        ("activate", (gateway_keys, "_recorded"), False),
+        ("activate", (gateway_keys, "_recorded"), True),
+        ("activate", (SqlKeyring, "activate"), True),
+        ("activate", (SqlKeyring, "rewrap"), True),
+        ("activate", (FileKeyEncryption, "remove"), False),
+        ("activate", (FileKeyEncryption, "remove"), True),
     ],
-    ids=lambda value: value if isinstance(value, str) else value[1],
+    ids=lambda value: value[1] if isinstance(value, tuple) else str(value),
 )
 def test_wherever_it_is_cut_off_every_case_opens_and_it_can_be_finished(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, step: str, cut: tuple[Any, str], done: bool

@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from gateway import maintenance
 from gateway.pki.publication import CRL_FILE
@@ -23,30 +24,32 @@ def command(gw: Operator, *words: str) -> list[str]:
     return [sys.executable, "-m", "gateway.cli", "run", "--home", str(gw.folder), *words]
 
 
-def ran(gw: Operator, *words: str) -> subprocess.CompletedProcess[str]:
-    """`casegate run` in a process of its own: it takes over signals and logging."""
-    return subprocess.run(
-        command(gw, *words),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(TOP)},
-        timeout=120,
-    )
+@pytest.fixture
+def run(gw: Operator) -> Iterator[Callable[..., Result]]:
+    """`casegate run` in this process, which keeps its signals."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    yield lambda *words: gw.type("run", "--home", gw.folder, *words)
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
-def test_once_belongs_to_maintain(gw):
+def on_sockets(gw: Operator) -> None:
+    for part in ("public", "partners"):
+        gw.set(part, "bind", f'"unix:{gw.folder / part}.sock"')
+
+
+def test_once_belongs_to_maintain(run):
     for words in (("--once",), ("--only", "public", "--once")):
-        result = gw.type("run", "--home", gw.folder, *words)
+        result = run(*words)
         assert result.exit_code == 2
         assert "--once goes with --only maintain" in result.stderr
 
 
-def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw):
+def test_a_single_round_of_maintenance_makes_what_a_start_needs(gw, run):
     for file in (*gw.config.server.glob("*.pem"), gw.config.published / CRL_FILE):
         file.unlink()
-    done = ran(gw, "--only", "maintain", "--once")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = run("--only", "maintain", "--once")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
     assert (gw.config.server / "partners.pem").exists()
     assert (gw.config.published / CRL_FILE).exists()
 
@@ -90,7 +93,7 @@ def test_maintain_works_until_it_is_told_to_end(gw):
         pass
 
 
-def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw, monkeypatch):
+def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw, run, monkeypatch):
     """The processes themselves are started in the journeys."""
     supervised: list[str] = []
 
@@ -103,12 +106,11 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
             return 0
 
     monkeypatch.setattr("gateway.cli.run.Supervisor", Recorder)
-    for part in ("public", "partners"):
-        gw.set(part, "bind", f'"unix:{gw.folder / part}.sock"')
+    on_sockets(gw)
     gw.set("demo", "simulated_reference_date", "2023-10-31")
     for file in gw.config.server.glob("*.pem"):
         file.unlink()  # as after a long pause
-    result = gw.type("run", "--home", gw.folder)
+    result = run()
     assert result.exit_code == 0, result.output
     assert supervised == ["public", "partners", "maintain", "deliver"]
     public, partners, day, *_ = result.stdout.splitlines()
@@ -119,57 +121,58 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
 # --- What keeps it from starting
 
 
-def test_a_second_gateway_on_one_folder_does_not_start(gw):
+def test_a_second_gateway_on_one_folder_does_not_start(gw, run, capfd):
+    on_sockets(gw)
     with maintenance.holding(gw.config):
-        done = ran(gw)
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        "Error: another process maintains this gateway: stop it first",
-        "the gateway cannot start: see above",
-    ]
+        done = run()
+    assert done.exit_code == 1
+    assert capfd.readouterr().err == (
+        "Error: another process maintains this gateway: stop it first\n"
+    )
+    assert done.stderr == "the gateway cannot start: see above\n"
 
 
 @pytest.mark.journey
-def test_a_gateway_whose_address_is_taken_does_not_start_and_names_it(gw):
+def test_a_gateway_whose_address_is_taken_does_not_start_and_names_it(gw, run):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         gw.set("public", "bind", f'"127.0.0.1:{port}"')
-        refused = ran(gw)
-    assert refused.returncode == 1
+        refused = run()
+    assert refused.exit_code == 1
     assert f"127.0.0.1:{port}" in refused.stderr
     assert "ready" not in refused.stdout
 
 
-def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw):
+def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw, run):
     database = gw.config.database_file
     assert database is not None
     database.unlink()
-    done = ran(gw, "--only", "maintain", "--once")
-    assert done.returncode == 1
+    done = run("--only", "maintain", "--once")
+    assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: the database holds no gateway: is [database] url right")
     assert not database.exists()
 
 
-def test_a_listener_says_in_a_sentence_which_key_is_missing(gw):
+def test_a_listener_says_in_a_sentence_which_key_is_missing(gw, run):
     (gw.config.keys / "token" / "current.pem").unlink()
-    done = ran(gw, "--only", "public")
-    assert done.returncode == 1
+    done = run("--only", "public")
+    assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: {gw.config.keys}/token/current.pem does not exist")
 
 
-def test_a_missing_issuing_key_is_said(gw):
+def test_a_missing_issuing_key_is_said(gw, run):
     (key,) = gw.config.issuing.glob("*.key")
     key.unlink()
-    done = ran(gw, "--only", "maintain", "--once")
-    assert done.returncode == 1
+    done = run("--only", "maintain", "--once")
+    assert done.exit_code == 1
     assert done.stderr.startswith(f"Error: {key} does not exist")
 
 
-def test_a_wrong_setting_is_said(gw):
+def test_a_wrong_setting_is_said(gw, run):
     gw.set("listeners", "workers", "0")
-    result = gw.type("run", "--home", gw.folder)
+    result = run()
     assert said(result) == "[listeners] workers must be a whole number from 1 to 64"
 
 

@@ -179,8 +179,8 @@ def _events(members: dict[str, Any]) -> list[Any]:
     return events
 
 
-@pytest.mark.parametrize(
-    ("tamper", "match"),
+@each(
+    "tamper, match",
     [
         (lambda members: _events(members).pop(), "names other details than were shown"),
         (lambda members: _events(members).reverse(), "not in the log's order"),

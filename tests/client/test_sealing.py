@@ -262,7 +262,7 @@ def test_one_key_does_not_sign_and_open(stage):
 # --- what may not be sealed ---
 
 
-@pytest.mark.parametrize(
+@each(
     "said",
     [
         {"type": "identity", "value": {"about": element_id("victim"), "category": "suspect"}},
@@ -280,7 +280,7 @@ def test_nothing_is_sealed_when_one_content_breaks_a_rule(stage, hotline, said):
         hotline.seal(content(stage), {PERSON: PLAIN[PERSON], LOGIN: said}, OFMIN)
 
 
-@pytest.mark.parametrize("there", [5, ["x"], {"id": "x"}])
+@each("there", [5, ["x"], {"id": "x"}])
 def test_nothing_is_sealed_into_what_is_no_array_of_elements(stage, hotline, there):
     broken = {**content(stage), "subjects": there}
     with pytest.raises(SealingFailed, match="/subjects of the case must be an array of objects"):

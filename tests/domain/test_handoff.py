@@ -164,7 +164,7 @@ AFTER_RECALL = {
 }
 
 
-@pytest.mark.parametrize("state", AFTER_RECALL)
+@each("state", AFTER_RECALL)
 def test_a_recall_stands_on_what_is_held_wherever_that_is(state):
     before = handoff(HandoffState(state))
     after = recall(before, RECALL, consulted=False)
@@ -173,7 +173,7 @@ def test_a_recall_stands_on_what_is_held_wherever_that_is(state):
     assert recall(after, UUID(int=8), consulted=False) is None
 
 
-@pytest.mark.parametrize("state", HandoffState, ids=str)
+@each("state", HandoffState)
 def test_a_recall_withdraws_an_offer_and_leaves_what_else_was_never_held(state):
     after = recall(replace(handoff(state), held=0), RECALL, consulted=False)
     if state is HandoffState.OFFERED:
@@ -187,8 +187,8 @@ def test_what_was_consulted_before_acceptance_is_recalled():
     assert (after.state, after.recall) == (HandoffState.WITHDRAWN, RECALL)
 
 
-@pytest.mark.parametrize("first", RecallAnswer, ids=str)
-@pytest.mark.parametrize("second", RecallAnswer, ids=str)
+@each("first", RecallAnswer)
+@each("second", RecallAnswer)
 def test_one_final_answer_is_given_and_an_erasure_may_follow(first, second):
     answered = answer_recall(handoff(HandoffState.WITHDRAWN), first)
     erased = RecallAnswer.COPIES_ERASED

@@ -34,7 +34,7 @@ FILES = {
     if not name.startswith(NEVER_VALID)
 }
 BUNDLES = sorted(name for name in FILES if b'"casegate-bundle/2"' in FILES[name])
-MUTANTS = {"files": 10_000, "keys": 2_000, "streams": 1_000}
+MUTANTS = {"files": 8_000, "keys": 1_500, "streams": 1_000}
 
 
 def mutant(data: bytes, chance: random.Random) -> bytes:

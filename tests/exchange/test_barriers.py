@@ -20,7 +20,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import event, sd_jwt
+from gateway.evidence import sd_jwt
 from gateway.exchange import handoffs, measures, notifications, offers
 from gateway.exchange.handoffs import ReviewRequest
 from gateway.exchange.measures import MeasureRequest
@@ -369,13 +369,6 @@ def test_a_tool_that_ended_stops_acceptance_and_opening_and_nothing_gets_stuck(g
 # --- What a barred member goes on being told -----------------------------------------------------
 
 
-def types(gateway: Founded, organisation: str) -> list[str]:
-    with gateway.ports.begin("read") as work:
-        numbers = work.log.stream(organisation, 0, 1000)
-        documents = [work.log.logged(one).event.document for _, one in numbers]
-    return [event.read(document)["type"] for document in documents]
-
-
 @pytest.mark.parametrize("barred", [True, False])
 def test_who_is_barred_hears_of_no_measure_and_no_newer_version(gateway, barred):
     case = submitted(gateway)
@@ -387,7 +380,7 @@ def test_who_is_barred_hears_of_no_measure_and_no_newer_version(gateway, barred)
     at = UUID(case.result["case"])
     gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
     revised(gateway, case, received_at="2026-03-01T20:30:00Z")
-    heard = {"case.restricted", "handoff.change_announced"} & {*types(gateway, ABROAD)}
+    heard = {"case.restricted", "handoff.change_announced"} & {*gateway.types(ABROAD)}
     assert len(heard) == (0 if barred else 2)
 
 

@@ -15,7 +15,6 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import event as event_document
 from gateway.evidence import sd_jwt
 from gateway.exchange import cases, duties, erasure, handoffs, measures, offers, updates
 from gateway.exchange.cases import CaseStepRequest
@@ -28,7 +27,6 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.each import each
-from tests.exchange.test_measures import types
 from tests.founding import (
     HOTLINE,
     OCRVP,
@@ -178,11 +176,7 @@ def called(gateway: Founded, handoff: UUID, minutes: int = 0):
 
 
 def overdue(gateway: Founded, organisation: str) -> int:
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        stream = work.log.stream(organisation, 0, 1000)
-        logged = [work.log.logged(event) for _, event in stream]
-    types = [event_document.read(one.event.document)["type"] for one in logged if one is not None]
-    return types.count("handoff.overdue")
+    return gateway.types(organisation).count("handoff.overdue")
 
 
 def wait(gateway: Founded) -> None:
@@ -307,7 +301,7 @@ def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(ga
         gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
     address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
     revised(gateway, case, **DANGER, items=[address])
-    assert "handoff.change_announced" in types(gateway, OFMIN)
+    assert "handoff.change_announced" in gateway.types(OFMIN)
     owed = {DutyKind.UPDATE, DutyKind.ACKNOWLEDGEMENT} if declined else {DutyKind.UPDATE}
     assert owed <= set(open_kinds(gateway, handoff))
     mark = MeasureRequest(
@@ -315,7 +309,7 @@ def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(ga
     )
     at = UUID(case.result["case"])
     gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, mark)
-    assert types(gateway, OFMIN)[-1] == "case.restricted"
+    assert gateway.types(OFMIN)[-1] == "case.restricted"
 
 
 def looked(gateway: Founded) -> tuple[WriteResult, UUID]:

@@ -178,8 +178,8 @@ def test_a_proof_of_another_key_gateway_or_time_adds_nobody(gateway):
     assert BERNARD not in admins(gateway)
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
+@each(
+    "changes, pointer",
     [
         ({"jwk": {}}, "/jwk"),
         ({"jwk": "text"}, "/jwk"),

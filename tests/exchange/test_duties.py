@@ -10,12 +10,12 @@ from gateway.domain.duty import DUE, NOTICE
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import event as event_document
 from gateway.exchange import duties, erasure, handoffs
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
+from tests.each import each
 from tests.founding import (
     HOTLINE,
     OFMIN,
@@ -45,10 +45,7 @@ def sweep(gateway: Founded, until: timedelta) -> None:
 
 def told(gateway: Founded, organisation: str) -> list[str]:
     """The kinds of what an organisation was told of its duties, in order."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        stream = work.log.stream(organisation, 0, 1000)
-        logged = [work.log.logged(event) for _, event in stream]
-    types = [event_document.read(one.event.document)["type"] for one in logged if one is not None]
+    types = gateway.types(organisation)
     return [one for one in types if one in ("handoff.reminded", "handoff.overdue")]
 
 
@@ -103,7 +100,7 @@ def test_a_kind_of_organisation_may_have_a_term_of_its_own(gateway):
     assert term(gateway, "normal") == DUE[Urgency.NORMAL]
 
 
-@pytest.mark.parametrize(
+@each(
     "values",
     [
         {"hours": ["mon 09:00-12:00", "mon 11:00-13:00"]},

@@ -14,7 +14,6 @@ from gateway.exchange import cases, early_erasure, erasure, handoffs, receipts
 from gateway.exchange.early_erasure import EarlyErasure
 from gateway.kernel.results import to_json
 from tests import answers
-from tests.exchange.test_measures import types
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -128,7 +127,7 @@ def test_who_holds_nothing_does_not_hear_of_it(gateway, case):
     said = answers.said("analyst-1", "not ours")
     gateway.do(answers.decline, caller(ABROAD), gateway.key(), handoff, said)
     advanced(gateway, case, wanted(gateway))
-    heard = {who: types(gateway, who)[-1] for who in (OFMIN, ABROAD)}
+    heard = {who: gateway.types(who)[-1] for who in (OFMIN, ABROAD)}
     assert heard == {OFMIN: "case.erasure_advanced", ABROAD: "handoff.declined"}
 
 
@@ -137,7 +136,7 @@ def test_a_version_that_repeats_the_earlier_day_is_no_news_to_its_holders(gatewa
     advanced(gateway, case, asked)
     marking = {**case_content(gateway.new_id())["marking"], "erase_on": asked.erase_on.isoformat()}
     revised(gateway, case, marking=marking)
-    assert types(gateway, OFMIN)[-1] == "case.erasure_advanced"
+    assert gateway.types(OFMIN)[-1] == "case.erasure_advanced"
 
 
 def test_a_retry_gets_the_first_result(gateway, case):

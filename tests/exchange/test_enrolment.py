@@ -19,8 +19,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import key_history, receipt
-from gateway.evidence.receipt import Receipt
+from gateway.evidence import event, key_history, receipt
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.changes import Change
@@ -32,6 +31,7 @@ from gateway.registry import directory as organisations
 from gateway.registry import enrolment
 from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
 from gateway.registry.issuing import issue_approved_certificates
+from tests.each import each
 from tests.founding import (
     ALICE,
     DESK,
@@ -76,13 +76,8 @@ def serve(gateway: Founded) -> None:
 
 def stream_of(gateway: Founded, slug: str) -> list[tuple[str, str]]:
     """What an organisation's own events are, and how they ended."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        ids = [event for _, event in work.log.stream(slug, 0, 99)]
-        found = [work.log.logged(event) for event in ids]
-    return [
-        (fields["type"], fields["result"])
-        for fields in (fields_of(Receipt(one.event.document, b"", (), "")) for one in found if one)
-    ]
+    told = [event.read(one.event.document) for one in gateway.stream(slug)]
+    return [(one["type"], one["result"]) for one in told]
 
 
 def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
@@ -343,7 +338,7 @@ def test_renewals_are_counted_for_each_system_and_day(
     enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
 
 
-@pytest.mark.parametrize(
+@each(
     "uris",
     [
         (),

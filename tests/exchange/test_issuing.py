@@ -103,9 +103,7 @@ def stored(gateway: Founded, request: str) -> CertificateOrder:
 
 def last_event(gateway: Founded, reader: str) -> Receipt:
     """The newest event of a stream, with what its reader is shown."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        (_, newest), *_ = work.log.stream(reader, work.log.counter(reader) - 1, 1)
-        made = work.log.logged(newest).event
+    made = gateway.stream(reader)[-1].event
     return Receipt(made.document, made.nonce, made.shown_to(reader), "")
 
 

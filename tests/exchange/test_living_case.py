@@ -193,7 +193,7 @@ def _settings(examples: int, steps: int) -> settings:
 
 Weeks.TestCase.settings = _settings(6, 25)
 test_whatever_happens_in_weeks_the_rules_of_the_living_case_hold = Weeks.TestCase
-ManyWeeks.TestCase.settings = _settings(300, 60)
+ManyWeeks.TestCase.settings = _settings(100, 60)
 test_the_rules_of_the_living_case_hold_in_many_weeks = pytest.mark.slow(ManyWeeks.TestCase)
 PostgresqlWeeks.TestCase.settings = _settings(5, 30)
 test_the_rules_of_the_living_case_hold_on_postgresql = pytest.mark.slow(PostgresqlWeeks.TestCase)

@@ -13,6 +13,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.log_integrity import verify_log
+from tests.each import each
 from tests.founding import (
     HOTLINE,
     OFMIN,
@@ -40,8 +41,7 @@ def handoff(gateway: Founded) -> UUID:
 
 def told(gateway: Founded, organisation: str) -> list[tuple[str, dict]]:
     """The events of a stream: type, and the details that are left, by kind."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        logged = [work.log.logged(one) for _, one in work.log.stream(organisation, 0, 1000)]
+    logged = gateway.stream(organisation)
     return [
         (
             event_document.read(one.event.document)["type"],
@@ -189,8 +189,8 @@ def test_the_member_of_a_hold_reads_its_event(gateway):
     assert "log_hold.set" not in [typ for typ, _ in told(gateway, OFMIN)]
 
 
-@pytest.mark.parametrize(
-    ("values", "refusal"),
+@each(
+    "values, refusal",
     [
         ({"member": "nobody"}, NotFound),
         ({"case": str(UUID(int=7))}, ValidationFailed),

@@ -45,6 +45,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
+from tests.exchange.test_recalls import refused
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -91,17 +92,6 @@ def restricted(gateway: Founded, case: WriteResult, kind: MeasureKind, **changes
 
 def opening(code: str) -> ConsultationRequest:
     return ConsultationRequest("officer-1", code, "needed")
-
-
-def refused(gateway: Founded, action, *args: Any) -> Any:
-    return gateway.refusal(action, *args).refusal
-
-
-def types(gateway: Founded, organisation: str) -> list[str]:
-    with gateway.ports.begin("read") as work:
-        numbers = work.log.stream(organisation, 0, 1000)
-        documents = [work.log.logged(one).event.document for _, one in numbers]
-    return [event.read(document)["type"] for document in documents]
 
 
 # --- an embargo ----------------------------------------------------------------------------------
@@ -247,7 +237,7 @@ def test_a_private_holder_learns_until_when_and_not_who_or_why(gateway):
     held(gateway, accepted(gateway, offered(gateway, case)))
     (one,) = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
     assert one["until"] and "setter" not in one and "code" not in one
-    assert types(gateway, ABROAD)[-1] == "case.embargoed"
+    assert gateway.types(ABROAD)[-1] == "case.embargoed"
 
 
 def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
@@ -262,9 +252,7 @@ def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
     (one,) = to_json(handoffs.look_up(gateway.ports, caller("regulator"), taken))["measures"]
     assert one.keys() - {"ended_at"} == {"measure", "kind", "until"}
     assert one["until"].endswith("T00:00:00+00:00") and one["until"] > embargo.result["until"]
-    with gateway.ports.begin("read") as work:
-        *_, (_, last) = work.log.stream("regulator", 0, 1000)
-        told = work.log.logged(last).event
+    told = gateway.stream("regulator")[-1].event
     opened = event.open_disclosures(told.document, told.shown_to("regulator"))
     subject = json.loads(dict(opened.shown)["subject"])
     assert subject.keys() == {"measure", "kind", "until"}
@@ -300,7 +288,7 @@ def test_who_gave_a_case_back_that_it_had_accepted_hears_of_measures_on_it(gatew
     gateway.do(end, caller(ABROAD), gateway.key(), taken, said)
     marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
     restricted(gateway, case, MeasureKind.MARK, **marked)
-    assert types(gateway, ABROAD)[-1] == "case.restricted"
+    assert gateway.types(ABROAD)[-1] == "case.restricted"
     shown = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
     assert [one["kind"] for one in shown] == ["mark"]
 
@@ -309,7 +297,7 @@ def test_the_originator_hears_of_an_embargo_on_its_case(gateway):
     handoff = accepted(gateway)
     written = held(gateway, handoff)
     assert fields_of(written.receipt)["handoff"] == str(handoff)
-    assert types(gateway, HOTLINE)[-1] == "case.embargoed"
+    assert gateway.types(HOTLINE)[-1] == "case.embargoed"
 
 
 def test_a_judge_is_named_with_a_reference(gateway):
@@ -381,7 +369,7 @@ def test_who_holds_a_case_by_mandate_ends_an_embargo_unanswered_in_imminent_dang
     with pytest.raises(ValidationFailed):
         ended(gateway, OCRVP, other, embargo)
     ended(gateway, OCRVP, other, embargo, reason="the child was moved")
-    assert types(gateway, OFMIN)[-1] == types(gateway, HOTLINE)[-1] == "case.measure_ended"
+    assert gateway.types(OFMIN)[-1] == gateway.types(HOTLINE)[-1] == "case.measure_ended"
     assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
@@ -391,10 +379,10 @@ def test_a_confirmed_embargo_holds_in_imminent_danger(gateway):
     embargo = held(gateway, handoff, until=None)
     other = also_competent(gateway, case)
     contested(gateway, OCRVP, other, embargo, "imminent_danger")
-    assert "case.embargo_contested" in types(gateway, OFMIN)
+    assert "case.embargo_contested" in gateway.types(OFMIN)
     asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
     gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-    assert types(gateway, OCRVP)[-1] == "case.embargo_confirmed"
+    assert gateway.types(OCRVP)[-1] == "case.embargo_confirmed"
     let_pass(gateway, 2)
     assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
     at, offer = UUID(case.result["case"]), offer_of(gateway, ABROAD, **REMOVAL)
@@ -445,7 +433,7 @@ def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):
         contested(gateway, HOTLINE, at, embargo, "other")
     assert isinstance(again.value.refusal, WrongState)
     let_pass(gateway, 25)
-    assert types(gateway, HOTLINE)[-1] == "handoff.overdue"
+    assert gateway.types(HOTLINE)[-1] == "handoff.overdue"
     failed = refused(
         gateway,
         offers.offer,
@@ -480,7 +468,7 @@ def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
     gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, law)
     asked = MeasureEnd(UUID(mark.result["measure"]), **two)
     gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
-    assert types(gateway, OFMIN)[-1] == "case.measure_ended"
+    assert gateway.types(OFMIN)[-1] == "case.measure_ended"
     assert to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["measures"] == []
 
 
@@ -508,9 +496,7 @@ def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
 
 def words(gateway: Founded, organisation: str) -> str:
     """All that the newest events of an organisation say."""
-    with gateway.ports.begin("read") as work:
-        numbers = work.log.stream(organisation, 0, 1000)
-        logged = [work.log.logged(one).event.disclosures for _, one in numbers]
+    logged = [one.event.disclosures for one in gateway.stream(organisation)]
     return " ".join(str(detail.value) for details in logged for detail in details)
 
 
@@ -578,7 +564,7 @@ def test_the_successor_in_the_mandate_ends_what_its_predecessor_set(gateway):
     said = answers.said("officer-1", conditions=conditions)
     gateway.do(answers.accept, caller(OCRVP), gateway.key(), taken, said)
     ended(gateway, OCRVP, taken, embargo, reason="the operation is over")
-    assert types(gateway, OFMIN)[-1] == "case.measure_ended"
+    assert gateway.types(OFMIN)[-1] == "case.measure_ended"
 
 
 def test_two_administrators_lift_what_a_suspended_member_set(gateway):
@@ -593,7 +579,7 @@ def test_two_administrators_lift_what_a_suspended_member_set(gateway):
     with pytest.raises(RecordedRefusal):
         gateway.administer("case.lift_embargo", OCRVP, **lift)
     gateway.administer("case.lift_embargo", OFMIN, **lift)
-    assert types(gateway, HOTLINE)[-1] == types(gateway, OFMIN)[-1] == "case.embargo_lifted"
+    assert gateway.types(HOTLINE)[-1] == gateway.types(OFMIN)[-1] == "case.embargo_lifted"
     assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
     with pytest.raises(EditConflict):
         gateway.administer("case.lift_embargo", OFMIN, **lift)

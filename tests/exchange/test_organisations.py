@@ -11,6 +11,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
 from gateway.registry.directory import DirectoryFilter
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, ORGANISATIONS, caller
 
 
@@ -100,8 +101,8 @@ def test_a_caller_sees_itself_its_scopes_and_its_valid_certificates(gateway):
     assert (me["reference_date"], me["reference_date_simulated"]) == ("2026-03-02", False)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "found"),
+@each(
+    "wanted, found",
     [
         (DirectoryFilter(), sorted(ORGANISATIONS)),
         (DirectoryFilter(kind="hotline"), [ABROAD, HOTLINE]),
@@ -109,9 +110,8 @@ def test_a_caller_sees_itself_its_scopes_and_its_valid_certificates(gateway):
         (DirectoryFilter(kind="hotline", competence="receive/csam/FR"), []),
         (DirectoryFilter(kind="researcher"), []),
     ],
-    ids=str,
 )
-@pytest.mark.parametrize("limit", [1, 2, 10])
+@each("limit", [1, 2, 10])
 def test_the_directory_is_searched_by_kind_and_by_competence_page_by_page(
     gateway, wanted, found, limit
 ):

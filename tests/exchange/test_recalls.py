@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import coverage, erasure, handoffs, offers, recalls, retained_copies, updates
+from gateway.exchange import erasure, handoffs, offers, recalls, retained_copies, updates
 from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.updates import UpdateRequest
@@ -28,6 +29,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.registry import staff
 from tests import answers
+from tests.exchange.test_updates import covered, events
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -36,7 +38,6 @@ from tests.founding import (
     accepted,
     acknowledged,
     caller,
-    check_log,
     conditions_of,
     consulted,
     founded,
@@ -105,10 +106,6 @@ def term(gateway: Founded, handoff: UUID, kind: DutyKind) -> timedelta:
     """The time for what is owed."""
     duty = owed(gateway, handoff)[kind]
     return duty.due_at - duty.since
-
-
-def events(gateway: Founded, typ: str) -> list[dict[str, Any]]:
-    return [one for one in check_log(gateway) if one["type"] == typ]
 
 
 def opens(gateway: Founded, handoff: UUID, code: str, reader: str = OFMIN) -> bool:
@@ -408,8 +405,14 @@ def test_an_authority_makes_no_new_use_until_it_answers(gateway, code):
     assert not opens(gateway, handoff, "in_proceedings")
 
 
-@pytest.mark.parametrize("code", RecallCode, ids=str)
-@pytest.mark.parametrize("done", CODES_OF, ids=str)
+@pytest.mark.parametrize(
+    "code, done",
+    [
+        *product(RecallCode, (RecallAnswer.IN_PROCEEDINGS, RecallAnswer.DECLINED)),
+        (RecallCode.UNLAWFUL, RecallAnswer.PROCESSING_RESTRICTED),
+    ],
+    ids=str,
+)
 def test_an_authority_consults_what_it_keeps_under_a_code_of_its_own(gateway, code, done):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
@@ -583,12 +586,6 @@ def test_it_reads_that_copies_are_erased(gateway):
     *_, shown = view(gateway, handoff, HOTLINE)["answers"]
     assert shown["code"] == "copies_erased"
     assert "backups_until" not in sd_jwt.read_stored(shown["document"]).content
-
-
-def covered(gateway: Founded, case: WriteResult) -> Any:
-    found = to_json(coverage.coverage(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
-    (line,) = found["handoffs"]
-    return line
 
 
 def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):

@@ -11,7 +11,6 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, ValidationFailed, WrongState
-from gateway.evidence import event as events
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, succession_execution, successions, updates
 from gateway.exchange.succession_execution import Progress
@@ -94,13 +93,6 @@ def following(gateway: Founded, handoff: UUID) -> UUID:
     return UUID(view(gateway, HOTLINE, handoff)["reissued_as"]["handoff"])
 
 
-def stream(gateway: Founded, slug: str) -> list[str]:
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        found = [event for _, event in work.log.stream(slug, 0, 1000)]
-        logged = [work.log.logged(event) for event in found]
-    return [events.read(one.event.document)["type"] for one in logged if one is not None]
-
-
 # --- the plan
 
 
@@ -115,7 +107,7 @@ def test_a_plan_ends_the_mandate_here_and_gives_it_there_in_one_event(gateway):
     held = {s: gateway.organisation(s).competences_on(DAY) for s in (OFMIN, OCRVP)}
     assert held == {OFMIN: frozenset(), OCRVP: {KEY}}
     for office in (OFMIN, OCRVP, GATEWAY):
-        assert stream(gateway, office)[-1] == "succession.planned"
+        assert gateway.types(office)[-1] == "succession.planned"
     told = to_json(successions.look_up(gateway.ports, caller(OCRVP), succession))
     assert told["waits_for"] == [OFMIN, OCRVP]
     assert told["mandate_event"] == str(succession)
@@ -205,7 +197,7 @@ def test_each_office_approves_its_part_and_both_learn_of_it(gateway):
     assert approve(gateway, succession, OCRVP).result["waits_for"] == [OFMIN]
     assert approve(gateway, succession, OFMIN, "officer-2").result["waits_for"] == []
     for office in (OFMIN, OCRVP, GATEWAY):
-        assert stream(gateway, office)[-2:] == ["succession.approved"] * 2
+        assert gateway.types(office)[-2:] == ["succession.approved"] * 2
 
 
 def test_who_approved_is_known_to_its_own_office_alone(gateway):
@@ -387,15 +379,15 @@ def test_events_go_to_the_gateway_the_originator_and_the_office_concerned(gatewa
     succession = agreed(gateway)
     gateway.day = DAY
     succession_execution.apply(gateway.ports, succession)
-    assert stream(gateway, HOTLINE)[-2:] == ["handoff.reissued", "handoff.offered"]
-    assert stream(gateway, OFMIN)[-2:] == ["handoff.reissued", "succession.applied"]
-    assert stream(gateway, OCRVP)[-2:] == ["handoff.offered", "succession.applied"]
-    assert stream(gateway, GATEWAY)[-3:] == [
+    assert gateway.types(HOTLINE)[-2:] == ["handoff.reissued", "handoff.offered"]
+    assert gateway.types(OFMIN)[-2:] == ["handoff.reissued", "succession.applied"]
+    assert gateway.types(OCRVP)[-2:] == ["handoff.offered", "succession.applied"]
+    assert gateway.types(GATEWAY)[-3:] == [
         "handoff.reissued",
         "handoff.offered",
         "succession.applied",
     ]
-    assert stream(gateway, ABROAD)[-1] != "handoff.reissued"
+    assert gateway.types(ABROAD)[-1] != "handoff.reissued"
     assert view(gateway, OFMIN, handoff)["reissued_as"]["handoff"] is None
 
 
@@ -600,7 +592,7 @@ def lost(gateway: Founded, handoff: UUID, **changes: Any) -> dict[str, Any]:
     assert succession_execution.apply(gateway.ports, succession).done
     told = view(gateway, HOTLINE, handoff)
     assert told["reissued_as"] == {"succession": str(succession), "handoff": None}
-    assert stream(gateway, HOTLINE)[-1] == "handoff.reissued"
+    assert gateway.types(HOTLINE)[-1] == "handoff.reissued"
     return told
 
 
@@ -786,7 +778,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     assert gateway.handoff(mandate).state == "reissued"
     answer = view(gateway, HOTLINE, own)["answers"][-1]
     assert (answer["kind"], answer["author"]) == ("lapse", ABROAD)
-    assert stream(gateway, HOTLINE).count("handoff.lapsed") == 1
+    assert gateway.types(HOTLINE).count("handoff.lapsed") == 1
     refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), own, OPENING)
     assert isinstance(refused.refusal, WrongState)
     report = successions.report(gateway.ports, succession)

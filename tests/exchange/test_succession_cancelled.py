@@ -23,7 +23,6 @@ from tests.exchange.test_succession import (
     approve,
     following,
     planned,
-    stream,
 )
 from tests.founding import (
     ABROAD,
@@ -77,7 +76,7 @@ def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
     assert {s: gateway.organisation(s).mandates for s in (OFMIN, OCRVP)} == before
     assert written.result.keys().isdisjoint({"overlaps", "nobody_from"})
     for office in (OFMIN, OCRVP, GATEWAY):
-        assert stream(gateway, office)[-1] == "succession.cancelled"
+        assert gateway.types(office)[-1] == "succession.cancelled"
     told = to_json(successions.look_up(gateway.ports, caller(OCRVP), succession))
     assert (told["cancelled"], told["waits_for"]) == (written.result["event"], [])
 
@@ -287,7 +286,7 @@ def test_to_others_the_cancelled_succession_does_not_exist(gateway):
     succession = planned(gateway)
     cancel(gateway, succession)
     assert to_json(successions.index(gateway.ports, caller(HOTLINE))) == []
-    assert stream(gateway, HOTLINE)[-1] != "succession.cancelled"
+    assert gateway.types(HOTLINE)[-1] != "succession.cancelled"
 
 
 # --- mended by hand

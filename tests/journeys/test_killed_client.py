@@ -40,8 +40,8 @@ def killed_at(place: Callable[..., Any], *words: object) -> None:
     [
         (Outbox.keep, False, False),
         (Session.send, True, False),
-        (Session._granted, True, True),
-        (CheckpointStore.observe, True, True),
+        pytest.param(Session._granted, True, True, marks=pytest.mark.slow),
+        pytest.param(CheckpointStore.observe, True, True, marks=pytest.mark.slow),
         (Outbox.drop, True, True),
     ],
 )

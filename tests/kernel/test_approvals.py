@@ -67,7 +67,6 @@ def test_an_approval_is_for_its_change_alone(gateway: Founded) -> None:
         {"aud": "https://other.example"},
         {"note": "and whatever else"},
     ],
-    ids=str,
 )
 def test_an_approval_says_in_clear_what_its_digest_says_and_nothing_else(
     gateway: Founded, said: dict[str, Any]

@@ -22,6 +22,7 @@ from gateway.kernel.authentication import (
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Caller, Credentials
 from gateway.registry import directory as organisations
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, SHORT_NAME, Founded
 
 CLIENT = f"{HOTLINE}.desk"
@@ -54,12 +55,12 @@ def test_a_registered_system_is_known_by_its_certificate(issued):
     assert system_uri(SHORT_NAME, HOTLINE, "desk") == URI
 
 
-@pytest.mark.parametrize("client_id", ["", HOTLINE, f"{HOTLINE}.", f"{HOTLINE}.desk.x", "A.desk"])
+@each("client_id", ["", HOTLINE, f"{HOTLINE}.", f"{HOTLINE}.desk.x", "A.desk"])
 def test_a_client_id_of_another_form_is_nobody(issued, client_id):
     assert "form" in why_not(issued, client_id, "thumb-1", (URI,))
 
 
-@pytest.mark.parametrize(
+@each(
     "uris",
     [
         (),
@@ -70,7 +71,6 @@ def test_a_client_id_of_another_form_is_nobody(issued, client_id):
         (f"urn:casegate:other:{HOTLINE}:desk",),
         (f"urn:casegate:{SHORT_NAME}:{ABROAD}:desk",),
     ],
-    ids=str,
 )
 def test_a_certificate_with_another_name_is_for_another_client(issued, uris):
     assert "another system" in why_not(issued, CLIENT, "thumb-1", uris)

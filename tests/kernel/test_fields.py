@@ -161,8 +161,10 @@ GOOD_AFTER_ALL = {
     ("system.set_keys", "keys"),
     ("system.set_admin_scopes", "scopes"),
     ("service_hours.set", "holidays"),
+    ("service_hours.set", "hours"),
 }
-"""What an empty list says: no key any more, no scope of the operator's any more, no holiday."""
+"""What an empty list says: no key any more, no scope of the operator's any more, no holiday. That
+there are some hours is no matter of form, see below."""
 
 
 def completed(action: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,19 +188,25 @@ def test_there_is_a_sample_of_every_change():
 
 
 @each("action, organisation, values", SAMPLES)
-def test_no_value_of_a_change_is_of_another_type_than_its_own(
-    gateway, action, organisation, values
-):
+def test_no_value_of_a_change_is_of_another_type_than_its_own(action, organisation, values):
     values = completed(action, values)
     read_fields(FORMS[action], values)
     for name in values:
         for wrong in NO_VALUE:
             if wrong == [] and (action, name) in GOOD_AFTER_ALL:
                 continue
-            change = Change(action, organisation, {**values, name: wrong})
-            refusal = refused(gateway, change)
-            assert isinstance(refusal, ValidationFailed), (name, wrong)
-            assert refusal.errors[0][0] == f"/{name}"
+            with pytest.raises(ValidationFailed) as refusal:
+                read_fields(FORMS[action], {**values, name: wrong})
+            assert refusal.value.errors[0][0] == f"/{name}", wrong
+
+
+def test_service_hours_are_some(gateway):
+    action, organisation, values = next(one for one in SAMPLES if one[0] == "service_hours.set")
+    refusal = refused(
+        gateway, Change(action, organisation, {**completed(action, values), "hours": []})
+    )
+    assert isinstance(refusal, ValidationFailed)
+    assert refusal.errors[0][0] == "/hours"
 
 
 UNSEEN = ("\0", "\x1b[2J", "\u202e", "\ud800")
@@ -267,13 +275,12 @@ def test_a_contact_of_an_application_says_no_more_than_a_contact(gateway):
     assert refusal.errors[0][0] == "/contacts"
 
 
-@pytest.mark.parametrize(
-    "action, organisation, values", [one for one in SAMPLES if one[0] not in STEPS]
-)
+@each("action, organisation, values", [one for one in SAMPLES if one[0] not in STEPS])
 def test_a_proposal_is_judged_by_the_form_of_its_change(gateway, action, organisation, values):
     values = completed(action, values)
     for wrong in ({**values, "untill": "2027-01-01"}, {**values, next(iter(values)): 5}):
         change = Change(action, organisation, wrong)
+        gateway.clock.advance(timedelta(minutes=1))
         (approval,) = gateway.approve(change, ALICE)
         refused_on_record(gateway, ValidationFailed, submit_change, change, approval)
 

@@ -1,8 +1,7 @@
 """Lists of which a caller sees a part: their pages together give all of it, in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from gateway.kernel.results import Page, collect_page
 from gateway.kernel.values import Caller
 from gateway.registry import directory as organisations
 from gateway.registry import queries as entries
+from tests.exchange.databases import gateway as founding  # noqa: F401 - a fixture
 from tests.founding import (
     ABROAD,
     ALICE,
@@ -28,13 +28,11 @@ from tests.founding import (
     OFMIN,
     Founded,
     caller,
-    founded,
     make_change,
     offered,
     submit_change,
     submitted,
 )
-from tests.store import places
 
 ENTRUSTED = Caller(HOTLINE, DESK, frozenset({*SCOPES, "admin"}))
 
@@ -99,17 +97,6 @@ def test_a_page_leads_on_only_where_more_is_visible_and_names_no_hidden_row():
 # --- each list, in each store --------------------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def founding(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
-    """The founded gateway in each store."""
-    if request.param == "sqlite":
-        yield founded()
-        return
-    place = places.postgresql()
-    yield founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
-    place.close()
-
-
 def shown_cases(gateway: Founded, limit: int) -> list[UUID]:
     def page(after: Any) -> Page[Any]:
         return cases.page(gateway.ports, caller(HOTLINE), after, limit)
@@ -125,7 +112,7 @@ def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUI
     return [one.handoff for one in paged(page)]
 
 
-def test_what_was_erased_ends_no_list_of_cases(founding):
+def test_what_was_erased_ends_no_list_of_cases(founding):  # noqa: F811 - the fixture
     made = [UUID(submitted(founding).result["case"]) for _ in range(6)]
     for erased in (made[0], made[1], made[3]):
         done = CaseStepRequest("agent-1")
@@ -136,7 +123,7 @@ def test_what_was_erased_ends_no_list_of_cases(founding):
         assert shown_cases(founding, limit) == [made[2], made[4], made[5]]
 
 
-def test_what_an_interest_hides_ends_no_box_of_a_recipient(founding):
+def test_what_an_interest_hides_ends_no_box_of_a_recipient(founding):  # noqa: F811 - the fixture
     made = [submitted(founding) for _ in range(6)]
     sent = [UUID(offered(founding, one, to=ABROAD).result["handoff"]) for one in made]
     for hidden in (0, 1, 3):
@@ -153,7 +140,7 @@ def test_what_an_interest_hides_ends_no_box_of_a_recipient(founding):
         assert box(founding, "out", HOTLINE, limit) == sent
 
 
-def test_a_page_looks_at_so_many_hidden_rows_and_leads_on(founding, monkeypatch):
+def test_a_page_looks_at_so_many_hidden_rows_and_leads_on(founding, monkeypatch):  # noqa: F811 - the fixture
     monkeypatch.setattr(results, "ROWS_LOOKED_AT", 2)
     case = submitted(founding)
     sent = [
@@ -169,7 +156,7 @@ def test_a_page_looks_at_so_many_hidden_rows_and_leads_on(founding, monkeypatch)
     assert box(founding, "in", ABROAD, 5) == [last]
 
 
-def test_the_directory_and_the_registry_are_whole_page_by_page(founding):
+def test_the_directory_and_the_registry_are_whole_page_by_page(founding):  # noqa: F811 - the fixture
     founding.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
     founding.administer("organisation.suspend", OFMIN, reason="test")
 
@@ -188,7 +175,7 @@ def test_the_directory_and_the_registry_are_whole_page_by_page(founding):
         assert names(partial(suspended, limit=limit)) == [OFMIN]
 
 
-def test_proposals_are_listed_to_the_last(founding):
+def test_proposals_are_listed_to_the_last(founding):  # noqa: F811 - the fixture
     founding.administer("system.set_admin_scopes", HOTLINE, system=DESK, scopes=["admin"])
     made = []
     for number in range(3):

@@ -1,8 +1,10 @@
 """Who receives what, asked of the policies: all questions of `case.disclose` and what they answer.
 
-``python -m tests.policies.matrix`` writes the tables of policies/README.md anew.
+``python -m tests.policies.matrix`` writes the tables of policies/README.md anew; `make check` holds
+them to the policies.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -416,8 +418,19 @@ def written() -> str:
     return README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> int:
+    """Write the tables anew, or with ``--check`` say whether they are as the policies answer."""
+    if arguments == ["--check"]:
+        stale = written() != made()
+        if stale:
+            print("policies/README.md is out of date: run python -m tests.policies.matrix")
+        return int(stale)
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     README.write_text(f"{before}{BEGIN}{made()}{END}{after}", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

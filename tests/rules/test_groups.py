@@ -23,8 +23,19 @@ def test_the_tests_of_one_group_run_in_one_worker(tmp_path):
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_xdist_make_scheduler")
     for name in ("test_one.py", "test_other.py"):
         (tmp_path / name).write_text(FILE)
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
-    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "xdist",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+    ]
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environ.pop("PYTEST_XDIST_WORKER", None)
     done = subprocess.run(
         [*command, "--rootdir", str(tmp_path), "-p", "no:cacheprovider", "."],

@@ -9,8 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from gateway.pki.end_entity import issue_client, renew_server
 from gateway.pki.publication import Revoked, make_crl, publish_chain, publish_crls
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles, listener_environ
+from tests.receiver import wait_until
 
 PROGRAM = Path(__file__).with_name("program.py")
 TOP = PROGRAM.parents[2]
@@ -160,13 +160,6 @@ def program(folder: Path, bind: str, **settings: Any) -> Iterator[subprocess.Pop
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 15) -> None:
-    ends = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

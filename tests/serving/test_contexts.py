@@ -18,6 +18,7 @@ from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.end_entity import make_server
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import TlsSocket
+from tests.receiver import wait_until
 from tests.serving.listeners import (
     BEFORE,
     DEADLINE,
@@ -35,7 +36,6 @@ from tests.serving.listeners import (
     program,
     revoke,
     unix,
-    wait_until,
 )
 
 journey = pytest.mark.journey

@@ -15,6 +15,7 @@ import pytest
 from gateway.serving.listener import Listener
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles
+from tests.receiver import wait_until
 from tests.serving.listeners import (
     CLOSE,
     PROGRAM,
@@ -24,7 +25,6 @@ from tests.serving.listeners import (
     listening,
     make_folder,
     program,
-    wait_until,
 )
 
 journey = pytest.mark.journey

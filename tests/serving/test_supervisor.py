@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.serving.listeners import TOP, wait_until
+from tests.receiver import wait_until
+from tests.serving.listeners import TOP
 
 journey = pytest.mark.journey
 

@@ -11,7 +11,9 @@ from gunicorn.http import errors
 from gateway.serving import bad_requests
 from gateway.web.problems import LISTENER_STATUSES
 from gateway.web.security_log import failure_place
-from tests.serving.listeners import Server, client_pem, listening, program, unix, wait_until
+from tests.each import each
+from tests.receiver import wait_until
+from tests.serving.listeners import Server, client_pem, listening, program, unix
 
 journey = pytest.mark.journey
 
@@ -56,7 +58,7 @@ def log_of(server: Server) -> str:
 
 
 @journey
-@pytest.mark.parametrize(("sent", "status"), CASES.values(), ids=CASES)
+@each("sent, status", CASES.values())
 def test_it_is_answered_as_every_problem_and_the_connection_ends(
     watched: Server, sent: bytes, status: int
 ) -> None:

@@ -12,6 +12,7 @@ from gateway.domain.refusals import Busy
 from gateway.kernel.ports import TransactionMode
 from gateway.store import cases, database, duties, handoffs, idempotency, log, procedures, registry
 from gateway.store.database import UnsuitableDatabase, open_database, reading_engine, writing_engine
+from tests.each import each
 from tests.store.places import check_log, plan
 from tests.store.samples import NOON, accepted, case, fact, handoff, revised, signing_request
 
@@ -136,17 +137,13 @@ def test_a_foreign_writer_on_the_file_makes_us_busy_and_no_lock_is_kept(sqlite, 
 FILTERS = [(), ("state",), ("urgency", "matter"), ("state", "overdue_at")]
 
 
-@pytest.mark.parametrize(
+@each(
     "statement",
     [
         *(handoffs._page(box, *filters) for box in ("in", "out") for filters in FILTERS),
         handoffs._RECEIVED,
         duties._DUE,
         *(cases._PAGE, log._STREAM, log._ENTRIES),
-    ],
-    ids=[
-        *("-".join((box, *filters)) for box in ("in", "out") for filters in FILTERS),
-        *("received", "due", "cases", "stream", "entries"),
     ],
 )
 def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
@@ -161,7 +158,7 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
     assert steps[0] == "SCAN CONSTANT ROW"
 
 
-@pytest.mark.parametrize(
+@each(
     "statement",
     [
         *(registry._GET, registry._SYSTEM, registry._CERTIFICATE),
@@ -179,7 +176,6 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
         *(duties._OF, duties._OPEN_OF_CASE, duties._OWED_BY),
         *(handoffs._WAITING["in"], cases._PAGE_AFTER),
     ],
-    ids=lambda statement: str(statement.get_final_froms()[0]),
 )
 def test_single_things_are_found_by_an_index(sqlite, statement):
     assert not any(step.startswith("SCAN") for step in plan(sqlite, statement))

@@ -15,6 +15,7 @@ from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url
 from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.transact import RecordedRefusal
+from tests.each import each
 from tests.founding import DESK, HOTLINE, ISSUER, OFMIN
 from tests.web.listening import PARTNERS, Listening, Partner, certificate, listening
 from tests.web.test_oauth import assert_error, assert_invalid_client
@@ -107,9 +108,7 @@ def test_c4_the_client_id_may_be_left_out_for_the_assertion_has_it(gateway, hotl
     accepted(hotline, signed(claims(gateway)), client_id=None)
 
 
-@pytest.mark.parametrize(
-    ("kid", "alg"), [("ec-1", "ES256"), ("rsa-1", "PS256"), ("okp-1", "EdDSA")]
-)
+@each("kid, alg", [("ec-1", "ES256"), ("rsa-1", "PS256"), ("okp-1", "EdDSA")])
 def test_c4_each_kind_of_key_signs_with_its_algorithm(gateway, hotline, kid, alg):
     register(gateway, jwk(kid))
     accepted(hotline, signed(claims(gateway), kid, alg))
@@ -151,7 +150,7 @@ def test_c4_a_key_that_is_not_registered_is_refused_under_any_id(gateway, hotlin
     refused(gateway, hotline, text, "signature")
 
 
-@pytest.mark.parametrize(
+@each(
     "header",
     [
         {"jku": "https://keys.example/jwks"},
@@ -161,7 +160,6 @@ def test_c4_a_key_that_is_not_registered_is_refused_under_any_id(gateway, hotlin
         {"typ": "at+jwt"},
         {"typ": "casegate-case+sd-jwt"},
     ],
-    ids=str,
 )
 def test_c4_a_header_that_says_more_is_refused(gateway, hotline, header):
     refused(gateway, hotline, signed(claims(gateway), **header), "header")
@@ -174,7 +172,7 @@ def test_c4_the_type_of_the_newer_draft_is_taken(gateway, hotline):
 # --- claims ---
 
 
-@pytest.mark.parametrize(
+@each(
     "aud",
     [
         f"{PARTNERS}/oauth/token",
@@ -186,20 +184,19 @@ def test_c4_the_type_of_the_newer_draft_is_taken(gateway, hotline):
         "",
         None,
     ],
-    ids=str,
 )
 def test_c4_the_audience_is_the_issuer_as_one_string(gateway, hotline, aud):
     refused(gateway, hotline, signed(claims(gateway, aud=aud)), "not addressed to the issuer")
 
 
-@pytest.mark.parametrize("changes", [
+@each("changes", [
     {"iss": f"{OFMIN}.{DESK}"}, {"sub": f"{OFMIN}.{DESK}"}, {"iss": None}, {"sub": None},
 ])  # fmt: skip
 def test_c4_issuer_and_subject_are_the_client(gateway, hotline, changes):
     refused(gateway, hotline, signed(claims(gateway, **changes)), "another client")
 
 
-@pytest.mark.parametrize("ahead", [None, -1, 0, 3611, 86_400, 10**12])
+@each("ahead", [None, -1, 0, 3611, 86_400, 10**12])
 def test_c4_the_end_is_ahead_and_by_an_hour_at_most(gateway, hotline, ahead):
     end = None if ahead is None else int(now(gateway)) + ahead
     refused(gateway, hotline, signed(claims(gateway, exp=end)), "ended")
@@ -209,14 +206,14 @@ def test_c4_an_hour_is_what_some_clients_take(gateway, hotline):
     accepted(hotline, signed(claims(gateway, exp=int(now(gateway)) + 3600)))
 
 
-@pytest.mark.parametrize("name", ["iat", "nbf"])
+@each("name", ["iat", "nbf"])
 def test_c4_a_clock_may_be_ten_seconds_ahead_and_no_minute(gateway, hotline, name):
     accepted(hotline, signed(claims(gateway, **{name: now(gateway) + 9.5})))
     late = signed(claims(gateway, **{name: int(now(gateway)) + 61}))
     refused(gateway, hotline, late, "future")
 
 
-@pytest.mark.parametrize("name", ["exp", "nbf", "iat"])
+@each("name", ["exp", "nbf", "iat"])
 def test_c4_a_time_is_a_number(gateway, hotline, name):
     body = claims(gateway) | {name: [1]}
     text = jwt.PyJWS().encode(
@@ -225,7 +222,7 @@ def test_c4_a_time_is_a_number(gateway, hotline, name):
     refused(gateway, hotline, text, "not a time")
 
 
-@pytest.mark.parametrize("jti", [None, "", "x" * 201, "a\x00b", "é"])
+@each("jti", [None, "", "x" * 201, "a\x00b", "é"])
 def test_c4_an_id_is_required(gateway, hotline, jti):
     refused(gateway, hotline, signed(claims(gateway, jti=jti)), "no id")
 
@@ -262,7 +259,7 @@ def test_c4_a_stolen_assertion_is_nothing_on_another_certificate(gateway):
     assert_invalid_client(ask(unknown, signed(claims(gateway))))
 
 
-@pytest.mark.parametrize("text", ["", "a.b.c", "a.b", "....", "é.é.é", "x" * 4097, "e30.e30.e30"])
+@each("text", ["", "a.b.c", "a.b", "....", "é.é.é", "x" * 4097, "e30.e30.e30"])
 def test_c4_what_is_no_assertion_is_refused(gateway, hotline, text):
     if text:
         assert_invalid_client(ask(hotline, text))
@@ -285,7 +282,7 @@ def test_c1_a_client_without_a_key_gets_nothing_by_an_assertion(gateway, hotline
     assert hotline.ask_token().status_code == 200
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"client_assertion_type": None},
@@ -293,13 +290,12 @@ def test_c1_a_client_without_a_key_gets_nothing_by_an_assertion(gateway, hotline
         {"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"},
         {"client_secret": "guess"},
     ],
-    ids=str,
 )
 def test_c1_half_an_assertion_or_another_method_beside_it_is_refused(gateway, hotline, changes):
     assert_error(ask(hotline, signed(claims(gateway)), **changes), "invalid_request")
 
 
-@pytest.mark.parametrize("endpoint", ["revoke", "introspect"])
+@each("endpoint", ["revoke", "introspect"])
 def test_c4_an_assertion_authenticates_at_the_other_endpoints_too(gateway, hotline, endpoint):
     token = ask(hotline, signed(claims(gateway))).json["access_token"]
     form = {"client_id": CLIENT, "token": token}
@@ -327,7 +323,7 @@ def weak() -> dict[str, Any]:
     return RSAAlgorithm.to_jwk(key, as_dict=True) | {"kid": "weak"}
 
 
-@pytest.mark.parametrize(
+@each(
     "keys",
     [
         lambda: [jwk("ec-1"), jwk("ec-2"), jwk("ec-3")],

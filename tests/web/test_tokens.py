@@ -113,7 +113,7 @@ def test_rs1_a_token_with_a_wrong_claim_is_refused(line, tokens, changes):
     assert_refused(tokens, signed(claims(line, **changes), header()))
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"typ": "JWT"},

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.domain.organisation import Status
+from tests.each import each
 from tests.founding import case_content, founded
 from tests.newcomers import NEWCOMER, Newcomer
 from tests.web.listening import listening
@@ -54,8 +55,8 @@ def test_only_a_first_version_is_sent(line, newcomer, run):
     assert [e["pointer"] for e in answer.json["errors"]] == ["/content/version"]
 
 
-@pytest.mark.parametrize(
-    ("noun", "body", "status"),
+@each(
+    "noun, body, status",
     [
         ("acceptance", {"by": "x-1"}, 422),
         ("acceptance", {"by": "x-1", "conditions": {"tlp": "RED"}}, 422),

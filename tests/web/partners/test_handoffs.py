@@ -186,9 +186,7 @@ def test_an_answer_that_is_none_is_refused(office, handoff, kind, changes, point
     assert pointers(answer) == [pointer]
 
 
-@pytest.mark.parametrize(
-    "name", ["tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on"]
-)
+@each("name", ["tlp", "handling", "onward", "permitted_actions", "purpose", "erase_on"])
 def test_each_condition_must_be_there_and_of_its_words(office, handoff, name):
     conditions = body_of("acceptance")["conditions"]
     short = {k: v for k, v in conditions.items() if k != name}

@@ -254,7 +254,7 @@ def test_the_originator_signs_its_withdrawal(line, hotline, handoff):
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize(
+@each(
     "clear",
     [
         {"handoff": "018f0000-0000-7000-8000-000000000001"},

@@ -9,6 +9,7 @@ from gateway.evidence import canonical, receipt, sd_jwt
 from gateway.evidence.approval import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.exchange import succession_execution
+from tests.each import each
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log
 from tests.signing import heading
 from tests.web.listening import Listening, Partner, listening
@@ -111,7 +112,7 @@ def accepted_before(line: Listening, office: Partner) -> UUID:
     return handoff
 
 
-@pytest.mark.parametrize("name", sorted(planned({}).keys() - {"permissions_carry_over"}))
+@each("name", sorted(planned({}).keys() - {"permissions_carry_over"}))
 def test_another_plan_is_not_approved(line, office, succession, name):
     path = f"/successions/{succession}"
     shown = office.get(path).json
@@ -122,7 +123,7 @@ def test_another_plan_is_not_approved(line, office, succession, name):
     check_log(line.gateway)
 
 
-@pytest.mark.parametrize("value", [True, 0, None, "no"])
+@each("value", [True, 0, None, "no"])
 def test_permissions_carry_over_is_signed_in_its_one_spelling(line, office, succession, value):
     path = f"/successions/{succession}"
     shown = {**office.get(path).json, "permissions_carry_over": value}
@@ -131,7 +132,7 @@ def test_permissions_carry_over_is_signed_in_its_one_spelling(line, office, succ
     )
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"typ": ANSWER_TYP},
@@ -143,7 +144,6 @@ def test_permissions_carry_over_is_signed_in_its_one_spelling(line, office, succ
         {"iat": 4_000_000_000},
         {"more": "words"},
     ],
-    ids="".join,
 )
 def test_a_document_that_is_not_the_offices_own_word_approves_nothing(
     line, office, succession, changes
@@ -154,7 +154,7 @@ def test_a_document_that_is_not_the_offices_own_word_approves_nothing(
     assert office.get(path).json["approvals"] == []
 
 
-@pytest.mark.parametrize("said", [{}, {"by": "A Person"}, {"by": "officer-1", "note": "x"}])
+@each("said", [{}, {"by": "A Person"}, {"by": "officer-1", "note": "x"}])
 def test_the_person_is_its_one_disclosure(line, office, succession, said):
     path = f"/successions/{succession}"
     document = approval(line.gateway, office.get(path).json, said=said)

@@ -56,7 +56,7 @@ def test_it_ends_and_says_a_word_as_an_attested_one_does(line, hotline, case):
     assert sd_jwt.read_unverified(view["answers"][0]["document"]).content["note"] == "soon, please"
 
 
-@pytest.mark.parametrize("until", ["2030-01-01T00:00:00Z", True, 1.5, -(10**20), 10**20])
+@each("until", ["2030-01-01T00:00:00Z", True, 1.5, -(10**20), 10**20])
 def test_its_end_is_a_number_of_seconds(hotline, case, until):
     refused(make(hotline, case, offer(hotline, case, expires_at=until)))
 
@@ -123,7 +123,7 @@ def test_it_names_parts_of_this_case_alone(line, hotline, case):
     assert "version" in refused(make(hotline, case, stale))
 
 
-@pytest.mark.parametrize(
+@each(
     "to",
     [
         {"organisation": OFMIN},
@@ -169,8 +169,8 @@ def test_an_offer_whose_claims_are_not_its_own_is_refused_and_no_event(line, hot
     assert line.gateway.size() == before
 
 
-@pytest.mark.parametrize(
-    ("claims", "said", "pointer"),
+@each(
+    "claims, said, pointer",
     [
         ({"purpose": None}, None, "/purpose"),
         ({"purpose": []}, None, "/purpose"),
@@ -186,7 +186,7 @@ def test_the_rules_of_its_fields_are_those_of_json(hotline, case, claims, said, 
     assert pointer in {error["pointer"] for error in answer.json["errors"]}
 
 
-@pytest.mark.parametrize("name", ["to", "groups", "digests", "more"])
+@each("name", ["to", "groups", "digests", "more"])
 def test_nothing_but_the_person_and_the_word_is_hidden_in_it(hotline, case, name):
     given = {name: None} if name == "to" else {}
     document = offer(hotline, case, said={"by": "liaison-1", name: ["items"]}, **given)

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.exchange import succession_execution
+from tests.each import each
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
 from tests.web.listening import Listening, Partner
 
@@ -54,7 +55,7 @@ def test_an_approval_is_written_once_with_its_receipt(line, offices, succession)
     assert approve(second, succession).json["result"]["waits_for"] == []
 
 
-@pytest.mark.parametrize("body", [{"by": "a person"}, {"to": "x"}, {"by": "x-1", "more": "y"}])
+@each("body", [{"by": "a person"}, {"to": "x"}, {"by": "x-1", "more": "y"}])
 def test_an_approval_names_a_person_by_pseudonym_and_nothing_else(offices, succession, body):
     assert approve(offices[0], succession, **body).status_code == 422
 

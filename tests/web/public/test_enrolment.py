@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.kernel.ports import TransactionMode
 from gateway.web.problems import all_problems
+from tests.each import each
 from tests.founding import DESK, document_key
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.web.issuing import names_of, serve
@@ -80,7 +81,7 @@ def test_a_used_token_is_refused_with_a_receipt_that_says_so(line, host):
     assert answer.json["receipt"]["document"]
 
 
-@pytest.mark.parametrize(
+@each(
     "headers",
     [
         {},
@@ -90,7 +91,6 @@ def test_a_used_token_is_refused_with_a_receipt_that_says_so(line, host):
         {"Authorization": "Basic " + base64.b64encode(b"name alone").decode()},
         {"Authorization": f"Bearer {TOKEN}"},
     ],
-    ids=["none", "wrong token", "wrong name", "no base64", "no token", "bearer"],
 )
 def test_without_name_and_token_the_answer_is_a_challenge(line, host, headers):
     if headers == basic(name="nobody-here"):
@@ -113,7 +113,7 @@ def test_the_token_is_never_in_the_security_log(line, host):
 
 
 @pytest.mark.parametrize(
-    ("changes", "status"),
+    "changes, status",
     [
         ({"content_type": "application/json"}, 415),
         ({"data": b"no request"}, 422),
@@ -141,7 +141,7 @@ def test_a_whole_enrolment_registers_the_document_key_and_answers_with_a_receipt
     assert [key.kid for key in keys] == [document_key("newcomer").kid]
 
 
-@pytest.mark.parametrize(
+@each(
     "changes",
     [
         {"csr": None},
