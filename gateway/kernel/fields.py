@@ -57,7 +57,8 @@ class Field:
     ``schema`` is its JSON Schema; ``words`` are all that it may be, where they are listed, and
     ``several`` says that it is a list of them. ``option`` is what it is called on the command
     line: an option with dashes, or in capitals an argument; ``default`` is what is signed when
-    the option is left out. ``error`` says what is wrong with a value that cannot be read.
+    the option is left out. A day that has ``passed`` is refused when it is after today. ``error``
+    says what is wrong with a value that cannot be read.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Field:
     several: bool = False
     option: str = ""
     default: Any = None
+    passed: bool = False
     error: str = NOT_OF_FORM
 
 
@@ -186,10 +188,10 @@ def identifier(name: str, about: str, *, option: str = "") -> Field:
     return Field(name, about, _uuid, described, Given.ID, option=option)
 
 
-def date(name: str, about: str, *, option: str = "") -> Field:
-    """A day of the calendar."""
+def date(name: str, about: str, *, passed: bool = False) -> Field:
+    """A day of the calendar; ``passed`` refuses one after today."""
     described = {"type": "string", "format": "date"}
-    return Field(name, about, parse_date, described, Given.DATE, option=option)
+    return Field(name, about, parse_date, described, Given.DATE, passed=passed)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:

@@ -54,7 +54,7 @@ _SYSTEM = organisation_id("system", "Which system.", option="SYSTEM")
 _DECISION = free_text("decision_ref", "Reference of the decision.")
 _RESOLUTION = (
     _DECISION,
-    date("decided_on", "Day of the decision."),
+    date("decided_on", "Day of the decision.", passed=True),
     digest(
         "document_sha256",
         "The decision; only its digest is stored.",
@@ -120,7 +120,7 @@ CHANGES: Mapping[str, ChangeType] = {
             one_of("membership", "What it applies for.", MembershipClass, MembershipClass),
             subset_of("purposes", "What it takes part for.", Purpose),
             free_text("description", "What it does."),
-            date("received_on", "Day of the application."),
+            date("received_on", "Day of the application.", passed=True),
             _CONTACTS,
         ),
         members.apply,

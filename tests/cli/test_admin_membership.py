@@ -185,9 +185,9 @@ def test_a_system_is_disabled_enabled_and_entrusted(gw):
 def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     seat = ("membership", "grant", "abc", "--membership", "full", "--from", "2026-01-01")
     words = (*seat, "--decision-ref", "board")
-    assert "another person: casegate admin" in gw.done(*words, persons=(DUBOIS,))
-    told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))
-    named = told["result"]["proposal"]
+    told = gw.done(*words, persons=(DUBOIS,))
+    assert "another person: casegate admin" in told
+    named = told.split()[-1]
     assert "membership.grant" in gw.done("proposal", "list", persons=())
     assert "board" in gw.done("proposal", "show", named, persons=())
     shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=()))
@@ -196,10 +196,9 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     assert "two approvals of one person" in said(gw.admin(*approve, persons=(DUBOIS,)))
     assert "membership full" in gw.done(*approve, persons=("martin",))
     assert "made before" in said(gw.admin(*approve, persons=("martin",)))
-    listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
-    assert [one["applied_event"] for one in listed] == [None]
+    assert json.loads(gw.done("--json", "proposal", "list", persons=()))["items"] == []
     listed = json.loads(gw.done("--json", "proposal", "list", "--all", persons=()))["items"]
-    assert [one["applied_event"] is None for one in listed] == [False, True]
+    assert [one["applied_event"] is None for one in listed] == [False]
     unknown = "018f0000-0000-7000-8000-000000000000"
     assert "no such proposal" in said(gw.admin("proposal", "show", unknown, persons=()))
 
@@ -278,9 +277,8 @@ def test_a_proposal_is_withdrawn_by_its_proposer(gw, proposed):
 
 def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
     monkeypatch.setattr(results, "BATCH", 2)
-    words = ("membership", "end", "abc", "--until", "2030-01-03")
-    for _ in range(4):
-        gw.done(*words, persons=(DUBOIS,))
+    for day in range(3, 7):
+        gw.done("membership", "end", "abc", "--until", f"2030-01-0{day}", persons=(DUBOIS,))
     listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
     assert len(listed) == 5
     assert listed[-1]["proposal"] == proposed
