@@ -14,6 +14,7 @@ from gateway.domain.lifecycle import StatusChange
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     AGREEMENT_KINDS,
+    CONTACT_ROLES,
     FUNCTIONS,
     INTEREST_KINDS,
     INTEREST_SCOPES,
@@ -24,6 +25,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN
+from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel.changes import ChangeType
 from gateway.kernel.client_assertion import read_keys
@@ -85,6 +87,8 @@ _CONTACTS = Field(
     members.read_contacts,
     {"type": "array", "minItems": 1, "items": schema_of(members.CONTACT)},
     Given.JSON_FILE,
+    error="has a contact or more, each with name, address and its role: "
+    + ", ".join(CONTACT_ROLES),
 )
 _CLIENT_KEYS = Field(
     "keys",
@@ -109,6 +113,8 @@ _FIRST_STAFF = Field(
     {"type": "array", "minItems": 2, "items": {"type": "string", "pattern": "^[a-z,]+$"}},
     several=True,
     option="--entry",
+    error="has two persons or more, two of them with the role approver or head; roles are "
+    + ", ".join(sorted(ALL_ROLES)),
 )
 
 CHANGES: Mapping[str, ChangeType] = {
@@ -213,6 +219,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 several=True,
                 option="--hours",
                 default=[],
+                emptied="the organisation's terms run by the clock",
             ),
             optional(
                 Field(
@@ -402,6 +409,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 least=0,
                 option="--scope",
                 default=[],
+                emptied="this takes away all scopes of the operator's that the system has",
             ),
         ),
         systems.entrust,
