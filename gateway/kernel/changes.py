@@ -69,7 +69,7 @@ APPROVALS = "approvals"
 """The detail of a change's event that has what its administrators signed."""
 
 UNKNOWN = "no organisation has that id: admit it first"
-NO_PROPOSAL = "there is no such proposal, or it ended long ago"
+NO_PROPOSAL = "no proposal has this id, or it ended long ago: see `casegate admin proposal list`"
 
 
 @dataclass(frozen=True)
@@ -395,17 +395,21 @@ def prune_proposals(ports: Ports) -> None:
 # --- Reading proposals ---------------------------------------------------------------------------
 
 
-def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
-    """A proposal with its values, for the operator's systems: what the second person reads."""
+def look_up(ports: Ports, types: ChangeTypes, caller: Caller, proposal: UUID) -> dict[str, Any]:
+    """A proposal with its values, for the operator's systems: what the second person reads.
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    While it waits, ``refusal`` says why it could not be made now, and ``overlaps`` who else would
+    hold the mandate that it gives.
+    """
+
+    def query(context: RequestContext) -> Proposal:
         require_admin_scope(context)
         stored = context.work.proposals.get(proposal)
         if stored is None:
             deny_as_not_found()
-        return _in_full(stored)
+        return stored
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return _in_full(ports, types, read(ports, caller, ActionRequest("registry.read"), query))
 
 
 def page(
@@ -430,13 +434,13 @@ def proposals(ports: Ports, *, waiting: bool) -> list[dict[str, Any]]:
         return [_view(one) for one in iterate(rows, attrgetter("id"), None)]
 
 
-def proposal(ports: Ports, identifier: UUID) -> dict[str, Any]:
-    """A proposal with its values, on the gateway's host; NotFound."""
+def proposal(ports: Ports, types: ChangeTypes, identifier: UUID) -> dict[str, Any]:
+    """A proposal as `look_up` has it, on the gateway's host; NotFound."""
     with ports.begin(TransactionMode.READ) as work:
         stored = work.proposals.get(identifier)
     if stored is None:
         raise NotFound(NO_PROPOSAL)
-    return _in_full(stored)
+    return _in_full(ports, types, stored)
 
 
 def _waiting(
@@ -610,8 +614,33 @@ def _applicant(organisation: str) -> Organisation:
     )
 
 
-def _in_full(one: Proposal) -> dict[str, Any]:
-    return {**_view(one), "values": dict(change_of(one).values)}
+def _in_full(ports: Ports, types: ChangeTypes, one: Proposal) -> dict[str, Any]:
+    foreseen: Mapping[str, Any] = {}
+    if one.applied_event is None and one.withdrawal_event is None and ports.now() < one.expires_at:
+        foreseen = _foresee(ports, types, one)
+    told = {"refusal": None, "overlaps": [], **foreseen}
+    return {**_view(one), "values": dict(change_of(one).values), **told}
+
+
+def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str, Any]:
+    """What would come of a proposal now: it is rehearsed, and nothing of it is kept."""
+    change = change_of(stored)
+    actor, request = Administrators((stored.approval,)), ActionRequest(change.action)
+    try:
+        kind = require_type(types, change)
+        with ports.begin(TransactionMode.REGISTRY) as work:
+            now = work.log.moment(ports.now())
+            day, event, signer = ports.reference_date(now), ports.new_id(), (stored.proposer,)
+            asked = RequestContext(ports, work, actor, request, now, day, event, persons=signer)
+            context = _context(asked, kind, change)
+            decision = _decide(context, kind, 2)
+            if not decision.allowed:
+                raise WrongState(" ".join(decision.reasons) or _why_not(context, kind))
+            return _warnings(kind.apply(context))
+    except ValidationFailed as refusal:
+        return {"refusal": "; ".join(f"{place[1:]} {why}" for place, why in refusal.errors)}
+    except Refusal as refusal:
+        return {"refusal": refusal.detail}
 
 
 def _view(one: Proposal) -> dict[str, Any]:

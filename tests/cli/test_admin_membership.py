@@ -128,7 +128,7 @@ def test_an_entry_shows_what_its_commands_ask_for(gw):
     assert told["result"]["interest"] not in earlier
     whole = json.loads(gw.done("organisation", "show", "abc", "--json", persons=()))
     assert [one["interest"] for one in whole["interests"]] == [told["result"]["interest"]]
-    assert "nobody was not found" in said(gw.admin("organisation", "show", "nobody", persons=()))
+    assert "organisation list" in said(gw.admin("organisation", "show", "nobody", persons=()))
 
 
 def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
@@ -200,7 +200,7 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     listed = json.loads(gw.done("--json", "proposal", "list", "--all", persons=()))["items"]
     assert [one["applied_event"] is None for one in listed] == [False]
     unknown = "018f0000-0000-7000-8000-000000000000"
-    assert "no such proposal" in said(gw.admin("proposal", "show", unknown, persons=()))
+    assert "proposal list" in said(gw.admin("proposal", "show", unknown, persons=()))
 
 
 @pytest.fixture
@@ -221,6 +221,55 @@ def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatc
     assert "2030-01-02" in refused.stdout
     agreed = gw.type(*who, input="y\n")
     assert "membership.end" in agreed.stdout
+
+
+def test_who_adds_an_administrator_is_shown_the_key_id_to_compare(gw, tmp_path, monkeypatch):
+    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    issuer = ("--issuer", gw.config.issuer)
+    made = gw.done(
+        "--json", "administrator", "create-key", tmp_path / "k", "--person", "leroy", *issuer
+    )
+    files = ("--jwk", tmp_path / "k/key.jwk", "--proof", tmp_path / "k/key.proof")
+    words = ("administrator", "add", "leroy", "--name", "C. Leroy", *files)
+    told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))["result"]["proposal"]
+    who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", told)
+    first, *_ = gw.type(*who, input="n\n").stdout.splitlines()
+    assert json.loads(made)["kid"] in first
+
+
+def test_a_proof_of_another_person_names_both(gw, tmp_path):
+    issuer = ("--issuer", gw.config.issuer)
+    gw.done("administrator", "create-key", tmp_path / "k", "--person", "other", *issuer)
+    files = ("--jwk", tmp_path / "k/key.jwk", "--proof", tmp_path / "k/key.proof")
+    told = said(
+        gw.admin("administrator", "add", "leroy", "--name", "C. Leroy", *files, persons=(DUBOIS,))
+    )
+    assert "/other'" in told
+    assert told.endswith("/leroy")
+
+
+MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "x", "--from", "2026-01-01")
+
+
+def test_an_overlap_is_shown_to_who_proposes_and_to_who_approves(gw, monkeypatch):
+    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    gw.done("organisation", "admit", "other", *ABC[3:])
+    gw.done("mandate", "grant", "other", *MANDATE)
+    told = gw.done("mandate", "grant", "abc", *MANDATE, persons=(DUBOIS,))
+    assert "WARNING" in told
+    named = re.search(r"approve (\S+)", told)[1]
+    who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", named)
+    shown = gw.type(*who, input="n\n").stdout
+    assert shown.index("WARNING") < shown.index("[y/N]")
+
+
+def test_what_waits_and_can_be_applied_no_more_is_listed_with_the_reason(gw, proposed):
+    before = gw.done("waiting", persons=())
+    assert "2030-01-02" in before
+    assert f"by {DUBOIS}" in before
+    assert "withdraw" not in before
+    gw.done("organisation", "leave", "abc", "--reason", "over", "--yes")
+    assert f"proposal withdraw {proposed}" in gw.done("waiting", persons=())
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from gateway.changes import CHANGES
 from gateway.domain.case import CaseState
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.organisation import Status
@@ -110,6 +111,17 @@ def test_one_person_hears_of_the_state_before_the_number_of_persons(gateway):
     assert isinstance(refused, Forbidden)
     assert "R10.two_persons" not in refused.rules
     assert "applied" in refused.detail
+
+
+def test_a_proposal_tells_while_it_waits_why_it_cannot_be_made_any_more(gateway):
+    named = proposed(gateway)
+    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
+    gateway.administer("organisation.leave", ABROAD, reason="over")
+    size = gateway.size()
+    assert "left" in changes.proposal(gateway.ports, CHANGES, named)["refusal"]
+    assert gateway.size() == size
+    withdraw(gateway, named)
+    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
 
 
 def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):

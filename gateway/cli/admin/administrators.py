@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,17 @@ import click
 
 from gateway import keys
 from gateway.changes import CHANGES
-from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
+from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign, warnings
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
     format_time,
+    format_value,
     interactive,
     print_fields,
     print_items,
     print_table,
+    print_wrapped,
     reply,
 )
 from gateway.cli.system import declare
@@ -28,7 +30,9 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
+from gateway.evidence.signature import read_registered_key
 from gateway.kernel.changes import Change
+from gateway.kernel.fields import NOT_READ
 from gateway.keys import KeyPurpose
 from gateway.registry.queries import COMING
 
@@ -116,7 +120,8 @@ def sign_change(
     with plain_errors():
         with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
-            change = Change(request["action"], request["organisation"], request["values"])
+            values = dict(request["values"])
+            change = Change(request["action"], request["organisation"], values)
         if not yes:
             _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
@@ -151,16 +156,14 @@ def waiting(session: AdminSession) -> None:
     Example: casegate admin --home gw waiting
     """
     with registry(session, reads=True) as reached:
-        proposed = reached.proposals(waiting=True)
+        waits = reached.proposals(waiting=True)
+        proposed = [reached.proposal(UUID(one["proposal"])) for one in waits]
         coming = [one for status in COMING for one in reached.organisations(str(status))]
         invited = reached.invitations()
     if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
-        *(
-            (f"{one['action']} {one['organisation']}", f"proposal approve {one['proposal']}")
-            for one in proposed
-        ),
+        *((_proposed(one), _closes(one)) for one in proposed),
         *((f"{one['organisation']} is {one['status']}", _next(one, invited)) for one in coming),
         *(
             (
@@ -174,6 +177,30 @@ def waiting(session: AdminSession) -> None:
         print_table(("what waits", "next"), rows)
     else:
         click.echo("Nothing waits.")
+
+
+def _proposed(one: Mapping[str, Any]) -> str:
+    """What is proposed, by whom and until when; of its values, those of a few words."""
+    values = (f"{n} {format_value(v)}" for n, v in one["values"].items() if _is_short(v))
+    what = ", ".join((f"{one['action']} {one['organisation']}", *values))
+    return f"{what}; by {one['proposer']}, until {format_time(one['expires_at'])}"
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | bool | list) and len(format_value(value)) < _FEW
+
+
+_FEW = 40
+"""Characters of a value in a list of proposals; `proposal show` has all."""
+
+
+def _closes(one: Mapping[str, Any]) -> str:
+    if one["refusal"]:
+        return f"{_CANNOT.format(one['refusal'])} (proposal withdraw {one['proposal']})"
+    return f"proposal approve {one['proposal']}"
+
+
+_CANNOT = "cannot be applied any more: {}; its proposer withdraws it"
 
 
 # --- Proposals ---
@@ -273,5 +300,16 @@ def _end(one: Mapping[str, Any]) -> str:
 
 
 def _print(one: Mapping[str, Any]) -> None:
-    values = canonical.encode(one["values"]).decode()
-    print_fields({**one, "values": values})
+    """What is proposed: of a key, first the id that is compared; then the values in words."""
+    told = {"values", "refusal", "overlaps"}
+    fields = {name: value for name, value in one.items() if name not in told}
+    with suppress(*NOT_READ):
+        kid, _ = read_registered_key(one["values"]["jwk"])
+        fields = {"key id, to compare": kid, **fields}
+    print_fields(fields)
+    click.echo("values")
+    print_fields({name: format_value(value) for name, value in one["values"].items()})
+    if one.get("refusal"):
+        print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
+    for sentence in warnings(one):
+        print_wrapped(sentence, "  WARNING: ", 4)
