@@ -630,8 +630,10 @@ def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str,
         kind = require_type(types, change)
         with ports.begin(TransactionMode.REGISTRY) as work:
             now = work.log.moment(ports.now())
-            day, event, signer = ports.reference_date(now), ports.new_id(), (stored.proposer,)
-            asked = RequestContext(ports, work, actor, request, now, day, event, persons=signer)
+            today, event = ports.reference_date(now), ports.new_id()
+            asked = RequestContext(ports, work, actor, request, now, today, event)
+            _require_open(work, stored.id)
+            approvals.count(asked, actor.approvals, digest_of(change))
             context = _context(asked, kind, change)
             decision = _decide(context, kind, 2)
             if not decision.allowed:

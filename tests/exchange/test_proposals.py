@@ -124,6 +124,13 @@ def test_a_proposal_tells_while_it_waits_why_it_cannot_be_made_any_more(gateway)
     assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
 
 
+def test_a_proposal_of_a_person_who_was_disabled_since_is_said_to_count_no_more(gateway):
+    named = proposed(gateway)
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
+    gateway.administer("admin.disable", GATEWAY, person=ALICE, reason="left")
+    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is not None
+
+
 def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):
     named = proposed(gateway)
     receipt = withdraw(gateway, named).receipt

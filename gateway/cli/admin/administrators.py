@@ -30,7 +30,7 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
-from gateway.evidence.signature import read_registered_key
+from gateway.evidence.signature import thumbprint
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import NOT_READ
 from gateway.keys import KeyPurpose
@@ -200,7 +200,7 @@ def _closes(one: Mapping[str, Any]) -> str:
     return f"proposal approve {one['proposal']}"
 
 
-_CANNOT = "cannot be applied any more: {}; its proposer withdraws it"
+_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or it ends by itself"
 
 
 # --- Proposals ---
@@ -303,12 +303,15 @@ def _print(one: Mapping[str, Any]) -> None:
     """What is proposed: of a key, first the id that is compared; then the values in words."""
     told = {"values", "refusal", "overlaps"}
     fields = {name: value for name, value in one.items() if name not in told}
+    values = {name: format_value(value) for name, value in one["values"].items()}
     with suppress(*NOT_READ):
-        kid, _ = read_registered_key(one["values"]["jwk"])
-        fields = {"key id, to compare": kid, **fields}
+        # Of the key itself: a proposer may have written any kid beside it.
+        fields = {"key id, to compare": thumbprint(one["values"]["jwk"]), **fields}
+        for name in ("jwk", "proof"):  # the id says which key it is: no eye compares more
+            values.pop(name, None)
     print_fields(fields)
     click.echo("values")
-    print_fields({name: format_value(value) for name, value in one["values"].items()})
+    print_fields(values)
     if one.get("refusal"):
         print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
     for sentence in warnings(one):
