@@ -368,7 +368,7 @@ def verify(
     _check_audience(verified.claims, audience)
     if issuer is not None and verified.claims.get("iss") != issuer:
         found = ascii(verified.claims.get("iss"))[:200]
-        raise DocumentError(f"the document is from {found}, not from {issuer}")
+        raise DocumentError(f"the document is from another issuer: {found}, not {issuer}")
     # 6. Of what RFC 9901 leaves open, only what the profile names.
     _check_profile(document, header, payload)
     return verified
