@@ -39,8 +39,13 @@ _WRITTEN: Mapping[type, tuple[int, Callable[[Any], bytes]]] = {
 }
 
 
+_REFUSED = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
+
+
 class Reply:
     """What the server says to a statement, once it does."""
+
+    __slots__ = ("_connection", "prepares", "result")
 
     def __init__(self, connection: "BoundedConnection", prepares: str | None) -> None:
         """Of a statement that has been sent, or of the preparation of the text ``prepares``."""
@@ -59,18 +64,9 @@ class Reply:
     def _received(self) -> PGresult:
         if self.result is None:
             self._connection.receive(self)
-        assert self.result is not None  # noqa: S101 - it was received
-        if self.failed:
+        if self.result is None or self.result.status in _REFUSED:
             raise self._connection.refusal
         return self.result
-
-    @property
-    def failed(self) -> bool:
-        """Whether the server refused it, or passed over it after it refused one before."""
-        return self.result is not None and self.result.status in (
-            ExecStatus.FATAL_ERROR,
-            ExecStatus.PIPELINE_ABORTED,
-        )
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -147,9 +143,7 @@ class BoundedConnection(psycopg.Connection[Any]):
     def receive(self, reply: Reply) -> None:
         """Wait for a reply, and so for all before it."""
         self.pgconn.send_flush_request()
-        self.wait(generators.send(self.pgconn))
-        while reply.result is None:
-            self._receive_next()
+        self.wait(self._receive(reply))
 
     def rows_of(self, result: PGresult) -> list[tuple[Any, ...]]:
         """The rows of a result, as Python's values."""
@@ -178,25 +172,27 @@ class BoundedConnection(psycopg.Connection[Any]):
         self._awaited_replies.append(reply)
         return reply
 
-    def _receive_next(self) -> None:
-        reply = self._awaited_replies.popleft()
-        results = self.wait(generators.fetch_many(self.pgconn))
-        if not results:
-            raise psycopg.OperationalError("the connection was lost before the reply")
-        reply.result = results[0]
-        if reply.failed:
-            self._refused = self._refused or reply.result
-            if reply.prepares is not None:
-                self._statement_names.pop(reply.prepares, None)
+    def _receive(self, last: Reply | None) -> PQGen[None]:
+        """Let the server have what was sent, and take its replies up to one; else to the end."""
+        yield from generators.send(self.pgconn)
+        while self._awaited_replies and (last is None or last.result is None):
+            results = yield from generators.fetch_many(self.pgconn)
+            if not results:
+                raise self.refusal
+            reply = self._awaited_replies.popleft()
+            reply.result = results[0]
+            if reply.result.status in _REFUSED:
+                self._refused = self._refused or reply.result
+                if reply.prepares is not None:
+                    self._statement_names.pop(reply.prepares, None)
+        if last is None:
+            yield from generators.fetch_many(self.pgconn)  # the mark that the block ends
 
     def _finish(self) -> None:
         """Wait for all replies and end the block."""
         try:
             self.pgconn.pipeline_sync()
-            self.wait(generators.send(self.pgconn))
-            while self._awaited_replies:
-                self._receive_next()
-            self.wait(generators.fetch_many(self.pgconn))  # where the block ends
+            self.wait(self._receive(None))
         finally:
             self._awaited_replies.clear()
             if self.pgconn.status != ConnStatus.BAD:
