@@ -40,9 +40,9 @@ _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 # Connection exceptions, insufficient resources, operator intervention, system errors; a server
 # that only reads (a standby); damaged pages (PostgreSQL, appendix A).
 _ONLY_READS = "25006"
-# A prepared statement whose columns an upgrade changed (feature_not_supported).
-_OTHER_COLUMNS = "0A000"
 _POSTGRESQL_AWAY = ("08", "53", "57P", "58", _ONLY_READS, "XX001", "XX002")
+# A statement was prepared before an upgrade that changed its columns (feature_not_supported).
+_OTHER_COLUMNS = "0A000"
 
 
 class BrokenRule(RuntimeError):

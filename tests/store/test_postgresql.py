@@ -556,6 +556,18 @@ def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgres
     assert names[1] == names[0]
 
 
+def test_a_connection_whose_statement_an_upgrade_outdated_is_given_up(postgresql):
+    store = postgresql.open()
+    with store.begin(TransactionMode.READ) as work:
+        work.organisations.get("hotline")
+    with postgresql.connected() as connection:
+        connection.execute(text("ALTER TABLE organisation ALTER COLUMN document TYPE varchar"))
+    with pytest.raises(psycopg.NotSupportedError), store.begin(TransactionMode.READ) as work:
+        work.organisations.get("hotline")
+    with store.begin(TransactionMode.READ) as work:
+        assert work.organisations.get("hotline") is None
+
+
 def test_a_query_in_a_pipeline_gets_its_rows_and_not_the_answer_before(postgresql):
     """The answer to what was sent before may arrive while the query is sent."""
     postgresql.open()
