@@ -407,8 +407,8 @@ def _run_first(
         with driver.together():
             for statement in first:
                 driver.send(statement)
-            reply = driver.send(_STATE)
-        (state,) = reply.rows()
+            result = driver.send(_STATE)
+        (state,) = result.rows()
     version, size, root, mac, revoked = state
     return version, TreeHead(size, root), mac, bool(revoked)
 

@@ -42,7 +42,7 @@ _WRITTEN: Mapping[type, tuple[int, Callable[[Any], bytes]]] = {
 _REFUSED = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
 
 
-class Reply:
+class PendingResult:
     """What the server says to a statement, once it does."""
 
     __slots__ = ("_connection", "prepares", "result")
@@ -79,7 +79,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         """As psycopg's."""
         super().__init__(*arguments, **named)
         self._statement_names: dict[str, bytes] = {}
-        self._awaited_replies: deque[Reply] = deque()
+        self._pending_results: deque[PendingResult] = deque()
         self._row_reader = Transformer(self)
         self._refused: PGresult | None = None
 
@@ -95,8 +95,8 @@ class BoundedConnection(psycopg.Connection[Any]):
             self.pgconn.finish()
             raise
 
-    def ask(self, sql: str, values: Sequence[Any] = ()) -> Reply:
-        """Run a statement, with ``values`` for its places ``$1``...; waits for the reply.
+    def ask(self, sql: str, values: Sequence[Any] = ()) -> PendingResult:
+        """Run a statement, with ``values`` for its places ``$1``...; waits for the result.
 
         No transaction is begun for it. Raises psycopg.Error.
         """
@@ -105,10 +105,10 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """A block whose statements go in one message, or in as many as replies are asked for.
+        """A block whose statements go in one message, or in as many as results are asked for.
 
         The first that the server refuses ends them all: the others are not run. Raises
-        psycopg.Error, at the end or where a reply is asked for.
+        psycopg.Error, at the end or where a result is asked for.
         """
         self._refused = None
         self.pgconn.enter_pipeline_mode()
@@ -122,7 +122,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         if self._refused is not None:
             raise self.refusal
 
-    def send(self, sql: str, values: Sequence[Any] = ()) -> Reply:
+    def send(self, sql: str, values: Sequence[Any] = ()) -> PendingResult:
         """Let a statement go with the others of the block that is open."""
         name = self._statement_names.get(sql)
         if name is None:
@@ -140,10 +140,10 @@ class BoundedConnection(psycopg.Connection[Any]):
         self.pgconn.send_query_prepared(name, written, formats, _BINARY)
         return self._await(None)
 
-    def receive(self, reply: Reply) -> None:
-        """Wait for a reply, and so for all before it."""
+    def receive(self, pending: PendingResult) -> None:
+        """Wait for a result, and so for all before it."""
         self.pgconn.send_flush_request()
-        self.wait(self._receive(reply))
+        self.wait(self._receive(pending))
 
     def rows_of(self, result: PGresult) -> list[tuple[Any, ...]]:
         """The rows of a result, as Python's values."""
@@ -167,38 +167,41 @@ class BoundedConnection(psycopg.Connection[Any]):
         self._await(sql)
         return name
 
-    def _await(self, prepares: str | None) -> Reply:
-        reply = Reply(self, prepares)
-        self._awaited_replies.append(reply)
-        return reply
+    def _await(self, prepares: str | None) -> PendingResult:
+        pending = PendingResult(self, prepares)
+        self._pending_results.append(pending)
+        return pending
 
-    def _receive(self, last: Reply | None) -> PQGen[None]:
-        """Let the server have what was sent, and take its replies up to one; else to the end."""
+    def _receive(self, last: PendingResult | None) -> PQGen[None]:
+        """Let the server have what was sent, and take its results up to one; else to the end."""
         yield from generators.send(self.pgconn)
-        while self._awaited_replies and (last is None or last.result is None):
-            results = yield from generators.fetch_many(self.pgconn)
-            if not results:
+        while self._pending_results and (last is None or last.result is None):
+            answered = yield from generators.fetch_many(self.pgconn)
+            if not answered:
                 raise self.refusal
-            reply = self._awaited_replies.popleft()
-            reply.result = results[0]
-            if reply.result.status in _REFUSED:
-                self._refused = self._refused or reply.result
-                if reply.prepares is not None:
-                    self._statement_names.pop(reply.prepares, None)
+            pending = self._pending_results.popleft()
+            pending.result = answered[0]
+            if pending.result.status in _REFUSED:
+                self._refused = self._refused or pending.result
+                if pending.prepares is not None:
+                    self._statement_names.pop(pending.prepares, None)
         if last is None:
             yield from generators.fetch_many(self.pgconn)  # the mark that the block ends
 
     def _finish(self) -> None:
-        """Wait for all replies and end the block."""
+        """Wait for all results and end the block."""
         try:
             self.pgconn.pipeline_sync()
             self.wait(self._receive(None))
         finally:
-            self._awaited_replies.clear()
+            self._pending_results.clear()
             if self.pgconn.status != ConnStatus.BAD:
                 self.pgconn.exit_pipeline_mode()
 
 
 def _of_base(kind: type) -> tuple[int, Callable[[Any], bytes]]:
     """How a value of a class is sent that is made of one of the known ones, as a name of a text."""
-    return next(_WRITTEN[base] for base in kind.__mro__ if base in _WRITTEN)
+    for base in kind.__mro__:
+        if base in _WRITTEN:
+            return _WRITTEN[base]
+    raise TypeError(f"{kind.__name__} is no type of a column's values")

@@ -141,10 +141,10 @@ class Transaction:
         """Run a statement for each row of values; in a pipeline nothing waits for a change."""
         sql, parameters, row = prepared
         with nullcontext() if self._piped else self._driver.together():
-            replies = [self._driver.send(sql, parameters(values)) for values in each]
+            results = [self._driver.send(sql, parameters(values)) for values in each]
         if row is not None:
-            return Rows(map(row, replies[0].rows()))
-        return Rows.none(-1 if self._piped else sum(reply.count() for reply in replies))
+            return Rows(map(row, results[0].rows()))
+        return Rows.none(-1 if self._piped else sum(result.count() for result in results))
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -159,11 +159,11 @@ class Transaction:
             raise ValueError("what can be sent ahead is a query whose text depends on no value")
         row = prepared.row
         with self._translating():
-            reply = self._driver.send(prepared.sql, prepared.parameters(values))
+            result = self._driver.send(prepared.sql, prepared.parameters(values))
 
         def receive() -> Rows:
             with self._translating():
-                return Rows(map(row, reply.rows()))
+                return Rows(map(row, result.rows()))
 
         return receive
 

@@ -61,7 +61,7 @@ def test_how_many_rows_a_statement_changed_is_told(driver):
     assert driver.ask("DELETE FROM found WHERE number = $1", [3]).count() == 0
 
 
-def test_a_reply_that_is_asked_for_in_a_block_is_that_of_its_own_statement(driver):
+def test_a_result_that_is_asked_for_in_a_block_is_that_of_its_own_statement(driver):
     with driver.together():
         driver.send("INSERT INTO found VALUES ($1)", [1])
         first = driver.send("SELECT number FROM found")
