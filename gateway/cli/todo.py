@@ -46,7 +46,8 @@ def todo(gateway: Gateway) -> None:
     """
     whoami = gateway.whoami()
     scopes = whoami["scopes"]
-    sources = _SOURCES if whoami["status"] == Status.ACTIVE else _SOURCES_BEFORE_ACTIVATION
+    enrolled = whoami["status"] == Status.ENROLLED
+    sources = _SOURCES_BEFORE_ACTIVATION if enrolled else _SOURCES
     read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
     waiting = (one for _, source in read for one in source(gateway))
     found = [
