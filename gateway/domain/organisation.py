@@ -149,6 +149,7 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
 
 ACTIONS_WHILE_SUSPENDED = frozenset(
     {
+        "whoami.read",
         "handoff.read",
         "receipt.read",
         "handoff.decline",

@@ -474,7 +474,9 @@ _NOT_ACTIVE = {
     Status.SUSPENDED: "your organisation is suspended: until the administrators reinstate it, it "
     "answers for what it holds, and does nothing else",
 }
-"""What an organisation reads that is not active, by its status; no others are authenticated."""
+"""What an organisation reads that is authenticated and not active, by its status."""
+
+_NO_PART = "your organisation does not take part at present"
 
 
 def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest) -> RequestContext:
@@ -493,7 +495,7 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
             if organisation is None:
                 deny_as_not_found()
             if not may_act(organisation.status, request.action):
-                inactive = Forbidden(_NOT_ACTIVE[organisation.status], (INACTIVE,))
+                inactive = Forbidden(_NOT_ACTIVE.get(organisation.status, _NO_PART), (INACTIVE,))
                 raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
         case EnrollingSystem():

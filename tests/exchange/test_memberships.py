@@ -92,7 +92,7 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
         MembershipClass.ASSOCIATE,
         {"remove", "protect_child"},
     )
-    assert (asked.decision.reference, asked.decision.decided_on) == (
+    assert (asked.decision.decision_ref, asked.decision.decided_on) == (
         "board 12",
         date(2026, 3, 1),
     )
