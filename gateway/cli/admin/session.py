@@ -444,7 +444,7 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it then name one of the "
-            "holders (casegate admin mandate report)"
+            "holders (casegate admin mandate report, on the gateway's host)"
         )
     if result.get("left"):
         yield (
