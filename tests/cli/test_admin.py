@@ -392,7 +392,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
     [
         (
             ("organisation", "admit", "Ofmin", *ADMISSION),
-            "organisation is not an organisation's id",
+            "organisation must be an organisation id",
         ),
         (
             ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),
