@@ -310,7 +310,11 @@ def _like(pattern: str, sentence: str, **described: Any) -> Callable[..., Strict
 
 
 uuid = partial(StrictString, ANY_UUID)
-new_uuid = _like(_UUID % "7", "must be a UUID of version 7 in lower case", format="uuid")
+new_uuid = _like(
+    _UUID % "7",
+    "must be a UUID of version 7 in lower case, as `uuidgen -7` and the client's new_id make it",
+    format="uuid",
+)
 moment = partial(
     StrictString,
     read_by(
