@@ -65,6 +65,9 @@ SCOPES = (
 )
 """Scopes that a system may request."""
 
+AUDIT_SCOPE = "audit.search"
+"""The scope of an auditor's system: it reads what an audit access covers."""
+
 STAFF_SCOPE = "staff"
 """The scope of the system that keeps the staff register."""
 
