@@ -16,7 +16,14 @@ import click
 from gateway import files
 from gateway.cli.admin.session import AdminSession, Registry, registry, show
 from gateway.cli.arguments import FILE, NewFile
-from gateway.cli.output import for_machines, format_time, new_file, print_items, print_wrapped, reply
+from gateway.cli.output import (
+    for_machines,
+    format_time,
+    new_file,
+    print_items,
+    print_wrapped,
+    reply,
+)
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
