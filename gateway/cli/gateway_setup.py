@@ -438,7 +438,5 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
         click.echo(f"     casegate admin --home {folder} {names} {command} ...")
     click.echo("     (docs/administrators.md, 'A system for each administrator')")
     people = folder / "people"
-    click.echo(
-        f"  {len(steps) + 3}. Give each administrator their key from {people}, and delete it here."
-    )
-    click.echo("     From then on each signs with --approver-key PERSON=FILE.")
+    give = f"Give each administrator their key in {people}, for --approver-key, and delete it here."
+    click.echo(f"  {len(steps) + 3}. {give}")

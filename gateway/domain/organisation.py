@@ -18,7 +18,7 @@ from gateway.domain.service_hours import ServiceHours
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 NO_SLUG = "must be an organisation id, as hotline-a"
-"""What is said of a text that is no organisation's id."""
+"""What is wrong with a text that does not have the form of an id."""
 
 KINDS = (
     "hotline",
