@@ -418,12 +418,16 @@ def show(action: str, written: Made) -> None:
     result = written.result
     if "proposal" in result and "expires_at" in result:
         click.echo(f"{action}: waits for another person, until {format_time(result['expires_at'])}")
-        command = f"{_admin_command()} --as PERSON proposal approve {result['proposal']}"
-        click.echo(f"  another person: {command}")
+        session = click.get_current_context().find_object(AdminSession)
+        here = session is not None and session.connection is None
+        command = command_of(session) if session is not None and here else "casegate admin"
+        click.echo(f"  another person: {command} --as PERSON proposal approve {result['proposal']}")
         return
-    apart = {"event", "overlaps", "nobody_from"}
+    apart = {"event", "overlaps", "nobody_from", "entries"}
     values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
-    print_wrapped(", ".join(values), f"{action}: ", 2)
+    print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
+    for one in result.get("entries", ()):
+        print_wrapped(f"{one['pseudonym']}  {format_value(one['roles'])}", "  ", 4)
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {result['event']}{simulated}")
@@ -431,11 +435,10 @@ def show(action: str, written: Made) -> None:
         print_wrapped(sentence, "  WARNING: ", 4)
 
 
-def _admin_command() -> str:
-    """The command as another person types it for the same gateway, on this host."""
-    session = click.get_current_context().find_object(AdminSession)
-    if session is None or session.connection is not None:
-        return "casegate admin"
+def command_of(session: AdminSession) -> str:
+    """The command that reaches the same gateway from any folder."""
+    if session.connection is not None:
+        return f"casegate admin -c {shlex.quote(str(session.connection))}"
     return f"casegate admin --home {shlex.quote(str(session.folder))}"
 
 
@@ -444,7 +447,7 @@ def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it then name one of the "
-            "holders (casegate admin mandate report)"
+            "holders (casegate admin mandate report, on the gateway's host)"
         )
     if result.get("left"):
         yield (
