@@ -221,7 +221,7 @@ def plain_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
-    except click.ClickException:
+    except (click.ClickException, click.Abort):
         raise
     except Exception as error:
         if isinstance(error, _unusable()):
@@ -231,12 +231,14 @@ def plain_errors() -> Iterator[None]:
 
 def _unusable() -> tuple[type[Exception], ...]:
     """What an operator can correct; imported only after a failure, to keep starts short."""
-    from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
-    from gateway.config import ConfigError  # noqa: PLC0415
-    from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
-    from gateway.pki.authority import AuthorityError  # noqa: PLC0415
-    from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
-
+    try:
+        from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
+        from gateway.config import ConfigError  # noqa: PLC0415
+        from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
+        from gateway.pki.authority import AuthorityError  # noqa: PLC0415
+        from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
+    except ModuleNotFoundError:  # without the server's part none of them is raised
+        return ()
     return (
         ConfigError,
         AuthorityError,

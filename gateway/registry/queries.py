@@ -45,6 +45,8 @@ from gateway.registry.results import (
     SystemEntry,
 )
 
+NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
+
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
@@ -168,7 +170,7 @@ def report(ports: Ports, slug: str, day: date | None = None) -> Entry:
     with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(slug)
         if found is None:
-            raise NotFound(f"organisation {slug} was not found")
+            raise NotFound(NO_ORGANISATION)
         return _whole(work, found, day)
 
 

@@ -188,6 +188,8 @@ _WORDS: Mapping[str, str] = {
     "sequence": "The answer's number in the handoff.",
     "what": "What it is, by its code.",
     "Proposal.proposal ProposalInFull.proposal": "The id of what waits for approval.",
+    "ProposalInFull.refusal": "Why the change could not be made now; null where it could.",
+    "ProposalInFull.overlaps": "Who else would hold the mandate on some of its days.",
     "embargo_source": "Who set the embargo, and why; public authorities read it.",
     "acknowledge_by": "By when the recipient acknowledges; null where it need not.",
     "PackageView.pointers": "The places that changed since the package before, of what is given.",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,22 @@ from gateway.changes import CHANGES
 from gateway.cli.admin.session import (
     AdminSession,
     Registry,
-    command_of,
+    place,
     registry,
     show,
     sign,
+    warnings,
 )
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
     format_time,
+    format_value,
     interactive,
     print_fields,
     print_items,
     print_table,
+    print_wrapped,
     reply,
 )
 from gateway.cli.system import declare
@@ -35,7 +38,9 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
+from gateway.evidence.signature import thumbprint
 from gateway.kernel.changes import Change
+from gateway.kernel.fields import NOT_READ
 from gateway.keys import KeyPurpose
 from gateway.registry.queries import COMING
 
@@ -123,7 +128,8 @@ def sign_change(
     with plain_errors():
         with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
-            change = Change(request["action"], request["organisation"], request["values"])
+            values = dict(request["values"])
+            change = Change(request["action"], request["organisation"], values)
         if not yes:
             _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
@@ -163,7 +169,8 @@ def waiting(session: AdminSession) -> None:
     Example: casegate admin --home gw waiting
     """
     with registry(session, reads=True) as reached:
-        proposed = reached.proposals(waiting=True)
+        waits = reached.proposals(waiting=True)
+        proposed = [reached.proposal(UUID(one["proposal"])) for one in waits]
         invited = reached.invitations()
         coming = [
             {**one, "next": _next(reached.organisation(one["organisation"], None), invited)}
@@ -173,10 +180,7 @@ def waiting(session: AdminSession) -> None:
     if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
-        *(
-            (f"{one['action']} {one['organisation']}", f"proposal approve {one['proposal']}")
-            for one in proposed
-        ),
+        *((_proposed(one), _closes(one)) for one in proposed),
         *((f"{one['organisation']} is {one['status']}", one["next"]) for one in coming),
         *(
             (
@@ -188,9 +192,33 @@ def waiting(session: AdminSession) -> None:
     ]
     if rows:
         print_table(("what waits", "next"), rows)
-        click.echo(f"Each by: {command_of(session)} --as PERSON ...")
+        click.echo(f"Each by: casegate admin {place(session)} --as PERSON ...")
     else:
         click.echo("Nothing waits.")
+
+
+def _proposed(one: Mapping[str, Any]) -> str:
+    """What is proposed, by whom and until when; of its values, those of a few words."""
+    values = (f"{n} {format_value(v)}" for n, v in one["values"].items() if _is_short(v))
+    what = ", ".join((f"{one['action']} {one['organisation']}", *values))
+    return f"{what}; by {one['proposer']}, until {format_time(one['expires_at'])}"
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | bool | list) and len(format_value(value)) < _FEW
+
+
+_FEW = 40
+"""Characters of a value in a list of proposals; `proposal show` has all."""
+
+
+def _closes(one: Mapping[str, Any]) -> str:
+    if one["refusal"]:
+        return f"{_CANNOT.format(one['refusal'])} (proposal withdraw {one['proposal']})"
+    return f"proposal approve {one['proposal']}"
+
+
+_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or it ends by itself"
 
 
 # --- Proposals ---
@@ -290,5 +318,19 @@ def _state(one: Mapping[str, Any]) -> str:
 
 
 def _print(one: Mapping[str, Any]) -> None:
-    values = canonical.encode(one["values"]).decode()
-    print_fields({**one, "values": values})
+    """What is proposed: of a key, first the id that is compared; then the values in words."""
+    told = {"values", "refusal", "overlaps"}
+    fields = {name: value for name, value in one.items() if name not in told}
+    values = {name: format_value(value) for name, value in one["values"].items()}
+    with suppress(*NOT_READ):
+        # Of the key itself: a proposer may have written any kid beside it.
+        fields = {"key id, to compare": thumbprint(one["values"]["jwk"]), **fields}
+        for name in ("jwk", "proof"):  # the id says which key it is: no eye compares more
+            values.pop(name, None)
+    print_fields(fields)
+    click.echo("values")
+    print_fields(values)
+    if one.get("refusal"):
+        print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
+    for sentence in warnings(one):
+        print_wrapped(sentence, "  WARNING: ", 4)

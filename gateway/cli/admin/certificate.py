@@ -14,7 +14,7 @@ from uuid import UUID
 import click
 
 from gateway import files
-from gateway.cli.admin.session import AdminSession, Registry, registry, show
+from gateway.cli.admin.session import AdminSession, Registry, hand_over, place, registry, show
 from gateway.cli.arguments import FILE, NewFile
 from gateway.cli.output import (
     for_machines,
@@ -87,7 +87,7 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
             _write(file, replace(waiting, proposal=str(proposed)), proposed)
             show("invitation.create", made)
             if not for_machines():
-                click.echo(f"  then: casegate admin invitation complete {out}")
+                click.echo(f"  then: casegate admin {place(session)} invitation complete {out}")
             return
         created = UUID(str(made.result["invitation"]))
         invited = _invitation_file(reached, created, waiting)
@@ -133,8 +133,7 @@ def complete(session: AdminSession, file: Path) -> None:
         event = reached.proposal(proposal)["applied_event"]
         if event is None:
             raise click.ClickException(
-                "nobody has approved it yet; another person: casegate admin --as PERSON "
-                f"proposal approve {proposal}"
+                f"nobody has approved it yet; another person: {hand_over(str(proposal))}"
             )
         invited = _invitation_file(reached, UUID(event), waiting)
     files.replace(file, invited.render())
