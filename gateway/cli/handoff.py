@@ -29,7 +29,6 @@ from gateway.cli.case import (
 from gateway.cli.content import change_word, condition_lines, show_opened
 from gateway.cli.output import (
     Input,
-    cold,
     colour,
     example,
     for_machines,
@@ -69,6 +68,7 @@ from gateway.domain.answers import (
 from gateway.domain.case import GROUPS
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
+from gateway.domain.item_value import defang_text
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
@@ -430,7 +430,7 @@ def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
         "matter": routing.get("matter"),
         "urgency": routing.get("urgency"),
         "urgent because": routing.get("urgency_reason"),
-        "note": [cold(note) for note in notes],
+        "note": [defang_text(note) for note in notes],
     }
 
 
@@ -522,7 +522,7 @@ def _history(answer: Mapping[str, Any]) -> str:
     content = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in content else "signed"
     shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
-    details = [f"{name}: {cold(format_value(content[name]))}" for name in shown]
+    details = [f"{name}: {defang_text(format_value(content[name]))}" for name in shown]
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"

@@ -1,7 +1,7 @@
 """What people see: plain text, colours on a terminal only, JSON for machines.
 
 Texts of other organisations are shown, never obeyed: none of their control characters reaches the
-terminal, and none of their addresses is a link.
+terminal. Who prints their addresses defangs them, so that none is a link.
 """
 
 import io
@@ -21,7 +21,6 @@ from typing import Any
 import click
 
 from gateway import files
-from gateway.domain.item_value import defang_text
 from gateway.domain.timestamp import parse_timestamp
 
 
@@ -34,9 +33,6 @@ def sanitise(value: Any) -> str:
 
 def _shows(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
-
-
-cold = defang_text
 
 
 def say(text: Any, word: str = "", shade: str = "green", *, err: bool = False) -> None:
