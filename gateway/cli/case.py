@@ -437,7 +437,7 @@ def end_measure(gateway: Gateway, **options: Any) -> WriteReport:
     click.option(
         "--ground",
         required=True,
-        type=click.Choice(CONTEST_GROUNDS),
+        type=Words(CONTEST_GROUNDS),
         help="Why. In imminent danger its setter has an hour, else a day.",
     ),
     reason_option,
@@ -473,8 +473,12 @@ def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _measure(one: Mapping[str, Any]) -> str:
     if one["kind"] == MeasureKind.EMBARGO:
         return f"embargo {one['measure']}: do not act before {format_time(one['until'])}"
-    until = f"until {format_time(one['until'])}" if one["until"] else "until two persons end it"
-    return f"{one['kind']} {one['measure']} {until}"
+    return f"{one['kind']} {one['measure']} {_duration(one)}"
+
+
+def _duration(measure: Mapping[str, Any]) -> str:
+    ends = measure["until"]
+    return f"until {format_time(ends)}" if ends else "until two persons end it"
 
 
 _REACH = (
@@ -578,10 +582,7 @@ def _measured(written: ConfirmedWrite) -> WriteReport:
     result = written.result
     if result["ended_at"]:
         return written, f"{result['kind']} {result['measure']} has ended"
-    until = (
-        f"until {format_time(result['until'])}" if result["until"] else "until two persons end it"
-    )
-    return written, f"{result['kind']} {result['measure']} holds {until}"
+    return written, f"{result['kind']} {result['measure']} holds {_duration(result)}"
 
 
 def _warn_of_erasure(content: Mapping[str, Any]) -> None:

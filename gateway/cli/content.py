@@ -53,9 +53,13 @@ def _print_package(opened: ConsultedContent) -> None:
         for pointer in opened.changed["pointers"]:
             say(f"  {_place(opened.content, pointer)}")
     if opened.superseded is not None:
-        told = opened.superseded
-        of = f"a {told['change']} of {format_time(told['at'])} (version {told['version']})"
-        say(f"by {of}: do not use it", "SUPERSEDED", "red")
+        say(f"by {superseding(opened.superseded)}", "SUPERSEDED", "red")
+
+
+def superseding(change: Part) -> str:
+    """The change, announced or sent, after which a package is not to be used."""
+    when = f"of {format_time(change['at'])} (version {change['version']})"
+    return f"a {change['change']} {when}: do not use it"
 
 
 def change_word(package: Part) -> str:

@@ -26,7 +26,7 @@ from gateway.cli.case import (
     recall_options,
     recalled,
 )
-from gateway.cli.content import change_word, condition_lines, show_opened
+from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.output import (
     Input,
     colour,
@@ -139,7 +139,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--request",
-        type=click.Choice(tuple(STATUTORY)),
+        type=Words(STATUTORY),
         help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
     ),
     click.option(
@@ -397,7 +397,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
-            "superseded by": _superseded(view.get("superseded")),
+            "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
             "retention": _retention(view["retention"]) if "retention" in view else None,
@@ -473,15 +473,6 @@ def _contested(view: Mapping[str, Any]) -> list[str]:
 
 
 _RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
-
-
-def _superseded(told: Mapping[str, Any] | None) -> str | None:
-    """A change that was announced, whose update is not here."""
-    if told is None:
-        return None
-    return (
-        f"a {told['change']} (version {told['version']}, {format_time(told['at'])}): do not use it"
-    )
 
 
 def _retention(stated: Mapping[str, Any]) -> str:
