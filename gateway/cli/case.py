@@ -27,6 +27,7 @@ from gateway.cli.output import (
     print_table,
     reply,
     say,
+    warn,
 )
 from gateway.cli.partner_command import (
     EPILOG,
@@ -592,11 +593,11 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
     except (LookupError, TypeError, ValueError):
         return  # the gateway says what is wrong with it
     if 0 < left < SHORT_RETENTION_DAYS:
-        click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
+        warn(f"in {left} days the case is erased for every recipient.")
 
 
 def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where free text of a valid case holds what belongs into an item, by JSON pointer."""
+    """Where free text of a valid case holds what belongs in an item, by JSON pointer."""
     texts = {
         f"/statements/{number}/text": one.get("text", "")
         for number, one in enumerate(content.get("statements", ()))
@@ -609,10 +610,10 @@ def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _warn_of_identifiers(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say it before it is sent; the warnings."""
+    """Warn of such texts before they are sent; each pointer with its warning."""
     found = list(_identifiers(content))
     for pointer, why in found:
-        click.echo(f"Warning: {pointer} {why}", err=True)
+        warn(f"{pointer} {why}")
     return found
 
 

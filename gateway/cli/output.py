@@ -41,6 +41,11 @@ def say(text: Any, word: str = "", shade: str = "green", *, err: bool = False) -
     click.echo(f"{opening}{sanitise(text)}", err=err)
 
 
+def warn(text: str) -> None:
+    """Print a warning, beside what the command answers."""
+    say(text, "Warning", "yellow", err=True)
+
+
 def colour(text: str, colour: str) -> str:
     """Colour a text, unless NO_COLOR is set (no-color.org); `echo` drops it off a terminal."""
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)

@@ -151,7 +151,7 @@ def check(gateway: Gateway) -> None:
         }
     )
     for warning in warnings:
-        say(warning, "Attention", "yellow")
+        say(warning, "Warning", "yellow")
 
 
 @system.command(epilog=EPILOG)

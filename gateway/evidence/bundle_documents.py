@@ -327,10 +327,12 @@ class BundleDocuments:
         )
 
     def authored(self) -> list[AuthoredDocument]:
+        """All documents of the file, with the offer that a succession replaced."""
         before = [] if self.before is None else [self.before]
         return [*self.acts(), *before]
 
     def signed_at(self, signed: AuthoredDocument) -> datetime:
+        """When a document was signed, by its author's word."""
         return read_time(signed.verified.claims)
 
 
@@ -360,10 +362,12 @@ def _repeats(repeated: Any, link: Link) -> bool:
 
 
 def spell(at: datetime) -> str:
+    """A time as reports have it, with a Z for UTC."""
     return at.isoformat().replace("+00:00", "Z")
 
 
 def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
+    """Raise Mismatch for the first of the named pairs whose two values differ."""
     for name, found, expected in pairs:
         if found != expected:
             raise Mismatch(f"{what} is of another {name}")

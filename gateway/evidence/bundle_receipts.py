@@ -162,6 +162,7 @@ class BundleReceipts(BundleDocuments):
         return [one for one in self.moving if one.event.get("document_sha256") not in self.recorded]
 
     def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
+        """Whether an event is the consultation that showed what the file shows."""
         shown = (placed.digest for placed in self.case.verified.placed)
         package = handoff_documents.package_digest(shown)
         opened = (one.event.get("case_digest"), one.event.get("package_digest"))
@@ -251,6 +252,7 @@ class BundleReceipts(BundleDocuments):
         return next(places, None)
 
     def log(self) -> str:
+        """The name of the log that the receipts are of."""
         return self.confirmed[0].checkpoint.origin
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
@@ -265,4 +267,5 @@ def _require_order(otherwise: str, first: datetime, second: datetime) -> None:
 
 
 def time_of(confirmed: VerifiedReceipt) -> datetime:
+    """When an event was recorded, by the gateway's word."""
     return datetime.fromisoformat(confirmed.event["time"])
