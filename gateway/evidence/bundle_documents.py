@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from gateway.domain.answers import ANSWERS, ON_CHANGES, AnswerAuthor
+from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.domain.conditions import conditions, repeats
 from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
 from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
@@ -235,7 +235,7 @@ class BundleDocuments:
         for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
             party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
             link = self._link_of.get(answer.offer_digest)
-            if answer.notice_digest is not None and not is_on_changes(answer):
+            if answer.notice_digest is not None and not ANSWERS[answer.kind].on_changes:
                 raise Mismatch(f"the {answer.kind} answers a notice")
             require_same(
                 f"the {answer.kind}",
@@ -336,11 +336,6 @@ class BundleDocuments:
         return read_time(signed.verified.claims)
 
 
-def is_on_changes(answer: AnswerClaims) -> bool:
-    """Whether an answer is one to an update, a notice or an announcement."""
-    return not ON_CHANGES.isdisjoint(ANSWERS[answer.kind].moves)
-
-
 def members(value: Any) -> dict[str, Any]:
     """What should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
@@ -359,11 +354,6 @@ def _repeats(repeated: Any, link: Link) -> bool:
     except KeyError:
         return False
     return repeats(repeated, stated)
-
-
-def spell(at: datetime) -> str:
-    """A time as reports have it, with a Z for UTC."""
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import handoff_documents, history, key_status, mandates, recalls
-from gateway.evidence.bundle_documents import BundleDocuments, require_same, spell
+from gateway.evidence.bundle_documents import BundleDocuments, require_same
 from gateway.evidence.heading import read_time
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_status import KeyStatus
@@ -223,14 +224,14 @@ class BundleReceipts(BundleDocuments):
         for one in self.moved():
             recorded = self._recorded_at(one)
             _require_order("a document is newer than its record", self.signed_at(one), recorded)
-        return f"offered {spell(self.signed_at(self.links[0].offered))}"
+        return f"offered {format_timestamp(self.signed_at(self.links[0].offered))}"
 
     def moved(self) -> list[AuthoredDocument]:
         """The offers, the answers and the recall: each is recorded by an event."""
         return [*(link.offered for link in self.links), *self._said_by_parties()]
 
     def _recorded_at(self, signed: AuthoredDocument) -> datetime:
-        return time_of(self.record_of(signed))
+        return self.record_of(signed).time
 
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
@@ -263,9 +264,6 @@ class BundleReceipts(BundleDocuments):
 def _require_order(otherwise: str, first: datetime, second: datetime) -> None:
     """Two clocks may differ by some minutes."""
     if first > second + MAX_SKEW:
-        raise Mismatch(f"{otherwise} ({spell(second)} is before {spell(first)})")
-
-
-def time_of(confirmed: VerifiedReceipt) -> datetime:
-    """When an event was recorded, by the gateway's word."""
-    return datetime.fromisoformat(confirmed.event["time"])
+        raise Mismatch(
+            f"{otherwise} ({format_timestamp(second)} is before {format_timestamp(first)})"
+        )
