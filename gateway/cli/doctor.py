@@ -27,7 +27,15 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, pol
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.output import colour, print_fields, print_wrapped, progress, reply, sanitise
+from gateway.cli.output import (
+    colour,
+    format_time,
+    print_fields,
+    print_wrapped,
+    progress,
+    reply,
+    sanitise,
+)
 from gateway.client.errors import raising
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
@@ -238,7 +246,7 @@ def due(config: Config, now: datetime) -> Findings:
     if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
         yield (
             Level.WARNING,
-            f"nothing is reminded of since {clock.swept_at:%Y-%m-%d %H:%M} UTC: start maintenance",
+            f"nothing is reminded of since {format_time(clock.swept_at)}: start maintenance",
         )
     yield Level.OK, f"duties of members that are overdue: {overdue}"
 

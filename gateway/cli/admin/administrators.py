@@ -218,7 +218,7 @@ def _closes(one: Mapping[str, Any]) -> str:
     return f"proposal approve {one['proposal']}"
 
 
-_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or it ends by itself"
+_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends it"
 
 
 # --- Proposals ---
