@@ -12,7 +12,7 @@ import click
 from gateway import setting_validators
 from gateway.cli import NO_SPACE
 from gateway.cli.output import AS_JSON
-from gateway.domain.organisation import SLUG, read_competence
+from gateway.domain.organisation import NO_SLUG, SLUG, read_competence
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.files import PrivateFileError
@@ -51,13 +51,12 @@ def reader(folder: Path) -> ReadFile:
 
 
 def organisation_id(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
+    _context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
     """Check an organisation's id, or another name of its form, before anything is asked."""
     if value is not None and not SLUG.fullmatch(value):
-        raise click.BadParameter(
-            f"{value!r} is not a valid id. Use 2 to 40 of a-z, 0-9 and '-', starting with a letter."
-        )
+        fault = "must be a person's id, as martin" if parameter.name == "person" else NO_SLUG
+        raise click.BadParameter(f"{value!r} {fault}")
     return value
 
 

@@ -443,14 +443,16 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     names = " ".join(f"--as {person}" for person, _ in persons[:2])
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Move {folder / 'offline'} off this machine; it is needed in ceremonies only.")
-    click.echo(
-        f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
-    )
-    click.echo(f"  3. casegate run --home {folder}")
-    rest = {"Admit members:": "organisation admit"}
+    click.echo(f"  2. casegate run --home {folder}")
+    own = "Admit your own organisation, and a system for each administrator:"
+    steps = {own: "organisation admit"}
     if len(persons) < ENOUGH:
         third = "Add a third administrator: of two, neither can be disabled (administrators.md):"
-        rest = {third: "administrator add", **rest}
-    for step, (what, command) in enumerate(rest.items(), start=4):
+        steps = {third: "administrator add", **steps}
+    for step, (what, command) in enumerate(steps.items(), start=3):
         click.echo(f"  {step}. {what}")
         click.echo(f"     casegate admin --home {folder} {names} {command} ...")
+    click.echo("     (docs/administrators.md, 'A system for each administrator')")
+    people = folder / "people"
+    give = f"Give each administrator their key in {people}, for --approver-key, and delete it here."
+    click.echo(f"  {len(steps) + 3}. {give}")

@@ -10,12 +10,13 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.conditions import FORCES
-from gateway.domain.handoff import AGREEMENTS, OPEN
+from gateway.domain.handoff import OPEN
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import key_history, key_status, seal
 from gateway.evidence.bundle_course import ANNOUNCED
-from gateway.evidence.bundle_documents import NOTICE, Link, members, spell
+from gateway.evidence.bundle_documents import NOTICE, Link, members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED
 from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.event import PARTY
@@ -119,8 +120,8 @@ class BundleFacts:
             "by": signed.author,
             "kid": signed.kid,
             "digest": signed.document.digest,
-            "signed_at": spell(self.of.signed_at(signed)),
-            "at": spell(self.of.signed_at(signed)),
+            "signed_at": format_timestamp(self.of.signed_at(signed)),
+            "at": format_timestamp(self.of.signed_at(signed)),
         }
         if signed in self.of.cases:
             key, entry = "case", self.of.place_of(signed)
@@ -183,13 +184,13 @@ class BundleFacts:
         agreed = (
             self.of.record_of(signed).index
             for signed, answer in zip(self.of.signed_answers, self.of.answers.values(), strict=True)
-            if not AGREEMENTS.isdisjoint(ANSWERS[answer.kind].moves)
+            if ANSWERS[answer.kind].agrees
         )
         return min((index for index in agreed if index > update), default=None)
 
     def _missing_packages(self) -> list[Fact]:
         """The packages that are updated, or answered, here, a change announced after the newest one
-        for which no notice stands, and a notice that is answered here."""
+        for which no notice stands, and a notice, or a recall, that is answered here."""
         found = [Fact("package.missing", {"offer": one}) for one in self.of.missing_offers()]
         known = [self.of.record_of(self.of.offered).index]
         known += [
@@ -203,10 +204,13 @@ class BundleFacts:
             for one in told
             if one.index > max(known)
         ]
-        named = {one.notice_digest for one in self.of.answers.values()} - {None}
+        answers = self.of.answers
+        named = {one.notice_digest for one in answers.values()} - answers.keys()
+        found += [Fact("notice.missing", {"notice": one}) for one in sorted(filter(None, named))]
+        shown = {one.event.get("document_sha256") for one in self.of.moving}
+        named = {one.recall for one in answers.values()} - shown
         return found + [
-            Fact("notice.missing", {"notice": digest})
-            for digest in sorted(filter(None, named - self.of.answers.keys()))
+            Fact("recall.unshown", {"recall": one}) for one in sorted(filter(None, named))
         ]
 
     def _embargo_facts(self) -> list[Fact]:
@@ -222,8 +226,8 @@ class BundleFacts:
         ]
 
     def _recall_facts(self) -> list[Fact]:
-        """The recall that an event, or an answer, names and the file lacks; and its second person,
-        where that is not shown."""
+        """The recall that an event names and the file lacks; and its second person, where that is
+        not shown."""
         recalled, recall = self.of.recalled, self.of.recall
         if recalled is None:
             return [] if recall is None else [Fact("recall.missing", {"entry": recall.start.index})]

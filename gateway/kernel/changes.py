@@ -21,7 +21,7 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.organisation import SLUG, Organisation, Period, Status
+from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Period, Status
 from gateway.domain.refusals import (
     InvalidApproval,
     NotFound,
@@ -350,11 +350,11 @@ def require_type(types: ChangeTypes, change: Change) -> ChangeType:
     kind = types.get(change.action)
     if kind is None:
         raise ValidationFailed((("/action", "there is no such change of the registry"),))
-    own = change.organisation == GATEWAY
-    if own is not kind.at_gateway or not SLUG.fullmatch(change.organisation):
-        raise ValidationFailed(
-            (("/organisation", "is not an organisation's id, or is the gateway's own"),)
-        )
+    if not SLUG.fullmatch(change.organisation):
+        raise ValidationFailed((("/organisation", NO_SLUG),))
+    if (change.organisation == GATEWAY) is not kind.at_gateway:
+        whose = "must be the gateway" if kind.at_gateway else "must be a member, not the gateway"
+        raise ValidationFailed((("/organisation", whose),))
     return kind
 
 

@@ -22,7 +22,7 @@ from gateway.domain.decision import (
     organisation_entity,
 )
 from gateway.domain.lifecycle import UNSEEN
-from gateway.domain.organisation import Organisation, OrganisationName, may_act
+from gateway.domain.organisation import Organisation, OrganisationName, Status, may_act
 from gateway.domain.refusals import (
     AlreadyExists,
     AuditLogUnavailable,
@@ -468,6 +468,17 @@ def _key_owner(actor: Actor) -> OrganisationName:
     return OrganisationName(organisation_of(actor))
 
 
+_NOT_ACTIVE = {
+    Status.ENROLLED: "your organisation is not active yet: once it passed the conformance run "
+    "(`casegate conformance run`) the administrators activate it",
+    Status.SUSPENDED: "your organisation is suspended: until the administrators reinstate it, it "
+    "answers for what it holds, and does nothing else",
+}
+"""What an organisation reads that is authenticated and not active, by its status."""
+
+_NO_PART = "your organisation does not take part at present"
+
+
 def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest) -> RequestContext:
     """The context of a request whose actor is who they say, as of this transaction.
 
@@ -484,11 +495,7 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
             if organisation is None:
                 deny_as_not_found()
             if not may_act(organisation.status, request.action):
-                why = (
-                    "your organisation is not active yet: once it passed the "
-                    "conformance run (`casegate conformance run`) the administrators activate it"
-                )
-                inactive = Forbidden(why, (INACTIVE,))
+                inactive = Forbidden(_NOT_ACTIVE.get(organisation.status, _NO_PART), (INACTIVE,))
                 raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
         case EnrollingSystem():

@@ -218,6 +218,8 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
         regimes=sorted(one.regimes),
         at=day,
         status=one.status if day is None else one.status_on(day),
+        staff_register=bool(work.staff.page(one.slug, "", 1)),
+        conformance_passed=work.conformance.passed(one.slug),
         history=[s for s in one.history if day is None or s.since <= day],
         memberships=[shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
         mandates=[held(c) for c in one.mandates if holds(c.period)],

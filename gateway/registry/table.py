@@ -14,6 +14,7 @@ from gateway.domain.lifecycle import StatusChange
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     AGREEMENT_KINDS,
+    AUDIT_SCOPE,
     CONTACT_ROLES,
     FUNCTIONS,
     INTEREST_KINDS,
@@ -370,10 +371,10 @@ CHANGES: Mapping[str, ChangeType] = {
             _SYSTEM,
             subset_of(
                 "scopes",
-                "What it may ask tokens for; by default all but staff, which excludes cases.write.",
+                "What it may ask tokens for; by default all but staff and audit.search.",
                 (*SCOPES, STAFF_SCOPE),
                 option="--scope",
-                default=sorted(SCOPES),
+                default=sorted({*SCOPES} - {AUDIT_SCOPE}),
             ),
         ),
         systems.register,

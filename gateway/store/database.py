@@ -2,14 +2,12 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
-from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +17,7 @@ from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.store.lock import FairLimiter, FileLock
-from gateway.store.prepared_statements import STATEMENTS_KEPT
+from gateway.store.postgresql_connection import BoundedConnection
 from gateway.store.transaction import DRIVER_ERRORS, translated
 
 # Writing transactions are measured in milliseconds: who waited this long meets a stuck process,
@@ -34,10 +32,6 @@ POSTGRESQL_WRITERS = 8
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
-
-ANSWER_SECONDS = 20.0
-"""How long PostgreSQL may take to answer. Its own timeouts end first, and end nothing when the
-server is stopped, the network is silent, or a COMMIT waits for a standby."""
 
 # Parameters of libpq (PostgreSQL, 32.1.2), for a path that has gone silent: seconds, but
 # milliseconds for tcp_user_timeout. A URL may say otherwise.
@@ -243,10 +237,10 @@ class Sqlite:
 
     def begin(self, mode: TransactionMode) -> Begun:
         if mode is TransactionMode.READ:
-            return _begin(self._readers, "BEGIN")
+            return _begin(self._readers, ("BEGIN",))
         self._lock.acquire()
         try:
-            return _begin(self._writers, BEGIN_WRITING)
+            return _begin(self._writers, (BEGIN_WRITING,))
         except BaseException:
             self._lock.release()
             raise
@@ -291,25 +285,24 @@ class Postgresql:
     def begin(self, mode: TransactionMode) -> Begun:
         """All of it goes to the server in one message."""
         if mode is TransactionMode.READ:
-            return _begin(self._readers, _BEGIN_READING)
-        return _begin(self._writers, f"{_BEGIN_BESIDE}; {_REGISTRY_LOCKS[mode]}")
+            return _begin(self._readers, (_BEGIN_READING,))
+        return _begin(self._writers, (BEGIN_BESIDE, _REGISTRY_LOCKS[mode]))
 
     def end(self, connection: Connection, mode: TransactionMode) -> None:
-        """What only read is committed: at ROLLBACK the driver forgets statements."""
         if mode is not TransactionMode.READ:
             self._writers.give_back(connection)
             return
         with suppress(*DRIVER_ERRORS):
             driver = driver_of(connection)
             if is_in_transaction(driver):
-                driver.commit()
+                driver.ask("COMMIT")
         self._readers.give_back(connection)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The server frees the lock of a node that dies."""
-        locks = f"{_BEGIN_BESIDE}; SELECT pg_advisory_xact_lock({SERVING_LOCK})"
-        begun = _begin(self._writers, locks)
+        lock = f"SELECT pg_advisory_xact_lock({SERVING_LOCK})"
+        begun = _begin(self._writers, (BEGIN_BESIDE, lock))
         try:
             yield
         finally:
@@ -364,7 +357,9 @@ _REGISTRY_LOCKS = {
 
 
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""How PostgreSQL's writing transactions begin: side by side, each waiting for rows alone."""
+
 # Every transaction asks for the first, every one that writes for the others; each has one row.
 _STATE = (
     "SELECT registry.version, log_head.size, log_head.root, log_head.mac,"
@@ -372,7 +367,7 @@ _STATE = (
 )
 
 
-def _begin(connections: ConnectionPool, first: str) -> Begun:
+def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
     """Begin a transaction by its first statements and look at the state of the database.
 
     Nothing was done yet: where an idle connection has been lost, as after a restart of
@@ -400,17 +395,21 @@ def _begin(connections: ConnectionPool, first: str) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def _run_first(connection: Connection, first: str) -> tuple[int, TreeHead, bytes | None, bool]:
+def _run_first(
+    connection: Connection, first: Sequence[str]
+) -> tuple[int, TreeHead, bytes | None, bool]:
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
-        driver.execute(first)
-        version, size, root, mac, revoked = driver.execute(_STATE).fetchone()
+        for statement in first:
+            driver.execute(statement)
+        state = driver.execute(_STATE).fetchone()
     else:
-        cursor = driver.cursor()
-        cursor.execute(f"{first}; {_STATE}", prepare=False)
-        while cursor.nextset():
-            pass
-        version, size, root, mac, revoked = cursor.fetchone()
+        with driver.together():
+            for statement in first:
+                driver.send(statement)
+            result = driver.send(_STATE)
+        (state,) = result.rows()
+    version, size, root, mac, revoked = state
     return version, TreeHead(size, root), mac, bool(revoked)
 
 
@@ -457,7 +456,6 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
     settings = _POSTGRESQL_SETTINGS
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        paramstyle="format",  # in positions, as SQLite's: see prepared_statements.py
         isolation_level=isolation,
         # Said when a transaction begins: as a setting of the session it would make a standby of
         # every server for a URL that asks for one that can be written.
@@ -469,7 +467,9 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
         connect_args={
             # In force from the first statement.
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
-            "prepare_threshold": 0,  # at its first use: all that is run is run again
+            # What the engine itself runs is rare. Else the driver would, with its own statements,
+            # forget at each ROLLBACK those that the connection has prepared.
+            "prepare_threshold": None,
             **{name: value for name, value in _CONNECTING.items() if name not in parsed.query},
         },
     )
@@ -485,28 +485,8 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
         except BaseException:
             connection.close()
             raise
-        connection.prepared_max = STATEMENTS_KEPT
 
     return engine
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that is closed when its server does not answer in time."""
-
-    answer_seconds: float | None = ANSWER_SECONDS
-    """None: however long it takes, as for a migration."""
-
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait for the server's answer.
-
-        Raises psycopg.OperationalError when it does not come; what was asked may have been done.
-        """
-        try:
-            return super().wait(gen, interval, timeout or self.answer_seconds)
-        except psycopg.errors._WaitTimeout:
-            # In the midst of an answer nothing else can be asked.
-            self.pgconn.finish()
-            raise
 
 
 def _require_postgresql(connection: BoundedConnection, settings: Mapping[str, str]) -> None:

@@ -50,6 +50,7 @@ from gateway.kernel.ports import KeyEncryptionProvider, TransactionMode
 from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
+    BEGIN_BESIDE,
     BEGIN_WRITING,
     ConnectionPool,
     UnsuitableDatabase,
@@ -195,7 +196,7 @@ class SqlKeyring:
         random: Callable[[int], bytes],
     ) -> None:
         """``lock`` is the file before which processes queue that write in SQLite."""
-        self._writers = ConnectionPool(engine)
+        self._writers = ConnectionPool(autocommitting(engine))
         self._readers = ConnectionPool(autocommitting(engine))
         self._lock = lock
         self._origin = origin
@@ -398,8 +399,8 @@ class SqlKeyring:
             connection = self._writers.take()
             try:
                 driver = driver_of(connection)
-                if isinstance(driver, sqlite3.Connection):
-                    driver.execute(BEGIN_WRITING)
+                on_sqlite = isinstance(driver, sqlite3.Connection)
+                driver.execute(BEGIN_WRITING if on_sqlite else BEGIN_BESIDE)
                 yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
                 _commit(connection)
             finally:

@@ -2,8 +2,8 @@
 
 The engine's way of running a statement costs several times what the statement itself does, most
 of it while locks are held. What is run is what the engine would run: its compiler's text with
-positional places, its types' conversions. The attributes of a compiled statement that are read
-here are why pyproject.toml bounds SQLAlchemy from above.
+positional or numbered places, its types' conversions. The attributes of a compiled statement that
+are read here are why pyproject.toml bounds SQLAlchemy from above.
 """
 
 from collections import namedtuple
@@ -12,10 +12,16 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, Select
+from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
 from sqlalchemy.engine import Dialect
 
+NUMBERED: Dialect = postgresql_dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # of SQLAlchemy
+"""PostgreSQL's dialect with places as the server itself has them, `$1` and so on."""
+
 STATEMENTS_KEPT = 512
-"""Statements kept per process; the store has about a hundred, each a constant of its module."""
+"""Statements kept per process, and per connection to PostgreSQL.
+
+The store has about a hundred, each a constant of its module."""
 
 Row = Mapping[str, Any]
 Convert = Callable[[Any], Any]
@@ -26,6 +32,13 @@ class Rows(list[Any]):
 
     rowcount = -1
     """How many rows were changed; -1 for a query."""
+
+    @classmethod
+    def none(cls, changed: int) -> "Rows":
+        """What a statement gives that changed so many rows."""
+        rows = cls()
+        rows.rowcount = changed
+        return rows
 
     def all(self) -> "Rows":
         """Every row."""
@@ -66,7 +79,7 @@ def prepare(
 ) -> PreparedStatement | None:
     """Compile a statement for values of these names; None where its text depends on a value.
 
-    ``dialect`` has positional places.
+    ``dialect`` has positional or numbered places.
     """
     compiled: Any = statement.compile(dialect=dialect, column_keys=list(names) or None)  # type: ignore[attr-defined] # what can be executed has it
     if compiled.post_compile_params or compiled.literal_execute_params:

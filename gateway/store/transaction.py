@@ -6,7 +6,7 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,7 +17,13 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.refusals import Busy, DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
-from gateway.store.prepared_statements import Row, Rows, prepare
+from gateway.store.prepared_statements import (
+    NUMBERED,
+    PreparedStatement,
+    Row,
+    Rows,
+    prepare,
+)
 
 DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
 """What a statement may fail with: those of the engine and of the two drivers."""
@@ -35,6 +41,8 @@ _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 # that only reads (a standby); damaged pages (PostgreSQL, appendix A).
 _ONLY_READS = "25006"
 _POSTGRESQL_AWAY = ("08", "53", "57P", "58", _ONLY_READS, "XX001", "XX002")
+# A statement was prepared before an upgrade that changed its columns (feature_not_supported).
+_OTHER_COLUMNS = "0A000"
 
 
 class BrokenRule(RuntimeError):
@@ -87,15 +95,15 @@ class Transaction:
     def __init__(self, connection: Connection, mode: TransactionMode, *, locks_rows: bool) -> None:
         """Take a connection on which a transaction has begun."""
         self._connection = connection
-        self._dialect = connection.dialect
         self.mode = mode
         self._open = True
         self.failed = False  # by the database: what is left of the transaction is for it to say
         driver: Any = connection.connection.driver_connection
         self._driver = driver
-        self._cursor = driver.cursor()
-        self._piped = ExitStack()
-        self._on_sqlite = isinstance(self._driver, sqlite3.Connection)
+        self._together = ExitStack()
+        self._piped = False
+        self._on_sqlite = isinstance(driver, sqlite3.Connection)
+        self._dialect = connection.dialect if self._on_sqlite else NUMBERED
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
         # would make two readers of one case wait for each other.
@@ -117,20 +125,26 @@ class Transaction:
             if prepared is None:
                 return self._connection.execute(statement, values)
             sql, parameters, row = prepared
-            if row is not None:
-                # In a pipeline, a cursor may get the answer to what it sent before.
-                cursor = self._cursor if self._on_sqlite else self._driver.cursor()
-                cursor.execute(sql, parameters(one))
-                return Rows(map(row, cursor.fetchall()))
+            if not self._on_sqlite:
+                return self._ask(prepared, [one] if each is None else each)
             if each is not None:
-                self._cursor.executemany(sql, [*map(parameters, each)])
+                cursor = self._driver.executemany(sql, [*map(parameters, each)])
             else:
-                self._cursor.execute(sql, parameters(one))
-            changed = Rows()
-            changed.rowcount = self._cursor.rowcount
-            return changed
+                cursor = self._driver.execute(sql, parameters(one))
+            if row is not None:
+                return Rows(map(row, cursor.fetchall()))
+            return Rows.none(cursor.rowcount)
         except DRIVER_ERRORS as error:
             raise self._failure(error) from error
+
+    def _ask(self, prepared: PreparedStatement, each: Sequence[Row]) -> Rows:
+        """Run a statement for each row of values; in a pipeline nothing waits for a change."""
+        sql, parameters, row = prepared
+        with nullcontext() if self._piped else self._driver.together():
+            results = [self._driver.send(sql, parameters(values)) for values in each]
+        if row is not None:
+            return Rows(map(row, results[0].rows()))
+        return Rows.none(-1 if self._piped else sum(result.count() for result in results))
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -143,15 +157,14 @@ class Transaction:
         prepared = prepare(statement, tuple(values), self._dialect)
         if prepared is None or prepared.row is None:
             raise ValueError("what can be sent ahead is a query whose text depends on no value")
-        sql, parameters, row = prepared.sql, prepared.parameters, prepared.row
-        cursor = self._driver.cursor()
+        row = prepared.row
+        with self._translating():
+            result = self._driver.send(prepared.sql, prepared.parameters(values))
 
         def receive() -> Rows:
             with self._translating():
-                return Rows(map(row, cursor.fetchall()))
+                return Rows(map(row, result.rows()))
 
-        with self._translating():
-            cursor.execute(sql, parameters(values))
         return receive
 
     @contextmanager
@@ -162,10 +175,10 @@ class Transaction:
             raise self._failure(error) from error
 
     def _failure(self, error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
-        """What a failed statement means; a connection to a server that only reads is given up."""
+        """What a failed statement means; a connection that stays unfit is given up."""
         self.failed = True
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if getattr(cause, "sqlstate", None) == _ONLY_READS:
+        if getattr(cause, "sqlstate", None) in (_ONLY_READS, _OTHER_COLUMNS):
             self._connection.invalidate()
         return translated(error)
 
@@ -176,9 +189,10 @@ class Transaction:
         What changes rows is answered by `commit`, or at the end of the block: its count of rows is
         not known before, and an error of any of them ends the block.
         """
-        with self._piped:
+        with self._together:
             if not self._on_sqlite:
-                self._piped.enter_context(self._driver.pipeline())
+                self._together.enter_context(self._driver.together())
+                self._piped = True
             yield
 
     def changed(self, statement: Executable, values: Row) -> bool:
@@ -216,9 +230,11 @@ class Transaction:
         if self._on_sqlite:
             self._driver.commit()
             return
-        # The driver's own commit would wait for its answer, and then for the end of the pipeline.
-        self._cursor.execute("COMMIT")
-        self._piped.close()
+        if not self._piped:
+            self._driver.ask("COMMIT")
+            return
+        self._driver.send("COMMIT")
+        self._together.close()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""

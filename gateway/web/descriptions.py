@@ -135,6 +135,8 @@ _WORDS: Mapping[str, str] = {
     "MeasureView.before": "The version from which on it binds no more; null where it binds all.",
     "at": "When.",
     "Entry.at": "The day as of which it is shown; null for all that is recorded.",
+    "Entry.staff_register": "Whether anybody was entered in its staff register so far.",
+    "Entry.conformance_passed": "Whether one of its systems has passed a conformance run so far.",
     # cases and handoffs, as they are answered
     "case_digest": "The digest of the case's version.",
     "documents": "The signed documents, oldest first.",

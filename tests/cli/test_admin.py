@@ -383,7 +383,7 @@ def test_an_invitation_waits_for_a_second_person_and_is_then_finished(
     ofmin.done("invitation", "complete", file, persons=())
     made, (stands,) = InvitationFile.read(file.read_bytes()), open_invitations(ofmin)
     assert (made.invitation, made.token) == (stands["invitation"], waits["token"])
-    assert "is no invitation that waits" in said(ofmin.admin("invitation", "complete", file))
+    assert "is complete" in said(ofmin.admin("invitation", "complete", file))
 
 
 def test_when_the_disk_is_full_the_invitation_is_named_to_be_withdrawn(
@@ -455,7 +455,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
     [
         (
             ("organisation", "admit", "Ofmin", *ADMISSION),
-            "organisation is not an organisation's id",
+            "organisation must be an organisation id",
         ),
         (
             ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),

@@ -10,16 +10,17 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, insert, make_url, text
+from sqlalchemy import insert, make_url, text
 from sqlalchemy import select as query
 
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnavailable, EditConflict
 from gateway.kernel.ports import TransactionMode
 from gateway.store import database
-from gateway.store.database import BoundedConnection, UnsuitableDatabase, reading_engine
+from gateway.store.database import UnsuitableDatabase, reading_engine, writing_engine
 from gateway.store.high_water_mark import open_mark
 from gateway.store.keyring import make_keyring, require_keys
+from gateway.store.postgresql_connection import BoundedConnection
 from gateway.store.tables import revoked_token
 from gateway.store.transaction import Transaction, translated
 from tests.postgresql import new_database
@@ -555,10 +556,22 @@ def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgres
     assert names[1] == names[0]
 
 
+def test_a_connection_whose_statement_an_upgrade_outdated_is_given_up(postgresql):
+    store = postgresql.open()
+    with store.begin(TransactionMode.READ) as work:
+        work.organisations.get("hotline")
+    with postgresql.connected() as connection:
+        connection.execute(text("ALTER TABLE organisation ALTER COLUMN document TYPE varchar"))
+    with pytest.raises(psycopg.NotSupportedError), store.begin(TransactionMode.READ) as work:
+        work.organisations.get("hotline")
+    with store.begin(TransactionMode.READ) as work:
+        assert work.organisations.get("hotline") is None
+
+
 def test_a_query_in_a_pipeline_gets_its_rows_and_not_the_answer_before(postgresql):
     """The answer to what was sent before may arrive while the query is sent."""
     postgresql.open()
-    engine = create_engine(postgresql.url, paramstyle="format")
+    engine = writing_engine(postgresql.url)
     with engine.connect() as connection:
         run = Transaction(connection, TransactionMode.WRITE, locks_rows=True)
         driver = connection.connection.driver_connection

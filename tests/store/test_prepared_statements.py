@@ -6,42 +6,49 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy import insert, select, text
 
-from gateway.store import database, tables
-from gateway.store.prepared_statements import prepare
+from gateway.store import tables
+from gateway.store.database import driver_of, writing_engine
+from gateway.store.prepared_statements import NUMBERED, prepare
 from tests.each import each
 from tests.store.samples import NOON
 
 ROWS = [
     {"jti": "a", "expires_at": NOON},
-    {"jti": "\N{EM DASH} %s ? :x", "expires_at": NOON.replace(year=1971, microsecond=1)},
+    {"jti": "\N{EM DASH} %s ? :x $1", "expires_at": NOON.replace(year=1971, microsecond=1)},
 ]
 
 
 @pytest.fixture
 def connection(database):
-    engine = create_engine(database.url, paramstyle=_paramstyle(database.url))
+    engine = writing_engine(database.url)
     with engine.connect() as connection:
         yield connection
     engine.dispose()
 
 
-def _paramstyle(url):
-    return "format" if url.startswith("postgresql") else "qmark"
+def _run(connection, prepared, values):
+    """What the database's own driver gives."""
+    driver = driver_of(connection)
+    if connection.dialect.name == "postgresql":
+        return driver.ask(prepared.sql, prepared.parameters(values)).rows()
+    return driver.execute(prepared.sql, prepared.parameters(values)).fetchall()
+
+
+def _dialect(connection):
+    return NUMBERED if connection.dialect.name == "postgresql" else connection.dialect
 
 
 def test_the_driver_writes_and_reads_what_the_engine_does(connection):
     table = tables.revoked_token
-    cursor = connection.connection.driver_connection.cursor()
     connection.execute(table.delete())
     connection.execute(insert(table), ROWS[:1])
-    write = prepare(insert(table), ("jti", "expires_at"), connection.dialect)
-    cursor.execute(write.sql, write.parameters(ROWS[1]))
+    write = prepare(insert(table), ("jti", "expires_at"), _dialect(connection))
+    _run(connection, write, ROWS[1])
     query = select(table).order_by(table.c.jti)
-    read = prepare(query, (), connection.dialect)
-    cursor.execute(read.sql, read.parameters({}))
-    found = [read.row(one) for one in cursor.fetchall()]
+    read = prepare(query, (), _dialect(connection))
+    found = [read.row(one) for one in _run(connection, read, {})]
     assert [row._asdict() for row in found] == ROWS
     assert [row._asdict() for row in connection.execute(query)] == ROWS
 
@@ -49,7 +56,7 @@ def test_the_driver_writes_and_reads_what_the_engine_does(connection):
 def test_a_value_that_the_statement_brings_stands_in_its_place(connection):
     table = tables.revoked_token
     statement = select(table.c.jti).where(table.c.jti != "b", table.c.expires_at == NOON)
-    prepared = prepare(statement, (), connection.dialect)
+    prepared = prepare(statement, (), _dialect(connection))
     given = prepared.parameters({})
     assert [given[0], len(given)] == ["b", 2]
     assert not isinstance(given[1], type(NOON))  # converted, as the column stores it
@@ -57,9 +64,10 @@ def test_a_value_that_the_statement_brings_stands_in_its_place(connection):
 
 def test_a_statement_whose_text_depends_on_a_value_is_left_to_the_engine(connection):
     table = tables.revoked_token
-    assert prepare(select(table).where(table.c.jti.in_(["a", "b"])), (), connection.dialect) is None
-    assert prepare(insert(table), (), connection.dialect) is None  # values are missing
-    assert prepare(text("SELECT :x"), (), connection.dialect) is None
+    dialect = _dialect(connection)
+    assert prepare(select(table).where(table.c.jti.in_(["a", "b"])), (), dialect) is None
+    assert prepare(insert(table), (), dialect) is None  # values are missing
+    assert prepare(text("SELECT :x"), (), dialect) is None
 
 
 @each("library", ["sqlalchemy", "psycopg"])
@@ -71,12 +79,3 @@ def test_a_library_whose_inner_parts_are_read_has_an_upper_bound(library):
     below = re.search(r"<(\d+)\.(\d+)$", bounds)
     major, minor = map(int, version(library).split(".")[:2])
     assert (major, minor + 1) == (int(below[1]), int(below[2]))
-
-
-def test_every_statement_of_postgresql_is_prepared_at_its_first_use(postgresql):
-    engine = database.writing_engine(postgresql.url)
-    with engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert driver.prepare_threshold == 0
-        assert driver.prepared_max >= database.STATEMENTS_KEPT
-    engine.dispose()

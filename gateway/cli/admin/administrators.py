@@ -12,7 +12,15 @@ import click
 
 from gateway import keys
 from gateway.changes import CHANGES
-from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign, warnings
+from gateway.cli.admin.session import (
+    AdminSession,
+    Registry,
+    place,
+    registry,
+    show,
+    sign,
+    warnings,
+)
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
@@ -131,19 +139,24 @@ def sign_change(
 # --- What waits ---
 
 
-NEXT = {
-    Status.APPLIED: "organisation approve",
-    Status.APPROVED: "membership grant, system register, invitation create, staff establish",
-    Status.ENROLLED: "organisation activate, once its conformance run is passed",
-}
-"""What administrators do next for an organisation of a status."""
-
-
-def _next(coming: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
-    """What is next for an organisation: once it is invited, its own enrolment."""
-    if any(one["organisation"] == coming["organisation"] for one in invited):
-        return "it enrols by its invitation; staff establish, where nobody acts for it"
-    return NEXT[Status(coming["status"])]
+def _next(entry: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
+    """What is missing of an organisation on its way, the last step last."""
+    status, slug = Status(entry["status"]), entry["organisation"]
+    if status is Status.APPLIED:
+        return "organisation approve"
+    missing = []
+    if not entry["memberships"] and not entry["mandates"]:
+        missing.append("membership grant or mandate grant")
+    if not entry["staff_register"]:
+        missing.append("staff establish")
+    if status is Status.ENROLLED:
+        passed = entry["conformance_passed"]
+        missing.append("organisation activate" if passed else "it passes its conformance run")
+    elif any(one["organisation"] == slug for one in invited):
+        missing.append("it enrols by its invitation")
+    else:
+        missing += [*([] if entry["systems"] else ["system register"]), "invitation create"]
+    return ", ".join(missing)
 
 
 @click.command()
@@ -158,13 +171,17 @@ def waiting(session: AdminSession) -> None:
     with registry(session, reads=True) as reached:
         waits = reached.proposals(waiting=True)
         proposed = [reached.proposal(UUID(one["proposal"])) for one in waits]
-        coming = [one for status in COMING for one in reached.organisations(str(status))]
         invited = reached.invitations()
+        coming = [
+            {**one, "next": _next(reached.organisation(one["organisation"], None), invited)}
+            for status in COMING
+            for one in reached.organisations(str(status))
+        ]
     if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
         *((_proposed(one), _closes(one)) for one in proposed),
-        *((f"{one['organisation']} is {one['status']}", _next(one, invited)) for one in coming),
+        *((f"{one['organisation']} is {one['status']}", one["next"]) for one in coming),
         *(
             (
                 f"{one['organisation']}.{one['system']} is invited",
@@ -175,6 +192,7 @@ def waiting(session: AdminSession) -> None:
     ]
     if rows:
         print_table(("what waits", "next"), rows)
+        click.echo(f"Each by: casegate admin {place(session)} --as PERSON ...")
     else:
         click.echo("Nothing waits.")
 
@@ -200,7 +218,7 @@ def _closes(one: Mapping[str, Any]) -> str:
     return f"proposal approve {one['proposal']}"
 
 
-_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends"
+_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends it"
 
 
 # --- Proposals ---
@@ -223,7 +241,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
-    print_items(found, "proposal", "action", "organisation", "proposer", ("ends", _end))
+    print_items(found, "proposal", "action", "organisation", "proposer", ("state", _state))
 
 
 @proposal.command("show")
@@ -290,13 +308,13 @@ def _agree(shown: Mapping[str, Any], question: str) -> None:
     click.confirm(question, abort=True)
 
 
-def _end(one: Mapping[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     if one["applied_event"] is not None:
         return "made"
     if one["withdrawal_event"] is not None:
         return "withdrawn"
     ends = datetime.fromisoformat(one["expires_at"])
-    return "over" if ends < now() else format_time(ends)
+    return "over" if ends < now() else f"waits until {format_time(ends)}"
 
 
 def _print(one: Mapping[str, Any]) -> None:

@@ -16,7 +16,15 @@ import click
 from gateway import files
 from gateway.cli.admin.session import AdminSession, Registry, hand_over, place, registry, show
 from gateway.cli.arguments import FILE, NewFile
-from gateway.cli.output import for_machines, new_file, print_items, reply
+from gateway.cli.output import (
+    for_machines,
+    format_time,
+    new_file,
+    print_items,
+    print_wrapped,
+    reply,
+)
+from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
@@ -112,7 +120,10 @@ def complete(session: AdminSession, file: Path) -> None:
     """
     try:
         members = json.loads(files.read_private(file))
-        if members.pop("format") != WAITING:
+        made = members.pop("format")
+        if made == enrolment.FORMAT:
+            raise click.ClickException(f"{file} is complete: send it to the member")
+        if made != WAITING:
             raise ValueError
         waiting = _Waiting(**members)
         proposal = UUID(waiting.proposal)
@@ -131,8 +142,10 @@ def complete(session: AdminSession, file: Path) -> None:
 
 
 def _tell(file: Path, invited: InvitationFile) -> None:
-    click.echo(f"  invitation in {file}: send it so that only the member reads it")
-    click.echo("  the root's fingerprint, which the member asks you for:")
+    until = format_time(invited.expires_at)
+    what = f"invitation in {file}, until {until}: send it so that only the member reads it"
+    print_wrapped(what, "  ", 4)
+    click.echo("  the root's fingerprint, which you read out to the member:")
     for half in re.findall("." * 32, invited.root_sha256):
         click.echo(f"    {' '.join(re.findall('....', half))}")  # to be read aloud
 

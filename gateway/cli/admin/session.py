@@ -462,9 +462,11 @@ def show(action: str, written: Made) -> None:
         for sentence in warnings(result):
             print_wrapped(sentence, "  WARNING: ", 4)
         return
-    apart = {"event", "overlaps", "nobody_from"}
+    apart = {"event", "overlaps", "nobody_from", "entries"}
     values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
-    print_wrapped(", ".join(values), f"{action}: ", 2)
+    print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
+    for one in result.get("entries", ()):
+        print_wrapped(f"{one['pseudonym']}  {format_value(one['roles'])}", "  ", 4)
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {result['event']}{simulated}")
@@ -496,7 +498,7 @@ def warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it then name one of the "
-            "holders (casegate admin mandate report)"
+            "holders (casegate admin mandate report, on the gateway's host)"
         )
     if result.get("left"):
         yield (
