@@ -14,7 +14,7 @@ from gateway.kernel import results
 from gateway.kernel.changes import Change
 from tests.each import each
 from tests.founding import make_change
-from tests.operating import DUBOIS, operator, said
+from tests.operating import DUBOIS, Operator, operator, said
 
 APPLICATION: dict[str, Any] = {
     "name": "A new hotline",
@@ -44,6 +44,12 @@ def file_of(folder: Path, content: Any) -> str:
     return str(file)
 
 
+def next_steps(gw: Operator) -> list[str]:
+    """What waiting names for the one organisation that is on its way."""
+    (one,) = json.loads(gw.done("waiting", "--json", persons=()))["organisations"]
+    return str(one["next"]).split(", ")
+
+
 def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(gw, tmp_path):
     words = ("organisation", "apply", "hotline-new", file_of(tmp_path, APPLICATION))
     said_ = gw.done(*words, "--received-on", "2026-01-02", persons=(DUBOIS,))
@@ -67,6 +73,13 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
     assert "is approved, not applied" in said(
         gw.admin("organisation", "reject", "hotline-new", *decision, "--yes")
     )
+    steps = ["membership grant or mandate grant", "staff establish", "system register"]
+    assert next_steps(gw) == [*steps, "invitation create"]
+    gw.done("staff", "establish", "hotline-new", "--entry", "head", "--entry", "approver")
+    told = gw.done("system", "register", "hotline-new", "desk", persons=(DUBOIS,))
+    assert "cases.write" in told
+    assert "audit.search" not in told
+    assert next_steps(gw) == [steps[0], "invitation create"]
     words = ("organisation", "activate", "hotline-new", "--reason", "none")
     assert "is approved, not enrolled" in said(gw.admin(*words))
     words = ("organisation", "leave", "hotline-new", "--reason", "withdrawn", "--yes")
