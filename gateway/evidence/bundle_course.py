@@ -82,7 +82,7 @@ class BundleCourse(BundleAuthority):
         elif self.starts_here():
             raise Mismatch(f"{moves[0]['type']} is in the log before the offer")
         if any(one["type"] == OFFERED for one in moves):
-            raise Mismatch("a handoff that was there is offered once more")
+            raise Mismatch("a handoff is offered twice")
         self.course = replay([self._moves(fields) for fields in moves])
         self._check_agreements()
         self._check_notices()
