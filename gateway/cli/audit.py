@@ -29,7 +29,6 @@ from gateway.cli.arguments import (
 )
 from gateway.cli.output import (
     Input,
-    cold,
     colour,
     for_machines,
     format_time,
@@ -59,6 +58,7 @@ from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
 from gateway.evidence import account, canonical, history, log_copy, recall_coverage
 from gateway.evidence import receipt as receipts
@@ -508,8 +508,8 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         "event": event["type"],
         "result": event["result"],
         "parties": ", ".join(parties),
-        **{name: cold(format_value(value)) for name, value in told.items()},
-        "subject": cold(str(details.get("subject", ""))),
+        **{name: defang_text(format_value(value)) for name, value in told.items()},
+        "subject": defang_text(str(details.get("subject", ""))),
         "handoff": event.get("handoff", ""),
         "case_digest": event.get("case_digest", ""),
         "id": event["id"],
@@ -683,7 +683,8 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
     """What a receipt that was verified says, in words."""
     clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
     shown = {
-        f"{kind} (sealed)": cold(format_value(value)) for kind, value in confirmed.opened.shown
+        f"{kind} (sealed)": defang_text(format_value(value))
+        for kind, value in confirmed.opened.shown
     }
     withheld = confirmed.opened.withheld
     return {

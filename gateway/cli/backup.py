@@ -26,7 +26,7 @@ from gateway.cli.admin.session import (
     vouch,
 )
 from gateway.cli.arguments import ANY_FOLDER, FOLDER, home_option, json_option, plain_errors, reader
-from gateway.cli.output import progress, reply, write_new
+from gateway.cli.output import progress, reply, warn, write_new
 from gateway.client.errors import raising
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
@@ -239,7 +239,7 @@ def _examined(database: Path, config: Config) -> TreeHead:
     ):
         head = verify_log(work, tell)
         for sentence in maintenance.registry_comparison(config, work).sentences():
-            click.echo(f"Warning: {sentence}", err=True)
+            warn(sentence)
     merge_wal(database)
     return head
 

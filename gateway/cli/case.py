@@ -27,6 +27,7 @@ from gateway.cli.output import (
     print_table,
     reply,
     say,
+    warn,
 )
 from gateway.cli.partner_command import (
     EPILOG,
@@ -437,7 +438,7 @@ def end_measure(gateway: Gateway, **options: Any) -> WriteReport:
     click.option(
         "--ground",
         required=True,
-        type=click.Choice(CONTEST_GROUNDS),
+        type=Words(CONTEST_GROUNDS),
         help="Why. In imminent danger its setter has an hour, else a day.",
     ),
     reason_option,
@@ -473,8 +474,12 @@ def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _measure(one: Mapping[str, Any]) -> str:
     if one["kind"] == MeasureKind.EMBARGO:
         return f"embargo {one['measure']}: do not act before {format_time(one['until'])}"
-    until = f"until {format_time(one['until'])}" if one["until"] else "until two persons end it"
-    return f"{one['kind']} {one['measure']} {until}"
+    return f"{one['kind']} {one['measure']} {_duration(one)}"
+
+
+def _duration(measure: Mapping[str, Any]) -> str:
+    ends = measure["until"]
+    return f"until {format_time(ends)}" if ends else "until two persons end it"
 
 
 _REACH = (
@@ -578,10 +583,7 @@ def _measured(written: ConfirmedWrite) -> WriteReport:
     result = written.result
     if result["ended_at"]:
         return written, f"{result['kind']} {result['measure']} has ended"
-    until = (
-        f"until {format_time(result['until'])}" if result["until"] else "until two persons end it"
-    )
-    return written, f"{result['kind']} {result['measure']} holds {until}"
+    return written, f"{result['kind']} {result['measure']} holds {_duration(result)}"
 
 
 def _warn_of_erasure(content: Mapping[str, Any]) -> None:
@@ -591,11 +593,11 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
     except (LookupError, TypeError, ValueError):
         return  # the gateway says what is wrong with it
     if 0 < left < SHORT_RETENTION_DAYS:
-        click.echo(f"Warning: in {left} days the case is erased for every recipient.", err=True)
+        warn(f"in {left} days the case is erased for every recipient.")
 
 
 def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where free text of a valid case holds what belongs into an item, by JSON pointer."""
+    """Where free text of a valid case holds what belongs in an item, by JSON pointer."""
     texts = {
         f"/statements/{number}/text": one.get("text", "")
         for number, one in enumerate(content.get("statements", ()))
@@ -608,10 +610,10 @@ def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _warn_of_identifiers(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say it before it is sent; the warnings."""
+    """Warn of such texts before they are sent; each pointer with its warning."""
     found = list(_identifiers(content))
     for pointer, why in found:
-        click.echo(f"Warning: {pointer} {why}", err=True)
+        warn(f"{pointer} {why}")
     return found
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from gateway.cli.output import (
-    cold,
     colour,
     for_machines,
     format_time,
@@ -18,7 +17,7 @@ from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
 from gateway.domain.conditions import WITH_FORCE
-from gateway.domain.item_value import defang
+from gateway.domain.item_value import defang, defang_text
 from gateway.domain.vocabulary import ItemKind, is_final
 
 Part = Mapping[str, Any]
@@ -54,9 +53,13 @@ def _print_package(opened: ConsultedContent) -> None:
         for pointer in opened.changed["pointers"]:
             say(f"  {_place(opened.content, pointer)}")
     if opened.superseded is not None:
-        told = opened.superseded
-        of = f"a {told['change']} of {format_time(told['at'])} (version {told['version']})"
-        say(f"by {of}: do not use it", "SUPERSEDED", "red")
+        say(f"by {superseding(opened.superseded)}", "SUPERSEDED", "red")
+
+
+def superseding(change: Part) -> str:
+    """The change, announced or sent, after which a package is not to be used."""
+    when = f"of {format_time(change['at'])} (version {change['version']})"
+    return f"a {change['change']} {when}: do not use it"
 
 
 def change_word(package: Part) -> str:
@@ -125,7 +128,7 @@ def _unsealed(one: OpenedElement) -> Iterator[str]:
     yield f"{one.contents.type} ({one.contents.category})"
     for name, value in one.contents.value.items():
         item = one.contents.type == "item" and name == "value"
-        shown = defang(str(value), one.contents.category) if item else cold(str(value))
+        shown = defang(str(value), one.contents.category) if item else defang_text(str(value))
         yield from (f"  {name}: {line}" for line in shown.split("\n"))
 
 
@@ -141,9 +144,11 @@ def condition_lines(conditions: Part) -> dict[str, str]:
         if name in WITH_FORCE and value:
             stated = forces.get(name)
             force = f"{stated['force']}: {stated['reference']}" if stated else "requested"
-            lines[name] = cold("; ".join([f"{format_value(value)} ({force})", *_meanings(value)]))
+            lines[name] = defang_text(
+                "; ".join([f"{format_value(value)} ({force})", *_meanings(value)])
+            )
         elif name != "force":
-            lines[name] = cold(format_value(value))
+            lines[name] = defang_text(format_value(value))
     return lines
 
 
@@ -189,7 +194,7 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     )
     marking = content["marking"]
     restrictions = [name for name in _RESTRICTIONS if marking.get(name)]
-    yield "Restrictions", [f"{n}: {cold(format_value(marking[n]))}" for n in restrictions]
+    yield "Restrictions", [f"{n}: {defang_text(format_value(marking[n]))}" for n in restrictions]
     yield (
         "Matter",
         [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
@@ -253,7 +258,7 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
         f"{'' if full else ' (hidden: --show-text)'}"
     )
     if full:
-        yield from (f"  | {cold(line)}" for line in one["text"].split("\n"))
+        yield from (f"  | {defang_text(line)}" for line in one["text"].split("\n"))
 
 
 def _marked(one: Part) -> str:

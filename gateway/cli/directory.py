@@ -9,7 +9,6 @@ import click
 
 from gateway.cli.arguments import Competence, NewFile, Words, organisation_id, plain_errors
 from gateway.cli.output import (
-    cold,
     format_value,
     print_fields,
     print_items,
@@ -26,6 +25,7 @@ from gateway.cli.partner_command import (
     save_json,
 )
 from gateway.client import Gateway
+from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import KINDS
 
 
@@ -184,7 +184,7 @@ def show(gateway: Gateway, succession: UUID) -> None:
     if reply(found):
         return
     fields = {
-        n.replace("_", " "): cold(v) if isinstance(v, str) else v
+        n.replace("_", " "): defang_text(v) if isinstance(v, str) else v
         for n, v in found.items()
         if n != "approvals"
     }

@@ -26,10 +26,9 @@ from gateway.cli.case import (
     recall_options,
     recalled,
 )
-from gateway.cli.content import change_word, condition_lines, show_opened
+from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.output import (
     Input,
-    cold,
     colour,
     example,
     for_machines,
@@ -69,6 +68,7 @@ from gateway.domain.answers import (
 from gateway.domain.case import GROUPS
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
+from gateway.domain.item_value import defang_text
 from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
@@ -139,7 +139,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--request",
-        type=click.Choice(tuple(STATUTORY)),
+        type=Words(STATUTORY),
         help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
     ),
     click.option(
@@ -397,7 +397,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
-            "superseded by": _superseded(view.get("superseded")),
+            "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
             **measure_lines(view["measures"]),
             "to confirm": _contested(view),
             "retention": _retention(view["retention"]) if "retention" in view else None,
@@ -430,7 +430,7 @@ def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
         "matter": routing.get("matter"),
         "urgency": routing.get("urgency"),
         "urgent because": routing.get("urgency_reason"),
-        "note": [cold(note) for note in notes],
+        "note": [defang_text(note) for note in notes],
     }
 
 
@@ -475,15 +475,6 @@ def _contested(view: Mapping[str, Any]) -> list[str]:
 _RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
 
 
-def _superseded(told: Mapping[str, Any] | None) -> str | None:
-    """A change that was announced, whose update is not here."""
-    if told is None:
-        return None
-    return (
-        f"a {told['change']} (version {told['version']}, {format_time(told['at'])}): do not use it"
-    )
-
-
 def _retention(stated: Mapping[str, Any]) -> str:
     """What a holder states of its retention, as far as it is shown."""
     told = {"legal_basis": "by", "until": "until", "review_on": "to be reviewed by"}
@@ -522,7 +513,7 @@ def _history(answer: Mapping[str, Any]) -> str:
     content = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in content else "signed"
     shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
-    details = [f"{name}: {cold(format_value(content[name]))}" for name in shown]
+    details = [f"{name}: {defang_text(format_value(content[name]))}" for name in shown]
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"

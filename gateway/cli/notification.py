@@ -1,6 +1,5 @@
 """`casegate notification`: hear of one's organisation's events as they happen."""
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -13,9 +12,9 @@ from gateway.cli.output import (
     for_machines,
     format_time,
     print_fields,
+    print_line,
     print_table,
     reply,
-    sanitise,
     say,
 )
 from gateway.cli.partner_command import EPILOG, WriteReport, partner_command, write_command
@@ -61,12 +60,10 @@ def watch(gateway: Gateway) -> None:
     with closing(gateway.notifications()) as coming:
         try:
             for one in coming:
-                line = (
-                    json.dumps(one.members())
-                    if for_machines()
-                    else "  ".join(map(sanitise, _row(one)))
-                )
-                click.echo(line)
+                if for_machines():
+                    print_line(one.members())
+                else:
+                    say("  ".join(map(str, _row(one))))
         except KeyboardInterrupt:
             pass
 

@@ -1,7 +1,7 @@
 """What people see: plain text, colours on a terminal only, JSON for machines.
 
 Texts of other organisations are shown, never obeyed: none of their control characters reaches the
-terminal, and none of their addresses is a link.
+terminal. Who prints their addresses defangs them, so that none is a link.
 """
 
 import io
@@ -21,7 +21,6 @@ from typing import Any
 import click
 
 from gateway import files
-from gateway.domain.item_value import defang_text
 from gateway.domain.timestamp import parse_timestamp
 
 
@@ -36,13 +35,15 @@ def _shows(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
-cold = defang_text
-
-
 def say(text: Any, word: str = "", shade: str = "green", *, err: bool = False) -> None:
     """Print a line in which nothing moves the cursor; a coloured word and a colon may open it."""
     opening = f"{colour(word, shade)}: " if word else ""
     click.echo(f"{opening}{sanitise(text)}", err=err)
+
+
+def warn(text: str) -> None:
+    """Print a warning, beside what the command answers."""
+    say(text, "Warning", "yellow", err=True)
 
 
 def colour(text: str, colour: str) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from gateway.cli.output import cold
 from gateway.cli.verify import content_lines
+from gateway.domain.item_value import defang_text
 from gateway.evidence import catalogue
 from gateway.evidence.report import VerificationReport, describe
 
@@ -65,4 +65,4 @@ def _word(name: str, language: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(cold(text))
+    return escape(defang_text(text))

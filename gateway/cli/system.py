@@ -18,7 +18,14 @@ from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
 from gateway.cli import CommandFailed
-from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, json_option, organisation_id
+from gateway.cli.arguments import (
+    ANY_FOLDER,
+    FILE,
+    Words,
+    gateway_address,
+    json_option,
+    organisation_id,
+)
 from gateway.cli.output import (
     colour,
     for_machines,
@@ -144,7 +151,7 @@ def check(gateway: Gateway) -> None:
         }
     )
     for warning in warnings:
-        say(warning, "Attention", "yellow")
+        say(warning, "Warning", "yellow")
 
 
 @system.command(epilog=EPILOG)
@@ -361,7 +368,7 @@ def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--use",
     required=True,
-    type=click.Choice(["signing", ENCRYPTION]),
+    type=Words(["signing", ENCRYPTION]),
     help="signing: a document key. encryption: the key that others seal to.",
 )
 @_key_options

@@ -8,12 +8,13 @@ import click
 
 from gateway.cli.handoff import urgency_word
 from gateway.cli.next_step import complete, print_next
-from gateway.cli.output import cold, format_time, print_wrapped, program, reply, sanitise
+from gateway.cli.output import format_time, print_wrapped, program, reply, sanitise
 from gateway.cli.partner_command import EPILOG, partner
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
 from gateway.domain.duty import DutyKind
+from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import Status
 
 
@@ -136,7 +137,7 @@ def _successions(gateway: Gateway) -> Iterator[Waiting]:
 def _cases(gateway: Gateway) -> Iterator[Waiting]:
     for state, step in (("draft", "assess"), ("assessed", "clear")):
         for one in gateway.cases(state):
-            reference = cold(str(one["originator_ref"]))
+            reference = defang_text(str(one["originator_ref"]))
             yield Waiting(f"{state} case {reference}", f"case {step} {one['case']}")
 
 

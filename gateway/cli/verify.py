@@ -9,7 +9,6 @@ import click
 
 from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
 from gateway.cli.output import (
-    cold,
     colour,
     for_machines,
     print_json,
@@ -17,6 +16,7 @@ from gateway.cli.output import (
     reply,
     write_new,
 )
+from gateway.domain.item_value import defang, defang_text
 
 if TYPE_CHECKING:
     from gateway.evidence.report import VerificationReport
@@ -165,7 +165,7 @@ def print_report(
         click.echo(f"\n{catalogue.heading(name, language)}")
 
     shade = "red" if not report.passed else "yellow" if report.code else "green"
-    print_wrapped(cold(report.headline_in(language)), "", 0, shade)
+    print_wrapped(defang_text(report.headline_in(language)), "", 0, shade)
     if report.conclusion is not None:
         for name, facts in report.conclusion.facts().items():
             if facts:
@@ -181,7 +181,7 @@ def print_report(
     width = max(map(len, outcomes.values()))
     for step in report.steps:
         outcome = colour(outcomes[step.outcome].ljust(width), _COLOURS[step.outcome])
-        told = cold(catalogue.detail(step.detail, step.outcome == "ok", language))
+        told = defang_text(catalogue.detail(step.detail, step.outcome == "ok", language))
         detail = f"{catalogue.colon(language)} {told}" if told else ""
         title = catalogue.title(step.title, language)
         print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", width + 6)
@@ -189,7 +189,6 @@ def print_report(
 
 def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each verified value by its path, with no address that could be followed."""
-    from gateway.domain.item_value import defang  # noqa: PLC0415
     from gateway.evidence.report import plain  # noqa: PLC0415
 
     def lines(name: str, value: Any, kind: str) -> list[tuple[str, str]]:
@@ -212,7 +211,7 @@ def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
             case str() if name.endswith((".value", ".referrer", ".ip")):
                 return [(plain(name), defang(plain(value), kind))]
             case _:
-                return [(plain(name), cold(plain(str(value))))]
+                return [(plain(name), defang_text(plain(str(value))))]
 
     return lines("", shown, "")
 
@@ -305,7 +304,7 @@ def verify(
     else:
         for number, (name, report) in enumerate(reports.items()):
             if len(reports) > 1:
-                click.echo(f"{'' if number == 0 else chr(10)}== {cold(name)} ==")
+                click.echo(f"{'' if number == 0 else chr(10)}== {defang_text(name)} ==")
             print_report(report, language, content=content)
     for report in reports.values():
         if report.proof and keep_proof is not None:

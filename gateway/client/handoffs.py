@@ -14,7 +14,7 @@ from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, VerifiedNotice, VerifiedOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION, ON_CHANGES, AnswerAuthor, AnswerKind
+from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
 from gateway.domain.organisation import competence_members, read_competence
 from gateway.evidence import handoff_documents
 
@@ -187,8 +187,7 @@ class HandoffClient(ClientBase):
         """What an answer is about, verified: a correction notice, or the ``offer`` that was read,
         by default the newest one. Of an erased case no document is left: then the receipts of the
         events of its newest offer and of the recall say it."""
-        on_changes = not ON_CHANGES.isdisjoint(kind.moves)
-        if on_changes and (notices := self._notices(handoff)[1]):
+        if kind.on_changes and (notices := self._notices(handoff)[1]):
             return AnsweredOffer.noticed(notices[-1])
         try:
             view, chain = self._view(handoff)

@@ -123,6 +123,16 @@ class AnswerKind:
         return all(was is then for ways in self.moves.values() for was, then in ways.items())
 
     @cached_property
+    def on_changes(self) -> bool:
+        """Whether it answers an update, a correction notice or an announcement."""
+        return not ON_CHANGES.isdisjoint(self.moves)
+
+    @cached_property
+    def agrees(self) -> bool:
+        """Whether it agrees to the newest package: an acceptance or an acknowledgement."""
+        return not AGREEMENTS.isdisjoint(self.moves)
+
+    @cached_property
     def accepts(self) -> bool:
         """Whether it repeats the conditions of use, and so takes the case under them."""
         return any(one.type is FieldType.CONDITIONS for one in self.fields)

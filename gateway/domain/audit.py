@@ -4,14 +4,14 @@ An audit access is a role of an organisation, given by two persons for a time, o
 one member, or one case. It opens events, never content.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.record_json import to_json
+from gateway.domain.record_json import read_record, to_json
 
 LONGEST_DAYS = 366
 """None lasts longer: who still needs it says so again, to two persons."""
@@ -59,8 +59,15 @@ class AuditFilters:
         said = {name: to_json(value) for name, value in vars(self).items() if value is not None}
         return {_CALLED.get(name, name): value for name, value in said.items()}
 
+    @classmethod
+    def read(cls, asked: Mapping[str, Any]) -> "AuditFilters":
+        """The filters that `asked` gave; raises what `record_json.read_record` raises."""
+        names = {called: name for name, called in _CALLED.items()}
+        return read_record(cls, {names.get(name, name): value for name, value in asked.items()})
+
 
 _CALLED = {"since": "from", "until": "before"}
+"""What the interface calls two filters; within, `before` is where a page of the log ends."""
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ _IN_TEXT = {
 
 
 def identifiers_in(text: str) -> list[str]:
-    """Which kinds of identifiers free text seems to hold, which belong into items."""
+    """Which kinds of identifiers free text seems to hold, which belong in items."""
     return [what for what, pattern in _IN_TEXT.items() if pattern.search(text)]
 
 

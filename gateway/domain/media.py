@@ -341,7 +341,7 @@ _WALLET = r"[48][1-9A-HJ-NP-Za-km-z]{94}(?:[1-9A-HJ-NP-Za-km-z]{11})?"  # Monero
 _KNOWN_FORM = re.compile(f"(?<!{_RUN})(?:(?i:{_HASH.pattern})|{_WALLET})(?!{_RUN})")
 _SHORTEST_HASH = 32
 _MOST_KNOWN = 10
-"""Hashes and wallets that one text may name: more are a list, and belong into items."""
+"""Hashes and wallets that one text may name: more are a list, and belong in items."""
 _WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
 _LONGEST_WORD = 25
 _EVEN_WIDTH = 16  # pieces this wide, all alike, are a wrapped run whatever they spell

@@ -1,4 +1,4 @@
-"""Moments and days as text, read strictly (RFC 3339 with an offset; full dates)."""
+"""Moments and days as text, read strictly (RFC 3339 with an offset; full dates), and written."""
 
 import re
 from datetime import UTC, date, datetime
@@ -26,6 +26,11 @@ def parse_timestamp(text: str) -> datetime:
     except OverflowError:
         raise ValueError("not a time of the calendar in UTC") from None
     return moment
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Write a moment of UTC as ``2026-01-02T03:04:05Z``."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def parse_date(text: str) -> date:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from gateway.evidence import key_history, key_status, mandates
-from gateway.evidence.bundle_receipts import BundleReceipts, time_of
+from gateway.evidence.bundle_receipts import BundleReceipts
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.receipt import VerifiedReceipt
@@ -122,4 +122,4 @@ def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
     """The first and last day that was the reference date of an event."""
     if simulated := confirmed.event.get("simulated_date"):
         return date.fromisoformat(simulated), date.fromisoformat(simulated)
-    return mandates.days_of(time_of(confirmed))
+    return mandates.days_of(confirmed.time)

@@ -6,12 +6,12 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES
 from gateway.domain.audit_event import EventResult
-from gateway.domain.handoff import AGREEMENTS, OPEN, HandoffAction, HandoffState
+from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.recall import RecallAnswer
 from gateway.evidence import measures, recalls
 from gateway.evidence.bundle_authority import BundleAuthority
-from gateway.evidence.bundle_documents import NOTICE, Link, is_on_changes, members, named
+from gateway.evidence.bundle_documents import NOTICE, Link, members, named
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED, MOVES_OF_EVENTS, OFFERED
 from gateway.evidence.event import PARTY
 from gateway.evidence.measures import LoggedMeasure
@@ -82,7 +82,7 @@ class BundleCourse(BundleAuthority):
         elif self.starts_here():
             raise Mismatch(f"{moves[0]['type']} is in the log before the offer")
         if any(one["type"] == OFFERED for one in moves):
-            raise Mismatch("a handoff is offered twice")
+            raise Mismatch("a handoff that was there is offered again")
         self.course = replay([self._moves(fields) for fields in moves])
         self._check_agreements()
         self._check_notices()
@@ -101,8 +101,7 @@ class BundleCourse(BundleAuthority):
             known = [made[index] for index in sorted(made) if index < at]
             if link not in known:
                 raise Mismatch("an answer is in the log before its offer")
-            agrees = not AGREEMENTS.isdisjoint(ANSWERS[answer.kind].moves)
-            if agrees and known[-1] is not link:
+            if ANSWERS[answer.kind].agrees and known[-1] is not link:
                 raise Mismatch(f"the {answer.kind} is of an older package than the newest")
 
     def _check_notices(self) -> None:
@@ -113,7 +112,7 @@ class BundleCourse(BundleAuthority):
             if answer.kind == NOTICE:
                 newest[digest] = self._index_of(digest)
         for digest, answer in self.answers.items():
-            if not is_on_changes(answer) or answer.notice_digest not in {None, *newest}:
+            if not ANSWERS[answer.kind].on_changes or answer.notice_digest not in {None, *newest}:
                 continue
             at = self._index_of(digest)
             known = [one for one, index in newest.items() if index < at]

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from gateway.domain.answers import ANSWERS, ON_CHANGES, AnswerAuthor
+from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.domain.conditions import conditions, repeats
 from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
 from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
@@ -235,7 +235,7 @@ class BundleDocuments:
         for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
             party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
             link = self._link_of.get(answer.offer_digest)
-            if answer.notice_digest is not None and not is_on_changes(answer):
+            if answer.notice_digest is not None and not ANSWERS[answer.kind].on_changes:
                 raise Mismatch(f"the {answer.kind} answers a notice")
             require_same(
                 f"the {answer.kind}",
@@ -327,16 +327,13 @@ class BundleDocuments:
         )
 
     def authored(self) -> list[AuthoredDocument]:
+        """All documents of the file, with the offer that a succession replaced."""
         before = [] if self.before is None else [self.before]
         return [*self.acts(), *before]
 
     def signed_at(self, signed: AuthoredDocument) -> datetime:
+        """When a document was signed, by its author's word."""
         return read_time(signed.verified.claims)
-
-
-def is_on_changes(answer: AnswerClaims) -> bool:
-    """Whether an answer is one to an update, a notice or an announcement."""
-    return not ON_CHANGES.isdisjoint(ANSWERS[answer.kind].moves)
 
 
 def members(value: Any) -> dict[str, Any]:
@@ -359,11 +356,8 @@ def _repeats(repeated: Any, link: Link) -> bool:
     return repeats(repeated, stated)
 
 
-def spell(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
 def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
+    """Raise Mismatch for the first of the named pairs whose two values differ."""
     for name, found, expected in pairs:
         if found != expected:
             raise Mismatch(f"{what} is of another {name}")

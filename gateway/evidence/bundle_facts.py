@@ -10,12 +10,13 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.conditions import FORCES
-from gateway.domain.handoff import AGREEMENTS, OPEN
+from gateway.domain.handoff import OPEN
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import key_history, key_status, seal
 from gateway.evidence.bundle_course import ANNOUNCED
-from gateway.evidence.bundle_documents import NOTICE, Link, members, spell
+from gateway.evidence.bundle_documents import NOTICE, Link, members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED
 from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.event import PARTY
@@ -119,8 +120,8 @@ class BundleFacts:
             "by": signed.author,
             "kid": signed.kid,
             "digest": signed.document.digest,
-            "signed_at": spell(self.of.signed_at(signed)),
-            "at": spell(self.of.signed_at(signed)),
+            "signed_at": format_timestamp(self.of.signed_at(signed)),
+            "at": format_timestamp(self.of.signed_at(signed)),
         }
         if signed in self.of.cases:
             key, entry = "case", self.of.place_of(signed)
@@ -183,7 +184,7 @@ class BundleFacts:
         agreed = (
             self.of.record_of(signed).index
             for signed, answer in zip(self.of.signed_answers, self.of.answers.values(), strict=True)
-            if not AGREEMENTS.isdisjoint(ANSWERS[answer.kind].moves)
+            if ANSWERS[answer.kind].agrees
         )
         return min((index for index in agreed if index > update), default=None)
 

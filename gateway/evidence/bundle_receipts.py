@@ -7,8 +7,9 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import handoff_documents, history, key_status, mandates, recalls
-from gateway.evidence.bundle_documents import BundleDocuments, require_same, spell
+from gateway.evidence.bundle_documents import BundleDocuments, require_same
 from gateway.evidence.heading import read_time
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_status import KeyStatus
@@ -162,6 +163,7 @@ class BundleReceipts(BundleDocuments):
         return [one for one in self.moving if one.event.get("document_sha256") not in self.recorded]
 
     def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
+        """Whether an event is the consultation that showed what the file shows."""
         shown = (placed.digest for placed in self.case.verified.placed)
         package = handoff_documents.package_digest(shown)
         opened = (one.event.get("case_digest"), one.event.get("package_digest"))
@@ -222,14 +224,14 @@ class BundleReceipts(BundleDocuments):
         for one in self.moved():
             recorded = self._recorded_at(one)
             _require_order("a document is newer than its record", self.signed_at(one), recorded)
-        return f"offered {spell(self.signed_at(self.links[0].offered))}"
+        return f"offered {format_timestamp(self.signed_at(self.links[0].offered))}"
 
     def moved(self) -> list[AuthoredDocument]:
         """The offers, the answers and the recall: each is recorded by an event."""
         return [*(link.offered for link in self.links), *self._said_by_parties()]
 
     def _recorded_at(self, signed: AuthoredDocument) -> datetime:
-        return time_of(self.record_of(signed))
+        return self.record_of(signed).time
 
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
@@ -251,6 +253,7 @@ class BundleReceipts(BundleDocuments):
         return next(places, None)
 
     def log(self) -> str:
+        """The name of the log that the receipts are of."""
         return self.confirmed[0].checkpoint.origin
 
     def _is_here(self, event: VerifiedReceipt) -> bool:
@@ -261,8 +264,6 @@ class BundleReceipts(BundleDocuments):
 def _require_order(otherwise: str, first: datetime, second: datetime) -> None:
     """Two clocks may differ by some minutes."""
     if first > second + MAX_SKEW:
-        raise Mismatch(f"{otherwise} ({spell(second)} is before {spell(first)})")
-
-
-def time_of(confirmed: VerifiedReceipt) -> datetime:
-    return datetime.fromisoformat(confirmed.event["time"])
+        raise Mismatch(
+            f"{otherwise} ({format_timestamp(second)} is before {format_timestamp(first)})"
+        )

@@ -49,6 +49,7 @@ class BundleVerification(BundleCourse):
         return "; ".join(f"{number} of the {name}" for name, number in self.withheld().items())
 
     def withheld(self) -> dict[str, int]:
+        """Those numbers, by what the digests are of."""
         return {
             "case": sum(one.verified.withheld for one in self.cases),
             "answers": sum(one.verified.withheld for one in self.moved()),

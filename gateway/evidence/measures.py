@@ -40,8 +40,8 @@ class LoggedMeasure:
     def holds_at(self, one: VerifiedReceipt) -> bool:
         """Whether it held when an event was logged."""
         ended = self.end is not None and self.end.index < one.index
-        at = datetime.fromisoformat(one.event["time"])
-        return self.start.index < one.index and not ended and (not self.until or at < self.until)
+        before_end = self.until is None or one.time < self.until
+        return self.start.index < one.index and not ended and before_end
 
     def is_on(self, elements: Collection[str] | None, version: int) -> bool:
         """Whether it is on some of these elements of a version, as far as both are known."""

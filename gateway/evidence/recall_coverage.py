@@ -6,7 +6,7 @@ which is missing up to the last one that the gateway signed.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
@@ -89,7 +89,7 @@ class _Coverage(StreamVerification):
         what = {**said, "what": str(owed.duty)}
         if given is not None:
             return Fact("coverage.given", {**what, "at": given.event["time"], "entry": given.index})
-        due = datetime.fromisoformat(recall.event["time"]) + owed.within
+        due = recall.time + owed.within
         overdue = any(
             one.event["type"] == "handoff.overdue" and one.subject().get("duty") == str(owed.duty)
             for one in later

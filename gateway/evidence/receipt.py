@@ -7,6 +7,7 @@ this document.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gateway.evidence import base64url, canonical, event
@@ -74,6 +75,11 @@ class VerifiedReceipt:
     def index(self) -> int:
         """The entry's number in the log, from 0."""
         return self.proof.index
+
+    @property
+    def time(self) -> datetime:
+        """When the event was recorded, by the gateway's word."""
+        return datetime.fromisoformat(self.event["time"])
 
     def details(self, kind: str) -> tuple[Any, ...]:
         """The disclosed values of one kind."""

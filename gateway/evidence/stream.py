@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import account, canonical, history, receipt, sd_jwt
 from gateway.evidence.event import PARTY
 from gateway.evidence.history import LogHistory, SignedTree
@@ -392,7 +393,7 @@ class StreamVerification:
             "number": head.stream_number,
             "log": head.checkpoint.origin,
             "size": head.checkpoint.size,
-            "at": _moment(head),
+            "at": format_timestamp(head.at),
         }
         return Conclusion(
             [Fact("stream.complete", values)],
@@ -424,12 +425,9 @@ def _entries(checkpoint: Checkpoint) -> str:
     return "1 entry" if checkpoint.size == 1 else f"{checkpoint.size} entries"
 
 
-def _moment(head: StreamHead) -> str:
-    return head.at.isoformat().replace("+00:00", "Z")
-
-
 def _end(head: StreamHead) -> str:
+    at = format_timestamp(head.at)
     return (
-        f"number {head.stream_number} is the last of {head.organisation} at {_moment(head)}, with "
+        f"number {head.stream_number} is the last of {head.organisation} at {at}, with "
         f"{_entries(head.checkpoint)} in the log {head.checkpoint.origin}"
     )

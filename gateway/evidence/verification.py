@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.domain.audit_event import EventResult
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import (
     bundle,
     canonical,
@@ -268,8 +269,8 @@ def _status_conclusion(mark: MembershipAttestation) -> Conclusion:
         "organisation": mark.organisation,
         "status": mark.status,
         "membership": mark.membership,
-        "at": mark.issued.isoformat().replace("+00:00", "Z"),
-        "end": mark.ends.isoformat().replace("+00:00", "Z"),
+        "at": format_timestamp(mark.issued),
+        "end": format_timestamp(mark.ends),
     }
     simulated = [] if mark.simulated is None else [mark.simulated.isoformat()]
     return Conclusion(
@@ -416,7 +417,7 @@ class DocumentVerification:
         """What its author says with the document."""
         signed, claims = self.signed, self.signed.verified.claims
         values: dict[str, Any] = {
-            "at": read_time(claims).isoformat().replace("+00:00", "Z"),
+            "at": format_timestamp(read_time(claims)),
             "by": signed.author,
             "digest": signed.document.digest,
         }

@@ -121,7 +121,7 @@ def stale_notice(newest: str | None) -> EditConflict:
 def answered_notice(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> str | None:
     """The digest of the notice that an answer of this kind is about: the newest one of the handoff,
     after which no package comes."""
-    if ON_CHANGES.isdisjoint(kind.moves):
+    if not kind.on_changes:
         return None
     notices = context.work.handoffs.notices(handoff.id)
     return sd_jwt.parse(notices[-1].document).digest if notices else None

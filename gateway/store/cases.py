@@ -76,19 +76,14 @@ _SAVE = update(case_file).where(
 )
 _VERSION = records(case_version, CaseVersion, "digest")
 _ADD_VERSION = insert(case_version)
-_MEASURES = (
-    records(case_measure, Measure)
-    .where(matching(case_measure, "originator", "case"))
-    .order_by(case_measure.c.id)
-)
-_MEASURE = records(case_measure, Measure).where(case_measure.c.id == bindparam("measure"))
+_MEASURES = records(case_measure, Measure, "originator", "case").order_by(case_measure.c.id)
+_MEASURE = records(case_measure, Measure, "id")
 _ADD_MEASURE = insert(case_measure)
 _END_MEASURE = update(case_measure).where(
     matching(case_measure, "id", prefix="of_"), case_measure.c.ended_at.is_(null())
 )
-_RECALL = records(case_recall, Recall)
-_RECALL_BY_ID = _RECALL.where(case_recall.c.id == bindparam("recall"))
-_RECALLS = _RECALL.where(matching(case_recall, "originator", "case")).order_by(case_recall.c.id)
+_RECALL = records(case_recall, Recall, "id")
+_RECALLS = records(case_recall, Recall, "originator", "case").order_by(case_recall.c.id)
 _ADD_RECALL = insert(case_recall)
 _CHANGES = select(case_version.c.change).where(
     matching(case_version, "originator", "case"),
@@ -105,8 +100,7 @@ _UNLAWFUL = (
 )
 _ANNOUNCE = insert_new(announcement)
 _ANNOUNCED = (
-    records(announcement, Announcement)
-    .where(matching(announcement, "originator", "case"))
+    records(announcement, Announcement, "originator", "case")
     .order_by(announcement.c.version.desc())
     .limit(1)
 )
@@ -241,7 +235,7 @@ class SqlCases(StorePart):
         return self._all(Measure, _MEASURES, originator=originator, case=case)
 
     def measure(self, measure: UUID) -> Measure | None:
-        return self._one(Measure, _MEASURE, measure=measure)
+        return self._one(Measure, _MEASURE, id=measure)
 
     def add_measure(self, measure: Measure) -> None:
         self._write(_ADD_MEASURE, vars(measure))
@@ -254,7 +248,7 @@ class SqlCases(StorePart):
         return self._all(Recall, _RECALLS, originator=originator, case=case)
 
     def recall(self, recall: UUID) -> Recall | None:
-        return self._one(Recall, _RECALL_BY_ID, recall=recall)
+        return self._one(Recall, _RECALL, id=recall)
 
     def add_recall(self, recall: Recall) -> None:
         self._write(_ADD_RECALL, vars(recall))

@@ -20,11 +20,7 @@ from gateway.store.tables import duty, handoff, sweep
 from gateway.store.transaction import insert_new
 
 _DUTY = record_columns(duty, HandoffDuty)
-_OF = (
-    select(*_DUTY)
-    .where(duty.c.handoff == bindparam("of_handoff"))
-    .order_by(duty.c.since, duty.c.kind, duty.c.source)
-)
+_OF = records(duty, HandoffDuty, "handoff").order_by(duty.c.since, duty.c.kind, duty.c.source)
 _open = duty.c.closed_at.is_(null())
 _OPEN_OF = _OF.where(_open)
 _DUE = (
@@ -49,7 +45,7 @@ _next_due = (
     )
     .scalar_subquery()
 )
-_FOLLOW = update(handoff).where(handoff.c.id == bindparam("of_handoff")).values(due_at=_next_due)
+_FOLLOW = update(handoff).where(matching(handoff, "id", prefix="of_")).values(due_at=_next_due)
 _of_case = matching(handoff, "originator", "case")
 _OPEN_OF_CASE = select(*_DUTY).join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
 _place = (handoff.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
@@ -79,17 +75,17 @@ class SqlDuties(StorePart):
     def add(self, duty: HandoffDuty) -> None:
         if not self._write(_ADD, vars(duty)):
             raise AlreadyExists("this duty is recorded already")
-        self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
+        self._transaction.execute(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty) -> None:
         values = keyed(duty, "handoff", "kind", "source", keeps=("organisation", "since"))
         if not self._write(_SAVE, values):
             raise EditConflict("the duty has changed: read it again")
-        self._transaction.execute(_FOLLOW, {"of_handoff": duty.handoff, "never": NEVER})
+        self._transaction.execute(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         statement = _OPEN_OF if open_only else _OF
-        return self._all(HandoffDuty, statement, of_handoff=handoff)
+        return self._all(HandoffDuty, statement, handoff=handoff)
 
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
         return self._all(HandoffDuty, _OPEN_OF_CASE, originator=originator, case=case)

@@ -41,11 +41,11 @@ from gateway.store.transaction import insert_new
 AT_ONCE = 200
 """Events that are looked at in one transaction: writers wait meanwhile."""
 
-_HOLD = records(log_hold, LogHold).where(log_hold.c.id == bindparam("hold"))
+_HOLD = records(log_hold, LogHold, "id")
 _HOLDS = records(log_hold, LogHold).where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
 _ADD_HOLD = insert_new(log_hold)
 _END_HOLD = update(log_hold).where(
-    log_hold.c.id == bindparam("of_id"), log_hold.c.ended_at.is_(None)
+    matching(log_hold, "id", prefix="of_"), log_hold.c.ended_at.is_(None)
 )
 _BEGIN_AGAIN = delete(detail_erasure)
 
@@ -77,12 +77,12 @@ _NEXT = (
     .order_by(party.c.stream_number)
     .limit(AT_ONCE)
 )
-_ERASE = update(log_event).where(log_event.c.idx == bindparam("of_idx"))
-_SET_WORDS = update(log_facet).where(log_facet.c.idx == bindparam("of_idx"))
+_ERASE = update(log_event).where(matching(log_event, "idx", prefix="of_"))
+_SET_WORDS = update(log_facet).where(matching(log_facet, "idx", prefix="of_"))
 _WORDS = select(log_facet.c.words).where(
     log_facet.c.idx >= bindparam("start"), log_facet.c.idx < bindparam("end")
 )
-_SET_BLOCK = update(log_block).where(log_block.c.n == bindparam("of_n"))
+_SET_BLOCK = update(log_block).where(matching(log_block, "n", prefix="of_"))
 _DIGESTS = select(case_version.c.digest).where(matching(case_version, "originator", "case"))
 _HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
 
@@ -96,7 +96,7 @@ class SqlLogTerms(StorePart):
         return self._all(LogHold, _HOLDS)
 
     def hold(self, hold: UUID) -> LogHold | None:
-        return self._one(LogHold, _HOLD, hold=hold)
+        return self._one(LogHold, _HOLD, id=hold)
 
     def add_hold(self, hold: LogHold) -> None:
         if not self._write(_ADD_HOLD, vars(hold)):

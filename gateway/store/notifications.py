@@ -36,16 +36,14 @@ _STATES = (
             stream, stream.c.organisation == notification_cursor.c.organisation
         )
     )
-    .where(notification_cursor.c.way == bindparam("of_way"))
+    .where(matching(notification_cursor, "way"))
     .order_by(notification_cursor.c.organisation)
 )
 _HEADS = select(stream.c.organisation, stream.c.last).where(
     stream.c.organisation.in_(bindparam("organisations", expanding=True))
 )
-_REFUSED = (
-    records(refused_notification, RefusedNotification)
-    .where(refused_notification.c.organisation == bindparam("of_organisation"))
-    .order_by(refused_notification.c.stream_number)
+_REFUSED = records(refused_notification, RefusedNotification, "organisation").order_by(
+    refused_notification.c.stream_number
 )
 _REPLAYED = _REFUSED.where(refused_notification.c.replay)
 _refusing = insert(refused_notification)
@@ -76,7 +74,7 @@ class SqlNotifications(StorePart):
         self._write(_SAVE, keyed(cursor, "organisation", "way"))
 
     def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
-        rows = self._transaction.execute(_STATES, {"of_way": way})
+        rows = self._transaction.execute(_STATES, {"way": way})
         return [DeliveryState(Cursor(*row[:-3]), *row[-3:]) for row in rows]
 
     def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
@@ -85,7 +83,7 @@ class SqlNotifications(StorePart):
 
     def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
         statement = _REPLAYED if replay else _REFUSED
-        return self._all(RefusedNotification, statement, of_organisation=organisation)
+        return self._all(RefusedNotification, statement, organisation=organisation)
 
     def refuse(self, refused: RefusedNotification) -> None:
         self._write(_REFUSE, vars(refused))

@@ -31,17 +31,17 @@ _LAST_ID = UUID(int=2**128 - 1)
 
 # --- Changes of the registry that wait for another person -----------------------------------------
 
-_proposals = records(proposal, Proposal)
-_PROPOSAL = _proposals.where(proposal.c.id == bindparam("proposal"))
+_PROPOSAL = records(proposal, Proposal, "id")
 _PROPOSALS = (
-    _proposals.where(proposal.c.id < bindparam("before"))
+    records(proposal, Proposal)
+    .where(proposal.c.id < bindparam("before"))
     .order_by(proposal.c.id.desc())
     .limit(bindparam("limit"))
 )
 _UNDECIDED = (proposal.c.applied_event.is_(None), proposal.c.withdrawal_event.is_(None))
 _WAITING = _PROPOSALS.where(*_UNDECIDED, proposal.c.expires_at >= bindparam("now"))
 _ADD_PROPOSAL = insert_new(proposal)
-_END_PROPOSAL = update(proposal).where(proposal.c.id == bindparam("of_id"), *_UNDECIDED)
+_END_PROPOSAL = update(proposal).where(matching(proposal, "id", prefix="of_"), *_UNDECIDED)
 _PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("until"))
 
 
@@ -51,7 +51,7 @@ class SqlProposals(StorePart):
     registry = True
 
     def get(self, proposal: UUID) -> Proposal | None:
-        return self._one(Proposal, _PROPOSAL, proposal=proposal)
+        return self._one(Proposal, _PROPOSAL, id=proposal)
 
     def page(
         self, before: UUID | None, limit: int, waiting: datetime | None = None
@@ -81,11 +81,11 @@ class SqlProposals(StorePart):
 
 # --- Invitations to enrol a system ----------------------------------------------------------------
 
-_invitations = records(invitation, Invitation)
-_INVITATION = _invitations.where(invitation.c.id == bindparam("invitation"))
-_BY_TOKEN = _invitations.where(invitation.c.token_sha256 == bindparam("token"))
+_INVITATION = records(invitation, Invitation, "id")
+_BY_TOKEN = records(invitation, Invitation, "token_sha256")
 _OPEN_INVITATIONS = (
-    _invitations.where(
+    records(invitation, Invitation)
+    .where(
         invitation.c.key.is_(None),
         invitation.c.withdrawn_at.is_(None),
         invitation.c.expires_at > bindparam("now"),
@@ -108,10 +108,10 @@ class SqlInvitations(StorePart):
             raise AlreadyExists("there is an invitation with this id or token")
 
     def get(self, invitation: UUID) -> Invitation | None:
-        return self._one(Invitation, _INVITATION, invitation=invitation)
+        return self._one(Invitation, _INVITATION, id=invitation)
 
     def by_token(self, token_sha256: str) -> Invitation | None:
-        return self._one(Invitation, _BY_TOKEN, token=token_sha256)
+        return self._one(Invitation, _BY_TOKEN, token_sha256=token_sha256)
 
     def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
         return self._all(Invitation, _OPEN_INVITATIONS, now=now, after=after or _NO_ID, limit=limit)
@@ -126,11 +126,11 @@ class SqlInvitations(StorePart):
 
 # --- Certificate requests, for the process that alone holds the issuing key -----------------------
 
-_requests = records(signing_request, CertificateOrder)
-_REQUEST = _requests.where(signing_request.c.id == bindparam("request"))
+_REQUEST = records(signing_request, CertificateOrder, "id")
 # Taken by state, never by "greater than the last one seen": rows may commit late.
 _PENDING = (
-    _requests.where(signing_request.c.served == false())
+    records(signing_request, CertificateOrder)
+    .where(signing_request.c.served == false())
     .order_by(signing_request.c.id)
     .limit(bindparam("limit"))
 )
@@ -148,7 +148,7 @@ class SqlSigning(StorePart):
             raise AlreadyExists("there is a signing request with this id")
 
     def get(self, request: UUID) -> CertificateOrder | None:
-        return self._one(CertificateOrder, _REQUEST, request=request)
+        return self._one(CertificateOrder, _REQUEST, id=request)
 
     def pending(self, limit: int) -> list[CertificateOrder]:
         return self._all(CertificateOrder, _PENDING, limit=limit)
@@ -171,11 +171,11 @@ def _is_served(request: CertificateOrder) -> bool:
 
 # --- Conformance runs: test data, apart from cases and handoffs -----------------------------------
 
-_RUN = records(conformance_run, ConformanceRun).where(conformance_run.c.id == bindparam("run"))
+_RUN = records(conformance_run, ConformanceRun, "id")
 _PASSED = (
     select(conformance_run.c.id)
     .where(
-        conformance_run.c.organisation == bindparam("of_organisation"),
+        matching(conformance_run, "organisation"),
         conformance_run.c.passed_at.is_not(None),
     )
     .limit(1)
@@ -198,7 +198,7 @@ class SqlConformance(StorePart):
             raise AlreadyExists("there is a conformance run with this id")
 
     def get(self, run: UUID) -> ConformanceRun | None:
-        return self._one(ConformanceRun, _RUN, run=run)
+        return self._one(ConformanceRun, _RUN, id=run)
 
     def save(self, run: ConformanceRun) -> None:
         """Whose run it is and when it ends stays."""
@@ -207,8 +207,7 @@ class SqlConformance(StorePart):
             raise EditConflict("the run has changed: read it again")
 
     def passed(self, organisation: str) -> bool:
-        values = {"of_organisation": organisation}
-        return self._transaction.execute(_PASSED, values).first() is not None
+        return bool(self._firsts(_PASSED, organisation=organisation))
 
     def prune(self, until: datetime) -> None:
         self._write(_PRUNE_RUNS, {"until": until})
@@ -217,7 +216,7 @@ class SqlConformance(StorePart):
 # --- Successions of mandates, and the handoffs that each of them ended ----------------------------
 
 _SUCCESSIONS = select(succession).order_by(succession.c.id)
-_SUCCESSION = select(succession).where(succession.c.id == bindparam("succession"))
+_SUCCESSION = select(succession).where(matching(succession, "id"))
 _SUCCESSIONS_OF = _SUCCESSIONS.where(
     or_(
         succession.c.predecessor == bindparam("organisation"),
@@ -227,12 +226,11 @@ _SUCCESSIONS_OF = _SUCCESSIONS.where(
 _SUCCESSIONS_FROM = _SUCCESSIONS.where(matching(succession, "predecessor", "competence"))
 _ADD_SUCCESSION = insert_new(succession)
 _SAVE_SUCCESSION = update(succession).where(
-    succession.c.id == bindparam("of_id"), succession.c.version == bindparam("previous")
+    matching(succession, "id", prefix="of_"), succession.c.version == bindparam("previous")
 )
-_moved = records(moved_handoff, ReissuedHandoff)
-_MOVED = _moved.where(matching(moved_handoff, "succession")).order_by(moved_handoff.c.handoff)
-_MOVED_FROM = _moved.where(matching(moved_handoff, "handoff"))
-_MOVED_TO = _moved.where(moved_handoff.c.became == bindparam("handoff"))
+_MOVED = records(moved_handoff, ReissuedHandoff, "succession").order_by(moved_handoff.c.handoff)
+_MOVED_FROM = records(moved_handoff, ReissuedHandoff, "handoff")
+_MOVED_TO = records(moved_handoff, ReissuedHandoff, "became")
 _ADD_MOVED = insert_new(moved_handoff)
 
 _REPLACED_IN_SUCCESSIONS = (
@@ -252,7 +250,7 @@ class SqlSuccessions(StorePart):
     """Successions in SQL; the contract is that of `gateway.kernel.ports.SuccessionStore`."""
 
     def get(self, succession: UUID) -> Succession | None:
-        row = self._transaction.execute(_SUCCESSION, {"succession": succession}).first()
+        row = self._transaction.execute(_SUCCESSION, {"id": succession}).first()
         return row and _succession(row)
 
     def all(self) -> Sequence[Succession]:
@@ -286,7 +284,7 @@ class SqlSuccessions(StorePart):
         return self._one(ReissuedHandoff, _MOVED_FROM, handoff=handoff)
 
     def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
-        return self._one(ReissuedHandoff, _MOVED_TO, handoff=handoff)
+        return self._one(ReissuedHandoff, _MOVED_TO, became=handoff)
 
     def add_moved(self, moved: ReissuedHandoff) -> None:
         if not self._write(_ADD_MOVED, vars(moved)):

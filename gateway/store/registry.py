@@ -140,14 +140,13 @@ _SAVE_CERTIFICATE = update(certificate).where(
 
 _CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(contact.c.role)
 _HAS_CONTACT = select(contact.c.role).where(matching(contact, "organisation", "role"))
-_DROP_CONTACTS = delete(contact).where(contact.c.organisation == bindparam("of_organisation"))
+_DROP_CONTACTS = delete(contact).where(matching(contact, "organisation", prefix="of_"))
 _ADD_CONTACT = insert(contact)
 _OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
 _DOOM = insert_new(doomed_key)
 
-_persons = records(person, Administrator)
-_PERSON = _persons.where(person.c.id == bindparam("person"))
-_PERSONS = _persons.order_by(person.c.id)
+_PERSON = records(person, Administrator, "id")
+_PERSONS = records(person, Administrator).order_by(person.c.id)
 _ADD_PERSON = insert_new(person)
 _SAVE_PERSON = update(person).where(matching(person, "id", prefix="of_"))
 
@@ -361,7 +360,7 @@ class SqlOrganisations(StorePart):
         return self._transaction.execute(_OF_KEY, {"key": key}).first() is not None
 
     def person(self, person: str) -> Administrator | None:
-        row = self._transaction.execute(_PERSON, {"person": person}).first()
+        row = self._transaction.execute(_PERSON, {"id": person}).first()
         return row and self._administrator(row)
 
     def persons(self) -> Sequence[Administrator]:

@@ -92,7 +92,7 @@ _HAS_COPY = _copied.where(
     ),
 )
 _KEEP = insert(retained_copy)
-_of_copy = retained_copy.c.handoff == bindparam("of_handoff")
+_of_copy = matching(retained_copy, "handoff", prefix="of_")
 _END_GRACE = update(retained_copy).where(_of_copy).values(grace_until=None)
 _KEY_OF = select(retained_copy.c.content_key).where(_of_copy)
 _DROP = delete(retained_copy).where(_of_copy)
@@ -101,12 +101,9 @@ _HAVING = _copied.where(retained_copy.c.content_key == bindparam("key"))
 _ANSWERS_HAVING = select(answer_key.c.organisation).where(
     answer_key.c.content_key == bindparam("key")
 )
-_ANSWER_KEY = select(answer_key.c.content_key).where(
-    answer_key.c.organisation == bindparam("of_organisation")
-)
-_END_ANSWER_KEY = delete(answer_key).where(
-    answer_key.c.organisation == bindparam("of_organisation")
-)
+_of_organisation = matching(answer_key, "organisation", prefix="of_")
+_ANSWER_KEY = select(answer_key.c.content_key).where(_of_organisation)
+_END_ANSWER_KEY = delete(answer_key).where(_of_organisation)
 
 
 class SqlRetentions(StorePart):

@@ -74,7 +74,7 @@ class InvalidClient(OAuth2Error):  # type: ignore[misc] # Authlib is untyped
 def read_form(sent: Request) -> dict[str, str]:
     """The parameters, from the body alone, each once (C6); OAuth2Error otherwise."""
     if sent.query_string:
-        raise _bad_request("parameters belong into the body")
+        raise _bad_request("parameters belong in the body")
     if not _FORM.fullmatch(sent.headers.get("Content-Type", "")):
         raise _bad_request("the body is application/x-www-form-urlencoded")
     sent.max_content_length = FORM_BYTES

@@ -1,4 +1,4 @@
-"""What people see: nothing that others wrote moves a cursor, colours or links anything."""
+"""What people see: nothing that others wrote moves a cursor or colours anything."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.output import (
-    cold,
     colour,
     format_time,
     format_value,
@@ -31,13 +30,6 @@ def test_plain_text_holds_only_what_prints(text):
 
 def test_texts_keep_their_letters_and_lose_their_orders():
     assert sanitise("déjà vu 日本\x1b[31m\n!") == "déjà vu 日本\N{REPLACEMENT CHARACTER}[31m !"
-
-
-def test_addresses_in_free_text_are_no_links():
-    assert cold("see https://a.example.org/x.jpg and http://b.example") == (
-        "see hxxps://a[.]example[.]org/x.jpg and hxxp://b[.]example"
-    )
-    assert cold("No address. Just words.") == "No address. Just words."
 
 
 def test_colours_are_dropped_when_the_environment_says_so(monkeypatch):

@@ -60,7 +60,7 @@ def test_a_check_tells_who_is_connected_and_until_when(checked: Desks) -> None:
     assert "Connected to https://partners.example.org" in output
     assert "point-de-contact (Point de Contact)" in output
     assert "cases.write" in output
-    assert "Attention" not in output
+    assert "Warning" not in output
     told = checked.told("system", "check")
     assert told["warnings"] == []
     assert told["waiting"] == 0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.domain.item_value import (
     FAULTS,
     defang,
+    defang_text,
     has_unsafe_characters,
     hash_fault,
     identifiers_in,
@@ -277,3 +278,10 @@ def test_texts_of_all_scripts_are_safe(text):
 )
 def test_what_belongs_into_an_item_is_found_in_free_text(text, found):
     assert identifiers_in(text) == found
+
+
+def test_addresses_in_free_text_are_no_links():
+    assert defang_text("see https://a.example.org/x.jpg and http://b.example") == (
+        "see hxxps://a[.]example[.]org/x.jpg and hxxp://b[.]example"
+    )
+    assert defang_text("No address. Just words.") == "No address. Just words."

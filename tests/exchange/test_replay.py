@@ -438,10 +438,10 @@ def proposed(gateway: Founded) -> UUID:
 
 
 def test_a_proposal_is_what_its_event_says_also_when_it_is_withdrawn_or_made(gateway):
-    made, withdrawn = proposed(gateway), proposed(gateway)
+    withdrawn = proposed(gateway)
     word = gateway.approve(withdrawal_of(withdrawn), ALICE)
     gateway.do(changes.withdraw, withdrawn, *word)
-    gateway.do(approve_change, made, *gateway.approve(END, BENOIT))
+    gateway.do(approve_change, proposed(gateway), *gateway.approve(END, BENOIT))
     assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
 
 

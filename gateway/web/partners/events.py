@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response, request
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.domain.audit import REASON_CODES
+from gateway.domain.audit import REASON_CODES, AuditFilters
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.record_json import read_record
 from gateway.domain.timestamp import parse_timestamp
@@ -126,10 +126,5 @@ def search(call: Call) -> WriteResult:
     """
     body = dict(call.body)
     page, said = body.pop("page", {}), body.pop("filters", {})
-    filters = {_FILTERS.get(name, name): value for name, value in said.items()}
-    reading = read_record(AuditSearch, {**body, **page, "filters": filters})
+    reading = read_record(AuditSearch, {**body, **page, "filters": AuditFilters.read(said)})
     return audit.read(call.ports, call.caller, call.key, reading)
-
-
-_FILTERS = {"from": "since", "before": "until"}
-"""What some filters are called within: a page has a `before` of its own."""
