@@ -15,6 +15,7 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
+from gateway.domain.audit_event import EventResult
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.organisation import competence_members, format_competence, organisation_uri
 from gateway.domain.outcome import codes_shown_for
@@ -414,7 +415,9 @@ def proved_offer(
     shown += [] if recall is None else [(recall, "handoff.recalled", "")]
     for event, *types in shown:
         require(
-            event["type"] in types and event.get("handoff") == str(handoff),
+            event["type"] in types
+            and event["result"] == EventResult.ALLOWED
+            and event.get("handoff") == str(handoff),
             "an event shown is not the offer, or the recall, of this handoff",
         )
     return AnsweredOffer(

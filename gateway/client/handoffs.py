@@ -192,14 +192,16 @@ class HandoffClient(ClientBase):
         try:
             view, chain = self._view(handoff)
         except RequestRefused as refused:
-            if refused.slug != "case-erased":
+            if refused.slug != "case-erased" or not kind.outlives_case:
                 raise
             found = self._notices(handoff)[0]
             recall = found.get("recall_event") if kind.of_recall else None
             shown = (self._proved(one)[1].event for one in (found["offer_event"], recall) if one)
-            return documents.proved_offer(UUID(handoff), *shown)
+            proved = documents.proved_offer(UUID(handoff), *shown)
+            require(offer in (None, proved.offer_digest), _ANOTHER_OFFER)
+            return proved
         read = [one for one in chain if offer in (None, one.digest)]
-        require(bool(read), "the offer that was read is not shown any more")
+        require(bool(read), _ANOTHER_OFFER)
         recall = documents.recall_of(view) if kind.of_recall else None
         return AnsweredOffer.offered(read[-1], recall)
 
@@ -222,6 +224,9 @@ class HandoffClient(ClientBase):
         shown = isinstance(number, int) and 1 <= number <= len(chain)
         require(shown and asked in (None, number), "another package is shown than was asked for")
         return read_content(written, self.connection, chain[number - 1])
+
+
+_ANOTHER_OFFER = "the offer that was read is not shown any more"
 
 
 class UpdateTerms(TypedDict, total=False):

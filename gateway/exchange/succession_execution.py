@@ -15,7 +15,7 @@ from gateway.domain.answers import move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import STATUTORY, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Addressee,
@@ -56,8 +56,9 @@ PAGE = 100
 class HandoffDisposition:
     """What a succession does to one handoff, why, and what that rests on.
 
-    ``rules`` are those of the policy that decided. ``version`` is the one that was offered, and
-    ``case`` what it says.
+    ``rules`` are those of the policy that decided. ``offer`` is the newest, ``first`` the one that
+    alone says whether it is a request with a statutory time. ``version`` is the one that was
+    offered, and ``case`` what it says.
     """
 
     handoff: Handoff
@@ -65,10 +66,17 @@ class HandoffDisposition:
     why: str
     rules: tuple[str, ...]
     offer: HandoffAnswer
+    first: HandoffAnswer
     taken_on: bool
     originator: Organisation
     version: CaseVersion
     case: VerifiedSdJwt
+
+    @property
+    def request(self) -> str | None:
+        """One of STATUTORY, where it is such a request."""
+        said = {one.name: one.value for one in sd_jwt.parse(self.first.document).disclosures}
+        return said.get("request")
 
 
 @dataclass(frozen=True)
@@ -208,13 +216,14 @@ def _decide(
         raise EditConflict("the case of a handoff is gone")
     case = sd_jwt.read_stored(version.document)
     answers = work.handoffs.answers(handoff.id)
-    *_, offer = offers_of(answers)
+    first, *_ = offers = offers_of(answers)
     disposition = HandoffDisposition(
         handoff=handoff,
         way=succession.way(handoff, case.content["matter"]),
         why="",
         rules=(),
-        offer=offer,
+        offer=offers[-1],
+        first=first,
         taken_on=handoff.is_held,
         originator=originator,
         version=version,
@@ -404,7 +413,10 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             became = following.id
             work.handoffs.add(following, offer)
             kind, owes, urgency = DutyKind.ANSWER, following.recipient, following.urgency
-            due = duties.due_at(ports, work, owes, kind, urgency=urgency, since=offer.at)
+            if disposition.request is None:
+                due = duties.due_at(ports, work, owes, kind, urgency=urgency, since=offer.at)
+            else:
+                due = offer.at + STATUTORY[disposition.request]
             work.duties.add(begin(following, kind, offer.event, offer.at, due))
             _record(
                 work,
@@ -531,6 +543,7 @@ def _offer(
         transfer_tool=handoff.transfer_tool,
         by=said.get("by", "erased"),
         note=said.get("note"),
+        request=disposition.request,
         reissue_of=handoff_documents.ReissueReference(
             predecessor=succession.predecessor,
             handoff=handoff.id,

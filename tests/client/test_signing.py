@@ -246,6 +246,24 @@ def test_of_an_erased_case_no_answer_is_signed_by_events_of_another_handoff(stag
         office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
 
 
+def test_of_an_erased_case_only_an_answer_that_outlives_it_is_signed(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    _, handoff = erased(stage, hotline)
+    asked: list[str] = []
+    office.wire.tamper = lambda request, _members: asked.append(request.method)
+    with pytest.raises(RequestRefused) as refused:
+        office.answer("close", handoff, "officer-1")
+    assert refused.value.slug == "case-erased"
+    assert "POST" not in asked
+
+
+def test_of_an_erased_case_no_answer_is_signed_about_another_offer_than_was_read(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    _, handoff = erased(stage, hotline)
+    with pytest.raises(EvidenceMismatch):
+        office.answer("answer_recall", handoff, "officer-1", offer="A" * 43, done="copies_erased")
+
+
 def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     case = content(stage)

@@ -67,7 +67,7 @@ def test_two_updates_of_one_offer_are_two_histories():
     broken(story, "offer")
 
 
-def test_a_handoff_is_not_offered_once_more():
+def test_a_handoff_is_offered_once():
     story = Scenario().told("acceptance").updated()
     story.record("handoff.offer", "A" * 43)
     without_the_first = replace(story.bundle(), earlier=())

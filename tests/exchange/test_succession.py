@@ -9,7 +9,9 @@ import pytest
 
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.decision import PolicyDecision
+from gateway.domain.duty import STATUTORY
 from gateway.domain.handoff import HandoffState
+from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, succession_execution, successions, updates
@@ -24,6 +26,7 @@ from gateway.store.cases import SqlCases
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
 from tests.each import each
+from tests.exchange.test_addressing import CONTACT, requested
 from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
 from tests.founding import (
@@ -704,6 +707,31 @@ def test_a_mandate_of_another_function_moves_with_its_handoffs_and_no_others(gat
     assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
     assert gateway.handoff(own).state == "offered"
     assert gateway.handoff(following(gateway, moving)).address.competence == "protect/csam/BE"
+
+
+def test_a_statutory_request_stays_one_with_its_time_under_the_successor(gateway):
+    old = UUID(requested(gateway).result["handoff"])
+    gateway.administer(
+        "organisation.admit",
+        "police-next",
+        name="Another police office abroad",
+        kind="police_office",
+        public_authority=True,
+        regimes=["led"],
+        country="BE",
+    )
+    gateway.administer("system.register", "police-next", system=DESK, scopes=sorted(SCOPES))
+    values = {**PLAN, "successor": "police-next", "competence": CONTACT}
+    planned_ = gateway.administer("succession.plan", "police-abroad", **values)
+    succession = UUID(planned_.result["succession"])
+    for office in ("police-abroad", "police-next"):
+        approve(gateway, succession, office)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    again = UUID(view(gateway, OFMIN, old)["reissued_as"]["handoff"])
+    stored = gateway.handoff(again)
+    assert view(gateway, "police-next", again)["request"] == "directly_accessible"
+    assert stored.due_at - stored.offered_at == STATUTORY["directly_accessible"]
 
 
 def test_for_who_is_bound_by_its_own_signature_nothing_is_re_issued(gateway):
