@@ -177,6 +177,10 @@ def write_key(path: Path, key: SigningKey, passphrase: bytes | None = None) -> N
     files.create(path, key.pem(passphrase))
 
 
+class PassphraseNeeded(PrivateFileError):
+    """A private key is encrypted, and no passphrase was given."""
+
+
 def load_key(path: Path, purpose: KeyPurpose, passphrase: bytes | None = None) -> SigningKey:
     """Read a private key; PrivateFileError when others can read it or it is of another type."""
     private = _load_private(path, passphrase)
@@ -206,8 +210,9 @@ def _load_private(path: Path, passphrase: bytes | None) -> Any:
     try:
         return serialization.load_pem_private_key(pem, passphrase)
     except TypeError as error:  # a passphrase too few or too many
-        expected = "needs its passphrase" if passphrase is None else "has no passphrase"
-        raise PrivateFileError(f"{path} {expected}") from error
+        if passphrase is None:
+            raise PassphraseNeeded(f"{path} needs its passphrase") from error
+        raise PrivateFileError(f"{path} has no passphrase") from error
     except ValueError as error:
         raise PrivateFileError(
             f"{path} holds no private key in PEM, or the passphrase is wrong; restore it from "

@@ -12,7 +12,7 @@ import click
 from gateway import setting_validators
 from gateway.cli import NO_SPACE
 from gateway.cli.output import AS_JSON
-from gateway.domain.organisation import SLUG, read_competence
+from gateway.domain.organisation import NO_SLUG, SLUG, read_competence
 from gateway.domain.refusals import Refusal, ValidationFailed
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.files import PrivateFileError
@@ -51,13 +51,12 @@ def reader(folder: Path) -> ReadFile:
 
 
 def organisation_id(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
+    _context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
     """Check an organisation's id, or another name of its form, before anything is asked."""
     if value is not None and not SLUG.fullmatch(value):
-        raise click.BadParameter(
-            f"{value!r} is not a valid id. Use 2 to 40 of a-z, 0-9 and '-', starting with a letter."
-        )
+        fault = "must be a person's id, as martin" if parameter.name == "person" else NO_SLUG
+        raise click.BadParameter(f"{value!r} {fault}")
     return value
 
 
@@ -222,7 +221,7 @@ def plain_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
-    except click.ClickException:
+    except (click.ClickException, click.Abort):
         raise
     except Exception as error:
         if isinstance(error, _unusable()):
@@ -232,12 +231,14 @@ def plain_errors() -> Iterator[None]:
 
 def _unusable() -> tuple[type[Exception], ...]:
     """What an operator can correct; imported only after a failure, to keep starts short."""
-    from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
-    from gateway.config import ConfigError  # noqa: PLC0415
-    from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
-    from gateway.pki.authority import AuthorityError  # noqa: PLC0415
-    from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
-
+    try:
+        from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
+        from gateway.config import ConfigError  # noqa: PLC0415
+        from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
+        from gateway.pki.authority import AuthorityError  # noqa: PLC0415
+        from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
+    except ModuleNotFoundError:  # without the server's part none of them is raised
+        return ()
     return (
         ConfigError,
         AuthorityError,

@@ -27,7 +27,15 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, pol
 from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.output import colour, format_time, print_fields, progress, reply, sanitise
+from gateway.cli.output import (
+    colour,
+    format_time,
+    print_fields,
+    print_wrapped,
+    progress,
+    reply,
+    sanitise,
+)
 from gateway.client.errors import raising
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
@@ -606,8 +614,8 @@ def doctor(folder: Path, deep: bool) -> None:
     if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
         for finding in findings:
             level = colour(finding.level.ljust(7), _COLOURS[finding.level])
-            sentence = sanitise(finding.sentence)
-            click.echo(f"{level}  {finding.check.replace('_', ' ')}: {sentence}")
+            sentence = sanitise(f"{finding.check.replace('_', ' ')}: {finding.sentence}")
+            print_wrapped(sentence, f"{level}  ", 9)
     sys.exit(worst)
 
 

@@ -17,7 +17,14 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import FILE, FOLDER, plain_errors, reader
+from gateway.cli.arguments import (
+    FILE,
+    FOLDER,
+    gateway_address,
+    organisation_id,
+    plain_errors,
+    reader,
+)
 from gateway.cli.doctor import ENOUGH
 from gateway.client.connection import gather_trust
 from gateway.client.errors import SettingsError
@@ -264,9 +271,17 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Short name in certificates; it can never change.")
 @click.option(
-    "--issuer", required=True, help="Public address, https://host[:port]; it never changes."
+    "--name",
+    required=True,
+    callback=organisation_id,
+    help="Short name in certificates; it can never change.",
+)
+@click.option(
+    "--issuer",
+    required=True,
+    callback=gateway_address,
+    help="Public address, https://host[:port]; it never changes.",
 )
 @click.option("--partners-url", required=True, help="Address that partners' systems call.")
 @click.option(
@@ -343,10 +358,11 @@ def init(
     event log.continued, which names the old log, its key and its last tree, as the copy shows them.
 
     \b
-    Example: casegate init gw --name Casegate \\
+    Example: casegate init gw --name casegate \\
         --issuer https://gateway.example.org \\
         --partners-url https://partners.example.org \\
-        --admin martin='A. Martin' --admin dubois='B. Dubois'
+        --admin martin='A. Martin' --admin dubois='B. Dubois' \\
+        --admin leroy='C. Leroy'
     """
     if (mirror is None) is not (mirror_key is None) or (last and mirror is None):
         raise click.UsageError("a log is continued by --continues DIR and --continues-key together")
@@ -427,14 +443,16 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
     names = " ".join(f"--as {person}" for person, _ in persons[:2])
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Move {folder / 'offline'} off this machine; it is needed in ceremonies only.")
-    click.echo(
-        f"  2. Give each administrator their key from {folder / 'people'}, and delete it here."
-    )
-    click.echo(f"  3. casegate run --home {folder}")
-    rest = {"Admit members:": "organisation admit"}
+    click.echo(f"  2. casegate run --home {folder}")
+    own = "Admit your own organisation, and a system for each administrator:"
+    steps = {own: "organisation admit"}
     if len(persons) < ENOUGH:
         third = "Add a third administrator: of two, neither can be disabled (administrators.md):"
-        rest = {third: "administrator add", **rest}
-    for step, (what, command) in enumerate(rest.items(), start=4):
+        steps = {third: "administrator add", **steps}
+    for step, (what, command) in enumerate(steps.items(), start=3):
         click.echo(f"  {step}. {what}")
         click.echo(f"     casegate admin --home {folder} {names} {command} ...")
+    click.echo("     (docs/administrators.md, 'A system for each administrator')")
+    people = folder / "people"
+    give = f"Give each administrator their key in {people}, for --approver-key, and delete it here."
+    click.echo(f"  {len(steps) + 3}. {give}")

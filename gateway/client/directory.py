@@ -10,7 +10,7 @@ from gateway.client import documents, evidence_checks
 from gateway.client.cases import ClientBase
 from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.evidence import approval, key_status
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
@@ -95,7 +95,7 @@ class Directory(ClientBase):
     def organisation(self, slug: str) -> dict[str, Any]:
         """One organisation of the directory; ValueError for an invalid organisation id."""
         if not SLUG.fullmatch(slug):
-            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+            raise ValueError(f"{slug!r} {NO_SLUG}")
         return self._exchange.read("directory.read", f"/organisations/{slug}")
 
     def status(self, slug: str) -> tuple[str, MembershipAttestation]:
@@ -104,7 +104,7 @@ class Directory(ClientBase):
         Verified, and good now; EvidenceMismatch when it is not.
         """
         if not SLUG.fullmatch(slug):
-            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+            raise ValueError(f"{slug!r} {NO_SLUG}")
         found = self._exchange.read("directory.read", f"/organisations/{slug}/attestation")
         text = str(found.get("attestation"))
         return text, documents.check_status(text, slug, self._now(), self.connection)
@@ -167,7 +167,7 @@ class Directory(ClientBase):
         Verified; EvidenceMismatch when it is of another event or organisation.
         """
         if not SLUG.fullmatch(organisation):
-            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+            raise ValueError(f"{organisation!r} {NO_SLUG}")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/mandates/{spelled(event)}"
         answer = self._exchange.read("directory.read", path)

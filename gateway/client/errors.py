@@ -93,7 +93,11 @@ class GatewayUnavailable(ClientError):
         """Say what to do by whether anything was sent."""
         super().__init__(message)
         self.reached = reached
-        self.advice = "ask again later" if reached else "nothing was sent: repeat the command later"
+        self.advice = (
+            "ask again later"
+            if reached
+            else "nothing was sent: repeat the command later, or ask the gateway's operator"
+        )
 
 
 class TokenRefused(ClientError):

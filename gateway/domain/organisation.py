@@ -17,6 +17,8 @@ from gateway.domain.refusals import NoCompetentOrganisation, SeveralCompetentOrg
 from gateway.domain.service_hours import ServiceHours
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
+NO_SLUG = "must be an organisation id, as hotline-a"
+"""What is wrong with a text that does not have the form of an id."""
 
 KINDS = (
     "hotline",
@@ -62,6 +64,9 @@ SCOPES = (
     "audit.search",
 )
 """Scopes that a system may request."""
+
+AUDIT_SCOPE = "audit.search"
+"""The scope of an auditor's system: it reads what an audit access covers."""
 
 STAFF_SCOPE = "staff"
 """The scope of the system that keeps the staff register."""
@@ -444,7 +449,7 @@ class Organisation:
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
         if not SLUG.fullmatch(self.slug):
-            raise ValueError("an organisation id is [a-z][a-z0-9-]{1,39}")
+            raise ValueError(f"{self.slug!r} {NO_SLUG}")
         if "led" in self.regimes and not self.public_authority:
             raise ValueError("only a public authority acts under the led regime")
 

@@ -81,6 +81,8 @@ class BundleCourse(BundleAuthority):
             del moves[0]
         elif self.starts_here():
             raise Mismatch(f"{moves[0]['type']} is in the log before the offer")
+        if any(one["type"] == OFFERED for one in moves):
+            raise Mismatch("a handoff that was there is offered again")
         self.course = replay([self._moves(fields) for fields in moves])
         self._check_agreements()
         self._check_notices()

@@ -190,7 +190,7 @@ class BundleFacts:
 
     def _missing_packages(self) -> list[Fact]:
         """The packages that are updated, or answered, here, a change announced after the newest one
-        for which no notice stands, and a notice that is answered here."""
+        for which no notice stands, and a notice, or a recall, that is answered here."""
         found = [Fact("package.missing", {"offer": one}) for one in self.of.missing_offers()]
         known = [self.of.record_of(self.of.offered).index]
         known += [
@@ -204,10 +204,13 @@ class BundleFacts:
             for one in told
             if one.index > max(known)
         ]
-        named = {one.notice_digest for one in self.of.answers.values()} - {None}
+        answers = self.of.answers
+        named = {one.notice_digest for one in answers.values()} - answers.keys()
+        found += [Fact("notice.missing", {"notice": one}) for one in sorted(filter(None, named))]
+        shown = {one.event.get("document_sha256") for one in self.of.moving}
+        named = {one.recall for one in answers.values()} - shown
         return found + [
-            Fact("notice.missing", {"notice": digest})
-            for digest in sorted(filter(None, named - self.of.answers.keys()))
+            Fact("recall.unshown", {"recall": one}) for one in sorted(filter(None, named))
         ]
 
     def _embargo_facts(self) -> list[Fact]:
@@ -223,8 +226,8 @@ class BundleFacts:
         ]
 
     def _recall_facts(self) -> list[Fact]:
-        """The recall that an event, or an answer, names and the file lacks; and its second person,
-        where that is not shown."""
+        """The recall that an event names and the file lacks; and its second person, where that is
+        not shown."""
         recalled, recall = self.of.recalled, self.of.recall
         if recalled is None:
             return [] if recall is None else [Fact("recall.missing", {"entry": recall.start.index})]

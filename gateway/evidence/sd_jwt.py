@@ -367,7 +367,8 @@ def verify(
     # 5. For whom and from whom, by what stands in clear (RFC 9901 9.7).
     _check_audience(verified.claims, audience)
     if issuer is not None and verified.claims.get("iss") != issuer:
-        raise DocumentError("the document is from another issuer")
+        found = ascii(verified.claims.get("iss"))[:200]
+        raise DocumentError(f"the document is from {found}, not from {issuer}")
     # 6. Of what RFC 9901 leaves open, only what the profile names.
     _check_profile(document, header, payload)
     return verified

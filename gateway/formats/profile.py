@@ -12,7 +12,7 @@ from typing import Any
 from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
 from gateway.domain.marking import ONWARD
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.domain.vocabulary import Fault, among
 
 
@@ -65,7 +65,7 @@ def _text(value: object) -> str | None:
 
 def _slug(value: object) -> str | None:
     slug = isinstance(value, str) and SLUG.fullmatch(value)
-    return None if slug else "must be an organisation id"
+    return None if slug else NO_SLUG
 
 
 def _flag(value: object) -> str | None:

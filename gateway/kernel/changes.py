@@ -8,12 +8,20 @@ An approval binds the exact change by its digest; two count as two only from two
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
+from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail
-from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, organisation_entity
-from gateway.domain.organisation import SLUG, Organisation, Period, Status
+from gateway.domain.decision import (
+    PolicyDecision,
+    PolicyEntity,
+    PolicyQuestion,
+    Value,
+    organisation_entity,
+)
+from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Period, Status
 from gateway.domain.refusals import (
     InvalidApproval,
     NotFound,
@@ -61,7 +69,7 @@ APPROVALS = "approvals"
 """The detail of a change's event that has what its administrators signed."""
 
 UNKNOWN = "no organisation has that id: admit it first"
-NO_PROPOSAL = "there is no such proposal, or it ended long ago"
+NO_PROPOSAL = "no proposal has this id, or it ended long ago: see `casegate admin proposal list`"
 
 
 @dataclass(frozen=True)
@@ -255,19 +263,31 @@ def submit(
 ) -> WriteResult:
     """Make a change as `make` does, or store it as a proposal when it lacks a second person.
 
-    The result then has ``proposal``, its id, and ``expires_at``.
+    The result then has ``proposal``, its id, and ``expires_at``. What could not be made is not
+    proposed: it is rehearsed before, in a transaction of which nothing is kept.
     """
     kind = require_type(types, change)
     step = _Step("submit", change, tuple(signed), bearer)
 
-    def act(context: RequestContext) -> Mapping[str, Any]:
+    def act(
+        context: RequestContext, rehearsed: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
         counted = approvals.count(context, step.approvals, digest_of(change))
-        values = read_fields(kind.fields, change.values)
-        if len(counted) == 1 and _waits(_context(context, change, values), kind):
-            return _propose(context, change, counted[0], step.approvals[0])
-        return _make(context, kind, change, counted)
+        asked = _context(context, kind, change)
+        if len(counted) > 1 or _decide(asked, kind, 1).allowed:
+            return _make(context, kind, change, counted)
+        # What is refused to two persons as well is refused for that, not for their number.
+        _authorize(asked, kind, 2)
+        _require_new(context, change)
+        if rehearsed is None:
+            raise _Rehearsed(kind.apply(asked))
+        return {**_propose(context, change, counted[0], step.approvals[0]), **_warnings(rehearsed)}
 
-    written = transact(ports, step.actor, step.request, act)
+    try:
+        written = transact(ports, step.actor, step.request, act)
+    except _Rehearsed as rehearsal:
+        again = partial(act, rehearsed=rehearsal.result)
+        written = transact(ports, step.actor, step.request, again)
     return written if "proposal" in written.result else _finish(ports, kind, written)
 
 
@@ -330,11 +350,11 @@ def require_type(types: ChangeTypes, change: Change) -> ChangeType:
     kind = types.get(change.action)
     if kind is None:
         raise ValidationFailed((("/action", "there is no such change of the registry"),))
-    own = change.organisation == GATEWAY
-    if own is not kind.at_gateway or not SLUG.fullmatch(change.organisation):
-        raise ValidationFailed(
-            (("/organisation", "is not an organisation's id, or is the gateway's own"),)
-        )
+    if not SLUG.fullmatch(change.organisation):
+        raise ValidationFailed((("/organisation", NO_SLUG),))
+    if (change.organisation == GATEWAY) is not kind.at_gateway:
+        whose = "must be the gateway" if kind.at_gateway else "must be a member, not the gateway"
+        raise ValidationFailed((("/organisation", whose),))
     return kind
 
 
@@ -375,17 +395,21 @@ def prune_proposals(ports: Ports) -> None:
 # --- Reading proposals ---------------------------------------------------------------------------
 
 
-def look_up(ports: Ports, caller: Caller, proposal: UUID) -> dict[str, Any]:
-    """A proposal with its values, for the operator's systems: what the second person reads."""
+def look_up(ports: Ports, types: ChangeTypes, caller: Caller, proposal: UUID) -> dict[str, Any]:
+    """A proposal with its values, for the operator's systems: what the second person reads.
 
-    def query(context: RequestContext) -> dict[str, Any]:
+    While it waits, ``refusal`` says why it could not be made now, and ``overlaps`` who else would
+    hold the mandate that it gives.
+    """
+
+    def query(context: RequestContext) -> Proposal:
         require_admin_scope(context)
         stored = context.work.proposals.get(proposal)
         if stored is None:
             deny_as_not_found()
-        return _in_full(stored)
+        return stored
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return _in_full(ports, types, read(ports, caller, ActionRequest("registry.read"), query))
 
 
 def page(
@@ -396,11 +420,8 @@ def page(
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
         require_admin_scope(context)
         now = context.now if waiting else None
-
-        def rows(after: UUID | None, limit: int) -> Sequence[Proposal]:
-            return context.work.proposals.page(after, limit, now)
-
-        return collect_page(rows, lambda one: one.id, _view, after, limit)
+        rows = partial(_waiting, context.work, now)
+        return collect_page(rows, attrgetter("id"), _view, after, limit)
 
     return read(ports, caller, ActionRequest("registry.read"), query)
 
@@ -409,20 +430,24 @@ def proposals(ports: Ports, *, waiting: bool) -> list[dict[str, Any]]:
     """Proposals on the gateway's host, the newest first; those that wait, or all."""
     now = ports.now() if waiting else None
     with ports.begin(TransactionMode.READ) as work:
-
-        def rows(after: UUID | None, limit: int) -> Sequence[Proposal]:
-            return work.proposals.page(after, limit, now)
-
-        return [_view(one) for one in iterate(rows, lambda one: one.id, None)]
+        rows = partial(_waiting, work, now)
+        return [_view(one) for one in iterate(rows, attrgetter("id"), None)]
 
 
-def proposal(ports: Ports, identifier: UUID) -> dict[str, Any]:
-    """A proposal with its values, on the gateway's host; NotFound."""
+def proposal(ports: Ports, types: ChangeTypes, identifier: UUID) -> dict[str, Any]:
+    """A proposal as `look_up` has it, on the gateway's host; NotFound."""
     with ports.begin(TransactionMode.READ) as work:
         stored = work.proposals.get(identifier)
     if stored is None:
         raise NotFound(NO_PROPOSAL)
-    return _in_full(stored)
+    return _in_full(ports, types, stored)
+
+
+def _waiting(
+    work: UnitOfWork, now: datetime | None, after: UUID | None, limit: int
+) -> Sequence[Proposal]:
+    """Proposals, the newest first, of those that wait ``now``, or of all."""
+    return work.proposals.page(after, limit, now)
 
 
 def require_admin_scope(context: RequestContext) -> None:
@@ -439,25 +464,50 @@ def _make(
     """Use up the approvals, ask policy, then change the registry and record it."""
     for one in counted:
         approvals.consume(request, one)
-    context = _context(request, change, read_fields(kind.fields, change.values))
-    facts = {"approvals": len(counted), **kind.facts(context)}
-    authorize(request, _resource(context, kind), facts, otherwise=_why_not(context, kind))
+    context = _context(request, kind, change)
+    _authorize(context, kind, len(counted))
     result = kind.apply(context)
     if not request.recorded:
         _record(context)
     return {"event": str(request.event), **result}
 
 
-def _waits(context: ChangeContext, kind: ChangeType) -> bool:
-    """Whether policy is against a change that one person signed, and would allow it to two."""
+class _Rehearsed(Exception):
+    """A change can be made, with this result; by raising it, nothing of it is kept."""
 
-    def allowed(persons: int) -> bool:
-        facts = {"approvals": persons, **kind.facts(context)}
-        principal, resource = context.request.principal(), _resource(context, kind)
-        question = PolicyQuestion(principal, context.change.action, resource, facts)
-        return context.request.ports.policy.decide(question).allowed
+    def __init__(self, result: Mapping[str, Any]) -> None:
+        super().__init__("rehearsed")
+        self.result = result
 
-    return not allowed(1) and allowed(2)
+
+def _warnings(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What persons see to, of the result that a change would have."""
+    return {name: result[name] for name in ("overlaps",) if name in result}
+
+
+def _facts(context: ChangeContext, kind: ChangeType, persons: int) -> Mapping[str, Value]:
+    return {"approvals": persons, **kind.facts(context)}
+
+
+def _decide(context: ChangeContext, kind: ChangeType, persons: int) -> PolicyDecision:
+    """What policy says of a change that so many persons sign."""
+    principal, resource = context.request.principal(), _resource(context, kind)
+    facts = _facts(context, kind, persons)
+    question = PolicyQuestion(principal, context.change.action, resource, facts)
+    return context.request.ports.policy.decide(question)
+
+
+def _authorize(context: ChangeContext, kind: ChangeType, persons: int) -> None:
+    resource, facts = _resource(context, kind), _facts(context, kind, persons)
+    authorize(context.request, resource, facts, otherwise=_why_not(context, kind))
+
+
+def _require_new(context: RequestContext, change: Change) -> None:
+    """Raise WrongState where the very same change waits: its second person approves that."""
+    rows = partial(_waiting, context.work, context.now)
+    for one in iterate(rows, attrgetter("id"), None):
+        if change_of(one) == change:
+            raise WrongState(f"this change waits already, as proposal {one.id}: approve that")
 
 
 def _propose(
@@ -483,7 +533,12 @@ def _authorize_proposal(context: RequestContext, action: str) -> None:
     authorize(context, LOG, {"approvals": 1}, action, otherwise="policy does not allow it")
 
 
-def _context(request: RequestContext, change: Change, values: Mapping[str, Any]) -> ChangeContext:
+def _context(request: RequestContext, kind: ChangeType, change: Change) -> ChangeContext:
+    """A change with its values as they are read; ValidationFailed."""
+    values, today = read_fields(kind.fields, change.values), request.today.day
+    passed = [one.name for one in kind.fields if one.passed and values[one.name] is not None]
+    if ahead := [name for name in passed if values[name] > today]:
+        raise ValidationFailed([(f"/{name}", f"is after today, {today}") for name in ahead])
     found = request.work.organisations.get(change.organisation)
     return ChangeContext(request, change, values, found, request.persons)
 
@@ -559,8 +614,35 @@ def _applicant(organisation: str) -> Organisation:
     )
 
 
-def _in_full(one: Proposal) -> dict[str, Any]:
-    return {**_view(one), "values": dict(change_of(one).values)}
+def _in_full(ports: Ports, types: ChangeTypes, one: Proposal) -> dict[str, Any]:
+    foreseen: Mapping[str, Any] = {}
+    if one.applied_event is None and one.withdrawal_event is None and ports.now() < one.expires_at:
+        foreseen = _foresee(ports, types, one)
+    told = {"refusal": None, "overlaps": [], **foreseen}
+    return {**_view(one), "values": dict(change_of(one).values), **told}
+
+
+def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str, Any]:
+    """What would come of a proposal now: it is rehearsed, and nothing of it is kept."""
+    change = change_of(stored)
+    actor, request = Administrators((stored.approval,)), ActionRequest(change.action)
+    try:
+        kind = require_type(types, change)
+        with ports.begin(TransactionMode.REGISTRY) as work:
+            now = work.log.moment(ports.now())
+            today, event = ports.reference_date(now), ports.new_id()
+            asked = RequestContext(ports, work, actor, request, now, today, event)
+            _require_open(work, stored.id)
+            approvals.count(asked, actor.approvals, digest_of(change))
+            context = _context(asked, kind, change)
+            decision = _decide(context, kind, 2)
+            if not decision.allowed:
+                raise WrongState(" ".join(decision.reasons) or _why_not(context, kind))
+            return _warnings(kind.apply(context))
+    except ValidationFailed as refusal:
+        return {"refusal": "; ".join(f"{place[1:]} {why}" for place, why in refusal.errors)}
+    except Refusal as refusal:
+        return {"refusal": refusal.detail}
 
 
 def _view(one: Proposal) -> dict[str, Any]:

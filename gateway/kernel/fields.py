@@ -57,7 +57,9 @@ class Field:
     ``schema`` is its JSON Schema; ``words`` are all that it may be, where they are listed, and
     ``several`` says that it is a list of them. ``option`` is what it is called on the command
     line: an option with dashes, or in capitals an argument; ``default`` is what is signed when
-    the option is left out. ``error`` says what is wrong with a value that cannot be read.
+    the option is left out. ``emptied`` is what an empty list does, which is printed before it is
+    signed. A day that has ``passed`` is refused when it is after today. ``error`` says what is
+    wrong with a value that cannot be read.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Field:
     several: bool = False
     option: str = ""
     default: Any = None
+    emptied: str = ""
+    passed: bool = False
     error: str = NOT_OF_FORM
 
 
@@ -186,10 +190,10 @@ def identifier(name: str, about: str, *, option: str = "") -> Field:
     return Field(name, about, _uuid, described, Given.ID, option=option)
 
 
-def date(name: str, about: str, *, option: str = "") -> Field:
-    """A day of the calendar."""
+def date(name: str, about: str, *, passed: bool = False) -> Field:
+    """A day of the calendar; ``passed`` refuses one after today."""
     described = {"type": "string", "format": "date"}
-    return Field(name, about, parse_date, described, Given.DATE, option=option)
+    return Field(name, about, parse_date, described, Given.DATE, passed=passed)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:
@@ -211,7 +215,11 @@ def one_of(
         return str(value)
 
     described = {"type": "string", "enum": list(known)}
-    return Field(name, about, read or listed, described, words=known, **cli)
+    return Field(name, about, read or listed, described, words=known, error=_listed(known), **cli)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return f"is missing, or none of: {', '.join(words)}"
 
 
 def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **cli: Any) -> Field:
@@ -225,7 +233,8 @@ def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **
 
     items = {"type": "string", "enum": list(known)}
     described = {"type": "array", "items": items, **({"minItems": least} if least else {})}
-    return Field(name, about, read, described, words=known, several=True, **cli)
+    error = _listed(known)
+    return Field(name, about, read, described, words=known, several=True, error=error, **cli)
 
 
 def boolean(name: str, about: str, *, option: str = "") -> Field:

@@ -61,7 +61,7 @@ def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
     """What came in the way since the approval: a certificate outlives the hour in which it is made.
 
     A row alone is no approval: its event is, which names the request by its digest. One that is
-    suspended may be equipped meanwhile, as policy has it; it is let in by nothing.
+    suspended may be equipped meanwhile, as policy has it: the certificate lets it do its duties.
     """
     member = work.organisations.get(request.organisation)
     if member is None or member.status not in _EQUIPPED:

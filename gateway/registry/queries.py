@@ -45,6 +45,8 @@ from gateway.registry.results import (
     SystemEntry,
 )
 
+NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
+
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
@@ -168,7 +170,7 @@ def report(ports: Ports, slug: str, day: date | None = None) -> Entry:
     with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(slug)
         if found is None:
-            raise NotFound(f"organisation {slug} was not found")
+            raise NotFound(NO_ORGANISATION)
         return _whole(work, found, day)
 
 
@@ -216,6 +218,8 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
         regimes=sorted(one.regimes),
         at=day,
         status=one.status if day is None else one.status_on(day),
+        staff_register=bool(work.staff.page(one.slug, "", 1)),
+        conformance_passed=work.conformance.passed(one.slug),
         history=[s for s in one.history if day is None or s.since <= day],
         memberships=[shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
         mandates=[held(c) for c in one.mandates if holds(c.period)],

@@ -284,7 +284,11 @@ class SystemEntry:
 
 @dataclass(frozen=True)
 class Entry:
-    """All that is recorded of an organisation, or what of it held ``at`` a day."""
+    """All that is recorded of an organisation, or what of it held ``at`` a day.
+
+    ``staff_register`` tells whether anybody was ever entered, ``conformance_passed`` whether one of
+    its systems has passed a run; both are as of now.
+    """
 
     organisation: str
     name: str
@@ -295,6 +299,8 @@ class Entry:
     signed_only: bool
     at: date | None
     status: Status | None
+    staff_register: bool
+    conformance_passed: bool
     history: Sequence[StatusEntry]
     application: Application | None
     memberships: Sequence[MembershipEntry]

@@ -14,7 +14,6 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.refusals import InvitationUnusable, NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import ChangeContext
-from gateway.kernel.fields import NOT_OF_FORM
 
 
 def register(context: ChangeContext) -> Mapping[str, Any]:
@@ -98,7 +97,9 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
 
 def _certificate(context: ChangeContext, organisation: Organisation) -> Certificate:
     if context.values["thumbprint"] is None:
-        raise ValidationFailed((("/thumbprint", NOT_OF_FORM),))
+        raise ValidationFailed(
+            (("/thumbprint", "is missing: name a thumbprint, or with --system all of a system"),)
+        )
     certificate = context.work.organisations.certificate(context.values["thumbprint"])
     if certificate is None or certificate.organisation != organisation.slug:
         raise NotFound("the organisation has no such certificate")

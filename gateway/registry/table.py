@@ -14,6 +14,8 @@ from gateway.domain.lifecycle import StatusChange
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     AGREEMENT_KINDS,
+    AUDIT_SCOPE,
+    CONTACT_ROLES,
     FUNCTIONS,
     INTEREST_KINDS,
     INTEREST_SCOPES,
@@ -24,6 +26,7 @@ from gateway.domain.organisation import (
 )
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN
+from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel.changes import ChangeType
 from gateway.kernel.client_assertion import read_keys
@@ -54,7 +57,7 @@ _SYSTEM = organisation_id("system", "Which system.", option="SYSTEM")
 _DECISION = free_text("decision_ref", "Reference of the decision.")
 _RESOLUTION = (
     _DECISION,
-    date("decided_on", "Day of the decision."),
+    date("decided_on", "Day of the decision.", passed=True),
     digest(
         "document_sha256",
         "The decision; only its digest is stored.",
@@ -85,6 +88,8 @@ _CONTACTS = Field(
     members.read_contacts,
     {"type": "array", "minItems": 1, "items": schema_of(members.CONTACT)},
     Given.JSON_FILE,
+    error="has a contact or more, each with name, address and its role: "
+    + ", ".join(CONTACT_ROLES),
 )
 _CLIENT_KEYS = Field(
     "keys",
@@ -109,6 +114,8 @@ _FIRST_STAFF = Field(
     {"type": "array", "minItems": 2, "items": {"type": "string", "pattern": "^[a-z,]+$"}},
     several=True,
     option="--entry",
+    error="has two persons or more, two of them with the role approver or head; roles are "
+    + ", ".join(sorted(ALL_ROLES)),
 )
 
 CHANGES: Mapping[str, ChangeType] = {
@@ -120,7 +127,7 @@ CHANGES: Mapping[str, ChangeType] = {
             one_of("membership", "What it applies for.", MembershipClass, MembershipClass),
             subset_of("purposes", "What it takes part for.", Purpose),
             free_text("description", "What it does."),
-            date("received_on", "Day of the application."),
+            date("received_on", "Day of the application.", passed=True),
             _CONTACTS,
         ),
         members.apply,
@@ -213,6 +220,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 several=True,
                 option="--hours",
                 default=[],
+                emptied="the organisation's terms run by the clock",
             ),
             optional(
                 Field(
@@ -363,10 +371,10 @@ CHANGES: Mapping[str, ChangeType] = {
             _SYSTEM,
             subset_of(
                 "scopes",
-                "What it may ask tokens for; by default all but staff, which excludes cases.write.",
+                "What it may ask tokens for; by default all but staff and audit.search.",
                 (*SCOPES, STAFF_SCOPE),
                 option="--scope",
-                default=sorted(SCOPES),
+                default=sorted({*SCOPES} - {AUDIT_SCOPE}),
             ),
         ),
         systems.register,
@@ -402,6 +410,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 least=0,
                 option="--scope",
                 default=[],
+                emptied="this takes away all scopes of the operator's that the system has",
             ),
         ),
         systems.entrust,

@@ -442,11 +442,12 @@ def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
         read_record(
             Organisation,
             {
+                **json.loads(row.document),
+                # What a document says of these hides no row: statements look for the columns.
                 "slug": row.slug,
                 "status": row.status,
                 "version": row.version,
                 "mandates": [_competence(r, r.slug) for r in group if r.competence_id is not None],
-                **json.loads(row.document),
             },
         )
         for group in grouped

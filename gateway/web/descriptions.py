@@ -135,6 +135,8 @@ _WORDS: Mapping[str, str] = {
     "MeasureView.before": "The version from which on it binds no more; null where it binds all.",
     "at": "When.",
     "Entry.at": "The day as of which it is shown; null for all that is recorded.",
+    "Entry.staff_register": "Whether anybody was entered in its staff register so far.",
+    "Entry.conformance_passed": "Whether one of its systems has passed a conformance run so far.",
     # cases and handoffs, as they are answered
     "case_digest": "The digest of the case's version.",
     "documents": "The signed documents, oldest first.",
@@ -186,6 +188,8 @@ _WORDS: Mapping[str, str] = {
     "sequence": "The answer's number in the handoff.",
     "what": "What it is, by its code.",
     "Proposal.proposal ProposalInFull.proposal": "The id of what waits for approval.",
+    "ProposalInFull.refusal": "Why the change could not be made now; null where it could.",
+    "ProposalInFull.overlaps": "Who else would hold the mandate on some of its days.",
     "embargo_source": "Who set the embargo, and why; public authorities read it.",
     "acknowledge_by": "By when the recipient acknowledges; null where it need not.",
     "PackageView.pointers": "The places that changed since the package before, of what is given.",

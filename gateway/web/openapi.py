@@ -112,7 +112,9 @@ SHAPES: Mapping[str, Shape] = {
     "Administrators": _object(items=_several("AdministratorEntry")),
     "Changed": {**_object(event=UUID), "additionalProperties": ANYTHING},
     "Proposal": _object(**_PROPOSAL),
-    "ProposalInFull": _object(**_PROPOSAL, values=Mapping[str, Any]),
+    "ProposalInFull": _object(
+        **_PROPOSAL, values=Mapping[str, Any], refusal=str | None, overlaps=Sequence[str]
+    ),
     "Proposals": _page("Proposal"),
     "Enrolled": _object(request=UUID, client_id=str, certificate=str),
 }

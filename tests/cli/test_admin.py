@@ -7,17 +7,25 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import click
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from gateway.cli import main
-from gateway.cli.admin import admin, certificate
+from gateway.cli.admin import admin, certificate, session
+from gateway.cli.admin.session import AdminSession
 from gateway.client.enrolment import InvitationFile
+from gateway.client.errors import ProblemDetails, RequestRefused
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import HighWaterMarkUnavailable
 from gateway.evidence import base64url, receipt
@@ -84,6 +92,61 @@ def test_a_person_s_id_leads_to_no_other_folder(gw: Operator) -> None:
     )
     assert result.exit_code == 2
     assert "is no person's id" in result.stderr
+
+
+def test_a_key_with_a_passphrase_is_opened_by_the_person_at_the_terminal(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = gw.config.people / "martin.pem"
+    private: Any = load_pem_private_key(file.read_bytes(), None)
+    secret = BestAvailableEncryption(b"hunter2")
+    file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
+    words = ("organisation", "admit", "ofmin", *ADMISSION)
+    assert "needs its passphrase" in said(gw.admin(*words, persons=(MARTIN,)))
+    monkeypatch.setattr(session, "interactive", lambda: True)
+    who = ("admin", "--home", gw.folder, "--as", MARTIN)
+    assert "waits" in gw.type(*who, *words, input="hunter2\n").stdout
+
+
+# --- Where administrators work
+
+
+@each("words", [("--home", "HOME", "-c", "FILE"), ("-c", "FILE", "--home", "HOME")])
+def test_one_place_is_named(words: tuple[str, ...], gw: Operator, tmp_path: Path) -> None:
+    (tmp_path / "connection.toml").touch()
+    places = {"HOME": gw.folder, "FILE": tmp_path / "connection.toml"}
+    given = [places.get(word, word) for word in words]
+    for typed in ((*given, "waiting"), (*given[:2], "waiting", *given[2:])):
+        result = gw.type("admin", *typed)
+        assert result.exit_code == 2
+        assert "--connection" in result.stderr
+
+
+def test_over_the_network_another_person_is_handed_a_command_for_the_network() -> None:
+    reached = AdminSession(Path("gw"), (MARTIN,), {}, Path("desk/connection.toml"))
+    with click.Context(admin, obj=reached):
+        assert "-c CONNECTION" in session.hand_over("0198")
+        assert "--home" not in session.hand_over("0198")
+        assert session.place(reached) == "-c desk/connection.toml"
+
+
+def test_over_the_network_too_it_is_said_what_is_missing() -> None:
+    class Remote:
+        def proposal(self, _: UUID) -> None:
+            raise RequestRefused(ProblemDetails("not-found", "Not found", 404))
+
+    where = AdminSession(Path("gw"), (MARTIN,), {}, Path("desk/connection.toml"))
+    reached: Any = session._NetworkRegistry(where, cast(Any, None), cast(Any, Remote()))
+    with pytest.raises(RequestRefused, match="proposal list"):
+        reached.proposal(UUID(int=0))
+
+
+def test_what_takes_all_scopes_away_says_so_before_it_is_signed(gw: Operator) -> None:
+    gw.done("organisation", "admit", "ofmin", *ADMISSION)
+    gw.done("system", "register", "ofmin", "desk")
+    words = ("system", "set-admin-scopes", "ofmin", "desk")
+    assert "takes away" in gw.admin(*words).stderr
+    assert "takes away" not in gw.admin(*words, "--scope", "admin").stderr
 
 
 # --- A key kept elsewhere
@@ -320,7 +383,7 @@ def test_an_invitation_waits_for_a_second_person_and_is_then_finished(
     ofmin.done("invitation", "complete", file, persons=())
     made, (stands,) = InvitationFile.read(file.read_bytes()), open_invitations(ofmin)
     assert (made.invitation, made.token) == (stands["invitation"], waits["token"])
-    assert "is no invitation that waits" in said(ofmin.admin("invitation", "complete", file))
+    assert "is complete" in said(ofmin.admin("invitation", "complete", file))
 
 
 def test_when_the_disk_is_full_the_invitation_is_named_to_be_withdrawn(
@@ -392,7 +455,7 @@ def test_a_thumbprint_that_looks_like_an_option_is_none(ofmin: Operator, start: 
     [
         (
             ("organisation", "admit", "Ofmin", *ADMISSION),
-            "organisation is not an organisation's id",
+            "organisation must be an organisation id",
         ),
         (
             ("organisation", "admit", "ofmin2", *ADMISSION, "--country", "France"),

@@ -204,8 +204,6 @@ def test_the_file_explains_every_setting_and_is_the_configuration(tmp_path, pass
 @each(
     "changes, setting",
     [
-        (("--issuer", "http://gateway.example.org"), "[gateway] issuer"),
-        (("--name", "Example"), "[gateway] name"),
         (("--public-bind", "everywhere"), "[public] bind"),
         (("--database-url", "mysql://user@db.example/x"), "[database] url"),
     ],
@@ -215,6 +213,13 @@ def test_a_wrong_setting_is_named_before_a_passphrase_is_asked_for(tmp_path, cha
     assert said(result).startswith(setting)
     assert "hunter2" not in result.output
     assert not (tmp_path / "gw").exists()
+
+
+@each("changes", [("--issuer", "http://gateway.example.org"), ("--name", "Example")])
+def test_what_never_changes_is_judged_with_the_command_line(tmp_path, changes):
+    result = typed(tmp_path / "gw", *changes)
+    assert result.exit_code == 2
+    assert f"'{changes[0]}'" in result.output
 
 
 # --- nothing is overwritten

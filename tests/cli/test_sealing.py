@@ -117,7 +117,7 @@ def test_an_office_is_named_by_its_id_wherever_one_is(sealing):
     ):
         result = sealing.run(*words)
         assert result.exit_code == 2, result.output
-        assert "not a valid id" in result.stderr
+        assert "must be an organisation id" in result.stderr
 
 
 def test_what_cannot_be_sealed_is_told_and_no_file_is_made(sealing):

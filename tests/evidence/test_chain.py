@@ -67,6 +67,13 @@ def test_two_updates_of_one_offer_are_two_histories():
     broken(story, "offer")
 
 
+def test_a_handoff_is_not_offered_once_more():
+    story = Scenario().told("acceptance").updated()
+    story.record("handoff.offer", "A" * 43)
+    without_the_first = replace(story.bundle(), earlier=())
+    refused(bundle.encode(without_the_first), Code.MISMATCH, ORDER)
+
+
 def test_packages_in_another_order_are_no_chain():
     story = chain()
     one = story.bundle()

@@ -45,6 +45,14 @@ def test_a_recall_that_is_not_in_the_file_is_named():
     assert "recall.missing" in keys_of(result)
 
 
+def test_a_recall_of_which_only_an_answer_tells_is_named():
+    story = answered(recalled(), "copies_erased")
+    recall = story.recall
+    del story.indexes[-2]  # the receipt of the recall
+    result = verified(story.file(recall=None), code=Code.INCOMPLETE)
+    assert fact(result, "recall.unshown")["recall"] == recall.digest
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -189,6 +189,7 @@ def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
         ({"membership": "chair"}, "/membership"),
         ({"description": "x" * 2001}, "/description"),
         ({"received_on": "yesterday"}, "/received_on"),
+        ({"received_on": "2026-03-03"}, "/received_on"),
         ({"regimes": ["led"]}, "/regimes"),
         ({"name": " "}, "/name"),
     ],

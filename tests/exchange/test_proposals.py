@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from gateway.changes import CHANGES
 from gateway.domain.case import CaseState
 from gateway.domain.decision import PolicyDecision
+from gateway.domain.organisation import Status
 from gateway.domain.refusals import (
     Forbidden,
     InvalidApproval,
@@ -18,6 +20,7 @@ from gateway.domain.refusals import (
 from gateway.exchange import cases, erasure
 from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel import changes
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests.each import each
@@ -34,8 +37,10 @@ from tests.founding import (
     submit_change,
     submitted,
 )
+from tests.newcomers import NEWCOMER, Newcomer
 
 END = Change("membership.end", ABROAD, {"until": "2026-04-01"})
+OWN_END = Change("membership.end", HOTLINE, {"until": "2026-04-01"})
 
 
 def proposed(gateway, change=END, by=ALICE):
@@ -55,6 +60,75 @@ def withdraw(gateway, named, by=ALICE):
 def not_withdrawn(gateway, named, by=ALICE):
     signed = gateway.approve(changes.withdrawal_of(named), by)
     return gateway.refusal(changes.withdraw, named, *signed)
+
+
+NEVER = {
+    "an organisation that nobody knows": ("membership.end", "nobody", {"until": "2026-04-01"}),
+    "a membership that it does not have": ("membership.end", ABROAD, {"until": "1990-04-01"}),
+    "an end before the beginning": (
+        "agreement.record",
+        ABROAD,
+        {"kind": "transfer", "description": "d", "reference": "r"}
+        | {"from": "2026-04-01", "until": "2026-03-01"},
+    ),
+    "a person who administers nothing": (
+        "admin.disable",
+        GATEWAY,
+        {"person": "nobody", "reason": "r"},
+    ),
+    "one administrator too few": ("admin.disable", GATEWAY, {"person": BENOIT, "reason": "r"}),
+}
+
+
+@each("action, organisation, values", NEVER.values())
+def test_what_two_persons_could_not_make_is_not_proposed(action, organisation, values, gateway):
+    change = Change(action, organisation, values)
+    alone = gateway.refusal(submit_change, change, *gateway.approve(change, ALICE)).refusal
+    both = gateway.refusal(submit_change, change, *gateway.approve(change, ALICE, BENOIT)).refusal
+    assert (type(alone), alone.detail) == (type(both), both.detail)
+    assert changes.proposals(gateway.ports, waiting=True) == []
+
+
+def test_a_proposed_change_is_rehearsed_and_nothing_of_it_is_kept(gateway):
+    before = gateway.organisation(ABROAD)
+    proposed(gateway)
+    assert gateway.organisation(ABROAD) == before
+
+
+def test_a_change_that_waits_is_not_proposed_again(gateway):
+    named = proposed(gateway)
+    refused = gateway.refusal(submit_change, END, *gateway.approve(END, BENOIT)).refusal
+    assert isinstance(refused, WrongState)
+    assert str(named) in refused.detail
+    withdraw(gateway, named)
+    assert proposed(gateway) != named
+
+
+def test_one_person_hears_of_the_state_before_the_number_of_persons(gateway):
+    Newcomer(gateway).arrive(Status.APPLIED)
+    change = Change("organisation.leave", NEWCOMER, {"reason": "r"})
+    refused = gateway.refusal(submit_change, change, *gateway.approve(change, ALICE)).refusal
+    assert isinstance(refused, Forbidden)
+    assert "R10.two_persons" not in refused.rules
+    assert "applied" in refused.detail
+
+
+def test_a_proposal_tells_while_it_waits_why_it_cannot_be_made_any_more(gateway):
+    named = proposed(gateway)
+    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
+    gateway.administer("organisation.leave", ABROAD, reason="over")
+    size = gateway.size()
+    assert "left" in changes.proposal(gateway.ports, CHANGES, named)["refusal"]
+    assert gateway.size() == size
+    withdraw(gateway, named)
+    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
+
+
+def test_a_proposal_of_a_person_who_was_disabled_since_is_said_to_count_no_more(gateway):
+    named = proposed(gateway)
+    gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
+    gateway.administer("admin.disable", GATEWAY, person=ALICE, reason="left")
+    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is not None
 
 
 def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):
@@ -80,17 +154,14 @@ def test_a_proposal_is_forgotten_long_after_its_end(gateway):
 def test_who_withdraws_a_proposal_takes_back_the_approval_wherever_it_is_kept_besides(gateway):
     (kept,) = gateway.approve(END, ALICE)
     named = UUID(gateway.do(submit_change, END, kept).result["proposal"])
-    again = UUID(gateway.do(submit_change, END, kept).result["proposal"])
     withdraw(gateway, named)
     (other,) = gateway.approve(END, BENOIT)
     for refused in (
         gateway.refusal(submit_change, END, kept),
         gateway.refusal(make_change, END, [kept, other]),
-        gateway.refusal(approve_change, again, other),
     ):
         assert isinstance(refused.refusal, InvalidApproval)
         assert "taken back" in refused.refusal.detail
-    withdraw(gateway, again)
 
 
 def test_nobody_else_withdraws_it_and_the_attempt_is_an_event(gateway):
@@ -118,7 +189,7 @@ def test_policy_is_asked_before_a_proposal_is_made_or_withdrawn(gateway, action)
     named = proposed(gateway)
     gateway.ports = replace(gateway.ports, policy=_Against(gateway.ports.policy, action))
     if action == "proposal.create":
-        refused = gateway.refusal(submit_change, END, *gateway.approve(END, BENOIT))
+        refused = gateway.refusal(submit_change, OWN_END, *gateway.approve(OWN_END, BENOIT))
     else:
         refused = not_withdrawn(gateway, named)
     assert isinstance(refused.refusal, Forbidden)
@@ -126,7 +197,7 @@ def test_policy_is_asked_before_a_proposal_is_made_or_withdrawn(gateway, action)
 
 
 def test_what_was_made_or_withdrawn_is_not_withdrawn(gateway):
-    made, taken_back = proposed(gateway), proposed(gateway)
+    made, taken_back = proposed(gateway), proposed(gateway, OWN_END)
     approve(gateway, made)
     withdraw(gateway, taken_back)
     for named in (made, taken_back):

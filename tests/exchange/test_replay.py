@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - statements of a forger, of our own words
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.organisation import Status
+from gateway.domain.record_json import to_json
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
 from gateway.exchange import log_terms
@@ -108,6 +110,29 @@ FORGERIES = {
 def test_a_row_that_no_event_made_is_found(gateway, statement, entries):
     gateway.store.change(statement)
     assert differing(gateway) == entries
+
+
+@pytest.mark.parametrize("forged", ["a mandate that goes on", "a membership", "a status"])
+@pytest.mark.parametrize("hidden", ["mandates", "slug", "status"])
+def test_a_document_hides_no_row_beside_it(gateway, forged, hidden):
+    statement, entries = FORGERIES[forged]
+    for name in entries:
+        said = json.dumps({hidden: to_json(getattr(gateway.organisation(name), hidden))})
+        gateway.store.change(
+            f"UPDATE organisation SET document = json_patch(document, '{said}')"
+            f" WHERE slug = '{name}'"
+        )
+    gateway.store.change(statement)
+    assert differing(gateway) == entries
+
+
+def test_a_copy_of_an_entry_under_another_name_is_found(gateway):
+    gateway.store.change(
+        "INSERT INTO organisation (slug, status, version, document) SELECT 'eve', status, version,"
+        f' json_patch(document, \'{{"slug":"{HOTLINE}"}}\') FROM organisation'
+        f" WHERE slug = '{HOTLINE}'"
+    )
+    assert differing(gateway) == {"eve"}
 
 
 def test_a_diverted_mandate_takes_both_organisations_out_of_service(gateway):
@@ -413,10 +438,10 @@ def proposed(gateway: Founded) -> UUID:
 
 
 def test_a_proposal_is_what_its_event_says_also_when_it_is_withdrawn_or_made(gateway):
-    made, withdrawn = proposed(gateway), proposed(gateway)
+    withdrawn = proposed(gateway)
     word = gateway.approve(withdrawal_of(withdrawn), ALICE)
     gateway.do(changes.withdraw, withdrawn, *word)
-    gateway.do(approve_change, made, *gateway.approve(END, BENOIT))
+    gateway.do(approve_change, proposed(gateway), *gateway.approve(END, BENOIT))
     assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
 
 

@@ -13,6 +13,7 @@ import pytest
 from gateway import domain
 from gateway.changes import CHANGES
 from gateway.domain import refusals
+from gateway.domain.organisation import KINDS as WORDS
 from gateway.domain.refusals import Forbidden, InvalidApproval, Refusal, ValidationFailed
 from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
@@ -265,6 +266,12 @@ def test_a_value_that_is_none_of_a_change_is_refused_before_anything_is_kept(
     assert isinstance(refusal, ValidationFailed)
     assert refusal.errors == (("/persn~11", "is not a value of this change"),)
     assert gateway.organisation(organisation) == before
+
+
+def test_a_word_that_is_not_listed_is_answered_with_those_that_are(gateway):
+    refusal = refused(gateway, Change("organisation.apply", "new", {**APPLICATION, "kind": "x"}))
+    assert isinstance(refusal, ValidationFailed)
+    assert all(word in refusal.errors[0][1] for word in WORDS)
 
 
 def test_a_contact_of_an_application_says_no_more_than_a_contact(gateway):

@@ -10,6 +10,7 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.organisation import Organisation, Status
 from gateway.kernel.changes import LOG
+from gateway.registry.members import CONTACT
 from gateway.registry.table import STEPS
 from tests.founding import policy
 
@@ -55,6 +56,15 @@ def _persons(action: str) -> str:
     facts = {"approvals": 1, **({"due": False} if action == "case.erase" else {})}
     asked = PolicyQuestion(PolicyEntity("Person", "a", {"enabled": True}), action, resource, facts)
     return "two" if any(rule.startswith("R10.") for rule in policy().decide(asked).rules) else "one"
+
+
+def test_the_page_for_administrators_has_the_words_of_an_application_and_no_others():
+    page = (ROOT / "docs/administrators.md").read_text(encoding="utf-8")
+    table = page.split("<!-- application -->")[1].split("<!-- /application -->")[0]
+    rows = re.findall(r"^\| `(\w+)`[^|]*\| (`[^|]*) \|$", table, re.MULTILINE)
+    listed = {field: tuple(re.findall(r"`(\w+)`", words)) for field, words in rows}
+    fields = (*CHANGES["organisation.apply"].fields, *CONTACT)
+    assert listed == {field.name: field.words for field in fields if field.words}
 
 
 def test_every_setting_is_in_the_readme_and_no_other():

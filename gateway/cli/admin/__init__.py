@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from gateway.changes import CHANGES
 from gateway.cli.admin import (
@@ -58,13 +59,24 @@ def admin(
     As in: casegate admin --home gw --as martin --as dubois organisation admit ofmin --name OFMIN
     --kind police_office --country FR --public-authority
     """
+    if connection is not None:
+        _require_one_place(context, "connection")
+    if context.get_parameter_source("folder") is ParameterSource.COMMANDLINE:
+        _require_one_place(context, "home")
     context.obj = AdminSession(folder.absolute(), persons, key_files, connection)
+
+
+def _require_one_place(context: click.Context, place: str) -> None:
+    """Refuse --home and --connection together, before or behind the command's name."""
+    if context.meta.setdefault("gateway.cli.admin.place", place) != place:
+        raise click.UsageError("give --home (on this host) or --connection (over the network)")
 
 
 def _work_in(context: click.Context, parameter: click.Parameter, place: Path | None) -> None:
     """Work in the folder, or over the connection, that is given behind the command's name."""
     if place is not None:
         home = parameter.name == "home"
+        _require_one_place(context, str(parameter.name))
         there = {"folder": place.absolute()} if home else {"connection": place}
         context.obj = replace(context.obj, **there)
 

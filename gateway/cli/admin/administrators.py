@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,25 @@ import click
 
 from gateway import keys
 from gateway.changes import CHANGES
-from gateway.cli.admin.session import AdminSession, Registry, registry, show, sign
+from gateway.cli.admin.session import (
+    AdminSession,
+    Registry,
+    place,
+    registry,
+    show,
+    sign,
+    warnings,
+)
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
 from gateway.cli.output import (
     for_machines,
     format_time,
+    format_value,
     interactive,
     print_fields,
     print_items,
     print_table,
+    print_wrapped,
     reply,
 )
 from gateway.cli.system import declare
@@ -28,7 +38,9 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
 from gateway.evidence import approval, canonical, key_declaration
+from gateway.evidence.signature import thumbprint
 from gateway.kernel.changes import Change
+from gateway.kernel.fields import NOT_READ
 from gateway.keys import KeyPurpose
 from gateway.registry.queries import COMING
 
@@ -116,7 +128,8 @@ def sign_change(
     with plain_errors():
         with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):
             request = canonical.decode(file.read_bytes())
-            change = Change(request["action"], request["organisation"], request["values"])
+            values = dict(request["values"])
+            change = Change(request["action"], request["organisation"], values)
         if not yes:
             _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
@@ -126,19 +139,24 @@ def sign_change(
 # --- What waits ---
 
 
-NEXT = {
-    Status.APPLIED: "organisation approve",
-    Status.APPROVED: "membership grant, system register, invitation create, staff establish",
-    Status.ENROLLED: "organisation activate, once its conformance run is passed",
-}
-"""What administrators do next for an organisation of a status."""
-
-
-def _next(coming: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
-    """What is next for an organisation: once it is invited, its own enrolment."""
-    if any(one["organisation"] == coming["organisation"] for one in invited):
-        return "it enrols by its invitation; staff establish, where nobody acts for it"
-    return NEXT[Status(coming["status"])]
+def _next(entry: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
+    """What is missing of an organisation on its way, the last step last."""
+    status, slug = Status(entry["status"]), entry["organisation"]
+    if status is Status.APPLIED:
+        return "organisation approve"
+    missing = []
+    if not entry["memberships"] and not entry["mandates"]:
+        missing.append("membership grant or mandate grant")
+    if not entry["staff_register"]:
+        missing.append("staff establish")
+    if status is Status.ENROLLED:
+        passed = entry["conformance_passed"]
+        missing.append("organisation activate" if passed else "it passes its conformance run")
+    elif any(one["organisation"] == slug for one in invited):
+        missing.append("it enrols by its invitation")
+    else:
+        missing += [*([] if entry["systems"] else ["system register"]), "invitation create"]
+    return ", ".join(missing)
 
 
 @click.command()
@@ -151,17 +169,19 @@ def waiting(session: AdminSession) -> None:
     Example: casegate admin --home gw waiting
     """
     with registry(session, reads=True) as reached:
-        proposed = reached.proposals(waiting=True)
-        coming = [one for status in COMING for one in reached.organisations(str(status))]
+        waits = reached.proposals(waiting=True)
+        proposed = [reached.proposal(UUID(one["proposal"])) for one in waits]
         invited = reached.invitations()
+        coming = [
+            {**one, "next": _next(reached.organisation(one["organisation"], None), invited)}
+            for status in COMING
+            for one in reached.organisations(str(status))
+        ]
     if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
-        *(
-            (f"{one['action']} {one['organisation']}", f"proposal approve {one['proposal']}")
-            for one in proposed
-        ),
-        *((f"{one['organisation']} is {one['status']}", _next(one, invited)) for one in coming),
+        *((_proposed(one), _closes(one)) for one in proposed),
+        *((f"{one['organisation']} is {one['status']}", one["next"]) for one in coming),
         *(
             (
                 f"{one['organisation']}.{one['system']} is invited",
@@ -172,8 +192,33 @@ def waiting(session: AdminSession) -> None:
     ]
     if rows:
         print_table(("what waits", "next"), rows)
+        click.echo(f"Each by: casegate admin {place(session)} --as PERSON ...")
     else:
         click.echo("Nothing waits.")
+
+
+def _proposed(one: Mapping[str, Any]) -> str:
+    """What is proposed, by whom and until when; of its values, those of a few words."""
+    values = (f"{n} {format_value(v)}" for n, v in one["values"].items() if _is_short(v))
+    what = ", ".join((f"{one['action']} {one['organisation']}", *values))
+    return f"{what}; by {one['proposer']}, until {format_time(one['expires_at'])}"
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | bool | list) and len(format_value(value)) < _FEW
+
+
+_FEW = 40
+"""Characters of a value in a list of proposals; `proposal show` has all."""
+
+
+def _closes(one: Mapping[str, Any]) -> str:
+    if one["refusal"]:
+        return f"{_CANNOT.format(one['refusal'])} (proposal withdraw {one['proposal']})"
+    return f"proposal approve {one['proposal']}"
+
+
+_CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends it"
 
 
 # --- Proposals ---
@@ -196,7 +241,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
-    print_items(found, "proposal", "action", "organisation", "proposer", ("ends", _end))
+    print_items(found, "proposal", "action", "organisation", "proposer", ("state", _state))
 
 
 @proposal.command("show")
@@ -263,15 +308,29 @@ def _agree(shown: Mapping[str, Any], question: str) -> None:
     click.confirm(question, abort=True)
 
 
-def _end(one: Mapping[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     if one["applied_event"] is not None:
         return "made"
     if one["withdrawal_event"] is not None:
         return "withdrawn"
     ends = datetime.fromisoformat(one["expires_at"])
-    return "over" if ends < now() else format_time(ends)
+    return "over" if ends < now() else f"waits until {format_time(ends)}"
 
 
 def _print(one: Mapping[str, Any]) -> None:
-    values = canonical.encode(one["values"]).decode()
-    print_fields({**one, "values": values})
+    """What is proposed: of a key, first the id that is compared; then the values in words."""
+    told = {"values", "refusal", "overlaps"}
+    fields = {name: value for name, value in one.items() if name not in told}
+    values = {name: format_value(value) for name, value in one["values"].items()}
+    with suppress(*NOT_READ):
+        # Of the key itself: a proposer may have written any kid beside it.
+        fields = {"key id, to compare": thumbprint(one["values"]["jwk"]), **fields}
+        for name in ("jwk", "proof"):  # the id says which key it is: no eye compares more
+            values.pop(name, None)
+    print_fields(fields)
+    click.echo("values")
+    print_fields(values)
+    if one.get("refusal"):
+        print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
+    for sentence in warnings(one):
+        print_wrapped(sentence, "  WARNING: ", 4)

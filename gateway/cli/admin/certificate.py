@@ -14,9 +14,17 @@ from uuid import UUID
 import click
 
 from gateway import files
-from gateway.cli.admin.session import AdminSession, Registry, registry, show
+from gateway.cli.admin.session import AdminSession, Registry, hand_over, place, registry, show
 from gateway.cli.arguments import FILE, NewFile
-from gateway.cli.output import for_machines, new_file, print_items, reply
+from gateway.cli.output import (
+    for_machines,
+    format_time,
+    new_file,
+    print_items,
+    print_wrapped,
+    reply,
+)
+from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.invitation import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
@@ -79,7 +87,7 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
             _write(file, replace(waiting, proposal=str(proposed)), proposed)
             show("invitation.create", made)
             if not for_machines():
-                click.echo(f"  then: casegate admin invitation complete {out}")
+                click.echo(f"  then: casegate admin {place(session)} invitation complete {out}")
             return
         created = UUID(str(made.result["invitation"]))
         invited = _invitation_file(reached, created, waiting)
@@ -112,7 +120,10 @@ def complete(session: AdminSession, file: Path) -> None:
     """
     try:
         members = json.loads(files.read_private(file))
-        if members.pop("format") != WAITING:
+        made = members.pop("format")
+        if made == enrolment.FORMAT:
+            raise click.ClickException(f"{file} is complete: send it to the member")
+        if made != WAITING:
             raise ValueError
         waiting = _Waiting(**members)
         proposal = UUID(waiting.proposal)
@@ -122,8 +133,7 @@ def complete(session: AdminSession, file: Path) -> None:
         event = reached.proposal(proposal)["applied_event"]
         if event is None:
             raise click.ClickException(
-                "nobody has approved it yet; another person: casegate admin --as PERSON "
-                f"proposal approve {proposal}"
+                f"nobody has approved it yet; another person: {hand_over(str(proposal))}"
             )
         invited = _invitation_file(reached, UUID(event), waiting)
     files.replace(file, invited.render())
@@ -132,8 +142,10 @@ def complete(session: AdminSession, file: Path) -> None:
 
 
 def _tell(file: Path, invited: InvitationFile) -> None:
-    click.echo(f"  invitation in {file}: send it so that only the member reads it")
-    click.echo("  the root's fingerprint, which the member asks you for:")
+    until = format_time(invited.expires_at)
+    what = f"invitation in {file}, until {until}: send it so that only the member reads it"
+    print_wrapped(what, "  ", 4)
+    click.echo("  the root's fingerprint, which you read out to the member:")
     for half in re.findall("." * 32, invited.root_sha256):
         click.echo(f"    {' '.join(re.findall('....', half))}")  # to be read aloud
 

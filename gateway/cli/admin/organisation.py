@@ -77,7 +77,8 @@ def show_organisation(session: AdminSession, slug: str, at: date | None) -> None
 
 
 def _print(entry: Mapping[str, Any]) -> None:
-    """Fields, then a table for each list; the certificates of all systems in one of their own."""
+    """Fields, then the application, then a table for each list; the certificates of all systems in
+    one of their own."""
     systems = entry["systems"]
     certificates = [{"system": s["system"], **c} for s in systems for c in s["certificates"]]
     lists = {
@@ -85,7 +86,11 @@ def _print(entry: Mapping[str, Any]) -> None:
         "systems": [{n: v for n, v in one.items() if n != "certificates"} for one in systems],
         "certificates": certificates,
     }
-    print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in lists})
+    apart = {"application", *lists}
+    print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in apart})
+    if entry["application"]:
+        click.echo("\napplication")
+        print_fields({n.replace("_", " "): v for n, v in entry["application"].items()})
     for name, rows in lists.items():
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")

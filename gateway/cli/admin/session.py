@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -34,7 +35,7 @@ from gateway.cli.output import (
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
-from gateway.client.errors import raising
+from gateway.client.errors import RequestRefused, raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, Status
@@ -214,7 +215,7 @@ class _HostRegistry:
         return changes.proposals(self._ports, waiting=waiting)
 
     def proposal(self, proposal: UUID) -> dict[str, Any]:
-        return changes.proposal(self._ports, proposal)
+        return changes.proposal(self._ports, CHANGES, proposal)
 
     def organisations(self, status: str | None) -> list[dict[str, Any]]:
         wanted = None if status is None else Status(status)
@@ -247,15 +248,26 @@ class _NetworkRegistry:
 
     def submit(self, change: Change) -> Made:
         signed = self._signed(change)
-        return self.remote.submit(change.action, change.organisation, change.values, signed)
+        with _saying(NO_ENTRY):
+            return self.remote.submit(change.action, change.organisation, change.values, signed)
 
     def approve(self, proposal: UUID, change: Change) -> Made:
         (signed,) = self._signed(change)
-        return self.remote.approve(proposal, change.action, signed)
+        with _saying(NO_ENTRY):
+            return self.remote.approve(proposal, change.action, signed)
 
     def withdraw(self, proposal: UUID) -> Made:
         (signed,) = self._signed(changes.withdrawal_of(proposal))
-        return self.remote.withdraw(proposal, signed)
+        with _saying(changes.NO_PROPOSAL):
+            return self.remote.withdraw(proposal, signed)
+
+    def proposal(self, proposal: UUID) -> dict[str, Any]:
+        with _saying(changes.NO_PROPOSAL):
+            return self.remote.proposal(proposal)
+
+    def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
+        with _saying(queries.NO_ORGANISATION):
+            return self.remote.organisation(slug, day)
 
     def addresses(self) -> dict[str, str]:
         known = self.connection
@@ -268,6 +280,23 @@ class _NetworkRegistry:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.remote, name)  # what is read is the same everywhere
+
+
+NO_ENTRY = (
+    "the registry has no such organisation, or nothing of that name or id in its entry: see "
+    "`casegate admin organisation show ORGANISATION`"
+)
+
+
+@contextmanager
+def _saying(missing: str) -> Iterator[None]:
+    """Say what is missing: administrators may know, and the gateway tells it to nobody."""
+    try:
+        yield
+    except RequestRefused as refused:
+        if refused.status == HTTPStatus.NOT_FOUND:
+            refused.args = (missing,)
+        raise
 
 
 Registry = _HostRegistry | _NetworkRegistry
@@ -315,10 +344,21 @@ def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime,
         change=change.values,
         at=at,
         jti=jti,
-        signer=keys.load_key(key_file, KeyPurpose.PERSON),
+        signer=_signing_key(key_file),
         random=secrets.token_bytes,
     )
     return signed.compact()
+
+
+def _signing_key(file: Path) -> keys.SigningKey:
+    """A person's key; where it has a passphrase, a person at a terminal is asked for it."""
+    try:
+        return keys.load_key(file, KeyPurpose.PERSON)
+    except keys.PassphraseNeeded:
+        if not interactive():
+            raise
+    given = click.prompt(f"Passphrase of {file}", hide_input=True, err=True)
+    return keys.load_key(file, KeyPurpose.PERSON, given.encode())
 
 
 def approve(ports: Ports, key_file: Path, person: str, change: Change) -> str:
@@ -418,33 +458,47 @@ def show(action: str, written: Made) -> None:
     result = written.result
     if "proposal" in result and "expires_at" in result:
         click.echo(f"{action}: waits for another person, until {format_time(result['expires_at'])}")
-        command = f"{_admin_command()} --as PERSON proposal approve {result['proposal']}"
-        click.echo(f"  another person: {command}")
+        click.echo(f"  another person: {hand_over(result['proposal'])}")
+        for sentence in warnings(result):
+            print_wrapped(sentence, "  WARNING: ", 4)
         return
-    apart = {"event", "overlaps", "nobody_from"}
+    apart = {"event", "overlaps", "nobody_from", "entries"}
     values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
-    print_wrapped(", ".join(values), f"{action}: ", 2)
+    print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
+    for one in result.get("entries", ()):
+        print_wrapped(f"{one['pseudonym']}  {format_value(one['roles'])}", "  ", 4)
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {result['event']}{simulated}")
-    for sentence in _warnings(result):
+    for sentence in warnings(result):
         print_wrapped(sentence, "  WARNING: ", 4)
 
 
-def _admin_command() -> str:
-    """The command as another person types it for the same gateway, on this host."""
+def hand_over(proposal: str) -> str:
+    """The command by which another person approves a proposal: on this host, or from their own
+    machine, with a connection and a key of their own."""
     session = click.get_current_context().find_object(AdminSession)
-    if session is None or session.connection is not None:
-        return "casegate admin"
-    return f"casegate admin --home {shlex.quote(str(session.folder))}"
+    at = "-c CONNECTION --as PERSON --approver-key PERSON=FILE"
+    if session is None or session.connection is None:
+        at = f"{place(session)} --as PERSON"
+    return f"casegate admin {at} proposal approve {proposal}"
 
 
-def _warnings(result: Mapping[str, Any]) -> Iterator[str]:
-    """What somebody has to see to after a change."""
+def place(session: AdminSession | None) -> str:
+    """The option by which the same person reaches the same gateway again."""
+    if session is None:
+        return "--home FOLDER"
+    if session.connection is not None:
+        return f"-c {shlex.quote(str(session.connection))}"
+    return f"--home {shlex.quote(str(session.folder))}"
+
+
+def warnings(result: Mapping[str, Any]) -> Iterator[str]:
+    """What somebody has to see to after a change, or before it."""
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it then name one of the "
-            "holders (casegate admin mandate report)"
+            "holders (casegate admin mandate report, on the gateway's host)"
         )
     if result.get("left"):
         yield (
@@ -503,6 +557,9 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
 
     def run(session: AdminSession, organisation: str = GATEWAY, **given: Any) -> None:
         values = {field.name: _value(field, given[field.name]) for field in kind.fields}
+        for field in kind.fields:
+            if field.default == [] and not values[field.name]:
+                click.echo(f"without {_flag(field)}: {field.emptied}", err=True)
         if kind.loses and not given["yes"]:
             named = next((values[f.name] for f in kind.fields if f.option.isupper()), organisation)
             _agree_to_lose(kind.loses, named)
@@ -552,7 +609,7 @@ def _example(group: str, verb: str, kind: ChangeType) -> str:
         for field in kind.fields
         if (field.required or field.option.isupper())
         and field.given is not Given.FLAG
-        and field.default is None
+        and not field.default
     ]
     arguments = [one for one in given if not one.startswith("-")]
     options = [one for one in given if one.startswith("-")]
@@ -582,6 +639,7 @@ _EXAMPLES = {
     "competence": "receive/csam/FR",
     "country": "FR",
     "entries": "head,liaison",
+    "hours": "'mon 09:00-17:00'",
     "kid": "9VXEYrHb...",
     "name": "'A. Leroy'",
     "person": "leroy",

@@ -122,8 +122,11 @@ def list_(call: Call) -> dict[str, Any]:
 
 @endpoint("GET /admin/changes/<uuid:proposal>", "registry.read", SCOPE, "ProposalInFull")
 def show(call: Call, proposal: UUID) -> dict[str, Any]:
-    """Read a change that waits, with its values: what the second person signs."""
-    return changes.look_up(call.ports, call.caller, proposal)
+    """Read a change that waits, with its values: what the second person signs.
+
+    `refusal` says why it could not be made now; `overlaps` names who else would hold the mandate.
+    """
+    return changes.look_up(call.ports, CHANGES, call.caller, proposal)
 
 
 def _bearer(call: Call) -> Bearer:

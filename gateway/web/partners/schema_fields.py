@@ -19,7 +19,7 @@ from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, has_unsafe_characters, is_ip
 from gateway.domain.media import find_media
 from gateway.domain.notification import ERROR_CODE
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import CASE_TLP, SCHEME, Fault, NationalMarking
 from gateway.evidence.base64url import DIGEST
@@ -310,7 +310,11 @@ def _like(pattern: str, sentence: str, **described: Any) -> Callable[..., Strict
 
 
 uuid = partial(StrictString, ANY_UUID)
-new_uuid = _like(_UUID % "7", "must be a UUID of version 7 in lower case", format="uuid")
+new_uuid = _like(
+    _UUID % "7",
+    "must be a UUID of version 7 in lower case, as `uuidgen -7` and the client's new_id make it",
+    format="uuid",
+)
 moment = partial(
     StrictString,
     read_by(
@@ -324,7 +328,7 @@ duty_place = partial(StrictString, read_by(DutyPlace.read, "must be the cursor o
 day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
-slug = _like(SLUG.pattern, "must be an organisation id, as hotline-a")
+slug = _like(SLUG.pattern, NO_SLUG)
 digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
 language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")
