@@ -108,7 +108,8 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """Why an output takes no more."""
 
 _JSON = "gateway.cli.json"
-"""Where a command line keeps whether it asks for machine output."""
+"""Where it is kept that a line asks for machine output, before its command is known: a line that
+cannot be read fails for machines, too."""
 
 
 # --- How a command fails: one sentence on the error stream, or one JSON value on the output ---

@@ -32,6 +32,7 @@ from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
 from gateway.evidence.log_copy import VerifiedReplica, open_copy
+from gateway.evidence.report import count_entries
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes
 from gateway.kernel.ports import TransactionMode, UnitOfWork
@@ -412,8 +413,7 @@ def _put(spare: Path, file: Path) -> Path | None:
 
 def describe_head(head: TreeHead) -> str:
     """A head in words."""
-    entries = "1 entry" if head.size == 1 else f"{head.size} entries"
-    return f"{entries}, root {head.root.hex()[:16]}"
+    return f"{count_entries(head.size)}, root {head.root.hex()[:16]}"
 
 
 _mirrors_option = click.option(

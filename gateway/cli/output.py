@@ -74,7 +74,7 @@ _EXAMPLE_COLUMNS = 64
 
 
 AS_JSON = "gateway.cli.as_json"
-"""Where a command line keeps that it asks for machine output: see `arguments.json_option`."""
+"""Where the option --json of a command is kept: see `arguments.json_option`."""
 
 
 def for_machines() -> bool:

@@ -336,10 +336,10 @@ def _ended(one: Resent) -> dict[str, Any]:
 # --- `casegate key`: keys of the organisation, created on its own host ---
 
 
-KEY_FILE, JWK_FILE, PROOF_FILE = "document.pem", "document.jwk", "document.proof"
-COUNTERSIGNATURE_FILE = "document.countersignature"
-ENCRYPTION = "encryption"
-"""The name of an encryption key's files; they end as those of a document key."""
+DOCUMENT, ENCRYPTION = "document", "encryption"
+"""The names of a key's files, by its use; the files of both end alike."""
+
+KEY_FILE, JWK_FILE, PROOF_FILE = (f"{DOCUMENT}.{end}" for end in ("pem", "jwk", "proof"))
 
 
 @click.group()
@@ -395,7 +395,7 @@ def create(
     prover: Signer
     if use == "signing":
         made = prover = generate_key(KeyPurpose.DOCUMENT)
-        name, proves, vouches = "document", key_declaration.POSSESSION, key_declaration.SUCCESSION
+        name, proves, vouches = DOCUMENT, key_declaration.POSSESSION, key_declaration.SUCCESSION
         tell = "and tell them the key's id out of band"
     else:
         made = generate_encryption_key()

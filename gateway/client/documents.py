@@ -54,7 +54,7 @@ class Verified(Generic[Claims]):
 
 
 VerifiedOffer = Verified[OfferClaims]
-VerifiedNotice = Verified[AnswerClaims]
+VerifiedAnswer = Verified[AnswerClaims]
 
 
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
@@ -111,7 +111,7 @@ def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
     return _opened(text, OFFER_TYP, handoff_documents.read_offer, connection)
 
 
-def open_answer(text: Any, connection: PartnerConnection) -> Verified[AnswerClaims]:
+def open_answer(text: Any, connection: PartnerConnection) -> VerifiedAnswer:
     """Verify an answer and read its claims."""
     return _opened(text, ANSWER_TYP, handoff_documents.read_answer, connection)
 
@@ -301,7 +301,7 @@ def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
 
 def check_answer(
     text: Any, action: str, asked: Mapping[str, Any], connection: PartnerConnection
-) -> Verified[AnswerClaims]:
+) -> VerifiedAnswer:
     """The answer that was signed has exactly the requested fields."""
     answer = open_answer(text, connection)
     _require_own("answer", answer.claims.author, connection)
@@ -399,7 +399,7 @@ class AnsweredOffer:
         return cls(*bound, recall=recall)
 
     @classmethod
-    def noticed(cls, notice: VerifiedNotice) -> "AnsweredOffer":
+    def noticed(cls, notice: VerifiedAnswer) -> "AnsweredOffer":
         """What a correction notice that was verified is about."""
         about = notice.claims
         bound = (about.handoff, about.case_digest, about.offer_digest, about.package_digest)
@@ -444,7 +444,7 @@ def newest_offer(view: Mapping[str, Any]) -> SdJwt:
 
 def check_notices(
     found: Mapping[str, Any], handoff: str, connection: PartnerConnection
-) -> list[VerifiedNotice]:
+) -> list[VerifiedAnswer]:
     """Correction notices as the gateway shows them: each is one, and of this handoff."""
     otherwise = "the notices are of another handoff"
     shown = _objects(found.get("notices"), otherwise)
@@ -537,7 +537,7 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
 
 def _check_shown_answer(
     shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> Verified[AnswerClaims]:
+) -> VerifiedAnswer:
     given = open_answer(shown.get("document"), connection)
     answer, of = given.claims, {one.digest: one.claims for one in chain}
     offer = of.get(answer.offer_digest)

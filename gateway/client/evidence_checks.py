@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import VerifiedNotice, VerifiedOffer, require
+from gateway.client.documents import VerifiedAnswer, VerifiedOffer, require
 from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
@@ -244,7 +244,7 @@ def _check_documents(
         _same(event, document_sha256=write.document.digest)
 
 
-def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedNotice) -> None:
+def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedAnswer) -> None:
     """An offer or an answer is the one that the event records."""
     _same(
         event,

@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
-from gateway.client.documents import AnsweredOffer, VerifiedNotice, VerifiedOffer, require
+from gateway.client.documents import AnsweredOffer, VerifiedAnswer, VerifiedOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
@@ -125,7 +125,7 @@ class HandoffClient(ClientBase):
         after the erasure of its case, too."""
         return self._notices(spelled(handoff))[0]
 
-    def _notices(self, name: str) -> tuple[dict[str, Any], list[VerifiedNotice]]:
+    def _notices(self, name: str) -> tuple[dict[str, Any], list[VerifiedAnswer]]:
         path = f"/handoffs/{name}/correction-notices"
         found = self._exchange.read("handoff.read", path)
         return found, documents.check_notices(found, name, self.connection)

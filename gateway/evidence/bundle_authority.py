@@ -84,8 +84,7 @@ class BundleAuthority(BundleReceipts):
     def _first_use(self, one: KeyRegistration) -> int:
         """The first place in the log that names a document which the key signed."""
         digests = {s.document.digest for s in self.authored() if s.kid == one.kid}
-        named = ("document_sha256", "case_digest")
-        used = (c.index for c in self.confirmed if digests.intersection(map(c.event.get, named)))
+        used = (c.index for c in self.confirmed if digests & _named_by(c))
         return next(used, one.confirmed.index + 1)
 
     def _last_use(self, one: KeyRevocation) -> int:
@@ -112,10 +111,15 @@ class BundleAuthority(BundleReceipts):
 
     def _came_before(self, signed: AuthoredDocument, end: VerifiedReceipt) -> bool:
         """Whether an entry before the end of its key names a document."""
-        digest, named = signed.document.digest, ("document_sha256", "case_digest")
+        digest = signed.document.digest
         return end.checkpoint.origin == self.log() and any(
-            c.index < end.index and digest in map(c.event.get, named) for c in self.confirmed
+            c.index < end.index and digest in _named_by(c) for c in self.confirmed
         )
+
+
+def _named_by(confirmed: VerifiedReceipt) -> set[str | None]:
+    """The digests of the documents that an event names."""
+    return {confirmed.event.get("document_sha256"), confirmed.event.get("case_digest")}
 
 
 def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:

@@ -22,6 +22,7 @@ from gateway.evidence.report import (
     Mismatch,
     VerificationFailed,
     VerificationReport,
+    count_entries,
     pluralise,
     run_steps,
 )
@@ -142,7 +143,7 @@ class _ReplicaVerification:
                 Code.UNKNOWN_FORMAT, "there is no checkpoint: this is not a copy of a log"
             ) from None
         self.checkpoint = signed(note, self._trust)
-        return f"{self.checkpoint.origin}, {_entries(self.checkpoint.size)}"
+        return f"{self.checkpoint.origin}, {count_entries(self.checkpoint.size)}"
 
     def check_entries(self) -> str:
         size = self.checkpoint.size
@@ -152,7 +153,7 @@ class _ReplicaVerification:
             with _judged():
                 replica.check_bundle(bundle, data, leaves)
             self._progress(bundle.n * tiles.TILE_WIDTH + bundle.width, size)
-        return _entries(size)
+        return count_entries(size)
 
     def check_tiles(self) -> str:
         checked = 0
@@ -184,7 +185,7 @@ class _ReplicaVerification:
         keys = self._trust.of_log(copy.checkpoint.origin).log_keys
         found = log_continuation.compare(confirmed, copy.checkpoint, copy.root, keys)
         self.continuation = confirmed, found
-        return f"{confirmed.event['log']} from {_entries(found.size)} on"
+        return f"{confirmed.event['log']} from {count_entries(found.size)} on"
 
     def _file(self, address: TileAddress) -> bytes:
         with _judged():
@@ -207,7 +208,3 @@ def _judged() -> Iterator[None]:
         raise Incomplete(str(missing)) from None
     except replica.ReplicaCorrupt as damaged:
         raise Mismatch(str(damaged)) from None
-
-
-def _entries(size: int) -> str:
-    return "1 entry" if size == 1 else f"{size} entries"

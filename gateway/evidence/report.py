@@ -252,6 +252,11 @@ def pluralise(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def count_entries(size: int) -> str:
+    """How many entries a log has, in words."""
+    return "1 entry" if size == 1 else f"{size} entries"
+
+
 def _code(error: ValueError) -> Code:
     if isinstance(error, VerificationFailed):
         return error.code

@@ -33,6 +33,7 @@ from gateway.evidence.report import (
     Mismatch,
     VerificationFailed,
     VerificationReport,
+    count_entries,
     pluralise,
     run_steps,
 )
@@ -249,7 +250,7 @@ class StreamVerification:
             if before.stream_number > after.stream_number or (
                 same and before.stream_number != after.stream_number
             ):
-                first, second = _entries(before.checkpoint), _entries(after.checkpoint)
+                first, second = (count_entries(one.checkpoint.size) for one in (before, after))
                 raise VerificationFailed(
                     Code.CONTRADICTION,
                     f"the gateway signed {before.stream_number} as the last number among {first}, "
@@ -350,7 +351,7 @@ class StreamVerification:
         raise VerificationFailed(
             Code.CONTRADICTION,
             f"the gateway signed that {self.head.stream_number} is the last number among "
-            f"{_entries(self.head.checkpoint)}, but entry {place.index} is number "
+            f"{count_entries(self.head.checkpoint.size)}, but entry {place.index} is number "
             f"{place.stream_number} ({place.name})",
         )
 
@@ -421,13 +422,9 @@ def _listed(numbers: Iterable[int]) -> str:
     return f"{listed} and more" if len(first) > _NAMED_AT_MOST else listed
 
 
-def _entries(checkpoint: Checkpoint) -> str:
-    return "1 entry" if checkpoint.size == 1 else f"{checkpoint.size} entries"
-
-
 def _end(head: StreamHead) -> str:
     at = format_timestamp(head.at)
     return (
         f"number {head.stream_number} is the last of {head.organisation} at {at}, with "
-        f"{_entries(head.checkpoint)} in the log {head.checkpoint.origin}"
+        f"{count_entries(head.checkpoint.size)} in the log {head.checkpoint.origin}"
     )

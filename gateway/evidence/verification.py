@@ -18,7 +18,7 @@ No network, no clock: a report depends only on the files and the trusted keys.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.timestamp import format_timestamp
@@ -291,13 +291,10 @@ def _text_of(data: bytes) -> str:
 
 
 def _unknown(detail: str) -> VerificationReport:
-    def fail() -> str:
+    def fail() -> NoReturn:
         raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
 
-    def conclude() -> Conclusion:
-        raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
-
-    return run_steps("unknown", [("The format of the file is known", fail)], conclude)
+    return run_steps("unknown", [("The format of the file is known", fail)], fail)
 
 
 def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:

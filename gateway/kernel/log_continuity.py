@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 from gateway.domain.refusals import LogFrozen
+from gateway.evidence.report import count_entries
 from gateway.kernel.ports import HighWaterMark, TransactionMode, UnitOfWork
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tiles
@@ -131,8 +132,8 @@ def _require_reached(current: TreeHead, signed: TreeHead) -> None:
     """Require that the log is as long as what was signed, and the same when it is no longer."""
     if current.size < signed.size:
         raise LogFrozen(
-            f"the database has {_entries(current.size)} of the log, but {signed.size} were signed: "
-            "it is an older copy, and the operator has to bring the newer one back"
+            f"the database has {count_entries(current.size)} of the log, but {signed.size} were "
+            "signed: it is an older copy, and the operator has to bring the newer one back"
         )
     if current.size == signed.size and current.root != signed.root:
         raise _forked(signed)
@@ -147,10 +148,6 @@ def _root(read: tiles.ReadTile, size: int) -> bytes:
 
 def _forked(signed: TreeHead) -> LogFrozen:
     return LogFrozen(
-        f"the log's beginning ({_entries(signed.size)}) is not the one that was signed: the "
+        f"the log's beginning ({count_entries(signed.size)}) is not the one that was signed: the "
         "database was written to without its gateway, and the operator has to find out how"
     )
-
-
-def _entries(size: int) -> str:
-    return "1 entry" if size == 1 else f"{size} entries"

@@ -179,12 +179,12 @@ def collect_page(
     for looked, row in enumerate(iterate(rows, place, after, limit + 1)):
         if looked == ROWS_LOOKED_AT:
             return Page(items, end)
-        shown = view(row)
-        if shown is not None and len(items) == limit:
+        visible = view(row)
+        if visible is not None and len(items) == limit:
             return Page(items, end)
-        if shown is not None:
-            items.append(shown)
-        if shown is not None or looked == ROWS_LOOKED_AT - 1:
+        if visible is not None:
+            items.append(visible)
+        if visible is not None or looked == ROWS_LOOKED_AT - 1:
             end = place(row)
     return Page(items)
 

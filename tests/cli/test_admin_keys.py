@@ -33,7 +33,7 @@ def files(folder: Path) -> list[object]:
         "--proof",
         folder / key_commands.PROOF_FILE,
     ]
-    countersignature = folder / key_commands.COUNTERSIGNATURE_FILE
+    countersignature = folder / "document.countersignature"
     return [
         *found,
         *(["--countersignature", countersignature] if countersignature.exists() else []),
