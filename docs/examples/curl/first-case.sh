@@ -25,8 +25,8 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 umask 077 # the token stands in a file of ours: arguments can be seen by others
 call "$(named api_url)/oauth/token" --data grant_type=client_credentials \
-    --data "client_id=$(named client_id)" |
-    jq --raw-output '"Authorization: Bearer \(.access_token)"' >"$place/authorization"
+    --data "client_id=$(named client_id)" --output "$place/token" || { jq . "$place/token" >&2; exit 1; }
+jq --raw-output '"Authorization: Bearer \(.access_token)"' "$place/token" >"$place/authorization"
 
 case=$(jq --raw-output .case "$case_file")
 jq --arg analyst "$analyst" --arg approver "$approver" \
