@@ -21,6 +21,7 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.measure import Terms
 from gateway.domain.organisation import Certificate
+from gateway.domain.refusals import LogFrozen
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
 from gateway.kernel.checkpoint_signing import CheckpointSigner
@@ -220,7 +221,7 @@ def _require_time_zone(config: Config, store: Store) -> None:
     with store.begin(TransactionMode.READ) as work:
         try:
             founded = civil_time_zone(work)
-        except (ValueError, AttributeError):  # a damaged log: who verifies it says where
+        except (ValueError, AttributeError, LogFrozen):  # a damaged log: who verifies it says where
             return
     if founded not in (None, config.civil_time_zone.key):
         raise UnsuitableDatabase(
