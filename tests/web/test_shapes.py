@@ -2,6 +2,7 @@
 against the description of it."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -419,19 +420,20 @@ def tell_of_the_registry(story: Story) -> None:
         return gateway.approve(Change(action, ABROAD, reason), who)[0]
 
     end = Change("membership.end", ABROAD, {"until": "2030-01-01"})
-    said = {"action": end.action, "organisation": ABROAD, "values": end.values}
+    sooner = replace(end, values={"until": "2029-01-01"})
 
-    def waiting() -> dict[str, str]:
-        body = {**said, "approvals": gateway.approve(end, ALICE)}
+    def waiting(change: Change) -> dict[str, str]:
+        said = {"action": change.action, "organisation": ABROAD, "values": change.values}
+        body = {**said, "approvals": gateway.approve(change, ALICE)}
         made = story.post(HOTLINE, "/admin/changes", body)
         return {"proposal": made["result"]["proposal"]}
 
-    named = waiting()
+    named = waiting(end)
     story.get(HOTLINE, "/admin/changes/{proposal}", **named)
     path = "/admin/changes/{proposal}/approvals"
     story.post(HOTLINE, path, {"approval": gateway.approve(end, BENOIT)[0]}, **named)
     story.get(HOTLINE, "/admin/changes", "?state=all")
-    named = waiting()
+    named = waiting(sooner)
     (taken_back,) = gateway.approve(changes.withdrawal_of(UUID(named["proposal"])), ALICE)
     path = "/admin/changes/{proposal}/withdrawal"
     story.post(HOTLINE, path, {"approval": taken_back}, **named)
