@@ -23,6 +23,7 @@ from gateway.domain.handoff import (
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import (
     DEROGATIONS,
+    INSIDE,
     Organisation,
     is_derogation,
     is_transfer_barred,
@@ -480,10 +481,11 @@ def authorize_offer(
 
 
 def _is_other_state(context: RequestContext, address: Addressee) -> bool:
-    """Whether the competence that an offer addresses is for another territory than its originator's
-    own."""
+    """Whether the competence that an offer addresses is for another State of the Union, or one that
+    is treated as such, than its originator's own."""
     competence = parse_competence(address.competence or "")
-    return competence is not None and competence[2] != context.organisation.country
+    own = context.organisation.country
+    return competence is not None and competence[2] in INSIDE - {own}
 
 
 def _refuse_repeated(

@@ -18,6 +18,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange import cases, handoffs, offers
 from gateway.exchange.cases import Submission
 from gateway.kernel.results import to_json
+from gateway.kernel.transact import RecordedRefusal
 from tests import answers
 from tests.each import each
 from tests.founding import (
@@ -275,11 +276,10 @@ def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
 
 # --- statutory requests --------------------------------------------------------------------------
 
-CONTACT = "single_point_of_contact/csam/BE"
 
-
-def requested(gateway: Founded, **changes: Any) -> Any:
-    """A request of OFMIN to the single point of contact of another Member State."""
+def requested(gateway: Founded, country: str = "BE", **changes: Any) -> Any:
+    """A request of OFMIN to the single point of contact of another State."""
+    contact = f"single_point_of_contact/csam/{country}"
     gateway.administer(
         "organisation.admit",
         "police-abroad",
@@ -287,13 +287,13 @@ def requested(gateway: Founded, **changes: Any) -> Any:
         kind="police_office",
         public_authority=True,
         regimes=["led"],
-        country="BE",
+        country=country,
     )
     system = {"system": DESK, "scopes": sorted(SCOPES)}
     gateway.administer("system.register", "police-abroad", **system)
-    mandate(gateway, "police-abroad", CONTACT)
+    mandate(gateway, "police-abroad", contact)
     asked = {"request": "directly_accessible", **changes}
-    return offered(gateway, originator=OFMIN, to=CONTACT, **asked)
+    return offered(gateway, originator=OFMIN, to=contact, **asked)
 
 
 @each("request, hours", [("directly_accessible", 8), ("indirectly_accessible", 72), ("other", 168)])
@@ -324,3 +324,11 @@ def test_a_request_to_anybody_else_is_refused(gateway):
     case = submitted(gateway)
     failed = refusal(gateway, case, request="other")
     assert failed.rules == ("R8.request",)
+
+
+@each("country", ["US", "FR"])
+def test_a_request_outside_the_union_or_at_home_is_refused(country):
+    gateway = founded()
+    with pytest.raises(RecordedRefusal) as refused:
+        requested(gateway, country)
+    assert "R8.request" in refused.value.refusal.rules
