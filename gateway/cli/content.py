@@ -225,7 +225,7 @@ _INTAKE = ("originator_ref", "received_at", "intake_channel", "reporter")
 
 
 def _item(one: Part) -> Iterator[str]:
-    source = " (the source)" if one.get("is_source") else ""
+    source = " (source)" if one.get("is_source") else ""
     yield f"{one['kind']} {defang(one['value'], one['kind'])}{source}{_marked(one)}"
     kinds = ("site_type", "content_type", "commerciality", "payment_method")
     words = [f"{name} {format_value(one[name])}" for name in kinds if name in one]

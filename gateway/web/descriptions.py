@@ -34,7 +34,7 @@ _WORDS: Mapping[str, str] = {
     "id": "The element's id, used once in the case and kept in later versions.",
     "kind": "Of which kind it is.",
     "value": "The value, in the form of its kind.",
-    "is_source": "Whether this address is the source; one of the addresses is.",
+    "is_source": "Whether this address is a source: where it was found; at least one address is.",
     "parent_item": "The id of the item that it belongs to.",
     "referrer": "The address through which it was found.",
     "site_type content_type": "The type of the site or content, as INHOPE lists them.",

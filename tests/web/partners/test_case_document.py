@@ -97,6 +97,11 @@ def sealed(**changes):
     return {"id": UUID, "sealed_to": "police-a", "sealed": text, **changes}
 
 
+def test_pages_that_were_found_apart_are_a_source_each():
+    another = {"id": UUID, "kind": "url", "value": "https://b.example/", "is_source": True}
+    assert load_case(changed(full_case(), "/items/2", another))["items"][2]["is_source"]
+
+
 @each("name", SEALABLE)
 def test_a_sealed_element_stands_in_the_place_of_an_open_one(name):
     case = full_case()
@@ -400,11 +405,6 @@ TOGETHER = [
     ("/items/0/is_source", False, "/items"),
     ("/items/0/is_source", ABSENT, "/items"),
     ("/items/1/is_source", True, "/items/1/is_source"),
-    (
-        "/items/2",
-        {"id": UUID, "kind": "url", "value": "https://b.example/", "is_source": True},
-        "/items/2/is_source",
-    ),
     ("/items/1/kind", "host", "/items/1/value"),
     ("/statements/1/source_reliability", ABSENT, "/statements/1/source_reliability"),
     ("/statements/1/information_accuracy", ABSENT, "/statements/1/information_accuracy"),
