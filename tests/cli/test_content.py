@@ -48,7 +48,7 @@ def test_every_part_of_a_complete_case_is_shown():
         "embargo: no_notice_to_host yes",
         "release_to: police-a",
         "handling_note: Not to be shown",
-        "url hxxps://content[.]example[.]org/a/b.jpg?page=2 (the source) [TLP:AMBER+STRICT, H1]",
+        "url hxxps://content[.]example[.]org/a/b.jpg?page=2 (source) [TLP:AMBER+STRICT, H1]",
         "found through hxxps://search[.]example[.]org/",
         "hosted: ip 192[.]0[.]2[.]10",
         "sha256 5e884898",
