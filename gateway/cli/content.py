@@ -187,7 +187,8 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
         return [one for one in content.get(name, ()) if not is_sealed(one)]
 
     superseded = {c.get("supersedes") for c in parts("classifications")}
-    yield "Codes", [_code(one, superseded) for one in parts("classifications")]
+    items = {one["id"]: one for one in parts("items")}
+    yield "Codes", [_code(one, items, superseded) for one in parts("classifications")]
     yield (
         "Conditions of use",
         [f"{name}: {line}" for name, line in condition_lines(conditions).items()],
@@ -207,9 +208,12 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
 
 
-def _code(one: Part, superseded: set[Any]) -> str:
+def _code(one: Part, items: Mapping[Any, Part], superseded: set[Any]) -> str:
     scheme = f"{one['scheme']} {one.get('scheme_version', '')}".strip()
+    item = items.get(one["about"])
     about = "the case" if one["about"] == "case" else f"item {one['about']}"
+    if item is not None:
+        about = f"{item['kind']} {defang(item['value'], item['kind'])}"
     how = f"{one['method']}, by {one['assessor_role']} at {format_time(one['assessed_at'])}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []

@@ -42,7 +42,7 @@ def test_every_part_of_a_complete_case_is_shown():
     output = shown(content, full=True)
     for word in (
         "TLP:AMBER, H1, H3",
-        "ncmec_ab: B2",
+        "ncmec_ab: B2, about url hxxps://content[.]example[.]org/a/b.jpg?page=2",
         "a match, not a finding; superseded",
         "ucs 3: opaque-7, about the case",
         "embargo: no_notice_to_host yes",
