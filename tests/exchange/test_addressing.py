@@ -277,6 +277,9 @@ def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
 # --- statutory requests --------------------------------------------------------------------------
 
 
+CONTACT = "single_point_of_contact/csam/BE"
+
+
 def requested(gateway: Founded, country: str = "BE", **changes: Any) -> Any:
     """A request of OFMIN to the single point of contact of another State."""
     contact = f"single_point_of_contact/csam/{country}"
