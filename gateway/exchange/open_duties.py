@@ -9,7 +9,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.exchange.handoffs.lists import in_list
 from gateway.exchange.results import OpenDuty
 from gateway.kernel.ports import Ports
-from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
@@ -42,14 +42,13 @@ def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> 
     action, updatable = duty.terms.action, takes_update(handoff, context.now)
     if duty.kind is DutyKind.UPDATE and not updatable:
         action = "handoff.notify_correction"
-    return OpenDuty(
+    return shown(
+        OpenDuty,
+        handoff,
         kind=duty.kind,
         action=action,
         handoff=handoff.id,
-        case=handoff.case,
-        originator=handoff.originator,
         recipient=handoff.recipient,
-        urgency=handoff.urgency,
         due_at=duty.due_at,
         overdue=duty.due_at <= context.now,
         source=duty.source,

@@ -56,7 +56,7 @@ def to_json(result: Any) -> Any:
     return json.loads(encode(result))
 
 
-def shown(kind: Callable[..., V], record: Any, **named: Any) -> V:
+def shown(kind: Callable[..., V], record: Any, /, **named: Any) -> V:
     """The result that shows a record: its fields of the same names, a period by its ends.
 
     ``named`` are the other members.

@@ -12,7 +12,7 @@ from gateway.exchange.cases import has_key
 from gateway.exchange.handoffs.access import barriers, entity_of
 from gateway.exchange.results import HandoffSummary, WaitingTotals
 from gateway.kernel.ports import Ports
-from gateway.kernel.results import Page, collect_page
+from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import ActionRequest, RequestContext, allows, read
 from gateway.kernel.values import Caller, HandoffFilter
 
@@ -89,24 +89,15 @@ def in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
 
 def summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
     """What lists show of a handoff, and its own view first."""
-    return HandoffSummary(
+    return shown(
+        HandoffSummary,
+        handoff,
         handoff=handoff.id,
-        state=handoff.state,
-        originator=handoff.originator,
         recipient=handoff.recipient,
         competence=handoff.address.competence,
-        case=handoff.case,
         version=handoff.case_version,
-        case_digest=handoff.case_digest,
-        purpose=handoff.purpose,
-        offered_at=handoff.offered_at,
-        urgency=handoff.urgency,
         matter=sorted(handoff.matter),
-        due_at=handoff.due_at,
         overdue=handoff.overdue(context.now),
-        expires_at=handoff.expires_at,
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
-        break_glass=handoff.break_glass,
-        package=handoff.package,
         recalled=handoff.recall is not None,
     )
