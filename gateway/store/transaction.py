@@ -37,12 +37,12 @@ _SQLITE_AWAY = frozenset({10, 13, 14})
 # PostgreSQL's serialization_failure, deadlock_detected, lock_not_available and query_canceled
 # (a timeout): another try may well succeed.
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
-# Connection exceptions, insufficient resources, operator intervention, system errors; a server
-# that only reads (a standby); damaged pages (PostgreSQL, appendix A).
-_ONLY_READS = "25006"
-_POSTGRESQL_AWAY = ("08", "53", "57P", "58", _ONLY_READS, "XX001", "XX002")
-# A statement was prepared before an upgrade that changed its columns (feature_not_supported).
-_OTHER_COLUMNS = "0A000"
+# A server that only reads (a standby), and a statement that was prepared before an upgrade changed
+# its columns (feature_not_supported): the next connection does better.
+_UNFIT = ("25006", "0A000")
+# Connection exceptions, insufficient resources, operator intervention, system errors; damaged pages
+# (PostgreSQL, appendix A).
+_POSTGRESQL_AWAY = ("08", "53", "57P", "58", *_UNFIT, "XX001", "XX002")
 
 
 class BrokenRule(RuntimeError):
@@ -178,7 +178,7 @@ class Transaction:
         """What a failed statement means; a connection that stays unfit is given up."""
         self.failed = True
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if getattr(cause, "sqlstate", None) in (_ONLY_READS, _OTHER_COLUMNS):
+        if getattr(cause, "sqlstate", None) in _UNFIT:
             self._connection.invalidate()
         return translated(error)
 
