@@ -3,11 +3,13 @@
 For people alone: a program knows what it does next.
 """
 
+import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from gateway.cli.output import program, sanitise
 
@@ -44,8 +46,10 @@ def following(event: Mapping[str, Any], result: Mapping[str, Any]) -> str | None
 
 
 def complete(command: str) -> str:
-    """A command with the options that it must have, each with what it takes."""
-    context = click.get_current_context().find_root()
+    """A command with the options that it must have, each with what it takes, and with the
+    connection that this one was given."""
+    here = click.get_current_context()
+    context = here.find_root()
     found: click.Command = context.command
     for word in command.split():
         named = found.get_command(context, word) if isinstance(found, click.Group) else None
@@ -55,7 +59,9 @@ def complete(command: str) -> str:
         for one in found.params
         if isinstance(one, click.Option) and one.required
     )
-    return " ".join([command, *needed])
+    given = here.get_parameter_source("connection_file") is ParameterSource.COMMANDLINE
+    at = ["-c", shlex.quote(str(here.params["connection_file"]))] if given else []
+    return " ".join([command, *needed, *at])
 
 
 def print_next(command: str) -> None:

@@ -70,6 +70,15 @@ def test_a_command_that_is_told_has_every_option_that_it_must_have(desks: Desks)
     )
 
 
+def test_a_command_that_is_told_names_the_connection_that_was_given(
+    desks: Desks, tls_files: Path
+) -> None:
+    handoff = desks.offered()
+    given = str(tls_files / "certificate.pem")  # any file: the desk brings its connection
+    command = told_next(desks.done("todo", "-c", given, at=OFMIN))
+    assert command == ["handoff", "accept", handoff, "-c", given]
+
+
 def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: Desks) -> None:
     handoff = desks.offered()
     desks.stage.gateway.clock.advance(timedelta(days=8))
