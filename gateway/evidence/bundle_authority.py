@@ -1,7 +1,7 @@
 """By what right the parties of a bundle acted: mandate, keys, and whose signature they allowed."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from gateway.evidence import key_history, key_status, mandates
 from gateway.evidence.bundle_receipts import BundleReceipts
@@ -25,12 +25,13 @@ class BundleAuthority(BundleReceipts):
     def check_mandate(self) -> str:
         """What registered the mandate that the offer addressed: same holder, mandate and day.
 
-        The plan of a succession shows also when the mandate ended for the predecessor.
+        The plan of a succession shows also when the mandate ended for the predecessor, for offers
+        made after it was planned: one of the same day that came first was good.
         """
         if self.plan is not None and self.before is not None:
-            moved = mandates.read(self.plan)
-            offered = self.signed_at(self.before) - timedelta(hours=12)
-            if not self.plan.event.get("simulated_date") and moved.start <= offered.date():
+            moved, offered = mandates.read(self.plan), self.signed_at(self.before)
+            known = not self.plan.event.get("simulated_date") and self.plan.time <= offered
+            if known and moved.start <= mandates.days_of(offered)[0]:
                 predecessor = str(self.plan.subject()["organisation"])
                 raise mandates.ended(predecessor, moved.competence, moved.start)
         if self.offer.competence is None:

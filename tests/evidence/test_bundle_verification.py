@@ -215,8 +215,11 @@ SUBJECT = {
 
 
 def with_plan(**changes: Any) -> verification.VerificationReport:
-    """The re-issued handoff with the receipt of its plan; ``changes`` are to the plan's fact."""
-    story, before = succeeded()
+    """The re-issued handoff with the receipt of its plan; ``changes`` are to the plan's fact.
+
+    ``offered`` is when the case was offered to the office before; the plan is seconds after AT.
+    """
+    story, before = succeeded(at=changes.pop("offered", AT))
     subject = changes.pop("subject", SUBJECT)
     fact: dict[str, Any] = {
         "id": PLANNED,
@@ -263,9 +266,16 @@ def test_a_plan_that_does_not_disclose_what_was_planned_proves_nothing():
 
 
 def test_an_offer_to_a_predecessor_whose_mandate_had_ended_fails_the_bundle():
-    told = with_plan(subject=SUBJECT | {"effective_on": "2026-01-01"})
+    planned, late = {"effective_on": "2026-01-01"}, AT + timedelta(minutes=1)
+    told = with_plan(subject=SUBJECT | planned, offered=late)
     assert told.code == Code.MISMATCH
     assert "ended on 2026-01-01" in told.failure
+
+
+def test_an_offer_that_came_before_the_plan_was_good_though_the_mandate_ended_that_day():
+    """A succession may take effect on the day on which it is planned."""
+    told = with_plan(subject=SUBJECT | {"effective_on": "2026-01-01"})
+    assert told.code == Code.VERIFIED, told.sentence
 
 
 def test_a_plan_where_nothing_moved_is_a_mismatch():
