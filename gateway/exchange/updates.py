@@ -11,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.answers import ON_CHANGES, AnswerKind, takes_update
+from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DutyKind, begin
@@ -118,24 +118,20 @@ def stale_notice(newest: str | None) -> EditConflict:
     )
 
 
-def answered_notice(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> str | None:
-    """The digest of the notice that an answer of this kind is about: the newest one of the handoff,
+def answered_notice(context: RequestContext, handoff: Handoff) -> str | None:
+    """The digest of the notice that an answer to a change is about: the newest one of the handoff,
     after which no package comes."""
-    if not kind.on_changes:
-        return None
     notices = context.work.handoffs.notices(handoff.id)
     return sd_jwt.parse(notices[-1].document).digest if notices else None
 
 
 def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """Whether what a step answers is there.
+    """Whether what a step of `FOLLOWING` answers is there.
 
     An acknowledgement follows an update, or an announcement where none comes; what was done follows
     the acknowledgement. A notice replaces an update that is owed and cannot be sent; after the
     erasure of the case its originator gives one when it has to. Raises WrongState, CaseErased.
     """
-    if step not in ON_CHANGES and step not in _FOLLOWS:
-        return
     if is_erased(context, handoff):
         given = context.work.handoffs.notices(handoff.id) if step in _ON_NOTICES else ()
         if step in ON_CHANGES and not given:
@@ -170,6 +166,9 @@ _FOLLOWS: Mapping[HandoffAction, DutyKind] = {
     HandoffAction.ANSWER_PROPOSAL: DutyKind.PROPOSAL_ANSWER,
 }
 """The steps of an originator that are possible only while it owes something."""
+
+FOLLOWING = ON_CHANGES | _FOLLOWS.keys()
+"""The steps that answer what was sent or is owed, so that it has to be there."""
 
 
 def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:

@@ -24,12 +24,15 @@ def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     return found
 
 
-def hide_barred(context: RequestContext, handoff: Handoff) -> None:
-    """Refuse as not found where an interest of its own bars the caller: the state or the
-    conditions of a handoff would say that it is there."""
-    facts = barriers(context, handoff)
+def visible(context: RequestContext, handoff: UUID) -> Handoff:
+    """The same, unless an interest of its own bars the caller: the state or the conditions of a
+    handoff would say that it is there. It is what the event, or a refusal, is about."""
+    found = party_to(context, handoff)
+    facts = barriers(context, found)
     if facts.get("conflict"):
-        authorize(context, entity_of(context, handoff), facts, "handoff.read")
+        authorize(context, entity_of(context, found), facts, "handoff.read")
+    context.about = EventSubject(found.id, found.case_digest)
+    return found
 
 
 def authorized(
