@@ -55,7 +55,6 @@ from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
 from gateway.kernel.ports import Ports
-from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -65,6 +64,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     prepare,
     read,
+    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent

@@ -1,9 +1,11 @@
 """Who acts: every request is somebody's, and each kind of actor is known by other means.
 
+``organisation`` is in whose name one acts: whose budget it uses, who reads the receipt first.
 A person in a browser and a peer gateway will be two more members of `Actor`.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gateway.domain.invitation import Invitation
 from gateway.kernel.values import Caller
@@ -21,6 +23,7 @@ class Administrators:
 
     approvals: tuple[str, ...]
     system: Caller | None = None
+    organisation: ClassVar[str] = GATEWAY
 
 
 @dataclass(frozen=True)
@@ -29,22 +32,18 @@ class EnrollingSystem:
 
     invitation: Invitation
 
+    @property
+    def organisation(self) -> str:
+        """Whom the invitation is for."""
+        return self.invitation.organisation
+
 
 @dataclass(frozen=True)
 class GatewayItself:
     """The gateway, at its founding and in maintenance: it acts on no one's request."""
 
+    organisation: ClassVar[str] = GATEWAY
+
 
 Actor = Caller | Administrators | EnrollingSystem | GatewayItself
 """Caller is a partner's system, known by its certificate and token."""
-
-
-def organisation_of(actor: Actor) -> str:
-    """In whose name an actor acts: whose budget it uses, and who reads the receipt first."""
-    match actor:
-        case Caller():
-            return actor.organisation
-        case EnrollingSystem():
-            return actor.invitation.organisation
-        case Administrators() | GatewayItself():
-            return GATEWAY

@@ -52,7 +52,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_errors
-from gateway.evidence import canonical
+from gateway.evidence import base64url, canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
 from gateway.kernel.actors import (
@@ -61,7 +61,6 @@ from gateway.kernel.actors import (
     Administrators,
     EnrollingSystem,
     GatewayItself,
-    organisation_of,
 )
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -340,7 +339,7 @@ def transact(
             if isinstance(failure, _Denied):
                 _refuse(ports, actor, request, failure)
             raise
-    return WriteResult(result, receipt_for(ports, logged, organisation_of(actor)))
+    return WriteResult(result, receipt_for(ports, logged, actor.organisation))
 
 
 def read(
@@ -396,6 +395,29 @@ def _require_persons(context: RequestContext) -> None:
         raise ValidationFailed(errors)
     context.staff = entries[request.by]
     context.named = tuple((one.pointer, entries[one.pseudonym]) for one in persons)
+
+
+def recusal_digest(ports: Ports, entry: StaffEntry, case: str) -> str:
+    """A case, ``<originator>/<case id>``, in the entry of a person who keeps away from it (R9).
+
+    It is keyed: who reads the staff register learns neither the case nor what binds the person.
+    """
+    named = f"recusal {entry.organisation} {entry.pseudonym} {case}"
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named.encode(), "sha256"))
+
+
+def refuse_recused(context: RequestContext, originator: str, case: object) -> None:
+    """Refuse a request on a case that names somebody who keeps away from it.
+
+    Raises ValidationFailed, which names each person's field.
+    """
+    errors = [
+        (pointer, "keeps away from this case in your staff register: name another person")
+        for pointer, entry in context.named
+        if recusal_digest(context.ports, entry, f"{originator}/{case}") in entry.recusals
+    ]
+    if errors:
+        raise ValidationFailed(errors)
 
 
 def authorize(
@@ -461,11 +483,10 @@ def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt
     return logged.receipt(note, organisation)
 
 
-def _key_owner(actor: Actor) -> OrganisationName:
+def _key_owner(actor: Actor) -> str:
     """Whose idempotency keys count: those of the system that brings the request."""
-    if isinstance(actor, Administrators) and actor.system is not None:
-        return OrganisationName(actor.system.organisation)
-    return OrganisationName(organisation_of(actor))
+    system = actor.system if isinstance(actor, Administrators) else None
+    return actor.organisation if system is None else system.organisation
 
 
 _NOT_ACTIVE = {
@@ -611,7 +632,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
     """
     now, event = ports.now(), ports.new_id()
     today = ports.reference_date(now)
-    owner = organisation_of(actor)
+    owner = actor.organisation
     try:
         with ports.begin(TransactionMode.WRITE) as work:
             _spend_refusal(ports, work, actor, now)
@@ -659,10 +680,11 @@ def spend_enrolment_refusal(ports: Ports, work: UnitOfWork, organisation: str) -
 
 def _spend_refusal(ports: Ports, work: UnitOfWork, actor: Actor, now: datetime) -> None:
     """Count a refusal, so that nobody fills the log with them; TooManyDenials, TooManyAttempts."""
-    owner = organisation_of(actor)
     if isinstance(actor, EnrollingSystem):
-        spend_enrolment_refusal(ports, work, owner)
-    elif not work.budgets.consume(owner, f"denials/{now:%Y%m%dT%H%M}", ports.denials_per_minute):
+        spend_enrolment_refusal(ports, work, actor.organisation)
+        return
+    window = f"denials/{now:%Y%m%dT%H%M}"
+    if not work.budgets.consume(actor.organisation, window, ports.denials_per_minute):
         raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
 
 
@@ -671,9 +693,8 @@ def _refused_details(
 ) -> tuple[EventDetail, ...]:
     """Why, and what, for administrators and who enrols; a partner's denial says neither."""
     subject, found = request.describe(refusal), list[EventDetail]()
-    owner = organisation_of(actor)
     if isinstance(actor, Administrators):
         found.append(EventDetail("reason", refusal.detail, frozenset({GATEWAY})))
     if subject is not None:
-        found.append(EventDetail("subject", subject, frozenset({GATEWAY, owner})))
+        found.append(EventDetail("subject", subject, frozenset({GATEWAY, actor.organisation})))
     return tuple(found)

@@ -11,8 +11,13 @@ from gateway.domain.organisation import is_derogation, is_transfer_barred
 from gateway.domain.refusals import CaseErased, WrongState
 from gateway.exchange.cases import OWN, in_force
 from gateway.exchange.interests import has_conflict
-from gateway.kernel.recusals import refuse_recused
-from gateway.kernel.transact import EventSubject, RequestContext, authorize, deny_as_not_found
+from gateway.kernel.transact import (
+    EventSubject,
+    RequestContext,
+    authorize,
+    deny_as_not_found,
+    refuse_recused,
+)
 
 
 def party_to(context: RequestContext, handoff: UUID) -> Handoff:
