@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -110,9 +111,8 @@ def compose(
     """
     count = len(fact.parties) + len(fact.details)
     decoys = sd_jwt.padded_size(count) - count
-    random = sd_jwt.drawn_at_once(
-        random, sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
-    )
+    needed = sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
+    random = BytesIO(random(needed)).read  # one draw for all
     disclosures, digests = list[EventDisclosure](), list[str]()
     for one in fact.parties:
         counter = counters[one.organisation]

@@ -143,25 +143,12 @@ def padded_size(count: int) -> int:
     return size
 
 
-def drawn_at_once(random: Callable[[int], bytes], count: int) -> Callable[[int], bytes]:
-    """Give out piece by piece what is drawn by one call; ``count`` is exactly what is needed.
-
-    A call of the system for each salt would cost more than all the rest of a disclosure.
-    """
-    read = BytesIO(random(count)).read
-
-    def piece(size: int) -> bytes:
-        drawn = read(size)
-        if len(drawn) != size:
-            raise RuntimeError("fewer random bytes were drawn than are needed")
-        return drawn
-
-    return piece
-
-
 def decoy_digest(random: Callable[[int], bytes]) -> str:
     """A digest that belongs to no disclosure (RFC 9901 4.2.7)."""
-    return base64url.digest(random(DECOY_BYTES))
+    drawn = random(DECOY_BYTES)
+    if len(drawn) != DECOY_BYTES:
+        raise RuntimeError("fewer random bytes were drawn than are needed")
+    return base64url.digest(drawn)
 
 
 def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
@@ -169,7 +156,10 @@ def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]
 
     Raises DocumentError for a name that is SD-JWT's own.
     """
-    salt = base64url.encode(random(SALT_BYTES))
+    drawn = random(SALT_BYTES)
+    if len(drawn) != SALT_BYTES:
+        raise RuntimeError("fewer random bytes were drawn than are needed")
+    salt = base64url.encode(drawn)
     text = canonical.compact([salt, value] if name is None else [salt, name, value])
     if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
         refuse_reserved([value if name is None else {name: value}])
@@ -225,12 +215,14 @@ def issue_read(
     random: Callable[[int], bytes],
 ) -> tuple[SdJwt, VerifiedSdJwt]:
     """Sign a document as `issue` does, and give what its readers will find in it, too."""
-    names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
-    if len(set(names)) != len(names):
+    lists = dict(arrays)
+    clear = {**claims, **{name: [] for name in lists}}
+    content = {**claims, **dict(properties), **{name: [*lists[name]] for name in lists}}
+    if len(content) != len(claims) + len(properties) + len(arrays):
         raise DocumentError("two claims have one name")
-    refuse_reserved([dict(claims), dict.fromkeys(name for name, _ in arrays)])
-    lists = [properties, *(values for _, values in arrays)]
-    random = drawn_at_once(random, sum(_bytes_for(len(values)) for values in lists))
+    refuse_reserved([clear])
+    # One draw for all: a call of the system for each salt would cost more than the rest of it.
+    random = BytesIO(random(sum(map(_bytes_for, [properties, *lists.values()])))).read
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
     sealed = [make_disclosure(name, value, random) for name, value in properties]
     placed = [DisclosedValue(d.digest, str(d.name), False, d.value) for d in sealed]
@@ -245,10 +237,11 @@ def issue_read(
         size += len(digests)
         placed += [DisclosedValue(d.digest, name, True, d.value) for d in elements]
         sealed += elements
-    clear = {**claims, **{name: [] for name, _ in arrays}}
-    content = {**claims, **dict(properties), **{name: list(values) for name, values in arrays}}
+    head = base64url.encode(canonical.compact(header).encode("utf-8"))
+    signed = f"{head}.{base64url.encode(canonical.compact(payload).encode('utf-8'))}"
+    signature = base64url.encode(signer.sign(signed.encode("ascii")))
     verified = VerifiedSdJwt(header, clear, (*placed,), size - len(sealed), content)
-    return SdJwt(_sign(header, payload, signer), (*sealed,)), verified
+    return SdJwt(f"{signed}.{signature}", (*sealed,)), verified
 
 
 def refuse_reserved(value: Any) -> None:
@@ -262,8 +255,9 @@ def refuse_reserved(value: Any) -> None:
             refuse_reserved(element)
 
 
-def _bytes_for(count: int) -> int:
-    """How many random bytes `seal` and `_with_decoys` take for a list of ``count`` disclosures."""
+def _bytes_for(values: Sequence[Any]) -> int:
+    """How many random bytes the disclosures of a list and `_with_decoys` take."""
+    count = len(values)
     size = padded_size(count)
     return SALT_BYTES * count + (0 if size == count else 8 * size + DECOY_BYTES * (size - count))
 
@@ -274,19 +268,10 @@ def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list
         return [*digests]
     # The slots with the smallest random keys are the real ones: every choice is as likely.
     keys = random(8 * size)
-    by_chance = sorted([(keys[8 * slot : 8 * slot + 8], slot) for slot in range(size)])
-    real = {slot for _, slot in by_chance[: len(digests)]}
+    by_chance = sorted(range(size), key=lambda slot: keys[8 * slot : 8 * slot + 8])
+    real = {*by_chance[: len(digests)]}
     source = iter(digests)
     return [next(source) if slot in real else decoy_digest(random) for slot in range(size)]
-
-
-def _sign(header: Mapping[str, Any], payload: Mapping[str, Any], signer: Signer) -> str:
-    signed = f"{base64url.encode(_json(header))}.{base64url.encode(_json(payload))}"
-    return f"{signed}.{base64url.encode(signer.sign(signed.encode('ascii')))}"
-
-
-def _json(value: Any) -> bytes:
-    return canonical.compact(value).encode("utf-8")
 
 
 def _read(encoded: str, what: str) -> Any:
@@ -421,7 +406,7 @@ def digest_lists(payload: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _is_plain(text: bytes, value: Any) -> bool:
     """Whether JSON is spelled as the common encoders spell it, with or without spaces."""
-    if text == _json(value):
+    if text == canonical.compact(value).encode("utf-8"):
         return True
     spellings = (
         json.dumps(value, ensure_ascii=escaped, separators=between)
