@@ -17,7 +17,7 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent, EventResult, Operation
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.sd_jwt import Disclosure
-from gateway.ledger.entry import MAX_DOCUMENT_BYTES, NONCE_BYTES
+from gateway.ledger.tree import MAX_DOCUMENT_BYTES, NONCE_BYTES
 
 VERSION = 1
 PARTY = "party"

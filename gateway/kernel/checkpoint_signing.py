@@ -14,8 +14,7 @@ from gateway.domain.refusals import AlreadyExists, LogFrozen
 from gateway.kernel.log_continuity import LOST, LogContinuity
 from gateway.kernel.ports import HighWaterMark
 from gateway.kernel.values import SignedTreeHead, TreeHead
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteSigner
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 
 
 class _Batch:
