@@ -84,18 +84,13 @@ def path(node: Node, height: int, index: int, size: int) -> list[bytes]:
 
 def root_of_edge(node: Node, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
-    rest = size - start
-    height = trailing_zeros(rest)
-    edge = node(height, (size >> height) - 1)
-    while rest := rest & (rest - 1):
-        height = trailing_zeros(rest)
-        edge = node_hash(node(height, (size >> height) - 1), edge)
+    rest, edge = size - start, b""
+    while rest:
+        height = (rest & -rest).bit_length() - 1  # of the largest complete subtree at its end
+        complete = node(height, (size >> height) - 1)
+        edge = node_hash(complete, edge) if edge else complete
+        rest &= rest - 1
     return edge
-
-
-def trailing_zeros(number: int) -> int:
-    """The height of the largest complete subtree that ends a tree of so many leaves."""
-    return (number & -number).bit_length() - 1
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:

@@ -62,7 +62,8 @@ def _create(gate: AppContext) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
     app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
     app.before_request(_begin(gate))
-    app.after_request(_count(gate))
+    if gate.answered is not None:
+        app.after_request(_count(gate.answered))
     app.wsgi_app = hardened(app.wsgi_app)  # type: ignore[method-assign] # as Flask's own docs do
     error_handlers.install(app, gate)
     return app
@@ -88,13 +89,13 @@ def _begin(gate: AppContext) -> Callable[[], None]:
     return begin
 
 
-def _count(gate: AppContext) -> Callable[[Response], Response]:
+def _count(answered: Callable[[str, str, int, float], None]) -> Callable[[Response], Response]:
     """Tell of each answer; what matches no route has none to name, whatever its path says."""
 
     def count(response: Response) -> Response:
         rule = request.url_rule
         route, method = (rule.rule, request.method) if rule is not None else ("none", "any")
-        gate.answered(route, method, response.status_code, perf_counter() - g.began)
+        answered(route, method, response.status_code, perf_counter() - g.began)
         return response
 
     return count
