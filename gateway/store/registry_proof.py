@@ -33,15 +33,10 @@ from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE
 from gateway.store.log_terms import SqlLogTerms
-from gateway.store.procedures import (
-    STAFF,
-    SqlInvitations,
-    SqlProposals,
-    SqlSigning,
-    SqlSuccessions,
-)
+from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
 from gateway.store.registry import (
     ALL_ORGANISATIONS,
+    STAFF,
     Entry,
     RegistryCache,
     SqlOrganisations,
