@@ -13,6 +13,7 @@ from binascii import a2b_base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from struct import unpack
 from typing import Any, NamedTuple, Protocol
 
 from gateway.evidence import base64url, canonical, signature
@@ -267,9 +268,8 @@ def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list
     if size == len(digests):
         return [*digests]
     # The slots with the smallest random keys are the real ones: every choice is as likely.
-    keys = random(8 * size)
-    by_chance = sorted(range(size), key=lambda slot: keys[8 * slot : 8 * slot + 8])
-    real = {*by_chance[: len(digests)]}
+    keys = unpack(f">{size}Q", random(8 * size))
+    real = {*sorted(range(size), key=keys.__getitem__)[: len(digests)]}
     source = iter(digests)
     return [next(source) if slot in real else decoy_digest(random) for slot in range(size)]
 
