@@ -84,14 +84,13 @@ def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnsw
     if not holds and handoff.state is not HandoffState.OFFERED:
         ends.add(HandoffAction.RECALL)
     owed = work.duties.of(handoff.id, open_only=True)
-    ended = {one.kind for one in owed if not one.terms.ended_by.isdisjoint(ends)}
+    ended, begins, announced = set[DutyKind](), list[DutyKind](), False
     for one in owed:
-        if one.kind in ended:
+        announced = announced or one.kind is DutyKind.UPDATE
+        if not DUTIES[one.kind].ended_by.isdisjoint(ends):
+            ended.add(one.kind)
             work.duties.save(one.close(answer.at))
-    announced = any(one.kind is DutyKind.UPDATE for one in owed)
-    told = announced and holds and answer.move in ENDS_PACKAGES
-    begins = []
-    if told or answer.move in _TOLD:
+    if (announced and holds and answer.move in ENDS_PACKAGES) or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)
     if DutyKind.ACKNOWLEDGEMENT in ended and answer.move is HandoffAction.ACKNOWLEDGE:
         begins.append(DutyKind.APPLICATION)

@@ -118,13 +118,6 @@ def stale_notice(newest: str | None) -> EditConflict:
     )
 
 
-def answered_notice(context: RequestContext, handoff: Handoff) -> str | None:
-    """The digest of the notice that an answer to a change is about: the newest one of the handoff,
-    after which no package comes."""
-    notices = context.work.handoffs.notices(handoff.id)
-    return sd_jwt.parse(notices[-1].document).digest if notices else None
-
-
 def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
     """Whether what a step of `FOLLOWING` answers is there.
 

@@ -156,10 +156,10 @@ class RequestContext:
     """One request in one transaction. ``event`` is the id that its event will have.
 
     An act that finds its work done before points ``event`` at the earlier event, and records
-    nothing. ``persons`` are administrators whose signatures were good; ``staff`` is who asks, as
-    the staff register of their organisation has them, ``named`` all whom the request names, each at
-    its pointer. ``help`` is what a refusal of the request says beside its sentence, once the caller
-    may know what it is about.
+    nothing. ``persons`` are administrators whose signatures were good; ``roles`` those of who
+    asks in the staff register, as `ofmin/officer`, ``named`` the entries of all whom the request
+    names, each at its pointer. ``help`` is what a refusal of the request says beside its sentence,
+    once the caller may know what it is about.
     """
 
     ports: Ports
@@ -172,7 +172,7 @@ class RequestContext:
     about: EventSubject = EventSubject()
     rules: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
-    staff: StaffEntry | None = None
+    roles: tuple[str, ...] = ()
     named: tuple[tuple[str, StaffEntry], ...] = ()
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
@@ -192,13 +192,6 @@ class RequestContext:
                 return self.persons
             case EnrollingSystem():
                 return self.actor.invitation.approved_by
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The organisation and roles of who asks, as `ofmin/officer`; none before they are read."""
-        if self.staff is None:
-            return ()
-        return tuple(f"{self.staff.organisation}/{role}" for role in sorted(self.staff.roles))
 
     @property
     def civil_day(self) -> date:
@@ -393,7 +386,8 @@ def _require_persons(context: RequestContext) -> None:
     entries = {one.pseudonym: one for one in found if one.in_force(context.today.day, context.now)}
     if errors := tuple(person_errors(persons, entries)):
         raise ValidationFailed(errors)
-    context.staff = entries[request.by]
+    asking = entries[request.by]
+    context.roles = tuple([f"{asking.organisation}/{role}" for role in sorted(asking.roles)])
     context.named = tuple((one.pointer, entries[one.pseudonym]) for one in persons)
 
 

@@ -376,6 +376,6 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
         "recipient": address.organisation,
         "competence": address.competence,
         "mandate_event": address.mandate_event,
-        "urgency": handoff.urgency.rank,
+        "urgency": RANKS.index(handoff.urgency),
         "due_at": handoff.due_at or NEVER,
     }

@@ -72,7 +72,7 @@ def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     reader, day = context.organisation, context.today.day
     if reader.slug != handoff.recipient:
         return OWN
-    conflict = has_conflict(context.work, reader, handoff, day)
+    conflict = bool(reader.interests) and has_conflict(context.work, reader, handoff, day)
     barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
     return {"conflict": conflict, "third_country": barred}
 

@@ -52,7 +52,6 @@ from gateway.exchange.retention import apply_standing_retention, set_retention
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.exchange.updates import (
     FOLLOWING,
-    answered_notice,
     check_places,
     check_step,
     stale,
@@ -196,6 +195,7 @@ def _answer(
 def _bound(context: RequestContext, found: Handoff, kind: AnswerKind) -> dict[str, Any]:
     """What an answer binds: the handoff's newest package, and what it answers beside that, the
     newest correction notice or the recall that stands."""
+    notices = context.work.handoffs.notices(found.id) if kind.on_changes else ()
     recall = recall_of(context, found) if kind.of_recall else None
     return {
         "handoff": str(found.id),
@@ -203,7 +203,7 @@ def _bound(context: RequestContext, found: Handoff, kind: AnswerKind) -> dict[st
         "offer_digest": found.offer_digest,
         "package_digest": found.package_digest,
         "kind": kind.name,
-        "notice_digest": answered_notice(context, found) if kind.on_changes else None,
+        "notice_digest": sd_jwt.parse(notices[-1].document).digest if notices else None,
         "recall": None if recall is None else recall.digest,
     }
 
