@@ -508,7 +508,7 @@ class _PayloadReader:
         """What was placed, in the order of the disclosures; all of them must have been."""
         if len(self._placed) != len(self._disclosures):
             raise UnmatchedDisclosure("a disclosure does not belong to the document")
-        return tuple(self._placed[digest] for digest in self._disclosures)
+        return tuple(map(self._placed.__getitem__, self._disclosures))
 
     def fill(self, claims: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         """An object with its disclosed members in place (RFC 9901 7.1, step 3)."""
@@ -519,14 +519,16 @@ class _PayloadReader:
             for name, value in claims.items()
             if name != "_sd"
         }
-        for digest in _digests(claims.get("_sd", [])):
-            disclosure = self._take(digest)
-            if disclosure is None:
+        digests = claims.get("_sd", [])
+        if not isinstance(digests, list):
+            raise DocumentError("digests are texts in an array")
+        for digest in digests:
+            placed = self._place(digest, None, depth)
+            if placed is None:
                 continue
-            if disclosure.name is None or disclosure.name in filled:
+            if placed.name in filled:
                 raise DocumentError("a disclosure is not for the place where its digest stands")
-            value = self._place(disclosure, disclosure.name, depth)
-            filled[disclosure.name] = value
+            filled[placed.name] = placed.value
         return filled
 
     def _fill_value(self, name: str, value: Any, depth: int) -> Any:
@@ -539,43 +541,33 @@ class _PayloadReader:
             filled: list[Any] = []
             for element in value:
                 if isinstance(element, dict) and element.keys() == _ELEMENT:
-                    filled += self._fill_element(name, element["..."], depth)
+                    placed = self._place(element["..."], name, depth)
+                    if placed is not None:
+                        filled.append(placed.value)
                 else:
                     filled.append(self._fill_value(name, element, depth + 1))
             return filled
         return value
 
-    def _fill_element(self, name: str, digest: Any, depth: int) -> list[Any]:
-        """What an element's digest stands for: one value, or none when it is withheld."""
+    def _place(self, digest: Any, array: str | None, depth: int) -> DisclosedValue | None:
+        """What stands for a digest: of an element of an array, or of a property; None when it is
+        withheld."""
         if not isinstance(digest, str):
             raise DocumentError("digests are texts in an array")
-        disclosure = self._take(digest)
-        if disclosure is None:
-            return []
-        if disclosure.name is not None:
-            raise DocumentError("a disclosure is not for the place where its digest stands")
-        return [self._place(disclosure, name, depth)]
-
-    def _take(self, digest: str) -> Disclosure | None:
         if digest in self._seen:
             raise DocumentError("a digest occurs twice in the document")
         self._seen.add(digest)
-        return self._disclosures.get(digest)
-
-    def _place(self, disclosure: Disclosure, name: str, depth: int) -> Any:
+        disclosure = self._disclosures.get(digest)
+        if disclosure is None:
+            return None
+        name = disclosure.name if array is None else array
+        if name is None or (array is not None and disclosure.name is not None):
+            raise DocumentError("a disclosure is not for the place where its digest stands")
         value = disclosure.value
         if disclosure.nested:
             value = self._fill_value(name, value, depth + 1)
-        self._placed[disclosure.digest] = DisclosedValue(
-            disclosure.digest, name, disclosure.name is None, value
-        )
-        return value
-
-
-def _digests(values: Any) -> list[str]:
-    if not isinstance(values, list) or not {*map(type, values)} <= {str}:
-        raise DocumentError("digests are texts in an array")
-    return values
+        placed = self._placed[digest] = DisclosedValue(digest, name, array is not None, value)
+        return placed
 
 
 def _strip(value: Any) -> Any:
