@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import AuditEvent, EventResult, Operation
+from gateway.domain.audit_event import EVENT_TYPES, AuditEvent, EventResult, Operation
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.sd_jwt import Disclosure
 from gateway.ledger.tree import MAX_DOCUMENT_BYTES, NONCE_BYTES
@@ -129,13 +129,14 @@ def compose(
         digests.append(made.digest)
     for _ in range(decoys):
         digests.append(sd_jwt.decoy_digest(random))
+    name, operation = EVENT_TYPES[fact.action]
     clear: dict[str, Any] = {
         "v": VERSION,
         "log": log,
         "id": str(fact.id),
         "time": _timestamp(at),
-        "operation": fact.operation.value,
-        "type": fact.type,
+        "operation": operation.value,
+        "type": name,
         "result": fact.result.value,
         "policy": policy,
         "sd": sorted(digests),

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -380,15 +381,16 @@ def _require_persons(context: RequestContext) -> None:
     if not isinstance(context.actor, Caller) or not isinstance(request.by, str):
         return
     persons = (NamedPerson("/by", request.by, ROLES_OF[request.action]), *request.persons)
-    found = context.work.staff.named(
-        context.actor.organisation, {person.pseudonym for person in persons}
-    )
-    entries = {one.pseudonym: one for one in found if one.in_force(context.today.day, context.now)}
+    named = {*map(attrgetter("pseudonym"), persons)}
+    entries: dict[str, StaffEntry] = {}
+    for one in context.work.staff.named(context.actor.organisation, named):
+        if one.in_force(context.today.day, context.now):
+            entries[one.pseudonym] = one
     if errors := tuple(person_errors(persons, entries)):
         raise ValidationFailed(errors)
     asking = entries[request.by]
     context.roles = tuple([f"{asking.organisation}/{role}" for role in sorted(asking.roles)])
-    context.named = tuple((one.pointer, entries[one.pseudonym]) for one in persons)
+    context.named = tuple([(one.pointer, entries[one.pseudonym]) for one in persons])
 
 
 def recusal_digest(ports: Ports, entry: StaffEntry, case: str) -> str:

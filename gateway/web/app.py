@@ -13,7 +13,7 @@ from gateway.web.context import AppContext
 from gateway.web.endpoint import register, register_unauthenticated
 from gateway.web.inputs import UnsupportedMediaType
 from gateway.web.oauth import TokenServer
-from gateway.web.responses import hardened
+from gateway.web.responses import ALWAYS
 from gateway.web.tokens import Tokens
 
 
@@ -34,6 +34,9 @@ def create_public_app(gate: AppContext) -> Flask:
     return app
 
 
+_ALWAYS = frozenset(name.lower() for name in ALWAYS)
+
+
 class _Rule(Rule):
     """A rule of the methods that its endpoint declares: no HEAD comes along with GET."""
 
@@ -50,6 +53,23 @@ class _Flask(Flask):
         """All functions are plain ones: Flask would look at each, on each request."""
         return func
 
+    def wsgi_app(self, environ: Any, start_response: Any) -> Any:
+        """Every answer has the security headers, and is not to be stored unless it says how long
+        it keeps."""
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            kept, stored = list[tuple[str, str]](), False
+            for name, value in headers:
+                lower = name.lower()
+                stored = stored or lower == "cache-control"
+                if lower not in _ALWAYS:
+                    kept.append((name, value))
+            if not stored:
+                kept.append(("Cache-Control", "no-store"))
+            return start_response(status, [*kept, *ALWAYS.items()], exc_info)
+
+        return super().wsgi_app(environ, start)
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """By path and method alone: no address here depends on a host's name, and none is built."""
         if request is None:
@@ -64,7 +84,6 @@ def _create(gate: AppContext) -> Flask:
     app.before_request(_begin(gate))
     if gate.answered is not None:
         app.after_request(_count(gate.answered))
-    app.wsgi_app = hardened(app.wsgi_app)  # type: ignore[method-assign] # as Flask's own docs do
     error_handlers.install(app, gate)
     return app
 
