@@ -550,8 +550,8 @@ class _PayloadReader:
         return value
 
     def _place(self, digest: Any, array: str | None, depth: int) -> DisclosedValue | None:
-        """What stands for a digest: of an element of an array, or of a property; None when it is
-        withheld."""
+        """The disclosure of a digest, put into its place: as an element of an array, or as a
+        property. None when it is withheld."""
         if not isinstance(digest, str):
             raise DocumentError("digests are texts in an array")
         if digest in self._seen:

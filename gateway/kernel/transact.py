@@ -219,10 +219,8 @@ class RequestContext:
     def principal(self) -> PolicyEntity:
         """Who asks, as policy sees them."""
         match self.actor:
-            case Caller():
-                return self.entity()
-            case EnrollingSystem():
-                return self.entity(self.known[self.actor.invitation.organisation])
+            case Caller() | EnrollingSystem():
+                return self.entity(self.known[self.actor.organisation])
             case Administrators():
                 return PolicyEntity("Person", self.persons[0], {"enabled": True})
             case GatewayItself():

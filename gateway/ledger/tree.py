@@ -86,7 +86,7 @@ def root_of_edge(node: Node, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
     rest, edge = size - start, b""
     while rest:
-        height = (rest & -rest).bit_length() - 1  # of the largest complete subtree at its end
+        height = (rest & -rest).bit_length() - 1  # of the largest complete subtree that ends it
         complete = node(height, (size >> height) - 1)
         edge = node_hash(complete, edge) if edge else complete
         rest &= rest - 1
