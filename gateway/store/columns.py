@@ -1,41 +1,31 @@
-"""How records are stored: types of columns, statements by their names, and who runs these."""
+"""How values are written into columns: texts, times, days, sets of texts, records as JSON."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import starmap
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
-    Executable,
     ForeignKey,
-    FromClause,
     Integer,
     LargeBinary,
-    Select,
     Table,
     Text,
     Uuid,
-    and_,
-    bindparam,
-    select,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from gateway.domain.record_json import types_of
 from gateway.evidence import canonical
-from gateway.store.prepared_statements import Row
-from gateway.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -85,7 +75,6 @@ class Instant(_Stored):
 
     @staticmethod
     def read(value: int | None) -> datetime | None:
-        """The time, in UTC."""
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
@@ -97,12 +86,10 @@ class Day(_Stored):
 
     @staticmethod
     def write(value: date | None) -> str | None:
-        """The day in text."""
         return None if value is None else value.isoformat()
 
     @staticmethod
     def read(value: str | None) -> date | None:
-        """The day."""
         return None if value is None else date.fromisoformat(value)
 
 
@@ -114,12 +101,10 @@ class Serial(_Stored):
 
     @staticmethod
     def write(value: int | None) -> str | None:
-        """Its digits."""
         return None if value is None else str(value)
 
     @staticmethod
     def read(value: str | None) -> int | None:
-        """The number."""
         return None if value is None else int(value)
 
 
@@ -131,12 +116,10 @@ class _IdBytes(_Stored):
 
     @staticmethod
     def write(value: UUID | None) -> bytes | None:
-        """Its bytes."""
         return None if value is None else value.bytes
 
     @staticmethod
     def read(value: bytes | None) -> UUID | None:
-        """The id."""
         return None if value is None else UUID(bytes=value)
 
 
@@ -157,12 +140,10 @@ class TextSet(_Stored):
 
     @staticmethod
     def write(value: Iterable[str] | None) -> str | None:
-        """The array."""
         return None if value is None else write_json(sorted(value))
 
     @staticmethod
     def read(value: str | None) -> frozenset[str] | None:
-        """The set."""
         return None if value is None else _set_of(value)
 
 
@@ -174,12 +155,10 @@ class TextList(_Stored):
 
     @staticmethod
     def write(value: Iterable[str] | None) -> str | None:
-        """The array."""
         return None if value is None else write_json(list(value))
 
     @staticmethod
     def read(value: str | None) -> tuple[str, ...] | None:
-        """The texts."""
         return None if value is None else tuple(json.loads(value))
 
 
@@ -232,63 +211,3 @@ def columns_of(
         given = own.get(name, type_)
         what = (type_, given) if isinstance(given, ForeignKey) else (given,)
         yield Column(name, *what, nullable=optional)
-
-
-# --- Statements by the names of columns, and their use -------------------------------------------
-
-R = TypeVar("R")
-_NONE: Row = {}
-
-
-def keyed(record: Any, *key: str, keeps: Sequence[str] = ()) -> dict[str, Any]:
-    """The fields of a record as the values of an update: without those that a row ``keeps``, and
-    those of its ``key`` under `of_`, as `matching` looks for them."""
-    values = {name: value for name, value in vars(record).items() if name not in keeps}
-    named = {f"of_{name}": values.pop(name) for name in key}
-    return named | values
-
-
-def matching(table: FromClause, *names: str, prefix: str = "") -> ColumnElement[bool]:
-    """That these columns have the values of their names.
-
-    In an update these names are those of the new values: what is looked for has a ``prefix``.
-    """
-    return and_(*(table.c[name] == bindparam(prefix + name) for name in names))
-
-
-def records(table: Table, record: "type[DataclassInstance]", *names: str) -> Select[Any]:
-    """Read a table's rows as records, those whose columns have the values of their ``names``."""
-    found = select(*record_columns(table, record))
-    return found.where(matching(table, *names)) if names else found
-
-
-class StorePart:
-    """A part of the store in one transaction; its contract is the port that it is used by.
-
-    ``registry``: what it changes is the registry, for which a transaction has to be of that mode.
-    """
-
-    registry = False
-
-    def __init__(self, transaction: Transaction) -> None:
-        """Nothing is read yet."""
-        self._transaction = transaction
-
-    def _one(self, record: type[R], statement: Executable, **values: Any) -> R | None:
-        row = self._transaction.execute(statement, values).first()
-        return row and record(*row)
-
-    def _all(self, record: type[R], statement: Executable, **values: Any) -> list[R]:
-        return [*starmap(record, self._transaction.execute(statement, values))]
-
-    def _firsts(self, statement: Executable, **values: Any) -> list[Any]:
-        """The first column of each row."""
-        return [row[0] for row in self._transaction.execute(statement, values)]
-
-    def _write(self, statement: Executable, values: Row = _NONE) -> bool:
-        """Run an insert, update or delete; whether it touched a row."""
-        if self.registry:
-            self._transaction.require_registry()
-        else:
-            self._transaction.require_writing()
-        return self._transaction.changed(statement, values)

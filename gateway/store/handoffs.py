@@ -38,8 +38,9 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Consultation, HandoffFilter, SentHandoff, WaitingHandoffs
-from gateway.store.columns import TEXT, StorePart, matching
+from gateway.store.columns import TEXT
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.part import StorePart, matching
 from gateway.store.tables import KEPT, answer, answer_key, case_file, consultation, handoff
 from gateway.store.transaction import Transaction, insert_new
 

@@ -21,9 +21,10 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.actors import GATEWAY
 from gateway.store import event_index
-from gateway.store.columns import StorePart, matching, records, write_json
+from gateway.store.columns import write_json
 from gateway.store.event_index import BLOCK
 from gateway.store.log import ENVELOPE
+from gateway.store.part import StorePart, matching, records
 from gateway.store.tables import (
     case_version,
     detail_erasure,

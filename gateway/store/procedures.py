@@ -12,7 +12,7 @@ from gateway.domain.invitation import Invitation
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.kernel.values import CertificateOrder, Proposal
-from gateway.store.columns import StorePart, keyed, matching, records
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     conformance_run,
     invitation,

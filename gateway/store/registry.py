@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -38,8 +38,9 @@ from gateway.domain.record_json import read_record, to_json
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import StorePart, keyed, matching, records, write_json
+from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     certificate,
     client_key,
@@ -426,7 +427,8 @@ class SqlOrganisations(StorePart):
         That there is ``none`` only of what is registered: others' names have no end.
         """
         if key in self._entries:
-            return cast(T, self._entries[key])
+            known: T = self._entries[key]
+            return known
         found = find()
         changes = self._transaction.mode is TransactionMode.REGISTRY
         if (found or none) and not changes and len(self._entries) < MOST_REMEMBERED:

@@ -21,8 +21,8 @@ from sqlalchemy import (
 from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
 from gateway.kernel.values import RetainedCopy
-from gateway.store.columns import StorePart, matching, records
 from gateway.store.content_encryption import CellRef, ContentCipher
+from gateway.store.part import StorePart, matching, records
 from gateway.store.tables import (
     KEPT,
     answer_key,

@@ -11,7 +11,7 @@ from gateway.domain.refusals import NotFound
 from gateway.web import error_handlers, listeners, openapi
 from gateway.web.context import AppContext
 from gateway.web.endpoint import register, register_unauthenticated
-from gateway.web.inputs import UnsupportedMediaType
+from gateway.web.inputs import UnsupportedMediaType, current_request
 from gateway.web.oauth import TokenServer
 from gateway.web.responses import ALWAYS
 from gateway.web.tokens import Tokens
@@ -98,7 +98,7 @@ def _begin(gate: AppContext) -> Callable[[], None]:
     def begin() -> None:
         g.request_id = str(gate.ports.new_id())
         g.began = perf_counter()
-        environ = request.environ
+        environ = current_request().environ
         path = environ["PATH_INFO"]
         if path.startswith("//") or str(environ.get("RAW_URI", path)).partition("?")[0] != path:
             raise NotFound
