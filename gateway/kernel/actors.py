@@ -4,10 +4,30 @@
 A person in a browser and a peer gateway will be two more members of `Actor`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gateway.domain.audit_event import EventResult
 from gateway.domain.invitation import Invitation
+from gateway.domain.refusals import (
+    AlreadyExists,
+    CaseErased,
+    Forbidden,
+    InvalidApproval,
+    InvitationUnusable,
+    NoCompetentOrganisation,
+    NotAddressable,
+    NotFound,
+    NothingToOffer,
+    OpenHandoffs,
+    Refusal,
+    SecondPersonRequired,
+    SeveralCompetentOrganisations,
+    UnconfirmedMatch,
+    ValidationFailed,
+    WrongState,
+)
 from gateway.kernel.values import Caller
 
 GATEWAY = "gateway"
@@ -47,3 +67,43 @@ class GatewayItself:
 
 Actor = Caller | Administrators | EnrollingSystem | GatewayItself
 """Caller is a partner's system, known by its certificate and token."""
+
+RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
+    UnconfirmedMatch: "R18.unconfirmed",
+    SecondPersonRequired: "R10.same_person",
+    NoCompetentOrganisation: "R11.no_competence",
+    SeveralCompetentOrganisations: "R11.several_competences",
+    NothingToOffer: "R2.nothing_left",
+}
+"""Refusals that the domain decides and that are rules all the same: denials, so events."""
+
+RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[Refusal], EventResult]] = {
+    Caller: {
+        Forbidden: EventResult.DENIED,
+        WrongState: EventResult.WRONG_STATE,
+        OpenHandoffs: EventResult.WRONG_STATE,
+        CaseErased: EventResult.WRONG_STATE,
+        NotAddressable: EventResult.NOT_FOUND,
+        **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
+    },
+    Administrators: {
+        InvalidApproval: EventResult.DENIED,
+        ValidationFailed: EventResult.DENIED,
+        Forbidden: EventResult.DENIED,
+        NotFound: EventResult.NOT_FOUND,
+        WrongState: EventResult.WRONG_STATE,
+        AlreadyExists: EventResult.WRONG_STATE,
+        InvitationUnusable: EventResult.WRONG_STATE,
+    },
+    EnrollingSystem: {
+        InvitationUnusable: EventResult.DENIED,
+        Forbidden: EventResult.DENIED,
+        NotFound: EventResult.DENIED,
+        AlreadyExists: EventResult.DENIED,
+    },
+    GatewayItself: {},
+}
+"""Which refusals of an actor are events, and how the event says that it ended.
+
+All others say only how a request is written or repeated, and what is true of every request.
+"""

@@ -25,32 +25,20 @@ from gateway.domain.decision import (
 from gateway.domain.lifecycle import UNSEEN
 from gateway.domain.organisation import Organisation, OrganisationName, Status, may_act
 from gateway.domain.refusals import (
-    AlreadyExists,
     AuditLogUnavailable,
     Busy,
-    CaseErased,
     CaseKeysUnavailable,
     EditConflict,
     Forbidden,
     HighWaterMarkUnavailable,
     IdempotencyKeyReused,
-    InvalidApproval,
     InvalidInvitation,
-    InvitationUnusable,
     LogFrozen,
-    NoCompetentOrganisation,
-    NotAddressable,
     NotFound,
-    NothingToOffer,
-    OpenHandoffs,
     Refusal,
-    SecondPersonRequired,
-    SeveralCompetentOrganisations,
     TooManyAttempts,
     TooManyDenials,
-    UnconfirmedMatch,
     ValidationFailed,
-    WrongState,
 )
 from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_errors
 from gateway.evidence import base64url, canonical
@@ -58,6 +46,8 @@ from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
 from gateway.kernel.actors import (
     GATEWAY,
+    RECORDED_REFUSALS,
+    RULES_OF_REFUSALS,
     Actor,
     Administrators,
     EnrollingSystem,
@@ -72,57 +62,8 @@ T = TypeVar("T")
 INACTIVE = "R2.inactive"
 """The rule by which only active organisations take part; policies state it too."""
 
-RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
-    UnconfirmedMatch: "R18.unconfirmed",
-    SecondPersonRequired: "R10.same_person",
-    NoCompetentOrganisation: "R11.no_competence",
-    SeveralCompetentOrganisations: "R11.several_competences",
-    NothingToOffer: "R2.nothing_left",
-}
-"""Refusals that the domain decides and that are rules all the same: denials, so events."""
-
 ENROLMENTS_REFUSED_PER_MINUTE = 10
 """Refused attempts with the tokens of one organisation's invitations."""
-
-_PARTNERS: Mapping[type[Refusal], EventResult] = {
-    Forbidden: EventResult.DENIED,
-    WrongState: EventResult.WRONG_STATE,
-    OpenHandoffs: EventResult.WRONG_STATE,
-    CaseErased: EventResult.WRONG_STATE,
-    NotAddressable: EventResult.NOT_FOUND,
-    **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
-}
-_ADMINISTRATORS: Mapping[type[Refusal], EventResult] = {
-    InvalidApproval: EventResult.DENIED,
-    ValidationFailed: EventResult.DENIED,
-    Forbidden: EventResult.DENIED,
-    NotFound: EventResult.NOT_FOUND,
-    WrongState: EventResult.WRONG_STATE,
-    AlreadyExists: EventResult.WRONG_STATE,
-    InvitationUnusable: EventResult.WRONG_STATE,
-}
-_ENROLLING: Mapping[type[Refusal], EventResult] = {
-    InvitationUnusable: EventResult.DENIED,
-    Forbidden: EventResult.DENIED,
-    NotFound: EventResult.DENIED,
-    AlreadyExists: EventResult.DENIED,
-}
-
-
-def recorded_refusals(actor: Actor) -> Mapping[type[Refusal], EventResult]:
-    """Which refusals of an actor are events, and how the event says that it ended.
-
-    All others say only how a request is written or repeated, and what is true of every request.
-    """
-    match actor:
-        case Caller():
-            return _PARTNERS
-        case Administrators():
-            return _ADMINISTRATORS
-        case EnrollingSystem():
-            return _ENROLLING
-        case GatewayItself():
-            return {}
 
 
 @dataclass(frozen=True)
@@ -540,7 +481,7 @@ def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
     """Raise a refusal that is an event as a denial about what was known of the request."""
     (denied.refusal if isinstance(denied, _Denied) else denied).help = context.help
     if isinstance(denied, Refusal):
-        refusal, result = denied, recorded_refusals(context.actor).get(type(denied))
+        refusal, result = denied, RECORDED_REFUSALS[type(context.actor)].get(type(denied))
         if result is None:
             raise refusal
         own = (RULES_OF_REFUSALS[type(refusal)],) if type(refusal) in RULES_OF_REFUSALS else ()
