@@ -4,6 +4,7 @@ The file's text is not unique (signature lines and `extra` may change): what it 
 origin and index, never by a hash of the file.
 """
 
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,9 +51,9 @@ def encode(proof: TlogProof) -> str:
 
     Raises ProofError when it would be too long to read.
     """
-    extra = [] if proof.extra is None else [f"extra {encode_base64(proof.extra)}"]
-    header = [_MAGIC, *extra, f"index {proof.index}", *map(encode_base64, proof.hashes)]
-    text = "\n".join(header) + "\n\n" + proof.checkpoint_note
+    extra = "" if proof.extra is None else f"extra {encode_base64(proof.extra)}\n"
+    hashes = b"".join(map(b2a_base64, proof.hashes)).decode("ascii")  # a line each
+    text = f"{_MAGIC}\n{extra}index {proof.index}\n{hashes}\n{proof.checkpoint_note}"
     _require_size(text.encode())
     return text
 
