@@ -50,8 +50,12 @@ def _members(value: Any) -> Any:
     return {m: held[n] for n, m, optional in names if not optional or held[n] is not None}
 
 
-encode = canonical.writer(default=_members)
-"""Write a result as JSON."""
+encode = canonical.writer(ascii_only=True, default=_members)
+"""Write a result as JSON.
+
+In ASCII: the dash before each signature of a checkpoint would make a page of receipts a text of
+twice the size, which then has to be made small again.
+"""
 
 
 def to_json(result: Any) -> Any:

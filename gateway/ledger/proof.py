@@ -53,9 +53,10 @@ def encode(proof: TlogProof) -> str:
     """
     extra = "" if proof.extra is None else f"extra {encode_base64(proof.extra)}\n"
     hashes = b"".join(map(b2a_base64, proof.hashes)).decode("ascii")  # a line each
-    text = f"{_MAGIC}\n{extra}index {proof.index}\n{hashes}\n{proof.checkpoint_note}"
-    _require_size(text.encode())
-    return text
+    header = f"{_MAGIC}\n{extra}index {proof.index}\n{hashes}\n"
+    note = proof.checkpoint_note
+    _require_size(len(header) + len(note.encode()))
+    return header + note
 
 
 def parse(text: bytes | str) -> TlogProof:
@@ -96,12 +97,12 @@ def verify(
 def _decode(text: bytes | str) -> str:
     try:
         data = text.encode() if isinstance(text, str) else text
-        _require_size(data)
+        _require_size(len(data))
         return data.decode()
     except UnicodeError as error:
         raise ProofError("the proof is not UTF-8") from error
 
 
-def _require_size(proof: bytes) -> None:
-    if len(proof) > MAX_PROOF_BYTES:
+def _require_size(count: int) -> None:
+    if count > MAX_PROOF_BYTES:
         raise ProofError("the proof is too long")
