@@ -479,6 +479,11 @@ class LogStore(Protocol):
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         """The organisation's own events: (its counter, event id), counter > ``after``."""
 
+    def read_stream(
+        self, organisation: str, after: int, limit: int
+    ) -> Sequence[tuple[int, LoggedEvent]]:
+        """The same as ``logged`` gives them, without those whose document was erased."""
+
     def counter(self, organisation: str) -> int:
         """The organisation's last counter; 0 before its first event."""
 
