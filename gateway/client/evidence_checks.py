@@ -10,13 +10,14 @@ from typing import Any
 
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import VerifiedAnswer, VerifiedOffer, require
+from gateway.client.documents import require
 from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.evidence import key_history, key_status, mandates
 from gateway.evidence import receipt as receipts
+from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
 from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import (
     KeyRegistration,

@@ -9,7 +9,8 @@ from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
 from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import handoff_documents, history, key_status, mandates, recalls
-from gateway.evidence.bundle_documents import BundleDocuments, require_same
+from gateway.evidence.bundle_documents import BundleDocuments
+from gateway.evidence.chain import require_same
 from gateway.evidence.heading import read_time
 from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.key_status import KeyStatus
