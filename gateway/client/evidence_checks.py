@@ -22,7 +22,7 @@ from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import (
     KeyRegistration,
     KeyRevocation,
-    SigningLock,
+    SigningRequirement,
 )
 from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
@@ -122,14 +122,14 @@ def confirm_key(
     return found.confirmed
 
 
-def confirm_locks(
+def confirm_requirements(
     receipts: Sequence[Receipt], organisation: str, connection: PartnerConnection
-) -> list[SigningLock]:
+) -> list[SigningRequirement]:
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
         confirm(one, connection)
     with raising(EvidenceMismatch, "a requirement to sign is not valid"):
-        found = key_history.locks(receipts, connection.trust)
+        found = key_history.signing_requirements(receipts, connection.trust)
     require(
         all(one.organisation == organisation for one in found),
         "the requirement to sign is that of another organisation",

@@ -38,7 +38,7 @@ class HandoffClient(ClientBase):
         """The handoffs received, by urgency, then due time, page by page as they are iterated."""
         return self._box("in", state, filters)
 
-    def outbox(
+    def sent(
         self, state: str | None = None, **filters: Unpack[BoxFilters]
     ) -> Iterator[dict[str, Any]]:
         """The handoffs sent, likewise."""

@@ -36,7 +36,7 @@ class History:
     gaps: int
 
 
-def replay(shown: Sequence[Collection[HandoffAction]]) -> History:
+def follow(shown: Sequence[Collection[HandoffAction]]) -> History:
     """Follow a handoff from its offer through the moves that each shown event may be.
 
     Raises VerificationFailed (MISMATCH) when the order contradicts the table of moves.
@@ -84,7 +84,7 @@ class BundleCourse(BundleAuthority):
             raise Mismatch(f"{moves[0]['type']} is in the log before the offer")
         if any(one["type"] == OFFERED for one in moves):
             raise Mismatch("a handoff that was there is offered again")
-        self.course = replay([self._moves(fields) for fields in moves])
+        self.course = follow([self._moves(fields) for fields in moves])
         self._check_answers()
         self._check_recall()
         if self._has_lapsed():
