@@ -168,6 +168,9 @@ def check_update(
     _require_own("update", offered.claims.author, connection)
     require(str(offered.claims.handoff) == handoff, "the update is of another handoff")
     require(offered.claims.updates is not None, "the update names no offer that it updates")
+    ends = _time(asked.get("expires_at"))
+    ends_as_asked = ends is None or offered.claims.expires_at == int(ends.timestamp())
+    require(ends_as_asked, "the update ends at another time")
     content = offered.signed.verified.content
     for name in ("by", "note"):
         require(content.get(name) == asked.get(name), f"the update states another {name}")
@@ -380,6 +383,7 @@ def _check_answers(
     named = {one.claims.notice_digest for one in placed if isinstance(one, Verified)}
     require(named <= notices, "an answer shown is about a notice not shown")
     with _compared():
+        chain.check_times(links, [one for one in placed if isinstance(one, Verified)])
         chain.check_order(placed)
         chain.check_final_answers(finals)
 

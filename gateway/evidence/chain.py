@@ -7,14 +7,18 @@ leave it out, a gateway may not.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.conditions import conditions, repeats
 from gateway.domain.recall import RecallAnswer
+from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import AnswerClaims, OfferClaims
+from gateway.evidence.heading import read_time
+from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.report import Mismatch
 from gateway.evidence.sd_jwt import DisclosedValue
 from gateway.evidence.trust import AuthoredDocument
@@ -155,6 +159,23 @@ def check_answer(
         raise Mismatch("an acceptance does not repeat the conditions of its offer")
 
 
+def check_times(links: Sequence[Link], answers: Sequence[VerifiedAnswer]) -> None:
+    """Nothing is signed before what it is about, by the word of who signed it."""
+    link_of = {one.digest: one for one in links}
+    for one in links:
+        signed, offered = _signed_at(one.case), _signed_at(one.offered)
+        require_order("the offer is older than the case version", signed, offered)
+    for given in answers:
+        link = link_of.get(given.claims.offer_digest)
+        if link is not None:
+            offered, signed = _signed_at(link.offered), _signed_at(given.signed)
+            require_order("an answer is older than its offer", offered, signed)
+
+
+def _signed_at(signed: AuthoredDocument) -> datetime:
+    return read_time(signed.verified.claims)
+
+
 def _repeats(repeated: Any, link: Link) -> bool:
     """Whether an acceptance has the conditions of the package that it is about, or stricter."""
     content = sd_jwt.merge_disclosures(link.case.verified)
@@ -237,3 +258,11 @@ def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
     for name, found, expected in pairs:
         if found != expected:
             raise Mismatch(f"{what} is of another {name}")
+
+
+def require_order(otherwise: str, first: datetime, second: datetime) -> None:
+    """Raise Mismatch when a time is after a second one; two clocks may differ by some minutes."""
+    if first > second + MAX_SKEW:
+        raise Mismatch(
+            f"{otherwise} ({format_timestamp(second)} is before {format_timestamp(first)})"
+        )

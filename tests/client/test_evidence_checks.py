@@ -153,6 +153,19 @@ def test_a_lie_about_an_offer_is_found(lie: Any, found: str) -> None:
         lie()
 
 
+def updated_until(ends: datetime) -> None:
+    """An update that was asked to end at the start of these tests, and ends as it ends."""
+    document = offer_document(updates=PARTS[0], change=ChangeKind.CORRECTION, expires_at=ends)
+    asked = {"by": "liaison-1", "expires_at": START.isoformat()}
+    documents.check_update(document.compact(), str(HANDOFF), asked, HOTLINES)
+
+
+def test_an_update_ends_when_it_was_asked_to() -> None:
+    updated_until(START)
+    with pytest.raises(EvidenceMismatch):
+        updated_until(START + timedelta(days=1))
+
+
 # --- Answering -----------------------------------------------------------------------------------
 
 REFUSE = PendingWrite(
@@ -515,6 +528,7 @@ def test_a_true_course_of_answers_is_believed() -> None:
         (lambda: view(state="accepted"), "another state"),
         (lambda: view(reissue_of={"offer": TRUE_OFFER.compact()}), "replaces none"),
         (lambda: view(reissue_of="text"), "what it replaces"),
+        (lambda: declined(answer_document(at=START - timedelta(days=1))), "older than its offer"),
     ],
 )
 def test_a_lie_about_the_course_of_a_handoff_is_found(lie: Any, found: str) -> None:
