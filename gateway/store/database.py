@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -17,8 +16,10 @@ from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.store.lock import FairLimiter, FileLock
-from gateway.store.postgresql_connection import BoundedConnection
-from gateway.store.transaction import DRIVER_ERRORS, translated
+from gateway.store.transaction import driver_errors, translated
+
+if TYPE_CHECKING:
+    from gateway.store.postgresql_connection import BoundedConnection
 
 # Writing transactions are measured in milliseconds: who waited this long meets a stuck process,
 # and an honest "busy" is better than one more thread held.
@@ -176,7 +177,7 @@ class ConnectionPool:
                 connection.rollback()  # what the engine began
             if is_in_transaction(driver):
                 driver.rollback()
-        except DRIVER_ERRORS:
+        except driver_errors():
             connection.invalidate()
         if connection.invalidated or is_lost(driver):
             connection.invalidate()
@@ -209,12 +210,7 @@ def driver_of(connection: Connection) -> Any:
 
 def is_in_transaction(driver: Any) -> bool:
     """Whether a transaction is open on a driver's connection, also a failed one."""
-    if driver is None:
-        return False
-    if isinstance(driver, sqlite3.Connection):
-        return driver.in_transaction
-    status = driver.pgconn.transaction_status
-    return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+    return driver is not None and bool(driver.in_transaction)
 
 
 def is_lost(driver: Any) -> bool:
@@ -292,7 +288,7 @@ class Postgresql:
         if mode is not TransactionMode.READ:
             self._writers.give_back(connection)
             return
-        with suppress(*DRIVER_ERRORS):
+        with suppress(*driver_errors()):
             driver = driver_of(connection)
             if is_in_transaction(driver):
                 driver.ask("COMMIT")
@@ -377,7 +373,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         connection = connections.take()
         try:
             return Begun(connection, *_run_first(connection, first))
-        except DRIVER_ERRORS:
+        except driver_errors():
             lost = is_lost(driver_of(connection))
             connections.give_back(connection)
             if not lost:
@@ -386,10 +382,10 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         connection = connections.take()
         try:
             return Begun(connection, *_run_first(connection, first))
-        except DRIVER_ERRORS:
+        except driver_errors():
             connections.give_back(connection)
             raise
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise translated(error) from error
     except UnsuitableDatabase as error:  # of another server than at the start, after a failover
         raise DatabaseUnavailable(str(error)) from error
@@ -452,6 +448,8 @@ def _settle(connection: sqlite3.Connection, *, query_only: bool) -> None:
 
 
 def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
+    from gateway.store.postgresql_connection import BoundedConnection  # noqa: PLC0415 - psycopg's memory
+
     parsed = make_url(url)
     settings = _POSTGRESQL_SETTINGS
     engine = create_engine(
@@ -479,7 +477,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
         return BoundedConnection.connect(*arguments, **parameters)
 
     @event.listens_for(engine, "connect")
-    def settle(connection: BoundedConnection, record: Any) -> None:
+    def settle(connection: "BoundedConnection", record: Any) -> None:
         try:
             _require_postgresql(connection, settings)
         except BaseException:
@@ -489,7 +487,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
     return engine
 
 
-def _require_postgresql(connection: BoundedConnection, settings: Mapping[str, str]) -> None:
+def _require_postgresql(connection: "BoundedConnection", settings: Mapping[str, str]) -> None:
     """Require PostgreSQL itself, durable commits, and the session's settings.
 
     A pooler drops the settings in silence; others that speak the protocol lack the locks.
