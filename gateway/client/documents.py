@@ -580,9 +580,6 @@ def require(holds: bool, otherwise: str) -> None:
         raise EvidenceMismatch(f"{otherwise}: {_ADVICE}")
 
 
-_ADVICE = "do not rely on this answer, keep it, and ask the gateway's operator"
-
-
 class DocumentSigningKey(Signer, Protocol):
     """A document key of the member, such as `gateway.keys.load_key` reads."""
 
