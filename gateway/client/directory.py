@@ -11,16 +11,16 @@ from gateway.client.cases import ClientBase
 from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.evidence import approval, key_status
+from gateway.evidence import declarations, key_history
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.key_history import (
     KeyRegistration,
     KeyRevocation,
+    KeyStatus,
     verify_registration,
     verify_revocation,
 )
-from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
@@ -32,7 +32,7 @@ class KeyRecord:
     """The receipts of the events that registered a document key, and that revoked it, if any.
 
     ``locks`` are those by which its owner required its own signature, or ended that. ``status`` is
-    the gateway's statement that the key was not revoked (`gateway.evidence.key_status`).
+    the gateway's statement that the key was not revoked (`gateway.evidence.key_history`).
     """
 
     registration: Receipt
@@ -158,7 +158,11 @@ class Directory(ClientBase):
             records,
             [verify_registration(one.registration, known) for one in records],
             [verify_revocation(end, trust) for one in records for end in one.revocations],
-            [key_status.read(one.status, trust) for one in records if one.status is not None],
+            [
+                key_history.read_status(one.status, trust)
+                for one in records
+                if one.status is not None
+            ],
         )
 
     def mandate(self, organisation: str, event: UUID | str) -> MandateRecord:
@@ -206,5 +210,7 @@ class SuccessionClient(ClientBase):
         shown = self.succession(succession)
         same = shown.get("succession") == spelled(succession)
         require(same, "the succession shown is another one")
-        document = approval.issue_succession_approval(self._author.heading(), shown=shown, by=by)
+        document = declarations.issue_succession_approval(
+            self._author.heading(), shown=shown, by=by
+        )
         return self._exchange.write("succession.approve", path, document)

@@ -24,16 +24,16 @@ from gateway.domain.recall import KEPT, RecallAnswer
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
+from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
     RECALL_TYP,
+    Heading,
     OfferClaims,
     RecallClaims,
 )
-from gateway.evidence.heading import Heading
-from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims

@@ -20,10 +20,10 @@ from gateway.domain.organisation import (
     parse_competence,
 )
 from gateway.domain.refusals import Forbidden, InvalidDocument
-from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
-from gateway.evidence.approval import PLANNED, SUCCESSION_TYP
-from gateway.evidence.handoff_documents import StatementError
-from gateway.evidence.heading import HEADING, Heading, read_id, read_time
+from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.evidence import declarations as key_declaration
+from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
+from gateway.evidence.handoff_documents import HEADING, Heading, StatementError, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports

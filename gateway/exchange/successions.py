@@ -16,7 +16,7 @@ from gateway.domain.handoff import OPEN, Handoff, HandoffState
 from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.evidence import canonical
-from gateway.evidence.approval import planned
+from gateway.evidence.declarations import planned
 from gateway.exchange.cases import has_key, sealed_of
 from gateway.exchange.results import OrganisationApproval, SuccessionView
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed

@@ -29,8 +29,9 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import approval, canonical
-from gateway.evidence.approval import AdminApproval
+from gateway.evidence import canonical
+from gateway.evidence import declarations as approval
+from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators

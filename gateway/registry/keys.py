@@ -21,10 +21,9 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import canonical, event, key_declaration
-from gateway.evidence.approval import person_uri
-from gateway.evidence.key_declaration import KeyDeclaration
-from gateway.evidence.log_continuation import CONTINUED, LogPredecessor
+from gateway.evidence import canonical, declarations, event
+from gateway.evidence.declarations import KeyDeclaration, person_uri
+from gateway.evidence.history import CONTINUED, LogPredecessor
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import (
     PublicKey,
@@ -64,7 +63,7 @@ def _verify_declaration(
     if context.values[name] is None:
         raise ValidationFailed(((f"/{name}", NOT_OF_FORM),))
     try:
-        return key_declaration.verify(
+        return declarations.verify_declaration(
             context.values[name],
             organisation=author,
             audience=context.issuer,
@@ -96,10 +95,10 @@ def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
     organisation = context.organisation
     kid, key = context.read("jwk", read_document_key)
     _refuse_known(organisation, kid)
-    _word(context, "proof", key_declaration.POSSESSION, kid, {kid: key})
+    _word(context, "proof", declarations.POSSESSION, kid, {kid: key})
     before = _valid_keys(context, organisation)
     if before:
-        _word(context, "countersignature", key_declaration.SUCCESSION, kid, _keys(before))
+        _word(context, "countersignature", declarations.SUCCESSION, kid, _keys(before))
     made = MemberDocumentKey(kid, _kept_jwk(context), context.now, context.event)
     context.save(replace(organisation, document_keys=(*organisation.document_keys, made)))
     return {"organisation": organisation.slug, "kid": kid}
@@ -111,10 +110,10 @@ def _register_encryption_key(
     """An encryption key proves possession, and a document key says whose it is."""
     kid, key = context.read("jwk", read_encryption_key)
     _refuse_known(organisation, kid)
-    _word(context, "proof", key_declaration.ENCRYPTION, kid, {kid: key})
+    _word(context, "proof", declarations.ENCRYPTION, kid, {kid: key})
     signers, vouched = _valid_keys(context, organisation), None
     if signers:
-        _word(context, "countersignature", key_declaration.ENCRYPTION, kid, _keys(signers))
+        _word(context, "countersignature", declarations.ENCRYPTION, kid, _keys(signers))
         vouched = str(context.values["countersignature"])
     made = MemberEncryptionKey(
         kid, _kept_jwk(context), context.now, context.event, countersignature=vouched
@@ -164,7 +163,7 @@ def set_signed_only(context: ChangeContext, *, signed_only: bool) -> Mapping[str
     """Require an organisation's own signature, or end that, on a declaration that it signed, which
     counts once."""
     organisation = context.organisation
-    says = key_declaration.LOCK if signed_only else key_declaration.UNLOCK
+    says = declarations.LOCK if signed_only else declarations.UNLOCK
     if organisation.signed_only is signed_only:
         has = "has a" if signed_only else "has no"
         raise WrongState(f"the organisation {has} requirement to sign already")
@@ -184,7 +183,7 @@ def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[Memb
 
 def _word(
     context: ChangeContext, name: str, says: str, kid: str | None, keys: Mapping[str, PublicKey]
-) -> key_declaration.KeyDeclaration:
+) -> declarations.KeyDeclaration:
     """A statement of the organisation's among the values of the change."""
     author = organisation_uri(context.issuer, context.change.organisation)
     return _verify_declaration(context, name, author=author, says=says, kid=kid, keys=keys)
@@ -206,7 +205,7 @@ def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
     kid, key = read_registered_key(jwk)
     author = person_uri(context.issuer, person)
     _verify_declaration(
-        context, "proof", author=author, says=key_declaration.POSSESSION, kid=kid, keys={kid: key}
+        context, "proof", author=author, says=declarations.POSSESSION, kid=kid, keys={kid: key}
     )
     if key in [key_of(one) for one in context.work.organisations.persons()]:
         raise WrongState("another administrator has or had this key: make a new one")

@@ -21,7 +21,7 @@ from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
 from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import canonical, event, sd_jwt
-from gateway.evidence.approval import AdminApproval
+from gateway.evidence.declarations import AdminApproval
 from gateway.kernel import approvals
 from gateway.kernel.actors import Administrators
 from gateway.kernel.changes import (

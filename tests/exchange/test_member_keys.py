@@ -8,8 +8,9 @@ import pytest
 
 from gateway.domain.organisation import MemberDocumentKey, MemberEncryptionKey
 from gateway.domain.refusals import AlreadyExists, NotFound, ValidationFailed, WrongState
-from gateway.evidence import base64url, key_declaration, sd_jwt
-from gateway.evidence.key_declaration import ENCRYPTION, LOCK, POSSESSION, SUCCESSION, UNLOCK
+from gateway.evidence import base64url, sd_jwt
+from gateway.evidence import declarations as key_declaration
+from gateway.evidence.declarations import ENCRYPTION, LOCK, POSSESSION, SUCCESSION, UNLOCK
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
@@ -63,7 +64,7 @@ class Kind:
             "signer": self.signer(key),
             "random": gateway.ports.random,
         }
-        return key_declaration.issue(**values | changes).compact()
+        return key_declaration.issue_declaration(**values | changes).compact()
 
     def refused(self, gateway, refusal, action="key.register", organisation=None, **values):
         change = Change(action, organisation or self.organisation, values)

@@ -40,7 +40,7 @@ from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import LogFrozen, Refusal
-from gateway.evidence import approval, base64url, canonical, event, receipt
+from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -336,7 +336,7 @@ def registry(session: AdminSession, *, reads: bool = False) -> Iterator[Registry
 
 def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime, jti: UUID) -> str:
     """Sign a change with a person's key; PrivateFileError when the file holds none."""
-    signed = approval.issue(
+    signed = declarations.issue_approval(
         person=person,
         audience=issuer,
         action=change.action,
