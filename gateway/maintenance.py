@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
-from gateway.domain.log_terms import LogHold
+from gateway.domain.audit_event import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState

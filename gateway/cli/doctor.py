@@ -39,6 +39,7 @@ from gateway.cli.output import (
 from gateway.client.errors import raising
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
@@ -46,7 +47,6 @@ from gateway.domain.refusals import (
     LogFrozen,
     Refusal,
 )
-from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import event
 from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError

@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from gateway import files
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp
 
 
 def sanitise(value: Any) -> str:

@@ -16,11 +16,11 @@ from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, rai
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, MOVES
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import conditions, repeats
-from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.domain.organisation import competence_members, format_competence, organisation_uri
+from gateway.domain.case import conditions, repeats
+from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.mandate import competence_members, format_competence
+from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
-from gateway.domain.recall import KEPT, RecallAnswer
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer

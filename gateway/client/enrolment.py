@@ -32,7 +32,7 @@ from gateway.client.errors import (
 from gateway.client.session import JSON, granted, members_of
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.domain.invitation import TOKEN
+from gateway.domain.enrolment import TOKEN
 from gateway.domain.organisation import SLUG
 from gateway.evidence import base64url, canonical
 from gateway.evidence import receipt as receipts

@@ -9,11 +9,11 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import FORCES
+from gateway.domain.case import FORCES
 from gateway.domain.handoff import OPEN
+from gateway.domain.json_values import format_timestamp
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
-from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import key_history, seal
 from gateway.evidence.bundle import members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED

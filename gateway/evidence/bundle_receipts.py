@@ -7,7 +7,7 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
-from gateway.domain.timestamp import format_timestamp
+from gateway.domain.json_values import format_timestamp
 from gateway.evidence import chain, handoff_documents, history, key_history, mandates, recalls
 from gateway.evidence.bundle import BundleDocuments
 from gateway.evidence.chain import require_order, require_same

@@ -11,9 +11,8 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES
 from gateway.domain.audit_event import EventResult
-from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
+from gateway.domain.handoff import OPEN, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
-from gateway.domain.recall import RecallAnswer
 from gateway.evidence import chain, key_history, mandates, recalls
 from gateway.evidence.bundle import members
 from gateway.evidence.bundle_receipts import (

@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
+from gateway.domain.handoff import RecallCode
 from gateway.domain.organisation import SLUG, read_organisation_uri
-from gateway.domain.recall import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import base64url, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, VerifiedSdJwt

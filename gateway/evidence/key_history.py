@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import SLUG, organisation_uri
-from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import declarations, sd_jwt
 from gateway.evidence.history import SignedTree
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt

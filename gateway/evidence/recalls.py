@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
-from gateway.domain.recall import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN, RecallAnswer, RecallCode
+from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN, RecallAnswer, RecallCode
 from gateway.evidence.history import VerifiedReplica
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Conclusion, Fact, InputFile, VerificationReport, run_steps

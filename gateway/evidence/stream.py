@@ -8,8 +8,8 @@ from itertools import islice, pairwise
 from typing import Any
 
 from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
-from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import canonical, history, receipt, sd_jwt
 from gateway.evidence.event import PARTY
 from gateway.evidence.history import LogHistory, SignedTree, VerifiedReplica, read_tile

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from gateway.domain.audit_event import EventResult
-from gateway.domain.timestamp import format_timestamp
+from gateway.domain.json_values import format_timestamp
 from gateway.evidence import (
     bundle,
     canonical,

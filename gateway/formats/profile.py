@@ -11,9 +11,8 @@ from typing import Any
 
 from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
-from gateway.domain.marking import ONWARD
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.domain.vocabulary import Fault, among
+from gateway.domain.vocabulary import ONWARD, Fault, among
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Period, Status
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.domain.refusals import (
     InvalidApproval,
     NotFound,

@@ -10,13 +10,8 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import (
-    DUTY_CONTACT,
-    Mandate,
-    MemberKey,
-    MembershipClass,
-    Organisation,
-)
+from gateway.domain.mandate import Mandate
+from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
 from gateway.evidence import key_history, mandates, membership_attestation

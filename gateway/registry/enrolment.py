@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.invitation import Invitation
+from gateway.domain.enrolment import Invitation
 from gateway.domain.organisation import read_system_uri
 from gateway.domain.refusals import (
     AlreadyExists,

@@ -12,13 +12,14 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
-from gateway.domain.lifecycle import StatusChange, change_status
 from gateway.domain.organisation import (
     REMINDERS,
     Certificate,
     Organisation,
     Status,
+    StatusChange,
     due_expiry_notice,
+    move_status,
 )
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import base64url
@@ -145,7 +146,7 @@ def recorded_certificate(said: Mapping[str, str]) -> Certificate:
 
 def enrol(work: UnitOfWork, member: Organisation, day: date, event: UUID) -> None:
     """Store that an organisation which was approved has its first certificate."""
-    enrolled = change_status(member, StatusChange.ENROL, day, event)
+    enrolled = move_status(member, StatusChange.ENROL, day, event)
     work.organisations.save(replace(enrolled, version=member.version + 1))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from gateway.domain.log_terms import LONGEST_REVIEW, LogHold
+from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 

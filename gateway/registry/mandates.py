@@ -11,20 +11,18 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from gateway.domain.lifecycle import FINAL, ended_by
-from gateway.domain.organisation import (
+from gateway.domain.mandate import (
     CompetenceTimeline,
     Mandate,
-    Organisation,
     Period,
     Segment,
-    Status,
+    Succession,
     overlapping,
     parse_competence,
     timelines,
 )
+from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
-from gateway.domain.succession import Succession
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork

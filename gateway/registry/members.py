@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from gateway.domain import lifecycle
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
 from gateway.domain.interest import read_subject
-from gateway.domain.lifecycle import StatusChange
+from gateway.domain.json_values import parse_date
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
     CONTACT_ROLES,
     AdmissionDecision,
@@ -22,16 +22,17 @@ from gateway.domain.organisation import (
     Application,
     Contact,
     DeclaredInterest,
-    Mandate,
     Membership,
     Organisation,
-    Period,
     StandingRetention,
     Status,
+    StatusChange,
+    leave_on,
+    move_status,
+    new_organisation,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
-from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import ChangeContext
@@ -77,7 +78,7 @@ def _read_entry(context: ChangeContext, status: Status) -> Organisation:
         country=context.values["country"],
         status=status,
     )
-    return lifecycle.new_organisation(made, context.today, context.event)
+    return new_organisation(made, context.today, context.event)
 
 
 def read_contacts(value: Any) -> list[dict[str, Any]]:
@@ -115,7 +116,7 @@ def _contacts(context: ChangeContext) -> list[Contact]:
 def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Record the governing body's decision of an application."""
     organisation = context.organisation
-    decided = lifecycle.change_status(organisation, step, context.today, context.event)
+    decided = move_status(organisation, step, context.today, context.event)
     if organisation.application is None:
         raise WrongState("the organisation has no application to decide")
     decided_on = context.values["decided_on"]
@@ -139,21 +140,21 @@ def activate(context: ChangeContext) -> Mapping[str, Any]:
     organisation = context.organisation
     if not context.work.conformance.passed(organisation.slug):
         # A wrong status is the first thing to answer: such an organisation has no run to show yet.
-        lifecycle.change_status(organisation, StatusChange.ACTIVATE, context.today, context.event)
+        move_status(organisation, StatusChange.ACTIVATE, context.today, context.event)
         raise WrongState("no system of the organisation has passed a conformance run yet")
     return change_status(StatusChange.ACTIVATE, context)
 
 
 def change_status(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Suspend an organisation, or reinstate it."""
-    moved = lifecycle.change_status(context.organisation, step, context.today, context.event)
+    moved = move_status(context.organisation, step, context.today, context.event)
     context.save(moved)
     return _status(context, moved.status)
 
 
 def leave(context: ChangeContext) -> Mapping[str, Any]:
     """End what the organisation holds, its part and its contacts; what it did stays readable."""
-    left = lifecycle.leave(context.organisation, context.today, context.event)
+    left = leave_on(context.organisation, context.today, context.event)
     context.save(left)
     context.work.organisations.end_contacts(left.slug)
     return _status(context, left.status)

@@ -16,10 +16,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import canonical, event, sd_jwt
 from gateway.evidence.declarations import AdminApproval
 from gateway.kernel import approvals

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.domain.invitation import LIFE, TOKEN, Invitation
+from gateway.domain.enrolment import INVITATION_LIFE, TOKEN, Invitation
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     SEPARATE_SCOPES,
@@ -126,7 +126,7 @@ def invite(context: ChangeContext) -> Mapping[str, Any]:
         system=system.name,
         token_sha256=context.values["token_sha256"],
         approved_by=context.persons,
-        expires_at=context.now + LIFE,
+        expires_at=context.now + INVITATION_LIFE,
     )
     context.work.invitations.add(made)
     return {

@@ -10,19 +10,19 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.domain.audit import CoverageKind
-from gateway.domain.lifecycle import StatusChange
+from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     AGREEMENT_KINDS,
     AUDIT_SCOPE,
     CONTACT_ROLES,
-    FUNCTIONS,
     INTEREST_KINDS,
     INTEREST_SCOPES,
     KINDS,
     SCOPES,
     STAFF_SCOPE,
     MembershipClass,
+    StatusChange,
 )
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.organisation import Period
+from gateway.domain.mandate import Period
 from gateway.domain.refusals import (
     AlreadyExists,
     InvalidApproval,

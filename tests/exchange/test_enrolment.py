@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.invitation import LIFE
+from gateway.domain.enrolment import INVITATION_LIFE
 from gateway.domain.organisation import Certificate, Status, system_uri
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -443,7 +443,7 @@ def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(
 
     for organisation, named in ((HOTLINE, invitation), (NEWCOMER, str(gateway.new_id()))):
         assert "no such invitation" in refusal(organisation, named, NotFound)
-    gateway.clock.advance(LIFE)
+    gateway.clock.advance(INVITATION_LIFE)
     assert "expired" in refusal(NEWCOMER, invitation, InvitationUnusable)
 
 

@@ -8,9 +8,8 @@ from uuid import UUID
 import pytest
 
 from gateway.changes import CHANGES
-from gateway.domain.conformance import LIFE, ConformanceRun
-from gateway.domain.lifecycle import StatusChange, change_status
-from gateway.domain.organisation import Contact, MembershipClass, Status
+from gateway.domain.enrolment import RUN_LIFE, ConformanceRun
+from gateway.domain.organisation import Contact, MembershipClass, Status, StatusChange, move_status
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
 from gateway.evidence import base64url
 from gateway.exchange import erasure, offers
@@ -67,9 +66,9 @@ def enrolled(gateway: Founded, slug: str = NEW) -> None:
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         found = work.organisations.get(slug)
         today = gateway.ports.reference_date(gateway.clock()).day
-        moved = change_status(found, StatusChange.ENROL, today, gateway.new_id())
+        moved = move_status(found, StatusChange.ENROL, today, gateway.new_id())
         work.organisations.save(replace(moved, version=found.version + 1))
-        ends = gateway.clock() + LIFE
+        ends = gateway.clock() + RUN_LIFE
         run = ConformanceRun(gateway.new_id(), slug, DESK, ends, "{}", passed_at=gateway.clock())
         work.conformance.add(run)
         work.commit()

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.organisation import Membership, MembershipClass, Period
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import Membership, MembershipClass
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.audit_event import EventDetail
+from gateway.domain.json_values import to_json
 from gateway.domain.organisation import Status
-from gateway.domain.record_json import to_json
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
 from gateway.exchange import log_terms

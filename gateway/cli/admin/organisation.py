@@ -27,8 +27,8 @@ from gateway.cli.output import (
     say,
 )
 from gateway.client.errors import raising
+from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Status
-from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange import receipts, succession_execution, successions
 from gateway.kernel.ports import Ports

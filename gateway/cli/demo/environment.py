@@ -32,7 +32,7 @@ from gateway.cli.gateway_setup import make
 from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE, make_csr
 from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
-from gateway.domain.invitation import TOKEN_BYTES
+from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url
