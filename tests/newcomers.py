@@ -12,7 +12,7 @@ from gateway.evidence import base64url, declarations
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateRequest
-from gateway.pki.end_entity import read_request
+from gateway.pki.authority import read_request
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey
 from tests.founding import DESK, Founded, document_key, enter_staff

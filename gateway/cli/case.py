@@ -53,8 +53,7 @@ from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
-from gateway.formats.profile import ProfileInvalid, read_profile
-from gateway.formats.report_file import ImportRefused
+from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
 from gateway.formats.xarf import import_xarf
 
 MAX_CASE_BYTES = 256 * 1024

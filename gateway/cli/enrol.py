@@ -34,9 +34,14 @@ from gateway.cli.partner_command import (
 )
 from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
-from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
-from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
+from gateway.client.enrolment import (
+    CheckResult,
+    ConformanceRunner,
+    Enrolled,
+    Enrolment,
+    InvitationFile,
+)
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri

@@ -37,8 +37,7 @@ from gateway.evidence.report import VerificationFailed
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.ledger.tree import EMPTY_ROOT
-from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.publication import ROOT_FILE, publish_chain
+from gateway.pki.authority import ROOT_FILE, make_issuing, make_root, publish_chain
 from gateway.registry import keys as registry_keys
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase

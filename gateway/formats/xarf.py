@@ -40,8 +40,8 @@ from gateway.domain.vocabulary import (
     Matter,
     tlp_rank,
 )
-from gateway.formats.profile import ImportProfile
 from gateway.formats.report_file import (
+    ImportProfile,
     ImportRefused,
     decode_payload,
     read_report,

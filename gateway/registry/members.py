@@ -5,13 +5,14 @@ which of them audit.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
+from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
 from gateway.domain.interest import read_subject
 from gateway.domain.json_values import parse_date
 from gateway.domain.mandate import Mandate, Period
@@ -35,7 +36,7 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
-from gateway.kernel.changes import ChangeContext
+from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields, text
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
@@ -465,3 +466,38 @@ def end_push(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState("no notifications are sent to that organisation")
     context.save(replace(context.organisation, push_address=None))
     return {"organisation": context.organisation.slug, "push_address": None}
+
+
+# --- Log holds: proceedings or inquiries for which the log keeps details beyond their term ---
+
+
+def set_hold(context: ChangeContext) -> Mapping[str, Any]:
+    """Suspend the terms of the log: for everybody, for a member, or for one of its cases."""
+    member, case, review = (context.values[name] for name in ("member", "case", "review_on"))
+    if member is None and case is not None:
+        raise ValidationFailed((("/member", "name the case's originator"),))
+    if member is not None:
+        if context.work.organisations.get(member) is None:
+            raise NotFound(UNKNOWN)
+        context.affected = (member,)
+    if case is not None and context.work.cases.get(member, case) is None:
+        raise ValidationFailed((("/case", "the member has no case of that id"),))
+    if not timedelta(0) < review - context.today <= LONGEST_REVIEW:
+        raise ValidationFailed((("/review_on", "is a day after today, within a year"),))
+    context.work.log_terms.add_hold(
+        LogHold(context.event, member, case, context.values["reference"], review)
+    )
+    return {"log_hold": str(context.event)}
+
+
+def end_hold(context: ChangeContext) -> Mapping[str, Any]:
+    """End a log hold: what it kept ends with its term, at the earliest by the next day."""
+    found = context.work.log_terms.hold(context.values["log_hold"])
+    if found is None:
+        raise NotFound("there is no log hold with that id")
+    if found.ended_at is not None:
+        raise WrongState("the log hold was ended before")
+    if found.organisation is not None:
+        context.affected = (found.organisation,)
+    context.work.log_terms.end_hold(found.id, context.now)
+    return {"log_hold": str(found.id)}

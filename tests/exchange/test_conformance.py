@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.client.conformance import TEST_TYP, _verifies, read_presentation
+from gateway.client.enrolment import TEST_TYP, _verifies, read_presentation
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import (
     ConditionsMismatch,

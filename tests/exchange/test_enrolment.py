@@ -29,8 +29,11 @@ from gateway.kernel.transact import ENROLMENTS_REFUSED_PER_MINUTE
 from gateway.kernel.values import Credentials
 from gateway.registry import directory as organisations
 from gateway.registry import enrolment
-from gateway.registry.enrolment import RENEWALS_PER_DAY, FirstDocumentKey
-from gateway.registry.issuing import issue_approved_certificates
+from gateway.registry.enrolment import (
+    RENEWALS_PER_DAY,
+    FirstDocumentKey,
+    issue_approved_certificates,
+)
 from tests.each import each
 from tests.founding import (
     ALICE,

@@ -23,11 +23,16 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateOrder, CertificateRequest, Credentials
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.end_entity import CsrRefused, issue_client
+from gateway.pki.authority import (
+    CertificateAuthority,
+    CsrRefused,
+    issue_client,
+    make_issuing,
+    make_root,
+)
 from gateway.registry import directory as organisations
 from gateway.registry import enrolment
-from gateway.registry.issuing import issue_approved_certificates
+from gateway.registry.enrolment import issue_approved_certificates
 from tests.founding import (
     ALICE,
     DESK,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gateway.domain.organisation import Certificate
 from gateway.kernel.ports import TransactionMode
-from gateway.registry.issuing import remind
+from gateway.registry.enrolment import remind
 from tests.exchange.test_enrolment import stream_of
 from tests.founding import DESK, HOTLINE, OCRVP, START, Founded, check_log, founded
 

@@ -43,8 +43,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateOrder
-from gateway.pki.end_entity import read_request
-from gateway.pki.publication import ROOT_FILE
+from gateway.pki.authority import ROOT_FILE, read_request
 from gateway.registry import enrolment, queries
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from gateway.formats.profile import ImportProfile, ProfileInvalid, read_profile
+from gateway.formats.report_file import ImportProfile, ProfileInvalid, read_profile
 from tests.each import each
 
 TOML = """
