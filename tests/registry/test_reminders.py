@@ -5,8 +5,8 @@ from datetime import timedelta
 from gateway.domain.organisation import Certificate
 from gateway.kernel.ports import TransactionMode
 from gateway.registry.enrolment import remind
-from tests.exchange.test_enrolment import stream_of
 from tests.founding import DESK, HOTLINE, OCRVP, START, Founded, check_log, founded
+from tests.registry.test_enrolment import stream_of
 
 
 def with_certificate(days: int, organisation: str = HOTLINE, thumb: str = "thumb") -> Founded:
