@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway import domain
 from gateway.changes import CHANGES
-from gateway.domain import refusals
+from gateway.domain import enrolment, mandate, organisation, refusals
 from gateway.domain.organisation import KINDS as WORDS
 from gateway.domain.refusals import Forbidden, InvalidApproval, Refusal, ValidationFailed
 from gateway.exchange import erasure
@@ -21,7 +20,6 @@ from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import NOT_OF_FORM, prose, read_fields
 from gateway.registry import keys, mandates, members
-from gateway.registry import keys as systems
 from gateway.registry.table import STEPS
 from tests.each import each
 from tests.founding import (
@@ -354,9 +352,9 @@ def raised(*modules: ModuleType) -> Iterator[type[Refusal]]:
 
 
 def test_every_refusal_of_a_change_is_an_event_or_is_known_to_be_none():
-    rules = (keys, mandates, members, systems)
+    rules = (keys, mandates, members)
     parts = (approvals, changes, erasure)
-    lives = (domain.lifecycle, domain.invitation, domain.succession)
+    lives = (organisation, enrolment, mandate)
     found = set(raised(*rules, *parts, *lives))
     assert refusals.InvitationUnusable in found
     assert found <= {*RECORDED_REFUSALS[Administrators], *NO_EVENTS}
