@@ -14,7 +14,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import declarations as key_declaration
+from gateway.evidence import declarations
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -169,7 +169,7 @@ def test_an_administrator_has_a_key_that_nobody_else_had(gateway):
 
 def test_a_proof_of_another_key_gateway_or_time_adds_nobody(gateway):
     values = gateway.newcomer(BERNARD)
-    said = gateway.word(HOTLINE, key_declaration.POSSESSION, key_of(BERNARD), key_of(BERNARD))
+    said = gateway.word(HOTLINE, declarations.POSSESSION, key_of(BERNARD), key_of(BERNARD))
     refused(gateway, ValidationFailed, "admin.add", GATEWAY, **{**values, "proof": said})
     stolen = gateway.newcomer(BERNARD, key_of("d-other"))["proof"]
     refused(gateway, ValidationFailed, "admin.add", GATEWAY, **{**values, "proof": stolen})

@@ -8,8 +8,7 @@ import pytest
 
 from gateway.domain.organisation import MemberDocumentKey, MemberEncryptionKey
 from gateway.domain.refusals import AlreadyExists, NotFound, ValidationFailed, WrongState
-from gateway.evidence import base64url, sd_jwt
-from gateway.evidence import declarations as key_declaration
+from gateway.evidence import base64url, declarations, sd_jwt
 from gateway.evidence.declarations import ENCRYPTION, LOCK, POSSESSION, SUCCESSION, UNLOCK
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
@@ -64,7 +63,7 @@ class Kind:
             "signer": self.signer(key),
             "random": gateway.ports.random,
         }
-        return key_declaration.issue_declaration(**values | changes).compact()
+        return declarations.issue_declaration(**values | changes).compact()
 
     def refused(self, gateway, refusal, action="key.register", organisation=None, **values):
         change = Change(action, organisation or self.organisation, values)
@@ -218,7 +217,7 @@ def test_a_statement_without_time_or_id_is_refused(gateway, claim):
         "kid": FIRST.kid,
     }
     made = sd_jwt.issue(
-        typ=key_declaration.REGISTRATION_TYP,
+        typ=declarations.REGISTRATION_TYP,
         claims={name: value for name, value in claims.items() if name != claim},
         properties=(),
         arrays=(),
