@@ -35,7 +35,6 @@ from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    barriers,
     copy_is_gone,
     entity_of,
     measures_on,
@@ -136,14 +135,14 @@ def _answer(
     """Decide and store an answer; ``bound`` is what its document binds."""
     kind, fields = asked.kind, asked.fields
     check_signed(context, asked.signed)
-    found = visible(context, handoff)
+    found, barred = visible(context, handoff)
     _refuse_late(context, found, asked)
     _check_newest(context, found, asked, bound)
     current = context.work.handoffs.current_version(found)
     if kind.accepts:
         _check_acceptance(context, found, fields, revised=current != found.case_digest)
     _check_fields(context, found, asked)
-    authorize(context, entity_of(context, found), {**_facts(asked), **barriers(context, found)})
+    authorize(context, entity_of(context, found), {**_facts(asked), **barred})
     if kind.of_recall:
         check_answerable(context, found, kind, fields)
     if kind.accepts:

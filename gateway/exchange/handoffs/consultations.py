@@ -28,7 +28,6 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    barriers,
     entity_of,
     measures_on,
     refuse_erased,
@@ -134,7 +133,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    found = visible(context, handoff)
+    found, barred = visible(context, handoff)
     refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
@@ -148,7 +147,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
-    authorize(context, entity, {**facts, **barriers(context, found)})
+    authorize(context, entity, {**facts, **barred})
     if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
         raise WrongState("you erased your copies for good: only a new offer opens the case again")
     refuse_expired(context, found)
