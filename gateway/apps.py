@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -103,14 +103,17 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
 
 @contextmanager
 def _newest_log(gateway: wiring.GatewayRuntime) -> Iterator[UnitOfWork]:
-    with ExitStack() as begun:
-        try:
-            work = begun.enter_context(gateway.continuity.newest())
-        except (LogFrozen, HighWaterMarkUnavailable):
+    begun = False
+    try:
+        with gateway.continuity.newest() as work:
+            begun = True
+            yield work
+    except (LogFrozen, HighWaterMarkUnavailable):
+        raise
+    except Exception as error:  # whatever it is, its words are not for everybody
+        if begun:
             raise
-        except Exception as error:  # whatever it is, its words are not for everybody
-            raise DatabaseUnavailable("the database cannot be read") from error
-        yield work
+        raise DatabaseUnavailable("the database cannot be read") from error
 
 
 def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:

@@ -70,7 +70,7 @@ class EventDetail:
 class AuditEvent:
     """One thing that happened, before it has a place in the log.
 
-    ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package_digest`` and
+    ``action`` is one of EVENT_TYPES. ``handoff``, ``case_digest``, ``package_digest`` and
     ``document_sha256`` stand in clear in the event document and identify nobody; everything
     personal goes to ``details``. Digests are base64url, unpadded. ``at`` is the moment by which a
     change of the registry was judged, so that it can be judged again; else that of the append.

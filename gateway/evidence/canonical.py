@@ -28,14 +28,18 @@ def encode(value: Any) -> bytes:
 
 
 def writer(
-    *, sort_keys: bool = False, default: Callable[[Any], Any] | None = None
+    *,
+    sort_keys: bool = False,
+    ascii_only: bool = False,
+    default: Callable[[Any], Any] | None = None,
 ) -> Callable[[Any], str]:
     """`json.dumps` without a space, which would make the encoder in C anew for each call.
 
-    ``default`` gives what is written for a value that JSON lacks.
+    ``ascii_only`` escapes all other characters; ``default`` gives what is written for a value that
+    JSON lacks.
     """
     library = json.JSONEncoder(
-        ensure_ascii=False,
+        ensure_ascii=ascii_only,
         allow_nan=False,
         sort_keys=sort_keys,
         separators=(",", ":"),
@@ -45,7 +49,8 @@ def writer(
     if make is None:
         return library.encode
     # markers, default, string, indent, key separator, separator, sort_keys, skipkeys, allow_nan
-    string: Any = encoder.c_encode_basestring  # type: ignore[attr-defined] # the stubs leave it out
+    escapes = "c_encode_basestring_ascii" if ascii_only else "c_encode_basestring"
+    string: Any = getattr(encoder, escapes)  # the stubs leave it out
     write = make(None, library.default, string, None, ":", ",", sort_keys, False, False)
     join = "".join
     return lambda value: join(write(value, 0))

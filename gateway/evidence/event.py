@@ -35,7 +35,7 @@ class EventError(ValueError):
     """An event document or its disclosures break a rule; the message says which."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class EventDisclosure:
     """One value of an event that its document only commits to, and who may read it.
 

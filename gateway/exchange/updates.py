@@ -14,7 +14,7 @@ from gateway.domain import answers
 from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
@@ -29,7 +29,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.revision import ANSWERED, ChangeKind, is_place, place_of, strictest_change
+from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -399,21 +399,7 @@ def _update(
     )
     context.work.handoffs.save(moved, stored)
     duties.settle(context.ports, context.work, moved, stored)
-    due_at = partial(
-        duties.due_at,
-        context.ports,
-        context.work,
-        moved.recipient,
-        urgency=moved.urgency,
-        since=context.now,
-    )
-    if moved.urgency.rank < found.urgency.rank:
-        duties.hasten(context.work, moved.id, due_at(DutyKind.ANSWER))
-        duties.owe_call(context.ports, context.work, moved, context.event, context.now)
-    if moved.is_held and draft.change in ANSWERED:
-        kind = DutyKind.ACKNOWLEDGEMENT
-        due = due_at(kind)
-        duties.add(context.work, begin(moved, kind, context.event, context.now, due))
+    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=draft.change)
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)
 

@@ -247,8 +247,9 @@ def transact(
     refusals that are events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those
     that are not.
     """
-    mode = TransactionMode.WRITE if isinstance(actor, Caller) else TransactionMode.REGISTRY
+    mode = TransactionMode.SHARED if isinstance(actor, Caller) else TransactionMode.REGISTRY
     for repeated in (False, True):
+        work: UnitOfWork | None = None
         try:
             with ports.begin(mode) as work:
                 context = _admit(ports, work, actor, request)
@@ -267,6 +268,9 @@ def transact(
                     logged = _commit(context, None if replay else result)
             break
         except (_Denied, Refusal) as failure:
+            if not repeated and isinstance(failure, Busy) and work is not None and not work.first:
+                mode = TransactionMode.WRITE  # it may be that another of its transaction was
+                continue
             if not repeated and _was_done(ports, actor, request):
                 continue  # the same request was sent twice at once: its one result is both answers
             if isinstance(failure, _Denied):

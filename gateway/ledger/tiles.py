@@ -28,11 +28,8 @@ ReadTile = Callable[[int, int], bytes]
 # (height, index) -> the root of that complete subtree.
 _Node = Callable[[int, int], bytes]
 
-# Subtrees up to this many bytes (8 hashes) are hashed anew: as cheap as finding them again.
-_SMALL_SUBTREE_BYTES = 8 * tree.HASH_BYTES
-# The right edge needs about 15 remembered subtrees a level, a proof of an old leaf 26 more.
-# 1024 keep the edge through some 40 such proofs in about 1 MB.
-_REMEMBERED_SUBTREES = 1024
+# The hashes of 64 tiles on all their levels take 1 MB.
+_REMEMBERED_TILES = 64
 
 _PATH = re.compile(
     r"tile/(?:entries|(?P<level>[0-9]{1,2}))/(?P<n>(?:x[0-9]{3}/){0,6}[0-9]{3})"
@@ -60,7 +57,7 @@ def append(
     """Append leaf hashes (32 bytes each) to a tree of `size` leaves.
 
     Returns the changed tiles whole, by (level, n), and the new root. Reads each tile of the right
-    edge at most once and hashes O(len(leaves) + log size). Raises ValueError for hashes of another
+    edge at most once, and hashes those and what is added. Raises ValueError for hashes of another
     length or a tree that would outgrow 2**63-1, MissingTile when the right edge is incomplete.
     """
     if any(len(leaf) != tree.HASH_BYTES for leaf in leaves):
@@ -96,20 +93,28 @@ class InclusionProofs:
         """Nothing is read before the first proof."""
         self.size = size
         self._node = _nodes(read)
+        self._way = cache(self._way_up)
 
-    def of(self, index: int) -> list[bytes]:
+    def of(self, index: int) -> tuple[bytes, ...]:
         """Return the inclusion proof of leaf `index` (RFC 9162 section 2.1.3.1).
 
         Raises ValueError unless 0 <= index < size, MissingTile when the store lacks a tile.
         """
         if not 0 <= index < self.size:
             raise ValueError("the index lies outside the tree")
-        return tree.path(self._node, 0, index, self.size)
+        return self._way(0, index)
+
+    def _way_up(self, height: int, index: int) -> tuple[bytes, ...]:
+        """`tree.path` from any subtree on: neighbours have most of it in common."""
+        if not (self.size - 1) >> height:
+            return ()
+        beside = tree.sibling(self._node, height, index, self.size)
+        return beside + self._way(height + 1, index >> 1)
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     """Return one such proof."""
-    return InclusionProofs(read, size).of(index)
+    return [*InclusionProofs(read, size).of(index)]
 
 
 def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[bytes]]:
@@ -120,14 +125,14 @@ def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[byte
     node = _nodes(read)
     if not 0 <= index < size:
         raise ValueError("the index lies outside the tree")
-    return node(0, index), tree.path(node, 0, index, size)
+    return node(0, index), tree.path(node, index, size)
 
 
 def full_tile_root(tile: bytes) -> bytes:
     """Return the hash of a full tile in the level above; ValueError for another tile."""
     if len(tile) != TILE_BYTES:
         raise ValueError("a full tile has 256 hashes")
-    return _subtree(tile)
+    return _levels(tile)[TILE_HEIGHT]
 
 
 def tile_path(level: int, n: int, width: int = TILE_WIDTH) -> str:
@@ -216,7 +221,7 @@ def _extend(
         changed[level, n] = tile
         n += 1
         if len(tile) == TILE_BYTES:
-            filled.append(_subtree(tile))
+            filled.append(full_tile_root(tile))
     return b"".join(filled)
 
 
@@ -237,27 +242,22 @@ def _node(read: ReadTile, height: int, index: int) -> bytes:
     """Root of the complete subtree over leaves index * 2**height to (index+1) * 2**height - 1."""
     level, rise = divmod(height, TILE_HEIGHT)
     n, offset = divmod(index << rise, TILE_WIDTH)
-    start, end = offset * tree.HASH_BYTES, (offset + (1 << rise)) * tree.HASH_BYTES
-    return _subtree(_stored(read, level, n, end)[start:end])
+    tile = _stored(read, level, n, (offset + (1 << rise)) * tree.HASH_BYTES)
+    start = (offset >> rise) * tree.HASH_BYTES
+    return _levels(tile)[rise][start : start + tree.HASH_BYTES]
 
 
-def _subtree(hashes: bytes) -> bytes:
-    """Root of a complete subtree over 2**k concatenated hashes, k from 0 to 8."""
-    if len(hashes) > _SMALL_SUBTREE_BYTES:
-        return _large_subtree(hashes)
-    while len(hashes) > tree.HASH_BYTES:
+# Remembered by content: a page of proofs asks for most of a tile's subtrees.
+@lru_cache(maxsize=_REMEMBERED_TILES)
+def _levels(tile: bytes) -> list[bytes]:
+    """The hashes of a tile, and those above them, level by level: of complete subtrees alone."""
+    levels = [tile]
+    for _ in range(TILE_HEIGHT):
         # Two neighbours lie side by side already: this is tree.node_hash without cutting them.
-        pairs = range(0, len(hashes), 2 * tree.HASH_BYTES)
-        hashes = b"".join([sha256(b"\x01" + hashes[at : at + 64]).digest() for at in pairs])
-    return hashes
-
-
-# Remembered by content: the left parts of the right edge are the same for many appends, and the
-# halves of a subtree that has just filled up have been hashed before.
-@lru_cache(maxsize=_REMEMBERED_SUBTREES)
-def _large_subtree(hashes: bytes) -> bytes:
-    middle = len(hashes) // 2
-    return tree.node_hash(_subtree(hashes[:middle]), _subtree(hashes[middle:]))
+        pairs = range(0, len(tile) - tree.HASH_BYTES, 2 * tree.HASH_BYTES)
+        tile = b"".join([sha256(b"\x01" + tile[at : at + 64]).digest() for at in pairs])
+        levels.append(tile)
+    return levels
 
 
 def _numbered(n: int, width: int) -> str:

@@ -62,24 +62,21 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def path(node: Node, height: int, index: int, size: int) -> list[bytes]:
-    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
+def path(node: Node, index: int, size: int) -> list[bytes]:
+    """Siblings on the way from leaf `index` to the root of `size` leaves: an inclusion proof."""
+    heights = range((size - 1).bit_length())
+    return [one for height in heights for one in sibling(node, height, index >> height, size)]
 
-    `split` is the height where this way meets the way from the last leaf. Below it all siblings
-    are complete, except the one that holds the last leaf; from there on the way is the right
-    edge itself and has siblings on its left only. (The subtree is never one that holds more than
-    the last leaf: a consistency proof starts left of it.)
+
+def sibling(node: Node, height: int, index: int, size: int) -> tuple[bytes, ...]:
+    """The root beside that of the subtree (height, index); none where the last one rises alone.
+
+    Both may be incomplete: one of them then holds the last of the `size` leaves.
     """
-    leaf = index << height
-    split = (leaf ^ (size - 1)).bit_length()
-    siblings = [node(rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
-    if split:
-        start = ((size - 1) >> (split - 1)) << (split - 1)
-        siblings.append(root_of_edge(node, start, size))
-    for rise in range(split, size.bit_length()):
-        if leaf >> rise & 1:
-            siblings.append(node(rise, (leaf >> rise) - 1))
-    return siblings
+    start = (index ^ 1) << height
+    if start + (1 << height) <= size:
+        return (node(height, index ^ 1),)
+    return (root_of_edge(node, start, size),) if start < size else ()
 
 
 def root_of_edge(node: Node, start: int, size: int) -> bytes:
@@ -200,7 +197,7 @@ class Growth:
         """
         if not 0 <= index < self.size:
             raise ValueError("the index lies outside the tree")
-        return tuple(path(self._node, 0, index, self.size))
+        return tuple(path(self._node, index, self.size))
 
     def _node(self, height: int, index: int) -> bytes:
         return self.nodes[height, index]

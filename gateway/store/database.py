@@ -34,6 +34,9 @@ POSTGRESQL_WRITERS = 8
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
 
+# How long a transaction that several share waits for a row: what they hold, others may wait for.
+HURRY_MILLISECONDS = 20
+
 # Parameters of libpq (PostgreSQL, 32.1.2), for a path that has gone silent: seconds, but
 # milliseconds for tcp_user_timeout. A URL may say otherwise.
 _CONNECTING: Mapping[str, int] = {
@@ -104,6 +107,10 @@ class Database(Protocol):
     locks_rows: bool
     line: FairLimiter
     """Where this process's writers wait."""
+    hurry: Sequence[str]
+    """Statements by which a transaction hardly waits for rows any more: others go on in it."""
+    patience: Sequence[str]
+    """Statements by which it waits again: for the log, which nobody holds for long."""
 
     def begin(self, mode: TransactionMode) -> Begun:
         """Begin a transaction and take the mode's locks. Raises Busy.
@@ -222,6 +229,7 @@ class Sqlite:
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
     locks_rows = False
+    hurry = patience = ()
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
@@ -268,6 +276,8 @@ class Postgresql:
     """A server: writers side by side, each with row locks and the registry held still."""
 
     locks_rows = True
+    hurry = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
+    patience = ("SET LOCAL lock_timeout TO DEFAULT",)
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""
@@ -347,7 +357,10 @@ _SERVER = text(
     " coalesce(has_table_privilege(to_regclass('log_event'), 'DELETE'), false)"
 )
 _REGISTRY_LOCKS = {
-    TransactionMode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
+    **dict.fromkeys(
+        (TransactionMode.WRITE, TransactionMode.SHARED),
+        f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
+    ),
     TransactionMode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",
 }
 
@@ -372,7 +385,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
     try:
         connection = connections.take()
         try:
-            return Begun(connection, *_run_first(connection, first))
+            return look(connection, first)
         except driver_errors():
             lost = is_lost(driver_of(connection))
             connections.give_back(connection)
@@ -381,7 +394,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         connections.forget()
         connection = connections.take()
         try:
-            return Begun(connection, *_run_first(connection, first))
+            return look(connection, first)
         except driver_errors():
             connections.give_back(connection)
             raise
@@ -391,9 +404,8 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def _run_first(
-    connection: Connection, first: Sequence[str]
-) -> tuple[int, TreeHead, bytes | None, bool]:
+def look(connection: Connection, first: Sequence[str]) -> Begun:
+    """Run statements and look at the state of the database. Raises what the driver raises."""
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
         for statement in first:
@@ -406,7 +418,7 @@ def _run_first(
             result = driver.send(_STATE)
         (state,) = result.rows()
     version, size, root, mac, revoked = state
-    return version, TreeHead(size, root), mac, bool(revoked)
+    return Begun(connection, version, TreeHead(size, root), mac, bool(revoked))
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:

@@ -232,7 +232,7 @@ def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | N
             for text, readers in json.loads(row.disclosures)
             if text is not None and not text.startswith(ENVELOPE)
         )
-        proof = tuple(proofs.of(row.idx))
+        proof = proofs.of(row.idx)
         leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
         tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
         committed = set(event.read(row.document)["sd"])

@@ -47,7 +47,7 @@ def read_body(request: Request) -> bytes:
     """
     data = request.get_data()
     limit = request.max_content_length
-    if request.content_length is None and limit is not None and len(data) >= limit:
+    if limit is not None and len(data) >= limit and request.content_length is None:
         raise RequestEntityTooLarge
     return data
 

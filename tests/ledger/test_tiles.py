@@ -203,6 +203,13 @@ def test_proofs_from_tiles_are_those_of_the_recursive_definition(grown, size, da
     assert tiles.inclusion_proof(grown.read, index, size) == rfc6962.path(index, LEAVES[:size])
 
 
+@given(st.integers(1, 700), st.data())
+def test_proofs_that_share_their_upper_parts_are_those_made_one_by_one(grown, size, data):
+    proofs = tiles.InclusionProofs(grown.read, size)
+    for index in data.draw(st.lists(st.integers(0, size - 1), max_size=9)):
+        assert list(proofs.of(index)) == rfc6962.path(index, LEAVES[:size])
+
+
 @given(st.integers(1, 70_000), st.data())
 def test_every_proof_from_tiles_verifies(grown, size, data):
     index = data.draw(st.integers(0, size - 1))
