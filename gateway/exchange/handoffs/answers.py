@@ -48,6 +48,7 @@ from gateway.exchange.handoffs.packages import Versions, newest_package, read_ve
 from gateway.exchange.recall_answers import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
+from gateway.exchange.revisions import owe_announced
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.exchange.updates import (
     FOLLOWING,
@@ -177,8 +178,11 @@ def _answer(
     duties.settle(context.ports, context.work, moved, stored)
     if step is HandoffAction.RETAIN:
         _retain(context, moved, asked)
-    if moved.held and not found.held and context.organisation.retentions:
-        apply_standing_retention(context, moved)
+    if moved.held and not found.held:
+        if current != found.case_digest:
+            owe_announced(context, moved)
+        if context.organisation.retentions:
+            apply_standing_retention(context, moved)
     if step is HandoffAction.DELAY:
         duties.delay(context.work, found.id, parse_timestamp(fields["until"]), context.now)
     parties = events.parties_of(found)
