@@ -43,8 +43,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import SignedTreeHead
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import NoteError
+from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import publication, rotation
 from gateway.pki.authority import AuthorityError, CertificateAuthority
 from gateway.pki.end_entity import renew_server

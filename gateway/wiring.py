@@ -60,9 +60,8 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
-    return compat.uuid7()
+new_id: Callable[[], UUID] = compat.uuid7
+"""A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
 
 
 def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:

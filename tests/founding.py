@@ -62,9 +62,8 @@ from gateway.keys import (
     generate_key,
     jwk_set,
 )
-from gateway.ledger import entry, tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteSigner
+from gateway.ledger import tiles, tree
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.registry import keys as registry_keys
 from gateway.registry import staff
 from gateway.registry.replay import Replay
@@ -884,7 +883,7 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         logged = _all_events(gateway, work, head, (GATEWAY, *_slugs(work), *strangers))
         _check_tiles(work, head, entries)
         _check_counters(work, logged)
-    rebuilt = [entry.entry_commitment(one.event.document, one.event.nonce) for one in logged]
+    rebuilt = [tree.entry_commitment(one.event.document, one.event.nonce) for one in logged]
     assert rebuilt == list(entries), "an entry is not that of its document"
     leaves = [tree.leaf_hash(one) for one in rebuilt]
     assert tree.root(leaves) == head.root, "the head is not that of the entries"

@@ -52,8 +52,7 @@ from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import NoteError
+from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import publication
 from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder

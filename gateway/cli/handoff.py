@@ -342,7 +342,7 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
 
     Example: casegate handoff list --box out --overdue
     """
-    found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
+    found = list(gateway.inbox(**filters) if box == "in" else gateway.sent(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
     print_items(found, urgency, ("due (UTC)", _due), "handoff", party)

@@ -16,13 +16,14 @@ from gateway.client.gateway import now
 from gateway.domain.duty import DutyKind
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import Status
+from gateway.domain.vocabulary import RANKS, Urgency
 
 
 @dataclass(frozen=True)
 class Waiting:
     """Something that waits: what it is, and the command that does it, without the program's name.
 
-    What is due has a time (RFC 3339) and the urgency of its handoff; the rest has neither.
+    What is about a case has the urgency of that; what is due has a time (RFC 3339), too.
     ``first`` is the command that shows what it is about, where one must know that.
     """
 
@@ -39,9 +40,9 @@ class Waiting:
 def todo(gateway: Gateway) -> None:
     """List what waits for you, each with the command that does it.
 
-    First what you owe about handoffs, by urgency, then due time (UTC): answers, updates,
-    acknowledgements. Then your offers without an answer, successions, cases to assess or clear,
-    refused notifications, writes without an answer, and a certificate that ends soon.
+    First what is about cases, by urgency, then due time (UTC): answers, updates and
+    acknowledgements that you owe, your offers without an answer, cases to assess or clear. Then
+    successions, refused notifications, writes without an answer, and a certificate that ends soon.
 
     Example: casegate todo
     """
@@ -50,7 +51,7 @@ def todo(gateway: Gateway) -> None:
     enrolled = whoami["status"] == Status.ENROLLED
     sources = _SOURCES_BEFORE_ACTIVATION if enrolled else _SOURCES
     read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
-    waiting = (one for _, source in read for one in source(gateway))
+    waiting = sorted((one for _, source in read for one in source(gateway)), key=_place)
     found = [
         replace(one, next=complete(one.next), first=one.first and complete(one.first))
         for one in waiting
@@ -75,6 +76,12 @@ def todo(gateway: Gateway) -> None:
         click.echo(f"Not looked at, without the scope {', '.join(missing)}.", err=True)
     elif not found:
         click.echo("Nothing waits.")
+
+
+def _place(one: Waiting) -> tuple[int, bool, str]:
+    """Where it stands in the list; what is equally urgent and due stays in the order read."""
+    rank = len(RANKS) if one.urgency is None else Urgency(one.urgency).rank
+    return rank, one.due_at is None, one.due_at or ""
 
 
 def _due(one: Waiting) -> str:
@@ -121,7 +128,7 @@ def _command(duty: Mapping[str, Any], *, sent: bool) -> str:
 
 
 def _unanswered(gateway: Gateway) -> Iterator[Waiting]:
-    for one in gateway.outbox("offered", overdue=True):
+    for one in gateway.sent("offered", overdue=True):
         what = f"offer without an answer (to {one['recipient']})"
         yield Waiting(what, f"handoff show {one['handoff']}", one["urgency"], one["due_at"], True)
 
@@ -138,7 +145,8 @@ def _cases(gateway: Gateway) -> Iterator[Waiting]:
     for state, step in (("draft", "assess"), ("assessed", "clear")):
         for one in gateway.cases(state):
             reference = defang_text(str(one["originator_ref"]))
-            yield Waiting(f"{state} case {reference}", f"case {step} {one['case']}")
+            what = f"{state} case {reference}"
+            yield Waiting(what, f"case {step} {one['case']}", one["urgency"])
 
 
 def _notifications(gateway: Gateway) -> Iterator[Waiting]:
@@ -176,4 +184,4 @@ _SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = 
     (None, _outbox),
     (None, _certificate),
 )
-"""Each with the scope that it needs, in the order in which they are listed."""
+"""Each with the scope that it needs; what has no urgency is listed in this order."""

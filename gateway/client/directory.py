@@ -128,14 +128,14 @@ class Directory(ClientBase):
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
         locks = tuple(evidence_checks.read_receipt(one) for one in answer.get("locks", ()))
         connection = self.connection
-        promised = evidence_checks.confirm_locks(locks, organisation, connection)
+        required = evidence_checks.confirm_requirements(locks, organisation, connection)
         shown = [
             evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration),
             *(
                 evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
                 for one in ends
             ),
-            *(one.confirmed for one in promised),
+            *(one.confirmed for one in required),
         ]
         for one in shown:
             self._exchange.observe(one, before)

@@ -11,7 +11,7 @@ from gateway.client import evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord
-from gateway.client.documents import RECALL, UPDATE, VerifiedOffer, require
+from gateway.client.documents import RECALL, UPDATE, require
 from gateway.client.errors import OutdatedVersion, RequestRefused
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
@@ -21,6 +21,7 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
+from gateway.evidence.chain import VerifiedOffer
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.stream import StreamHead

@@ -32,8 +32,7 @@ from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, S
 from gateway.evidence.log_copy import read_tile
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
+from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.tiles import entry_proof
 

@@ -34,7 +34,7 @@ from gateway.evidence.log_copy import CHECKPOINT, VerifiedReplica, signed
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import replica, tiles
-from gateway.ledger.checkpoint import Checkpoint
+from gateway.ledger.note import Checkpoint
 from gateway.ledger.replica import ReadFile, ReplicaCorrupt, ReplicaIncomplete
 from gateway.ledger.tiles import TILE_WIDTH, TileAddress
 

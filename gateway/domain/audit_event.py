@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
@@ -69,7 +70,7 @@ class EventDetail:
 class AuditEvent:
     """One thing that happened, before it has a place in the log.
 
-    ``action`` is one of EVENTS. ``handoff``, ``case_digest``, ``package_digest`` and
+    ``action`` is one of EVENT_TYPES. ``handoff``, ``case_digest``, ``package_digest`` and
     ``document_sha256`` stand in clear in the event document and identify nobody; everything
     personal goes to ``details``. Digests are base64url, unpadded. ``at`` is the moment by which a
     change of the registry was judged, so that it can be judged again; else that of the append.
@@ -91,22 +92,16 @@ class AuditEvent:
         """Refuse a fact that an auditor could read in two ways."""
         if self.action not in EVENT_TYPES:
             raise ValueError("an action has an event")
-        kinds = [detail.kind for detail in self.details]
-        if len(set(kinds)) != len(kinds):
+        if len({*map(attrgetter("kind"), self.details)}) != len(self.details):
             raise ValueError("a detail of one kind occurs once in an event")
-        names = [party.organisation for party in self.parties]
-        if not names or len(set(names)) != len(names):
+        names = {*map(attrgetter("organisation"), self.parties)}
+        if not names or len(names) != len(self.parties):
             raise ValueError("an event has at least one party, and each organisation once")
 
     @property
     def type(self) -> str:
         """The event's name, as ``handoff.accepted``."""
         return EVENT_TYPES[self.action][0]
-
-    @property
-    def operation(self) -> Operation:
-        """What kind of operation it was."""
-        return EVENT_TYPES[self.action][1]
 
 
 EVENT_TYPES: dict[str, tuple[str, Operation]] = {

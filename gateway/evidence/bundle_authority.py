@@ -13,7 +13,7 @@ from gateway.evidence.trust import AuthoredDocument, confirm_receipt
 
 
 class BundleAuthority(BundleReceipts):
-    """The mandate, the keys and the promises of a bundle; a method for each step."""
+    """The mandate, the keys and the requirements to sign; a method for each step."""
 
     origins: Sequence[KeyRegistration]
     revoked: Sequence[KeyRevocation]
@@ -73,14 +73,14 @@ class BundleAuthority(BundleReceipts):
         key_status.require_consistent(self.statuses, self.revoked)
         return key_history.describe(documents, self.origins, self.revoked, self.unrevoked())
 
-    def check_promises(self) -> str:
+    def check_requirements(self) -> str:
         """No document is attested for a member that, at that entry, signed everything itself."""
         receipts = (*self.bundle.locks, *self._trust.locks)
-        locks = key_history.locks(receipts, self._trust)
+        required = key_history.signing_requirements(receipts, self._trust)
         attested = [one for one in self.moved() if one.attested and not self.is_gateways_own(one)]
         for one in attested:
-            key_history.require_promise_kept(locks, one.author, self.record_of(one))
-        return f"{pluralise(len(locks), 'promise')} to sign, or its end, shown"
+            key_history.require_own_signature(required, one.author, self.record_of(one))
+        return f"{pluralise(len(required), 'requirement')} to sign, or its end, shown"
 
     def _first_use(self, one: KeyRegistration) -> int:
         """The first place in the log that names a document which the key signed."""

@@ -9,10 +9,11 @@ from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 from gateway.domain.measure import MeasureKind
 from gateway.domain.recall import RecallAnswer
-from gateway.evidence import measures, recalls
+from gateway.evidence import chain, measures, recalls
 from gateway.evidence.bundle_authority import BundleAuthority
-from gateway.evidence.bundle_documents import NOTICE, Link, members, named
+from gateway.evidence.bundle_documents import members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED, MOVES_OF_EVENTS, OFFERED
+from gateway.evidence.chain import Link, VerifiedAnswer, named
 from gateway.evidence.event import PARTY
 from gateway.evidence.measures import LoggedMeasure
 from gateway.evidence.recalls import LoggedRecall
@@ -35,7 +36,7 @@ class History:
     gaps: int
 
 
-def replay(shown: Sequence[Collection[HandoffAction]]) -> History:
+def follow(shown: Sequence[Collection[HandoffAction]]) -> History:
     """Follow a handoff from its offer through the moves that each shown event may be.
 
     Raises VerificationFailed (MISMATCH) when the order contradicts the table of moves.
@@ -83,9 +84,8 @@ class BundleCourse(BundleAuthority):
             raise Mismatch(f"{moves[0]['type']} is in the log before the offer")
         if any(one["type"] == OFFERED for one in moves):
             raise Mismatch("a handoff that was there is offered again")
-        self.course = replay([self._moves(fields) for fields in moves])
-        self._check_agreements()
-        self._check_notices()
+        self.course = follow([self._moves(fields) for fields in moves])
+        self._check_answers()
         self._check_recall()
         if self._has_lapsed():
             ended = {HandoffState.LAPSED if one in OPEN else one for one in self.course.states}
@@ -93,31 +93,11 @@ class BundleCourse(BundleAuthority):
         self.lacking = self._count_lacking()
         return self._state()
 
-    def _check_agreements(self) -> None:
-        """An acceptance or acknowledgement is of the newest package of its time in the log."""
-        made = {self.record_of(link.offered).index: link for link in self.links}
-        for signed, answer, link in self._linked():
-            at = self.record_of(signed).index
-            known = [made[index] for index in sorted(made) if index < at]
-            if link not in known:
-                raise Mismatch("an answer is in the log before its offer")
-            if ANSWERS[answer.kind].agrees and known[-1] is not link:
-                raise Mismatch(f"the {answer.kind} is of an older package than the newest")
-
-    def _check_notices(self) -> None:
-        """What is logged after a correction notice, and answers a change, is about the newest one
-        of its time; one that is not in the file is no failure: `BundleFacts` says so."""
-        newest: dict[str | None, int] = {}
-        for digest, answer in self.answers.items():
-            if answer.kind == NOTICE:
-                newest[digest] = self._index_of(digest)
-        for digest, answer in self.answers.items():
-            if not ANSWERS[answer.kind].on_changes or answer.notice_digest not in {None, *newest}:
-                continue
-            at = self._index_of(digest)
-            known = [one for one, index in newest.items() if index < at]
-            if answer.notice_digest != max(known, key=lambda one: newest[one], default=None):
-                raise Mismatch(f"the {answer.kind} is of another notice than the newest")
+    def _check_answers(self) -> None:
+        """Each answer is of the newest package, or notice, of its time in the log. A notice that is
+        not in the file is no failure: `BundleFacts` says so."""
+        documents: list[Link | VerifiedAnswer] = [*self.links, *self.given()]
+        chain.check_order(sorted(documents, key=lambda one: self._index_of(one.digest)))
 
     def _check_recall(self) -> None:
         """What answers a recall is logged after it; one final answer is given, which only an
@@ -134,10 +114,7 @@ class BundleCourse(BundleAuthority):
         if start is not None and any(self._index_of(digest) < start for digest in answering):
             raise Mismatch("an answer is in the log before its recall")
         given = [done for _, done in self.recall.answered] if self.recall else []
-        for number, done in enumerate(given):
-            erases = done in (None, RecallAnswer.COPIES_ERASED)
-            if number and (not erases or given[number - 1] is RecallAnswer.COPIES_ERASED):
-                raise Mismatch("a recall has two final answers")
+        chain.check_final_answers(given)
 
     def _index_of(self, digest: str) -> int:
         return next(o.index for o in self.moving if o.event.get("document_sha256") == digest)

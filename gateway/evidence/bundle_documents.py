@@ -4,15 +4,13 @@ These are the first steps of `BundleVerification`; the log is not asked yet.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from gateway.domain.answers import ANSWERS, AnswerAuthor
-from gateway.domain.conditions import conditions, repeats
-from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
+from gateway.evidence import bundle, chain, handoff_documents, sd_jwt, seal
 from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
+from gateway.evidence.chain import Link, Verified, VerifiedAnswer, named
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -23,35 +21,14 @@ from gateway.evidence.handoff_documents import (
 )
 from gateway.evidence.heading import read_time
 from gateway.evidence.history import LogHistory
-from gateway.evidence.report import Mismatch, pluralise
-from gateway.evidence.sd_jwt import DisclosedValue, DocumentError, SdJwt
+from gateway.evidence.report import pluralise
+from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
     open_document,
     read_unverified_claims,
 )
-
-NOTICE = "correction_notice"
-
-
-@dataclass(frozen=True)
-class Link:
-    """One package of a handoff: the case version, and the offer, or update, of it."""
-
-    case: AuthoredDocument
-    offered: AuthoredDocument
-    offer: OfferClaims
-
-    @property
-    def digest(self) -> str:
-        """By which answers and updates name it."""
-        return self.offered.document.digest
-
-    @property
-    def version(self) -> int:
-        """The number of its case version."""
-        return int(self.case.verified.claims.get("version", 1))
 
 
 class BundleDocuments:
@@ -126,13 +103,11 @@ class BundleDocuments:
 
     def compare_offer(self) -> str:
         """Each offer names its case version, and both have the same author; each updates the one
-        before it."""
+        before it. One that updates another, which is not in the file, `missing_offers` has."""
         for link in self.links:
-            if link.offer.case_digest != link.case.document.digest:
-                raise Mismatch("the offer is for another case version")
-            if link.offer.author != link.case.author:
-                raise Mismatch("the originator of the case did not make the offer")
-        self._compare_chain()
+            chain.check_offer(link.case, link.offer)
+        chain.check_updates([Verified(link.offered, link.offer) for link in self.links])
+        chain.check_versions(self.links)
         self.before = self._predecessor_offer()
         offered = f"offered by {self.offer.author} to {self.offer.recipient}"
         if len(self.links) > 1:
@@ -142,38 +117,6 @@ class BundleDocuments:
         original = "in this file" if self.before else "not in this file"
         return f"{offered}, reissued; the original offer is {original}"
 
-    def _compare_chain(self) -> None:
-        """One history: each offer updates the one before it, with a newer version of one case.
-
-        It repeats handoff, recipient, mandate and purpose, and ends no later. One that updates
-        another, which is not in the file, is no failure: `missing_offers` has it.
-        """
-        for before, after in pairwise(self.links):
-            one, other = before.offer, after.offer
-            missing = other.updates is not None and other.updates not in self._link_of
-            require_same(
-                "an update",
-                ("offer", missing or other.updates == before.digest, True),
-                ("handoff", other.handoff, one.handoff),
-                ("recipient", other.recipient, one.recipient),
-                ("competence", other.competence, one.competence),
-                ("mandate", other.mandate_event, one.mandate_event),
-                ("purpose", other.purpose, one.purpose),
-                ("originator", other.author, one.author),
-                (
-                    "case",
-                    after.case.verified.claims.get("case"),
-                    before.case.verified.claims.get("case"),
-                ),
-            )
-            if after.version <= before.version:
-                raise Mismatch("an update is of no newer case version")
-            if (
-                one.expires_at is not None
-                and (other.expires_at or one.expires_at + 1) > one.expires_at
-            ):
-                raise Mismatch("an update ends later than its handoff")
-
     def _predecessor_offer(self) -> AuthoredDocument | None:
         """The originator's own offer to the predecessor; None where the bundle has none.
 
@@ -182,30 +125,14 @@ class BundleDocuments:
         given, offer = self.bundle.predecessor_offer, self.links[0].offer
         if given is None or not self.starts_here():
             return None
-        if offer.reissue_of is None:
-            raise Mismatch("there is an earlier offer, but the offer replaces none")
         signed = open_document(sd_jwt.parse(given), OFFER_TYP, self._trust)
-        before = handoff_documents.read_offer(signed.verified)
-        require_same(
-            "the earlier offer",
-            ("offer", signed.document.digest, offer.reissue_of.offer),
-            ("handoff", before.handoff, offer.reissue_of.handoff),
-            ("predecessor", before.recipient, offer.reissue_of.predecessor),
-            ("competence", before.competence, offer.competence),
-            ("originator", before.author, offer.author),
-            ("case version", before.case_digest, offer.case_digest),
-            ("package_digest", before.disclosures, offer.disclosures),
-        )
+        chain.check_predecessor(signed, offer)
         return signed
 
     def compare_shown(self) -> str:
         """Every element that is shown is one that its offer names."""
         for link in self.links:
-            beyond = [
-                p.name for p in link.case.verified.placed if p.digest not in link.offer.disclosures
-            ]
-            if beyond:
-                raise Mismatch(f"shown, but not covered by the offer: {', '.join(beyond)}")
+            chain.check_shown(link.case, link.offer)
         shown = self.case.verified.placed
         self.content = sd_jwt.merge_disclosures(self.case.verified)
         sealed = seal.describe(seal.shown(self.case.verified))
@@ -232,56 +159,20 @@ class BundleDocuments:
     def compare_answers(self) -> str:
         """Each answer is about one of the packages, and by the party that may give it; an
         acceptance repeats its conditions, as far as they are shown here, or stricter ones."""
-        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
-            party = ANSWERS[answer.kind].party(self.offer.author, self.offer.recipient)
-            link = self._link_of.get(answer.offer_digest)
-            if answer.notice_digest is not None and not ANSWERS[answer.kind].on_changes:
-                raise Mismatch(f"the {answer.kind} answers a notice")
-            require_same(
-                f"the {answer.kind}",
-                ("handoff", answer.handoff, self.offer.handoff),
-                ("party", answer.author, party),
-            )
-            self._compare_recall_answer(answer)
-            if link is None:
-                continue  # `missing_offers` has it
-            require_same(
-                f"the {answer.kind}",
-                ("case version", answer.case_digest, link.offer.case_digest),
-                ("package_digest", answer.package_digest, link.offer.package_digest),
-            )
-            if not all(_repeats(one.value, link) for one in named(signed, "conditions")):
-                raise Mismatch("an acceptance does not repeat the conditions of its offer")
+        recall = None if self.recalled is None else self.recalled.document.digest
+        for given in self.given():
+            link = self._link_of.get(given.claims.offer_digest)  # or `missing_offers` has it
+            chain.check_answer(given, self.offer, link, recall)
         if self.recalled is not None:
-            self._compare_recall(self.recalled)
+            chain.check_recall(self.recalled, self.links)
         return pluralise(len(self.answers), "answer")
 
-    def _compare_recall_answer(self, answer: AnswerClaims) -> None:
-        """An answer binds the recall, where it is a kind that does: the one in the file."""
-        named = None if self.recalled is None else self.recalled.document.digest
-        if answer.recall is None:
-            return
-        if not ANSWERS[answer.kind].of_recall or named not in (None, answer.recall):
-            raise Mismatch(f"the {answer.kind} answers another recall")
-
-    def _compare_recall(self, recalled: AuthoredDocument) -> None:
-        """A recall is of this case and handoff, by the originator, covers the packages, and two
-        persons made it, where both are shown."""
-        recall = handoff_documents.read_recall(recalled.verified)
-        require_same(
-            "the recall",
-            ("originator", recall.author, self.offer.author),
-            ("case", str(recall.case), self.case.verified.claims.get("case")),
-            ("handoff", recall.handoff or self.offer.handoff, self.offer.handoff),
-        )
-        if any(link.version > recall.version for link in self.links):
-            raise Mismatch("the recall does not cover every package")
-        by, second = (
-            next((one.value for one in named(recalled, name)), None)
-            for name in ("by", "approved_by")
-        )
-        if by is not None and by == second:
-            raise Mismatch("the recall names one person twice")
+    def given(self) -> list[VerifiedAnswer]:
+        """The answers, in the bundle's order."""
+        return [
+            Verified(signed, answer)
+            for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True)
+        ]
 
     def missing_offers(self) -> list[str]:
         """The offers that an update, or an answer, names and the file leaves out."""
@@ -339,25 +230,3 @@ class BundleDocuments:
 def members(value: Any) -> dict[str, Any]:
     """What should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
-
-
-def named(signed: AuthoredDocument, name: str) -> list[DisclosedValue]:
-    """What a document says in one of its fields, where that is shown."""
-    return [part for part in signed.verified.placed if part.name == name]
-
-
-def _repeats(repeated: Any, link: Link) -> bool:
-    """Whether an acceptance has the conditions of the package that it is about, or stricter."""
-    content = sd_jwt.merge_disclosures(link.case.verified)
-    try:
-        stated = conditions(content, link.offer.purpose, link.offer.transfer_tool)
-    except KeyError:
-        return False
-    return repeats(repeated, stated)
-
-
-def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
-    """Raise Mismatch for the first of the named pairs whose two values differ."""
-    for name, found, expected in pairs:
-        if found != expected:
-            raise Mismatch(f"{what} is of another {name}")

@@ -16,9 +16,10 @@ from gateway.domain.revision import ChangeKind
 from gateway.domain.timestamp import format_timestamp
 from gateway.evidence import key_history, key_status, seal
 from gateway.evidence.bundle_course import ANNOUNCED
-from gateway.evidence.bundle_documents import NOTICE, Link, members
+from gateway.evidence.bundle_documents import members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED
 from gateway.evidence.bundle_verification import BundleVerification
+from gateway.evidence.chain import NOTICE, Link
 from gateway.evidence.event import PARTY
 from gateway.evidence.recalls import APPROVED
 from gateway.evidence.receipt import VerifiedReceipt

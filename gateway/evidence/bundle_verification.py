@@ -38,7 +38,7 @@ class BundleVerification(BundleCourse):
             ("The times are possible", self.check_times),
             ("The recipient was registered for the mandate", self.check_mandate),
             ("Origin of each member's key", self.trace_keys),
-            ("No attested document breaks a promise to sign", self.check_promises),
+            ("No attested document breaks a requirement to sign", self.check_requirements),
             ("The events follow each other in a possible order", self.check_event_order),
             ("Nothing went through that was closed", self.check_measures),
             ("Undisclosed elements are counted", self.count_withheld),

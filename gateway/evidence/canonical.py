@@ -96,7 +96,8 @@ def _integer(digits: str) -> int:
     if len(digits) > _LONGEST_INTEGER:  # before Python reads thousands of digits
         raise ValueError("an integer is beyond +-(2^53-1)")
     value = int(digits)
-    _check_integer(value)
+    if abs(value) > MAX_INTEGER:
+        raise ValueError("an integer is beyond +-(2^53-1)")
     return value
 
 
@@ -157,7 +158,8 @@ def _check(value: Any) -> None:
                 elif isinstance(member, float):
                     raise ValueError("numbers are integers here")
                 elif isinstance(member, int):
-                    _check_integer(member)
+                    if abs(member) > MAX_INTEGER:
+                        raise ValueError("an integer is beyond +-(2^53-1)")
                 elif not isinstance(member, str):
                     raise ValueError(f"{kind.__name__} is not a JSON value")
         if not containers:
@@ -174,8 +176,3 @@ def _check_keys(value: dict[Any, Any]) -> None:
     except TypeError:
         pass
     raise ValueError("a key is not ASCII text")
-
-
-def _check_integer(value: int) -> None:
-    if abs(value) > MAX_INTEGER:
-        raise ValueError("an integer is beyond +-(2^53-1)")

@@ -50,7 +50,7 @@ class Heading:
     ) -> SdJwt:
         """Sign a document of a type: its claims in clear, and its disclosures but those that are
         None."""
-        return sd_jwt.issue(
+        document, _ = sd_jwt.issue_read(
             typ=typ,
             claims={**self.claims(), **claims},
             properties=[(name, value) for name, value in disclosed.items() if value is not None],
@@ -58,6 +58,7 @@ class Heading:
             signer=self.signer,
             random=self.random,
         )
+        return document
 
 
 def seconds(at: datetime) -> int:

@@ -22,8 +22,7 @@ from gateway.evidence.report import (
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import proof as tlog_proof
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.note import VerificationKey
+from gateway.ledger.note import Checkpoint, VerificationKey, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.tree import ProofError, Range
 

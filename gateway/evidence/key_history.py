@@ -297,21 +297,23 @@ def _revoked(key: str, one: KeyRevocation) -> Fact:
 
 # --- Members that allowed the gateway no more to sign for them ---
 
-LOCKED = "organisation.signed_required"
-UNLOCKED = "organisation.attested_allowed"
+SIGNED_REQUIRED = "organisation.signed_required"
+ATTESTED_ALLOWED = "organisation.attested_allowed"
 
 
 @dataclass(frozen=True)
-class SigningLock:
-    """A member's event that forbids the gateway to sign for it (``locked``), or allows it again."""
+class SigningRequirement:
+    """A member's event that requires its own signature (``stands``), or ends that requirement."""
 
     organisation: str
-    locked: bool
+    stands: bool
     confirmed: VerifiedReceipt
 
 
-def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]:
-    """The locks and unlocks that receipts prove, in the order of their log.
+def signing_requirements(
+    receipts: Iterable[Receipt], trust: TrustAnchors
+) -> list[SigningRequirement]:
+    """The requirements to sign, and their ends, that receipts prove, in the order of their log.
 
     Leaves out those of logs whose keys were not provided. VerificationFailed for another event,
     or one that does not disclose whose it is.
@@ -323,25 +325,28 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
         except UnknownLog:
             continue  # without the log's key it proves nothing
         event = confirmed.event
-        known = event["type"] in (LOCKED, UNLOCKED) and event["result"] == EventResult.ALLOWED
+        known = (
+            event["type"] in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
+            and event["result"] == EventResult.ALLOWED
+        )
         owner = require_subject(confirmed).get("organisation") if known else None
         if not isinstance(owner, str):
             raise Mismatch(f"{event['type']} ({event['result']}) does not say who signs itself")
         proved.append((owner, confirmed))
-    found: list[SigningLock] = []
+    found: list[SigningRequirement] = []
     used: set[UUID] = set()
     since: dict[str, datetime] = {}
     for owner, confirmed in sorted(proved, key=lambda one: one[1].index):
-        locked = confirmed.event["type"] == LOCKED
-        said = key_declaration.LOCK if locked else key_declaration.UNLOCK
+        stands = confirmed.event["type"] == SIGNED_REQUIRED
+        said = key_declaration.LOCK if stands else key_declaration.UNLOCK
         declared = _declaration(confirmed, owner, said, trust)
-        if locked:
+        if stands:
             since[owner] = declared.at if declared else parse_timestamp(confirmed.event["time"])
         elif declared is None or declared.jti in used or declared.at < since.get(owner, _LONG_AGO):
             continue
         if declared is not None:
             used.add(declared.jti)
-        found.append(SigningLock(owner, locked, confirmed))
+        found.append(SigningRequirement(owner, stands, confirmed))
     return found
 
 
@@ -353,7 +358,7 @@ def _declaration(
 ) -> key_declaration.KeyDeclaration | None:
     """What the member itself signed, by which alone the gateway may sign for it again.
 
-    Its operator may not say so, nor show again what ended an earlier lock.
+    Its operator may not say so, nor show again what ended an earlier requirement.
     """
     try:
         statement = str(confirmed.subject()["declaration"])
@@ -371,11 +376,11 @@ def _declaration(
         return None
 
 
-def require_promise_kept(
-    shown: Sequence[SigningLock], organisation: str, record: VerifiedReceipt
+def require_own_signature(
+    shown: Sequence[SigningRequirement], organisation: str, record: VerifiedReceipt
 ) -> None:
-    """Raise VerificationFailed (INCOMPLETE) when a member was locked before the entry ``record``,
-    whose document the gateway attests, and no end of that is shown.
+    """Raise VerificationFailed (INCOMPLETE) when a member required its own signature
+    before the entry ``record``, whose document the gateway attests, and no end of that is shown.
 
     A file, or an old key file, may leave the end out: only the member can say that there was none.
     """
@@ -386,7 +391,7 @@ def require_promise_kept(
         and one.confirmed.checkpoint.origin == record.checkpoint.origin
         and one.confirmed.index < record.index
     ]
-    if before and before[-1].locked:
+    if before and before[-1].stands:
         raise Incomplete(
             f"entry {record.index} is attested for {organisation}, which allowed only its own "
             f"signature from entry {before[-1].confirmed.index} on, and no end of that is shown: "

@@ -11,8 +11,7 @@ from gateway.domain.audit_event import EventResult
 from gateway.evidence import canonical
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.note import NoteError, VerificationKey
+from gateway.ledger.note import Checkpoint, NoteError, VerificationKey, open_checkpoint
 
 CONTINUED = "log.continued"
 

@@ -28,8 +28,7 @@ from gateway.evidence.report import (
 )
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger import replica, tiles
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.note import NoteError
+from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.replica import ReadFile
 from gateway.ledger.tiles import TileAddress

@@ -39,8 +39,7 @@ from gateway.evidence.report import (
 )
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.note import NoteError
+from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
 
 HEAD_TYP = "casegate-stream+sd-jwt"
 

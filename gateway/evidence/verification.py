@@ -9,7 +9,7 @@ Exit codes::
     13  documents in the file do not match each other
     14  cannot decide: a required key was not provided
     15  evidence is missing
-    16  the gateway signed two incompatible documents, or its log two histories
+    16  the gateway signed two statements, or two histories of its log, that exclude each other
     17  an act of a party is only the operator's word: its author did not sign it
     18  a demonstration: the reference date was simulated
     19  the gateway let through what was closed

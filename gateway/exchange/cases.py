@@ -55,7 +55,6 @@ from gateway.exchange.signed_requests import (
 )
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
@@ -67,6 +66,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     prepare,
     read,
+    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, ListedCase, LoggedEvent

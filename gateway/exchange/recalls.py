@@ -40,7 +40,6 @@ from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -50,6 +49,7 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     prepare,
+    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent

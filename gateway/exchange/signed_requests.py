@@ -147,13 +147,13 @@ def attesting(ports: Ports, organisation: str) -> Heading:
 def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
     """What the registry says of this very moment: does the key count, may it be unsigned?
 
-    Raises InvalidDocument and Forbidden (a denial of one that is locked to its signature).
+    Raises InvalidDocument and Forbidden (a denial, where a requirement to sign stands).
     """
     if opened is None:
         if context.organisation.signed_only:
             raise Forbidden(
-                "your organisation is locked to documents that it signs itself: sign this one "
-                "and send it as application/sd-jwt",
+                "a requirement to sign stands for your organisation: sign this document, and send "
+                "it as application/sd-jwt",
                 ("R2.signed_only",),
             )
         return

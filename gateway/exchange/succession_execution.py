@@ -15,7 +15,6 @@ from gateway.domain.answers import move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
-from gateway.domain.duty import STATUTORY, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Addressee,
@@ -412,12 +411,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             following, offer = draft.followed_by
             became = following.id
             work.handoffs.add(following, offer)
-            kind, owes, urgency = DutyKind.ANSWER, following.recipient, following.urgency
-            if disposition.request is None:
-                due = duties.due_at(ports, work, owes, kind, urgency=urgency, since=offer.at)
-            else:
-                due = offer.at + STATUTORY[disposition.request]
-            work.duties.add(begin(following, kind, offer.event, offer.at, due))
+            duties.owe_for_offer(ports, work, following, offer, disposition.request)
             _record(
                 work,
                 "handoff.offer",
@@ -505,6 +499,7 @@ def _following(
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,
+        break_glass=False,  # the offer that it replaces was
         package=1,
         held=0,
         held_under=None,

@@ -66,7 +66,7 @@ def approve(
 
     Raises WrongState (approved before, or cancelled), InvalidDocument for one that approves
     another plan, and the policy's denials. In a succession the gateway speaks in the
-    predecessor's name: an organisation that is locked to what it signs itself signs its approval.
+    predecessor's name: an organisation with a requirement to sign signs its approval.
     """
     own = {} if approval.signed is None else {"signed": True}
     asked = {"succession": str(succession), **own}

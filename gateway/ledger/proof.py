@@ -9,10 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.encoding import MAX_SIZE, decode_base64, encode_base64, parse_decimal
-from gateway.ledger.note import MAX_NOTE_BYTES, VerificationKey
-from gateway.ledger.tree import ProofError
+from gateway.ledger.note import (
+    MAX_NOTE_BYTES,
+    Checkpoint,
+    VerificationKey,
+    decode_base64,
+    encode_base64,
+    open_checkpoint,
+    parse_decimal,
+)
+from gateway.ledger.tree import MAX_SIZE, ProofError
 
 # A tree of at most 2**63-1 leaves has no longer path.
 MAX_HASHES = 63

@@ -13,7 +13,7 @@ from functools import cache, lru_cache, partial
 from hashlib import sha256
 
 from gateway.ledger import tree
-from gateway.ledger.encoding import MAX_SIZE
+from gateway.ledger.tree import MAX_SIZE
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT

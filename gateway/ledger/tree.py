@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from gateway.ledger.encoding import MAX_SIZE
+# Sizes and indices fit a signed 64-bit integer: what databases and other implementations hold.
+MAX_SIZE = 2**63 - 1
+
+NONCE_BYTES = 32
+# Documents are small by design; the limit keeps hashing and storing under the log's lock short.
+MAX_DOCUMENT_BYTES = 16 * 1024
+
+_VERSION = b"\x01"
+_DOMAIN = b"casegate-entry-v1\n"
 
 HASH_BYTES = 32
 EMPTY_ROOT: bytes = sha256().digest()
@@ -27,6 +35,21 @@ Node = Callable[[int, int], bytes]
 
 class ProofError(ValueError):
     """A proof does not show what it is presented for."""
+
+
+def entry_commitment(document: bytes, nonce: bytes) -> bytes:
+    """Return 0x01 || SHA-256("casegate-entry-v1\\n" || nonce || document), 33 bytes.
+
+    The entry of a document: it stays public and reveals nothing about the document, which the nonce
+    keeps from being guessed. After both are erased, the entry and all proofs remain valid.
+    `document` is hashed as stored, byte for byte, never serialised again. Raises ValueError when
+    it is longer than 16 KiB or when `nonce` is not exactly 32 bytes.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise ValueError("a nonce has exactly 32 bytes")
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise ValueError("the document is longer than 16 KiB")
+    return _VERSION + sha256(_DOMAIN + nonce + document).digest()
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -58,18 +81,13 @@ def sibling(node: Node, height: int, index: int, size: int) -> tuple[bytes, ...]
 
 def root_of_edge(node: Node, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
-    rest = size - start
-    height = trailing_zeros(rest)
-    edge = node(height, (size >> height) - 1)
-    while rest := rest & (rest - 1):
-        height = trailing_zeros(rest)
-        edge = node_hash(node(height, (size >> height) - 1), edge)
+    rest, edge = size - start, b""
+    while rest:
+        height = (rest & -rest).bit_length() - 1  # of the largest complete subtree that ends it
+        complete = node(height, (size >> height) - 1)
+        edge = node_hash(complete, edge) if edge else complete
+        rest &= rest - 1
     return edge
-
-
-def trailing_zeros(number: int) -> int:
-    """The height of the largest complete subtree that ends a tree of so many leaves."""
-    return (number & -number).bit_length() - 1
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:

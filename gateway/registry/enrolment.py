@@ -23,7 +23,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
 )
 from gateway.evidence import base64url, canonical
-from gateway.kernel.actors import GATEWAY, EnrollingSystem, organisation_of
+from gateway.kernel.actors import GATEWAY, EnrollingSystem
 from gateway.kernel.authentication import NotAuthenticated, require_standing
 from gateway.kernel.changes import Change, ChangeContext, described
 from gateway.kernel.events import gateway_and, shared, subject
@@ -173,7 +173,7 @@ def _named(asked: CertificateRequest) -> Mapping[str, str]:
 
 def _record(context: RequestContext, subject: str, action: str | None = None) -> None:
     """Record an event of the gateway's and the member's own."""
-    parties = gateway_and(organisation_of(context.actor))
+    parties = gateway_and(context.actor.organisation)
     context.record(parties, shared("subject", subject, parties), action=action)
 
 

@@ -77,7 +77,7 @@ def _verify_declaration(
         raise ValidationFailed(((f"/{name}", str(error)),)) from None
 
 
-# --- Members' document and encryption keys, and the lock on their own signature -------------------
+# --- Members' document and encryption keys, and the requirement to sign ---------------------------
 
 
 def _keys(jwks: Collection[MemberDocumentKey]) -> dict[str, PublicKey]:
@@ -160,20 +160,22 @@ def _ended_key(keys: tuple[K, ...], kid: str, context: ChangeContext) -> tuple[K
     )
 
 
-def set_lock(context: ChangeContext, *, locked: bool) -> Mapping[str, Any]:
-    """Change the lock on a declaration that the organisation signed, which counts once."""
+def set_signed_only(context: ChangeContext, *, signed_only: bool) -> Mapping[str, Any]:
+    """Require an organisation's own signature, or end that, on a declaration that it signed, which
+    counts once."""
     organisation = context.organisation
-    says = key_declaration.LOCK if locked else key_declaration.UNLOCK
-    if organisation.signed_only is locked:
-        raise WrongState(f"the organisation is {'locked' if locked else 'not locked'} already")
+    says = key_declaration.LOCK if signed_only else key_declaration.UNLOCK
+    if organisation.signed_only is signed_only:
+        stands = "a" if signed_only else "no"
+        raise WrongState(f"{stands} requirement to sign stands for the organisation already")
     keys = _keys(_valid_keys(context, organisation))
     word = _word(context, "declaration", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
         raise ValidationFailed((("/declaration", "was used before: sign again"),))
     context.work.retries.add(IdempotencyRecord(organisation.slug, used, b"", context.event))
-    context.save(replace(organisation, signed_only=locked))
-    return {"organisation": organisation.slug, "signed_only": locked}
+    context.save(replace(organisation, signed_only=signed_only))
+    return {"organisation": organisation.slug, "signed_only": signed_only}
 
 
 def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[MemberDocumentKey]:

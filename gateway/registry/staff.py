@@ -29,7 +29,6 @@ from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
-from gateway.kernel.recusals import recusal_digest
 from gateway.kernel.results import Page, collect_page, iterate, shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -38,6 +37,7 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     read,
+    recusal_digest,
     transact,
 )
 from gateway.kernel.values import Caller

@@ -185,13 +185,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Take only what an organisation signs itself.",
         1,
         (signed_document("declaration", "What it signed, from `casegate key require-signed`."),),
-        partial(keys.set_lock, locked=True),
+        partial(keys.set_signed_only, signed_only=True),
     ),
     "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
         (signed_document("declaration", "What it signed, from `casegate key allow-attested`."),),
-        partial(keys.set_lock, locked=False),
+        partial(keys.set_signed_only, signed_only=False),
     ),
     "staff.establish": ChangeType(
         "Enter the first persons of an organisation's staff register.",

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -17,8 +16,10 @@ from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.store.lock import FairLimiter, FileLock
-from gateway.store.postgresql_connection import BoundedConnection
-from gateway.store.transaction import DRIVER_ERRORS, translated
+from gateway.store.transaction import driver_errors, translated
+
+if TYPE_CHECKING:
+    from gateway.store.postgresql_connection import BoundedConnection
 
 # Writing transactions are measured in milliseconds: who waited this long meets a stuck process,
 # and an honest "busy" is better than one more thread held.
@@ -32,6 +33,9 @@ POSTGRESQL_WRITERS = 8
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
+
+# How long a transaction that several share waits for a row: what they hold, others may wait for.
+HURRY_MILLISECONDS = 20
 
 # Parameters of libpq (PostgreSQL, 32.1.2), for a path that has gone silent: seconds, but
 # milliseconds for tcp_user_timeout. A URL may say otherwise.
@@ -103,6 +107,10 @@ class Database(Protocol):
     locks_rows: bool
     line: FairLimiter
     """Where this process's writers wait."""
+    hurry: Sequence[str]
+    """Statements by which a transaction hardly waits for rows any more: others go on in it."""
+    patience: Sequence[str]
+    """Statements by which it waits again: for the log, which nobody holds for long."""
 
     def begin(self, mode: TransactionMode) -> Begun:
         """Begin a transaction and take the mode's locks. Raises Busy.
@@ -176,7 +184,7 @@ class ConnectionPool:
                 connection.rollback()  # what the engine began
             if is_in_transaction(driver):
                 driver.rollback()
-        except DRIVER_ERRORS:
+        except driver_errors():
             connection.invalidate()
         if connection.invalidated or is_lost(driver):
             connection.invalidate()
@@ -209,12 +217,7 @@ def driver_of(connection: Connection) -> Any:
 
 def is_in_transaction(driver: Any) -> bool:
     """Whether a transaction is open on a driver's connection, also a failed one."""
-    if driver is None:
-        return False
-    if isinstance(driver, sqlite3.Connection):
-        return driver.in_transaction
-    status = driver.pgconn.transaction_status
-    return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+    return driver is not None and bool(driver.in_transaction)
 
 
 def is_lost(driver: Any) -> bool:
@@ -226,6 +229,7 @@ class Sqlite:
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
     locks_rows = False
+    hurry = patience = ()
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
@@ -272,6 +276,8 @@ class Postgresql:
     """A server: writers side by side, each with row locks and the registry held still."""
 
     locks_rows = True
+    hurry = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
+    patience = ("SET LOCAL lock_timeout TO DEFAULT",)
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""
@@ -292,7 +298,7 @@ class Postgresql:
         if mode is not TransactionMode.READ:
             self._writers.give_back(connection)
             return
-        with suppress(*DRIVER_ERRORS):
+        with suppress(*driver_errors()):
             driver = driver_of(connection)
             if is_in_transaction(driver):
                 driver.ask("COMMIT")
@@ -351,7 +357,10 @@ _SERVER = text(
     " coalesce(has_table_privilege(to_regclass('log_event'), 'DELETE'), false)"
 )
 _REGISTRY_LOCKS = {
-    TransactionMode.WRITE: f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
+    **dict.fromkeys(
+        (TransactionMode.WRITE, TransactionMode.SHARED),
+        f"SELECT pg_advisory_xact_lock_shared({REGISTRY_LOCK})",
+    ),
     TransactionMode.REGISTRY: f"SELECT pg_advisory_xact_lock({REGISTRY_LOCK})",
 }
 
@@ -376,8 +385,8 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
     try:
         connection = connections.take()
         try:
-            return Begun(connection, *_run_first(connection, first))
-        except DRIVER_ERRORS:
+            return look(connection, first)
+        except driver_errors():
             lost = is_lost(driver_of(connection))
             connections.give_back(connection)
             if not lost:
@@ -385,19 +394,18 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         connections.forget()
         connection = connections.take()
         try:
-            return Begun(connection, *_run_first(connection, first))
-        except DRIVER_ERRORS:
+            return look(connection, first)
+        except driver_errors():
             connections.give_back(connection)
             raise
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise translated(error) from error
     except UnsuitableDatabase as error:  # of another server than at the start, after a failover
         raise DatabaseUnavailable(str(error)) from error
 
 
-def _run_first(
-    connection: Connection, first: Sequence[str]
-) -> tuple[int, TreeHead, bytes | None, bool]:
+def look(connection: Connection, first: Sequence[str]) -> Begun:
+    """Run statements and look at the state of the database. Raises what the driver raises."""
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):
         for statement in first:
@@ -410,7 +418,7 @@ def _run_first(
             result = driver.send(_STATE)
         (state,) = result.rows()
     version, size, root, mac, revoked = state
-    return version, TreeHead(size, root), mac, bool(revoked)
+    return Begun(connection, version, TreeHead(size, root), mac, bool(revoked))
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
@@ -452,6 +460,8 @@ def _settle(connection: sqlite3.Connection, *, query_only: bool) -> None:
 
 
 def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
+    from gateway.store.postgresql_connection import BoundedConnection  # noqa: PLC0415 - psycopg's memory
+
     parsed = make_url(url)
     settings = _POSTGRESQL_SETTINGS
     engine = create_engine(
@@ -479,7 +489,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
         return BoundedConnection.connect(*arguments, **parameters)
 
     @event.listens_for(engine, "connect")
-    def settle(connection: BoundedConnection, record: Any) -> None:
+    def settle(connection: "BoundedConnection", record: Any) -> None:
         try:
             _require_postgresql(connection, settings)
         except BaseException:
@@ -489,7 +499,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
     return engine
 
 
-def _require_postgresql(connection: BoundedConnection, settings: Mapping[str, str]) -> None:
+def _require_postgresql(connection: "BoundedConnection", settings: Mapping[str, str]) -> None:
     """Require PostgreSQL itself, durable commits, and the session's settings.
 
     A pooler drops the settings in silence; others that speak the protocol lack the locks.

@@ -1,13 +1,15 @@
 """A round: writers of one process that share a transaction, one after the other, and one COMMIT.
 
-In SQLite one transaction writes at a time. What each costs beyond its own statements, the locks,
-BEGIN, the right edge of the log's tree and the wait for the disk, is paid once for all that stand
-in line together: who is done hands the open transaction to the next in line, and the last one
-commits for all. Nobody leaves before that; if it fails, nothing of it happened, for nobody
-(ADR 0019).
+What each costs beyond its own statements, the locks, BEGIN, the right edge of the log's tree and
+the wait for the disk, is paid once for all that stand in line together: who is done hands the open
+transaction to the next in line, and the last one commits for all. Nobody leaves before that; if it
+fails, nothing of it happened, for nobody (ADR 0019).
+
+SQLite has one transaction that writes, and so one line. PostgreSQL has a few side by side, and a
+row that one holds may be what another needs: so who goes on in a round does not wait for rows
+(ADR 0067).
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,15 +20,24 @@ from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import LoggedEvent
 from gateway.store.content_encryption import ContentCipher, Keyring
-from gateway.store.database import PATIENCE_SECONDS, Begun, Database, driver_of, is_in_transaction
+from gateway.store.database import (
+    PATIENCE_SECONDS,
+    Begun,
+    Database,
+    driver_of,
+    is_in_transaction,
+    look,
+)
 from gateway.store.log import AppendResult, EventHeader, SqlLog
-from gateway.store.transaction import BrokenRule, Transaction
+from gateway.store.transaction import BrokenRule, Transaction, driver_errors
 
 ROUND_WRITERS = 32
 """Writers of one round at most."""
 
 ROUND_SECONDS = 0.05
 """How long a round lets further writers in: other processes wait for its end."""
+
+SHARED = TransactionMode.SHARED
 
 Took = Callable[[str, float], None]
 """Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
@@ -63,20 +74,6 @@ class CommitGroup:
         """Whether the present writer goes on in a transaction that another one began."""
         return self.writers > 1
 
-    def run(self, *statements: str) -> None:
-        """Run statements about the present writer's part; one that fails breaks the round."""
-        if not self.shared:
-            return  # the whole transaction is its part
-        driver = driver_of(self.opened.connection)
-        if driver is None:  # the connection is gone, and all of the round with it
-            self.broken = True
-            return
-        try:
-            for statement in statements:
-                driver.execute(statement)
-        except sqlite3.Error:
-            self.broken = True
-
     def takes_more(self) -> bool:
         """Whether another writer may come in."""
         in_time = time.monotonic() < self.begun + ROUND_SECONDS
@@ -95,31 +92,31 @@ class GroupCommit:
         self._keyring = keyring
         self._database = database
         self._letterhead = letterhead
-        self._handed: CommitGroup | None = None  # to the next in line, who alone may touch it
 
     def enter(self, mode: TransactionMode) -> CommitGroup:
         """Wait for one's turn, then begin a round or go on in the one that is handed over.
 
         Raises Busy.
         """
-        self._database.line.enter()
-        found, self._handed = self._handed, None
-        if found is None:
-            try:
+        found: CommitGroup | None = self._database.line.enter()
+        try:
+            if found is not None and self._database.locks_rows and mode is not SHARED:
+                self._close(found)
+                found = None
+            if found is None:
                 begun, last = self._database.begin(mode), mode is TransactionMode.REGISTRY
                 return CommitGroup(begun, mode, time.monotonic(), last=last)
-            except BaseException:
-                self._database.line.leave()
-                raise
+        except BaseException:
+            self._database.line.leave()
+            raise
         found.writers += 1
         found.last = mode is TransactionMode.REGISTRY
         try:
-            found.run("SAVEPOINT part")
+            before = self._database.hurry if found.writers == 2 else ("RELEASE part",)
+            found.opened = look(found.opened.connection, (*before, "SAVEPOINT part"))
         except BaseException:  # otherwise nobody behind this writer could go on
             self.undo(found, broken=True)
             raise
-        if found.broken:
-            self.undo(found)
         return found
 
     def keep(self, round_: CommitGroup, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
@@ -127,7 +124,6 @@ class GroupCommit:
 
         Raises Busy, and what the database raises: then nothing of the round happened.
         """
-        round_.run("RELEASE part")
         first, round_.kept = len(round_.facts), True
         round_.facts.extend(facts)
         self._leave(round_)
@@ -138,26 +134,32 @@ class GroupCommit:
         """Take a writer's part back; the others' stands.
 
         ``broken`` when nothing of the round can be trusted any more. A statement that the database
-        refused does not break it while the transaction is open: SQLite takes back to the savepoint
-        whatever it left. What was decided may rest on what the others wrote: so it, too, waits for
+        refused does not break it while the transaction is open: whatever it left is taken back to
+        the savepoint. What was decided may rest on what the others wrote: so it, too, waits for
         them, and raises Busy when nothing of them could be kept.
         """
-        round_.broken = (
-            round_.broken or broken or not is_in_transaction(driver_of(round_.opened.connection))
-        )
-        round_.run("ROLLBACK TO part", "RELEASE part")
+        broken = broken or not is_in_transaction(driver_of(round_.opened.connection))
+        if round_.shared and not broken:
+            try:
+                driver_of(round_.opened.connection).execute("ROLLBACK TO part")
+            except driver_errors():
+                broken = True
+        round_.broken = round_.broken or broken
         self._leave(round_)
         if round_.shared:
             self._outcome(round_)
 
     def _leave(self, round_: CommitGroup) -> None:
         """Hand the transaction to the next in line, or commit what was kept and let go of all."""
-        # Where writers work side by side nobody waits for a commit, and a round is one writer's.
-        if not self._database.locks_rows and round_.takes_more():
-            self._handed = round_
-            if self._database.line.hand_over():
-                return
-            self._handed = None
+        if round_.takes_more() and self._database.line.hand_over(round_):
+            return
+        try:
+            self._close(round_)
+        finally:
+            self._database.line.leave()
+
+    def _close(self, round_: CommitGroup) -> None:
+        """Commit what was kept and let go of all."""
         try:
             if round_.broken:
                 raise Busy("the database failed another request: retry after a moment")
@@ -166,9 +168,10 @@ class GroupCommit:
         except BaseException as failure:  # each of them raises it, see `_outcome`
             round_.failure = failure
         finally:
-            self._database.end(round_.opened.connection, round_.mode)
-            self._database.line.leave()
-            round_.over.set()
+            try:
+                self._database.end(round_.opened.connection, round_.mode)
+            finally:
+                round_.over.set()
 
     def _commit(self, round_: CommitGroup) -> AppendResult:
         opened, locks_rows = round_.opened, self._database.locks_rows
@@ -177,6 +180,9 @@ class GroupCommit:
         log = SqlLog(transaction, self._letterhead, contents, opened)
         try:
             with transaction.pipeline():
+                if round_.shared:
+                    for statement in self._database.patience:
+                        driver_of(opened.connection).send(statement)
                 appended = log.append(round_.facts)
                 began = time.perf_counter()
                 transaction.commit()

@@ -32,7 +32,7 @@ from gateway.store.database import (
 )
 from gateway.store.high_water_mark_file import HighWaterMarkFile, open_file
 from gateway.store.prepared_statements import Row, Rows
-from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
+from gateway.store.transaction import Transaction, counted, driver_errors
 
 _metadata = MetaData()
 mark = Table(
@@ -56,7 +56,9 @@ _NEXT = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (*DRIVER_ERRORS, UnsuitableDatabase, Busy)
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    return (*driver_errors(), UnsuitableDatabase, Busy)
 
 
 class SqlMark:
@@ -75,7 +77,7 @@ class SqlMark:
         try:
             with self._run(_READ, {"origin": self._origin}) as found:
                 row = found.first()
-        except _UNREACHABLE as error:
+        except _unreachable() as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be read") from error
         return row and SignedTreeHead(TreeHead(row.size, row.root), row.note)
 
@@ -94,7 +96,7 @@ class SqlMark:
         try:
             with self._run(statement, values) as done:
                 return done.rowcount > 0
-        except _UNREACHABLE as error:
+        except _unreachable() as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
 
     @contextmanager

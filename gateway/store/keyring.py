@@ -60,7 +60,7 @@ from gateway.store.database import (
 )
 from gateway.store.lock import FileLock
 from gateway.store.prepared_statements import Row, Rows
-from gateway.store.transaction import DRIVER_ERRORS, Transaction, counted
+from gateway.store.transaction import Transaction, counted, driver_errors
 
 BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""
@@ -152,7 +152,11 @@ _REWRAP = (
     .execution_options(preserve_rowcount=True)
 )
 
-_UNREACHABLE = (*DRIVER_ERRORS, UnsuitableDatabase, Busy, OSError)
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    return (*driver_errors(), UnsuitableDatabase, Busy, OSError)
+
+
 _NO_ID = UUID(int=0)
 AWAY = "the keys of cases cannot be reached now: retry after a moment"
 MISSING = "the key of this case is missing: the operator has to bring the newest keys database back"
@@ -389,7 +393,7 @@ class SqlKeyring:
                 return cast(Rows, found)
             finally:
                 self._readers.give_back(connection)
-        except _UNREACHABLE as error:
+        except _unreachable() as error:
             raise CaseKeysUnavailable(AWAY) from error
 
     @contextmanager
@@ -437,7 +441,7 @@ def _translating() -> Iterator[None]:
     """Tell every failure of the database in the port's words."""
     try:
         yield
-    except _UNREACHABLE as error:
+    except _unreachable() as error:
         raise CaseKeysUnavailable(AWAY) from error
 
 

@@ -9,8 +9,24 @@ import os
 import threading
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from gateway.domain.refusals import Busy
+
+
+class _Turn:
+    """One that waits, and what it is given with its place."""
+
+    def __init__(self) -> None:
+        self.given: Any = None
+        self._come = threading.Lock()
+        self._come.acquire()
+
+    def wait(self, seconds: float) -> bool:
+        return self._come.acquire(timeout=seconds)
+
+    def come(self) -> None:
+        self._come.release()
 
 
 class FairLimiter:
@@ -25,11 +41,13 @@ class FairLimiter:
         self._waiters = waiters
         self._patience = patience
         self._guard = threading.Lock()
-        self._line: deque[threading.Lock] = deque()
+        self._line: deque[_Turn] = deque()
         self._inside: set[int] = set()
 
-    def enter(self) -> None:
-        """Wait for a place; Busy when too many wait already or it takes too long.
+    def enter(self) -> Any:
+        """Wait for a place; what is handed over with it, or None.
+
+        Busy when too many wait already or it takes too long.
 
         RuntimeError when the thread is inside already: it would wait for itself.
         """
@@ -42,32 +60,34 @@ class FairLimiter:
             elif len(self._line) >= self._waiters:
                 raise Busy("too many writers wait: retry after a moment")
             else:
-                turn = threading.Lock()
-                turn.acquire()
+                turn = _Turn()
                 self._line.append(turn)
-        if turn is not None and not turn.acquire(timeout=self._patience):
+        if turn is not None and not turn.wait(self._patience):
             self._give_up(turn)
         self._inside.add(threading.get_ident())
+        return None if turn is None else turn.given
 
     def leave(self) -> None:
         """Hand the place to the first in line."""
         self._inside.discard(threading.get_ident())
         with self._guard:
             if self._line:
-                self._line.popleft().release()
+                self._line.popleft().come()
             else:
                 self._free += 1
 
-    def hand_over(self) -> bool:
-        """Leave, if somebody waits to go in; False, and nothing changed, when nobody does."""
+    def hand_over(self, thing: Any) -> bool:
+        """Leave, and give something to who goes in; False, and nothing changed, if nobody waits."""
         with self._guard:
             if not self._line:
                 return False
             self._inside.discard(threading.get_ident())
-            self._line.popleft().release()
+            turn = self._line.popleft()
+            turn.given = thing
+            turn.come()
             return True
 
-    def _give_up(self, turn: "threading.Lock") -> None:
+    def _give_up(self, turn: _Turn) -> None:
         with self._guard:
             # Whoever left in this very moment may have handed its place over: then it is ours.
             if turn in self._line:

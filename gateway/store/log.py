@@ -24,7 +24,7 @@ from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher

@@ -17,7 +17,7 @@ from psycopg import generators
 from psycopg.abc import RV, PQGen
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from gateway.store.prepared_statements import STATEMENTS_KEPT
@@ -82,6 +82,12 @@ class BoundedConnection(psycopg.Connection[Any]):
         self._pending_results: deque[PendingResult] = deque()
         self._row_reader = Transformer(self)
         self._refused: PGresult | None = None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, also a failed one; named as sqlite3's."""
+        idle = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+        return self.pgconn.transaction_status not in idle
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the server's answer.

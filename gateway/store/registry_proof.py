@@ -26,22 +26,17 @@ from gateway.kernel.changes import PROPOSAL, change_of, described
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
-from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import InclusionProofs
+from gateway.ledger.tree import entry_commitment
 from gateway.store.columns import record_columns
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE
 from gateway.store.log_terms import SqlLogTerms
-from gateway.store.procedures import (
-    STAFF,
-    SqlInvitations,
-    SqlProposals,
-    SqlSigning,
-    SqlSuccessions,
-)
+from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
 from gateway.store.registry import (
     ALL_ORGANISATIONS,
+    STAFF,
     Entry,
     RegistryCache,
     SqlOrganisations,

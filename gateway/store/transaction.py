@@ -5,12 +5,12 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 """
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, cast
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DBAPIError
@@ -25,9 +25,6 @@ from gateway.store.prepared_statements import (
     prepare,
 )
 
-DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
-"""What a statement may fail with: those of the engine and of the two drivers."""
-
 _NO_VALUES: Row = {}
 
 # SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
@@ -40,6 +37,8 @@ _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 # A server that only reads (a standby), and a statement that was prepared before an upgrade changed
 # its columns (feature_not_supported): the next connection does better.
 _UNFIT = ("25006", "0A000")
+# connection_failure; integrity constraint violations.
+_LOST, _BROKEN_RULE = "08006", "23"
 # Connection exceptions, insufficient resources, operator intervention, system errors; damaged pages
 # (PostgreSQL, appendix A).
 _POSTGRESQL_AWAY = ("08", "53", "57P", "58", *_UNFIT, "XX001", "XX002")
@@ -59,30 +58,46 @@ def counted(statement: Insert) -> Insert:
     return statement.execution_options(preserve_rowcount=True)
 
 
-def translated(error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What a statement may fail with: the errors of the engine and of the drivers in use.
+
+    psycopg is imported by who connects to PostgreSQL, so that no other process has it in memory.
+    """
+    loaded = sys.modules.get("psycopg")
+    return (DBAPIError, sqlite3.Error, *([loaded.Error] if loaded else []))
+
+
+def translated(error: Exception) -> Exception:
     """What a failure of the database means to the caller; unexpected ones stay as they are."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if _is_busy(cause):
         return Busy("another request holds what this one needs: retry after a moment")
     if _is_away(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database does not answer: retry after a moment")
-    if isinstance(cause, sqlite3.IntegrityError | psycopg.IntegrityError):
+    if isinstance(cause, sqlite3.IntegrityError) or _sqlstate(cause).startswith(_BROKEN_RULE):
         return BrokenRule("a row breaks a rule of its table")
     return error
 
 
 def _is_busy(cause: BaseException | None) -> bool:
-    if isinstance(cause, psycopg.Error):
-        return cause.sqlstate in _POSTGRESQL_BUSY
-    return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
+    busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
+    return busy or _sqlstate(cause) in _POSTGRESQL_BUSY
 
 
 def _is_away(cause: BaseException | None) -> bool:
-    if isinstance(cause, psycopg.Error):
-        if cause.sqlstate is None:  # the driver itself noticed: a lost connection has no code
-            return isinstance(cause, psycopg.OperationalError)
-        return cause.sqlstate.startswith(_POSTGRESQL_AWAY)
-    return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+    away = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY
+    return away or _sqlstate(cause).startswith(_POSTGRESQL_AWAY)
+
+
+def _sqlstate(cause: BaseException | None) -> str:
+    """PostgreSQL's code of an error of psycopg's; empty for those of others.
+
+    The driver itself notices that a connection was lost, and has no code for it.
+    """
+    code = getattr(cause, "sqlstate", "")
+    if code is None:
+        return _LOST if isinstance(cause, sys.modules["psycopg"].OperationalError) else ""
+    return str(code)
 
 
 class Transaction:
@@ -134,7 +149,7 @@ class Transaction:
             if row is not None:
                 return Rows(map(row, cursor.fetchall()))
             return Rows.none(cursor.rowcount)
-        except DRIVER_ERRORS as error:
+        except driver_errors() as error:
             raise self._failure(error) from error
 
     def _ask(self, prepared: PreparedStatement, each: Sequence[Row]) -> Rows:
@@ -171,14 +186,14 @@ class Transaction:
     def _translating(self) -> Iterator[None]:
         try:
             yield
-        except DRIVER_ERRORS as error:
+        except driver_errors() as error:
             raise self._failure(error) from error
 
-    def _failure(self, error: DBAPIError | sqlite3.Error | psycopg.Error) -> Exception:
+    def _failure(self, error: Exception) -> Exception:
         """What a failed statement means; a connection that stays unfit is given up."""
         self.failed = True
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if getattr(cause, "sqlstate", None) in _UNFIT:
+        if _sqlstate(cause) in _UNFIT:
             self._connection.invalidate()
         return translated(error)
 
@@ -222,7 +237,7 @@ class Transaction:
             # Whether it was committed is unknown, and a pooled connection must not carry it
             # into the next Work: closing it leaves the database to decide.
             self._connection.invalidate()
-            if isinstance(error, DRIVER_ERRORS):
+            if isinstance(error, driver_errors()):
                 raise translated(error) from error
             raise
 

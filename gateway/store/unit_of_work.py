@@ -28,13 +28,12 @@ from gateway.store.procedures import (
     SqlInvitations,
     SqlProposals,
     SqlSigning,
-    SqlStaff,
     SqlSuccessions,
 )
-from gateway.store.registry import RegistryCache, SqlOrganisations
+from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
-from gateway.store.transaction import DRIVER_ERRORS, Transaction
+from gateway.store.transaction import Transaction, driver_errors
 
 
 class SqlUnitOfWork(UnitOfWork):
@@ -214,7 +213,7 @@ class Store:
     def _require_own_log(self) -> None:
         try:
             connection = self._database.begin(TransactionMode.READ).connection
-        except DRIVER_ERRORS as error:
+        except driver_errors() as error:
             raise UnsuitableDatabase(
                 "the database has no tables of this version: set it up first"
             ) from error

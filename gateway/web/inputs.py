@@ -74,11 +74,7 @@ def read_json(request: Request) -> Any:
 
 
 SIGNED = "application/sd-jwt"
-
-
-def is_signed(request: Request) -> bool:
-    """Whether the body says that it is a signed document (RFC 9901, compact)."""
-    return request.headers.get("Content-Type", "").lower() == SIGNED
+"""What the body is where it is a signed document (RFC 9901, compact)."""
 
 
 def read_document(request: Request) -> str:

@@ -17,15 +17,21 @@ SERVER |= {"prometheus_client", "psycopg"}
 @each(
     "module, never",
     [
-        ("gateway.cli", {"cryptography", "jwt", "httpx"}),
-        ("gateway.cli.run", {"cryptography", "jwt", "httpx"}),  # the supervisor stays small
-        ("gateway.cli.verify", {"httpx"}),
+        ("gateway.cli", SERVER | {"cryptography", "jwt", "httpx"}),
+        (
+            "gateway.cli.run",
+            SERVER | {"cryptography", "jwt", "httpx"},
+        ),  # the supervisor stays small
+        ("gateway.cli.verify", SERVER | {"httpx"}),
+        ("gateway.apps", {"psycopg", "alembic", "httpx"}),  # each process of a gateway on SQLite
+        ("gateway.maintenance", {"psycopg", "alembic", "flask", "httpx"}),
+        ("gateway.delivery", {"psycopg", "alembic", "flask"}),
     ],
 )
 def test_a_command_imports_nothing_that_it_does_not_need(module, never):
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not (SERVER | never) & {*found.stdout.split()}
+    assert not never & {*found.stdout.split()}
 
 
 @each("error, shown", [(click.Abort(), click.Abort), (ValueError("a defect"), ValueError)])

@@ -34,7 +34,8 @@ def desks(desks: Desks, tls_files: Path) -> Desks:
 
 def commands(output: str) -> list[list[str]]:
     """The commands that were told, as a shell reads them."""
-    assert max(map(len, output.split("\n"))) <= WIDTH
+    told = re.findall(r"^  Next: (?:.*\\\n)*.*$", output, re.MULTILINE)
+    assert max((len(line) for one in told for line in one.split("\n")), default=0) <= WIDTH
     joined = re.sub(r" \\\n +", " ", output)
     return [without_placeholders(line) for line in re.findall(r"Next: casegate (.*)", joined)]
 
@@ -85,6 +86,24 @@ def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: D
     assert "OVERDUE" in desks.done("todo", at=OFMIN)
     (one,) = waits(desks)
     assert (one["overdue"], one["next"]) == (True, f"casegate handoff show {handoff}")
+
+
+def test_the_most_urgent_is_told_first_whichever_party_it_waits_for(desks: Desks) -> None:
+    usual = desks.offered()
+    desks.done("handoff", "accept", usual, *BY, "--yes", at=OFMIN)
+    what = ("--proposal", "inaccurate", "--reason", "wrong host")
+    desks.done("handoff", "propose-correction", usual, *BY, *what, at=OFMIN)
+    urgent = {"urgency": "urgent", "urgency_reason": "child_located"}
+    assess = told_next(
+        desks.done("case", "submit", str(desks.case_file(**urgent)), "--by", "intake-1")
+    )
+    danger = desks.offered(urgency="imminent_danger", urgency_reason="child_located")
+    reached = ("--function", "duty officer", "--time", "2026-03-02T09:00:00Z")
+    desks.done("handoff", "call", danger, "--by", "liaison-1", *reached)
+    desks.stage.gateway.clock.advance(timedelta(hours=2))
+    told = commands(desks.done("todo"))
+    answer = ["handoff", "answer-proposal", usual]
+    assert told == [["handoff", "show", danger], assess, answer]
 
 
 def told_next(output: str) -> list[str]:

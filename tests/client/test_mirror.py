@@ -22,7 +22,7 @@ from gateway.evidence.history import prove_fork
 from gateway.evidence.report import Code, InputFile
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import Checkpoint, sign_checkpoint
 from tests.each import each
 from tests.founding import START
 from tests.ledger.copies import Served, flipped, signer_of

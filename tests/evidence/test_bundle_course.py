@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.answers import ANSWERS, MOVES
 from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.evidence.bundle_course import History, replay
+from gateway.evidence.bundle_course import History, follow
 from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
 from gateway.evidence.report import VerificationFailed
 from tests.each import each
@@ -15,22 +15,22 @@ ACCEPTED = MOVES_OF_EVENTS["handoff.accepted"]
 
 
 def test_a_bare_offer_stands_offered():
-    assert replay([]) == History(frozenset({HandoffState.OFFERED}), 0)
+    assert follow([]) == History(frozenset({HandoffState.OFFERED}), 0)
 
 
 def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
-    assert replay([ACCEPTED]).states == {
+    assert follow([ACCEPTED]).states == {
         HandoffState.ACCEPTED,
         HandoffState.PARTIALLY_ACCEPTED,
     }
-    assert replay([{HandoffAction.ACCEPT_PARTLY}]).states == {HandoffState.PARTIALLY_ACCEPTED}
-    assert replay([ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]) == History(
+    assert follow([{HandoffAction.ACCEPT_PARTLY}]).states == {HandoffState.PARTIALLY_ACCEPTED}
+    assert follow([ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]) == History(
         frozenset({HandoffState.CLOSED}), 0
     )
 
 
 def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
-    followed = replay([{HandoffAction.OUTCOME}])
+    followed = follow([{HandoffAction.OUTCOME}])
     assert followed == History(
         frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED}), 1
     )
@@ -46,12 +46,12 @@ OF_HOLDERS = {
 @each("then", sorted(set(HandoffAction) - OF_HOLDERS))
 def test_nothing_but_the_answers_of_a_holder_follows_a_final_state(final, then):
     with pytest.raises(VerificationFailed):
-        replay([{final}, {then}])
+        follow([{final}, {then}])
 
 
 def test_an_acceptance_cannot_follow_another():
     with pytest.raises(VerificationFailed):
-        replay([ACCEPTED, ACCEPTED])
+        follow([ACCEPTED, ACCEPTED])
 
 
 @given(st.data())
@@ -63,9 +63,9 @@ def test_any_lawful_course_is_followed_and_any_part_of_it_is_possible(data):
             break
         moves.append(data.draw(st.sampled_from(lawful)))
         state = MOVES[state, moves[-1]]
-    assert replay([{m} for m in moves]) == History(frozenset({state}), 0)
+    assert follow([{m} for m in moves]) == History(frozenset({state}), 0)
     part = [m for m in moves if data.draw(st.booleans())]
-    replay([{m} for m in part])
+    follow([{m} for m in part])
 
 
 def test_every_move_is_recorded_by_some_event():

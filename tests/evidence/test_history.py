@@ -13,7 +13,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.evidence.report import Code, InputFile, VerificationFailed
 from gateway.evidence.trust import confirm_receipt
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import Checkpoint, sign_checkpoint
 from gateway.ledger.proof import TlogProof
 from tests.evidence.logbook import ORIGIN, Logbook
 from tests.evidence.scenario import TRUST, Scenario, keys_of

@@ -19,8 +19,8 @@ from gateway.evidence.report import Code, InputFile, StepResult, VerificationRep
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.note import Checkpoint, sign_checkpoint
+from gateway.ledger.tree import entry_commitment
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook

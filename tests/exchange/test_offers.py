@@ -445,7 +445,7 @@ def test_an_offer_that_was_signed_on_what_has_changed_is_stale(
     whole = gateway.ports
 
     def begin_after_a_change(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.WRITE and pending:
+        if mode is TransactionMode.SHARED and pending:
             gateway.ports = whole
             pending.pop()(gateway, case)
         return begin(mode)

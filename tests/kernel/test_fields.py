@@ -17,10 +17,9 @@ from gateway.domain.organisation import KINDS as WORDS
 from gateway.domain.refusals import Forbidden, InvalidApproval, Refusal, ValidationFailed
 from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
-from gateway.kernel.actors import GATEWAY, Administrators
+from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import NOT_OF_FORM, prose, read_fields
-from gateway.kernel.transact import recorded_refusals
 from gateway.registry import keys, mandates, members, systems
 from gateway.registry.table import STEPS
 from tests.each import each
@@ -359,7 +358,7 @@ def test_every_refusal_of_a_change_is_an_event_or_is_known_to_be_none():
     lives = (domain.lifecycle, domain.invitation, domain.succession)
     found = set(raised(*rules, *parts, *lives))
     assert refusals.InvitationUnusable in found
-    assert found <= {*recorded_refusals(Administrators(())), *NO_EVENTS}
+    assert found <= {*RECORDED_REFUSALS[Administrators], *NO_EVENTS}
 
 
 def test_an_invitation_that_cannot_be_withdrawn_is_refused_on_record(gateway):

@@ -195,7 +195,7 @@ def test_a_retry_whose_first_result_is_gone_is_not_done_again_unprepared(gateway
     begin = gateway.ports.begin
 
     def forgetful(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.WRITE:
+        if mode is TransactionMode.SHARED:
             gateway.store.change("DELETE FROM retry")
         return begin(mode)
 

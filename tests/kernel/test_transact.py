@@ -1,8 +1,10 @@
 """What holds for a request of every kind of actor, however it comes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,7 +22,7 @@ from gateway.domain.refusals import (
 )
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
-from gateway.kernel.ports import TransactionMode
+from gateway.kernel.ports import TransactionMode, UnitOfWork
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -114,6 +116,27 @@ def test_what_is_true_of_every_request_is_no_refusal_of_this_one(gateway: Founde
     gateway.ports = replace(gateway.ports, begin=frozen)
     with pytest.raises(LogFrozen):
         act()
+
+
+def test_a_request_that_cannot_share_a_transaction_is_done_in_one_of_its_own(
+    gateway: Founded,
+) -> None:
+    whole, modes = gateway.ports, list[TransactionMode]()
+
+    @contextmanager
+    def busy_where_shared(mode: TransactionMode) -> Iterator[UnitOfWork]:
+        modes.append(mode)
+        with whole.begin(mode) as work:
+            if mode is TransactionMode.SHARED:
+                work.first = False  # as of one that came after another
+                work.commit = Mock(side_effect=Busy("another holds a row"))  # type: ignore[method-assign]
+            yield work
+
+    gateway.ports = replace(whole, begin=busy_where_shared)
+    size = gateway.size()
+    submitted(gateway)
+    assert modes[-2:] == [TransactionMode.SHARED, TransactionMode.WRITE]
+    assert gateway.size() == size + 1
 
 
 @each(

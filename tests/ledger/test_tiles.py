@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import parse_checkpoint
+from gateway.ledger.note import parse_checkpoint
 from gateway.ledger.proof import parse as parse_proof
 from gateway.ledger.tiles import MissingTile, TileAddress
 from tests.each import each

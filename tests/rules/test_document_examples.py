@@ -39,7 +39,7 @@ from gateway.keys import (
     perform_step,
     write_key,
 )
-from gateway.ledger import entry, proof, tree
+from gateway.ledger import proof, tree
 from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
@@ -339,7 +339,7 @@ def test_the_digests_shown_are_those_of_the_examples() -> None:
 
 def test_the_log_is_shown_as_in_the_examples() -> None:
     receipt = receipts.from_json(canonical.decode((EXAMPLES / "receipt.json").read_bytes()))
-    logged = entry.entry_commitment(receipt.document, receipt.nonce)
+    logged = tree.entry_commitment(receipt.document, receipt.nonce)
     text = text_of("protocol/checkpoint.md")
     assert [json.loads(block) for block in blocks("protocol/checkpoint.md", "json")] == [
         canonical.decode(receipt.document)

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from gateway.domain.refusals import Busy
 from gateway.kernel.ports import TransactionMode
-from gateway.store import group_commit, tables
+from gateway.store import database, group_commit, tables
 from gateway.store.transaction import BrokenRule, Transaction
 from tests.store.places import check_log
 from tests.store.samples import case, fact, organisation, retry
@@ -39,9 +39,10 @@ def commits(monkeypatch):
 
 
 @pytest.fixture
-def store(sqlite, monkeypatch):
+def store(place, monkeypatch):
     monkeypatch.setattr(group_commit, "ROUND_SECONDS", 60.0)
-    return sqlite.open()
+    monkeypatch.setattr(database, "POSTGRESQL_WRITERS", 1)
+    return place.open()
 
 
 def in_line(store, *parts: Callable[[Any], Any], modes=()) -> list[Any]:
@@ -51,7 +52,7 @@ def in_line(store, *parts: Callable[[Any], Any], modes=()) -> list[Any]:
 
     def write(number: int) -> None:
         try:
-            with store.begin(modes[number] if modes else TransactionMode.WRITE) as work:
+            with store.begin(modes[number] if modes else TransactionMode.SHARED) as work:
                 if number == 0:
                     assert all_wait.wait(5)
                 outcomes[number] = parts[number](work)
@@ -277,10 +278,10 @@ def test_a_change_of_the_registry_is_the_last_of_a_transaction(store, commits):
         work.commit()
         return found
 
-    modes = [TransactionMode.WRITE, TransactionMode.REGISTRY, TransactionMode.WRITE]
+    modes = [TransactionMode.SHARED, TransactionMode.REGISTRY, TransactionMode.SHARED]
     _, _, found = in_line(store, storing(case()), admit, look, modes=modes)
     assert found == admitted
-    assert commits.count == 2
+    assert commits.count == (3 if store._database.locks_rows else 2)
 
 
 def test_a_round_ends_for_the_other_processes(store, commits, monkeypatch):
@@ -292,29 +293,77 @@ def test_a_round_ends_for_the_other_processes(store, commits, monkeypatch):
     assert commits.count == 6
 
 
-def test_writers_that_work_side_by_side_hand_nothing_over(postgresql, monkeypatch):
-    store = postgresql.open()
+def test_who_shares_with_nobody_commits_for_those_before_it(store, commits):
+    made, firsts = [case() for _ in range(3)], []
 
-    def hand_over() -> bool:
-        raise AssertionError("another writer could take a transaction that is still at work")
+    def alone(work):
+        firsts.append(work.first)
+        return storing(made[1])(work)
 
-    monkeypatch.setattr(store._database.line, "hand_over", hand_over)
-    made = case()
-    with store.begin(TransactionMode.WRITE) as work:
-        storing(made)(work)
+    modes = [TransactionMode.SHARED, TransactionMode.WRITE, TransactionMode.SHARED]
+    parts = [storing(made[0]), alone, storing(made[2])]
+    outcomes = in_line(store, *parts, modes=modes)
+    assert [logged.index for (logged,) in outcomes] == [0, 1, 2]
+    assert firsts == [store._database.locks_rows]
+    assert commits.count == (2 if store._database.locks_rows else 1)
+    assert check_log(store) == 3
+
+
+def test_who_goes_on_in_a_transaction_waits_for_no_row_of_another(postgresql, monkeypatch):
+    """What the transaction holds by then, the other may wait for: neither would ever end."""
+    monkeypatch.setattr(database, "POSTGRESQL_WRITERS", 1)
+    monkeypatch.setattr(group_commit, "ROUND_SECONDS", 60.0)
+    store, beside = postgresql.open(), postgresql.open()
+    held, made = case(), case()
+    with beside.begin(TransactionMode.WRITE) as work:
+        storing(held)(work)
+
+    def needing(work):
+        return work.cases.get("hotline", held[0].id)
+
+    with beside.begin(TransactionMode.WRITE) as other:
+        needing(other)
+        (logged,), refused = in_line(store, storing(made), needing)
+    assert isinstance(refused, Busy)
+    assert logged.index == 1
     assert stored(store, made) == [True]
 
 
+def test_a_shared_transaction_waits_for_the_log_as_others_do(postgresql, monkeypatch):
+    monkeypatch.setattr(database, "POSTGRESQL_WRITERS", 1)
+    monkeypatch.setattr(group_commit, "ROUND_SECONDS", 60.0)
+    store, beside = postgresql.open(), postgresql.open()
+    settings = []
+
+    def asking(work):
+        settings.append(_lock_timeout(work))
+        return storing(case())(work)
+
+    commit = Transaction._commit_now
+
+    def commit_now(transaction):
+        settings.append(transaction._driver.send("SHOW lock_timeout"))
+        commit(transaction)
+
+    monkeypatch.setattr(Transaction, "_commit_now", commit_now)
+    in_line(store, storing(case()), asking)
+    with beside.begin(TransactionMode.READ) as work:
+        usual = _lock_timeout(work)
+    assert settings[0] != usual
+    assert settings[1].rows()[0][0] == usual
+
+
+def _lock_timeout(work) -> str:
+    return work._transaction._driver.ask("SHOW lock_timeout").rows()[0][0]
+
+
 def test_who_cannot_begin_its_part_leaves_the_line_to_others(store, commits, monkeypatch):
-    made, run = [case() for _ in range(3)], group_commit.CommitGroup.run
+    made = [case() for _ in range(3)]
 
-    def failing(round_, *statements):
-        if statements == ("SAVEPOINT part",):
-            monkeypatch.setattr(group_commit.CommitGroup, "run", run)
-            raise ZeroDivisionError
-        run(round_, *statements)
+    def failing(connection, statements):
+        raise ZeroDivisionError
 
-    monkeypatch.setattr(group_commit.CommitGroup, "run", failing)
+    monkeypatch.setattr(group_commit, "look", failing)
     first, second = in_line(store, storing(made[0]), storing(made[1]))
     assert isinstance(first, Busy)
     assert isinstance(second, ZeroDivisionError | Busy)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gateway.domain.refusals import Busy
-from gateway.store.lock import FairLimiter, FileLock
+from gateway.store.lock import FairLimiter, FileLock, _Turn
 
 
 def turnstile(places=1, waiters=10, patience=5.0):
@@ -99,8 +99,7 @@ def test_who_waits_too_long_gives_up_and_blocks_nobody():
 def test_a_place_handed_over_in_the_moment_of_giving_up_is_taken():
     line = turnstile()
     line.enter()
-    turn = threading.Lock()
-    turn.acquire()
+    turn = _Turn()
     line._line.append(turn)  # as who waits
     line.leave()
     line._give_up(turn)

@@ -14,8 +14,8 @@ from gateway.evidence.event import EventError, compose, read
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tree
-from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
+from gateway.ledger.tree import entry_commitment
 from gateway.store import tables
 from gateway.store.log import LATENESS
 from tests.store.places import check_log

@@ -30,11 +30,10 @@ from gateway.exchange.disclosure import Reader, select_disclosures, with_stricte
 from gateway.exchange.handoffs.access import (
     barriers,
     entity_of,
-    hide_barred,
     measures_on,
-    party_to,
     refuse_erased,
     refuse_expired,
+    visible,
 )
 from gateway.exchange.handoffs.packages import (
     Versions,
@@ -52,7 +51,6 @@ from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     authorize,
@@ -136,9 +134,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    found = party_to(context, handoff)
-    hide_barred(context, found)
-    context.about = EventSubject(found.id, found.case_digest)
+    found = visible(context, handoff)
     refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)

@@ -7,7 +7,6 @@ import os
 import time
 from pathlib import Path
 
-import psycopg
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -25,6 +24,9 @@ TRIES, PAUSE_SECONDS = 60, 5.0
 """An upgrade of PostgreSQL that waits for a lock holds everybody up for five seconds, and then
 lets them go on for as long: for ten minutes in all."""
 
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code (appendix A)."""
+
 REVISIONS = ["first_tables"]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 
@@ -40,7 +42,7 @@ def upgrade(url: str) -> None:
         try:
             return _upgrade(url)
         except OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             time.sleep(PAUSE_SECONDS)
     raise UnsuitableDatabase(
