@@ -357,7 +357,7 @@ def _check_answers(
     finals: list[RecallAnswer | None] = []
     reached: HandoffState | None = HandoffState.OFFERED
     for shown in answers[1:]:
-        move: Any = shown.get("kind")
+        move: Any = str(shown.get("kind"))
         reached = reached and MOVES.get((reached, move))
         if move == UPDATE:
             placed.append(next(updates))
@@ -546,7 +546,7 @@ def _open_shown(shown: Mapping[str, Any], connection: PartnerConnection) -> Veri
     answer, fields = given.claims, _disclosed(given.signed.verified)
     kind = ANSWERS[answer.kind]
     moves = {kind.move(fields)} if "groups" in fields else set(kind.moves)
-    shown_as = shown.get("kind") in moves and shown.get("author") == answer.author
+    shown_as = str(shown.get("kind")) in moves and shown.get("author") == answer.author
     require(shown_as, "an answer is shown as something else")
     repeated = not kind.accepts or "conditions" in fields
     require(repeated, "an acceptance is shown without its conditions")
@@ -578,9 +578,6 @@ def require(holds: bool, otherwise: str) -> None:
     """Raise EvidenceMismatch with this message unless a check ``holds``."""
     if not holds:
         raise EvidenceMismatch(f"{otherwise}: {_ADVICE}")
-
-
-_ADVICE = "do not rely on this answer, keep it, and ask the gateway's operator"
 
 
 class DocumentSigningKey(Signer, Protocol):

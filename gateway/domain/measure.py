@@ -3,11 +3,11 @@
 A measure binds from its commit on and ends by its time or by an event; no version changes it, but
 a cleared version ends a suspension. ``MEASURES`` says of each kind who sets it, for how long and
 with how many persons. What it forbids to offer, disclose or open is policy's (R7.embargo,
-R13.suspension, R13.mark), and so is who else than its setter ends it. What an embargo leaves of
-what is told meanwhile is no permission, but the form of an answer: of an outcome its arrival
-(`gateway.domain.outcome`), of a consultation by the police nothing (`gateway.domain.consultation`),
-of its own end the day (`Measure.until_for`). An embargo can be contested: that asks its setter, and
-ends nothing.
+R13.suspension, R13.mark), and so is who else than its setter ends it. What an embargo hides
+meanwhile denies nobody an action, and is decided here: of an outcome all but its arrival
+(`gateway.domain.outcome`), consultations by the police (`gateway.domain.consultation`), and of its
+own end the hour (`Measure.until_for`). An embargo can be contested: that asks its setter, and ends
+nothing.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

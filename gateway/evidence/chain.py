@@ -160,7 +160,7 @@ def check_answer(
 
 
 def check_times(links: Sequence[Link], answers: Sequence[VerifiedAnswer]) -> None:
-    """Nothing is signed before what it is about, by the word of who signed it."""
+    """Nothing is signed before what it is about, as its author dates it."""
     link_of = {one.digest: one for one in links}
     for one in links:
         signed, offered = _signed_at(one.case), _signed_at(one.offered)
@@ -240,7 +240,7 @@ def check_recall(recalled: AuthoredDocument, links: Sequence[Link]) -> None:
 def check_final_answers(given: Sequence[RecallAnswer | None]) -> None:
     """One final answer is given to a recall, which only an erasure may follow, for good.
 
-    None stands for an answer that is not shown.
+    None is an answer that is not shown.
     """
     for before, after in pairwise(given):
         erases = after in (None, RecallAnswer.COPIES_ERASED)

@@ -324,7 +324,7 @@ def _questions(
         yield PolicyQuestion(
             originator,
             "handoff.offer",
-            # It was cleared when it was offered, and no more of it is given now.
+            # It could be offered when it was, in danger before its clearance; no more is given now.
             case_entity(view_on(verified, version, CaseState.CLEARED, day, measures), originator),
             {
                 "recipient": _holding(successor, succession, day),

@@ -166,8 +166,8 @@ def set_signed_only(context: ChangeContext, *, signed_only: bool) -> Mapping[str
     organisation = context.organisation
     says = key_declaration.LOCK if signed_only else key_declaration.UNLOCK
     if organisation.signed_only is signed_only:
-        stands = "a" if signed_only else "no"
-        raise WrongState(f"{stands} requirement to sign stands for the organisation already")
+        has = "has a" if signed_only else "has no"
+        raise WrongState(f"the organisation {has} requirement to sign already")
     keys = _keys(_valid_keys(context, organisation))
     word = _word(context, "declaration", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"

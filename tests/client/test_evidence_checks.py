@@ -284,10 +284,10 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
 
 
 def with_answers(
-    *given: tuple[str, str, SdJwt | str], offer: SdJwt = TRUE_OFFER, **shown: Any
+    *given: tuple[Any, str, SdJwt | str], offer: SdJwt = TRUE_OFFER, **shown: Any
 ) -> dict[str, Any]:
     """The documents of a handoff, each as move, author and text; the offer is the first."""
-    said: list[tuple[str, str, SdJwt | str]] = [("offer", HOTLINE, offer), *given]
+    said: list[tuple[Any, str, SdJwt | str]] = [("offer", HOTLINE, offer), *given]
     texts = [one if isinstance(one, str) else one.compact() for _, _, one in said]
     documents = [
         {"kind": kind, "author": author, "document": text}
@@ -297,7 +297,7 @@ def with_answers(
 
 
 def with_answer(
-    document: SdJwt | str, author: str = OFMIN, kind: str = "decline"
+    document: SdJwt | str, author: str = OFMIN, kind: Any = "decline"
 ) -> dict[str, Any]:
     return with_answers((kind, author, document))
 
@@ -527,6 +527,7 @@ def test_a_true_course_of_answers_is_believed() -> None:
         (lambda: view(**with_answers(REFUSES, ACCEPTS, state="accepted")), "another state"),
         (lambda: view(state="accepted"), "another state"),
         (lambda: view(reissue_of={"offer": TRUE_OFFER.compact()}), "replaces none"),
+        (lambda: view(**with_answer(answer_document(), kind=["decline"])), "as something else"),
         (lambda: view(reissue_of="text"), "what it replaces"),
         (lambda: declined(answer_document(at=START - timedelta(days=1))), "older than its offer"),
     ],
