@@ -28,8 +28,9 @@ PATIENCE_SECONDS = 10.0
 # Connections of one process that are kept open: more than a worker has threads.
 SQLITE_KEPT = 32
 
-# Writers of one process that hold a PostgreSQL connection at once; the others wait in line.
-POSTGRESQL_WRITERS = 8
+# Writing transactions of one process at PostgreSQL at once. More of them would wait for the log one
+# by one; who waits in line for one of these shares it.
+POSTGRESQL_WRITERS = 2
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""

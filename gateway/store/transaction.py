@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
@@ -24,6 +24,9 @@ from gateway.store.prepared_statements import (
     Rows,
     prepare,
 )
+
+if TYPE_CHECKING:
+    from gateway.store.postgresql_connection import PendingResult
 
 _NO_VALUES: Row = {}
 
@@ -100,6 +103,20 @@ def _sqlstate(cause: BaseException | None) -> str:
     return str(code)
 
 
+class _Later(NamedTuple):
+    """A change that goes with the next statement; ``otherwise`` where it touches no row."""
+
+    prepared: PreparedStatement
+    values: Row
+    otherwise: Exception | None
+
+
+def _require(later: Sequence[tuple["PendingResult", Exception | None]]) -> None:
+    for result, otherwise in later:
+        if otherwise is not None and not result.count():
+            raise otherwise
+
+
 class Transaction:
     """The connection of one Work, from BEGIN to COMMIT or ROLLBACK.
 
@@ -117,6 +134,7 @@ class Transaction:
         self._driver = driver
         self._together = ExitStack()
         self._piped = False
+        self._later: list[_Later] = []
         self._on_sqlite = isinstance(driver, sqlite3.Connection)
         self._dialect = connection.dialect if self._on_sqlite else NUMBERED
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
@@ -138,6 +156,7 @@ class Transaction:
         try:
             prepared = prepare(statement, tuple(one), self._dialect)
             if prepared is None:
+                self.settle()
                 return self._connection.execute(statement, values)
             sql, parameters, row = prepared
             if not self._on_sqlite:
@@ -156,10 +175,39 @@ class Transaction:
         """Run a statement for each row of values; in a pipeline nothing waits for a change."""
         sql, parameters, row = prepared
         with nullcontext() if self._piped else self._driver.together():
+            later = self._send_later()
             results = [self._driver.send(sql, parameters(values)) for values in each]
+        _require(later)
         if row is not None:
             return Rows(map(row, results[0].rows()))
         return Rows.none(-1 if self._piped else sum(result.count() for result in results))
+
+    def later(self, statement: Executable, values: Row, otherwise: Exception | None = None) -> None:
+        """Make a change that tells nothing: it goes to PostgreSQL with the next statement.
+
+        Its error is raised there, or by `settle`, and so is ``otherwise`` when it touches no row.
+        """
+        prepared = prepare(statement, tuple(values), self._dialect)
+        if self._on_sqlite or prepared is None:
+            if not self.changed(statement, values) and otherwise is not None:
+                raise otherwise
+            return
+        self.require_open()
+        self._later.append(_Later(prepared, values, otherwise))
+
+    def settle(self) -> None:
+        """Make the changes that wait for a next statement. Raises as they would."""
+        if self._later:
+            with self._translating(), self._driver.together():
+                later = self._send_later()
+            _require(later)
+
+    def _send_later(self) -> Sequence[tuple["PendingResult", Exception | None]]:
+        later, self._later = self._later, []
+        return [
+            (self._driver.send(one.sql, one.parameters(values)), otherwise)
+            for one, values, otherwise in later
+        ]
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -204,11 +252,13 @@ class Transaction:
         What changes rows is answered by `commit`, or at the end of the block: its count of rows is
         not known before, and an error of any of them ends the block.
         """
+        self.settle()
         with self._together:
             if not self._on_sqlite:
                 self._together.enter_context(self._driver.together())
                 self._piped = True
             yield
+        self._piped = False
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""

@@ -113,6 +113,7 @@ class SqlUnitOfWork(UnitOfWork):
         self._transaction.require_writing()
         if self._mode is TransactionMode.REGISTRY and not self._transaction.failed:
             self._registry.raise_version()
+        self._transaction.settle()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")

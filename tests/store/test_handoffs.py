@@ -160,6 +160,7 @@ def test_an_event_records_one_answer(store, stored_case):
     moved, answer = accepted(made)
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.handoffs.save(moved, replace(answer, event=offer.event))
+        work.commit()
 
 
 def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):
