@@ -230,7 +230,8 @@ class Sqlite:
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
     locks_rows = False
-    hurry = patience = ()
+    hurry: Sequence[str] = ()
+    patience: Sequence[str] = ()
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
@@ -277,8 +278,8 @@ class Postgresql:
     """A server: writers side by side, each with row locks and the registry held still."""
 
     locks_rows = True
-    hurry = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
-    patience = ("SET LOCAL lock_timeout TO DEFAULT",)
+    hurry: Sequence[str] = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
+    patience: Sequence[str] = ("SET LOCAL lock_timeout TO DEFAULT",)
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""
