@@ -716,8 +716,6 @@ class UnitOfWork(ABC):
     many writers wait. A store may let writers share a transaction, one after the other: each still
     has its own part, and none leaves before all of it is durable. ``first`` is False for one that
     goes on in a transaction that another began.
-
-    A change that is refused may say so only at a later statement of its Work, or at ``commit``.
     """
 
     organisations: OrganisationStore

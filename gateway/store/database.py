@@ -387,7 +387,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
     try:
         connection = connections.take()
         try:
-            return look(connection, first)
+            return run_first(connection, first)
         except driver_errors():
             lost = is_lost(driver_of(connection))
             connections.give_back(connection)
@@ -396,7 +396,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         connections.forget()
         connection = connections.take()
         try:
-            return look(connection, first)
+            return run_first(connection, first)
         except driver_errors():
             connections.give_back(connection)
             raise
@@ -406,7 +406,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def look(connection: Connection, first: Sequence[str]) -> Begun:
+def run_first(connection: Connection, first: Sequence[str]) -> Begun:
     """Run statements and look at the state of the database. Raises what the driver raises."""
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):

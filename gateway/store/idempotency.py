@@ -52,10 +52,10 @@ class SqlRetries(StorePart):
 
     def add(self, retry: IdempotencyRecord) -> None:
         """PostgreSQL waits here for a concurrent request with the same key."""
-        faster = EditConflict(
-            "another request with this idempotency key was faster: repeat this one"
-        )
-        self._write_later(_ADD, vars(retry), faster)
+        if not self._write(_ADD, vars(retry)):
+            raise EditConflict(
+                "another request with this idempotency key was faster: repeat this one"
+            )
 
     def prune(self, until: datetime) -> None:
         self._write(_PRUNE, {"first": UUID(int=int(until.timestamp() * 1000) << 80)})

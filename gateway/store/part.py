@@ -68,8 +68,3 @@ class StorePart:
         else:
             self._transaction.require_writing()
         return self._transaction.changed(statement, values)
-
-    def _write_later(self, statement: Executable, values: Row, otherwise: Exception) -> None:
-        """Run one whose outcome nothing depends on; ``otherwise`` where it touches no row."""
-        self._transaction.require_writing()
-        self._transaction.later(statement, values, otherwise)

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
@@ -24,9 +24,6 @@ from gateway.store.prepared_statements import (
     Rows,
     prepare,
 )
-
-if TYPE_CHECKING:
-    from gateway.store.postgresql_connection import PendingResult
 
 _NO_VALUES: Row = {}
 
@@ -103,20 +100,6 @@ def _sqlstate(cause: BaseException | None) -> str:
     return str(code)
 
 
-class _Later(NamedTuple):
-    """A change that goes with the next statement; ``otherwise`` where it touches no row."""
-
-    prepared: PreparedStatement
-    values: Row
-    otherwise: Exception | None
-
-
-def _require(later: Sequence[tuple["PendingResult", Exception | None]]) -> None:
-    for result, otherwise in later:
-        if otherwise is not None and not result.count():
-            raise otherwise
-
-
 class Transaction:
     """The connection of one Work, from BEGIN to COMMIT or ROLLBACK.
 
@@ -134,7 +117,7 @@ class Transaction:
         self._driver = driver
         self._together = ExitStack()
         self._piped = False
-        self._later: list[_Later] = []
+        self._later: list[tuple[PreparedStatement, Row]] = []
         self._on_sqlite = isinstance(driver, sqlite3.Connection)
         self._dialect = connection.dialect if self._on_sqlite else NUMBERED
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
@@ -175,39 +158,34 @@ class Transaction:
         """Run a statement for each row of values; in a pipeline nothing waits for a change."""
         sql, parameters, row = prepared
         with nullcontext() if self._piped else self._driver.together():
-            later = self._send_later()
+            self._send_later()
             results = [self._driver.send(sql, parameters(values)) for values in each]
-        _require(later)
         if row is not None:
             return Rows(map(row, results[0].rows()))
         return Rows.none(-1 if self._piped else sum(result.count() for result in results))
 
-    def later(self, statement: Executable, values: Row, otherwise: Exception | None = None) -> None:
-        """Make a change that tells nothing: it goes to PostgreSQL with the next statement.
+    def later(self, statement: Executable, values: Row) -> None:
+        """Make a change that tells nothing: PostgreSQL hears of it with the next statement.
 
-        Its error is raised there, or by `settle`, and so is ``otherwise`` when it touches no row.
+        Its error is raised there, or by `settle`.
         """
         prepared = prepare(statement, tuple(values), self._dialect)
         if self._on_sqlite or prepared is None:
-            if not self.changed(statement, values) and otherwise is not None:
-                raise otherwise
+            self.execute(statement, values)
             return
         self.require_open()
-        self._later.append(_Later(prepared, values, otherwise))
+        self._later.append((prepared, values))
 
     def settle(self) -> None:
-        """Make the changes that wait for a next statement. Raises as they would."""
+        """Make the changes that wait for a next statement."""
         if self._later:
             with self._translating(), self._driver.together():
-                later = self._send_later()
-            _require(later)
+                self._send_later()
 
-    def _send_later(self) -> Sequence[tuple["PendingResult", Exception | None]]:
+    def _send_later(self) -> None:
         later, self._later = self._later, []
-        return [
-            (self._driver.send(one.sql, one.parameters(values)), otherwise)
-            for one, values, otherwise in later
-        ]
+        for prepared, values in later:
+            self._driver.send(prepared.sql, prepared.parameters(values))
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -257,8 +235,10 @@ class Transaction:
             if not self._on_sqlite:
                 self._together.enter_context(self._driver.together())
                 self._piped = True
-            yield
-        self._piped = False
+            try:
+                yield
+            finally:
+                self._piped = False
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
