@@ -272,7 +272,7 @@ def test_a_change_of_the_registry_is_the_last_of_a_transaction(store, commits):
         work.organisations.add(admitted)
         return work.commit()
 
-    def run_first(work):
+    def look(work):
         assert work.first
         found = work.organisations.get("hotline")
         work.commit()

@@ -141,9 +141,8 @@ def test_a_notice_about_an_erased_case_is_kept_under_a_key_of_its_author(store, 
 def test_a_handoff_of_another_sequence_is_stale_and_takes_no_answer(store, stored_case, sequence):
     made, offer = stored(store, handoff(stored_case))
     moved = replace(accepted(made)[0], sequence=sequence)
-    with store.begin(TransactionMode.WRITE) as work:
-        with pytest.raises(EditConflict):
-            work.handoffs.save(moved, answer_to(moved, None))
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
+        work.handoffs.save(moved, answer_to(moved, None))
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == made
