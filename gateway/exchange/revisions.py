@@ -3,8 +3,7 @@
 from gateway.domain.answers import takes_update
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import Handoff, HandoffState
-from gateway.domain.recall import RETAINING
+from gateway.domain.handoff import RETAINING, Handoff, HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
     ANSWERED,

@@ -22,8 +22,7 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.lifecycle import UNSEEN
-from gateway.domain.organisation import Organisation, OrganisationName, Status, may_act
+from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
 from gateway.domain.refusals import (
     AuditLogUnavailable,
     Busy,

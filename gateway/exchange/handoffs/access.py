@@ -7,8 +7,8 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import Measure
-from gateway.domain.organisation import is_derogation, is_transfer_barred
 from gateway.domain.refusals import CaseErased, WrongState
+from gateway.domain.transfer import is_derogation, is_transfer_barred
 from gateway.exchange.cases import OWN, in_force
 from gateway.exchange.interests import has_conflict
 from gateway.kernel.transact import (

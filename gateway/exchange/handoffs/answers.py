@@ -17,9 +17,10 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
+    answer_errors,
 )
+from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
-from gateway.domain.recall import answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     ConditionsMismatch,
@@ -28,7 +29,6 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.retention import RetentionGround
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties

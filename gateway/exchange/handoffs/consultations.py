@@ -7,13 +7,12 @@ from uuid import UUID
 
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Element, erasure_is_due
-from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package
+from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package, RecallAnswer
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
-from gateway.domain.recall import RecallAnswer
+from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
