@@ -115,6 +115,18 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     context.about = about
 
 
+def owe_announced(context: RequestContext, holder: Handoff) -> None:
+    """Owe a new holder what was announced to the others since the version that it holds."""
+    announced = context.work.cases.announced(holder.originator, holder.case)
+    held = context.work.cases.version(holder.case_digest)
+    if announced is None or held is None or announced.version <= held.version:
+        return
+    was = sd_jwt.read_stored(held.document)
+    now = _read(context, context.work.handoffs.current_version(holder))
+    if touched_groups(holder, was, now):
+        _owe(context, holder, Urgency(now.content["urgency"]))
+
+
 def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:
     """The originator owes the update, or a notice; where no package can be sent, its holder
     acknowledges the announcement meanwhile."""

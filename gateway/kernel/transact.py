@@ -268,7 +268,7 @@ def transact(
             break
         except (_Denied, Refusal) as failure:
             if not repeated and isinstance(failure, Busy) and work is not None and not work.first:
-                mode = TransactionMode.WRITE  # it may be that another of its transaction was
+                mode = TransactionMode.WRITE  # alone it waits for what others hold
                 continue
             if not repeated and _was_done(ports, actor, request):
                 continue  # the same request was sent twice at once: its one result is both answers

@@ -9,7 +9,7 @@ overwrites it as the right edge grows.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from hashlib import sha256
 
 from gateway.ledger import tree
@@ -25,8 +25,6 @@ MAX_ENTRY_BYTES = 0xFFFF
 # (level, n) -> the tile's bytes as stored, b"" when there is none. A tile wider than the tree of
 # the asked size is welcome: its prefix is used.
 ReadTile = Callable[[int, int], bytes]
-# (height, index) -> the root of that complete subtree.
-_Node = Callable[[int, int], bytes]
 
 # The hashes of 64 tiles on all their levels take 1 MB.
 _REMEMBERED_TILES = 64
@@ -83,7 +81,7 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return tree.root_of_edge(_nodes(read), 0, size) if size else tree.EMPTY_ROOT
+    return tree.root_of_edge(_Nodes(read), 0, size) if size else tree.EMPTY_ROOT
 
 
 class InclusionProofs:
@@ -92,7 +90,7 @@ class InclusionProofs:
     def __init__(self, read: ReadTile, size: int) -> None:
         """Nothing is read before the first proof."""
         self.size = size
-        self._node = _nodes(read)
+        self._nodes = _Nodes(read)
         self._way = cache(self._way_up)
 
     def of(self, index: int) -> tuple[bytes, ...]:
@@ -108,7 +106,7 @@ class InclusionProofs:
         """`tree.path` from any subtree on: neighbours have most of it in common."""
         if not (self.size - 1) >> height:
             return ()
-        beside = tree.sibling(self._node, height, index, self.size)
+        beside = tree.sibling(self._nodes, height, index, self.size)
         return beside + self._way(height + 1, index >> 1)
 
 
@@ -122,10 +120,10 @@ def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[byte
 
     That of the last entry of an earlier tree names all that the earlier root is computed from.
     """
-    node = _nodes(read)
+    nodes = _Nodes(read)
     if not 0 <= index < size:
         raise ValueError("the index lies outside the tree")
-    return node(0, index), tree.path(node, index, size)
+    return nodes[0, index], tree.path(nodes, index, size)
 
 
 def full_tile_root(tile: bytes) -> bytes:
@@ -233,18 +231,21 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
     return tile
 
 
-def _nodes(read: ReadTile) -> _Node:
-    """The roots of complete subtrees, by height and index; each is read and hashed once."""
-    return cache(partial(_node, cache(read)))
+class _Nodes(dict[tuple[int, int], bytes]):
+    """Roots of complete subtrees, as `tree.Nodes`; each is read and hashed once."""
 
+    def __init__(self, read: ReadTile) -> None:
+        super().__init__()
+        self._read = cache(read)
 
-def _node(read: ReadTile, height: int, index: int) -> bytes:
-    """Root of the complete subtree over leaves index * 2**height to (index+1) * 2**height - 1."""
-    level, rise = divmod(height, TILE_HEIGHT)
-    n, offset = divmod(index << rise, TILE_WIDTH)
-    tile = _stored(read, level, n, (offset + (1 << rise)) * tree.HASH_BYTES)
-    start = (offset >> rise) * tree.HASH_BYTES
-    return _levels(tile)[rise][start : start + tree.HASH_BYTES]
+    def __missing__(self, place: tuple[int, int]) -> bytes:
+        height, index = place
+        level, rise = divmod(height, TILE_HEIGHT)
+        n, offset = divmod(index << rise, TILE_WIDTH)
+        tile = _stored(self._read, level, n, (offset + (1 << rise)) * tree.HASH_BYTES)
+        start = (offset >> rise) * tree.HASH_BYTES
+        found = self[place] = _levels(tile)[rise][start : start + tree.HASH_BYTES]
+        return found
 
 
 # Remembered by content: a page of proofs asks for most of a tile's subtrees.

@@ -291,7 +291,7 @@ class SqlCases(StorePart):
             column: self._cipher.encrypt(text, key, _cell(version.digest, column))
             for column, text in texts.items()
         }
-        self._transaction.execute(_ADD_VERSION, {**vars(version), **sealed})
+        self._transaction.later(_ADD_VERSION, {**vars(version), **sealed})
 
     def _listed(self, row: Any, *, readable: bool) -> ListedCase:
         case = Case(*row[:_CASE_FIELDS])

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -240,8 +240,8 @@ class SqlLog:
         # Sent in one message: whatever is read after the first is read after the lock, the latest
         # that was committed.
         locked, told = run.send(_HEAD), run.send(_counters(len(names)), asked)
-        row = locked().one()
-        counters = {name: last or 0 for name, last in zip(names, told().one(), strict=True)}
+        counted, row = told().one(), locked().one()
+        counters = {name: last or 0 for name, last in zip(names, counted, strict=True)}
         base = TreeHead(row.size, row.root)
         header.require_own(base, row.mac)
         if tree.grow(row.edge, base.size, ()).root != base.root:
@@ -354,6 +354,11 @@ class SqlLog:
 
     def head(self) -> TreeHead:
         self._transaction.require_open()
+        return self._head
+
+    @cached_property
+    def _head(self) -> TreeHead:
+        """The head that this transaction found, once it is known as our own."""
         self._letterhead.require_own(self._begun.head, self._begun.mac)
         return self._begun.head
 

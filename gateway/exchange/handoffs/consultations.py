@@ -27,7 +27,6 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    barriers,
     entity_of,
     measures_on,
     refuse_erased,
@@ -46,6 +45,7 @@ from gateway.exchange.offers import states_danger
 from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import ContentPresentation
 from gateway.exchange.retention import retention_in_force
+from gateway.exchange.revisions import owe_announced
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -80,6 +80,7 @@ def consult(
             by = context.now + context.ports.follow_up
             owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
+            owe_announced(context, opened.handoff)
         return record_consultation(context, opening, opened)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
@@ -133,7 +134,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    found = visible(context, handoff)
+    found, barred = visible(context, handoff)
     refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
@@ -147,7 +148,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
-    authorize(context, entity, {**facts, **barriers(context, found)})
+    authorize(context, entity, {**facts, **barred})
     if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
         raise WrongState("you erased your copies for good: only a new offer opens the case again")
     refuse_expired(context, found)
