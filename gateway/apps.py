@@ -20,15 +20,14 @@ from gateway.domain.refusals import (
     LogFrozen,
 )
 from gateway.kernel.ports import UnitOfWork
+from gateway.pki.authority import CHAIN_FILE, CRL_FILE, CsrRefused, certs_only, read_request
 from gateway.pki.client_certificate import (
     CertificateRefused,
     ClientCertificateChecker,
     HeaderRefused,
     PeerSource,
 )
-from gateway.pki.end_entity import CsrRefused, certs_only, read_request
-from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.serving.bad_requests import HANDSHAKE, ErrorResponse
+from gateway.serving.framing import HANDSHAKE, ErrorResponse
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles
 from gateway.store.key_inventory import require_newest_key

@@ -32,15 +32,7 @@ from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.staff import WORKING, StaffEntry
-from gateway.evidence import (
-    approval,
-    canonical,
-    event,
-    key_declaration,
-    receipt,
-    sd_jwt,
-    signature,
-)
+from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, signature
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import Clearance, Submission
@@ -356,7 +348,7 @@ class Founded:
     def approve(self, change: Change, *people: str) -> list[str]:
         """Signed approvals of a change, by both administrators unless others are named."""
         return [
-            approval.issue(
+            declarations.issue_approval(
                 person=person,
                 audience=ISSUER,
                 action=change.action,
@@ -381,7 +373,7 @@ class Founded:
         self, organisation: str, says: str, about: SigningKey | DecryptionKey, by: SigningKey
     ) -> str:
         """What an organisation says with a document key about its keys."""
-        return key_declaration.issue(
+        return declarations.issue_declaration(
             organisation=f"{ISSUER}/organisations/{organisation}",
             audience=ISSUER,
             says=says,
@@ -397,10 +389,10 @@ class Founded:
     ) -> dict[str, Any]:
         """The values by which a person becomes an administrator, proof of their key included."""
         key = key or key_of(person)
-        proof = key_declaration.issue(
-            organisation=approval.person_uri(ISSUER, person),
+        proof = declarations.issue_declaration(
+            organisation=declarations.person_uri(ISSUER, person),
             audience=ISSUER,
-            says=key_declaration.POSSESSION,
+            says=declarations.POSSESSION,
             kid=key.kid,
             at=self.clock(),
             jti=self.new_id(),
@@ -416,10 +408,10 @@ class Founded:
         """Register a document key, countersigned by the one before when there is one."""
         values: dict[str, Any] = {
             "jwk": key.public_jwk(),
-            "proof": self.word(organisation, key_declaration.POSSESSION, key, key),
+            "proof": self.word(organisation, declarations.POSSESSION, key, key),
         }
         if before is not None:
-            said = self.word(organisation, key_declaration.SUCCESSION, key, before)
+            said = self.word(organisation, declarations.SUCCESSION, key, before)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 
@@ -429,10 +421,10 @@ class Founded:
         """Register an encryption key; a document key says whose it is, where there is one."""
         values: dict[str, Any] = {
             "jwk": key.public_jwk(),
-            "proof": self.word(organisation, key_declaration.ENCRYPTION, key, key.prover),
+            "proof": self.word(organisation, declarations.ENCRYPTION, key, key.prover),
         }
         if signer is not None:
-            said = self.word(organisation, key_declaration.ENCRYPTION, key, signer)
+            said = self.word(organisation, declarations.ENCRYPTION, key, signer)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 

@@ -69,7 +69,7 @@ from gateway.domain.case import GROUPS
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
 

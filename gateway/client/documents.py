@@ -16,24 +16,24 @@ from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, rai
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, MOVES
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import conditions, repeats
-from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.domain.organisation import competence_members, format_competence, organisation_uri
+from gateway.domain.case import conditions, repeats
+from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.mandate import competence_members, format_competence
+from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
-from gateway.domain.recall import KEPT, RecallAnswer
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
+from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
     RECALL_TYP,
+    Heading,
     OfferClaims,
     RecallClaims,
 )
-from gateway.evidence.heading import Heading
-from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims

@@ -15,16 +15,16 @@ from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.evidence import key_history, key_status, mandates
+from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
 from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import (
     KeyRegistration,
     KeyRevocation,
+    KeyStatus,
     SigningRequirement,
 )
-from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.stream import StreamHead, read_head
@@ -163,7 +163,7 @@ def confirm_key_status(
 ) -> KeyStatus:
     """The gateway signed that this key of this organisation was not revoked."""
     with raising(EvidenceMismatch, "the status of a key is not valid"):
-        found = key_status.read(text, connection.trust)
+        found = key_history.read_status(text, connection.trust)
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the status is that of another key")
     return found

@@ -15,7 +15,7 @@ from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
-from gateway.domain.organisation import competence_members, read_competence
+from gateway.domain.mandate import competence_members, read_competence
 from gateway.evidence import handoff_documents
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
 

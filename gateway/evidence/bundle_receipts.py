@@ -7,12 +7,12 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
-from gateway.domain.timestamp import format_timestamp
-from gateway.evidence import chain, handoff_documents, history, key_status, mandates, recalls
-from gateway.evidence.bundle_documents import BundleDocuments
+from gateway.domain.json_values import format_timestamp
+from gateway.evidence import chain, handoff_documents, history, key_history, mandates, recalls
+from gateway.evidence.bundle import BundleDocuments
 from gateway.evidence.chain import require_order, require_same
-from gateway.evidence.heading import read_time
-from gateway.evidence.key_status import KeyStatus
+from gateway.evidence.handoff_documents import read_time
+from gateway.evidence.key_history import KeyStatus
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Incomplete, Mismatch, pluralise
 from gateway.evidence.trust import AuthoredDocument, confirm_receipt, require_subject
@@ -103,8 +103,8 @@ class BundleReceipts(BundleDocuments):
         found = [*self.receipts, *self._confirmable(mine)]
         self.log_history.add(history.of_receipt(one) for one in found)
         self.statuses = [
-            *(key_status.read(text, self._trust) for text in self.bundle.key_statuses),
-            *key_status.read_kept(self._trust.key_statuses, self._trust),
+            *(key_history.read_status(text, self._trust) for text in self.bundle.key_statuses),
+            *key_history.read_kept_status(self._trust.key_statuses, self._trust),
         ]
         self.log_history.add(one.tree for one in self.statuses)
         if not self.confirmed:

@@ -12,13 +12,12 @@ from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.conditions import conditions, repeats
-from gateway.domain.recall import RecallAnswer
-from gateway.domain.timestamp import format_timestamp
+from gateway.domain.case import conditions, repeats
+from gateway.domain.handoff import RecallAnswer
+from gateway.domain.json_values import format_timestamp
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.handoff_documents import AnswerClaims, OfferClaims
-from gateway.evidence.heading import read_time
-from gateway.evidence.key_declaration import MAX_SKEW
+from gateway.evidence.declarations import MAX_SKEW
+from gateway.evidence.handoff_documents import AnswerClaims, OfferClaims, read_time
 from gateway.evidence.report import Mismatch
 from gateway.evidence.sd_jwt import DisclosedValue
 from gateway.evidence.trust import AuthoredDocument

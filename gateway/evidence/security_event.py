@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import organisation_uri
-from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.signature import PublicKey, is_valid

@@ -18,11 +18,10 @@ from gateway.domain.duty import (
     begin,
     end_of_term,
 )
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState
-from gateway.domain.organisation import is_derogation
-from gateway.domain.recall import RecallAnswer
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState, RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind
+from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY

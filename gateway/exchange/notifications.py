@@ -14,6 +14,7 @@ from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.handoff import OPEN, Handoff
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import (
     LONGEST_DESCRIPTION,
     Cursor,
@@ -22,7 +23,6 @@ from gateway.domain.notification import (
     last_contiguous,
 )
 from gateway.domain.organisation import DUTY_CONTACT, Organisation
-from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
 from gateway.evidence import security_event

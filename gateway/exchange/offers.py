@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
-from gateway.domain.conditions import DISCLOSED
+from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import BY_THE_CLOCK
 from gateway.domain.handoff import (
@@ -21,16 +20,9 @@ from gateway.domain.handoff import (
     Package,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.organisation import (
-    DEROGATIONS,
-    INSIDE,
-    Organisation,
-    is_derogation,
-    is_transfer_barred,
-    parse_competence,
-    transfer_tool,
-)
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
+from gateway.domain.mandate import parse_competence
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -40,6 +32,13 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     ValidationFailed,
     WrongState,
+)
+from gateway.domain.transfer import (
+    DEROGATIONS,
+    INSIDE,
+    is_derogation,
+    is_transfer_barred,
+    transfer_tool,
 )
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt

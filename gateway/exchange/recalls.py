@@ -15,16 +15,18 @@ from gateway.domain import answers
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
-from gateway.domain.measure import check_persons
-from gateway.domain.recall import (
+from gateway.domain.handoff import (
     ANSWERED_WITHIN,
     APPROVED_WITHIN,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
     Recall,
     RecallCode,
     acknowledgement_due_at,
 )
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
+from gateway.domain.measure import check_persons
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.domain.conditions import conditions
+from gateway.domain.case import conditions
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.receipt import Receipt

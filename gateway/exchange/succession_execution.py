@@ -26,15 +26,11 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
+from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import (
-    Organisation,
-    Status,
-    is_transfer_barred,
-    transfer_tool,
-)
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
-from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
+from gateway.domain.transfer import is_transfer_barred, transfer_tool
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties

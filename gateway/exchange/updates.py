@@ -20,8 +20,7 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
 )
-from gateway.domain.organisation import is_derogation
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -30,6 +29,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
+from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.domain.audit_event import EventResult
-from gateway.domain.invitation import Invitation
+from gateway.domain.enrolment import Invitation
 from gateway.domain.refusals import (
     AlreadyExists,
     CaseErased,

@@ -21,7 +21,8 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Period, Status
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.domain.refusals import (
     InvalidApproval,
     NotFound,
@@ -29,8 +30,9 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import approval, canonical
-from gateway.evidence.approval import AdminApproval
+from gateway.evidence import canonical
+from gateway.evidence import declarations as approval
+from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators

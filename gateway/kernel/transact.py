@@ -22,8 +22,7 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.lifecycle import UNSEEN
-from gateway.domain.organisation import Organisation, OrganisationName, Status, may_act
+from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
 from gateway.domain.refusals import (
     AuditLogUnavailable,
     Busy,
@@ -269,7 +268,7 @@ def transact(
             break
         except (_Denied, Refusal) as failure:
             if not repeated and isinstance(failure, Busy) and work is not None and not work.first:
-                mode = TransactionMode.WRITE  # it may be that another of its transaction was
+                mode = TransactionMode.WRITE  # alone it waits for what others hold
                 continue
             if not repeated and _was_done(ports, actor, request):
                 continue  # the same request was sent twice at once: its one result is both answers

@@ -11,7 +11,7 @@ right: one hash for each binary digit 1 of n. Every left sibling on the way from
 new root is one of them, or was made by the leaves that came with it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -29,8 +29,8 @@ _DOMAIN = b"casegate-entry-v1\n"
 HASH_BYTES = 32
 EMPTY_ROOT: bytes = sha256().digest()
 
-Node = Callable[[int, int], bytes]
-"""(height, index) -> the root of the complete subtree over leaves index * 2**height on."""
+Nodes = Mapping[tuple[int, int], bytes]
+"""Roots of complete subtrees by height and index: (h, i) holds leaves i*2**h to (i+1)*2**h - 1."""
 
 
 class ProofError(ValueError):
@@ -62,29 +62,29 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def path(node: Node, index: int, size: int) -> list[bytes]:
+def path(nodes: Nodes, index: int, size: int) -> list[bytes]:
     """Siblings on the way from leaf `index` to the root of `size` leaves: an inclusion proof."""
     heights = range((size - 1).bit_length())
-    return [one for height in heights for one in sibling(node, height, index >> height, size)]
+    return [one for height in heights for one in sibling(nodes, height, index >> height, size)]
 
 
-def sibling(node: Node, height: int, index: int, size: int) -> tuple[bytes, ...]:
+def sibling(nodes: Nodes, height: int, index: int, size: int) -> tuple[bytes, ...]:
     """The root beside that of the subtree (height, index); none where the last one rises alone.
 
     Both may be incomplete: one of them then holds the last of the `size` leaves.
     """
     start = (index ^ 1) << height
     if start + (1 << height) <= size:
-        return (node(height, index ^ 1),)
-    return (root_of_edge(node, start, size),) if start < size else ()
+        return (nodes[height, index ^ 1],)
+    return (root_of_edge(nodes, start, size),) if start < size else ()
 
 
-def root_of_edge(node: Node, start: int, size: int) -> bytes:
+def root_of_edge(nodes: Nodes, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
     rest, edge = size - start, b""
     while rest:
         height = (rest & -rest).bit_length() - 1  # of the largest complete subtree that ends it
-        complete = node(height, (size >> height) - 1)
+        complete = nodes[height, (size >> height) - 1]
         edge = node_hash(complete, edge) if edge else complete
         rest &= rest - 1
     return edge
@@ -169,10 +169,6 @@ def _require_hashes(*values: bytes) -> None:
             raise ProofError("a hash has exactly 32 bytes")
 
 
-Nodes = Mapping[tuple[int, int], bytes]
-"""Roots of complete subtrees by height and index: (h, i) holds leaves i*2**h to (i+1)*2**h - 1."""
-
-
 @dataclass(frozen=True)
 class Growth:
     """A tree of ``size`` leaves, as far as it is known from an edge and what was appended to it."""
@@ -183,7 +179,7 @@ class Growth:
     @cached_property
     def root(self) -> bytes:
         """The root of the tree (RFC 9162 section 2.1.1)."""
-        return root_of_edge(self._node, 0, self.size) if self.size else EMPTY_ROOT
+        return root_of_edge(self.nodes, 0, self.size) if self.size else EMPTY_ROOT
 
     @property
     def edge(self) -> bytes:
@@ -197,10 +193,7 @@ class Growth:
         """
         if not 0 <= index < self.size:
             raise ValueError("the index lies outside the tree")
-        return tuple(path(self._node, index, self.size))
-
-    def _node(self, height: int, index: int) -> bytes:
-        return self.nodes[height, index]
+        return tuple(path(self.nodes, index, self.size))
 
 
 def grow(edge: bytes, size: int, leaves: Sequence[bytes]) -> Growth:

@@ -10,16 +10,11 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import (
-    DUTY_CONTACT,
-    Mandate,
-    MemberKey,
-    MembershipClass,
-    Organisation,
-)
+from gateway.domain.mandate import Mandate
+from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import key_status, mandates, membership_attestation
+from gateway.evidence import key_history, mandates, membership_attestation
 from gateway.evidence.key_history import ATTESTED_ALLOWED, KEY, SIGNED_REQUIRED, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
@@ -224,7 +219,7 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> Registered
     registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
     receipt, status = _showing(ports, registered, SUBJECT), None
     if revoked is None:
-        signed = key_status.issue(
+        signed = key_history.issue_status(
             issuer=ports.issuer,
             organisation=slug,
             kid=kid,

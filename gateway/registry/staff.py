@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import (
     ALL_ROLES,
@@ -24,7 +25,6 @@ from gateway.domain.staff import (
     entry_error,
     pseudonym,
 )
-from gateway.domain.timestamp import parse_date
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext

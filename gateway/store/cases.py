@@ -9,9 +9,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, insert, null, or_, select, tuple_, update
 
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import OPEN, HandoffState
+from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
-from gateway.domain.recall import Recall
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
@@ -291,7 +290,7 @@ class SqlCases(StorePart):
             column: self._cipher.encrypt(text, key, _cell(version.digest, column))
             for column, text in texts.items()
         }
-        self._transaction.execute(_ADD_VERSION, {**vars(version), **sealed})
+        self._transaction.later(_ADD_VERSION, {**vars(version), **sealed})
 
     def _listed(self, row: Any, *, readable: bool) -> ListedCase:
         case = Case(*row[:_CASE_FIELDS])

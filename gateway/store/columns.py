@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from gateway.domain.record_json import types_of
+from gateway.domain.json_values import types_of
 from gateway.evidence import canonical
 
 if TYPE_CHECKING:

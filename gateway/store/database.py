@@ -28,8 +28,9 @@ PATIENCE_SECONDS = 10.0
 # Connections of one process that are kept open: more than a worker has threads.
 SQLITE_KEPT = 32
 
-# Writers of one process that hold a PostgreSQL connection at once; the others wait in line.
-POSTGRESQL_WRITERS = 8
+# Writing transactions of one process at PostgreSQL at once. More of them would wait for the log one
+# by one; who waits in line for one of these shares it.
+POSTGRESQL_WRITERS = 2
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
@@ -229,7 +230,8 @@ class Sqlite:
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
     locks_rows = False
-    hurry = patience = ()
+    hurry: Sequence[str] = ()
+    patience: Sequence[str] = ()
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
@@ -276,8 +278,8 @@ class Postgresql:
     """A server: writers side by side, each with row locks and the registry held still."""
 
     locks_rows = True
-    hurry = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
-    patience = ("SET LOCAL lock_timeout TO DEFAULT",)
+    hurry: Sequence[str] = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
+    patience: Sequence[str] = ("SET LOCAL lock_timeout TO DEFAULT",)
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""
@@ -385,7 +387,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
     try:
         connection = connections.take()
         try:
-            return look(connection, first)
+            return run_first(connection, first)
         except driver_errors():
             lost = is_lost(driver_of(connection))
             connections.give_back(connection)
@@ -394,7 +396,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         connections.forget()
         connection = connections.take()
         try:
-            return look(connection, first)
+            return run_first(connection, first)
         except driver_errors():
             connections.give_back(connection)
             raise
@@ -404,7 +406,7 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def look(connection: Connection, first: Sequence[str]) -> Begun:
+def run_first(connection: Connection, first: Sequence[str]) -> Begun:
     """Run statements and look at the state of the database. Raises what the driver raises."""
     driver = driver_of(connection)
     if isinstance(driver, sqlite3.Connection):

@@ -73,15 +73,13 @@ class SqlDuties(StorePart):
     """Duties in SQL; the contract is that of `gateway.kernel.ports.DutyStore`."""
 
     def add(self, duty: HandoffDuty) -> None:
-        if not self._write(_ADD, vars(duty)):
-            raise AlreadyExists("this duty is recorded already")
-        self._transaction.execute(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
+        self._write_later(_ADD, vars(duty), AlreadyExists("this duty is recorded already"))
+        self._transaction.later(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty) -> None:
         values = keyed(duty, "handoff", "kind", "source", keeps=("organisation", "since"))
-        if not self._write(_SAVE, values):
-            raise EditConflict("the duty has changed: read it again")
-        self._transaction.execute(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
+        self._write_later(_SAVE, values, EditConflict("the duty has changed: read it again"))
+        self._transaction.later(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         statement = _OPEN_OF if open_only else _OF

@@ -26,7 +26,7 @@ from gateway.store.database import (
     Database,
     driver_of,
     is_in_transaction,
-    look,
+    run_first,
 )
 from gateway.store.log import AppendResult, EventHeader, SqlLog
 from gateway.store.transaction import BrokenRule, Transaction, driver_errors
@@ -113,7 +113,7 @@ class GroupCommit:
         found.last = mode is TransactionMode.REGISTRY
         try:
             before = self._database.hurry if found.writers == 2 else ("RELEASE part",)
-            found.opened = look(found.opened.connection, (*before, "SAVEPOINT part"))
+            found.opened = run_first(found.opened.connection, (*before, "SAVEPOINT part"))
         except BaseException:  # otherwise nobody behind this writer could go on
             self.undo(found, broken=True)
             raise

@@ -199,7 +199,10 @@ class SqlHandoffs(StorePart):
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
         # Cases are locked before handoffs, by everybody.
-        held = self._transaction.execute(_SHARE_CASE, values).first()
+        with self._transaction.pipeline():
+            sharing = self._transaction.send(_SHARE_CASE, values)
+            locking = self._transaction.send(_GET_LOCKED, values)
+            row, held = locking().first(), sharing().first()
         if held is None:
             return None
         case = (held.originator, held.case)
@@ -207,7 +210,6 @@ class SqlHandoffs(StorePart):
         self._current[handoff] = held.current
         self._cipher.note_case(*case, held.case_state, held.content_key)
         self._transaction.shared_cases.add(case)
-        row = self._transaction.execute(_GET_LOCKED, values).first()
         if row is not None and (row.originator, row.case) != case:
             raise EditConflict("the handoff has changed: read it again")
         return row and _handoff(row)
@@ -230,8 +232,8 @@ class SqlHandoffs(StorePart):
             "previous": handoff.sequence - 1,
             **{name: row[name] for name in _FOLLOWING},
         }
-        if not self._write(_SAVE, values):
-            raise EditConflict("the handoff has changed: read it again")
+        changed = EditConflict("the handoff has changed: read it again")
+        self._write_later(_SAVE, values, changed)
         self._add_answer(answer)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
@@ -335,7 +337,7 @@ class SqlHandoffs(StorePart):
         key = self._cipher.case_keys[case] or self._late_key(answer.author)
         cell = _cell(answer.handoff, answer.sequence)
         document = self._cipher.encrypt(answer.document, key, cell)
-        self._transaction.execute(_ADD_ANSWER, {**vars(answer), "document": document})
+        self._transaction.later(_ADD_ANSWER, {**vars(answer), "document": document})
 
     def _late_key(self, author: str) -> UUID:
         """The key of an organisation's answers about erased cases; a new one the first time."""

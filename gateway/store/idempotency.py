@@ -52,10 +52,8 @@ class SqlRetries(StorePart):
 
     def add(self, retry: IdempotencyRecord) -> None:
         """PostgreSQL waits here for a concurrent request with the same key."""
-        if not self._write(_ADD, vars(retry)):
-            raise EditConflict(
-                "another request with this idempotency key was faster: repeat this one"
-            )
+        faster = "another request with this idempotency key was faster: repeat this one"
+        self._write_later(_ADD, vars(retry), EditConflict(faster))
 
     def prune(self, until: datetime) -> None:
         self._write(_PRUNE, {"first": UUID(int=int(until.timestamp() * 1000) << 80)})

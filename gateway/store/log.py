@@ -240,8 +240,8 @@ class SqlLog:
         # Sent in one message: whatever is read after the first is read after the lock, the latest
         # that was committed.
         locked, told = run.send(_HEAD), run.send(_counters(len(names)), asked)
-        row = locked().one()
-        counters = {name: last or 0 for name, last in zip(names, told().one(), strict=True)}
+        counted, row = told().one(), locked().one()
+        counters = {name: last or 0 for name, last in zip(names, counted, strict=True)}
         base = TreeHead(row.size, row.root)
         header.require_own(base, row.mac)
         if tree.grow(row.edge, base.size, ()).root != base.root:

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Row, and_, bindparam, func, or_, select
 
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles, tree

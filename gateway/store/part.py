@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Executable, FromClause, Select, Table, and_, bindparam, select
 
+from gateway.domain.refusals import Refusal
 from gateway.store.columns import record_columns
 from gateway.store.prepared_statements import Row
 from gateway.store.transaction import Transaction
@@ -69,3 +70,8 @@ class StorePart:
         else:
             self._transaction.require_writing()
         return self._transaction.changed(statement, values)
+
+    def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
+        """Run one that tells nothing; ``otherwise`` ends the Work where it touches no row."""
+        self._transaction.require_writing()
+        self._transaction.later(statement, values, otherwise)

@@ -7,10 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, delete, false, or_, select, update
 
-from gateway.domain.conformance import ConformanceRun
-from gateway.domain.invitation import Invitation
+from gateway.domain.enrolment import ConformanceRun, Invitation
+from gateway.domain.mandate import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.domain.refusals import AlreadyExists, EditConflict
-from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.kernel.values import CertificateOrder, Proposal
 from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (

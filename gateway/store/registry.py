@@ -23,18 +23,17 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.domain.lifecycle import UNSEEN
+from gateway.domain.json_values import read_record, to_json
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
+    UNSEEN,
     Administrator,
     Certificate,
     Contact,
-    Mandate,
     Organisation,
-    Period,
     Status,
     System,
 )
-from gateway.domain.record_json import read_record, to_json
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode

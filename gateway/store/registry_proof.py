@@ -17,8 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
 
-from gateway.domain.audit_event import Operation
-from gateway.domain.log_terms import LOG_HOLD
+from gateway.domain.audit_event import LOG_HOLD, Operation
 from gateway.domain.staff import CommittedStaff, StaffEntry
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument

@@ -8,14 +8,14 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, CursorResult, Executable, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.exc import DBAPIError
 
-from gateway.domain.refusals import Busy, DatabaseUnavailable
+from gateway.domain.refusals import Busy, DatabaseUnavailable, Refusal
 from gateway.kernel.ports import TransactionMode
 from gateway.store.prepared_statements import (
     NUMBERED,
@@ -24,6 +24,9 @@ from gateway.store.prepared_statements import (
     Rows,
     prepare,
 )
+
+if TYPE_CHECKING:
+    from gateway.store.postgresql_connection import PendingResult
 
 _NO_VALUES: Row = {}
 
@@ -117,6 +120,7 @@ class Transaction:
         self._driver = driver
         self._together = ExitStack()
         self._piped = False
+        self._later: list[tuple[PreparedStatement, Row, Refusal | None]] = []
         self._on_sqlite = isinstance(driver, sqlite3.Connection)
         self._dialect = connection.dialect if self._on_sqlite else NUMBERED
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
@@ -138,6 +142,7 @@ class Transaction:
         try:
             prepared = prepare(statement, tuple(one), self._dialect)
             if prepared is None:
+                self.settle()
                 return self._connection.execute(statement, values)
             sql, parameters, row = prepared
             if not self._on_sqlite:
@@ -156,10 +161,46 @@ class Transaction:
         """Run a statement for each row of values; in a pipeline nothing waits for a change."""
         sql, parameters, row = prepared
         with nullcontext() if self._piped else self._driver.together():
+            later = self._send_later()
             results = [self._driver.send(sql, parameters(values)) for values in each]
+        self._require(later)
         if row is not None:
             return Rows(map(row, results[0].rows()))
         return Rows.none(-1 if self._piped else sum(result.count() for result in results))
+
+    def later(self, statement: Executable, values: Row, otherwise: Refusal | None = None) -> None:
+        """Make a change that tells nothing: PostgreSQL hears of it with the next statement.
+
+        Its error is raised there, or by `settle`, and so is ``otherwise`` when it touches no row.
+        Then the Work cannot be committed any more.
+        """
+        prepared = prepare(statement, tuple(values), self._dialect)
+        if not self._on_sqlite and prepared is not None:
+            self.require_open()
+            self._later.append((prepared, values, otherwise))
+        elif not self.changed(statement, values) and otherwise is not None:
+            self.failed = True
+            raise otherwise
+
+    def settle(self) -> None:
+        """Make the changes that wait for a next statement."""
+        if self._later:
+            with self._translating(), self._driver.together():
+                later = self._send_later()
+            self._require(later)
+
+    def _send_later(self) -> Sequence[tuple["PendingResult", Refusal | None]]:
+        later, self._later = self._later, []
+        return [
+            (self._driver.send(prepared.sql, prepared.parameters(values)), otherwise)
+            for prepared, values, otherwise in later
+        ]
+
+    def _require(self, later: Sequence[tuple["PendingResult", Refusal | None]]) -> None:
+        for result, otherwise in later:
+            if otherwise is not None and not result.count():
+                self.failed = True
+                raise otherwise
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -204,11 +245,15 @@ class Transaction:
         What changes rows is answered by `commit`, or at the end of the block: its count of rows is
         not known before, and an error of any of them ends the block.
         """
+        self.settle()
         with self._together:
             if not self._on_sqlite:
                 self._together.enter_context(self._driver.together())
                 self._piped = True
-            yield
+            try:
+                yield
+            finally:
+                self._piped = False
 
     def changed(self, statement: Executable, values: Row) -> bool:
         """Run an insert, update or delete; whether it touched a row."""

@@ -110,8 +110,10 @@ class SqlUnitOfWork(UnitOfWork):
         The locks go at once: proofs are made from what is in hand.
         """
         self._transaction.require_writing()
-        if self._mode is TransactionMode.REGISTRY and not self._transaction.failed:
-            self._registry.raise_version()
+        if not self._transaction.failed:
+            if self._mode is TransactionMode.REGISTRY:
+                self._registry.raise_version()
+            self._transaction.settle()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")

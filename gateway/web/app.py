@@ -79,7 +79,8 @@ class _Flask(Flask):
 
 def _create(gate: AppContext) -> Flask:
     app = _Flask(__name__, static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
+    # Of the class itself: from its settings Flask would read it anew at each look.
+    app.request_class = type("Request", (Request,), {"max_content_length": gate.body_bytes})
     app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
     app.before_request(_begin(gate))
     if gate.answered is not None:

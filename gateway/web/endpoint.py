@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from flask import Flask, Request, Response
 from marshmallow import Schema
 
-from gateway.domain.record_json import read_record
+from gateway.domain.json_values import read_record
 from gateway.domain.refusals import (
     AlreadyExists,
     AuditLogUnavailable,

@@ -13,8 +13,8 @@ from gateway.client import EvidenceMismatch, PartnerConnection, documents, evide
 from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
 from gateway.domain.audit_event import EventResult, Party
-from gateway.domain.conditions import conditions
-from gateway.domain.recall import RecallCode
+from gateway.domain.case import conditions
+from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt

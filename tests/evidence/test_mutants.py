@@ -18,8 +18,8 @@ from gateway.client.connection import read_keys, read_organisations
 from gateway.client.errors import SettingsError
 from gateway.domain.answers import ANSWERS
 from gateway.evidence import bundle, stream
-from gateway.evidence.bundle_course import follow
 from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
+from gateway.evidence.bundle_verification import follow
 from gateway.evidence.report import Fact, InputFile, VerificationReport
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.evidence.verification import verify

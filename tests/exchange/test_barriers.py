@@ -10,7 +10,6 @@ import pytest
 from gateway.domain.duty import DutyKind
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
-from gateway.domain.organisation import DEROGATIONS, is_derogation
 from gateway.domain.refusals import (
     Forbidden,
     NoCompetentOrganisation,
@@ -20,6 +19,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.transfer import DEROGATIONS, is_derogation
 from gateway.evidence import sd_jwt
 from gateway.exchange import handoffs, measures, notifications, offers
 from gateway.exchange.handoffs import ReviewRequest

@@ -19,7 +19,7 @@ from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, DemoM
 from gateway.config import Config
 from gateway.domain.case import GROUPS
 from gateway.evidence import event as events
-from gateway.formats.profile import read_profile
+from gateway.formats.report_file import read_profile
 from gateway.formats.xarf import import_xarf
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree

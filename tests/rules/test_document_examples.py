@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import EnumType
 from pathlib import Path
 from typing import Any
 
@@ -492,7 +493,7 @@ def test_the_form_of_a_seal_is_the_one_that_the_page_tells() -> None:
 
 
 OTHER_LISTS = ("RANKS", "TLP")
-"""Of `marking`, and of a list that is there."""
+"""Of markings, and of a list that is there."""
 
 
 def test_the_lists_of_words_are_those_of_the_vocabulary() -> None:
@@ -501,7 +502,7 @@ def test_the_lists_of_words_are_those_of_the_vocabulary() -> None:
     here = vars(vocabulary).items()
     lists = {name: one for name, one in here if isinstance(one, tuple) and name not in OTHER_LISTS}
     own = [one for _, one in here if getattr(one, "__module__", "") == vocabulary.__name__]
-    lists |= {one.__name__: one for one in own if isinstance(one, type)}
+    lists |= {one.__name__: one for one in own if isinstance(one, EnumType)}
     assert len(lists) > 20
     missing = [name for name, words in lists.items() if ", ".join(words) not in shown]
     assert missing == ["AGE_BANDS"]  # joined to the other ages in one list

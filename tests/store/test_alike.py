@@ -258,7 +258,9 @@ class Script:
 
     def _answer(self, act, work, *numbers):
         try:
-            return act(work, *numbers)
+            answer = act(work, *numbers)
+            work._transaction.settle()  # PostgreSQL may hear of some changes only with the next
+            return answer
         except (AlreadyExists, EditConflict) as error:
             return type(error)
 

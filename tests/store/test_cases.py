@@ -62,6 +62,7 @@ def test_a_document_is_the_version_of_one_case(store):
     other, its_version = case()
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.cases.add(other, replace(its_version, digest=version.digest))
+        work.commit()
 
 
 def test_a_new_version_is_added_and_the_old_one_stays(store):

@@ -126,9 +126,11 @@ def test_a_duty_is_recorded_once_and_a_closed_one_never_changes(store, made):
     stored(store, one)
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(AlreadyExists):
         work.duties.add(replace(one, due_at=NOON))
+        work.commit()
     stored(store, saved=[one.close(NOON)])
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
         work.duties.save(one.remind(NOON))
+        work.commit()
 
 
 def test_the_clock_of_the_sweeper_is_one_row(store):

@@ -363,7 +363,7 @@ def test_who_cannot_begin_its_part_leaves_the_line_to_others(store, commits, mon
     def failing(connection, statements):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(group_commit, "look", failing)
+    monkeypatch.setattr(group_commit, "run_first", failing)
     first, second = in_line(store, storing(made[0]), storing(made[1]))
     assert isinstance(first, Busy)
     assert isinstance(second, ZeroDivisionError | Busy)

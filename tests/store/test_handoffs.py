@@ -141,9 +141,8 @@ def test_a_notice_about_an_erased_case_is_kept_under_a_key_of_its_author(store, 
 def test_a_handoff_of_another_sequence_is_stale_and_takes_no_answer(store, stored_case, sequence):
     made, offer = stored(store, handoff(stored_case))
     moved = replace(accepted(made)[0], sequence=sequence)
-    with store.begin(TransactionMode.WRITE) as work:
-        with pytest.raises(EditConflict):
-            work.handoffs.save(moved, answer_to(moved, None))
+    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
+        work.handoffs.save(moved, answer_to(moved, None))
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.handoffs.get(made.id) == made
@@ -160,6 +159,7 @@ def test_an_event_records_one_answer(store, stored_case):
     moved, answer = accepted(made)
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.handoffs.save(moved, replace(answer, event=offer.event))
+        work.commit()
 
 
 def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):

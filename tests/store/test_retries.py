@@ -24,15 +24,21 @@ def test_a_idempotency_key_is_remembered_for_its_organisation(store):
         assert work.retries.get("hotline", "key-2") is None
 
 
-def test_a_used_idempotency_key_is_stale_and_the_work_goes_on(store):
+def test_a_used_idempotency_key_is_stale_and_nothing_of_its_work_is_stored(store):
     first = retry()
     with store.begin(TransactionMode.WRITE) as work:
         work.retries.add(first)
+        work.commit()
+    with store.begin(TransactionMode.WRITE) as work:
+        work.retries.add(retry("key-2"))
         with pytest.raises(EditConflict):
             work.retries.add(replace(retry(), fingerprint=b"other"))
-        work.commit()
+            work.retries.get("hotline", "key-3")
+        with pytest.raises(RuntimeError):
+            work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert work.retries.get("hotline", "key-1") == first
+        assert work.retries.get("hotline", "key-2") is None
 
 
 def test_what_was_asked_about_a_case_is_compared_no_more_once_the_case_is_erased(store):

@@ -46,7 +46,7 @@ def _write(store: Store, number: int) -> None:
     while not _stopped.is_set():
         id_ = UUID(bytes=secrets.token_bytes(16), version=4)
         try:
-            with store.begin(TransactionMode.WRITE) as work:
+            with store.begin(TransactionMode.SHARED) as work:
                 made, version = case(id=id_, digest=str(id_), originator_ref=str(id_))
                 work.cases.add(made, version)
                 work.log.record(fact("hotline", "police", id_=id_))

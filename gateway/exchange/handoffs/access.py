@@ -7,8 +7,8 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import Measure
-from gateway.domain.organisation import is_derogation, is_transfer_barred
 from gateway.domain.refusals import CaseErased, WrongState
+from gateway.domain.transfer import is_derogation, is_transfer_barred
 from gateway.exchange.cases import OWN, in_force
 from gateway.exchange.interests import has_conflict
 from gateway.kernel.transact import (
@@ -29,15 +29,16 @@ def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     return found
 
 
-def visible(context: RequestContext, handoff: UUID) -> Handoff:
-    """The same, unless an interest of its own bars the caller: the state or the conditions of a
-    handoff would say that it is there. It is what the event, or a refusal, is about."""
+def visible(context: RequestContext, handoff: UUID) -> tuple[Handoff, Mapping[str, Value]]:
+    """The same and its `barriers`, unless an interest of its own bars the caller: the state or the
+    conditions of a handoff would say that it is there. It is what the event, or a refusal, is
+    about."""
     found = party_to(context, handoff)
-    facts = barriers(context, found)
-    if facts.get("conflict"):
-        authorize(context, entity_of(context, found), facts, "handoff.read")
+    barred = barriers(context, found)
+    if barred.get("conflict"):
+        authorize(context, entity_of(context, found), barred, "handoff.read")
     context.about = EventSubject(found.id, found.case_digest)
-    return found
+    return found, barred
 
 
 def authorized(

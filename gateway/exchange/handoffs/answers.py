@@ -17,9 +17,10 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
+    answer_errors,
 )
+from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
-from gateway.domain.recall import answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     ConditionsMismatch,
@@ -28,14 +29,12 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.retention import RetentionGround
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    barriers,
     copy_is_gone,
     entity_of,
     measures_on,
@@ -49,6 +48,7 @@ from gateway.exchange.handoffs.packages import Versions, newest_package, read_ve
 from gateway.exchange.recall_answers import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
+from gateway.exchange.revisions import owe_announced
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.exchange.updates import (
     FOLLOWING,
@@ -136,14 +136,14 @@ def _answer(
     """Decide and store an answer; ``bound`` is what its document binds."""
     kind, fields = asked.kind, asked.fields
     check_signed(context, asked.signed)
-    found = visible(context, handoff)
+    found, barred = visible(context, handoff)
     _refuse_late(context, found, asked)
     _check_newest(context, found, asked, bound)
     current = context.work.handoffs.current_version(found)
     if kind.accepts:
         _check_acceptance(context, found, fields, revised=current != found.case_digest)
     _check_fields(context, found, asked)
-    authorize(context, entity_of(context, found), {**_facts(asked), **barriers(context, found)})
+    authorize(context, entity_of(context, found), {**_facts(asked), **barred})
     if kind.of_recall:
         check_answerable(context, found, kind, fields)
     if kind.accepts:
@@ -178,8 +178,11 @@ def _answer(
     duties.settle(context.ports, context.work, moved, stored)
     if step is HandoffAction.RETAIN:
         _retain(context, moved, asked)
-    if moved.held and not found.held and context.organisation.retentions:
-        apply_standing_retention(context, moved)
+    if moved.held and not found.held:
+        if current != found.case_digest:
+            owe_announced(context, moved)
+        if context.organisation.retentions:
+            apply_standing_retention(context, moved)
     if step is HandoffAction.DELAY:
         duties.delay(context.work, found.id, parse_timestamp(fields["until"]), context.now)
     parties = events.parties_of(found)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from gateway.evidence import canonical, receipt, sd_jwt
-from gateway.evidence.approval import SUCCESSION_TYP, planned
+from gateway.evidence.declarations import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.exchange import succession_execution
 from tests.each import each
