@@ -40,7 +40,6 @@ _GET_LOCKED = _GET.with_for_update()
 _PAGE = (
     select(
         *_CASE,
-        case_file.c.content_key,
         case_version.c.assurance,
         case_version.c.event,
         case_version.c.summary,
@@ -227,8 +226,8 @@ class SqlCases(StorePart):
         values |= {} if state is None else {"state": state}
         statement = _PAGES[after is not None, state is not None]
         rows = self._transaction.execute(statement, values).all()
-        there = self._cipher.fetch([row.content_key for row in rows if row.summary != ERASED])
-        return [self._listed(row, readable=row.content_key in there) for row in rows]
+        readable = self._cipher.fetch(row.summary for row in rows)
+        return [self._listed(row, readable=row.summary in readable) for row in rows]
 
     def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
         return self._all(Measure, _MEASURES, originator=originator, case=case)

@@ -6,7 +6,7 @@ the cell (table, row, column), so that no ciphertext can be put into another row
 (NIST SP 800-38D 5.2.1). Keys in clear live as long as the transaction, and no longer.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple, NoReturn, Protocol
 from uuid import UUID
 
@@ -49,8 +49,8 @@ def seal(text: str, key_id: UUID, key: bytes, cell: CellRef, nonce: bytes) -> by
     return header + nonce + AESGCM(key).encrypt(nonce, text.encode(), _associated(header, cell))
 
 
-def unseal(envelope: bytes, key_of: Callable[[UUID], bytes], cell: CellRef) -> str:
-    """The text in an envelope; ``key_of`` has the key of an id.
+def unseal(envelope: bytes, key_of: Callable[[bytes], bytes], cell: CellRef) -> str:
+    """The text in an envelope; ``key_of`` has the key of an id's 16 bytes.
 
     Raises EnvelopeError for another form, key or cell, or damage.
     """
@@ -59,7 +59,7 @@ def unseal(envelope: bytes, key_of: Callable[[UUID], bytes], cell: CellRef) -> s
         raise EnvelopeError("the envelope is of a form that this version does not know")
     if len(envelope) < _NONCE_END + TAG_BYTES:
         raise EnvelopeError("the envelope is cut short")
-    key = key_of(UUID(bytes=header[len(_VERSION) :]))
+    key = key_of(header[len(_VERSION) :])
     try:
         text = AESGCM(key).decrypt(nonce, envelope[_NONCE_END:], _associated(header, cell))
         return text.decode()
@@ -123,25 +123,29 @@ class ContentCipher:
     def __init__(self, keyring: Keyring) -> None:
         """No key is known yet."""
         self._keyring = keyring
-        self._keys: dict[UUID, bytes] = {}
+        self._keys: dict[bytes, bytes] = {}  # by their ids as envelopes have them
         self.case_keys: dict[tuple[str, UUID], UUID | None] = {}
         """The key ids of cases that this transaction has read; None for an erased one."""
 
     def new_key(self) -> UUID:
         """The key of a new case. Raises CaseKeysUnavailable."""
         id_, key = self._keyring.take()
-        self._keys[id_] = key
+        self._keys[id_.bytes] = key
         return id_
 
     def note_case(self, originator: str, case: UUID, state: CaseState, key: UUID | None) -> None:
         """Remember which key a case has in this transaction, so that it need not be read again."""
         self.case_keys[originator, case] = None if state is CaseState.ERASED else key
 
-    def fetch(self, ids: Collection[UUID]) -> Collection[UUID]:
-        """Read several keys at once; which of them are there. Raises CaseKeysUnavailable."""
-        found = self._keyring.keys(ids)
-        self._keys.update(found)
-        return found.keys()
+    def fetch(self, stored: Iterable[bytes]) -> Collection[bytes]:
+        """Read the keys of several stored texts at once; those of the texts whose key is there.
+
+        Raises CaseKeysUnavailable.
+        """
+        ids = {text: text[len(_VERSION) : _KEY_ID_END] for text in stored if text != ERASED}
+        found = self._keyring.keys([UUID(bytes=id_) for id_ in ids.values()])
+        self._keys.update((id_.bytes, key) for id_, key in found.items())
+        return {text for text, id_ in ids.items() if id_ in self._keys}
 
     def encrypt(self, text: str, key: UUID | None, cell: CellRef) -> bytes:
         """A text as it is stored in a cell; ``key`` is its case's, None when that was erased.
@@ -150,7 +154,7 @@ class ContentCipher:
         """
         if key is None:
             raise CaseErased(GONE)
-        return seal(text, key, self._key(key), cell, self._keyring.random(NONCE_BYTES))
+        return seal(text, key, self._key(key.bytes), cell, self._keyring.random(NONCE_BYTES))
 
     def decrypt(self, stored: bytes, cell: CellRef) -> str:
         """The text that is stored in a cell.
@@ -162,7 +166,7 @@ class ContentCipher:
             raise CaseErased(GONE)
         return unseal(stored, self._key, cell)
 
-    def _key(self, id_: UUID) -> bytes:
+    def _key(self, id_: bytes) -> bytes:
         if id_ not in self._keys:
-            self._keys[id_] = self._keyring.key(id_)
+            self._keys[id_] = self._keyring.key(UUID(bytes=id_))
         return self._keys[id_]
