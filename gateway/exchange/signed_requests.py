@@ -17,8 +17,7 @@ from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.domain.transfer import is_derogation
-from gateway.evidence import canonical, handoff_documents, sd_jwt
-from gateway.evidence import declarations as key_declaration
+from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
 from gateway.evidence.handoff_documents import HEADING, Heading, StatementError, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
@@ -124,7 +123,7 @@ def _check_claims(ports: Ports, verified: VerifiedSdJwt) -> None:
         raise DocumentError("only the gateway attests; sign with 'iss' alone")
     if claims["aud"] != ports.issuer:
         raise DocumentError("the document is for this gateway and no other audience beside it")
-    if read_time(claims) > ports.now() + key_declaration.MAX_SKEW:
+    if read_time(claims) > ports.now() + declarations.MAX_SKEW:
         raise DocumentError("the document is from the future: set your clock")
 
 

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
-from gateway.evidence import canonical
-from gateway.evidence import declarations as approval
+from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey, public_keys
@@ -103,14 +102,14 @@ def _keys_of(person: Administrator) -> dict[str, PublicKey]:
 def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, AdminApproval]:
     """Who signed an approval, and what it says; InvalidApproval when that is nobody here."""
     try:
-        name = approval.person_of(text, ports.issuer)
+        name = declarations.person_of(text, ports.issuer)
         person = work.organisations.person(name)
         if person is None:
             raise InvalidApproval(
                 "an approval is from nobody who administers this gateway: see `casegate admin "
                 "administrator list`"
             )
-        given = approval.verify_approval(
+        given = declarations.verify_approval(
             text, person=name, audience=ports.issuer, keys=_keys_of(person)
         )
     except UnknownKey:

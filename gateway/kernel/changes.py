@@ -30,8 +30,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import canonical
-from gateway.evidence import declarations as approval
+from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
@@ -366,7 +365,7 @@ def digest_of(change: Change) -> str:
     """What an approval of the change must name; ValidationFailed when the change cannot be
     spelled."""
     try:
-        return approval.digest_of(change.action, change.organisation, change.values)
+        return declarations.digest_of(change.action, change.organisation, change.values)
     except ValueError as error:
         raise ValidationFailed((("", f"the change cannot be signed: {error}"),)) from None
 

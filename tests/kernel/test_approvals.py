@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.refusals import InvalidApproval
-from gateway.evidence import declarations as approval
-from gateway.evidence import sd_jwt
+from gateway.evidence import declarations, sd_jwt
 from gateway.kernel.approvals import AHEAD, LIVES
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal
@@ -75,7 +74,7 @@ def test_an_approval_says_in_clear_what_its_digest_says_and_nothing_else(
     approvals = gateway.approve(CHANGE, ALICE, BENOIT)
     heading = sd_jwt.read_unverified(approvals[0]).claims
     signed = sd_jwt.issue(
-        typ=approval.APPROVAL_TYP,
+        typ=declarations.APPROVAL_TYP,
         claims={**heading, **said},
         properties=(),
         arrays=(),

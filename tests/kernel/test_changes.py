@@ -16,8 +16,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import base64url, event
-from gateway.evidence import declarations as approval
+from gateway.evidence import base64url, declarations, event
 from gateway.exchange import receipts
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -71,7 +70,7 @@ def signed(gateway: Founded, meant: Change, person: str, **changes: Any) -> str:
         "signer": key_of(person),
         "random": gateway.ports.random,
     }
-    return approval.issue_approval(**said | changes).compact()
+    return declarations.issue_approval(**said | changes).compact()
 
 
 # --- who approves --------------------------------------------------------------------------------
@@ -242,7 +241,7 @@ def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone
         refused = gateway.refusal(make_change, change, approvals)
         told = shown(refused.receipt)["subject"]
         assert secret not in told
-        assert approval.digest_of(change.action, HOTLINE, change.values) in told
+        assert declarations.digest_of(change.action, HOTLINE, change.values) in told
 
 
 def test_refused_changes_have_a_budget(gateway):

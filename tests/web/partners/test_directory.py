@@ -4,9 +4,7 @@ from dataclasses import replace
 
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import (
-    declarations as key_declaration,
-)
-from gateway.evidence import (
+    declarations,
     key_history,
     mandates,
     membership_attestation,
@@ -192,7 +190,7 @@ def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signatu
     assert hotline.get(path).json["locks"] == []
 
     def declared(says: str) -> str:
-        return key_declaration.issue_declaration(
+        return declarations.issue_declaration(
             organisation=organisation_uri(ISSUER, OFMIN),
             audience=ISSUER,
             says=says,
@@ -204,10 +202,10 @@ def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signatu
         ).compact()
 
     line.gateway.administer(
-        "organisation.require_signed", OFMIN, declaration=declared(key_declaration.LOCK)
+        "organisation.require_signed", OFMIN, declaration=declared(declarations.LOCK)
     )
     line.gateway.administer(
-        "organisation.allow_attested", OFMIN, declaration=declared(key_declaration.UNLOCK)
+        "organisation.allow_attested", OFMIN, declaration=declared(declarations.UNLOCK)
     )
     trust = replace(
         trust_of(line.gateway), organisations={OFMIN: signature.public_keys(jwk_set([key]))}
