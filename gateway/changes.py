@@ -13,7 +13,7 @@ _ENDING_A_KEY = ("contact.set", "organisation.leave")
 CHANGES: Mapping[str, ChangeType] = {
     **table.CHANGES,
     **{one: replace(table.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY},
-    erasure.ACTION: erasure.CHANGE,
+    erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
 }
 """Every change, by its action."""

@@ -27,14 +27,7 @@ from gateway.domain.audit_event import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import (
-    duties,
-    erasure,
-    erasure_notices,
-    log_terms,
-    retention,
-    succession_execution,
-)
+from gateway.exchange import duties, erasure, retention, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -447,7 +440,7 @@ def end_retentions(upkeep: Maintenance, now: datetime) -> TaskReport:
 
 def announce_erasures(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Tell holders what is erased soon."""
-    erasure_notices.announce(upkeep.gateway.ports)
+    erasure.announce(upkeep.gateway.ports)
     return TaskReport()
 
 
@@ -456,7 +449,7 @@ def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
     ports = upkeep.gateway.ports
     with ports.begin(TransactionMode.READ) as work:
         missed = missed_reviews(work.log_terms.holds(), ports.civil_day(now))
-    return TaskReport(missed, more=log_terms.erase_details(ports))
+    return TaskReport(missed, more=erasure.erase_details(ports))
 
 
 def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ nothing that its record does not name.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -16,16 +16,32 @@ from uuid import UUID
 from gateway.domain.audit import AuditFilters, CaseId, Coverage, coverage
 from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
 from gateway.domain.json_values import Asked
-from gateway.domain.refusals import EditConflict
+from gateway.domain.refusals import EditConflict, NotFound
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
-from gateway.exchange.results import AuditedEventResult, AuditEntry, Position
+from gateway.evidence.stream import issue_head
+from gateway.exchange.results import (
+    AuditedEventResult,
+    AuditEntry,
+    EventPage,
+    Position,
+    StreamEntry,
+)
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
-from gateway.kernel.ports import Ports
-from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, authorize, transact
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    authorize,
+    deny_as_not_found,
+    read,
+    receipt_for,
+    transact,
+)
 from gateway.kernel.transact import read as look_up
 from gateway.kernel.values import Caller, EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import proof
@@ -101,7 +117,7 @@ class _Page:
         return replace(self, events=earlier, before=min(self.before, before), last=last)
 
 
-def read(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
+def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
     """Search the log with the caller's audit access, and record that it was done.
 
     Raises EditConflict when the access changed while it was done, or since the first of the same
@@ -288,3 +304,68 @@ def _receipt(one: VisibleEvent, note: str) -> Receipt:
     text = proof.encode(proof.TlogProof(logged.index, logged.proof, note))
     shown = tuple(d.encoded for d in one.disclosures)
     return Receipt(logged.event.document, logged.event.nonce, shown, text)
+
+
+# --- A party's own events and their receipts ---
+
+
+def look_up_receipt(ports: Ports, caller: Caller, event: UUID) -> Receipt:
+    """The receipt of an event for one of its parties, proved at the log's present head."""
+
+    def query(context: RequestContext) -> LoggedEvent:
+        logged = context.work.log.logged(event)
+        if logged is None:
+            deny_as_not_found()
+        details = logged.event.disclosures
+        party = any(d.kind == "party" and caller.organisation in d.readers for d in details)
+        authorize(context, LOG, {"party": party})
+        return logged
+
+    logged = read(ports, caller, ActionRequest("receipt.read"), query)
+    return receipt_for(ports, logged, caller.organisation)
+
+
+def of_gateway(ports: Ports, event: UUID) -> Receipt:
+    """The receipt of an event as the gateway itself reads it, on its own host; NotFound."""
+    with ports.begin(TransactionMode.READ) as work:
+        logged = work.log.logged(event)
+    if logged is None:
+        raise NotFound("the log has no event with this id")
+    return receipt_for(ports, logged, GATEWAY)
+
+
+def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
+    """The caller's own events after a counter, with receipts; ``head`` is its last counter.
+
+    A stream without gaps from 1 to ``head`` is complete; ``signed_head`` is the
+    gateway's signed and dated statement of it (evidence/stream).
+    """
+
+    def query(context: RequestContext) -> tuple[int, TreeHead, Sequence[tuple[int, LoggedEvent]]]:
+        authorize(context, LOG)
+        log = context.work.log
+        found = log.read_stream(caller.organisation, after, limit)
+        return log.counter(caller.organisation), log.head(), found
+
+    head, state, found = read(ports, caller, ActionRequest("events.read"), query)
+    note = ports.checkpoint_signer.sign(
+        state
+    )  # one for all: each was found in the log as it was then
+    signed = issue_head(
+        issuer=ports.issuer,
+        organisation=caller.organisation,
+        stream_number=head,
+        note=note,
+        at=ports.now(),
+        signer=ports.attester,
+        random=ports.random,
+    )
+    return EventPage(
+        head=head,
+        signed_head=signed.compact(),
+        events=[
+            StreamEntry(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
+            for stream_number, logged in found
+        ],
+        next=None,
+    )

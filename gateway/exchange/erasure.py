@@ -5,26 +5,43 @@ in between, maintenance goes on from there: the database knows which keys are do
 round, a key could be gone on a decision that never counted (ADR 0012).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, EventDetail, LogHold, Party
 from gateway.domain.case import Case, CaseState
+from gateway.domain.json_values import Asked
+from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, Refusal
-from gateway.domain.retention import RetentionEnd
+from gateway.domain.retention import DpoAdvice, RetentionEnd
+from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
 from gateway.exchange import duties, retained_copies, retention
+from gateway.exchange.cases import find, own_entity
+from gateway.exchange.duties import is_holder
+from gateway.exchange.interests import is_barred
+from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
-from gateway.kernel.values import Erasure, RetainedCopy
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    WriteResult,
+    authorize,
+    transact,
+)
+from gateway.kernel.values import Caller, Erasure, RetainedCopy
 
-ACTION = "case.erase"
+ERASE = "case.erase"
 
 AT_ONCE = 50
 """Cases that are erased in one transaction: writers wait meanwhile."""
@@ -262,7 +279,7 @@ def _erase(
     events.record_by_gateway(
         ports,
         work,
-        ACTION,
+        ERASE,
         parties,
         events.subject(_subject(erased, counted, why), *parties),
         event=event,
@@ -274,7 +291,7 @@ def _erase(
         events.record_by_gateway(
             ports,
             work,
-            ACTION,
+            ERASE,
             told,
             *_of_copy(kept.get(one.handoff), told),
             handoff=one.handoff,
@@ -317,3 +334,216 @@ def _destroyed_now(ports: Ports) -> str:
     except Refusal:  # what was decided stands, and its receipt is returned
         return "will be destroyed by maintenance"
     return "destroyed"
+
+
+# --- An originator brings the erasure of its own case forward: two persons, and their DPO's advice
+# ---
+
+
+ADVANCE = "case.advance_erasure"
+
+
+@dataclass(frozen=True)
+class EarlyErasure(Asked):
+    """Who brings the erasure of a case forward, to which day, and why.
+
+    ``approved_by`` is the second person. ``dpo`` is whose ``advice`` it was: it is recorded, and
+    decides nothing.
+    """
+
+    by: str
+    approved_by: str
+    dpo: str
+    advice: DpoAdvice
+    erase_on: date
+    reason: str
+
+
+def advance_erasure(
+    ports: Ports, caller: Caller, key: str, case: UUID, wanted: EarlyErasure
+) -> WriteResult:
+    """Bring the erasure of one's own case forward (R10.early_erasure).
+
+    Each organisation that holds it, or may take it, hears of the day. Raises ValidationFailed (the
+    day), WrongState, and the policy's denials.
+    """
+    persons = (
+        NamedPerson("/approved_by", wanted.approved_by, APPROVING),
+        NamedPerson("/dpo", wanted.dpo, frozenset({RegisterRole.DPO})),
+    )
+    content = {"case": str(case), **wanted.asked()}
+    request = ActionRequest(ADVANCE, wanted.by, key, content, persons=persons)
+    done = AdvancedErasure(case, wanted.erase_on)
+
+    def act(context: RequestContext) -> AdvancedErasure:
+        _advance(context, case, wanted)
+        return done
+
+    return transact(ports, caller, request, act, lambda _context, _logged: done)
+
+
+def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
+    found, version = find(context, case)
+    context.about = EventSubject(case_digest=found.digest)
+    persons = {wanted.by, wanted.approved_by, wanted.dpo}
+    authorize(context, own_entity(context, found, version), {"persons": len(persons)})
+    moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
+    context.work.cases.save(replace(moved, revision=found.revision + 1))
+    own = (Party(found.originator, "originator"),)
+    told = {"erase_on": wanted.erase_on.isoformat()}
+    decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
+    context.record(
+        own,
+        *events.reason(wanted.reason, *own),
+        events.subject({**told, **decided}, *own),
+    )
+    for one in context.work.handoffs.of_case(found.originator, found.id):
+        hears = one.hears or is_holder(context.work, one)
+        if not hears or is_barred(context.work, one.id, context.today.day):
+            continue
+        parties = events.gateway_and(one.recipient, role="recipient")
+        events.record_by_gateway(
+            context.ports,
+            context.work,
+            ADVANCE,
+            parties,
+            events.subject(told, *parties),
+            handoff=one.id,
+            case_digest=one.case_digest,
+        )
+
+
+# --- Holders hear before a case is erased, 14 days and a day before: one event a day, with the
+# number ---
+#
+# Which handoffs these are, the list by ``erase_before`` says. What a holder retains is not
+# counted.
+
+
+ANNOUNCE = "erasure.announce"
+
+DAYS_BEFORE = (14, 1)
+
+
+def announce(ports: Ports) -> None:
+    """Tell each holder how many of its handoffs are erased soon, once for each day of erasure.
+
+    After an interruption one event counts all days that were left out. Raises LogFrozen, Busy.
+    """
+    day = ports.civil_day(ports.now())
+    for days in DAYS_BEFORE:
+        last = day + timedelta(days=days)
+        with ports.begin(TransactionMode.READ) as work:
+            told = work.retentions.announced(days)
+            if told is not None and told >= last:
+                continue
+            numbers = _numbers(work, told or day, last, day)
+        with ports.begin(TransactionMode.WRITE) as work:
+            if work.retentions.announce(days, told, last):  # no other node was faster
+                _record(ports, work, numbers, last + timedelta(days=1))
+                work.commit()
+
+
+def _numbers(work: UnitOfWork, after: date, last: date, day: date) -> Mapping[str, int]:
+    """How many handoffs of each holder are erased after a day and by another one."""
+    counted = Counter[str]()
+    for holder, handoff in work.retentions.unretained(after, last):
+        found = work.organisations.get(holder)
+        if found is None or found.status is Status.LEFT:
+            continue
+        if found.interests and is_barred(work, handoff, day):
+            continue
+        counted[holder] += 1
+    return counted
+
+
+def _record(ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date) -> None:
+    for holder, number in sorted(numbers.items()):
+        parties = events.gateway_and(holder)
+        subject = {"erase_before": before.isoformat(), "handoffs": str(number)}
+        events.record_by_gateway(ports, work, ANNOUNCE, parties, events.subject(subject, *parties))
+
+
+# --- The end of the log's terms: what events say of persons is erased, by events of the gateway ---
+
+
+STEPS = 20
+"""Transactions in one run for who acted: other duties wait."""
+
+MEMBERS_AT_ONCE = 100
+"""Organisations that are read together."""
+
+
+def erase_details(ports: Ports) -> bool:
+    """Erase details whose term is over, some steps for each who acted; whether more are left.
+
+    An organisation under a log hold is passed over, and so is one whose entry is not what its
+    events say: its regime may be forged. While a log hold is not, nothing is erased. Raises
+    LogFrozen, Busy.
+    """
+    unfinished = [
+        one
+        for one, regimes in _actors(ports)
+        if all(_erase_details(ports, one, regimes) for _ in range(STEPS))
+    ]
+    return bool(unfinished)
+
+
+def _actors(ports: Ports) -> Iterator[tuple[str, frozenset[str]]]:
+    """Who may have acted, with its regimes: every organisation there ever was, and the gateway,
+    whose administrators and systems act under the GDPR."""
+    yield GATEWAY, frozenset()
+    last = ""
+    while True:
+        with ports.begin(TransactionMode.READ) as work:
+            found = work.organisations.page(last, MEMBERS_AT_ONCE)
+        yield from ((one.slug, one.regimes) for one in found)
+        if len(found) < MEMBERS_AT_ONCE:
+            return
+        last = found[-1].slug
+
+
+def _erase_details(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
+    now = ports.now()
+    terms = ports.log_terms
+    until = terms.passed(regimes, now)
+    with ports.begin(TransactionMode.WRITE) as work:
+        # Holds are set while nobody writes: none begins before this is committed.
+        holds = work.log_terms.holds()
+        differing = work.organisations.out_of_service()
+        forged = ("organisation", actor) in differing or any(k == LOG_HOLD for k, _ in differing)
+        if forged or any(one.keeps_all_of(actor) for one in holds):
+            return False
+        erased = work.log_terms.erase_details(actor, until, _held_cases(holds))
+        if erased.details:
+            parties = events.gateway_and(actor)
+            years = terms.years(regimes)
+            subject = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
+            told = events.subject(subject, *parties)
+            events.record_by_gateway(ports, work, "log.erase_details", parties, told)
+        work.commit()
+    return erased.more
+
+
+def _held_cases(holds: Sequence[LogHold]) -> list[CaseId]:
+    return [
+        CaseId(one.organisation, one.case)
+        for one in holds
+        if one.organisation is not None and one.case is not None
+    ]
+
+
+def _subject_of_terms(
+    actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None
+) -> Mapping[str, Any]:
+    """What the event tells: range and number, the term that was over, why it was a longer one."""
+    told = {
+        "organisation": actor,
+        "first": erased.first,
+        "last": erased.last,
+        "entries": erased.entries,
+        "details": erased.details,
+        "until": until.isoformat(),
+        "years": years,
+    }
+    return told if reason is None else {**told, "reason": reason}

@@ -1,16 +1,38 @@
-"""What an organisation owes about its handoffs, as it may see it: the list of what waits for it."""
+"""What is owed about handoffs: by each holder of a case after a change of it, and by oneself."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from gateway.domain.answers import takes_update
+from gateway.domain.answers import ON_CHANGES, takes_update
+from gateway.domain.case import CaseState
+from gateway.domain.decision import case_entity
 from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import Urgency
-from gateway.exchange.handoffs.lists import in_list
-from gateway.exchange.results import OpenDuty
+from gateway.evidence import sd_jwt
+from gateway.exchange.cases import find, own_entity, view_on_erased
+from gateway.exchange.duties import is_holder
+from gateway.exchange.handoffs.views import in_list
+from gateway.exchange.recalls import answer_for, recall_of
+from gateway.exchange.results import (
+    CaseCoverage,
+    HolderCoverage,
+    LeftOut,
+    OpenDuty,
+    Owed,
+    RecallCoverage,
+)
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
-from gateway.kernel.transact import ActionRequest, RequestContext, read
+from gateway.kernel.transact import (
+    ActionRequest,
+    EventSubject,
+    RequestContext,
+    authorize,
+    deny_as_not_found,
+    read,
+)
 from gateway.kernel.values import Caller
 
 
@@ -54,3 +76,101 @@ def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> 
         source=duty.source,
         package=handoff.package if updatable else None,
     )
+
+
+# --- Coverage: the holders of a case, and what is owed to and by each after a change of it ---
+#
+# It is read from what the originator is a party of, and is no document. What is owed are the open
+# duties.
+
+
+def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
+    """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
+
+    def query(context: RequestContext) -> CaseCoverage:
+        found = context.work.cases.get(context.caller.organisation, case)
+        if found is None:
+            deny_as_not_found()
+        if found.state is CaseState.ERASED:
+            resource = case_entity(view_on_erased(found), context.entity())
+        else:
+            resource = own_entity(context, *find(context, case))
+        authorize(context, resource)
+        context.about = EventSubject(case_digest=found.digest)
+        told = context.work.cases.announced(found.originator, found.id)
+        handoffs = context.work.handoffs.of_case(found.originator, found.id)
+        erased = found.state is CaseState.ERASED
+        lines = [_line(context, one, told, erased=erased) for one in handoffs]
+        return CaseCoverage(found.id, found.version, found.state, lines)
+
+    return read(ports, caller, ActionRequest("case.read"), query)
+
+
+def _line(
+    context: RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
+) -> HolderCoverage:
+    """One handoff; of an erased case no document is left, and no package follows."""
+    answers = context.work.handoffs.answers(handoff.id, documents=not erased)
+    newer = told is not None and told.version > handoff.case_version
+    takes = takes_update(handoff, context.now)
+    duties = context.work.duties.of(handoff.id, open_only=True)
+    said = [one for one in answers if one.move in _ANSWERS]
+    omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE and not erased]
+    holds = is_holder(context.work, handoff)
+    left_out = omitted[-1] if newer and omitted and told and omitted[-1].at >= told.at else None
+    return HolderCoverage(
+        handoff=handoff.id,
+        recipient=handoff.recipient,
+        state=handoff.state,
+        holds=holds,
+        package=handoff.package,
+        version=handoff.case_version,
+        announced_only=newer and holds and (left_out is not None or not takes),
+        left_out=None if left_out is None else LeftOut(_reason(left_out), left_out.event),
+        owed=[
+            Owed(
+                _word(one, takes),
+                one.organisation,
+                one.due_at,
+                one.source,
+                one.due_at <= context.now,
+            )
+            for one in sorted(duties, key=lambda one: one.due_at)
+            if one.kind in _COVERED
+        ],
+        answered=str(said[-1].move) if said else None,
+        answered_by_event=said[-1].event if said else None,
+        recall=_recall(context, handoff),
+    )
+
+
+def _recall(context: RequestContext, handoff: Handoff) -> RecallCoverage | None:
+    """The recall of a handoff, and its holder's final answer as the originator may read it."""
+    recall = recall_of(context, handoff)
+    if recall is None:
+        return None
+    done = handoff.recall_answer
+    seen = None if done is None else answer_for(context, handoff.recipient, {"done": str(done)})[0]
+    return RecallCoverage(recall.id, recall.code, seen)
+
+
+_ANSWERS = ON_CHANGES | OF_RECALL - {HandoffAction.RECALL}
+_COVERED = frozenset(
+    {
+        DutyKind.UPDATE,
+        DutyKind.ACKNOWLEDGEMENT,
+        DutyKind.APPLICATION,
+        DutyKind.PROPOSAL_ANSWER,
+        DutyKind.RECALL_ACKNOWLEDGEMENT,
+        DutyKind.RECALL_ANSWER,
+    }
+)
+
+
+def _word(duty: HandoffDuty, takes: bool) -> str:
+    """What is owed; where no package can follow, a notice replaces the update."""
+    return "correction_notice" if duty.kind is DutyKind.UPDATE and not takes else str(duty.kind)
+
+
+def _reason(omission: HandoffAnswer) -> str:
+    return str(sd_jwt.read_stored(omission.document).content["reason"])

@@ -26,24 +26,25 @@ from gateway.domain.transfer import is_transfer_barred
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
-from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import (
+    BindingConditions,
     ConsultationRequest,
     OpenedContent,
     record_consultation,
     repeat_consultation,
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs.access import entity_of, party_to
-from gateway.exchange.handoffs.consultations import is_needed
-from gateway.exchange.handoffs.packages import (
+from gateway.exchange.handoffs.access import (
     accepted_parts,
     binding_beside,
+    entity_of,
     package_numbered,
+    party_to,
     versions_of,
 )
+from gateway.exchange.handoffs.consultations import is_needed
 from gateway.exchange.handoffs.views import shown_document
-from gateway.exchange.recall_answers import consultation_facts
+from gateway.exchange.recalls import consultation_facts
 from gateway.exchange.results import (
     Conditions,
     ContentPresentation,

@@ -17,16 +17,9 @@ from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import RegisterRole
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt
-from gateway.exchange import (
-    cases,
-    early_erasure,
-    handoffs,
-    offers,
-    recalls,
-    updates,
-)
+from gateway.exchange import cases, erasure, handoffs, offers, recalls, updates
 from gateway.exchange.cases import CaseStepRequest
-from gateway.exchange.early_erasure import EarlyErasure
+from gateway.exchange.erasure import EarlyErasure
 from gateway.exchange.recalls import RecallRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.ports import TransactionMode
@@ -665,7 +658,7 @@ class Answers(RuleBasedStateMachine):
         second = "approver-2" if two else "approver-1"
         favourable = DpoAdvice.FAVOURABLE
         asked = EarlyErasure("approver-1", second, "dpo-1", favourable, day, "no longer needed")
-        advance = early_erasure.advance_erasure
+        advance = erasure.advance_erasure
         if self.attempt(case.originator, advance, case.id, asked) is not None:
             assert two and day < case.erase_on
             case.erase_on = day

@@ -11,7 +11,6 @@ from gateway.domain.refusals import Refusal
 from gateway.exchange import (
     duties,
     erasure,
-    erasure_notices,
     measures,
     notifications,
     retention,
@@ -246,7 +245,7 @@ class Moves(Answers):
             succession_execution.apply(ports, due.id)
         self._see_reissued()
         self.listen()
-        erasure_notices.announce(ports)
+        erasure.announce(ports)
         self.listen()
         while retention.end_due(ports):
             pass

@@ -8,20 +8,29 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.audit import AuditFilters, CaseId
-from gateway.domain.refusals import EditConflict, Forbidden, ValidationFailed, WrongState
-from gateway.evidence import handoff_documents, receipt
+from gateway.domain.refusals import (
+    EditConflict,
+    Forbidden,
+    HighWaterMarkUnavailable,
+    NotFound,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.evidence import event, handoff_documents, receipt
 from gateway.evidence.sd_jwt import read_disclosure
-from gateway.exchange import audit, receipts
+from gateway.exchange import audit, handoffs
 from gateway.exchange.audit import AuditSearch
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.log import SqlLog
+from tests import answers
 from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
     OCRVP,
     OFMIN,
+    ORIGIN,
     Founded,
     accepted,
     caller,
@@ -61,7 +70,7 @@ def reading(
 
 def read(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> WriteResult:
     key = asked.pop("key", None) or gateway.key()
-    return gateway.do(audit.read, caller(organisation), key, reading(**asked))
+    return gateway.do(audit.search, caller(organisation), key, reading(**asked))
 
 
 def found(written: WriteResult) -> list[dict[str, Any]]:
@@ -75,7 +84,7 @@ def types(written: WriteResult) -> list[str]:
 
 
 def refused(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> RecordedRefusal:
-    return gateway.refusal(audit.read, caller(organisation), gateway.key(), reading(**asked))
+    return gateway.refusal(audit.search, caller(organisation), gateway.key(), reading(**asked))
 
 
 @pytest.fixture
@@ -168,7 +177,7 @@ def _streams(gateway: Founded) -> dict[str, list[Any]]:
     """What the stream of each organisation has, in order."""
     found = {}
     for one in (HOTLINE, OFMIN, OCRVP, AUDITOR):
-        page = to_json(receipts.stream(gateway.ports, caller(one), 0, 100))
+        page = to_json(audit.stream(gateway.ports, caller(one), 0, 100))
         kept = [receipt.from_json(entry["receipt"]) for entry in page["events"]]
         found[one] = [{**fields_of(event), "details": shown(event)} for event in kept]
     return found
@@ -259,7 +268,7 @@ def test_a_retry_after_the_end_of_the_grant_gives_nothing(gateway, handoff):
     granted, key = grant(gateway), gateway.key()
     read(gateway, key=key)
     end(gateway, granted)
-    gateway.refusal(audit.read, caller(AUDITOR), key, reading())
+    gateway.refusal(audit.search, caller(AUDITOR), key, reading())
 
 
 def test_a_grant_ended_between_the_look_and_the_record_gives_nothing(gateway, handoff, monkeypatch):
@@ -391,7 +400,7 @@ def test_an_unknown_grant_cannot_be_ended(gateway):
 
 def test_a_grant_over_a_member_shows_its_events_and_what_it_may_read_of_them(gateway, handoff):
     grant(gateway, coverage="member", member=HOTLINE)
-    stream = to_json(receipts.stream(gateway.ports, caller(HOTLINE), 0, 100))["events"]
+    stream = to_json(audit.stream(gateway.ports, caller(HOTLINE), 0, 100))["events"]
     told = found(read(gateway))
     assert [one["id"] for one in told] == [one["event"] for one in stream]
     assert {p["organisation"] for one in told for p in one["details"]["party"]} == {HOTLINE}
@@ -439,10 +448,10 @@ def test_what_is_named_beyond_the_coverage_is_denied(gateway, handoff):
 def test_a_member_that_is_not_covered_is_not_searched_for(gateway, handoff):
     grant(gateway, coverage="member", member=OCRVP)
     asked = AuditSearch("auditor-1", "security", "x", AuditFilters(organisation=HOTLINE))
-    denied = gateway.refusal(audit.read, caller(AUDITOR), gateway.key(), asked)
+    denied = gateway.refusal(audit.search, caller(AUDITOR), gateway.key(), asked)
     assert denied.refusal.rules == ("R2.audit.coverage",)
     covered = AuditSearch("auditor-1", "security", "x", AuditFilters(organisation=OCRVP))
-    assert gateway.do(audit.read, caller(AUDITOR), gateway.key(), covered).result["events"]
+    assert gateway.do(audit.search, caller(AUDITOR), gateway.key(), covered).result["events"]
 
 
 def test_what_is_withheld_cannot_be_searched_for(gateway, handoff):
@@ -457,7 +466,7 @@ def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gatew
     grant(gateway, coverage="case", member=case.originator, case=str(case.case))
     key, place = gateway.key(), AuditFilters(organisation=OFMIN)
     asked = AuditSearch("a-1", "security", "x", place, limit=100)
-    written = gateway.do(audit.read, caller(AUDITOR), key, asked)
+    written = gateway.do(audit.search, caller(AUDITOR), key, asked)
     assert types(written) == ["handoff.offered", "handoff.accepted", "case.consulted"]
 
 
@@ -466,7 +475,7 @@ def test_a_member_with_a_grant_over_a_case_searches_by_those_who_took_part(gatew
 
 def test_each_filter_gives_what_fits_it_and_nothing_else(gateway, handoff):
     grant(gateway)
-    gateway.refusal(receipts.look_up, caller(OFMIN), gateway.new_id())
+    gateway.refusal(audit.look_up_receipt, caller(OFMIN), gateway.new_id())
     assert set(types(read(gateway, handoff=handoff))) == {
         "handoff.offered", "handoff.accepted", "case.consulted"}  # fmt: skip
     assert types(read(gateway, person="intake-1")) == ["case.submitted"]
@@ -531,3 +540,129 @@ def test_a_search_that_finds_little_stops_and_goes_on(gateway, handoff, monkeypa
             break
     assert page is None
     assert seen
+
+
+# --- Receipts and streams: each party proves its own events, and sees of each only its own part ---
+
+
+def event_of(one: receipt.Receipt) -> UUID:
+    return UUID(fields_of(one)["id"])
+
+
+def stream(gateway: Founded, organisation: str, after: int = 0, limit: int = 100) -> Any:
+    return to_json(audit.stream(gateway.ports, caller(organisation), after, limit))
+
+
+def test_a_party_gets_the_receipt_again_proved_in_the_log_of_today(gateway):
+    written = offered(gateway)
+    submitted(gateway)
+    again = audit.look_up_receipt(gateway.ports, caller(HOTLINE), event_of(written.receipt))
+    first, second = gateway.confirm(written.receipt), gateway.confirm(again)
+    assert second.event == first.event
+    assert second.index == first.index
+    assert second.checkpoint.size == first.checkpoint.size + 1
+
+
+def test_on_its_own_host_the_gateway_proves_what_was_recorded(gateway):
+    written = gateway.administer("organisation.suspend", ABROAD, reason="test")
+    again = audit.of_gateway(gateway.ports, event_of(written.receipt))
+    assert gateway.confirm(again).event == gateway.confirm(written.receipt).event
+    with pytest.raises(NotFound):
+        audit.of_gateway(gateway.ports, gateway.new_id())
+
+
+def test_what_stands_without_a_receipt_is_named(gateway, monkeypatch):
+    def away(*_: Any) -> str:
+        raise HighWaterMarkUnavailable("no")
+
+    size = gateway.size()
+    monkeypatch.setattr(gateway.checkpoint_signer, "sign", away)
+    with pytest.raises(HighWaterMarkUnavailable) as refused:
+        gateway.administer("organisation.suspend", ABROAD, reason="test")
+    monkeypatch.undo()
+    assert gateway.size() == size + 1
+    assert event_of(audit.of_gateway(gateway.ports, refused.value.recorded))
+
+
+def test_both_parties_prove_one_event_and_share_no_disclosure_but_the_purpose(gateway):
+    written = offered(gateway)
+    other = audit.look_up_receipt(gateway.ports, caller(OFMIN), event_of(written.receipt))
+    assert gateway.confirm(other).event == gateway.confirm(written.receipt).event
+    shared = set(other.disclosures) & set(written.receipt.disclosures)
+    assert [event.open_disclosures(other.document, [one]).shown[0][0] for one in shared] == [
+        "purpose"
+    ]
+
+
+@each("organisation, people", [(HOTLINE, {"intake-1", "liaison-1"}), (OFMIN, {"officer-1"})])
+def test_a_party_sees_its_own_people_and_nobody_else(gateway, organisation, people):
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    seen = [shown(receipt.from_json(o["receipt"])) for o in stream(gateway, organisation)["events"]]
+    assert {told["by"] for told in seen if "by" in told} == people
+    assert {p["organisation"] for told in seen for p in told["party"]} == {organisation}
+
+
+def test_a_stream_is_complete_from_one_to_its_head(gateway):
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    gateway.refusal(handoffs.look_up, caller(OFMIN), gateway.new_id())
+    found = stream(gateway, OFMIN)
+    assert [one["stream_number"] for one in found["events"]] == list(range(1, found["head"] + 1))
+    kept = [receipt.from_json(one["receipt"]) for one in found["events"]]
+    for stream_number, one in enumerate(kept, start=1):
+        gateway.confirm(one)
+        assert shown(one)["party"][0]["stream_number"] == stream_number
+    types = [fields_of(one)["type"] for one in kept]
+    assert types[-4:] == ["handoff.offered", "handoff.accepted", "case.consulted", "handoff.read"]
+    assert fields_of(kept[-1])["result"] == "not_found"
+
+
+def test_a_stream_is_read_on_from_a_counter(gateway):
+    accepted(gateway)
+    whole = stream(gateway, OFMIN)
+    part = stream(gateway, OFMIN, after=2, limit=1)
+    assert part["head"] == whole["head"]
+    assert [one["stream_number"] for one in part["events"]] == [3]
+    assert part["events"][0]["event"] == whole["events"][2]["event"]
+    assert stream(gateway, OFMIN, after=whole["head"])["events"] == []
+
+
+def test_a_stream_has_no_event_of_others(gateway):
+    before = {one: stream(gateway, one)["head"] for one in (ABROAD, OCRVP)}
+    accepted(gateway)
+    assert {one: stream(gateway, one)["head"] for one in (ABROAD, OCRVP)} == before
+
+
+def test_reading_receipts_and_streams_is_no_event(gateway):
+    written = offered(gateway)
+    size = gateway.size()
+    audit.look_up_receipt(gateway.ports, caller(OFMIN), event_of(written.receipt))
+    stream(gateway, OFMIN)
+    assert gateway.size() == size
+
+
+def test_the_documents_of_the_log_name_nobody(gateway):
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    names = (HOTLINE, OFMIN, "officer-1", "liaison-1", "intake-1", "investigation", "csam")
+    for one in stream(gateway, OFMIN)["events"] + stream(gateway, HOTLINE)["events"]:
+        text = one["receipt"]["document"]
+        assert ORIGIN in text
+        assert not [name for name in names if name in text]
+
+
+def test_events_are_timed_by_the_clock(gateway):
+    first = fields_of(submitted(gateway).receipt)["time"]
+    gateway.clock.advance(timedelta(days=1))
+    second = fields_of(submitted(gateway).receipt)["time"]
+    assert (first[:10], second[:10]) == ("2026-03-02", "2026-03-03")
+
+
+def test_every_event_names_the_policy_that_decided(gateway):
+    revisions = {
+        fields_of(receipt.from_json(one["receipt"]))["policy"]
+        for one in stream(gateway, HOTLINE)["events"]
+    }
+    assert revisions == {gateway.ports.policy.revision}

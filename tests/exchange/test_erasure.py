@@ -1,5 +1,7 @@
 """Erasure: by two persons or on the day, told as an event, and nothing opens afterwards."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,15 +20,19 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.retention import DpoAdvice
+from gateway.domain.staff import RegisterRole
 from gateway.evidence import canonical, receipt
-from gateway.exchange import cases, erasure, handoffs, offers, receipts
+from gateway.exchange import audit, cases, erasure, handoffs, offers
 from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.erasure import EarlyErasure
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.values import SentHandoff
 from tests import answers
 from tests.founding import (
+    ABROAD,
     ALICE,
     BENOIT,
     HOTLINE,
@@ -37,6 +43,7 @@ from tests.founding import (
     case_content,
     conditions_of,
     consulted,
+    enter_staff,
     fields_of,
     make_change,
     offer_of,
@@ -272,7 +279,7 @@ def test_a_handoff_that_had_ended_before_its_case_was_erased_stays_as_it_ended(g
 
 def erasures_told(gateway, party):
     """The events of erasure in a party's stream, each verified."""
-    page = to_json(receipts.stream(gateway.ports, caller(party), 0, 1000))
+    page = to_json(audit.stream(gateway.ports, caller(party), 0, 1000))
     found = [receipt.from_json(one["receipt"]) for one in page["events"]]
     for one in found:
         gateway.confirm(one)
@@ -472,3 +479,193 @@ def test_only_old_keys_that_no_case_has_are_destroyed(gateway):
     assert erasure.destroy_orphan_keys(gateway.ports, None) == unused
     assert gateway.ports.keys.gone == {unused}
     assert erasure.destroy_orphan_keys(gateway.ports, unused) == unused
+
+
+# --- Two persons bring the erasure of their own case forward; their DPO's advice is recorded (R10)
+# ---
+
+
+@pytest.fixture
+def case(gateway):
+    """A case of the hotline that OFMIN accepted."""
+    enter_staff(gateway.ports.begin, HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    made = submitted(gateway)
+    accepted(gateway, offered(gateway, made))
+    return made
+
+
+def wanted(gateway, days=1, **changes):
+    day = gateway.clock().date() + timedelta(days=days)
+    asked = EarlyErasure(
+        "agent-1", "approver-1", "dpo-1", DpoAdvice.FAVOURABLE, day, "a request of the person"
+    )
+    return replace(asked, **changes)
+
+
+def id_of(case):
+    return UUID(case.result["case"])
+
+
+def advanced(gateway, case, asked):
+    args = (caller(HOTLINE), gateway.key(), id_of(case), asked)
+    return gateway.do(erasure.advance_erasure, *args)
+
+
+def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
+    asked = wanted(gateway, days=2)
+    written = advanced(gateway, case, asked)
+    assert written.result["erase_on"] == asked.erase_on.isoformat()
+    told = json.loads(shown(written.receipt)["subject"])
+    assert (told["approved_by"], told["dpo"], told["advice"]) == (
+        "approver-1",
+        "dpo-1",
+        "favourable",
+    )
+    gateway.clock.advance(timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 0
+    gateway.clock.advance(timedelta(days=1))
+    assert erasure.erase_due(gateway.ports) == 1
+
+
+def test_both_sides_read_the_earlier_day(gateway, case):
+    asked = wanted(gateway, days=2)
+    advanced(gateway, case, asked)
+    ((handoff,),) = [
+        handoffs.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9).items
+    ]
+    held = handoffs.look_up(gateway.ports, caller(OFMIN), handoff.handoff)
+    own = cases.look_up(gateway.ports, caller(HOTLINE), id_of(case))
+    assert held.erase_on == own.erase_on == asked.erase_on
+
+
+def test_who_was_offered_the_case_hears_of_the_day_alone(gateway, case):
+    asked = wanted(gateway)
+    advanced(gateway, case, asked)
+    page = to_json(audit.stream(gateway.ports, caller(OFMIN), 0, 1000))
+    newest = json.dumps(page["events"][-1])
+    assert "dpo-1" not in newest
+    assert "a request of the person" not in newest
+
+
+@pytest.mark.parametrize("days", [0, 5000])
+def test_the_day_is_from_tomorrow_on_and_earlier_than_before(gateway, case, days):
+    asked = wanted(gateway, days)
+    with pytest.raises(ValidationFailed):
+        advanced(gateway, case, asked)
+
+
+def test_one_person_does_not_do_it(gateway, case):
+    asked = wanted(gateway, by="approver-1")
+    args = (caller(HOTLINE), gateway.key(), id_of(case), asked)
+    told = refused_on_record(gateway, Forbidden, erasure.advance_erasure, *args)
+    assert told.rules == ("R10.early_erasure.own",)
+
+
+@pytest.mark.parametrize("changes", [{"by": "dpo-1"}, {"dpo": "agent-1"}])
+def test_a_dpo_advises_and_decides_nothing(gateway, case, changes):
+    asked = wanted(gateway, **changes)
+    with pytest.raises(ValidationFailed):
+        advanced(gateway, case, asked)
+
+
+def test_no_version_puts_it_off_again(gateway, case):
+    asked = wanted(gateway, days=9)
+    advanced(gateway, case, asked)
+    later = gateway.clock().date() + timedelta(days=500)
+    marking = {**case_content(gateway.new_id())["marking"], "erase_on": later.isoformat()}
+    revised(gateway, case, marking=marking)
+    assert gateway.case(id_of(case)).erase_on == asked.erase_on
+
+
+def test_who_holds_nothing_does_not_hear_of_it(gateway, case):
+    handoff = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    said = answers.said("analyst-1", "not ours")
+    gateway.do(answers.decline, caller(ABROAD), gateway.key(), handoff, said)
+    advanced(gateway, case, wanted(gateway))
+    heard = {who: gateway.types(who)[-1] for who in (OFMIN, ABROAD)}
+    assert heard == {OFMIN: "case.erasure_advanced", ABROAD: "handoff.declined"}
+
+
+def test_a_version_that_repeats_the_earlier_day_is_no_news_to_its_holders(gateway, case):
+    asked = wanted(gateway, days=9)
+    advanced(gateway, case, asked)
+    marking = {**case_content(gateway.new_id())["marking"], "erase_on": asked.erase_on.isoformat()}
+    revised(gateway, case, marking=marking)
+    assert gateway.types(OFMIN)[-1] == "case.erasure_advanced"
+
+
+def test_a_retry_gets_the_first_result(gateway, case):
+    asked, key = wanted(gateway), gateway.key()
+    first = gateway.do(erasure.advance_erasure, caller(HOTLINE), key, id_of(case), asked)
+    size = gateway.size()
+    again = gateway.do(erasure.advance_erasure, caller(HOTLINE), key, id_of(case), asked)
+    assert (again.result, gateway.size()) == (first.result, size)
+
+
+# --- Holders hear of erasures 14 days and a day before: once for each day, with the number ---
+
+
+def erased_in(gateway, days):
+    """A case of the hotline that is erased in so many days."""
+    day = gateway.clock().date() + timedelta(days=days)
+    marking = {**case_content(gateway.new_id())["marking"], "erase_on": day.isoformat()}
+    return submitted(gateway, marking=marking)
+
+
+def heard(gateway, organisation):
+    """What an organisation heard of erasures: before which day, and how many."""
+    page = to_json(audit.stream(gateway.ports, caller(organisation), 0, 1000))
+    subjects = [
+        json.loads(value)
+        for one in page["events"]
+        for value in _subjects(one)
+        if "erase_before" in value
+    ]
+    return [(one["erase_before"], int(one["handoffs"])) for one in subjects]
+
+
+def _subjects(event):
+    found = receipt.from_json(event["receipt"])
+    return [shown(found)["subject"]] if fields_of(found)["type"] == "erasure.announced" else []
+
+
+def test_a_holder_hears_a_fortnight_and_a_day_before(gateway):
+    last = gateway.clock().date() + timedelta(days=21)
+    for _ in range(2):
+        accepted(gateway, offered(gateway, erased_in(gateway, 20)))
+    offered(gateway, erased_in(gateway, 20), to=ABROAD)
+    erasure.announce(gateway.ports)
+    assert heard(gateway, OFMIN) == []
+    gateway.clock.advance(timedelta(days=6))
+    for _ in range(2):
+        erasure.announce(gateway.ports)
+        assert heard(gateway, OFMIN) == [(last.isoformat(), 2)]
+    gateway.clock.advance(timedelta(days=13))
+    erasure.announce(gateway.ports)
+    assert heard(gateway, OFMIN) == [(last.isoformat(), 2)] * 2
+    assert heard(gateway, ABROAD) == []
+    assert heard(gateway, HOTLINE) == []
+
+
+def test_what_is_retained_is_not_counted(gateway):
+    handoff = accepted(gateway, offered(gateway, erased_in(gateway, 10)))
+    said = answers.said("officer-1", legal_basis="art. 230-8 CPP")
+    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, said)
+    erasure.announce(gateway.ports)
+    assert heard(gateway, OFMIN) == []
+
+
+def test_a_box_lists_what_is_erased_before_a_day(gateway):
+    soon = accepted(gateway, offered(gateway, erased_in(gateway, 10)))
+    accepted(gateway, offered(gateway, erased_in(gateway, 30)))
+    for box, organisation in (("in", OFMIN), ("out", HOTLINE)):
+        day = gateway.clock().date() + timedelta(days=11)
+        found = handoffs.page(
+            gateway.ports, caller(organisation), box=box, after=None, limit=10, erase_before=day
+        )
+        assert [one.handoff for one in found.items] == [soon]
+        first = day - timedelta(days=1)
+        none = handoffs.page(
+            gateway.ports, caller(organisation), box=box, after=None, limit=10, erase_before=first
+        )
+        assert none.items == []

@@ -11,7 +11,7 @@ from gateway.domain.case import ROUTING_FIELDS
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import ConditionsMismatch, Forbidden, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import handoffs, receipts
+from gateway.exchange import audit, handoffs
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
@@ -361,7 +361,7 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     own = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
     assert said_in(gateway, own["document"])["code"] == code
     event = UUID(fields_of(written.receipt)["id"])
-    receipt = receipts.look_up(gateway.ports, caller(HOTLINE), event)
+    receipt = audit.look_up_receipt(gateway.ports, caller(HOTLINE), event)
     assert fields_of(receipt)["type"] == "handoff.outcome_reported"
     assert set(shown(receipt)) == {"party", "sequence"}
 

@@ -208,7 +208,7 @@ def test_what_was_made_or_withdrawn_is_not_withdrawn(gateway):
 def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
     case = UUID(submitted(gateway).result["case"])
     gateway.do(cases.close, caller(HOTLINE), gateway.key(), case, CaseStepRequest("agent-1"))
-    erase = Change(erasure.ACTION, HOTLINE, {"case": str(case), "reason": "a court's order"})
+    erase = Change(erasure.ERASE, HOTLINE, {"case": str(case), "reason": "a court's order"})
     named = proposed(gateway, erase)
     assert gateway.case(case).state is CaseState.CLOSED
     own = gateway.refusal(approve_change, named, *gateway.approve(erase, ALICE))

@@ -27,15 +27,7 @@ from gateway.domain.retention import (
     in_years,
 )
 from gateway.evidence import sd_jwt
-from gateway.exchange import (
-    cases,
-    duties,
-    erasure,
-    handoffs,
-    measures,
-    retained_copies,
-    retention,
-)
+from gateway.exchange import cases, duties, erasure, handoffs, measures, retained_copies, retention
 from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.measures import MeasureRequest
 from gateway.kernel.changes import Change

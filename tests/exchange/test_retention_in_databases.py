@@ -3,16 +3,16 @@
 from datetime import timedelta
 
 from gateway.domain.retention import GRACE_DAYS
-from gateway.exchange import erasure, erasure_notices, retention
+from gateway.exchange import erasure, retention
 from tests.exchange.databases import gateway, in_two_threads  # noqa: F401 - a fixture
-from tests.exchange.test_erasure_notices import erased_in, heard
+from tests.exchange.test_erasure import erased_in, heard
 from tests.exchange.test_retention import consult, has_copy, retain
 from tests.founding import OFMIN, accepted, check_log, fields_of, offered
 
 
 def test_two_nodes_at_once_keep_end_and_tell_once(gateway):  # noqa: F811 - the fixture
     kept, waiting = (accepted(gateway, offered(gateway, erased_in(gateway, 10))) for _ in range(2))
-    in_two_threads(lambda: erasure_notices.announce(gateway.ports))
+    in_two_threads(lambda: erasure.announce(gateway.ports))
     assert [number for _, number in heard(gateway, OFMIN)] == [2]
     retain(gateway, kept)
     gateway.clock.advance(timedelta(days=10))

@@ -20,7 +20,7 @@ from gateway.domain.refusals import (
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, coverage, erasure, handoffs, offers, updates
+from gateway.exchange import cases, erasure, handoffs, offers, open_duties, updates
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.updates import UpdateRequest
@@ -104,7 +104,7 @@ def owed(gateway: Founded, handoff: UUID) -> list[str]:
 
 
 def covered(gateway: Founded, case: WriteResult) -> Any:
-    found = to_json(coverage.coverage(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
+    found = to_json(open_duties.coverage(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
     (line,) = found["handoffs"]
     return line
 
@@ -919,7 +919,7 @@ def test_coverage_names_the_open_duty_and_is_late_from_the_moment_on_when_it_is_
     assert by == first.result["acknowledge_by"] == again.result["acknowledge_by"]
     for at, late in ((due - timedelta(microseconds=1), False), (due, True)):
         ports = replace(gateway.ports, now=lambda at=at: at)
-        found = coverage.coverage(ports, caller(HOTLINE), UUID(case.result["case"]))
+        found = open_duties.coverage(ports, caller(HOTLINE), UUID(case.result["case"]))
         assert [one.late for line in found.handoffs for one in line.owed] == [late]
 
 

@@ -17,7 +17,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import base64url, declarations, event
-from gateway.exchange import receipts
+from gateway.exchange import audit
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -82,7 +82,7 @@ def test_a_change_names_both_persons_to_the_gateway_and_itself_to_whom_it_concer
     assert told["by"] == [BENOIT, ALICE]
     assert [p["organisation"] for p in told["party"]] == [GATEWAY]
     gateway.administer("organisation.reinstate", HOTLINE, reason="cleared up")
-    own = receipts.look_up(gateway.ports, caller(HOTLINE), UUID(written.result["event"]))
+    own = audit.look_up_receipt(gateway.ports, caller(HOTLINE), UUID(written.result["event"]))
     assert "by" not in shown(own)
     assert "under review" in shown(own)["subject"]
     assert [(p["organisation"], p["role"]) for p in shown(own)["party"]] == [(HOTLINE, "concerned")]

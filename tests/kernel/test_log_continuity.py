@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen
-from gateway.exchange import cases, handoffs, receipts
+from gateway.exchange import audit, cases, handoffs
 from gateway.kernel.changes import Change
 from gateway.kernel.log_continuity import CHECKED_EVERY
 from gateway.kernel.ports import TransactionMode
@@ -88,9 +88,9 @@ def test_receipts_are_not_signed_while_the_log_is_frozen(marking) -> None:
     event = UUID(marking.gateway.confirm(written.receipt).event["id"])
     marking.freeze()
     with pytest.raises(LogFrozen):
-        receipts.look_up(marking.gateway.ports, caller(HOTLINE), event)
+        audit.look_up_receipt(marking.gateway.ports, caller(HOTLINE), event)
     with pytest.raises(LogFrozen):
-        to_json(receipts.stream(marking.gateway.ports, caller(HOTLINE), 0, 10))
+        to_json(audit.stream(marking.gateway.ports, caller(HOTLINE), 0, 10))
 
 
 def test_the_registry_does_not_change_while_the_log_is_frozen(marking) -> None:

@@ -19,7 +19,7 @@ from gateway.domain.refusals import (
     TooManyDenials,
     WrongState,
 )
-from gateway.exchange import cases, handoffs, offers, receipts
+from gateway.exchange import audit, cases, handoffs, offers
 from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel.authentication import REQUESTS_REMEMBERED, prune_tokens
 from gateway.kernel.ports import TransactionMode
@@ -310,8 +310,8 @@ def test_a_case_of_another_originator_does_not_exist(gateway, action, arguments)
 
 def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
     event = UUID(fields_of(submitted(gateway).receipt)["id"])
-    foreign = gateway.refusal(receipts.look_up, caller(ABROAD), event)
-    unknown = gateway.refusal(receipts.look_up, caller(ABROAD), gateway.new_id())
+    foreign = gateway.refusal(audit.look_up_receipt, caller(ABROAD), event)
+    unknown = gateway.refusal(audit.look_up_receipt, caller(ABROAD), gateway.new_id())
     assert without_place(foreign) == without_place(unknown)
     assert isinstance(foreign.refusal, NotFound)
 
@@ -419,7 +419,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
     "one organisation": lambda g, c: organisations.look_up(g.ports, c, HOTLINE),
     "cases": lambda g, c: cases.page(g.ports, c, None, 10),
     "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", after=None, limit=10),
-    "events": lambda g, c: to_json(receipts.stream(g.ports, c, 0, 10)),
+    "events": lambda g, c: to_json(audit.stream(g.ports, c, 0, 10)),
 }
 
 
@@ -478,7 +478,7 @@ def test_the_log_shows_who_asked_to_their_own_organisation_only(gateway):
     written = offered(gateway)
     event = UUID(fields_of(written.receipt)["id"])
     assert shown(written.receipt)["by"] == "liaison-1"
-    other = receipts.look_up(gateway.ports, caller(OFMIN), event)
+    other = audit.look_up_receipt(gateway.ports, caller(OFMIN), event)
     assert "by" not in shown(other)
     assert [p["organisation"] for p in shown(other)["party"]] == [OFMIN]
 

@@ -10,13 +10,12 @@ from gateway.exchange import (
     audit,
     cases,
     conformance,
-    early_erasure,
+    erasure,
     handoffs,
     measures,
     notifications,
     offers,
     recalls,
-    receipts,
     successions,
     updates,
 )
@@ -79,18 +78,18 @@ REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
-    "case": (cases, early_erasure, measures, recalls),
+    "case": (cases, erasure, measures, recalls),
     "handoff": (handoffs, offers, updates),
     "directory": (directory,),
-    "receipt": (receipts,),
-    "events": (receipts,),
+    "receipt": (audit,),
+    "events": (audit,),
     "registry": (queries,),
     "proposal": (changes,),
     "whoami": (directory,),
     "succession": (successions,),
     "notification": (notifications,),
 }
-AUDITORS = {"audit.search": audit.read}
+AUDITORS = {"audit.search": audit.search}
 """The noun is the administrators' besides: they give and end the grants."""
 ADMINISTRATORS_OF_PARTNERS_NOUNS = {
     "succession.plan",

@@ -30,7 +30,7 @@ from gateway.client.errors import raising
 from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Status
 from gateway.evidence import receipt as documents
-from gateway.exchange import notifications, receipts, succession_execution, successions
+from gateway.exchange import audit, notifications, succession_execution, successions
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import to_json
 from gateway.registry import mandates
@@ -241,7 +241,7 @@ def show_event(session: AdminSession, event: UUID) -> None:
     Example: casegate admin --home gw event show 0198...
     """
     with read_only(session) as gateway:
-        found = receipts.of_gateway(gateway.ports, event)
+        found = audit.of_gateway(gateway.ports, event)
         if reply(documents.to_json(found)):
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)

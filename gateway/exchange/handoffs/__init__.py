@@ -1,10 +1,8 @@
 """What the two parties of a handoff do with it: answer, open content, review, read, list."""
 
-from gateway.exchange.handoffs.answers import AnswerRequest, answer
+from gateway.exchange.handoffs.answers import AnswerRequest, ReviewRequest, answer, review
 from gateway.exchange.handoffs.consultations import consult
-from gateway.exchange.handoffs.lists import page
-from gateway.exchange.handoffs.reviews import ReviewRequest, review
-from gateway.exchange.handoffs.views import look_up, notices
+from gateway.exchange.handoffs.views import look_up, notices, page
 
 __all__ = (
     "AnswerRequest",

@@ -27,22 +27,20 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    entity_of,
-    measures_on,
-    refuse_erased,
-    refuse_expired,
-    visible,
-)
-from gateway.exchange.handoffs.packages import (
     Versions,
     accepted_parts,
     binding_beside,
+    entity_of,
+    measures_on,
     package_numbered,
+    refuse_erased,
+    refuse_expired,
     superseded_by,
     versions_of,
+    visible,
 )
 from gateway.exchange.offers import states_danger
-from gateway.exchange.recall_answers import consultation_facts
+from gateway.exchange.recalls import consultation_facts
 from gateway.exchange.results import ContentPresentation
 from gateway.exchange.retention import retention_in_force
 from gateway.exchange.revisions import owe_announced

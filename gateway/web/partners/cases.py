@@ -30,10 +30,10 @@ from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
-from gateway.exchange import cases, coverage, early_erasure, offers, signed_requests
+from gateway.exchange import cases, erasure, offers, open_duties, signed_requests
 from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
 from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
-from gateway.exchange.early_erasure import EarlyErasure
+from gateway.exchange.erasure import EarlyErasure
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
@@ -318,7 +318,7 @@ def show(call: Call, case: UUID) -> CaseSummary:
 )
 def cover(call: Call, case: UUID) -> CaseCoverage:
     """List the holders of a case, their versions and what is owed; never its content."""
-    return coverage.coverage(call.ports, call.caller, case)
+    return open_duties.coverage(call.ports, call.caller, case)
 
 
 @writes(
@@ -350,7 +350,7 @@ def advance_erasure(call: Call, case: UUID) -> WriteResult:
     again. Who was offered the case hears of the day; what another retains by law stays with it.
     """
     wanted = call.read_body(EarlyErasure)
-    return early_erasure.advance_erasure(call.ports, call.caller, call.key, case, wanted)
+    return erasure.advance_erasure(call.ports, call.caller, call.key, case, wanted)
 
 
 _ADDRESSING = (

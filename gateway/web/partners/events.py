@@ -11,7 +11,7 @@ from gateway.domain.audit import REASON_CODES, AuditFilters
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.evidence import receipt
-from gateway.exchange import audit, receipts
+from gateway.exchange import audit
 from gateway.exchange.audit import AuditSearch
 from gateway.exchange.results import EventPage
 from gateway.kernel.transact import WriteResult
@@ -38,7 +38,7 @@ def list_(call: Call) -> EventPage:
     A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
     """
-    stream = receipts.stream(call.ports, call.caller, call.query["after"], call.query["limit"])
+    stream = audit.stream(call.ports, call.caller, call.query["after"], call.query["limit"])
     last = call.query["after"] + call.query["limit"]
     more = last < stream.head
     return replace(stream, next=following("/events", call.query, last) if more else None)
@@ -56,7 +56,7 @@ def show(call: Call, event: UUID) -> Response:
 
     With `Accept: text/plain` the answer is the C2SP tlog-proof alone.
     """
-    found = receipts.look_up(call.ports, call.caller, event)
+    found = audit.look_up_receipt(call.ports, call.caller, event)
     varies = {"Vary": "Accept"}
     if request.accept_mimetypes.best_match(("application/json", PROOF)) == PROOF:
         return Response(found.proof, headers=varies, content_type=f"{PROOF}; charset=utf-8")
@@ -126,4 +126,4 @@ def search(call: Call) -> WriteResult:
     body = dict(call.body)
     page, said = body.pop("page", {}), body.pop("filters", {})
     reading = read_record(AuditSearch, {**body, **page, "filters": AuditFilters.read(said)})
-    return audit.read(call.ports, call.caller, call.key, reading)
+    return audit.search(call.ports, call.caller, call.key, reading)
