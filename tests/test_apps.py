@@ -14,8 +14,8 @@ from gateway.apps import Audience, gate, listener, make_app
 from gateway.cli.gateway_setup import make
 from gateway.keys import OVERLAP, KeyPurpose, RotationStep, pending_step, perform_step
 from gateway.web.app import create_partner_app
+from gateway.web.caller import Tokens
 from gateway.web.problems import InvalidToken
-from gateway.web.tokens import Tokens
 from tests.operating import PASSPHRASE, PERSONS, Operator, operator, settings
 from tests.postgresql import own_server
 

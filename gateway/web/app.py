@@ -8,13 +8,13 @@ from flask import Flask, Request, Response, g, request
 from werkzeug.routing import MapAdapter, Rule
 
 from gateway.domain.refusals import NotFound
-from gateway.web import error_handlers, listeners, openapi
+from gateway.web import listeners, openapi, responses
+from gateway.web.caller import Tokens
 from gateway.web.context import AppContext
 from gateway.web.endpoint import register, register_unauthenticated
 from gateway.web.inputs import UnsupportedMediaType, current_request
 from gateway.web.oauth import TokenServer
 from gateway.web.responses import ALWAYS
-from gateway.web.tokens import Tokens
 
 
 def create_partner_app(gate: AppContext) -> Flask:
@@ -85,7 +85,7 @@ def _create(gate: AppContext) -> Flask:
     app.before_request(_begin(gate))
     if gate.answered is not None:
         app.after_request(_count(gate.answered))
-    error_handlers.install(app, gate)
+    responses.install(app, gate)
     return app
 
 

@@ -37,7 +37,7 @@ from gateway.domain.refusals import (
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller
-from gateway.web.caller import ANY_SCOPE, claimed_caller, registered_caller
+from gateway.web.caller import ANY_SCOPE, Tokens, claimed_caller, registered_caller
 from gateway.web.context import AppContext
 from gateway.web.inputs import (
     SIGNED,
@@ -62,7 +62,6 @@ from gateway.web.problems import (
     of_status,
 )
 from gateway.web.responses import json_response
-from gateway.web.tokens import Tokens
 
 NOTHING = Schema()
 """Takes no field: a query on an endpoint that has none is a mistake worth telling."""

@@ -11,8 +11,8 @@ from gateway.kernel.client_assertion import ALGORITHMS
 from gateway.web.context import AppContext, JwkSet
 from gateway.web.endpoint import unauthenticated
 from gateway.web.oauth import GRANT, METHODS
-from gateway.web.pages import framed, marked
 from gateway.web.problems import all_problems
+from gateway.web.reference import framed, marked
 from gateway.web.responses import json_response
 
 KEPT = {"Cache-Control": "public, max-age=900"}

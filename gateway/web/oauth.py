@@ -30,13 +30,12 @@ from gateway.kernel.authentication import (
 )
 from gateway.kernel.client_assertion import claimed_client
 from gateway.kernel.values import Credentials
-from gateway.web.caller import peer_of
+from gateway.web.caller import AccessToken, Tokens, peer_of
 from gateway.web.context import AppContext, PresentedCertificate
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
 from gateway.web.inputs import current_request, read_body, read_pairs
 from gateway.web.problems import ClientCertificateRefused, InvalidToken
 from gateway.web.responses import json_response
-from gateway.web.tokens import AccessToken, Tokens
 
 GRANT = "client_credentials"
 METHOD = "tls_client_auth"

@@ -1,13 +1,32 @@
 """Values as HTTP answers: JSON, and the headers that every answer carries."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from flask import Response
+from flask import Flask, Response, g, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
 
+from gateway.domain.refusals import Forbidden, Refusal, ValidationFailed
+from gateway.evidence import receipt as receipts
+from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Page, encode
-from gateway.web.pages import STYLE_SOURCE
+from gateway.kernel.transact import RecordedRefusal
+from gateway.web.context import AppContext
+from gateway.web.inputs import listed
+from gateway.web.partners.schema_fields import pointed
+from gateway.web.problems import (
+    FAILED,
+    MEDIA_TYPE,
+    InsufficientScope,
+    ProblemType,
+    document,
+    of_status,
+    problem_of,
+)
+from gateway.web.reference import STYLE_SOURCE
 
 ALWAYS: Mapping[str, str] = {
     "Strict-Transport-Security": "max-age=63072000",
@@ -48,3 +67,105 @@ def page(path: str, found: Page[Any], asked: Mapping[str, Any]) -> dict[str, Any
 def following(path: str, asked: Mapping[str, Any], after: Any) -> str:
     """The address of the page after an entry, relative to the listener's."""
     return f"{path}?{urlencode({**asked, 'after': after})}"
+
+
+# --- Refusals, schema errors and failures of an app as problem documents (RFC 9457) ---
+
+
+def install(app: Flask, gate: AppContext) -> None:
+    """Tell refusals, schema errors, HTTP errors and failures of an app as problems."""
+
+    app.register_error_handler(Exception, partial(_handle, gate))
+
+
+def _handle(gate: AppContext, error: Exception) -> Response:
+    match error:
+        case Refusal():
+            return _refused(gate, error)
+        case RecordedRefusal():
+            return _refused(gate, error.refusal, error.receipt)
+        case ValidationError():
+            return _refused(gate, ValidationFailed(tuple(pointed(error.messages))))
+        case HTTPException():
+            return _http(gate, error)
+    gate.log.fail("server-error", error, request=g.request_id)
+    return _answer(gate, FAILED, {}, {})
+
+
+def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None = None) -> Response:
+    problem = problem_of(refusal)
+    members: dict[str, Any] = dict(refusal.help)
+    if problem.show_detail and refusal.detail:
+        members["detail"] = refusal.detail
+    if isinstance(refusal, ValidationFailed):
+        members["errors"] = [
+            {"pointer": pointer, "message": message} for pointer, message in listed(refusal.errors)
+        ]
+    if isinstance(refusal, Forbidden):
+        members["rules"] = list(refusal.rules)
+    if receipt is not None:
+        members["receipt"] = receipts.to_json(receipt)
+    if problem.security_logged:
+        _note(gate, problem, refusal)
+    return _answer(gate, problem, members, _headers(gate, problem, refusal))
+
+
+def _note(gate: AppContext, problem: ProblemType, refusal: Refusal | None = None) -> None:
+    """A line for the operator, who alone may read what the caller is not told."""
+    fields = {"kind_of": type(refusal).__name__} if refusal else {}
+    if refusal and not problem.show_detail:
+        fields["reason"] = refusal.detail
+    gate.log.refuse(
+        problem.slug,
+        request=g.request_id,
+        endpoint=request.endpoint,
+        thumbprint=g.get("thumbprint"),
+        **fields,
+    )
+
+
+def _http(gate: AppContext, error: HTTPException) -> Response:
+    problem = of_status(error.code or 0)
+    if problem.security_logged:
+        _note(gate, problem)
+    kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
+    if error.code == 413:
+        kept["Connection"] = "close"  # rather than read the rest of the body
+    return _answer(gate, problem, {}, kept, status=error.code)
+
+
+def _headers(gate: AppContext, problem: ProblemType, refusal: Refusal) -> dict[str, str]:
+    headers = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.challenge is not None:
+        headers["WWW-Authenticate"] = _challenge(gate, problem.challenge, refusal)
+    if problem.basic:
+        headers["WWW-Authenticate"] = 'Basic realm="enrolment", charset="UTF-8"'
+    if problem.status == 401:
+        # A client whose rights have ended must not keep a connection open.
+        headers["Connection"] = "close"
+    return headers
+
+
+def _challenge(gate: AppContext, code: str, refusal: Refusal) -> str:
+    """RFC 6750 section 3: without credentials there is no error code; RFC 9728 section 5.1."""
+    parts = [f'error="{code}"'] if code else []
+    if isinstance(refusal, InsufficientScope):
+        parts.append(f'scope="{refusal.scope}"')
+    metadata = f"{gate.partners_url}/.well-known/oauth-protected-resource"
+    return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
+
+
+def _answer(
+    gate: AppContext,
+    problem: ProblemType,
+    members: Mapping[str, Any],
+    headers: Mapping[str, str],
+    status: int | None = None,
+) -> Response:
+    """The answer to a request that a problem came of; without words of its own, what to do."""
+    gate.problem_sent(problem.slug)
+    about = document(gate.issuer, problem, g.request_id, status)
+    body = {**about, "detail": f"{problem.title}. {problem.remedy}", **members}
+    return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)

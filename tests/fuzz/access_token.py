@@ -12,8 +12,8 @@ from gateway.evidence import base64url
 from gateway.evidence.signature import jwk_of
 from gateway.kernel import client_assertion
 from gateway.kernel.client_assertion import AssertionRefused
+from gateway.web.caller import Tokens
 from gateway.web.problems import InvalidToken
-from gateway.web.tokens import Tokens
 from tests.founding import ISSUER, START
 from tests.fuzz import envelope
 from tests.web.listening import PARTNERS, listening, token_key
