@@ -56,19 +56,19 @@ def _file(path: Path, media: str) -> Response:
 
 
 @unauthenticated("GET /ca.pem", media=PEM_CHAIN)
-def chain(gate: AppContext) -> Response:
+def certificates_chain(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities."""
     return _file(gate.published / CHAIN_FILE, PEM_CHAIN)
 
 
 @unauthenticated("GET /crl.pem", media=PEM)
-def lists(gate: AppContext) -> Response:
+def certificates_lists(gate: AppContext) -> Response:
     """Get the revocation lists of all issuing authorities."""
     return _file(gate.published / CRL_FILE, PEM)
 
 
 @unauthenticated("GET /crl/<authority>.crl", media=CRL)
-def revocations(gate: AppContext, authority: str) -> Response:
+def certificates_revocations(gate: AppContext, authority: str) -> Response:
     """Get the revocation list of one issuing authority in DER, as its certificates name it."""
     if not _AUTHORITY.fullmatch(authority):
         raise NotFound
@@ -136,7 +136,7 @@ def _bundle(gate: AppContext, pem: bytes, headers: dict[str, str]) -> Response:
 
 
 @unauthenticated("GET /.well-known/est/cacerts", media=CERTS_ONLY)
-def authorities(gate: AppContext) -> Response:
+def certificates_authorities(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities (RFC 7030 4.1).
 
     Base64 of a PKCS #7 without signature. Compare the root's fingerprint out of band.
@@ -170,7 +170,7 @@ class EnrolmentRequest(StrictSchema):
     status_later=True,
     refusals=_ENROLS,
 )
-def enrol_by_est(gate: AppContext) -> Response:
+def certificates_enrol_by_est(gate: AppContext) -> Response:
     """Enrol a system by its invitation (RFC 7030 4.2).
 
     HTTP Basic: the client id, or the organisation's id, and the invitation's token. Of the request
@@ -189,7 +189,7 @@ def enrol_by_est(gate: AppContext) -> Response:
     status_later=True,
     refusals=_ENROLS,
 )
-def enrol(gate: AppContext) -> Response:
+def certificates_enrol(gate: AppContext) -> Response:
     """Enrol a system by its invitation, with the first document key of its organisation.
 
     HTTP Basic, as for EST. Sent again with the same certificate key it gives the same certificate,
@@ -227,7 +227,7 @@ def _use(
     status_later=True,
     refusals=_RENEWS,
 )
-def renew(gate: AppContext) -> Response:
+def certificates_renew(gate: AppContext) -> Response:
     """Renew this system's certificate over the connection that shows the present one.
 
     No token is needed. Both certificates work until the older one ends. The same key on the same
@@ -241,5 +241,12 @@ def renew(gate: AppContext) -> Response:
     return issued(gate, UUID(done.result["request"]))
 
 
-PARTNERS = (authorities, renew)
-PUBLIC = (chain, lists, revocations, authorities, enrol_by_est, enrol)
+PARTNERS = (certificates_authorities, certificates_renew)
+PUBLIC = (
+    certificates_chain,
+    certificates_lists,
+    certificates_revocations,
+    certificates_authorities,
+    certificates_enrol_by_est,
+    certificates_enrol,
+)

@@ -187,8 +187,8 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """Unique among all endpoints: the file and the function."""
-        return f"{self.view.__module__.rpartition('.')[2]}_{self.view.__name__}".rstrip("_")
+        """Unique among all endpoints: its noun and what is done with it, as in staff_list."""
+        return self.view.__name__
 
     @property
     def about(self) -> str:

@@ -44,8 +44,8 @@ PARTNERS: tuple[Endpoint, ...] = (
 PARTNERS_OPEN: tuple[Endpoint, ...] = (
     *metadata.PARTNERS,
     *certificates.PARTNERS,
-    log.health,
-    log.readiness,
+    log.log_health,
+    log.log_readiness,
 )
 """What the partners' listener answers without a token; TLS there demands a certificate."""
 

@@ -32,7 +32,7 @@ def _head(gate: AppContext) -> TreeHead:
 
 
 @unauthenticated("GET /checkpoint", media="text/plain", refusals=RECORDED)
-def checkpoint(gate: AppContext) -> Response:
+def log_checkpoint(gate: AppContext) -> Response:
     """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed.
 
     The header `Log-State: frozen` says so: the tiles may then end before it.
@@ -50,7 +50,7 @@ def checkpoint(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /tile/<path:path>", media=BYTES)
-def tile(gate: AppContext, path: str) -> Response:
+def log_tile(gate: AppContext, path: str) -> Response:
     """Get a tile of hashes, or a bundle of entries; not there until the log is that long."""
     try:
         address = tiles.parse_tile_path(f"tile/{path}")
@@ -73,13 +73,13 @@ def _read(work: UnitOfWork, address: TileAddress) -> bytes:
 
 
 @unauthenticated("GET /log/vkey", media="text/plain")
-def verifier_key(gate: AppContext) -> Response:
+def log_verifier_key(gate: AppContext) -> Response:
     """Get the log's verifier key, one line; pin it once, from somewhere you trust."""
     return Response(f"{gate.log_key}\n", headers=KEPT, content_type=TEXT)
 
 
 @unauthenticated("GET /log/predecessor", response="Receipt", refusals=RECORDED)
-def predecessor(gate: AppContext) -> Response:
+def log_predecessor(gate: AppContext) -> Response:
     """Get the receipt of the first event of a log that continues another (`log.continued`).
 
     404 where the log continues none. The old log's receipts stay verifiable with the key that it
@@ -94,14 +94,14 @@ def predecessor(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /healthz")
-def health(gate: AppContext) -> Response:
+def log_health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
     _head(gate)
     return json_response({"status": "ok"})
 
 
 @unauthenticated("GET /readyz", others=((503, "NotReady"),))
-def readiness(gate: AppContext) -> Response:
+def log_readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
     Reasons: `log-frozen`, `high-water-mark-unavailable`, `case-keys-unavailable` (also if they are
@@ -113,4 +113,4 @@ def readiness(gate: AppContext) -> Response:
     return json_response({"status": "not_ready", **vars(trouble)}, status=503)
 
 
-ENDPOINTS = (checkpoint, tile, verifier_key, predecessor, health, readiness)
+ENDPOINTS = (log_checkpoint, log_tile, log_verifier_key, log_predecessor, log_health, log_readiness)

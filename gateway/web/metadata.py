@@ -58,19 +58,19 @@ def resource_document(gate: AppContext) -> dict[str, Any]:
 
 
 @unauthenticated("GET /.well-known/oauth-authorization-server")
-def authorization_server(gate: AppContext) -> Response:
+def metadata_authorization_server(gate: AppContext) -> Response:
     """Find the token endpoint and what it takes (RFC 8414)."""
     return json_response(server_document(gate), headers=KEPT)
 
 
 @unauthenticated("GET /.well-known/openid-configuration")
-def openid_configuration(gate: AppContext) -> Response:
+def metadata_openid_configuration(gate: AppContext) -> Response:
     """Find the same document at the address where some clients look for it."""
     return json_response(server_document(gate), headers=KEPT)
 
 
 @unauthenticated("GET /.well-known/oauth-protected-resource")
-def protected_resource(gate: AppContext) -> Response:
+def metadata_protected_resource(gate: AppContext) -> Response:
     """Find out who issues the tokens that this address takes (RFC 9728)."""
     return json_response(resource_document(gate), headers=KEPT)
 
@@ -83,19 +83,19 @@ def _set(keys: JwkSet) -> Response:
 
 
 @unauthenticated("GET /jwks.json", media=JWK_SET)
-def token_keys(gate: AppContext) -> Response:
+def metadata_token_keys(gate: AppContext) -> Response:
     """Get the keys of access tokens, the next one included before it is used."""
     return _set(gate.token_keys)
 
 
 @unauthenticated("GET /keys/attestation", media=JWK_SET)
-def attestation_keys(gate: AppContext) -> Response:
+def metadata_attestation_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway attests documents for organisations."""
     return _set(gate.attestation_keys)
 
 
 @unauthenticated("GET /keys/notification", media=JWK_SET)
-def notification_keys(gate: AppContext) -> Response:
+def metadata_notification_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway signs notifications, the next one included."""
     return _set(gate.notification_keys)
 
@@ -110,7 +110,7 @@ def page(title: str, body: str) -> Response:
 
 
 @unauthenticated("GET /", media="text/html")
-def start(gate: AppContext) -> Response:
+def metadata_start(gate: AppContext) -> Response:
     """Read what this address is, and where to go on."""
     links = "\n".join(f'<li><a href="{to}">{what}</a></li>' for to, what in _LINKS.items())
     return page(
@@ -136,7 +136,7 @@ _LINKS = {
 
 
 @unauthenticated("GET /problems", media="text/html")
-def problems(gate: AppContext) -> Response:
+def metadata_problems(gate: AppContext) -> Response:
     """Read the list of all problems that the gateway answers with."""
     lines = (
         f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
@@ -146,7 +146,7 @@ def problems(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /problems/<name>", media="text/html")
-def problem_page(gate: AppContext, name: str) -> Response:
+def metadata_problem_page(gate: AppContext, name: str) -> Response:
     """Read what a problem means and what to do about it."""
     problem = all_problems().get(name)
     if problem is None:
@@ -160,13 +160,13 @@ def problem_page(gate: AppContext, name: str) -> Response:
 
 
 PUBLIC = (
-    start,
-    authorization_server,
-    openid_configuration,
-    token_keys,
-    attestation_keys,
-    notification_keys,
-    problems,
-    problem_page,
+    metadata_start,
+    metadata_authorization_server,
+    metadata_openid_configuration,
+    metadata_token_keys,
+    metadata_attestation_keys,
+    metadata_notification_keys,
+    metadata_problems,
+    metadata_problem_page,
 )
-PARTNERS = (protected_resource, notification_keys)
+PARTNERS = (metadata_protected_resource, metadata_notification_keys)

@@ -341,7 +341,7 @@ _REFUSED: dict[str, Any] = {
     response="Token",
     **_REFUSED,
 )
-def token(server: TokenServer) -> Response:
+def oauth_token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
 
     The form has `grant_type` and `client_id`, and may have `scope` and `resource`. A system with
@@ -357,7 +357,7 @@ def token(server: TokenServer) -> Response:
     **_REFUSED,
     response="Revoked",
 )
-def revocation(server: TokenServer) -> Response:
+def oauth_revocation(server: TokenServer) -> Response:
     """End an access token of your own before its time (RFC 7009).
 
     The next request with it is refused, whichever process answers. A token that is unknown, or
@@ -373,7 +373,7 @@ def revocation(server: TokenServer) -> Response:
     **_REFUSED,
     response="TokenState",
 )
-def introspection(server: TokenServer) -> Response:
+def oauth_introspection(server: TokenServer) -> Response:
     """Ask what an access token of your own is worth now (RFC 7662).
 
     Of any other token, and of one that would be refused, the answer says only that it is not
@@ -382,4 +382,4 @@ def introspection(server: TokenServer) -> Response:
     return server.introspect(current_request())
 
 
-ENDPOINTS = (token, revocation, introspection)
+ENDPOINTS = (oauth_token, oauth_revocation, oauth_introspection)

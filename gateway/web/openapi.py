@@ -440,7 +440,7 @@ def render(described: Mapping[str, Any]) -> str:
 
 
 @unauthenticated("GET /openapi.json")
-def describe(gate: AppContext) -> Response:
+def openapi_describe(gate: AppContext) -> Response:
     """Get this description, with the gateway's own addresses."""
     return json_response(_kept(gate.partners_url, gate.issuer), headers=KEPT)
 
@@ -450,7 +450,7 @@ _kept = lru_cache(maxsize=2)(document)
 
 
 @unauthenticated("GET /reference", media="text/html")
-def read(gate: AppContext) -> Response:
+def openapi_read(gate: AppContext) -> Response:
     """Read this description as a page."""
     return page("Interface", _kept_page(gate.partners_url, gate.issuer))
 
@@ -460,7 +460,7 @@ def _kept_page(partners: str, issuer: str) -> str:
     return reference(_kept(partners, issuer))
 
 
-ENDPOINTS = (describe, read)
+ENDPOINTS = (openapi_describe, openapi_read)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -477,6 +477,5 @@ def main(arguments: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     # Under its own name, for endpoints are named by their modules.
-    from gateway.web import openapi  # noqa: PLW0406
 
-    raise SystemExit(openapi.main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))

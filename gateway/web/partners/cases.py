@@ -194,7 +194,7 @@ STEP_BODY = StepBody()
     signed=signed_requests.CASE,
     refusals=CONTENT,
 )
-def submit(call: Call) -> WriteResult:
+def cases_submit(call: Call) -> WriteResult:
     """Submit the first version of a case.
 
     The gateway signs it for the caller (`assurance: attested`) and answers with the signed
@@ -219,7 +219,7 @@ def submit(call: Call) -> WriteResult:
     signed=signed_requests.CASE,
     refusals=CONTENT,
 )
-def revise(call: Call, case: UUID) -> WriteResult:
+def cases_revise(call: Call, case: UUID) -> WriteResult:
     """Submit a further version of a case; `previous` is the digest of the previous one.
 
     `change` says what it is: a correction alters or drops anything or loosens a marking, and names
@@ -259,7 +259,7 @@ def submission(call: Call) -> Submission:
     body=AssessmentBody(),
     refusals=(*CONTENT, UnconfirmedMatch, SecondPersonRequired),
 )
-def assess(call: Call, case: UUID) -> WriteResult:
+def cases_assess(call: Call, case: UUID) -> WriteResult:
     """Record an analyst's assessment; a person must confirm each automated match (R18).
 
     A classification by two persons (`human_x2`) needs a `second_assessor` beside the analyst.
@@ -275,7 +275,7 @@ def assess(call: Call, case: UUID) -> WriteResult:
     body=STEP_BODY,
     refusals=(*CONTENT, SecondPersonRequired),
 )
-def clear(call: Call, case: UUID) -> WriteResult:
+def cases_clear(call: Call, case: UUID) -> WriteResult:
     """Another person than the analyst releases the case for sharing."""
     return cases.clear(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
 
@@ -288,13 +288,13 @@ def clear(call: Call, case: UUID) -> WriteResult:
     body=STEP_BODY,
     refusals=(*CONTENT, OpenHandoffs),
 )
-def close(call: Call, case: UUID) -> WriteResult:
+def cases_close(call: Call, case: UUID) -> WriteResult:
     """End the work on a case that has no open handoff."""
     return cases.close(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
 
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
-def list_(call: Call) -> dict[str, Any]:
+def cases_list(call: Call) -> dict[str, Any]:
     """List one's own cases by age, with their routing fields; never content."""
     after, state = call.query.get("after"), call.query.get("state")
     found = cases.page(
@@ -308,7 +308,7 @@ def list_(call: Call) -> dict[str, Any]:
 
 
 @endpoint("GET /cases/<uuid:case>", "case.read", "cases.read", "CaseSummary", refusals=CONTENT)
-def show(call: Call, case: UUID) -> CaseSummary:
+def cases_show(call: Call, case: UUID) -> CaseSummary:
     """Read the routing fields and the state of one's own case; never its content."""
     return cases.look_up(call.ports, call.caller, case)
 
@@ -316,7 +316,7 @@ def show(call: Call, case: UUID) -> CaseSummary:
 @endpoint(
     "GET /cases/<uuid:case>/coverage", "case.read", "cases.read", "CaseCoverage", refusals=CONTENT
 )
-def cover(call: Call, case: UUID) -> CaseCoverage:
+def cases_cover(call: Call, case: UUID) -> CaseCoverage:
     """List the holders of a case, their versions and what is owed; never its content."""
     return open_duties.coverage(call.ports, call.caller, case)
 
@@ -329,7 +329,7 @@ def cover(call: Call, case: UUID) -> CaseCoverage:
     body=CONSULTATION_BODY,
     refusals=CONTENT,
 )
-def consult(call: Call, case: UUID) -> WriteResult:
+def cases_consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
     asked = call.read_body(ConsultationRequest)
     return cases.consult(call.ports, call.caller, call.key, case, asked)
@@ -343,7 +343,7 @@ def consult(call: Call, case: UUID) -> WriteResult:
     body=EarlyErasureBody(),
     refusals=CONTENT,
 )
-def advance_erasure(call: Call, case: UUID) -> WriteResult:
+def cases_advance_erasure(call: Call, case: UUID) -> WriteResult:
     """Bring the erasure of one's own case forward, to tomorrow at the earliest.
 
     Two persons decide, and name the data protection officer who advised. No version puts it off
@@ -371,7 +371,7 @@ _ADDRESSING = (
     signed=signed_requests.OFFER,
     refusals=(*CONTENT, *_ADDRESSING, AlreadyOffered),
 )
-def offer(call: Call, case: UUID) -> WriteResult:
+def cases_offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
 
     The selected parts are cut down to what policy lets this recipient have; the list that is left
@@ -390,7 +390,7 @@ def offer(call: Call, case: UUID) -> WriteResult:
     body=PreviewBody(),
     refusals=(*CONTENT, *_ADDRESSING, WrongState, EditConflict, TooManyPreviews),
 )
-def preview(call: Call) -> Preview:
+def cases_preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""
     wanted = dict(call.body)
     case = UUID(wanted.pop("case"))

@@ -62,7 +62,7 @@ class ProposalsQuery(StrictSchema):
     body=ChangeBody(),
     refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
 )
-def submit(call: Call) -> WriteResult | Response:
+def changes_submit(call: Call) -> WriteResult | Response:
     """Make a change, or let it wait for the second person whom policy asks for.
 
     Each approval signs exactly this change. 202 says that it waits, for 72 hours: another person
@@ -88,7 +88,7 @@ def submit(call: Call) -> WriteResult | Response:
     body=ChangeApprovalBody(),
     refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
 )
-def approve(call: Call, proposal: UUID) -> WriteResult:
+def changes_approve(call: Call, proposal: UUID) -> WriteResult:
     """Approve a change that waits, as another person than its proposer, which makes it."""
     approval = call.body["approval"]
     return changes.approve(call.ports, CHANGES, proposal, approval, _bearer(call))
@@ -102,7 +102,7 @@ def approve(call: Call, proposal: UUID) -> WriteResult:
     body=ChangeApprovalBody(),
     refusals=(InvalidApproval,),
 )
-def withdraw(call: Call, proposal: UUID) -> WriteResult:
+def changes_withdraw(call: Call, proposal: UUID) -> WriteResult:
     """Withdraw a change that waits, as its proposer, who signs `proposal.withdraw` of `gateway`.
 
     Its only value is `proposal`, the id.
@@ -111,7 +111,7 @@ def withdraw(call: Call, proposal: UUID) -> WriteResult:
 
 
 @endpoint("GET /admin/changes", "registry.read", SCOPE, "Proposals", query=ProposalsQuery())
-def list_(call: Call) -> dict[str, Any]:
+def changes_list(call: Call) -> dict[str, Any]:
     """List the changes that wait for another person, with `state=all` earlier ones too."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
@@ -121,7 +121,7 @@ def list_(call: Call) -> dict[str, Any]:
 
 
 @endpoint("GET /admin/changes/<uuid:proposal>", "registry.read", SCOPE, "ProposalInFull")
-def show(call: Call, proposal: UUID) -> dict[str, Any]:
+def changes_show(call: Call, proposal: UUID) -> dict[str, Any]:
     """Read a change that waits, with its values: what the second person signs.
 
     `refusal` says why it could not be made now; `overlaps` names who else would hold the mandate.

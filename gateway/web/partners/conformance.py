@@ -68,7 +68,7 @@ SEND_BODY = SubmissionBody()
     body=PersonBody(),
     refusals=(TooManyAttempts,),
 )
-def start(call: Call) -> WriteResult:
+def conformance_start(call: Call) -> WriteResult:
     """Begin a conformance run: 24 hours, test data of its own, four steps in any order.
 
     Everything in it says `test`. Its documents and receipts are signed by keys of the run alone.
@@ -77,7 +77,7 @@ def start(call: Call) -> WriteResult:
 
 
 @endpoint(f"GET {RUN}", "conformance.read", ANY_SCOPE, "RunView")
-def show(call: Call, run: UUID) -> RunView:
+def conformance_show(call: Call, run: UUID) -> RunView:
     """Read a run: which steps are passed, the test offers, and the receipts to judge."""
     return conformance.look_up(call.ports, call.caller, run)
 
@@ -85,7 +85,7 @@ def show(call: Call, run: UUID) -> RunView:
 @writes(
     f"POST {RUN}/cases", "conformance.submit", ANY_SCOPE, "RunView", body=SEND_BODY, signed=CASE
 )
-def send(call: Call, run: UUID) -> WriteResult:
+def conformance_send(call: Call, run: UUID) -> WriteResult:
     """Check `send`: submit a test case, in the body of `POST /cases`. It is checked, not stored."""
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
@@ -101,7 +101,7 @@ def send(call: Call, run: UUID) -> WriteResult:
     body=SampleAcceptanceBody(),
     refusals=(ConditionsMismatch,),
 )
-def accept(call: Call, run: UUID) -> WriteResult:
+def conformance_accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
     return conformance.accept(call.ports, call.caller, call.key, run, Acceptance(**call.body))
 
@@ -109,7 +109,7 @@ def accept(call: Call, run: UUID) -> WriteResult:
 @writes(
     f"POST {RUN}/consultations", "conformance.submit", ANY_SCOPE, "RunView", body=CONSULTATION_BODY
 )
-def consult(call: Call, run: UUID) -> WriteResult:
+def conformance_consult(call: Call, run: UUID) -> WriteResult:
     """Step receive, second: open its content, with person and reason.
 
     The answer has the `presentation`: verify it with the run's `keys`.
@@ -126,7 +126,7 @@ def consult(call: Call, run: UUID) -> WriteResult:
     "RunView",
     body=ConsultationReportBody(),
 )
-def report(call: Call, run: UUID) -> WriteResult:
+def conformance_report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
     return conformance.report(
         call.ports, call.caller, call.key, run, ConsultationReport(**call.body)
@@ -140,7 +140,7 @@ def report(call: Call, run: UUID) -> WriteResult:
     "RunView",
     body=ReceiptChecksBody(),
 )
-def verify(call: Call, run: UUID) -> WriteResult:
+def conformance_verify(call: Call, run: UUID) -> WriteResult:
     """Step verify: say of each receipt whether it verifies against the run's log; some do not.
 
     After a wrong check the run has other receipts: read it again.
@@ -149,7 +149,7 @@ def verify(call: Call, run: UUID) -> WriteResult:
 
 
 @writes(f"POST {RUN}/decline", "conformance.submit", ANY_SCOPE, "RunView", body=BODIES["decline"])
-def decline(call: Call, run: UUID) -> WriteResult:
+def conformance_decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
     asked = SampleDecline(call.body["by"], call.body["reason"])
     return conformance.decline(call.ports, call.caller, call.key, run, asked)

@@ -32,7 +32,7 @@ class OrganisationsQuery(StrictSchema):
 
 
 @endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
-def whoami(call: Call) -> Whoami:
+def directory_whoami(call: Call) -> Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return organisations.whoami(call.ports, call.caller)
 
@@ -44,7 +44,7 @@ def whoami(call: Call) -> Whoami:
     "Organisations",
     query=OrganisationsQuery(),
 )
-def list_(call: Call) -> dict[str, Any]:
+def directory_list(call: Call) -> dict[str, Any]:
     """List the organisations with their memberships and mandates on the reference date."""
     asked = call.query
     wanted = DirectoryFilter(asked.get("kind"), asked.get("competence"))
@@ -57,7 +57,7 @@ def list_(call: Call) -> dict[str, Any]:
 @endpoint(
     "GET /organisations/<organisation>", "directory.read", "directory.read", "ListedOrganisation"
 )
-def show(call: Call, organisation: str) -> ListedOrganisation:
+def directory_show(call: Call, organisation: str) -> ListedOrganisation:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
@@ -71,7 +71,7 @@ def show(call: Call, organisation: str) -> ListedOrganisation:
     "MembershipStatement",
     refusals=(WrongState,),
 )
-def attestation(call: Call, organisation: str) -> MembershipStatement:
+def directory_attestation(call: Call, organisation: str) -> MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
@@ -88,7 +88,7 @@ def attestation(call: Call, organisation: str) -> MembershipStatement:
     "directory.read",
     "RegisteredDocumentKey",
 )
-def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
+def directory_show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.
@@ -107,7 +107,7 @@ def show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
     "directory.read",
     "MandateRegistration",
 )
-def show_mandate(call: Call, organisation: str, event: UUID) -> MandateRegistration:
+def directory_show_mandate(call: Call, organisation: str, event: UUID) -> MandateRegistration:
     """Read the receipt of the event that registered a mandate of a member.
 
     Its `subject` has the competence, the days and the legal act. An offer to a competence names

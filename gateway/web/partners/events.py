@@ -32,7 +32,7 @@ class EventsQuery(StrictSchema):
 
 
 @endpoint("GET /events", "events.read", "events.read", "EventPage", query=EventsQuery())
-def list_(call: Call) -> EventPage:
+def events_list(call: Call) -> EventPage:
     """List one's own events with their receipts; `head` is the last one's counter.
 
     A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
@@ -51,7 +51,7 @@ def list_(call: Call) -> EventPage:
     "Receipt",
     media=("application/json", PROOF),
 )
-def show(call: Call, event: UUID) -> Response:
+def events_show(call: Call, event: UUID) -> Response:
     """Read the receipt of an event for one of its parties, proved at the log's present head.
 
     With `Accept: text/plain` the answer is the C2SP tlog-proof alone.
@@ -117,7 +117,7 @@ class SearchBody(PersonBody):
 @writes(
     "POST /audit/searches", "audit.search", "audit.search", "AuditedEventResult", body=SearchBody()
 )
-def search(call: Call) -> WriteResult:
+def events_search(call: Call) -> WriteResult:
     """Read events that an audit access covers, with receipts and what it shows; no content.
 
     Each search is an event with person, reason and filters. `next` goes into `page` of the next

@@ -119,7 +119,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
         asked = AnswerRequest(kind, by, fields, call.signed, offer)
         return handoffs.answer(call.ports, call.caller, call.key, handoff, asked)
 
-    view.__name__, view.__doc__ = kind.command, kind.about
+    view.__name__, view.__doc__ = f"handoffs_{kind.command}", kind.about
     return writes(
         f"POST /handoffs/<uuid:handoff>/{kind.path}",
         kind.action,
@@ -148,7 +148,7 @@ class PackageBody(ConsultationBody):
     body=PackageBody(),
     refusals=CONTENT,
 )
-def consult(call: Call, handoff: UUID) -> WriteResult:
+def handoffs_consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
 
     What is shown is decided each time, on today's rights. It is the newest package; an older one
@@ -167,7 +167,7 @@ def consult(call: Call, handoff: UUID) -> WriteResult:
     body=ConsultationBody(),
     refusals=CONTENT,
 )
-def consult_retained(call: Call, handoff: UUID) -> WriteResult:
+def handoffs_consult_retained(call: Call, handoff: UUID) -> WriteResult:
     """Open what one retains of a case that was erased, with the reason code `retention`.
 
     For the holder alone, while its retention holds. `documents` are those of the handoff, and
@@ -185,7 +185,7 @@ def consult_retained(call: Call, handoff: UUID) -> WriteResult:
     body=SecondPersonBody(),
     refusals=(SecondPersonRequired,),
 )
-def review(call: Call, handoff: UUID) -> WriteResult:
+def handoffs_review(call: Call, handoff: UUID) -> WriteResult:
     """Review, as a second person, what was consulted in imminent danger before acceptance."""
     asked = call.read_body(ReviewRequest)
     return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
@@ -213,7 +213,7 @@ UPDATE_BODY = UpdateBody()
     signed=UPDATE,
     refusals=(*CONTENT, NotAddressable, NothingToOffer),
 )
-def update(call: Call, handoff: UUID) -> WriteResult:
+def handoffs_update(call: Call, handoff: UUID) -> WriteResult:
     """Send the case's newer version to a recipient, in the handoff that it has.
 
     Recipient, mandate and purpose stay; the end may only come nearer. A correction or tightening
@@ -232,13 +232,13 @@ def update(call: Call, handoff: UUID) -> WriteResult:
     body=UPDATE_BODY,
     refusals=(*CONTENT, NotAddressable, NothingToOffer, WrongState, EditConflict, TooManyPreviews),
 )
-def preview_update(call: Call, handoff: UUID) -> Preview:
+def handoffs_preview_update(call: Call, handoff: UUID) -> Preview:
     """Show what an update would give, and which offer it would update; nothing is kept."""
     return updates.preview(call.ports, call.caller, handoff, call.read_body(UpdateRequest))
 
 
 @endpoint("GET /handoffs", "handoff.read", "handoffs.read", "Handoffs", query=HandoffsQuery())
-def list_(call: Call) -> dict[str, Any]:
+def handoffs_list(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`).
 
     By urgency, then due time. The first page counts those that wait for an answer.
@@ -269,7 +269,7 @@ class DutiesQuery(StrictSchema):
 
 
 @endpoint("GET /duties", "handoff.read", "handoffs.read", "OpenDuties", query=DutiesQuery())
-def list_duties(call: Call) -> dict[str, Any]:
+def handoffs_list_duties(call: Call) -> dict[str, Any]:
     """List what one owes about handoffs, received and sent: by urgency, then due time.
 
     `action` is what fulfils a duty, or the first of several that do.
@@ -285,7 +285,7 @@ def list_duties(call: Call) -> dict[str, Any]:
     "NoticesView",
     refusals=CONTENT,
 )
-def notices(call: Call, handoff: UUID) -> NoticesView:
+def handoffs_notices(call: Call, handoff: UUID) -> NoticesView:
     """Read the correction notices of a handoff, and what is owed; after an erasure, too.
 
     Who signs an answer to an erased case takes its digests from the receipts of `offer_event` and
@@ -297,6 +297,6 @@ def notices(call: Call, handoff: UUID) -> NoticesView:
 @endpoint(
     "GET /handoffs/<uuid:handoff>", "handoff.read", "handoffs.read", "HandoffView", refusals=CONTENT
 )
-def show(call: Call, handoff: UUID) -> HandoffView:
+def handoffs_show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
     return handoffs.look_up(call.ports, call.caller, handoff)

@@ -93,8 +93,8 @@ def _on_both(
         wanted = call.read_body(asked, **measure, **more)
         return measures.on_handoff(call.ports, call.caller, call.key, handoff, wanted)
 
-    of_case.__name__, of_case.__doc__ = name, own
-    of_handoff.__name__, of_handoff.__doc__ = f"{name}_held", held
+    of_case.__name__, of_case.__doc__ = f"measures_{name}", own
+    of_handoff.__name__, of_handoff.__doc__ = f"measures_{name}_held", held
     declared = partial(writes, action=action, response=response, body=body, refusals=refusals)
     return (
         declared(f"POST /cases/<uuid:case>/{path}", scope="cases.write")(of_case),
@@ -128,7 +128,7 @@ embargo, embargo_held = _on_both(
     body=RestrictionBody(),
     refusals=_REFUSALS,
 )
-def restrict(call: Call, case: UUID) -> WriteResult:
+def measures_restrict(call: Call, case: UUID) -> WriteResult:
     """Restrict the processing of one's own case: a suspension, or a mark on elements.
 
     A suspension stops consultations and offers for up to 72 hours, until a cleared version ends it.

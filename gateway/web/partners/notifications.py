@@ -42,7 +42,7 @@ class PollBody(StrictSchema):
     "NotificationSets",
     body=PollBody(),
 )
-def poll(call: Call) -> dict[str, Any]:
+def notifications_poll(call: Call) -> dict[str, Any]:
     """Get the next notifications, and acknowledge or refuse earlier ones (RFC 8936).
 
     They are signed (RFC 8417), in the order of one's own stream, and name events, never what a
@@ -62,7 +62,7 @@ def poll(call: Call) -> dict[str, Any]:
 
 
 @endpoint("GET /notifications", "notification.poll", "events.read", "NotificationStatus")
-def show(call: Call) -> NotificationStatus:
+def notifications_show(call: Call) -> NotificationStatus:
     """Read how far one's notifications were acknowledged, and which ones were refused."""
     return notifications.status(call.ports, call.caller)
 
@@ -74,6 +74,6 @@ def show(call: Call) -> NotificationStatus:
     "ReplayedNotification",
     body=PersonBody(),
 )
-def replay(call: Call, event: UUID) -> WriteResult:
+def notifications_replay(call: Call, event: UUID) -> WriteResult:
     """Have a refused notification sent again, before those that follow."""
     return notifications.replay(call.ports, call.caller, call.key, event, call.body["by"])

@@ -33,7 +33,7 @@ class RecallBody(PersonBody):
     signed=RECALL,
     refusals=(*CONTENT, SecondPersonRequired),
 )
-def recall_case(call: Call, case: UUID) -> WriteResult:
+def recalls_recall_case(call: Call, case: UUID) -> WriteResult:
     """Recall a case from all who have it.
 
     They stop its use, and answer whether their copies are erased. Open handoffs are withdrawn;
@@ -53,7 +53,7 @@ def recall_case(call: Call, case: UUID) -> WriteResult:
     signed=RECALL,
     refusals=(*CONTENT, SecondPersonRequired),
 )
-def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
+def recalls_recall_handoff(call: Call, handoff: UUID) -> WriteResult:
     """Recall what one handoff gave, likewise; once."""
     wanted = call.read_body(RecallRequest, signed=call.signed)
     return recalls.of_handoff(call.ports, call.caller, call.key, handoff, wanted)
@@ -67,7 +67,7 @@ def recall_handoff(call: Call, handoff: UUID) -> WriteResult:
     body=SecondPersonBody(),
     refusals=(SecondPersonRequired,),
 )
-def approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
+def recalls_approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
     """Approve, as the second person, a recall that one person made; it stands meanwhile."""
     asked = call.read_body(ApprovalRequest, recall=recall)
     return recalls.approve(call.ports, call.caller, call.key, case, asked)

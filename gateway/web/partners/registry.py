@@ -45,7 +45,7 @@ class ContactsBody(PersonBody):
 
 
 @endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())
-def list_(call: Call) -> dict[str, Any]:
+def registry_list(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
     asked = call.query
     status = Status(asked["status"]) if "status" in asked else None
@@ -56,7 +56,7 @@ def list_(call: Call) -> dict[str, Any]:
 @endpoint(
     "GET /admin/organisations/<organisation>", "registry.read", SCOPE, "Entry", query=EntryQuery()
 )
-def show(call: Call, organisation: str) -> Entry:
+def registry_show(call: Call, organisation: str) -> Entry:
     """Read all of an organisation's entry, or what of it held at the end of a day.
 
     Memberships, mandates, interests, agreements and audit access are those of the day; systems,
@@ -74,14 +74,14 @@ def show(call: Call, organisation: str) -> Entry:
     "Contacts",
     body=ContactsBody(),
 )
-def consult(call: Call, organisation: str) -> WriteResult:
+def registry_consult(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
     return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
 
 
 @endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
-def administrators(call: Call) -> dict[str, Any]:
+def registry_administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": entries.admins(call.ports, call.caller)}
 
@@ -89,7 +89,7 @@ def administrators(call: Call) -> dict[str, Any]:
 @endpoint(
     "GET /admin/invitations", "registry.read", SCOPE, "OpenInvitations", query=InvitationsQuery()
 )
-def invitations(call: Call) -> dict[str, Any]:
+def registry_invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None

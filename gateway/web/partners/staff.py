@@ -57,7 +57,7 @@ class StaffQuery(StrictSchema):
 
 
 @endpoint("GET /staff", "staff.read", ANY_SCOPE, "StaffRegister", query=StaffQuery())
-def list_(call: Call) -> dict[str, Any]:
+def staff_list(call: Call) -> dict[str, Any]:
     """List the caller's own staff register, with the entries that ended; it holds no names."""
     found = staff.page(call.ports, call.caller, call.query.get("after", ""), call.query["limit"])
     return page("/staff", found, call.query)
@@ -72,7 +72,7 @@ def list_(call: Call) -> dict[str, Any]:
     status=201,
     refusals=(SecondPersonRequired,),
 )
-def add(call: Call) -> WriteResult:
+def staff_add(call: Call) -> WriteResult:
     """Enter persons, all or none: the gateway draws a pseudonym for each.
 
     An entry as `approver` or `head` names two others in `approved_by`. A `temporary` entry is made
@@ -89,7 +89,7 @@ def add(call: Call) -> WriteResult:
     body=StaffEndBody(),
     refusals=(SecondPersonRequired,),
 )
-def end(call: Call, pseudonym: str) -> WriteResult:
+def staff_end(call: Call, pseudonym: str) -> WriteResult:
     """End an entry at once; its pseudonym is never used again.
 
     That of an `approver` or `head` ends by two others, in `approved_by`, who stay.
@@ -107,7 +107,7 @@ def end(call: Call, pseudonym: str) -> WriteResult:
     "StaffRecused",
     body=RecusalBody(),
 )
-def recuse(call: Call, pseudonym: str) -> WriteResult:
+def staff_recuse(call: Call, pseudonym: str) -> WriteResult:
     """Keep a person away from a case, for good: no request about it may name them (R9).
 
     The case is kept as a keyed digest; it need not be known here yet.

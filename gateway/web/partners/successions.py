@@ -13,7 +13,7 @@ from gateway.web.partners.schema_fields import PersonBody
 
 
 @endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
-def list_(call: Call) -> dict[str, Any]:
+def successions_list(call: Call) -> dict[str, Any]:
     """List the successions in which the caller gives or takes a mandate, oldest first."""
     return {"items": successions.index(call.ports, call.caller)}
 
@@ -21,7 +21,7 @@ def list_(call: Call) -> dict[str, Any]:
 @endpoint(
     "GET /successions/<uuid:succession>", "succession.read", "handoffs.read", "SuccessionView"
 )
-def show(call: Call, succession: UUID) -> SuccessionView:
+def successions_show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
     return successions.look_up(call.ports, call.caller, succession)
 
@@ -34,7 +34,7 @@ def show(call: Call, succession: UUID) -> SuccessionView:
     body=PersonBody(),
     signed=SUCCESSION,
 )
-def approve(call: Call, succession: UUID) -> WriteResult:
+def successions_approve(call: Call, succession: UUID) -> WriteResult:
     """Approve a succession for one's own organisation; nothing is re-issued before both have."""
     asked = call.read_body(SuccessionApprovalRequest, signed=call.signed)
     return successions.approve(call.ports, call.caller, call.key, succession, asked)
