@@ -4,16 +4,12 @@ from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
     cases,
-    changes,
     conformance,
     directory,
     events,
     handoffs,
     measures,
-    notifications,
-    recalls,
     registry,
-    staff,
     successions,
 )
 
@@ -25,13 +21,9 @@ PARTNERS: tuple[Endpoint, ...] = (
             cases,
             handoffs,
             measures,
-            recalls,
             successions,
             events,
-            notifications,
             registry,
-            staff,
-            changes,
             conformance,
         )
         for one in vars(module).values()

@@ -31,7 +31,7 @@ from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthentica
 from gateway.web.inputs import SIGNED
 from gateway.web.metadata import KEPT, page
 from gateway.web.partners.case_document import SEALED, Sealable
-from gateway.web.partners.changes import VALUES
+from gateway.web.partners.registry import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.reference import reference
 from gateway.web.responses import json_response

@@ -4,9 +4,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
 from gateway.domain.refusals import Refusal, SecondPersonRequired
-from gateway.exchange import measures
+from gateway.exchange import measures, recalls
 from gateway.exchange.measure_events import END
 from gateway.exchange.measures import (
     CONFIRM,
@@ -17,10 +18,12 @@ from gateway.exchange.measures import (
     MeasureRequest,
     Wanted,
 )
+from gateway.exchange.recalls import ApprovalRequest, RecallRequest
+from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import PersonBody, StepBody, StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, SecondPersonBody, StepBody, StrictSchema
 
 _REFUSALS = (*CONTENT, SecondPersonRequired)
 
@@ -186,3 +189,66 @@ confirm, confirm_held = _on_both(
     The reason stays in the organisation.
     """,
 )
+
+
+# --- Recalls of a case, or of what one handoff gave, and their second person ---
+
+
+class RecallBody(PersonBody):
+    """Why a case is recalled; two persons decide it, of what was misdirected one at first.
+
+    The reason is left out once the case was erased, and needed before.
+    """
+
+    approved_by = field.staff(required=False)
+    code = field.word(RecallCode)
+    reason = field.free(300, required=False)
+
+
+@writes(
+    "POST /cases/<uuid:case>/recall",
+    "case.recall",
+    "cases.write",
+    "Recalled",
+    body=RecallBody(),
+    signed=RECALL,
+    refusals=(*CONTENT, SecondPersonRequired),
+)
+def recalls_recall_case(call: Call, case: UUID) -> WriteResult:
+    """Recall a case from all who have it.
+
+    They stop its use, and answer whether their copies are erased. Open handoffs are withdrawn;
+    what was recalled before is passed over. A later version may be offered in a new handoff. The
+    caller may sign the recall (`application/sd-jwt`).
+    """
+    wanted = call.read_body(RecallRequest, signed=call.signed)
+    return recalls.of_case(call.ports, call.caller, call.key, case, wanted)
+
+
+@writes(
+    "POST /handoffs/<uuid:handoff>/recall",
+    "case.recall",
+    "cases.write",
+    "Recalled",
+    body=RecallBody(),
+    signed=RECALL,
+    refusals=(*CONTENT, SecondPersonRequired),
+)
+def recalls_recall_handoff(call: Call, handoff: UUID) -> WriteResult:
+    """Recall what one handoff gave, likewise; once."""
+    wanted = call.read_body(RecallRequest, signed=call.signed)
+    return recalls.of_handoff(call.ports, call.caller, call.key, handoff, wanted)
+
+
+@writes(
+    "POST /cases/<uuid:case>/recalls/<uuid:recall>/approval",
+    "case.approve_recall",
+    "cases.write",
+    "RecallApproved",
+    body=SecondPersonBody(),
+    refusals=(SecondPersonRequired,),
+)
+def recalls_approve_recall(call: Call, case: UUID, recall: UUID) -> WriteResult:
+    """Approve, as the second person, a recall that one person made; it stands meanwhile."""
+    asked = call.read_body(ApprovalRequest, recall=recall)
+    return recalls.approve(call.ports, call.caller, call.key, case, asked)

@@ -1,18 +1,35 @@
 """The registry in full, for the operator's systems: entries as of any day, contacts on record."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
+from flask import Response
+from marshmallow import fields
+
+from gateway.changes import CHANGES
 from gateway.domain.json_values import parse_date
 from gateway.domain.organisation import SLUG, Status
-from gateway.domain.refusals import NotFound
+from gateway.domain.refusals import (
+    InvalidApproval,
+    InvitationUnusable,
+    NotFound,
+    SecondPersonRequired,
+    ValidationFailed,
+)
+from gateway.domain.staff import RegisterRole
+from gateway.kernel import changes
+from gateway.kernel.changes import Bearer, Change
+from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
+from gateway.registry import staff
 from gateway.registry.results import Entry
-from gateway.web.endpoint import Call, endpoint, writes
+from gateway.registry.staff import Recusal
+from gateway.web.caller import ANY_SCOPE
+from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import PersonBody, StrictSchema
-from gateway.web.responses import page
+from gateway.web.responses import json_response, page
 
 SCOPE = "admin"
 
@@ -103,3 +120,228 @@ def registry_invitations(call: Call) -> dict[str, Any]:
 def _require_slug(organisation: str) -> None:
     if not SLUG.fullmatch(organisation):
         raise NotFound
+
+
+# --- The staff register of the calling organisation: pseudonyms and roles, no names ---
+
+
+PSEUDONYM = field.staff()
+
+
+class StaffEntryBody(StrictSchema):
+    """A person by roles, and the days on which they act; from today on unless told otherwise."""
+
+    class Meta:
+        """A field whose name Python has for itself."""
+
+        include: ClassVar = {"from": field.day(required=False)}
+
+    roles = field.words(RegisterRole, least=1)
+    until = field.day(required=False)
+
+
+class StaffBody(PersonBody):
+    """Persons to be entered, by whom, and which two agree to those that approve."""
+
+    entries = field.parts(StaffEntryBody, least=1, required=True)
+    approved_by = field.several(field.staff(), required=False)
+    temporary = field.StrictBoolean(required=False)
+
+
+class StaffEndBody(PersonBody):
+    """Who ends the entry, and which two others agree where it is an approver's or head's."""
+
+    approved_by = field.several(field.staff(), required=False)
+
+
+class RecusalBody(PersonBody):
+    """The case that a person keeps away from, and who says so."""
+
+    originator = field.slug()
+    case = field.uuid()
+
+
+class StaffQuery(StrictSchema):
+    """A page of entries, by pseudonym."""
+
+    after = field.staff(required=False)
+    limit = field.limit()
+
+
+@endpoint("GET /staff", "staff.read", ANY_SCOPE, "StaffRegister", query=StaffQuery())
+def staff_list(call: Call) -> dict[str, Any]:
+    """List the caller's own staff register, with the entries that ended; it holds no names."""
+    found = staff.page(call.ports, call.caller, call.query.get("after", ""), call.query["limit"])
+    return page("/staff", found, call.query)
+
+
+@writes(
+    "POST /staff",
+    "staff.add",
+    "staff",
+    "StaffAdded",
+    body=StaffBody(),
+    status=201,
+    refusals=(SecondPersonRequired,),
+)
+def staff_add(call: Call) -> WriteResult:
+    """Enter persons, all or none: the gateway draws a pseudonym for each.
+
+    An entry as `approver` or `head` names two others in `approved_by`. A `temporary` entry is made
+    by a head, liaison or duty person, holds at once, and ends after 24 hours.
+    """
+    return staff.add(call.ports, call.caller, call.key, call.body)
+
+
+@writes(
+    "POST /staff/<pseudonym>/end",
+    "staff.end",
+    "staff",
+    "StaffEnded",
+    body=StaffEndBody(),
+    refusals=(SecondPersonRequired,),
+)
+def staff_end(call: Call, pseudonym: str) -> WriteResult:
+    """End an entry at once; its pseudonym is never used again.
+
+    That of an `approver` or `head` ends by two others, in `approved_by`, who stay.
+    """
+    if PSEUDONYM.fault(pseudonym):
+        raise NotFound
+    by, agree = call.body["by"], call.body.get("approved_by", ())
+    return staff.end(call.ports, call.caller, call.key, pseudonym, by, approved_by=agree)
+
+
+@writes(
+    "POST /staff/<pseudonym>/recusals",
+    "staff.recuse",
+    "staff",
+    "StaffRecused",
+    body=RecusalBody(),
+)
+def staff_recuse(call: Call, pseudonym: str) -> WriteResult:
+    """Keep a person away from a case, for good: no request about it may name them (R9).
+
+    The case is kept as a keyed digest; it need not be known here yet.
+    """
+    if PSEUDONYM.fault(pseudonym):
+        raise NotFound
+    recusal = Recusal(call.body["by"], f"{call.body['originator']}/{call.body['case']}")
+    return staff.recuse(call.ports, call.caller, call.key, pseudonym, recusal)
+
+
+# --- Changes by the operator's systems: each is one request, signed by persons; policy says the
+# rest ---
+#
+# A change with the approvals that it needs is made; one that lacks a second person waits for
+# them. What the values of each change are, and mean, stands in the table of changes.
+
+
+VALUES: list[dict[str, Any]] = [
+    {"properties": {"action": {"const": action}, "values": schema_of(kind.fields)}}
+    for action, kind in CHANGES.items()
+]
+"""What a change of each action carries, as JSON Schema."""
+
+
+class ChangeBody(StrictSchema):
+    """A change, and the approvals of it; the first is the proposer's."""
+
+    action = field.word(sorted(CHANGES))
+    organisation = field.slug()
+    values = fields.Dict(required=True)
+    approvals = field.several(field.compact(), least=1)
+
+
+class ChangeApprovalBody(StrictSchema):
+    """An approval, signed by a person's own key."""
+
+    approval = field.compact()
+
+
+class ProposalsQuery(StrictSchema):
+    """A page of changes that wait, the newest first, or of all that ever waited."""
+
+    state = field.word(("waiting", "all"), required=False)
+    after = field.uuid(required=False)
+    limit = field.limit()
+
+
+@writes(
+    "POST /admin/changes",
+    "proposal.create",
+    SCOPE,
+    "Changed",
+    waits="Proposal",
+    body=ChangeBody(),
+    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
+)
+def changes_submit(call: Call) -> WriteResult | Response:
+    """Make a change, or let it wait for the second person whom policy asks for.
+
+    Each approval signs exactly this change. 202 says that it waits, for 72 hours: another person
+    than the proposer approves it then.
+    """
+    body = call.body
+    change = Change(body["action"], body["organisation"], body["values"])
+    try:
+        read_fields(CHANGES[change.action].fields, change.values)
+    except ValidationFailed as invalid:
+        raise ValidationFailed(
+            [(f"/values{place}", why) for place, why in invalid.errors]
+        ) from None
+    done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
+    return json_response(done, 202) if "proposal" in done.result else done
+
+
+@writes(
+    "POST /admin/changes/<uuid:proposal>/approvals",
+    "proposal.create",
+    SCOPE,
+    "Changed",
+    body=ChangeApprovalBody(),
+    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
+)
+def changes_approve(call: Call, proposal: UUID) -> WriteResult:
+    """Approve a change that waits, as another person than its proposer, which makes it."""
+    approval = call.body["approval"]
+    return changes.approve(call.ports, CHANGES, proposal, approval, _bearer(call))
+
+
+@writes(
+    "POST /admin/changes/<uuid:proposal>/withdrawal",
+    "proposal.withdraw",
+    SCOPE,
+    "Changed",
+    body=ChangeApprovalBody(),
+    refusals=(InvalidApproval,),
+)
+def changes_withdraw(call: Call, proposal: UUID) -> WriteResult:
+    """Withdraw a change that waits, as its proposer, who signs `proposal.withdraw` of `gateway`.
+
+    Its only value is `proposal`, the id.
+    """
+    return changes.withdraw(call.ports, proposal, call.body["approval"], _bearer(call))
+
+
+@endpoint("GET /admin/changes", "registry.read", SCOPE, "Proposals", query=ProposalsQuery())
+def changes_list(call: Call) -> dict[str, Any]:
+    """List the changes that wait for another person, with `state=all` earlier ones too."""
+    asked = call.query
+    after = UUID(asked["after"]) if "after" in asked else None
+    waiting = asked.get("state") != "all"
+    found = changes.page(call.ports, call.caller, after, asked["limit"], waiting=waiting)
+    return page("/admin/changes", found, asked)
+
+
+@endpoint("GET /admin/changes/<uuid:proposal>", "registry.read", SCOPE, "ProposalInFull")
+def changes_show(call: Call, proposal: UUID) -> dict[str, Any]:
+    """Read a change that waits, with its values: what the second person signs.
+
+    `refusal` says why it could not be made now; `overlaps` names who else would hold the mandate.
+    """
+    return changes.look_up(call.ports, CHANGES, call.caller, proposal)
+
+
+def _bearer(call: Call) -> Bearer:
+    return Bearer(call.caller, call.key)
