@@ -34,12 +34,10 @@ from gateway.pki.authority import CertificateAuthority, CsrRefused, issue_client
 from gateway.pki.rotation import load_next
 from gateway.registry.keys import civil_time_zone
 from gateway.store.database import UnsuitableDatabase
-from gateway.store.group_commit import ignore
-from gateway.store.high_water_mark import SqlMark, open_mark
-from gateway.store.high_water_mark_file import HighWaterMarkFile
+from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
 from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
-from gateway.store.unit_of_work import Store, open_store
+from gateway.store.unit_of_work import Store, ignore, open_store
 
 if TYPE_CHECKING:
     from gateway.metrics import Counts

@@ -14,7 +14,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.note import NoteSigner
-from gateway.store.high_water_mark_file import HighWaterMarkFile
+from gateway.store.high_water_mark import HighWaterMarkFile
 from tests.founding import Founded, founded
 
 

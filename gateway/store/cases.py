@@ -15,9 +15,8 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
-from gateway.store.columns import record_columns, write_json
+from gateway.store.columns import StorePart, keyed, matching, record_columns, records, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
-from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     announcement,
     answer,

@@ -14,8 +14,7 @@ from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepC
 from gateway.domain.handoff import NEVER
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS, Urgency
-from gateway.store.columns import record_columns
-from gateway.store.part import StorePart, keyed, matching, records
+from gateway.store.columns import StorePart, keyed, matching, record_columns, records
 from gateway.store.tables import duty, handoff, sweep
 from gateway.store.transaction import insert_new
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
-from gateway.store.part import StorePart, matching
+from gateway.store.columns import StorePart, matching
 from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 

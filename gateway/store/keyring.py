@@ -59,8 +59,7 @@ from gateway.store.database import (
     writing_engine,
 )
 from gateway.store.lock import FileLock
-from gateway.store.prepared_statements import Row, Rows
-from gateway.store.transaction import Transaction, counted, driver_errors
+from gateway.store.transaction import Row, Rows, Transaction, counted, driver_errors
 
 BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""

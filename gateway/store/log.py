@@ -7,42 +7,59 @@ Counters of organisations are counted under the same lock.
 
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, insert, select, update
+from sqlalchemy import Select, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from gateway.domain.audit_event import AuditEvent
-from gateway.domain.refusals import Busy, CaseErased, ClockBehind, LogFrozen
-from gateway.evidence import base64url
+from gateway.domain.audit import CaseId
+from gateway.domain.audit_event import (
+    AuditEvent,
+    ErasedDetails,
+    EventResult,
+    LogHold,
+    personal_kinds,
+)
+from gateway.domain.refusals import (
+    AlreadyExists,
+    Busy,
+    CaseErased,
+    ClockBehind,
+    EditConflict,
+    LogFrozen,
+)
+from gateway.evidence import base64url, event, sd_jwt
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
-from gateway.store.columns import write_json
+from gateway.store.columns import StorePart, matching, records, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
-from gateway.store.prepared_statements import Row
 from gateway.store.tables import (
     case_file,
     case_version,
+    detail_erasure,
+    handoff,
     log_block,
     log_event,
     log_facet,
     log_head,
+    log_hold,
     log_tile,
     party,
     stream,
 )
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import Row, Transaction, insert_new
 
 _HEAD = select(
     log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
@@ -449,3 +466,154 @@ def _keys_of(fact: AuditEvent, of_cases: Mapping[str | None, UUID]) -> Iterator[
 def cell_of(event: UUID, position: int) -> CellRef:
     """Where a disclosure of an event is stored."""
     return CellRef(log_event.name, f"{event}/{position}", "disclosures")
+
+
+# --- The terms of the log in SQL: details of persons erased from its events, and what suspends that
+# ---
+#
+# Entries, documents and nonces stay, so every proof goes on verifying. Each organisation's stream
+# is gone through in its order; how far is remembered, and forgotten when a hold ends, for a hold
+# on a case was passed over.
+
+
+AT_ONCE = 200
+"""Events that are looked at in one transaction: writers wait meanwhile."""
+
+_HOLD = records(log_hold, LogHold, "id")
+_HOLDS = records(log_hold, LogHold).where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
+_ADD_HOLD = insert_new(log_hold)
+_END_HOLD = update(log_hold).where(
+    matching(log_hold, "id", prefix="of_"), log_hold.c.ended_at.is_(None)
+)
+_BEGIN_AGAIN = delete(detail_erasure)
+
+# Nobody appends meanwhile: a block that filled up now would have words that end here.
+_LOCK = select(log_head.c.size).with_for_update()
+_REACHED = select(detail_erasure.c.reached).where(matching(detail_erasure, "organisation"))
+_begin = upsert(detail_erasure)
+_REACH = _begin.on_conflict_do_update(
+    index_elements=[detail_erasure.c.organisation],
+    set_={"reached": _begin.excluded.reached},
+)
+_NEXT = (
+    select(
+        party.c.stream_number,
+        log_event.c.idx,
+        log_event.c.document,
+        log_event.c.disclosures,
+        log_facet.c.at,
+        log_facet.c.words,
+        log_facet.c.handoff,
+        log_facet.c.case_digest,
+    )
+    .join(log_event, log_event.c.idx == party.c.idx)
+    .join(log_facet, log_facet.c.idx == party.c.idx)
+    .where(
+        matching(party, "organisation"),
+        party.c.stream_number > bindparam("after"),
+    )
+    .order_by(party.c.stream_number)
+    .limit(AT_ONCE)
+)
+_ERASE = update(log_event).where(matching(log_event, "idx", prefix="of_"))
+_SET_WORDS = update(log_facet).where(matching(log_facet, "idx", prefix="of_"))
+_SET_BLOCK = update(log_block).where(matching(log_block, "n", prefix="of_"))
+_DIGESTS = select(case_version.c.digest).where(matching(case_version, "originator", "case"))
+_HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
+
+
+class SqlLogTerms(StorePart):
+    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.LogTermsStore`."""
+
+    registry = True
+
+    def holds(self) -> Sequence[LogHold]:
+        return self._all(LogHold, _HOLDS)
+
+    def hold(self, hold: UUID) -> LogHold | None:
+        return self._one(LogHold, _HOLD, id=hold)
+
+    def add_hold(self, hold: LogHold) -> None:
+        if not self._write(_ADD_HOLD, vars(hold)):
+            raise AlreadyExists("there is a log hold with this id")
+
+    def end_hold(self, hold: UUID, at: datetime) -> None:
+        if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
+            raise EditConflict("the log hold was ended before")
+        self._transaction.execute(_BEGIN_AGAIN)
+
+    def erase_details(
+        self, organisation: str, until: datetime, held: Collection[CaseId]
+    ) -> ErasedDetails:
+        self._transaction.require_writing()
+        self._transaction.execute(_LOCK)
+        after = self._transaction.execute(_REACHED, {"organisation": organisation}).scalar() or 0
+        rows = self._transaction.execute(_NEXT, {"organisation": organisation, "after": after})
+        due = [row for row in rows if row.at < until]  # times do not go back in the log
+        if not due:
+            return ErasedDetails(0, 0, 0, 0, more=False)
+        reached = {"organisation": organisation, "reached": due[-1].stream_number}
+        self._transaction.execute(_REACH, reached)
+        kept = self._of_cases(held)
+        counted: dict[int, int] = {}
+        for row in due:
+            erased = 0 if kept & {row.handoff, row.case_digest} else self._erase(row, organisation)
+            if erased:
+                counted[row.idx] = erased
+        for n in {index // BLOCK for index in counted}:
+            self._write_block(n)
+        first, last = min(counted, default=0), max(counted, default=0)
+        more = len(due) == AT_ONCE
+        return ErasedDetails(first, last, len(counted), sum(counted.values()), more)
+
+    def _of_cases(self, cases: Collection[CaseId]) -> frozenset[Any]:
+        """By what events of cases are known: digests of their versions, ids of their handoffs."""
+        found = set[Any]()
+        for one in cases:
+            of = {"originator": one.originator, "case": one.case}
+            for statement in (_DIGESTS, _HANDOFFS):
+                found.update(value for (value,) in self._transaction.execute(statement, of))
+        return frozenset(found)
+
+    def _erase(self, row: Any, organisation: str) -> int:
+        """Erase what an event says of persons, if the organisation acted; how many details."""
+        if row.document is None:
+            return 0
+        told = event.read(row.document)
+        details = json.loads(row.disclosures)
+        kinds = [_kind(text) for text, _ in details]
+        readers = {kind: who for kind, (_, who) in zip(kinds, details, strict=True)}
+        refused = told["result"] != EventResult.ALLOWED
+        # Who acted reads by whom; what was refused to nobody in particular is the gateway's own.
+        if readers.get("by", [GATEWAY] if refused else []) != [organisation]:
+            return 0
+        ending = personal_kinds(
+            told["type"], told["operation"], told["result"], by_gateway=organisation == GATEWAY
+        )
+        erased = 0
+        for detail, kind in zip(details, kinds, strict=True):
+            if kind in ending or (kind == ENVELOPE and ending):
+                detail[0] = None
+                erased += 1
+        if erased:
+            self._transaction.execute(
+                _ERASE, {"of_idx": row.idx, "disclosures": write_json(details)}
+            )
+            words = [one for one in row.words[1:-1].split("|") if not one.startswith("person:")]
+            self._transaction.execute(
+                _SET_WORDS, {"of_idx": row.idx, "words": event_index.joined(words)}
+            )
+        return erased
+
+    def _write_block(self, n: int) -> None:
+        """Write the words of a block again, if it is full: persons are left out of them, too."""
+        rows = self._transaction.execute(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
+        words = event_index.together(row.words for row in rows)
+        self._transaction.execute(_SET_BLOCK, {"of_n": n, "words": words})
+
+
+def _kind(text: str | None) -> str | None:
+    """The kind of a stored detail; ENVELOPE for one that is closed by a key, None once erased."""
+    if text is None or text.startswith(ENVELOPE):
+        return text and ENVELOPE
+    return str(sd_jwt.read_stored_disclosure(text).name)

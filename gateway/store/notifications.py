@@ -8,8 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import record_columns
-from gateway.store.part import StorePart, keyed, matching, records
+from gateway.store.columns import StorePart, keyed, matching, record_columns, records
 from gateway.store.tables import notification_cursor, refused_notification, stream
 from gateway.store.transaction import insert_new
 

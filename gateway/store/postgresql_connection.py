@@ -20,7 +20,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from gateway.store.prepared_statements import STATEMENTS_KEPT
+from gateway.store.transaction import STATEMENTS_KEPT
 
 ANSWER_SECONDS = 20.0
 """How long PostgreSQL may take to answer. Its own timeouts end first, and end nothing when the

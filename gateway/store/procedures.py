@@ -11,7 +11,7 @@ from gateway.domain.enrolment import ConformanceRun, Invitation
 from gateway.domain.mandate import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.kernel.values import CertificateOrder, Proposal
-from gateway.store.part import StorePart, keyed, matching, records
+from gateway.store.columns import StorePart, keyed, matching, records
 from gateway.store.tables import (
     conformance_run,
     invitation,

@@ -37,9 +37,8 @@ from gateway.domain.organisation import (
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import write_json
+from gateway.store.columns import StorePart, keyed, matching, records, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
-from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     certificate,
     client_key,

@@ -30,8 +30,7 @@ from gateway.ledger.tree import entry_commitment
 from gateway.store.columns import record_columns
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
-from gateway.store.log import ENVELOPE
-from gateway.store.log_terms import SqlLogTerms
+from gateway.store.log import ENVELOPE, SqlLogTerms
 from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
 from gateway.store.registry import (
     ALL_ORGANISATIONS,

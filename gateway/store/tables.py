@@ -557,7 +557,7 @@ stream = _small(
 )
 
 # How far details of persons were erased from each stream after their term
-# (gateway/store/log_terms.py): the last number that was looked at.
+# (gateway/store/log.py): the last number that was looked at.
 detail_erasure = _small(
     "detail_erasure",
     Column("organisation", TEXT, primary_key=True),

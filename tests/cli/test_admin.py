@@ -32,7 +32,7 @@ from gateway.evidence import base64url, receipt
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, generate_key, load_key_set, write_key
-from gateway.store.high_water_mark_file import HighWaterMarkFile
+from gateway.store.high_water_mark import HighWaterMarkFile
 from tests.each import each
 from tests.operating import DUBOIS, MARTIN, Operator, certified, operator, said
 

@@ -20,8 +20,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tiles, tree
 from gateway.store.database import UnsuitableDatabase
-from gateway.store.high_water_mark import SqlMark, open_mark
-from gateway.store.high_water_mark_file import SLOT_BYTES, open_file
+from gateway.store.high_water_mark import SLOT_BYTES, SqlMark, open_file, open_mark
 from tests.marks import MemoryMark
 from tests.postgresql import emptied_database, new_database
 from tests.store import places

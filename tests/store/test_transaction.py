@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text
 
 from gateway.store import tables
 from gateway.store.database import driver_of, writing_engine
-from gateway.store.prepared_statements import NUMBERED, prepare
+from gateway.store.transaction import NUMBERED, prepare
 from tests.each import each
 from tests.store.samples import NOON
 
