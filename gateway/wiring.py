@@ -24,8 +24,7 @@ from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
-from gateway.kernel.checkpoint_signing import CheckpointSigner
-from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet

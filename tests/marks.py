@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.domain.refusals import HighWaterMarkUnavailable
-from gateway.kernel.checkpoint_signing import CheckpointSigner
-from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree

@@ -34,7 +34,7 @@ from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
-from gateway.kernel.actors import GATEWAY, Administrators
+from gateway.kernel.authentication import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate

@@ -28,8 +28,8 @@ from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN
 from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import Matter, Purpose, Regime
+from gateway.kernel.authentication import read_keys
 from gateway.kernel.changes import ChangeType
-from gateway.kernel.client_assertion import read_keys
 from gateway.kernel.fields import (
     Field,
     Given,

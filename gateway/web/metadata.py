@@ -7,7 +7,7 @@ from flask import Response
 
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import NotFound
-from gateway.kernel.client_assertion import ALGORITHMS
+from gateway.kernel.authentication import ALGORITHMS
 from gateway.web.context import AppContext, JwkSet
 from gateway.web.endpoint import unauthenticated
 from gateway.web.oauth import GRANT, METHODS

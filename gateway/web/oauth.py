@@ -26,9 +26,9 @@ from gateway.kernel.authentication import (
     NotAuthenticated,
     authenticate,
     authenticate_client,
+    claimed_client,
     revoke_token,
 )
-from gateway.kernel.client_assertion import claimed_client
 from gateway.kernel.values import Credentials
 from gateway.web.caller import AccessToken, Tokens, peer_of
 from gateway.web.context import AppContext, PresentedCertificate

@@ -16,7 +16,7 @@ from gateway import files
 from gateway.cli import main, system
 from gateway.client import GatewayUnavailable, PartnerConnection
 from gateway.client.transport import PAUSES
-from gateway.kernel.client_assertion import read_keys
+from gateway.kernel.authentication import read_keys
 from gateway.keys import KeyPurpose, load_key
 from gateway.pki.authority import issue_client
 from tests.cli.desks import Desks

@@ -24,7 +24,7 @@ from gateway.client.transport import (
     HttpTransport,
     clock_difference,
 )
-from gateway.kernel import client_assertion as assertions
+from gateway.kernel import authentication as assertions
 from gateway.keys import ED25519, ES256, KeyPurpose, SigningKey, generate_key
 from tests.client.client_fixture import MemberClient, answer, connection_of, lose_answer
 from tests.each import each

@@ -10,8 +10,8 @@ from typing import Any
 
 from gateway.evidence import base64url
 from gateway.evidence.signature import jwk_of
-from gateway.kernel import client_assertion
-from gateway.kernel.client_assertion import AssertionRefused
+from gateway.kernel import authentication
+from gateway.kernel.authentication import AssertionRefused
 from gateway.web.caller import Tokens
 from gateway.web.problems import InvalidToken
 from tests.founding import ISSUER, START
@@ -31,9 +31,7 @@ def tokens() -> Tokens:
 @cache
 def registered() -> tuple[str, ...]:
     """The fuzz key, as a system's registered one."""
-    return client_assertion.read_keys(
-        [{**jwk_of(envelope.key().public_key()), "kid": envelope.KID}]
-    )
+    return authentication.read_keys([{**jwk_of(envelope.key().public_key()), "kid": envelope.KID}])
 
 
 def seeds() -> list[bytes]:
@@ -97,9 +95,9 @@ def _check_token(text: str) -> None:
 
 
 def _check_assertion(text: str) -> None:
-    claimed = client_assertion.claimed_client(text)
+    claimed = authentication.claimed_client(text)
     try:
-        found = client_assertion.verify(
+        found = authentication.verify(
             text, registered(), client_id=CLIENT, issuer=ISSUER, now=START
         )
     except AssertionRefused:
@@ -111,5 +109,5 @@ def _check_assertion(text: str) -> None:
     assert (
         NOW
         < found.ends.timestamp()
-        <= NOW + client_assertion.LIFE_SECONDS + client_assertion.SKEW_SECONDS
+        <= NOW + authentication.LIFE_SECONDS + authentication.SKEW_SECONDS
     )

@@ -1,10 +1,18 @@
 """A database that does not continue what was signed is read, and never written."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen
+from gateway.domain.refusals import AlreadyExists, HighWaterMarkUnavailable, LogFrozen
 from gateway.exchange import audit, cases, handoffs
 from gateway.kernel.changes import Change
 from gateway.kernel.log_continuity import CHECKED_EVERY
@@ -12,11 +20,25 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
+from gateway.ledger.note import open_checkpoint
 from gateway.registry import directory as organisations
 from gateway.registry.enrolment import issue_approved_certificates
+from tests.each import each
+from tests.evidence.ingredients import chance
 from tests.exchange.errands import ERRANDS
-from tests.founding import HOTLINE, OFMIN, caller, make_change, offered, submitted
-from tests.marks import Marking, marked_gateway
+from tests.founding import (
+    HOTLINE,
+    OFMIN,
+    ORIGIN,
+    START,
+    caller,
+    make_change,
+    note_signer,
+    offered,
+    submitted,
+)
+from tests.lent import Copy, LentStore
+from tests.marks import Marking, MemoryMark, Node, Seconds, marked_gateway
 from tests.store.samples import fact
 
 
@@ -195,3 +217,383 @@ def marked_gateway_beside(marking: Marking):
     return type(marking.node)(
         marking.node.store, marking.mark, marking.node.signer, marking.node.seconds
     )
+
+
+# --- No two signatures ever show two histories, whatever happens to the databases ---
+
+
+SIGNER = note_signer()
+
+
+def new_node(mark: MemoryMark | None = None, **begun: bool) -> Node:
+    """A process on an empty database of its own; its log is begun unless told otherwise."""
+    store = LentStore(ORIGIN, lambda: "r1", lambda: START, chance("notary"))
+    node = Node(store, mark or MemoryMark(), SIGNER, Seconds())
+    if begun.get("begun", True) and node.mark.marked is None:
+        node.checkpoint_signer.adopt(TreeHead(0, tree.EMPTY_ROOT))
+    return node
+
+
+def grow(node: Node) -> TreeHead:
+    """One more event, written as the gateway writes; its head."""
+    with node.continuity.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact("hotline"))
+        (logged,) = work.commit()
+    return logged.head
+
+
+def signed(note: str) -> TreeHead:
+    found = open_checkpoint(note, [SIGNER.key], ORIGIN)
+    return TreeHead(found.size, found.root)
+
+
+def marked_head(node: Node) -> TreeHead:
+    assert node.mark.marked is not None
+    return node.mark.marked.head
+
+
+def test_a_head_is_signed_and_is_the_mark_by_then() -> None:
+    node = new_node()
+    head = grow(node)
+    note = node.checkpoint_signer.sign(head)
+    assert signed(note) == head == marked_head(node)
+    assert node.mark.marked.note == note == node.checkpoint_signer.stored()
+
+
+def test_signing_a_head_twice_gives_the_same_bytes_and_moves_nothing() -> None:
+    node = new_node()
+    head = grow(node)
+    first, moves = node.checkpoint_signer.sign(head), node.mark.moves
+    assert node.checkpoint_signer.sign(head) == first
+    assert node.mark.moves == moves
+
+
+def test_nothing_is_signed_when_the_mark_cannot_be_raised() -> None:
+    node = new_node()
+    head = grow(node)
+    node.mark.reachable = False
+    with pytest.raises(HighWaterMarkUnavailable):
+        node.checkpoint_signer.sign(head)
+    node.mark.reachable = True
+    assert marked_head(node).size == 0
+    assert signed(node.checkpoint_signer.sign(head)) == head
+
+
+def test_a_log_without_a_mark_is_not_signed_before_somebody_answers_for_it() -> None:
+    node = new_node(begun=False)
+    with pytest.raises(LogFrozen, match="missing"):
+        node.checkpoint_signer.sign(node.head())
+    with pytest.raises(LogFrozen, match="missing"):
+        node.checkpoint_signer.stored()
+    node.checkpoint_signer.adopt(node.head())
+    node.checkpoint_signer.sign(grow(node))
+
+
+def test_a_mark_is_adopted_only_where_there_is_none() -> None:
+    node = new_node()
+    node.checkpoint_signer.sign(grow(node))
+    with pytest.raises(AlreadyExists):
+        node.checkpoint_signer.adopt(TreeHead(0, tree.EMPTY_ROOT))
+    assert marked_head(node).size == 1
+
+
+def test_a_head_that_others_have_overtaken_is_signed_without_moving_the_mark() -> None:
+    node = new_node()
+    heads = [grow(node) for _ in range(3)]
+    node.checkpoint_signer.sign(heads[2])
+    moves = node.mark.moves
+    assert signed(node.checkpoint_signer.sign(heads[0])) == heads[0]
+    assert node.mark.moves == moves
+
+
+def step(node: Node) -> tuple[TreeHead, TreeHead]:
+    """One more event: the head that it was appended to, and its own."""
+    base = node.head()
+    return base, grow(node)
+
+
+def test_a_head_that_was_appended_to_the_mark_is_signed_without_another_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = new_node()
+    steps = [step(node) for _ in range(3)]
+    monkeypatch.delattr(type(node.continuity), "require")
+    for base, head in steps:
+        assert signed(node.checkpoint_signer.sign(head, base)) == head == marked_head(node)
+
+
+def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> None:
+    one = new_node()
+    other = new_node(one.mark)
+    step(other)
+    base, theirs = step(other)
+    one.checkpoint_signer.sign(grow(one))
+    with pytest.raises(LogFrozen):
+        other.checkpoint_signer.sign(theirs, base)
+
+
+@each("longer", [1, 2])
+def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(longer: int) -> None:
+    """As when a replica without the last commit takes over while signatures wait for the mark."""
+    node = new_node()
+    first = grow(node)
+    before = node.store.copy()
+    ours = step(node)
+    node.store.put_back(before)
+    theirs = [step(node) for _ in range(longer)]
+    working = hold_until_gathered(node, 1 + longer)
+    with ThreadPoolExecutor(4) as pool:
+        begun = pool.submit(node.checkpoint_signer.sign, first, TreeHead(0, tree.EMPTY_ROOT))
+        assert working.wait(10)
+        waiting = [
+            pool.submit(node.checkpoint_signer.sign, head, base) for base, head in (ours, *theirs)
+        ]
+    assert signed(begun.result()) == first == marked_head(node)
+    assert all(isinstance(one.exception(), LogFrozen) for one in waiting)
+    for base, head in theirs:
+        assert signed(node.checkpoint_signer.sign(head, base)) == head == marked_head(node)
+    with pytest.raises(LogFrozen):
+        node.checkpoint_signer.sign(*reversed(ours))
+
+
+@each("size", [1, 2, 3])
+def test_a_head_that_is_not_of_the_log_is_not_signed(size: int) -> None:
+    node = new_node()
+    for _ in range(3):
+        node.checkpoint_signer.sign(grow(node))
+    with pytest.raises(LogFrozen):
+        node.checkpoint_signer.sign(TreeHead(size, tree.leaf_hash(b"another")))
+
+
+def test_of_two_databases_with_one_mark_one_goes_on_and_the_other_freezes() -> None:
+    one = new_node()
+    one.checkpoint_signer.sign(grow(one))
+    other = new_node(one.mark)
+    other.store.put_back(one.store.copy())
+    ours, theirs = grow(one), grow(other)
+    one.checkpoint_signer.sign(ours)
+    with pytest.raises(LogFrozen):
+        other.checkpoint_signer.sign(theirs)
+    with pytest.raises(LogFrozen):
+        grow(other)
+    one.checkpoint_signer.sign(grow(one))
+
+
+def test_a_fork_is_not_signed_when_its_mark_was_overtaken_by_a_longer_one() -> None:
+    one = new_node()
+    other = new_node(one.mark)
+    theirs = grow(other)
+    for _ in range(2):
+        one.checkpoint_signer.sign(grow(one))
+    with pytest.raises(LogFrozen):
+        other.checkpoint_signer.sign(theirs)
+
+
+def test_a_longer_fork_is_not_signed_either() -> None:
+    one = new_node()
+    one.checkpoint_signer.sign(grow(one))
+    other = new_node(one.mark)
+    other.store.put_back(one.store.copy())
+    other.checkpoint_signer.sign(grow(other))
+    one.store.put_back(other.store.copy())
+    theirs = [grow(other) for _ in range(2)][-1]
+    one.checkpoint_signer.sign(grow(one))
+    with pytest.raises(LogFrozen):
+        other.checkpoint_signer.sign(theirs)
+
+
+def test_a_fork_that_is_put_under_a_running_process_is_not_signed() -> None:
+    one = new_node()
+    other = new_node(one.mark)
+    for _ in range(2):
+        grow(other)  # committed, and not signed before the other one signs
+    one.checkpoint_signer.sign(grow(one))
+    one.store.put_back(other.store.copy())
+    theirs = grow(one)
+    with pytest.raises(LogFrozen):
+        one.checkpoint_signer.sign(theirs)
+    with pytest.raises(LogFrozen):
+        grow(one)
+
+
+def test_a_head_of_another_log_is_not_signed_beside_a_good_one() -> None:
+    node = new_node()
+    first, second = (grow(node) for _ in range(2))
+    wrong = TreeHead(second.size, tree.leaf_hash(b"another"))
+    last = grow(node)
+    working = hold_until_gathered(node, 2)
+    with ThreadPoolExecutor(3) as pool:
+        begun = pool.submit(node.checkpoint_signer.sign, first)
+        assert working.wait(10)
+        together = [pool.submit(node.checkpoint_signer.sign, head) for head in (wrong, last)]
+    assert begun.exception() is None
+    assert isinstance(together[0].exception(), LogFrozen)
+
+
+def test_a_mark_that_moves_meanwhile_is_looked_at_again() -> None:
+    node = new_node()
+    beside = Node(node.store, node.mark, SIGNER, node.seconds)
+    heads = [grow(node) for _ in range(2)]
+    advance = node.mark.advance
+
+    def overtaken(seen, to):
+        node.mark.advance = advance
+        beside.checkpoint_signer.sign(heads[0])
+        return advance(seen, to)
+
+    node.mark.advance = overtaken
+    assert signed(node.checkpoint_signer.sign(heads[1])) == heads[1] == marked_head(node)
+
+
+def hold_until_gathered(node: Node, number: int) -> threading.Event:
+    """Let the mark move only once so many heads wait for the next turn; set when it would move."""
+    advance, working = node.mark.advance, threading.Event()
+
+    def held(seen, to):
+        working.set()
+        ends = time.monotonic() + 10
+        while len(node.checkpoint_signer._gathering.heads) < number and time.monotonic() < ends:
+            time.sleep(0.001)
+        node.mark.advance = advance
+        return advance(seen, to)
+
+    node.mark.advance = held
+    return working
+
+
+def test_threads_that_sign_at_once_share_the_moves_of_the_mark() -> None:
+    node = new_node()
+    first, *others = (grow(node) for _ in range(20))
+    before = node.mark.moves
+    working = hold_until_gathered(node, len(others))
+    with ThreadPoolExecutor(20) as pool:
+        begun = pool.submit(node.checkpoint_signer.sign, first)
+        assert working.wait(10)
+        notes = list(pool.map(node.checkpoint_signer.sign, others))
+    assert [signed(note) for note in (begun.result(), *notes)] == [first, *others]
+    assert marked_head(node) == others[-1]
+    assert node.mark.moves == before + 2
+
+
+def test_a_failure_reaches_every_thread_that_waited_for_it() -> None:
+    node = new_node()
+    heads = [grow(node) for _ in range(8)]
+
+    def unreachable(seen, to):
+        time.sleep(0.005)
+        raise HighWaterMarkUnavailable("no")
+
+    node.mark.advance = unreachable
+
+    def sign(head: TreeHead) -> str:
+        try:
+            return node.checkpoint_signer.sign(head)
+        except HighWaterMarkUnavailable as refusal:
+            return refusal.detail
+
+    with ThreadPoolExecutor(len(heads)) as pool:
+        assert set(pool.map(sign, heads)) == {"no"}
+
+
+NODES = st.sampled_from([0, 1])
+
+
+class Histories(RuleBasedStateMachine):
+    """Two processes, each on a database, and one mark; copies, restores, restarts, late signers."""
+
+    @initialize()
+    def begin(self) -> None:
+        mark = MemoryMark()
+        self.nodes = [new_node(mark), new_node(mark)]
+        self.copies = [self.copy_of(0)]
+        self.heads: list[set[TreeHead]] = [set(), set()]
+        self.leaves: dict[TreeHead, list[bytes]] = {}
+        self.bases: dict[TreeHead, TreeHead] = {}
+        self.notes: set[TreeHead] = set()
+
+    def copy_of(self, which: int) -> Copy:
+        return self.nodes[which].store.copy()
+
+    def learn(self, which: int) -> TreeHead:
+        """A head that a thread of this process has seen committed; and of which entries it is."""
+        node = self.nodes[which]
+        with node.store.begin(TransactionMode.READ) as work:
+            head = work.log.head()
+            entries = work.log.entries(0, head.size)
+        self.heads[which].add(head)
+        self.leaves[head] = [tree.leaf_hash(entry) for entry in entries]
+        return head
+
+    @rule(which=NODES)
+    def write(self, which: int) -> None:
+        before = self.nodes[which].head()
+        try:
+            grow(self.nodes[which])
+        except LogFrozen:
+            assert self.nodes[which].head() == before
+        else:
+            self.bases[self.learn(which)] = before
+
+    @rule(which=NODES)
+    def write_and_sign(self, which: int) -> None:
+        before = self.nodes[which].head()
+        with suppress(LogFrozen):
+            grow(self.nodes[which])
+            self.notes.add(
+                signed(self.nodes[which].checkpoint_signer.sign(self.learn(which), before))
+            )
+
+    @rule(which=NODES, data=st.data())
+    def sign(self, which: int, data: st.DataObject) -> None:
+        known = sorted(self.heads[which], key=lambda head: (head.size, head.root))
+        if known:
+            head = data.draw(st.sampled_from(known))
+            with suppress(LogFrozen):
+                note = self.nodes[which].checkpoint_signer.sign(head, self.bases.get(head))
+                self.notes.add(signed(note))
+
+    @rule(which=NODES)
+    def back_up(self, which: int) -> None:
+        self.copies.append(self.copy_of(which))
+
+    @rule(which=NODES, data=st.data(), restarts=st.booleans())
+    def restore(self, which: int, data: st.DataObject, restarts: bool) -> None:
+        """An older copy, also under a running process, as a database server can be restored."""
+        self.replace(which, data.draw(st.integers(0, len(self.copies) - 1)), restarts)
+
+    @rule(which=NODES, restarts=st.booleans())
+    def take_over(self, which: int, restarts: bool) -> None:
+        """What a replica has: the other's database."""
+        self.copies.append(self.copy_of(1 - which))
+        self.replace(which, len(self.copies) - 1, restarts)
+
+    def replace(self, which: int, number: int, restarts: bool) -> None:
+        self.nodes[which].store.put_back(self.copies[number])
+        if restarts:
+            self.restart(which)
+
+    @rule(which=NODES)
+    def restart(self, which: int) -> None:
+        self.nodes[which].restart()
+        self.heads[which].clear()
+
+    @rule(which=NODES, number=st.integers(1, 4))
+    def foreign_write(self, which: int, number: int) -> None:
+        """By a program that knows nothing of the mark."""
+        node = self.nodes[which]
+        for _ in range(number):
+            with node.store.begin(TransactionMode.WRITE) as work:
+                work.log.record(fact("hotline"))
+                work.commit()
+        self.learn(which)
+
+    @invariant()
+    def all_that_was_signed_is_one_history(self) -> None:
+        chain = sorted(self.notes, key=lambda head: head.size)
+        for shorter, longer in pairwise(chain):
+            assert self.leaves[longer][: shorter.size] == self.leaves[shorter]
+        assert all(head.size <= marked_head(self.nodes[0]).size for head in chain)
+
+
+Histories.TestCase.settings = settings(stateful_step_count=30)
+TestHistories = Histories.TestCase

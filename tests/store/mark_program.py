@@ -15,8 +15,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.domain.refusals import Busy
-from gateway.kernel.checkpoint_signing import CheckpointSigner
-from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger.note import NoteSigner, open_checkpoint
 from gateway.store.high_water_mark import open_mark

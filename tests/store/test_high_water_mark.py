@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen
-from gateway.kernel.checkpoint_signing import CheckpointSigner
-from gateway.kernel.log_continuity import LogContinuity
+from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tiles, tree
