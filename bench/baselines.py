@@ -32,7 +32,7 @@ from gateway.domain.case import Case, CaseState
 from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import CaseVersion
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import Checkpoint, sign_checkpoint
 from gateway.serving import listener
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles

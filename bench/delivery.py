@@ -31,9 +31,7 @@ from bench.workload import CONDITIONS, MATTER, ORIGINATOR, RECIPIENT, TERRITORY,
 from gateway import wiring
 from gateway.client import ClientError
 from gateway.evidence import base64url
-from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.end_entity import make_server
-from gateway.pki.publication import ROOT_FILE
+from gateway.pki.authority import ROOT_FILE, make_issuing, make_root, make_server
 
 BOUNDS = {"push": 1.0, "poll": 0.2}
 """Seconds in which 99 of 100 notifications are there."""

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -20,15 +20,14 @@ from gateway.domain.refusals import (
     LogFrozen,
 )
 from gateway.kernel.ports import UnitOfWork
+from gateway.pki.authority import CHAIN_FILE, CRL_FILE, CsrRefused, certs_only, read_request
 from gateway.pki.client_certificate import (
     CertificateRefused,
     ClientCertificateChecker,
     HeaderRefused,
     PeerSource,
 )
-from gateway.pki.end_entity import CsrRefused, certs_only, read_request
-from gateway.pki.publication import CHAIN_FILE, CRL_FILE
-from gateway.serving.bad_requests import HANDSHAKE, ErrorResponse
+from gateway.serving.framing import HANDSHAKE, ErrorResponse
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles
 from gateway.store.key_inventory import require_newest_key
@@ -103,14 +102,17 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
 
 @contextmanager
 def _newest_log(gateway: wiring.GatewayRuntime) -> Iterator[UnitOfWork]:
-    with ExitStack() as begun:
-        try:
-            work = begun.enter_context(gateway.continuity.newest())
-        except (LogFrozen, HighWaterMarkUnavailable):
+    begun = False
+    try:
+        with gateway.continuity.newest() as work:
+            begun = True
+            yield work
+    except (LogFrozen, HighWaterMarkUnavailable):
+        raise
+    except Exception as error:  # whatever it is, its words are not for everybody
+        if begun:
             raise
-        except Exception as error:  # whatever it is, its words are not for everybody
-            raise DatabaseUnavailable("the database cannot be read") from error
-        yield work
+        raise DatabaseUnavailable("the database cannot be read") from error
 
 
 def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway import setting_validators
-from gateway.domain.consultation import ConsultationNotice
+from gateway.domain.audit_event import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, LogTerms
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
-from gateway.domain.log_terms import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, LogTerms
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.organisation import KINDS
+from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 

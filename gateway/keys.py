@@ -68,6 +68,9 @@ GATEWAYS_OWN = (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.NOTIFICATION, Ke
 """The purposes of the keys that a gateway signs with, each in a folder of its own."""
 
 
+_ECDSA = ec.ECDSA(hashes.SHA256())
+
+
 @dataclass(frozen=True)
 class SigningKey:
     """A private key with its purpose; the private part shows in no representation."""
@@ -87,7 +90,7 @@ class SigningKey:
         """Sign as JOSE does: 64 bytes, R then S for ES256 (RFC 7518 3.4), RFC 8037 for Ed25519."""
         if isinstance(self._private, ed25519.Ed25519PrivateKey):
             return self._private.sign(data)
-        r, s = decode_dss_signature(self._private.sign(data, ec.ECDSA(hashes.SHA256())))
+        r, s = decode_dss_signature(self._private.sign(data, _ECDSA))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     def public_jwk(self) -> dict[str, str]:

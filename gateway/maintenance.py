@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
-from gateway.domain.log_terms import LogHold
+from gateway.domain.audit_event import LogHold
 from gateway.domain.notification import DeliveryState, DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
@@ -43,14 +43,17 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import SignedTreeHead
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import NoteError
-from gateway.pki import publication, rotation
-from gateway.pki.authority import AuthorityError, CertificateAuthority
-from gateway.pki.end_entity import renew_server
-from gateway.pki.publication import Revoked, make_crl
+from gateway.ledger.note import NoteError, open_checkpoint
+from gateway.pki import authority, rotation
+from gateway.pki.authority import (
+    AuthorityError,
+    CertificateAuthority,
+    Revoked,
+    make_crl,
+    renew_server,
+)
 from gateway.registry import queries
-from gateway.registry.issuing import issue_approved_certificates, remind
+from gateway.registry.enrolment import issue_approved_certificates, remind
 from gateway.registry.replay import Replay
 from gateway.store import log_integrity, migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
@@ -223,18 +226,18 @@ def publish(upkeep: Maintenance, now: datetime) -> TaskReport:
         return TaskReport(last.alarms)
     if not _is_newest(upkeep.gateway):
         # A database that may be an older copy lets nobody in again: who is listed stays so.
-        listed = publication.listed_in(config.published)
+        listed = authority.listed_in(config.published)
         revoked += [entry for entry in listed if entry.serial not in serials]
-    root_file = config.published / publication.ROOT_FILE
+    root_file = config.published / authority.ROOT_FILE
     alarms: tuple[str, ...] = ()
     try:
         root = x509.load_pem_x509_certificate(root_file.read_bytes())
     except (OSError, ValueError):  # without it the lists still go out
         alarms = (f"{root_file} cannot be read: put it back",)
     else:
-        publication.publish_chain(config.published, root, [one.certificate for one in trusted])
+        authority.publish_chain(config.published, root, [one.certificate for one in trusted])
     crls = {authority.id: make_crl(authority, revoked, now) for authority in trusted}
-    publication.publish_crls(config.published, crls)
+    authority.publish_crls(config.published, crls)
     renew_certificates(config, authorities[0], now)
     upkeep.published = Published(now, serials, ids, alarms)
     return TaskReport(alarms)
@@ -263,7 +266,7 @@ def renew_certificates(config: Config, authority: CertificateAuthority, now: dat
 
 def review_published(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Look at what is published as partners and listeners read it."""
-    return TaskReport(tuple(publication.alarms(upkeep.gateway.config.published, now)))
+    return TaskReport(tuple(authority.alarms(upkeep.gateway.config.published, now)))
 
 
 def check_log(upkeep: Maintenance, now: datetime) -> TaskReport:
@@ -522,7 +525,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
         frozen=isinstance(upkeep.log_refusal, LogFrozen),
         high_water_mark_up=high_water_mark_up,
         waiting=waiting,
-        ends=_server_ends(gateway.config) | publication.ends(gateway.config.published),
+        ends=_server_ends(gateway.config) | authority.ends(gateway.config.published),
         overdue=overdue,
         for_administrators=for_administrators,
     )

@@ -30,8 +30,7 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
-from gateway.pki.authority import CertificateAuthority, load_issuing
-from gateway.pki.end_entity import CsrRefused, issue_client
+from gateway.pki.authority import CertificateAuthority, CsrRefused, issue_client, load_issuing
 from gateway.pki.rotation import load_next
 from gateway.registry.keys import civil_time_zone
 from gateway.store.database import UnsuitableDatabase
@@ -60,9 +59,8 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
-    return compat.uuid7()
+new_id: Callable[[], UUID] = compat.uuid7
+"""A UUIDv7 (RFC 9562 5.7): sortable by time, so that keyset pages follow it."""
 
 
 def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:

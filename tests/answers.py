@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
 from gateway.evidence import handoff_documents
-from gateway.evidence.heading import Heading
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import handoffs
 from gateway.exchange.handoffs import AnswerRequest

@@ -32,15 +32,7 @@ from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.staff import WORKING, StaffEntry
-from gateway.evidence import (
-    approval,
-    canonical,
-    event,
-    key_declaration,
-    receipt,
-    sd_jwt,
-    signature,
-)
+from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, signature
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import Clearance, Submission
@@ -62,9 +54,8 @@ from gateway.keys import (
     generate_key,
     jwk_set,
 )
-from gateway.ledger import entry, tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteSigner
+from gateway.ledger import tiles, tree
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.registry import keys as registry_keys
 from gateway.registry import staff
 from gateway.registry.replay import Replay
@@ -357,7 +348,7 @@ class Founded:
     def approve(self, change: Change, *people: str) -> list[str]:
         """Signed approvals of a change, by both administrators unless others are named."""
         return [
-            approval.issue(
+            declarations.issue_approval(
                 person=person,
                 audience=ISSUER,
                 action=change.action,
@@ -382,7 +373,7 @@ class Founded:
         self, organisation: str, says: str, about: SigningKey | DecryptionKey, by: SigningKey
     ) -> str:
         """What an organisation says with a document key about its keys."""
-        return key_declaration.issue(
+        return declarations.issue_declaration(
             organisation=f"{ISSUER}/organisations/{organisation}",
             audience=ISSUER,
             says=says,
@@ -398,10 +389,10 @@ class Founded:
     ) -> dict[str, Any]:
         """The values by which a person becomes an administrator, proof of their key included."""
         key = key or key_of(person)
-        proof = key_declaration.issue(
-            organisation=approval.person_uri(ISSUER, person),
+        proof = declarations.issue_declaration(
+            organisation=declarations.person_uri(ISSUER, person),
             audience=ISSUER,
-            says=key_declaration.POSSESSION,
+            says=declarations.POSSESSION,
             kid=key.kid,
             at=self.clock(),
             jti=self.new_id(),
@@ -417,10 +408,10 @@ class Founded:
         """Register a document key, countersigned by the one before when there is one."""
         values: dict[str, Any] = {
             "jwk": key.public_jwk(),
-            "proof": self.word(organisation, key_declaration.POSSESSION, key, key),
+            "proof": self.word(organisation, declarations.POSSESSION, key, key),
         }
         if before is not None:
-            said = self.word(organisation, key_declaration.SUCCESSION, key, before)
+            said = self.word(organisation, declarations.SUCCESSION, key, before)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 
@@ -430,10 +421,10 @@ class Founded:
         """Register an encryption key; a document key says whose it is, where there is one."""
         values: dict[str, Any] = {
             "jwk": key.public_jwk(),
-            "proof": self.word(organisation, key_declaration.ENCRYPTION, key, key.prover),
+            "proof": self.word(organisation, declarations.ENCRYPTION, key, key.prover),
         }
         if signer is not None:
-            said = self.word(organisation, key_declaration.ENCRYPTION, key, signer)
+            said = self.word(organisation, declarations.ENCRYPTION, key, signer)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 
@@ -884,7 +875,7 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         logged = _all_events(gateway, work, head, (GATEWAY, *_slugs(work), *strangers))
         _check_tiles(work, head, entries)
         _check_counters(work, logged)
-    rebuilt = [entry.entry_commitment(one.event.document, one.event.nonce) for one in logged]
+    rebuilt = [tree.entry_commitment(one.event.document, one.event.nonce) for one in logged]
     assert rebuilt == list(entries), "an entry is not that of its document"
     leaves = [tree.leaf_hash(one) for one in rebuilt]
     assert tree.root(leaves) == head.root, "the head is not that of the entries"

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.domain.organisation import SCOPES, Organisation, Status
-from gateway.evidence import base64url, key_declaration
+from gateway.evidence import base64url, declarations
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateRequest
-from gateway.pki.end_entity import read_request
+from gateway.pki.authority import read_request
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey
 from tests.founding import DESK, Founded, document_key, enter_staff
@@ -77,7 +77,7 @@ class Newcomer:
     def first_key(self, name: str = "newcomer") -> FirstDocumentKey:
         """A document key with its proof."""
         key = document_key(name)
-        said = self.gateway.word(self.slug, key_declaration.POSSESSION, key, key)
+        said = self.gateway.word(self.slug, declarations.POSSESSION, key, key)
         return FirstDocumentKey(key.public_jwk(), said)
 
     def use(

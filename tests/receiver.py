@@ -14,8 +14,7 @@ from typing import Any
 
 import jwt
 
-from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.end_entity import make_server
+from gateway.pki.authority import make_issuing, make_root, make_server
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

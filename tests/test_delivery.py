@@ -20,7 +20,7 @@ from gateway.delivery import Deliverer, is_public
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
 from gateway.exchange import notifications
 from gateway.kernel.ports import TransactionMode
-from gateway.pki.publication import ROOT_FILE
+from gateway.pki.authority import ROOT_FILE
 from tests.each import each
 from tests.evidence.test_security_event import TOLD
 from tests.operating import Operator, operator

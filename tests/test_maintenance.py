@@ -32,15 +32,17 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import Caller, CertificateOrder, LogQuery, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
-from gateway.pki import publication, rotation
+from gateway.pki import authority, rotation
 from gateway.pki.authority import (
+    CHAIN_FILE,
+    CRL_FILE,
+    ROOT_FILE,
     AuthorityError,
     CertificateAuthority,
     authority_id,
     load_authority,
     make_issuing,
 )
-from gateway.pki.publication import CHAIN_FILE, CRL_FILE, ROOT_FILE
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
@@ -213,7 +215,7 @@ def served(gw: Operator) -> dict[str, datetime]:
 def test_after_a_long_pause_one_step_makes_everything_fresh(gw: Operator, pause: timedelta) -> None:
     with maintained(gw) as (upkeep, clock):
         clock.at = NOW + pause
-        assert publication.alarms(gw.config.published, clock.at)
+        assert authority.alarms(gw.config.published, clock.at)
         upkeep.step()
         assert upkeep.alarms() == []
     assert published_at(gw) == NOW + pause

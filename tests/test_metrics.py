@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import metrics
 from gateway.config import ConfigError
-from gateway.serving.metrics_server import exposing
+from gateway.metrics import exposing
 from tests.operating import Operator, operator
 
 TOP = Path(__file__).parents[1]

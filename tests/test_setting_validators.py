@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import setting_validators
-from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.organisation import KINDS
+from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.vocabulary import Urgency
 from gateway.setting_validators import host_and_port
 from tests.each import each

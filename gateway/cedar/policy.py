@@ -142,7 +142,16 @@ class CedarPolicy:
     def decide(self, question: PolicyQuestion) -> PolicyDecision:
         """Answer one question; never raises, and whatever goes wrong is a denial."""
         try:
-            asked = _identity(question)
+            resource = question.resource
+            # The same for questions that policy cannot tell apart.
+            asked = (
+                question.principal.identity,
+                question.action,
+                resource.type,
+                "" if resource.type in _NAMELESS else resource.id,
+                identity_of(resource.attributes),
+                identity_of(question.context),
+            )
             known = self._answers.get(asked)
             if known is None:
                 known = self._evaluate(_spell(question))
@@ -194,19 +203,6 @@ def policy_folder() -> Path:
 
 
 # --- Questions, spelled for Cedar --------------------------------------------------------------
-
-
-def _identity(question: PolicyQuestion) -> Hashable:
-    """The same for questions that policy cannot tell apart."""
-    resource = question.resource
-    return (
-        question.principal.identity,
-        question.action,
-        resource.type,
-        "" if resource.type in _NAMELESS else resource.id,
-        identity_of(resource.attributes),
-        identity_of(question.context),
-    )
 
 
 def _spell(question: PolicyQuestion) -> _Asked:

@@ -50,12 +50,12 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "handoff": ("handoff", "Offer cases, answer offers, consult accepted cases."),
         "key": ("system", "Create signing and encryption keys for your organisation."),
         "notification": (
-            "notification",
+            "todo",
             "Poll or watch for events that concern you, and replay refused ones.",
         ),
         "outbox": ("system", "Resend writes that received no answer."),
         "receipt": ("audit", "Show, verify and save receipts."),
-        "staff": ("staff", "Keep your staff register: who may be named by --by."),
+        "staff": ("directory", "Keep your staff register: who may be named by --by."),
         "succession": (
             "directory",
             "List and approve successions of your organisation's mandates.",

@@ -12,11 +12,12 @@ import click
 from gateway import setting_validators
 from gateway.cli import NO_SPACE
 from gateway.cli.output import AS_JSON
-from gateway.domain.organisation import NO_SLUG, SLUG, read_competence
+from gateway.domain.json_values import parse_date, parse_timestamp
+from gateway.domain.mandate import read_competence
+from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.domain.refusals import Refusal, ValidationFailed
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.files import PrivateFileError
-from gateway.ledger.replica import ReadFile
+from gateway.ledger.tiles import ReadFile
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

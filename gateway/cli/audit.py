@@ -60,7 +60,7 @@ from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
-from gateway.evidence import account, canonical, history, log_copy, recall_coverage
+from gateway.evidence import canonical, history, recalls, stream
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
@@ -105,7 +105,7 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
     """
     copy = None
     if folder is not None:
-        report, copy = log_copy.open_copy(reader(folder), trust)
+        report, copy = history.open_copy(reader(folder), trust)
         if copy is None:
             return report
     return _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
@@ -133,7 +133,7 @@ def cover(case: UUID, place: Path, trust: TrustAnchors) -> VerificationReport:
     Example: casegate audit coverage 0198... --stream receipts --trust trust
     """
     return _of_stream(
-        place, lambda heads, found: recall_coverage.verify(heads, found, trust, str(case))
+        place, lambda heads, found: recalls.verify_coverage(heads, found, trust, str(case))
     )
 
 
@@ -189,7 +189,7 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
     Example: casegate audit account shown.json --log mirror \\
         --trust trust
     """
-    report, copy = log_copy.open_copy(reader(folder), trust)
+    report, copy = history.open_copy(reader(folder), trust)
     if copy is None:
         return report
     parts: list[InputFile] = []
@@ -198,13 +198,13 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
             parts += (
                 _parts(place, "*.json", MAX_RECEIPT_BYTES)
                 if place.is_dir()
-                else account.of_search(_start(place, MAX_PAGE_BYTES))
+                else stream.account_of_search(_start(place, MAX_PAGE_BYTES))
             )
         except OSError as error:
             raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise click.UsageError(f"{place} is not a list of events: {error}") from error
-    return account.take(parts, trust, copy)
+    return stream.take_account(parts, trust, copy)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---
@@ -236,7 +236,7 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
     with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
     with progress("entries") as tell:
-        return log_copy.check(reader(folder), trust, tell, continued_by)
+        return history.check_copy(reader(folder), trust, tell, continued_by)
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---

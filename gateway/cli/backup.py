@@ -31,7 +31,7 @@ from gateway.client.errors import raising
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
-from gateway.evidence.log_copy import VerifiedReplica, open_copy
+from gateway.evidence.history import VerifiedReplica, open_copy
 from gateway.evidence.report import count_entries
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes

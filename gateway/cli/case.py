@@ -45,16 +45,15 @@ from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
+from gateway.domain.handoff import RecallCode
 from gateway.domain.item_value import identifiers_in
+from gateway.domain.json_values import parse_date
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
-from gateway.domain.recall import RecallCode
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
-from gateway.domain.timestamp import parse_date
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
-from gateway.formats.profile import ProfileInvalid, read_profile
-from gateway.formats.report_file import ImportRefused
+from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
 from gateway.formats.xarf import import_xarf
 
 MAX_CASE_BYTES = 256 * 1024

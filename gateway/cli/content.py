@@ -15,8 +15,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
-from gateway.domain.case import ROUTING_FIELDS, is_sealed, sealed_parts
-from gateway.domain.conditions import WITH_FORCE
+from gateway.domain.case import ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_parts
 from gateway.domain.item_value import defang, defang_text
 from gateway.domain.vocabulary import ItemKind, is_final
 

@@ -39,6 +39,7 @@ from gateway.cli.output import (
 from gateway.client.errors import raising
 from gateway.config import Config, ConfigError
 from gateway.domain.duty import LONGEST_PAUSE
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
     CaseKeysUnavailable,
@@ -46,15 +47,13 @@ from gateway.domain.refusals import (
     LogFrozen,
     Refusal,
 )
-from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import event
 from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import NoteError
-from gateway.pki import publication
+from gateway.ledger.note import NoteError, open_checkpoint
+from gateway.pki import authority
 from gateway.pki.authority import AuthorityError, load_issuing
 from gateway.pki.rotation import load_next, reminder
 from gateway.registry import queries
@@ -282,7 +281,7 @@ def certificates(config: Config, now: datetime) -> Findings:
     findings = [
         # Of what has ended or is missing, the sentence says who is refused.
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
-        for sentence in publication.alarms(config.published, now)
+        for sentence in authority.alarms(config.published, now)
     ]
     for name in (
         maintenance.PUBLIC_CERTIFICATE,

@@ -34,13 +34,18 @@ from gateway.cli.partner_command import (
 )
 from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
-from gateway.client.conformance import CheckResult, ConformanceRunner
 from gateway.client.connection import new_settings, read_file, render
-from gateway.client.enrolment import Enrolled, Enrolment, InvitationFile
+from gateway.client.enrolment import (
+    CheckResult,
+    ConformanceRunner,
+    Enrolled,
+    Enrolment,
+    InvitationFile,
+)
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
-from gateway.evidence import key_declaration
+from gateway.evidence import declarations
 from gateway.files import PrivateFileError
 from gateway.keys import (
     KeyPurpose,
@@ -80,7 +85,7 @@ class SystemFolder:
         """The public half of the document key, and the proof that the other one is here."""
         issuer = self.invitation.issuer
         whose = organisation_uri(issuer, self.invitation.organisation)
-        declaration = declare(key, key_declaration.POSSESSION, key.kid, whose, issuer)
+        declaration = declare(key, declarations.POSSESSION, key.kid, whose, issuer)
         return {"jwk": key.public_jwk(), "proof": declaration}
 
     def keep(

@@ -31,14 +31,13 @@ from gateway.client.errors import SettingsError
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.domain.refusals import WrongState
-from gateway.evidence import log_copy
-from gateway.evidence.log_continuation import LogPredecessor
+from gateway.evidence import history
+from gateway.evidence.history import LogPredecessor
 from gateway.evidence.report import VerificationFailed
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.ledger.tree import EMPTY_ROOT
-from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.publication import ROOT_FILE, publish_chain
+from gateway.pki.authority import ROOT_FILE, make_issuing, make_root, publish_chain
 from gateway.registry import keys as registry_keys
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
@@ -395,12 +394,12 @@ def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
         trust = gather_trust((), (key,), (), ())
         if len(trust.log_keys) != 1:
             raise click.UsageError("--continues-key names one key")
-        report, copy = log_copy.open_copy(reader(mirror), trust)
+        report, copy = history.open_copy(reader(mirror), trust)
         if copy is None:
             raise click.ClickException(f"{mirror} cannot be continued: {report.sentence}")
         known = copy.checkpoint
-        note = (last or mirror / log_copy.CHECKPOINT).read_bytes()
-        newest = log_copy.signed(note, trust)
+        note = (last or mirror / history.CHECKPOINT).read_bytes()
+        newest = history.open_head(note, trust)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except VerificationFailed as failed:

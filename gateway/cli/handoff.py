@@ -69,7 +69,7 @@ from gateway.domain.case import GROUPS
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
 
@@ -342,7 +342,7 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
 
     Example: casegate handoff list --box out --overdue
     """
-    found = list(gateway.inbox(**filters) if box == "in" else gateway.outbox(**filters))
+    found = list(gateway.inbox(**filters) if box == "in" else gateway.sent(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
     print_items(found, urgency, ("due (UTC)", _due), "handoff", party)

@@ -21,11 +21,13 @@ import click
 
 from gateway.cli import CommandFailed, OutputNotWritten
 from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
-from gateway.cli.next_step import complete, following, print_next
 from gateway.cli.output import (
+    complete,
+    following,
     for_machines,
     format_time,
     format_value,
+    print_next,
     print_wrapped,
     reply,
     say,

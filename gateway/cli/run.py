@@ -228,12 +228,11 @@ def _show_numbers(config: Config) -> None:
     if bind is None:
         raise click.UsageError("nothing is counted: set [metrics] bind")
     from gateway import metrics
-    from gateway.serving.metrics_server import exposing
 
     metrics.make_folder(config.metrics_folder)
     unix = bind.startswith("unix:")
     address = Path(bind.removeprefix("unix:")) if unix else host_and_port(bind)
-    with exposing(address, lambda: metrics.render(config.metrics_folder)):
+    with metrics.exposing(address, lambda: metrics.render(config.metrics_folder)):
         _until_stopped(_wait)
 
 

@@ -53,7 +53,7 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
-from gateway.evidence import key_declaration
+from gateway.evidence import declarations
 from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
 from gateway.keys import (
@@ -395,12 +395,12 @@ def create(
     prover: Signer
     if use == "signing":
         made = prover = generate_key(KeyPurpose.DOCUMENT)
-        name, proves, vouches = DOCUMENT, key_declaration.POSSESSION, key_declaration.SUCCESSION
+        name, proves, vouches = DOCUMENT, declarations.POSSESSION, declarations.SUCCESSION
         tell = "and tell them the key's id out of band"
     else:
         made = generate_encryption_key()
         name, prover = ENCRYPTION, made.prover
-        proves = vouches = key_declaration.ENCRYPTION
+        proves = vouches = declarations.ENCRYPTION
         tell = "and the key id to those who seal to you"
     whose = organisation_uri(gateway, organisation)
     write_new(folder / f"{name}.pem", made.pem())
@@ -428,7 +428,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
         --organisation ofmin --gateway https://gateway.example.org > \\
         declaration.jwt
     """
-    _echo_declaration(key, key_declaration.LOCK, organisation, gateway)
+    _echo_declaration(key, declarations.LOCK, organisation, gateway)
 
 
 @key.command("allow-attested")
@@ -442,7 +442,7 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
         --organisation ofmin --gateway https://gateway.example.org > \\
         declaration.jwt
     """
-    _echo_declaration(key, key_declaration.UNLOCK, organisation, gateway)
+    _echo_declaration(key, declarations.UNLOCK, organisation, gateway)
 
 
 def _load(file: Path) -> SigningKey:
@@ -457,7 +457,7 @@ def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) ->
 
 def declare(signer: Signer, says: str, kid: str, whose: str, gateway: str) -> str:
     """Sign now what somebody (``whose``, a URI) says of the key ``kid`` to a gateway."""
-    return key_declaration.issue(
+    return declarations.issue_declaration(
         organisation=whose,
         audience=gateway,
         says=says,

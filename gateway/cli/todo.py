@@ -1,28 +1,45 @@
-"""`casegate todo`: what waits for this organisation, each with the command that does it."""
+"""`casegate todo` and `notification`: what waits for this organisation, and what is new."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import click
 
 from gateway.cli.handoff import urgency_word
-from gateway.cli.next_step import complete, print_next
-from gateway.cli.output import format_time, print_wrapped, program, reply, sanitise
-from gateway.cli.partner_command import EPILOG, partner
+from gateway.cli.output import (
+    colour,
+    complete,
+    for_machines,
+    format_time,
+    print_fields,
+    print_line,
+    print_next,
+    print_table,
+    print_wrapped,
+    program,
+    reply,
+    sanitise,
+    say,
+)
+from gateway.cli.partner_command import EPILOG, WriteReport, partner, partner_command, write_command
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
 from gateway.domain.duty import DutyKind
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import Status
+from gateway.domain.vocabulary import RANKS, Urgency
+from gateway.evidence.security_event import EventNotification
 
 
 @dataclass(frozen=True)
 class Waiting:
     """Something that waits: what it is, and the command that does it, without the program's name.
 
-    What is due has a time (RFC 3339) and the urgency of its handoff; the rest has neither.
+    What is about a case has the urgency of that; what is due has a time (RFC 3339), too.
     ``first`` is the command that shows what it is about, where one must know that.
     """
 
@@ -39,9 +56,9 @@ class Waiting:
 def todo(gateway: Gateway) -> None:
     """List what waits for you, each with the command that does it.
 
-    First what you owe about handoffs, by urgency, then due time (UTC): answers, updates,
-    acknowledgements. Then your offers without an answer, successions, cases to assess or clear,
-    refused notifications, writes without an answer, and a certificate that ends soon.
+    First what is about cases, by urgency, then due time (UTC): answers, updates and
+    acknowledgements that you owe, your offers without an answer, cases to assess or clear. Then
+    successions, refused notifications, writes without an answer, and a certificate that ends soon.
 
     Example: casegate todo
     """
@@ -50,7 +67,7 @@ def todo(gateway: Gateway) -> None:
     enrolled = whoami["status"] == Status.ENROLLED
     sources = _SOURCES_BEFORE_ACTIVATION if enrolled else _SOURCES
     read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
-    waiting = (one for _, source in read for one in source(gateway))
+    waiting = sorted((one for _, source in read for one in source(gateway)), key=_place)
     found = [
         replace(one, next=complete(one.next), first=one.first and complete(one.first))
         for one in waiting
@@ -75,6 +92,12 @@ def todo(gateway: Gateway) -> None:
         click.echo(f"Not looked at, without the scope {', '.join(missing)}.", err=True)
     elif not found:
         click.echo("Nothing waits.")
+
+
+def _place(one: Waiting) -> tuple[int, bool, str]:
+    """Where it stands in the list; what is equally urgent and due stays in the order read."""
+    rank = len(RANKS) if one.urgency is None else Urgency(one.urgency).rank
+    return rank, one.due_at is None, one.due_at or ""
 
 
 def _due(one: Waiting) -> str:
@@ -121,7 +144,7 @@ def _command(duty: Mapping[str, Any], *, sent: bool) -> str:
 
 
 def _unanswered(gateway: Gateway) -> Iterator[Waiting]:
-    for one in gateway.outbox("offered", overdue=True):
+    for one in gateway.sent("offered", overdue=True):
         what = f"offer without an answer (to {one['recipient']})"
         yield Waiting(what, f"handoff show {one['handoff']}", one["urgency"], one["due_at"], True)
 
@@ -138,7 +161,8 @@ def _cases(gateway: Gateway) -> Iterator[Waiting]:
     for state, step in (("draft", "assess"), ("assessed", "clear")):
         for one in gateway.cases(state):
             reference = defang_text(str(one["originator_ref"]))
-            yield Waiting(f"{state} case {reference}", f"case {step} {one['case']}")
+            what = f"{state} case {reference}"
+            yield Waiting(what, f"case {step} {one['case']}", one["urgency"])
 
 
 def _notifications(gateway: Gateway) -> Iterator[Waiting]:
@@ -176,4 +200,100 @@ _SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = 
     (None, _outbox),
     (None, _certificate),
 )
-"""Each with the scope that it needs, in the order in which they are listed."""
+"""Each with the scope that it needs; what has no urgency is listed in this order."""
+
+
+# --- `casegate notification`: hear of one's organisation's events as they happen ---
+
+
+@click.group(epilog=EPILOG)
+def notification() -> None:
+    """Poll or watch for events that concern you, and replay refused ones."""
+
+
+@partner_command(
+    notification,
+    click.option("--keep", is_flag=True, help="Acknowledge none of them: they come again."),
+)
+def poll(gateway: Gateway, keep: bool) -> None:
+    """List the notifications that wait, and acknowledge them.
+
+    Example: casegate notification poll
+    """
+    found: list[EventNotification] = []
+    page = gateway.poll_notifications()
+    found += page.notifications
+    while page.notifications and not keep:
+        page = gateway.poll_notifications(acknowledge=page.notifications)
+        found += page.notifications
+    headings = ("number", "time", "event", "handoff", "urgency", "due")
+    if not reply({"items": [one.members() for one in found]}):
+        print_table(headings, [_row(one) for one in found])
+    if keep and page.more and not for_machines():
+        click.echo("There are more: without --keep they are all listed.", err=True)
+
+
+@partner_command(notification)
+def watch(gateway: Gateway) -> None:
+    """Print each notification as it comes, until Ctrl-C.
+
+    Each is a line, with --json a JSON document. It is acknowledged once it is printed.
+
+    Example: casegate notification watch
+    """
+    with closing(gateway.notifications()) as coming:
+        try:
+            for one in coming:
+                if for_machines():
+                    print_line(one.members())
+                else:
+                    say("  ".join(map(str, _row(one))))
+        except KeyboardInterrupt:
+            pass
+
+
+@partner_command(notification)
+def status(gateway: Gateway) -> None:
+    """Show how far you acknowledged, and the refused notifications.
+
+    Example: casegate notification status
+    """
+    found = gateway.notification_status()
+    if reply(found):
+        return
+    print_fields(
+        {
+            "sent to": found["push_address"] or "nowhere: you collect them",
+            "acknowledged": f"{found['acknowledged']} of {found['head']}",
+            "failed attempts": found["failures"] or None,
+            "next attempt": found["next_attempt_at"],
+        }
+    )
+    if found["refused"]:
+        click.echo(colour("Refused", "cyan"))
+    for one in found["refused"]:
+        again = ", is sent again" if one["replay"] else ""
+        why = f"{one['error']} {one['description']}".strip()
+        say(f"  {one['event']}  {why}{again}")
+
+
+@write_command(notification, click.argument("event", type=click.UUID))
+def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
+    """Have the refused notification of EVENT sent again.
+
+    Example: casegate notification replay 0198... --by pdc-1
+    """
+    written = gateway.replay_notification(event, by)
+    return written, f"the notification of event {event} is sent again, before those that follow"
+
+
+def _row(one: EventNotification) -> Sequence[Any]:
+    result = "" if one.result == "allowed" else f" ({one.result.replace('_', ' ')})"
+    return (
+        one.stream_number,
+        format_time(one.at),
+        f"{one.type}{result}",
+        one.handoff or "-",
+        one.urgency or "-",
+        format_time(one.due_at) if one.due_at else "-",
+    )

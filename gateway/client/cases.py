@@ -8,12 +8,13 @@ from uuid import UUID
 
 from gateway.client import documents, evidence_checks
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import DocumentSigner, VerifiedOffer, require
+from gateway.client.documents import DocumentSigner, require
 from gateway.client.errors import UnknownReference
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
-from gateway.domain.recall import RecallCode
+from gateway.domain.handoff import RecallCode
 from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.chain import VerifiedOffer
 from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.seal import OpeningKey
@@ -243,7 +244,7 @@ class CaseClient(ClientBase):
     ) -> ConfirmedWrite:
         """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
 
-        ``code`` is one of `gateway.domain.recall.RecallCode`; two persons decide it, of what was
+        ``code`` is one of `gateway.domain.handoff.RecallCode`; two persons decide it, of what was
         ``misdirected`` the second may follow within a day (`approve_recall`). The reason is left
         out where the case was erased. With a document key the recall is signed here.
         """

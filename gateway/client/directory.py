@@ -1,26 +1,29 @@
-"""The organisations that take part: their memberships, and where their keys came from."""
+"""The organisations that take part, and what this one says of itself: its successions, its staff.
 
-from collections.abc import Iterator, Sequence
+Also the registry over the network, as administrators read and change it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
 from gateway.client.cases import ClientBase
 from gateway.client.documents import require
-from gateway.client.session import ConfirmedWrite, list_of, spelled
+from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.evidence import approval, key_status
+from gateway.evidence import declarations, key_history
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.key_history import (
     KeyRegistration,
     KeyRevocation,
+    KeyStatus,
     verify_registration,
     verify_revocation,
 )
-from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
@@ -32,7 +35,7 @@ class KeyRecord:
     """The receipts of the events that registered a document key, and that revoked it, if any.
 
     ``locks`` are those by which its owner required its own signature, or ended that. ``status`` is
-    the gateway's statement that the key was not revoked (`gateway.evidence.key_status`).
+    the gateway's statement that the key was not revoked (`gateway.evidence.key_history`).
     """
 
     registration: Receipt
@@ -128,14 +131,14 @@ class Directory(ClientBase):
         ends = tuple(evidence_checks.read_receipt(one) for one in answer.get("revocations", ()))
         locks = tuple(evidence_checks.read_receipt(one) for one in answer.get("locks", ()))
         connection = self.connection
-        promised = evidence_checks.confirm_locks(locks, organisation, connection)
+        required = evidence_checks.confirm_requirements(locks, organisation, connection)
         shown = [
             evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration),
             *(
                 evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
                 for one in ends
             ),
-            *(one.confirmed for one in promised),
+            *(one.confirmed for one in required),
         ]
         for one in shown:
             self._exchange.observe(one, before)
@@ -158,7 +161,11 @@ class Directory(ClientBase):
             records,
             [verify_registration(one.registration, known) for one in records],
             [verify_revocation(end, trust) for one in records for end in one.revocations],
-            [key_status.read(one.status, trust) for one in records if one.status is not None],
+            [
+                key_history.read_status(one.status, trust)
+                for one in records
+                if one.status is not None
+            ],
         )
 
     def mandate(self, organisation: str, event: UUID | str) -> MandateRecord:
@@ -206,5 +213,128 @@ class SuccessionClient(ClientBase):
         shown = self.succession(succession)
         same = shown.get("succession") == spelled(succession)
         require(same, "the succession shown is another one")
-        document = approval.issue_succession_approval(self._author.heading(), shown=shown, by=by)
+        document = declarations.issue_succession_approval(
+            self._author.heading(), shown=shown, by=by
+        )
         return self._exchange.write("succession.approve", path, document)
+
+
+# --- The member's own staff register: who may be named in its requests, by pseudonym ---
+
+
+class StaffClient(ClientBase):
+    """The persons of this member."""
+
+    def staff(self) -> Iterator[dict[str, Any]]:
+        """The entries by pseudonym, those that ended too, page by page as they are iterated."""
+        return self._exchange.items("staff.read", "/staff")
+
+    def add_staff(
+        self,
+        entries: Sequence[Mapping[str, Any]],
+        by: str,
+        *,
+        approved_by: Sequence[str] = (),
+        temporary: bool = False,
+    ) -> ConfirmedWrite:
+        """Enter persons, all or none: of each its ``roles``, and ``from`` and ``until`` (days).
+
+        The result has the pseudonyms in the same order. ``approved_by`` names two others in force
+        where one of the entries is as approver or head; a ``temporary`` entry ends after 24 hours.
+        """
+        return self._write(
+            "staff.add",
+            "/staff",
+            by=by,
+            entries=[dict(one) for one in entries],
+            approved_by=list(approved_by) or None,
+            temporary=temporary or None,
+        )
+
+    def end_staff(
+        self, pseudonym: str, by: str, *, approved_by: Sequence[str] = ()
+    ) -> ConfirmedWrite:
+        """End an entry at once; ``approved_by`` names two others for that of an approver or
+        head."""
+        path = f"/staff/{quote(pseudonym, safe='')}/end"
+        return self._write("staff.end", path, by=by, approved_by=list(approved_by) or None)
+
+    def recuse_staff(
+        self, pseudonym: str, by: str, originator: str, case: UUID | str
+    ) -> ConfirmedWrite:
+        """Keep a person away from a case for good: no request about it may name them."""
+        path = f"/staff/{quote(pseudonym, safe='')}/recusals"
+        return self._write("staff.recuse", path, by=by, originator=originator, case=spelled(case))
+
+
+# --- The registry over the network: changes signed by administrators, and what they read of it ---
+#
+# The system that carries a change may change nothing: the signatures count (R10), and policy
+# decides.
+
+
+PROPOSED, WITHDRAWN = "proposal.create", "proposal.withdraw"
+
+
+class Administration:
+    """The registry of a gateway, as one of the operator's systems reaches it (scope ``admin``).
+
+    Every request raises RequestRefused for a "no", and the other ClientErrors.
+    """
+
+    def __init__(self, exchange: Session, issuer: str) -> None:
+        """``issuer`` is the gateway's address, for which approvals are signed."""
+        self._exchange, self.issuer = exchange, issuer
+
+    def submit(
+        self, action: str, organisation: str, values: Mapping[str, Any], signed: Sequence[str]
+    ) -> ConfirmedWrite:
+        """Make a change, or let it wait for a second person; the result then has ``proposal``."""
+        asked = {
+            "action": action,
+            "organisation": organisation,
+            "values": values,
+            "approvals": list(signed),
+        }
+        return self._exchange.change("/admin/changes", asked, {action, PROPOSED})
+
+    def approve(self, proposal: UUID, action: str, signed: str) -> ConfirmedWrite:
+        """Make a change that waits, as another person than its proposer."""
+        path = f"/admin/changes/{spelled(proposal)}/approvals"
+        return self._exchange.change(path, {"approval": signed}, {action, PROPOSED})
+
+    def withdraw(self, proposal: UUID, signed: str) -> ConfirmedWrite:
+        """Take a proposal back, as the person who made it."""
+        path = f"/admin/changes/{spelled(proposal)}/withdrawal"
+        return self._exchange.change(path, {"approval": signed}, {WITHDRAWN})
+
+    def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
+        """The changes that wait for another person, the newest first; or all that ever waited."""
+        state = "waiting" if waiting else "all"
+        return self._items(f"/admin/changes?state={state}")
+
+    def proposal(self, proposal: UUID) -> dict[str, Any]:
+        """One of them, with the values that the second person signs."""
+        return self._read(f"/admin/changes/{spelled(proposal)}")
+
+    def organisations(self, status: str | None = None) -> list[dict[str, Any]]:
+        """Organisations of any status, or of one, by id."""
+        return self._items(f"/admin/organisations{'?status=' + status if status else ''}")
+
+    def organisation(self, slug: str, day: str | None = None) -> dict[str, Any]:
+        """All of an organisation's entry, or what of it held at the end of a day."""
+        return self._read(f"/admin/organisations/{slug}{'?at=' + day if day else ''}")
+
+    def administrators(self) -> list[dict[str, Any]]:
+        """Who approves, and who did."""
+        return self._items("/admin/administrators")
+
+    def invitations(self) -> list[dict[str, Any]]:
+        """The invitations that can still be used; their tokens are nowhere."""
+        return self._items("/admin/invitations")
+
+    def _read(self, path: str) -> dict[str, Any]:
+        return self._exchange.read("registry.read", path)
+
+    def _items(self, path: str) -> list[dict[str, Any]]:
+        return list(self._exchange.items("registry.read", path))

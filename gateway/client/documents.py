@@ -7,54 +7,38 @@ back, and refuses an offer or an answer that differs from the request.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Any, Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
 from gateway.domain import case as cases
-from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, MOVES
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import conditions, repeats
-from gateway.domain.organisation import competence_members, format_competence, organisation_uri
+from gateway.domain.case import conditions, repeats
+from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.mandate import competence_members, format_competence
+from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
-from gateway.domain.recall import KEPT
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
+from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
+from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
+from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
     RECALL_TYP,
-    AnswerClaims,
+    Heading,
     OfferClaims,
     RecallClaims,
 )
-from gateway.evidence.heading import Heading
-from gateway.evidence.key_declaration import MAX_SKEW
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims
 
 Claims = TypeVar("Claims")
-
-
-@dataclass(frozen=True)
-class Verified(Generic[Claims]):
-    """A signed document and its claims."""
-
-    signed: AuthoredDocument
-    claims: Claims
-
-    @property
-    def digest(self) -> str:
-        """The name of the document."""
-        return self.signed.document.digest
-
-
-VerifiedOffer = Verified[OfferClaims]
-VerifiedAnswer = Verified[AnswerClaims]
 
 
 def open_ours(text: Any, typ: str, connection: PartnerConnection) -> AuthoredDocument:
@@ -184,6 +168,9 @@ def check_update(
     _require_own("update", offered.claims.author, connection)
     require(str(offered.claims.handoff) == handoff, "the update is of another handoff")
     require(offered.claims.updates is not None, "the update names no offer that it updates")
+    ends = _time(asked.get("expires_at"))
+    ends_as_asked = ends is None or offered.claims.expires_at == int(ends.timestamp())
+    require(ends_as_asked, "the update ends at another time")
     content = offered.signed.verified.content
     for name in ("by", "note"):
         require(content.get(name) == asked.get(name), f"the update states another {name}")
@@ -323,8 +310,8 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
 
     Returns its offers, one for each package, oldest first.
     """
-    chain = offers_of(view.get("answers"), connection)
-    newest = chain[-1].claims
+    offers = offers_of(view.get("answers"), connection)
+    newest = offers[-1].claims
     parties = (view.get("originator"), view.get("recipient"), view.get("competence"))
     require(
         parties == (newest.author, newest.recipient, newest.competence)
@@ -333,9 +320,9 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         and view.get("permitted_disclosures") == sorted(newest.disclosures),
         "the handoff is not shown as it was offered",
     )
-    asked = chain[0].signed.verified.content.get("request")
+    asked = offers[0].signed.verified.content.get("request")
     require(view.get("request") == asked, "the handoff is shown as another request than it is")
-    _check_packages(view.get("packages"), chain, connection)
+    links = _links(view.get("packages"), offers, connection)
     routing = open_ours(view.get("routing"), CASE_TYP, connection)
     check_presentation(routing, newest)
     stated = conditions(routing.verified.content, newest.purpose, newest.transfer_tool)
@@ -344,39 +331,61 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         "the conditions shown are not those that the case states",
     )
     check_conditions(view, routing, newest)
-    notices: set[str | None] = {None}
-    recall = None
-    for shown in view["answers"][1:]:
-        if shown.get("kind") == UPDATE:
-            continue
-        if shown.get("kind") == RECALL:
-            recall = _check_shown_recall(shown, chain[0].claims, routing, connection)
-            continue
-        answer = _check_shown_answer(shown, chain, connection)
-        about = answer.claims
-        require(about.notice_digest in notices, "an answer shown is about another notice")
-        require(about.recall in (None, recall), "an answer shown is about another recall")
-        if about.kind == "correction_notice":
-            notices.add(answer.digest)
-    return chain
+    _check_answers(view["answers"], links, view.get("state"), connection)
+    if "reissue_of" in view:
+        (shown,) = _objects([view["reissue_of"]], "the handoff is shown without what it replaces")
+        before = open_offer(shown.get("offer"), connection)
+        with _compared():
+            chain.check_predecessor(before.signed, offers[0].claims)
+    return offers
 
 
-def _check_shown_recall(
-    shown: Mapping[str, Any],
-    offer: OfferClaims,
-    case: AuthoredDocument,
+def _check_answers(
+    answers: Sequence[Mapping[str, Any]],
+    links: Sequence[Link],
+    state: Any,
     connection: PartnerConnection,
-) -> str:
-    """A recall is of this handoff's case, by its originator; its digest."""
-    made = open_recall(shown.get("document"), connection)
-    recall, claims = made.claims, case.verified.claims
-    require(recall.author == offer.author, "a recall shown is not by the originator")
-    require(
-        str(recall.case) == claims.get("case") and recall.version >= claims.get("version", 1),
-        "a recall shown does not cover this case",
-    )
-    require(recall.handoff in (None, offer.handoff), "a recall shown is of another handoff")
-    return made.digest
+) -> None:
+    """The answers, each by itself and in the order shown; ``state`` is the one that they lead to.
+
+    What one of them names is shown: nothing is left out here.
+    """
+    link_of = {one.digest: one for one in links}
+    updates = iter(links[1:])
+    placed: list[Link | VerifiedAnswer] = [links[0]]
+    recall: str | None = None
+    finals: list[RecallAnswer | None] = []
+    reached: HandoffState | None = HandoffState.OFFERED
+    for shown in answers[1:]:
+        move: Any = str(shown.get("kind"))
+        reached = reached and MOVES.get((reached, move))
+        if move == UPDATE:
+            placed.append(next(updates))
+            continue
+        if move == RECALL:
+            recalled = open_recall(shown.get("document"), connection)
+            with _compared():
+                chain.check_recall(recalled.signed, links)
+            recall = recalled.digest
+            continue
+        answer = _open_shown(shown, connection)
+        about, link = answer.claims, link_of.get(answer.claims.offer_digest)
+        require(link is not None, "an answer shown is not about this handoff")
+        require(about.recall in (None, recall), "an answer shown is about a recall not shown")
+        with _compared():
+            chain.check_answer(answer, links[0].offer, link, recall)
+            if move == HandoffAction.ANSWER_RECALL:
+                done = _disclosed(answer.signed.verified).get("done")
+                finals.append(done and RecallAnswer(done))
+        placed.append(answer)
+    require(reached == state, "the handoff is shown in another state than its answers lead to")
+    notices = {None, *(one.digest for one in placed)}
+    named = {one.claims.notice_digest for one in placed if isinstance(one, Verified)}
+    require(named <= notices, "an answer shown is about a notice not shown")
+    with _compared():
+        chain.check_times(links, [one for one in placed if isinstance(one, Verified)])
+        chain.check_order(placed)
+        chain.check_final_answers(finals)
 
 
 @dataclass(frozen=True)
@@ -467,16 +476,15 @@ def offers_of(answers: Any, connection: PartnerConnection) -> tuple[VerifiedOffe
     """The offer, and each update of it: every one updates the one before it."""
     shown = _objects(answers, "the handoff is shown without its offer")
     require(bool(shown), "the handoff is shown without its offer")
-    offers = [shown[0], *(one for one in shown[1:] if one.get("kind") == UPDATE)]
-    chain = [open_offer(one.get("document"), connection) for one in offers]
-    for before, after in pairwise(chain):
-        require(
-            after.claims.updates == before.digest
-            and _terms_of(after.claims) == _terms_of(before.claims),
-            "an update shown is not of this handoff",
-        )
-    require(chain[0].claims.updates is None, "the handoff is shown without its first offer")
-    return tuple(chain)
+    texts = [shown[0], *(one for one in shown[1:] if one.get("kind") == UPDATE)]
+    offers = [open_offer(one.get("document"), connection) for one in texts]
+    first, *updates = [one.claims.updates for one in offers]
+    require(first is None, "the handoff is shown without its first offer")
+    digests = {one.digest for one in offers}
+    require(digests.issuperset(updates), "the handoff is shown without an offer that was updated")
+    with _compared():
+        chain.check_updates(offers)
+    return tuple(offers)
 
 
 def _objects(value: Any, otherwise: str) -> list[dict[str, Any]]:
@@ -486,27 +494,24 @@ def _objects(value: Any, otherwise: str) -> list[dict[str, Any]]:
     return list(value)
 
 
-def _terms_of(offer: OfferClaims) -> tuple[Any, ...]:
-    to = (offer.recipient, offer.competence, offer.mandate_event)
-    return (offer.author, offer.handoff, *to, offer.purpose)
-
-
-def _check_packages(
-    shown: Any, chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> None:
-    """The packages are those of the offers, of ever newer versions of one case."""
+def _links(
+    shown: Any, offers: Sequence[VerifiedOffer], connection: PartnerConnection
+) -> list[Link]:
+    """The packages as their offers have them, of ever newer versions of one case."""
     packages = _objects(shown, "a package is not shown")
-    require(len(packages) == len(chain), "a package is not shown")
-    versions: list[Any] = []
-    for one, offered in zip(packages, chain, strict=True):
+    require(len(packages) == len(offers), "a package is not shown")
+    links: list[Link] = []
+    for one, offered in zip(packages, offers, strict=True):
         routing = open_ours(one.get("routing"), CASE_TYP, connection)
         check_presentation(routing, offered.claims)
-        versions.append(routing.verified.claims.get("version"))
+        links.append(Link(routing, offered.signed, offered.claims))
         require(
-            (one.get("version"), one.get("change")) == (versions[-1], offered.claims.change),
+            (one.get("version"), one.get("change")) == (links[-1].version, offered.claims.change),
             "a package is shown as another than it is",
         )
-    require(versions == sorted(set(versions)), "an update is of no newer version")
+    with _compared():
+        chain.check_versions(links)
+    return links
 
 
 def check_conditions(
@@ -525,9 +530,9 @@ def check_conditions(
 
 def check_presentation(case: AuthoredDocument, offer: OfferClaims) -> None:
     """A presentation is of the version that was offered, and shows nothing beyond the offer."""
-    require(case.document.digest == offer.case_digest, "the case shown is another version")
-    require(case.author == offer.author, "the case shown is by somebody else")
-    require(shown_digests(case) <= offer.disclosures, "the case shows more than its offer names")
+    with _compared():
+        chain.check_offer(case, offer)
+        chain.check_shown(case, offer)
 
 
 def shown_digests(case: AuthoredDocument) -> frozenset[str]:
@@ -535,24 +540,17 @@ def shown_digests(case: AuthoredDocument) -> frozenset[str]:
     return frozenset(placed.digest for placed in case.verified.placed)
 
 
-def _check_shown_answer(
-    shown: Mapping[str, Any], chain: Sequence[VerifiedOffer], connection: PartnerConnection
-) -> VerifiedAnswer:
+def _open_shown(shown: Mapping[str, Any], connection: PartnerConnection) -> VerifiedAnswer:
+    """An answer, which is shown as what its document says it is."""
     given = open_answer(shown.get("document"), connection)
-    answer, of = given.claims, {one.digest: one.claims for one in chain}
-    offer = of.get(answer.offer_digest)
-    bound = (answer.handoff, answer.case_digest, answer.package_digest)
-    require(
-        offer is not None and bound == (offer.handoff, offer.case_digest, offer.package_digest),
-        "an answer shown is not about this handoff",
-    )
-    kind, offer = ANSWERS[answer.kind], chain[0].claims
-    shown_as = str(shown.get("kind")) in kind.moves and shown.get("author") == answer.author
+    answer, fields = given.claims, _disclosed(given.signed.verified)
+    kind = ANSWERS[answer.kind]
+    moves = {kind.move(fields)} if "groups" in fields else set(kind.moves)
+    shown_as = str(shown.get("kind")) in moves and shown.get("author") == answer.author
     require(shown_as, "an answer is shown as something else")
-    party = kind.party(offer.author, offer.recipient)
-    require(answer.author == party, "an answer is not by the party that may give it")
+    repeated = not kind.accepts or "conditions" in fields
+    require(repeated, "an acceptance is shown without its conditions")
     if "code" in shown:
-        fields = _disclosed(given.signed.verified)
         may = {str(fields.get("done", KEPT))} if kind.of_recall else codes_shown_for(fields)
         require(shown["code"] in may, "an answer is shown as another than it says")
     return given
@@ -570,12 +568,16 @@ def check_status(
     return mark
 
 
+_ADVICE = "do not rely on this answer, keep it, and ask the gateway's operator"
+
+_compared = partial(raising, EvidenceMismatch, _ADVICE)
+"""Raise what differs between documents as an EvidenceMismatch."""
+
+
 def require(holds: bool, otherwise: str) -> None:
     """Raise EvidenceMismatch with this message unless a check ``holds``."""
     if not holds:
-        raise EvidenceMismatch(
-            f"{otherwise}: do not rely on this answer, keep it, and ask the gateway's operator"
-        )
+        raise EvidenceMismatch(f"{otherwise}: {_ADVICE}")
 
 
 class DocumentSigningKey(Signer, Protocol):

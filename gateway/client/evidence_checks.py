@@ -10,20 +10,21 @@ from typing import Any
 
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
-from gateway.client.documents import VerifiedAnswer, VerifiedOffer, require
+from gateway.client.documents import require
 from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.evidence import key_history, key_status, mandates
+from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
+from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
 from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import (
     KeyRegistration,
     KeyRevocation,
-    SigningLock,
+    KeyStatus,
+    SigningRequirement,
 )
-from gateway.evidence.key_status import KeyStatus
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.stream import StreamHead, read_head
@@ -121,14 +122,14 @@ def confirm_key(
     return found.confirmed
 
 
-def confirm_locks(
+def confirm_requirements(
     receipts: Sequence[Receipt], organisation: str, connection: PartnerConnection
-) -> list[SigningLock]:
+) -> list[SigningRequirement]:
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
         confirm(one, connection)
     with raising(EvidenceMismatch, "a requirement to sign is not valid"):
-        found = key_history.locks(receipts, connection.trust)
+        found = key_history.signing_requirements(receipts, connection.trust)
     require(
         all(one.organisation == organisation for one in found),
         "the requirement to sign is that of another organisation",
@@ -162,7 +163,7 @@ def confirm_key_status(
 ) -> KeyStatus:
     """The gateway signed that this key of this organisation was not revoked."""
     with raising(EvidenceMismatch, "the status of a key is not valid"):
-        found = key_status.read(text, connection.trust)
+        found = key_history.read_status(text, connection.trust)
     same = (found.organisation, found.kid) == (organisation, kid)
     require(same, "the status is that of another key")
     return found

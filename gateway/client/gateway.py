@@ -20,11 +20,10 @@ import httpx
 from uuid_utils import compat
 
 from gateway import files
-from gateway.client.administration import Administration
-from gateway.client.conformance import Runs
 from gateway.client.connection import FETCHED, PartnerConnection
-from gateway.client.directory import MemberKeys, SuccessionClient
+from gateway.client.directory import Administration, MemberKeys, StaffClient, SuccessionClient
 from gateway.client.documents import DocumentSigner, DocumentSigningKey
+from gateway.client.enrolment import Runs
 from gateway.client.errors import (
     KeyNotHeld,
     RequestRefused,
@@ -32,14 +31,12 @@ from gateway.client.errors import (
     UnexpectedAnswer,
     raising,
 )
-from gateway.client.events import Auditing, Exports
+from gateway.client.events import Auditing, Exports, NotificationClient
 from gateway.client.handoffs import Offers
 from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
 from gateway.client.mirror import PublicLog
-from gateway.client.notifications import NotificationClient
 from gateway.client.sealing import Sealing
 from gateway.client.session import ConfirmedWrite, Session, granted, members_of
-from gateway.client.staff import StaffClient
 from gateway.client.transport import (
     AccessTokens,
     Assertions,

@@ -11,12 +11,13 @@ from uuid import UUID
 from gateway.client import documents
 from gateway.client.cases import ClientBase, ConsultedContent, read_content
 from gateway.client.directory import Directory
-from gateway.client.documents import AnsweredOffer, VerifiedAnswer, VerifiedOffer, require
+from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.session import ConfirmedWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
-from gateway.domain.organisation import competence_members, read_competence
+from gateway.domain.mandate import competence_members, read_competence
 from gateway.evidence import handoff_documents
+from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
 
 
 class BoxFilters(TypedDict, total=False):
@@ -37,7 +38,7 @@ class HandoffClient(ClientBase):
         """The handoffs received, by urgency, then due time, page by page as they are iterated."""
         return self._box("in", state, filters)
 
-    def outbox(
+    def sent(
         self, state: str | None = None, **filters: Unpack[BoxFilters]
     ) -> Iterator[dict[str, Any]]:
         """The handoffs sent, likewise."""

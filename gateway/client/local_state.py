@@ -28,12 +28,10 @@ from gateway.client.documents import members_of
 from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, raising
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
-from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
-from gateway.evidence.log_copy import read_tile
+from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree, read_tile
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey
+from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.tiles import entry_proof
 

@@ -29,14 +29,18 @@ from gateway.client.errors import (
 )
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
-from gateway.evidence.history import SignedTree
-from gateway.evidence.log_copy import CHECKPOINT, VerifiedReplica, signed
+from gateway.evidence.history import CHECKPOINT, SignedTree, VerifiedReplica, open_head
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger import replica, tiles
-from gateway.ledger.checkpoint import Checkpoint
-from gateway.ledger.replica import ReadFile, ReplicaCorrupt, ReplicaIncomplete
-from gateway.ledger.tiles import TILE_WIDTH, TileAddress
+from gateway.ledger import tiles
+from gateway.ledger.note import Checkpoint
+from gateway.ledger.tiles import (
+    TILE_WIDTH,
+    ReadFile,
+    ReplicaCorrupt,
+    ReplicaIncomplete,
+    TileAddress,
+)
 
 Fetch = Callable[[str], bytes]
 """The bytes at a path of the public listener, `/checkpoint` or a tile's; raises ClientError."""
@@ -79,7 +83,7 @@ class Mirror:
         known = self._stored()
         try:
             note = self._fetch(CHECKPOINT)
-            newest = SignedTree(signed(note, self._trust), note.decode())
+            newest = SignedTree(open_head(note, self._trust), note.decode())
         except LookupError:
             raise PublicLogCorrupt("there is no checkpoint: no log has that address") from None
         except VerificationFailed as failed:
@@ -110,7 +114,7 @@ class Mirror:
         """The folder's checkpoint; SettingsError when it is of no trusted log."""
         try:
             note = (self._folder / CHECKPOINT).read_bytes()
-            return SignedTree(signed(note, self._trust), note.decode())
+            return SignedTree(open_head(note, self._trust), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -142,11 +146,11 @@ class Mirror:
     def _copy(self, size: int, known: int, progress: Progress) -> int:
         """Fetch the files between two sizes, each checked before it is kept; how many came."""
         fetched = 0
-        for bundle in replica.bundles(size, known):
+        for bundle in tiles.bundles(size, known):
             fetched += self._copy_bundle(bundle)
             progress(bundle.n * TILE_WIDTH + bundle.width, size)
-        for level in replica.levels(size)[1:]:
-            for tile in replica.hashes(level, size, known):
+        for level in tiles.levels(size)[1:]:
+            for tile in tiles.hashes(level, size, known):
                 fetched += self._copy_tile(tile)
         return fetched
 
@@ -156,7 +160,7 @@ class Mirror:
         self._looked_at += (tile, bundle)
         missing = [address for address in (tile, bundle) if not self._has(address)]
         found = {address: self._get(address) for address in (tile, bundle)}
-        replica.check_bundle(bundle, found[bundle], found[tile])
+        tiles.check_bundle(bundle, found[bundle], found[tile])
         for address in missing:
             self._write(tiles.path_of(address), found[address])
         return len(missing)
@@ -166,9 +170,7 @@ class Mirror:
         self._looked_at.append(tile)
         missing = not self._has(tile)
         data = self._get(tile)
-        replica.check_tile(
-            tile, data, lambda n: replica.read_file(self._read, TileAddress(below, n))
-        )
+        tiles.check_tile(tile, data, lambda n: tiles.read_file(self._read, TileAddress(below, n)))
         if missing:
             self._write(tiles.path_of(tile), data)
         return int(missing)
@@ -178,7 +180,7 @@ class Mirror:
 
     def _get(self, address: TileAddress) -> bytes:
         source = self._read if self._has(address) else self._fetch
-        return replica.read_file(source, address)
+        return tiles.read_file(source, address)
 
     def _read(self, path: str) -> bytes:
         try:
@@ -276,9 +278,9 @@ class Mirror:
 
 
 def _all(size: int, known: int) -> Iterator[TileAddress]:
-    yield from replica.bundles(size, known)
-    for level in replica.levels(size):
-        yield from replica.hashes(level, size, known)
+    yield from tiles.bundles(size, known)
+    for level in tiles.levels(size):
+        yield from tiles.hashes(level, size, known)
 
 
 # --- The public listener of a gateway, as anybody may read it: no certificate, no token ---

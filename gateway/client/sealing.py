@@ -20,7 +20,7 @@ from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import SealedElement, sealed_parts
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import TYPES, SealedContent
-from gateway.evidence import key_declaration, sd_jwt, seal
+from gateway.evidence import declarations, sd_jwt, seal
 from gateway.evidence.seal import OpeningKey, SealError
 from gateway.evidence.signature import read_encryption_key
 
@@ -122,7 +122,7 @@ def _vouched(
         kid, public = read_encryption_key(key.get("jwk"))
     except ValueError:
         return None
-    vouched = kid == key["kid"] and key_declaration.is_countersigned(
+    vouched = kid == key["kid"] and declarations.is_countersigned(
         countersignature,
         organisation=organisation_uri(connection.issuer, slug),
         audience=connection.issuer,

@@ -13,8 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from gateway.domain.case import GROUPS
-from gateway.domain.conditions import WITH_FORCE
+from gateway.domain.case import GROUPS, WITH_FORCE
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -26,8 +25,8 @@ from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffState,
+    RecallAnswer,
 )
-from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.revision import ANSWERED, REASONS, ChangeKind
@@ -38,7 +37,7 @@ T = TypeVar("T")
 
 class AnswerAuthor(StrEnum):
     """Who makes an answer. The gateway makes some in the recipient's name, on the approval that
-    the recipient gave to a succession (gateway/domain/succession.py)."""
+    the recipient gave to a succession (gateway/domain/mandate.py)."""
 
     ORIGINATOR = "originator"
     RECIPIENT = "recipient"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.record_json import read_record, to_json
+from gateway.domain.json_values import read_record, to_json
 
 LONGEST_DAYS = 366
 """None lasts longer: who still needs it says so again, to two persons."""
@@ -61,7 +61,7 @@ class AuditFilters:
 
     @classmethod
     def read(cls, asked: Mapping[str, Any]) -> "AuditFilters":
-        """The filters that `asked` gave; raises what `record_json.read_record` raises."""
+        """The filters that `asked` gave; raises what `json_values.read_record` raises."""
         names = {called: name for name, called in _CALLED.items()}
         return read_record(cls, {names.get(name, name): value for name, value in asked.items()})
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateway.domain.countries import COUNTRIES
 from gateway.domain.interest import host_of
-from gateway.domain.timestamp import parse_timestamp
-from gateway.domain.vocabulary import ItemKind
+from gateway.domain.json_values import parse_timestamp
+from gateway.domain.vocabulary import COUNTRIES, ItemKind
 
 _LOCATED = frozenset({ItemKind.URL, ItemKind.HOST, ItemKind.ONION})
 """Kinds of items that are somewhere; others have a country only where their hosting is known."""

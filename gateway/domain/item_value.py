@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from unicodedata import category
 from urllib.parse import SplitResult, urlsplit
 
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.media import find_media, find_media_in_link
-from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Fault, HashAlgorithm, ItemKind
 
 LONGEST_ADDRESS = 2048

@@ -1,19 +1,17 @@
-"""Who takes part: organisations, their memberships and mandates on a date, and their systems.
-
-How a status becomes another one is in gateway/domain/lifecycle.py.
-"""
+"""Who takes part: organisations, their memberships on a date, their life, and their systems."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache, partial
-from itertools import groupby
+from functools import lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
-from gateway.domain.refusals import NoCompetentOrganisation, SeveralCompetentOrganisations
+from gateway.domain.mandate import Mandate, Period
+from gateway.domain.refusals import WrongState
 from gateway.domain.service_hours import ServiceHours
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
@@ -33,10 +31,6 @@ KINDS = (
 )
 """Kinds of organisations."""
 
-SINGLE_POINT_OF_CONTACT = "single_point_of_contact"
-FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route", SINGLE_POINT_OF_CONTACT)
-"""What a mandate allows an organisation to do in a matter: receive reports, investigate, have
-items removed, protect children, and find a recipient for what is nobody's."""
 
 DUTY_CONTACT = "duty"
 """The role of whom to reach at any hour, in imminent danger."""
@@ -192,90 +186,12 @@ def may_act(status: Status, action: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Period:
-    """A half-open span of days in the gateway's civil time zone: ``start <= day < end``."""
-
-    start: date
-    end: date | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a period that holds no day."""
-        if self.end is not None and self.end <= self.start:
-            raise ValueError("a period ends after it starts")
-
-    def holds(self, day: date) -> bool:
-        """Whether ``day`` lies in the period."""
-        return self.start <= day and (self.end is None or day < self.end)
-
-    def overlaps(self, other: "Period") -> bool:
-        """Whether the two periods share a day."""
-        return (self.end is None or other.start < self.end) and (
-            other.end is None or self.start < other.end
-        )
-
-
-@dataclass(frozen=True)
 class Membership:
     """A membership: its class, its days, and the decision that granted it."""
 
     membership: MembershipClass
     period: Period
     decision_ref: str
-
-
-@dataclass(frozen=True)
-class Mandate:
-    """A legal mandate: what an organisation does in a matter and territory, and by which act.
-
-    ``registration_event`` is the audit event that registered it: the answer to "who says so?".
-    """
-
-    id: UUID
-    organisation: str
-    function: str
-    matter: str
-    territory: str
-    legal_act: str
-    period: Period
-    registration_event: UUID
-
-    def __post_init__(self) -> None:
-        """Refuse a competence whose key could be read as another one's."""
-        if any(not part or "/" in part for part in (self.function, self.matter, self.territory)):
-            raise ValueError("function, matter and territory are words without '/'")
-
-    @property
-    def key(self) -> str:
-        """The name that policies compare: ``receive/csam/FR``."""
-        return format_competence(self.function, self.matter, self.territory)
-
-
-def format_competence(function: str, matter: str, territory: str) -> str:
-    """Spell a competence as one string, for the policy engine has no string building."""
-    return f"{function}/{matter}/{territory}"
-
-
-def parse_competence(key: str) -> tuple[str, str, str] | None:
-    """The function, matter and territory of a competence's key; None when it is none."""
-    parts = key.split("/")
-    return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
-
-
-def competence_members(key: str) -> dict[str, str]:
-    """A competence's key as the members of JSON: function, matter, territory."""
-    return dict(zip(("function", "matter", "territory"), key.split("/"), strict=True))
-
-
-def read_competence(text: str) -> str:
-    """The key of a competence as people write it, ``[FUNCTION/]MATTER/TERRITORY``.
-
-    Without a function it is ``receive``. ValueError for what names no competence.
-    """
-    key = text if text.count("/") > 1 else f"receive/{text}"
-    named = parse_competence(key)
-    if named is None or named[0] not in FUNCTIONS:
-        raise ValueError("a competence is [FUNCTION/]MATTER/TERRITORY, as take_down/csam/NL")
-    return key
 
 
 @dataclass(frozen=True)
@@ -478,11 +394,11 @@ class Organisation:
 
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""
-        return frozenset(c.key for c in self.mandates if c.period.holds(day))
+        return frozenset(one.key for one in self.mandates if one.period.holds(day))
 
     def mandated_matters_on(self, day: date) -> frozenset[str]:
         """The matters of its mandates in force on ``day``, whatever their function."""
-        return frozenset(c.matter for c in self.mandates if c.period.holds(day))
+        return frozenset(one.matter for one in self.mandates if one.period.holds(day))
 
 
 @dataclass(frozen=True)
@@ -555,74 +471,6 @@ class Administrator:
     enabled: bool = True
 
 
-def resolve_competence(
-    mandates: Iterable[Mandate], key: str, day: date, organisation: str | None = None
-) -> Mandate:
-    """Find who holds a competence on a day: its only holder, or ``organisation`` among several.
-
-    Raises NoCompetentOrganisation or SeveralCompetentOrganisations, which name the holders: a
-    case is never sent on a guess (R11).
-    """
-    found = {c.organisation: c for c in mandates if c.key == key and c.period.holds(day)}
-    names, on = ", ".join(sorted(found)), day.isoformat()
-    if not found:
-        raise NoCompetentOrganisation(
-            f"No organisation holds the mandate {key} on {on}."
-            " Check function, matter and territory, or name a recipient."
-        )
-    if organisation is not None:
-        if organisation not in found:
-            raise NoCompetentOrganisation(
-                f"{organisation} has no mandate {key} on {on}. Its holders: {names}."
-            )
-        return found[organisation]
-    if len(found) > 1:
-        raise SeveralCompetentOrganisations(
-            f"Several organisations hold the mandate {key} on {on}: {names}."
-            " Name one of them beside the competence."
-        )
-    return next(iter(found.values()))
-
-
-# --- Third countries (R15) ---
-
-INSIDE = frozenset(
-    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
-    | {"IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
-    | {"IS", "LI", "NO"}
-)
-"""The European Union, and with it Iceland, Liechtenstein and Norway: no other tool is needed."""
-
-
-def is_transfer_barred(organisation: Organisation, day: date) -> bool:
-    """Whether an organisation is in a third country, with no transfer tool valid on ``day``.
-
-    An adequacy decision is such a tool too: it is recorded like the others.
-    """
-    return organisation.country not in INSIDE and transfer_tool(organisation, day) is None
-
-
-def transfer_tool(organisation: Organisation, day: date) -> str | None:
-    """The reference of what lets data go to an organisation in a third country on ``day``; None
-    where nothing does, or no tool is needed."""
-    if organisation.country in INSIDE:
-        return None
-    tools = (one for one in organisation.agreements if one.kind == "transfer")
-    return next((one.reference for one in tools if one.period.holds(day)), None)
-
-
-DEROGATIONS = {
-    "gdpr": "derogation: Art. 49(1)(f) GDPR",
-    "led": "derogation: Art. 38(1)(a) LED",
-}
-"""By regime, what an offer names in place of a transfer tool where somebody's life is in danger."""
-
-
-def is_derogation(tool: str | None) -> bool:
-    """Whether an offer went to a third country by a derogation, and by no transfer tool."""
-    return tool in DEROGATIONS.values()
-
-
 # --- What an organisation is called ---
 
 
@@ -660,58 +508,87 @@ def _read(text: str) -> OrganisationName:
     return str.__new__(OrganisationName, text)
 
 
-@dataclass(frozen=True)
-class Segment:
-    """Days without a change: who holds the competence on each of them, in order of id."""
-
-    period: Period
-    holders: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CompetenceTimeline:
-    """One competence from its first day on, stretch by stretch, without a day left out."""
-
-    competence: str
-    stretches: tuple[Segment, ...]
-
-    @property
-    def overlaps(self) -> tuple[Segment, ...]:
-        """Where several organisations hold it: on these days an offer names one of them."""
-        return tuple(s for s in self.stretches if len(s.holders) > 1)
-
-    @property
-    def gaps(self) -> tuple[Segment, ...]:
-        """Where nobody holds it any more, or again only later."""
-        return tuple(s for s in self.stretches if not s.holders)
+# --- The life of a participant: how its status becomes another one, as data ---
+#
+# ::
+#
+#     applied --> approved --> enrolled --> active <--> suspended
+#        |           |             |           |            |
+#        v           +-------------+-----------+------------+--> left
+#     rejected
+#
+# ``rejected`` and ``left`` are final: an id is never used again, and what happened stays
+# readable.
 
 
-def timelines(competences: Iterable[Mandate]) -> tuple[CompetenceTimeline, ...]:
-    """Every competence that was ever held, in order of its key."""
-    by_key: dict[str, list[Mandate]] = {}
-    for competence in competences:
-        by_key.setdefault(competence.key, []).append(competence)
-    return tuple(CompetenceTimeline(key, _stretches(by_key[key])) for key in sorted(by_key))
+H = TypeVar("H", Membership, Mandate)
 
 
-def overlapping(competence: Mandate, others: Iterable[Mandate]) -> tuple[Mandate, ...]:
-    """The competences of other organisations that share key and a day with this one."""
-    return tuple(
-        other
-        for other in others
-        if other.organisation != competence.organisation
-        and other.key == competence.key
-        and other.period.overlaps(competence.period)
+class StatusChange(StrEnum):
+    """What can happen to an organisation that applied."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    ENROL = "enrol"
+    ACTIVATE = "activate"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    LEAVE = "leave"
+
+
+MOVES: Mapping[StatusChange, tuple[frozenset[Status], Status]] = {
+    StatusChange.APPROVE: (frozenset({Status.APPLIED}), Status.APPROVED),
+    StatusChange.REJECT: (frozenset({Status.APPLIED}), Status.REJECTED),
+    StatusChange.ENROL: (frozenset({Status.APPROVED}), Status.ENROLLED),
+    StatusChange.ACTIVATE: (frozenset({Status.ENROLLED}), Status.ACTIVE),
+    StatusChange.SUSPEND: (frozenset({Status.ACTIVE}), Status.SUSPENDED),
+    StatusChange.REINSTATE: (frozenset({Status.SUSPENDED}), Status.ACTIVE),
+    StatusChange.LEAVE: (
+        frozenset({Status.APPROVED, Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED}),
+        Status.LEFT,
+    ),
+}
+"""From which statuses each move leads, and to which."""
+
+FINAL = frozenset({Status.REJECTED, Status.LEFT})
+"""No move leads on from here."""
+
+UNSEEN = frozenset({Status.APPLIED, Status.REJECTED})
+"""Who asked to take part, and never did: no business of the members."""
+
+
+def new_organisation(organisation: Organisation, day: date, event: UUID) -> Organisation:
+    """A new organisation, whose history begins with the status that it has."""
+    return replace(organisation, history=(StatusEntry(organisation.status, day, event),))
+
+
+def move_status(
+    organisation: Organisation, step: StatusChange, day: date, event: UUID
+) -> Organisation:
+    """The organisation after a move on a civil day, recorded by ``event``; WrongState."""
+    before, after = MOVES[step]
+    if organisation.status not in before:
+        wanted = " or ".join(sorted(before))
+        raise WrongState(f"the organisation is {organisation.status}, not {wanted}")
+    passed = StatusEntry(after, day, event)
+    return replace(organisation, status=after, history=(*organisation.history, passed))
+
+
+def leave_on(organisation: Organisation, day: date, event: UUID) -> Organisation:
+    """The organisation once it left: what it holds ends that day, what would begin never does."""
+    left = move_status(organisation, StatusChange.LEAVE, day, event)
+    return replace(
+        left,
+        memberships=ended_by(organisation.memberships, day),
+        mandates=ended_by(organisation.mandates, day),
     )
 
 
-def _stretches(held: Sequence[Mandate]) -> tuple[Segment, ...]:
-    """The line of days, cut wherever the holders change; its last stretch is open."""
-    days = sorted({day for c in held for day in (c.period.start, c.period.end) if day is not None})
-    runs = [(next(run), who) for who, run in groupby(days, partial(_holders, held))]
-    ends = [*(start for start, _ in runs[1:]), None]
-    return tuple(Segment(Period(day, end), who) for (day, who), end in zip(runs, ends, strict=True))
+def ended_by(held: tuple[H, ...], day: date) -> tuple[H, ...]:
+    """Those that began before ``day``, each ended by then: a period holds one day at least."""
+    began = [one for one in held if one.period.start < day]
+    return tuple(replace(one, period=_until(one.period, day)) for one in began)
 
 
-def _holders(held: Sequence[Mandate], day: date) -> tuple[str, ...]:
-    return tuple(sorted({c.organisation for c in held if c.period.holds(day)}))
+def _until(period: Period, day: date) -> Period:
+    return period if period.end is not None and period.end <= day else Period(period.start, day)

@@ -1,4 +1,4 @@
-"""Outcomes: which fields go together, and what is read of one by whom.
+"""What one party learns of what the other does with a case: outcomes, and consultations.
 
 An outcome of the police says how an investigation goes. Who is not of the police reads its arrival,
 its end, and what its author made for that reader; the code stays with the police (R5).
@@ -6,11 +6,12 @@ its end, and what its author made for that reader; the code stays with the polic
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.handoff import ON_REQUISITION, POLICE_ONLY_OUTCOMES, SHOWN_TO_ALL
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp
 
 _FIELDS = ANSWERS["outcome"].fields
 _OUTSIDE = frozenset(one.name for one in _FIELDS if one.outside)
@@ -65,3 +66,36 @@ def codes_shown_for(fields: Mapping[str, Any]) -> frozenset[str]:
 
 def _only(fields: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
     return {name: value for name, value in fields.items() if name in names}
+
+
+# --- Consultations by the police: of which of them a private originator learns ---
+#
+# Each one says that somebody works on the case, and when. The police's own stream has them all.
+
+
+class ConsultationNotice(StrEnum):
+    """Of which consultations by the police the event is one of a private originator's, too."""
+
+    NONE = "none"
+    FIRST = "first"
+    EACH = "each"
+
+
+def informs_originator(
+    notice: ConsultationNotice,
+    *,
+    originator_is_public: bool,
+    reader_is_police: bool,
+    embargoed: bool,
+    informed_before: bool,
+) -> bool:
+    """Whether the originator of a handoff is a party of a consultation by its recipient.
+
+    ``informed_before``: it was one of an earlier consultation of the handoff. Under an embargo a
+    private originator learns of none: that somebody looks would announce what is planned (R7).
+    """
+    if originator_is_public or not reader_is_police:
+        return True
+    if embargoed or notice is ConsultationNotice.NONE:
+        return False
+    return notice is ConsultationNotice.EACH or not informed_before

@@ -20,8 +20,14 @@ from gateway.domain.case import (
     PROPERTIES,
     is_sealed,
 )
-from gateway.domain.marking import ONWARD, TLP, tlp_rank
-from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS, ClassificationMethod
+from gateway.domain.vocabulary import (
+    ATTRIBUTIONS,
+    ONWARD,
+    PERMITTED_ACTIONS,
+    TLP,
+    ClassificationMethod,
+    tlp_rank,
+)
 
 
 class ChangeKind(StrEnum):

@@ -1,16 +1,64 @@
 """The word lists of a case, each in one place and with its source.
 
 Lists marked ICCAM hold the values seen on the network's version 3 interface; INHOPE's own
-documents, given to its members, prevail. TLP labels and onward rules, which have an order, are in
-`marking`; the states of cases and handoffs and the outcome codes are beside their rules.
+documents, given to its members, prevail. The states of cases and handoffs and the outcome codes are
+beside their rules.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateway.domain.marking import TLP
+# --- Handling markings of a case and its elements, and the strictest of several ---
+#
+# Order of strictness: TLP CLEAR < GREEN < AMBER < AMBER+STRICT < RED; onward listed_only <
+# ask_originator < forbidden. The police handling codes H0-H3 add up; they do not rank.
+
+
+TLP = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
+ONWARD = ("listed_only", "ask_originator", "forbidden")
+
+
+def tlp_rank(tlp: str) -> int:
+    """The place of a TLP label in the order of strictness, for engines without order on text."""
+    return TLP.index(tlp)
+
+
+def onward_rank(onward: str) -> int:
+    """The place of an onward rule in the order of strictness."""
+    return ONWARD.index(onward)
+
+
+@dataclass(frozen=True)
+class Marking:
+    """The effective handling of one element."""
+
+    tlp: str
+    handling: frozenset[str]
+
+    @property
+    def rank(self) -> int:
+        """The TLP label as a number."""
+        return tlp_rank(self.tlp)
+
+
+def marking_of(value: Mapping[str, Any]) -> Marking:
+    """Read the ``tlp`` and ``handling`` fields of a marking object."""
+    return Marking(value["tlp"], frozenset(value.get("handling", ())))
+
+
+def strictest(markings: Sequence[Marking]) -> Marking:
+    """The marking that satisfies every one of ``markings`` (at least one)."""
+    return Marking(
+        tlp=max((m.tlp for m in markings), key=tlp_rank),
+        handling=frozenset().union(*(m.handling for m in markings)),
+    )
+
+
+# --- The word lists of a case, each in one place and with its source ---
+
 
 Fault = Callable[[Any], str | None]
 """Says what is wrong with a value, as a sentence that does not repeat it; None if nothing is."""
@@ -313,3 +361,22 @@ def is_final(scheme: str, code: str, method: str) -> bool:
 def needs_led_regime(category: str) -> bool:
     """Whether only an organisation under the led regime may put a person in ``category`` (R12)."""
     return category in _QUALIFYING
+
+
+# --- The countries of ISO 3166-1 (alpha-2): where organisations are, and where items are hosted ---
+#
+# Codes that the standard only reserves are no countries: EU, UK, and what users may assign.
+
+
+_CODES = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
+BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH
+ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT
+HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS
+LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI
+NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG
+SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG
+UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+
+COUNTRIES = frozenset(_CODES.split())

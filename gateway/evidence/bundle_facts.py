@@ -9,16 +9,16 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
-from gateway.domain.conditions import FORCES
+from gateway.domain.case import FORCES
 from gateway.domain.handoff import OPEN
+from gateway.domain.json_values import format_timestamp
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
-from gateway.domain.timestamp import format_timestamp
-from gateway.evidence import key_history, key_status, seal
-from gateway.evidence.bundle_course import ANNOUNCED
-from gateway.evidence.bundle_documents import NOTICE, Link, members
+from gateway.evidence import key_history, seal
+from gateway.evidence.bundle import members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED
-from gateway.evidence.bundle_verification import BundleVerification
+from gateway.evidence.bundle_verification import ANNOUNCED, BundleVerification
+from gateway.evidence.chain import NOTICE, Link
 from gateway.evidence.event import PARTY
 from gateway.evidence.recalls import APPROVED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -73,7 +73,7 @@ class BundleFacts:
         word += stated
         not_proved += lacking
         documents = self.of.authored()
-        word += [one.fact() for one in key_status.newest(self.of.statuses, documents)]
+        word += [one.fact() for one in key_history.newest_status(self.of.statuses, documents)]
         proved += key_history.proved(self.of.origins, self.of.revoked, self.of.unplaced())
         not_proved += key_history.not_proved(
             documents, self.of.origins, self.of.revoked, self.of.unplaced(), self.of.unrevoked()

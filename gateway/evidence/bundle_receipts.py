@@ -7,12 +7,12 @@ from typing import Any
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
-from gateway.domain.timestamp import format_timestamp
-from gateway.evidence import handoff_documents, history, key_status, mandates, recalls
-from gateway.evidence.bundle_documents import BundleDocuments, require_same
-from gateway.evidence.heading import read_time
-from gateway.evidence.key_declaration import MAX_SKEW
-from gateway.evidence.key_status import KeyStatus
+from gateway.domain.json_values import format_timestamp
+from gateway.evidence import chain, handoff_documents, history, key_history, mandates, recalls
+from gateway.evidence.bundle import BundleDocuments
+from gateway.evidence.chain import require_order, require_same
+from gateway.evidence.handoff_documents import read_time
+from gateway.evidence.key_history import KeyStatus
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Incomplete, Mismatch, pluralise
 from gateway.evidence.trust import AuthoredDocument, confirm_receipt, require_subject
@@ -103,8 +103,8 @@ class BundleReceipts(BundleDocuments):
         found = [*self.receipts, *self._confirmable(mine)]
         self.log_history.add(history.of_receipt(one) for one in found)
         self.statuses = [
-            *(key_status.read(text, self._trust) for text in self.bundle.key_statuses),
-            *key_status.read_kept(self._trust.key_statuses, self._trust),
+            *(key_history.read_status(text, self._trust) for text in self.bundle.key_statuses),
+            *key_history.read_kept_status(self._trust.key_statuses, self._trust),
         ]
         self.log_history.add(one.tree for one in self.statuses)
         if not self.confirmed:
@@ -208,22 +208,15 @@ class BundleReceipts(BundleDocuments):
 
     def check_times(self) -> str:
         """Nothing is signed before what it is about, after it was recorded, or too late."""
-        for link in self.links:
-            signed, made = self.signed_at(link.case), self.signed_at(link.offered)
-            _require_order("the offer is older than the case version", signed, made)
+        chain.check_times(self.links, self.given())
         for one, answer, link in self._linked():
-            offered = link.offered
-            _require_order(
-                "an answer is older than its offer", self.signed_at(offered), self.signed_at(one)
-            )
-            if "expires_at" in offered.verified.claims and ANSWERS[answer.kind].accepts:
-                expiry = read_time(offered.verified.claims, "expires_at")
-                _require_order(
-                    "the offer was accepted after it ended", self._recorded_at(one), expiry
-                )
+            claims = link.offered.verified.claims
+            if "expires_at" in claims and ANSWERS[answer.kind].accepts:
+                recorded, expiry = self._recorded_at(one), read_time(claims, "expires_at")
+                require_order("the offer was accepted after it ended", recorded, expiry)
         for one in self.moved():
             recorded = self._recorded_at(one)
-            _require_order("a document is newer than its record", self.signed_at(one), recorded)
+            require_order("a document is newer than its record", self.signed_at(one), recorded)
         return f"offered {format_timestamp(self.signed_at(self.links[0].offered))}"
 
     def moved(self) -> list[AuthoredDocument]:
@@ -259,11 +252,3 @@ class BundleReceipts(BundleDocuments):
     def _is_here(self, event: VerifiedReceipt) -> bool:
         """Whether the event is of the log of this handoff."""
         return event.checkpoint.origin == self.log()
-
-
-def _require_order(otherwise: str, first: datetime, second: datetime) -> None:
-    """Two clocks may differ by some minutes."""
-    if first > second + MAX_SKEW:
-        raise Mismatch(
-            f"{otherwise} ({format_timestamp(second)} is before {format_timestamp(first)})"
-        )

@@ -28,14 +28,18 @@ def encode(value: Any) -> bytes:
 
 
 def writer(
-    *, sort_keys: bool = False, default: Callable[[Any], Any] | None = None
+    *,
+    sort_keys: bool = False,
+    ascii_only: bool = False,
+    default: Callable[[Any], Any] | None = None,
 ) -> Callable[[Any], str]:
     """`json.dumps` without a space, which would make the encoder in C anew for each call.
 
-    ``default`` gives what is written for a value that JSON lacks.
+    ``ascii_only`` escapes all other characters; ``default`` gives what is written for a value that
+    JSON lacks.
     """
     library = json.JSONEncoder(
-        ensure_ascii=False,
+        ensure_ascii=ascii_only,
         allow_nan=False,
         sort_keys=sort_keys,
         separators=(",", ":"),
@@ -45,7 +49,8 @@ def writer(
     if make is None:
         return library.encode
     # markers, default, string, indent, key separator, separator, sort_keys, skipkeys, allow_nan
-    string: Any = encoder.c_encode_basestring  # type: ignore[attr-defined] # the stubs leave it out
+    escapes = "c_encode_basestring_ascii" if ascii_only else "c_encode_basestring"
+    string: Any = getattr(encoder, escapes)  # the stubs leave it out
     write = make(None, library.default, string, None, ":", ",", sort_keys, False, False)
     join = "".join
     return lambda value: join(write(value, 0))
@@ -91,7 +96,8 @@ def _integer(digits: str) -> int:
     if len(digits) > _LONGEST_INTEGER:  # before Python reads thousands of digits
         raise ValueError("an integer is beyond +-(2^53-1)")
     value = int(digits)
-    _check_integer(value)
+    if abs(value) > MAX_INTEGER:
+        raise ValueError("an integer is beyond +-(2^53-1)")
     return value
 
 
@@ -152,7 +158,8 @@ def _check(value: Any) -> None:
                 elif isinstance(member, float):
                     raise ValueError("numbers are integers here")
                 elif isinstance(member, int):
-                    _check_integer(member)
+                    if abs(member) > MAX_INTEGER:
+                        raise ValueError("an integer is beyond +-(2^53-1)")
                 elif not isinstance(member, str):
                     raise ValueError(f"{kind.__name__} is not a JSON value")
         if not containers:
@@ -169,8 +176,3 @@ def _check_keys(value: dict[Any, Any]) -> None:
     except TypeError:
         pass
     raise ValueError("a key is not ASCII text")
-
-
-def _check_integer(value: int) -> None:
-    if abs(value) > MAX_INTEGER:
-        raise ValueError("an integer is beyond +-(2^53-1)")

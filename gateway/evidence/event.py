@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import AuditEvent, EventResult, Operation
+from gateway.domain.audit_event import EVENT_TYPES, AuditEvent, EventResult, Operation
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.sd_jwt import Disclosure
-from gateway.ledger.entry import MAX_DOCUMENT_BYTES, NONCE_BYTES
+from gateway.ledger.tree import MAX_DOCUMENT_BYTES, NONCE_BYTES
 
 VERSION = 1
 PARTY = "party"
@@ -34,7 +35,7 @@ class EventError(ValueError):
     """An event document or its disclosures break a rule; the message says which."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class EventDisclosure:
     """One value of an event that its document only commits to, and who may read it.
 
@@ -110,9 +111,8 @@ def compose(
     """
     count = len(fact.parties) + len(fact.details)
     decoys = sd_jwt.padded_size(count) - count
-    random = sd_jwt.drawn_at_once(
-        random, sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
-    )
+    needed = sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
+    random = BytesIO(random(needed)).read  # one draw for all
     disclosures, digests = list[EventDisclosure](), list[str]()
     for one in fact.parties:
         counter = counters[one.organisation]
@@ -129,13 +129,14 @@ def compose(
         digests.append(made.digest)
     for _ in range(decoys):
         digests.append(sd_jwt.decoy_digest(random))
+    name, operation = EVENT_TYPES[fact.action]
     clear: dict[str, Any] = {
         "v": VERSION,
         "log": log,
         "id": str(fact.id),
         "time": _timestamp(at),
-        "operation": fact.operation.value,
-        "type": fact.type,
+        "operation": operation.value,
+        "type": name,
         "result": fact.result.value,
         "policy": policy,
         "sd": sorted(digests),
@@ -267,9 +268,9 @@ _FORMS: Mapping[str, Callable[[Any], bool]] = {
     "log": _is_text,
     "id": _is_id,
     "time": _is_time,
-    "operation": lambda value: value in [str(operation) for operation in Operation],
+    "operation": tuple(map(str, Operation)).__contains__,
     "type": lambda value: isinstance(value, str) and _TYPE.fullmatch(value) is not None,
-    "result": lambda value: value in [str(result) for result in EventResult],
+    "result": tuple(map(str, EventResult)).__contains__,
     "policy": _is_text,
     "handoff": _is_id,
     "case_digest": _is_digest,

@@ -1,30 +1,40 @@
-"""Whether all that a log signed is one history: nothing is compared with a log's own word.
+"""Whether a log has one history: in all that it signed, in a copy, in the log that follows it.
 
-A node of a Merkle tree that is complete has one hash in every longer tree of the same log. Each
-checkpoint names the root of its leaves, each inclusion proof the nodes beside its path. Two hashes
-of one node, named under two signatures, prove a fork, also where sizes and entries differ.
+Nothing is compared with a log's own word. A node of a Merkle tree that is complete has one hash in
+every longer tree of the same log. Each checkpoint names the root of its leaves, each inclusion
+proof the nodes beside its path. Two hashes of one node, named under two signatures, prove a fork,
+also where sizes and entries differ.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
-from gateway.evidence.receipt import VerifiedReceipt
+from gateway.domain.audit_event import EventResult
+from gateway.evidence import canonical
+from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import (
     Code,
     Conclusion,
+    Fact,
     Incomplete,
     InputFile,
+    Mismatch,
     VerificationFailed,
     VerificationReport,
+    count_entries,
+    pluralise,
     run_steps,
 )
-from gateway.evidence.trust import TrustAnchors
+from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger import proof as tlog_proof
-from gateway.ledger import tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.note import VerificationKey
+from gateway.ledger import tiles, tree
+from gateway.ledger.note import Checkpoint, NoteError, VerificationKey, open_checkpoint
 from gateway.ledger.proof import TlogProof
+from gateway.ledger.tiles import ReadFile, TileAddress
 from gateway.ledger.tree import ProofError, Range
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -69,7 +79,7 @@ def of_receipt(confirmed: VerifiedReceipt) -> SignedTree:
     return SignedTree(confirmed.checkpoint, proof.checkpoint_note, confirmed.leaf, proof)
 
 
-def read(text: str, keys: Sequence[VerificationKey]) -> SignedTree:
+def read_tree(text: str, keys: Sequence[VerificationKey]) -> SignedTree:
     """Verify a checkpoint, or a proof with the leaf's hash as ``extra``; ValueError otherwise."""
     if text.startswith("c2sp.org/"):
         proof = tlog_proof.parse(text)
@@ -208,7 +218,7 @@ def prove_fork(parts: Sequence[InputFile], trust: TrustAnchors) -> VerificationR
     def open_all() -> str:
         for part in parts:
             try:
-                trees.append(read(part.data.decode("utf-8"), keys))
+                trees.append(read_tree(part.data.decode("utf-8"), keys))
             except ValueError as error:
                 raise VerificationFailed(
                     Code.BAD_SIGNATURE, f"{part.name} is not signed by a trusted log: {error}"
@@ -224,3 +234,286 @@ def prove_fork(parts: Sequence[InputFile], trust: TrustAnchors) -> VerificationR
         ("The log has one history", compare),
     )
     return run_steps("fork", steps, lambda: Conclusion([]))
+
+
+# --- That a log continues one that has ended: its first event names the old log's last tree ---
+#
+# It binds the new log to the old one by the new log's own word, which is in front of all that it
+# says later. The old log signs nothing of it.
+
+
+CONTINUED = "log.continued"
+
+
+@dataclass(frozen=True)
+class LogPredecessor:
+    """The log that a new one continues.
+
+    ``log_key`` is its verifier key. ``size`` and ``root`` (hex) are those of a whole copy that was
+    verified; ``note`` is the last checkpoint it is known to have signed, which may be larger.
+    """
+
+    log: str
+    log_key: str
+    size: int
+    root: str
+    note: str
+
+    @property
+    def last(self) -> Checkpoint:
+        """What was signed last; NoteError when the key did not sign it."""
+        return open_checkpoint(self.note, [VerificationKey.parse(self.log_key)], self.log)
+
+    def encode(self) -> str:
+        """The subject of the event."""
+        return canonical.encode(vars(self)).decode()
+
+
+def read_predecessor(confirmed: VerifiedReceipt) -> LogPredecessor:
+    """The log that an event continues; VerificationFailed for another event, or a malformed one."""
+    event = confirmed.event
+    if (event["type"], event["result"], confirmed.index) != (CONTINUED, EventResult.ALLOWED, 0):
+        raise Mismatch(
+            f"{event['type']}, entry {confirmed.index}, is not the first of a new log",
+        )
+    try:
+        found = LogPredecessor(**confirmed.subject())
+        last = found.last
+        if last.size < found.size or (last.size == found.size and last.root.hex() != found.root):
+            raise NoteError("its last checkpoint is not one of the copy that it names")
+    except (TypeError, ValueError) as error:
+        raise Mismatch(f"the receipt does not show which log was continued: {error}") from None
+    return found
+
+
+def compare_continuation(
+    confirmed: VerifiedReceipt,
+    here: Checkpoint,
+    root: Callable[[int], bytes],
+    keys: Collection[VerificationKey],
+) -> LogPredecessor:
+    """The log that an event continues, which is the one of a verified copy.
+
+    ``here`` is the copy's checkpoint, ``root`` gives its root at a size, ``keys`` are those of its
+    log. Raises VerificationFailed: MISMATCH for another log, key or root, INCOMPLETE for a shorter
+    copy, CONTRADICTION when the last checkpoint and the copy, both signed, are two histories.
+    """
+    found = read_predecessor(confirmed)
+    if found.log != here.origin or found.log_key not in map(str, keys):
+        raise Mismatch(
+            f"it continues {ascii(found.log)[:200]} of the key {ascii(found.log_key)[:200]}",
+        )
+    if here.size < found.size:
+        raise Incomplete(
+            f"this copy has {here.size} entries, and the log was continued at {found.size}",
+        )
+    if root(found.size).hex() != found.root:
+        raise Mismatch(f"it names another root over the first {found.size} entries")
+    last = found.last
+    if last.size <= here.size and root(last.size) != last.root:
+        raise VerificationFailed(
+            Code.CONTRADICTION,
+            f"the checkpoint of {last.size} entries that it names is of another history",
+        )
+    return found
+
+
+def continuation_proved(confirmed: VerifiedReceipt, found: LogPredecessor) -> Fact:
+    """That the log of the receipt continues the other."""
+    event = confirmed.event
+    return Fact(
+        "continued",
+        {"log": event["log"], "old": found.log, "size": found.size, "at": event["time"]},
+    )
+
+
+def continuation_not_proved(confirmed: VerifiedReceipt, found: LogPredecessor) -> list[Fact]:
+    """What nobody but the new log says, and what it knows to be lost."""
+    last = found.last.size
+    lost = Fact("continued.lost", {"first": found.size, "last": last - 1})
+    return [
+        Fact("continued.word", {"log": confirmed.event["log"], "old": found.log}),
+        *([lost] if last > found.size else []),
+    ]
+
+
+# --- Verify a copy of a log: every entry, leaf and tile, the root, and the log's signature ---
+#
+# Only the log's key is trusted. The operator's own database and an auditor's copy are checked in
+# the same way.
+
+
+CHECKPOINT = "checkpoint"
+"""The file of a copy that says how far it goes (C2SP tlog-tiles)."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of entries checked, and of all entries."""
+
+
+def check_copy(
+    read: ReadFile,
+    trust: TrustAnchors,
+    progress: Progress = lambda done, of: None,
+    continued_by: Receipt | None = None,
+) -> VerificationReport:
+    """Check the copy whose files ``read`` returns, from its entries up to the signed root.
+
+    ``continued_by`` is the first event of a new log that is said to continue it.
+    """
+    copy = _ReplicaVerification(read, trust, progress, continued_by)
+    return run_steps("log", copy.steps(), copy.conclude)
+
+
+@dataclass(frozen=True)
+class VerifiedReplica:
+    """A copy that `open_copy` verified: its checkpoint and its files."""
+
+    checkpoint: Checkpoint
+    read: ReadFile
+
+    def root(self, size: int) -> bytes:
+        """The root over its first ``size`` entries, at most as many as it has."""
+        return tiles.root(partial(read_tile, self.read, self.checkpoint.size), size)
+
+    def tree(self, note: str, index: int) -> SignedTree:
+        """What the copy says of the tree of its checkpoint, by the proof of an entry.
+
+        ``note`` is the checkpoint as it was signed.
+        """
+        size = self.checkpoint.size
+        leaf, path = tiles.entry_proof(partial(read_tile, self.read, size), index, size)
+        return SignedTree(self.checkpoint, note, leaf, TlogProof(index, tuple(path), note))
+
+
+def read_tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
+    """A tile as a log of that size has it; raises what `tiles.read_file` raises."""
+    count = (size >> tiles.TILE_HEIGHT * level) - n * tiles.TILE_WIDTH
+    return tiles.read_file(read, TileAddress(level, n, min(tiles.TILE_WIDTH, count)))
+
+
+def open_copy(
+    read: ReadFile, trust: TrustAnchors
+) -> tuple[VerificationReport, VerifiedReplica | None]:
+    """Check a copy as `check` does, and return it if it verifies."""
+    copy = _ReplicaVerification(read, trust, lambda done, of: None)
+    report = run_steps("log", copy.steps(), copy.conclude)
+    return report, VerifiedReplica(copy.checkpoint, read) if report.passed else None
+
+
+def open_head(note: bytes, trust: TrustAnchors) -> Checkpoint:
+    """Verify a checkpoint's note with the trusted key of its log.
+
+    Raises VerificationFailed: UNKNOWN for a log that is not trusted, BAD_SIGNATURE.
+    """
+    origin = note.partition(b"\n")[0].decode("utf-8", errors="replace")
+    try:
+        return open_checkpoint(note, trust.of_log(origin).log_keys, origin)
+    except UnknownLog:
+        raise VerificationFailed(
+            Code.KEY_MISSING, f"no key was provided for the log {ascii(origin)[:200]}"
+        ) from None
+    except NoteError as error:
+        raise VerificationFailed(
+            Code.BAD_SIGNATURE, f"the checkpoint is not the log's: {error}"
+        ) from None
+
+
+class _ReplicaVerification:
+    """One copy; a method for each step."""
+
+    checkpoint: Checkpoint
+    continuation: tuple[VerifiedReceipt, LogPredecessor]
+
+    def __init__(
+        self,
+        read: ReadFile,
+        trust: TrustAnchors,
+        progress: Progress,
+        continued_by: Receipt | None = None,
+    ) -> None:
+        self._read, self._trust, self._progress = read, trust, progress
+        self._continued_by = continued_by
+
+    def steps(self) -> Sequence[tuple[str, Callable[[], str]]]:
+        continued = ("A new log continues this one", self.check_continuation)
+        return (
+            ("A trusted log signed the checkpoint", self.read_checkpoint),
+            ("Every entry is present and matches its leaf hash", self.check_entries),
+            ("Every tile matches the tiles below it", self.check_tiles),
+            ("The tiles hash to the signed root", self.check_root),
+            *([continued] if self._continued_by else []),
+        )
+
+    def read_checkpoint(self) -> str:
+        try:
+            note = self._read(CHECKPOINT)
+        except LookupError:
+            raise VerificationFailed(
+                Code.UNKNOWN_FORMAT, "there is no checkpoint: this is not a copy of a log"
+            ) from None
+        self.checkpoint = open_head(note, self._trust)
+        return f"{self.checkpoint.origin}, {count_entries(self.checkpoint.size)}"
+
+    def check_entries(self) -> str:
+        size = self.checkpoint.size
+        for bundle in tiles.bundles(size):
+            leaves = self._file(TileAddress(0, bundle.n, bundle.width))
+            data = self._file(bundle)
+            with _judged():
+                tiles.check_bundle(bundle, data, leaves)
+            self._progress(bundle.n * tiles.TILE_WIDTH + bundle.width, size)
+        return count_entries(size)
+
+    def check_tiles(self) -> str:
+        checked = 0
+        for level in tiles.levels(self.checkpoint.size)[1:]:
+            for tile in tiles.hashes(level, self.checkpoint.size):
+                data = self._file(tile)
+                with _judged():
+                    tiles.check_tile(tile, data, partial(self._full_tile, level - 1))
+                checked += 1
+        return f"{pluralise(checked, 'tile')} above the leaves"
+
+    def _full_tile(self, level: int, n: int) -> bytes:
+        return self._file(TileAddress(level, n))
+
+    def check_root(self) -> str:
+        with _judged():
+            root = VerifiedReplica(self.checkpoint, self._read).root(self.checkpoint.size)
+        if root != self.checkpoint.root:
+            raise VerificationFailed(
+                Code.NOT_IN_LOG,
+                "the tiles match each other, but the log signed another root: one of their leaves "
+                "was never in this log, and its index cannot be determined",
+            )
+        return "the same root"
+
+    def check_continuation(self) -> str:
+        confirmed = confirm_receipt(cast(Receipt, self._continued_by), self._trust)
+        copy = VerifiedReplica(self.checkpoint, self._read)
+        keys = self._trust.of_log(copy.checkpoint.origin).log_keys
+        found = compare_continuation(confirmed, copy.checkpoint, copy.root, keys)
+        self.continuation = confirmed, found
+        return f"{confirmed.event['log']} from {count_entries(found.size)} on"
+
+    def _file(self, address: TileAddress) -> bytes:
+        with _judged():
+            return tiles.read_file(self._read, address)
+
+    def conclude(self) -> Conclusion:
+        values = {"size": self.checkpoint.size, "log": self.checkpoint.origin}
+        proved, not_proved = [Fact("copy", values)], [Fact("copy.documents")]
+        if self._continued_by:
+            proved.append(continuation_proved(*self.continuation))
+            not_proved += continuation_not_proved(*self.continuation)
+        return Conclusion(proved, (), not_proved)
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
+    try:
+        yield
+    except tiles.ReplicaIncomplete as missing:
+        raise Incomplete(str(missing)) from None
+    except tiles.ReplicaCorrupt as damaged:
+        raise Mismatch(str(damaged)) from None

@@ -6,20 +6,23 @@ organisation and key only, so every participant may see it. Both rest on the log
 without a revocation cannot show that there was none.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventResult
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import SLUG, organisation_uri
-from gateway.domain.timestamp import parse_timestamp
-from gateway.evidence import key_declaration, sd_jwt
+from gateway.evidence import declarations, sd_jwt
+from gateway.evidence.history import SignedTree
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
-from gateway.evidence.sd_jwt import BadSignature, DocumentError
+from gateway.evidence.sd_jwt import BadSignature, DocumentError, SdJwt, Signer, UnknownKey
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
+from gateway.evidence.stream import read_dated
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
@@ -118,7 +121,7 @@ def _registration(
     organisation, (kid, key) = subject["organisation"], read_document_key(subject["jwk"])
     if not isinstance(organisation, str) or not SLUG.fullmatch(organisation):
         raise ValueError("it names no organisation")
-    issuer = _check(subject["proof"], key_declaration.POSSESSION, organisation, kid, {kid: key})
+    issuer = _check(subject["proof"], declarations.POSSESSION, organisation, kid, {kid: key})
     countersigned_by, checked = None, False
     countersignature = subject.get("countersignature")
     if countersignature is not None:
@@ -127,7 +130,7 @@ def _registration(
             organisation, {}
         )
         if countersigned_by in keys:
-            _check(countersignature, key_declaration.SUCCESSION, organisation, kid, keys)
+            _check(countersignature, declarations.SUCCESSION, organisation, kid, keys)
             checked = True
     return KeyRegistration(organisation, issuer, kid, key, confirmed, countersigned_by, checked)
 
@@ -138,7 +141,9 @@ def _check(text: str, says: str, organisation: str, kid: str, keys: Mapping[str,
     if not isinstance(gateway, str):
         raise DocumentError("it is for no gateway")
     issuer = organisation_uri(gateway, organisation)
-    key_declaration.read(text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys)
+    declarations.read_declaration(
+        text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys
+    )
     return issuer
 
 
@@ -297,21 +302,23 @@ def _revoked(key: str, one: KeyRevocation) -> Fact:
 
 # --- Members that allowed the gateway no more to sign for them ---
 
-LOCKED = "organisation.signed_required"
-UNLOCKED = "organisation.attested_allowed"
+SIGNED_REQUIRED = "organisation.signed_required"
+ATTESTED_ALLOWED = "organisation.attested_allowed"
 
 
 @dataclass(frozen=True)
-class SigningLock:
-    """A member's event that forbids the gateway to sign for it (``locked``), or allows it again."""
+class SigningRequirement:
+    """A member's event that requires its own signature (``stands``), or ends that requirement."""
 
     organisation: str
-    locked: bool
+    stands: bool
     confirmed: VerifiedReceipt
 
 
-def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]:
-    """The locks and unlocks that receipts prove, in the order of their log.
+def signing_requirements(
+    receipts: Iterable[Receipt], trust: TrustAnchors
+) -> list[SigningRequirement]:
+    """The requirements to sign, and their ends, that receipts prove, in the order of their log.
 
     Leaves out those of logs whose keys were not provided. VerificationFailed for another event,
     or one that does not disclose whose it is.
@@ -323,25 +330,28 @@ def locks(receipts: Iterable[Receipt], trust: TrustAnchors) -> list[SigningLock]
         except UnknownLog:
             continue  # without the log's key it proves nothing
         event = confirmed.event
-        known = event["type"] in (LOCKED, UNLOCKED) and event["result"] == EventResult.ALLOWED
+        known = (
+            event["type"] in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
+            and event["result"] == EventResult.ALLOWED
+        )
         owner = require_subject(confirmed).get("organisation") if known else None
         if not isinstance(owner, str):
             raise Mismatch(f"{event['type']} ({event['result']}) does not say who signs itself")
         proved.append((owner, confirmed))
-    found: list[SigningLock] = []
+    found: list[SigningRequirement] = []
     used: set[UUID] = set()
     since: dict[str, datetime] = {}
     for owner, confirmed in sorted(proved, key=lambda one: one[1].index):
-        locked = confirmed.event["type"] == LOCKED
-        said = key_declaration.LOCK if locked else key_declaration.UNLOCK
+        stands = confirmed.event["type"] == SIGNED_REQUIRED
+        said = declarations.LOCK if stands else declarations.UNLOCK
         declared = _declaration(confirmed, owner, said, trust)
-        if locked:
+        if stands:
             since[owner] = declared.at if declared else parse_timestamp(confirmed.event["time"])
         elif declared is None or declared.jti in used or declared.at < since.get(owner, _LONG_AGO):
             continue
         if declared is not None:
             used.add(declared.jti)
-        found.append(SigningLock(owner, locked, confirmed))
+        found.append(SigningRequirement(owner, stands, confirmed))
     return found
 
 
@@ -350,16 +360,16 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 def _declaration(
     confirmed: VerifiedReceipt, organisation: str, says: str, trust: TrustAnchors
-) -> key_declaration.KeyDeclaration | None:
+) -> declarations.KeyDeclaration | None:
     """What the member itself signed, by which alone the gateway may sign for it again.
 
-    Its operator may not say so, nor show again what ended an earlier lock.
+    Its operator may not say so, nor show again what ended an earlier requirement.
     """
     try:
         statement = str(confirmed.subject()["declaration"])
         gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
         keys = trust.of_gateway(gateway).organisations.get(organisation, {})
-        return key_declaration.read(
+        return declarations.read_declaration(
             statement,
             organisation=organisation_uri(gateway, organisation),
             audience=gateway,
@@ -371,11 +381,11 @@ def _declaration(
         return None
 
 
-def require_promise_kept(
-    shown: Sequence[SigningLock], organisation: str, record: VerifiedReceipt
+def require_own_signature(
+    shown: Sequence[SigningRequirement], organisation: str, record: VerifiedReceipt
 ) -> None:
-    """Raise VerificationFailed (INCOMPLETE) when a member was locked before the entry ``record``,
-    whose document the gateway attests, and no end of that is shown.
+    """Raise VerificationFailed (INCOMPLETE) when a member required its own signature
+    before the entry ``record``, whose document the gateway attests, and no end of that is shown.
 
     A file, or an old key file, may leave the end out: only the member can say that there was none.
     """
@@ -386,7 +396,7 @@ def require_promise_kept(
         and one.confirmed.checkpoint.origin == record.checkpoint.origin
         and one.confirmed.index < record.index
     ]
-    if before and before[-1].locked:
+    if before and before[-1].stands:
         raise Incomplete(
             f"entry {record.index} is attested for {organisation}, which allowed only its own "
             f"signature from entry {before[-1].confirmed.index} on, and no end of that is shown: "
@@ -405,3 +415,122 @@ def _names(recorded: Iterable[KeyRegistration | KeyRevocation]) -> set[tuple[str
 
 def _owners(keys: set[tuple[str, str]]) -> list[str]:
     return sorted({organisation for organisation, _ in keys})
+
+
+# --- Key status: the gateway's signed statement that a key was not revoked up to a tree's size ---
+#
+# It is the operator's word, and one that convicts: a revocation below that size contradicts it.
+
+
+KEY_STATUS_TYP = "casegate-key-status+sd-jwt"
+
+
+@dataclass(frozen=True)
+class KeyStatus:
+    """A verified statement: at the checkpoint of ``tree`` the key was registered and not revoked.
+
+    ``gateway`` is the URI of the gateway that signed it, ``at`` when.
+    """
+
+    gateway: str
+    organisation: str
+    kid: str
+    tree: SignedTree
+    at: datetime
+
+    @property
+    def log(self) -> str:
+        """The log of the checkpoint."""
+        return self.tree.checkpoint.origin
+
+    @property
+    def size(self) -> int:
+        """No entry below it revokes the key."""
+        return self.tree.checkpoint.size
+
+    def of(self, signed: AuthoredDocument) -> bool:
+        """Whether it is about the key that signed a document, at the gateway of its author."""
+        mine = (self.organisation, self.kid, self.gateway)
+        return not signed.attested and mine == (signed.author, signed.kid, signed.gateway)
+
+    def contradicts(self, revoked: KeyRevocation) -> bool:
+        """Whether the log revoked the key before."""
+        same = (revoked.organisation, revoked.kid) == (self.organisation, self.kid)
+        place = revoked.confirmed
+        return same and place.checkpoint.origin == self.log and place.index < self.size
+
+    def describe(self) -> str:
+        """One clause: key, size and log."""
+        return (
+            f"key {self.kid} of {self.organisation}: the gateway signed that the first {self.size} "
+            f"entries of the log {self.log} do not revoke it"
+        )
+
+    def fact(self) -> Fact:
+        """The same as a fact."""
+        values = {"organisation": self.organisation, "kid": self.kid, "size": self.size}
+        return Fact("key.unrevoked", {**values, "log": self.log, "issuer": self.gateway})
+
+
+def issue_status(
+    *,
+    issuer: str,
+    organisation: str,
+    kid: str,
+    note: str,
+    at: datetime,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign that an organisation's key is not revoked under the signed checkpoint ``note``."""
+    claims = {
+        "iss": issuer,
+        "aud": organisation_uri(issuer, organisation),
+        "iat": int(at.timestamp()),
+        "kid": kid,
+        "checkpoint": note,
+    }
+    return sd_jwt.issue(
+        typ=KEY_STATUS_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
+    )
+
+
+def read_status(text: str, trust: TrustAnchors) -> KeyStatus:
+    """Verify a statement; raises what `stream.read_dated` raises."""
+    dated = read_dated(text, KEY_STATUS_TYP, trust)
+    kid = dated.claims.get("kid")
+    if not isinstance(kid, str):
+        raise DocumentError("the key status names no key")
+    tree = SignedTree(dated.checkpoint, dated.note)
+    return KeyStatus(str(dated.claims["iss"]), dated.organisation, kid, tree, dated.at)
+
+
+def read_kept_status(texts: Iterable[str], trust: TrustAnchors) -> list[KeyStatus]:
+    """Verify the statements of a key file; raises what `read_status` raises.
+
+    Leaves out those of gateways and logs whose keys were not provided.
+    """
+    found = []
+    for text in texts:
+        with suppress(UnknownKey, UnknownLog):  # without these keys it proves nothing
+            found.append(read_status(text, trust))
+    return found
+
+
+def newest_status(
+    statuses: Iterable[KeyStatus], documents: Sequence[AuthoredDocument]
+) -> list[KeyStatus]:
+    """Those of keys that signed ``documents``: of each key and log the one of the most entries."""
+    found: dict[tuple[str, ...], KeyStatus] = {}
+    for one in sorted(statuses, key=lambda status: status.size):
+        if any(map(one.of, documents)):
+            found[one.organisation, one.kid, one.gateway, one.log] = one
+    return [found[name] for name in sorted(found)]
+
+
+def require_consistent(statuses: Iterable[KeyStatus], revoked: Sequence[KeyRevocation]) -> None:
+    """Raise VerificationFailed (CONTRADICTION) when the log revoked a key before a statement."""
+    if any(one.contradicts(other) for one in statuses for other in revoked):
+        raise VerificationFailed(
+            Code.CONTRADICTION, "the gateway signed that a key was not revoked, and it was"
+        )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import format_competence
+from gateway.domain.mandate import format_competence
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Fact, Mismatch, VerificationFailed

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.domain.organisation import MembershipClass, organisation_uri, read_organisation_uri
 from gateway.evidence import base64url, canonical, sd_jwt
-from gateway.evidence.heading import read_time
+from gateway.evidence.handoff_documents import read_time
 from gateway.evidence.sd_jwt import DocumentError, Signer
 from gateway.evidence.signature import PublicKey
 

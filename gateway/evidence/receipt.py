@@ -14,10 +14,9 @@ from gateway.evidence import base64url, canonical, event
 from gateway.evidence.event import DisclosedDetails, EventError
 from gateway.ledger import proof as tlog_proof
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import Checkpoint
-from gateway.ledger.entry import NONCE_BYTES, entry_commitment
-from gateway.ledger.note import ED25519, VerificationKey
+from gateway.ledger.note import ED25519, Checkpoint, VerificationKey
 from gateway.ledger.proof import TlogProof
+from gateway.ledger.tree import NONCE_BYTES, entry_commitment
 
 MAX_DISCLOSURES = 256
 """More than any event has; it bounds the work that a receipt can ask for."""

@@ -13,6 +13,7 @@ from binascii import a2b_base64
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from struct import unpack
 from typing import Any, NamedTuple, Protocol
 
 from gateway.evidence import base64url, canonical, signature
@@ -143,25 +144,12 @@ def padded_size(count: int) -> int:
     return size
 
 
-def drawn_at_once(random: Callable[[int], bytes], count: int) -> Callable[[int], bytes]:
-    """Give out piece by piece what is drawn by one call; ``count`` is exactly what is needed.
-
-    A call of the system for each salt would cost more than all the rest of a disclosure.
-    """
-    read = BytesIO(random(count)).read
-
-    def piece(size: int) -> bytes:
-        drawn = read(size)
-        if len(drawn) != size:
-            raise RuntimeError("fewer random bytes were drawn than are needed")
-        return drawn
-
-    return piece
-
-
 def decoy_digest(random: Callable[[int], bytes]) -> str:
     """A digest that belongs to no disclosure (RFC 9901 4.2.7)."""
-    return base64url.digest(random(DECOY_BYTES))
+    drawn = random(DECOY_BYTES)
+    if len(drawn) != DECOY_BYTES:
+        raise RuntimeError("fewer random bytes were drawn than are needed")
+    return base64url.digest(drawn)
 
 
 def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]) -> Disclosure:
@@ -169,7 +157,10 @@ def make_disclosure(name: str | None, value: Any, random: Callable[[int], bytes]
 
     Raises DocumentError for a name that is SD-JWT's own.
     """
-    salt = base64url.encode(random(SALT_BYTES))
+    drawn = random(SALT_BYTES)
+    if len(drawn) != SALT_BYTES:
+        raise RuntimeError("fewer random bytes were drawn than are needed")
+    salt = base64url.encode(drawn)
     text = canonical.compact([salt, value] if name is None else [salt, name, value])
     if '"_sd' in text or '"..."' in text:  # as a name, or as a value that means no harm
         refuse_reserved([value if name is None else {name: value}])
@@ -225,12 +216,14 @@ def issue_read(
     random: Callable[[int], bytes],
 ) -> tuple[SdJwt, VerifiedSdJwt]:
     """Sign a document as `issue` does, and give what its readers will find in it, too."""
-    names = [*claims, *(name for name, _ in properties), *(name for name, _ in arrays)]
-    if len(set(names)) != len(names):
+    lists = dict(arrays)
+    clear = {**claims, **{name: [] for name in lists}}
+    content = {**claims, **dict(properties), **{name: [*lists[name]] for name in lists}}
+    if len(content) != len(claims) + len(properties) + len(arrays):
         raise DocumentError("two claims have one name")
-    refuse_reserved([dict(claims), dict.fromkeys(name for name, _ in arrays)])
-    lists = [properties, *(values for _, values in arrays)]
-    random = drawn_at_once(random, sum(_bytes_for(len(values)) for values in lists))
+    refuse_reserved([clear])
+    # One draw for all: a call of the system for each salt would cost more than the rest of it.
+    random = BytesIO(random(sum(map(_bytes_for, [properties, *lists.values()])))).read
     header = {"alg": signer.alg, "kid": signer.kid, "typ": typ}
     sealed = [make_disclosure(name, value, random) for name, value in properties]
     placed = [DisclosedValue(d.digest, str(d.name), False, d.value) for d in sealed]
@@ -245,10 +238,11 @@ def issue_read(
         size += len(digests)
         placed += [DisclosedValue(d.digest, name, True, d.value) for d in elements]
         sealed += elements
-    clear = {**claims, **{name: [] for name, _ in arrays}}
-    content = {**claims, **dict(properties), **{name: list(values) for name, values in arrays}}
+    head = base64url.encode(canonical.compact(header).encode("utf-8"))
+    signed = f"{head}.{base64url.encode(canonical.compact(payload).encode('utf-8'))}"
+    signature = base64url.encode(signer.sign(signed.encode("ascii")))
     verified = VerifiedSdJwt(header, clear, (*placed,), size - len(sealed), content)
-    return SdJwt(_sign(header, payload, signer), (*sealed,)), verified
+    return SdJwt(f"{signed}.{signature}", (*sealed,)), verified
 
 
 def refuse_reserved(value: Any) -> None:
@@ -262,8 +256,9 @@ def refuse_reserved(value: Any) -> None:
             refuse_reserved(element)
 
 
-def _bytes_for(count: int) -> int:
-    """How many random bytes `seal` and `_with_decoys` take for a list of ``count`` disclosures."""
+def _bytes_for(values: Sequence[Any]) -> int:
+    """How many random bytes the disclosures of a list and `_with_decoys` take."""
+    count = len(values)
     size = padded_size(count)
     return SALT_BYTES * count + (0 if size == count else 8 * size + DECOY_BYTES * (size - count))
 
@@ -273,20 +268,10 @@ def _with_decoys(digests: Sequence[str], random: Callable[[int], bytes]) -> list
     if size == len(digests):
         return [*digests]
     # The slots with the smallest random keys are the real ones: every choice is as likely.
-    keys = random(8 * size)
-    by_chance = sorted([(keys[8 * slot : 8 * slot + 8], slot) for slot in range(size)])
-    real = {slot for _, slot in by_chance[: len(digests)]}
+    keys = unpack(f">{size}Q", random(8 * size))
+    real = {*sorted(range(size), key=keys.__getitem__)[: len(digests)]}
     source = iter(digests)
     return [next(source) if slot in real else decoy_digest(random) for slot in range(size)]
-
-
-def _sign(header: Mapping[str, Any], payload: Mapping[str, Any], signer: Signer) -> str:
-    signed = f"{base64url.encode(_json(header))}.{base64url.encode(_json(payload))}"
-    return f"{signed}.{base64url.encode(signer.sign(signed.encode('ascii')))}"
-
-
-def _json(value: Any) -> bytes:
-    return canonical.compact(value).encode("utf-8")
 
 
 def _read(encoded: str, what: str) -> Any:
@@ -421,7 +406,7 @@ def digest_lists(payload: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _is_plain(text: bytes, value: Any) -> bool:
     """Whether JSON is spelled as the common encoders spell it, with or without spaces."""
-    if text == _json(value):
+    if text == canonical.compact(value).encode("utf-8"):
         return True
     spellings = (
         json.dumps(value, ensure_ascii=escaped, separators=between)
@@ -523,7 +508,7 @@ class _PayloadReader:
         """What was placed, in the order of the disclosures; all of them must have been."""
         if len(self._placed) != len(self._disclosures):
             raise UnmatchedDisclosure("a disclosure does not belong to the document")
-        return tuple(self._placed[digest] for digest in self._disclosures)
+        return tuple(map(self._placed.__getitem__, self._disclosures))
 
     def fill(self, claims: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         """An object with its disclosed members in place (RFC 9901 7.1, step 3)."""
@@ -534,14 +519,16 @@ class _PayloadReader:
             for name, value in claims.items()
             if name != "_sd"
         }
-        for digest in _digests(claims.get("_sd", [])):
-            disclosure = self._take(digest)
-            if disclosure is None:
+        digests = claims.get("_sd", [])
+        if not isinstance(digests, list):
+            raise DocumentError("digests are texts in an array")
+        for digest in digests:
+            placed = self._place(digest, None, depth)
+            if placed is None:
                 continue
-            if disclosure.name is None or disclosure.name in filled:
+            if placed.name in filled:
                 raise DocumentError("a disclosure is not for the place where its digest stands")
-            value = self._place(disclosure, disclosure.name, depth)
-            filled[disclosure.name] = value
+            filled[placed.name] = placed.value
         return filled
 
     def _fill_value(self, name: str, value: Any, depth: int) -> Any:
@@ -554,43 +541,33 @@ class _PayloadReader:
             filled: list[Any] = []
             for element in value:
                 if isinstance(element, dict) and element.keys() == _ELEMENT:
-                    filled += self._fill_element(name, element["..."], depth)
+                    placed = self._place(element["..."], name, depth)
+                    if placed is not None:
+                        filled.append(placed.value)
                 else:
                     filled.append(self._fill_value(name, element, depth + 1))
             return filled
         return value
 
-    def _fill_element(self, name: str, digest: Any, depth: int) -> list[Any]:
-        """What an element's digest stands for: one value, or none when it is withheld."""
+    def _place(self, digest: Any, array: str | None, depth: int) -> DisclosedValue | None:
+        """The disclosure of a digest, put into its place: as an element of an array, or as a
+        property. None when it is withheld."""
         if not isinstance(digest, str):
             raise DocumentError("digests are texts in an array")
-        disclosure = self._take(digest)
-        if disclosure is None:
-            return []
-        if disclosure.name is not None:
-            raise DocumentError("a disclosure is not for the place where its digest stands")
-        return [self._place(disclosure, name, depth)]
-
-    def _take(self, digest: str) -> Disclosure | None:
         if digest in self._seen:
             raise DocumentError("a digest occurs twice in the document")
         self._seen.add(digest)
-        return self._disclosures.get(digest)
-
-    def _place(self, disclosure: Disclosure, name: str, depth: int) -> Any:
+        disclosure = self._disclosures.get(digest)
+        if disclosure is None:
+            return None
+        name = disclosure.name if array is None else array
+        if name is None or (array is not None and disclosure.name is not None):
+            raise DocumentError("a disclosure is not for the place where its digest stands")
         value = disclosure.value
         if disclosure.nested:
             value = self._fill_value(name, value, depth + 1)
-        self._placed[disclosure.digest] = DisclosedValue(
-            disclosure.digest, name, disclosure.name is None, value
-        )
-        return value
-
-
-def _digests(values: Any) -> list[str]:
-    if not isinstance(values, list) or not {*map(type, values)} <= {str}:
-        raise DocumentError("digests are texts in an array")
-    return values
+        placed = self._placed[digest] = DisclosedValue(digest, name, array is not None, value)
+        return placed
 
 
 def _strip(value: Any) -> Any:

@@ -7,11 +7,12 @@ and nothing of a case. The same event has the same ``jti`` for a receiver, howev
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import organisation_uri
-from gateway.domain.timestamp import parse_timestamp
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import Signer
 from gateway.evidence.signature import PublicKey, is_valid
@@ -71,7 +72,6 @@ def issue(
     told: EventNotification, *, issuer: str, organisation: str, at: datetime, signer: Signer
 ) -> str:
     """Sign a notification for an organisation, as a compact JWS."""
-    header = {"typ": TYP, "alg": signer.alg, "kid": signer.kid}
     claims = {
         "iss": issuer,
         "aud": organisation_uri(issuer, organisation),
@@ -80,8 +80,14 @@ def issue(
         "toe": int(told.at.timestamp()),
         "events": {TYPE_URI + told.type: told.members()},
     }
-    signed = ".".join(base64url.encode(canonical.encode(part)) for part in (header, claims))
+    signed = f"{_header(signer.alg, signer.kid)}.{base64url.encode(canonical.encode(claims))}"
     return f"{signed}.{base64url.encode(signer.sign(signed.encode('ascii')))}"
+
+
+@lru_cache(maxsize=8)
+def _header(alg: str, kid: str) -> str:
+    """The first part of every token by one key."""
+    return base64url.encode(canonical.encode({"typ": TYP, "alg": alg, "kid": kid}))
 
 
 def verify(

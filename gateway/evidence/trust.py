@@ -20,8 +20,8 @@ class TrustAnchors:
     ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
     key id; ``organisations`` has the document keys of each organisation id, by key id.
     ``registrations`` are receipts of the events that registered such keys, ``revocations`` of those
-    that revoked them, ``locks`` of those by which members allowed or forbade the gateway to sign
-    for them; they are not believed, but checked against the log. ``key_statuses`` are the gateway's
+    that revoked them, ``locks`` of those by which members required their own signature, or ended
+    that; they are not believed, but checked against the log. ``key_statuses`` are the gateway's
     statements that keys were not revoked. ``checkpoints`` are notes that the verifier remembers.
     ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
     ``others`` are the anchors of other gateways, each with its issuer.

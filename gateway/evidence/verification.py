@@ -9,7 +9,7 @@ Exit codes::
     13  documents in the file do not match each other
     14  cannot decide: a required key was not provided
     15  evidence is missing
-    16  the gateway signed two incompatible documents, or its log two histories
+    16  the gateway signed two statements, or two histories of its log, that exclude each other
     17  an act of a party is only the operator's word: its author did not sign it
     18  a demonstration: the reference date was simulated
     19  the gateway let through what was closed
@@ -21,14 +21,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from gateway.domain.audit_event import EventResult
-from gateway.domain.timestamp import format_timestamp
+from gateway.domain.json_values import format_timestamp
 from gateway.evidence import (
     bundle,
     canonical,
     handoff_documents,
     history,
     key_history,
-    key_status,
     membership_attestation,
     receipt,
     sd_jwt,
@@ -36,8 +35,7 @@ from gateway.evidence import (
 )
 from gateway.evidence.bundle_facts import BundleFacts, sealed_facts, signature_fact
 from gateway.evidence.bundle_verification import BundleVerification
-from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
-from gateway.evidence.heading import read_time
+from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, read_time
 from gateway.evidence.history import LogHistory
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import (
@@ -92,7 +90,7 @@ def remembered_history(trust: TrustAnchors) -> LogHistory:
     """
     keys = [key for one in (trust, *trust.others) for key in one.log_keys]
     notes = [note for one in (trust, *trust.others) for note in one.checkpoints]
-    return LogHistory(history.read(note, keys) for note in notes)
+    return LogHistory(history.read_tree(note, keys) for note in notes)
 
 
 def verify(
@@ -347,7 +345,7 @@ class DocumentVerification:
     content: dict[str, Any]
     origins: list[key_history.KeyRegistration]
     revoked: list[key_history.KeyRevocation]
-    statuses: list[key_status.KeyStatus]
+    statuses: list[key_history.KeyStatus]
 
     def __init__(self, data: bytes, trust: TrustAnchors) -> None:
         self._data, self._trust = data, trust
@@ -375,8 +373,10 @@ class DocumentVerification:
         signed, trust = [self.signed], self._trust
         self.origins = key_history.registrations(signed, trust.registrations, trust)
         self.revoked = key_history.revocations(signed, trust.revocations, trust)
-        found = key_status.newest(key_status.read_kept(trust.key_statuses, trust), signed)
-        key_status.require_consistent(found, self.revoked)
+        found = key_history.newest_status(
+            key_history.read_kept_status(trust.key_statuses, trust), signed
+        )
+        key_history.require_consistent(found, self.revoked)
         # What was signed of a key before the document says nothing of the day of the document.
         signed_at = read_time(self.signed.verified.claims)
         self.statuses = [one for one in found if one.at >= signed_at]

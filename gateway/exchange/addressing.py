@@ -10,14 +10,8 @@ from uuid import UUID
 
 from gateway.domain.handoff import Addressee
 from gateway.domain.hosting_country import CountryMatch, split_by_country
-from gateway.domain.organisation import (
-    DUTY_CONTACT,
-    Mandate,
-    Organisation,
-    format_competence,
-    parse_competence,
-    resolve_competence,
-)
+from gateway.domain.mandate import Mandate, format_competence, parse_competence, resolve_competence
+from gateway.domain.organisation import DUTY_CONTACT, Organisation
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.results import ItemElsewhere

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditFilters, CaseId, Coverage, coverage
 from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure

@@ -11,14 +11,12 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Case, CaseState, Element, SealedElement
-from gateway.domain.conditions import conditions, embargoed
+from gateway.domain.case import Case, CaseState, Element, SealedElement, conditions, embargoed
 from gateway.domain.decision import CaseAttributes, PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.marking import ONWARD, marking_of
+from gateway.domain.json_values import Asked
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
-from gateway.domain.record_json import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -29,7 +27,7 @@ from gateway.domain.refusals import (
 )
 from gateway.domain.revision import VersionChange
 from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, second_person
-from gateway.domain.vocabulary import needs_led_regime
+from gateway.domain.vocabulary import ONWARD, marking_of, needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.conditions import BindingConditions
@@ -55,7 +53,6 @@ from gateway.exchange.signed_requests import (
 )
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
@@ -67,6 +64,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     prepare,
     read,
+    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, ListedCase, LoggedEvent

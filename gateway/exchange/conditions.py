@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.conditions import conditions, tightened
+from gateway.domain.case import conditions, tightened
 from gateway.domain.handoff import Package
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.results import Conditions, TightenedElement

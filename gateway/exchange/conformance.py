@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.conformance import LIFE, CompletedAction, ConformanceRun
-from gateway.domain.record_json import Asked
+from gateway.domain.enrolment import RUN_LIFE, CompletedAction, ConformanceRun
+from gateway.domain.json_values import Asked
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.evidence import receipt
 from gateway.exchange import sandbox as sandboxes
@@ -97,7 +97,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
             raise TooManyAttempts("too many runs today: go on with the last one")
         context.event = made
         run = ConformanceRun(
-            made, caller.organisation, caller.system, context.now + LIFE, sandbox.text()
+            made, caller.organisation, caller.system, context.now + RUN_LIFE, sandbox.text()
         )
         context.work.conformance.add(run)
         context.record(_parties(context))

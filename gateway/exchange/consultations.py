@@ -8,7 +8,7 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.conditions import BindingConditions

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
-from gateway.domain.marking import Marking, marking_of, strictest
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
+from gateway.domain.vocabulary import Marking, marking_of, strictest
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import elements
 from gateway.exchange.revisions import identity

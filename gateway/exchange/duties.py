@@ -11,15 +11,17 @@ from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
     ENDS_PACKAGES,
+    STATUTORY,
     DutyKind,
     HandoffDuty,
     SweepClock,
     begin,
     end_of_term,
 )
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState
-from gateway.domain.recall import RecallAnswer
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState, RecallAnswer
 from gateway.domain.refusals import WrongState
+from gateway.domain.revision import ANSWERED, ChangeKind
+from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -84,14 +86,13 @@ def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnsw
     if not holds and handoff.state is not HandoffState.OFFERED:
         ends.add(HandoffAction.RECALL)
     owed = work.duties.of(handoff.id, open_only=True)
-    ended = {one.kind for one in owed if not one.terms.ended_by.isdisjoint(ends)}
+    ended, begins, announced = set[DutyKind](), list[DutyKind](), False
     for one in owed:
-        if one.kind in ended:
+        announced = announced or one.kind is DutyKind.UPDATE
+        if not DUTIES[one.kind].ended_by.isdisjoint(ends):
+            ended.add(one.kind)
             work.duties.save(one.close(answer.at))
-    announced = any(one.kind is DutyKind.UPDATE for one in owed)
-    told = announced and holds and answer.move in ENDS_PACKAGES
-    begins = []
-    if told or answer.move in _TOLD:
+    if (announced and holds and answer.move in ENDS_PACKAGES) or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)
     if DutyKind.ACKNOWLEDGEMENT in ended and answer.move is HandoffAction.ACKNOWLEDGE:
         begins.append(DutyKind.APPLICATION)
@@ -108,10 +109,80 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
         work.duties.add(duty)
 
 
-def owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, source: UUID, at: datetime) -> None:
+def answer_due_at(
+    ports: Ports,
+    work: UnitOfWork,
+    recipient: str,
+    *,
+    urgency: Urgency,
+    request: str | None,
+    since: datetime,
+) -> datetime:
+    """When the answer to an offer is due; ``request`` is one of STATUTORY, where it is one."""
+    if request is not None:
+        return since + STATUTORY[request]
+    return due_at(ports, work, recipient, DutyKind.ANSWER, urgency=urgency, since=since)
+
+
+def owe_for_offer(
+    ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer, request: str | None
+) -> None:
+    """Begin what an offer asks for, or its reissue to a successor: the answer, in imminent danger
+    the call, and what a second person has to do after an offer that could not wait for it.
+
+    A reissue is no offer before the clearance: what is owed for that since the offer that it
+    replaces runs on there.
+    """
+    due = answer_due_at(
+        ports,
+        work,
+        handoff.recipient,
+        urgency=handoff.urgency,
+        request=request,
+        since=offer.at,
+    )
+    add(work, begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due))
+    _owe_call(ports, work, handoff, offer)
+    _owe_review(ports, work, handoff, offer)
+    if handoff.break_glass:
+        by = offer.at + ports.follow_up
+        add(work, begin(handoff, DutyKind.CLEARANCE, offer.event, offer.at, by))
+
+
+def owe_for_update(
+    ports: Ports,
+    work: UnitOfWork,
+    before: Handoff,
+    handoff: Handoff,
+    update: HandoffAnswer,
+    *,
+    change: ChangeKind,
+) -> None:
+    """Begin what an update of a handoff asks for, which was as ``before``: the acknowledgement of
+    what it corrects or tightens; where it is more urgent, an earlier answer, and the call."""
+    if handoff.urgency.rank < before.urgency.rank:
+        kind, urgency = DutyKind.ANSWER, handoff.urgency
+        until = due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=update.at)
+        _hasten(work, handoff.id, until)
+        _owe_call(ports, work, handoff, update)
+    _owe_review(ports, work, handoff, update)
+    if handoff.is_held and change in ANSWERED:
+        kind = DutyKind.ACKNOWLEDGEMENT
+        owe(ports, work, handoff, kind, source=update.event, since=update.at)
+
+
+def _owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffAnswer) -> None:
     """Let the originator telephone, where a handoff is about an imminent danger."""
     if handoff.urgency is Urgency.IMMINENT_DANGER:
-        add(work, begin(handoff, DutyKind.CALL, source, at, at + ports.call_within))
+        by = made.at + ports.call_within
+        add(work, begin(handoff, DutyKind.CALL, made.event, made.at, by))
+
+
+def _owe_review(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffAnswer) -> None:
+    """Let the data protection officer review each package that leaves by derogation (R15)."""
+    if is_derogation(handoff.transfer_tool):
+        by = made.at + ports.follow_up
+        add(work, begin(handoff, DutyKind.DEROGATION_REVIEW, made.event, made.at, by))
 
 
 def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> None:
@@ -132,7 +203,7 @@ def is_holder(work: UnitOfWork, handoff: Handoff) -> bool:
     return any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff.id))
 
 
-def hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
+def _hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
     """Let the answer to an offer be due by ``until``, where its urgency was raised."""
     for duty in work.duties.of(handoff, open_only=True):
         if duty.kind is DutyKind.ANSWER:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import Party
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
 from gateway.exchange.cases import find, own_entity

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from gateway.domain.audit import CaseId
-from gateway.domain.log_terms import LOG_HOLD, ErasedDetails, LogHold
+from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode

@@ -16,7 +16,8 @@ from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import Handoff, RecallAnswer
+from gateway.domain.json_values import Asked
 from gateway.domain.measure import (
     CONFIRMED_WITHIN,
     IN_DANGER,
@@ -27,8 +28,6 @@ from gateway.domain.measure import (
     check_persons,
     check_term,
 )
-from gateway.domain.recall import RecallAnswer
-from gateway.domain.record_json import Asked
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency

@@ -8,11 +8,13 @@ receiver refuses is kept and passed over, and comes again when the organisation 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.handoff import OPEN, Handoff
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import (
     LONGEST_DESCRIPTION,
     Cursor,
@@ -21,7 +23,6 @@ from gateway.domain.notification import (
     last_contiguous,
 )
 from gateway.domain.organisation import DUTY_CONTACT, Organisation
-from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
 from gateway.evidence import security_event
@@ -77,8 +78,8 @@ class Delivery:
 
     ``replays`` are refused ones that are sent again: before the others, out of their order.
     ``following`` come after the cursor; the documents of the stream numbers ``erased`` are gone.
-    ``for_mail`` are the events of which the operator's mail tells, with the roles of the contacts
-    for whom that is.
+    ``for_mail`` are the events of which the operator's mail tells, if it is by mail, with the roles
+    of the contacts for whom that is.
     """
 
     cursor: Cursor
@@ -292,22 +293,30 @@ def _following(
     again = [] if by_mail else work.notifications.refused(organisation, replay=True)[:most]
     replays = [(one.stream_number, one.event) for one in again]
     stream = work.log.stream(organisation, cursor.acknowledged, most)
+    found = [
+        *((number, work.log.logged(event)) for number, event in replays),
+        *work.log.read_stream(organisation, cursor.acknowledged, most),
+    ]
     known: dict[int, EventNotification] = {}
     for_mail: dict[UUID, Sequence[str]] = {}
-    for number, event in (*replays, *stream):
-        logged = work.log.logged(event)
-        if logged is not None:
-            document = events.read(logged.event.document)
-            handoff = _handoff(work, organisation, document.get("handoff"), day)
-            known[number] = _notification(event, number, document, handoff)
-            if document["type"] in REGISTER_EVENTS:
-                for_mail[event] = KEEPING_WATCH
-            elif handoff is not None and not _is_own(logged, organisation):
-                overdue = handoff.state in OPEN and handoff.overdue(now)
-                if handoff.urgency in URGENT:
-                    for_mail[event] = (DUTY_CONTACT,)
-                elif overdue:
-                    for_mail[event] = ("liaison",)
+    # Several events of a page are about one handoff.
+    handoff_of = cache(partial(_handoff, work, organisation, day=day))
+    for number, logged in found:
+        if logged is None:
+            continue
+        event, document = logged.event.id, events.read(logged.event.document)
+        handoff = handoff_of(document.get("handoff"))
+        known[number] = _notification(event, number, document, handoff)
+        if not by_mail:
+            continue
+        if document["type"] in REGISTER_EVENTS:
+            for_mail[event] = KEEPING_WATCH
+        elif handoff is not None and not _is_own(logged, organisation):
+            overdue = handoff.state in OPEN and handoff.overdue(now)
+            if handoff.urgency in URGENT:
+                for_mail[event] = (DUTY_CONTACT,)
+            elif overdue:
+                for_mail[event] = ("liaison",)
     return Delivery(
         cursor=cursor,
         replays=[known[number] for number, _ in replays if number in known],
@@ -317,7 +326,9 @@ def _following(
     )
 
 
-def _handoff(work: UnitOfWork, organisation: str, handoff: str | None, day: date) -> Handoff | None:
+def _handoff(
+    work: UnitOfWork, organisation: str, handoff: str | None, *, day: date
+) -> Handoff | None:
     """The handoff of an event, where the organisation is one of its two parties, and not barred."""
     found = None if handoff is None else work.handoffs.get(UUID(handoff))
     if found is None or organisation not in (found.originator, found.recipient):

@@ -7,10 +7,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.case import ROUTING_FIELDS, Case, CaseState, Element
-from gateway.domain.conditions import DISCLOSED
+from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value, case_entity
-from gateway.domain.duty import BY_THE_CLOCK, STATUTORY, DutyKind, begin
+from gateway.domain.duty import BY_THE_CLOCK
 from gateway.domain.handoff import (
     OPEN,
     Addressee,
@@ -21,16 +20,9 @@ from gateway.domain.handoff import (
     Package,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.organisation import (
-    DEROGATIONS,
-    INSIDE,
-    Organisation,
-    is_derogation,
-    is_transfer_barred,
-    parse_competence,
-    transfer_tool,
-)
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
+from gateway.domain.mandate import parse_competence
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -40,6 +32,13 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     ValidationFailed,
     WrongState,
+)
+from gateway.domain.transfer import (
+    DEROGATIONS,
+    INSIDE,
+    is_derogation,
+    is_transfer_barred,
+    transfer_tool,
 )
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
@@ -576,17 +575,7 @@ def _offer(
         event=context.event,
     )
     context.work.handoffs.add(handoff, answer)
-    owed = begin(handoff, DutyKind.ANSWER, context.event, context.now, due_at)
-    context.work.duties.add(owed)
-    duties.owe_call(context.ports, context.work, handoff, context.event, context.now)
-    if is_derogation(handoff.transfer_tool):
-        by = context.now + context.ports.follow_up
-        owed = begin(handoff, DutyKind.DEROGATION_REVIEW, context.event, context.now, by)
-        context.work.duties.add(owed)
-    if handoff.break_glass:
-        by = context.now + context.ports.follow_up
-        owed = begin(handoff, DutyKind.CLEARANCE, context.event, context.now, by)
-        context.work.duties.add(owed)
+    duties.owe_for_offer(context.ports, context.work, handoff, answer, wanted.request)
     record_offer(context, handoff, wanted, signed)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
     return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
@@ -631,10 +620,14 @@ def _answer_due_at(
     wanted: OfferRequest,
     since: datetime,
 ) -> datetime:
-    if wanted.request is not None:
-        return since + STATUTORY[wanted.request]
-    kind, work = DutyKind.ANSWER, context.work
-    return duties.due_at(context.ports, work, recipient, kind, urgency=urgency, since=since)
+    return duties.answer_due_at(
+        context.ports,
+        context.work,
+        recipient,
+        urgency=urgency,
+        request=wanted.request,
+        since=since,
+    )
 
 
 def package_of(offer: HandoffAnswer, number: int) -> Package:

@@ -8,8 +8,7 @@ from gateway.domain import answers
 from gateway.domain.answers import ANSWERS, AnswerKind
 from gateway.domain.case import CaseState
 from gateway.domain.decision import Value
-from gateway.domain.handoff import Handoff
-from gateway.domain.recall import RETAINING, Recall, RecallAnswer, answer_as_read
+from gateway.domain.handoff import RETAINING, Handoff, Recall, RecallAnswer, answer_as_read
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import RetentionGround
 from gateway.exchange.disclosure import reads_acts_of

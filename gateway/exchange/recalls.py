@@ -15,16 +15,18 @@ from gateway.domain import answers
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer
-from gateway.domain.measure import check_persons
-from gateway.domain.recall import (
+from gateway.domain.handoff import (
     ANSWERED_WITHIN,
     APPROVED_WITHIN,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
     Recall,
     RecallCode,
     acknowledgement_due_at,
 )
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
+from gateway.domain.measure import check_persons
 from gateway.domain.refusals import (
     EditConflict,
     InvalidDocument,
@@ -40,7 +42,6 @@ from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -50,6 +51,7 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     prepare,
+    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent

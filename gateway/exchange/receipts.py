@@ -1,5 +1,6 @@
 """A party's own events and their receipts."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from gateway.domain.refusals import NotFound
@@ -52,14 +53,10 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
     gateway's signed and dated statement of it (evidence/stream).
     """
 
-    def query(context: RequestContext) -> tuple[int, TreeHead, list[tuple[int, LoggedEvent]]]:
+    def query(context: RequestContext) -> tuple[int, TreeHead, Sequence[tuple[int, LoggedEvent]]]:
         authorize(context, LOG)
         log = context.work.log
-        found = [
-            (stream_number, logged)
-            for stream_number, event in log.stream(caller.organisation, after, limit)
-            if (logged := log.logged(event)) is not None
-        ]
+        found = log.read_stream(caller.organisation, after, limit)
         return log.counter(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, ActionRequest("events.read"), query)

@@ -11,12 +11,11 @@ from typing import Annotated, Any, NewType
 from uuid import UUID
 
 from gateway.domain.case import CaseState
-from gateway.domain.conformance import ConformanceCheck
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import Addressee, HandoffState
+from gateway.domain.enrolment import ConformanceCheck
+from gateway.domain.handoff import Addressee, HandoffState, RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
-from gateway.domain.recall import RecallCode
 from gateway.domain.retention import RetentionGround
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
@@ -31,7 +30,7 @@ DutyContact = Annotated[
 ]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
-"""The conditions of use as `gateway.domain.conditions` gives them."""
+"""The conditions of use as `gateway.domain.case` gives them."""
 
 
 @dataclass(frozen=True)

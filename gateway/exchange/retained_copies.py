@@ -16,14 +16,14 @@ from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, Element
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.marking import marking_of
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import Status, is_transfer_barred
-from gateway.domain.recall import RecallAnswer
+from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
+from gateway.domain.transfer import is_transfer_barred
+from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
 from gateway.exchange.conditions import BindingConditions

@@ -3,8 +3,7 @@
 from gateway.domain.answers import takes_update
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import Handoff, HandoffState
-from gateway.domain.recall import RETAINING
+from gateway.domain.handoff import RETAINING, Handoff, HandoffState
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
     ANSWERED,
@@ -114,6 +113,18 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
         if touched and (one.recall is None or one.recall_answer in RETAINING):
             _owe(context, one, Urgency(now.content["urgency"]))
     context.about = about
+
+
+def owe_announced(context: RequestContext, holder: Handoff) -> None:
+    """Owe a new holder what was announced to the others since the version that it holds."""
+    announced = context.work.cases.announced(holder.originator, holder.case)
+    held = context.work.cases.version(holder.case_digest)
+    if announced is None or held is None or announced.version <= held.version:
+        return
+    was = sd_jwt.read_stored(held.document)
+    now = _read(context, context.work.handoffs.current_version(holder))
+    if touched_groups(holder, was, now):
+        _owe(context, holder, Urgency(now.content["urgency"]))
 
 
 def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.domain import case as cases
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.domain.conditions import conditions
+from gateway.domain.case import conditions
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.receipt import Receipt
@@ -24,11 +24,9 @@ from gateway.exchange.results import Conditions, RunOffer
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import encode
 from gateway.ledger import proof, tiles
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.entry import entry_commitment
-from gateway.ledger.note import NoteSigner
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.ledger.proof import TlogProof
-from gateway.ledger.tree import leaf_hash
+from gateway.ledger.tree import entry_commitment, leaf_hash
 
 TEST_TYP = "casegate-test+sd-jwt"
 """The type of a test case: no verifier takes it for a case (each one pins the type)."""

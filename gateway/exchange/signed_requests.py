@@ -12,18 +12,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.domain.conditions import EMBARGO_TERMS
-from gateway.domain.organisation import (
-    competence_members,
-    is_derogation,
-    organisation_uri,
-    parse_competence,
-)
+from gateway.domain.case import EMBARGO_TERMS
+from gateway.domain.mandate import competence_members, parse_competence
+from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import Forbidden, InvalidDocument
-from gateway.evidence import canonical, handoff_documents, key_declaration, sd_jwt
-from gateway.evidence.approval import PLANNED, SUCCESSION_TYP
-from gateway.evidence.handoff_documents import StatementError
-from gateway.evidence.heading import HEADING, Heading, read_id, read_time
+from gateway.domain.transfer import is_derogation
+from gateway.evidence import canonical, handoff_documents, sd_jwt
+from gateway.evidence import declarations as key_declaration
+from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
+from gateway.evidence.handoff_documents import HEADING, Heading, StatementError, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
@@ -147,13 +144,13 @@ def attesting(ports: Ports, organisation: str) -> Heading:
 def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
     """What the registry says of this very moment: does the key count, may it be unsigned?
 
-    Raises InvalidDocument and Forbidden (a denial of one that is locked to its signature).
+    Raises InvalidDocument and Forbidden (a denial, where a requirement to sign stands).
     """
     if opened is None:
         if context.organisation.signed_only:
             raise Forbidden(
-                "your organisation is locked to documents that it signs itself: sign this one "
-                "and send it as application/sd-jwt",
+                "a requirement to sign stands for your organisation: sign this document, and send "
+                "it as application/sd-jwt",
                 ("R2.signed_only",),
             )
         return

@@ -15,7 +15,6 @@ from gateway.domain.answers import move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
-from gateway.domain.duty import STATUTORY, DutyKind, begin
 from gateway.domain.handoff import (
     OPEN,
     Addressee,
@@ -27,15 +26,11 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.interest import has_conflict_of_interest
+from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.organisation import (
-    Organisation,
-    Status,
-    is_transfer_barred,
-    transfer_tool,
-)
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
-from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
+from gateway.domain.transfer import is_transfer_barred, transfer_tool
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
@@ -325,7 +320,7 @@ def _questions(
         yield PolicyQuestion(
             originator,
             "handoff.offer",
-            # It was cleared when it was offered, and no more of it is given now.
+            # It could be offered when it was, in danger before its clearance; no more is given now.
             case_entity(view_on(verified, version, CaseState.CLEARED, day, measures), originator),
             {
                 "recipient": _holding(successor, succession, day),
@@ -412,12 +407,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             following, offer = draft.followed_by
             became = following.id
             work.handoffs.add(following, offer)
-            kind, owes, urgency = DutyKind.ANSWER, following.recipient, following.urgency
-            if disposition.request is None:
-                due = duties.due_at(ports, work, owes, kind, urgency=urgency, since=offer.at)
-            else:
-                due = offer.at + STATUTORY[disposition.request]
-            work.duties.add(begin(following, kind, offer.event, offer.at, due))
+            duties.owe_for_offer(ports, work, following, offer, disposition.request)
             _record(
                 work,
                 "handoff.offer",
@@ -505,6 +495,7 @@ def _following(
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,
+        break_glass=False,  # the offer that it replaces was
         package=1,
         held=0,
         held_under=None,

@@ -13,10 +13,10 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.decision import PolicyEntity, succession_entity
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
+from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
-from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.evidence import canonical
-from gateway.evidence.approval import planned
+from gateway.evidence.declarations import planned
 from gateway.exchange.cases import has_key, sealed_of
 from gateway.exchange.results import OrganisationApproval, SuccessionView
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed
@@ -66,7 +66,7 @@ def approve(
 
     Raises WrongState (approved before, or cancelled), InvalidDocument for one that approves
     another plan, and the policy's denials. In a succession the gateway speaks in the
-    predecessor's name: an organisation that is locked to what it signs itself signs its approval.
+    predecessor's name: an organisation with a requirement to sign signs its approval.
     """
     own = {} if approval.signed is None else {"signed": True}
     asked = {"succession": str(succession), **own}

@@ -11,17 +11,16 @@ from functools import partial
 from uuid import UUID
 
 from gateway.domain import answers
-from gateway.domain.answers import ON_CHANGES, AnswerKind, takes_update
+from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
 )
-from gateway.domain.organisation import is_derogation
-from gateway.domain.record_json import Asked
+from gateway.domain.json_values import Asked
 from gateway.domain.refusals import (
     CaseErased,
     EditConflict,
@@ -29,7 +28,8 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.revision import ANSWERED, ChangeKind, is_place, place_of, strictest_change
+from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
+from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -55,7 +55,6 @@ from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
 from gateway.kernel.ports import Ports
-from gateway.kernel.recusals import refuse_recused
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -65,6 +64,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     prepare,
     read,
+    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
@@ -118,24 +118,13 @@ def stale_notice(newest: str | None) -> EditConflict:
     )
 
 
-def answered_notice(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> str | None:
-    """The digest of the notice that an answer of this kind is about: the newest one of the handoff,
-    after which no package comes."""
-    if not kind.on_changes:
-        return None
-    notices = context.work.handoffs.notices(handoff.id)
-    return sd_jwt.parse(notices[-1].document).digest if notices else None
-
-
 def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """Whether what a step answers is there.
+    """Whether what a step of `FOLLOWING` answers is there.
 
     An acknowledgement follows an update, or an announcement where none comes; what was done follows
     the acknowledgement. A notice replaces an update that is owed and cannot be sent; after the
     erasure of the case its originator gives one when it has to. Raises WrongState, CaseErased.
     """
-    if step not in ON_CHANGES and step not in _FOLLOWS:
-        return
     if is_erased(context, handoff):
         given = context.work.handoffs.notices(handoff.id) if step in _ON_NOTICES else ()
         if step in ON_CHANGES and not given:
@@ -170,6 +159,9 @@ _FOLLOWS: Mapping[HandoffAction, DutyKind] = {
     HandoffAction.ANSWER_PROPOSAL: DutyKind.PROPOSAL_ANSWER,
 }
 """The steps of an originator that are possible only while it owes something."""
+
+FOLLOWING = ON_CHANGES | _FOLLOWS.keys()
+"""The steps that answer what was sent or is owed, so that it has to be there."""
 
 
 def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:
@@ -407,21 +399,7 @@ def _update(
     )
     context.work.handoffs.save(moved, stored)
     duties.settle(context.ports, context.work, moved, stored)
-    due_at = partial(
-        duties.due_at,
-        context.ports,
-        context.work,
-        moved.recipient,
-        urgency=moved.urgency,
-        since=context.now,
-    )
-    if moved.urgency.rank < found.urgency.rank:
-        duties.hasten(context.work, moved.id, due_at(DutyKind.ANSWER))
-        duties.owe_call(context.ports, context.work, moved, context.event, context.now)
-    if moved.is_held and draft.change in ANSWERED:
-        kind = DutyKind.ACKNOWLEDGEMENT
-        due = due_at(kind)
-        duties.add(context.work, begin(moved, kind, context.event, context.now, due))
+    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=draft.change)
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)
 

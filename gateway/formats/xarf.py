@@ -27,20 +27,21 @@ from gateway.domain.item_value import (
     reference_fault,
     url_fault,
 )
-from gateway.domain.marking import TLP, tlp_rank
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.media import find_media
-from gateway.domain.timestamp import parse_timestamp
 from gateway.domain.vocabulary import (
     CASE_TLP,
     CODES,
     CONTENT_TYPES,
     PERCEPTUAL_TLP,
+    TLP,
     ClassificationMethod,
     HashAlgorithm,
     Matter,
+    tlp_rank,
 )
-from gateway.formats.profile import ImportProfile
 from gateway.formats.report_file import (
+    ImportProfile,
     ImportRefused,
     decode_payload,
     read_report,

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
-from gateway.evidence import approval, canonical
-from gateway.evidence.approval import AdminApproval
+from gateway.evidence import canonical
+from gateway.evidence import declarations as approval
+from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.kernel.actors import GATEWAY
@@ -109,7 +110,9 @@ def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, A
                 "an approval is from nobody who administers this gateway: see `casegate admin "
                 "administrator list`"
             )
-        given = approval.verify(text, person=name, audience=ports.issuer, keys=_keys_of(person))
+        given = approval.verify_approval(
+            text, person=name, audience=ports.issuer, keys=_keys_of(person)
+        )
     except UnknownKey:
         raise InvalidApproval(
             f"the approval of {name} is signed with a key that is not theirs: name their own with "

@@ -21,7 +21,8 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Period, Status
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.domain.refusals import (
     InvalidApproval,
     NotFound,
@@ -29,8 +30,9 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import approval, canonical
-from gateway.evidence.approval import AdminApproval
+from gateway.evidence import canonical
+from gateway.evidence import declarations as approval
+from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
@@ -158,9 +160,11 @@ class ChangeType:
     """All that there is to say of one kind of change.
 
     ``summary`` is its sentence, in the imperative, for help and documentation; ``persons`` how
-    many must approve it (policy decides; the number is for the reader, and a test compares). Its
-    ``apply`` does it, and returns its result. ``facts`` are more for policy to know; ``after``
-    is done once the change is committed. ``at_gateway`` says that it is about the gateway itself.
+    many must approve it. Policy decides that when the change is made; by this number the log's
+    events are judged later (gateway/registry/replay.py), so a test compares the two. Its ``apply``
+    does it, and returns its result. ``facts`` are more for policy to know; of the registry's
+    changes none has any, for their number depends on the action alone. ``after`` is done once the
+    change is committed. ``at_gateway`` says that it is about the gateway itself.
     ``loses`` is what nobody can bring back afterwards: people are asked before they sign it.
     """
 

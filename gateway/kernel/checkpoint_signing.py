@@ -6,16 +6,15 @@ both: so even two gateways on two databases with one mark sign one history betwe
 other one freezes. A move of the mark is a durable write: threads that sign at once share one.
 """
 
-from collections.abc import Callable
 from copy import copy
+from operator import attrgetter
 from threading import Lock
 
 from gateway.domain.refusals import AlreadyExists, LogFrozen
 from gateway.kernel.log_continuity import LOST, LogContinuity
 from gateway.kernel.ports import HighWaterMark
 from gateway.kernel.values import SignedTreeHead, TreeHead
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteSigner
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 
 
 class _Batch:
@@ -26,14 +25,7 @@ class _Batch:
         self.steps: set[tuple[TreeHead, TreeHead]] = set()
         self.settled = False
         self.mark: SignedTreeHead | None = None
-        self._failure: Exception | None = None
-
-    def settle(self, work: Callable[["_Batch"], SignedTreeHead]) -> None:
-        try:
-            self.mark = work(self)
-        except Exception as failure:  # each waiting thread raises it, see `require`
-            self._failure = failure
-        self.settled = True
+        self.failure: Exception | None = None
 
     def follows(self, seen: TreeHead) -> bool:
         """Whether the log went from what was signed to each of the heads, step after step.
@@ -45,10 +37,6 @@ class _Batch:
             if base == passed[-1]:
                 passed.append(head)
         return self.heads <= {*passed}
-
-    def require(self) -> None:
-        if self._failure is not None:
-            raise copy(self._failure) from self._failure
 
 
 class CheckpointSigner:
@@ -78,7 +66,8 @@ class CheckpointSigner:
         with self._turn:
             if not batch.settled:
                 self._lead(batch)
-        batch.require()
+        if batch.failure is not None:
+            raise copy(batch.failure) from batch.failure
         if batch.mark is not None and batch.mark.head == head:
             self._signed = batch.mark
             return batch.mark.note
@@ -99,11 +88,15 @@ class CheckpointSigner:
         with self._mark.turn():
             with self._gathers:
                 self._gathering = _Batch()  # who comes from now on waits for the next turn
-            batch.settle(self._pass)
+            try:
+                batch.mark = self._pass(batch)
+            except Exception as failure:  # each waiting thread raises it
+                batch.failure = failure
+            batch.settled = True
 
     def _pass(self, batch: _Batch) -> SignedTreeHead:
         """The mark, once all heads are beginnings of one log with it and none lies beyond."""
-        largest = max(batch.heads, key=lambda head: head.size)
+        largest = max(batch.heads, key=attrgetter("size"))
         remembered = self._continuity.seen
         while True:
             # What is remembered serves where the move itself compares it with the mark.

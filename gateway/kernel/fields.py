@@ -10,12 +10,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.countries import COUNTRIES
 from gateway.domain.item_value import has_unsafe_characters
+from gateway.domain.json_values import parse_date
 from gateway.domain.media import find_media
 from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import ValidationFailed
-from gateway.domain.timestamp import parse_date
+from gateway.domain.vocabulary import COUNTRIES
 from gateway.evidence.base64url import DIGEST
 
 NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)

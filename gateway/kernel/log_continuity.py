@@ -16,6 +16,7 @@ read in this order, a mark that lies beyond the head is no race.
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from math import inf
 
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence.report import count_entries
@@ -45,7 +46,7 @@ class LogContinuity:
         self._mark = mark
         self._begin = begin
         self._seconds = seconds
-        self._checked: float | None = None
+        self._checked = -inf
         self.seen: SignedTreeHead | None = None
         """The mark as this process saw it last: it may have moved on."""
 
@@ -81,21 +82,18 @@ class LogContinuity:
     def _begin_writing(self, mode: TransactionMode) -> Iterator[UnitOfWork]:
         self.seen = seen = self._mark.read()  # a transaction finds the head when it begins
         with self._begin(mode) as work:
-            if work.first:  # who goes on in a transaction goes on from the same head
-                self._require_current(work, seen)
+            # A look at the head for each write, and now and then at all that it stands on. Who goes
+            # on in a transaction goes on from the same head.
+            if work.first and self._seconds() < self._checked + CHECKED_EVERY:
+                _require_reached(work.log.head(), _known(seen).head)
+            elif work.first:
+                self._compare(work, seen, ())
             yield work
-
-    def _require_current(self, work: UnitOfWork, seen: SignedTreeHead | None) -> None:
-        """A look at the head for each write, and now and then at all that it stands on."""
-        if self._checked is None or self._seconds() >= self._checked + CHECKED_EVERY:
-            self._compare(work, seen, ())
-        else:
-            _require_reached(work.log.head(), _known(seen).head)
 
     def _compare(
         self, work: UnitOfWork, seen: SignedTreeHead | None, heads: Collection[TreeHead]
     ) -> None:
-        self._checked = None  # a log that does not fit is compared at every write, until it does
+        self._checked = -inf  # a log that does not fit is compared at every write, until it does
         require_prefixes(work, seen, heads)
         self._checked = self._seconds()
 

@@ -14,30 +14,20 @@ from typing import Protocol, Self, TypeVar
 from uuid import UUID
 
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import AuditEvent
+from gateway.domain.audit_event import AuditEvent, ErasedDetails, LogHold, LogTerms
 from gateway.domain.case import Case, CaseState
-from gateway.domain.conformance import ConformanceRun
-from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP, DutyPlace, HandoffDuty, SweepClock
-from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace
-from gateway.domain.invitation import Invitation
-from gateway.domain.log_terms import ErasedDetails, LogHold, LogTerms
+from gateway.domain.enrolment import ConformanceRun, Invitation
+from gateway.domain.handoff import Handoff, HandoffAnswer, HandoffPlace, Recall
+from gateway.domain.mandate import Mandate, ReissuedHandoff, Succession
 from gateway.domain.measure import EMBARGO, Measure, Terms
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
-from gateway.domain.organisation import (
-    Administrator,
-    Certificate,
-    Contact,
-    Mandate,
-    Organisation,
-    System,
-)
-from gateway.domain.recall import Recall
+from gateway.domain.organisation import Administrator, Certificate, Contact, Organisation, System
+from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS, Retention
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.staff import StaffEntry
-from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import Signer
 from gateway.kernel.values import (
@@ -481,6 +471,11 @@ class LogStore(Protocol):
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         """The organisation's own events: (its counter, event id), counter > ``after``."""
+
+    def read_stream(
+        self, organisation: str, after: int, limit: int
+    ) -> Sequence[tuple[int, LoggedEvent]]:
+        """The same as ``logged`` gives them, without those whose document was erased."""
 
     def counter(self, organisation: str) -> int:
         """The organisation's last counter; 0 before its first event."""

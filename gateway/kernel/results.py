@@ -32,23 +32,30 @@ def _names(kind: type[Any]) -> Sequence[tuple[str, str, bool]]:
     return [(one.name, one.name.rstrip("_"), one.default is None) for one in fields(kind)]
 
 
+_WRITTEN: Mapping[type[Any], Callable[[Any], Any]] = {
+    Receipt: receipt.to_json,
+    uuid.UUID: str,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    frozenset: sorted,
+}
+"""How values are written that JSON lacks and that are no results of actions."""
+
+
 def _members(value: Any) -> Any:
-    """Values that JSON lacks: results of actions, ids, times."""
-    if isinstance(value, Receipt):
-        return receipt.to_json(value)
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, frozenset):
-        return sorted(value)
+    if write := _WRITTEN.get(value.__class__):
+        return write(value)
     held = vars(value)
     names = _names(value.__class__)
     return {m: held[n] for n, m, optional in names if not optional or held[n] is not None}
 
 
-encode = canonical.writer(default=_members)
-"""Write a result as JSON."""
+encode = canonical.writer(ascii_only=True, default=_members)
+"""Write a result as JSON.
+
+In ASCII: the dash before each signature of a checkpoint would make a page of receipts a text of
+twice the size, which then has to be made small again.
+"""
 
 
 def to_json(result: Any) -> Any:

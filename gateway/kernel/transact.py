@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
@@ -21,47 +22,35 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.lifecycle import UNSEEN
-from gateway.domain.organisation import Organisation, OrganisationName, Status, may_act
+from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
 from gateway.domain.refusals import (
-    AlreadyExists,
     AuditLogUnavailable,
     Busy,
-    CaseErased,
     CaseKeysUnavailable,
     EditConflict,
     Forbidden,
     HighWaterMarkUnavailable,
     IdempotencyKeyReused,
-    InvalidApproval,
     InvalidInvitation,
-    InvitationUnusable,
     LogFrozen,
-    NoCompetentOrganisation,
-    NotAddressable,
     NotFound,
-    NothingToOffer,
-    OpenHandoffs,
     Refusal,
-    SecondPersonRequired,
-    SeveralCompetentOrganisations,
     TooManyAttempts,
     TooManyDenials,
-    UnconfirmedMatch,
     ValidationFailed,
-    WrongState,
 )
 from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_errors
-from gateway.evidence import canonical
+from gateway.evidence import base64url, canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
 from gateway.kernel.actors import (
     GATEWAY,
+    RECORDED_REFUSALS,
+    RULES_OF_REFUSALS,
     Actor,
     Administrators,
     EnrollingSystem,
     GatewayItself,
-    organisation_of,
 )
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -72,57 +61,8 @@ T = TypeVar("T")
 INACTIVE = "R2.inactive"
 """The rule by which only active organisations take part; policies state it too."""
 
-RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
-    UnconfirmedMatch: "R18.unconfirmed",
-    SecondPersonRequired: "R10.same_person",
-    NoCompetentOrganisation: "R11.no_competence",
-    SeveralCompetentOrganisations: "R11.several_competences",
-    NothingToOffer: "R2.nothing_left",
-}
-"""Refusals that the domain decides and that are rules all the same: denials, so events."""
-
 ENROLMENTS_REFUSED_PER_MINUTE = 10
 """Refused attempts with the tokens of one organisation's invitations."""
-
-_PARTNERS: Mapping[type[Refusal], EventResult] = {
-    Forbidden: EventResult.DENIED,
-    WrongState: EventResult.WRONG_STATE,
-    OpenHandoffs: EventResult.WRONG_STATE,
-    CaseErased: EventResult.WRONG_STATE,
-    NotAddressable: EventResult.NOT_FOUND,
-    **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
-}
-_ADMINISTRATORS: Mapping[type[Refusal], EventResult] = {
-    InvalidApproval: EventResult.DENIED,
-    ValidationFailed: EventResult.DENIED,
-    Forbidden: EventResult.DENIED,
-    NotFound: EventResult.NOT_FOUND,
-    WrongState: EventResult.WRONG_STATE,
-    AlreadyExists: EventResult.WRONG_STATE,
-    InvitationUnusable: EventResult.WRONG_STATE,
-}
-_ENROLLING: Mapping[type[Refusal], EventResult] = {
-    InvitationUnusable: EventResult.DENIED,
-    Forbidden: EventResult.DENIED,
-    NotFound: EventResult.DENIED,
-    AlreadyExists: EventResult.DENIED,
-}
-
-
-def recorded_refusals(actor: Actor) -> Mapping[type[Refusal], EventResult]:
-    """Which refusals of an actor are events, and how the event says that it ended.
-
-    All others say only how a request is written or repeated, and what is true of every request.
-    """
-    match actor:
-        case Caller():
-            return _PARTNERS
-        case Administrators():
-            return _ADMINISTRATORS
-        case EnrollingSystem():
-            return _ENROLLING
-        case GatewayItself():
-            return {}
 
 
 @dataclass(frozen=True)
@@ -157,10 +97,10 @@ class RequestContext:
     """One request in one transaction. ``event`` is the id that its event will have.
 
     An act that finds its work done before points ``event`` at the earlier event, and records
-    nothing. ``persons`` are administrators whose signatures were good; ``staff`` is who asks, as
-    the staff register of their organisation has them, ``named`` all whom the request names, each at
-    its pointer. ``help`` is what a refusal of the request says beside its sentence, once the caller
-    may know what it is about.
+    nothing. ``persons`` are administrators whose signatures were good; ``roles`` those of who
+    asks in the staff register, as `ofmin/officer`, ``named`` the entries of all whom the request
+    names, each at its pointer. ``help`` is what a refusal of the request says beside its sentence,
+    once the caller may know what it is about.
     """
 
     ports: Ports
@@ -173,7 +113,7 @@ class RequestContext:
     about: EventSubject = EventSubject()
     rules: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
-    staff: StaffEntry | None = None
+    roles: tuple[str, ...] = ()
     named: tuple[tuple[str, StaffEntry], ...] = ()
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
@@ -193,13 +133,6 @@ class RequestContext:
                 return self.persons
             case EnrollingSystem():
                 return self.actor.invitation.approved_by
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The organisation and roles of who asks, as `ofmin/officer`; none before they are read."""
-        if self.staff is None:
-            return ()
-        return tuple(f"{self.staff.organisation}/{role}" for role in sorted(self.staff.roles))
 
     @property
     def civil_day(self) -> date:
@@ -226,10 +159,8 @@ class RequestContext:
     def principal(self) -> PolicyEntity:
         """Who asks, as policy sees them."""
         match self.actor:
-            case Caller():
-                return self.entity()
-            case EnrollingSystem():
-                return self.entity(self.known[self.actor.invitation.organisation])
+            case Caller() | EnrollingSystem():
+                return self.entity(self.known[self.actor.organisation])
             case Administrators():
                 return PolicyEntity("Person", self.persons[0], {"enabled": True})
             case GatewayItself():
@@ -344,7 +275,7 @@ def transact(
             if isinstance(failure, _Denied):
                 _refuse(ports, actor, request, failure)
             raise
-    return WriteResult(result, receipt_for(ports, logged, organisation_of(actor)))
+    return WriteResult(result, receipt_for(ports, logged, actor.organisation))
 
 
 def read(
@@ -392,14 +323,39 @@ def _require_persons(context: RequestContext) -> None:
     if not isinstance(context.actor, Caller) or not isinstance(request.by, str):
         return
     persons = (NamedPerson("/by", request.by, ROLES_OF[request.action]), *request.persons)
-    found = context.work.staff.named(
-        context.actor.organisation, {person.pseudonym for person in persons}
-    )
-    entries = {one.pseudonym: one for one in found if one.in_force(context.today.day, context.now)}
+    named = {*map(attrgetter("pseudonym"), persons)}
+    entries: dict[str, StaffEntry] = {}
+    for one in context.work.staff.named(context.actor.organisation, named):
+        if one.in_force(context.today.day, context.now):
+            entries[one.pseudonym] = one
     if errors := tuple(person_errors(persons, entries)):
         raise ValidationFailed(errors)
-    context.staff = entries[request.by]
-    context.named = tuple((one.pointer, entries[one.pseudonym]) for one in persons)
+    asking = entries[request.by]
+    context.roles = tuple([f"{asking.organisation}/{role}" for role in sorted(asking.roles)])
+    context.named = tuple([(one.pointer, entries[one.pseudonym]) for one in persons])
+
+
+def recusal_digest(ports: Ports, entry: StaffEntry, case: str) -> str:
+    """A case, ``<originator>/<case id>``, in the entry of a person who keeps away from it (R9).
+
+    It is keyed: who reads the staff register learns neither the case nor what binds the person.
+    """
+    named = f"recusal {entry.organisation} {entry.pseudonym} {case}"
+    return base64url.encode(hmac.digest(ports.fingerprint_key, named.encode(), "sha256"))
+
+
+def refuse_recused(context: RequestContext, originator: str, case: object) -> None:
+    """Refuse a request on a case that names somebody who keeps away from it.
+
+    Raises ValidationFailed, which names each person's field.
+    """
+    errors = [
+        (pointer, "keeps away from this case in your staff register: name another person")
+        for pointer, entry in context.named
+        if recusal_digest(context.ports, entry, f"{originator}/{case}") in entry.recusals
+    ]
+    if errors:
+        raise ValidationFailed(errors)
 
 
 def authorize(
@@ -465,11 +421,10 @@ def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt
     return logged.receipt(note, organisation)
 
 
-def _key_owner(actor: Actor) -> OrganisationName:
+def _key_owner(actor: Actor) -> str:
     """Whose idempotency keys count: those of the system that brings the request."""
-    if isinstance(actor, Administrators) and actor.system is not None:
-        return OrganisationName(actor.system.organisation)
-    return OrganisationName(organisation_of(actor))
+    system = actor.system if isinstance(actor, Administrators) else None
+    return actor.organisation if system is None else system.organisation
 
 
 _NOT_ACTIVE = {
@@ -529,7 +484,7 @@ def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
     """Raise a refusal that is an event as a denial about what was known of the request."""
     (denied.refusal if isinstance(denied, _Denied) else denied).help = context.help
     if isinstance(denied, Refusal):
-        refusal, result = denied, recorded_refusals(context.actor).get(type(denied))
+        refusal, result = denied, RECORDED_REFUSALS[type(context.actor)].get(type(denied))
         if result is None:
             raise refusal
         own = (RULES_OF_REFUSALS[type(refusal)],) if type(refusal) in RULES_OF_REFUSALS else ()
@@ -615,7 +570,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
     """
     now, event = ports.now(), ports.new_id()
     today = ports.reference_date(now)
-    owner = organisation_of(actor)
+    owner = actor.organisation
     try:
         with ports.begin(TransactionMode.WRITE) as work:
             _spend_refusal(ports, work, actor, now)
@@ -663,10 +618,11 @@ def spend_enrolment_refusal(ports: Ports, work: UnitOfWork, organisation: str) -
 
 def _spend_refusal(ports: Ports, work: UnitOfWork, actor: Actor, now: datetime) -> None:
     """Count a refusal, so that nobody fills the log with them; TooManyDenials, TooManyAttempts."""
-    owner = organisation_of(actor)
     if isinstance(actor, EnrollingSystem):
-        spend_enrolment_refusal(ports, work, owner)
-    elif not work.budgets.consume(owner, f"denials/{now:%Y%m%dT%H%M}", ports.denials_per_minute):
+        spend_enrolment_refusal(ports, work, actor.organisation)
+        return
+    window = f"denials/{now:%Y%m%dT%H%M}"
+    if not work.budgets.consume(actor.organisation, window, ports.denials_per_minute):
         raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
 
 
@@ -675,9 +631,8 @@ def _refused_details(
 ) -> tuple[EventDetail, ...]:
     """Why, and what, for administrators and who enrols; a partner's denial says neither."""
     subject, found = request.describe(refusal), list[EventDetail]()
-    owner = organisation_of(actor)
     if isinstance(actor, Administrators):
         found.append(EventDetail("reason", refusal.detail, frozenset({GATEWAY})))
     if subject is not None:
-        found.append(EventDetail("subject", subject, frozenset({GATEWAY, owner})))
+        found.append(EventDetail("subject", subject, frozenset({GATEWAY, actor.organisation})))
     return tuple(found)

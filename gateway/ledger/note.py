@@ -2,9 +2,17 @@
 
 Ed25519 (kind 0x01) is signed and checked here. Keys of the other kinds can be read and written;
 their lines count for nothing, neither for the note nor against it.
+
+---
+C2SP tlog-checkpoint: the size and root of one log, signed as a note.
+
+An origin always names one tree: a lost log continues under another origin. A signer must never
+sign two checkpoints that no consistency proof can join.
 """
 
 import re
+from base64 import b64decode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +21,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from gateway.ledger.encoding import decode_base64, encode_base64
+from gateway.ledger.tree import EMPTY_ROOT, HASH_BYTES, MAX_SIZE
 
 # Room for the 16 signature lines that every verifier must accept, were all of them ML-DSA-44
 # (3.3 kB each); beyond that a note only costs the reader time.
@@ -31,6 +39,7 @@ _PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
 _KEY_ID_BYTES = 4
 _CONTROL = re.compile("[\\0-\\x09\\x0b-\\x1f]")
 _DASH = "\u2014 "
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 class NoteError(ValueError):
@@ -232,3 +241,102 @@ def _require_text(text: str) -> None:
 def _require_size(note: bytes) -> None:
     if len(note) > MAX_NOTE_BYTES:
         raise NoteError("the note is too long")
+
+
+# --- Checkpoints ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A log's tree head: `size` leaves under the 32-byte `root`, in the log named `origin`.
+
+    Raises NoteError for values that no log can have.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+
+    def __post_init__(self) -> None:
+        if not self.origin or min(self.origin) < " ":
+            raise NoteError("an origin is one line without control characters")
+        if not 0 <= self.size <= MAX_SIZE:
+            raise NoteError("the size is out of range")
+        if len(self.root) != HASH_BYTES:
+            raise NoteError("a root has exactly 32 bytes")
+        if self.size == 0 and self.root != EMPTY_ROOT:
+            raise NoteError("this is not the root of an empty tree")
+
+    def text(self) -> str:
+        """Write the note text: origin, size and root, a line each; never an extension line."""
+        return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n"
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Read the text of a checkpoint note, without trusting it: nothing is verified here.
+
+    Extension lines, which other logs may have, are passed over. Raises NoteError.
+    """
+    if not text.endswith("\n"):
+        raise NoteError("a checkpoint ends in a newline")
+    # Not splitlines: it also breaks at characters that are part of a line here.
+    lines = text[:-1].split("\n")
+    if len(lines) < 3 or "" in lines:
+        raise NoteError("a checkpoint has at least three lines, none of them empty")
+    try:
+        size, root = parse_decimal(lines[1]), decode_base64(lines[2])
+    except ValueError as error:
+        raise NoteError(f"the checkpoint's size or root is malformed: {error}") from error
+    return Checkpoint(lines[0], size, root)
+
+
+def open_checkpoint(note: str | bytes, keys: Sequence[VerificationKey], origin: str) -> Checkpoint:
+    """Check a checkpoint note of the log `origin` and return what it states.
+
+    One of `keys` named like the origin must have signed: another log's key, or a witness's, is
+    known but does not speak for this log. Raises NoteError.
+    """
+    opened = open_note(note, keys)
+    checkpoint = parse_checkpoint(opened.text)
+    if checkpoint.origin != origin:
+        raise NoteError("the checkpoint is of another log")
+    if all(signature.name != origin for signature in opened.signatures):
+        raise NoteError("the log itself has not signed the checkpoint")
+    return checkpoint
+
+
+def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> str:
+    """Sign a checkpoint with its own log's key; return the note. Raises NoteError for another."""
+    if signer.name != checkpoint.origin:
+        raise NoteError("the key is of another log")
+    return sign(checkpoint.text(), [signer])
+
+
+# --- Decimals and base64, in one spelling --------------------------------------------------------
+#
+# Python's own parsers are too kind for signed text: `int` takes "+5", "1_000" and other scripts'
+# digits, `b64decode` takes stray bits after the last byte. Two spellings of one value would then
+# verify where other implementations refuse one of them.
+
+
+def encode_base64(data: bytes) -> str:
+    """Write standard base64 with padding (RFC 4648 section 4)."""
+    return b2a_base64(data, newline=False).decode("ascii")
+
+
+def decode_base64(text: str) -> bytes:
+    """Read standard base64 with padding; raise ValueError unless it is the one canonical form."""
+    data = b64decode(text, validate=True)
+    if encode_base64(data) != text:
+        raise ValueError("base64 is not in its canonical form")
+    return data
+
+
+def parse_decimal(text: str) -> int:
+    """Read an ASCII decimal without sign or leading zeros, 0 to MAX_SIZE; else raise ValueError."""
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError("not a plain decimal number")
+    number = int(text)
+    if number > MAX_SIZE:
+        raise ValueError("number is out of range")
+    return number

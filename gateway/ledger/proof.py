@@ -4,14 +4,21 @@ The file's text is not unique (signature lines and `extra` may change): what it 
 origin and index, never by a hash of the file.
 """
 
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.encoding import MAX_SIZE, decode_base64, encode_base64, parse_decimal
-from gateway.ledger.note import MAX_NOTE_BYTES, VerificationKey
-from gateway.ledger.tree import ProofError
+from gateway.ledger.note import (
+    MAX_NOTE_BYTES,
+    Checkpoint,
+    VerificationKey,
+    decode_base64,
+    encode_base64,
+    open_checkpoint,
+    parse_decimal,
+)
+from gateway.ledger.tree import MAX_SIZE, ProofError
 
 # A tree of at most 2**63-1 leaves has no longer path.
 MAX_HASHES = 63
@@ -50,11 +57,12 @@ def encode(proof: TlogProof) -> str:
 
     Raises ProofError when it would be too long to read.
     """
-    extra = [] if proof.extra is None else [f"extra {encode_base64(proof.extra)}"]
-    header = [_MAGIC, *extra, f"index {proof.index}", *map(encode_base64, proof.hashes)]
-    text = "\n".join(header) + "\n\n" + proof.checkpoint_note
-    _require_size(text.encode())
-    return text
+    extra = "" if proof.extra is None else f"extra {encode_base64(proof.extra)}\n"
+    hashes = b"".join(map(b2a_base64, proof.hashes)).decode("ascii")  # a line each
+    header = f"{_MAGIC}\n{extra}index {proof.index}\n{hashes}\n"
+    note = proof.checkpoint_note
+    _require_size(len(header) + len(note.encode()))
+    return header + note
 
 
 def parse(text: bytes | str) -> TlogProof:
@@ -95,12 +103,12 @@ def verify(
 def _decode(text: bytes | str) -> str:
     try:
         data = text.encode() if isinstance(text, str) else text
-        _require_size(data)
+        _require_size(len(data))
         return data.decode()
     except UnicodeError as error:
         raise ProofError("the proof is not UTF-8") from error
 
 
-def _require_size(proof: bytes) -> None:
-    if len(proof) > MAX_PROOF_BYTES:
+def _require_size(count: int) -> None:
+    if count > MAX_PROOF_BYTES:
         raise ProofError("the proof is too long")

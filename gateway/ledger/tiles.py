@@ -7,13 +7,13 @@ overwrites it as the right edge grows.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from hashlib import sha256
 
 from gateway.ledger import tree
-from gateway.ledger.encoding import MAX_SIZE
+from gateway.ledger.tree import MAX_SIZE
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -25,14 +25,9 @@ MAX_ENTRY_BYTES = 0xFFFF
 # (level, n) -> the tile's bytes as stored, b"" when there is none. A tile wider than the tree of
 # the asked size is welcome: its prefix is used.
 ReadTile = Callable[[int, int], bytes]
-# (height, index) -> the root of that complete subtree.
-_Node = Callable[[int, int], bytes]
 
-# Subtrees up to this many bytes (8 hashes) are hashed anew: as cheap as finding them again.
-_SMALL_SUBTREE_BYTES = 8 * tree.HASH_BYTES
-# The right edge needs about 15 remembered subtrees a level, a proof of an old leaf 26 more.
-# 1024 keep the edge through some 40 such proofs in about 1 MB.
-_REMEMBERED_SUBTREES = 1024
+# The hashes of 64 tiles on all their levels take 1 MB.
+_REMEMBERED_TILES = 64
 
 _PATH = re.compile(
     r"tile/(?:entries|(?P<level>[0-9]{1,2}))/(?P<n>(?:x[0-9]{3}/){0,6}[0-9]{3})"
@@ -60,7 +55,7 @@ def append(
     """Append leaf hashes (32 bytes each) to a tree of `size` leaves.
 
     Returns the changed tiles whole, by (level, n), and the new root. Reads each tile of the right
-    edge at most once and hashes O(len(leaves) + log size). Raises ValueError for hashes of another
+    edge at most once, and hashes those and what is added. Raises ValueError for hashes of another
     length or a tree that would outgrow 2**63-1, MissingTile when the right edge is incomplete.
     """
     if any(len(leaf) != tree.HASH_BYTES for leaf in leaves):
@@ -86,7 +81,7 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return tree.root_of_edge(_nodes(read), 0, size) if size else tree.EMPTY_ROOT
+    return tree.root_of_edge(_Nodes(read), 0, size) if size else tree.EMPTY_ROOT
 
 
 class InclusionProofs:
@@ -95,21 +90,29 @@ class InclusionProofs:
     def __init__(self, read: ReadTile, size: int) -> None:
         """Nothing is read before the first proof."""
         self.size = size
-        self._node = _nodes(read)
+        self._nodes = _Nodes(read)
+        self._way = cache(self._way_up)
 
-    def of(self, index: int) -> list[bytes]:
+    def of(self, index: int) -> tuple[bytes, ...]:
         """Return the inclusion proof of leaf `index` (RFC 9162 section 2.1.3.1).
 
         Raises ValueError unless 0 <= index < size, MissingTile when the store lacks a tile.
         """
         if not 0 <= index < self.size:
             raise ValueError("the index lies outside the tree")
-        return tree.path(self._node, 0, index, self.size)
+        return self._way(0, index)
+
+    def _way_up(self, height: int, index: int) -> tuple[bytes, ...]:
+        """`tree.path` from any subtree on: neighbours have most of it in common."""
+        if not (self.size - 1) >> height:
+            return ()
+        beside = tree.sibling(self._nodes, height, index, self.size)
+        return beside + self._way(height + 1, index >> 1)
 
 
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     """Return one such proof."""
-    return InclusionProofs(read, size).of(index)
+    return [*InclusionProofs(read, size).of(index)]
 
 
 def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[bytes]]:
@@ -117,17 +120,17 @@ def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[byte
 
     That of the last entry of an earlier tree names all that the earlier root is computed from.
     """
-    node = _nodes(read)
+    nodes = _Nodes(read)
     if not 0 <= index < size:
         raise ValueError("the index lies outside the tree")
-    return node(0, index), tree.path(node, 0, index, size)
+    return nodes[0, index], tree.path(nodes, index, size)
 
 
 def full_tile_root(tile: bytes) -> bytes:
     """Return the hash of a full tile in the level above; ValueError for another tile."""
     if len(tile) != TILE_BYTES:
         raise ValueError("a full tile has 256 hashes")
-    return _subtree(tile)
+    return _levels(tile)[TILE_HEIGHT]
 
 
 def tile_path(level: int, n: int, width: int = TILE_WIDTH) -> str:
@@ -216,7 +219,7 @@ def _extend(
         changed[level, n] = tile
         n += 1
         if len(tile) == TILE_BYTES:
-            filled.append(_subtree(tile))
+            filled.append(full_tile_root(tile))
     return b"".join(filled)
 
 
@@ -228,36 +231,34 @@ def _stored(read: ReadTile, level: int, n: int, end: int) -> bytes:
     return tile
 
 
-def _nodes(read: ReadTile) -> _Node:
-    """The roots of complete subtrees, by height and index; each is read and hashed once."""
-    return cache(partial(_node, cache(read)))
+class _Nodes(dict[tuple[int, int], bytes]):
+    """Roots of complete subtrees, as `tree.Nodes`; each is read and hashed once."""
+
+    def __init__(self, read: ReadTile) -> None:
+        super().__init__()
+        self._read = cache(read)
+
+    def __missing__(self, place: tuple[int, int]) -> bytes:
+        height, index = place
+        level, rise = divmod(height, TILE_HEIGHT)
+        n, offset = divmod(index << rise, TILE_WIDTH)
+        tile = _stored(self._read, level, n, (offset + (1 << rise)) * tree.HASH_BYTES)
+        start = (offset >> rise) * tree.HASH_BYTES
+        found = self[place] = _levels(tile)[rise][start : start + tree.HASH_BYTES]
+        return found
 
 
-def _node(read: ReadTile, height: int, index: int) -> bytes:
-    """Root of the complete subtree over leaves index * 2**height to (index+1) * 2**height - 1."""
-    level, rise = divmod(height, TILE_HEIGHT)
-    n, offset = divmod(index << rise, TILE_WIDTH)
-    start, end = offset * tree.HASH_BYTES, (offset + (1 << rise)) * tree.HASH_BYTES
-    return _subtree(_stored(read, level, n, end)[start:end])
-
-
-def _subtree(hashes: bytes) -> bytes:
-    """Root of a complete subtree over 2**k concatenated hashes, k from 0 to 8."""
-    if len(hashes) > _SMALL_SUBTREE_BYTES:
-        return _large_subtree(hashes)
-    while len(hashes) > tree.HASH_BYTES:
+# Remembered by content: a page of proofs asks for most of a tile's subtrees.
+@lru_cache(maxsize=_REMEMBERED_TILES)
+def _levels(tile: bytes) -> list[bytes]:
+    """The hashes of a tile, and those above them, level by level: of complete subtrees alone."""
+    levels = [tile]
+    for _ in range(TILE_HEIGHT):
         # Two neighbours lie side by side already: this is tree.node_hash without cutting them.
-        pairs = range(0, len(hashes), 2 * tree.HASH_BYTES)
-        hashes = b"".join([sha256(b"\x01" + hashes[at : at + 64]).digest() for at in pairs])
-    return hashes
-
-
-# Remembered by content: the left parts of the right edge are the same for many appends, and the
-# halves of a subtree that has just filled up have been hashed before.
-@lru_cache(maxsize=_REMEMBERED_SUBTREES)
-def _large_subtree(hashes: bytes) -> bytes:
-    middle = len(hashes) // 2
-    return tree.node_hash(_subtree(hashes[:middle]), _subtree(hashes[middle:]))
+        pairs = range(0, len(tile) - tree.HASH_BYTES, 2 * tree.HASH_BYTES)
+        tile = b"".join([sha256(b"\x01" + tile[at : at + 64]).digest() for at in pairs])
+        levels.append(tile)
+    return levels
 
 
 def _numbered(n: int, width: int) -> str:
@@ -270,3 +271,118 @@ def _numbered(n: int, width: int) -> str:
     while n := n // 1000:
         path = f"x{n % 1000:03}/{path}"
     return path if width == TILE_WIDTH else f"{path}.p/{width}"
+
+
+# --- A copy of a log: its files by their paths, and whether each follows from the others ---
+#
+# Entries make leaf hashes, full tiles make the hashes of the level above, and all of them the
+# root that was signed. Checked in this order, the first fault has an index: the first entry that
+# it concerns.
+
+
+ReadFile = Callable[[str], bytes]
+"""The bytes of a file by its path; raises LookupError when the copy does not have it."""
+
+
+class ReplicaCorrupt(ValueError):
+    """A file of the copy is not what the rest says; ``index`` is the first entry concerned."""
+
+    def __init__(self, index: int, file: str, wrong: str) -> None:
+        """``wrong`` is a clause without a full stop."""
+        super().__init__(f"{wrong} ({file}; the first bad index is {index})")
+        self.index = index
+        self.file = file
+
+
+class ReplicaIncomplete(ValueError):
+    """The copy lacks a file that a log of this size has; ``index`` is its first entry."""
+
+    def __init__(self, index: int, file: str) -> None:
+        """Name the file."""
+        super().__init__(f"{file} is missing (the first bad index is {index})")
+        self.index = index
+        self.file = file
+
+
+def bundles(size: int, known: int = 0) -> Iterator[TileAddress]:
+    """The bundles of entries of a log of ``size`` entries, except those full at ``known``.
+
+    Each is as wide as that log makes it.
+    """
+    yield from _row(None, size, known)
+
+
+def hashes(level: int, size: int, known: int = 0) -> Iterator[TileAddress]:
+    """The tiles of a level, in the same way."""
+    rise = TILE_HEIGHT * level
+    yield from _row(level, size >> rise, known >> rise)
+
+
+def levels(size: int) -> range:
+    """The levels on which a log of this size has tiles."""
+    top = 0
+    while size >> (TILE_HEIGHT * (top + 1)):
+        top += 1
+    return range(top + 1) if size else range(0)
+
+
+def _row(level: int | None, count: int, known: int) -> Iterator[TileAddress]:
+    first, last = known // TILE_WIDTH, -(-count // TILE_WIDTH)
+    for n in range(first, last):
+        yield TileAddress(level, n, min(TILE_WIDTH, count - n * TILE_WIDTH))
+
+
+def read_file(read: ReadFile, address: TileAddress) -> bytes:
+    """A file of the copy; ReplicaIncomplete when it is not there, ReplicaCorrupt for a tile of
+    another length."""
+    path, first = path_of(address), first_index(address)
+    try:
+        data = read(path)
+    except LookupError:
+        raise ReplicaIncomplete(first, path) from None
+    if address.level is not None and len(data) != address.width * tree.HASH_BYTES:
+        raise ReplicaCorrupt(first, path, f"the tile has {len(data)} bytes")
+    return data
+
+
+def first_index(address: TileAddress) -> int:
+    """The first entry that a tile or bundle is about."""
+    return (address.n * TILE_WIDTH) << (TILE_HEIGHT * (address.level or 0))
+
+
+def check_bundle(address: TileAddress, data: bytes, leaves: bytes) -> None:
+    """Check that each entry of a bundle makes its leaf hash; ``leaves`` are the tile beside it.
+
+    Raises Damaged with the index of the first entry that does not.
+    """
+    path, first = path_of(address), first_index(address)
+    try:
+        entries = decode_entries(data)
+    except ValueError as error:
+        raise ReplicaCorrupt(first, path, str(error)) from None
+    for offset, entry in enumerate(entries[: address.width]):
+        if tree.leaf_hash(entry) != _hash(leaves, offset):
+            raise ReplicaCorrupt(first + offset, path, "an entry does not make its leaf hash")
+    if len(entries) != address.width:
+        index = first + min(len(entries), address.width)
+        raise ReplicaCorrupt(index, path, f"the bundle has {len(entries)} entries")
+
+
+def check_tile(address: TileAddress, data: bytes, below: Callable[[int], bytes]) -> None:
+    """Check that each hash of a tile above level 0 is the root of its full tile below.
+
+    ``below(n)`` is that tile. Raises Damaged with the first entry under the first wrong hash.
+    """
+    level = address.level or 0
+    for offset in range(address.width):
+        n = address.n * TILE_WIDTH + offset
+        if full_tile_root(below(n)) != _hash(data, offset):
+            raise ReplicaCorrupt(
+                (n * TILE_WIDTH) << (TILE_HEIGHT * (level - 1)),
+                path_of(address),
+                "a hash is not the root of the tile below it",
+            )
+
+
+def _hash(data: bytes, offset: int) -> bytes:
+    return data[offset * tree.HASH_BYTES : (offset + 1) * tree.HASH_BYTES]

@@ -11,22 +11,45 @@ right: one hash for each binary digit 1 of n. Every left sibling on the way from
 new root is one of them, or was made by the leaves that came with it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from gateway.ledger.encoding import MAX_SIZE
+# Sizes and indices fit a signed 64-bit integer: what databases and other implementations hold.
+MAX_SIZE = 2**63 - 1
+
+NONCE_BYTES = 32
+# Documents are small by design; the limit keeps hashing and storing under the log's lock short.
+MAX_DOCUMENT_BYTES = 16 * 1024
+
+_VERSION = b"\x01"
+_DOMAIN = b"casegate-entry-v1\n"
 
 HASH_BYTES = 32
 EMPTY_ROOT: bytes = sha256().digest()
 
-Node = Callable[[int, int], bytes]
-"""(height, index) -> the root of the complete subtree over leaves index * 2**height on."""
+Nodes = Mapping[tuple[int, int], bytes]
+"""Roots of complete subtrees by height and index: (h, i) holds leaves i*2**h to (i+1)*2**h - 1."""
 
 
 class ProofError(ValueError):
     """A proof does not show what it is presented for."""
+
+
+def entry_commitment(document: bytes, nonce: bytes) -> bytes:
+    """Return 0x01 || SHA-256("casegate-entry-v1\\n" || nonce || document), 33 bytes.
+
+    The entry of a document: it stays public and reveals nothing about the document, which the nonce
+    keeps from being guessed. After both are erased, the entry and all proofs remain valid.
+    `document` is hashed as stored, byte for byte, never serialised again. Raises ValueError when
+    it is longer than 16 KiB or when `nonce` is not exactly 32 bytes.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise ValueError("a nonce has exactly 32 bytes")
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise ValueError("the document is longer than 16 KiB")
+    return _VERSION + sha256(_DOMAIN + nonce + document).digest()
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -39,40 +62,32 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def path(node: Node, height: int, index: int, size: int) -> list[bytes]:
-    """Siblings on the way from the complete subtree (height, index) to the root of `size` leaves.
+def path(nodes: Nodes, index: int, size: int) -> list[bytes]:
+    """Siblings on the way from leaf `index` to the root of `size` leaves: an inclusion proof."""
+    heights = range((size - 1).bit_length())
+    return [one for height in heights for one in sibling(nodes, height, index >> height, size)]
 
-    `split` is the height where this way meets the way from the last leaf. Below it all siblings
-    are complete, except the one that holds the last leaf; from there on the way is the right
-    edge itself and has siblings on its left only. (The subtree is never one that holds more than
-    the last leaf: a consistency proof starts left of it.)
+
+def sibling(nodes: Nodes, height: int, index: int, size: int) -> tuple[bytes, ...]:
+    """The root beside that of the subtree (height, index); none where the last one rises alone.
+
+    Both may be incomplete: one of them then holds the last of the `size` leaves.
     """
-    leaf = index << height
-    split = (leaf ^ (size - 1)).bit_length()
-    siblings = [node(rise, (leaf >> rise) ^ 1) for rise in range(height, split - 1)]
-    if split:
-        start = ((size - 1) >> (split - 1)) << (split - 1)
-        siblings.append(root_of_edge(node, start, size))
-    for rise in range(split, size.bit_length()):
-        if leaf >> rise & 1:
-            siblings.append(node(rise, (leaf >> rise) - 1))
-    return siblings
+    start = (index ^ 1) << height
+    if start + (1 << height) <= size:
+        return (nodes[height, index ^ 1],)
+    return (root_of_edge(nodes, start, size),) if start < size else ()
 
 
-def root_of_edge(node: Node, start: int, size: int) -> bytes:
+def root_of_edge(nodes: Nodes, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
-    rest = size - start
-    height = trailing_zeros(rest)
-    edge = node(height, (size >> height) - 1)
-    while rest := rest & (rest - 1):
-        height = trailing_zeros(rest)
-        edge = node_hash(node(height, (size >> height) - 1), edge)
+    rest, edge = size - start, b""
+    while rest:
+        height = (rest & -rest).bit_length() - 1  # of the largest complete subtree that ends it
+        complete = nodes[height, (size >> height) - 1]
+        edge = node_hash(complete, edge) if edge else complete
+        rest &= rest - 1
     return edge
-
-
-def trailing_zeros(number: int) -> int:
-    """The height of the largest complete subtree that ends a tree of so many leaves."""
-    return (number & -number).bit_length() - 1
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:
@@ -154,10 +169,6 @@ def _require_hashes(*values: bytes) -> None:
             raise ProofError("a hash has exactly 32 bytes")
 
 
-Nodes = Mapping[tuple[int, int], bytes]
-"""Roots of complete subtrees by height and index: (h, i) holds leaves i*2**h to (i+1)*2**h - 1."""
-
-
 @dataclass(frozen=True)
 class Growth:
     """A tree of ``size`` leaves, as far as it is known from an edge and what was appended to it."""
@@ -168,7 +179,7 @@ class Growth:
     @cached_property
     def root(self) -> bytes:
         """The root of the tree (RFC 9162 section 2.1.1)."""
-        return root_of_edge(self._node, 0, self.size) if self.size else EMPTY_ROOT
+        return root_of_edge(self.nodes, 0, self.size) if self.size else EMPTY_ROOT
 
     @property
     def edge(self) -> bytes:
@@ -182,10 +193,7 @@ class Growth:
         """
         if not 0 <= index < self.size:
             raise ValueError("the index lies outside the tree")
-        return tuple(path(self._node, 0, index, self.size))
-
-    def _node(self, height: int, index: int) -> bytes:
-        return self.nodes[height, index]
+        return tuple(path(self.nodes, index, self.size))
 
 
 def grow(edge: bytes, size: int, leaves: Sequence[bytes]) -> Growth:

@@ -22,13 +22,13 @@ from cryptography import x509
 
 from gateway import files
 from gateway.pki.authority import (
+    LEAF_LIFE,
     AuthorityError,
     CertificateAuthority,
     age_key,
     authority_id,
     load_authority,
 )
-from gateway.pki.end_entity import LEAF_LIFE
 
 NEXT, RETIRED = "next", "retired"
 

@@ -10,17 +10,12 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
 from gateway.domain.audit_event import EventResult
-from gateway.domain.organisation import (
-    DUTY_CONTACT,
-    Mandate,
-    MemberKey,
-    MembershipClass,
-    Organisation,
-)
+from gateway.domain.mandate import Mandate
+from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import key_status, mandates, membership_attestation
-from gateway.evidence.key_history import KEY, LOCKED, SUBJECT, UNLOCKED
+from gateway.evidence import key_history, mandates, membership_attestation
+from gateway.evidence.key_history import ATTESTED_ALLOWED, KEY, SIGNED_REQUIRED, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -219,12 +214,12 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> Registered
         if key is None or registered is None:
             deny_as_not_found()
         ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
-        return registered, ended, _events_of(context, slug, LOCKED, UNLOCKED)
+        return registered, ended, _events_of(context, slug, SIGNED_REQUIRED, ATTESTED_ALLOWED)
 
     registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
     receipt, status = _showing(ports, registered, SUBJECT), None
     if revoked is None:
-        signed = key_status.issue(
+        signed = key_history.issue_status(
             issuer=ports.issuer,
             organisation=slug,
             kid=kid,
@@ -291,7 +286,7 @@ def _events_of(context: RequestContext, slug: str, *types: str) -> list[LoggedEv
 
 
 _MOST_SHOWN = 100
-"""A lock and its end, or a mandate and its end, take several persons: nobody has so many."""
+"""A requirement to sign, or a mandate, and its end take several persons: nobody has so many."""
 
 
 def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:

@@ -11,20 +11,18 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from gateway.domain.lifecycle import FINAL, ended_by
-from gateway.domain.organisation import (
+from gateway.domain.mandate import (
     CompetenceTimeline,
     Mandate,
-    Organisation,
     Period,
     Segment,
-    Status,
+    Succession,
     overlapping,
     parse_competence,
     timelines,
 )
+from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
-from gateway.domain.succession import Succession
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -37,15 +35,15 @@ def grant(context: ChangeContext) -> Mapping[str, Any]:
     """Record that an organisation holds a competence for a time."""
     organisation = context.organisation
     key = "/".join(context.values[one] for one in ("function", "matter", "territory"))
-    competence = _given(context, organisation, key, context.period())
-    held = [c.period for c in organisation.mandates if c.key == competence.key]
-    if any(competence.period.overlaps(period) for period in held):
+    mandate = _given(context, organisation, key, context.period())
+    held = [one.period for one in organisation.mandates if one.key == mandate.key]
+    if any(mandate.period.overlaps(period) for period in held):
         raise WrongState("the organisation holds that competence in that period already")
-    context.save(replace(organisation, mandates=(*organisation.mandates, competence)))
+    context.save(replace(organisation, mandates=(*organisation.mandates, mandate)))
     return {
         "organisation": organisation.slug,
-        "competence": competence.key,
-        **_warning(context, competence),
+        "competence": mandate.key,
+        **_warning(context, mandate),
     }
 
 
@@ -98,14 +96,14 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState(f"the successor is {successor.status}: it cannot be given a mandate")
     ended, former_end = _ended(predecessor, key, day)
     last = None if former_end == day else former_end
-    taken, competence = _taken(context, successor, key, Period(day, last))
-    succession = _succession(context, successor.slug, competence, former_end)
+    taken, mandate = _taken(context, successor, key, Period(day, last))
+    succession = _succession(context, successor.slug, mandate, former_end)
     context.save(ended)
     if taken is not successor:
         context.save(taken)
     context.work.successions.add(succession)
     context.affected += (successor.slug,)
-    third = {c.organisation for c in overlapping(competence, _all(context.work))}
+    third = {c.organisation for c in overlapping(mandate, _all(context.work))}
     return {
         "succession": str(context.event),
         "predecessor": predecessor.slug,
@@ -155,24 +153,24 @@ def _taken(
             return successor, held
     if any(held.period.overlaps(period) for held in own):
         raise WrongState("the successor holds that competence from a later day on: end it first")
-    competence = _given(context, successor, key, period)
-    return replace(successor, mandates=(*successor.mandates, competence)), competence
+    mandate = _given(context, successor, key, period)
+    return replace(successor, mandates=(*successor.mandates, mandate)), mandate
 
 
 def _succession(
-    context: ChangeContext, successor: str, competence: Mandate, former_end: date | None
+    context: ChangeContext, successor: str, mandate: Mandate, former_end: date | None
 ) -> Succession:
     try:
         return Succession(
             id=context.event,
             predecessor=context.change.organisation,
             successor=successor,
-            competence=competence.key,
+            competence=mandate.key,
             day=context.values["effective_on"],
             read_until=context.values["read_until"],
             legal_act=context.values["legal_act"],
             permissions=context.values["permissions"],
-            mandate_event=competence.registration_event,
+            mandate_event=mandate.registration_event,
             former_end=former_end,
         )
     except ValueError as error:
@@ -277,8 +275,8 @@ def report(ports: Ports) -> dict[str, Any]:
     now = ports.now()
     with ports.begin(TransactionMode.READ) as work:
         found = list(organisations(work))
-    held = [competence for one in found for competence in one.mandates]
-    holders = {competence.organisation for competence in held}
+    held = [mandate for one in found for mandate in one.mandates]
+    holders = {mandate.organisation for mandate in held}
     return {
         "reference_date": ports.reference_date(now).day.isoformat(),
         "competences": [_timeline_json(mandate) for mandate in timelines(held)],

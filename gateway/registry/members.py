@@ -5,16 +5,17 @@ which of them audit.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from gateway.domain import lifecycle
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
+from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
 from gateway.domain.interest import read_subject
-from gateway.domain.lifecycle import StatusChange
+from gateway.domain.json_values import parse_date
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
     CONTACT_ROLES,
     AdmissionDecision,
@@ -22,19 +23,20 @@ from gateway.domain.organisation import (
     Application,
     Contact,
     DeclaredInterest,
-    Mandate,
     Membership,
     Organisation,
-    Period,
     StandingRetention,
     Status,
+    StatusChange,
+    leave_on,
+    move_status,
+    new_organisation,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
-from gateway.domain.timestamp import parse_date
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
-from gateway.kernel.changes import ChangeContext
+from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields, text
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
@@ -77,7 +79,7 @@ def _read_entry(context: ChangeContext, status: Status) -> Organisation:
         country=context.values["country"],
         status=status,
     )
-    return lifecycle.new_organisation(made, context.today, context.event)
+    return new_organisation(made, context.today, context.event)
 
 
 def read_contacts(value: Any) -> list[dict[str, Any]]:
@@ -115,7 +117,7 @@ def _contacts(context: ChangeContext) -> list[Contact]:
 def decide(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Record the governing body's decision of an application."""
     organisation = context.organisation
-    decided = lifecycle.change_status(organisation, step, context.today, context.event)
+    decided = move_status(organisation, step, context.today, context.event)
     if organisation.application is None:
         raise WrongState("the organisation has no application to decide")
     decided_on = context.values["decided_on"]
@@ -139,21 +141,21 @@ def activate(context: ChangeContext) -> Mapping[str, Any]:
     organisation = context.organisation
     if not context.work.conformance.passed(organisation.slug):
         # A wrong status is the first thing to answer: such an organisation has no run to show yet.
-        lifecycle.change_status(organisation, StatusChange.ACTIVATE, context.today, context.event)
+        move_status(organisation, StatusChange.ACTIVATE, context.today, context.event)
         raise WrongState("no system of the organisation has passed a conformance run yet")
     return change_status(StatusChange.ACTIVATE, context)
 
 
 def change_status(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Suspend an organisation, or reinstate it."""
-    moved = lifecycle.change_status(context.organisation, step, context.today, context.event)
+    moved = move_status(context.organisation, step, context.today, context.event)
     context.save(moved)
     return _status(context, moved.status)
 
 
 def leave(context: ChangeContext) -> Mapping[str, Any]:
     """End what the organisation holds, its part and its contacts; what it did stays readable."""
-    left = lifecycle.leave(context.organisation, context.today, context.event)
+    left = leave_on(context.organisation, context.today, context.event)
     context.save(left)
     context.work.organisations.end_contacts(left.slug)
     return _status(context, left.status)
@@ -464,3 +466,38 @@ def end_push(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState("no notifications are sent to that organisation")
     context.save(replace(context.organisation, push_address=None))
     return {"organisation": context.organisation.slug, "push_address": None}
+
+
+# --- Log holds: proceedings or inquiries for which the log keeps details beyond their term ---
+
+
+def set_hold(context: ChangeContext) -> Mapping[str, Any]:
+    """Suspend the terms of the log: for everybody, for a member, or for one of its cases."""
+    member, case, review = (context.values[name] for name in ("member", "case", "review_on"))
+    if member is None and case is not None:
+        raise ValidationFailed((("/member", "name the case's originator"),))
+    if member is not None:
+        if context.work.organisations.get(member) is None:
+            raise NotFound(UNKNOWN)
+        context.affected = (member,)
+    if case is not None and context.work.cases.get(member, case) is None:
+        raise ValidationFailed((("/case", "the member has no case of that id"),))
+    if not timedelta(0) < review - context.today <= LONGEST_REVIEW:
+        raise ValidationFailed((("/review_on", "is a day after today, within a year"),))
+    context.work.log_terms.add_hold(
+        LogHold(context.event, member, case, context.values["reference"], review)
+    )
+    return {"log_hold": str(context.event)}
+
+
+def end_hold(context: ChangeContext) -> Mapping[str, Any]:
+    """End a log hold: what it kept ends with its term, at the earliest by the next day."""
+    found = context.work.log_terms.hold(context.values["log_hold"])
+    if found is None:
+        raise NotFound("there is no log hold with that id")
+    if found.ended_at is not None:
+        raise WrongState("the log hold was ended before")
+    if found.organisation is not None:
+        context.affected = (found.organisation,)
+    context.work.log_terms.end_hold(found.id, context.now)
+    return {"log_hold": str(found.id)}

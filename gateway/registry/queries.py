@@ -11,8 +11,9 @@ from operator import attrgetter
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.invitation import Invitation
-from gateway.domain.organisation import Organisation, Period, Status, System
+from gateway.domain.enrolment import Invitation
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import Organisation, Status, System
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_admin_scope

@@ -16,12 +16,12 @@ from typing import Any, cast
 from uuid import UUID
 
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import canonical, event, sd_jwt
-from gateway.evidence.approval import AdminApproval
+from gateway.evidence.declarations import AdminApproval
 from gateway.kernel import approvals
 from gateway.kernel.actors import Administrators
 from gateway.kernel.changes import (
@@ -39,7 +39,7 @@ from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, Proposal, ReferenceDate
-from gateway.registry import issuing, staff
+from gateway.registry import enrolment, staff
 from gateway.registry.table import CHANGES
 
 
@@ -178,14 +178,14 @@ def _create(context: RequestContext, said: Mapping[str, Any]) -> None:
 
 
 def _issue(context: RequestContext, said: Mapping[str, Any]) -> None:
-    context.work.organisations.add_certificate(issuing.recorded_certificate(said))
+    context.work.organisations.add_certificate(enrolment.recorded_certificate(said))
 
 
 def _enrol(context: RequestContext, said: Mapping[str, Any]) -> None:
     member = context.work.organisations.get(said["organisation"])
     if member is None:
         raise ValueError(UNKNOWN)
-    issuing.enrol(context.work, member, context.today.day, context.event)
+    enrolment.enrol(context.work, member, context.today.day, context.event)
 
 
 def _redeem(context: RequestContext, said: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import (
     ALL_ROLES,
@@ -24,12 +25,10 @@ from gateway.domain.staff import (
     entry_error,
     pseudonym,
 )
-from gateway.domain.timestamp import parse_date
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.ports import Ports
-from gateway.kernel.recusals import recusal_digest
 from gateway.kernel.results import Page, collect_page, iterate, shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
@@ -38,6 +37,7 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     read,
+    recusal_digest,
     transact,
 )
 from gateway.kernel.values import Caller

@@ -10,19 +10,19 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.domain.audit import CoverageKind
-from gateway.domain.lifecycle import StatusChange
+from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
     AGREEMENT_KINDS,
     AUDIT_SCOPE,
     CONTACT_ROLES,
-    FUNCTIONS,
     INTEREST_KINDS,
     INTEREST_SCOPES,
     KINDS,
     SCOPES,
     STAFF_SCOPE,
     MembershipClass,
+    StatusChange,
 )
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN
@@ -49,7 +49,7 @@ from gateway.kernel.fields import (
     signed_document,
     subset_of,
 )
-from gateway.registry import keys, log_holds, mandates, members, staff, systems
+from gateway.registry import keys, mandates, members, staff
 
 _REASON = free_text("reason", "Why; it stands in the event.")
 _UNTIL = date("until", "First day without it.")
@@ -104,7 +104,7 @@ _COMPETENCE = replace(
 )
 _TOKEN = replace(
     digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
-    read=systems.read_token_digest,
+    read=keys.read_token_digest,
 )
 
 _FIRST_STAFF = Field(
@@ -185,13 +185,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Take only what an organisation signs itself.",
         1,
         (signed_document("declaration", "What it signed, from `casegate key require-signed`."),),
-        partial(keys.set_lock, locked=True),
+        partial(keys.set_signed_only, signed_only=True),
     ),
     "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
         (signed_document("declaration", "What it signed, from `casegate key allow-attested`."),),
-        partial(keys.set_lock, locked=False),
+        partial(keys.set_signed_only, signed_only=False),
     ),
     "staff.establish": ChangeType(
         "Enter the first persons of an organisation's staff register.",
@@ -377,26 +377,26 @@ CHANGES: Mapping[str, ChangeType] = {
                 default=sorted({*SCOPES} - {AUDIT_SCOPE}),
             ),
         ),
-        systems.register,
+        keys.register_system,
     ),
     "system.set_keys": ChangeType(
         "Replace the keys with which a system authenticates.",
         2,
         (_SYSTEM, _CLIENT_KEYS),
-        systems.set_keys,
+        keys.set_system_keys,
     ),
     "system.disable": ChangeType(
         "Stop a system at its next request.",
         1,
         (_SYSTEM, _REASON),
-        partial(systems.switch, on=False),
+        partial(keys.switch_system, on=False),
         about="On open connections too; its tokens end.",
     ),
     "system.enable": ChangeType(
         "Let a system work again, with new tokens.",
         1,
         (_SYSTEM, _REASON),
-        partial(systems.switch, on=True),
+        partial(keys.switch_system, on=True),
     ),
     "system.set_admin_scopes": ChangeType(
         "Let a system of the operator's bring changes.",
@@ -413,7 +413,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 emptied="this takes away all scopes of the operator's that the system has",
             ),
         ),
-        systems.entrust,
+        keys.entrust,
     ),
     "certificate.revoke": ChangeType(
         "Revoke a certificate at once.",
@@ -423,7 +423,7 @@ CHANGES: Mapping[str, ChangeType] = {
             optional(organisation_id("system", "Instead of one certificate: all of this system.")),
             _REASON,
         ),
-        systems.revoke_certificate,
+        keys.revoke_certificate,
         about="Its next request is refused, on open connections too. Whoever had a stolen key may "
         "have renewed by it: then take --system.",
     ),
@@ -435,24 +435,24 @@ CHANGES: Mapping[str, ChangeType] = {
             _PROOF,
             optional(signed_document("countersignature", "By a document key, if there is one.")),
         ),
-        keys.register,
+        keys.register_key,
         about="Made by `casegate key create`.",
     ),
     "key.revoke": ChangeType(
         "Revoke a member's document or encryption key.",
         1,
         (any_text("kid", "The key's id.", option="KEY_ID"), _REASON),
-        keys.revoke,
+        keys.revoke_key,
         about="Nothing new that it signs, or that is sealed to it, is taken.",
     ),
     "invitation.create": ChangeType(
-        "Invite a system to enrol itself.", 2, (_SYSTEM, _TOKEN), systems.invite
+        "Invite a system to enrol itself.", 2, (_SYSTEM, _TOKEN), keys.invite
     ),
     "invitation.withdraw": ChangeType(
         "Withdraw an invitation.",
         1,
         (identifier("invitation", "Which one.", option="INVITATION"), _REASON),
-        systems.withdraw_invitation,
+        keys.withdraw_invitation,
         about="Its token is refused from then on, and so is a request that came by it, until its "
         "certificate is made.",
     ),
@@ -494,7 +494,7 @@ CHANGES: Mapping[str, ChangeType] = {
             ),
             optional(identifier("case", "Only what anybody did with this case.")),
         ),
-        log_holds.set_hold,
+        members.set_hold,
         about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns "
         "of a review that was missed.",
         at_gateway=True,
@@ -503,7 +503,7 @@ CHANGES: Mapping[str, ChangeType] = {
         "End a log hold.",
         2,
         (identifier("log_hold", "The event that set it.", option="EVENT"), _REASON),
-        log_holds.end_hold,
+        members.end_hold,
         about="What it kept beyond its term is erased within a day.",
         at_gateway=True,
     ),

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
 
-from gateway.serving.bad_requests import Describe, describe_plainly
+from gateway.serving.framing import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import DeadlineWorker, WorkerSettings

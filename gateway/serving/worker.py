@@ -35,14 +35,14 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from gateway.serving.bad_requests import (
+from gateway.serving.framing import (
     Describe,
+    Incoming,
     handshake_reason,
     handshake_trouble,
     http_answer,
     status_of,
 )
-from gateway.serving.framing import Incoming
 from gateway.web.context import WAIT_FOR
 from gateway.web.security_log import failure_place
 

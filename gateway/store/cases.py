@@ -9,9 +9,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, insert, null, or_, select, tuple_, update
 
 from gateway.domain.case import Case, CaseState
-from gateway.domain.handoff import OPEN, HandoffState
+from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
-from gateway.domain.recall import Recall
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase

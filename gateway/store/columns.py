@@ -1,13 +1,13 @@
 """How values are written into columns: texts, times, days, sets of texts, records as JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,13 +24,11 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from gateway.domain.record_json import types_of
+from gateway.domain.json_values import types_of
 from gateway.evidence import canonical
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-E = TypeVar("E", bound=StrEnum)
 
 # Texts are compared byte by byte everywhere: a locale's order would differ from SQLite's and from
 # Python's, and pages by key would skip rows.
@@ -45,67 +43,83 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Instant(TypeDecorator[datetime]):
+class _Stored(TypeDecorator[Any]):
+    """A type of columns whose values a plain function writes, and another one reads."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        """Python to database."""
+        return self.write
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Database to Python."""
+        return self.read
+
+
+class Instant(_Stored):
     """An aware time, as microseconds since 1970 in UTC; a time without zone is refused."""
 
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Python to database; OverflowError for a time that could not be read back."""
+    @staticmethod
+    def write(value: datetime | None) -> int | None:
+        """OverflowError for a time that could not be read back."""
         if value is None:
             return None
         stored = (value - _EPOCH) // _MICROSECOND
         _ = _EPOCH + stored * _MICROSECOND
         return stored
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """Database to Python."""
+    @staticmethod
+    def read(value: int | None) -> datetime | None:
         return None if value is None else _EPOCH + value * _MICROSECOND
 
 
-class Day(TypeDecorator[date]):
+class Day(_Stored):
     """A civil day, as YYYY-MM-DD."""
 
     impl = TEXT
     cache_ok = True
 
-    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
-        """Python to database."""
+    @staticmethod
+    def write(value: date | None) -> str | None:
         return None if value is None else value.isoformat()
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
-        """Database to Python."""
+    @staticmethod
+    def read(value: str | None) -> date | None:
         return None if value is None else date.fromisoformat(value)
 
 
-class Serial(TypeDecorator[int]):
+class Serial(_Stored):
     """A serial number of up to 160 bits (RFC 5280 4.1.2.2), in decimal digits."""
 
     impl = TEXT
     cache_ok = True
 
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
-        """Python to database."""
+    @staticmethod
+    def write(value: int | None) -> str | None:
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
-        """Database to Python."""
+    @staticmethod
+    def read(value: str | None) -> int | None:
         return None if value is None else int(value)
 
 
-class _IdBytes(TypeDecorator[UUID]):
+class _IdBytes(_Stored):
     """An id as its 16 bytes, half of what its text takes in a row and in each index."""
 
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> bytes | None:
-        """Python to database."""
+    @staticmethod
+    def write(value: UUID | None) -> bytes | None:
         return None if value is None else value.bytes
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> UUID | None:
-        """Database to Python."""
+    @staticmethod
+    def read(value: bytes | None) -> UUID | None:
         return None if value is None else UUID(bytes=value)
 
 
@@ -118,54 +132,49 @@ def _set_of(text: str) -> frozenset[str]:
     return frozenset(json.loads(text))
 
 
-class TextSet(TypeDecorator[frozenset[str]]):
+class TextSet(_Stored):
     """A set of texts, as a sorted JSON array, so that equal sets are equal in the database."""
 
     impl = TEXT
     cache_ok = True
 
-    def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> str | None:
-        """Python to database."""
+    @staticmethod
+    def write(value: Iterable[str] | None) -> str | None:
         return None if value is None else write_json(sorted(value))
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> frozenset[str] | None:
-        """Database to Python."""
+    @staticmethod
+    def read(value: str | None) -> frozenset[str] | None:
         return None if value is None else _set_of(value)
 
 
-class TextList(TypeDecorator[tuple[str, ...]]):
+class TextList(_Stored):
     """Texts in an order that matters, as a JSON array."""
 
     impl = TEXT
     cache_ok = True
 
-    def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> str | None:
-        """Python to database."""
+    @staticmethod
+    def write(value: Iterable[str] | None) -> str | None:
         return None if value is None else write_json(list(value))
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
-        """Database to Python."""
+    @staticmethod
+    def read(value: str | None) -> tuple[str, ...] | None:
         return None if value is None else tuple(json.loads(value))
 
 
-class Choice(TypeDecorator[E]):
+class Choice(_Stored):
     """A member of an enumeration of texts, as its value."""
 
     impl = TEXT
     cache_ok = True
 
-    def __init__(self, enum: type[E]) -> None:
+    def __init__(self, enum: type[StrEnum]) -> None:
         """``enum`` is what the column's values are members of."""
         super().__init__()
         self.enum = enum
-
-    def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
-        """Python to database."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
-        """Database to Python."""
-        return None if value is None else self.enum(value)
+        texts: dict[Any, Any] = {None: None} | {one: one.value for one in enum}
+        members: dict[Any, Any] = {None: None} | {one.value: one for one in enum}
+        self.write, self.read = texts.__getitem__, members.__getitem__
 
 
 def record_columns(table: Table, record: "type[DataclassInstance]") -> list[Column[Any]]:

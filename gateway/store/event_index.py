@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -51,7 +52,7 @@ def person_digest(key: bytes, person: str) -> str:
 def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
     """The row of an event."""
     details = {detail.kind: detail.value for detail in fact.details}
-    parties = [party.organisation for party in fact.parties]
+    parties = map(attrgetter("organisation"), fact.parties)
     return {
         "idx": index,
         "at": at.replace(microsecond=at.microsecond // 1000 * 1000),  # as the document has it
@@ -65,11 +66,9 @@ def words_of(
     type_: str, result: str, parties: Iterable[str], details: Mapping[str, Any], key: bytes
 ) -> str:
     """All words by which an event is found."""
-    words = [f"typ:{type_}", f"result:{result}"]
-    words += [f"party:{party}" for party in parties]
+    words = [f"typ:{type_}", f"result:{result}", *map("party:{}".format, parties)]
     words += [f"person:{person_digest(key, person)}" for person in _texts(details.get("by"))]
-    words += [f"rule:{rule}" for rule in _texts(details.get("rules"))]
-    return joined(words)
+    return joined([*words, *map("rule:{}".format, _texts(details.get("rules")))])
 
 
 def joined(words: Iterable[str]) -> str:

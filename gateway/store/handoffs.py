@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -360,11 +361,12 @@ def _cell(handoff: UUID, sequence: int) -> CellRef:
 
 _STORED_OTHERWISE = ("address", "urgency", "due_at")
 _AS_STORED = [one.name for one in fields(Handoff) if one.name not in _STORED_OTHERWISE]
+_stored = attrgetter(*_AS_STORED)
 
 
 def _handoff(row: Row[Any]) -> Handoff:
     return Handoff(
-        **{name: getattr(row, name) for name in _AS_STORED},
+        **dict(zip(_AS_STORED, _stored(row), strict=True)),
         address=Addressee(row.recipient, row.competence, row.mandate_event),
         urgency=RANKS[row.urgency],
         due_at=None if row.due_at == NEVER else row.due_at,
@@ -378,6 +380,6 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
         "recipient": address.organisation,
         "competence": address.competence,
         "mandate_event": address.mandate_event,
-        "urgency": handoff.urgency.rank,
+        "urgency": RANKS.index(handoff.urgency),
         "due_at": handoff.due_at or NEVER,
     }

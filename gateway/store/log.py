@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
@@ -81,8 +81,15 @@ _ENTRIES = (
     .order_by(log_event.c.idx)
 )
 _EVENT = select(
-    log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
+    log_event.c.idx,
+    log_event.c.event,
+    log_event.c.document,
+    log_event.c.nonce,
+    log_event.c.disclosures,
 ).where(log_event.c.event == bindparam("event"))
+_STREAM_EVENTS = _STREAM.add_columns(
+    log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
+)
 _WORDS = select(log_facet.c.words).where(
     log_facet.c.idx >= bindparam("start"), log_facet.c.idx < bindparam("end")
 )
@@ -296,27 +303,38 @@ class SqlLog:
         if any(event == fact.id for fact in self._others):
             raise Busy("the first of these requests is being stored: repeat this one")
         row = self._transaction.execute(_EVENT, {"event": event}).first()
-        if row is None or row.document is None or row.nonce is None:
+        return None if row is None else self._logged(row, self.head())
+
+    def _logged(self, row: Any, head: TreeHead) -> LoggedEvent | None:
+        if row.document is None or row.nonce is None:
             return None
-        opened = (
-            self._disclosure(event, position, *stored)
-            for position, stored in enumerate(json.loads(row.disclosures))
-        )
-        disclosures = tuple(one for one in opened if one is not None)
-        head = self.head()
+        disclosures = list[EventDisclosure]()
+        for position, (text, readers) in enumerate(json.loads(row.disclosures)):
+            closed = text is not None and text.startswith(ENVELOPE)
+            opened = self._open(row.event, position, text) if closed else text
+            if opened is not None:
+                disclosures.append(EventDisclosure(opened, frozenset(readers)))
         if row.idx >= head.size:  # committed after this transaction saw the head
             raise Busy("the first of these requests was stored just now: repeat this one")
         if self._proofs is None or self._proofs.size != head.size:
             self._proofs = tiles.InclusionProofs(self.tile, head.size)
-        proof = tuple(self._proofs.of(row.idx))
-        return LoggedEvent(
-            EventDocument(event, row.document, row.nonce, disclosures), row.idx, proof, head
-        )
+        event = EventDocument(row.event, row.document, row.nonce, tuple(disclosures))
+        return LoggedEvent(event, row.idx, self._proofs.of(row.idx), head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         values = {"organisation": organisation, "after": after, "limit": limit}
         return [
             (row.stream_number, row.event) for row in self._transaction.execute(_STREAM, values)
+        ]
+
+    def read_stream(
+        self, organisation: str, after: int, limit: int
+    ) -> Sequence[tuple[int, LoggedEvent]]:
+        values, head = {"organisation": organisation, "after": after, "limit": limit}, self.head()
+        return [
+            (row.stream_number, logged)
+            for row in self._transaction.execute(_STREAM_EVENTS, values)
+            if (logged := self._logged(row, head)) is not None
         ]
 
     def counter(self, organisation: str) -> int:
@@ -336,6 +354,11 @@ class SqlLog:
 
     def head(self) -> TreeHead:
         self._transaction.require_open()
+        return self._head
+
+    @cached_property
+    def _head(self) -> TreeHead:
+        """The head that this transaction found, once it is known as our own."""
         self._letterhead.require_own(self._begun.head, self._begun.mac)
         return self._begun.head
 
@@ -398,19 +421,12 @@ class SqlLog:
             words = event_index.together(row.words for row in rows)
             self._transaction.execute(_ADD_BLOCK, {"n": n, "words": words})
 
-    def _disclosure(
-        self, event: UUID, position: int, text: str | None, readers: Sequence[str]
-    ) -> EventDisclosure | None:
-        """A disclosure as it was stored; None when it was erased, or ended with its case."""
-        if text is None:
+    def _open(self, event: UUID, position: int, text: str) -> str | None:
+        """A disclosure that is stored encrypted; None when it ended with its key."""
+        try:
+            return self._contents.decrypt(base64url.decode(text), cell_of(event, position))
+        except CaseErased:
             return None
-        if text.startswith(ENVELOPE):
-            try:
-                cell = cell_of(event, position)
-                text = self._contents.decrypt(base64url.decode(text), cell)
-            except CaseErased:
-                return None
-        return EventDisclosure(text, frozenset(readers))
 
 
 def _not_before(now: datetime, newest: datetime | None) -> datetime:

@@ -17,11 +17,11 @@ from uuid import UUID
 from sqlalchemy import Row, and_, bindparam, func, or_, select
 
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles, tree
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
 from gateway.store.log import ENVELOPE
 from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile, party, stream

@@ -15,8 +15,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import EventResult
-from gateway.domain.log_terms import ErasedDetails, LogHold, personal_kinds
+from gateway.domain.audit_event import ErasedDetails, EventResult, LogHold, personal_kinds
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.actors import GATEWAY

@@ -1,6 +1,7 @@
 """What the parts of the store have in common: statements by the names of columns, and their use."""
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Executable, FromClause, Select, Table, and_, bindparam, select
@@ -56,7 +57,7 @@ class StorePart:
         return row and record(*row)
 
     def _all(self, record: type[R], statement: Executable, **values: Any) -> list[R]:
-        return [record(*row) for row in self._transaction.execute(statement, values)]
+        return [*starmap(record, self._transaction.execute(statement, values))]
 
     def _firsts(self, statement: Executable, **values: Any) -> list[Any]:
         """The first column of each row."""

@@ -1,27 +1,23 @@
-"""What takes several steps: proposals, invitations, runs, successions; and the staff registers."""
+"""What takes several steps: proposals, invitations, runs, successions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, false, or_, select, update
+from sqlalchemy import bindparam, delete, false, or_, select, update
 
-from gateway.domain.conformance import ConformanceRun
-from gateway.domain.invitation import Invitation
+from gateway.domain.enrolment import ConformanceRun, Invitation
+from gateway.domain.mandate import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.domain.refusals import AlreadyExists, EditConflict
-from gateway.domain.staff import StaffEntry
-from gateway.domain.succession import ReissuedHandoff, Succession, SuccessionApproval
 from gateway.kernel.values import CertificateOrder, Proposal
 from gateway.store.part import StorePart, keyed, matching, records
 from gateway.store.tables import (
     conformance_run,
     invitation,
     moved_handoff,
-    out_of_service,
     proposal,
     signing_request,
-    staff,
     succession,
 )
 from gateway.store.transaction import insert_new
@@ -309,53 +305,3 @@ def _succession(row: Any) -> Succession:
         )
         values[f"by_{organisation}"] = by and SuccessionApproval(by, event, signed)
     return Succession(**values)
-
-
-# --- Staff registers -----------------------------------------------------------------------------
-
-STAFF = "staff"
-"""What an entry of the registry is called that is one of a staff register."""
-
-_staff = records(staff, StaffEntry, "organisation").where(
-    ~exists().where(
-        out_of_service.c.kind == STAFF,
-        out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
-    ),
-)
-"""An entry that is not what its events say is nobody's."""
-_PERSONS = ("first", "second", "third", "fourth", "fifth")
-# As many places as a request may name persons: one text of the statement, compiled once.
-_STAFF_NAMED = _staff.where(or_(*(staff.c.pseudonym == bindparam(name) for name in _PERSONS)))
-_STAFF_PAGE = (
-    _staff.where(staff.c.pseudonym > bindparam("after"))
-    .order_by(staff.c.pseudonym)
-    .limit(bindparam("limit"))
-)
-_ADD_STAFF = insert_new(staff)
-_SAVE_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
-
-
-class SqlStaff(StorePart):
-    """Staff registers in SQL; the contract is that of `gateway.kernel.ports.StaffStore`."""
-
-    def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
-        first, *others = pseudonyms
-        names = dict(zip(_PERSONS, (first, *others), strict=False))
-        values = {**dict.fromkeys(_PERSONS, first), **names, "organisation": organisation}
-        return self._all(StaffEntry, _STAFF_NAMED, **values)
-
-    def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
-        return self._all(
-            StaffEntry, _STAFF_PAGE, organisation=organisation, after=after, limit=limit
-        )
-
-    def add(self, entry: StaffEntry) -> bool:
-        return self._write(_ADD_STAFF, vars(entry))
-
-    def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
-        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
-        self._write(_SAVE_STAFF, values)
-
-    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
-        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
-        self._write(_SAVE_STAFF, values)

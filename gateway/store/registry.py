@@ -1,30 +1,41 @@
-"""The registry: organisations, memberships and mandates, systems, certificates, people."""
+"""The registry: organisations, memberships and mandates, systems, certificates, people, staff."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from gateway.domain.lifecycle import UNSEEN
+from gateway.domain.json_values import read_record, to_json
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
+    UNSEEN,
     Administrator,
     Certificate,
     Contact,
-    Mandate,
     Organisation,
-    Period,
     Status,
     System,
 )
-from gateway.domain.record_json import read_record, to_json
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
+from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
 from gateway.store.columns import write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
@@ -39,6 +50,7 @@ from gateway.store.tables import (
     out_of_service,
     person,
     registry,
+    staff,
     system,
 )
 from gateway.store.transaction import Transaction, insert_new
@@ -414,7 +426,8 @@ class SqlOrganisations(StorePart):
         That there is ``none`` only of what is registered: others' names have no end.
         """
         if key in self._entries:
-            return cast(T, self._entries[key])
+            known: T = self._entries[key]
+            return known
         found = find()
         changes = self._transaction.mode is TransactionMode.REGISTRY
         if (found or none) and not changes and len(self._entries) < MOST_REMEMBERED:
@@ -482,3 +495,53 @@ def _competence_row(competence: Mandate, position: int) -> dict[str, Any]:
     values = dict(vars(competence))
     period = values.pop("period")
     return {**values, "position": position, "start": period.start, "end": period.end}
+
+
+# --- Staff registers -----------------------------------------------------------------------------
+
+STAFF = "staff"
+"""What an entry of the registry is called that is one of a staff register."""
+
+_staff = records(staff, StaffEntry, "organisation").where(
+    ~exists().where(
+        out_of_service.c.kind == STAFF,
+        out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
+    ),
+)
+"""An entry that is not what its events say is nobody's."""
+_NAMED_PERSONS = ("first", "second", "third", "fourth", "fifth")
+# As many places as a request may name persons: one text of the statement, compiled once.
+_STAFF_NAMED = _staff.where(or_(*(staff.c.pseudonym == bindparam(name) for name in _NAMED_PERSONS)))
+_STAFF_PAGE = (
+    _staff.where(staff.c.pseudonym > bindparam("after"))
+    .order_by(staff.c.pseudonym)
+    .limit(bindparam("limit"))
+)
+_ADD_STAFF = insert_new(staff)
+_SAVE_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
+
+
+class SqlStaff(StorePart):
+    """Staff registers in SQL; the contract is that of `gateway.kernel.ports.StaffStore`."""
+
+    def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
+        first, *others = pseudonyms
+        names = dict(zip(_NAMED_PERSONS, (first, *others), strict=False))
+        values = {**dict.fromkeys(_NAMED_PERSONS, first), **names, "organisation": organisation}
+        return self._all(StaffEntry, _STAFF_NAMED, **values)
+
+    def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
+        return self._all(
+            StaffEntry, _STAFF_PAGE, organisation=organisation, after=after, limit=limit
+        )
+
+    def add(self, entry: StaffEntry) -> bool:
+        return self._write(_ADD_STAFF, vars(entry))
+
+    def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
+        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
+        self._write(_SAVE_STAFF, values)
+
+    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
+        self._write(_SAVE_STAFF, values)

@@ -17,8 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
 
-from gateway.domain.audit_event import Operation
-from gateway.domain.log_terms import LOG_HOLD
+from gateway.domain.audit_event import LOG_HOLD, Operation
 from gateway.domain.staff import CommittedStaff, StaffEntry
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
@@ -26,22 +25,17 @@ from gateway.kernel.changes import PROPOSAL, change_of, described
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
-from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import InclusionProofs
+from gateway.ledger.tree import entry_commitment
 from gateway.store.columns import record_columns
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE
 from gateway.store.log_terms import SqlLogTerms
-from gateway.store.procedures import (
-    STAFF,
-    SqlInvitations,
-    SqlProposals,
-    SqlSigning,
-    SqlSuccessions,
-)
+from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
 from gateway.store.registry import (
     ALL_ORGANISATIONS,
+    STAFF,
     Entry,
     RegistryCache,
     SqlOrganisations,
@@ -237,7 +231,7 @@ def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | N
             for text, readers in json.loads(row.disclosures)
             if text is not None and not text.startswith(ENVELOPE)
         )
-        proof = tuple(proofs.of(row.idx))
+        proof = proofs.of(row.idx)
         leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
         tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
         committed = set(event.read(row.document)["sd"])

@@ -35,20 +35,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
+from gateway.domain.audit_event import LogHold
 from gateway.domain.case import Case
-from gateway.domain.conformance import ConformanceRun
 from gateway.domain.duty import HandoffDuty, SweepClock
-from gateway.domain.handoff import Handoff, HandoffAnswer
-from gateway.domain.invitation import Invitation
-from gateway.domain.log_terms import LogHold
+from gateway.domain.enrolment import ConformanceRun, Invitation
+from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
+from gateway.domain.mandate import Mandate, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure
 from gateway.domain.notification import Cursor, RefusedNotification
-from gateway.domain.organisation import Administrator, Certificate, Mandate, Status, System
-from gateway.domain.recall import Recall
+from gateway.domain.organisation import Administrator, Certificate, Status, System
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement
 from gateway.domain.staff import StaffEntry
-from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.kernel.values import (
     CaseVersion,
     CertificateOrder,

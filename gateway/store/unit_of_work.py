@@ -28,10 +28,9 @@ from gateway.store.procedures import (
     SqlInvitations,
     SqlProposals,
     SqlSigning,
-    SqlStaff,
     SqlSuccessions,
 )
-from gateway.store.registry import RegistryCache, SqlOrganisations
+from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.retentions import SqlRetentions
 from gateway.store.tables import log_head
 from gateway.store.transaction import Transaction, driver_errors

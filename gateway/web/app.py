@@ -11,9 +11,9 @@ from gateway.domain.refusals import NotFound
 from gateway.web import error_handlers, listeners, openapi
 from gateway.web.context import AppContext
 from gateway.web.endpoint import register, register_unauthenticated
-from gateway.web.inputs import UnsupportedMediaType
+from gateway.web.inputs import UnsupportedMediaType, current_request
 from gateway.web.oauth import TokenServer
-from gateway.web.responses import hardened
+from gateway.web.responses import ALWAYS
 from gateway.web.tokens import Tokens
 
 
@@ -34,6 +34,9 @@ def create_public_app(gate: AppContext) -> Flask:
     return app
 
 
+_ALWAYS = frozenset(name.lower() for name in ALWAYS)
+
+
 class _Rule(Rule):
     """A rule of the methods that its endpoint declares: no HEAD comes along with GET."""
 
@@ -50,6 +53,23 @@ class _Flask(Flask):
         """All functions are plain ones: Flask would look at each, on each request."""
         return func
 
+    def wsgi_app(self, environ: Any, start_response: Any) -> Any:
+        """Every answer has the security headers, and is not to be stored unless it says how long
+        it keeps."""
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            kept, stored = list[tuple[str, str]](), False
+            for name, value in headers:
+                lower = name.lower()
+                stored = stored or lower == "cache-control"
+                if lower not in _ALWAYS:
+                    kept.append((name, value))
+            if not stored:
+                kept.append(("Cache-Control", "no-store"))
+            return start_response(status, [*kept, *ALWAYS.items()], exc_info)
+
+        return super().wsgi_app(environ, start)
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """By path and method alone: no address here depends on a host's name, and none is built."""
         if request is None:
@@ -59,11 +79,12 @@ class _Flask(Flask):
 
 def _create(gate: AppContext) -> Flask:
     app = _Flask(__name__, static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = gate.body_bytes
+    # Of the class itself: from its settings Flask would read it anew at each look.
+    app.request_class = type("Request", (Request,), {"max_content_length": gate.body_bytes})
     app.url_map.merge_slashes = False  # one address, one spelling; nothing is redirected
     app.before_request(_begin(gate))
-    app.after_request(_count(gate))
-    app.wsgi_app = hardened(app.wsgi_app)  # type: ignore[method-assign] # as Flask's own docs do
+    if gate.answered is not None:
+        app.after_request(_count(gate.answered))
     error_handlers.install(app, gate)
     return app
 
@@ -78,7 +99,7 @@ def _begin(gate: AppContext) -> Callable[[], None]:
     def begin() -> None:
         g.request_id = str(gate.ports.new_id())
         g.began = perf_counter()
-        environ = request.environ
+        environ = current_request().environ
         path = environ["PATH_INFO"]
         if path.startswith("//") or str(environ.get("RAW_URI", path)).partition("?")[0] != path:
             raise NotFound
@@ -88,13 +109,13 @@ def _begin(gate: AppContext) -> Callable[[], None]:
     return begin
 
 
-def _count(gate: AppContext) -> Callable[[Response], Response]:
+def _count(answered: Callable[[str, str, int, float], None]) -> Callable[[Response], Response]:
     """Tell of each answer; what matches no route has none to name, whatever its path says."""
 
     def count(response: Response) -> Response:
         rule = request.url_rule
         route, method = (rule.rule, request.method) if rule is not None else ("none", "any")
-        gate.answered(route, method, response.status_code, perf_counter() - g.began)
+        answered(route, method, response.status_code, perf_counter() - g.began)
         return response
 
     return count

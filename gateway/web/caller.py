@@ -57,7 +57,15 @@ def claimed_caller(gate: AppContext, tokens: Tokens, request: Request) -> Caller
     Raises the refusals of `problems` and NotAuthenticated.
     """
     peer = peer_of(gate, request)
-    token = tokens.read(_bearer(request))
+    if request.query_string and "access_token" in read_query(request):  # RS1
+        raise TokenInQuery("send the access token only in the Authorization header")
+    sent = request.headers.get("Authorization", "")
+    found = _BEARER.fullmatch(sent)
+    if not found and sent.lower().startswith("bearer"):
+        raise InvalidToken("the token is not of the form that tokens have")
+    if not found:  # RS3
+        raise NoCredentials("send an access token in the Authorization header")
+    token = tokens.read(found[1])
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
         raise InvalidToken("the token is bound to another certificate than the connection's")
     names = system_of(token.client_id)
@@ -80,16 +88,3 @@ def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
     if scope not in (ANY_SCOPE, *scopes):
         raise InsufficientScope(scope)
     return replace(claimed, scopes=scopes, authenticated=[system])
-
-
-def _bearer(request: Request) -> str:
-    """The token, only from the header (RS1); NoCredentials when there is none (RS3)."""
-    if request.query_string and "access_token" in read_query(request):
-        raise TokenInQuery("send the access token only in the Authorization header")
-    sent = request.headers.get("Authorization")
-    found = _BEARER.fullmatch(sent or "")
-    if found:
-        return found[1]
-    if sent and sent.lower().startswith("bearer"):
-        raise InvalidToken("the token is not of the form that tokens have")
-    raise NoCredentials("send an access token in the Authorization header")

@@ -63,8 +63,8 @@ class AppContext:
     ``newest`` begins to read the newest log, and raises LogFrozen, HighWaterMarkUnavailable or
     DatabaseUnavailable where the registry may be an older one, which forgot what was revoked since.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
-    ``answered`` hears of each answer: its route's template, method, status and seconds;
-    ``problem_sent`` of each problem: the last part of its type.
+    ``answered`` hears of each answer, where anybody counts them: its route's template, method,
+    status and seconds; ``problem_sent`` of each problem: the last part of its type.
     """
 
     ports: Ports
@@ -88,7 +88,7 @@ class AppContext:
     token_seconds: int = TOKEN_SECONDS
     body_bytes: int = BODY_BYTES
     patience: float = 5.0
-    answered: Callable[[str, str, int, float], None] = _ignore
+    answered: Callable[[str, str, int, float], None] | None = None
     problem_sent: Callable[[str], None] = _ignore
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from flask import Flask, Request, Response
 from marshmallow import Schema
 
-from gateway.domain.record_json import read_record
+from gateway.domain.json_values import read_record
 from gateway.domain.refusals import (
     AlreadyExists,
     AuditLogUnavailable,
@@ -40,11 +40,11 @@ from gateway.kernel.values import Caller
 from gateway.web.caller import ANY_SCOPE, claimed_caller, registered_caller
 from gateway.web.context import AppContext
 from gateway.web.inputs import (
+    SIGNED,
     IdempotencyKeyRequired,
     MalformedRequest,
     UnsupportedMediaType,
     current_request,
-    is_signed,
     read_document,
     read_json,
     read_key,
@@ -284,7 +284,8 @@ def _perform(
     one: Endpoint, gate: AppContext, caller: Caller, request: Request, path: Mapping[str, Any]
 ) -> Response:
     """Read what came, then let the view translate it."""
-    signed = one.signed if is_signed(request) else None
+    is_signed = request.headers.get("Content-Type", "").lower() == SIGNED
+    signed = one.signed if is_signed else None
     key = read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}
     if request.query_string or one.query is not NOTHING:

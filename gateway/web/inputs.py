@@ -47,7 +47,7 @@ def read_body(request: Request) -> bytes:
     """
     data = request.get_data()
     limit = request.max_content_length
-    if request.content_length is None and limit is not None and len(data) >= limit:
+    if limit is not None and len(data) >= limit and request.content_length is None:
         raise RequestEntityTooLarge
     return data
 
@@ -74,11 +74,7 @@ def read_json(request: Request) -> Any:
 
 
 SIGNED = "application/sd-jwt"
-
-
-def is_signed(request: Request) -> bool:
-    """Whether the body says that it is a signed document (RFC 9901, compact)."""
-    return request.headers.get("Content-Type", "").lower() == SIGNED
+"""What the body is where it is a signed document (RFC 9901, compact)."""
 
 
 def read_document(request: Request) -> str:

@@ -18,7 +18,7 @@ from authlib.oauth2.rfc6749.errors import OAuth2Error
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
-from flask import Request, Response, g, request
+from flask import Request, Response, g
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.domain.organisation import System
@@ -33,7 +33,7 @@ from gateway.kernel.values import Credentials
 from gateway.web.caller import peer_of
 from gateway.web.context import AppContext, PresentedCertificate
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
-from gateway.web.inputs import read_body, read_pairs
+from gateway.web.inputs import current_request, read_body, read_pairs
 from gateway.web.problems import ClientCertificateRefused, InvalidToken
 from gateway.web.responses import json_response
 from gateway.web.tokens import AccessToken, Tokens
@@ -243,8 +243,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         """The request as Authlib reads it, from the body alone, with the connection's client."""
         form = read_form(sent)
         check_form(form, sent, needed)
-        # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
-        form.setdefault("client_id", claimed_client(form.get("client_assertion", "")) or "")
+        if "client_id" not in form:
+            # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
+            form["client_id"] = claimed_client(form["client_assertion"]) or ""
         try:
             peer = peer_of(self._gate, sent)
         except ClientCertificateRefused as refused:
@@ -347,7 +348,7 @@ def token(server: TokenServer) -> Response:
     The form has `grant_type` and `client_id`, and may have `scope` and `resource`. A system with
     registered keys sends `client_assertion` and its type as well.
     """
-    return server.answer(request)
+    return server.answer(current_request())
 
 
 @unauthenticated(
@@ -363,7 +364,7 @@ def revocation(server: TokenServer) -> Response:
     The next request with it is refused, whichever process answers. A token that is unknown, or
     has ended, is no error: there is nothing left to do.
     """
-    return server.revoke(request)
+    return server.revoke(current_request())
 
 
 @unauthenticated(
@@ -379,7 +380,7 @@ def introspection(server: TokenServer) -> Response:
     Of any other token, and of one that would be refused, the answer says only that it is not
     active.
     """
-    return server.introspect(request)
+    return server.introspect(current_request())
 
 
 ENDPOINTS = (token, revocation, introspection)

@@ -1,6 +1,6 @@
 """Values as HTTP answers: JSON, and the headers that every answer carries."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -19,8 +19,6 @@ ALWAYS: Mapping[str, str] = {
 }
 """Headers of every answer; two years of HSTS. Pages here need no source but their own style."""
 
-_NAMES = frozenset(name.lower() for name in ALWAYS)
-
 
 class _Whole(Response):
     """An answer whose body and length are there: nothing is left to work out when it is sent."""
@@ -36,32 +34,9 @@ def json_response(
     headers: Mapping[str, str] | None = None,
     media_type: str = "application/json",
 ) -> Response:
-    """A JSON answer. It is not stored unless ``headers`` say otherwise (see ``hardened``)."""
+    """A JSON answer. It is not stored unless ``headers`` say otherwise (`gateway.web.app`)."""
     data = encode(body).encode("utf-8")
     return _Whole(data, status, dict(headers or {}), content_type=media_type)
-
-
-def hardened(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """A WSGI app whose every answer has the security headers.
-
-    What does not say how long it keeps is not to be stored.
-    """
-
-    def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            kept, stored = list[tuple[str, str]](), False
-            for name, value in headers:
-                lower = name.lower()
-                stored = stored or lower == "cache-control"
-                if lower not in _NAMES:
-                    kept.append((name, value))
-            if not stored:
-                kept.append(("Cache-Control", "no-store"))
-            return start_response(status, [*kept, *ALWAYS.items()], exc_info)
-
-        return app(environ, start)
-
-    return serve
 
 
 def page(path: str, found: Page[Any], asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,18 +33,9 @@ from gateway.domain.decision import (
     succession_entity,
 )
 from gateway.domain.handoff import Addressee, HandoffState
-from gateway.domain.marking import Marking
-from gateway.domain.organisation import (
-    Mandate,
-    Membership,
-    MembershipClass,
-    Organisation,
-    Period,
-    Status,
-    may_act,
-)
-from gateway.domain.succession import Succession
-from gateway.domain.vocabulary import StatementKind, SubjectCategory
+from gateway.domain.mandate import Mandate, Period, Succession
+from gateway.domain.organisation import Membership, MembershipClass, Organisation, Status, may_act
+from gateway.domain.vocabulary import Marking, StatementKind, SubjectCategory
 from tests.each import each
 from tests.store import samples
 

@@ -10,8 +10,7 @@ import cedarpy
 import pytest
 
 from gateway.cedar.policy import SCHEMA_FILE, SIGNED, CedarPolicy, InvalidPolicies, policy_folder
-from gateway.cedar.policy_facts import unread_facts
-from gateway.cedar.policy_tests import check, read_cases
+from gateway.cedar.policy_tests import check, read_cases, unread_facts
 
 POLICY = CedarPolicy.load(policy_folder())
 EVERY = CedarPolicy.load(policy_folder(), SIGNED)

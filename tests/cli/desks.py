@@ -57,9 +57,11 @@ class Desks:
         told = self.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)
         return str(UUID(told["result"]["case"]))
 
-    def offered(self, *more: str, to: tuple[str, ...] = ("--competence", "csam/FR")) -> str:
-        """The id of a new handoff of items and statements."""
+    def offered(
+        self, *more: str, to: tuple[str, ...] = ("--competence", "csam/FR"), **changes: Any
+    ) -> str:
+        """The id of a new handoff of items and statements; ``changes`` are to its case."""
         groups = ("--group", "items", "--group", "statements", "--group", "classifications")
         arguments = ("--by", "liaison-1", "--purpose", "identify_victim", *groups, *to, *more)
-        told = self.told("handoff", "offer", self.submitted(), *arguments)
+        told = self.told("handoff", "offer", self.submitted(**changes), *arguments)
         return str(told["result"]["handoff"])

@@ -13,8 +13,7 @@ from cryptography import x509
 from gateway import maintenance, wiring
 from gateway.cli.admin import gateway_keys
 from gateway.cli.admin import gateway_keys as ca
-from gateway.pki.authority import authority_id, make_root
-from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.pki.authority import CHAIN_FILE, CRL_FILE, authority_id, make_root
 from gateway.pki.rotation import AuthorityStage, kept
 from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, said
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.cli import enrol
-from gateway.client import conformance
+from gateway.client import enrolment
 from gateway.domain.organisation import Status
 from tests.cli.desks import Desks
 from tests.newcomers import NEWCOMER, Newcomer
@@ -23,7 +23,7 @@ def newcomers(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> Desks:
 def test_the_client_passes_every_step(newcomers):
     output = newcomers.done("conformance", "run", *BY, at=NEWCOMER)
     assert [line.split() for line in output.splitlines()[:4]] == [
-        [step, "passed"] for step in conformance.STEPS
+        [step, "passed"] for step in enrolment.STEPS
     ]
     assert "an event in the log" in output
 
@@ -49,7 +49,7 @@ def test_a_step_that_fails_says_what_to_mend_and_the_run_goes_on_later(
     file = tmp_path / "case.json"
     file.write_text(json.dumps({"case": "none"}))
     with monkeypatch.context() as lazy:
-        lazy.setattr(conformance, "_verifies", lambda told, run: True)
+        lazy.setattr(enrolment, "_verifies", lambda told, run: True)
         result = newcomers.run("conformance", "run", *BY, "--case", file, at=NEWCOMER)
     assert result.exit_code == 1
     assert "send     failed" in result.output

@@ -8,9 +8,8 @@ from click.testing import CliRunner
 
 from gateway.cli.content import _MEANINGS, print_content
 from gateway.client import ConsultedContent
-from gateway.domain.conditions import conditions
-from gateway.domain.marking import ONWARD, TLP
-from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS, Handling
+from gateway.domain.case import conditions
+from gateway.domain.vocabulary import ATTRIBUTIONS, ONWARD, PERMITTED_ACTIONS, TLP, Handling
 from tests.web.partners.case_example import full_case
 
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 
 from gateway import maintenance
-from gateway.pki.publication import CRL_FILE
+from gateway.pki.authority import CRL_FILE
 from gateway.serving.supervisor import ProcessSpec
 from tests.operating import ISSUER, PARTNERS, Operator, said
 

@@ -18,7 +18,7 @@ from gateway.client import GatewayUnavailable, PartnerConnection
 from gateway.client.transport import PAUSES
 from gateway.kernel.client_assertion import read_keys
 from gateway.keys import KeyPurpose, load_key
-from gateway.pki.end_entity import issue_client
+from gateway.pki.authority import issue_client
 from tests.cli.desks import Desks
 from tests.cli.test_connection import failing
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing

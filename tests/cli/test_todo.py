@@ -1,5 +1,6 @@
 """`casegate todo`: what waits, with commands that do it; and the command after each step."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 import click
 import pytest
 
-from gateway.cli import SUBCOMMANDS, next_step, todo
-from gateway.cli.next_step import WIDTH
+from gateway.cli import SUBCOMMANDS, output, todo
+from gateway.cli.output import WIDTH
 from gateway.cli.todo import _command
 from gateway.client import GatewayUnavailable
 from gateway.client.transport import PAUSES
@@ -34,7 +35,8 @@ def desks(desks: Desks, tls_files: Path) -> Desks:
 
 def commands(output: str) -> list[list[str]]:
     """The commands that were told, as a shell reads them."""
-    assert max(map(len, output.split("\n"))) <= WIDTH
+    told = re.findall(r"^  Next: (?:.*\\\n)*.*$", output, re.MULTILINE)
+    assert max((len(line) for one in told for line in one.split("\n")), default=0) <= WIDTH
     joined = re.sub(r" \\\n +", " ", output)
     return [without_placeholders(line) for line in re.findall(r"Next: casegate (.*)", joined)]
 
@@ -85,6 +87,24 @@ def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: D
     assert "OVERDUE" in desks.done("todo", at=OFMIN)
     (one,) = waits(desks)
     assert (one["overdue"], one["next"]) == (True, f"casegate handoff show {handoff}")
+
+
+def test_the_most_urgent_is_told_first_whichever_party_it_waits_for(desks: Desks) -> None:
+    usual = desks.offered()
+    desks.done("handoff", "accept", usual, *BY, "--yes", at=OFMIN)
+    what = ("--proposal", "inaccurate", "--reason", "wrong host")
+    desks.done("handoff", "propose-correction", usual, *BY, *what, at=OFMIN)
+    urgent = {"urgency": "urgent", "urgency_reason": "child_located"}
+    assess = told_next(
+        desks.done("case", "submit", str(desks.case_file(**urgent)), "--by", "intake-1")
+    )
+    danger = desks.offered(urgency="imminent_danger", urgency_reason="child_located")
+    reached = ("--function", "duty officer", "--time", "2026-03-02T09:00:00Z")
+    desks.done("handoff", "call", danger, "--by", "liaison-1", *reached)
+    desks.stage.gateway.clock.advance(timedelta(hours=2))
+    told = commands(desks.done("todo"))
+    answer = ["handoff", "answer-proposal", usual]
+    assert told == [["handoff", "show", danger], assess, answer]
 
 
 def told_next(output: str) -> list[str]:
@@ -173,7 +193,7 @@ def exists(words: list[str]) -> bool:
     return not isinstance(command, click.Group) or words[1] in command.commands
 
 
-@each("step", next_step._NEXT)
+@each("step", output._NEXT)
 def test_every_next_step_follows_an_event_and_is_a_command(step: tuple[str, Any, str]) -> None:
     type_, _, command = step
     assert type_ in {named for named, _ in EVENT_TYPES.values()}
@@ -185,3 +205,56 @@ def test_every_duty_has_a_command(kind: DutyKind) -> None:
     duty = {"action": DUTIES[kind].action, "case": "1", "handoff": "2", "source": "3"}
     for sent in (True, False):
         assert exists(_command(duty, sent=sent).split())
+
+
+# --- `casegate notification`: events are seen when they happen; none is acknowledged unseen ---
+
+
+@pytest.fixture
+def handoff(desks: Desks) -> str:
+    """A handoff to an office that has heard of all there was before it."""
+    desks.done("notification", "poll", at=OFMIN)
+    return desks.offered()
+
+
+def test_what_waits_is_listed_and_acknowledged_unless_it_is_kept(
+    desks: Desks, handoff: str
+) -> None:
+    for _ in range(2):
+        assert handoff in desks.done("notification", "poll", "--keep", at=OFMIN)
+    (told,) = desks.told("notification", "poll", at=OFMIN)["items"]
+    assert (told["handoff"], told["type"]) == (handoff, "handoff.offered")
+    assert desks.told("notification", "poll", at=OFMIN)["items"] == []
+
+
+def test_a_watch_prints_a_line_for_each_until_it_is_stopped(
+    desks: Desks, handoff: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll, asked = MemberClient.poll_notifications, []
+
+    def interrupted(desk: MemberClient, **given: object) -> object:
+        asked.append(given)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return poll(desk, **given)
+
+    monkeypatch.setattr(MemberClient, "poll_notifications", interrupted)
+    output = desks.done("notification", "watch", "--json", at=OFMIN)
+    assert json.loads(output)["handoff"] == handoff
+    assert asked[0]["wait"]
+    assert desks.told("notification", "poll", at=OFMIN)["items"] == [], "it was printed"
+
+
+def test_the_status_tells_what_was_refused_and_a_replay_brings_it_again(
+    desks: Desks, handoff: str
+) -> None:
+    office = MemberClient(desks.stage, OFMIN)
+    (told,) = office.poll_notifications().notifications
+    office.poll_notifications(refuse={told: ("invalid_key", "which key?")})
+    output = desks.done("notification", "status", at=OFMIN)
+    assert f"{told.event}  invalid_key which key?" in output
+    by = ("--by", "analyst-1")
+    desks.done("notification", "replay", str(told.event), *by, at=OFMIN)
+    assert desks.told("notification", "status", at=OFMIN)["refused"][0]["replay"]
+    first, _replayed = desks.told("notification", "poll", at=OFMIN)["items"]
+    assert first["event"] == str(told.event)

@@ -11,8 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.end_entity import issue_client
+from gateway.pki.authority import CertificateAuthority, issue_client, make_issuing, make_root
 from tests.founding import check_log
 from tests.web.listening import Listening, listening
 

@@ -94,7 +94,7 @@ def answer_document(organisation: str = OFMIN, **changes: Any) -> SdJwt:
         "by": "officer-1",
         "reason": "no capacity",
     }
-    return answers.issue(**word_of(organisation), **said | changes)
+    return answers.issue(**word_of(organisation) | said | changes)
 
 
 class Log(Logbook):

@@ -102,7 +102,7 @@ def test_a_presentation_beyond_the_offer_is_refused(stage: Listening) -> None:
     def consult() -> None:
         office.consult(handoff, "officer-1", "investigation", "first look")
 
-    disbelieved(office, show_all, consult, "shows more than its offer names")
+    disbelieved(office, show_all, consult, "not covered by the offer")
 
 
 def test_a_presentation_of_less_than_was_opened_is_refused(stage: Listening) -> None:
@@ -131,7 +131,7 @@ def test_a_presentation_of_another_case_is_refused(stage: Listening) -> None:
     def consult() -> None:
         office.consult(handoff, "officer-1", "investigation", "first look")
 
-    disbelieved(office, show_other, consult, "another version")
+    disbelieved(office, show_other, consult, "another case version")
     mine = submit(hotline, stage)
     disbelieved(
         hotline,

@@ -3,6 +3,8 @@
 Each test tells the truth in all places but one.
 """
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +13,14 @@ from gateway.client import EvidenceMismatch, PartnerConnection, documents, evide
 from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
 from gateway.domain.audit_event import EventResult, Party
-from gateway.domain.conditions import conditions
+from gateway.domain.case import conditions
+from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents
 from gateway.evidence.sd_jwt import SdJwt
+from tests import answers
 from tests.client.false_gateway import (
+    CASE,
     CONTENT,
     HANDOFF,
     HOTLINES,
@@ -29,6 +34,7 @@ from tests.client.false_gateway import (
     case_document,
     logged,
     offer_document,
+    word_of,
 )
 from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, START
@@ -147,6 +153,19 @@ def test_a_lie_about_an_offer_is_found(lie: Any, found: str) -> None:
         lie()
 
 
+def updated_until(ends: datetime) -> None:
+    """An update that was asked to end at the start of these tests, and ends as it ends."""
+    document = offer_document(updates=PARTS[0], change=ChangeKind.CORRECTION, expires_at=ends)
+    asked = {"by": "liaison-1", "expires_at": START.isoformat()}
+    documents.check_update(document.compact(), str(HANDOFF), asked, HOTLINES)
+
+
+def test_an_update_ends_when_it_was_asked_to() -> None:
+    updated_until(START)
+    with pytest.raises(EvidenceMismatch):
+        updated_until(START + timedelta(days=1))
+
+
 # --- Answering -----------------------------------------------------------------------------------
 
 REFUSE = PendingWrite(
@@ -247,6 +266,7 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
     case = TRUE_CASE
     shown: dict[str, Any] = {
         "handoff": str(HANDOFF),
+        "state": "declined",
         "originator": HOTLINE,
         "recipient": OFMIN,
         "competence": None,
@@ -263,18 +283,29 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
     documents.check_view(shown | changes, connection)
 
 
-def with_answer(
-    document: SdJwt | str, author: str = OFMIN, kind: str = "decline"
+def with_answers(
+    *given: tuple[Any, str, SdJwt | str], offer: SdJwt = TRUE_OFFER, **shown: Any
 ) -> dict[str, Any]:
-    offer = {"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()}
-    text = document if isinstance(document, str) else document.compact()
-    return {"answers": [offer, {"kind": kind, "author": author, "document": text}]}
+    """The documents of a handoff, each as move, author and text; the offer is the first."""
+    said: list[tuple[Any, str, SdJwt | str]] = [("offer", HOTLINE, offer), *given]
+    texts = [one if isinstance(one, str) else one.compact() for _, _, one in said]
+    documents = [
+        {"kind": kind, "author": author, "document": text}
+        for (kind, author, _), text in zip(said, texts, strict=True)
+    ]
+    return {"answers": documents, **shown}
+
+
+def with_answer(
+    document: SdJwt | str, author: str = OFMIN, kind: Any = "decline"
+) -> dict[str, Any]:
+    return with_answers((kind, author, document))
 
 
 def test_a_handoff_shown_truly_is_believed() -> None:
     view()
     withdrawal = answer_document(HOTLINE, kind="withdrawal")
-    view(**with_answer(withdrawal, HOTLINE, "withdraw"))
+    view(**with_answer(withdrawal, HOTLINE, "withdraw"), state="withdrawn")
 
 
 def _beyond_the_offer() -> None:
@@ -316,17 +347,20 @@ def _by_another_originator() -> None:
         (lambda: view(**with_answer(answer_document(), kind="gesture")), "as something else"),
         (lambda: view(**with_answer(answer_document(), HOTLINE)), "as something else"),
         (lambda: view(**with_answer("")), "does not verify"),
-        (_beyond_the_offer, "more than its offer names"),
-        (lambda: view(routing=case_document(tlp="GREEN").compact()), "another version"),
-        (_by_another_originator, "by somebody else"),
-        (lambda: view(**with_answer(answer_document(HOTLINE), HOTLINE)), "party that may give it"),
+        (_beyond_the_offer, "not covered by the offer"),
+        (lambda: view(routing=case_document(tlp="GREEN").compact()), "another case version"),
+        (_by_another_originator, "did not make the offer"),
+        (lambda: view(**with_answer(answer_document(HOTLINE), HOTLINE)), "another party"),
         (
             lambda: view(**with_answer(answer_document(kind="withdrawal"), OFMIN, "withdraw")),
-            "party that may give it",
+            "another party",
         ),
         (lambda: view(**with_answer(answer_document(offer_digest=PARTS[0]))), "not about this"),
-        (lambda: view(**with_answer(answer_document(package_digest=PARTS[0]))), "not about this"),
-        (lambda: view(**with_answer(answer_document(case_digest=PARTS[0]))), "not about this"),
+        (lambda: view(**with_answer(answer_document(package_digest=PARTS[0]))), "another package"),
+        (
+            lambda: view(**with_answer(answer_document(case_digest=PARTS[0]))),
+            "another case version",
+        ),
     ],
 )
 def test_a_lie_about_a_handoff_is_found(lie: Any, found: str) -> None:
@@ -344,31 +378,57 @@ def update_document(**changes: Any) -> SdJwt:
     return offer_document(**{"case_digest": NEXT_CASE.digest} | said | changes)
 
 
-def chain(*updates: SdJwt, **shown: Any) -> None:
+def chain(
+    *updates: SdJwt,
+    offer: SdJwt = TRUE_OFFER,
+    case: SdJwt = NEXT_CASE,
+    given: Sequence[tuple[str, str, SdJwt]] = (),
+    state: str = "offered",
+    **shown: Any,
+) -> None:
     """A handoff after updates, as its recipient sees it; ``shown`` changes its newest package."""
-    offers = [{"kind": "offer", "author": HOTLINE, "document": TRUE_OFFER.compact()}]
-    offers += [{"kind": "update", "author": HOTLINE, "document": one.compact()} for one in updates]
-    newest = {**package(NEXT_CASE), "number": 2, "version": 2, "change": "correction"}
+    made = [("update", HOTLINE, one) for one in updates]
+    newest = {**package(case), "number": 2, "version": 2, "change": "correction"}
     view(
-        case_digest=NEXT_CASE.digest,
-        routing=NEXT_CASE.present(ROUTING).compact(),
+        case_digest=case.digest,
+        routing=case.present(ROUTING).compact(),
         packages=[package(TRUE_CASE), *(newest | shown for _ in updates)],
-        answers=offers,
+        **with_answers(*made, *given, offer=offer, state=state),
     )
+
+
+LATER, LATEST = START + timedelta(days=1), START + timedelta(days=2)
+ENDING = offer_document(expires_at=LATER)
+"""An offer that ends."""
+
+
+def ending(ends: datetime | None) -> None:
+    """An update of it, with an end of its own."""
+    chain(update_document(updates=ENDING.digest, expires_at=ends), offer=ENDING)
 
 
 def test_a_true_chain_of_packages_is_believed() -> None:
     chain(update_document())
+    ending(START)
+
+
+def _of_another_case() -> None:
+    """An update of the next version of another case."""
+    case = case_document(version=2, case=str(OTHER))
+    chain(update_document(case_digest=case.digest), case=case)
 
 
 @each(
     "lie, found",
     [
-        (lambda: chain(update_document(updates=PARTS[0])), "not of this handoff"),
-        (lambda: chain(update_document(handoff=OTHER)), "not of this handoff"),
-        (lambda: chain(update_document(to={"organisation": ABROAD})), "not of this handoff"),
-        (lambda: chain(update_document(purpose=["remove"])), "not of this handoff"),
-        (lambda: chain(update_document(), update_document()), "not of this handoff"),
+        (lambda: chain(update_document(updates=PARTS[0])), "without an offer"),
+        (lambda: chain(update_document(handoff=OTHER)), "another handoff"),
+        (lambda: chain(update_document(to={"organisation": ABROAD})), "another recipient"),
+        (lambda: chain(update_document(purpose=["remove"])), "another purpose"),
+        (lambda: chain(update_document(), update_document()), "another offer"),
+        (lambda: ending(LATEST), "ends later"),
+        (lambda: ending(None), "ends later"),
+        (_of_another_case, "another case"),
         (lambda: chain(update_document(), change="addition"), "as another than it is"),
         (lambda: chain(update_document(), version=1), "as another than it is"),
         (lambda: chain(update_document(), routing=None), "does not verify"),
@@ -377,5 +437,101 @@ def test_a_true_chain_of_packages_is_believed() -> None:
     ],
 )
 def test_a_lie_about_a_chain_is_found(lie: Any, found: str) -> None:
+    with pytest.raises(EvidenceMismatch, match=found):
+        lie()
+
+
+# --- The course of a handoff ---------------------------------------------------------------------
+
+STATED = conditions(CONTENT["marking"], ["identify_victim"])
+ACCEPTED = answer_document(kind="acceptance", reason=None, conditions=STATED)
+ACCEPTS = ("accept", OFMIN, ACCEPTED)
+REFUSES = ("decline", OFMIN, answer_document())
+
+
+def recall_document(**changes: Any) -> SdJwt:
+    """A recall of the case by two persons of its originator."""
+    said = {"case": CASE, "version": 1, "code": RecallCode.UNLAWFUL}
+    said |= {"by": "head-1", "approved_by": "approver-1", "reason": None}
+    return answers.issue_recall(**word_of(HOTLINE), **said | changes)
+
+
+RECALL = recall_document()
+
+
+def recalled(*given: SdJwt, recall: SdJwt = RECALL, kind: str = "answer_recall") -> None:
+    """An accepted handoff that was recalled, and what its holder answered to that."""
+    said = [(kind, OFMIN, one) for one in given]
+    view(**with_answers(ACCEPTS, ("recall", HOTLINE, recall), *said, state="withdrawn"))
+
+
+def final(done: str, **changes: Any) -> SdJwt:
+    """A final answer to the recall."""
+    said = {"kind": "recall_answer", "reason": None, "done": done, "recall": RECALL.digest}
+    return answer_document(**said | changes)
+
+
+def updated(*given: tuple[str, str, SdJwt], state: str) -> None:
+    """A handoff after one update, and what was answered after that."""
+    chain(update_document(), given=given, state=state)
+
+
+def declined(document: SdJwt) -> None:
+    view(**with_answer(document))
+
+
+def test_a_true_course_of_answers_is_believed() -> None:
+    view(**with_answers(ACCEPTS, state="accepted"))
+    recalled(final("declined"), final("copies_erased"))
+
+
+@each(
+    "lie, found",
+    [
+        (
+            lambda: view(
+                **with_answer(
+                    answer_document(
+                        kind="acceptance", reason=None, conditions={**STATED, "tlp": "CLEAR"}
+                    ),
+                    kind="accept",
+                ),
+                state="accepted",
+            ),
+            "repeat the conditions",
+        ),
+        (
+            lambda: view(
+                **with_answer(answer_document(kind="acceptance", reason=None), kind="accept"),
+                state="accepted",
+            ),
+            "without its conditions",
+        ),
+        (lambda: updated(ACCEPTS, state="accepted"), "older package"),
+        (lambda: recalled(recall=recall_document(approved_by="head-1")), "one person twice"),
+        (lambda: recalled(recall=recall_document(case=OTHER)), "another case"),
+        (lambda: recalled(recall=recall_document(version=0)), "every package"),
+        (lambda: recalled(final("declined", recall=PARTS[0])), "a recall not shown"),
+        (lambda: recalled(final("declined"), final("in_proceedings")), "two final answers"),
+        (lambda: recalled(final("copies_erased"), final("copies_erased")), "two final answers"),
+        (lambda: recalled(final("something")), "something"),
+        (
+            lambda: recalled(
+                answer_document(kind="correction_proposal", recall=RECALL.digest),
+                kind="propose_correction",
+            ),
+            "another recall",
+        ),
+        (lambda: declined(answer_document(notice_digest=PARTS[0])), "answers a notice"),
+        (lambda: view(**with_answers(ACCEPTS, ACCEPTS, state="accepted")), "another state"),
+        (lambda: view(**with_answers(REFUSES, ACCEPTS, state="accepted")), "another state"),
+        (lambda: view(state="accepted"), "another state"),
+        (lambda: view(reissue_of={"offer": TRUE_OFFER.compact()}), "replaces none"),
+        (lambda: view(**with_answer(answer_document(), kind=["decline"])), "as something else"),
+        (lambda: view(reissue_of="text"), "what it replaces"),
+        (lambda: declined(answer_document(at=START - timedelta(days=1))), "older than its offer"),
+    ],
+)
+def test_a_lie_about_the_course_of_a_handoff_is_found(lie: Any, found: str) -> None:
     with pytest.raises(EvidenceMismatch, match=found):
         lie()

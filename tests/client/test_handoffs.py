@@ -29,7 +29,7 @@ def test_a_handoff_goes_from_offer_to_outcome(stage: Listening) -> None:
     until = datetime(2026, 6, 1, 12, 0, 0, 500_000, tzinfo=UTC)
     handoff = offer(hotline, stage, expires_at=until, note="please look")
     assert [one["handoff"] for one in office.inbox("offered")] == [handoff]
-    assert [one["handoff"] for one in hotline.outbox()] == [handoff]
+    assert [one["handoff"] for one in hotline.sent()] == [handoff]
     view = office.handoff(handoff)
     assert office.accept(view, "officer-1").result["state"] == "accepted"
     opened = office.consult(handoff, "officer-1", "investigation", "first look")

@@ -20,8 +20,7 @@ from gateway.client.local_state import (
 from gateway.evidence.history import SignedTree, prove_fork
 from gateway.evidence.report import Code, InputFile
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteError
+from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint, sign_checkpoint
 from tests.each import each
 from tests.founding import ORIGIN, Ids, note_signer
 from tests.ledger.copies import Served

@@ -9,7 +9,7 @@ from gateway.client import SealingFailed, SettingsError
 from gateway.client.sealing import key_for
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import SealedContent
-from gateway.evidence import key_declaration, sd_jwt, seal, signature
+from gateway.evidence import declarations, sd_jwt, seal, signature
 from gateway.evidence.verification import verify_bundle, verify_presentation
 from gateway.keys import DecryptionKey, jwk_set
 from tests.client.client_fixture import MemberClient, connection_of, trust_of
@@ -210,12 +210,12 @@ def test_a_key_that_a_compared_document_key_vouches_for_is_sealed_to(stage):
                 hotline.seal(case, PLAIN, OFMIN)
 
 
-@each("says", [key_declaration.POSSESSION, key_declaration.SUCCESSION, key_declaration.LOCK])
+@each("says", [declarations.POSSESSION, declarations.SUCCESSION, declarations.LOCK])
 def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says):
     signer, new = document_key("ofmin"), encryption_key("new")
     said = stage.gateway.word(OFMIN, says, new, signer)
-    other = stage.gateway.word(OFMIN, key_declaration.ENCRYPTION, encryption_key("old"), signer)
-    foreign = stage.gateway.word(OCRVP, key_declaration.ENCRYPTION, new, signer)
+    other = stage.gateway.word(OFMIN, declarations.ENCRYPTION, encryption_key("old"), signer)
+    foreign = stage.gateway.word(OCRVP, declarations.ENCRYPTION, new, signer)
     theirs = {OFMIN: signature.public_keys(jwk_set([signer]))}
     connection = connection_of(stage, compared=theirs)
     for text in (said, other, foreign, "", None):

@@ -18,7 +18,7 @@ from gateway.client import (
     UnexpectedAnswer,
 )
 from gateway.client.transport import PAUSES
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
+from gateway.ledger.note import Checkpoint, sign_checkpoint
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
 from tests.client.scenario import CLEARED, submit
 from tests.each import each

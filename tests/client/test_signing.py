@@ -20,7 +20,7 @@ from gateway.client import (
 from gateway.client.connection import FETCHED, read_organisations
 from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
-from gateway.evidence import handoff_documents, key_history, key_status, sd_jwt, signature
+from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.evidence.key_history import verify_registration
 from gateway.evidence.report import VerificationReport
@@ -384,7 +384,7 @@ def test_the_word_that_a_revoked_key_was_not_convicts_the_gateway(stage):
         head = work.log.head()
 
     def statement(signer: object) -> str:
-        return key_status.issue(
+        return key_history.issue_status(
             issuer=ISSUER,
             organisation=HOTLINE,
             kid=KEYS[HOTLINE].kid,

@@ -13,7 +13,7 @@ import pytest
 from gateway.client import Gateway, GatewayUnavailable, PartnerConnection, TlsNotTrusted
 from gateway.client.connection import render
 from gateway.keys import jwk_set
-from gateway.pki.end_entity import make_server
+from gateway.pki.authority import make_server
 from tests.client.conftest import Authorities, authorities, real_now
 from tests.founding import Ids, key_of, note_signer
 

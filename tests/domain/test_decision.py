@@ -16,7 +16,7 @@ from gateway.domain.decision import (
     organisation_entity,
 )
 from gateway.domain.handoff import Addressee, HandoffState
-from gateway.domain.marking import Marking
+from gateway.domain.vocabulary import Marking
 from tests.domain.test_handoff import handoff
 from tests.domain.test_organisation import CHANGE, EVE, organisation
 from tests.each import each

@@ -15,8 +15,8 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffPlace,
     HandoffState,
+    RecallAnswer,
 )
-from gateway.domain.recall import RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ChangeKind
 from tests.each import each

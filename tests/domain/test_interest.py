@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.interest import has_conflict_of_interest, named_hosts, read_subject
-from gateway.domain.organisation import DeclaredInterest, Organisation, Period, Status
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import DeclaredInterest, Organisation, Status
 from tests.each import each
 
 DAY = date(2026, 3, 2)

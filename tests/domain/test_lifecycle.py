@@ -7,22 +7,19 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.lifecycle import (
+from gateway.domain.mandate import Mandate, Period
+from gateway.domain.organisation import (
     FINAL,
     MOVES,
-    StatusChange,
-    change_status,
-    leave,
-    new_organisation,
-)
-from gateway.domain.organisation import (
-    Mandate,
     Membership,
     MembershipClass,
     Organisation,
-    Period,
     Status,
+    StatusChange,
     StatusEntry,
+    leave_on,
+    move_status,
+    new_organisation,
 )
 from gateway.domain.refusals import WrongState
 from tests.each import each
@@ -55,9 +52,9 @@ def test_a_status_changes_as_the_table_says_and_in_no_other_way(status, step):
     after = LEADS.get((status, step))
     if after is None:
         with pytest.raises(WrongState, match=f"is {status}, not"):
-            change_status(before, step, DAY, EVENT)
+            move_status(before, step, DAY, EVENT)
         return
-    moved = change_status(before, step, DAY, EVENT)
+    moved = move_status(before, step, DAY, EVENT)
     assert moved == replace(before, status=after, history=(StatusEntry(after, DAY, EVENT),))
 
 
@@ -68,8 +65,8 @@ def test_every_move_leads_somewhere_and_the_final_statuses_nowhere():
 
 def test_the_history_tells_the_status_of_every_day():
     one = new_organisation(organisation(Status.APPLIED), EVE, EVENT)
-    two = change_status(
-        change_status(one, StatusChange.APPROVE, DAY, EVENT), StatusChange.ENROL, DAY, EVENT
+    two = move_status(
+        move_status(one, StatusChange.APPROVE, DAY, EVENT), StatusChange.ENROL, DAY, EVENT
     )
     assert two.status_on(date(2026, 2, 28)) is None
     assert two.status_on(EVE) is Status.APPLIED
@@ -87,7 +84,7 @@ def test_who_leaves_holds_nothing_from_that_day_on_and_keeps_what_it_held():
         Membership(MembershipClass.FULL, p, "d") for p in (past, present, today, to_come)
     )
     mandates = tuple(mandate(p) for p in (past, present, today, to_come))
-    left = leave(organisation(memberships=memberships, mandates=mandates), DAY, EVENT)
+    left = leave_on(organisation(memberships=memberships, mandates=mandates), DAY, EVENT)
     ended = Period(EVE, DAY)
     assert [seat.period for seat in left.memberships] == [past, ended]
     assert [held.period for held in left.mandates] == [past, ended]

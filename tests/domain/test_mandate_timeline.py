@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.organisation import Mandate, Period, overlapping, timelines
+from gateway.domain.mandate import Mandate, Period, overlapping, timelines
 
 DAY = date(2023, 8, 31)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.conditions import tightened
+from gateway.domain.case import tightened
 from gateway.domain.revision import (
     ChangeKind,
     VersionChange,

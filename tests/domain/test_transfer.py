@@ -4,14 +4,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from gateway.domain.organisation import (
-    INSIDE,
-    Agreement,
-    Organisation,
-    Period,
-    Status,
-    is_transfer_barred,
-)
+from gateway.domain.mandate import Period
+from gateway.domain.organisation import Agreement, Organisation, Status
+from gateway.domain.transfer import INSIDE, is_transfer_barred
 from tests.each import each
 
 DAY = date(2026, 3, 2)

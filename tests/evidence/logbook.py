@@ -10,9 +10,8 @@ from gateway.evidence import event
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof, tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.entry import entry_commitment
-from gateway.ledger.note import NoteSigner
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
+from gateway.ledger.tree import entry_commitment
 from tests.evidence.ingredients import chance
 
 ORIGIN = "log.example.org/casegate"

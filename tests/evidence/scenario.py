@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.domain.recall import RecallCode
+from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, canonical, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage

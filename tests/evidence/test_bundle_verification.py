@@ -7,17 +7,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.domain.answers import ANSWERS, MOVES
 from gateway.domain.audit_event import EventDetail, EventResult
-from gateway.evidence import (
-    bundle,
-    handoff_documents,
-    key_declaration,
-    sd_jwt,
-    verification,
-)
+from gateway.domain.handoff import HandoffAction, HandoffState
+from gateway.evidence import bundle, declarations, handoff_documents, sd_jwt, verification
+from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
+from gateway.evidence.bundle_verification import History, follow
 from gateway.evidence.handoff_documents import ReissueReference, StatementError
-from gateway.evidence.report import Code
+from gateway.evidence.report import Code, VerificationFailed
 from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.each import each
@@ -464,10 +464,10 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_is_not
     assert verification.verify(story.file(), TRUST).code == Code.ATTESTED
 
     def unlock(name: str, later: timedelta = timedelta(minutes=1), number: int = 5) -> str:
-        return key_declaration.issue(
+        return declarations.issue_declaration(
             organisation=uri("police"),
             audience=GATEWAY,
-            says=key_declaration.UNLOCK,
+            says=declarations.UNLOCK,
             kid=SIGNERS[name].kid,
             at=AT + later,
             jti=UUID(int=number),
@@ -596,3 +596,67 @@ def test_an_answer_that_is_left_out_before_another_shows_by_the_numbers(case):
         assert ("numbered" in keys_of(told)) is (lacking == 0)
         assert ("lacking" in keys_of(told)) is bool(lacking)
         assert ("outcomes" in keys_of(told)) is (lacking is None)
+
+
+# --- The course of a handoff: what is shown is lawful, and a gap is seen as one ---
+
+
+ACCEPTED = MOVES_OF_EVENTS["handoff.accepted"]
+
+
+def test_a_bare_offer_stands_offered():
+    assert follow([]) == History(frozenset({HandoffState.OFFERED}), 0)
+
+
+def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
+    assert follow([ACCEPTED]).states == {
+        HandoffState.ACCEPTED,
+        HandoffState.PARTIALLY_ACCEPTED,
+    }
+    assert follow([{HandoffAction.ACCEPT_PARTLY}]).states == {HandoffState.PARTIALLY_ACCEPTED}
+    assert follow([ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]) == History(
+        frozenset({HandoffState.CLOSED}), 0
+    )
+
+
+def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
+    followed = follow([{HandoffAction.OUTCOME}])
+    assert followed == History(
+        frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED}), 1
+    )
+
+
+OF_HOLDERS = {
+    HandoffAction.RECALL,
+    *(m for k in ANSWERS.values() if k.of_holder or k.of_recall for m in k.moves),
+}
+
+
+@each("final", [HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.WITHDRAW])
+@each("then", sorted(set(HandoffAction) - OF_HOLDERS))
+def test_nothing_but_the_answers_of_a_holder_follows_a_final_state(final, then):
+    with pytest.raises(VerificationFailed):
+        follow([{final}, {then}])
+
+
+def test_an_acceptance_cannot_follow_another():
+    with pytest.raises(VerificationFailed):
+        follow([ACCEPTED, ACCEPTED])
+
+
+@given(st.data())
+def test_any_lawful_course_is_followed_and_any_part_of_it_is_possible(data):
+    state, moves = HandoffState.OFFERED, []
+    for _ in range(data.draw(st.integers(0, 6))):
+        lawful = sorted(m for s, m in MOVES if s == state)
+        if not lawful:
+            break
+        moves.append(data.draw(st.sampled_from(lawful)))
+        state = MOVES[state, moves[-1]]
+    assert follow([{m} for m in moves]) == History(frozenset({state}), 0)
+    part = [m for m in moves if data.draw(st.booleans())]
+    follow([{m} for m in part])
+
+
+def test_every_move_is_recorded_by_some_event():
+    assert set().union(*MOVES_OF_EVENTS.values()) == set(HandoffAction)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.evidence import canonical, key_declaration, key_history, receipt, signature
-from gateway.evidence.key_declaration import LOCK, POSSESSION, SUCCESSION
+from gateway.evidence import canonical, declarations, key_history, receipt, signature
+from gateway.evidence.declarations import LOCK, POSSESSION, SUCCESSION
 from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.evidence.report import Code, VerificationFailed
 from gateway.evidence.trust import TrustAnchors
@@ -41,7 +41,7 @@ KEY, NEXT, OTHER = named(FIRST), named(SECOND), named(STRANGER)
 def word(
     says: str, about: str, by: SoftwareSigner, organisation: str = "police", **more: Any
 ) -> str:
-    return key_declaration.issue(
+    return declarations.issue_declaration(
         organisation=more.get("issuer", f"{GATEWAY}/organisations/{organisation}"),
         audience=GATEWAY,
         says=says,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.evidence import key_status
+from gateway.evidence import key_history
 from gateway.evidence.report import Code
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import VerificationReport, verify, verify_bundle
@@ -26,7 +26,7 @@ def status(
     """The gateway's word on a member's key, under the checkpoint of the log as it is."""
     said = {"issuer": GATEWAY, "organisation": owner, "kid": SIGNERS[owner].kid, **changes}
     note = proof.parse(log.proof(len(log.events) - 1)).checkpoint_note
-    text = key_status.issue(**said, note=note, at=at, signer=signer, random=chance(owner))
+    text = key_history.issue_status(**said, note=note, at=at, signer=signer, random=chance(owner))
     return text.compact()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail
-from gateway.evidence import canonical, key_declaration
+from gateway.evidence import canonical, declarations
 from gateway.evidence.report import Code
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import verify
@@ -132,10 +132,10 @@ def _notified() -> Scenario:
 def _locked() -> bytes:
     """The recipient signs everything itself for a time, and then allows the gateway to do it."""
     story = Scenario(attested=True)
-    unlock = key_declaration.issue(
+    unlock = declarations.issue_declaration(
         organisation=uri("police"),
         audience=GATEWAY,
-        says=key_declaration.UNLOCK,
+        says=declarations.UNLOCK,
         kid=SIGNERS["police"].kid,
         at=AT + timedelta(minutes=1),
         jti=UUID(int=5),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.evidence import log_copy
+from gateway.evidence import history
 from gateway.evidence.report import Code, StepResult, VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
@@ -18,7 +18,7 @@ TRUST = TrustAnchors((SIGNER.key,), (ORIGIN,))
 
 
 def check(log: Served, trust: TrustAnchors = TRUST) -> VerificationReport:
-    return log_copy.check(log.fetch, trust)
+    return history.check_copy(log.fetch, trust)
 
 
 def refused(verdict: VerificationReport, code: Code, step: int, words: str) -> None:
@@ -39,7 +39,7 @@ def test_a_whole_copy_is_whole(size):
 def test_another_implementations_log_is_whole():
     folder = VECTORS / "tlog600"
     key = VerificationKey.parse((folder / "keys.txt").read_text().split("\n")[1])
-    verdict = log_copy.check(
+    verdict = history.check_copy(
         lambda path: (folder / "log" / path).read_bytes(), TrustAnchors((key,), (key.name,))
     )
     assert verdict.code == Code.VERIFIED, verdict
@@ -48,7 +48,7 @@ def test_another_implementations_log_is_whole():
 
 def test_progress_counts_entries():
     told = []
-    log_copy.check(Served(SIGNER, 600).fetch, TRUST, lambda done, of: told.append((done, of)))
+    history.check_copy(Served(SIGNER, 600).fetch, TRUST, lambda done, of: told.append((done, of)))
     assert told == [(256, 600), (512, 600), (600, 600)]
 
 

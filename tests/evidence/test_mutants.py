@@ -18,8 +18,8 @@ from gateway.client.connection import read_keys, read_organisations
 from gateway.client.errors import SettingsError
 from gateway.domain.answers import ANSWERS
 from gateway.evidence import bundle, stream
-from gateway.evidence.bundle_course import replay
 from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
+from gateway.evidence.bundle_verification import follow
 from gateway.evidence.report import Fact, InputFile, VerificationReport
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.evidence.verification import verify
@@ -156,7 +156,7 @@ def state_is_true(fact: Fact, original: list[Fact]) -> bool:
         for one in original
         if (kind := ANSWERS.get(one.key.partition(".")[0])) is not None and kind.moves
     )
-    course = replay(
+    course = follow(
         [
             {ANSWERS["acceptance"].move(one.extra)} if one.key.startswith("acceptance") else found
             for entry, found, one in moves

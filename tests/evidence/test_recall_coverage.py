@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.evidence import canonical, recall_coverage
+from gateway.evidence import canonical, recalls
 from gateway.evidence.report import Code, VerificationReport
 from tests.evidence.test_stream import AT, BOOK_TRUST, HOTLINE, POLICE, Book
 
@@ -34,7 +34,7 @@ def recalled() -> Book:
 
 def covered(book: Book, after: timedelta = timedelta(0), case: str = CASE) -> VerificationReport:
     parts = book.parts(HOTLINE)
-    return recall_coverage.verify([book.end(HOTLINE, at=AT + after)], parts, BOOK_TRUST, case)
+    return recalls.verify_coverage([book.end(HOTLINE, at=AT + after)], parts, BOOK_TRUST, case)
 
 
 def told(report: VerificationReport) -> dict[str, str]:
@@ -90,5 +90,5 @@ def test_of_another_case_nothing_was_recalled():
 
 def test_a_stream_that_lacks_an_event_covers_nothing():
     book = recalled()
-    report = recall_coverage.verify([book.end(HOTLINE)], book.parts(HOTLINE)[1:], BOOK_TRUST, CASE)
+    report = recalls.verify_coverage([book.end(HOTLINE)], book.parts(HOTLINE)[1:], BOOK_TRUST, CASE)
     assert report.code == Code.INCOMPLETE

@@ -20,8 +20,8 @@ from gateway.evidence.receipt import (
     UnknownLog,
     UnmatchedDetail,
 )
-from gateway.ledger.entry import entry_commitment
 from gateway.ledger.note import COSIGNATURE, VerificationKey, key_id
+from gateway.ledger.tree import entry_commitment
 from tests.each import each
 from tests.evidence.logbook import ORIGIN, Logbook
 

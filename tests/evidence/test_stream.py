@@ -1,7 +1,7 @@
 """The statement of a stream's end: what it says, and how nobody else can say it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.evidence import log_copy, receipt, sd_jwt, stream
-from gateway.evidence.log_copy import VerifiedReplica
+from gateway.evidence import canonical, history, receipt, sd_jwt, stream
+from gateway.evidence.history import VerifiedReplica, open_copy
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.note import Checkpoint, sign_checkpoint
+from gateway.ledger.tree import entry_commitment
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook
@@ -291,7 +291,7 @@ def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
     verdict = prove([book.end()], receipts)
     assert "needs a copy of the log" in verdict.steps[5].detail
     assert "stream.fork" in keys_of(verdict)
-    _, copy = log_copy.open_copy(Twin(book, 9).fetch, BOOK_TRUST)
+    _, copy = history.open_copy(Twin(book, 9).fetch, BOOK_TRUST)
     proved = stream.verify_stream([book.end()], receipts, BOOK_TRUST, copy)
     assert (proved.code, "stream.fork" in keys_of(proved)) == (Code.VERIFIED, False)
 
@@ -477,7 +477,7 @@ def test_an_end_is_signed_over_what_it_says():
 def copied(book: Book, size: int) -> VerifiedReplica:
     """A whole copy of another log of the same key, that shows events of its own."""
     served = Served(book.signer, size)
-    verdict, copy = log_copy.open_copy(served.fetch, BOOK_TRUST)
+    verdict, copy = history.open_copy(served.fetch, BOOK_TRUST)
     assert copy is not None, verdict
     return copy
 
@@ -500,7 +500,7 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
     early, before = book.parts(), book.end()
     for _ in range(3):
         book.happen(POLICE)
-    verdict, copy = log_copy.open_copy(Twin(book, 5).fetch, BOOK_TRUST)
+    verdict, copy = history.open_copy(Twin(book, 5).fetch, BOOK_TRUST)
     assert copy is not None, verdict
     late = [book.part(index) for index in (4, 5, 6)]
     proved = stream.verify_stream([before, book.end()], [*early, *late], BOOK_TRUST, copy)
@@ -517,7 +517,7 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
 def test_a_copy_of_another_log_does_not_belong_here():
     book, other = story(), Book("other.example.org/log")
     trust = TrustAnchors([*BOOK_TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
-    _, copy = log_copy.open_copy(Served(other.signer, 3).fetch, trust)
+    _, copy = history.open_copy(Served(other.signer, 3).fetch, trust)
     verdict = stream.verify_stream([book.end()], book.parts(), trust, copy)
     refused(verdict, Code.MISMATCH, 6, "another log")
 
@@ -525,5 +525,104 @@ def test_a_copy_of_another_log_does_not_belong_here():
 def test_a_copy_that_is_not_whole_is_not_opened():
     served = Served(story().signer, 3)
     served.lies["tile/0/000.p/3"] = b"x" * 96
-    verdict, copy = log_copy.open_copy(served.fetch, BOOK_TRUST)
+    verdict, copy = history.open_copy(served.fetch, BOOK_TRUST)
     assert (verdict.code, copy) == (Code.MISMATCH, None)
+
+
+# --- The account of an audit: every entry of a copy is opened by a receipt, or told to be withheld
+# ---
+
+
+def taken(book: Book, parts: Sequence[InputFile], size: int | None = None) -> VerificationReport:
+    _, copy = open_copy(Twin(book, size or len(book.events)).fetch, BOOK_TRUST)
+    assert copy is not None
+    return stream.take_account(parts, BOOK_TRUST, copy)
+
+
+def everything(book: Book) -> list[InputFile]:
+    """What an auditor of the whole log is shown."""
+    return [book.part(index, None) for index in range(len(book.events))]
+
+
+def test_a_search_of_the_whole_log_opens_every_entry() -> None:
+    book = story()
+    report = taken(book, everything(book))
+    assert report.code == Code.VERIFIED, report
+    told = fact(report, "account")
+    assert (told["size"], told["opened"], told["withheld"]) == (8, 8, 0)
+    assert report.conclusion is not None
+    parties = {f.values["organisation"]: f.values for f in report.conclusion.proved[1:]}
+    assert {name: (one["number"], one["missing"]) for name, one in parties.items()} == {
+        HOTLINE: (8, 0),
+        POLICE: (4, 0),
+    }
+
+
+@each("left_out", range(7))
+def test_an_entry_that_is_not_shown_is_counted_and_named(left_out: int) -> None:
+    book = story()
+    parts = everything(book)
+    del parts[left_out]
+    report = taken(book, parts)
+    assert report.code == Code.INCOMPLETE
+    told = fact(report, "account")
+    assert (told["opened"], told["withheld"]) == (7, 1)
+    assert fact(report, "account.withheld")["entry"] == left_out
+
+
+def test_entries_after_all_that_is_shown_are_told_apart() -> None:
+    """What came after a search is not called withheld; nor is it proved that nothing was."""
+    book = story()
+    report = taken(book, everything(book)[:-2])
+    assert report.code == Code.INCOMPLETE
+    later = fact(report, "account.later")
+    assert (later["entry"], later["number"]) == (6, 2)
+    assert "account.withheld" not in keys_of(report)
+
+
+def test_a_number_that_is_left_out_of_a_party_is_missing() -> None:
+    """An event that is withheld leaves a gap between the numbers of each of its parties."""
+    book = story()
+    parts = everything(book)
+    del parts[3]
+    report = taken(book, parts)
+    assert report.conclusion is not None
+    found = {f.values["organisation"]: f.values["missing"] for f in report.conclusion.proved[1:]}
+    assert found == {HOTLINE: 1, POLICE: 1}
+
+
+def test_a_number_that_was_given_twice_is_a_contradiction() -> None:
+    book = story()
+    book.set_counter(POLICE, 2)
+    book.happen(POLICE)
+    assert taken(book, everything(book)).code == Code.CONTRADICTION
+
+
+def test_another_entry_than_the_copy_has_is_a_contradiction() -> None:
+    book = story()
+    report = stream.take_account(everything(book), BOOK_TRUST, copied(book, 8))
+    assert report.code == Code.CONTRADICTION
+
+
+def test_what_is_later_than_the_copy_is_counted_apart() -> None:
+    book = story()
+    report = taken(book, everything(book), size=5)
+    assert report.code == Code.VERIFIED
+    assert fact(report, "account.beyond")["number"] == 3
+
+
+def test_a_changed_receipt_is_no_part_of_an_account() -> None:
+    book = story()
+    parts = everything(book)
+    changed = InputFile("x", parts[0].data.replace(b'"nonce": "', b'"nonce": "A'))
+    assert not taken(book, [changed, *parts[1:]]).passed
+
+
+def test_details_that_ended_are_counted_by_who_acted() -> None:
+    book = story()
+    for _ in range(2):
+        told = {"organisation": POLICE, "first": 0, "last": 4, "entries": 3, "details": 7}
+        said = EventDetail("subject", canonical.encode(told).decode(), frozenset({POLICE}))
+        book.happen(POLICE, action="log.erase_details", details=(said,))
+    ended = fact(taken(book, everything(book)), "account.details_erased")
+    assert (ended["organisation"], ended["entries"], ended["details"]) == (POLICE, 6, 14)

@@ -9,9 +9,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES
-from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import Refusal
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import RegisterRole

@@ -10,7 +10,6 @@ import pytest
 from gateway.domain.duty import DutyKind
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
-from gateway.domain.organisation import DEROGATIONS, is_derogation
 from gateway.domain.refusals import (
     Forbidden,
     NoCompetentOrganisation,
@@ -20,6 +19,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.transfer import DEROGATIONS, is_derogation
 from gateway.evidence import sd_jwt
 from gateway.exchange import handoffs, measures, notifications, offers
 from gateway.exchange.handoffs import ReviewRequest
@@ -48,6 +48,7 @@ from tests.founding import (
     revised,
     shown,
     submitted,
+    updated,
 )
 
 PROVIDER = "content.example.org"
@@ -283,10 +284,12 @@ def test_a_case_goes_to_a_third_country_only_under_a_transfer_tool(gateway):
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 
 
+BY_DEROGATION = {"to": "far", "derogation": True}
+
+
 def derogated(gateway, **content):
     made = submitted(gateway, **{**DANGER, **content})
-    wanted = replace(offer_of(gateway, to="far"), derogation=True)
-    return UUID(made.result["case"]), wanted
+    return UUID(made.result["case"]), offer_of(gateway, **BY_DEROGATION)
 
 
 def test_in_imminent_danger_a_case_goes_by_a_derogation_that_the_offer_names(gateway):
@@ -339,6 +342,18 @@ def test_the_data_protection_officer_reviews_a_derogation_and_nobody_else(gatewa
     assert DutyKind.DEROGATION_REVIEW not in owed()
     again = gateway.refusal(handoffs.review, me, gateway.key(), handoff, said)
     assert isinstance(again.refusal, WrongState)
+
+
+def test_each_package_that_leaves_by_derogation_is_reviewed(gateway):
+    move_abroad(gateway, "US")
+    made = submitted(gateway, **DANGER)
+    handoff = UUID(offered(gateway, made, **BY_DEROGATION).result["handoff"])
+    enter_staff(gateway.ports.begin, HOTLINE, ["pdc-dpo1"], roles=frozenset({"dpo"}))
+    said = ReviewRequest("pdc-dpo1", "needed")
+    gateway.do(handoffs.review, caller(HOTLINE), gateway.key(), handoff, said)
+    revised(gateway, made, **DANGER, intake_channel="phone")
+    updated(gateway, handoff)
+    gateway.do(handoffs.review, caller(HOTLINE), gateway.key(), handoff, said)
 
 
 def test_inside_no_tool_is_needed(gateway):

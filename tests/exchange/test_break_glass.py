@@ -325,6 +325,15 @@ def corrected(gateway: Founded, case) -> None:
     revised(gateway, case, **DANGER, items=[address])
 
 
+def test_who_looks_in_imminent_danger_after_a_correction_is_owed_the_update(gateway):
+    case = submitted(gateway, **DANGER)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    corrected(gateway, case)
+    assert DutyKind.UPDATE not in open_kinds(gateway, handoff)
+    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    assert DutyKind.UPDATE in open_kinds(gateway, handoff)
+
+
 @pytest.mark.parametrize("first", ["decline", "correct"])
 def test_who_looked_in_imminent_danger_and_declined_answers_a_correction(gateway, first):
     case, handoff = looked(gateway)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.client.conformance import TEST_TYP, _verifies, read_presentation
+from gateway.client.enrolment import TEST_TYP, _verifies, read_presentation
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import (
     ConditionsMismatch,
@@ -34,7 +34,6 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests.each import each
-from tests.exchange.test_enrolment import stream_of
 from tests.founding import (
     HOTLINE,
     ORIGIN,
@@ -46,6 +45,7 @@ from tests.founding import (
     refused_without_event,
 )
 from tests.newcomers import NEWCOMER, Newcomer
+from tests.registry.test_enrolment import stream_of
 
 BY = "intake-1"
 

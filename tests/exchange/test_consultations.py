@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.measure import MeasureKind
+from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import bundle, handoff_documents, receipt, sd_jwt, verification
 from gateway.evidence.bundle import Bundle

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from gateway.domain.decision import PolicyDecision, PolicyQuestion, organisation_entity
-from gateway.domain.marking import Marking
+from gateway.domain.vocabulary import Marking
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking

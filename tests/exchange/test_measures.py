@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES
-from gateway.domain.recall import RecallCode
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.consultation import ConsultationNotice
 from gateway.domain.duty import DutyKind
-from gateway.domain.recall import RecallAnswer, RecallCode
+from gateway.domain.handoff import RecallAnswer, RecallCode
+from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.refusals import (
     Forbidden,
     NotFound,

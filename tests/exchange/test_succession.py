@@ -9,7 +9,7 @@ import pytest
 
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.decision import PolicyDecision
-from gateway.domain.duty import STATUTORY
+from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, ValidationFailed, WrongState
@@ -338,6 +338,20 @@ def test_an_open_handoff_is_re_issued_with_the_same_frozen_offer(gateway):
     assert (new.address.competence, new.address.mandate_event) == (KEY, succession)
     assert old.due_at is None
     assert new.due_at > new.offered_at
+
+
+def test_a_reissue_in_imminent_danger_asks_for_a_call_and_for_no_second_clearance(gateway):
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    case = submitted(gateway, clearance=None, **danger)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    succession = agreed(gateway)
+    gateway.day = DAY
+    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    again = following(gateway, handoff)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        owed = {one: work.duties.of(one, open_only=True) for one in (handoff, again)}
+    assert {one.kind for one in owed[handoff]} == {DutyKind.CLEARANCE}
+    assert {one.kind for one in owed[again]} == {DutyKind.ANSWER, DutyKind.CALL}
 
 
 def test_the_event_of_a_new_offer_lists_its_purposes_as_that_of_any_offer(gateway):

@@ -158,6 +158,24 @@ def test_who_never_accepted_hears_of_no_correction(gateway):
     assert not events(gateway, "handoff.change_announced")
 
 
+def test_who_accepts_an_offer_of_before_a_correction_is_owed_the_update(gateway):
+    case = submitted(gateway, items=FIRST)
+    offer = offered(gateway, case)
+    revised(gateway, case, items=CORRECTED)
+    assert owed(gateway, UUID(offer.result["handoff"])) == ["answer"]
+    handoff = accepted(gateway, offer)
+    assert owed(gateway, handoff) == ["update"]
+    updated(gateway, handoff)
+    assert owed(gateway, handoff) == ["acknowledgement"]
+
+
+def test_who_accepts_an_offer_of_before_an_addition_is_owed_nothing(gateway):
+    case = submitted(gateway, items=FIRST)
+    offer = offered(gateway, case)
+    revised(gateway, case, items=ADDED)
+    assert owed(gateway, accepted(gateway, offer)) == []
+
+
 def test_a_correction_in_a_draft_that_was_replaced_is_announced_with_what_replaced_it(gateway):
     case, handoff = held(gateway)
     draft = revised(gateway, case, items=CORRECTED, clearance=None)

@@ -4,8 +4,14 @@ Oracle: the first three lines of an accepted text are those that we would write 
 that no two sizes or roots share a text; opened under a signature it states the same.
 """
 
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteError, NoteSigner
+from gateway.ledger.note import (
+    Checkpoint,
+    NoteError,
+    NoteSigner,
+    open_checkpoint,
+    parse_checkpoint,
+    sign_checkpoint,
+)
 from tests.fuzz import note
 from tests.fuzz.target import EXAMPLES, VECTORS
 

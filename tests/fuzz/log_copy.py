@@ -5,7 +5,7 @@ Oracle: a bundle that is accepted is written again to the same bytes, and each o
 its leaf hash in the tile.
 """
 
-from gateway.ledger import replica, tiles, tree
+from gateway.ledger import tiles, tree
 from gateway.ledger.tiles import TileAddress
 from tests.fuzz.target import VECTORS
 
@@ -28,8 +28,8 @@ def check(data: bytes) -> None:
     leaves, bundle = data[1:end], data[end:]
     address = TileAddress(None, 0, width)
     try:
-        replica.check_bundle(address, bundle, leaves)
-    except replica.ReplicaCorrupt as damaged:
+        tiles.check_bundle(address, bundle, leaves)
+    except tiles.ReplicaCorrupt as damaged:
         assert 0 <= damaged.index <= width
         return
     entries = tiles.decode_entries(bundle)

@@ -8,8 +8,15 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.ledger.encoding import encode_base64
-from gateway.ledger.note import Note, NoteError, NoteSigner, VerificationKey, open_note, sign
+from gateway.ledger.note import (
+    Note,
+    NoteError,
+    NoteSigner,
+    VerificationKey,
+    encode_base64,
+    open_note,
+    sign,
+)
 from tests.fuzz.target import EXAMPLES, VECTORS
 
 

@@ -8,7 +8,7 @@ from gateway.evidence import sd_jwt, stream
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.trust import TrustAnchors
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from gateway.ledger.note import Checkpoint, open_checkpoint, sign_checkpoint
 from tests.fuzz import envelope, note
 
 _NOTE = sign_checkpoint(Checkpoint(note.signer().name, 7, bytes(32)), note.signer())

@@ -19,13 +19,12 @@ from gateway.cli.demo.environment import ADMINS, MEMBERS, DemoEnvironment, DemoM
 from gateway.config import Config
 from gateway.domain.case import GROUPS
 from gateway.evidence import event as events
-from gateway.formats.profile import read_profile
+from gateway.formats.report_file import read_profile
 from gateway.formats.xarf import import_xarf
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
-from gateway.ledger.entry import entry_commitment
-from gateway.ledger.note import VerificationKey
+from gateway.ledger.note import Checkpoint, VerificationKey, open_checkpoint
+from gateway.ledger.tree import entry_commitment
 from tests import founding
 from tests.journeys.front import Front
 

@@ -14,7 +14,7 @@ from gateway.client.errors import ClientError, RequestRefused
 from gateway.client.gateway import Gateway
 from gateway.client.session import ConfirmedWrite
 from gateway.ledger import proof, tree
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint
+from gateway.ledger.note import Checkpoint, open_checkpoint
 from tests.journeys.harness import HOTLINE, case_content, check_log, clearance, entries, log_key
 
 CLIENTS = 4

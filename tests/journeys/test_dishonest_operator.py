@@ -30,7 +30,7 @@ from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.evidence.event import compose
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tree
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tree import entry_commitment
 from gateway.store.log import EventHeader
 from tests.journeys.harness import (
     HOTLINE,

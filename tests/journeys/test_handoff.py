@@ -88,7 +88,7 @@ def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_rece
         assert "R3.membership" in problem.rules
         assert problem.receipt is not None
         assert check_log(stage).size == before + 1
-        assert content["case"] not in [view["case"] for view in hotline.outbox()]
+        assert content["case"] not in [view["case"] for view in hotline.sent()]
     with stage.client(OCRVP) as seat:
         assert content["case"] not in [view["case"] for view in seat.inbox()]
 

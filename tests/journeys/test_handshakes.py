@@ -17,8 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.evidence import base64url
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.end_entity import issue_client, make_server
+from gateway.pki.authority import (
+    CertificateAuthority,
+    issue_client,
+    make_issuing,
+    make_root,
+    make_server,
+)
 from gateway.setting_validators import host_and_port
 from tests.journeys.harness import HOTLINE, config_of
 from tests.journeys.test_metrics import Numbers, port_of

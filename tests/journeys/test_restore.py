@@ -19,8 +19,7 @@ from gateway.evidence.receipt import to_json
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import verify_receipt
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import VerificationKey
+from gateway.ledger.note import VerificationKey, open_checkpoint
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,

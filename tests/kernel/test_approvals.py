@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.domain.refusals import InvalidApproval
-from gateway.evidence import approval, sd_jwt
+from gateway.evidence import declarations as approval
+from gateway.evidence import sd_jwt
 from gateway.kernel.approvals import AHEAD, LIVES
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal

@@ -16,7 +16,8 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import approval, base64url, event
+from gateway.evidence import base64url, event
+from gateway.evidence import declarations as approval
 from gateway.exchange import receipts
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -70,7 +71,7 @@ def signed(gateway: Founded, meant: Change, person: str, **changes: Any) -> str:
         "signer": key_of(person),
         "random": gateway.ports.random,
     }
-    return approval.issue(**said | changes).compact()
+    return approval.issue_approval(**said | changes).compact()
 
 
 # --- who approves --------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from gateway.domain.refusals import AlreadyExists, HighWaterMarkUnavailable, Log
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tree
-from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import open_checkpoint
 from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.founding import ORIGIN, START, note_signer

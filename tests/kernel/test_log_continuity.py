@@ -13,7 +13,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tree
 from gateway.registry import directory as organisations
-from gateway.registry.issuing import issue_approved_certificates
+from gateway.registry.enrolment import issue_approved_certificates
 from tests.exchange.errands import ERRANDS
 from tests.founding import HOTLINE, OFMIN, caller, make_change, offered, submitted
 from tests.marks import Marking, marked_gateway

@@ -187,3 +187,9 @@ def test_proposals_are_listed_to_the_last(founding):  # noqa: F811 - the fixture
         return changes.page(founding.ports, ENTRUSTED, after, 2, waiting=False)
 
     assert [one["proposal"] for one in paged(page)] == made[::-1]
+
+
+def test_an_answer_is_ascii_and_says_what_it_was_made_of():
+    answer = {"proof": "\u2014 gateway", "reason": "enquête", "sign": "\U0001f6c8"}
+    assert results.encode(answer).isascii()
+    assert results.to_json(answer) == answer

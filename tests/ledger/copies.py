@@ -6,8 +6,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteSigner
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 
 
 def signer_of(origin: str) -> NoteSigner:

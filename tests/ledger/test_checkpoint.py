@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import note
-from gateway.ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteError, NoteSigner, VerificationKey
+from gateway.ledger.note import (
+    Checkpoint,
+    NoteError,
+    NoteSigner,
+    VerificationKey,
+    open_checkpoint,
+    parse_checkpoint,
+    sign_checkpoint,
+)
 from gateway.ledger.tree import EMPTY_ROOT
 from tests.each import each
 

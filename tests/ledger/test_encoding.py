@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger.encoding import MAX_SIZE, decode_base64, encode_base64, parse_decimal
+from gateway.ledger.note import decode_base64, encode_base64, parse_decimal
+from gateway.ledger.tree import MAX_SIZE
 from tests.each import each
 
 

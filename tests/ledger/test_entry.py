@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger.entry import MAX_DOCUMENT_BYTES, entry_commitment
+from gateway.ledger.tree import MAX_DOCUMENT_BYTES, entry_commitment
 from tests.each import each
 
 NONCE = bytes(range(32))

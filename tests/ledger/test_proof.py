@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import note, tiles, tree
-from gateway.ledger.checkpoint import Checkpoint, sign_checkpoint
-from gateway.ledger.note import NoteError, NoteSigner, VerificationKey
+from gateway.ledger.note import Checkpoint, NoteError, NoteSigner, VerificationKey, sign_checkpoint
 from gateway.ledger.proof import MAX_PROOF_BYTES, TlogProof, encode, parse, verify
 from gateway.ledger.tree import ProofError
 from tests.each import each

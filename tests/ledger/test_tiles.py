@@ -1,3 +1,5 @@
+""""""
+
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import tiles, tree
-from gateway.ledger.checkpoint import parse_checkpoint
+from gateway.ledger.note import parse_checkpoint
 from gateway.ledger.proof import parse as parse_proof
-from gateway.ledger.tiles import MissingTile, TileAddress
+from gateway.ledger.tiles import MissingTile, ReplicaCorrupt, ReplicaIncomplete, TileAddress
 from tests.each import each
 from tests.ledger import rfc6962
+from tests.ledger.copies import Served, flipped, signer_of, without
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 TLOG600 = VECTORS / "tlog600"
@@ -201,6 +204,13 @@ def test_the_past_is_read_from_wider_tiles_than_it_had(grown):
 def test_proofs_from_tiles_are_those_of_the_recursive_definition(grown, size, data):
     index = data.draw(st.integers(0, size - 1))
     assert tiles.inclusion_proof(grown.read, index, size) == rfc6962.path(index, LEAVES[:size])
+
+
+@given(st.integers(1, 700), st.data())
+def test_proofs_that_share_their_upper_parts_are_those_made_one_by_one(grown, size, data):
+    proofs = tiles.InclusionProofs(grown.read, size)
+    for index in data.draw(st.lists(st.integers(0, size - 1), max_size=9)):
+        assert list(proofs.of(index)) == rfc6962.path(index, LEAVES[:size])
 
 
 @given(st.integers(1, 70_000), st.data())
@@ -414,3 +424,91 @@ def test_bundles_are_limited_to_256_entries_of_65535_bytes():
         tiles.encode_entries([b""] * 257)
     with pytest.raises(ValueError, match="256"):
         tiles.decode_entries(bytes(2 * 257))
+
+
+# --- A copy's files: which a log of a size has, and the first index at which they disagree ---
+
+
+LOG = Served(signer_of("log.example.org"), 600)
+LAST = TileAddress(None, 2, 88)
+
+
+def check(bundle: TileAddress, data: bytes | None = None) -> None:
+    leaves = LOG.fetch(tiles.path_of(TileAddress(0, bundle.n, bundle.width)))
+    found = LOG.fetch(tiles.path_of(bundle)) if data is None else data
+    tiles.check_bundle(bundle, found, leaves)
+
+
+@given(st.integers(0, 2**40))
+def test_a_log_has_a_tile_for_every_256_hashes_on_each_level(size):
+    levels = tiles.levels(size)
+    assert len(levels) == (0 if size == 0 else (size.bit_length() - 1) // 8 + 1)
+    for level in levels[1:3]:
+        count = size >> 8 * level
+        if count < 10_000:
+            found = list(tiles.hashes(level, size))
+            assert sum(tile.width for tile in found) == count
+            assert all(tiles.is_available(tile, size) for tile in found)
+
+
+@given(st.integers(0, 5000), st.integers(0, 5000))
+def test_what_is_new_between_two_sizes_is_all_that_the_older_copy_lacks(one, other):
+    known, size = sorted((one, other))
+    before = {a for level in tiles.levels(known) for a in tiles.hashes(level, known)}
+    after = {a for level in tiles.levels(size) for a in tiles.hashes(level, size)}
+    new = {a for level in tiles.levels(size) for a in tiles.hashes(level, size, known)}
+    assert after - before <= new <= after
+    bundles = set(tiles.bundles(size)) - set(tiles.bundles(known))
+    assert bundles <= set(tiles.bundles(size, known))
+
+
+def test_the_files_of_a_log_hold_together():
+    for bundle in tiles.bundles(600):
+        check(bundle)
+    (top,) = tiles.hashes(1, 600)
+    data = tiles.read_file(LOG.fetch, top)
+    tiles.check_tile(top, data, lambda n: tiles.read_file(LOG.fetch, TileAddress(0, n)))
+
+
+@each("number", [0, 1, 87])
+def test_an_entry_that_does_not_make_its_leaf_is_named(number):
+    data = LOG.fetch(tiles.path_of(LAST))
+    place = sum(2 + len(one) for one in LOG.entries[512 : 512 + number]) + 3
+    with pytest.raises(ReplicaCorrupt) as damaged:
+        check(LAST, flipped(data, place))
+    assert damaged.value.index == 512 + number
+
+
+@each("number", [0, 5, 87])
+def test_a_bundle_that_lacks_an_entry_is_named_where_it_begins_to_differ(number):
+    with pytest.raises(ReplicaCorrupt) as damaged:
+        check(LAST, without(LOG.entries[512:600], number))
+    assert damaged.value.index == 512 + number
+
+
+def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
+    data = LOG.fetch(tiles.path_of(LAST))
+    for changed in (data + b"\0\1x", data[:-1], b"\xff"):
+        with pytest.raises(ReplicaCorrupt):
+            check(LAST, changed)
+
+
+@each("offset", [0, 1])
+def test_a_hash_above_that_is_not_the_root_of_its_tile_is_named(offset):
+    top = TileAddress(1, 0, 2)
+    data = flipped(LOG.fetch(tiles.path_of(top)), offset * 32)
+    with pytest.raises(ReplicaCorrupt) as damaged:
+        tiles.check_tile(top, data, lambda n: tiles.read_file(LOG.fetch, TileAddress(0, n)))
+    assert damaged.value.index == 256 * offset
+
+
+def test_a_file_that_is_not_there_is_named_with_its_first_entry():
+    with pytest.raises(ReplicaIncomplete) as missing:
+        tiles.read_file(LOG.fetch, TileAddress(0, 3))
+    assert (missing.value.index, missing.value.file) == (768, "tile/0/003")
+
+
+def test_a_tile_of_another_length_is_refused():
+    with pytest.raises(ReplicaCorrupt) as damaged:
+        tiles.read_file(lambda path: b"x" * 31, TileAddress(1, 2))
+    assert damaged.value.index == 2 * 256 * 256

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger import tiles, tree
-from gateway.ledger.encoding import MAX_SIZE
 from gateway.ledger.tree import (
     EMPTY_ROOT,
+    MAX_SIZE,
     ProofError,
     leaf_hash,
     node_hash,

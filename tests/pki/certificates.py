@@ -8,9 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.authority import CertificateAuthority, issue_client, make_issuing, make_root
 from gateway.pki.client_certificate import ClientCertificate, check_client
-from gateway.pki.end_entity import issue_client
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

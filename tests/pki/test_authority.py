@@ -1,11 +1,24 @@
 """The authorities: what they may sign, and how their keys open."""
 
+from datetime import datetime, timedelta
+from pathlib import Path
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway import files
-from gateway.pki.authority import AuthorityError, load_authority, load_issuing, make_issuing
+from gateway.pki.authority import (
+    AuthorityError,
+    alarms,
+    authority_id,
+    load_authority,
+    load_issuing,
+    make_crl,
+    make_issuing,
+    publish_chain,
+    publish_crls,
+)
 from tests.each import each
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, extension
 
@@ -61,3 +74,71 @@ def test_issuing_authorities_are_read_newest_first(tmp_path):
 def test_a_folder_without_issuing_authority_is_said(tmp_path):
     with pytest.raises(AuthorityError):
         load_issuing(tmp_path)
+
+
+# --- The published folder, and the alarms about it ---
+
+
+def test_every_authoritys_list_is_published_for_openssl_and_by_itself(tmp_path):
+    older = make_issuing("demo", ROOT, NOW)
+    lists = {a.id: make_crl(a, [], NOW) for a in (ISSUING, older)}
+    publish_crls(tmp_path, lists)
+    assert (tmp_path / "crl.pem").read_bytes().count(b"BEGIN X509 CRL") == 2
+    for authority in (ISSUING, older):
+        alone = x509.load_der_x509_crl((tmp_path / f"{authority.id}.crl").read_bytes())
+        assert alone.issuer == authority.certificate.subject
+
+
+def published(folder: Path, now: datetime = NOW) -> Path:
+    publish_chain(folder, ROOT.certificate, [ISSUING.certificate])
+    publish_crls(folder, {ISSUING.id: make_crl(ISSUING, [], now)})
+    return folder
+
+
+def test_a_fresh_gateway_raises_no_alarm(tmp_path):
+    assert alarms(published(tmp_path), NOW + timedelta(hours=23)) == []
+
+
+def test_a_list_past_half_its_life_raises_the_alarm_before_it_ends(tmp_path):
+    (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=25))
+    assert "renew it" in alarm
+
+
+@each("hours", [48, 49])
+def test_a_list_that_has_ended_is_said_to_lock_clients_out(tmp_path, hours):
+    (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=hours))
+    assert "has ended: its clients are refused" in alarm
+
+
+def test_a_missing_list_and_a_missing_chain_raise_the_alarm(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "every client is refused" in alarms(tmp_path / "empty", NOW)[0]
+    (published(tmp_path) / f"{authority_id(ISSUING.certificate)}.crl").unlink()
+    assert "cannot be read" in alarms(tmp_path, NOW)[0]
+
+
+def test_an_authority_near_its_end_raises_the_alarm(tmp_path):
+    later = NOW + 1010 * DAY
+    (alarm,) = alarms(published(tmp_path, later), later)
+    assert "prepare its successor" in alarm
+
+
+def test_an_authority_that_has_its_successor_raises_no_alarm(tmp_path):
+    later = NOW + 1010 * DAY
+    newer = make_issuing("demo", ROOT, later)
+    publish_chain(tmp_path, ROOT.certificate, [newer.certificate, ISSUING.certificate])
+    publish_crls(tmp_path, {a.id: make_crl(a, [], later) for a in (newer, ISSUING)})
+    assert alarms(tmp_path, later) == []
+
+
+def test_the_list_of_an_authority_that_was_retired_is_withdrawn(tmp_path):
+    newer = make_issuing("demo", ROOT, NOW)
+    publish_crls(tmp_path, {a.id: make_crl(a, [], NOW) for a in (newer, ISSUING)})
+    publish_crls(tmp_path, {newer.id: make_crl(newer, [], NOW)})
+    assert [file.stem for file in tmp_path.glob("*.crl")] == [newer.id]
+
+
+def test_a_chain_that_is_the_same_is_not_written_anew(tmp_path):
+    before = (published(tmp_path) / "ca-chain.pem").stat().st_ino
+    publish_chain(tmp_path, ROOT.certificate, [ISSUING.certificate])
+    assert (tmp_path / "ca-chain.pem").stat().st_ino == before

@@ -14,8 +14,15 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pki.authority import AuthorityError, make_issuing
-from gateway.pki.end_entity import LEAF_LIFE, CsrRefused, issue_client, make_server, renew_server
+from gateway.pki.authority import (
+    LEAF_LIFE,
+    AuthorityError,
+    CsrRefused,
+    issue_client,
+    make_issuing,
+    make_server,
+    renew_server,
+)
 from tests.each import each
 from tests.pki.certificates import (
     CLIENT_KEY,

@@ -17,15 +17,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.authority import (
+    CertificateAuthority,
+    make_issuing,
+    make_root,
+    make_server,
+    publish_chain,
+)
 from gateway.pki.client_certificate import (
     CertificateRefused,
     ClientCertificate,
     ClientCertificateChecker,
     check_client,
 )
-from gateway.pki.end_entity import make_server
-from gateway.pki.publication import publish_chain
 from tests.each import each
 from tests.pki.certificates import (
     CLIENT_KEY,

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from gateway.pki.end_entity import LARGEST_REQUEST, CsrRefused, certs_only, read_request
+from gateway.pki.authority import LARGEST_REQUEST, CsrRefused, certs_only, read_request
 from tests.each import each
 from tests.operating import request
 from tests.web.listening import issuing, root

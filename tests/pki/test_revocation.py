@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from cryptography import x509
 
-from gateway.pki.publication import CRL_LIFE, Revoked, make_crl
+from gateway.pki.authority import CRL_LIFE, Revoked, make_crl
 from tests.pki.certificates import DAY, ISSUING, NOW, client
 
 

@@ -22,21 +22,16 @@ from gateway.domain.decision import (
     organisation_entity,
 )
 from gateway.domain.handoff import Addressee, HandoffState
-from gateway.domain.marking import ONWARD, TLP, Marking
-from gateway.domain.organisation import (
-    KINDS,
-    Mandate,
-    Membership,
-    MembershipClass,
-    Organisation,
-    Period,
-    Status,
-)
+from gateway.domain.mandate import Mandate, Period
+from gateway.domain.organisation import KINDS, Membership, MembershipClass, Organisation, Status
 from gateway.domain.vocabulary import (
     CODES,
+    ONWARD,
     REFERENCE_SCHEMES,
+    TLP,
     Handling,
     ItemKind,
+    Marking,
     Purpose,
     StatementKind,
     SubjectCategory,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.domain.case import Element
 from gateway.domain.decision import disclosure_entity
 from gateway.domain.handoff import HandoffState
-from gateway.domain.marking import Marking
+from gateway.domain.vocabulary import Marking
 from tests.policies.matrix import (
     POLICY,
     Part,

@@ -6,8 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.domain.handoff import POLICE_ONLY_OUTCOMES, HandoffState
-from gateway.domain.marking import TLP
-from gateway.domain.vocabulary import Handling, Purpose
+from gateway.domain.vocabulary import TLP, Handling, Purpose
 from gateway.exchange.consultations import REASON_CODES, RECALL_REVIEW, RETENTION
 from tests.each import each
 from tests.policies import matrix

@@ -18,7 +18,7 @@ from gateway.cli import main
 from gateway.evidence import base64url, canonical, handoff_documents, receipt, sd_jwt
 from gateway.keys import jwk_set
 from gateway.ledger import proof, tree
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tree import entry_commitment
 from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
 from tests.founding import CSAM_FR, OFMIN, case_content, key_of

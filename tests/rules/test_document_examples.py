@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
+from enum import EnumType
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from gateway.keys import (
     perform_step,
     write_key,
 )
-from gateway.ledger import entry, proof, tree
+from gateway.ledger import proof, tree
 from gateway.serving.tls import openssl_conf
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
@@ -339,7 +340,7 @@ def test_the_digests_shown_are_those_of_the_examples() -> None:
 
 def test_the_log_is_shown_as_in_the_examples() -> None:
     receipt = receipts.from_json(canonical.decode((EXAMPLES / "receipt.json").read_bytes()))
-    logged = entry.entry_commitment(receipt.document, receipt.nonce)
+    logged = tree.entry_commitment(receipt.document, receipt.nonce)
     text = text_of("protocol/checkpoint.md")
     assert [json.loads(block) for block in blocks("protocol/checkpoint.md", "json")] == [
         canonical.decode(receipt.document)
@@ -492,7 +493,7 @@ def test_the_form_of_a_seal_is_the_one_that_the_page_tells() -> None:
 
 
 OTHER_LISTS = ("RANKS", "TLP")
-"""Of `marking`, and of a list that is there."""
+"""Of markings, and of a list that is there."""
 
 
 def test_the_lists_of_words_are_those_of_the_vocabulary() -> None:
@@ -501,7 +502,7 @@ def test_the_lists_of_words_are_those_of_the_vocabulary() -> None:
     here = vars(vocabulary).items()
     lists = {name: one for name, one in here if isinstance(one, tuple) and name not in OTHER_LISTS}
     own = [one for _, one in here if getattr(one, "__module__", "") == vocabulary.__name__]
-    lists |= {one.__name__: one for one in own if isinstance(one, type)}
+    lists |= {one.__name__: one for one in own if isinstance(one, EnumType)}
     assert len(lists) > 20
     missing = [name for name, words in lists.items() if ", ".join(words) not in shown]
     assert missing == ["AGE_BANDS"]  # joined to the other ages in one list

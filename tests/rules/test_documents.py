@@ -1,15 +1,19 @@
 """The documents list what the code has: every event, every setting."""
 
 import re
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
+
+import pytest
 
 from gateway import config
 from gateway.changes import CHANGES
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.organisation import Organisation, Status
-from gateway.kernel.changes import LOG
+from gateway.kernel.changes import LOG, ChangeType
+from gateway.registry import table as registry
 from gateway.registry.members import CONTACT
 from gateway.registry.table import STEPS
 from tests.founding import policy
@@ -40,22 +44,41 @@ def test_the_list_of_audit_events_says_how_many_administrators_policy_asks_for()
     assert listed == {action: words[one.persons] for action, one in {**CHANGES, **STEPS}.items()}
 
 
-def _persons(action: str) -> str:
+@pytest.mark.parametrize("kind", ["hotline", "police_office"])
+@pytest.mark.parametrize("status", Status)
+def test_the_log_is_judged_by_the_number_that_policy_asks_for_whoever_is_changed(status, kind):
+    found = {action: _persons(action, status, kind) for action in registry.CHANGES}
+    words = {1: "one", 2: "two"}
+    assert found == {action: words[one.persons] for action, one in registry.CHANGES.items()}
+
+
+def test_no_fact_but_the_action_says_how_many_administrators_change_the_registry():
+    (plain,) = (one.default for one in fields(ChangeType) if one.name == "facts")
+    assert [action for action, one in registry.CHANGES.items() if one.facts is not plain] == []
+
+
+def _persons(action: str, status: Status = Status.ACTIVE, kind: str = "hotline") -> str:
     """How many persons policy wants for a change of a member, or of the gateway."""
+    police = kind == "police_office"
     member = Organisation(
         slug="member",
         name="",
-        kind="hotline",
-        public_authority=False,
-        regimes=frozenset(),
+        kind=kind,
+        public_authority=police,
+        regimes=frozenset({"led"} if police else ()),
         country="FR",
-        status=Status.ACTIVE,
+        status=status,
     )
     at_gateway = {**CHANGES, **STEPS}[action].at_gateway
     resource = LOG if at_gateway else organisation_entity(member, date(2026, 3, 2))
-    facts = {"approvals": 1, **({"due": False} if action == "case.erase" else {})}
-    asked = PolicyQuestion(PolicyEntity("Person", "a", {"enabled": True}), action, resource, facts)
-    return "two" if any(rule.startswith("R10.") for rule in policy().decide(asked).rules) else "one"
+    more = {"due": False} if action == "case.erase" else {}
+    asking, person = policy(), PolicyEntity("Person", "a", {"enabled": True})
+    for number, word in enumerate(("one", "two"), start=1):
+        facts = {"approvals": number, **more}
+        rules = asking.decide(PolicyQuestion(person, action, resource, facts)).rules
+        if not any(rule.startswith("R10.") for rule in rules):
+            return word
+    return "more"
 
 
 def test_the_page_for_administrators_has_the_words_of_an_application_and_no_others():

@@ -21,7 +21,8 @@ from gateway.exchange import (
     updates,
 )
 from gateway.kernel import changes
-from gateway.kernel.transact import INACTIVE, RULES_OF_REFUSALS
+from gateway.kernel.actors import RULES_OF_REFUSALS
+from gateway.kernel.transact import INACTIVE
 from gateway.registry import directory, enrolment, queries, staff
 from gateway.registry.table import STEPS
 from tests.each import each

@@ -20,9 +20,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
-from gateway.pki.end_entity import issue_client, renew_server
-from gateway.pki.publication import Revoked, make_crl, publish_chain, publish_crls
+from gateway.pki.authority import (
+    CertificateAuthority,
+    Revoked,
+    issue_client,
+    make_crl,
+    make_issuing,
+    make_root,
+    publish_chain,
+    publish_crls,
+    renew_server,
+)
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles, listener_environ
 from tests.receiver import wait_until

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.serving.bad_requests import HANDSHAKE_TROUBLES
+from gateway.serving.framing import HANDSHAKE_TROUBLES
 from gateway.serving.listener import Listener, serve
 from gateway.serving.tls import TlsFiles
 from gateway.web.context import WAIT_FOR

@@ -14,8 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from gateway.files import replace
-from gateway.pki.authority import make_issuing, make_root
-from gateway.pki.end_entity import make_server
+from gateway.pki.authority import make_issuing, make_root, make_server
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import TlsSocket
 from tests.receiver import wait_until

@@ -2,8 +2,7 @@
 
 import pytest
 
-from gateway.pki.authority import make_root
-from gateway.pki.publication import publish_chain
+from gateway.pki.authority import make_root, publish_chain
 from gateway.serving.supervisor import listener_answers
 from tests.serving.listeners import BEFORE, free_port
 

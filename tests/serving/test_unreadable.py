@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gunicorn.http import errors
 
-from gateway.serving import bad_requests
+from gateway.serving import framing
 from gateway.web.problems import LISTENER_STATUSES
 from gateway.web.security_log import failure_place
 from tests.each import each
@@ -131,7 +131,7 @@ def test_every_way_in_which_the_server_refuses_has_a_status_of_its_own_kind() ->
     ]
     assert len(kinds) > 15
     for kind in kinds:
-        status = bad_requests.status_of(kind.__new__(kind))
+        status = framing.status_of(kind.__new__(kind))
         assert status >= 400
         assert (status == 500) is issubclass(kind, errors.ConfigurationProblem)
 
@@ -145,19 +145,19 @@ def test_what_is_not_the_client_s_fault_is_500_and_told_by_its_place_alone() -> 
     try:
         raise KeyError("a name that nobody may read")
     except KeyError as error:
-        assert bad_requests.status_of(error) == 500
+        assert framing.status_of(error) == 500
         assert re.fullmatch(r"KeyError in test_unreadable\.py:\d+", failure_place(error))
 
 
 def test_the_troubles_of_handshakes_are_a_closed_set() -> None:
-    troubles = {bad_requests.handshake_trouble(ssl.SSLError())}
+    troubles = {framing.handshake_trouble(ssl.SSLError())}
     for code in range(100):
         error = ssl.SSLCertVerificationError()
         error.verify_code = code
-        troubles.add(bad_requests.handshake_trouble(error))
+        troubles.add(framing.handshake_trouble(error))
     for reason in ("PEER_DID_NOT_RETURN_A_CERTIFICATE", "UNSUPPORTED_PROTOCOL", "NONSENSE"):
         failed = ssl.SSLError()
         failed.reason = reason
-        troubles.add(bad_requests.handshake_trouble(failed))
-    assert troubles == bad_requests.HANDSHAKE_TROUBLES
-    assert all(trouble.startswith(bad_requests.HANDSHAKE) for trouble in troubles)
+        troubles.add(framing.handshake_trouble(failed))
+    assert troubles == framing.HANDSHAKE_TROUBLES
+    assert all(trouble.startswith(framing.HANDSHAKE) for trouble in troubles)

@@ -18,8 +18,7 @@ from gateway.domain.refusals import Busy
 from gateway.kernel.checkpoint_signing import CheckpointSigner
 from gateway.kernel.log_continuity import LogContinuity
 from gateway.kernel.ports import TransactionMode
-from gateway.ledger.checkpoint import open_checkpoint
-from gateway.ledger.note import NoteSigner
+from gateway.ledger.note import NoteSigner, open_checkpoint
 from gateway.store.high_water_mark import open_mark
 from tests.store.places import Place
 from tests.store.samples import ORIGIN, fact

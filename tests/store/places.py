@@ -21,7 +21,7 @@ from gateway.evidence.event import open_disclosures, read
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import FileKeyEncryption
 from gateway.ledger import tiles, tree
-from gateway.ledger.entry import entry_commitment
+from gateway.ledger.tree import entry_commitment
 from gateway.store import tables
 from gateway.store.keyring import SqlKeyring, make_keyring, open_keyring
 from gateway.store.migrations import upgrade

@@ -9,9 +9,9 @@ from uuid import UUID
 from gateway.domain.answers import move
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.conformance import ConformanceRun
+from gateway.domain.enrolment import ConformanceRun, Invitation
 from gateway.domain.handoff import Addressee, Handoff, HandoffAction, HandoffAnswer
-from gateway.domain.invitation import Invitation
+from gateway.domain.mandate import Mandate, Period, Succession
 from gateway.domain.organisation import (
     Administrator,
     AdmissionDecision,
@@ -20,16 +20,13 @@ from gateway.domain.organisation import (
     Certificate,
     Contact,
     DeclaredInterest,
-    Mandate,
     Membership,
     MembershipClass,
     Organisation,
-    Period,
     Status,
     StatusEntry,
     System,
 )
-from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel.values import (
     CaseVersion,

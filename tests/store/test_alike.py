@@ -177,6 +177,7 @@ READS: dict[str, Operation] = {
     "to sign": lambda w, a, b, c: list(w.signing.pending(a)),
     "logged": lambda w, a, b, c: w.log.logged(numbered(1 + a + 4 * b + 16 * c)),
     "stream": lambda w, a, b, c: list(w.log.stream(SLUGS[a], b, c)),
+    "read stream": lambda w, a, b, c: list(w.log.read_stream(SLUGS[a], b, c)),
     "counter": lambda w, a, b, c: w.log.counter(SLUGS[a]),
     "head": lambda w, a, b, c: (w.log.head(), w.log.tile(a, b), list(w.log.entries(b, c))),
 }

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -13,8 +14,8 @@ from gateway.evidence.event import EventError, compose, read
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tree
-from gateway.ledger.entry import entry_commitment
 from gateway.ledger.tiles import TILE_BYTES, append
+from gateway.ledger.tree import entry_commitment
 from gateway.store import tables
 from gateway.store.log import LATENESS
 from tests.store.places import check_log
@@ -111,6 +112,15 @@ def test_each_party_counts_its_own_events_without_a_gap(store):
         assert list(work.log.stream("hotline", 1, 1)) == [(2, events[1].id)]
         assert list(work.log.stream("hotline", 3, 10)) == []
         assert (work.log.counter("hotline"), work.log.counter("police")) == (3, 2)
+
+
+def test_a_stream_is_read_as_its_events_are_read_one_by_one(store):
+    recorded(store, fact("hotline", "police"), fact("hotline"), fact("police", "hotline"))
+    with store.begin(TransactionMode.READ) as work:
+        for organisation, after in product(("hotline", "police", "nobody"), range(3)):
+            stream = work.log.stream(organisation, after, 2)
+            one_by_one = [(number, work.log.logged(event)) for number, event in stream]
+            assert list(work.log.read_stream(organisation, after, 2)) == one_by_one
 
 
 def test_entries_are_read_by_index_as_far_as_they_exist(store):
@@ -254,6 +264,7 @@ def test_an_erased_disclosure_is_shown_no_more_and_an_erased_document_has_no_rec
         connection.execute(events.update(), {"document": None, "nonce": None})
     with store.begin(TransactionMode.READ) as work:
         assert work.log.logged(logged.event.id) is None
+        assert list(work.log.read_stream("hotline", 0, 9)) == []
         assert len(work.log.entries(0, 2)) == 1
 
 

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.domain.organisation import Certificate
 from gateway.evidence import base64url
-from gateway.pki.end_entity import issue_client
-from gateway.registry.issuing import issue_approved_certificates
+from gateway.pki.authority import issue_client
+from gateway.registry.enrolment import issue_approved_certificates
 from tests.founding import ISSUER, SHORT_NAME
 from tests.web.listening import Listening, der, issuing
 

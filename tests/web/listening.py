@@ -27,14 +27,24 @@ from gateway.domain.organisation import STAFF_SCOPE, Certificate, System
 from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, SigningKey, generate_key, jwk_set
-from gateway.pki.authority import CertificateAuthority, make_issuing, make_root
+from gateway.pki.authority import (
+    CHAIN_FILE,
+    CertificateAuthority,
+    CsrRefused,
+    certs_only,
+    issue_client,
+    make_crl,
+    make_issuing,
+    make_root,
+    publish_chain,
+    publish_crls,
+    read_request,
+)
 from gateway.pki.client_certificate import (
     CertificateRefused,
     ClientCertificateChecker,
     HeaderRefused,
 )
-from gateway.pki.end_entity import CsrRefused, certs_only, issue_client, read_request
-from gateway.pki.publication import CHAIN_FILE, make_crl, publish_chain, publish_crls
 from gateway.web.app import create_partner_app, create_public_app
 from gateway.web.context import AppContext
 from gateway.web.endpoint import declared

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from gateway.domain.refusals import DatabaseUnavailable, HighWaterMarkUnavailable, LogFrozen
 from gateway.kernel.ports import TransactionMode
-from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import open_checkpoint
 from gateway.web.app import create_partner_app
 from gateway.web.context import NotReady
 from tests.each import each

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.client.conformance import _verifies, read_presentation
+from gateway.client.enrolment import _verifies, read_presentation
 from gateway.domain.staff import RegisterRole
 from gateway.exchange import succession_execution
 from gateway.kernel import changes

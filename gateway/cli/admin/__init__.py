@@ -12,13 +12,7 @@ import click
 from click.core import ParameterSource
 
 from gateway.changes import CHANGES
-from gateway.cli.admin import (
-    administrators,
-    certificate,
-    log_hold,
-    notification,
-    organisation,
-)
+from gateway.cli.admin import administrators, certificate, organisation
 from gateway.cli.admin.session import (
     AdminSession,
     approve,
@@ -135,8 +129,8 @@ for _made in (
     administrators.proposal,
     administrators.waiting,
     organisation.succession,
-    log_hold.log_hold,
-    notification.notification,
+    organisation.log_hold,
+    organisation.notification,
     certificate.certificate,
     certificate.invitation,
     *(click.Group(name, help=about) for name, about in GROUPS.items()),

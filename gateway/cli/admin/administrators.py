@@ -37,7 +37,7 @@ from gateway.cli.system import declare
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
-from gateway.evidence import approval, canonical, key_declaration
+from gateway.evidence import canonical, declarations
 from gateway.evidence.signature import thumbprint
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import NOT_READ
@@ -93,8 +93,8 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
         made = keys.generate_key(KeyPurpose.PERSON)
         keys.write_key(folder / "key.pem", made)
         (folder / "key.jwk").write_text(json.dumps(made.public_jwk(), sort_keys=True))
-        whose = approval.person_uri(issuer, person)
-        proof = declare(made, key_declaration.POSSESSION, made.kid, whose, issuer)
+        whose = declarations.person_uri(issuer, person)
+        proof = declare(made, declarations.POSSESSION, made.kid, whose, issuer)
         (folder / "key.proof").write_text(proof)
     if reply({"kid": made.kid, "folder": str(folder)}):
         return

@@ -26,7 +26,7 @@ from gateway.cli.output import (
 )
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
-from gateway.domain.invitation import TOKEN_BYTES
+from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError

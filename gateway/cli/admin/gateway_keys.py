@@ -35,7 +35,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import WriteResult
 from gateway.keys import KeyPurpose, RotationStep
-from gateway.pki import publication, rotation
+from gateway.pki import authority, rotation
 from gateway.pki.authority import (
     AuthorityError,
     CertificateAuthority,
@@ -252,7 +252,7 @@ def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredA
 
 
 def _fields(config: Config, one: StoredAuthority) -> dict[str, Any]:
-    listed = publication.ends(config.published).get(f"revocation list {one.id}")
+    listed = authority.ends(config.published).get(f"revocation list {one.id}")
     return {
         "id": one.id,
         "place": str(one.place),
@@ -343,7 +343,7 @@ def _load_root(config: Config, folder: Path, passphrase_file: Path | None) -> Ce
     private = files.read_private(folder / "root.key")
     passphrase = read_passphrase(passphrase_file).encode()
     root = load_authority(certificate.read_bytes(), private, passphrase)
-    known = (config.published / publication.ROOT_FILE).read_bytes()
+    known = (config.published / authority.ROOT_FILE).read_bytes()
     if root.certificate != x509.load_pem_x509_certificate(known):
         raise AuthorityError(f"{certificate} is not the root of this gateway")
     return root
@@ -372,7 +372,7 @@ def _is_published(config: Config) -> bool:
     found = [
         one for one in rotation.kept(config.issuing) if one.place is not AuthorityStage.RETIRED
     ]
-    chain = (config.published / publication.CHAIN_FILE).read_bytes()
+    chain = (config.published / authority.CHAIN_FILE).read_bytes()
     issuing = {authority_id(c) for c in x509.load_pem_x509_certificates(chain)[1:]}
     listed = {file.stem for file in config.published.glob("*.crl")}
     (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)

@@ -27,11 +27,11 @@ from gateway.cli.output import (
     say,
 )
 from gateway.client.errors import raising
+from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Status
-from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
-from gateway.exchange import receipts, succession_execution, successions
-from gateway.kernel.ports import Ports
+from gateway.exchange import notifications, receipts, succession_execution, successions
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import to_json
 from gateway.registry import mandates
 
@@ -406,3 +406,68 @@ def _with_advice(one: Mapping[str, Any]) -> dict[str, Any]:
     sealed = f"; {one['to_reseal']} to reseal" if one.get("to_reseal") else ""
     became = one.get("became") or "new offer needed"
     return {**one, "became": became, "why": f"{one.get('why', '')}{sealed}"}
+
+
+# --- `casegate admin log-hold`: what keeps details in the log beyond their term ---
+
+
+@click.group("log-hold")
+def log_hold() -> None:
+    """Keep details of persons in the log beyond their term.
+
+    For proceedings or the inquiry of an authority: two persons set a hold, and two end it.
+    """
+
+
+@log_hold.command("list")
+@click.pass_obj
+def list_holds(session: AdminSession) -> None:
+    """List the log holds in force, and whose review was missed.
+
+    Example: casegate admin --home gw log-hold list
+    """
+    with read_only(session) as gateway:
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            holds = work.log_terms.holds()
+        today = gateway.ports.civil_day(gateway.ports.now())
+    found = [
+        {
+            "log_hold": str(one.id),
+            "member": one.organisation,
+            "case": None if one.case is None else str(one.case),
+            "reference": one.reference,
+            "review_on": one.review_on.isoformat(),
+            "review_missed": one.is_review_missed(today),
+        }
+        for one in holds
+    ]
+    columns = ("log_hold", "member", "case", "reference", "review_on", "review_missed")
+    print_items(found, *columns)
+
+
+# --- `casegate admin notification`: members' receivers, and how far each has its notifications ---
+
+
+@click.group()
+def notification() -> None:
+    """Send members' notifications to their receivers."""
+
+
+@notification.command("list")
+@click.pass_obj
+def list_receivers(session: AdminSession) -> None:
+    """List who gets or collects notifications, and how many wait.
+
+    Example: casegate admin --home gw notification list
+    """
+    with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
+        found = to_json(notifications.overview(work))
+    print_items(
+        found,
+        "organisation",
+        ("waiting", lambda one: one["head"] - one["acknowledged"]),
+        ("refused", lambda one: len(one["refused"])),
+        "failures",
+        ("next attempt", "next_attempt_at"),
+        ("address", lambda one: one["push_address"] or "collects"),
+    )

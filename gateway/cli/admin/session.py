@@ -34,13 +34,13 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
-from gateway.client.administration import Administration
+from gateway.client.directory import Administration
 from gateway.client.errors import RequestRefused, raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import LogFrozen, Refusal
-from gateway.evidence import approval, base64url, canonical, event, receipt
+from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -301,12 +301,12 @@ def _saying(missing: str) -> Iterator[None]:
 
 Registry = _HostRegistry | _NetworkRegistry
 """The registry of a gateway, wherever it is: changes that the session's persons sign, and what is
-read of it, by the methods of `gateway.client.administration`."""
+read of it, by the methods of `gateway.client.directory`."""
 
 
 def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, str]:
     """What a member's system has to know of this gateway, for its invitation."""
-    from gateway.pki.publication import ROOT_FILE  # noqa: PLC0415 - of the server
+    from gateway.pki.authority import ROOT_FILE  # noqa: PLC0415 - of the server
 
     config = gateway.config
     return {
@@ -336,7 +336,7 @@ def registry(session: AdminSession, *, reads: bool = False) -> Iterator[Registry
 
 def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime, jti: UUID) -> str:
     """Sign a change with a person's key; PrivateFileError when the file holds none."""
-    signed = approval.issue(
+    signed = declarations.issue_approval(
         person=person,
         audience=issuer,
         action=change.action,

@@ -32,8 +32,7 @@ from gateway.evidence import base64url, receipt, sd_jwt, verification
 from gateway.evidence import event as events
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.trust import TrustAnchors
-from gateway.formats.profile import ImportProfile, read_profile
-from gateway.formats.report_file import ImportRefused
+from gateway.formats.report_file import ImportProfile, ImportRefused, read_profile
 from gateway.formats.xarf import import_xarf
 
 BEFORE = date(2023, 8, 30)  # the last day of OCRVP's mandate

@@ -32,7 +32,7 @@ from gateway.cli.gateway_setup import make
 from gateway.cli.system import JWK_FILE, KEY_FILE, PROOF_FILE, make_csr
 from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
-from gateway.domain.invitation import TOKEN_BYTES
+from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url
@@ -43,8 +43,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateOrder
-from gateway.pki.end_entity import read_request
-from gateway.pki.publication import ROOT_FILE
+from gateway.pki.authority import ROOT_FILE, read_request
 from gateway.registry import enrolment, queries
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
 

@@ -7,12 +7,17 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import Measure
-from gateway.domain.organisation import is_derogation, is_transfer_barred
 from gateway.domain.refusals import CaseErased, WrongState
+from gateway.domain.transfer import is_derogation, is_transfer_barred
 from gateway.exchange.cases import OWN, in_force
 from gateway.exchange.interests import has_conflict
-from gateway.kernel.recusals import refuse_recused
-from gateway.kernel.transact import EventSubject, RequestContext, authorize, deny_as_not_found
+from gateway.kernel.transact import (
+    EventSubject,
+    RequestContext,
+    authorize,
+    deny_as_not_found,
+    refuse_recused,
+)
 
 
 def party_to(context: RequestContext, handoff: UUID) -> Handoff:
@@ -24,12 +29,16 @@ def party_to(context: RequestContext, handoff: UUID) -> Handoff:
     return found
 
 
-def hide_barred(context: RequestContext, handoff: Handoff) -> None:
-    """Refuse as not found where an interest of its own bars the caller: the state or the
-    conditions of a handoff would say that it is there."""
-    facts = barriers(context, handoff)
-    if facts.get("conflict"):
-        authorize(context, entity_of(context, handoff), facts, "handoff.read")
+def visible(context: RequestContext, handoff: UUID) -> tuple[Handoff, Mapping[str, Value]]:
+    """The same and its `barriers`, unless an interest of its own bars the caller: the state or the
+    conditions of a handoff would say that it is there. It is what the event, or a refusal, is
+    about."""
+    found = party_to(context, handoff)
+    barred = barriers(context, found)
+    if barred.get("conflict"):
+        authorize(context, entity_of(context, found), barred, "handoff.read")
+    context.about = EventSubject(found.id, found.case_digest)
+    return found, barred
 
 
 def authorized(
@@ -64,7 +73,7 @@ def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     reader, day = context.organisation, context.today.day
     if reader.slug != handoff.recipient:
         return OWN
-    conflict = has_conflict(context.work, reader, handoff, day)
+    conflict = bool(reader.interests) and has_conflict(context.work, reader, handoff, day)
     barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
     return {"conflict": conflict, "third_country": barred}
 

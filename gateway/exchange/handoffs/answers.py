@@ -17,9 +17,10 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
+    answer_errors,
 )
+from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
-from gateway.domain.recall import answer_errors
 from gateway.domain.refusals import (
     CaseErased,
     ConditionsMismatch,
@@ -28,34 +29,41 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.retention import RetentionGround
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    authorized,
     copy_is_gone,
-    hide_barred,
+    entity_of,
     measures_on,
     party_to,
     refuse_erased,
     refuse_expired,
+    visible,
 )
 from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.handoffs.packages import Versions, newest_package, read_version, versions_of
 from gateway.exchange.recall_answers import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
+from gateway.exchange.revisions import owe_announced
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
-from gateway.exchange.updates import answered_notice, check_places, check_step, stale, stale_notice
+from gateway.exchange.updates import (
+    FOLLOWING,
+    check_places,
+    check_step,
+    stale,
+    stale_notice,
+)
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
     WriteResult,
+    authorize,
     deny_as_not_found,
     prepare,
     transact,
@@ -82,11 +90,10 @@ class AnswerRequest:
 def answer(
     ports: Ports, caller: Caller, key: str, handoff: UUID, asked: AnswerRequest
 ) -> WriteResult:
-    """Answer a handoff.
+    """Answer a handoff: policy is asked, the answer checked against what stands there, and stored.
 
-    The answer is signed before the transaction, about the handoff's newest package, then decided
-    and stored in it, where nothing newer came meanwhile. What its author signed is held against
-    the same.
+    It is signed before the transaction, about the handoff's newest package, and the transaction
+    takes it where nothing newer came meanwhile. What its author signed is held against the same.
 
     Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
     for groups that were not offered, WrongState, EditConflict (it is about an older offer than the
@@ -98,83 +105,154 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-    prepared = prepare(ports, caller, request, partial(_offered, handoff, asked))
     act = None
-    if prepared is not None:
-        offered, beside = prepared
-        if asked.signed is not None:
-            document = asked.signed.document
-        else:
-            document = handoff_documents.issue_answer(
-                attesting(ports, caller.organisation),
-                handoff=offered.id,
-                case_digest=offered.case_digest,
-                offer_digest=offered.offer_digest,
-                package_digest=offered.package_digest,
-                kind=asked.kind.name,
-                fields={"by": asked.by, **asked.fields},
-                **beside,
-            )
-        act = partial(_store, prepared, asked, document)
-
-    def replay(context: RequestContext, logged: LoggedEvent) -> Answered:
-        stored = context.work.handoffs.answer_of(logged.event.id)
-        return deny_as_not_found() if stored is None else _answered(stored)
-
-    return transact(ports, caller, request, act, replay)
-
-
-def _offered(
-    handoff: UUID, asked: AnswerRequest, context: RequestContext
-) -> tuple[Handoff, dict[str, str | None]]:
-    """The handoff, once the answer fits what was offered in its newest package, and the digest of
-    what it answers beside that: a correction notice, or a recall."""
-    found = party_to(context, handoff)
-    hide_barred(context, found)
-    named = asked.signed.verified.claims.get("offer_digest") if asked.signed else asked.offer
-    updated = found.package > 1
-    if named != found.offer_digest and updated and (named is not None or asked.kind.accepts):
-        raise stale(found)
-    _refuse_late(context, found, asked)
-    recipient = context.caller.organisation == found.recipient
-    if recipient and asked.kind.accepts and found.state is not HandoffState.OFFERED:
-        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
-    beside = _beside(context, found, asked.kind)
     if asked.signed is not None:
-        notice = beside["notice_digest"]
-        if notice is not None and asked.signed.verified.claims.get("notice_digest") != notice:
-            raise stale_notice(notice)
-        bound = {
-            "handoff": str(found.id),
-            "case_digest": found.case_digest,
-            "offer_digest": found.offer_digest,
-            "package_digest": found.package_digest,
-            "kind": asked.kind.name,
-            **beside,
-        }
         claims = asked.signed.verified.claims
-        if any(claims.get(name) != value for name, value in bound.items()):
-            raise InvalidDocument(
-                "the answer is bound to another handoff, offer, package, notice, recall or kind"
-            )
-    elif named not in (None, found.offer_digest):
-        raise stale(found)
+        act = partial(_answer, handoff, asked, asked.signed.document, claims)
+    elif bound := prepare(ports, caller, request, partial(_newest, handoff, asked.kind)):
+        fields = {"by": asked.by, **asked.fields}
+        heading = attesting(ports, caller.organisation)
+        document = handoff_documents.issue_answer(heading, fields=fields, **bound)
+        act = partial(_answer, handoff, asked, document, bound)
+    return transact(ports, caller, request, act, _answered_before)
+
+
+def _newest(handoff: UUID, kind: AnswerKind, context: RequestContext) -> dict[str, Any]:
+    return _bound(context, party_to(context, handoff), kind)
+
+
+def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
+    stored = context.work.handoffs.answer_of(logged.event.id)
+    return deny_as_not_found() if stored is None else _answered(stored)
+
+
+def _answer(
+    handoff: UUID,
+    asked: AnswerRequest,
+    document: SdJwt,
+    bound: Mapping[str, Any],
+    context: RequestContext,
+) -> Answered:
+    """Decide and store an answer; ``bound`` is what its document binds."""
+    kind, fields = asked.kind, asked.fields
+    check_signed(context, asked.signed)
+    found, barred = visible(context, handoff)
+    _refuse_late(context, found, asked)
+    _check_newest(context, found, asked, bound)
+    current = context.work.handoffs.current_version(found)
+    if kind.accepts:
+        _check_acceptance(context, found, fields, revised=current != found.case_digest)
     _check_fields(context, found, asked)
-    if not asked.kind.accepts:
-        return found, beside
-    repeated = asked.fields.get("conditions") or {}
-    as_offered = conditions_digest(context.ports, found.case_digest, repeated)
-    if as_offered != found.conditions_digest:
+    authorize(context, entity_of(context, found), {**_facts(asked), **barred})
+    if kind.of_recall:
+        check_answerable(context, found, kind, fields)
+    if kind.accepts:
+        refuse_expired(context, found)
+    step = kind.move(fields)
+    consulted = kind.of_holder and duties.is_holder(context.work, found)
+    moved = move(
+        found,
+        step,
+        context.caller.organisation,
+        groups=frozenset(fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None,
+        under=current if step in AGREEMENTS else None,
+        consulted=consulted,
+    )
+    if step in FOLLOWING:
+        check_step(context, found, step)
+    if step is HandoffAction.WITHDRAW and found.is_held:
+        moved = _withdraw_reserved(context, moved)
+    if step is HandoffAction.ANSWER_RECALL:
+        moved = answer_recall(context, moved, fields)
+    stored = HandoffAnswer(
+        handoff=found.id,
+        sequence=moved.sequence,
+        move=step,
+        state=moved.state,
+        author=context.caller.organisation,
+        at=context.now,
+        document=document.compact(),
+        event=context.event,
+    )
+    context.work.handoffs.save(moved, stored)
+    duties.settle(context.ports, context.work, moved, stored)
+    if step is HandoffAction.RETAIN:
+        _retain(context, moved, asked)
+    if moved.held and not found.held:
+        if current != found.case_digest:
+            owe_announced(context, moved)
+        if context.organisation.retentions:
+            apply_standing_retention(context, moved)
+    if step is HandoffAction.DELAY:
+        duties.delay(context.work, found.id, parse_timestamp(fields["until"]), context.now)
+    parties = events.parties_of(found)
+    context.record(
+        parties,
+        events.shared("sequence", str(moved.sequence), parties),
+        package_digest=found.package_digest,
+        document_sha256=document.digest,
+    )
+    return _answered(stored)
+
+
+def _bound(context: RequestContext, found: Handoff, kind: AnswerKind) -> dict[str, Any]:
+    """What an answer binds: the handoff's newest package, and what it answers beside that, the
+    newest correction notice or the recall that stands."""
+    notices = context.work.handoffs.notices(found.id) if kind.on_changes else ()
+    recall = recall_of(context, found) if kind.of_recall else None
+    return {
+        "handoff": str(found.id),
+        "case_digest": found.case_digest,
+        "offer_digest": found.offer_digest,
+        "package_digest": found.package_digest,
+        "kind": kind.name,
+        "notice_digest": sd_jwt.parse(notices[-1].document).digest if notices else None,
+        "recall": None if recall is None else recall.digest,
+    }
+
+
+def _check_newest(
+    context: RequestContext, found: Handoff, asked: AnswerRequest, bound: Mapping[str, Any]
+) -> None:
+    """An answer is about the newest offer, and about the newest of what it answers beside that."""
+    attested, updated = asked.signed is None, found.package > 1
+    if attested and asked.offer is None and asked.kind.accepts and updated:
+        raise stale(found)  # who does not name what it accepts has not seen the update
+    named = asked.offer or bound.get("offer_digest")
+    if named != found.offer_digest and (attested or updated):
+        raise stale(found)
+    newest = _bound(context, found, asked.kind)
+    notice = newest["notice_digest"]
+    if notice is not None and bound.get("notice_digest") != notice:
+        raise stale_notice(notice)
+    if any(bound.get(name) != value for name, value in newest.items()):
+        if attested:
+            raise stale(found)
+        raise InvalidDocument(
+            "the answer is bound to another handoff, offer, package, notice, recall or kind"
+        )
+
+
+def _check_acceptance(
+    context: RequestContext, found: Handoff, fields: Mapping[str, Any], *, revised: bool
+) -> None:
+    """An acceptance is of what stands offered, repeats its conditions, and takes groups of it."""
+    recipient = context.caller.organisation == found.recipient
+    if recipient and found.state is not HandoffState.OFFERED:
+        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+    repeated = fields.get("conditions") or {}
+    if revised:
+        _check_tightened(context, found, repeated)
+    elif conditions_digest(context.ports, found.case_digest, repeated) != found.conditions_digest:
         _check_conditions(repeated, versions_of(context.work, found, newest_package(found)))
-    if "groups" in asked.fields:
+    if "groups" in fields:
         verified = sd_jwt.read_stored(read_version(context.work, found.case_digest).document)
         parts = elements(verified, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
-        if not asked.fields["groups"] or not set(asked.fields["groups"]) <= groups:
+        if not fields["groups"] or not set(fields["groups"]) <= groups:
             raise ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
-    return found, beside
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
@@ -253,73 +331,6 @@ def _check_elements(
         )
 
 
-def _store(
-    prepared: tuple[Handoff, dict[str, str | None]],
-    asked: AnswerRequest,
-    document: SdJwt,
-    context: RequestContext,
-) -> Answered:
-    offered, beside = prepared
-    check_signed(context, asked.signed)
-    found = authorized(context, offered.id, _facts(asked))
-    _refuse_late(context, found, asked)
-    if asked.kind.of_recall:
-        check_answerable(context, found, asked.kind, asked.fields)
-    if found.offer_digest != offered.offer_digest:
-        raise stale(found)
-    if (newest := _beside(context, found, asked.kind)) != beside:
-        raise stale_notice(newest["notice_digest"])
-    current = context.work.handoffs.current_version(found)
-    if asked.kind.accepts:
-        refuse_expired(context, found)
-        if current != found.case_digest:
-            _check_tightened(context, found, asked.fields["conditions"])
-    step = asked.kind.move(asked.fields)
-    groups = frozenset(asked.fields["groups"]) if step is HandoffAction.ACCEPT_PARTLY else None
-    under = current if step in AGREEMENTS else None
-    consulted = asked.kind.of_holder and duties.is_holder(context.work, found)
-    moved = move(
-        found,
-        step,
-        context.caller.organisation,
-        groups=groups,
-        under=under,
-        consulted=consulted,
-    )
-    check_step(context, found, step)
-    if step is HandoffAction.WITHDRAW and found.is_held:
-        moved = _withdraw_reserved(context, moved)
-    if step is HandoffAction.ANSWER_RECALL:
-        moved = answer_recall(context, moved, asked.fields)
-    stored = HandoffAnswer(
-        handoff=found.id,
-        sequence=moved.sequence,
-        move=step,
-        state=moved.state,
-        author=context.caller.organisation,
-        at=context.now,
-        document=document.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.save(moved, stored)
-    duties.settle(context.ports, context.work, moved, stored)
-    if step is HandoffAction.RETAIN:
-        _retain(context, moved, asked)
-    if moved.held and not found.held:
-        apply_standing_retention(context, moved)
-    if step is HandoffAction.DELAY:
-        until = parse_timestamp(asked.fields["until"])
-        duties.delay(context.work, found.id, until, context.now)
-    parties = events.parties_of(found)
-    context.record(
-        parties,
-        events.shared("sequence", str(moved.sequence), parties),
-        package_digest=found.package_digest,
-        document_sha256=document.digest,
-    )
-    return _answered(stored)
-
-
 def _facts(asked: AnswerRequest) -> dict[str, Value]:
     """The facts about an answer that policy reads."""
     facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
@@ -361,14 +372,6 @@ def _retain(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> 
         legal_basis=asked.fields["legal_basis"],
         **{name: day and parse_date(day) for name, day in days.items()},
     )
-
-
-def _beside(context: RequestContext, handoff: Handoff, kind: AnswerKind) -> dict[str, str | None]:
-    """What an answer of a kind binds beside the offer, by the name of the claim: the digest of the
-    newest correction notice, or of the recall that stands."""
-    recall = recall_of(context, handoff) if kind.of_recall else None
-    notice = answered_notice(context, handoff, kind)
-    return {"notice_digest": notice, "recall": None if recall is None else recall.digest}
 
 
 def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:

@@ -7,13 +7,12 @@ from uuid import UUID
 
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Element, erasure_is_due
-from gateway.domain.consultation import informs_originator
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package
+from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package, RecallAnswer
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
-from gateway.domain.recall import RecallAnswer
+from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -28,13 +27,11 @@ from gateway.exchange.consultations import (
 )
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
-    barriers,
     entity_of,
-    hide_barred,
     measures_on,
-    party_to,
     refuse_erased,
     refuse_expired,
+    visible,
 )
 from gateway.exchange.handoffs.packages import (
     Versions,
@@ -48,11 +45,11 @@ from gateway.exchange.offers import states_danger
 from gateway.exchange.recall_answers import consultation_facts
 from gateway.exchange.results import ContentPresentation
 from gateway.exchange.retention import retention_in_force
+from gateway.exchange.revisions import owe_announced
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     authorize,
@@ -83,6 +80,7 @@ def consult(
             by = context.now + context.ports.follow_up
             owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
+            owe_announced(context, opened.handoff)
         return record_consultation(context, opening, opened)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
@@ -136,9 +134,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    found = party_to(context, handoff)
-    hide_barred(context, found)
-    context.about = EventSubject(found.id, found.case_digest)
+    found, barred = visible(context, handoff)
     refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
@@ -152,7 +148,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
-    authorize(context, entity, {**facts, **barriers(context, found)})
+    authorize(context, entity, {**facts, **barred})
     if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
         raise WrongState("you erased your copies for good: only a new offer opens the case again")
     refuse_expired(context, found)

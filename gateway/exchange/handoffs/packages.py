@@ -6,8 +6,8 @@ from uuid import UUID
 
 from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff, Package
-from gateway.domain.marking import marking_of, strictest
 from gateway.domain.organisation import Organisation
+from gateway.domain.vocabulary import marking_of, strictest
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import elements

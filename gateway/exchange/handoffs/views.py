@@ -15,10 +15,10 @@ from gateway.domain.handoff import (
     agreed_at,
     offers_of,
 )
+from gateway.domain.mandate import ReissuedHandoff
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.outcome import outcome_as_read
 from gateway.domain.revision import compare
-from gateway.domain.succession import ReissuedHandoff
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import sealed_of, view_on_measure

@@ -12,9 +12,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain import vocabulary as words
-from gateway.domain.case import PERCEPTUAL, is_sealed
+from gateway.domain.case import FORCES, PERCEPTUAL, WITH_FORCE, is_sealed
 from gateway.domain.case_media import media_errors
-from gateway.domain.conditions import FORCES, WITH_FORCE
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -22,7 +21,7 @@ from gateway.domain.item_value import (
     reference_fault,
     url_fault,
 )
-from gateway.domain.marking import ONWARD, tlp_rank
+from gateway.domain.vocabulary import ONWARD, tlp_rank
 from gateway.evidence import seal
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import (

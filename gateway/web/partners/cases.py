@@ -9,8 +9,8 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import STATUTORY
-from gateway.domain.organisation import FUNCTIONS, format_competence
-from gateway.domain.record_json import read_record
+from gateway.domain.json_values import read_record
+from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,

@@ -9,8 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.audit import REASON_CODES, AuditFilters
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.domain.record_json import read_record
-from gateway.domain.timestamp import parse_timestamp
+from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.evidence import receipt
 from gateway.exchange import audit, receipts
 from gateway.exchange.audit import AuditSearch

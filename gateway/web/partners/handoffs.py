@@ -10,7 +10,7 @@ from gateway.domain import vocabulary as words
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
-from gateway.domain.marking import ONWARD, TLP
+from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import (
     ConditionsMismatch,
     EditConflict,
@@ -21,7 +21,7 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     WrongState,
 )
-from gateway.domain.timestamp import parse_date
+from gateway.domain.vocabulary import ONWARD, TLP
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import AnswerRequest, ReviewRequest

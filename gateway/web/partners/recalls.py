@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from gateway.domain.recall import RecallCode
+from gateway.domain.handoff import RecallCode
 from gateway.domain.refusals import SecondPersonRequired
 from gateway.exchange import recalls
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest

@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.json_values import parse_date
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import NotFound
-from gateway.domain.timestamp import parse_date
 from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.registry.results import Entry

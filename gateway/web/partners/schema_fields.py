@@ -17,10 +17,10 @@ from gateway.domain import vocabulary
 from gateway.domain.duty import DutyPlace
 from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import UNSAFE, has_unsafe_characters, is_ip
+from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.media import find_media
 from gateway.domain.notification import ERROR_CODE
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.domain.timestamp import parse_date, parse_timestamp
 from gateway.domain.vocabulary import CASE_TLP, SCHEME, Fault, NationalMarking
 from gateway.evidence.base64url import DIGEST
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import (
-    key_declaration,
+    declarations as key_declaration,
+)
+from gateway.evidence import (
     key_history,
     mandates,
     membership_attestation,
@@ -190,7 +192,7 @@ def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signatu
     assert hotline.get(path).json["locks"] == []
 
     def declared(says: str) -> str:
-        return key_declaration.issue(
+        return key_declaration.issue_declaration(
             organisation=organisation_uri(ISSUER, OFMIN),
             audience=ISSUER,
             says=says,
@@ -211,6 +213,6 @@ def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signatu
         trust_of(line.gateway), organisations={OFMIN: signature.public_keys(jwk_set([key]))}
     )
     receipts = [receipt.from_json(one) for one in hotline.get(path).json["locks"]]
-    found = key_history.locks(receipts, trust)
-    assert [(one.organisation, one.locked) for one in found] == [(OFMIN, True), (OFMIN, False)]
+    found = key_history.signing_requirements(receipts, trust)
+    assert [(one.organisation, one.stands) for one in found] == [(OFMIN, True), (OFMIN, False)]
     assert all([kind for kind, _ in one.confirmed.opened.shown] == ["subject"] for one in found)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.domain import case as cases
 from gateway.evidence import base64url, receipt, sd_jwt, signature
+from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import CASE_TYP
-from gateway.evidence.key_declaration import LOCK
 from gateway.evidence.trust import TrustAnchors, open_document
 from gateway.evidence.verification import Code, verify
 from gateway.keys import jwk_set

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from gateway.evidence import canonical, receipt, sd_jwt
-from gateway.evidence.approval import SUCCESSION_TYP, planned
+from gateway.evidence.declarations import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.exchange import succession_execution
 from tests.each import each
@@ -19,7 +19,7 @@ from tests.web.partners.tricks import OFFICES, OTHER, refused, send
 
 @pytest.fixture
 def line() -> Listening:
-    """OFMIN is locked to what it signs itself, and its mandate is planned to move."""
+    """A requirement to sign stands for OFMIN, and its mandate is planned to move."""
     made = listening()
     made.gateway.register_key(OFMIN, OFFICES)
     word = made.gateway.word(OFMIN, "lock", OFFICES, OFFICES)
@@ -102,7 +102,7 @@ def test_what_the_gateway_says_for_the_predecessor_names_what_it_signed(line, of
 
 
 def accepted_before(line: Listening, office: Partner) -> UUID:
-    """A handoff that the office held before it locked itself."""
+    """A handoff that the office held before it required its own signature."""
     gateway = line.gateway
     word = gateway.word(OFMIN, "unlock", OFFICES, OFFICES)
     gateway.administer("organisation.allow_attested", OFMIN, declaration=word)

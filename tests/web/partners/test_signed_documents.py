@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.evidence import base64url, sd_jwt
+from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import ANSWER_TYP
-from gateway.evidence.key_declaration import LOCK
 from tests.each import each
 from tests.founding import HOTLINE, ISSUER, OFMIN, submitted
 from tests.web.partners.tricks import (

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from gateway.evidence.signature import public_keys
 from gateway.keys import KeyPurpose, generate_key, jwk_set
-from gateway.pki.publication import CHAIN_FILE, CRL_FILE
+from gateway.pki.authority import CHAIN_FILE, CRL_FILE
 from gateway.web import certificates, openapi
 from gateway.web.problems import all_problems
 from tests import founding

@@ -1,7 +1,7 @@
 """The public face of the log: what a monitor needs, and nothing that is not committed."""
 
 from gateway.ledger import note, tiles, tree
-from gateway.ledger.checkpoint import open_checkpoint
+from gateway.ledger.note import open_checkpoint
 from tests.each import each
 from tests.founding import ORIGIN, submitted
 

@@ -1,0 +1,242 @@
+"""What is signed beside handoffs: approvals of changes and successions, words about keys."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.evidence import base64url, canonical, sd_jwt
+from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
+from gateway.evidence.signature import PublicKey
+
+# --- Signed approvals: an administrator's of one change, an organisation's of one succession ---
+#
+# Each names exactly what it approves. The person who approved a succession is a disclosure, which
+# the gateway does not keep with it.
+
+
+APPROVAL_TYP = "casegate-approval+sd-jwt"
+
+
+@dataclass(frozen=True)
+class AdminApproval:
+    """``change`` is the digest of the change that a person approved; ``jti`` makes it unique.
+
+    ``action`` stands beside it for people to read: who counts an approval compares it.
+    """
+
+    person: str
+    action: str
+    change: str
+    jti: UUID
+    at: datetime
+
+
+def person_uri(issuer: str, person: str) -> str:
+    """The name of a person among the administrators of a gateway."""
+    return f"{issuer}/people/{person}"
+
+
+def digest_of(action: str, organisation: str, change: Mapping[str, Any]) -> str:
+    """Name a change: SHA-256 of its canonical JSON (RFC 8785), base64url."""
+    named = {"action": action, "organisation": organisation, "change": dict(change)}
+    return base64url.digest(canonical.encode(named))
+
+
+def issue_approval(
+    *,
+    person: str,
+    audience: str,
+    action: str,
+    organisation: str,
+    change: Mapping[str, Any],
+    at: datetime,
+    jti: UUID,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign an approval. It names the change by its digest."""
+    heading = Heading(person_uri(audience, person), audience, at, jti, signer, random)
+    digest = digest_of(action, organisation, change)
+    return heading.sign(APPROVAL_TYP, {"action": action, "change": digest})
+
+
+def person_of(text: str, audience: str) -> str:
+    """The person that an unverified approval names; DocumentError without one."""
+    issuer = sd_jwt.read_unverified(text).claims.get("iss")
+    prefix = person_uri(audience, "")
+    if not isinstance(issuer, str) or not issuer.startswith(prefix):
+        raise DocumentError("an approval names its person")
+    return issuer.removeprefix(prefix)
+
+
+def verify_approval(
+    text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]
+) -> AdminApproval:
+    """Verify an approval with its person's keys; DocumentError when it is not theirs.
+
+    It is for this gateway alone, and has no claim that nobody would compare.
+    """
+    verified = sd_jwt.verify(
+        text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=person_uri(audience, person)
+    )
+    claims = verified.claims
+    hidden = len(verified.placed) + verified.withheld - sd_jwt.SMALLEST_PADDING
+    if claims.keys() != HEADING | {"action", "change"} or hidden:
+        raise DocumentError("an approval names an action and a change, and says nothing else")
+    if claims["aud"] != audience:
+        raise DocumentError("an approval is for one gateway and no other")
+    action, change = claims["action"], claims["change"]
+    if not isinstance(action, str) or not isinstance(change, str):
+        raise DocumentError("an approval names an action and a change")
+    return AdminApproval(person, action, change, read_id(claims), read_time(claims))
+
+
+SUCCESSION_TYP = "casegate-succession+sd-jwt"
+
+PLANNED = (
+    "succession",
+    "predecessor",
+    "successor",
+    "competence",
+    "effective_on",
+    "read_until",
+    "legal_act",
+    "permissions_carry_over",
+)
+"""What is approved: the fields of a succession as both organisations see it."""
+
+
+def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan in a succession as the gateway shows it; missing fields are None."""
+    return {name: shown.get(name) for name in PLANNED}
+
+
+def issue_succession_approval(heading: Heading, *, shown: Mapping[str, Any], by: str) -> SdJwt:
+    """Sign an approval of the succession as it is ``shown``, for the heading's author."""
+    return heading.sign(SUCCESSION_TYP, planned(shown), {"by": by})
+
+
+# --- Key declarations: what an organisation signs about its own keys, for one gateway ---
+#
+# - ``possession``: a new key proves that the signer has its private half (an administrator's
+#   personal key signs this one only);
+# - ``succession``: the earlier key countersigns the new one;
+# - ``lock``, ``unlock``: any valid key requires signed documents of its organisation, or allows
+#   attested ones again;
+# - ``encryption``: an encryption key and a document key both declare the encryption key. It is the
+#   only signature that an encryption key ever makes (NIST SP 800-56A rev. 3, 5.6.3.2).
+
+
+REGISTRATION_TYP = "casegate-key+sd-jwt"
+
+POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
+ENCRYPTION = "encryption"
+
+_CLAIMS = HEADING | {"says", "kid"}
+
+MAX_AGE = timedelta(days=7)
+"""How long a declaration may wait for the administrators."""
+
+MAX_SKEW = timedelta(minutes=5)
+"""How far ahead of the gateway's a partner's clock may be."""
+
+
+@dataclass(frozen=True)
+class KeyDeclaration:
+    """A verified declaration: ``signed_by`` says ``says`` about the key ``kid``."""
+
+    says: str
+    kid: str
+    signed_by: str
+    jti: UUID
+    at: datetime
+
+
+def issue_declaration(
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str,
+    at: datetime,
+    jti: UUID,
+    signer: Signer,
+    random: Callable[[int], bytes],
+) -> SdJwt:
+    """Sign a declaration about the key ``kid``.
+
+    ``organisation`` and ``audience`` are URIs; an administrator's is that of `person_uri`.
+    """
+    heading = Heading(organisation, audience, at, jti, signer, random)
+    return heading.sign(REGISTRATION_TYP, {"says": says, "kid": kid})
+
+
+def verify_declaration(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+    now: datetime,
+) -> KeyDeclaration:
+    """Verify a declaration of exactly this kind, about ``kid`` unless that is None.
+
+    Raises DocumentError: what `read` refuses, or a time that is not within MAX_AGE before ``now``.
+    """
+    declared = read_declaration(
+        text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys
+    )
+    if not -MAX_SKEW <= now - declared.at <= MAX_AGE:
+        raise DocumentError(
+            "the declaration is older than seven days, or from the future: sign a new one"
+        )
+    return declared
+
+
+def read_declaration(
+    text: str,
+    *,
+    organisation: str,
+    audience: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, PublicKey],
+) -> KeyDeclaration:
+    """Verify a declaration of any age.
+
+    Raises DocumentError: another kind, key, organisation or gateway, or a bad signature.
+    """
+    verified = sd_jwt.verify(
+        text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
+    )
+    claims = verified.claims
+    if not claims.keys() <= _CLAIMS or verified.placed:
+        raise DocumentError("the declaration has a claim that its type does not have")
+    if claims.get("says") != says:
+        raise DocumentError(f"the declaration does not say '{says}'")
+    about = claims.get("kid")
+    if not isinstance(about, str) or (kid is not None and about != kid):
+        raise DocumentError("the declaration is about another key")
+    kid_used = str(verified.header["kid"])
+    return KeyDeclaration(says, about, kid_used, read_id(claims), read_time(claims))
+
+
+def is_countersigned(
+    text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
+) -> bool:
+    """Whether one of an organisation's document ``keys`` declared the encryption key ``kid``.
+
+    It is valid for as long as the registry lists the key, so its time does not matter.
+    """
+    try:
+        read_declaration(
+            text, organisation=organisation, audience=audience, says=ENCRYPTION, kid=kid, keys=keys
+        )
+    except DocumentError:
+        return False
+    return True

@@ -1,0 +1,291 @@
+"""From application to leaving: who records what, and what stays when it is over."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.changes import CHANGES
+from gateway.domain.enrolment import RUN_LIFE, ConformanceRun
+from gateway.domain.organisation import Contact, MembershipClass, Status, StatusChange, move_status
+from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
+from gateway.evidence import base64url
+from gateway.exchange import erasure, offers
+from gateway.kernel import results
+from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import to_json
+from gateway.registry import directory as organisations
+from tests.each import each
+from tests.founding import (
+    ABROAD,
+    DESK,
+    HOTLINE,
+    OFMIN,
+    Founded,
+    caller,
+    founded,
+    make_change,
+    offer_of,
+    refused_on_record,
+    refused_without_event,
+    shown,
+    submitted,
+)
+
+NEW = "hotline-new"
+APPLICATION: dict[str, Any] = {
+    "name": "A new hotline",
+    "kind": "hotline",
+    "public_authority": False,
+    "regimes": ["gdpr"],
+    "country": "FR",
+    "membership": "associate",
+    "purposes": ["remove", "protect_child"],
+    "description": "We answer the phone day and night.",
+    "received_on": "2026-02-01",
+    "contacts": [
+        {"role": "head", "name": "C. Bernard", "address": "head@new.example"},
+        {"role": "security", "name": "D. Petit", "address": "+33 1 00 00 00 00"},
+    ],
+}
+DECISION = {"decision_ref": "board 12", "decided_on": "2026-03-01", "document_sha256": "A" * 43}
+
+
+def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: Any) -> Any:
+    change = Change(action, slug, values)
+    return refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+
+
+def enrolled(gateway: Founded, slug: str = NEW) -> None:
+    """As the first certificate of an approved organisation, and a conformance run, do it."""
+    gateway.administer("system.register", slug, system=DESK, scopes=["cases.read"])
+    gateway.beside.add(slug)
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        found = work.organisations.get(slug)
+        today = gateway.ports.reference_date(gateway.clock()).day
+        moved = move_status(found, StatusChange.ENROL, today, gateway.new_id())
+        work.organisations.save(replace(moved, version=found.version + 1))
+        ends = gateway.clock() + RUN_LIFE
+        run = ConformanceRun(gateway.new_id(), slug, DESK, ends, "{}", passed_at=gateway.clock())
+        work.conformance.add(run)
+        work.commit()
+
+
+def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gateway):
+    applied = gateway.administer("organisation.apply", NEW, **APPLICATION)
+    assert applied.result["status"] == "applied"
+    approved = gateway.administer("organisation.approve", NEW, **DECISION)
+    enrolled(gateway)
+    active = gateway.administer("organisation.activate", NEW, reason="conformance passed")
+    found = gateway.organisation(NEW)
+    assert [step.status for step in found.history] == ["applied", "approved", "enrolled", "active"]
+    assert [str(step.event) for step in found.history][::3] == [
+        applied.result["event"],
+        active.result["event"],
+    ]
+    asked = found.application
+    assert (asked.membership, asked.purposes) == (
+        MembershipClass.ASSOCIATE,
+        {"remove", "protect_child"},
+    )
+    assert (asked.decision.decision_ref, asked.decision.decided_on) == (
+        "board 12",
+        date(2026, 3, 1),
+    )
+    assert str(asked.decision.event) == approved.result["event"]
+    me = to_json(organisations.whoami(gateway.ports, caller(NEW)))
+    assert me["organisation"]["active"]
+
+
+def test_contacts_come_with_the_application_and_stand_in_the_log_sealed_only(gateway):
+    written = gateway.administer("organisation.apply", NEW, **APPLICATION)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert [(c.role, c.name) for c in work.organisations.contacts(NEW)] == [
+            ("head", "C. Bernard"),
+            ("security", "D. Petit"),
+        ]
+    assert b"Bernard" not in written.receipt.document
+    assert "Bernard" not in shown(written.receipt)["subject"]
+    assert "Bernard" in shown(written.receipt)["contacts"]
+
+
+def nowhere_stored(gateway: Founded, text: str) -> bool:
+    stored = [cell for rows in gateway.store.tables().values() for row in rows for cell in row]
+    plain = [one if isinstance(one, bytes) else str(one).encode() for one in stored]
+    forms = [text.encode(), base64url.encode(text.encode())[2:-2].encode()]
+    return not any(form in cell for form in forms for cell in plain)
+
+
+def test_a_contact_that_was_replaced_is_readable_nowhere(gateway):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    assert nowhere_stored(gateway, "Bernard")
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        ((_, first),) = work.log.stream(NEW, 0, 9)
+        assert any("Bernard" in str(d.value) for d in work.log.logged(first).event.disclosures)
+    replaced = gateway.administer(
+        "contact.set", NEW, role="head", name="E. One", address="e@x.example"
+    )
+    assert replaced.result["key"] == "destroyed"
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert {c.name for c in work.organisations.contacts(NEW)} == {"E. One", "D. Petit"}
+        assert "contacts" not in {d.kind for d in work.log.logged(first).event.disclosures}
+
+
+def test_who_leaves_leaves_no_contact(gateway):
+    gateway.administer("contact.set", HOTLINE, role="head", name="E. One", address="e@x.example")
+    left = gateway.administer("organisation.leave", HOTLINE, reason="for the test")
+    assert left.result["key"] == "destroyed"
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert not work.organisations.contacts(HOTLINE)
+        assert not work.cases.doomed(9)
+    assert nowhere_stored(gateway, "E. One")
+
+
+def test_a_refused_contact_is_not_repeated_by_the_refusal(gateway):
+    change = Change(
+        "contact.set", "nobody-here", {"role": "head", "name": "E. One", "address": "y"}
+    )
+    refused_on_record(gateway, NotFound, make_change, change, gateway.approve(change))
+    assert nowhere_stored(gateway, "E. One")
+
+
+def test_the_key_of_contacts_is_not_taken_for_an_orphan(gateway):
+    gateway.administer("contact.set", HOTLINE, role="head", name="E. One", address="e@x.example")
+    keys = gateway.ports.keys
+    keys.old |= {UUID(int=n) for n in range(1, keys.made + 1)}
+    erasure.destroy_orphan_keys(gateway.ports, None)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        assert [c.name for c in work.organisations.contacts(HOTLINE)] == ["E. One"]
+
+
+def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
+    for name in ("E. One", "F. Two"):
+        written = gateway.administer(
+            "contact.set", HOTLINE, role="liaison", name=name, address="x@y.example"
+        )
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        (kept,) = work.organisations.contacts(HOTLINE)
+    event = written.result["event"]
+    assert kept == Contact(
+        HOTLINE, "liaison", "F. Two", "x@y.example", type(kept.registration_event)(event)
+    )
+    refused(gateway, NotFound, "contact.set", "nobody-here", role="head", name="x", address="y")
+
+
+@each(
+    "changes, pointer",
+    [
+        ({"contacts": []}, "/contacts"),
+        ({"contacts": "head"}, "/contacts"),
+        ({"contacts": [{"role": "chef", "name": "x", "address": "y"}]}, "/contacts"),
+        ({"contacts": [{"role": "head", "name": "x"}]}, "/contacts"),
+        ({"contacts": ["head"]}, "/contacts"),
+        ({"contacts": APPLICATION["contacts"][:1] * 2}, "/contacts"),
+        ({"purposes": ["revenge"]}, "/purposes"),
+        ({"membership": "chair"}, "/membership"),
+        ({"description": "x" * 2001}, "/description"),
+        ({"received_on": "yesterday"}, "/received_on"),
+        ({"received_on": "2026-03-03"}, "/received_on"),
+        ({"regimes": ["led"]}, "/regimes"),
+        ({"name": " "}, "/name"),
+    ],
+)
+def test_a_malformed_application_names_the_field_and_takes_no_id(gateway, changes, pointer):
+    error = refused(
+        gateway, ValidationFailed, "organisation.apply", NEW, **{**APPLICATION, **changes}
+    )
+    assert error.errors[0][0] == pointer
+    assert gateway.organisation(NEW) is None
+
+
+@pytest.mark.parametrize("day", ["2026-01-31", "2026-03-03", "soon"])
+def test_a_decision_is_of_a_day_between_the_application_and_today(gateway, day):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    values = {**DECISION, "decided_on": day}
+    error = refused(gateway, ValidationFailed, "organisation.approve", NEW, **values)
+    assert error.errors[0][0] == "/decided_on"
+
+
+def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    gateway.administer("organisation.reject", NEW, **DECISION)
+    assert gateway.organisation(NEW).status is Status.REJECTED
+    for action, values in (
+        ("organisation.apply", APPLICATION),
+        ("organisation.approve", DECISION),
+        (
+            "organisation.admit",
+            {one.name: APPLICATION[one.name] for one in CHANGES["organisation.admit"].fields},
+        ),
+        ("system.register", {"system": "desk", "scopes": ["cases.read"]}),
+    ):
+        change = Change(action, NEW, values)
+        told = gateway.refusal(make_change, change, gateway.approve(change))
+        assert isinstance(told.refusal, Forbidden)
+
+
+def test_an_id_that_is_taken_takes_no_application(gateway):
+    refused(gateway, AlreadyExists, "organisation.apply", HOTLINE, **APPLICATION)
+
+
+def test_only_an_enrolled_organisation_becomes_active(gateway):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    gateway.administer("organisation.approve", NEW, **DECISION)
+    refused(gateway, WrongState, "organisation.activate", NEW, reason="in a hurry")
+    refused(gateway, WrongState, "organisation.activate", HOTLINE, reason="again")
+
+
+def test_who_was_admitted_the_short_way_has_no_application_to_decide(gateway):
+    refused(gateway, WrongState, "organisation.approve", HOTLINE, **DECISION)
+
+
+def test_who_only_applied_is_in_no_directory_and_cannot_ask(gateway):
+    gateway.administer("organisation.apply", "a-first", **APPLICATION)
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    me = caller(HOTLINE)
+    listed = [o.organisation for o in organisations.page(gateway.ports, me, "", 2).items]
+    assert len(listed) == 2
+    assert not {"a-first", NEW} & set(listed)
+    everybody = to_json(organisations.page(gateway.ports, me, "", 100).items)
+    assert len(everybody) == 4
+    assert isinstance(gateway.refusal(organisations.look_up, me, NEW).refusal, NotFound)
+    assert isinstance(gateway.refusal(organisations.whoami, caller(NEW)).refusal, Forbidden)
+
+
+def test_no_page_of_the_directory_leads_on_from_who_only_applied(gateway, monkeypatch):
+    monkeypatch.setattr(results, "ROWS_LOOKED_AT", 1)
+    gateway.administer("organisation.apply", "a-first", **APPLICATION)
+    nothing_fits = organisations.DirectoryFilter(kind="nothing of the kind")
+    page = organisations.page(gateway.ports, caller(HOTLINE), "", 9, nothing_fits)
+    assert page == results.Page([], ABROAD)
+
+
+def test_an_offer_does_not_tell_that_somebody_applied(gateway):
+    gateway.administer("organisation.apply", NEW, **APPLICATION)
+    case, told = UUID(submitted(gateway).result["case"]), []
+    for to in (NEW, "hotline-nowhere"):
+        asked = (caller(HOTLINE), gateway.key(), case, offer_of(gateway, to))
+        told.append(refused_without_event(gateway, ValidationFailed, offers.offer, *asked).errors)
+    assert told[0] == told[1]
+
+
+def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
+    gateway.administer("organisation.leave", OFMIN, reason="the office is closed")
+    assert isinstance(gateway.refusal(organisations.whoami, caller(OFMIN)).refusal, Forbidden)
+    seen = to_json(organisations.look_up(gateway.ports, caller(HOTLINE), OFMIN))
+    assert (seen["active"], seen["membership"], seen["mandates"]) == (False, None, [])
+    kept = gateway.organisation(OFMIN)
+    assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
+    assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}
+    change = Change("organisation.reinstate", OFMIN, {"reason": "come back"})
+    told = gateway.refusal(make_change, change, gateway.approve(change))
+    assert isinstance(told.refusal, Forbidden)
+
+
+def test_a_step_of_a_simulated_day_stands_in_the_history_on_that_day():
+    gateway = founded(simulated_reference_date=date(2024, 5, 6))
+    gateway.administer("organisation.suspend", HOTLINE, reason="under review")
+    assert gateway.organisation(HOTLINE).history[-1].since == date(2024, 5, 6)
