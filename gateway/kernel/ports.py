@@ -712,8 +712,8 @@ class UnitOfWork(ABC):
     has its own part, and none leaves before all of it is durable. ``first`` is False for one that
     goes on in a transaction that another began.
 
-    A change of a handoff, a duty or a retry that is refused may say so only at a later statement,
-    or at ``commit``; nothing of its Work can be committed then.
+    A duty or a retry that is refused may say so only at a later statement, or at ``commit``;
+    nothing of its Work can be committed then.
     """
 
     organisations: OrganisationStore

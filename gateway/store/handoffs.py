@@ -253,8 +253,8 @@ class SqlHandoffs(StorePart):
             "previous": handoff.sequence - 1,
             **{name: row[name] for name in _FOLLOWING},
         }
-        changed = EditConflict("the handoff has changed: read it again")
-        self._write_later(_SAVE, values, changed)
+        if not self._write(_SAVE, values):
+            raise EditConflict("the handoff has changed: read it again")
         self._add_answer(answer)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
