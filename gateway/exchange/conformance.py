@@ -48,8 +48,7 @@ from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.tree import entry_commitment, leaf_hash
 
-# --- What a conformance run works on: a test case, two test offers, receipts of a log of its own
-# ---
+# --- What a run works on: a test case, two test offers, receipts of a log of its own ---
 #
 # Everything is signed by keys that are made for one run and forgotten: nothing of it verifies as
 # a document or a receipt of this gateway, and every document says ``test``.

@@ -68,8 +68,7 @@ def binding_conditions(
     return BindingConditions(Conditions(binding), changed)
 
 
-# --- Opening content: a consultation shows a presentation, and is an event with person and reason
-# ---
+# --- A consultation shows a presentation, and is an event with person and reason ---
 
 
 IMMINENT_DANGER = "imminent_danger"

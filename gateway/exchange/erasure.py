@@ -336,8 +336,7 @@ def _destroyed_now(ports: Ports) -> str:
     return "destroyed"
 
 
-# --- An originator brings the erasure of its own case forward: two persons, and their DPO's advice
-# ---
+# --- Earlier erasure: by two persons of the originator, on the advice of their DPO ---
 
 
 ADVANCE = "case.advance_erasure"
@@ -413,8 +412,7 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
         )
 
 
-# --- Holders hear before a case is erased, 14 days and a day before: one event a day, with the
-# number ---
+# --- The notices before it: 14 days and one day ahead, one event a day with the number ---
 #
 # Which handoffs these are, the list by ``erase_before`` says. What a holder retains is not
 # counted.

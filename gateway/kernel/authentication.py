@@ -41,8 +41,7 @@ from gateway.evidence import base64url, canonical, signature
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, Credentials
 
-# --- How a system proves who it is with a key of its own: `private_key_jwt` (RFC 7523 2.2, FAPI
-# 2.0) ---
+# --- A system proves who it is by its key: `private_key_jwt` (RFC 7523 2.2, FAPI 2.0) ---
 #
 # The keys stand in the registry as public JWKs; the assertion is signed by one of them, is
 # addressed to the issuer and nobody else, lives an hour at most, and is good once.

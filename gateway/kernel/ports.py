@@ -77,7 +77,7 @@ class OrganisationStore(Protocol):
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         """Organisations with a slug greater than ``after``, in order of slug.
 
-        With ``seen`` only those that members may know of (domain.membership.UNSEEN).
+        With ``seen`` only those that members may know of (`organisation.UNSEEN`).
         """
 
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:

@@ -224,8 +224,7 @@ def columns_of(
         yield Column(name, *what, nullable=optional)
 
 
-# --- What the parts of the store have in common: statements by the names of columns, and their use
-# ---
+# --- What the parts of the store have in common: statements by the names of columns ---
 
 
 R = TypeVar("R")

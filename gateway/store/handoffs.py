@@ -406,8 +406,7 @@ def _handoff_row(handoff: Handoff) -> dict[str, Any]:
     }
 
 
-# --- What holders keep of cases beyond the day of their erasure, and the copies of what was erased
-# ---
+# --- What holders keep of cases beyond the day of erasure, and the copies of what was erased ---
 
 
 _standing = retention.c.ended_at.is_(null())

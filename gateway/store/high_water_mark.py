@@ -1,4 +1,4 @@
-"""The log's high-water mark in PostgreSQL: one row for each log, in a database of its own."""
+"""The log's high-water mark: in a file, on one host, or in a PostgreSQL database of its own."""
 
 import fcntl
 import json
@@ -39,7 +39,7 @@ from gateway.store.database import (
 from gateway.store.lock import FileLock
 from gateway.store.transaction import Row, Rows, Transaction, counted, driver_errors
 
-# --- The log's high-water mark in a file of two slots, for a gateway on one host ---
+# --- In a file of two slots ---
 #
 # The newer slot whose digest fits is the mark. A move writes the other slot and waits for the
 # disk: what a crash tears is a slot that did not count yet, so the mark is the one before or the
@@ -222,7 +222,7 @@ def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
     return fields["number"], fields["origin"], SignedTreeHead(head, fields["note"])
 
 
-# --- The log's high-water mark in PostgreSQL: one row for each log, in a database of its own ---
+# --- In PostgreSQL: one row for each log ---
 
 
 _metadata = MetaData()

@@ -468,8 +468,7 @@ def cell_of(event: UUID, position: int) -> CellRef:
     return CellRef(log_event.name, f"{event}/{position}", "disclosures")
 
 
-# --- The terms of the log in SQL: details of persons erased from its events, and what suspends that
-# ---
+# --- The terms of the log: details of persons erased from its events, and what suspends it ---
 #
 # Entries, documents and nonces stay, so every proof goes on verifying. Each organisation's stream
 # is gone through in its order; how far is remembered, and forgotten when a hold ends, for a hold

@@ -138,8 +138,7 @@ def _needed(converts: Iterable[Convert | None]) -> list[tuple[int, Convert]]:
     return [(n, convert) for n, convert in enumerate(converts) if convert is not None]
 
 
-# --- One open transaction: runs statements, refuses what its mode forbids, names what went wrong
-# ---
+# --- One open transaction ---
 
 
 _NO_VALUES: Row = {}

@@ -46,8 +46,7 @@ from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.tables import log_head
 from gateway.store.transaction import BrokenRule, Transaction, driver_errors
 
-# --- A round: writers of one process that share a transaction, one after the other, and one COMMIT
-# ---
+# --- A round: writers of one process that share a transaction, one after the other ---
 #
 # What each costs beyond its own statements, the locks, BEGIN, the right edge of the log's tree
 # and the wait for the disk, is paid once for all that stand in line together: who is done hands
@@ -232,7 +231,7 @@ class GroupCommit:
         return round_.appended or AppendResult.nothing()
 
 
-# --- One transaction: state and audit events together or not at all ---
+# --- One Work ---
 
 
 class SqlUnitOfWork(UnitOfWork):

@@ -32,8 +32,7 @@ from gateway.web.problems import (
     TokenInQuery,
 )
 
-# --- Access tokens (RFC 9068), bound to a certificate (RFC 8705 section 3): written, read,
-# remembered ---
+# --- Access tokens (RFC 9068), bound to a certificate (RFC 8705, section 3) ---
 #
 # A token says which client may ask for what, for five minutes and on one certificate. Whether the
 # client still has those rights is never in it: the registry is asked on each request (RS5).

@@ -1,4 +1,4 @@
-"""The OpenAPI description as one page: plain HTML, each operation folded."""
+"""Pages for people at the public address, and the OpenAPI description as one of them."""
 
 import hashlib
 import json

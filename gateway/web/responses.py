@@ -1,4 +1,4 @@
-"""Values as HTTP answers: JSON, and the headers that every answer carries."""
+"""Answers over HTTP: values as JSON, refusals and failures as problems (RFC 9457), headers."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -69,7 +69,7 @@ def following(path: str, asked: Mapping[str, Any], after: Any) -> str:
     return f"{path}?{urlencode({**asked, 'after': after})}"
 
 
-# --- Refusals, schema errors and failures of an app as problem documents (RFC 9457) ---
+# --- Refusals, schema errors and failures of an app as problems ---
 
 
 def install(app: Flask, gate: AppContext) -> None:

@@ -1,4 +1,4 @@
-"""Who may do what with a handoff: its two parties, what bars them, and what is over."""
+"""Who may do what with a handoff, and with which of its packages: parties, bars, conditions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

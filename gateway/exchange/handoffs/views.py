@@ -1,4 +1,4 @@
-"""A handoff as one of its parties may see it: never content."""
+"""Handoffs as one of their parties may see them, one by one and in lists: never content."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -149,7 +149,7 @@ def summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
     )
 
 
-# --- A handoff as one of its parties may see it: never content ---
+# --- One handoff ---
 
 
 def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:

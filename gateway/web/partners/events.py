@@ -66,7 +66,7 @@ def events_show(call: Call, event: UUID) -> Response:
     return json_response(receipt.to_json(found), headers=varies)
 
 
-# --- Searches of the log, where an audit access reaches ------------------------------------------
+# --- Searches of the log, where an audit access reaches ---
 
 LARGEST_INDEX = 2**53 - 1
 

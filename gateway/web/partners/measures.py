@@ -1,4 +1,4 @@
-"""Measures on a case: an embargo, restrictions of its processing, and how they end."""
+"""Measures on a case (an embargo, restrictions of its processing, how they end), and recalls."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""The registry in full, for the operator's systems: entries as of any day, contacts on record."""
+"""The registry: entries in full and changes, for the operator's systems; one's own staff."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -230,8 +230,7 @@ def staff_recuse(call: Call, pseudonym: str) -> WriteResult:
     return staff.recuse(call.ports, call.caller, call.key, pseudonym, recusal)
 
 
-# --- Changes by the operator's systems: each is one request, signed by persons; policy says the
-# rest ---
+# --- Changes: each is one request, signed by persons; policy says the rest ---
 #
 # A change with the approvals that it needs is made; one that lacks a second person waits for
 # them. What the values of each change are, and mean, stands in the table of changes.
