@@ -7,7 +7,7 @@ leave it out, a gateway may not.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +23,9 @@ from gateway.evidence.sd_jwt import DisclosedValue
 from gateway.evidence.trust import AuthoredDocument
 
 NOTICE = "correction_notice"
+
+TWO_CLOCKS = 2 * MAX_SKEW
+"""By how much the clocks of two organisations may differ: each by MAX_SKEW from the gateway's."""
 
 Claims = TypeVar("Claims")
 
@@ -163,12 +166,12 @@ def check_times(links: Sequence[Link], answers: Sequence[VerifiedAnswer]) -> Non
     link_of = {one.digest: one for one in links}
     for one in links:
         signed, offered = _signed_at(one.case), _signed_at(one.offered)
-        require_order("the offer is older than the case version", signed, offered)
+        require_order("the offer is older than the case version", signed, offered, TWO_CLOCKS)
     for given in answers:
         link = link_of.get(given.claims.offer_digest)
         if link is not None:
             offered, signed = _signed_at(link.offered), _signed_at(given.signed)
-            require_order("an answer is older than its offer", offered, signed)
+            require_order("an answer is older than its offer", offered, signed, TWO_CLOCKS)
 
 
 def _signed_at(signed: AuthoredDocument) -> datetime:
@@ -194,7 +197,7 @@ def check_order(documents: Sequence[Link | VerifiedAnswer]) -> None:
     """
     links = [one for one in documents if isinstance(one, Link)]
     digests = {one.digest for one in links}
-    notices = {one.digest for one in documents if _is_notice(one)}
+    notices = {one.digest for one in documents if is_notice(one)}
     packages: list[str] = []
     notice = None
     for one in documents:
@@ -209,11 +212,12 @@ def check_order(documents: Sequence[Link | VerifiedAnswer]) -> None:
         known = answer.notice_digest is None or answer.notice_digest in notices
         if kind.on_changes and known and answer.notice_digest != notice:
             raise Mismatch(f"the {kind.name} is of another notice than the newest")
-        if _is_notice(one):
+        if is_notice(one):
             notice = one.digest
 
 
-def _is_notice(one: Link | VerifiedAnswer) -> bool:
+def is_notice(one: Link | VerifiedAnswer) -> bool:
+    """Whether it tells a holder of a correction whose package it does not get."""
     return isinstance(one, Verified) and one.claims.kind == NOTICE
 
 
@@ -259,9 +263,11 @@ def require_same(what: str, *pairs: tuple[str, Any, Any]) -> None:
             raise Mismatch(f"{what} is of another {name}")
 
 
-def require_order(otherwise: str, first: datetime, second: datetime) -> None:
-    """Raise Mismatch when a time is after a second one; two clocks may differ by some minutes."""
-    if first > second + MAX_SKEW:
+def require_order(
+    otherwise: str, first: datetime, second: datetime, tolerance: timedelta = MAX_SKEW
+) -> None:
+    """Raise Mismatch when a time is after a second one by more than clocks may differ."""
+    if first > second + tolerance:
         raise Mismatch(
             f"{otherwise} ({format_timestamp(second)} is before {format_timestamp(first)})"
         )

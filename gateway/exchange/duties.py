@@ -128,10 +128,10 @@ def owe_for_offer(
     ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer, request: str | None
 ) -> None:
     """Begin what an offer asks for, or its reissue to a successor: the answer, in imminent danger
-    the call, and what a second person has to do after an offer that could not wait for it.
+    the call, and a second person's review of a derogation.
 
-    A reissue is no offer before the clearance: what is owed for that since the offer that it
-    replaces runs on there.
+    The clearance that a case offered before it owes runs on since that offer: see
+    `owe_clearance`.
     """
     due = answer_due_at(
         ports,
@@ -144,9 +144,12 @@ def owe_for_offer(
     add(work, begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due))
     _owe_call(ports, work, handoff, offer)
     _owe_review(ports, work, handoff, offer)
-    if handoff.break_glass:
-        by = offer.at + ports.follow_up
-        add(work, begin(handoff, DutyKind.CLEARANCE, offer.event, offer.at, by))
+
+
+def owe_clearance(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer) -> None:
+    """Begin what follows an offer before the case was cleared: a second person clears it."""
+    by = offer.at + ports.follow_up
+    add(work, begin(handoff, DutyKind.CLEARANCE, offer.event, offer.at, by))
 
 
 def owe_for_update(

@@ -70,7 +70,13 @@ from gateway.exchange.results import (
     Preview,
     SealedReference,
 )
-from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.signed_requests import (
+    VerifiedRequest,
+    assurance,
+    attesting,
+    check_signed,
+    require_not_older,
+)
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode
@@ -540,6 +546,7 @@ def _offer(
     authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
+    require_not_older(wanted.signed, verified)
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])
@@ -576,6 +583,8 @@ def _offer(
     )
     context.work.handoffs.add(handoff, answer)
     duties.owe_for_offer(context.ports, context.work, handoff, answer, wanted.request)
+    if handoff.break_glass:
+        duties.owe_clearance(context.ports, context.work, handoff, answer)
     record_offer(context, handoff, wanted, signed)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
     return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))

@@ -116,14 +116,15 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 
 
 def owe_announced(context: RequestContext, holder: Handoff) -> None:
-    """Owe a new holder what was announced to the others since the version that it holds."""
+    """Owe who accepted an offer what was announced to holders since the version that it holds."""
     announced = context.work.cases.announced(holder.originator, holder.case)
-    held = context.work.cases.version(holder.case_digest)
-    if announced is None or held is None or announced.version <= held.version:
+    case = context.work.cases.get(holder.originator, holder.case)
+    if announced is None or announced.version <= holder.case_version:
         return
-    was = sd_jwt.read_stored(held.document)
-    now = _read(context, context.work.handoffs.current_version(holder))
-    if touched_groups(holder, was, now):
+    if case is None or case.cleared_digest is None:
+        return
+    now = _read(context, case.cleared_digest)
+    if touched_groups(holder, _read(context, holder.case_digest), now):
         _owe(context, holder, Urgency(now.content["urgency"]))
 
 

@@ -495,7 +495,6 @@ def _following(
         state=HandoffState.OFFERED,
         accepted_groups=None,
         sequence=1,
-        break_glass=False,  # the offer that it replaces was
         package=1,
         held=0,
         held_under=None,

@@ -53,7 +53,12 @@ from gateway.exchange.offers import (
 )
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.revisions import identity
-from gateway.exchange.signed_requests import VerifiedRequest, assurance, check_signed
+from gateway.exchange.signed_requests import (
+    VerifiedRequest,
+    assurance,
+    check_signed,
+    require_not_older,
+)
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
@@ -369,6 +374,7 @@ def _update(
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     authorize_offer(context, verified, version, draft.terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
+    require_not_older(wanted.signed, verified)
     permitted = draft.offer.permitted_disclosures
     moved = answers.update(found, draft.change)
     moved = replace(

@@ -247,7 +247,8 @@ def transact(
     that are not.
     """
     mode = TransactionMode.SHARED if isinstance(actor, Caller) else TransactionMode.REGISTRY
-    for repeated in (False, True):
+    repeated = False
+    while True:
         work: UnitOfWork | None = None
         try:
             with ports.begin(mode) as work:
@@ -267,11 +268,13 @@ def transact(
                     logged = _commit(context, None if replay else result)
             break
         except (_Denied, Refusal) as failure:
-            if not repeated and isinstance(failure, Busy) and work is not None and not work.first:
+            shared = mode is TransactionMode.SHARED and work is not None and not work.first
+            if shared and isinstance(failure, Busy):
                 mode = TransactionMode.WRITE  # alone it waits for what others hold
                 continue
             if not repeated and _was_done(ports, actor, request):
-                continue  # the same request was sent twice at once: its one result is both answers
+                repeated = True  # it was sent twice at once: its one result is both answers
+                continue
             if isinstance(failure, _Denied):
                 _refuse(ports, actor, request, failure)
             raise

@@ -304,10 +304,14 @@ class Transaction:
 
     def _send_later(self) -> Sequence[tuple["PendingResult", Refusal | None]]:
         later, self._later = self._later, []
-        return [
-            (self._driver.send(prepared.sql, prepared.parameters(values)), otherwise)
-            for prepared, values, otherwise in later
-        ]
+        try:
+            return [
+                (self._driver.send(prepared.sql, prepared.parameters(values)), otherwise)
+                for prepared, values, otherwise in later
+            ]
+        except BaseException:  # what was not sent is lost
+            self.failed = True
+            raise
 
     def _require(self, later: Sequence[tuple["PendingResult", Refusal | None]]) -> None:
         for result, otherwise in later:

@@ -325,13 +325,15 @@ def corrected(gateway: Founded, case) -> None:
     revised(gateway, case, **DANGER, items=[address])
 
 
-def test_who_looks_in_imminent_danger_after_a_correction_is_owed_the_update(gateway):
+def test_a_look_in_imminent_danger_tells_the_originator_nothing_by_a_duty(gateway):
+    """What was announced before is owed once the offer is accepted; until then it is shown."""
     case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
     corrected(gateway, case)
-    assert DutyKind.UPDATE not in open_kinds(gateway, handoff)
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert DutyKind.UPDATE in open_kinds(gateway, handoff)
+    before = open_kinds(gateway, handoff)
+    seen = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    assert seen.result["superseded"]["change"] == "correction"
+    assert set(open_kinds(gateway, handoff)) - {*before} == {DutyKind.REVIEW}
 
 
 @pytest.mark.parametrize("first", ["decline", "correct"])

@@ -169,6 +169,14 @@ def test_who_accepts_an_offer_of_before_a_correction_is_owed_the_update(gateway)
     assert owed(gateway, handoff) == ["acknowledgement"]
 
 
+def test_a_draft_after_a_correction_does_not_hide_it_from_who_accepts(gateway):
+    case = submitted(gateway, items=FIRST)
+    offer = offered(gateway, case)
+    second = revised(gateway, case, items=CORRECTED)
+    revised(gateway, second, items=FIRST, clearance=None)
+    assert owed(gateway, accepted(gateway, offer)) == ["update"]
+
+
 def test_who_accepts_an_offer_of_before_an_addition_is_owed_nothing(gateway):
     case = submitted(gateway, items=FIRST)
     offer = offered(gateway, case)

@@ -56,7 +56,13 @@ from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered, Reviewed
 from gateway.exchange.retention import apply_standing_retention, set_retention
 from gateway.exchange.revisions import owe_announced
-from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.signed_requests import (
+    VerifiedRequest,
+    assurance,
+    attesting,
+    check_signed,
+    require_not_older,
+)
 from gateway.exchange.updates import (
     FOLLOWING,
     check_places,
@@ -156,6 +162,9 @@ def _answer(
         check_answerable(context, found, kind, fields)
     if kind.accepts:
         refuse_expired(context, found)
+    if asked.signed is not None:
+        newest = context.work.handoffs.offer(found.id, found.package)
+        require_not_older(asked.signed, sd_jwt.read_stored(newest.document))
     step = kind.move(fields)
     consulted = kind.of_holder and duties.is_holder(context.work, found)
     moved = move(

@@ -43,7 +43,6 @@ from gateway.exchange.offers import states_danger
 from gateway.exchange.recalls import consultation_facts
 from gateway.exchange.results import ContentPresentation
 from gateway.exchange.retention import retention_in_force
-from gateway.exchange.revisions import owe_announced
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -78,7 +77,6 @@ def consult(
             by = context.now + context.ports.follow_up
             owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
-            owe_announced(context, opened.handoff)
         return record_consultation(context, opening, opened)
 
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
