@@ -546,7 +546,7 @@ def _offer(
     authorize_offer(context, verified, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    require_not_older(wanted.signed, verified)
+    require_not_older(wanted.signed, handoff_documents.read_time(verified.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
     urgency = Urgency(verified.content["urgency"])

@@ -18,7 +18,6 @@ from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.domain.transfer import is_derogation
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
-from gateway.evidence.chain import TWO_CLOCKS
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
 from gateway.evidence.handoff_documents import HEADING, Heading, StatementError, read_id, read_time
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
@@ -141,12 +140,12 @@ def attesting(ports: Ports, organisation: str) -> Heading:
     )
 
 
-def require_not_older(opened: VerifiedRequest | None, verified: VerifiedSdJwt) -> None:
+def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
     """What an organisation signs is not dated before what it is about: nobody could verify both.
 
     Raises InvalidDocument; who asks again with the same jti gets the first result before that.
     """
-    if opened and read_time(opened.verified.claims) + TWO_CLOCKS < read_time(verified.claims):
+    if opened and read_time(opened.verified.claims) + declarations.MAX_SKEW < about:
         raise InvalidDocument("is dated before what it is about: set your clock, and sign it anew")
 
 

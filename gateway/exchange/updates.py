@@ -374,7 +374,7 @@ def _update(
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     authorize_offer(context, verified, version, draft.terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
-    require_not_older(wanted.signed, verified)
+    require_not_older(wanted.signed, handoff_documents.read_time(verified.claims))
     permitted = draft.offer.permitted_disclosures
     moved = answers.update(found, draft.change)
     moved = replace(

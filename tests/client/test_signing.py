@@ -140,6 +140,52 @@ def test_two_members_sign_all_of_their_own_words(stage):
     check_log(stage.gateway)
 
 
+def slow(client: MemberClient, minutes: int) -> MemberClient:
+    """The client of a desk whose clock is slow."""
+    author = client._author
+    client._author = replace(author, now=lambda: author.now() - timedelta(minutes=minutes))
+    return client
+
+
+@each("minutes, taken", [(4, True), (6, False), (2 * 24 * 60, False)])
+def test_an_answer_dated_before_its_offer_is_refused_and_not_logged_for_others_to_refuse(
+    stage, minutes, taken
+):
+    """Else one member could make the other's client refuse to read on."""
+    hotline = desk(stage)
+    handoff = offered(hotline, content(stage))
+    office = slow(desk(stage, OFMIN), minutes)
+    if taken:
+        office.accept(office.handoff(handoff), "officer-1")
+    else:
+        with pytest.raises(RequestRefused) as refused:
+            office.accept(office.handoff(handoff), "officer-1")
+        assert refused.value.problem.slug == "invalid-document"
+    assert hotline.handoff(handoff)["state"] == ("accepted" if taken else "offered")
+
+
+def test_an_update_dated_before_its_case_version_is_refused(stage):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    case = content(stage)
+    handoff = offered(hotline, case)
+    office.accept(office.handoff(handoff), "officer-1")
+    second = {**case, "version": 2, "previous": hotline.case(case["case"])["digest"]}
+    hotline.revise(second, "intake-1", ADDITION, CLEARED)
+    late = slow(desk(stage), 60)
+    with pytest.raises(RequestRefused) as refused:
+        late.update(handoff, "liaison-1")
+    assert refused.value.problem.slug == "invalid-document"
+    assert len(office.handoff(handoff)["packages"]) == 1
+
+
+def test_an_offer_dated_before_its_case_is_refused(stage):
+    hotline, case = desk(stage), content(stage)
+    hotline.submit(case, "intake-1", CLEARED)
+    with pytest.raises(RequestRefused) as refused:
+        slow(desk(stage), 60).offer(case["case"], "liaison-1", **WANTED)
+    assert refused.value.problem.slug == "invalid-document"
+
+
 def test_a_signed_correction_is_sent_acknowledged_and_proved(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     case = content(stage)

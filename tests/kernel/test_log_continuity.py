@@ -506,7 +506,7 @@ class Histories(RuleBasedStateMachine):
         mark = MemoryMark()
         self.nodes = [new_node(mark), new_node(mark)]
         self.copies = [self.copy_of(0)]
-        self.heads: list[set[TreeHead]] = [set(), set()]
+        self.heads: list[dict[TreeHead, None]] = [{}, {}]  # in the order in which they were seen
         self.leaves: dict[TreeHead, list[bytes]] = {}
         self.bases: dict[TreeHead, TreeHead] = {}
         self.notes: set[TreeHead] = set()
@@ -520,7 +520,7 @@ class Histories(RuleBasedStateMachine):
         with node.store.begin(TransactionMode.READ) as work:
             head = work.log.head()
             entries = work.log.entries(0, head.size)
-        self.heads[which].add(head)
+        self.heads[which][head] = None
         self.leaves[head] = [tree.leaf_hash(entry) for entry in entries]
         return head
 
@@ -545,8 +545,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(which=NODES, data=st.data())
     def sign(self, which: int, data: st.DataObject) -> None:
-        known = sorted(self.heads[which], key=lambda head: (head.size, head.root))
-        if known:
+        if known := [*self.heads[which]]:
             head = data.draw(st.sampled_from(known))
             with suppress(LogFrozen):
                 note = self.nodes[which].checkpoint_signer.sign(head, self.bases.get(head))

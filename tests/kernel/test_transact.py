@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
 
@@ -23,6 +24,7 @@ from gateway.domain.refusals import (
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.ports import TransactionMode, UnitOfWork
+from tests import answers
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -30,9 +32,11 @@ from tests.founding import (
     BENOIT,
     DESK,
     HOTLINE,
+    OFMIN,
     Founded,
     caller,
     make_change,
+    offered,
     shown,
     submit_change,
     submitted,
@@ -137,6 +141,34 @@ def test_a_request_that_cannot_share_a_transaction_is_done_in_one_of_its_own(
     submitted(gateway)
     assert modes[-2:] == [TransactionMode.SHARED, TransactionMode.WRITE]
     assert gateway.size() == size + 1
+
+
+def test_what_was_done_meanwhile_answers_a_repetition_that_was_busy_first(
+    gateway: Founded,
+) -> None:
+    """Sent twice at once: one try ends in a shared transaction, the next does not see the other."""
+    handoff = UUID(offered(gateway, submitted(gateway)).result["handoff"])
+    again = (
+        answers.decline,
+        caller(OFMIN),
+        gateway.key(),
+        handoff,
+        answers.said("officer-1", "not ours"),
+    )
+    first, size = gateway.do(*again), gateway.size()
+    whole, tries = gateway.ports, [Mock(side_effect=Busy("a row is held")), Mock(return_value=None)]
+
+    @contextmanager
+    def late(mode: TransactionMode) -> Iterator[UnitOfWork]:
+        with whole.begin(mode) as work:
+            if mode is not TransactionMode.READ and tries:
+                work.first = False
+                work.retries = Mock(get=tries.pop(0))
+            yield work
+
+    gateway.ports = replace(whole, begin=late)
+    assert gateway.do(*again).result == first.result
+    assert (tries, gateway.size()) == ([], size)
 
 
 @each(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -163,8 +164,7 @@ def _answer(
     if kind.accepts:
         refuse_expired(context, found)
     if asked.signed is not None:
-        newest = context.work.handoffs.offer(found.id, found.package)
-        require_not_older(asked.signed, sd_jwt.read_stored(newest.document))
+        require_not_older(asked.signed, _recorded_at(context, found))
     step = kind.move(fields)
     consulted = kind.of_holder and duties.is_holder(context.work, found)
     moved = move(
@@ -210,6 +210,13 @@ def _answer(
         document_sha256=document.digest,
     )
     return _answered(stored)
+
+
+def _recorded_at(context: RequestContext, found: Handoff) -> datetime:
+    """When the newest package of a handoff came into the log."""
+    moves = context.work.handoffs.answers(found.id, documents=False)
+    updates = (one.at for one in moves if one.move is HandoffAction.UPDATE)
+    return max(updates, default=found.offered_at)
 
 
 def _bound(context: RequestContext, found: Handoff, kind: AnswerKind) -> dict[str, Any]:
