@@ -480,8 +480,24 @@ def declined(document: SdJwt) -> None:
     view(**with_answer(document))
 
 
+NOTIFIES = (
+    "notify_correction",
+    HOTLINE,
+    answer_document(
+        HOTLINE, kind="correction_notice", reason=None, code="other", pointers=["/urgency"]
+    ),
+)
+
+
+def acknowledged(notice: str) -> None:
+    """The view of a handoff with a correction notice, and an acknowledgement of ``notice``."""
+    said = answer_document(kind="acknowledgement", reason=None, notice_digest=notice)
+    view(**with_answers(ACCEPTS, NOTIFIES, ("acknowledge", OFMIN, said), state="accepted"))
+
+
 def test_a_true_course_of_answers_is_believed() -> None:
     view(**with_answers(ACCEPTS, state="accepted"))
+    acknowledged(NOTIFIES[2].digest)
     recalled(final("declined"), final("copies_erased"))
 
 
@@ -523,6 +539,8 @@ def test_a_true_course_of_answers_is_believed() -> None:
             "another recall",
         ),
         (lambda: declined(answer_document(notice_digest=PARTS[0])), "answers a notice"),
+        (lambda: acknowledged(TRUE_OFFER.digest), "a notice not shown"),
+        (lambda: acknowledged(ACCEPTS[2].digest), "a notice not shown"),
         (lambda: view(**with_answers(ACCEPTS, ACCEPTS, state="accepted")), "another state"),
         (lambda: view(**with_answers(REFUSES, ACCEPTS, state="accepted")), "another state"),
         (lambda: view(state="accepted"), "another state"),

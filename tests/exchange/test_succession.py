@@ -352,6 +352,7 @@ def test_a_reissue_in_imminent_danger_asks_for_a_call_and_for_no_second_clearanc
         owed = {one: work.duties.of(one, open_only=True) for one in (handoff, again)}
     assert {one.kind for one in owed[handoff]} == {DutyKind.CLEARANCE}
     assert {one.kind for one in owed[again]} == {DutyKind.ANSWER, DutyKind.CALL}
+    assert gateway.handoff(again).break_glass, "nobody has cleared the case yet"
 
 
 def test_the_event_of_a_new_offer_lists_its_purposes_as_that_of_any_offer(gateway):
