@@ -40,11 +40,12 @@ run: $(VENV)/run.stamp ## Keep a gateway up in the folder that the demo left (Ct
 	@test -f $(DEMO)/handoff.bundle.json || $(BIN)/casegate demo --out $(DEMO)
 	@$(BIN)/casegate run --home $(DEMO)/gateway
 
+# Three workers on two cores: one of them waits for a process most of the time.
 test: $(VENV)/dev.stamp ## All tests of the default run
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 test-slow: $(VENV)/dev.stamp ## The slow suites: crashes under load, other implementations, more chance
-	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=thorough -n 3 --dist loadgroup
 
 $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/fuzz.txt
