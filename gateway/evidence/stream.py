@@ -12,7 +12,7 @@ from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
 from gateway.evidence import canonical, history, receipt, sd_jwt
 from gateway.evidence.event import PARTY
-from gateway.evidence.history import LogHistory, SignedTree, VerifiedReplica, read_tile
+from gateway.evidence.history import LogHistory, SignedTree, VerifiedCopy, read_tile
 from gateway.evidence.receipt import (
     NotInLog,
     UnknownLog,
@@ -46,7 +46,7 @@ from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
 
 
 def take_account(
-    receipts: Iterable[InputFile], trust: TrustAnchors, copy: VerifiedReplica
+    receipts: Iterable[InputFile], trust: TrustAnchors, copy: VerifiedCopy
 ) -> VerificationReport:
     """Account for every entry of a copy by receipts; INCOMPLETE where some entries have none.
 
@@ -72,7 +72,7 @@ class _Account:
     """One account; a method for each step."""
 
     def __init__(
-        self, receipts: Iterable[InputFile], trust: TrustAnchors, copy: VerifiedReplica
+        self, receipts: Iterable[InputFile], trust: TrustAnchors, copy: VerifiedCopy
     ) -> None:
         self._receipts, self._trust, self._copy = receipts, trust, copy
         self._opened: dict[int, VerifiedReceipt] = {}
@@ -336,7 +336,7 @@ def verify_stream(
     statements: Sequence[InputFile],
     receipts: Iterable[InputFile],
     trust: TrustAnchors,
-    copy: VerifiedReplica | None = None,
+    copy: VerifiedCopy | None = None,
 ) -> VerificationReport:
     """Verify that the receipts are one stream from 1 to the newest stream head's number.
 
@@ -369,7 +369,7 @@ class StreamVerification:
         statements: Sequence[InputFile],
         receipts: Iterable[InputFile],
         trust: TrustAnchors,
-        copy: VerifiedReplica | None,
+        copy: VerifiedCopy | None,
     ) -> None:
         self._statements, self._receipts, self._trust = statements, receipts, trust
         self._copy = copy
@@ -519,7 +519,7 @@ class StreamVerification:
         self._uncompared = not known.is_shown(self.head.checkpoint.origin)
         return f"{shown}; {_UNCOMPARED}" if self._uncompared else shown
 
-    def _compare_copy(self, copy: VerifiedReplica, roots: Mapping[int, bytes]) -> str:
+    def _compare_copy(self, copy: VerifiedCopy, roots: Mapping[int, bytes]) -> str:
         if copy.checkpoint.origin != self.head.checkpoint.origin:
             raise Mismatch("the copy of the log is of another log")
         inside = {size: root for size, root in roots.items() if size <= copy.checkpoint.size}

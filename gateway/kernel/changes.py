@@ -243,7 +243,7 @@ def make(
 ) -> WriteResult:
     """Make an approved change now; the first approval is the proposer's.
 
-    ``signed`` are compact documents of evidence/approval. Raises RecordedRefusal with its receipt
+    ``signed`` are compact documents of evidence/declarations. Raises RecordedRefusal with its receipt
     when policy, an approval or the registry says no; ValidationFailed for what is not a change;
     EditConflict, Busy.
     """

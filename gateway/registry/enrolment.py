@@ -1,7 +1,8 @@
 """A system gets its certificates by itself: the first by an invitation, the next by the last.
 
 What the request asks for counts only as far as its key: subject and name come from the registry.
-The certificate itself is made by whoever holds the issuing key, from a row .
+The certificate itself is made by whoever holds the issuing key, from the row of its
+approved request.
 """
 
 import hmac
@@ -247,7 +248,7 @@ def _holder(ports: Ports, shown: Credentials) -> Caller:
 
 
 def request_status(ports: Ports, request: UUID) -> CertificateOrder | None:
-    """The state of a certificate request that `use` or `renew` named."""
+    """The state of a certificate request that `redeem_invitation` or `renew` named."""
     with ports.begin(TransactionMode.READ) as work:
         return work.signing.get(request)
 

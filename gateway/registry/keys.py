@@ -390,7 +390,7 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
         )
     if context.values["system"] is not None:
         system = _system(context)
-        revoked = _membership(context, system)
+        revoked = _valid_certificates(context, system)
         if not revoked:
             raise WrongState("the system has no certificate that stands")
     else:
@@ -401,7 +401,7 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
     return {
         "client_id": system.client_id,
         "revoked": [one.thumbprint for one in revoked],
-        "left": [one.thumbprint for one in _membership(context, system)],
+        "left": [one.thumbprint for one in _valid_certificates(context, system)],
     }
 
 
@@ -418,7 +418,7 @@ def _certificate(context: ChangeContext, organisation: Organisation) -> Certific
     return certificate
 
 
-def _membership(context: ChangeContext, system: System) -> list[Certificate]:
+def _valid_certificates(context: ChangeContext, system: System) -> list[Certificate]:
     """The certificates of a system that still let it in."""
     held = context.work.organisations.certificates(system.organisation, system.name)
     return [one for one in held if one.revoked_at is None and context.now < one.not_after]

@@ -105,7 +105,7 @@ class Tokens:
         return signed, jti
 
     def read(self, token: str) -> AccessToken:
-        """Verify a token: signature, type, issuer, audience, end (RS1); TokenRefused otherwise.
+        """Verify a token: signature, type, issuer, audience, end (RS1); InvalidToken otherwise.
 
         The binding to the connection is not looked at here: that is checked for each request.
         """

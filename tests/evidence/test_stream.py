@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical, history, receipt, sd_jwt, stream
-from gateway.evidence.history import VerifiedReplica, open_copy
+from gateway.evidence.history import VerifiedCopy, open_copy
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
@@ -474,7 +474,7 @@ def test_an_end_is_signed_over_what_it_says():
         assert prove([InputFile("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
 
 
-def copied(book: Book, size: int) -> VerifiedReplica:
+def copied(book: Book, size: int) -> VerifiedCopy:
     """A whole copy of another log of the same key, that shows events of its own."""
     served = Served(book.signer, size)
     verdict, copy = history.open_copy(served.fetch, BOOK_TRUST)
@@ -529,8 +529,7 @@ def test_a_copy_that_is_not_whole_is_not_opened():
     assert (verdict.code, copy) == (Code.MISMATCH, None)
 
 
-# --- The account of an audit: every entry of a copy is opened by a receipt, or told to be withheld
-# ---
+# --- The account of an audit: every entry of a copy is opened by a receipt, or withheld ---
 
 
 def taken(book: Book, parts: Sequence[InputFile], size: int | None = None) -> VerificationReport:
