@@ -186,7 +186,8 @@ def verify_declaration(
 ) -> KeyDeclaration:
     """Verify a declaration of exactly this kind, about ``kid`` unless that is None.
 
-    Raises DocumentError: what `read_declaration` refuses, or a time that is not within MAX_AGE before ``now``.
+    Raises DocumentError: what `read_declaration` refuses, or a time that is not within MAX_AGE
+    before ``now``.
     """
     declared = read_declaration(
         text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys

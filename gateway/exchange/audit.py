@@ -29,7 +29,7 @@ from gateway.exchange.results import (
     StreamEntry,
 )
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (

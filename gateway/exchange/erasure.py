@@ -27,7 +27,7 @@ from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork

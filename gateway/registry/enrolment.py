@@ -38,12 +38,8 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, canonical
 from gateway.kernel import events
-from gateway.kernel.authentication import (
-    GATEWAY,
-    EnrollingSystem,
-    NotAuthenticated,
-    require_standing,
-)
+from gateway.kernel.actors import GATEWAY, EnrollingSystem
+from gateway.kernel.authentication import NotAuthenticated, require_standing
 from gateway.kernel.changes import Change, ChangeContext, described
 from gateway.kernel.events import gateway_and, shared, subject
 from gateway.kernel.fields import read_fields

@@ -38,8 +38,8 @@ from gateway.evidence.signature import (
     read_registered_key,
 )
 from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY, GatewayItself
 from gateway.kernel.approvals import key_of
-from gateway.kernel.authentication import GATEWAY, GatewayItself
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
 from gateway.kernel.fields import NOT_OF_FORM

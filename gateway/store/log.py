@@ -35,7 +35,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, event, sd_jwt
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree

@@ -18,7 +18,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, declarations, event
 from gateway.exchange import audit
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
