@@ -42,7 +42,6 @@ from gateway.kernel.transact import (
     receipt_for,
     transact,
 )
-from gateway.kernel.transact import read as look_up
 from gateway.kernel.values import Caller, EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import proof
 
@@ -124,7 +123,7 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
     requests: the answer shows exactly what the record names.
     """
     request = ActionRequest("audit.search", reading.by, key, reading.asked())
-    page = look_up(ports, caller, request, lambda context: _look(context, reading))
+    page = read(ports, caller, request, lambda context: _look(context, reading))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         if _covered(context, reading) != page.coverage:

@@ -287,4 +287,4 @@ class StorePart:
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
         """Run one that tells nothing; ``otherwise`` ends the Work where it touches no row."""
         self._transaction.require_writing()
-        self._transaction.later(statement, values, otherwise)
+        self._transaction.defer(statement, values, otherwise)

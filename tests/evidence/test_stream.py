@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical, history, receipt, sd_jwt, stream
+from gateway.evidence.account import take_account
 from gateway.evidence.history import VerifiedCopy, open_copy
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
@@ -535,7 +536,7 @@ def test_a_copy_that_is_not_whole_is_not_opened():
 def taken(book: Book, parts: Sequence[InputFile], size: int | None = None) -> VerificationReport:
     _, copy = open_copy(Twin(book, size or len(book.events)).fetch, BOOK_TRUST)
     assert copy is not None
-    return stream.take_account(parts, BOOK_TRUST, copy)
+    return take_account(parts, BOOK_TRUST, copy)
 
 
 def everything(book: Book) -> list[InputFile]:
@@ -599,7 +600,7 @@ def test_a_number_that_was_given_twice_is_a_contradiction() -> None:
 
 def test_another_entry_than_the_copy_has_is_a_contradiction() -> None:
     book = story()
-    report = stream.take_account(everything(book), BOOK_TRUST, copied(book, 8))
+    report = take_account(everything(book), BOOK_TRUST, copied(book, 8))
     assert report.code == Code.CONTRADICTION
 
 

@@ -34,7 +34,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
-from gateway.client.directory import Administration
+from gateway.client.administration import Administration
 from gateway.client.errors import RequestRefused, raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
