@@ -411,7 +411,7 @@ class Founded:
             "proof": self.word(organisation, declarations.POSSESSION, key, key),
         }
         if before is not None:
-            said = self.word(organisation, declarations.SUCCESSION, key, before)
+            said = self.word(organisation, declarations.KEY_SUCCESSION, key, before)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 

@@ -1,6 +1,7 @@
-"""What an auditor reads: events with receipts, never content; each read is an event.
+"""What is read of the log: by auditors on record, by each party its own events.
 
-Each member whose events were shown learns of it by an event of its own, which names no other.
+An auditor reads events with receipts, never content; each search is an event. Each member whose
+events were shown learns of it by an event of its own, which names no other.
 
 A search is decided twice: before it looks, and again in the transaction that records it, where
 access that changed meanwhile makes it void. Nothing is shown before its record is in the log, and

@@ -144,10 +144,10 @@ def attesting(ports: Ports, organisation: str) -> Heading:
 def require_not_older(opened: VerifiedRequest | None, verified: VerifiedSdJwt) -> None:
     """What an organisation signs is not dated before what it is about: nobody could verify both.
 
-    Raises InvalidDocument; who asks again with the same jti gets the first result before that.
+    Raises InvalidDocument; a repeat has got the first result before that.
     """
     if opened and read_time(opened.verified.claims) + TWO_CLOCKS < read_time(verified.claims):
-        raise InvalidDocument("is dated before what it is about: set your clock, and sign it anew")
+        raise InvalidDocument("is dated before what it is about: set your clock, and sign it again")
 
 
 def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:

@@ -81,7 +81,7 @@ def claimed_client(text: str) -> str | None:
     return subject if isinstance(subject, str) else None
 
 
-def verify(
+def verify_assertion(
     text: str, keys: Sequence[str], *, client_id: str, issuer: str, now: datetime
 ) -> Assertion:
     """Check an assertion of ``client_id`` by its registered ``keys``; AssertionRefused otherwise.
@@ -263,7 +263,9 @@ def authenticate_client(
 def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None:
     """Take an assertion, once among all workers."""
     try:
-        verified = verify(text, keys, client_id=client_id, issuer=ports.issuer, now=ports.now())
+        verified = verify_assertion(
+            text, keys, client_id=client_id, issuer=ports.issuer, now=ports.now()
+        )
     except AssertionRefused as refused:
         raise NotAuthenticated(str(refused)) from refused
     with ports.begin(TransactionMode.WRITE) as work:

@@ -365,7 +365,7 @@ def digest_of(change: Change) -> str:
     """What an approval of the change must name; ValidationFailed when the change cannot be
     spelled."""
     try:
-        return declarations.digest_of(change.action, change.organisation, change.values)
+        return declarations.change_digest(change.action, change.organisation, change.values)
     except ValueError as error:
         raise ValidationFailed((("", f"the change cannot be signed: {error}"),)) from None
 

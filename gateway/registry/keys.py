@@ -98,7 +98,7 @@ def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
     _word(context, "proof", declarations.POSSESSION, kid, {kid: key})
     before = _valid_keys(context, organisation)
     if before:
-        _word(context, "countersignature", declarations.SUCCESSION, kid, _keys(before))
+        _word(context, "countersignature", declarations.KEY_SUCCESSION, kid, _keys(before))
     made = MemberDocumentKey(kid, _kept_jwk(context), context.now, context.event)
     context.save(replace(organisation, document_keys=(*organisation.document_keys, made)))
     return {"organisation": organisation.slug, "kid": kid}

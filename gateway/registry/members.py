@@ -1,5 +1,5 @@
-"""Members: how they come in and leave, their membership, contacts, interests and agreements, and
-which of them audit.
+"""Members: how they come in and leave, their membership, contacts, interests and agreements, which
+of them audit, their service hours and receivers, and holds on the log.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""How values are written into columns: texts, times, days, sets of texts, records as JSON."""
+"""How values are written into columns: texts, times, days, sets of texts, records as JSON; and what
+all parts of the store share.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

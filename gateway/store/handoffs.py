@@ -1,4 +1,5 @@
-"""Handoffs between two organisations: their state, their signed answers, what was opened."""
+"""Handoffs between two organisations: their state, their signed answers, what was opened;
+and what holders retain, with the copies of what was erased."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields

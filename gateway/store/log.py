@@ -1,4 +1,5 @@
-"""The audit log: appended under the head's lock as the last thing of a transaction, and read.
+"""The audit log, appended under the head's lock as the last thing of a transaction, and read;
+and its terms.
 
 An entry's index is the size of the tree as read under that lock, nothing else:
 so indices have no gap when a transaction rolls back, and their order is the order of commits.

@@ -1,5 +1,7 @@
 """One open transaction: runs statements, refuses what its mode forbids, names what went wrong.
 
+Statements are compiled once and run by the database's own driver.
+
 A refused insert leaves the transaction usable: uniqueness is asked for with ON CONFLICT DO
 NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 """

@@ -170,7 +170,7 @@ def _encoded(value: Mapping[str, Any]) -> str:
     return base64url.encode(canonical.compact(value).encode("utf-8"))
 
 
-# --- Who calls: the connection's certificate, then the token bound to it, then the registry ---
+# --- Certificate, token, binding, registry and scope, one after the other ---
 
 
 ANY_SCOPE = "any"

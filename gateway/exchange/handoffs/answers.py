@@ -17,7 +17,7 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    answer_errors,
+    recall_answer_errors,
 )
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
@@ -158,7 +158,7 @@ def _answer(
     if kind.accepts:
         refuse_expired(context, found)
     if asked.signed is not None:
-        newest = context.work.handoffs.offer(found.id, found.package)
+        newest = context.work.handoffs.offer(found.id, found.package) or deny_as_not_found()
         require_not_older(asked.signed, sd_jwt.read_stored(newest.document))
     step = kind.move(fields)
     consulted = kind.of_holder and duties.is_holder(context.work, found)
@@ -272,7 +272,7 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
         raise ValidationFailed(errors)
     if asked.kind is ANSWERS["recall_answer"]:
         today = context.civil_day
-        if errors := answer_errors(asked.fields, today):
+        if errors := recall_answer_errors(asked.fields, today):
             raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
