@@ -107,7 +107,7 @@ READS = {
     "case.revise": "submit",
     "handoff.read": "look_up",
     "directory.read": "look_up",
-    "receipt.read": "look_up",
+    "receipt.read": "look_up_receipt",
     "registry.read": "look_up",
     "proposal.create": "submit",
     "events.read": "stream",
