@@ -226,7 +226,8 @@ def _load_private(path: Path, passphrase: bytes | None) -> Any:
 def load_key_set(folder: Path, purpose: KeyPurpose) -> KeySet:
     """Read `current.pem`, and `next.pem` and `previous.pem` where they exist.
 
-    `previous.pem` as another name of `current.pem` is of a step that was cut off: see `take_turn`.
+    `previous.pem` as another name of `current.pem` is of a step that was cut off: see
+    `perform_step`.
     """
     current = load_key(folder / "current.pem", purpose)
     neighbours = (folder / name for name in ("next.pem", "previous.pem"))

@@ -30,7 +30,8 @@ from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal
 from gateway.exchange import duties, erasure, retention, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
-from gateway.kernel.authentication import GATEWAY, prune_tokens
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal

@@ -40,7 +40,7 @@ from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel import changes, events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
 from gateway.kernel.ports import CaseKeys, Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import to_json
@@ -411,7 +411,7 @@ class Founded:
             "proof": self.word(organisation, declarations.POSSESSION, key, key),
         }
         if before is not None:
-            said = self.word(organisation, declarations.SUCCESSION, key, before)
+            said = self.word(organisation, declarations.KEY_SUCCESSION, key, before)
             values["countersignature"] = said
         return self.administer("key.register", organisation, **values)
 

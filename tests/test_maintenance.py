@@ -114,7 +114,7 @@ def published_at(gw: Operator) -> datetime:
     return ends - timedelta(hours=48)
 
 
-# --- KeyRevocation lists
+# --- Revocation lists
 
 
 def test_a_list_is_published_at_the_start_and_then_each_hour(gw: Operator) -> None:

@@ -97,7 +97,7 @@ class _Reading:
         return ()
 
 
-# --- Check policies against their cases: each case decided as it says, no policy left untested ---
+# --- Cases, and how each is decided ---
 
 
 LINE_WIDTH = 100

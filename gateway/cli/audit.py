@@ -60,7 +60,7 @@ from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
-from gateway.evidence import canonical, history, recalls, stream
+from gateway.evidence import account, canonical, history, recalls
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
@@ -198,13 +198,13 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
             parts += (
                 _parts(place, "*.json", MAX_RECEIPT_BYTES)
                 if place.is_dir()
-                else stream.account_of_search(_start(place, MAX_PAGE_BYTES))
+                else account.account_of_search(_start(place, MAX_PAGE_BYTES))
             )
         except OSError as error:
             raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise click.UsageError(f"{place} is not a list of events: {error}") from error
-    return stream.take_account(parts, trust, copy)
+    return account.take_account(parts, trust, copy)
 
 
 # --- `casegate audit check-copy`: whether a copy of a log is whole, offline ---

@@ -31,7 +31,7 @@ from gateway.client.errors import raising
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
-from gateway.evidence.history import VerifiedReplica, open_copy
+from gateway.evidence.history import VerifiedCopy, open_copy
 from gateway.evidence.report import count_entries
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes
@@ -425,7 +425,7 @@ _mirrors_option = click.option(
 )
 
 
-def _open_mirrors(config: Config, folders: Iterable[Path]) -> dict[Path, VerifiedReplica]:
+def _open_mirrors(config: Config, folders: Iterable[Path]) -> dict[Path, VerifiedCopy]:
     """Copies of this gateway's log, each verified by its key."""
     trust = TrustAnchors((wiring.load_log_signer(config).key,), (config.log_origin,))
     mirrors = {}
@@ -437,7 +437,7 @@ def _open_mirrors(config: Config, folders: Iterable[Path]) -> dict[Path, Verifie
     return mirrors
 
 
-def _require_mirrored(work: UnitOfWork, mirror: VerifiedReplica) -> None:
+def _require_mirrored(work: UnitOfWork, mirror: VerifiedCopy) -> None:
     """Require that a mirror is a beginning of the database's log; LogFrozen says what it lacks."""
     head, signed = work.log.head(), mirror.checkpoint
     if signed.size <= head.size:

@@ -24,7 +24,6 @@ from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, policy_folder
-from gateway.cedar.policy_tests import check as check_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli.arguments import FOLDER, home_option, json_option
 from gateway.cli.output import (
@@ -643,7 +642,7 @@ def check(folder: Path | None) -> None:
     Example: casegate policy check
     """
     folder = folder or policy_folder()
-    report = check_folder(folder)
+    report = check_policies(folder)
     if not reply({"folder": str(folder), **dataclasses.asdict(report)}):
         for problem in report.problems:
             click.echo(f"- {problem}")

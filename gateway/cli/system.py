@@ -395,7 +395,7 @@ def create(
     prover: Signer
     if use == "signing":
         made = prover = generate_key(KeyPurpose.DOCUMENT)
-        name, proves, vouches = DOCUMENT, declarations.POSSESSION, declarations.SUCCESSION
+        name, proves, vouches = DOCUMENT, declarations.POSSESSION, declarations.KEY_SUCCESSION
         tell = "and tell them the key's id out of band"
     else:
         made = generate_encryption_key()

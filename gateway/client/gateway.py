@@ -20,8 +20,9 @@ import httpx
 from uuid_utils import compat
 
 from gateway import files
+from gateway.client.administration import Administration
 from gateway.client.connection import FETCHED, PartnerConnection
-from gateway.client.directory import Administration, MemberKeys, StaffClient, SuccessionClient
+from gateway.client.directory import MemberKeys, StaffClient, SuccessionClient
 from gateway.client.documents import DocumentSigner, DocumentSigningKey
 from gateway.client.enrolment import Runs
 from gateway.client.errors import (

@@ -29,16 +29,16 @@ from gateway.client.errors import (
 )
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
-from gateway.evidence.history import CHECKPOINT, SignedTree, VerifiedReplica, open_head
+from gateway.evidence.history import CHECKPOINT, SignedTree, VerifiedCopy, open_head
 from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
 from gateway.ledger.note import Checkpoint
 from gateway.ledger.tiles import (
     TILE_WIDTH,
+    CopyCorrupt,
+    CopyIncomplete,
     ReadFile,
-    ReplicaCorrupt,
-    ReplicaIncomplete,
     TileAddress,
 )
 
@@ -97,7 +97,7 @@ class Mirror:
         self._looked_at.clear()
         try:
             fetched = self._copy(newest.size, size, progress)
-        except (ReplicaCorrupt, ReplicaIncomplete) as error:
+        except (CopyCorrupt, CopyIncomplete) as error:
             # Nobody can tell which of the new files is the false one.
             self._drop(size)
             self._require_continues(known, newest, self._fetch)
@@ -133,7 +133,7 @@ class Mirror:
                 "give each log a folder of its own"
             )
         if after.size < before.size:
-            own = VerifiedReplica(before, self._read)
+            own = VerifiedCopy(before, self._read)
             if after.size and own.root(after.size) != after.root:
                 self._alarm(_OTHER_HISTORY, own.tree(known.note, after.size - 1), newest)
             # An earlier state is no fork: it may be an old copy that somebody serves again.
@@ -196,7 +196,7 @@ class Mirror:
 
     def _require_root(self, known: int, newest: Checkpoint) -> None:
         """The tiles lead to the new root."""
-        if VerifiedReplica(newest, self._read).root(newest.size) != newest.root:
+        if VerifiedCopy(newest, self._read).root(newest.size) != newest.root:
             self._drop(known)
             raise PublicLogCorrupt(
                 f"the tiles from entry {known} on lead to another root than the log signed: they "
@@ -211,10 +211,10 @@ class Mirror:
             return
         before, after = known.checkpoint, newest.checkpoint
         try:
-            copy = VerifiedReplica(after, read)
+            copy = VerifiedCopy(after, read)
             same = copy.root(after.size) != after.root or copy.root(before.size) == before.root
             shown = copy.tree(newest.note, before.size - 1)
-        except (ReplicaCorrupt, ReplicaIncomplete, tiles.MissingTile):
+        except (CopyCorrupt, CopyIncomplete, tiles.MissingTile):
             return
         if not same:
             self._drop(before.size)

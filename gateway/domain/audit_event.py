@@ -1,4 +1,6 @@
-"""What happened: a fact becomes one audit event, which each party reads by its own right."""
+"""What happened: a fact becomes one audit event, which each party reads by its own right; and how
+long the log names persons: its terms and holds.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""Mandates: who is competent for a matter in a territory, on which days, and by which act."""
+"""Mandates: who is competent for a matter in a territory, on which days, and by which act; and how
+a mandate moves to another organisation (succession).
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -4,9 +4,9 @@ A measure binds from its commit on and ends by its time or by an event; no versi
 a cleared version ends a suspension. ``MEASURES`` says of each kind who sets it, for how long and
 with how many persons. What it forbids to offer, disclose or open is policy's (R7.embargo,
 R13.suspension, R13.mark), and so is who else than its setter ends it. What an embargo hides
-meanwhile denies nobody an action, and is decided here: of an outcome all but its arrival
-(`gateway.domain.outcome`), consultations by the police (`gateway.domain.outcome`), and of its
-own end the hour (`Measure.until_for`). An embargo can be contested: that asks its setter, and ends
+meanwhile denies nobody an action, and is decided here: of an outcome all but its arrival, and
+consultations by the police (both in `gateway.domain.outcome`), and of its own end the hour
+(`Measure.until_for`). An embargo can be contested: that asks its setter, and ends
 nothing.
 """
 

@@ -282,7 +282,7 @@ class StandingRetention:
 
 @dataclass(frozen=True)
 class Contact:
-    """Whom to reach at an organisation, in one role. Personal data: never in a event document."""
+    """Whom to reach at an organisation, in one role. Personal data: never in an event document."""
 
     organisation: str
     role: str

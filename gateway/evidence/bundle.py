@@ -1,4 +1,4 @@
-"""All that one reader can prove about a handoff, in one JSON file.
+"""All that one reader can prove about a handoff, in one JSON file; and the checks of its documents.
 
 ``keys`` is what the bundle's maker claims about the issuers' keys. It is a hint where to look,
 never trusted: a verifier brings its own keys.
@@ -7,12 +7,11 @@ never trusted: a verifier brings its own keys.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.evidence import canonical, chain, handoff_documents, receipt, sd_jwt, seal
-from gateway.evidence.chain import Link, Verified, VerifiedAnswer, named
+from gateway.evidence.chain import Link, Verified, VerifiedAnswer, values_of
 from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
@@ -20,7 +19,6 @@ from gateway.evidence.handoff_documents import (
     RECALL_TYP,
     AnswerClaims,
     OfferClaims,
-    read_time,
 )
 from gateway.evidence.history import LogHistory
 from gateway.evidence.receipt import Receipt
@@ -390,7 +388,7 @@ class BundleDocuments:
 
     def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
-        return [part.value for signed in self.signed_answers for part in named(signed, name)]
+        return [part.value for signed in self.signed_answers for part in values_of(signed, name)]
 
     def acts(self) -> list[AuthoredDocument]:
         """The case and the offer of each package, and the answers."""
@@ -415,10 +413,6 @@ class BundleDocuments:
         """All documents of the file, with the offer that a succession replaced."""
         before = [] if self.before is None else [self.before]
         return [*self.acts(), *before]
-
-    def signed_at(self, signed: AuthoredDocument) -> datetime:
-        """When a document was signed, by its author's word."""
-        return read_time(signed.verified.claims)
 
 
 def members(value: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gateway.evidence import key_history, seal
 from gateway.evidence.bundle import members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED
 from gateway.evidence.bundle_verification import ANNOUNCED, BundleVerification
-from gateway.evidence.chain import NOTICE, Link
+from gateway.evidence.chain import NOTICE, Link, signed_at
 from gateway.evidence.event import PARTY
 from gateway.evidence.recalls import APPROVED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -120,8 +120,8 @@ class BundleFacts:
             "by": signed.author,
             "kid": signed.kid,
             "digest": signed.document.digest,
-            "signed_at": format_timestamp(self.of.signed_at(signed)),
-            "at": format_timestamp(self.of.signed_at(signed)),
+            "signed_at": format_timestamp(signed_at(signed)),
+            "at": format_timestamp(signed_at(signed)),
         }
         if signed in self.of.cases:
             key, entry = "case", self.of.place_of(signed)

@@ -216,8 +216,8 @@ class BundleReceipts(BundleDocuments):
                 require_order("the offer was accepted after it ended", recorded, expiry)
         for one in self.moved():
             recorded = self._recorded_at(one)
-            require_order("a document is newer than its record", self.signed_at(one), recorded)
-        return f"offered {format_timestamp(self.signed_at(self.links[0].offered))}"
+            require_order("a document is newer than its record", chain.signed_at(one), recorded)
+        return f"offered {format_timestamp(chain.signed_at(self.links[0].offered))}"
 
     def moved(self) -> list[AuthoredDocument]:
         """The offers, the answers and the recall: each is recorded by an event."""

@@ -22,7 +22,7 @@ from gateway.evidence.bundle_receipts import (
     OFFERED,
     BundleReceipts,
 )
-from gateway.evidence.chain import Link, VerifiedAnswer, named
+from gateway.evidence.chain import Link, VerifiedAnswer, values_of
 from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import KeyRegistration, KeyRevocation
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
@@ -145,7 +145,7 @@ class BundleAuthority(BundleReceipts):
         made after it was planned: one of the same day that came first was good.
         """
         if self.plan is not None and self.before is not None:
-            moved, offered = mandates.read(self.plan), self.signed_at(self.before)
+            moved, offered = mandates.read(self.plan), chain.signed_at(self.before)
             known = not self.plan.event.get("simulated_date") and self.plan.time <= offered
             if known and moved.start <= mandates.days_of(offered)[0]:
                 predecessor = str(self.plan.subject()["organisation"])
@@ -254,7 +254,7 @@ _RECALL_ANSWER = "recall_answer"
 
 
 @dataclass(frozen=True)
-class History:
+class Course:
     """The possible states after the last event shown, and how many moves are not shown.
 
     A reader may lack events: where two events can follow each other only with a move between them
@@ -265,7 +265,7 @@ class History:
     gaps: int
 
 
-def follow(shown: Sequence[Collection[HandoffAction]]) -> History:
+def follow(shown: Sequence[Collection[HandoffAction]]) -> Course:
     """Follow a handoff from its offer through the moves that each shown event may be.
 
     Raises VerificationFailed (MISMATCH) when the order contradicts the table of moves.
@@ -278,7 +278,7 @@ def follow(shown: Sequence[Collection[HandoffAction]]) -> History:
         if not after:
             raise Mismatch(f"answer {number} cannot follow the earlier events")
         states = after
-    return History(states, gaps)
+    return Course(states, gaps)
 
 
 def _after(
@@ -298,7 +298,7 @@ class BundleCourse(BundleAuthority):
 
     recall: LoggedRecall | None = None
     """The recall of this handoff by its event, where the file has that."""
-    course: History
+    course: Course
     measures: Sequence[LoggedMeasure]
     """What closed the case, or parts of it, for a time."""
     lacking: int | None
@@ -335,7 +335,7 @@ class BundleCourse(BundleAuthority):
             signed.document.digest: RecallAnswer(part.value)
             for signed in self.signed_answers
             if str(signed.verified.claims["kind"]) == _RECALL_ANSWER
-            for part in named(signed, "done")
+            for part in values_of(signed, "done")
         }
         self.recall = recalls.read(self.confirmed, str(self.offer.handoff), said)
         answering = [digest for digest, one in self.answers.items() if one.recall is not None]

@@ -1,8 +1,8 @@
 """The rules between the documents of one handoff: its packages, its answers, its recall (R13).
 
-Whoever verifies a file and whoever reads what a gateway shows hold them alike. Each document was
-verified by itself before. What one of them names and is not there is the caller's: a file may
-leave it out, a gateway may not.
+Both `casegate verify` and the client apply them; each document was verified before. Whether a
+document that another one names may be missing is for the caller: a file may leave it out, a
+gateway may not.
 """
 
 from collections.abc import Sequence
@@ -91,9 +91,10 @@ def check_updates(offers: Sequence[VerifiedOffer]) -> None:
     for before, after in pairwise(offers):
         one, other = before.claims, after.claims
         missing = other.updates is not None and other.updates not in digests
+        if not missing and other.updates != before.digest:
+            raise Mismatch("an update is of another offer")
         require_same(
             "an update",
-            ("offer", missing or other.updates == before.digest, True),
             ("handoff", other.handoff, one.handoff),
             ("recipient", other.recipient, one.recipient),
             ("competence", other.competence, one.competence),
@@ -157,7 +158,7 @@ def check_answer(
         ("case version", answer.case_digest, link.offer.case_digest),
         ("package_digest", answer.package_digest, link.offer.package_digest),
     )
-    if not all(_repeats(one.value, link) for one in named(given.signed, "conditions")):
+    if not all(_repeats(one.value, link) for one in values_of(given.signed, "conditions")):
         raise Mismatch("an acceptance does not repeat the conditions of its offer")
 
 
@@ -165,16 +166,17 @@ def check_times(links: Sequence[Link], answers: Sequence[VerifiedAnswer]) -> Non
     """Nothing is signed before what it is about, as its author dates it."""
     link_of = {one.digest: one for one in links}
     for one in links:
-        signed, offered = _signed_at(one.case), _signed_at(one.offered)
+        signed, offered = signed_at(one.case), signed_at(one.offered)
         require_order("the offer is older than the case version", signed, offered)
     for given in answers:
         link = link_of.get(given.claims.offer_digest)
         if link is not None:
-            offered, signed = _signed_at(link.offered), _signed_at(given.signed)
+            offered, signed = signed_at(link.offered), signed_at(given.signed)
             require_order("an answer is older than its offer", offered, signed, TWO_CLOCKS)
 
 
-def _signed_at(signed: AuthoredDocument) -> datetime:
+def signed_at(signed: AuthoredDocument) -> datetime:
+    """When a document was signed, by its author's word."""
     return read_time(signed.verified.claims)
 
 
@@ -234,7 +236,8 @@ def check_recall(recalled: AuthoredDocument, links: Sequence[Link]) -> None:
     if any(link.version > recall.version for link in links):
         raise Mismatch("the recall does not cover every package")
     by, second = (
-        next((one.value for one in named(recalled, name)), None) for name in ("by", "approved_by")
+        next((one.value for one in values_of(recalled, name)), None)
+        for name in ("by", "approved_by")
     )
     if by is not None and by == second:
         raise Mismatch("the recall names one person twice")
@@ -251,7 +254,7 @@ def check_final_answers(given: Sequence[RecallAnswer | None]) -> None:
             raise Mismatch("a recall has two final answers")
 
 
-def named(signed: AuthoredDocument, name: str) -> list[DisclosedValue]:
+def values_of(signed: AuthoredDocument, name: str) -> list[DisclosedValue]:
     """What a document says in one of its fields, where that is shown."""
     return [part for part in signed.verified.placed if part.name == name]
 

@@ -39,7 +39,7 @@ def person_uri(issuer: str, person: str) -> str:
     return f"{issuer}/people/{person}"
 
 
-def digest_of(action: str, organisation: str, change: Mapping[str, Any]) -> str:
+def change_digest(action: str, organisation: str, change: Mapping[str, Any]) -> str:
     """Name a change: SHA-256 of its canonical JSON (RFC 8785), base64url."""
     named = {"action": action, "organisation": organisation, "change": dict(change)}
     return base64url.digest(canonical.encode(named))
@@ -59,7 +59,7 @@ def issue_approval(
 ) -> SdJwt:
     """Sign an approval. It names the change by its digest."""
     heading = Heading(person_uri(audience, person), audience, at, jti, signer, random)
-    digest = digest_of(action, organisation, change)
+    digest = change_digest(action, organisation, change)
     return heading.sign(APPROVAL_TYP, {"action": action, "change": digest})
 
 
@@ -132,7 +132,7 @@ def issue_succession_approval(heading: Heading, *, shown: Mapping[str, Any], by:
 
 REGISTRATION_TYP = "casegate-key+sd-jwt"
 
-POSSESSION, SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
+POSSESSION, KEY_SUCCESSION, LOCK, UNLOCK = "possession", "succession", "lock", "unlock"
 ENCRYPTION = "encryption"
 
 _CLAIMS = HEADING | {"says", "kid"}
@@ -186,7 +186,8 @@ def verify_declaration(
 ) -> KeyDeclaration:
     """Verify a declaration of exactly this kind, about ``kid`` unless that is None.
 
-    Raises DocumentError: what `read` refuses, or a time that is not within MAX_AGE before ``now``.
+    Raises DocumentError: what `read_declaration` refuses, or a time that is not within MAX_AGE
+    before ``now``.
     """
     declared = read_declaration(
         text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys

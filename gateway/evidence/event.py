@@ -186,7 +186,7 @@ def read(document: bytes) -> dict[str, Any]:
 
 
 def open_disclosures(document: bytes, encoded: Sequence[str]) -> DisclosedDetails:
-    """Read the disclosures of a event document: each one's digest is in it, none twice.
+    """Read the disclosures of an event document: each one's digest is in it, none twice.
 
     A part of the disclosures is as good as all. Raises EventError for a disclosure of another
     event, one shown twice, a second one of a kind that occurs once, or a malformed one.

@@ -67,7 +67,7 @@ class SignedTree:
             yield from tree.hashes_on_path(self.leaf, self.proof.index, size, self.proof.hashes)
 
     def encode(self) -> tuple[str, str]:
-        """A file's suffix and text, which `read` reads."""
+        """A file's suffix and text, which `read_tree` reads."""
         if self.proof is None:
             return CHECKPOINT_SUFFIX, self.note
         return PROOF_SUFFIX, tlog_proof.encode(replace(self.proof, extra=self.leaf))
@@ -360,12 +360,12 @@ def check_copy(
 
     ``continued_by`` is the first event of a new log that is said to continue it.
     """
-    copy = _ReplicaVerification(read, trust, progress, continued_by)
+    copy = _CopyVerification(read, trust, progress, continued_by)
     return run_steps("log", copy.steps(), copy.conclude)
 
 
 @dataclass(frozen=True)
-class VerifiedReplica:
+class VerifiedCopy:
     """A copy that `open_copy` verified: its checkpoint and its files."""
 
     checkpoint: Checkpoint
@@ -393,11 +393,11 @@ def read_tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
 
 def open_copy(
     read: ReadFile, trust: TrustAnchors
-) -> tuple[VerificationReport, VerifiedReplica | None]:
-    """Check a copy as `check` does, and return it if it verifies."""
-    copy = _ReplicaVerification(read, trust, lambda done, of: None)
+) -> tuple[VerificationReport, VerifiedCopy | None]:
+    """Check a copy as `check_copy` does, and return it if it verifies."""
+    copy = _CopyVerification(read, trust, lambda done, of: None)
     report = run_steps("log", copy.steps(), copy.conclude)
-    return report, VerifiedReplica(copy.checkpoint, read) if report.passed else None
+    return report, VerifiedCopy(copy.checkpoint, read) if report.passed else None
 
 
 def open_head(note: bytes, trust: TrustAnchors) -> Checkpoint:
@@ -418,7 +418,7 @@ def open_head(note: bytes, trust: TrustAnchors) -> Checkpoint:
         ) from None
 
 
-class _ReplicaVerification:
+class _CopyVerification:
     """One copy; a method for each step."""
 
     checkpoint: Checkpoint
@@ -479,7 +479,7 @@ class _ReplicaVerification:
 
     def check_root(self) -> str:
         with _judged():
-            root = VerifiedReplica(self.checkpoint, self._read).root(self.checkpoint.size)
+            root = VerifiedCopy(self.checkpoint, self._read).root(self.checkpoint.size)
         if root != self.checkpoint.root:
             raise VerificationFailed(
                 Code.NOT_IN_LOG,
@@ -490,7 +490,7 @@ class _ReplicaVerification:
 
     def check_continuation(self) -> str:
         confirmed = confirm_receipt(cast(Receipt, self._continued_by), self._trust)
-        copy = VerifiedReplica(self.checkpoint, self._read)
+        copy = VerifiedCopy(self.checkpoint, self._read)
         keys = self._trust.of_log(copy.checkpoint.origin).log_keys
         found = compare_continuation(confirmed, copy.checkpoint, copy.root, keys)
         self.continuation = confirmed, found
@@ -513,7 +513,7 @@ class _ReplicaVerification:
 def _judged() -> Iterator[None]:
     try:
         yield
-    except tiles.ReplicaIncomplete as missing:
+    except tiles.CopyIncomplete as missing:
         raise Incomplete(str(missing)) from None
-    except tiles.ReplicaCorrupt as damaged:
+    except tiles.CopyCorrupt as damaged:
         raise Mismatch(str(damaged)) from None

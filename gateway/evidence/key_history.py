@@ -1,5 +1,8 @@
 """When a member's document key was registered and revoked: two events, each proved by its log.
 
+Also which members require that they sign themselves, and the status of a key as the gateway signs
+it.
+
 The registration's ``subject`` holds all that was registered: organisation, key, the proof of
 possession, and the countersignature of the earlier key. The revocation's ``key`` detail names
 organisation and key only, so every participant may see it. Both rest on the log's key; a file
@@ -130,7 +133,7 @@ def _registration(
             organisation, {}
         )
         if countersigned_by in keys:
-            _check(countersignature, declarations.SUCCESSION, organisation, kid, keys)
+            _check(countersignature, declarations.KEY_SUCCESSION, organisation, kid, keys)
             checked = True
     return KeyRegistration(organisation, issuer, kid, key, confirmed, countersigned_by, checked)
 

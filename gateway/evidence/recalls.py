@@ -11,7 +11,7 @@ from datetime import timedelta
 from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN, RecallAnswer, RecallCode
-from gateway.evidence.history import VerifiedReplica
+from gateway.evidence.history import VerifiedCopy
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Conclusion, Fact, InputFile, VerificationReport, run_steps
 from gateway.evidence.stream import StreamVerification
@@ -109,7 +109,7 @@ def verify_coverage(
     receipts: Iterable[InputFile],
     trust: TrustAnchors,
     case: str,
-    copy: VerifiedReplica | None = None,
+    copy: VerifiedCopy | None = None,
 ) -> VerificationReport:
     """Verify an originator's stream as `stream.verify_stream` does, then say of each handoff of
     ``case`` that was recalled what its holder answered, and what it owes."""

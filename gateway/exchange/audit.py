@@ -1,6 +1,7 @@
-"""What an auditor reads: events with receipts, never content; each read is an event.
+"""What is read of the log: by auditors on record, by each party its own events.
 
-Each member whose events were shown learns of it by an event of its own, which names no other.
+An auditor reads events with receipts, never content; each search is an event. Each member whose
+events were shown learns of it by an event of its own, which names no other.
 
 A search is decided twice: before it looks, and again in the transaction that records it, where
 access that changed meanwhile makes it void. Nothing is shown before its record is in the log, and
@@ -29,7 +30,7 @@ from gateway.exchange.results import (
     StreamEntry,
 )
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import (
@@ -42,7 +43,6 @@ from gateway.kernel.transact import (
     receipt_for,
     transact,
 )
-from gateway.kernel.transact import read as look_up
 from gateway.kernel.values import Caller, EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import proof
 
@@ -124,7 +124,7 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
     requests: the answer shows exactly what the record names.
     """
     request = ActionRequest("audit.search", reading.by, key, reading.asked())
-    page = look_up(ports, caller, request, lambda context: _look(context, reading))
+    page = read(ports, caller, request, lambda context: _look(context, reading))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         if _covered(context, reading) != page.coverage:

@@ -30,12 +30,8 @@ from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import ONWARD, marking_of, needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.consultations import (
-    BindingConditions,
-    ConsultationRequest,
-    OpenedContent,
-    record_consultation,
-)
+from gateway.exchange.conditions import BindingConditions
+from gateway.exchange.consultations import ConsultationRequest, OpenedContent, record_consultation
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.measure_events import end_suspensions
 from gateway.exchange.results import (

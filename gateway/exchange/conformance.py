@@ -29,7 +29,7 @@ from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.results import Conditions, RunOffer, RunReceipt, RunStep, RunView
 from gateway.exchange.signed_requests import check_signed
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import encode, shown
 from gateway.kernel.transact import (

@@ -1,75 +1,20 @@
-"""Opening content: on which conditions, and what is recorded of it."""
+"""Opening content: a consultation shows a presentation, and is an event with person and reason."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import EventDetail, Party
-from gateway.domain.case import Element, conditions, tightened
-from gateway.domain.handoff import Handoff, Package
+from gateway.domain.case import Element
+from gateway.domain.handoff import Handoff
 from gateway.domain.json_values import Asked
 from gateway.domain.refusals import EditConflict
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange.results import Conditions, ContentPresentation, TightenedElement
+from gateway.exchange.conditions import BindingConditions
+from gateway.exchange.results import ContentPresentation
 from gateway.kernel.transact import EventSubject, RequestContext
 from gateway.kernel.values import CaseVersion, Consultation, LoggedEvent
-
-# --- The conditions of use of a handoff: as they were offered, and as they bind now ---
-#
-# What binds is the stricter of the version that was offered and the case's current one: a
-# tightening binds at once, and a version that loosens something loosens nothing that was offered
-# before it.
-
-
-@dataclass(frozen=True)
-class BindingConditions:
-    """The conditions of use that bind now; ``tightened_by`` is the event of the later version of
-    the case that made them stricter than they were offered, None where none did."""
-
-    conditions: Conditions
-    tightened_by: UUID | None = None
-    tightened_elements: Sequence[TightenedElement] = ()
-
-
-def offered_conditions(
-    version: VerifiedSdJwt,
-    disclosures: Collection[str],
-    purpose: Sequence[str],
-    transfer_tool: str | None,
-) -> dict[str, Any]:
-    """The conditions that an offer of a case version states, by what its list discloses of them."""
-    disclosed = {
-        placed.name: placed.value
-        for placed in version.placed
-        if not placed.in_array and placed.digest in disclosures
-    }
-    return conditions({**version.claims, **disclosed}, purpose, transfer_tool)
-
-
-def binding_conditions(
-    purpose: Sequence[str], package: Package, offered: VerifiedSdJwt, current: CaseVersion
-) -> BindingConditions:
-    """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
-    ``purpose``, while the case is at the version ``current``.
-
-    Who set an embargo that came later is not told here: only the offer's list says who may know.
-    """
-    stated = offered_conditions(
-        offered, package.permitted_disclosures, purpose, package.transfer_tool
-    )
-    if current.digest == package.case_digest:
-        return BindingConditions(Conditions(stated))
-    later = conditions(current.summary)
-    later.pop("embargo_source", None)
-    binding = tightened(stated, later)
-    changed = None if binding == stated else current.event
-    return BindingConditions(Conditions(binding), changed)
-
-
-# --- A consultation shows a presentation, and is an event with person and reason ---
-
 
 IMMINENT_DANGER = "imminent_danger"
 """Opens the least that a rescue needs before acceptance, and asks for a review (R16)."""

@@ -24,7 +24,7 @@ from gateway.domain.revision import ANSWERED, ChangeKind
 from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 
 AT_ONCE = 50

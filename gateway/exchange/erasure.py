@@ -1,4 +1,5 @@
-"""The end of a case's content: on its day by the gateway itself, before it by two administrators.
+"""The end of a case's content, on its day by the gateway itself or before it by two persons of its
+originator; and the end of the log's terms.
 
 First the decision is made durable, with its event; then the case's key is destroyed. Whatever stops
 in between, maintenance goes on from there: the database knows which keys are doomed. The other way
@@ -27,7 +28,7 @@ from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -438,7 +439,7 @@ def announce(ports: Ports) -> None:
             numbers = _numbers(work, told or day, last, day)
         with ports.begin(TransactionMode.WRITE) as work:
             if work.retentions.announce(days, told, last):  # no other node was faster
-                _record(ports, work, numbers, last + timedelta(days=1))
+                _record_notices(ports, work, numbers, last + timedelta(days=1))
                 work.commit()
 
 
@@ -455,7 +456,9 @@ def _numbers(work: UnitOfWork, after: date, last: date, day: date) -> Mapping[st
     return counted
 
 
-def _record(ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date) -> None:
+def _record_notices(
+    ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date
+) -> None:
     for holder, number in sorted(numbers.items()):
         parties = events.gateway_and(holder)
         subject = {"erase_before": before.isoformat(), "handoffs": str(number)}
@@ -482,7 +485,7 @@ def erase_details(ports: Ports) -> bool:
     unfinished = [
         one
         for one, regimes in _actors(ports)
-        if all(_erase_details(ports, one, regimes) for _ in range(STEPS))
+        if all(_erase_step(ports, one, regimes) for _ in range(STEPS))
     ]
     return bool(unfinished)
 
@@ -501,7 +504,7 @@ def _actors(ports: Ports) -> Iterator[tuple[str, frozenset[str]]]:
         last = found[-1].slug
 
 
-def _erase_details(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
+def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
     now = ports.now()
     terms = ports.log_terms
     until = terms.passed(regimes, now)

@@ -1,8 +1,7 @@
 """Measures on a case: set, renewed, contested, confirmed and ended.
 
-An originator sets them on its own case, an authority on one that it holds. The event is for who
-asked and the originator. Whoever else holds the case, or may take it, gets one of its own that says
-of what kind the measure is and until when: not who set it, and not why.
+An originator sets them on its own case, an authority on one that it holds. Who hears of it says
+`gateway.exchange.measure_events`.
 """
 
 from collections.abc import Callable, Mapping

@@ -61,7 +61,7 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on,
 )
-from gateway.exchange.consultations import offered_conditions
+from gateway.exchange.conditions import offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
     Conditions,

@@ -28,7 +28,7 @@ from gateway.domain.handoff import (
     RecallAnswer,
     RecallCode,
     acknowledgement_due_at,
-    answer_as_read,
+    recall_answer_as_read,
 )
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import check_persons
@@ -440,4 +440,4 @@ def answer_for(
 ) -> tuple[str, Mapping[str, Any]]:
     """A holder's final answer and those of its fields that the caller, its originator, may read."""
     reads_all = reads_acts_of(context, context.require(holder))
-    return answer_as_read(fields, reads_all=reads_all)
+    return recall_answer_as_read(fields, reads_all=reads_all)

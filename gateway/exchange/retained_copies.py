@@ -26,8 +26,8 @@ from gateway.domain.transfer import is_transfer_barred
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
+from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import (
-    BindingConditions,
     ConsultationRequest,
     OpenedContent,
     record_consultation,

@@ -143,10 +143,10 @@ def attesting(ports: Ports, organisation: str) -> Heading:
 def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
     """What an organisation signs is not dated before what it is about: nobody could verify both.
 
-    Raises InvalidDocument; who asks again with the same jti gets the first result before that.
+    Raises InvalidDocument; a repeat has got the first result before that.
     """
     if opened and read_time(opened.verified.claims) + declarations.MAX_SKEW < about:
-        raise InvalidDocument("is dated before what it is about: set your clock, and sign it anew")
+        raise InvalidDocument("is dated before what it is about: set your clock, and sign it again")
 
 
 def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:

@@ -37,7 +37,7 @@ from gateway.exchange import duties
 from gateway.exchange.cases import has_key, regimes_of, view_on
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import CaseVersion, ReferenceDate
 

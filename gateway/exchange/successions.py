@@ -30,7 +30,7 @@ from gateway.exchange.succession_execution import (
     require_succession,
     subject_of,
 )
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (

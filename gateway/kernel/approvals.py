@@ -9,7 +9,7 @@ from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey, public_keys
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
 from gateway.kernel.values import IdempotencyRecord

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from gateway.domain.audit_event import EventResult
-from gateway.domain.enrolment import Invitation
 from gateway.domain.organisation import (
     SCOPES_WHILE_SUSPENDED,
     Status,
@@ -19,24 +17,7 @@ from gateway.domain.organisation import (
     system_of,
     system_uri,
 )
-from gateway.domain.refusals import (
-    AlreadyExists,
-    CaseErased,
-    Forbidden,
-    InvalidApproval,
-    InvitationUnusable,
-    NoCompetentOrganisation,
-    NotAddressable,
-    NotFound,
-    NothingToOffer,
-    OpenHandoffs,
-    Refusal,
-    SecondPersonRequired,
-    SeveralCompetentOrganisations,
-    UnconfirmedMatch,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url, canonical, signature
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, Credentials
@@ -100,7 +81,7 @@ def claimed_client(text: str) -> str | None:
     return subject if isinstance(subject, str) else None
 
 
-def verify(
+def verify_assertion(
     text: str, keys: Sequence[str], *, client_id: str, issuer: str, now: datetime
 ) -> Assertion:
     """Check an assertion of ``client_id`` by its registered ``keys``; AssertionRefused otherwise.
@@ -170,7 +151,7 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-# --- Who calls: a certificate and a client id, checked against the registry of this moment ---
+# --- The registry's word on a certificate, a token and an assertion ---
 
 
 REMEMBERED = timedelta(hours=1)
@@ -282,7 +263,9 @@ def authenticate_client(
 def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None:
     """Take an assertion, once among all workers."""
     try:
-        verified = verify(text, keys, client_id=client_id, issuer=ports.issuer, now=ports.now())
+        verified = verify_assertion(
+            text, keys, client_id=client_id, issuer=ports.issuer, now=ports.now()
+        )
     except AssertionRefused as refused:
         raise NotAuthenticated(str(refused)) from refused
     with ports.begin(TransactionMode.WRITE) as work:
@@ -312,88 +295,3 @@ def prune_tokens(ports: Ports) -> None:
         work.conformance.prune(ports.now() - REMEMBERED)
         work.retries.prune(ports.now() - REQUESTS_REMEMBERED)
         work.commit()
-
-
-# --- Who acts: every request is somebody's, and each kind of actor is known by other means ---
-#
-# ``organisation`` is in whose name one acts: whose budget it uses, who reads the receipt first. A
-# person in a browser and a peer gateway will be two more members of `Actor`.
-
-
-GATEWAY = "gateway"
-"""The name under which the gateway's own events are counted; no organisation may take it."""
-
-
-@dataclass(frozen=True)
-class Administrators:
-    """Named persons of the gateway's, known by their signed approvals of one exact change.
-
-    ``system`` brings the change over the network; None on the gateway's own host.
-    """
-
-    approvals: tuple[str, ...]
-    system: Caller | None = None
-    organisation: ClassVar[str] = GATEWAY
-
-
-@dataclass(frozen=True)
-class EnrollingSystem:
-    """A system that is known by the token of an invitation alone: it has no certificate yet."""
-
-    invitation: Invitation
-
-    @property
-    def organisation(self) -> str:
-        """Whom the invitation is for."""
-        return self.invitation.organisation
-
-
-@dataclass(frozen=True)
-class GatewayItself:
-    """The gateway, at its founding and in maintenance: it acts on no one's request."""
-
-    organisation: ClassVar[str] = GATEWAY
-
-
-Actor = Caller | Administrators | EnrollingSystem | GatewayItself
-"""Caller is a partner's system, known by its certificate and token."""
-
-RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
-    UnconfirmedMatch: "R18.unconfirmed",
-    SecondPersonRequired: "R10.same_person",
-    NoCompetentOrganisation: "R11.no_competence",
-    SeveralCompetentOrganisations: "R11.several_competences",
-    NothingToOffer: "R2.nothing_left",
-}
-"""Refusals that the domain decides and that are rules all the same: denials, so events."""
-
-RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[Refusal], EventResult]] = {
-    Caller: {
-        Forbidden: EventResult.DENIED,
-        WrongState: EventResult.WRONG_STATE,
-        OpenHandoffs: EventResult.WRONG_STATE,
-        CaseErased: EventResult.WRONG_STATE,
-        NotAddressable: EventResult.NOT_FOUND,
-        **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
-    },
-    Administrators: {
-        InvalidApproval: EventResult.DENIED,
-        ValidationFailed: EventResult.DENIED,
-        Forbidden: EventResult.DENIED,
-        NotFound: EventResult.NOT_FOUND,
-        WrongState: EventResult.WRONG_STATE,
-        AlreadyExists: EventResult.WRONG_STATE,
-        InvitationUnusable: EventResult.WRONG_STATE,
-    },
-    EnrollingSystem: {
-        InvitationUnusable: EventResult.DENIED,
-        Forbidden: EventResult.DENIED,
-        NotFound: EventResult.DENIED,
-        AlreadyExists: EventResult.DENIED,
-    },
-    GatewayItself: {},
-}
-"""Which refusals of an actor are events, and how the event says that it ended.
-
-All others say only how a request is written or repeated, and what is true of every request.
-"""

@@ -34,7 +34,7 @@ from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
-from gateway.kernel.authentication import GATEWAY, Administrators
+from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
@@ -243,9 +243,9 @@ def make(
 ) -> WriteResult:
     """Make an approved change now; the first approval is the proposer's.
 
-    ``signed`` are compact documents of evidence/approval. Raises RecordedRefusal with its receipt
-    when policy, an approval or the registry says no; ValidationFailed for what is not a change;
-    EditConflict, Busy.
+    ``signed`` are compact documents of evidence/declarations. Raises RecordedRefusal with its
+    receipt when policy, an approval or the registry says no; ValidationFailed for what is not a
+    change; EditConflict, Busy.
     """
     kind = require_type(types, change)
     step = _Step("make", change, tuple(signed), bearer)
@@ -365,7 +365,7 @@ def digest_of(change: Change) -> str:
     """What an approval of the change must name; ValidationFailed when the change cannot be
     spelled."""
     try:
-        return declarations.digest_of(change.action, change.organisation, change.values)
+        return declarations.change_digest(change.action, change.organisation, change.values)
     except ValueError as error:
         raise ValidationFailed((("", f"the change cannot be signed: {error}"),)) from None
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.handoff import Handoff
 from gateway.evidence import canonical
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
 
 

@@ -1,4 +1,5 @@
-"""Whether the database still continues what was signed: it does, or the log is FROZEN.
+"""The log's heads against the high-water mark: one that does not continue is FROZEN, one that does
+is signed.
 
 The mark is the largest head that was ever signed. It is kept outside the database and its
 backups, so a database that was restored from an older copy, or was written to behind the

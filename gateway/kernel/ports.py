@@ -57,8 +57,8 @@ class TransactionMode(StrEnum):
     """What a transaction may do, and so what it locks.
 
     READ takes no lock and cannot write. WRITE holds the registry still (shared lock). SHARED does
-    so, too, and may go on in a transaction that another request began: there it waits for nothing
-    that others hold, and is Busy; asked again as WRITE it has a transaction of its own. REGISTRY
+    so, too, and may go on in a transaction that another request began: there it waits at most 20 ms
+    for a row, then is refused with Busy and done again alone, as WRITE. REGISTRY
     changes organisations, systems, certificates or persons and waits for all WRITE transactions.
     """
 

@@ -43,7 +43,7 @@ from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_error
 from gateway.evidence import base64url, canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import events
-from gateway.kernel.authentication import (
+from gateway.kernel.actors import (
     GATEWAY,
     RECORDED_REFUSALS,
     RULES_OF_REFUSALS,
@@ -51,8 +51,8 @@ from gateway.kernel.authentication import (
     Administrators,
     EnrollingSystem,
     GatewayItself,
-    require_caller,
 )
+from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, IdempotencyRecord, LoggedEvent, ReferenceDate
 

@@ -1,13 +1,7 @@
-"""C2SP signed-note 1.0: a text with signature lines, and the keys that make and check them.
+"""C2SP signed notes: a text with signature lines, its keys, and the checkpoints signed so.
 
 Ed25519 (kind 0x01) is signed and checked here. Keys of the other kinds can be read and written;
 their lines count for nothing, neither for the note nor against it.
-
----
-C2SP tlog-checkpoint: the size and root of one log, signed as a note.
-
-An origin always names one tree: a lost log continues under another origin. A signer must never
-sign two checkpoints that no consistency proof can join.
 """
 
 import re
@@ -39,7 +33,6 @@ _PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
 _KEY_ID_BYTES = 4
 _CONTROL = re.compile("[\\0-\\x09\\x0b-\\x1f]")
 _DASH = "\u2014 "
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 class NoteError(ValueError):
@@ -244,6 +237,11 @@ def _require_size(note: bytes) -> None:
 
 
 # --- Checkpoints ---------------------------------------------------------------------------------
+#
+# C2SP tlog-checkpoint: the size and root of one log, signed as a note.
+#
+# An origin always names one tree: a lost log continues under another origin. A signer must never
+# sign two checkpoints that no consistency proof can join.
 
 
 @dataclass(frozen=True)
@@ -330,6 +328,9 @@ def decode_base64(text: str) -> bytes:
     if encode_base64(data) != text:
         raise ValueError("base64 is not in its canonical form")
     return data
+
+
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 def parse_decimal(text: str) -> int:

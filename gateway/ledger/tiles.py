@@ -284,7 +284,7 @@ ReadFile = Callable[[str], bytes]
 """The bytes of a file by its path; raises LookupError when the copy does not have it."""
 
 
-class ReplicaCorrupt(ValueError):
+class CopyCorrupt(ValueError):
     """A file of the copy is not what the rest says; ``index`` is the first entry concerned."""
 
     def __init__(self, index: int, file: str, wrong: str) -> None:
@@ -294,7 +294,7 @@ class ReplicaCorrupt(ValueError):
         self.file = file
 
 
-class ReplicaIncomplete(ValueError):
+class CopyIncomplete(ValueError):
     """The copy lacks a file that a log of this size has; ``index`` is its first entry."""
 
     def __init__(self, index: int, file: str) -> None:
@@ -333,15 +333,15 @@ def _row(level: int | None, count: int, known: int) -> Iterator[TileAddress]:
 
 
 def read_file(read: ReadFile, address: TileAddress) -> bytes:
-    """A file of the copy; ReplicaIncomplete when it is not there, ReplicaCorrupt for a tile of
+    """A file of the copy; CopyIncomplete when it is not there, CopyCorrupt for a tile of
     another length."""
     path, first = path_of(address), first_index(address)
     try:
         data = read(path)
     except LookupError:
-        raise ReplicaIncomplete(first, path) from None
+        raise CopyIncomplete(first, path) from None
     if address.level is not None and len(data) != address.width * tree.HASH_BYTES:
-        raise ReplicaCorrupt(first, path, f"the tile has {len(data)} bytes")
+        raise CopyCorrupt(first, path, f"the tile has {len(data)} bytes")
     return data
 
 
@@ -353,31 +353,31 @@ def first_index(address: TileAddress) -> int:
 def check_bundle(address: TileAddress, data: bytes, leaves: bytes) -> None:
     """Check that each entry of a bundle makes its leaf hash; ``leaves`` are the tile beside it.
 
-    Raises Damaged with the index of the first entry that does not.
+    Raises CopyCorrupt with the index of the first entry that does not.
     """
     path, first = path_of(address), first_index(address)
     try:
         entries = decode_entries(data)
     except ValueError as error:
-        raise ReplicaCorrupt(first, path, str(error)) from None
+        raise CopyCorrupt(first, path, str(error)) from None
     for offset, entry in enumerate(entries[: address.width]):
         if tree.leaf_hash(entry) != _hash(leaves, offset):
-            raise ReplicaCorrupt(first + offset, path, "an entry does not make its leaf hash")
+            raise CopyCorrupt(first + offset, path, "an entry does not make its leaf hash")
     if len(entries) != address.width:
         index = first + min(len(entries), address.width)
-        raise ReplicaCorrupt(index, path, f"the bundle has {len(entries)} entries")
+        raise CopyCorrupt(index, path, f"the bundle has {len(entries)} entries")
 
 
 def check_tile(address: TileAddress, data: bytes, below: Callable[[int], bytes]) -> None:
     """Check that each hash of a tile above level 0 is the root of its full tile below.
 
-    ``below(n)`` is that tile. Raises Damaged with the first entry under the first wrong hash.
+    ``below(n)`` is that tile. Raises CopyCorrupt with the first entry under the first wrong hash.
     """
     level = address.level or 0
     for offset in range(address.width):
         n = address.n * TILE_WIDTH + offset
         if full_tile_root(below(n)) != _hash(data, offset):
-            raise ReplicaCorrupt(
+            raise CopyCorrupt(
                 (n * TILE_WIDTH) << (TILE_HEIGHT * (level - 1)),
                 path_of(address),
                 "a hash is not the root of the tile below it",

@@ -1,14 +1,7 @@
-"""RFC 6962 Merkle trees over SHA-256: hashes, roots, and the checks of proofs.
+"""RFC 6962 Merkle trees over SHA-256: hashes, roots, the checks of proofs, the right edge.
 
 Indices start at 0. A proof starts with the sibling nearest to the leaf and ends with a child of
 the root. A bare proof binds leaf, index and root; the size is bound by who signs it with the root.
-
----
-The right edge of a growing tree: enough to append leaves and to prove them, in a few hashes.
-
-The edge of n leaves is the roots of the largest complete subtrees that n falls into, from left to
-right: one hash for each binary digit 1 of n. Every left sibling on the way from a new leaf to the
-new root is one of them, or was made by the leaves that came with it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -167,6 +160,13 @@ def _require_hashes(*values: bytes) -> None:
     for value in values:
         if len(value) != HASH_BYTES:
             raise ProofError("a hash has exactly 32 bytes")
+
+
+# --- The right edge of a growing tree: enough to append leaves and to prove them ---
+#
+# The edge of n leaves is the roots of the largest complete subtrees that n falls into, from left to
+# right: one hash for each binary digit 1 of n. Every left sibling on the way from a new leaf to the
+# new root is one of them, or was made by the leaves that came with it.
 
 
 @dataclass(frozen=True)

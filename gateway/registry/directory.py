@@ -17,7 +17,7 @@ from gateway.evidence import event as event_document
 from gateway.evidence import key_history, mandates, membership_attestation
 from gateway.evidence.key_history import ATTESTED_ALLOWED, KEY, SIGNED_REQUIRED, SUBJECT
 from gateway.evidence.receipt import Receipt
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown

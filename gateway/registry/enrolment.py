@@ -1,7 +1,8 @@
 """A system gets its certificates by itself: the first by an invitation, the next by the last.
 
 What the request asks for counts only as far as its key: subject and name come from the registry.
-The certificate itself is made by whoever holds the issuing key, from a row .
+The certificate itself is made by whoever holds the issuing key, from the row of its
+approved request.
 """
 
 import hmac
@@ -37,12 +38,8 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, canonical
 from gateway.kernel import events
-from gateway.kernel.authentication import (
-    GATEWAY,
-    EnrollingSystem,
-    NotAuthenticated,
-    require_standing,
-)
+from gateway.kernel.actors import GATEWAY, EnrollingSystem
+from gateway.kernel.authentication import NotAuthenticated, require_standing
 from gateway.kernel.changes import Change, ChangeContext, described
 from gateway.kernel.events import gateway_and, shared, subject
 from gateway.kernel.fields import read_fields
@@ -247,7 +244,7 @@ def _holder(ports: Ports, shown: Credentials) -> Caller:
 
 
 def request_status(ports: Ports, request: UUID) -> CertificateOrder | None:
-    """The state of a certificate request that `use` or `renew` named."""
+    """The state of a certificate request that `redeem_invitation` or `renew` named."""
     with ports.begin(TransactionMode.READ) as work:
         return work.signing.get(request)
 

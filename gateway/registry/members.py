@@ -1,5 +1,5 @@
-"""Members: how they come in and leave, their membership, contacts, interests and agreements, and
-which of them audit.
+"""Members: how they come in and leave, their membership, contacts, interests and agreements, which
+of them audit, their service hours and receivers, and holds on the log.
 """
 
 import re
@@ -61,7 +61,7 @@ def end(held: tuple[H, ...], one: H, day: date) -> tuple[H, ...]:
     return tuple(replace(o, period=Period(start, day)) if o is one else o for o in kept)
 
 
-# --- Organisations apply, the governing body decides, and they become activ ---
+# --- Organisations apply, the governing body decides, and they become active ---
 
 
 def _read_entry(context: ChangeContext, status: Status) -> Organisation:
@@ -174,7 +174,7 @@ def admit(context: ChangeContext) -> Mapping[str, Any]:
     return {"organisation": context.change.organisation, "status": str(Status.ACTIVE)}
 
 
-# --- Whom to reach at a member: one contact for each role, the newest in th ---
+# --- Whom to reach at a member: one contact for each role, the newest in that role counts ---
 
 
 def _contact(context: ChangeContext, said: Mapping[str, Any]) -> Contact:

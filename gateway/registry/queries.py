@@ -15,7 +15,7 @@ from gateway.domain.enrolment import Invitation
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Organisation, Status, System
 from gateway.domain.refusals import EditConflict, NotFound
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import require_admin_scope
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate, shown

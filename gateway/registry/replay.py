@@ -23,7 +23,7 @@ from gateway.domain.staff import CommittedStaff
 from gateway.evidence import canonical, event, sd_jwt
 from gateway.evidence.declarations import AdminApproval
 from gateway.kernel import approvals
-from gateway.kernel.authentication import Administrators
+from gateway.kernel.actors import Administrators
 from gateway.kernel.changes import (
     APART,
     APPROVALS,

@@ -49,7 +49,7 @@ from gateway.kernel.fields import (
     signed_document,
     subset_of,
 )
-from gateway.registry import keys, mandates, members, staff
+from gateway.registry import keys, mandates, members, staff, systems
 
 _REASON = free_text("reason", "Why; it stands in the event.")
 _UNTIL = date("until", "First day without it.")
@@ -104,7 +104,7 @@ _COMPETENCE = replace(
 )
 _TOKEN = replace(
     digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
-    read=keys.read_token_digest,
+    read=systems.read_token_digest,
 )
 
 _FIRST_STAFF = Field(
@@ -377,26 +377,26 @@ CHANGES: Mapping[str, ChangeType] = {
                 default=sorted({*SCOPES} - {AUDIT_SCOPE}),
             ),
         ),
-        keys.register_system,
+        systems.register_system,
     ),
     "system.set_keys": ChangeType(
         "Replace the keys with which a system authenticates.",
         2,
         (_SYSTEM, _CLIENT_KEYS),
-        keys.set_system_keys,
+        systems.set_system_keys,
     ),
     "system.disable": ChangeType(
         "Stop a system at its next request.",
         1,
         (_SYSTEM, _REASON),
-        partial(keys.switch_system, on=False),
+        partial(systems.switch_system, on=False),
         about="On open connections too; its tokens end.",
     ),
     "system.enable": ChangeType(
         "Let a system work again, with new tokens.",
         1,
         (_SYSTEM, _REASON),
-        partial(keys.switch_system, on=True),
+        partial(systems.switch_system, on=True),
     ),
     "system.set_admin_scopes": ChangeType(
         "Let a system of the operator's bring changes.",
@@ -413,7 +413,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 emptied="this takes away all scopes of the operator's that the system has",
             ),
         ),
-        keys.entrust,
+        systems.entrust,
     ),
     "certificate.revoke": ChangeType(
         "Revoke a certificate at once.",
@@ -423,7 +423,7 @@ CHANGES: Mapping[str, ChangeType] = {
             optional(organisation_id("system", "Instead of one certificate: all of this system.")),
             _REASON,
         ),
-        keys.revoke_certificate,
+        systems.revoke_certificate,
         about="Its next request is refused, on open connections too. Whoever had a stolen key may "
         "have renewed by it: then take --system.",
     ),
@@ -446,13 +446,13 @@ CHANGES: Mapping[str, ChangeType] = {
         about="Nothing new that it signs, or that is sealed to it, is taken.",
     ),
     "invitation.create": ChangeType(
-        "Invite a system to enrol itself.", 2, (_SYSTEM, _TOKEN), keys.invite
+        "Invite a system to enrol itself.", 2, (_SYSTEM, _TOKEN), systems.invite
     ),
     "invitation.withdraw": ChangeType(
         "Withdraw an invitation.",
         1,
         (identifier("invitation", "Which one.", option="INVITATION"), _REASON),
-        keys.withdraw_invitation,
+        systems.withdraw_invitation,
         about="Its token is refused from then on, and so is a request that came by it, until its "
         "certificate is made.",
     ),

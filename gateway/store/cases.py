@@ -289,7 +289,7 @@ class SqlCases(StorePart):
             column: self._cipher.encrypt(text, key, _cell(version.digest, column))
             for column, text in texts.items()
         }
-        self._transaction.later(_ADD_VERSION, {**vars(version), **sealed})
+        self._transaction.defer(_ADD_VERSION, {**vars(version), **sealed})
 
     def _listed(self, row: Any, *, readable: bool) -> ListedCase:
         case = Case(*row[:_CASE_FIELDS])

@@ -1,4 +1,6 @@
-"""How values are written into columns: texts, times, days, sets of texts, records as JSON."""
+"""How values are written into columns: texts, times, days, sets of texts, records as JSON; and what
+all parts of the store share.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -287,4 +289,4 @@ class StorePart:
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
         """Run one that tells nothing; ``otherwise`` ends the Work where it touches no row."""
         self._transaction.require_writing()
-        self._transaction.later(statement, values, otherwise)
+        self._transaction.defer(statement, values, otherwise)

@@ -36,7 +36,7 @@ BEGIN_WRITING = "BEGIN IMMEDIATE"
 """How SQLite's writing transactions begin: a lock taken later may have to be given up."""
 
 # How long a transaction that several share waits for a row: what they hold, others may wait for.
-HURRY_MILLISECONDS = 20
+ROW_WAIT_MILLISECONDS = 20
 
 # Parameters of libpq (PostgreSQL, 32.1.2), for a path that has gone silent: seconds, but
 # milliseconds for tcp_user_timeout. A URL may say otherwise.
@@ -108,10 +108,11 @@ class Database(Protocol):
     locks_rows: bool
     line: FairLimiter
     """Where this process's writers wait."""
-    hurry: Sequence[str]
-    """Statements by which a transaction hardly waits for rows any more: others go on in it."""
-    patience: Sequence[str]
-    """Statements by which it waits again: for the log, which nobody holds for long."""
+    limit_row_wait: Sequence[str]
+    """Statements by which a transaction waits `ROW_WAIT_MILLISECONDS` for a row at most: several
+    writers share it, and what they hold others may wait for."""
+    restore_row_wait: Sequence[str]
+    """Statements by which it waits as before: for the log, which nobody holds for long."""
 
     def begin(self, mode: TransactionMode) -> Begun:
         """Begin a transaction and take the mode's locks. Raises Busy.
@@ -230,8 +231,8 @@ class Sqlite:
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
     locks_rows = False
-    hurry: Sequence[str] = ()
-    patience: Sequence[str] = ()
+    limit_row_wait: Sequence[str] = ()
+    restore_row_wait: Sequence[str] = ()
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
         """Open and check one connection of each kind."""
@@ -278,8 +279,8 @@ class Postgresql:
     """A server: writers side by side, each with row locks and the registry held still."""
 
     locks_rows = True
-    hurry: Sequence[str] = (f"SET LOCAL lock_timeout = '{HURRY_MILLISECONDS}ms'",)
-    patience: Sequence[str] = ("SET LOCAL lock_timeout TO DEFAULT",)
+    limit_row_wait: Sequence[str] = (f"SET LOCAL lock_timeout = '{ROW_WAIT_MILLISECONDS}ms'",)
+    restore_row_wait: Sequence[str] = ("SET LOCAL lock_timeout TO DEFAULT",)
 
     def __init__(self, url: str, waiters: int) -> None:
         """Open and check one connection."""

@@ -73,12 +73,12 @@ class SqlDuties(StorePart):
 
     def add(self, duty: HandoffDuty) -> None:
         self._write_later(_ADD, vars(duty), AlreadyExists("this duty is recorded already"))
-        self._transaction.later(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
+        self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty) -> None:
         values = keyed(duty, "handoff", "kind", "source", keeps=("organisation", "since"))
         self._write_later(_SAVE, values, EditConflict("the duty has changed: read it again"))
-        self._transaction.later(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
+        self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         statement = _OPEN_OF if open_only else _OF

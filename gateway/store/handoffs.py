@@ -1,4 +1,5 @@
-"""Handoffs between two organisations: their state, their signed answers, what was opened."""
+"""Handoffs between two organisations: their state, their signed answers, what was opened;
+and what holders retain, with the copies of what was erased."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
@@ -358,7 +359,7 @@ class SqlHandoffs(StorePart):
         key = self._cipher.case_keys[case] or self._late_key(answer.author)
         cell = _cell(answer.handoff, answer.sequence)
         document = self._cipher.encrypt(answer.document, key, cell)
-        self._transaction.later(_ADD_ANSWER, {**vars(answer), "document": document})
+        self._transaction.defer(_ADD_ANSWER, {**vars(answer), "document": document})
 
     def _late_key(self, author: str) -> UUID:
         """The key of an organisation's answers about erased cases; a new one the first time."""

@@ -1,7 +1,8 @@
 """Waiting in line: threads of one process in order of arrival, processes by a lock file.
 
-SQLite's own waiting is a lottery in which some writers starve. Here the kernel
-queues processes at an flock, and each process sends one thread at a time there.
+SQLite's own waiting is a lottery in which some writers starve. Here the operating system queues
+processes at an flock, and each process sends one thread at a time there. With PostgreSQL only the
+line of threads is used: few of them have a transaction at once.
 """
 
 import fcntl
@@ -47,9 +48,8 @@ class FairLimiter:
     def enter(self) -> Any:
         """Wait for a place; what is handed over with it, or None.
 
-        Busy when too many wait already or it takes too long.
-
-        RuntimeError when the thread is inside already: it would wait for itself.
+        Raises Busy when too many wait already or it takes too long, RuntimeError when the thread
+        is inside already: it would wait for itself.
         """
         if threading.get_ident() in self._inside:
             raise RuntimeError("this thread has a writing Work open already")

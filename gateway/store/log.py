@@ -1,4 +1,5 @@
-"""The audit log: appended under the head's lock as the last thing of a transaction, and read.
+"""The audit log, appended under the head's lock as the last thing of a transaction, and read;
+and its terms.
 
 An entry's index is the size of the tree as read under that lock, nothing else:
 so indices have no gap when a transaction rolls back, and their order is the order of commits.
@@ -35,7 +36,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, event, sd_jwt
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree

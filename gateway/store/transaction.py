@@ -1,5 +1,7 @@
 """One open transaction: runs statements, refuses what its mode forbids, names what went wrong.
 
+Statements are compiled once and run by the database's own driver.
+
 A refused insert leaves the transaction usable: uniqueness is asked for with ON CONFLICT DO
 NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 """
@@ -255,7 +257,7 @@ class Transaction:
         try:
             prepared = prepare(statement, tuple(one), self._dialect)
             if prepared is None:
-                self.settle()
+                self.flush()
                 return self._connection.execute(statement, values)
             sql, parameters, row = prepared
             if not self._on_sqlite:
@@ -281,21 +283,21 @@ class Transaction:
             return Rows(map(row, results[0].rows()))
         return Rows.none(-1 if self._piped else sum(result.count() for result in results))
 
-    def later(self, statement: Executable, values: Row, otherwise: Refusal | None = None) -> None:
-        """Make a change that tells nothing: PostgreSQL hears of it with the next statement.
+    def defer(self, statement: Executable, values: Row, refusal: Refusal | None = None) -> None:
+        """Make a change whose result nobody reads: PostgreSQL hears of it with the next statement.
 
-        Its error is raised there, or by `settle`, and so is ``otherwise`` when it touches no row.
+        Its error is raised there, or by `flush`, and so is ``refusal`` when it touches no row.
         Then the Work cannot be committed any more.
         """
         prepared = prepare(statement, tuple(values), self._dialect)
         if not self._on_sqlite and prepared is not None:
             self.require_open()
-            self._later.append((prepared, values, otherwise))
-        elif not self.changed(statement, values) and otherwise is not None:
+            self._later.append((prepared, values, refusal))
+        elif not self.changed(statement, values) and refusal is not None:
             self.failed = True
-            raise otherwise
+            raise refusal
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Make the changes that wait for a next statement."""
         if self._later:
             with self._translating(), self._driver.together():
@@ -306,18 +308,18 @@ class Transaction:
         later, self._later = self._later, []
         try:
             return [
-                (self._driver.send(prepared.sql, prepared.parameters(values)), otherwise)
-                for prepared, values, otherwise in later
+                (self._driver.send(prepared.sql, prepared.parameters(values)), refusal)
+                for prepared, values, refusal in later
             ]
         except BaseException:  # what was not sent is lost
             self.failed = True
             raise
 
     def _require(self, later: Sequence[tuple["PendingResult", Refusal | None]]) -> None:
-        for result, otherwise in later:
-            if otherwise is not None and not result.count():
+        for result, refusal in later:
+            if refusal is not None and not result.count():
                 self.failed = True
-                raise otherwise
+                raise refusal
 
     def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
         """Run a query in a `pipeline`; calling what this returns waits for its rows.
@@ -362,7 +364,7 @@ class Transaction:
         What changes rows is answered by `commit`, or at the end of the block: its count of rows is
         not known before, and an error of any of them ends the block.
         """
-        self.settle()
+        self.flush()
         with self._together:
             if not self._on_sqlite:
                 self._together.enter_context(self._driver.together())

@@ -1,14 +1,14 @@
-"""One transaction: state and audit events together or not at all."""
+"""One Work: state and events together or not at all; and the rounds in which waiting writers
+share a transaction."""
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, NoReturn, Self
 
 from sqlalchemy import Connection, Executable, Row, select
@@ -54,8 +54,8 @@ from gateway.store.transaction import BrokenRule, Transaction, driver_errors
 # that; if it fails, nothing of it happened, for nobody (ADR 0019).
 #
 # SQLite has one transaction that writes, and so one line. PostgreSQL has a few side by side, and
-# a row that one holds may be what another needs: so who goes on in a round does not wait for rows
-# (ADR 0067).
+# a row that one holds may be what another needs: so who goes on in a round waits at most 20 ms
+# for a row, then is refused with Busy and done again alone (ADR 0067).
 
 
 ROUND_WRITERS = 32
@@ -63,8 +63,6 @@ ROUND_WRITERS = 32
 
 ROUND_SECONDS = 0.05
 """How long a round lets further writers in: other processes wait for its end."""
-
-SHARED = TransactionMode.SHARED
 
 Took = Callable[[str, float], None]
 """Hears of a step of a writing transaction, `wait` or `commit`, and the seconds that it took."""
@@ -75,10 +73,10 @@ def ignore(_step: str, _seconds: float) -> None:
 
 
 @dataclass
-class CommitGroup:
+class Round:
     """One open transaction, the facts of those who are done in it, and its result.
 
-    ``begun`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
+    ``started`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
     that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted,
     ``last`` that nobody else may come in: what a change of the registry says is remembered by its
     version, and that must be durable before anybody reads it.
@@ -86,7 +84,7 @@ class CommitGroup:
 
     opened: Begun
     mode: TransactionMode
-    begun: float
+    started: float
     writers: int = 1
     kept: bool = False
     broken: bool = False
@@ -98,17 +96,17 @@ class CommitGroup:
 
     @property
     def shared(self) -> bool:
-        """Whether the present writer goes on in a transaction that another one began."""
+        """Whether more than one writer came in."""
         return self.writers > 1
 
     def takes_more(self) -> bool:
         """Whether another writer may come in."""
-        in_time = time.monotonic() < self.begun + ROUND_SECONDS
+        in_time = monotonic() < self.started + ROUND_SECONDS
         fit = self.kept and not self.broken and not self.last
         return fit and in_time and self.writers < ROUND_WRITERS
 
 
-class GroupCommit:
+class Rounds:
     """The writers of one process, in line for the database."""
 
     def __init__(
@@ -120,33 +118,37 @@ class GroupCommit:
         self._database = database
         self._letterhead = letterhead
 
-    def enter(self, mode: TransactionMode) -> CommitGroup:
+    def enter(self, mode: TransactionMode) -> Round:
         """Wait for one's turn, then begin a round or go on in the one that is handed over.
 
         Raises Busy.
         """
-        found: CommitGroup | None = self._database.line.enter()
+        found: Round | None = self._database.line.enter()
         try:
-            if found is not None and self._database.locks_rows and mode is not SHARED:
+            if (
+                found is not None
+                and self._database.locks_rows
+                and mode is not TransactionMode.SHARED
+            ):
                 self._close(found)
                 found = None
             if found is None:
                 begun, last = self._database.begin(mode), mode is TransactionMode.REGISTRY
-                return CommitGroup(begun, mode, time.monotonic(), last=last)
+                return Round(begun, mode, monotonic(), last=last)
         except BaseException:
             self._database.line.leave()
             raise
         found.writers += 1
         found.last = mode is TransactionMode.REGISTRY
         try:
-            before = self._database.hurry if found.writers == 2 else ("RELEASE part",)
+            before = self._database.limit_row_wait if found.writers == 2 else ("RELEASE part",)
             found.opened = run_first(found.opened.connection, (*before, "SAVEPOINT part"))
         except BaseException:  # otherwise nobody behind this writer could go on
             self.undo(found, broken=True)
             raise
         return found
 
-    def keep(self, round_: CommitGroup, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
+    def keep(self, round_: Round, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
         """Let a writer's part stand, with its facts; returns once that is durable.
 
         Raises Busy, and what the database raises: then nothing of the round happened.
@@ -157,7 +159,7 @@ class GroupCommit:
         appended = self._outcome(round_)
         return appended.prove(first, len(facts))
 
-    def undo(self, round_: CommitGroup, *, broken: bool = False) -> None:
+    def undo(self, round_: Round, *, broken: bool = False) -> None:
         """Take a writer's part back; the others' stands.
 
         ``broken`` when nothing of the round can be trusted any more. A statement that the database
@@ -176,7 +178,7 @@ class GroupCommit:
         if round_.shared:
             self._outcome(round_)
 
-    def _leave(self, round_: CommitGroup) -> None:
+    def _leave(self, round_: Round) -> None:
         """Hand the transaction to the next in line, or commit what was kept and let go of all."""
         if round_.takes_more() and self._database.line.hand_over(round_):
             return
@@ -185,12 +187,12 @@ class GroupCommit:
         finally:
             self._database.line.leave()
 
-    def _close(self, round_: CommitGroup) -> None:
+    def _close(self, round_: Round) -> None:
         """Commit what was kept and let go of all."""
         try:
             if round_.broken:
-                raise Busy("the database failed another request: retry after a moment")
-            if round_.kept:
+                round_.failure = Busy("the database failed another request: retry after a moment")
+            elif round_.kept:
                 round_.appended = self._commit(round_)
         except BaseException as failure:  # each of them raises it, see `_outcome`
             round_.failure = failure
@@ -200,7 +202,7 @@ class GroupCommit:
             finally:
                 round_.over.set()
 
-    def _commit(self, round_: CommitGroup) -> AppendResult:
+    def _commit(self, round_: Round) -> AppendResult:
         opened, locks_rows = round_.opened, self._database.locks_rows
         transaction = Transaction(opened.connection, round_.mode, locks_rows=locks_rows)
         contents = ContentCipher(self._keyring)
@@ -208,19 +210,19 @@ class GroupCommit:
         try:
             with transaction.pipeline():
                 if round_.shared:
-                    for statement in self._database.patience:
+                    for statement in self._database.restore_row_wait:
                         driver_of(opened.connection).send(statement)
                 appended = log.append(round_.facts)
-                began = time.perf_counter()
+                began = perf_counter()
                 transaction.commit()
-            self._took("commit", time.perf_counter() - began)
+            self._took("commit", perf_counter() - began)
         except BrokenRule as error:
             raise AlreadyExists("the log has an event with this id") from error
         finally:
             transaction.end()
         return appended
 
-    def _outcome(self, round_: CommitGroup) -> AppendResult:
+    def _outcome(self, round_: Round) -> AppendResult:
         """What the round added to the log, once it is durable."""
         if not round_.over.wait(PATIENCE_SECONDS):
             raise Busy("it is not known yet whether this request was stored: repeat it")
@@ -240,7 +242,7 @@ class SqlUnitOfWork(UnitOfWork):
     def __init__(
         self,
         database: Database,
-        rounds: GroupCommit,
+        rounds: Rounds,
         memory: RegistryCache,
         mode: TransactionMode,
         letterhead: EventHeader,
@@ -256,7 +258,7 @@ class SqlUnitOfWork(UnitOfWork):
         self._memory = memory
         self._mode = mode
         self._letterhead = letterhead
-        self._round: CommitGroup | None = None
+        self._round: Round | None = None
         self._reading: Connection | None = None
 
     def __enter__(self) -> Self:
@@ -311,7 +313,7 @@ class SqlUnitOfWork(UnitOfWork):
         if not self._transaction.failed:
             if self._mode is TransactionMode.REGISTRY:
                 self._registry.raise_version()
-            self._transaction.settle()
+            self._transaction.flush()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
@@ -363,7 +365,7 @@ class Store:
         self._keyring = keyring
         self._database = database
         self._letterhead = letterhead
-        self._rounds = GroupCommit(database, letterhead, keyring, took)
+        self._rounds = Rounds(database, letterhead, keyring, took)
         self._memory = RegistryCache()
         self._process = os.getpid()
         try:

@@ -105,7 +105,7 @@ class Tokens:
         return signed, jti
 
     def read(self, token: str) -> AccessToken:
-        """Verify a token: signature, type, issuer, audience, end (RS1); TokenRefused otherwise.
+        """Verify a token: signature, type, issuer, audience, end (RS1); InvalidToken otherwise.
 
         The binding to the connection is not looked at here: that is checked for each request.
         """
@@ -170,7 +170,7 @@ def _encoded(value: Mapping[str, Any]) -> str:
     return base64url.encode(canonical.compact(value).encode("utf-8"))
 
 
-# --- Who calls: the connection's certificate, then the token bound to it, then the registry ---
+# --- Certificate, token, binding, registry and scope, one after the other ---
 
 
 ANY_SCOPE = "any"

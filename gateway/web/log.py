@@ -5,7 +5,7 @@ from flask import Response, request
 from gateway.domain.refusals import LogFrozen, NotFound
 from gateway.evidence import base64url
 from gateway.evidence import receipt as receipts
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import receipt_for
 from gateway.kernel.values import TreeHead

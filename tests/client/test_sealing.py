@@ -210,7 +210,7 @@ def test_a_key_that_a_compared_document_key_vouches_for_is_sealed_to(stage):
                 hotline.seal(case, PLAIN, OFMIN)
 
 
-@each("says", [declarations.POSSESSION, declarations.SUCCESSION, declarations.LOCK])
+@each("says", [declarations.POSSESSION, declarations.KEY_SUCCESSION, declarations.LOCK])
 def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says):
     signer, new = document_key("ofmin"), encryption_key("new")
     said = stage.gateway.word(OFMIN, says, new, signer)

@@ -15,7 +15,7 @@ from gateway.domain.audit_event import EventDetail, EventResult
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.evidence import bundle, declarations, handoff_documents, sd_jwt, verification
 from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
-from gateway.evidence.bundle_verification import History, follow
+from gateway.evidence.bundle_verification import Course, follow
 from gateway.evidence.handoff_documents import ReissueReference, StatementError
 from gateway.evidence.report import Code, VerificationFailed
 from gateway.evidence.sd_jwt import SdJwt
@@ -605,7 +605,7 @@ ACCEPTED = MOVES_OF_EVENTS["handoff.accepted"]
 
 
 def test_a_bare_offer_stands_offered():
-    assert follow([]) == History(frozenset({HandoffState.OFFERED}), 0)
+    assert follow([]) == Course(frozenset({HandoffState.OFFERED}), 0)
 
 
 def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
@@ -614,14 +614,14 @@ def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
         HandoffState.PARTIALLY_ACCEPTED,
     }
     assert follow([{HandoffAction.ACCEPT_PARTLY}]).states == {HandoffState.PARTIALLY_ACCEPTED}
-    assert follow([ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]) == History(
+    assert follow([ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]) == Course(
         frozenset({HandoffState.CLOSED}), 0
     )
 
 
 def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
     followed = follow([{HandoffAction.OUTCOME}])
-    assert followed == History(
+    assert followed == Course(
         frozenset({HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED}), 1
     )
 
@@ -653,7 +653,7 @@ def test_any_lawful_course_is_followed_and_any_part_of_it_is_possible(data):
             break
         moves.append(data.draw(st.sampled_from(lawful)))
         state = MOVES[state, moves[-1]]
-    assert follow([{m} for m in moves]) == History(frozenset({state}), 0)
+    assert follow([{m} for m in moves]) == Course(frozenset({state}), 0)
     part = [m for m in moves if data.draw(st.booleans())]
     follow([{m} for m in part])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical, declarations, key_history, receipt, signature
-from gateway.evidence.declarations import LOCK, POSSESSION, SUCCESSION
+from gateway.evidence.declarations import KEY_SUCCESSION, LOCK, POSSESSION
 from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.evidence.report import Code, VerificationFailed
 from gateway.evidence.trust import TrustAnchors
@@ -98,7 +98,7 @@ def test_a_later_key_tells_which_key_countersigned():
     said = subject(
         jwk=jwk(SECOND),
         proof=word(POSSESSION, NEXT.kid, NEXT),
-        countersignature=word(SUCCESSION, NEXT.kid, KEY),
+        countersignature=word(KEY_SUCCESSION, NEXT.kid, KEY),
     )
     found = key_history.verify_registration(logged(said), TRUST)
     assert found.describe().endswith(f"countersigned with key {KEY.kid}")
@@ -130,9 +130,9 @@ def test_a_later_key_tells_which_key_countersigned():
         {"proof": None},
         {"countersignature": "x"},
         {"countersignature": 1},
-        {"countersignature": word(SUCCESSION, KEY.kid, replace(OTHER, kid=KEY.kid))},
+        {"countersignature": word(KEY_SUCCESSION, KEY.kid, replace(OTHER, kid=KEY.kid))},
         {"countersignature": word(POSSESSION, KEY.kid, KEY)},
-        {"countersignature": word(SUCCESSION, NEXT.kid, KEY)},
+        {"countersignature": word(KEY_SUCCESSION, NEXT.kid, KEY)},
     ],
 )
 def test_a_registration_that_proves_nothing_is_refused_though_the_log_has_it(changes):

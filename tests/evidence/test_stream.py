@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical, history, receipt, sd_jwt, stream
-from gateway.evidence.history import VerifiedReplica, open_copy
+from gateway.evidence.account import take_account
+from gateway.evidence.history import VerifiedCopy, open_copy
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
@@ -474,7 +475,7 @@ def test_an_end_is_signed_over_what_it_says():
         assert prove([InputFile("e", bytes(changed) + b"~")], []).code != Code.VERIFIED
 
 
-def copied(book: Book, size: int) -> VerifiedReplica:
+def copied(book: Book, size: int) -> VerifiedCopy:
     """A whole copy of another log of the same key, that shows events of its own."""
     served = Served(book.signer, size)
     verdict, copy = history.open_copy(served.fetch, BOOK_TRUST)
@@ -529,14 +530,13 @@ def test_a_copy_that_is_not_whole_is_not_opened():
     assert (verdict.code, copy) == (Code.MISMATCH, None)
 
 
-# --- The account of an audit: every entry of a copy is opened by a receipt, or told to be withheld
-# ---
+# --- The account of an audit: every entry of a copy is opened by a receipt, or withheld ---
 
 
 def taken(book: Book, parts: Sequence[InputFile], size: int | None = None) -> VerificationReport:
     _, copy = open_copy(Twin(book, size or len(book.events)).fetch, BOOK_TRUST)
     assert copy is not None
-    return stream.take_account(parts, BOOK_TRUST, copy)
+    return take_account(parts, BOOK_TRUST, copy)
 
 
 def everything(book: Book) -> list[InputFile]:
@@ -600,7 +600,7 @@ def test_a_number_that_was_given_twice_is_a_contradiction() -> None:
 
 def test_another_entry_than_the_copy_has_is_a_contradiction() -> None:
     book = story()
-    report = stream.take_account(everything(book), BOOK_TRUST, copied(book, 8))
+    report = take_account(everything(book), BOOK_TRUST, copied(book, 8))
     assert report.code == Code.CONTRADICTION
 
 

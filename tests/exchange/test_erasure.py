@@ -481,8 +481,7 @@ def test_only_old_keys_that_no_case_has_are_destroyed(gateway):
     assert erasure.destroy_orphan_keys(gateway.ports, unused) == unused
 
 
-# --- Two persons bring the erasure of their own case forward; their DPO's advice is recorded (R10)
-# ---
+# --- Two persons bring the erasure of their own case forward, on their DPO's advice (R10) ---
 
 
 @pytest.fixture

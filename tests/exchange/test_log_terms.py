@@ -9,7 +9,7 @@ import pytest
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.evidence import event as event_document
 from gateway.exchange import erasure
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.log_integrity import verify_log

@@ -20,7 +20,7 @@ from gateway.domain.refusals import (
 from gateway.exchange import cases, erasure
 from gateway.exchange.cases import CaseStepRequest
 from gateway.kernel import changes
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests.each import each

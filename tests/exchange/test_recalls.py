@@ -23,7 +23,7 @@ from gateway.exchange import erasure, handoffs, offers, recalls, retained_copies
 from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.updates import UpdateRequest
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult

@@ -18,7 +18,7 @@ from gateway.exchange import handoffs, succession_execution, successions, update
 from gateway.exchange.succession_execution import Progress
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.exchange.updates import UpdateRequest
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json

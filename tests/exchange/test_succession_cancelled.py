@@ -9,7 +9,7 @@ from gateway.domain.refusals import NotFound, Refusal, ValidationFailed, WrongSt
 from gateway.exchange import handoffs, succession_execution, successions
 from gateway.exchange.succession_execution import Progress
 from gateway.exchange.successions import SuccessionApprovalRequest
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult

@@ -97,7 +97,7 @@ def _check_token(text: str) -> None:
 def _check_assertion(text: str) -> None:
     claimed = authentication.claimed_client(text)
     try:
-        found = authentication.verify(
+        found = authentication.verify_assertion(
             text, registered(), client_id=CLIENT, issuer=ISSUER, now=START
         )
     except AssertionRefused:

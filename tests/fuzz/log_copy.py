@@ -1,4 +1,4 @@
-"""Copies of a log: a bundle and the tile beside it, of outside bytes, raise ReplicaCorrupt and no
+"""Copies of a log: a bundle and the tile beside it, of outside bytes, raise CopyCorrupt and no
 more.
 
 Oracle: a bundle that is accepted is written again to the same bytes, and each of its entries has
@@ -29,7 +29,7 @@ def check(data: bytes) -> None:
     address = TileAddress(None, 0, width)
     try:
         tiles.check_bundle(address, bundle, leaves)
-    except tiles.ReplicaCorrupt as damaged:
+    except tiles.CopyCorrupt as damaged:
         assert 0 <= damaged.index <= width
         return
     entries = tiles.decode_entries(bundle)

@@ -18,7 +18,7 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import base64url, declarations, event
 from gateway.exchange import audit
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -241,7 +241,7 @@ def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone
         refused = gateway.refusal(make_change, change, approvals)
         told = shown(refused.receipt)["subject"]
         assert secret not in told
-        assert declarations.digest_of(change.action, HOTLINE, change.values) in told
+        assert declarations.change_digest(change.action, HOTLINE, change.values) in told
 
 
 def test_refused_changes_have_a_budget(gateway):

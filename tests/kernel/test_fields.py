@@ -17,7 +17,7 @@ from gateway.domain.organisation import KINDS as WORDS
 from gateway.domain.refusals import Forbidden, InvalidApproval, Refusal, ValidationFailed
 from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
-from gateway.kernel.authentication import GATEWAY, RECORDED_REFUSALS, Administrators
+from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import NOT_OF_FORM, prose, read_fields
 from gateway.registry import keys, mandates, members

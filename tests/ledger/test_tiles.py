@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.ledger import tiles, tree
 from gateway.ledger.note import parse_checkpoint
 from gateway.ledger.proof import parse as parse_proof
-from gateway.ledger.tiles import MissingTile, ReplicaCorrupt, ReplicaIncomplete, TileAddress
+from gateway.ledger.tiles import CopyCorrupt, CopyIncomplete, MissingTile, TileAddress
 from tests.each import each
 from tests.ledger import rfc6962
 from tests.ledger.copies import Served, flipped, signer_of, without
@@ -474,14 +474,14 @@ def test_the_files_of_a_log_hold_together():
 def test_an_entry_that_does_not_make_its_leaf_is_named(number):
     data = LOG.fetch(tiles.path_of(LAST))
     place = sum(2 + len(one) for one in LOG.entries[512 : 512 + number]) + 3
-    with pytest.raises(ReplicaCorrupt) as damaged:
+    with pytest.raises(CopyCorrupt) as damaged:
         check(LAST, flipped(data, place))
     assert damaged.value.index == 512 + number
 
 
 @each("number", [0, 5, 87])
 def test_a_bundle_that_lacks_an_entry_is_named_where_it_begins_to_differ(number):
-    with pytest.raises(ReplicaCorrupt) as damaged:
+    with pytest.raises(CopyCorrupt) as damaged:
         check(LAST, without(LOG.entries[512:600], number))
     assert damaged.value.index == 512 + number
 
@@ -489,7 +489,7 @@ def test_a_bundle_that_lacks_an_entry_is_named_where_it_begins_to_differ(number)
 def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
     data = LOG.fetch(tiles.path_of(LAST))
     for changed in (data + b"\0\1x", data[:-1], b"\xff"):
-        with pytest.raises(ReplicaCorrupt):
+        with pytest.raises(CopyCorrupt):
             check(LAST, changed)
 
 
@@ -497,18 +497,18 @@ def test_a_bundle_with_an_entry_too_many_or_cut_off_is_refused():
 def test_a_hash_above_that_is_not_the_root_of_its_tile_is_named(offset):
     top = TileAddress(1, 0, 2)
     data = flipped(LOG.fetch(tiles.path_of(top)), offset * 32)
-    with pytest.raises(ReplicaCorrupt) as damaged:
+    with pytest.raises(CopyCorrupt) as damaged:
         tiles.check_tile(top, data, lambda n: tiles.read_file(LOG.fetch, TileAddress(0, n)))
     assert damaged.value.index == 256 * offset
 
 
 def test_a_file_that_is_not_there_is_named_with_its_first_entry():
-    with pytest.raises(ReplicaIncomplete) as missing:
+    with pytest.raises(CopyIncomplete) as missing:
         tiles.read_file(LOG.fetch, TileAddress(0, 3))
     assert (missing.value.index, missing.value.file) == (768, "tile/0/003")
 
 
 def test_a_tile_of_another_length_is_refused():
-    with pytest.raises(ReplicaCorrupt) as damaged:
+    with pytest.raises(CopyCorrupt) as damaged:
         tiles.read_file(lambda path: b"x" * 31, TileAddress(1, 2))
     assert damaged.value.index == 2 * 256 * 256

@@ -1,4 +1,4 @@
-"""KeyRevocation lists."""
+"""Revocation lists."""
 
 from datetime import timedelta
 

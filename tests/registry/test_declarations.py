@@ -15,7 +15,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import declarations
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from tests.each import each

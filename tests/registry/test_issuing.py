@@ -16,7 +16,8 @@ from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import Forbidden, NotFound, WrongState
 from gateway.evidence import base64url, event
 from gateway.evidence.receipt import Receipt
-from gateway.kernel.authentication import GATEWAY, authenticate
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.authentication import authenticate
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json

@@ -9,7 +9,7 @@ import pytest
 from gateway.domain.organisation import MemberDocumentKey, MemberEncryptionKey
 from gateway.domain.refusals import AlreadyExists, NotFound, ValidationFailed, WrongState
 from gateway.evidence import base64url, declarations, sd_jwt
-from gateway.evidence.declarations import ENCRYPTION, LOCK, POSSESSION, SUCCESSION, UNLOCK
+from gateway.evidence.declarations import ENCRYPTION, KEY_SUCCESSION, LOCK, POSSESSION, UNLOCK
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
@@ -80,7 +80,7 @@ DOCUMENT = Kind(
     (FIRST, OTHER),
     "document_keys",
     POSSESSION,
-    (SUCCESSION,),
+    (KEY_SUCCESSION,),
     (
         *(None, "key", {}, {"kty": "oct", "k": "AA", "kid": "x"}),
         *(JWK | one for one in ({"d": "AA"}, {"alg": "RS256"}, {"x": JWK["x"] + "="})),
@@ -94,7 +94,7 @@ ENCRYPT = Kind(
     (SEALING, OTHER_SEALING),
     "encryption_keys",
     ENCRYPTION,
-    (POSSESSION, SUCCESSION),
+    (POSSESSION, KEY_SUCCESSION),
     (
         *(SEALING_JWK | {"alg": alg} for alg in ("ES256", "RSA-OAEP")),
         *(SEALING_JWK | one for one in ({"kid": "mine"}, {"d": "AA"}, {"crv": "P-384"})),
@@ -163,7 +163,7 @@ def test_a_key_that_follows_another_is_countersigned_by_it(gateway):
     values = {"jwk": SECOND.public_jwk(), "proof": proof}
     assert DOCUMENT.pointer(gateway, **values) == "/countersignature"
     for by in (SECOND, OTHER):
-        values["countersignature"] = gateway.word(HOTLINE, SUCCESSION, SECOND, by)
+        values["countersignature"] = gateway.word(HOTLINE, KEY_SUCCESSION, SECOND, by)
         assert DOCUMENT.pointer(gateway, **values) == "/countersignature"
     gateway.register_key(HOTLINE, SECOND, FIRST)
     kids = [key.kid for key in gateway.organisation(HOTLINE).document_keys]
@@ -270,7 +270,7 @@ def test_an_encryption_key_neither_countersigns_nor_locks(gateway):
     values = {
         "jwk": SECOND.public_jwk(),
         "proof": gateway.word(OFMIN, POSSESSION, SECOND, SECOND),
-        "countersignature": gateway.word(OFMIN, SUCCESSION, SECOND, SEALING.prover),
+        "countersignature": gateway.word(OFMIN, KEY_SUCCESSION, SECOND, SEALING.prover),
     }
     assert ENCRYPT.pointer(gateway, **values) == "/countersignature"
     said = gateway.word(OFMIN, LOCK, SEALING, SEALING.prover)

@@ -10,7 +10,7 @@ import pytest
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Membership, MembershipClass
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from tests.each import each
 from tests.founding import (

@@ -17,7 +17,7 @@ from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical
 from gateway.exchange import erasure
 from gateway.kernel import changes, events
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, withdrawal_of
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal

@@ -20,7 +20,7 @@ from gateway.exchange import (
     updates,
 )
 from gateway.kernel import changes
-from gateway.kernel.authentication import RULES_OF_REFUSALS
+from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
 from gateway.registry import directory, enrolment, queries, staff
 from gateway.registry.table import STEPS
@@ -107,7 +107,7 @@ READS = {
     "case.revise": "submit",
     "handoff.read": "look_up",
     "directory.read": "look_up",
-    "receipt.read": "look_up",
+    "receipt.read": "look_up_receipt",
     "registry.read": "look_up",
     "proposal.create": "submit",
     "events.read": "stream",

@@ -259,7 +259,7 @@ class Script:
     def _answer(self, act, work, *numbers):
         try:
             answer = act(work, *numbers)
-            work._transaction.settle()  # PostgreSQL may hear of some changes only with the next
+            work._transaction.flush()  # PostgreSQL may hear of some changes only with the next
             return answer
         except (AlreadyExists, EditConflict) as error:
             return type(error)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from tests.founding import Founded, accepted, check_log, consulted, founded, offered
 from tests.store import places
 

@@ -173,8 +173,7 @@ def _open(url, folder):
     )
 
 
-# --- Writers in line share one transaction: each keeps its own part, and nobody leaves before all
-# ---
+# --- Writers in line share one transaction: each keeps its part, nobody leaves before all ---
 
 
 class Commits:

@@ -31,7 +31,7 @@ from gateway.cli.output import (
     reply,
 )
 from gateway.config import Config
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import WriteResult
 from gateway.keys import KeyPurpose, RotationStep

@@ -1,4 +1,6 @@
-"""`casegate admin organisation`, and what else is read of the registry or needs its own files."""
+"""`casegate admin organisation`, `contact`, `mandate`, `system`, `event`, `succession`, `log-hold`
+and `notification`: what is read of the registry, or needs files of its own.
+"""
 
 from collections.abc import Mapping
 from datetime import date

@@ -34,7 +34,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
-from gateway.client.directory import Administration
+from gateway.client.administration import Administration
 from gateway.client.errors import RequestRefused, raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
@@ -43,7 +43,7 @@ from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given, text
 from gateway.kernel.ports import Ports, TransactionMode

@@ -16,7 +16,7 @@ from gateway.domain.vocabulary import marking_of, strictest
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import OWN, elements, in_force
-from gateway.exchange.consultations import BindingConditions, binding_conditions
+from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of

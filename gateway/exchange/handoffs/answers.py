@@ -8,10 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
-from gateway.domain.audit_event import Party
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
-from gateway.domain.duty import JUDICIAL_AUTHORISATION, DutyKind
+from gateway.domain.duty import JUDICIAL_AUTHORISATION
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -19,7 +18,7 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    answer_errors,
+    recall_answer_errors,
 )
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
@@ -27,12 +26,10 @@ from gateway.domain.refusals import (
     CaseErased,
     ConditionsMismatch,
     InvalidDocument,
-    SecondPersonRequired,
     ValidationFailed,
     WrongState,
 )
 from gateway.domain.retention import RetentionGround
-from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
@@ -40,7 +37,6 @@ from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
     Versions,
-    authorized,
     copy_is_gone,
     entity_of,
     measures_on,
@@ -54,7 +50,7 @@ from gateway.exchange.handoffs.access import (
 )
 from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
-from gateway.exchange.results import Answered, Reviewed
+from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
 from gateway.exchange.revisions import owe_announced
 from gateway.exchange.signed_requests import (
@@ -73,7 +69,6 @@ from gateway.exchange.updates import (
 )
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
-from gateway.kernel.results import to_json as to_json_values
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -284,7 +279,7 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
         raise ValidationFailed(errors)
     if asked.kind is ANSWERS["recall_answer"]:
         today = context.civil_day
-        if errors := answer_errors(asked.fields, today):
+        if errors := recall_answer_errors(asked.fields, today):
             raise ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
@@ -416,55 +411,3 @@ def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
 
 def _answered(answer: HandoffAnswer) -> Answered:
     return Answered(answer.handoff, answer.state, answer.sequence, answer.at, answer.document)
-
-
-# --- A second person's review of what one person did alone ---
-
-
-@dataclass(frozen=True)
-class ReviewRequest:
-    """Who reviews a consultation, and what there is to say of it."""
-
-    by: str
-    reason: str | None = None
-
-
-def review(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
-) -> WriteResult:
-    """Review, as a second person, what was consulted before acceptance (R16); for the originator,
-    as its data protection officer, an offer to a third country by derogation (R15).
-
-    Raises WrongState when nothing waits for a review, SecondPersonRequired, ValidationFailed, and
-    the policy's denials.
-    """
-    content = {"handoff": str(handoff), "reason": asked.reason}
-    request = ActionRequest("handoff.review", asked.by, key, content)
-
-    def act(context: RequestContext) -> Any:
-        found = authorized(context, handoff)
-        owed = context.work.duties.of(handoff, open_only=True)
-        originates = found.originator == caller.organisation
-        kind = DutyKind.DEROGATION_REVIEW if originates else DutyKind.REVIEW
-        waiting = [one for one in owed if one.kind is kind]
-        if not waiting:
-            raise WrongState("nothing of this handoff waits for your review")
-        _require_reviewer(context, asked.by, {RegisterRole.DPO} if originates else WORKING)
-        others = [one for one in waiting if one.person != asked.by]
-        if not others:
-            raise SecondPersonRequired("who consulted does not review it: another person does")
-        for one in others:
-            context.work.duties.save(one.close(context.now))
-        own = Party(caller.organisation, "originator" if originates else "recipient")
-        context.record((own,), *events.reason(asked.reason, own))
-        return to_json_values(Reviewed(handoff, [one.source for one in others]))
-
-    return transact(ports, caller, request, act)
-
-
-def _require_reviewer(context: RequestContext, by: str, roles: Collection[RegisterRole]) -> None:
-    """Which roles may review depends on what is reviewed."""
-    entries = context.work.staff.named(context.caller.organisation, [by])
-    named = NamedPerson("/by", by, frozenset(roles))
-    if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
-        raise ValidationFailed(errors)

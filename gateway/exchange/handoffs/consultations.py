@@ -1,8 +1,9 @@
-"""Open the content of a handoff, after its acceptance or in imminent danger before it."""
+"""Open the content of a handoff, after its acceptance or in danger before it; review of that."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
@@ -13,7 +14,8 @@ from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package, Rec
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
 from gateway.domain.outcome import informs_originator
-from gateway.domain.refusals import ValidationFailed, WrongState
+from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
+from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.consultations import (
@@ -29,6 +31,7 @@ from gateway.exchange.disclosure import Reader, select_disclosures, with_stricte
 from gateway.exchange.handoffs.access import (
     Versions,
     accepted_parts,
+    authorized,
     binding_beside,
     entity_of,
     measures_on,
@@ -41,10 +44,11 @@ from gateway.exchange.handoffs.access import (
 )
 from gateway.exchange.offers import states_danger
 from gateway.exchange.recalls import consultation_facts
-from gateway.exchange.results import ContentPresentation
+from gateway.exchange.results import ContentPresentation, Reviewed
 from gateway.exchange.retention import retention_in_force
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
+from gateway.kernel.results import to_json
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
@@ -245,3 +249,55 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     successions = context.work.successions.from_office(context.caller.organisation, competence)
     held = handoff.is_held
     return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
+
+
+# --- A second person's review of what one person did alone ---
+
+
+@dataclass(frozen=True)
+class ReviewRequest:
+    """Who reviews a consultation, and what there is to say of it."""
+
+    by: str
+    reason: str | None = None
+
+
+def review(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: ReviewRequest
+) -> WriteResult:
+    """Review, as a second person, what was consulted before acceptance (R16); for the originator,
+    as its data protection officer, an offer to a third country by derogation (R15).
+
+    Raises WrongState when nothing waits for a review, SecondPersonRequired, ValidationFailed, and
+    the policy's denials.
+    """
+    content = {"handoff": str(handoff), "reason": asked.reason}
+    request = ActionRequest("handoff.review", asked.by, key, content)
+
+    def act(context: RequestContext) -> Any:
+        found = authorized(context, handoff)
+        owed = context.work.duties.of(handoff, open_only=True)
+        originates = found.originator == caller.organisation
+        kind = DutyKind.DEROGATION_REVIEW if originates else DutyKind.REVIEW
+        waiting = [one for one in owed if one.kind is kind]
+        if not waiting:
+            raise WrongState("nothing of this handoff waits for your review")
+        _require_reviewer(context, asked.by, {RegisterRole.DPO} if originates else WORKING)
+        others = [one for one in waiting if one.person != asked.by]
+        if not others:
+            raise SecondPersonRequired("who consulted does not review it: another person does")
+        for one in others:
+            context.work.duties.save(one.close(context.now))
+        own = Party(caller.organisation, "originator" if originates else "recipient")
+        context.record((own,), *events.reason(asked.reason, own))
+        return to_json(Reviewed(handoff, [one.source for one in others]))
+
+    return transact(ports, caller, request, act)
+
+
+def _require_reviewer(context: RequestContext, by: str, roles: Collection[RegisterRole]) -> None:
+    """Which roles may review depends on what is reviewed."""
+    entries = context.work.staff.named(context.caller.organisation, [by])
+    named = NamedPerson("/by", by, frozenset(roles))
+    if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):
+        raise ValidationFailed(errors)

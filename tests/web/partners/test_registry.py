@@ -7,7 +7,7 @@ import pytest
 
 from gateway.changes import CHANGES
 from gateway.evidence import receipt
-from gateway.kernel.authentication import GATEWAY
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.web.openapi import document
 from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown

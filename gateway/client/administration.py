@@ -1,0 +1,77 @@
+"""The registry over the network: changes signed by administrators, and what they read of it.
+
+The system that carries a change may change nothing: the signatures count (R10), and policy
+decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from gateway.client.session import ConfirmedWrite, Session, spelled
+
+PROPOSED, WITHDRAWN = "proposal.create", "proposal.withdraw"
+
+
+class Administration:
+    """The registry of a gateway, as one of the operator's systems reaches it (scope ``admin``).
+
+    Every request raises RequestRefused for a "no", and the other ClientErrors.
+    """
+
+    def __init__(self, exchange: Session, issuer: str) -> None:
+        """``issuer`` is the gateway's address, for which approvals are signed."""
+        self._exchange, self.issuer = exchange, issuer
+
+    def submit(
+        self, action: str, organisation: str, values: Mapping[str, Any], signed: Sequence[str]
+    ) -> ConfirmedWrite:
+        """Make a change, or let it wait for a second person; the result then has ``proposal``."""
+        asked = {
+            "action": action,
+            "organisation": organisation,
+            "values": values,
+            "approvals": list(signed),
+        }
+        return self._exchange.change("/admin/changes", asked, {action, PROPOSED})
+
+    def approve(self, proposal: UUID, action: str, signed: str) -> ConfirmedWrite:
+        """Make a change that waits, as another person than its proposer."""
+        path = f"/admin/changes/{spelled(proposal)}/approvals"
+        return self._exchange.change(path, {"approval": signed}, {action, PROPOSED})
+
+    def withdraw(self, proposal: UUID, signed: str) -> ConfirmedWrite:
+        """Take a proposal back, as the person who made it."""
+        path = f"/admin/changes/{spelled(proposal)}/withdrawal"
+        return self._exchange.change(path, {"approval": signed}, {WITHDRAWN})
+
+    def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
+        """The changes that wait for another person, the newest first; or all that ever waited."""
+        state = "waiting" if waiting else "all"
+        return self._items(f"/admin/changes?state={state}")
+
+    def proposal(self, proposal: UUID) -> dict[str, Any]:
+        """One of them, with the values that the second person signs."""
+        return self._read(f"/admin/changes/{spelled(proposal)}")
+
+    def organisations(self, status: str | None = None) -> list[dict[str, Any]]:
+        """Organisations of any status, or of one, by id."""
+        return self._items(f"/admin/organisations{'?status=' + status if status else ''}")
+
+    def organisation(self, slug: str, day: str | None = None) -> dict[str, Any]:
+        """All of an organisation's entry, or what of it held at the end of a day."""
+        return self._read(f"/admin/organisations/{slug}{'?at=' + day if day else ''}")
+
+    def administrators(self) -> list[dict[str, Any]]:
+        """Who approves, and who did."""
+        return self._items("/admin/administrators")
+
+    def invitations(self) -> list[dict[str, Any]]:
+        """The invitations that can still be used; their tokens are nowhere."""
+        return self._items("/admin/invitations")
+
+    def _read(self, path: str) -> dict[str, Any]:
+        return self._exchange.read("registry.read", path)
+
+    def _items(self, path: str) -> list[dict[str, Any]]:
+        return list(self._exchange.items("registry.read", path))

@@ -1,0 +1,62 @@
+"""The conditions of use of a handoff: as they were offered, and as they bind now.
+
+What binds is the stricter of the version that was offered and the case's current one: a
+tightening binds at once, and a version that loosens something loosens nothing that was offered
+before it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.case import conditions, tightened
+from gateway.domain.handoff import Package
+from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.results import Conditions, TightenedElement
+from gateway.kernel.values import CaseVersion
+
+
+@dataclass(frozen=True)
+class BindingConditions:
+    """The conditions of use that bind now; ``tightened_by`` is the event of the later version of
+    the case that made them stricter than they were offered, None where none did."""
+
+    conditions: Conditions
+    tightened_by: UUID | None = None
+    tightened_elements: Sequence[TightenedElement] = ()
+
+
+def offered_conditions(
+    version: VerifiedSdJwt,
+    disclosures: Collection[str],
+    purpose: Sequence[str],
+    transfer_tool: str | None,
+) -> dict[str, Any]:
+    """The conditions that an offer of a case version states, by what its list discloses of them."""
+    disclosed = {
+        placed.name: placed.value
+        for placed in version.placed
+        if not placed.in_array and placed.digest in disclosures
+    }
+    return conditions({**version.claims, **disclosed}, purpose, transfer_tool)
+
+
+def binding_conditions(
+    purpose: Sequence[str], package: Package, offered: VerifiedSdJwt, current: CaseVersion
+) -> BindingConditions:
+    """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
+    ``purpose``, while the case is at the version ``current``.
+
+    Who set an embargo that came later is not told here: only the offer's list says who may know.
+    """
+    stated = offered_conditions(
+        offered, package.permitted_disclosures, purpose, package.transfer_tool
+    )
+    if current.digest == package.case_digest:
+        return BindingConditions(Conditions(stated))
+    later = conditions(current.summary)
+    later.pop("embargo_source", None)
+    binding = tightened(stated, later)
+    changed = None if binding == stated else current.event
+    return BindingConditions(Conditions(binding), changed)

@@ -1,0 +1,111 @@
+"""Who acts: every request is somebody's, and each kind of actor is known by other means.
+
+``organisation`` is in whose name one acts: whose budget it uses, who reads the receipt first. A
+person in a browser and a peer gateway will be two more members of `Actor`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gateway.domain.audit_event import EventResult
+from gateway.domain.enrolment import Invitation
+from gateway.domain.refusals import (
+    AlreadyExists,
+    CaseErased,
+    Forbidden,
+    InvalidApproval,
+    InvitationUnusable,
+    NoCompetentOrganisation,
+    NotAddressable,
+    NotFound,
+    NothingToOffer,
+    OpenHandoffs,
+    Refusal,
+    SecondPersonRequired,
+    SeveralCompetentOrganisations,
+    UnconfirmedMatch,
+    ValidationFailed,
+    WrongState,
+)
+from gateway.kernel.values import Caller
+
+GATEWAY = "gateway"
+"""The name under which the gateway's own events are counted; no organisation may take it."""
+
+
+@dataclass(frozen=True)
+class Administrators:
+    """Named persons of the gateway's, known by their signed approvals of one exact change.
+
+    ``system`` brings the change over the network; None on the gateway's own host.
+    """
+
+    approvals: tuple[str, ...]
+    system: Caller | None = None
+    organisation: ClassVar[str] = GATEWAY
+
+
+@dataclass(frozen=True)
+class EnrollingSystem:
+    """A system that is known by the token of an invitation alone: it has no certificate yet."""
+
+    invitation: Invitation
+
+    @property
+    def organisation(self) -> str:
+        """Whom the invitation is for."""
+        return self.invitation.organisation
+
+
+@dataclass(frozen=True)
+class GatewayItself:
+    """The gateway, at its founding and in maintenance: it acts on no one's request."""
+
+    organisation: ClassVar[str] = GATEWAY
+
+
+Actor = Caller | Administrators | EnrollingSystem | GatewayItself
+"""Caller is a partner's system, known by its certificate and token."""
+
+
+RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
+    UnconfirmedMatch: "R18.unconfirmed",
+    SecondPersonRequired: "R10.same_person",
+    NoCompetentOrganisation: "R11.no_competence",
+    SeveralCompetentOrganisations: "R11.several_competences",
+    NothingToOffer: "R2.nothing_left",
+}
+"""Refusals that the domain decides and that are rules all the same: denials, so events."""
+
+
+RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[Refusal], EventResult]] = {
+    Caller: {
+        Forbidden: EventResult.DENIED,
+        WrongState: EventResult.WRONG_STATE,
+        OpenHandoffs: EventResult.WRONG_STATE,
+        CaseErased: EventResult.WRONG_STATE,
+        NotAddressable: EventResult.NOT_FOUND,
+        **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
+    },
+    Administrators: {
+        InvalidApproval: EventResult.DENIED,
+        ValidationFailed: EventResult.DENIED,
+        Forbidden: EventResult.DENIED,
+        NotFound: EventResult.NOT_FOUND,
+        WrongState: EventResult.WRONG_STATE,
+        AlreadyExists: EventResult.WRONG_STATE,
+        InvitationUnusable: EventResult.WRONG_STATE,
+    },
+    EnrollingSystem: {
+        InvitationUnusable: EventResult.DENIED,
+        Forbidden: EventResult.DENIED,
+        NotFound: EventResult.DENIED,
+        AlreadyExists: EventResult.DENIED,
+    },
+    GatewayItself: {},
+}
+"""Which refusals of an actor are events, and how the event says that it ended.
+
+All others say only how a request is written or repeated, and what is true of every request.
+"""
