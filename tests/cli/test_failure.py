@@ -50,7 +50,7 @@ def test_a_command_that_is_stopped_says_so_too(stop, monkeypatch):
     def stopped(*_: object) -> None:
         raise stop
 
-    monkeypatch.setattr("gateway.cli.doctor.check_folder", stopped)
+    monkeypatch.setattr("gateway.cli.doctor.check_policies", stopped)
     result = CliRunner().invoke(main, ["policy", "check", "--json"])
     assert (result.exit_code, result.stderr) == (1, "")
     told = {"kind": "error", "message": "interrupted"}

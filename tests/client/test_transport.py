@@ -413,7 +413,7 @@ def test_an_assertion_is_the_one_that_the_gateway_takes(alg: str) -> None:
     key = generate_key(KeyPurpose.CLIENT, alg)
     (kept,) = assertions.read_keys([key.public_jwk()])
     text = applied_event(key).make()
-    assertions.verify(text, [kept], client_id=CLIENT, issuer=ISSUER, now=START)
+    assertions.verify_assertion(text, [kept], client_id=CLIENT, issuer=ISSUER, now=START)
     assert jwt.get_unverified_header(text)["alg"] in assertions.ALGORITHMS
 
 

@@ -193,6 +193,12 @@ def listening(folder: Path, **settings: Any) -> Iterator[Server]:
         yield server
 
 
+def is_listened_at(path: Path) -> bool:
+    """Whether somebody answers at a socket; its file is there before that."""
+    with socket.socket(socket.AF_UNIX) as tried:
+        return tried.connect_ex(str(path)) == 0
+
+
 def unix(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(10)

@@ -13,7 +13,7 @@ from gateway.web.problems import LISTENER_STATUSES
 from gateway.web.security_log import failure_place
 from tests.each import each
 from tests.receiver import wait_until
-from tests.serving.listeners import Server, client_pem, listening, program, unix
+from tests.serving.listeners import Server, client_pem, is_listened_at, listening, program, unix
 
 journey = pytest.mark.journey
 
@@ -115,7 +115,7 @@ def test_a_connection_cut_at_its_deadline_is_logged_without_an_address(watched: 
 def test_it_is_the_same_behind_a_proxy(tmp_path: Path) -> None:
     path = tmp_path / "listener.sock"
     with program(tmp_path, f"unix:{path}", workers=1, threads=1, deadline=2.0):
-        wait_until(path.is_socket)
+        wait_until(lambda: is_listened_at(path))
         with unix(path) as connection:
             connection.sendall(b"nonsense\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(65_536), b""))
