@@ -118,9 +118,9 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
 def owe_announced(context: RequestContext, holder: Handoff) -> None:
     """Owe who accepted an offer what was announced to holders since the version that it holds."""
     announced = context.work.cases.announced(holder.originator, holder.case)
-    case = context.work.cases.get(holder.originator, holder.case)
     if announced is None or announced.version <= holder.case_version:
         return
+    case = context.work.cases.get(holder.originator, holder.case)
     if case is None or case.cleared_digest is None:
         return
     now = _read(context, case.cleared_digest)
