@@ -45,11 +45,13 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first three and a day, an array of text for
-    the next three, an object for the others."""
+    """What the value of a field is: JSON text for the first six, an array of text for the next
+    three, an object for the others. A line is a text without line breaks, a person a pseudonym."""
 
     TEXT = "text"
+    LINE = "line"
     WORD = "word"
+    PERSON = "person"
     TIME = "time"
     DAY = "day"
     WORDS = "words"
@@ -60,15 +62,12 @@ class FieldType(StrEnum):
 
 
 @dataclass(frozen=True)
-class AnswerField:
-    """A field of an answer; its document discloses it.
+class RequestField:
+    """A field of what a party asks for.
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
-    are all that a word, or the elements of a list, may be. A reservation has one of each.
-    ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
-    the police's own is read by police alone, another public authority's by public authorities.
-    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
-    text is taken once the case was erased.
+    are all that a word, or the elements of a list, may be. A reservation has one of each. A list
+    has ``least`` elements or more.
     """
 
     name: str
@@ -77,6 +76,19 @@ class AnswerField:
     required: bool = False
     longest: int = 0
     words: tuple[str, ...] = ()
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class AnswerField(RequestField):
+    """A field of an answer; its document discloses it.
+
+    ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
+    the police's own is read by police alone, another public authority's by public authorities.
+    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
+    text is taken once the case was erased.
+    """
+
     outside: bool = False
     guarded: bool = False
     reference: bool = False
