@@ -214,7 +214,7 @@ _KINDS = (
             "a reason.",
             (_SECOND_PERSON, _REASON),
         ),
-        "End a measure on a case.\n\nOne that you, or your predecessor in the mandate, set; the case "
+        "End a measure on a case.\n\nOne that you set, or your predecessor in the mandate; a case "
         "shows its id. Where the setter of an embargo did not answer in imminent danger, so may "
         "anyone who holds the case by mandate, with a reason.",
         _EITHER,
