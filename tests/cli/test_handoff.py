@@ -15,7 +15,7 @@ from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN, document_key, element_id
+from tests.founding import ABROAD, HOTLINE, OFMIN, document_key, element_id
 
 BY = ("--by", "officer-1")
 OPENING = (*BY, "--reason-code", "investigation", "--reason", "first look")
@@ -358,24 +358,10 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     assert opened.count("Conditions of use") == 1
 
 
-@pytest.mark.parametrize(
-    ("verb", "more", "state"),
-    [
-        ("decline", ("--reason", "no capacity"), "declined"),
-        ("redirect", ("--reason", "abroad", "--suggest", "the office in Belgium"), "redirected"),
-    ],
-)
-def test_a_recipient_declines_or_redirects(
-    desks: Desks, verb: str, more: tuple[str, ...], state: str
-) -> None:
-    handoff = desks.offered()
-    assert f"is {state}" in desks.done("handoff", verb, handoff, *BY, *more, at=OFMIN)
-
-
-def test_an_originator_withdraws_its_offer(desks: Desks) -> None:
-    handoff = desks.offered()
-    output = desks.done("handoff", "withdraw", handoff, "--by", "liaison-1", "--reason", "mistake")
-    assert "is withdrawn" in output
+def test_a_recipient_redirects(desks: Desks) -> None:
+    handoff, where = desks.offered(), ("--suggest", "the office in Belgium")
+    told = desks.done("handoff", "redirect", handoff, *BY, "--reason", "abroad", *where, at=OFMIN)
+    assert "is redirected" in told
 
 
 def test_what_was_offered_and_not_taken_on_is_named_as_withheld(desks: Desks) -> None:
@@ -406,16 +392,6 @@ def test_a_reservation_is_given_with_the_acceptance_and_read_by_the_originator(
     shown = desks.done("handoff", "show", handoff)
     assert "reservation: condition erase_on, legal_basis CPP 706-53-4" in shown
     assert "onward             ask_originator (requested)" in shown
-
-
-def test_an_observers_seat_gets_nothing_and_is_told_by_which_rule(desks: Desks) -> None:
-    case = desks.submitted()
-    result = desks.run(
-        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
-        "--group", "items", "--to", OCRVP,
-    )  # fmt: skip
-    assert result.exit_code == 1
-    assert "by the rules R3.membership" in result.stderr
 
 
 def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None:
@@ -505,15 +481,6 @@ def test_a_preview_of_a_removal_tells_what_is_elsewhere(desks: Desks) -> None:
     result = desks.run("handoff", "preview", case, *asked, "--to", ABROAD, *reason)
     assert result.exit_code == 1
     assert "is hosted in NL: nobody has items removed there; ask" in result.stderr
-
-
-def test_an_offer_again_needs_its_reason(desks: Desks) -> None:
-    case = desks.submitted()
-    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--group", "items")
-    offer = ("handoff", "offer", case, *asked, "--competence", "csam/FR")
-    desks.done(*offer)
-    assert desks.run(*offer).exit_code == 1
-    desks.done(*offer, "--again", "another unit", "--to", OFMIN)
 
 
 def test_a_refusal_in_an_imminent_danger_prints_whom_to_call_first(desks: Desks) -> None:
