@@ -288,16 +288,6 @@ def grown(stage: Listening, by: int, root: bytes | None = None) -> str:
     return sign_checkpoint(Checkpoint(ORIGIN, size, root or bytes(32)), note_signer())
 
 
-def test_a_log_that_lost_entries_is_an_alarm(stage: Listening, tmp_path: Path) -> None:
-    state = tmp_path / "newest.checkpoint"
-    state.write_text(grown(stage, 5))
-    with pytest.raises(LogForked) as alarm:
-        MemberClient(stage, checkpoint_file=state).submit(
-            case_content(stage.gateway.new_id()), "intake-1"
-        )
-    assert len(alarm.value.notes) == 2
-
-
 def test_a_log_with_another_history_is_an_alarm_in_whatever_carries_a_receipt(
     stage: Listening, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from gateway.evidence import receipt
 from gateway.web.partners import schema_fields
 from tests.each import each
-from tests.founding import ABROAD, ADDITION, OFMIN, case_content
+from tests.founding import ABROAD, ADDITION, case_content
 from tests.web.listening import Listening, Partner
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
@@ -242,24 +242,6 @@ def offer(line: Listening, **changes) -> dict:
         "purpose": ["identify_victim"],
     } | changes
     return {k: v for k, v in wanted.items() if v is not None}
-
-
-def test_a_cleared_case_is_offered_to_the_office_that_is_competent(line, hotline):
-    case = submitted(hotline, clearance=CLEARANCE)["case"]
-    asked = offer(line, expires_at="2026-04-01T00:00:00Z", note="please confirm")
-    answer = hotline.post(f"/cases/{case}/handoffs", asked)
-    assert answer.status_code == 201, answer.text
-    result = answer.json["result"]
-    assert result["handoff"] == asked["handoff"]
-    assert result["to"]["organisation"] == OFMIN
-    assert result["to"]["competence"] == "receive/csam/FR"
-
-
-def test_a_case_is_offered_to_an_organisation_by_its_id(line, hotline):
-    case = submitted(hotline, clearance=CLEARANCE)["case"]
-    asked = offer(line, to={"organisation": ABROAD})
-    answer = hotline.post(f"/cases/{case}/handoffs", asked)
-    assert answer.json["result"]["to"] == {"organisation": ABROAD}
 
 
 def test_single_parts_are_offered_by_their_digests(line, hotline):
