@@ -120,12 +120,6 @@ Where = Mapping[str, UUID | str]
 """The own ``case``, or the ``handoff`` by which a case is held, and what else a step is about."""
 
 
-def _of(where: Where) -> tuple[str, str | None]:
-    """The address of a case or a handoff, and the id of the handoff, which its event names."""
-    ((kind, name),) = where.items()
-    return f"/{kind}s/{spelled(name)}", spelled(name) if kind == "handoff" else None
-
-
 class CaseClient(ClientBase):
     """The cases that this member is the originator of."""
 
@@ -197,7 +191,8 @@ class CaseClient(ClientBase):
         ``misdirected`` the second may follow within a day (`step`, `case.approve_recall`). The
         reason is left out where the case was erased. With a document key the recall is signed here.
         """
-        path, handoff = _of(where)
+        ((place, name),) = where.items()
+        path, handoff = f"/{place}s/{spelled(name)}", None if place == "case" else spelled(name)
         asked = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
         document = None
         if self._author is not None:

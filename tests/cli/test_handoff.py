@@ -27,6 +27,18 @@ def accepted(desks: Desks) -> str:
     return handoff
 
 
+def offered_case(desks: Desks, case: str) -> str:
+    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--competence", "csam/FR")
+    told = desks.told("handoff", "offer", case, *asked, "--group", "items", "--group", "statements")
+    return str(told["result"]["handoff"])
+
+
+def revision(file: Path, pointer: str) -> tuple[str, ...]:
+    """The command that submits a correction of one place."""
+    why = ("--change", "correction", "--reason-code", "inaccurate", "--reason", "it was wrong")
+    return ("case", "revise", str(file), "--by", "intake-1", *why, "--pointer", pointer, *CLEARED)
+
+
 def test_a_preview_tells_what_an_offer_would_give(desks: Desks) -> None:
     case = desks.submitted()
     size = desks.stage.gateway.size()
@@ -57,13 +69,8 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool
         key = signing(desks)
         trust = replace(trust, organisations={HOTLINE: {key.kid: key.public_key}})
     desks.changes["trust"] = trust
-    file = desks.case_file()
-    case = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)["result"]["case"]
-    offer = desks.told(
-        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
-        "--group", "items", "--competence", "csam/FR",
-    )  # fmt: skip
-    handoff = offer["result"]["handoff"]
+    case = desks.submitted()
+    handoff = offered_case(desks, case)
     own = desks.changes.pop("document_key", None)  # the other desk has none
     desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
     desks.changes |= {} if own is None else {"document_key": own}
@@ -95,25 +102,17 @@ def test_a_correction_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> N
     file = desks.case_file()
     told = desks.told("case", "submit", str(file), "--by", "intake-1", *CLEARED)
     case = told["result"]["case"]
-    offer = desks.told(
-        "handoff", "offer", case, "--by", "liaison-1", "--purpose", "identify_victim",
-        "--group", "items", "--competence", "csam/FR",
-    )  # fmt: skip
-    handoff = offer["result"]["handoff"]
+    handoff = offered_case(desks, case)
     desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
     content = json.loads(file.read_text())
     url = content["items"][0]
     url["value"] = "https://content.example.org/other"
     content |= {"version": 2, "previous": told["result"]["digest"]}
     file.write_text(json.dumps(content))
-    revise = (
-        "case", "revise", str(file), "--by", "intake-1", "--change", "correction",
-        "--reason-code", "inaccurate", "--reason", "another address", *CLEARED,
-    )  # fmt: skip
-    refused = desks.run(*revise)
+    refused = desks.run(*revision(file, "/urgency"))
     assert refused.exit_code == 1
     assert f"/items/{url['id']}" in refused.output
-    desks.done(*revise, "--pointer", f"/items/{url['id']}")
+    desks.done(*revision(file, f"/items/{url['id']}"))
     assert "superseded" in desks.done("handoff", "show", handoff, at=OFMIN)
     assert "update" in desks.done("case", "coverage", case)
     assert "package 2" in desks.done("handoff", "update", handoff, "--by", "liaison-1")
@@ -140,10 +139,7 @@ def test_an_update_that_policy_refuses_is_a_refusal_that_says_what_to_do(desks: 
     before = desks.told("case", "show", desks.told("handoff", "show", handoff)["case"])
     content = {"case": before["case"], "version": 2, "previous": before["digest"]}
     file = desks.case_file(**content, urgency="normal")
-    desks.done(
-        "case", "revise", str(file), "--by", "intake-1", "--change", "correction", "--reason-code",
-        "inaccurate", "--reason", "less urgent", "--pointer", "/urgency", *CLEARED,
-    )  # fmt: skip
+    desks.done(*revision(file, "/urgency"))
     ended = {"competence": "receive/csam/FR", "until": "2026-03-01"}
     desks.stage.gateway.administer("mandate.end", OFMIN, **ended)
     refused = desks.run("handoff", "update", handoff, "--by", "liaison-1")
@@ -159,10 +155,7 @@ def test_a_notice_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> None:
     desks.done("handoff", "decline", handoff, *BY, "--reason", "not ours", at=OFMIN)
     before = desks.told("case", "show", case)
     file = desks.case_file(case=case, version=2, previous=before["digest"], urgency="normal")
-    desks.done(
-        "case", "revise", str(file), "--by", "intake-1", "--change", "correction", "--reason-code",
-        "inaccurate", "--reason", "less urgent", "--pointer", "/urgency", *CLEARED,
-    )  # fmt: skip
+    desks.done(*revision(file, "/urgency"))
     assert "correction notice" in desks.done("case", "coverage", case)
     said = ("--by", "liaison-1", "--code", "inaccurate", "--pointer", "/urgency")
     desks.done("handoff", "notify-correction", handoff, *said)
@@ -253,12 +246,6 @@ def test_handoffs_are_listed_for_both_parties(desks: Desks) -> None:
     assert handoff in desks.done("handoff", "list", at=OFMIN)
     assert handoff not in desks.done("handoff", "list", "--state", "closed", at=OFMIN)
     assert desks.told("handoff", "list")["items"] == []
-
-
-def offered_case(desks: Desks, case: str) -> str:
-    asked = ("--by", "liaison-1", "--purpose", "identify_victim", "--competence", "csam/FR")
-    told = desks.told("handoff", "offer", case, *asked, "--group", "items", "--group", "statements")
-    return str(told["result"]["handoff"])
 
 
 def test_a_list_comes_by_urgency_fits_a_screen_and_marks_what_is_overdue(desks: Desks) -> None:
