@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.answers import PARTIES_ANSWERS, FieldType, RequestField
 from gateway.domain.case_steps import CASE_STEPS
+from gateway.web.partners import case_steps
 from tests.founding import HOTLINE
 from tests.web.listening import listening
 
@@ -98,3 +99,9 @@ def test_a_body_has_the_fields_of_its_table_and_no_others(name: str) -> None:
     for one in fields:
         for value in bad(one):
             assert faults(path, {**whole, one.name: value}) == {"by", one.name}, value
+
+
+def test_every_step_of_the_table_is_taken_by_an_action_and_no_other_is() -> None:
+    assert case_steps._TAKEN.keys() == CASE_STEPS.keys()
+    for name, taken in case_steps._TAKEN.items():
+        assert taken.act.keys() >= {*CASE_STEPS[name].places}
