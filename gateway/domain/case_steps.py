@@ -143,7 +143,7 @@ _KINDS = (
                 replace(_REASON_OF_SECOND, required=True),
             ),
         ),
-        "Bring the erasure of one's own case forward.\n\nTo tomorrow at the earliest, by two "
+        "Bring the erasure of your case forward.\n\nTo tomorrow at the earliest, by two "
         "persons. No version puts it off again. Who was offered the case hears of the day; what "
         "another retains by law stays with it.",
     ),
@@ -170,7 +170,7 @@ _KINDS = (
                 ),
             ),
         ),
-        "Set or renew an embargo: no removal, no notice to a host.\n\nOn one's own case, or one "
+        "Set or renew an embargo: no removal, no notice to a host.\n\nOn your own case, or one "
         "that was accepted under a mandate; it binds everybody. Only an authority with law "
         "enforcement powers can, for 72 hours at first. The same elements again are a renewal, "
         "which takes a second person.",
@@ -200,7 +200,7 @@ _KINDS = (
                 RequestField("until", FieldType.TIME, "When it ends."),
             ),
         ),
-        "Restrict the processing of one's own case, or of elements.\n\nA suspension stops "
+        "Restrict the processing of your case, or of elements.\n\nA suspension stops "
         "consultations and offers for up to 72 hours, until a cleared version ends it. A marked "
         "element is kept, and opened for few reasons only; two persons set it, and two end it.",
     ),
@@ -241,7 +241,7 @@ _KINDS = (
         "measures/{measure}/confirmation",
         "MeasureView",
         _ANY,
-        "Confirm one's own embargo, which was contested.\n\nIt holds as before. The reason stays "
+        "Confirm your embargo, which was contested.\n\nIt holds as before. The reason stays "
         "in the organisation.",
         _EITHER,
     ),
@@ -250,7 +250,7 @@ _KINDS = (
         "recalls/{recall}/approval",
         "RecallApproved",
         _BY_SECOND,
-        "Approve, as the second person, a recall that stands already.\n\nOf what was misdirected "
+        "Approve a recall as the second person.\n\nIt stands meanwhile. Of what was misdirected "
         "one person may begin; the second follows within 24 hours.",
     ),
     CaseStepKind(
