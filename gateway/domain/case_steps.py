@@ -250,7 +250,7 @@ _KINDS = (
         "recalls/{recall}/approval",
         "RecallApproved",
         _BY_SECOND,
-        "Approve a recall as the second person.\n\nIt stands meanwhile. Of what was misdirected "
+        "Approve a recall as the second person.\n\nIt stands already. Of what was misdirected "
         "one person may begin; the second follows within 24 hours.",
     ),
     CaseStepKind(
