@@ -1,7 +1,6 @@
 """The fields of answers and steps on the command line: their options, values and examples."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
 from typing import Any
 
 import click
@@ -9,6 +8,7 @@ import click
 from gateway.cli.arguments import CalendarDay, Moment, Words
 from gateway.cli.partner_command import Parameter
 from gateway.domain.answers import FieldType, RequestField
+from gateway.domain.json_values import to_json
 
 
 def options_of(fields: Iterable[RequestField]) -> list[Parameter]:
@@ -20,11 +20,12 @@ def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dic
     """What the options give, as the interface takes it; what was not given is left out, but of a
     list that there has to be."""
     needed = {one.name for one in fields if one.required}
-    return {
-        name: value.isoformat() if isinstance(value, date) else value
+    given = {
+        name: value
         for name, value in options.items()
         if value is not None and (value != () or name in needed)
     }
+    return {name: to_json(value) for name, value in given.items()}
 
 
 def example_of(fields: Iterable[RequestField]) -> Iterator[str]:
@@ -62,7 +63,7 @@ _OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
     FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(one, multiple=True, type=Words(one.words)),
-    FieldType.IDS: lambda one: _option(one, multiple=True, metavar="ID"),
+    FieldType.IDS: lambda one: _option(one, multiple=True, type=click.UUID, metavar="ID"),
     FieldType.POINTERS: lambda one: _option(one, multiple=True, metavar="POINTER"),
     FieldType.CONDITIONS: lambda one: click.option(
         "--yes", is_flag=True, help="Accept the conditions without being asked."

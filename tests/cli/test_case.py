@@ -238,3 +238,15 @@ def test_an_erasure_is_brought_forward_by_two_persons_and_the_officer_who_advise
 
 def test_every_step_of_the_table_is_told_to_people():
     assert cli_case._SENTENCES.keys() == {kind.result for kind in CASE_STEPS.values()}
+
+
+@each(
+    "wrong",
+    [("--element", "the first one"), ("--until", "tomorrow"), ("--code", "whim"), ("--case", "x")],
+)
+def test_what_a_step_cannot_mean_is_an_error_of_use(desks, wrong):
+    before = desks.stage.gateway.size()
+    words = ("case", "restrict", "018f0000-0000-7000-8000-000000000001", "--by", "analyst-1")
+    asked = {"--kind": "mark", "--code": "objection", wrong[0]: wrong[1]}
+    result = desks.run(*words, *(word for pair in asked.items() for word in pair))
+    assert (result.exit_code, desks.stage.gateway.size()) == (2, before), result.output
