@@ -145,13 +145,18 @@ _HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
 
 
 class SqlCases(StorePart):
-    """Cases in SQL; the contract is that of `gateway.kernel.ports.CaseStore`."""
+    """Cases of originators and their versions. ``get`` in a WRITE transaction locks the row.
+
+    Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
+    that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
+    """
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction)
         self._cipher = cipher
 
     def get(self, originator: str, case: UUID) -> Case | None:
+        """The originator's case; in a writing transaction its row is locked until the end."""
         locking = (
             self._transaction.locks_rows
             # Held with FOR SHARE already: nobody changes it, and asking for more could deadlock.
@@ -165,7 +170,10 @@ class SqlCases(StorePart):
         return Case(*row[:_CASE_FIELDS])
 
     def add(self, case: Case, version: CaseVersion) -> None:
-        """RuntimeError when the version's document is stored for another case."""
+        """Store a new case; AlreadyExists when its id or its reference is taken.
+
+        RuntimeError when the version's document is stored for another case.
+        """
         key = self._cipher.new_key()
         values = {**vars(case), "content_key": key, "made": version.event}
         if not self._write(_ADD, values):
@@ -183,7 +191,11 @@ class SqlCases(StorePart):
         )
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
-        """The reference never changes; RuntimeError as for ``add``."""
+        """Replace the stored one, whose revision must be one less (else EditConflict), and add the
+        new version when there is one.
+
+        The reference never changes. RuntimeError as for ``add``.
+        """
         values = keyed(case, "originator", "id", keeps=("originator_ref",))
         if not self._write(_SAVE, {**values, "previous": case.revision - 1}):
             raise EditConflict("the case has changed: read it again")
@@ -191,6 +203,7 @@ class SqlCases(StorePart):
             self._add_version(version, self.key_of(case.originator, case.id))
 
     def version(self, digest: str) -> CaseVersion | None:
+        """A case version by the digest of its document."""
         row = self._transaction.execute(_VERSION, {"digest": digest}).first()
         if row is None:
             return None
@@ -201,25 +214,34 @@ class SqlCases(StorePart):
         return CaseVersion(**row._asdict() | opened)
 
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
+        """What each version of the case after number ``after`` is to the one before it."""
         return self._firsts(_CHANGES, originator=originator, case=case, after=after)
 
     def unlawful(
         self, originator: str, case: UUID, after: int
     ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """The versions after number ``after`` that correct something unlawful, and the ids of these
+        elements."""
         values = {"originator": originator, "case": case, "after": after}
         rows = self._transaction.execute(_UNLAWFUL, values)
         return [(row.version, row.unlawful) for row in rows if row.unlawful]
 
     def announce(self, announcement: Announcement) -> None:
+        """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
         if not self._write(_ANNOUNCE, vars(announcement)):
             raise AlreadyExists("holders have heard of this version")
 
     def announced(self, originator: str, case: UUID) -> Announcement | None:
+        """The newest change of the case that holders heard of."""
         return self._one(Announcement, _ANNOUNCED, originator=originator, case=case)
 
     def page(
         self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
     ) -> Sequence[ListedCase]:
+        """The originator's cases, the oldest first; those that were made later than ``after``, and
+        are in a ``state``, if one is named.
+
+        Raises CaseKeysUnavailable when that of no case can be read."""
         values: dict[str, Any] = {"originator": originator, "limit": limit}
         values |= {} if after is None else {"after": after}
         values |= {} if state is None else {"state": state}
@@ -229,29 +251,42 @@ class SqlCases(StorePart):
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
     def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
+        """Every measure on a case, in the order in which they were set."""
         return self._all(Measure, _MEASURES, originator=originator, case=case)
 
     def measure(self, measure: UUID) -> Measure | None:
+        """One measure by the event that set it."""
         return self._one(Measure, _MEASURE, id=measure)
 
     def add_measure(self, measure: Measure) -> None:
+        """Store a new measure. The case that is saved with it is ``measured``."""
         self._write(_ADD_MEASURE, vars(measure))
 
     def end_measure(self, measure: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
         if not self._write(_END_MEASURE, {"of_id": measure, "ended_at": at}):
             raise EditConflict("the measure has ended: read the case again")
 
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
+        """Every recall of a case, or of a handoff of it, in the order in which they were made."""
         return self._all(Recall, _RECALLS, originator=originator, case=case)
 
     def recall(self, recall: UUID) -> Recall | None:
+        """One recall by the event that recorded it."""
         return self._one(Recall, _RECALL, id=recall)
 
     def add_recall(self, recall: Recall) -> None:
+        """Store a new recall; in a transaction that holds the case."""
         self._write(_ADD_RECALL, vars(recall))
 
     def erase(self, case: Case) -> Erasure:
-        """What is overwritten was encrypted: the key's end is what erases it."""
+        """Replace the stored one as ``save`` does, by one that is erased, and take away the
+        documents of all its versions, all statements, and what repeats of their requests are
+        compared with. Its open handoffs end as lapsed.
+
+        What is overwritten was encrypted: the key's end is what erases it. The key is not destroyed
+        by this: see ``doomed``.
+        """
         self.save(case)
         self._cipher.note_case(case.originator, case.id, case.state, None)
         of = {"of_originator": case.originator, "of_case": case.id}
@@ -263,24 +298,29 @@ class SqlCases(StorePart):
         return Erasure(versions, statements)
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
+        """Cases with content whose day of erasure is ``day`` or before, the longest due first."""
         return self._all(Case, _DUE, day=day, limit=limit)
 
     def doomed(self, limit: int) -> Sequence[UUID]:
+        """Keys of erased cases that were not destroyed yet, as far as is known here."""
         run = self._transaction
         found = [row.content_key for row in run.execute(_DOOMED, {"limit": limit})]
         return found or [row.content_key for row in run.execute(_DOOMED_APART, {"limit": limit})]
 
     def forget_keys(self, keys: Collection[UUID]) -> None:
+        """Note that these keys of erased cases are destroyed."""
         for key in keys:
             self._write(_FORGET_KEY, {"of_key": key})
             self._write(_FORGET_APART, {"of_key": key})
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
+        """The key by which a case's content is encrypted; None when that was erased."""
         values = {"originator": originator, "case": case}
         key: UUID | None = self._transaction.execute(_KEY_OF, values).scalar()
         return key
 
     def having(self, key: UUID) -> Case | None:
+        """The case whose content is encrypted by a key."""
         return self._one(Case, _HAVING, key=key)
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:

@@ -69,27 +69,36 @@ _SAVE_CLOCK = update(sweep)
 
 
 class SqlDuties(StorePart):
-    """Duties in SQL; the contract is that of `gateway.kernel.ports.DutyStore`."""
+    """What parties owe about handoffs. The due time of a handoff follows what is stored here.
+
+    A duty is added and saved in a transaction that holds its handoff (`SqlHandoffs.get`).
+    """
 
     def add(self, duty: HandoffDuty) -> None:
+        """Store a new duty; AlreadyExists when its handoff has one of that kind and source."""
         self._write_later(_ADD, vars(duty), AlreadyExists("this duty is recorded already"))
         self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty) -> None:
+        """Replace the stored one, which must be open; else EditConflict."""
         values = keyed(duty, "handoff", "kind", "source", keeps=("organisation", "since"))
         self._write_later(_SAVE, values, EditConflict("the duty has changed: read it again"))
         self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
+        """The duties of a handoff, the oldest first."""
         statement = _OPEN_OF if open_only else _OF
         return self._all(HandoffDuty, statement, handoff=handoff)
 
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
+        """The open duties of every handoff of a case."""
         return self._all(HandoffDuty, _OPEN_OF_CASE, originator=originator, case=case)
 
     def owed_by(
         self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
     ) -> Sequence[tuple[HandoffDuty, Urgency]]:
+        """The open duties of an organisation after a place, in order, each with the urgency of its
+        handoff; the review of a retention once it was to be reminded of."""
         values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
         if after is None:
             rows = self._transaction.execute(_OWED_BY, values)
@@ -100,14 +109,18 @@ class SqlDuties(StorePart):
         return [(HandoffDuty(*owed), RANKS[rank]) for rank, *owed in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
+        """Duties of which there is something to record now, the longest due first."""
         return self._all(HandoffDuty, _DUE, now=now, limit=limit)
 
     def overdue(self, now: datetime) -> int:
+        """How many open duties are past their due time."""
         return int(self._transaction.execute(_OVERDUE, {"now": now}).scalar_one())
 
     def clock(self) -> SweepClock | None:
+        """When duties were last swept; None before the first time."""
         return self._one(SweepClock, _CLOCK)
 
     def save_clock(self, clock: SweepClock) -> None:
+        """Replace that."""
         if not self._write(_SAVE_CLOCK, vars(clock)):
             self._write(_BEGIN_CLOCK, vars(clock))

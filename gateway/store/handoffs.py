@@ -199,7 +199,7 @@ _FOLLOWING = (
 
 
 class SqlHandoffs(StorePart):
-    """Handoffs in SQL; the contract is that of `gateway.kernel.ports.HandoffStore`."""
+    """Handoffs, their answers, and the consultations of content."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction)
@@ -208,6 +208,7 @@ class SqlHandoffs(StorePart):
         self._current: dict[UUID, str] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
+        """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
         values = {"handoff": handoff}
         if self._transaction.mode is TransactionMode.READ:
             row = self._transaction.execute(_GET, values).first()
@@ -237,17 +238,27 @@ class SqlHandoffs(StorePart):
         return row and _handoff(row)
 
     def current_version(self, handoff: Handoff) -> str:
+        """The digest of its case's current version, for what `get` returned in a writing
+        transaction: no further query."""
         return self._current[handoff.id]
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
-        """RuntimeError when the offer's event recorded another answer."""
+        """Store a new handoff and its offer; AlreadyExists when the id is taken.
+
+        RuntimeError when the offer's event recorded another answer.
+        """
         if not self._write(_ADD, _handoff_row(handoff)):
             raise AlreadyExists("the handoff's id is taken")
         self._case_of[handoff.id] = (handoff.originator, handoff.case)
         self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
-        """Parties, address and purpose stay as they were. RuntimeError as for ``add``."""
+        """Replace the stored one, whose sequence must be one less (else EditConflict), and append
+        the answer. RuntimeError as for ``add``.
+
+        Parties, address and purpose stay as they were; so does the due time, which follows the
+        duties.
+        """
         row = _handoff_row(handoff)
         values = {
             "handoff": handoff.id,
@@ -259,29 +270,38 @@ class SqlHandoffs(StorePart):
         self._add_answer(answer)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order; without ``documents`` these are empty, as they are
+        after the erasure of the case."""
         rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
         if not documents:
             return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
 
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The correction notices, in order; those from before the erasure of the case went with
+        it."""
         rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
         return [self._answer(row) for row in rows]
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
+        """The offer, or update, that made a package, by its number."""
         values = {"handoff": handoff, "before": package - 1}
         row = self._transaction.execute(_OFFER, values).first()
         return row and self._answer(row)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
+        """Every handoff of the case, by id; none is locked."""
         values = {"originator": originator, "case": case}
         return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
 
     def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        """What recalled each handoff of the case, by handoff; what came before the erasure of the
+        case went with it."""
         values = {"originator": originator, "case": case}
         return [self._answer(row) for row in self._transaction.execute(_RECALLS_OF, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
+        """The answer that ``event`` recorded."""
         row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
         return row and self._answer(row)
 
@@ -293,6 +313,8 @@ class SqlHandoffs(StorePart):
         after: HandoffPlace | None,
         limit: int,
     ) -> Sequence[Handoff]:
+        """Handoffs received (box ``in``) or sent (``out``) whose place is after ``after``, in the
+        order of their places: by urgency, then due time."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
         statement = _page(box, *wanted)
         if filters.urgency is not None:
@@ -311,6 +333,7 @@ class SqlHandoffs(StorePart):
         return [_handoff(row) for row in self._transaction.execute(statement, values)]
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
+        """How many of a box are offered and not answered, and overdue of those at a moment."""
         values = {"organisation": organisation, "now": now}
         rows: Sequence[Any] = self._transaction.execute(_WAITING[box], values).all()
         by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
@@ -319,6 +342,8 @@ class SqlHandoffs(StorePart):
     def received(
         self, organisation: str, state: str, after: UUID | None, limit: int
     ) -> Sequence[Handoff]:
+        """Handoffs received, in one state, with an id greater than ``after``, in order of id
+        (UUIDv7: of offer)."""
         values = {
             "organisation": organisation,
             "state": state,
@@ -328,26 +353,31 @@ class SqlHandoffs(StorePart):
         return [_handoff(row) for row in self._transaction.execute(_RECEIVED, values)]
 
     def open_of(self, originator: str, case: UUID) -> int:
+        """How many handoffs of the case are open."""
         values = {"originator": originator, "case": case}
         return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
 
     def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
+        """Every handoff of the case, by id."""
         values = {"originator": originator, "case": case}
         rows = self._transaction.execute(_SENT_OF, values)
         return [SentHandoff(*row) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
-        """AlreadyExists when its event recorded another one."""
+        """Remember what a consultation showed; AlreadyExists when its event recorded another."""
         if not self._write(_ADD_CONSULTATION, vars(consultation)):
             raise AlreadyExists("this consultation is recorded already")
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
+        """Whether the originator is a party of a consultation of the handoff."""
         return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
 
     def was_consulted(self, handoff: UUID) -> bool:
+        """Whether the content of the handoff was ever consulted."""
         return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
+        """What the consultation recorded by ``event`` showed."""
         return self._one(Consultation, _CONSULTATION, event=event)
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
@@ -484,40 +514,52 @@ _END_ANSWER_KEY = delete(answer_key).where(_of_organisation)
 
 
 class SqlRetentions(StorePart):
-    """Retentions in SQL; the contract is that of `gateway.kernel.ports.RetentionStore`."""
+    """What holders keep beyond the day of erasure: a handoff has one retention at a time.
+
+    It is made and ended in a transaction that holds its handoff (`SqlHandoffs.get`).
+    """
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction)
         self._cipher = cipher
 
     def of_handoff(self, handoff: UUID) -> Retention | None:
+        """The retention that has not ended; its last day may be over."""
         return self._one(Retention, _OF_HANDOFF, handoff=handoff)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
+        """Those of every handoff of a case that have not ended, by handoff."""
         return self._all(Retention, _RETAINED_OF_CASE, originator=originator, case=case)
 
     def add(self, retention: Retention) -> None:
+        """Store a new one; the one before was ended."""
         self._write(_RETAIN, vars(retention))
 
     def end(self, retention: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
         if not self._write(_END, {"of_id": retention, "ended_at": at}):
             raise EditConflict("the retention has ended: read the handoff again")
 
     def over(self, day: date, limit: int) -> Sequence[UUID]:
+        """Handoffs whose retention, or days of grace, are over on a civil day."""
         return self._firsts(_OVER, day=day, limit=limit)
 
     def holders(self) -> Collection[str]:
+        """The organisations that retain something, have a copy, or a key of late answers."""
         return {row[0] for row in self._transaction.execute(_HOLDERS)}
 
     def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
+        """Handoffs of which an organisation retains something, or has a copy."""
         return self._firsts(_OF_HOLDER, holder=holder, limit=limit)
 
     def keep(self, copy: RetainedCopy) -> None:
+        """Store a copy under a new key. Raises CaseKeysUnavailable."""
         key = self._cipher.new_key()
         content = self._cipher.encrypt(copy.content, key, _cell_of_copy(copy.handoff))
         self._write(_KEEP, {**vars(copy), "content_key": key, "content": content})
 
     def copy(self, handoff: UUID) -> RetainedCopy | None:
+        """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
         row = self._transaction.execute(_COPY, {"handoff": handoff}).first()
         if row is None:
             return None
@@ -525,12 +567,15 @@ class SqlRetentions(StorePart):
         return RetainedCopy(**row._asdict() | {"content": content})
 
     def has_copy(self, handoff: UUID, day: date) -> bool:
+        """Whether a copy is kept on a civil day: its grace, or retention, is not over by then."""
         return bool(self._firsts(_HAS_COPY, handoff=handoff, day=day))
 
     def end_grace(self, handoff: UUID) -> None:
+        """Let a copy stand: a retention was stated."""
         self._write(_END_GRACE, {"of_handoff": handoff})
 
     def drop_copy(self, handoff: UUID) -> bool:
+        """Take a copy away, where there is one, and doom its key."""
         key = self._transaction.execute(_KEY_OF, {"of_handoff": handoff}).scalar()
         if key is None:
             return False
@@ -538,27 +583,34 @@ class SqlRetentions(StorePart):
         return self._write(_DROP, {"of_handoff": handoff})
 
     def having(self, key: UUID) -> UUID | None:
+        """The handoff whose copy is encrypted by a key."""
         row = self._transaction.execute(_HAVING, {"key": key}).first()
         return row and row.handoff
 
     def uses_key(self, key: UUID) -> bool:
+        """Whether a copy, or an organisation's late answers, are encrypted by a key."""
         of_answers = self._transaction.execute(_ANSWERS_HAVING, {"key": key}).first()
         return self.having(key) is not None or of_answers is not None
 
     def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
+        """Recipient and id of each handoff that was accepted and is not retained, whose case is
+        erased after one day, and by another."""
         rows = self._transaction.execute(_UNRETAINED, {"after": after, "last": last})
         return [(row.recipient, row.id) for row in rows]
 
     def announced(self, days: int) -> date | None:
+        """Up to which day of erasure holders heard so many ``days`` before; None at first."""
         told: date | None = self._transaction.execute(_ANNOUNCED, {"days": days}).scalar()
         return told
 
     def announce(self, days: int, told: date | None, last: date) -> bool:
+        """Note that they hear up to the day ``last``; False where it is not ``told`` any more."""
         if told is None:
             return self._write(_FIRST_NOTICE, {"days": days, "told": last})
         return self._write(_NOTICE, {"of_days": days, "of_told": told, "told": last})
 
     def end_answer_key(self, organisation: str) -> None:
+        """Doom the key of an organisation's answers about erased cases, where there is one."""
         key = self._transaction.execute(_KEY_OF_ANSWERS, {"of_organisation": organisation}).scalar()
         if key is not None:
             self._write(_DOOM, {"content_key": key})

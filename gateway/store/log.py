@@ -216,7 +216,7 @@ class AppendResult:
 
 
 class SqlLog:
-    """The log in SQL; the contract is that of `gateway.kernel.ports.LogStore`."""
+    """The audit log inside the transaction."""
 
     def __init__(
         self,
@@ -238,6 +238,7 @@ class SqlLog:
         self._proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: AuditEvent) -> None:
+        """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""
         self._transaction.require_writing()
         self.facts.append(fact)
 
@@ -314,7 +315,8 @@ class SqlLog:
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
-        """None, too, when its document was erased.
+        """A committed event with a proof at the present head; None, too, when its document was
+        erased.
 
         Raises Busy for an event of this very moment, which is not in the log yet.
         """
@@ -340,6 +342,7 @@ class SqlLog:
         return LoggedEvent(event, row.idx, self._proofs.of(row.idx), head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        """The organisation's own events: (its counter, event id), counter > ``after``."""
         values = {"organisation": organisation, "after": after, "limit": limit}
         return [
             (row.stream_number, row.event) for row in self._transaction.execute(_STREAM, values)
@@ -348,6 +351,7 @@ class SqlLog:
     def read_stream(
         self, organisation: str, after: int, limit: int
     ) -> Sequence[tuple[int, LoggedEvent]]:
+        """The same as ``logged`` gives them, without those whose document was erased."""
         values, head = {"organisation": organisation, "after": after, "limit": limit}, self.head()
         return [
             (row.stream_number, logged)
@@ -356,10 +360,16 @@ class SqlLog:
         ]
 
     def counter(self, organisation: str) -> int:
+        """The organisation's last counter; 0 before its first event."""
         asked = {"organisation_0": organisation}
         return self._transaction.execute(_counters(1), asked).scalar_one() or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
+        """Events in the log's order.
+
+        Where an event was logged before persons could be searched for, ``person`` is not judged:
+        the caller looks at its details.
+        """
         found: list[EventMatch] = []
         key, size = self._letterhead.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
@@ -371,6 +381,10 @@ class SqlLog:
         return found
 
     def head(self) -> TreeHead:
+        """The state of the log as of this transaction.
+
+        Raises LogFrozen when no process of the gateway made it.
+        """
         self._transaction.require_open()
         return self._head
 
@@ -381,6 +395,10 @@ class SqlLog:
         return self._begun.head
 
     def moment(self, now: datetime) -> datetime:
+        """The time of a change of the registry: ``now``, or the newest event's, if that is later.
+
+        Raises ClockBehind.
+        """
         return _not_before(now, self._transaction.execute(_NEWEST).scalar_one())
 
     def vouch(self, head: TreeHead) -> None:
@@ -390,6 +408,7 @@ class SqlLog:
         self._transaction.execute(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
 
     def tile(self, level: int, n: int) -> bytes:
+        """A tile's present bytes (32-byte hashes); empty when there is none."""
         stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
         if stored is not None or level > 0:
             return stored or b""
@@ -399,6 +418,7 @@ class SqlLog:
         return self._last_tile[n]
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
+        """The entries of indexes ``start <= i < end`` that exist."""
         rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
@@ -523,21 +543,28 @@ _HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
 
 
 class SqlLogTerms(StorePart):
-    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.LogTermsStore`."""
+    """How long the log names persons, and what suspends that."""
 
     registry = True
 
     def holds(self) -> Sequence[LogHold]:
+        """The log holds that were not ended, the oldest first."""
         return self._all(LogHold, _HOLDS)
 
     def hold(self, hold: UUID) -> LogHold | None:
+        """One log hold, ended or not."""
         return self._one(LogHold, _HOLD, id=hold)
 
     def add_hold(self, hold: LogHold) -> None:
+        """Keep a new log hold, in a REGISTRY transaction; AlreadyExists when its id is taken."""
         if not self._write(_ADD_HOLD, vars(hold)):
             raise AlreadyExists("there is a log hold with this id")
 
     def end_hold(self, hold: UUID, at: datetime) -> None:
+        """End a log hold, in a REGISTRY transaction: all streams are gone through anew.
+
+        EditConflict when it is not there, or ended before.
+        """
         if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
             raise EditConflict("the log hold was ended before")
         self._transaction.execute(_BEGIN_AGAIN)
@@ -545,6 +572,11 @@ class SqlLogTerms(StorePart):
     def erase_details(
         self, organisation: str, until: datetime, held: Collection[CaseId]
     ) -> ErasedDetails:
+        """Erase what some of the next events say of persons, where the organisation acted.
+
+        Events of its stream before ``until`` are gone through, a bounded number in their order;
+        those about the cases ``held`` are passed over.
+        """
         self._transaction.require_writing()
         self._transaction.execute(_LOCK)
         after = self._transaction.execute(_REACHED, {"organisation": organisation}).scalar() or 0

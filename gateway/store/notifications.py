@@ -58,9 +58,13 @@ _FORGET = delete(refused_notification).where(
 
 
 class SqlNotifications(StorePart):
-    """Deliveries in SQL; the contract is that of `gateway.kernel.ports.NotificationStore`."""
+    """How far each organisation's stream was delivered, and what its receiver refused."""
 
     def cursor(self, organisation: str, way: DeliveryWay, begin: int = 0) -> Cursor:
+        """An organisation's cursor, at ``begin`` where there was none.
+
+        In a writing transaction it is made, and its row is locked.
+        """
         run, values = self._transaction, {"of_organisation": organisation, "of_way": way}
         new = Cursor(organisation, way, begin)
         if run.mode is TransactionMode.READ:
@@ -70,23 +74,30 @@ class SqlNotifications(StorePart):
         return Cursor(*run.execute(_LOCKED, values).one())
 
     def save(self, cursor: Cursor) -> None:
+        """Replace the stored one, which `cursor` locked."""
         self._write(_SAVE, keyed(cursor, "organisation", "way"))
 
     def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
+        """Every stored cursor of a way, by organisation, beside its stream."""
         rows = self._transaction.execute(_STATES, {"way": way})
         return [DeliveryState(Cursor(*row[:-3]), *row[-3:]) for row in rows]
 
     def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
+        """The last number of each of these organisations' streams, where it has one."""
         rows = self._transaction.execute(_HEADS, {"organisations": sorted(organisations)})
         return {row.organisation: row.last for row in rows}
 
     def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
+        """What the organisation's receiver refused, in the stream's order; with ``replay`` what is
+        sent again."""
         statement = _REPLAYED if replay else _REFUSED
         return self._all(RefusedNotification, statement, organisation=organisation)
 
     def refuse(self, refused: RefusedNotification) -> None:
+        """Keep a refused notification, or replace what is known of it."""
         self._write(_REFUSE, vars(refused))
 
     def forget(self, organisation: str, events: Collection[UUID]) -> None:
+        """Forget refused notifications: their receiver took them."""
         for event in events:
             self._write(_FORGET, {"of_organisation": organisation, "of_event": event})

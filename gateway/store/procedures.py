@@ -42,29 +42,38 @@ _PRUNE_PROPOSALS = delete(proposal).where(proposal.c.expires_at < bindparam("unt
 
 
 class SqlProposals(StorePart):
-    """Proposals in SQL; the contract is that of `gateway.kernel.ports.ProposalStore`."""
+    """Changes of the registry that wait for another person. Changes need a REGISTRY transaction."""
 
     registry = True
 
     def get(self, proposal: UUID) -> Proposal | None:
+        """One proposal, made or not."""
         return self._one(Proposal, _PROPOSAL, id=proposal)
 
     def page(
         self, before: UUID | None, limit: int, waiting: datetime | None = None
     ) -> Sequence[Proposal]:
+        """Proposals with an id less than ``before``, the newest first.
+
+        With ``waiting`` only those that can be approved at that moment.
+        """
         values: dict[str, Any] = {"before": before or _LAST_ID, "limit": limit}
         if waiting is None:
             return self._all(Proposal, _PROPOSALS, **values)
         return self._all(Proposal, _WAITING, **values, now=waiting)
 
     def add(self, proposal: Proposal) -> None:
+        """Keep a proposal; AlreadyExists when its id is taken."""
         if not self._write(_ADD_PROPOSAL, vars(proposal)):
             raise AlreadyExists("there is a proposal with this id")
 
     def close(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was made; EditConflict when it is not there, made or
+        withdrawn."""
         self._end(proposal, applied_event=event)
 
     def withdraw(self, proposal: UUID, event: UUID) -> None:
+        """Remember by which event it was withdrawn; EditConflict as for `close`."""
         self._end(proposal, withdrawal_event=event)
 
     def _end(self, proposal: UUID, **by: UUID) -> None:
@@ -72,6 +81,7 @@ class SqlProposals(StorePart):
             raise EditConflict("the proposal was made or withdrawn before")
 
     def prune(self, until: datetime) -> None:
+        """Forget the proposals that ended before ``until``."""
         self._write(_PRUNE_PROPOSALS, {"until": until})
 
 
@@ -95,25 +105,32 @@ _SAVE_INVITATION = update(invitation).where(matching(invitation, "id", prefix="o
 
 
 class SqlInvitations(StorePart):
-    """Invitations in SQL; the contract is that of `gateway.kernel.ports.InvitationStore`."""
+    """Invitations to enrol a system. Changes need a REGISTRY transaction."""
 
     registry = True
 
     def add(self, invitation: Invitation) -> None:
+        """Store a new one; AlreadyExists when its id was ever used, or what else is its alone."""
         if not self._write(_ADD_INVITATION, vars(invitation)):
             raise AlreadyExists("there is an invitation with this id or token")
 
     def get(self, invitation: UUID) -> Invitation | None:
+        """One of them."""
         return self._one(Invitation, _INVITATION, id=invitation)
 
     def by_token(self, token_sha256: str) -> Invitation | None:
+        """The invitation with this token, used or not."""
         return self._one(Invitation, _BY_TOKEN, token_sha256=token_sha256)
 
     def open(self, now: datetime, after: UUID | None, limit: int) -> Sequence[Invitation]:
+        """Those that can be used still at a moment, by id, from the one after ``after`` on."""
         return self._all(Invitation, _OPEN_INVITATIONS, now=now, after=after or _NO_ID, limit=limit)
 
     def save(self, invitation: Invitation) -> None:
-        """Who was invited, by whom and until when stays."""
+        """Replace the stored one; EditConflict when there is none.
+
+        Who was invited, by whom and until when stays.
+        """
         kept = ("organisation", "system", "token_sha256", "approved_by", "expires_at")
         values = keyed(invitation, "id", keeps=kept)
         if not self._write(_SAVE_INVITATION, values):
@@ -135,22 +152,24 @@ _SAVE_REQUEST = update(signing_request).where(matching(signing_request, "id", pr
 
 
 class SqlSigning(StorePart):
-    """Signing requests in SQL; the contract is that of `gateway.kernel.ports.CertificateOrders`."""
+    """Certificate requests on their way to the process that alone holds the issuing key."""
 
     def add(self, request: CertificateOrder) -> None:
-        """AlreadyExists when the id is taken."""
+        """Store a new one; AlreadyExists when the id is taken."""
         values = {**vars(request), "served": _is_served(request)}
         if not self._write(_ADD_REQUEST, values):
             raise AlreadyExists("there is a signing request with this id")
 
     def get(self, request: UUID) -> CertificateOrder | None:
+        """One of them."""
         return self._one(CertificateOrder, _REQUEST, id=request)
 
     def pending(self, limit: int) -> list[CertificateOrder]:
+        """Requests not yet served, oldest first."""
         return self._all(CertificateOrder, _PENDING, limit=limit)
 
     def save(self, request: CertificateOrder) -> None:
-        """Raises EditConflict when there is no such request."""
+        """Replace certificate and refusal; EditConflict when there is no such request."""
         values = {
             "of_id": request.id,
             "served": _is_served(request),
@@ -187,25 +206,32 @@ _PRUNE_RUNS = delete(conformance_run).where(
 
 
 class SqlConformance(StorePart):
-    """Runs in SQL; the contract is that of `gateway.kernel.ports.ConformanceStore`."""
+    """Conformance runs, apart from cases, handoffs and consultations."""
 
     def add(self, run: ConformanceRun) -> None:
+        """Store a new one; AlreadyExists when its id was ever used, or what else is its alone."""
         if not self._write(_ADD_RUN, vars(run)):
             raise AlreadyExists("there is a conformance run with this id")
 
     def get(self, run: UUID) -> ConformanceRun | None:
+        """One of them."""
         return self._one(ConformanceRun, _RUN, id=run)
 
     def save(self, run: ConformanceRun) -> None:
-        """Whose run it is and when it ends stays."""
+        """Replace the stored one, whose revision must be one less; else EditConflict.
+
+        Whose run it is and when it ends stays.
+        """
         values = keyed(run, "id", keeps=("organisation", "system", "expires_at"))
         if not self._write(_SAVE_RUN, {**values, "previous": run.revision - 1}):
             raise EditConflict("the run has changed: read it again")
 
     def passed(self, organisation: str) -> bool:
+        """Whether a system of the organisation has passed a run."""
         return bool(self._firsts(_PASSED, organisation=organisation))
 
     def prune(self, until: datetime) -> None:
+        """Forget the runs that ended until then and were not passed."""
         self._write(_PRUNE_RUNS, {"until": until})
 
 
@@ -243,30 +269,42 @@ _REPLACED_IN_SUCCESSIONS = (
 
 
 class SqlSuccessions(StorePart):
-    """Successions in SQL; the contract is that of `gateway.kernel.ports.SuccessionStore`."""
+    """Mandates that move to another organisation, and the handoffs that they ended.
+
+    Planned in a REGISTRY transaction; approvals, end and cancellation are saved in a WRITE
+    transaction.
+    """
 
     def get(self, succession: UUID) -> Succession | None:
+        """One of them."""
         row = self._transaction.execute(_SUCCESSION, {"id": succession}).first()
         return row and _succession(row)
 
     def all(self) -> Sequence[Succession]:
+        """Every succession, oldest first."""
         return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS)]
 
     def of(self, organisation: str) -> Sequence[Succession]:
+        """Those in which an organisation gives or takes the mandate, oldest first."""
         rows = self._transaction.execute(_SUCCESSIONS_OF, {"organisation": organisation})
         return [_succession(row) for row in rows]
 
     def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
+        """Those in which the organisation gives this competence away, oldest first."""
         values = {"predecessor": predecessor, "competence": competence}
         return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS_FROM, values)]
 
     def add(self, succession: Succession) -> None:
+        """Store a new one; AlreadyExists when its id was ever used, or what else is its alone."""
         self._transaction.require_registry()
         if not self._write(_ADD_SUCCESSION, _succession_row(succession)):
             raise AlreadyExists("there is a succession with this id")
 
     def save(self, succession: Succession) -> None:
-        """What was planned stays; approvals and end are replaced."""
+        """Replace the stored one, whose version must be one less; else EditConflict.
+
+        What was planned stays; approvals and end are replaced.
+        """
         row = _succession_row(succession)
         values = {name: row[name] for name in _REPLACED_IN_SUCCESSIONS}
         values |= {"of_id": succession.id, "previous": succession.version - 1}
@@ -274,15 +312,19 @@ class SqlSuccessions(StorePart):
             raise EditConflict("the succession has changed: read it again")
 
     def moved(self, succession: UUID) -> Sequence[ReissuedHandoff]:
+        """The handoffs that a succession ended, by id."""
         return self._all(ReissuedHandoff, _MOVED, succession=succession)
 
     def moved_from(self, handoff: UUID) -> ReissuedHandoff | None:
+        """How a handoff was ended by a succession."""
         return self._one(ReissuedHandoff, _MOVED_FROM, handoff=handoff)
 
     def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
+        """What a handoff follows that a succession made."""
         return self._one(ReissuedHandoff, _MOVED_TO, became=handoff)
 
     def add_moved(self, moved: ReissuedHandoff) -> None:
+        """Remember an ended handoff; AlreadyExists when it was ended before."""
         if not self._write(_ADD_MOVED, vars(moved)):
             raise AlreadyExists("the handoff was moved before")
 

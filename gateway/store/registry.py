@@ -196,7 +196,7 @@ class RegistryCache:
 
 
 class SqlOrganisations(StorePart):
-    """The registry in SQL; the contract is that of `gateway.kernel.ports.OrganisationStore`."""
+    """The registry. Changes need a REGISTRY transaction."""
 
     registry = True
 
@@ -218,6 +218,8 @@ class SqlOrganisations(StorePart):
         self._write(_RAISE_VERSION)
 
     def get(self, slug: str) -> Organisation | None:
+        """The organisation with its memberships and mandates, as of this transaction."""
+
         def find() -> Organisation | None:
             found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
             return found[0] if found else None
@@ -225,10 +227,17 @@ class SqlOrganisations(StorePart):
         return self._remembered(("organisation", slug), find)
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
+        """Organisations with a slug greater than ``after``, in order of slug.
+
+        With ``seen`` only those that members may know of (`organisation.UNSEEN`).
+        """
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return self._in_service(self._transaction.execute(page, values))
 
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:
+        """Every mandate of that function and matter, in any territory and whatever its period, of
+        organisations that are active."""
+
         def find() -> Sequence[Mandate]:
             values = {"function": function, "matter": matter}
             rows, out = self._transaction.execute(_HOLDERS, values), self.out_of_service()
@@ -238,11 +247,13 @@ class SqlOrganisations(StorePart):
         return self._remembered(("holders", function, matter), find)
 
     def add(self, organisation: Organisation) -> None:
+        """Store a new organisation; AlreadyExists when the slug was ever used."""
         if not self._write(_ADD, _organisation_row(organisation)):
             raise AlreadyExists("this organisation id is taken, and ids are never used again")
         self._add_mandates(organisation)
 
     def save(self, organisation: Organisation) -> None:
+        """Replace the stored one, whose version must be one less; else EditConflict."""
         self._transaction.require_registry()
         self._require_in_service(organisation.slug)
         values = _organisation_row(organisation)
@@ -253,30 +264,35 @@ class SqlOrganisations(StorePart):
         self._add_mandates(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
+        """One registered system."""
         return self._remembered(
             ("system", organisation, name),
             lambda: self._one(System, _SYSTEM, organisation=organisation, name=name),
         )
 
     def has_system(self, organisation: str) -> bool:
+        """Whether a system of it is registered and enabled: else nobody reads what it is sent."""
         return self._remembered(
             ("has a system", organisation),
             lambda: any(one.enabled for one in self.systems(organisation)),
         )
 
     def systems(self, organisation: str) -> Sequence[System]:
+        """All systems of an organisation, by name."""
         return self._all(System, _SYSTEMS, organisation=organisation)
 
     def add_system(self, system: System) -> None:
+        """Register a system; AlreadyExists when the name is taken."""
         if not self._write(_ADD_SYSTEM, vars(system)):
             raise AlreadyExists("the organisation has a system of this name")
 
     def save_system(self, system: System) -> None:
-        """Raises EditConflict when it is not registered."""
+        """Replace the stored one; EditConflict when it is not registered."""
         if not self._write(_SAVE_SYSTEM, keyed(system, "organisation", "name")):
             raise EditConflict("this system is not registered")
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
         return self._remembered(
             ("client keys", organisation, system),
             lambda: tuple(self._firsts(_KEYS, organisation=organisation, system=system)),
@@ -284,6 +300,7 @@ class SqlOrganisations(StorePart):
         )
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        """Replace the keys of a registered system."""
         self._transaction.require_registry()
         named = {"of_organisation": organisation, "of_system": system}
         self._transaction.execute(_DROP_KEYS, named)
@@ -295,35 +312,37 @@ class SqlOrganisations(StorePart):
             self._transaction.execute(_ADD_KEYS, rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
+        """A certificate that this gateway issued."""
         return self._remembered(
             ("certificate", thumbprint),
             lambda: self._one(Certificate, _CERTIFICATE, thumbprint=thumbprint),
         )
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
-        """The newest is the one recorded last."""
+        """All certificates of a system, the one recorded last at the end."""
         return self._all(Certificate, _CERTIFICATES, organisation=organisation, system=system)
 
     def add_certificate(self, certificate: Certificate) -> None:
+        """Record an issued certificate; AlreadyExists when known."""
         if not self._write(_ADD_CERTIFICATE, vars(certificate)):
             raise AlreadyExists("this certificate is recorded already")
 
     def save_certificate(self, certificate: Certificate) -> None:
-        """Raises EditConflict when it is not recorded. Only end, revocation, reminder change."""
+        """Replace end, revocation and reminder; EditConflict when it is not recorded."""
         values = keyed(certificate, "thumbprint", keeps=("serial", "organisation", "system"))
         if not self._write(_SAVE_CERTIFICATE, values):
             raise EditConflict("this certificate is not recorded")
 
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
-        """In order of their ends."""
+        """Certificates not revoked that end after ``after``, not after ``until``, by their ends."""
         return self._all(Certificate, _EXPIRING, after=after, until=until)
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
-        """In order of revocation."""
+        """The CRL: revoked certificates that would still be valid after ``after``, as revoked."""
         return self._all(Certificate, _REVOKED, after=after)
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
-        """Without those whose key is gone."""
+        """Whom to reach at an organisation, by role; without those whose key is gone."""
         found = []
         for row in self._transaction.execute(_CONTACTS, {"organisation": organisation}):
             with suppress(CaseErased):
@@ -333,6 +352,7 @@ class SqlOrganisations(StorePart):
         return found
 
     def has_contact(self, organisation: str, role: str) -> bool:
+        """Whether an organisation has a contact in a role; none is opened for it."""
         values = {"organisation": organisation, "role": role}
         return self._remembered(
             ("has a contact", organisation, role),
@@ -341,6 +361,10 @@ class SqlOrganisations(StorePart):
         )
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
+        """Store contacts in place of those in their roles, all under a new key, which is returned.
+
+        The key before is doomed. Raises CaseKeysUnavailable.
+        """
         named = {one.role for one in contacts}
         kept = [one for one in self.contacts(organisation) if one.role not in named]
         self.end_contacts(organisation)
@@ -361,6 +385,7 @@ class SqlOrganisations(StorePart):
         return key
 
     def end_contacts(self, organisation: str) -> None:
+        """Forget an organisation's contacts, and doom their key."""
         self._transaction.require_registry()
         held = self._transaction.execute(_CONTACTS, {"organisation": organisation})
         for key in {row.content_key for row in held}:
@@ -368,25 +393,34 @@ class SqlOrganisations(StorePart):
         self._transaction.execute(_DROP_CONTACTS, {"of_organisation": organisation})
 
     def uses_key(self, key: UUID) -> bool:
+        """Whether contacts are encrypted by a key."""
         return self._transaction.execute(_OF_KEY, {"key": key}).first() is not None
 
     def person(self, person: str) -> Administrator | None:
+        """One administrator."""
         row = self._transaction.execute(_PERSON, {"id": person}).first()
         return row and self._administrator(row)
 
     def persons(self) -> Sequence[Administrator]:
+        """All administrators, by id."""
         return [self._administrator(row) for row in self._transaction.execute(_PERSONS)]
 
     def add_person(self, person: Administrator) -> None:
+        """Enrol an administrator; AlreadyExists when the id was ever used."""
         if not self._write(_ADD_PERSON, vars(person)):
             raise AlreadyExists("there is a person with this id")
 
     def save_person(self, person: Administrator) -> None:
-        """Raises EditConflict when there is none of that id."""
+        """Change whether an administrator is enabled; EditConflict when there is none."""
         if not self._write(_SAVE_PERSON, {"of_id": person.id, "enabled": person.enabled}):
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:
+        """Entries that are not used: `organisation` or `person`, and the id.
+
+        Such an organisation is found suspended, and none of its entry is changed; such an
+        administrator is found disabled.
+        """
         return self._remembered(
             ("out of service",),
             lambda: frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT)),
@@ -394,6 +428,7 @@ class SqlOrganisations(StorePart):
         )
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:
+        """Let exactly these entries be out of service, in every process."""
         self._write(_DROP_OUT)
         rows = [{"kind": kind, "name": name} for kind, name in sorted(entries)]
         if rows:
@@ -521,26 +556,31 @@ _SAVE_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", p
 
 
 class SqlStaff(StorePart):
-    """Staff registers in SQL; the contract is that of `gateway.kernel.ports.StaffStore`."""
+    """The staff registers of organisations; entries end, and no row is ever taken away."""
 
     def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
+        """The organisation's entries of these pseudonyms, five at most, in one statement."""
         first, *others = pseudonyms
         names = dict(zip(_NAMED_PERSONS, (first, *others), strict=False))
         values = {**dict.fromkeys(_NAMED_PERSONS, first), **names, "organisation": organisation}
         return self._all(StaffEntry, _STAFF_NAMED, **values)
 
     def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
+        """The organisation's entries with a pseudonym greater than ``after``, in its order."""
         return self._all(
             StaffEntry, _STAFF_PAGE, organisation=organisation, after=after, limit=limit
         )
 
     def add(self, entry: StaffEntry) -> bool:
+        """Store a new entry; False, and nothing stored, when the pseudonym was ever used."""
         return self._write(_ADD_STAFF, vars(entry))
 
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
+        """Let an entry end at a moment."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
         self._write(_SAVE_STAFF, values)
 
     def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        """Replace the digests of the cases that a person keeps away from."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
         self._write(_SAVE_STAFF, values)
