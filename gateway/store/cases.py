@@ -163,7 +163,7 @@ class SqlCases(StorePart):
             and (originator, case) not in self._transaction.shared_cases
         )
         values = {"originator": originator, "case": case}
-        row = self._transaction.execute(_GET_LOCKED if locking else _GET, values).first()
+        row = self._transaction.first(_GET_LOCKED if locking else _GET, values)
         if row is None:
             return None
         self._cipher.note_case(originator, case, row.state, row.content_key)
@@ -204,7 +204,7 @@ class SqlCases(StorePart):
 
     def version(self, digest: str) -> CaseVersion | None:
         """A case version by the digest of its document."""
-        row = self._transaction.execute(_VERSION, {"digest": digest}).first()
+        row = self._transaction.first(_VERSION, {"digest": digest})
         if row is None:
             return None
         opened = {
@@ -223,7 +223,7 @@ class SqlCases(StorePart):
         """The versions after number ``after`` that correct something unlawful, and the ids of these
         elements."""
         values = {"originator": originator, "case": case, "after": after}
-        rows = self._transaction.execute(_UNLAWFUL, values)
+        rows = self._transaction.rows(_UNLAWFUL, values)
         return [(row.version, row.unlawful) for row in rows if row.unlawful]
 
     def announce(self, announcement: Announcement) -> None:
@@ -246,7 +246,7 @@ class SqlCases(StorePart):
         values |= {} if after is None else {"after": after}
         values |= {} if state is None else {"state": state}
         statement = _PAGES[after is not None, state is not None]
-        rows = self._transaction.execute(statement, values).all()
+        rows = self._transaction.rows(statement, values)
         readable = self._cipher.fetch(row.summary for row in rows)
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
@@ -290,11 +290,11 @@ class SqlCases(StorePart):
         self.save(case)
         self._cipher.note_case(case.originator, case.id, case.state, None)
         of = {"of_originator": case.originator, "of_case": case.id}
-        versions = self._transaction.execute(_ERASE_VERSIONS, of).rowcount
-        self._transaction.execute(_ERASE_HANDOFFS, of)
-        self._transaction.execute(_LAPSE_HANDOFFS, of)
-        statements = self._transaction.execute(_ERASE_ANSWERS, of).rowcount
-        self._transaction.execute(_FORGET_RETRIES, of)
+        versions = self._transaction.changed(_ERASE_VERSIONS, of)
+        self._transaction.run(_ERASE_HANDOFFS, of)
+        self._transaction.run(_LAPSE_HANDOFFS, of)
+        statements = self._transaction.changed(_ERASE_ANSWERS, of)
+        self._transaction.run(_FORGET_RETRIES, of)
         return Erasure(versions, statements)
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
@@ -304,8 +304,8 @@ class SqlCases(StorePart):
     def doomed(self, limit: int) -> Sequence[UUID]:
         """Keys of erased cases that were not destroyed yet, as far as is known here."""
         run = self._transaction
-        found = [row.content_key for row in run.execute(_DOOMED, {"limit": limit})]
-        return found or [row.content_key for row in run.execute(_DOOMED_APART, {"limit": limit})]
+        found = [row.content_key for row in run.rows(_DOOMED, {"limit": limit})]
+        return found or [row.content_key for row in run.rows(_DOOMED_APART, {"limit": limit})]
 
     def forget_keys(self, keys: Collection[UUID]) -> None:
         """Note that these keys of erased cases are destroyed."""
@@ -316,7 +316,7 @@ class SqlCases(StorePart):
     def key_of(self, originator: str, case: UUID) -> UUID | None:
         """The key by which a case's content is encrypted; None when that was erased."""
         values = {"originator": originator, "case": case}
-        key: UUID | None = self._transaction.execute(_KEY_OF, values).scalar()
+        key: UUID | None = self._transaction.scalar(_KEY_OF, values)
         return key
 
     def having(self, key: UUID) -> Case | None:

@@ -268,15 +268,15 @@ class StorePart:
         self._transaction = transaction
 
     def _one(self, record: type[R], statement: Executable, **values: Any) -> R | None:
-        row = self._transaction.execute(statement, values).first()
+        row = self._transaction.first(statement, values)
         return row and record(*row)
 
     def _all(self, record: type[R], statement: Executable, **values: Any) -> list[R]:
-        return [*starmap(record, self._transaction.execute(statement, values))]
+        return [*starmap(record, self._transaction.rows(statement, values))]
 
     def _firsts(self, statement: Executable, **values: Any) -> list[Any]:
         """The first column of each row."""
-        return [row[0] for row in self._transaction.execute(statement, values)]
+        return [row[0] for row in self._transaction.rows(statement, values)]
 
     def _write(self, statement: Executable, values: Row = _NONE) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
@@ -284,7 +284,7 @@ class StorePart:
             self._transaction.require_registry()
         else:
             self._transaction.require_writing()
-        return self._transaction.changed(statement, values)
+        return self._transaction.changed(statement, values) > 0
 
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
         """Run one that tells nothing; ``otherwise`` ends the Work where it touches no row."""

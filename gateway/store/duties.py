@@ -101,11 +101,11 @@ class SqlDuties(StorePart):
         handoff; the review of a retention once it was to be reminded of."""
         values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
         if after is None:
-            rows = self._transaction.execute(_OWED_BY, values)
+            rows = self._transaction.rows(_OWED_BY, values)
         else:
             place = (*after.handoff, after.source, after.kind)
             named = {f"after_{one.name}": at for one, at in zip(_place, place, strict=True)}
-            rows = self._transaction.execute(_OWED_AFTER, {**values, **named})
+            rows = self._transaction.rows(_OWED_AFTER, {**values, **named})
         return [(HandoffDuty(*owed), RANKS[rank]) for rank, *owed in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
@@ -114,7 +114,7 @@ class SqlDuties(StorePart):
 
     def overdue(self, now: datetime) -> int:
         """How many open duties are past their due time."""
-        return int(self._transaction.execute(_OVERDUE, {"now": now}).scalar_one())
+        return int(self._transaction.scalar(_OVERDUE, {"now": now}))
 
     def clock(self) -> SweepClock | None:
         """When duties were last swept; None before the first time."""

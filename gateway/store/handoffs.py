@@ -211,10 +211,10 @@ class SqlHandoffs(StorePart):
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
         values = {"handoff": handoff}
         if self._transaction.mode is TransactionMode.READ:
-            row = self._transaction.execute(_GET, values).first()
+            row = self._transaction.first(_GET, values)
             return row and _handoff(row)
         if not self._transaction.locks_rows:
-            row = self._transaction.execute(_GET_WITH_KEY, values).first()
+            row = self._transaction.first(_GET_WITH_KEY, values)
             if row is None:
                 return None
             self._case_of[handoff] = (row.originator, row.case)
@@ -222,20 +222,18 @@ class SqlHandoffs(StorePart):
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
             return _handoff(row)
         # Cases are locked before handoffs, by everybody.
-        with self._transaction.pipeline():
-            sharing = self._transaction.send(_SHARE_CASE, values)
-            locking = self._transaction.send(_GET_LOCKED, values)
-            row, held = locking().first(), sharing().first()
-        if held is None:
+        shared, locked = self._transaction.queries((_SHARE_CASE, values), (_GET_LOCKED, values))
+        if not shared:
             return None
+        (held,) = shared
         case = (held.originator, held.case)
         self._case_of[handoff] = case
         self._current[handoff] = held.current
         self._cipher.note_case(*case, held.case_state, held.content_key)
         self._transaction.shared_cases.add(case)
-        if row is not None and (row.originator, row.case) != case:
+        if any((row.originator, row.case) != case for row in locked):
             raise EditConflict("the handoff has changed: read it again")
-        return row and _handoff(row)
+        return _handoff(locked[0]) if locked else None
 
     def current_version(self, handoff: Handoff) -> str:
         """The digest of its case's current version, for what `get` returned in a writing
@@ -272,7 +270,7 @@ class SqlHandoffs(StorePart):
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order; without ``documents`` these are empty, as they are
         after the erasure of the case."""
-        rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
+        rows = self._transaction.rows(_ANSWERS, {"handoff": handoff})
         if not documents:
             return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
@@ -280,29 +278,29 @@ class SqlHandoffs(StorePart):
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The correction notices, in order; those from before the erasure of the case went with
         it."""
-        rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
+        rows = self._transaction.rows(_NOTICES, {"handoff": handoff})
         return [self._answer(row) for row in rows]
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
         """The offer, or update, that made a package, by its number."""
         values = {"handoff": handoff, "before": package - 1}
-        row = self._transaction.execute(_OFFER, values).first()
+        row = self._transaction.first(_OFFER, values)
         return row and self._answer(row)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         """Every handoff of the case, by id; none is locked."""
         values = {"originator": originator, "case": case}
-        return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
+        return [_handoff(row) for row in self._transaction.rows(_OF_CASE, values)]
 
     def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
         """What recalled each handoff of the case, by handoff; what came before the erasure of the
         case went with it."""
         values = {"originator": originator, "case": case}
-        return [self._answer(row) for row in self._transaction.execute(_RECALLS_OF, values)]
+        return [self._answer(row) for row in self._transaction.rows(_RECALLS_OF, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
         """The answer that ``event`` recorded."""
-        row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
+        row = self._transaction.first(_ANSWER_OF, {"event": event})
         return row and self._answer(row)
 
     def page(
@@ -330,12 +328,12 @@ class SqlHandoffs(StorePart):
             "after_id": place.id,
             **wanted,
         }
-        return [_handoff(row) for row in self._transaction.execute(statement, values)]
+        return [_handoff(row) for row in self._transaction.rows(statement, values)]
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
         """How many of a box are offered and not answered, and overdue of those at a moment."""
         values = {"organisation": organisation, "now": now}
-        rows: Sequence[Any] = self._transaction.execute(_WAITING[box], values).all()
+        rows: Sequence[Any] = self._transaction.rows(_WAITING[box], values)
         by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
         return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
 
@@ -350,17 +348,17 @@ class SqlHandoffs(StorePart):
             "after": after or _NO_ID,
             "limit": limit,
         }
-        return [_handoff(row) for row in self._transaction.execute(_RECEIVED, values)]
+        return [_handoff(row) for row in self._transaction.rows(_RECEIVED, values)]
 
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
         values = {"originator": originator, "case": case}
-        return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
+        return int(self._transaction.scalar(_OPEN_OF, values))
 
     def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
         """Every handoff of the case, by id."""
         values = {"originator": originator, "case": case}
-        rows = self._transaction.execute(_SENT_OF, values)
+        rows = self._transaction.rows(_SENT_OF, values)
         return [SentHandoff(*row) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
@@ -370,11 +368,11 @@ class SqlHandoffs(StorePart):
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
-        return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
+        return self._transaction.first(_WAS_INFORMED, {"handoff": handoff}) is not None
 
     def was_consulted(self, handoff: UUID) -> bool:
         """Whether the content of the handoff was ever consulted."""
-        return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
+        return self._transaction.first(_WAS_CONSULTED, {"handoff": handoff}) is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
@@ -383,7 +381,7 @@ class SqlHandoffs(StorePart):
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
         if case not in self._cipher.case_keys:
-            row = self._transaction.execute(_CASE_OF, {"handoff": answer.handoff}).one()
+            row = self._transaction.first(_CASE_OF, {"handoff": answer.handoff})
             case = self._case_of[answer.handoff] = (row.originator, row.case)
             self._cipher.note_case(*case, row.case_state, row.content_key)
         key = self._cipher.case_keys[case] or self._late_key(answer.author)
@@ -393,7 +391,7 @@ class SqlHandoffs(StorePart):
 
     def _late_key(self, author: str) -> UUID:
         """The key of an organisation's answers about erased cases; a new one the first time."""
-        row = self._transaction.execute(_ANSWER_KEY, {"organisation": author}).first()
+        row = self._transaction.first(_ANSWER_KEY, {"organisation": author})
         if row is not None:
             return cast(UUID, row.content_key)
         key = self._cipher.new_key()
@@ -546,7 +544,7 @@ class SqlRetentions(StorePart):
 
     def holders(self) -> Collection[str]:
         """The organisations that retain something, have a copy, or a key of late answers."""
-        return {row[0] for row in self._transaction.execute(_HOLDERS)}
+        return {row[0] for row in self._transaction.rows(_HOLDERS)}
 
     def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
         """Handoffs of which an organisation retains something, or has a copy."""
@@ -560,7 +558,7 @@ class SqlRetentions(StorePart):
 
     def copy(self, handoff: UUID) -> RetainedCopy | None:
         """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
-        row = self._transaction.execute(_COPY, {"handoff": handoff}).first()
+        row = self._transaction.first(_COPY, {"handoff": handoff})
         if row is None:
             return None
         content = self._cipher.decrypt(row.content, _cell_of_copy(handoff))
@@ -576,7 +574,7 @@ class SqlRetentions(StorePart):
 
     def drop_copy(self, handoff: UUID) -> bool:
         """Take a copy away, where there is one, and doom its key."""
-        key = self._transaction.execute(_KEY_OF, {"of_handoff": handoff}).scalar()
+        key = self._transaction.scalar(_KEY_OF, {"of_handoff": handoff})
         if key is None:
             return False
         self._write(_DOOM, {"content_key": key})
@@ -584,23 +582,23 @@ class SqlRetentions(StorePart):
 
     def having(self, key: UUID) -> UUID | None:
         """The handoff whose copy is encrypted by a key."""
-        row = self._transaction.execute(_HAVING, {"key": key}).first()
-        return row and row.handoff
+        handoff: UUID | None = self._transaction.scalar(_HAVING, {"key": key})
+        return handoff
 
     def uses_key(self, key: UUID) -> bool:
         """Whether a copy, or an organisation's late answers, are encrypted by a key."""
-        of_answers = self._transaction.execute(_ANSWERS_HAVING, {"key": key}).first()
+        of_answers = self._transaction.first(_ANSWERS_HAVING, {"key": key})
         return self.having(key) is not None or of_answers is not None
 
     def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
         """Recipient and id of each handoff that was accepted and is not retained, whose case is
         erased after one day, and by another."""
-        rows = self._transaction.execute(_UNRETAINED, {"after": after, "last": last})
+        rows = self._transaction.rows(_UNRETAINED, {"after": after, "last": last})
         return [(row.recipient, row.id) for row in rows]
 
     def announced(self, days: int) -> date | None:
         """Up to which day of erasure holders heard so many ``days`` before; None at first."""
-        told: date | None = self._transaction.execute(_ANNOUNCED, {"days": days}).scalar()
+        told: date | None = self._transaction.scalar(_ANNOUNCED, {"days": days})
         return told
 
     def announce(self, days: int, told: date | None, last: date) -> bool:
@@ -611,7 +609,7 @@ class SqlRetentions(StorePart):
 
     def end_answer_key(self, organisation: str) -> None:
         """Doom the key of an organisation's answers about erased cases, where there is one."""
-        key = self._transaction.execute(_KEY_OF_ANSWERS, {"of_organisation": organisation}).scalar()
+        key = self._transaction.scalar(_KEY_OF_ANSWERS, {"of_organisation": organisation})
         if key is not None:
             self._write(_DOOM, {"content_key": key})
             self._write(_END_ANSWER_KEY, {"of_organisation": organisation})

@@ -92,7 +92,7 @@ class SqlRevokedTokens(StorePart):
 
     def has(self, jti: str) -> bool:
         """Whether the token was revoked."""
-        return self._any and bool(self._transaction.execute(_IS_REVOKED, {"jti": jti}).all())
+        return self._any and bool(self._transaction.rows(_IS_REVOKED, {"jti": jti}))
 
     def prune(self, until: datetime) -> None:
         """Forget the tokens that have expired at ``until``: nobody would take them anyway."""

@@ -258,8 +258,7 @@ class SqlLog:
         keys = self._content_keys(facts)
         # Sent in one message: whatever is read after the first is read after the lock, the latest
         # that was committed.
-        locked, told = run.send(_HEAD), run.send(_counters(len(names)), asked)
-        counted, row = told().one(), locked().one()
+        (row,), (counted,) = run.queries((_HEAD, {}), (_counters(len(names)), asked))
         counters = {name: last or 0 for name, last in zip(names, counted, strict=True)}
         base = TreeHead(row.size, row.root)
         header.require_own(base, row.mac)
@@ -302,16 +301,16 @@ class SqlLog:
             leaves.append(tree.leaf_hash(entry))
             events.append(event)
         grown = tree.grow(row.edge, base.size, leaves)
-        run.execute(_ADD_EVENTS, rows)
-        run.execute(_ADD_FACETS, facets)
-        run.execute(_ADD_PARTIES, parties)
+        run.run(_ADD_EVENTS, *rows)
+        run.run(_ADD_FACETS, *facets)
+        run.run(_ADD_PARTIES, *parties)
         # As they are after the events were composed: each party's last number.
-        run.execute(_SET_COUNTER, [{"organisation": o, "last": n} for o, n in counters.items()])
+        run.run(_SET_COUNTER, *({"organisation": o, "last": n} for o, n in counters.items()))
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
         mac = header.mac_of(TreeHead(grown.size, grown.root))
-        run.execute(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
+        run.run(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
@@ -322,7 +321,7 @@ class SqlLog:
         """
         if any(event == fact.id for fact in self._others):
             raise Busy("the first of these requests is being stored: repeat this one")
-        row = self._transaction.execute(_EVENT, {"event": event}).first()
+        row = self._transaction.first(_EVENT, {"event": event})
         return None if row is None else self._logged(row, self.head())
 
     def _logged(self, row: Any, head: TreeHead) -> LoggedEvent | None:
@@ -344,9 +343,7 @@ class SqlLog:
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
         """The organisation's own events: (its counter, event id), counter > ``after``."""
         values = {"organisation": organisation, "after": after, "limit": limit}
-        return [
-            (row.stream_number, row.event) for row in self._transaction.execute(_STREAM, values)
-        ]
+        return [(row.stream_number, row.event) for row in self._transaction.rows(_STREAM, values)]
 
     def read_stream(
         self, organisation: str, after: int, limit: int
@@ -355,14 +352,14 @@ class SqlLog:
         values, head = {"organisation": organisation, "after": after, "limit": limit}, self.head()
         return [
             (row.stream_number, logged)
-            for row in self._transaction.execute(_STREAM_EVENTS, values)
+            for row in self._transaction.rows(_STREAM_EVENTS, values)
             if (logged := self._logged(row, head)) is not None
         ]
 
     def counter(self, organisation: str) -> int:
         """The organisation's last counter; 0 before its first event."""
         asked = {"organisation_0": organisation}
-        return self._transaction.execute(_counters(1), asked).scalar_one() or 0
+        return self._transaction.scalar(_counters(1), asked) or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
         """Events in the log's order.
@@ -374,7 +371,7 @@ class SqlLog:
         key, size = self._letterhead.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
-            rows = self._transaction.execute(statement, left)
+            rows = self._transaction.rows(statement, left)
             found += [EventMatch(row.idx, row.event, bool(row.of_case)) for row in rows]
             if len(found) == query.limit:
                 break
@@ -399,17 +396,17 @@ class SqlLog:
 
         Raises ClockBehind.
         """
-        return _not_before(now, self._transaction.execute(_NEWEST).scalar_one())
+        return _not_before(now, self._transaction.scalar(_NEWEST))
 
     def vouch(self, head: TreeHead) -> None:
         """Let a head that is signed count as our own, where it is the newest: by a new key."""
         self._transaction.require_writing()
         mac = self._letterhead.mac_of(head)
-        self._transaction.execute(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
+        self._transaction.run(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
 
     def tile(self, level: int, n: int) -> bytes:
         """A tile's present bytes (32-byte hashes); empty when there is none."""
-        stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
+        stored: bytes | None = self._transaction.scalar(_TILE, {"level": level, "n": n})
         if stored is not None or level > 0:
             return stored or b""
         if n not in self._last_tile or self._transaction.mode is not TransactionMode.READ:
@@ -419,7 +416,7 @@ class SqlLog:
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """The entries of indexes ``start <= i < end`` that exist."""
-        rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
+        rows = self._transaction.rows(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
     def _content_keys(self, facts: Sequence[AuditEvent]) -> Mapping[str | None, UUID]:
@@ -429,7 +426,7 @@ class SqlLog:
             for detail in fact.details:
                 if detail.kind in CONTENT and fact.case_digest not in (None, *keys):
                     of = {"digest": fact.case_digest}
-                    key = self._transaction.execute(_KEY_OF, of).scalar()
+                    key = self._transaction.scalar(_KEY_OF, of)
                     if key is not None:
                         keys[fact.case_digest] = key
         return keys
@@ -453,11 +450,11 @@ class SqlLog:
         changed, _ = tiles.append(self.tile, start, leaves)
         for (level, n), data in changed.items():
             if level > 0 or len(data) == tiles.TILE_BYTES:
-                self._transaction.execute(_SET_TILE, {"level": level, "n": n, "data": data})
+                self._transaction.run(_SET_TILE, {"level": level, "n": n, "data": data})
         for n in range(start // BLOCK, (start + len(leaves)) // BLOCK):
-            rows = self._transaction.execute(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
+            rows = self._transaction.rows(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
             words = event_index.together(row.words for row in rows)
-            self._transaction.execute(_ADD_BLOCK, {"n": n, "words": words})
+            self._transaction.run(_ADD_BLOCK, {"n": n, "words": words})
 
     def _open(self, event: UUID, position: int, text: str) -> str | None:
         """A disclosure that is stored encrypted; None when it ended with its key."""
@@ -567,7 +564,7 @@ class SqlLogTerms(StorePart):
         """
         if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
             raise EditConflict("the log hold was ended before")
-        self._transaction.execute(_BEGIN_AGAIN)
+        self._transaction.changed(_BEGIN_AGAIN)
 
     def erase_details(
         self, organisation: str, until: datetime, held: Collection[CaseId]
@@ -578,14 +575,14 @@ class SqlLogTerms(StorePart):
         those about the cases ``held`` are passed over.
         """
         self._transaction.require_writing()
-        self._transaction.execute(_LOCK)
-        after = self._transaction.execute(_REACHED, {"organisation": organisation}).scalar() or 0
-        rows = self._transaction.execute(_NEXT, {"organisation": organisation, "after": after})
+        self._transaction.rows(_LOCK)
+        after = self._transaction.scalar(_REACHED, {"organisation": organisation}) or 0
+        rows = self._transaction.rows(_NEXT, {"organisation": organisation, "after": after})
         due = [row for row in rows if row.at < until]  # times do not go back in the log
         if not due:
             return ErasedDetails(0, 0, 0, 0, more=False)
         reached = {"organisation": organisation, "reached": due[-1].stream_number}
-        self._transaction.execute(_REACH, reached)
+        self._transaction.run(_REACH, reached)
         kept = self._of_cases(held)
         counted: dict[int, int] = {}
         for row in due:
@@ -604,7 +601,7 @@ class SqlLogTerms(StorePart):
         for one in cases:
             of = {"originator": one.originator, "case": one.case}
             for statement in (_DIGESTS, _HANDOFFS):
-                found.update(value for (value,) in self._transaction.execute(statement, of))
+                found.update(value for (value,) in self._transaction.rows(statement, of))
         return frozenset(found)
 
     def _erase(self, row: Any, organisation: str) -> int:
@@ -628,20 +625,18 @@ class SqlLogTerms(StorePart):
                 detail[0] = None
                 erased += 1
         if erased:
-            self._transaction.execute(
-                _ERASE, {"of_idx": row.idx, "disclosures": write_json(details)}
-            )
+            self._transaction.run(_ERASE, {"of_idx": row.idx, "disclosures": write_json(details)})
             words = [one for one in row.words[1:-1].split("|") if not one.startswith("person:")]
-            self._transaction.execute(
+            self._transaction.run(
                 _SET_WORDS, {"of_idx": row.idx, "words": event_index.joined(words)}
             )
         return erased
 
     def _write_block(self, n: int) -> None:
         """Write the words of a block again, if it is full: persons are left out of them, too."""
-        rows = self._transaction.execute(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
+        rows = self._transaction.rows(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
         words = event_index.together(row.words for row in rows)
-        self._transaction.execute(_SET_BLOCK, {"of_n": n, "words": words})
+        self._transaction.run(_SET_BLOCK, {"of_n": n, "words": words})
 
 
 def _kind(text: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
@@ -38,9 +38,7 @@ _STATES = (
     .where(matching(notification_cursor, "way"))
     .order_by(notification_cursor.c.organisation)
 )
-_HEADS = select(stream.c.organisation, stream.c.last).where(
-    stream.c.organisation.in_(bindparam("organisations", expanding=True))
-)
+_HEADS = select(stream)
 _REFUSED = records(refused_notification, RefusedNotification, "organisation").order_by(
     refused_notification.c.stream_number
 )
@@ -68,10 +66,10 @@ class SqlNotifications(StorePart):
         run, values = self._transaction, {"of_organisation": organisation, "of_way": way}
         new = Cursor(organisation, way, begin)
         if run.mode is TransactionMode.READ:
-            row = run.execute(_CURSOR, values).first()
+            row = run.first(_CURSOR, values)
             return new if row is None else Cursor(*row)
-        run.execute(_BEGIN, vars(new))
-        return Cursor(*run.execute(_LOCKED, values).one())
+        run.run(_BEGIN, vars(new))
+        return Cursor(*run.first(_LOCKED, values))
 
     def save(self, cursor: Cursor) -> None:
         """Replace the stored one, which `cursor` locked."""
@@ -79,13 +77,13 @@ class SqlNotifications(StorePart):
 
     def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
         """Every stored cursor of a way, by organisation, beside its stream."""
-        rows = self._transaction.execute(_STATES, {"way": way})
+        rows = self._transaction.rows(_STATES, {"way": way})
         return [DeliveryState(Cursor(*row[:-3]), *row[-3:]) for row in rows]
 
     def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
         """The last number of each of these organisations' streams, where it has one."""
-        rows = self._transaction.execute(_HEADS, {"organisations": sorted(organisations)})
-        return {row.organisation: row.last for row in rows}
+        heads = {row.organisation: row.last for row in self._transaction.rows(_HEADS)}
+        return {one: heads[one] for one in organisations if one in heads}
 
     def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
         """What the organisation's receiver refused, in the stream's order; with ``replay`` what is

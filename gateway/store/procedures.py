@@ -277,22 +277,22 @@ class SqlSuccessions(StorePart):
 
     def get(self, succession: UUID) -> Succession | None:
         """One of them."""
-        row = self._transaction.execute(_SUCCESSION, {"id": succession}).first()
+        row = self._transaction.first(_SUCCESSION, {"id": succession})
         return row and _succession(row)
 
     def all(self) -> Sequence[Succession]:
         """Every succession, oldest first."""
-        return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS)]
+        return [_succession(row) for row in self._transaction.rows(_SUCCESSIONS)]
 
     def of(self, organisation: str) -> Sequence[Succession]:
         """Those in which an organisation gives or takes the mandate, oldest first."""
-        rows = self._transaction.execute(_SUCCESSIONS_OF, {"organisation": organisation})
+        rows = self._transaction.rows(_SUCCESSIONS_OF, {"organisation": organisation})
         return [_succession(row) for row in rows]
 
     def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
         """Those in which the organisation gives this competence away, oldest first."""
         values = {"predecessor": predecessor, "competence": competence}
-        return [_succession(row) for row in self._transaction.execute(_SUCCESSIONS_FROM, values)]
+        return [_succession(row) for row in self._transaction.rows(_SUCCESSIONS_FROM, values)]
 
     def add(self, succession: Succession) -> None:
         """Store a new one; AlreadyExists when its id was ever used, or what else is its alone."""

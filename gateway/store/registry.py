@@ -221,7 +221,7 @@ class SqlOrganisations(StorePart):
         """The organisation with its memberships and mandates, as of this transaction."""
 
         def find() -> Organisation | None:
-            found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
+            found = self._in_service(self._transaction.rows(_GET, {"slug": slug}))
             return found[0] if found else None
 
         return self._remembered(("organisation", slug), find)
@@ -232,7 +232,7 @@ class SqlOrganisations(StorePart):
         With ``seen`` only those that members may know of (`organisation.UNSEEN`).
         """
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
-        return self._in_service(self._transaction.execute(page, values))
+        return self._in_service(self._transaction.rows(page, values))
 
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:
         """Every mandate of that function and matter, in any territory and whatever its period, of
@@ -240,7 +240,7 @@ class SqlOrganisations(StorePart):
 
         def find() -> Sequence[Mandate]:
             values = {"function": function, "matter": matter}
-            rows, out = self._transaction.execute(_HOLDERS, values), self.out_of_service()
+            rows, out = self._transaction.rows(_HOLDERS, values), self.out_of_service()
             found = (_competence(row, row.organisation) for row in rows)
             return tuple(one for one in found if ("organisation", one.organisation) not in out)
 
@@ -260,7 +260,7 @@ class SqlOrganisations(StorePart):
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.changed(_SAVE, values | expected):
             raise EditConflict("the organisation has changed: read it again")
-        self._transaction.execute(_DROP_COMPETENCES, {"slug": organisation.slug})
+        self._transaction.run(_DROP_COMPETENCES, {"slug": organisation.slug})
         self._add_mandates(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
@@ -303,13 +303,12 @@ class SqlOrganisations(StorePart):
         """Replace the keys of a registered system."""
         self._transaction.require_registry()
         named = {"of_organisation": organisation, "of_system": system}
-        self._transaction.execute(_DROP_KEYS, named)
-        rows = [
+        self._transaction.run(_DROP_KEYS, named)
+        rows = (
             {"organisation": organisation, "system": system, "position": position, "jwk": jwk}
             for position, jwk in enumerate(keys)
-        ]
-        if rows:
-            self._transaction.execute(_ADD_KEYS, rows)
+        )
+        self._transaction.run(_ADD_KEYS, *rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
         """A certificate that this gateway issued."""
@@ -344,7 +343,7 @@ class SqlOrganisations(StorePart):
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role; without those whose key is gone."""
         found = []
-        for row in self._transaction.execute(_CONTACTS, {"organisation": organisation}):
+        for row in self._transaction.rows(_CONTACTS, {"organisation": organisation}):
             with suppress(CaseErased):
                 said = self._contents.decrypt(row.said, _contact_cell(organisation, row.role))
                 name, address = json.loads(said)
@@ -356,7 +355,7 @@ class SqlOrganisations(StorePart):
         values = {"organisation": organisation, "role": role}
         return self._remembered(
             ("has a contact", organisation, role),
-            lambda: self._transaction.execute(_HAS_CONTACT, values).first() is not None,
+            lambda: self._transaction.first(_HAS_CONTACT, values) is not None,
             none=True,
         )
 
@@ -381,29 +380,29 @@ class SqlOrganisations(StorePart):
             }
             for one in (*kept, *contacts)
         ]
-        self._transaction.execute(_ADD_CONTACT, rows)
+        self._transaction.run(_ADD_CONTACT, *rows)
         return key
 
     def end_contacts(self, organisation: str) -> None:
         """Forget an organisation's contacts, and doom their key."""
         self._transaction.require_registry()
-        held = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        held = self._transaction.rows(_CONTACTS, {"organisation": organisation})
         for key in {row.content_key for row in held}:
             self._transaction.changed(_DOOM, {"content_key": key})
-        self._transaction.execute(_DROP_CONTACTS, {"of_organisation": organisation})
+        self._transaction.run(_DROP_CONTACTS, {"of_organisation": organisation})
 
     def uses_key(self, key: UUID) -> bool:
         """Whether contacts are encrypted by a key."""
-        return self._transaction.execute(_OF_KEY, {"key": key}).first() is not None
+        return self._transaction.first(_OF_KEY, {"key": key}) is not None
 
     def person(self, person: str) -> Administrator | None:
         """One administrator."""
-        row = self._transaction.execute(_PERSON, {"id": person}).first()
+        row = self._transaction.first(_PERSON, {"id": person})
         return row and self._administrator(row)
 
     def persons(self) -> Sequence[Administrator]:
         """All administrators, by id."""
-        return [self._administrator(row) for row in self._transaction.execute(_PERSONS)]
+        return [self._administrator(row) for row in self._transaction.rows(_PERSONS)]
 
     def add_person(self, person: Administrator) -> None:
         """Enrol an administrator; AlreadyExists when the id was ever used."""
@@ -423,16 +422,15 @@ class SqlOrganisations(StorePart):
         """
         return self._remembered(
             ("out of service",),
-            lambda: frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT)),
+            lambda: frozenset((row.kind, row.name) for row in self._transaction.rows(_OUT)),
             none=True,
         )
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:
         """Let exactly these entries be out of service, in every process."""
         self._write(_DROP_OUT)
-        rows = [{"kind": kind, "name": name} for kind, name in sorted(entries)]
-        if rows:
-            self._transaction.execute(_ADD_OUT, rows)
+        rows = ({"kind": kind, "name": name} for kind, name in entries)
+        self._transaction.run(_ADD_OUT, *rows)
 
     def _in_service(self, rows: Iterable[Any]) -> list[Organisation]:
         """Organisations of whom those out of service are suspended, whatever their rows say."""
@@ -469,9 +467,8 @@ class SqlOrganisations(StorePart):
         return found
 
     def _add_mandates(self, organisation: Organisation) -> None:
-        rows = [_competence_row(c, n) for n, c in enumerate(organisation.mandates)]
-        if rows:
-            self._transaction.execute(_ADD_COMPETENCES, rows)
+        rows = (_competence_row(c, n) for n, c in enumerate(organisation.mandates))
+        self._transaction.run(_ADD_COMPETENCES, *rows)
 
 
 def _contact_cell(organisation: str, role: str) -> CellRef:

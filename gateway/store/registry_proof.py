@@ -8,14 +8,14 @@ what its event says.
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
+from sqlalchemy import Executable, StaticPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import LOG_HOLD, Operation
 from gateway.domain.staff import CommittedStaff, StaffEntry
@@ -54,14 +54,11 @@ from gateway.store.tables import (
     succession,
     system,
 )
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import SqliteConnection, Transaction
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
 """Events that are looked through together."""
-
-_IN_MEMORY = create_engine("sqlite://", poolclass=NullPool)
-"""Each connection is a database of its own; statements are compiled for the first alone."""
 
 _EVENTS = (
     select(*(column for column in log_event.c if column.name != "entry"))
@@ -118,7 +115,7 @@ def compare_registry(
     """Make all changes that the log holds again by ``redo``, and compare the rows."""
     problems: list[str] = []
     told_of_contacts: set[UUID] = set()
-    with _empty_registry() as (connection, anew):
+    with _empty_registry() as (run, anew):
         committed = cast(CommittedStaff, anew.staff)
         for index, logged in _changes(work, problems):
             try:
@@ -129,8 +126,8 @@ def compare_registry(
                 problems.append(
                     f"the change of entry {index} cannot be made again: {type(error).__name__}"
                 )
-        made = _entries(lambda statement: connection.execute(statement).all())
-        proposed = _proposals(lambda statement, _: connection.execute(statement).all())
+        made = _entries(run.rows)
+        proposed = _proposals(run.rows)
     stored = _entries(lambda statement: work.rows(statement, {}))
     differing = {entry for entry, _ in made ^ stored}
     differing |= _unknown_staff(work, committed)
@@ -151,10 +148,10 @@ class _AsTold:
 
 
 @contextmanager
-def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
-    with _IN_MEMORY.connect() as connection:
-        _driver(connection).deserialize(_no_rows())
-        run = Transaction(connection, TransactionMode.REGISTRY, locks_rows=False)
+def _empty_registry() -> Iterator[tuple[Transaction, UnitOfWork]]:
+    with closing(sqlite3.connect(":memory:", factory=SqliteConnection)) as connection:
+        connection.deserialize(_no_rows())
+        run = Transaction(connection, TransactionMode.REGISTRY)
         parts = SimpleNamespace(
             organisations=SqlOrganisations(run, ContentCipher(NoContentKeys()), RegistryCache(), 0),
             invitations=SqlInvitations(run),
@@ -167,19 +164,17 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
             conformance=_AsTold(),
             cases=_AsTold(),
         )
-        yield connection, cast(UnitOfWork, parts)
+        yield run, cast(UnitOfWork, parts)
 
 
 @cache
 def _no_rows() -> bytes:
     """A database of nothing but tables: to write their statements costs more than a comparison."""
-    with _IN_MEMORY.begin() as connection:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as connection:
         metadata.create_all(connection)
-        return _driver(connection).serialize()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    with closing(cast(sqlite3.Connection, engine.raw_connection().driver_connection)) as made:
+        return made.serialize()
 
 
 def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:

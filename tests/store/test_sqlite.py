@@ -207,7 +207,7 @@ def test_no_statement_is_compiled_anew_when_it_is_run_again(sqlite):
             work.signing.add(request := signing_request())
             work.signing.pending(1)
             work.signing.save(replace(request, refusal="refused"))
-            driver = work._transaction._driver
+            driver = work._transaction.driver
             run = driver.execute("SELECT sql, run, reprep FROM sqlite_stmt").fetchall()
             work.commit()
     partial = ("case_file", "signing_request")
