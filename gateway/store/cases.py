@@ -15,7 +15,7 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
-from gateway.store.columns import StorePart, keyed, matching, record_columns, records, write_json
+from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import (
     announcement,
@@ -28,17 +28,23 @@ from gateway.store.tables import (
     handoff,
     retry,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import Transaction
 
-_CASE = record_columns(case_file, Case)
-_CASE_FIELDS = len(_CASE)
-_GET = select(*_CASE, case_file.c.content_key).where(
+_CASES = RecordTable(
+    case_file,
+    Case,
+    keeps=("originator_ref",),
+    counter="revision",
+    changed="the case has changed: read it again",
+)
+_CASE_FIELDS = len(_CASES.columns)
+_GET = select(*_CASES.columns, case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
 )
 _GET_LOCKED = _GET.with_for_update()
 _PAGE = (
     select(
-        *_CASE,
+        *_CASES.columns,
         case_version.c.assurance,
         case_version.c.event,
         case_version.c.summary,
@@ -66,22 +72,15 @@ _PAGES = {
     (True, True): _PAGE_AFTER.where(_in_state),
 }
 """By whether it goes on after a case, and whether a state is named."""
-_ADD = insert_new(case_file)
-_SAVE = update(case_file).where(
-    matching(case_file, "originator", "id", prefix="of_"),
-    case_file.c.revision == bindparam("previous"),
-)
-_VERSION = records(case_version, CaseVersion, "digest")
+_VERSION = RecordTable(case_version, CaseVersion).one
 _ADD_VERSION = insert(case_version)
-_MEASURES = records(case_measure, Measure, "originator", "case").order_by(case_measure.c.id)
-_MEASURE = records(case_measure, Measure, "id")
-_ADD_MEASURE = insert(case_measure)
+_MEASURES = RecordTable(case_measure, Measure)
+_MEASURES_OF = _MEASURES.by("originator", "case").order_by(case_measure.c.id)
 _END_MEASURE = update(case_measure).where(
     matching(case_measure, "id", prefix="of_"), case_measure.c.ended_at.is_(null())
 )
-_RECALL = records(case_recall, Recall, "id")
-_RECALLS = records(case_recall, Recall, "originator", "case").order_by(case_recall.c.id)
-_ADD_RECALL = insert(case_recall)
+_RECALLS = RecordTable(case_recall, Recall)
+_RECALLS_OF = _RECALLS.by("originator", "case").order_by(case_recall.c.id)
 _CHANGES = select(case_version.c.change).where(
     matching(case_version, "originator", "case"),
     case_version.c.version > bindparam("after"),
@@ -95,11 +94,9 @@ _UNLAWFUL = (
     )
     .order_by(case_version.c.version)
 )
-_ANNOUNCE = insert_new(announcement)
+_ANNOUNCEMENTS = RecordTable(announcement, Announcement, taken="holders have heard of this version")
 _ANNOUNCED = (
-    records(announcement, Announcement, "originator", "case")
-    .order_by(announcement.c.version.desc())
-    .limit(1)
+    _ANNOUNCEMENTS.by("originator", "case").order_by(announcement.c.version.desc()).limit(1)
 )
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
@@ -107,8 +104,7 @@ _KEY_OF = select(case_file.c.content_key).where(
     tables.KEPT,
 )
 _DUE = (
-    select(*_CASE)
-    .where(tables.KEPT, case_file.c.erase_on <= bindparam("day"))
+    _CASES.all.where(tables.KEPT, case_file.c.erase_on <= bindparam("day"))
     .order_by(case_file.c.erase_on)
     .limit(bindparam("limit"))
 )
@@ -141,7 +137,7 @@ _FORGET_KEY = (
 )
 _DOOMED_APART = select(doomed_key.c.content_key).limit(bindparam("limit"))
 _FORGET_APART = delete(doomed_key).where(doomed_key.c.content_key == bindparam("of_key"))
-_HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
+_HAVING = _CASES.all.where(case_file.c.content_key == bindparam("key"))
 
 
 class SqlCases(StorePart):
@@ -176,7 +172,7 @@ class SqlCases(StorePart):
         """
         key = self._cipher.new_key()
         values = {**vars(case), "content_key": key, "made": version.event}
-        if not self._write(_ADD, values):
+        if not self._write(_CASES.insert, values):
             raise AlreadyExists(self._taken(case))
         self._add_version(version, key)
 
@@ -196,9 +192,7 @@ class SqlCases(StorePart):
 
         The reference never changes. RuntimeError as for ``add``.
         """
-        values = keyed(case, "originator", "id", keeps=("originator_ref",))
-        if not self._write(_SAVE, {**values, "previous": case.revision - 1}):
-            raise EditConflict("the case has changed: read it again")
+        self._replace(_CASES, case)
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
 
@@ -228,12 +222,11 @@ class SqlCases(StorePart):
 
     def announce(self, announcement: Announcement) -> None:
         """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
-        if not self._write(_ANNOUNCE, vars(announcement)):
-            raise AlreadyExists("holders have heard of this version")
+        self._add(_ANNOUNCEMENTS, announcement)
 
     def announced(self, originator: str, case: UUID) -> Announcement | None:
         """The newest change of the case that holders heard of."""
-        return self._one(Announcement, _ANNOUNCED, originator=originator, case=case)
+        return self._one(_ANNOUNCEMENTS, _ANNOUNCED, originator=originator, case=case)
 
     def page(
         self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
@@ -252,15 +245,15 @@ class SqlCases(StorePart):
 
     def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
         """Every measure on a case, in the order in which they were set."""
-        return self._all(Measure, _MEASURES, originator=originator, case=case)
+        return self._all(_MEASURES, _MEASURES_OF, originator=originator, case=case)
 
     def measure(self, measure: UUID) -> Measure | None:
         """One measure by the event that set it."""
-        return self._one(Measure, _MEASURE, id=measure)
+        return self._get(_MEASURES, id=measure)
 
     def add_measure(self, measure: Measure) -> None:
         """Store a new measure. The case that is saved with it is ``measured``."""
-        self._write(_ADD_MEASURE, vars(measure))
+        self._add(_MEASURES, measure)
 
     def end_measure(self, measure: UUID, at: datetime) -> None:
         """End one that has not ended; else EditConflict."""
@@ -269,15 +262,15 @@ class SqlCases(StorePart):
 
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
         """Every recall of a case, or of a handoff of it, in the order in which they were made."""
-        return self._all(Recall, _RECALLS, originator=originator, case=case)
+        return self._all(_RECALLS, _RECALLS_OF, originator=originator, case=case)
 
     def recall(self, recall: UUID) -> Recall | None:
         """One recall by the event that recorded it."""
-        return self._one(Recall, _RECALL, id=recall)
+        return self._get(_RECALLS, id=recall)
 
     def add_recall(self, recall: Recall) -> None:
         """Store a new recall; in a transaction that holds the case."""
-        self._write(_ADD_RECALL, vars(recall))
+        self._add(_RECALLS, recall)
 
     def erase(self, case: Case) -> Erasure:
         """Replace the stored one as ``save`` does, by one that is erased, and take away the
@@ -299,7 +292,7 @@ class SqlCases(StorePart):
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
         """Cases with content whose day of erasure is ``day`` or before, the longest due first."""
-        return self._all(Case, _DUE, day=day, limit=limit)
+        return self._all(_CASES, _DUE, day=day, limit=limit)
 
     def doomed(self, limit: int) -> Sequence[UUID]:
         """Keys of erased cases that were not destroyed yet, as far as is known here."""
@@ -321,7 +314,7 @@ class SqlCases(StorePart):
 
     def having(self, key: UUID) -> Case | None:
         """The case whose content is encrypted by a key."""
-        return self._one(Case, _HAVING, key=key)
+        return self._one(_CASES, _HAVING, key=key)
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
         texts = {"summary": write_json(version.summary), "document": version.document}

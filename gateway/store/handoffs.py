@@ -2,10 +2,8 @@
 and what holders retain, with the copies of what was erased."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from datetime import date, datetime
 from functools import cache
-from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,7 +20,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    tuple_,
     type_coerce,
     union,
     update,
@@ -32,16 +29,14 @@ from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
     OPEN,
-    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
 )
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
-from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import (
     Consultation,
@@ -50,7 +45,7 @@ from gateway.kernel.values import (
     SentHandoff,
     WaitingHandoffs,
 )
-from gateway.store.columns import TEXT, StorePart, matching, records
+from gateway.store.columns import TEXT, RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import (
     KEPT,
@@ -68,8 +63,20 @@ from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
 
+_HANDOFFS = RecordTable(
+    handoff,
+    Handoff,
+    keeps=(
+        "originator", "case", "recipient", "competence", "mandate_event", "purpose",
+        "offered_at", "due_at", "break_glass",
+    ),
+    counter="sequence",
+    taken="the handoff's id is taken",
+    changed="the handoff has changed: read it again",
+)  # fmt: skip
+_FIELDS = len(_HANDOFFS.columns)
 _of_handoff = handoff.c.id == bindparam("handoff")
-_GET = select(handoff).where(_of_handoff)
+_GET = _HANDOFFS.all.where(_of_handoff)
 _GET_LOCKED = _GET.with_for_update()
 _case_of_handoff = and_(
     case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case
@@ -77,7 +84,7 @@ _case_of_handoff = and_(
 # Where the database has one writer, what an answer needs to know of the case is read at once.
 _GET_WITH_KEY = (
     select(
-        handoff,
+        *_HANDOFFS.columns,
         case_file.c.state.label("case_state"),
         case_file.c.content_key,
         case_file.c.digest.label("current"),
@@ -98,15 +105,7 @@ _CASE_OF = (
 )
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
-_PAGE = (
-    select(handoff)
-    .where(
-        tuple_(*_place)
-        > tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
-    )
-    .order_by(*_place)
-    .limit(bindparam("limit"))
-)
+_PAGE = _HANDOFFS.all.where(stands_after(*_place)).order_by(*_place).limit(bindparam("limit"))
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _FILTERS = {
     "state": matching(handoff, "state"),
@@ -135,8 +134,7 @@ _WAITING = {
     for box, owner in _BOXES.items()
 }
 _RECEIVED = (
-    select(handoff)
-    .where(
+    _HANDOFFS.all.where(
         handoff.c.recipient == bindparam("organisation"),
         handoff.c.state == bindparam("state"),
         handoff.c.id > bindparam("after"),
@@ -153,12 +151,7 @@ _SENT_OF = (
     .where(matching(handoff, "originator", "case"))
     .order_by(handoff.c.id)
 )
-_OF_CASE = select(handoff).where(matching(handoff, "originator", "case")).order_by(handoff.c.id)
-_ADD = insert_new(handoff)
-_SAVE = update(handoff).where(
-    handoff.c.id == bindparam("handoff"), handoff.c.sequence == bindparam("previous")
-)
-
+_OF_CASE = _HANDOFFS.by("originator", "case").order_by(handoff.c.id)
 _ANSWERS = select(answer).where(matching(answer, "handoff")).order_by(answer.c.sequence)
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
@@ -179,23 +172,15 @@ _NOTICES = _ANSWERS.where(
 _ADD_ANSWER = insert(answer)
 _ANSWER_KEY = select(answer_key.c.content_key).where(matching(answer_key, "organisation"))
 _ADD_ANSWER_KEY = insert_new(answer_key)
-_CONSULTATION = select(consultation).where(matching(consultation, "event"))
+_CONSULTATIONS = RecordTable(
+    consultation, Consultation, taken="this consultation is recorded already"
+)
 _WAS_INFORMED = (
     select(consultation.c.event)
     .where(matching(consultation, "handoff"), consultation.c.informed)
     .limit(1)
 )
 _WAS_CONSULTED = select(consultation.c.event).where(matching(consultation, "handoff")).limit(1)
-_ADD_CONSULTATION = insert_new(consultation)
-
-
-_FOLLOWING = (
-    "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
-    "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
-    "sequence", "package", "held", "held_under", "recall", "recall_answer",
-    "urgency", "matter",
-)  # fmt: skip
-"""The fields that follow the answers and the updates."""
 
 
 class SqlHandoffs(StorePart):
@@ -211,8 +196,7 @@ class SqlHandoffs(StorePart):
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
         values = {"handoff": handoff}
         if self._transaction.mode is TransactionMode.READ:
-            row = self._transaction.first(_GET, values)
-            return row and _handoff(row)
+            return self._one(_HANDOFFS, _GET, **values)
         if not self._transaction.locks_rows:
             row = self._transaction.first(_GET_WITH_KEY, values)
             if row is None:
@@ -220,7 +204,7 @@ class SqlHandoffs(StorePart):
             self._case_of[handoff] = (row.originator, row.case)
             self._current[handoff] = row.current
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
-            return _handoff(row)
+            return _HANDOFFS.read(row[:_FIELDS])
         # Cases are locked before handoffs, by everybody.
         shared, locked = self._transaction.queries((_SHARE_CASE, values), (_GET_LOCKED, values))
         if not shared:
@@ -233,7 +217,7 @@ class SqlHandoffs(StorePart):
         self._transaction.shared_cases.add(case)
         if any((row.originator, row.case) != case for row in locked):
             raise EditConflict("the handoff has changed: read it again")
-        return _handoff(locked[0]) if locked else None
+        return _HANDOFFS.read(locked[0]) if locked else None
 
     def current_version(self, handoff: Handoff) -> str:
         """The digest of its case's current version, for what `get` returned in a writing
@@ -245,8 +229,7 @@ class SqlHandoffs(StorePart):
 
         RuntimeError when the offer's event recorded another answer.
         """
-        if not self._write(_ADD, _handoff_row(handoff)):
-            raise AlreadyExists("the handoff's id is taken")
+        self._add(_HANDOFFS, handoff, due_at=handoff.due_at or NEVER)
         self._case_of[handoff.id] = (handoff.originator, handoff.case)
         self._add_answer(offer)
 
@@ -257,14 +240,7 @@ class SqlHandoffs(StorePart):
         Parties, address and purpose stay as they were; so does the due time, which follows the
         duties.
         """
-        row = _handoff_row(handoff)
-        values = {
-            "handoff": handoff.id,
-            "previous": handoff.sequence - 1,
-            **{name: row[name] for name in _FOLLOWING},
-        }
-        if not self._write(_SAVE, values):
-            raise EditConflict("the handoff has changed: read it again")
+        self._replace(_HANDOFFS, handoff)
         self._add_answer(answer)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
@@ -290,7 +266,7 @@ class SqlHandoffs(StorePart):
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
         """Every handoff of the case, by id; none is locked."""
         values = {"originator": originator, "case": case}
-        return [_handoff(row) for row in self._transaction.rows(_OF_CASE, values)]
+        return self._all(_HANDOFFS, _OF_CASE, **values)
 
     def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
         """What recalled each handoff of the case, by handoff; what came before the erasure of the
@@ -315,8 +291,6 @@ class SqlHandoffs(StorePart):
         order of their places: by urgency, then due time."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
         statement = _page(box, *wanted)
-        if filters.urgency is not None:
-            wanted["urgency"] = filters.urgency.rank
         if filters.matter is not None:
             wanted["matter"] = f'"{filters.matter}"'
         place = after or FIRST_PLACE
@@ -328,13 +302,13 @@ class SqlHandoffs(StorePart):
             "after_id": place.id,
             **wanted,
         }
-        return [_handoff(row) for row in self._transaction.rows(statement, values)]
+        return self._all(_HANDOFFS, statement, **values)
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
         """How many of a box are offered and not answered, and overdue of those at a moment."""
         values = {"organisation": organisation, "now": now}
         rows: Sequence[Any] = self._transaction.rows(_WAITING[box], values)
-        by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
+        by_urgency = {row[0]: int(row[1]) for row in rows}
         return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
 
     def received(
@@ -348,7 +322,7 @@ class SqlHandoffs(StorePart):
             "after": after or _NO_ID,
             "limit": limit,
         }
-        return [_handoff(row) for row in self._transaction.rows(_RECEIVED, values)]
+        return self._all(_HANDOFFS, _RECEIVED, **values)
 
     def open_of(self, originator: str, case: UUID) -> int:
         """How many handoffs of the case are open."""
@@ -363,8 +337,7 @@ class SqlHandoffs(StorePart):
 
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed; AlreadyExists when its event recorded another."""
-        if not self._write(_ADD_CONSULTATION, vars(consultation)):
-            raise AlreadyExists("this consultation is recorded already")
+        self._add(_CONSULTATIONS, consultation)
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
@@ -376,7 +349,7 @@ class SqlHandoffs(StorePart):
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""
-        return self._one(Consultation, _CONSULTATION, event=event)
+        return self._get(_CONSULTATIONS, event=event)
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
@@ -409,43 +382,17 @@ def _cell(handoff: UUID, sequence: int) -> CellRef:
     return CellRef(answer.name, f"{handoff}/{sequence}", "document")
 
 
-_STORED_OTHERWISE = ("address", "urgency", "due_at")
-_AS_STORED = [one.name for one in fields(Handoff) if one.name not in _STORED_OTHERWISE]
-_stored = attrgetter(*_AS_STORED)
-
-
-def _handoff(row: Row[Any]) -> Handoff:
-    return Handoff(
-        **dict(zip(_AS_STORED, _stored(row), strict=True)),
-        address=Addressee(row.recipient, row.competence, row.mandate_event),
-        urgency=RANKS[row.urgency],
-        due_at=None if row.due_at == NEVER else row.due_at,
-    )
-
-
-def _handoff_row(handoff: Handoff) -> dict[str, Any]:
-    values = dict(vars(handoff))
-    address = values.pop("address")
-    return values | {
-        "recipient": address.organisation,
-        "competence": address.competence,
-        "mandate_event": address.mandate_event,
-        "urgency": RANKS.index(handoff.urgency),
-        "due_at": handoff.due_at or NEVER,
-    }
-
-
 # --- What holders keep of cases beyond the day of erasure, and the copies of what was erased ---
 
 
 _standing = retention.c.ended_at.is_(null())
-_RETENTION = records(retention, Retention).where(_standing)
+_RETENTIONS = RecordTable(retention, Retention)
+_RETENTION = _RETENTIONS.all.where(_standing)
 _OF_HANDOFF = _RETENTION.where(matching(retention, "handoff"))
 _RETAINED_OF_CASE = _RETENTION.where(matching(retention, "originator", "case")).order_by(
     retention.c.handoff
 )
-_RETAIN = insert(retention)
-_END = update(retention).where(matching(retention, "id", prefix="of_"), _standing)
+_END = _RETENTIONS.update.where(_standing)
 _retained = select(retention.c.handoff).where(_standing)
 _copied = select(retained_copy.c.handoff)
 _OVER = select(
@@ -484,7 +431,7 @@ _UNRETAINED = (
 _ANNOUNCED = select(erasure_notice.c.told).where(matching(erasure_notice, "days"))
 _FIRST_NOTICE = insert_new(erasure_notice)
 _NOTICE = update(erasure_notice).where(matching(erasure_notice, "days", "told", prefix="of_"))
-_COPY = records(retained_copy, RetainedCopy, "handoff")
+_COPY = RecordTable(retained_copy, RetainedCopy).one
 _HAS_COPY = _copied.where(
     matching(retained_copy, "handoff"),
     or_(
@@ -523,15 +470,15 @@ class SqlRetentions(StorePart):
 
     def of_handoff(self, handoff: UUID) -> Retention | None:
         """The retention that has not ended; its last day may be over."""
-        return self._one(Retention, _OF_HANDOFF, handoff=handoff)
+        return self._one(_RETENTIONS, _OF_HANDOFF, handoff=handoff)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
         """Those of every handoff of a case that have not ended, by handoff."""
-        return self._all(Retention, _RETAINED_OF_CASE, originator=originator, case=case)
+        return self._all(_RETENTIONS, _RETAINED_OF_CASE, originator=originator, case=case)
 
     def add(self, retention: Retention) -> None:
         """Store a new one; the one before was ended."""
-        self._write(_RETAIN, vars(retention))
+        self._add(_RETENTIONS, retention)
 
     def end(self, retention: UUID, at: datetime) -> None:
         """End one that has not ended; else EditConflict."""

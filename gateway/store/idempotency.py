@@ -8,12 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
-from gateway.store.columns import StorePart, matching
+from gateway.store.columns import RecordTable, StorePart, matching
 from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 
-_GET = select(retry).where(matching(retry, "organisation", "key"))
-_ADD = insert_new(retry)
+_RETRIES = RecordTable(retry, IdempotencyRecord)
 # Keys of requests have no slash. Keys with one belong to approvals and declarations,
 # which are never used again.
 # An event's id begins with its time (RFC 9562, 5.7).
@@ -49,13 +48,13 @@ class SqlRetries(StorePart):
 
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
         """The write that used the key."""
-        return self._one(IdempotencyRecord, _GET, organisation=organisation, key=key)
+        return self._get(_RETRIES, organisation=organisation, key=key)
 
     def add(self, retry: IdempotencyRecord) -> None:
         """Remember a write; EditConflict when a concurrent request used the key first: PostgreSQL
         waits for it here."""
         faster = "another request with this idempotency key was faster: repeat this one"
-        self._write_later(_ADD, vars(retry), EditConflict(faster))
+        self._write_later(_RETRIES.insert, vars(retry), EditConflict(faster))
 
     def prune(self, until: datetime) -> None:
         """Delete the requests older than ``until``; what may never be repeated stays."""

@@ -27,7 +27,6 @@ from gateway.domain.audit_event import (
     personal_kinds,
 )
 from gateway.domain.refusals import (
-    AlreadyExists,
     Busy,
     CaseErased,
     ClockBehind,
@@ -42,7 +41,7 @@ from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
-from gateway.store.columns import StorePart, matching, records, write_json
+from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
@@ -60,7 +59,7 @@ from gateway.store.tables import (
     party,
     stream,
 )
-from gateway.store.transaction import Row, Transaction, insert_new
+from gateway.store.transaction import Row, Transaction
 
 _HEAD = select(
     log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
@@ -496,12 +495,9 @@ def cell_of(event: UUID, position: int) -> CellRef:
 AT_ONCE = 200
 """Events that are looked at in one transaction: writers wait meanwhile."""
 
-_HOLD = records(log_hold, LogHold, "id")
-_HOLDS = records(log_hold, LogHold).where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
-_ADD_HOLD = insert_new(log_hold)
-_END_HOLD = update(log_hold).where(
-    matching(log_hold, "id", prefix="of_"), log_hold.c.ended_at.is_(None)
-)
+_HOLDS = RecordTable(log_hold, LogHold, taken="there is a log hold with this id")
+_STANDING = _HOLDS.all.where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
+_END_HOLD = _HOLDS.update.where(log_hold.c.ended_at.is_(None))
 _BEGIN_AGAIN = delete(detail_erasure)
 
 # Nobody appends meanwhile: a block that filled up now would have words that end here.
@@ -546,16 +542,15 @@ class SqlLogTerms(StorePart):
 
     def holds(self) -> Sequence[LogHold]:
         """The log holds that were not ended, the oldest first."""
-        return self._all(LogHold, _HOLDS)
+        return self._all(_HOLDS, _STANDING)
 
     def hold(self, hold: UUID) -> LogHold | None:
         """One log hold, ended or not."""
-        return self._one(LogHold, _HOLD, id=hold)
+        return self._get(_HOLDS, id=hold)
 
     def add_hold(self, hold: LogHold) -> None:
         """Keep a new log hold, in a REGISTRY transaction; AlreadyExists when its id is taken."""
-        if not self._write(_ADD_HOLD, vars(hold)):
-            raise AlreadyExists("there is a log hold with this id")
+        self._add(_HOLDS, hold)
 
     def end_hold(self, hold: UUID, at: datetime) -> None:
         """End a log hold, in a REGISTRY transaction: all streams are gone through anew.

@@ -3,21 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.notification import Cursor, DeliveryState, DeliveryWay, RefusedNotification
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import StorePart, keyed, matching, record_columns, records
+from gateway.store.columns import RecordTable, StorePart, matching
 from gateway.store.tables import notification_cursor, refused_notification, stream
-from gateway.store.transaction import insert_new
 
-_COLUMNS = record_columns(notification_cursor, Cursor)
-_ONE = matching(notification_cursor, "organisation", "way", prefix="of_")
-_CURSOR = select(*_COLUMNS).where(_ONE)
+_CURSORS = RecordTable(notification_cursor, Cursor)
+_CURSOR = _CURSORS.one
 _LOCKED = _CURSOR.with_for_update()
-_BEGIN = insert_new(notification_cursor)
-_SAVE = update(notification_cursor).where(_ONE)
 _refusals = (
     select(func.count())
     .select_from(refused_notification)
@@ -25,7 +21,7 @@ _refusals = (
 )
 _STATES = (
     select(
-        *_COLUMNS,
+        *_CURSORS.columns,
         func.coalesce(stream.c.last, 0).label("head"),
         _refusals.scalar_subquery().label("refused"),
         _refusals.where(refused_notification.c.replay).scalar_subquery().label("replays"),
@@ -39,9 +35,8 @@ _STATES = (
     .order_by(notification_cursor.c.organisation)
 )
 _HEADS = select(stream)
-_REFUSED = records(refused_notification, RefusedNotification, "organisation").order_by(
-    refused_notification.c.stream_number
-)
+_REFUSALS = RecordTable(refused_notification, RefusedNotification)
+_REFUSED = _REFUSALS.by("organisation").order_by(refused_notification.c.stream_number)
 _REPLAYED = _REFUSED.where(refused_notification.c.replay)
 _refusing = insert(refused_notification)
 _REFUSE = _refusing.on_conflict_do_update(
@@ -63,17 +58,17 @@ class SqlNotifications(StorePart):
 
         In a writing transaction it is made, and its row is locked.
         """
-        run, values = self._transaction, {"of_organisation": organisation, "of_way": way}
+        run, values = self._transaction, {"organisation": organisation, "way": way}
         new = Cursor(organisation, way, begin)
         if run.mode is TransactionMode.READ:
             row = run.first(_CURSOR, values)
             return new if row is None else Cursor(*row)
-        run.run(_BEGIN, vars(new))
+        run.run(_CURSORS.insert, vars(new))
         return Cursor(*run.first(_LOCKED, values))
 
     def save(self, cursor: Cursor) -> None:
         """Replace the stored one, which `cursor` locked."""
-        self._write(_SAVE, keyed(cursor, "organisation", "way"))
+        self._write(_CURSORS.update, _CURSORS.changes(cursor))
 
     def states(self, way: DeliveryWay) -> Sequence[DeliveryState]:
         """Every stored cursor of a way, by organisation, beside its stream."""
@@ -89,7 +84,7 @@ class SqlNotifications(StorePart):
         """What the organisation's receiver refused, in the stream's order; with ``replay`` what is
         sent again."""
         statement = _REPLAYED if replay else _REFUSED
-        return self._all(RefusedNotification, statement, organisation=organisation)
+        return self._all(_REFUSALS, statement, organisation=organisation)
 
     def refuse(self, refused: RefusedNotification) -> None:
         """Keep a refused notification, or replace what is known of it."""

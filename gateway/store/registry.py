@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from gateway.domain.json_values import read_record, to_json
-from gateway.domain.mandate import Mandate, Period
+from gateway.domain.mandate import Mandate
 from gateway.domain.organisation import (
     UNSEEN,
     Administrator,
@@ -37,7 +37,7 @@ from gateway.domain.organisation import (
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import StorePart, keyed, matching, records, write_json
+from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import (
     certificate,
@@ -57,14 +57,10 @@ from gateway.store.transaction import Transaction, insert_new
 MOST_REMEMBERED = 10_000
 """Entries of the registry that a process remembers at most; a gateway has fewer."""
 
-_COMPETENCE = [
-    column.label(f"competence_{column.name}")
-    for column in competence.c
-    if column.name not in {"organisation", "position"}
-]
-_WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
-    organisation.c.slug, competence.c.position
-)
+_MANDATES = RecordTable(competence, Mandate)
+_WITH_COMPETENCES = select(
+    organisation, *(column.label(f"competence_{column.name}") for column in _MANDATES.columns)
+).order_by(organisation.c.slug, competence.c.position)
 ALL_ORGANISATIONS = _WITH_COMPETENCES.select_from(
     organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
 )
@@ -90,8 +86,7 @@ def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
 _PAGE = _page_where()
 _SEEN_PAGE = _page_where(*(organisation.c.status != one for one in sorted(UNSEEN)))
 _HOLDERS = (
-    select(competence.c.organisation, *_COMPETENCE)
-    .join(organisation, organisation.c.slug == competence.c.organisation)
+    _MANDATES.all.join(organisation, organisation.c.slug == competence.c.organisation)
     .where(
         matching(competence, "function", "matter"),
         organisation.c.status == Status.ACTIVE,
@@ -105,11 +100,14 @@ _SAVE = update(organisation).where(
 _DROP_COMPETENCES = delete(competence).where(competence.c.organisation == bindparam("slug"))
 _ADD_COMPETENCES = insert(competence)
 
-_systems = records(system, System, "organisation")
+_SYSTEM_RECORDS = RecordTable(
+    system,
+    System,
+    taken="the organisation has a system of this name",
+    changed="this system is not registered",
+)
+_systems = _SYSTEM_RECORDS.by("organisation")
 _SYSTEMS = _systems.order_by(system.c.name)
-_SYSTEM = _systems.where(matching(system, "name"))
-_ADD_SYSTEM = insert_new(system)
-_SAVE_SYSTEM = update(system).where(matching(system, "organisation", "name", prefix="of_"))
 
 _KEYS = (
     select(client_key.c.jwk)
@@ -121,8 +119,14 @@ _DROP_KEYS = delete(client_key).where(
 )
 _ADD_KEYS = insert(client_key)
 
-_certificates = records(certificate, Certificate)
-_CERTIFICATE = _certificates.where(matching(certificate, "thumbprint"))
+_CERTIFICATE_RECORDS = RecordTable(
+    certificate,
+    Certificate,
+    keeps=("serial", "organisation", "system"),
+    taken="this certificate is recorded already",
+    changed="this certificate is not recorded",
+)
+_certificates = _CERTIFICATE_RECORDS.all
 _CERTIFICATES = _certificates.where(
     matching(certificate, "organisation", "system"),
 ).order_by(certificate.c.ordinal)
@@ -141,12 +145,9 @@ _next_ordinal = (
     .scalar_subquery()
 )
 # The registry's lock makes the counted ordinal safe.
-_ADD_CERTIFICATE = insert_new(certificate).values(
+_CERTIFICATE_RECORDS.insert = insert_new(certificate).values(
     {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
     | {"ordinal": _next_ordinal}
-)
-_SAVE_CERTIFICATE = update(certificate).where(
-    certificate.c.thumbprint == bindparam("of_thumbprint")
 )
 
 _CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(contact.c.role)
@@ -156,10 +157,8 @@ _ADD_CONTACT = insert(contact)
 _OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
 _DOOM = insert_new(doomed_key)
 
-_PERSON = records(person, Administrator, "id")
-_PERSONS = records(person, Administrator).order_by(person.c.id)
-_ADD_PERSON = insert_new(person)
-_SAVE_PERSON = update(person).where(matching(person, "id", prefix="of_"))
+_ADMINISTRATORS = RecordTable(person, Administrator, taken="there is a person with this id")
+_PERSONS = _ADMINISTRATORS.all.order_by(person.c.id)
 
 _OUT = select(out_of_service.c.kind, out_of_service.c.name)
 _DROP_OUT = delete(out_of_service)
@@ -240,8 +239,7 @@ class SqlOrganisations(StorePart):
 
         def find() -> Sequence[Mandate]:
             values = {"function": function, "matter": matter}
-            rows, out = self._transaction.rows(_HOLDERS, values), self.out_of_service()
-            found = (_competence(row, row.organisation) for row in rows)
+            found, out = self._all(_MANDATES, _HOLDERS, **values), self.out_of_service()
             return tuple(one for one in found if ("organisation", one.organisation) not in out)
 
         return self._remembered(("holders", function, matter), find)
@@ -267,7 +265,7 @@ class SqlOrganisations(StorePart):
         """One registered system."""
         return self._remembered(
             ("system", organisation, name),
-            lambda: self._one(System, _SYSTEM, organisation=organisation, name=name),
+            lambda: self._get(_SYSTEM_RECORDS, organisation=organisation, name=name),
         )
 
     def has_system(self, organisation: str) -> bool:
@@ -279,17 +277,15 @@ class SqlOrganisations(StorePart):
 
     def systems(self, organisation: str) -> Sequence[System]:
         """All systems of an organisation, by name."""
-        return self._all(System, _SYSTEMS, organisation=organisation)
+        return self._all(_SYSTEM_RECORDS, _SYSTEMS, organisation=organisation)
 
     def add_system(self, system: System) -> None:
         """Register a system; AlreadyExists when the name is taken."""
-        if not self._write(_ADD_SYSTEM, vars(system)):
-            raise AlreadyExists("the organisation has a system of this name")
+        self._add(_SYSTEM_RECORDS, system)
 
     def save_system(self, system: System) -> None:
         """Replace the stored one; EditConflict when it is not registered."""
-        if not self._write(_SAVE_SYSTEM, keyed(system, "organisation", "name")):
-            raise EditConflict("this system is not registered")
+        self._replace(_SYSTEM_RECORDS, system)
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
         """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
@@ -314,31 +310,29 @@ class SqlOrganisations(StorePart):
         """A certificate that this gateway issued."""
         return self._remembered(
             ("certificate", thumbprint),
-            lambda: self._one(Certificate, _CERTIFICATE, thumbprint=thumbprint),
+            lambda: self._get(_CERTIFICATE_RECORDS, thumbprint=thumbprint),
         )
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
         """All certificates of a system, the one recorded last at the end."""
-        return self._all(Certificate, _CERTIFICATES, organisation=organisation, system=system)
+        values = {"organisation": organisation, "system": system}
+        return self._all(_CERTIFICATE_RECORDS, _CERTIFICATES, **values)
 
     def add_certificate(self, certificate: Certificate) -> None:
         """Record an issued certificate; AlreadyExists when known."""
-        if not self._write(_ADD_CERTIFICATE, vars(certificate)):
-            raise AlreadyExists("this certificate is recorded already")
+        self._add(_CERTIFICATE_RECORDS, certificate)
 
     def save_certificate(self, certificate: Certificate) -> None:
         """Replace end, revocation and reminder; EditConflict when it is not recorded."""
-        values = keyed(certificate, "thumbprint", keeps=("serial", "organisation", "system"))
-        if not self._write(_SAVE_CERTIFICATE, values):
-            raise EditConflict("this certificate is not recorded")
+        self._replace(_CERTIFICATE_RECORDS, certificate)
 
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
         """Certificates not revoked that end after ``after``, not after ``until``, by their ends."""
-        return self._all(Certificate, _EXPIRING, after=after, until=until)
+        return self._all(_CERTIFICATE_RECORDS, _EXPIRING, after=after, until=until)
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
         """The CRL: revoked certificates that would still be valid after ``after``, as revoked."""
-        return self._all(Certificate, _REVOKED, after=after)
+        return self._all(_CERTIFICATE_RECORDS, _REVOKED, after=after)
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
         """Whom to reach at an organisation, by role; without those whose key is gone."""
@@ -397,21 +391,20 @@ class SqlOrganisations(StorePart):
 
     def person(self, person: str) -> Administrator | None:
         """One administrator."""
-        row = self._transaction.first(_PERSON, {"id": person})
-        return row and self._administrator(row)
+        found = self._get(_ADMINISTRATORS, id=person)
+        return found and self._administrator(found)
 
     def persons(self) -> Sequence[Administrator]:
         """All administrators, by id."""
-        return [self._administrator(row) for row in self._transaction.rows(_PERSONS)]
+        return [*map(self._administrator, self._all(_ADMINISTRATORS, _PERSONS))]
 
     def add_person(self, person: Administrator) -> None:
         """Enrol an administrator; AlreadyExists when the id was ever used."""
-        if not self._write(_ADD_PERSON, vars(person)):
-            raise AlreadyExists("there is a person with this id")
+        self._add(_ADMINISTRATORS, person)
 
     def save_person(self, person: Administrator) -> None:
         """Change whether an administrator is enabled; EditConflict when there is none."""
-        if not self._write(_SAVE_PERSON, {"of_id": person.id, "enabled": person.enabled}):
+        if not self._write(_ADMINISTRATORS.update, {"of_id": person.id, "enabled": person.enabled}):
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:
@@ -447,8 +440,7 @@ class SqlOrganisations(StorePart):
                 "before the operator has put that right"
             )
 
-    def _administrator(self, row: Any) -> Administrator:
-        person = Administrator(*row)
+    def _administrator(self, person: Administrator) -> Administrator:
         in_service = ("person", person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
@@ -467,14 +459,17 @@ class SqlOrganisations(StorePart):
         return found
 
     def _add_mandates(self, organisation: Organisation) -> None:
-        rows = (_competence_row(c, n) for n, c in enumerate(organisation.mandates))
-        self._transaction.run(_ADD_COMPETENCES, *rows)
+        rows = map(_MANDATES.row, organisation.mandates)
+        self._transaction.run(
+            _ADD_COMPETENCES, *({**row, "position": n} for n, row in enumerate(rows))
+        )
 
 
 def _contact_cell(organisation: str, role: str) -> CellRef:
     return CellRef(contact.name, f"{organisation}/{role}", "said")
 
 
+_OWN = len(organisation.c)
 _OWN_COLUMNS = ("slug", "status", "version", "mandates")
 """The fields of an organisation that are not in its document."""
 
@@ -491,7 +486,9 @@ def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
                 "slug": row.slug,
                 "status": row.status,
                 "version": row.version,
-                "mandates": [_competence(r, r.slug) for r in group if r.competence_id is not None],
+                "mandates": [
+                    _MANDATES.read(r[_OWN:]) for r in group if r.competence_id is not None
+                ],
             },
         )
         for group in grouped
@@ -509,31 +506,13 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
     }
 
 
-def _competence(row: Any, organisation: str) -> Mandate:
-    return Mandate(
-        id=row.competence_id,
-        organisation=organisation,
-        function=row.competence_function,
-        matter=row.competence_matter,
-        territory=row.competence_territory,
-        legal_act=row.competence_legal_act,
-        period=Period(row.competence_start, row.competence_end),
-        registration_event=row.competence_registration_event,
-    )
-
-
-def _competence_row(competence: Mandate, position: int) -> dict[str, Any]:
-    values = dict(vars(competence))
-    period = values.pop("period")
-    return {**values, "position": position, "start": period.start, "end": period.end}
-
-
 # --- Staff registers -----------------------------------------------------------------------------
 
 STAFF = "staff"
 """What an entry of the registry is called that is one of a staff register."""
 
-_staff = records(staff, StaffEntry, "organisation").where(
+_ENTRIES = RecordTable(staff, StaffEntry)
+_staff = _ENTRIES.by("organisation").where(
     ~exists().where(
         out_of_service.c.kind == STAFF,
         out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
@@ -548,8 +527,6 @@ _STAFF_PAGE = (
     .order_by(staff.c.pseudonym)
     .limit(bindparam("limit"))
 )
-_ADD_STAFF = insert_new(staff)
-_SAVE_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
 
 
 class SqlStaff(StorePart):
@@ -560,24 +537,23 @@ class SqlStaff(StorePart):
         first, *others = pseudonyms
         names = dict(zip(_NAMED_PERSONS, (first, *others), strict=False))
         values = {**dict.fromkeys(_NAMED_PERSONS, first), **names, "organisation": organisation}
-        return self._all(StaffEntry, _STAFF_NAMED, **values)
+        return self._all(_ENTRIES, _STAFF_NAMED, **values)
 
     def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
         """The organisation's entries with a pseudonym greater than ``after``, in its order."""
-        return self._all(
-            StaffEntry, _STAFF_PAGE, organisation=organisation, after=after, limit=limit
-        )
+        values = {"organisation": organisation, "after": after, "limit": limit}
+        return self._all(_ENTRIES, _STAFF_PAGE, **values)
 
     def add(self, entry: StaffEntry) -> bool:
         """Store a new entry; False, and nothing stored, when the pseudonym was ever used."""
-        return self._write(_ADD_STAFF, vars(entry))
+        return self._write(_ENTRIES.insert, vars(entry))
 
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
         """Let an entry end at a moment."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
-        self._write(_SAVE_STAFF, values)
+        self._write(_ENTRIES.update, values)
 
     def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
         """Replace the digests of the cases that a person keeps away from."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
-        self._write(_SAVE_STAFF, values)
+        self._write(_ENTRIES.update, values)

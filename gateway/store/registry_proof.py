@@ -27,7 +27,7 @@ from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
-from gateway.store.columns import record_columns
+from gateway.store.columns import RecordTable
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE, SqlLogTerms
@@ -65,6 +65,7 @@ _EVENTS = (
     .where(log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end"))
     .order_by(log_event.c.idx)
 )
+_STAFF, _PROPOSALS = RecordTable(staff, StaffEntry), RecordTable(proposal, Proposal)
 _CHANGING = tuple(
     f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
 )
@@ -254,8 +255,7 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
 
 def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
     """The entries of staff registers that are not what their events committed to."""
-    rows: Iterable[Any] = work.rows(select(*record_columns(staff, StaffEntry)), {})
-    entries = [StaffEntry(*row) for row in rows]
+    entries = map(_STAFF.read, work.rows(_STAFF.all, {}))
     return {
         (STAFF, f"{one.organisation}/{one.pseudonym}") for one in entries if not committed.has(one)
     }
@@ -267,8 +267,7 @@ def _proposals(
     """Proposals as their events tell them: without what those tell apart, and without the event
     that made the change, which uses up the approval."""
     found: set[tuple[Entry, Hashable]] = set()
-    for row in rows(select(*record_columns(proposal, Proposal)), {}):
-        one = Proposal(*row)
+    for one in map(_PROPOSALS.read, rows(_PROPOSALS.all, {})):
         told = replace(one, values=described(change_of(one)), applied_event=None)
         found.add(((PROPOSAL, str(one.id)), told))
     return found

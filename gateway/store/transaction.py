@@ -130,7 +130,7 @@ def _needed(converts: Iterable[Convert | None]) -> list[tuple[int, Convert]]:
 # --- One open transaction ---
 
 
-_NO_VALUES: Row = {}
+NO_VALUES: Row = {}
 
 # SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
 _SQLITE_BUSY = frozenset({5, 6})
@@ -229,17 +229,17 @@ class Transaction:
         # would make two readers of one case wait for each other.
         self.shared_cases: set[tuple[str, UUID]] = set()
 
-    def rows(self, query: Executable, values: Row = _NO_VALUES) -> list[Any]:
+    def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
         """All rows that a query finds, with named columns."""
         found: list[Any] = self._send([(query, values, None)])[0]
         return found
 
-    def first(self, query: Executable, values: Row = _NO_VALUES) -> Any:
+    def first(self, query: Executable, values: Row = NO_VALUES) -> Any:
         """The first row that a query finds, or None."""
         found = self.rows(query, values)
         return found[0] if found else None
 
-    def scalar(self, query: Executable, values: Row = _NO_VALUES) -> Any:
+    def scalar(self, query: Executable, values: Row = NO_VALUES) -> Any:
         """The first column of the first row, or None."""
         row = self.first(query, values)
         return None if row is None else row[0]
@@ -255,7 +255,7 @@ class Transaction:
         """
         self._send([(statement, values, None) for values in each])
 
-    def changed(self, statement: Executable, values: Row = _NO_VALUES) -> int:
+    def changed(self, statement: Executable, values: Row = NO_VALUES) -> int:
         """Run an insert, update or delete; how many rows it touched."""
         count: int = self._send([(statement, values, None)])[0].rowcount
         return count

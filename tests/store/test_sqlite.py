@@ -161,18 +161,18 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
 @each(
     "statement",
     [
-        *(registry._GET, registry._SYSTEM, registry._CERTIFICATE),
+        *(registry._GET, registry._SYSTEM_RECORDS.one, registry._CERTIFICATE_RECORDS.one),
         *(registry._HOLDERS, registry._CERTIFICATES, registry._REVOKED),
         *(
             cases._GET,
             cases._VERSION,
-            idempotency._GET,
-            procedures._REQUEST,
+            idempotency._RETRIES.one,
+            procedures._REQUESTS.one,
             log._TILE,
             log._EVENT,
         ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
-        handoffs._CONSULTATION,
+        handoffs._CONSULTATIONS.one,
         *(duties._OF, duties._OPEN_OF_CASE, duties._OWED_BY),
         *(handoffs._WAITING["in"], cases._PAGE_AFTER),
     ],
