@@ -61,7 +61,6 @@ from gateway.registry import staff
 from gateway.registry.replay import Replay
 from gateway.registry.table import STEPS
 from gateway.store import registry_proof, tables
-from gateway.store.registry import SqlOrganisations
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
@@ -970,7 +969,7 @@ def _made_again(gateway: Founded) -> bytes:
 
 
 def _made_again_in(work: UnitOfWork) -> sqlite3.Connection:
-    connection = cast(SqlOrganisations, work.organisations)._transaction._driver
+    connection = work.organisations._transaction.driver
     return cast(sqlite3.Connection, connection)
 
 
