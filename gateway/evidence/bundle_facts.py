@@ -182,9 +182,9 @@ class BundleFacts:
         if link.offer.change is not ChangeKind.ADDITION:
             return update
         agreed = (
-            self.of.record_of(signed).index
-            for signed, answer in zip(self.of.signed_answers, self.of.answers.values(), strict=True)
-            if ANSWERS[answer.kind].agrees
+            self.of.record_of(one.signed).index
+            for one in self.of.answers.values()
+            if ANSWERS[one.claims.kind].agrees
         )
         return min((index for index in agreed if index > update), default=None)
 
@@ -194,9 +194,9 @@ class BundleFacts:
         found = [Fact("package.missing", {"offer": one}) for one in self.of.missing_offers()]
         known = [self.of.record_of(self.of.offered).index]
         known += [
-            self.of.record_of(signed).index
-            for signed, answer in zip(self.of.signed_answers, self.of.answers.values(), strict=True)
-            if answer.kind in (NOTICE, "update_omission")
+            self.of.record_of(one.signed).index
+            for one in self.of.answers.values()
+            if one.claims.kind in (NOTICE, "update_omission")
         ]
         told = [one for one in self.of.confirmed if one.event["type"] == ANNOUNCED]
         found += [
@@ -204,11 +204,11 @@ class BundleFacts:
             for one in told
             if one.index > max(known)
         ]
-        answers = self.of.answers
-        named = {one.notice_digest for one in answers.values()} - answers.keys()
+        answers = [one.claims for one in self.of.answers.values()]
+        named = {one.notice_digest for one in answers} - self.of.answers.keys()
         found += [Fact("notice.missing", {"notice": one}) for one in sorted(filter(None, named))]
         shown = {one.event.get("document_sha256") for one in self.of.moving}
-        named = {one.recall for one in answers.values()} - shown
+        named = {one.recall for one in answers} - shown
         return found + [
             Fact("recall.unshown", {"recall": one}) for one in sorted(filter(None, named))
         ]
@@ -301,7 +301,7 @@ class BundleFacts:
     def _stream_facts(self) -> list[Fact]:
         """Whom to ask about what the gateway attested: the number in that party's own stream."""
         told: dict[str, Fact] = {}
-        for one in self.of.signed_answers:
+        for one in (given.signed for given in self.of.answers.values()):
             if not one.attested:
                 continue
             numbers = (

@@ -1,7 +1,6 @@
 """What the log says of the documents of a bundle: its receipts, held against them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from gateway.domain.answers import ANSWERS
@@ -124,7 +123,7 @@ class BundleReceipts(BundleDocuments):
 
         Events that record a document which is not in the bundle are counted as absent.
         """
-        answers = {digest: ANSWERS[a.kind].event for digest, a in self.answers.items()}
+        answers = {digest: ANSWERS[a.claims.kind].event for digest, a in self.answers.items()}
         offers = {
             link.digest: OFFERED if link.offer.updates is None else _UPDATED for link in self.links
         }
@@ -132,7 +131,7 @@ class BundleReceipts(BundleDocuments):
         self.recorded = {**offers, **answers, **recall}
         self._packages = {
             **{link.digest: link.offer.package_digest for link in self.links},
-            **{digest: answer.package_digest for digest, answer in self.answers.items()},
+            **{digest: one.claims.package_digest for digest, one in self.answers.items()},
             **dict.fromkeys(recall, ""),
         }
         self._complete = not self.missing_offers() and not any(
@@ -208,23 +207,22 @@ class BundleReceipts(BundleDocuments):
 
     def check_times(self) -> str:
         """Nothing is signed before what it is about, after it was recorded, or too late."""
-        chain.check_times(self.links, self.given())
-        for one, answer, link in self._linked():
-            claims = link.offered.verified.claims
-            if "expires_at" in claims and ANSWERS[answer.kind].accepts:
-                recorded, expiry = self._recorded_at(one), read_time(claims, "expires_at")
+        chain.check_times(self.links, [*self.answers.values()])
+        for given in self.answers.values():
+            link = self._link_of.get(given.claims.offer_digest)
+            claims = {} if link is None else link.offered.verified.claims
+            if "expires_at" in claims and ANSWERS[given.claims.kind].accepts:
+                expiry = read_time(claims, "expires_at")
+                recorded = self.record_of(given.signed).time
                 require_order("the offer was accepted after it ended", recorded, expiry)
         for one in self.moved():
-            recorded = self._recorded_at(one)
+            recorded = self.record_of(one).time
             require_order("a document is newer than its record", chain.signed_at(one), recorded)
         return f"offered {format_timestamp(chain.signed_at(self.links[0].offered))}"
 
     def moved(self) -> list[AuthoredDocument]:
         """The offers, the answers and the recall: each is recorded by an event."""
         return [*(link.offered for link in self.links), *self._said_by_parties()]
-
-    def _recorded_at(self, signed: AuthoredDocument) -> datetime:
-        return self.record_of(signed).time
 
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""

@@ -325,20 +325,20 @@ class BundleCourse(BundleAuthority):
     def _check_answers(self) -> None:
         """Each answer is of the newest package, or notice, of its time in the log. A notice that is
         not in the file is no failure: `BundleFacts` says so."""
-        documents: list[Link | VerifiedAnswer] = [*self.links, *self.given()]
+        documents: list[Link | VerifiedAnswer] = [*self.links, *self.answers.values()]
         chain.check_order(sorted(documents, key=lambda one: self._index_of(one.digest)))
 
     def _check_recall(self) -> None:
         """What answers a recall is logged after it; one final answer is given, which only an
         erasure may follow, for good."""
         said = {
-            signed.document.digest: RecallAnswer(part.value)
-            for signed in self.signed_answers
-            if str(signed.verified.claims["kind"]) == _RECALL_ANSWER
-            for part in values_of(signed, "done")
+            digest: RecallAnswer(part.value)
+            for digest, one in self.answers.items()
+            if one.claims.kind == _RECALL_ANSWER
+            for part in values_of(one.signed, "done")
         }
         self.recall = recalls.read(self.confirmed, str(self.offer.handoff), said)
-        answering = [digest for digest, one in self.answers.items() if one.recall is not None]
+        answering = [digest for digest, one in self.answers.items() if one.claims.recall]
         start = None if self.recall is None else self.recall.start.index
         if start is not None and any(self._index_of(digest) < start for digest in answering):
             raise Mismatch("an answer is in the log before its recall")
@@ -373,8 +373,8 @@ class BundleCourse(BundleAuthority):
 
     def _moves(self, fields: Mapping[str, Any]) -> Collection[HandoffAction]:
         answer = self.answers.get(fields.get("document_sha256", ""))
-        if answer is not None and answer.groups is not None:
-            return {ANSWERS[answer.kind].move({"groups": answer.groups})}
+        if answer is not None and answer.claims.groups is not None:
+            return {ANSWERS[answer.claims.kind].move({"groups": answer.claims.groups})}
         return MOVES_OF_EVENTS[fields["type"]]
 
     def check_measures(self) -> str:

@@ -281,16 +281,20 @@ class Scenario:
 
     def bundle(self, reader: str | None = None, **changes: Any) -> Bundle:
         """What a reader can prove; ``changes`` replace parts of the bundle."""
+        newest = {
+            "case": self.case.present(self.permitted_disclosures).compact(),
+            "offer": self.offer.compact(),
+        }
+        newest |= {name: changes.pop(name) for name in newest.keys() & changes.keys()}
+        earlier = (
+            BundlePackage(case.present(permitted).compact(), offer.compact())
+            for case, permitted, offer in self.earlier
+        )
         whole = Bundle(
-            case=self.case.present(self.permitted_disclosures).compact(),
-            offer=self.offer.compact(),
+            (*earlier, BundlePackage(**newest)),
             answers=tuple(document.compact() for document in self.answers),
             receipts=tuple(self.log.receipt(index, reader) for index in self.indexes),
             recall=None if self.recall is None else self.recall.compact(),
-            earlier=tuple(
-                BundlePackage(case.present(permitted).compact(), offer.compact())
-                for case, permitted, offer in self.earlier
-            ),
         )
         return replace(whole, **changes)
 

@@ -19,7 +19,7 @@ from gateway.evidence import (
     sd_jwt,
     verification,
 )
-from gateway.evidence.bundle import Bundle
+from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.verification import Code, StepResult, TrustAnchors, VerificationReport
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
@@ -553,7 +553,7 @@ def test_a_bundle_without_receipts_is_not_verified():
 
 def test_the_presentation_of_another_case_does_not_belong():
     other = Scenario(handoff=OTHER)
-    swapped = Scenario().file(case=other.bundle().case)
+    swapped = Scenario().file(case=other.bundle().packages[0].case)
     refused(swapped, Code.MISMATCH, 4, "another case version")
 
 
@@ -582,7 +582,7 @@ def test_only_the_originator_offers_a_case():
         signer=SIGNERS["police"],
         random=chance(),
     )
-    stolen = Bundle(case=case.present(()).compact(), offer=thief.compact())
+    stolen = Bundle((BundlePackage(case.present(()).compact(), thief.compact()),))
     refused(bundle.encode(stolen), Code.MISMATCH, 4, "did not make the offer")
 
 
@@ -640,9 +640,9 @@ def test_an_offer_whose_signature_is_false_spoils_the_bundle():
 
 def test_documents_in_each_others_places_are_not_a_bundle():
     story = Scenario().told("acceptance")
-    whole = story.bundle()
-    swapped = replace(whole, offer=whole.answers[0], answers=(whole.offer,))
-    refused(bundle.encode(swapped), Code.UNKNOWN_FORMAT, 1, "type")
+    offer, answer = (one.compact() for one in (story.offer, *story.answers))
+    swapped = story.file(offer=answer, answers=(offer,))
+    refused(swapped, Code.UNKNOWN_FORMAT, 1, "type")
 
 
 def test_a_document_twice_is_not_a_bundle():
@@ -782,6 +782,6 @@ def test_a_receipt_with_a_malformed_event_spoils_the_bundle():
 
 
 def test_a_huge_bundle_is_not_read():
-    huge = bundle.encode(Bundle("x" * 5_000_000, ""))
+    huge = bundle.encode(Bundle((BundlePackage("x" * 5_000_000, ""),)))
     result = verification.verify_bundle(huge, TRUST)
     assert (result.code, failed_step(result)) == (Code.UNKNOWN_FORMAT, 1)
