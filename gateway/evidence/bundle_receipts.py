@@ -1,6 +1,6 @@
 """What the log says of the documents of a bundle: its receipts, held against them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.domain.answers import ANSWERS
@@ -12,9 +12,9 @@ from gateway.evidence.bundle import BundleDocuments
 from gateway.evidence.chain import require_order, require_same
 from gateway.evidence.handoff_documents import read_time
 from gateway.evidence.key_history import KeyStatus
-from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Incomplete, Mismatch, pluralise
-from gateway.evidence.trust import AuthoredDocument, confirm_receipt, require_subject
+from gateway.evidence.trust import AuthoredDocument, confirm_receipt, of_known, require_subject
 
 _SUBMITTED = frozenset({"case.submitted", "case.revised"})
 OFFERED = "handoff.offered"
@@ -98,25 +98,18 @@ class BundleReceipts(BundleDocuments):
         ]
         mine = (*self._trust.registrations, *self._trust.revocations, *self._trust.locks)
         planned = [] if self.plan is None else [self.plan]
-        self.receipts += [*planned, *self._confirmable(others)]
-        found = [*self.receipts, *self._confirmable(mine)]
+        self.receipts += [*planned, *of_known(confirm_receipt, others, self._trust)]
+        found = [*self.receipts, *of_known(confirm_receipt, mine, self._trust)]
         self.log_history.add(history.of_receipt(one) for one in found)
         self.statuses = [
             *(key_history.read_status(text, self._trust) for text in self.bundle.key_statuses),
-            *key_history.read_kept_status(self._trust.key_statuses, self._trust),
+            *of_known(key_history.read_status, self._trust.key_statuses, self._trust),
         ]
         self.log_history.add(one.tree for one in self.statuses)
         if not self.confirmed:
             return ""
         shown = "shown" if self.log_history.is_shown(self.log()) else "not shown, nor contradicted"
         return f"{pluralise(len(self.log_history.sizes(self.log())), 'checkpoint')}, {shown}"
-
-    def _confirmable(self, receipts: Iterable[Receipt]) -> Iterator[VerifiedReceipt]:
-        for one in receipts:
-            try:
-                yield confirm_receipt(one, self._trust)
-            except UnknownLog:
-                continue  # without the log's key it proves nothing
 
     def match_receipts(self) -> str:
         """Each event is of this handoff or case, and says the same as the document it records.

@@ -9,8 +9,7 @@ organisation and key only, so every participant may see it. Both rest on the log
 without a revocation cannot show that there was none.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,15 +20,16 @@ from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import declarations, sd_jwt
 from gateway.evidence.history import SignedTree
-from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
-from gateway.evidence.sd_jwt import BadSignature, DocumentError, SdJwt, Signer, UnknownKey
+from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
 from gateway.evidence.stream import read_dated
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
     confirm_receipt,
+    of_known,
     require_subject,
 )
 
@@ -174,16 +174,12 @@ def registrations(
 ) -> list[KeyRegistration]:
     """The registrations of the keys that signed ``documents``, each checked against its key.
 
-    Leaves out those of other keys, and of logs whose keys were not provided. Raises
-    VerificationFailed for one of another key under the same id.
+    Leaves out those of other keys, and what `of_known` does. Raises VerificationFailed for one of
+    another key under the same id.
     """
     used = {(one.author, one.kid): one for one in documents if not one.attested}
     found: dict[tuple[str, str], KeyRegistration] = {}
-    for receipt in receipts:
-        try:
-            one = verify_registration(receipt, trust)
-        except UnknownLog:
-            continue  # without the log's key it proves nothing
+    for one in of_known(verify_registration, receipts, trust):
         signed = used.get((one.organisation, one.kid))
         if signed is None:
             continue
@@ -201,15 +197,11 @@ def revocations(
 ) -> list[KeyRevocation]:
     """The revocations of the keys that signed ``documents``, the first of each key in each log.
 
-    Leaves out those of other keys, and of logs whose keys were not provided.
+    Leaves out those of other keys, and what `of_known` does.
     """
     used = _used_keys(documents)
     found: dict[tuple[str, str, str], KeyRevocation] = {}
-    for receipt in receipts:
-        try:
-            one = verify_revocation(receipt, trust)
-        except UnknownLog:
-            continue  # without the log's key it proves nothing
+    for one in of_known(verify_revocation, receipts, trust):
         if (one.organisation, one.kid) not in used:
             continue
         name = one.organisation, one.kid, one.confirmed.checkpoint.origin
@@ -323,15 +315,11 @@ def signing_requirements(
 ) -> list[SigningRequirement]:
     """The requirements to sign, and their ends, that receipts prove, in the order of their log.
 
-    Leaves out those of logs whose keys were not provided. VerificationFailed for another event,
-    or one that does not disclose whose it is.
+    Leaves out what `of_known` does. VerificationFailed for another event, or one that does not
+    disclose whose it is.
     """
     proved: list[tuple[str, VerifiedReceipt]] = []
-    for receipt in receipts:
-        try:
-            confirmed = confirm_receipt(receipt, trust)
-        except UnknownLog:
-            continue  # without the log's key it proves nothing
+    for confirmed in of_known(confirm_receipt, receipts, trust):
         event = confirmed.event
         known = (
             event["type"] in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
@@ -475,29 +463,6 @@ class KeyStatus:
         return Fact("key.unrevoked", {**values, "log": self.log, "issuer": self.gateway})
 
 
-def issue_status(
-    *,
-    issuer: str,
-    organisation: str,
-    kid: str,
-    note: str,
-    at: datetime,
-    signer: Signer,
-    random: Callable[[int], bytes],
-) -> SdJwt:
-    """Sign that an organisation's key is not revoked under the signed checkpoint ``note``."""
-    claims = {
-        "iss": issuer,
-        "aud": organisation_uri(issuer, organisation),
-        "iat": int(at.timestamp()),
-        "kid": kid,
-        "checkpoint": note,
-    }
-    return sd_jwt.issue(
-        typ=KEY_STATUS_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
-    )
-
-
 def read_status(text: str, trust: TrustAnchors) -> KeyStatus:
     """Verify a statement; raises what `stream.read_dated` raises."""
     dated = read_dated(text, KEY_STATUS_TYP, trust)
@@ -506,18 +471,6 @@ def read_status(text: str, trust: TrustAnchors) -> KeyStatus:
         raise DocumentError("the key status names no key")
     tree = SignedTree(dated.checkpoint, dated.note)
     return KeyStatus(str(dated.claims["iss"]), dated.organisation, kid, tree, dated.at)
-
-
-def read_kept_status(texts: Iterable[str], trust: TrustAnchors) -> list[KeyStatus]:
-    """Verify the statements of a key file; raises what `read_status` raises.
-
-    Leaves out those of gateways and logs whose keys were not provided.
-    """
-    found = []
-    for text in texts:
-        with suppress(UnknownKey, UnknownLog):  # without these keys it proves nothing
-            found.append(read_status(text, trust))
-    return found
 
 
 def newest_status(

@@ -61,6 +61,7 @@ from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
     confirm_receipt,
+    of_known,
     open_document,
     read_unverified_claims,
 )
@@ -374,7 +375,7 @@ class DocumentVerification:
         self.origins = key_history.registrations(signed, trust.registrations, trust)
         self.revoked = key_history.revocations(signed, trust.revocations, trust)
         found = key_history.newest_status(
-            key_history.read_kept_status(trust.key_statuses, trust), signed
+            of_known(key_history.read_status, trust.key_statuses, trust), signed
         )
         key_history.require_consistent(found, self.revoked)
         # What was signed of a key before the document says nothing of the day of the document.

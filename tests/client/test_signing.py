@@ -22,8 +22,9 @@ from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_history import verify_registration
+from gateway.evidence.key_history import KEY_STATUS_TYP, verify_registration
 from gateway.evidence.report import VerificationReport
+from gateway.evidence.stream import issue_dated
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
 from gateway.exchange import erasure
@@ -430,7 +431,8 @@ def test_the_word_that_a_revoked_key_was_not_convicts_the_gateway(stage):
         head = work.log.head()
 
     def statement(signer: object) -> str:
-        return key_history.issue_status(
+        return issue_dated(
+            KEY_STATUS_TYP,
             issuer=ISSUER,
             organisation=HOTLINE,
             kid=KEYS[HOTLINE].kid,

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.evidence import key_history
+from gateway.evidence.key_history import KEY_STATUS_TYP
 from gateway.evidence.report import Code
+from gateway.evidence.stream import issue_dated
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import VerificationReport, verify, verify_bundle
 from gateway.ledger import proof
@@ -26,7 +27,9 @@ def status(
     """The gateway's word on a member's key, under the checkpoint of the log as it is."""
     said = {"issuer": GATEWAY, "organisation": owner, "kid": SIGNERS[owner].kid, **changes}
     note = proof.parse(log.proof(len(log.events) - 1)).checkpoint_note
-    text = key_history.issue_status(**said, note=note, at=at, signer=signer, random=chance(owner))
+    text = issue_dated(
+        KEY_STATUS_TYP, **said, note=note, at=at, signer=signer, random=chance(owner)
+    )
     return text.compact()
 
 
