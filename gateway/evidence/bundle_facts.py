@@ -128,7 +128,7 @@ class BundleFacts:
         else:
             record = self.of.record_of(signed)
             entry, values["at"] = record.index, record.event["time"]
-            extra = {placed.name: placed.value for placed in signed.verified.placed}
+            extra = signed.verified.disclosed
             values["handoff"] = str(self.of.offer.handoff)
             key = str(claims.get("kind", "update" if "updates" in claims else "offer"))
         link = next((one for one in self.of.links if signed in (one.case, one.offered)), None)

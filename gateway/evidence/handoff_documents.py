@@ -14,9 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
+from gateway.domain.case import case_from_claims
 from gateway.domain.handoff import RecallCode
+from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import SLUG, read_organisation_uri
 from gateway.domain.revision import ChangeKind
+from gateway.domain.transfer import is_derogation
 from gateway.evidence import base64url, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, VerifiedSdJwt
 
@@ -112,6 +115,18 @@ OFFER_TYP = "casegate-offer+sd-jwt"
 ANSWER_TYP = "casegate-answer+sd-jwt"
 CASE_TYP = "casegate-case+sd-jwt"
 RECALL_TYP = "casegate-recall+sd-jwt"
+
+
+BINDING = (
+    "handoff",
+    "case_digest",
+    "offer_digest",
+    "package_digest",
+    "kind",
+    "notice_digest",
+    "recall",
+)
+"""What stands in clear in an answer beside its heading; the last two where it answers one."""
 
 
 class StatementError(ValueError):
@@ -460,3 +475,50 @@ def _digest(value: Any) -> str:
     if not isinstance(value, str) or not base64url.DIGEST.fullmatch(value):
         raise StatementError("a digest is missing or malformed")
     return value
+
+
+# --- What a signed document asks, where it is sent in place of a request's JSON body ---
+
+
+PERSONS = ("by", "clearance", "change")
+"""Disclosures of a signed case that are for the gateway alone: no reader is given them."""
+
+
+def request_in(verified: VerifiedSdJwt) -> dict[str, Any]:
+    """The members of the JSON body that a document of any type stands for.
+
+    Raises StatementError where it has not the claims of its type.
+    """
+    typ = verified.header.get("typ")
+    if typ == CASE_TYP:
+        claims = sd_jwt.merge_disclosures(verified)
+        persons = {name: claims[name] for name in PERSONS if name in claims}
+        return {**persons, "content": case_from_claims(claims)}
+    if typ == OFFER_TYP:
+        return {**verified.disclosed, **_offered(verified)}
+    if typ == RECALL_TYP:
+        return {**verified.disclosed, "code": str(read_recall(verified).code)}
+    return verified.disclosed
+
+
+def _offered(verified: VerifiedSdJwt) -> dict[str, Any]:
+    """What an offer says in clear: its list is the digests that are asked for."""
+    offer, claims = read_offer(verified), verified.claims
+    to: dict[str, Any] = {"organisation": offer.recipient}
+    if (offer.competence is None) != (offer.mandate_event is None):
+        raise StatementError("an offer to a competence says by which event it was resolved")
+    if offer.competence is not None:
+        if parse_competence(offer.competence) is None:
+            raise StatementError("an offer is to a competence, as receive/csam/FR")
+        to["competence"] = competence_members(offer.competence)
+    asked = {
+        "handoff": str(offer.handoff),
+        "to": to,
+        "digests": claims["disclosures"],
+        "purpose": list(offer.purpose),
+    }
+    if offer.expires_at is not None:
+        asked["expires_at"] = read_time(claims, "expires_at").isoformat()
+    if is_derogation(offer.transfer_tool):
+        asked["derogation"] = True
+    return asked

@@ -423,7 +423,7 @@ class DocumentVerification:
             values |= {"case": str(claims.get("case")), "version": claims.get("version", 1)}
             return Fact("case", values)
         values["handoff"] = str(claims.get("handoff"))
-        extra = {placed.name: placed.value for placed in signed.verified.placed}
+        extra = signed.verified.disclosed
         if self.typ == OFFER_TYP:
             values["to"] = handoff_documents.read_offer(signed.verified).recipient
             return Fact("offer.alone", values, extra)

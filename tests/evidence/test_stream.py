@@ -175,8 +175,6 @@ class Book(Logbook):
         }
         text = stream.issue_dated(stream.HEAD_TYP, **said | changes).compact()
         return InputFile(f"end-{size}", text.encode())
-            f"end-{size}", stream.issue_dated(stream.HEAD_TYP, **said | changes).compact().encode()
-        )
 
     def part(self, index: int, reader: str | None = POLICE) -> InputFile:
         """A receipt's file, proved by the log of today."""
