@@ -34,7 +34,6 @@ from gateway.evidence import (
     seal,
 )
 from gateway.evidence.bundle_facts import BundleFacts, sealed_facts, signature_fact
-from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, read_time
 from gateway.evidence.history import LogHistory
 from gateway.evidence.membership_attestation import MembershipAttestation
@@ -161,11 +160,11 @@ def verify_bundle(
 ) -> VerificationReport:
     """Verify all documents and receipts of a bundle, each and against each other."""
     known = LogHistory() if log_history is None else log_history
-    exchange = BundleVerification(data, trust, known)
+    exchange = BundleFacts(data, trust, known)
     steps = exchange.steps()
     if require_signed:
         steps.append((_SIGNED, lambda: _require_signed(exchange.acts())))
-    return run_steps("bundle", steps, BundleFacts(exchange).conclude)
+    return run_steps("bundle", steps, exchange.conclude)
 
 
 _SIGNED = "Every document is signed by its author"
