@@ -534,11 +534,6 @@ def check_presentation(case: AuthoredDocument, offer: OfferClaims) -> None:
         chain.check_shown(case, offer)
 
 
-def shown_digests(case: AuthoredDocument) -> frozenset[str]:
-    """The digests of the parts that a presentation shows."""
-    return frozenset(placed.digest for placed in case.verified.placed)
-
-
 def _open_shown(shown: Mapping[str, Any], connection: PartnerConnection) -> VerifiedAnswer:
     """An answer, which is shown as what its document says it is."""
     given = open_answer(shown.get("document"), connection)

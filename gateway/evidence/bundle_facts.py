@@ -7,7 +7,6 @@ from collections import Counter
 from typing import Any
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.audit_event import EventResult
 from gateway.domain.case import FORCES
 from gateway.domain.handoff import OPEN
 from gateway.domain.json_values import format_timestamp
@@ -39,7 +38,7 @@ class BundleFacts(BundleVerification):
         proved = [fact for one in acts if not one.attested for fact in self._act(one)]
         word = [fact for one in acts if one.attested for fact in self._act(one)]
         not_proved = [
-            *(Fact("absent", {"type": e.event["type"], "entry": e.index}) for e in self.absent()),
+            *(Fact("absent", {"type": e.type, "entry": e.index}) for e in self.absent()),
             *self._missing_packages(),
             *([Fact("gaps", {"number": self.course.gaps})] if self.course.gaps else []),
             *([Fact("lacking", {"number": self.lacking})] if self.lacking else []),
@@ -98,7 +97,7 @@ class BundleFacts(BundleVerification):
     def _moves_are_signed(self) -> bool:
         """Whether the parties' own documents, in this file, show every move."""
         signed = {one.document.digest for one in self.moved() if not one.attested}
-        return all(one.event.get("document_sha256") in signed for one in self.moving)
+        return all(one.document in signed for one in self.moving)
 
     def _is_covered(self, signed: AuthoredDocument) -> bool:
         """Whether the gateway's own act rests on an offer that the originator signed."""
@@ -143,21 +142,20 @@ class BundleFacts(BundleVerification):
 
     def _recorded_fact(self, one: VerifiedReceipt) -> list[Fact]:
         """What the gateway recorded beside the documents of this file."""
-        event = one.event
-        values = {"at": event["time"], "type": event["type"], "entry": one.index}
+        values = {"at": one.event["time"], "type": one.type, "entry": one.index}
         extra = {kind: value for kind, value in one.opened.shown if kind in _TOLD}
-        if event["result"] != EventResult.ALLOWED:
-            return [Fact("attempt", {**values, "result": event["result"]}, extra)]
-        if event.get("document_sha256") in self.recorded:
+        if not one.allowed:
+            return [Fact("attempt", {**values, "result": one.event["result"]}, extra)]
+        if one.document in self.recorded:
             return []
-        if event["type"] == CONSULTED and self._is_superseded(one):
+        if one.type == CONSULTED and self._is_superseded(one):
             return [Fact("consulted.superseded", values, extra)]
-        if event["type"] == CONSULTED:
+        if one.type == CONSULTED:
             if self.is_of_this_presentation(one):
                 values["elements"] = len(self.case.verified.placed)
                 return [Fact("consulted", values, extra)]
             return [Fact("consulted.other", values, extra)]
-        return [Fact("erased" if event["type"] == ERASED else "event", values, extra)]
+        return [Fact("erased" if one.type == ERASED else "event", values, extra)]
 
     def _is_superseded(self, one: VerifiedReceipt) -> bool:
         """Whether a consultation was of a package that a later one had replaced by then."""
@@ -191,7 +189,7 @@ class BundleFacts(BundleVerification):
             for one in self.answers.values()
             if one.claims.kind in (NOTICE, "update_omission")
         ]
-        told = [one for one in self.confirmed if one.event["type"] == ANNOUNCED]
+        told = [one for one in self.confirmed if one.type == ANNOUNCED]
         found += [
             Fact("package.announced", {"entry": one.index})
             for one in told
@@ -200,7 +198,7 @@ class BundleFacts(BundleVerification):
         answers = [one.claims for one in self.answers.values()]
         named = {one.notice_digest for one in answers} - self.answers.keys()
         found += [Fact("notice.missing", {"notice": one}) for one in sorted(filter(None, named))]
-        shown = {one.event.get("document_sha256") for one in self.moving}
+        shown = {one.document for one in self.moving}
         named = {one.recall for one in answers} - shown
         return found + [
             Fact("recall.unshown", {"recall": one}) for one in sorted(filter(None, named))
@@ -225,9 +223,7 @@ class BundleFacts(BundleVerification):
         if recalled is None:
             return [] if recall is None else [Fact("recall.missing", {"entry": recall.start.index})]
         shown = {part.name for part in recalled.verified.placed}
-        if {"by", "approved_by"} <= shown or any(
-            one.event["type"] == APPROVED for one in self.confirmed
-        ):
+        if {"by", "approved_by"} <= shown or any(one.type == APPROVED for one in self.confirmed):
             return []
         return [Fact("recall.persons", {"by": recalled.author})]
 

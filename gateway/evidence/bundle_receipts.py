@@ -1,10 +1,8 @@
 """What the log says of the documents of a bundle: its receipts, held against them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import chain, handoff_documents, history, key_history, mandates, recalls
@@ -59,7 +57,7 @@ class BundleReceipts(BundleDocuments):
         self.receipts = found
         entries = {one.index: one for one in reversed(found)}
         self.confirmed = [entries[index] for index in sorted(entries)]
-        return "; ".join(f"{one.event['type']} is entry {one.index}" for one in self.confirmed)
+        return "; ".join(f"{one.type} is entry {one.index}" for one in self.confirmed)
 
     def _confirm_plan(self) -> VerifiedReceipt | None:
         """The event that planned the succession, which the offer names; None without its receipt.
@@ -72,11 +70,10 @@ class BundleReceipts(BundleDocuments):
         if reissue is None:
             raise Mismatch("there is a succession plan, but no succession re-issued the offer")
         found = confirm_receipt(self.bundle.succession, self._trust)
-        event = found.event
         require_same(
             "the plan of the succession",
-            ("event", event["id"], str(reissue.event)),
-            ("kind", (event["type"], event["result"]), (mandates.PLANNED, EventResult.ALLOWED)),
+            ("event", found.event["id"], str(reissue.event)),
+            ("kind", (found.type, found.allowed), (mandates.PLANNED, True)),
         )
         fields = require_subject(found)
         require_same(
@@ -128,18 +125,16 @@ class BundleReceipts(BundleDocuments):
             **dict.fromkeys(recall, ""),
         }
         self._complete = not self.missing_offers() and not any(
-            one.event["type"] == _UPDATED
-            and one.event["result"] == EventResult.ALLOWED
-            and one.event.get("document_sha256") not in self.recorded
+            one.type == _UPDATED and one.allowed and one.document not in self.recorded
             for one in self.confirmed
         )
         for one in self.confirmed:
-            self._match(one.event)
+            self._match(one)
         self.moving = [
             one
             for one in self.confirmed
-            if one.event["type"] in _MOVING
-            and one.event["result"] == EventResult.ALLOWED
+            if one.type in _MOVING
+            and one.allowed
             and one.event.get("handoff") == str(self.offer.handoff)
         ]
         consulted = [
@@ -147,23 +142,23 @@ class BundleReceipts(BundleDocuments):
             for one in self.confirmed
             if self.is_of_this_presentation(one)
         ]
-        absent = (f"{one.event['type']}, entry {one.index}" for one in self.absent())
+        absent = (f"{one.type}, entry {one.index}" for one in self.absent())
         return "; ".join([*consulted, *(f"not in this file: document of {one}" for one in absent)])
 
     def absent(self) -> list[VerifiedReceipt]:
         """The moves whose document is not in the file."""
-        return [one for one in self.moving if one.event.get("document_sha256") not in self.recorded]
+        return [one for one in self.moving if one.document not in self.recorded]
 
     def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
         """Whether an event is the consultation that showed what the file shows."""
         shown = (placed.digest for placed in self.case.verified.placed)
         package = handoff_documents.package_digest(shown)
         opened = (one.event.get("case_digest"), one.event.get("package_digest"))
-        return one.event["type"] == CONSULTED and opened == (self.offer.case_digest, package)
+        return one.type == CONSULTED and opened == (self.offer.case_digest, package)
 
-    def _match(self, fields: Mapping[str, Any]) -> None:
-        typ = fields["type"]
-        handoff, case = fields.get("handoff"), fields.get("case_digest")
+    def _match(self, one: VerifiedReceipt) -> None:
+        typ, digest = one.type, one.document
+        handoff, case = one.event.get("handoff"), one.event.get("case_digest")
         if handoff is None and case is None:
             raise Mismatch(f"{typ} names neither handoff nor case")
         if handoff not in (None, str(self.offer.handoff)):
@@ -174,20 +169,18 @@ class BundleReceipts(BundleDocuments):
             raise Incomplete(
                 f"this file lacks the case version that {typ} is about: ask {self._parties()}"
             )
-        digest = fields.get("document_sha256", "")
         expected = self.recorded.get(digest)
         if expected is None:
-            offered = typ == OFFERED and fields["result"] == EventResult.ALLOWED
-            if offered and self.starts_here():
+            if typ == OFFERED and one.allowed and self.starts_here():
                 raise Mismatch(f"{typ} records another offer")
         elif typ != expected:
             raise Mismatch(f"{typ} records a document of another kind")
-        elif fields.get("package_digest", self._packages[digest]) != self._packages[digest]:
+        elif one.event.get("package_digest", self._packages[digest]) != self._packages[digest]:
             raise Mismatch(f"{typ} is of another package")
 
     def check_documents_logged(self) -> str:
         """The offer and each answer are recorded, each by one event."""
-        logged = [one.event.get("document_sha256") for one in self.moving]
+        logged = [one.document for one in self.moving]
         for digest, typ in self.recorded.items():
             if digest not in logged:
                 raise Incomplete(
@@ -220,7 +213,7 @@ class BundleReceipts(BundleDocuments):
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
         digest = signed.document.digest
-        return next(one for one in self.moving if one.event.get("document_sha256") == digest)
+        return next(one for one in self.moving if one.document == digest)
 
     def place_of(self, signed: AuthoredDocument) -> int | None:
         """Where a document came into the log, where that is shown.
@@ -231,8 +224,8 @@ class BundleReceipts(BundleDocuments):
         places = (
             c.index
             for c in self.confirmed
-            if c.event.get("document_sha256") == digest
-            or (c.event["type"] in _SUBMITTED and c.event.get("case_digest") == digest)
+            if c.document == digest
+            or (c.type in _SUBMITTED and c.event.get("case_digest") == digest)
         )
         return next(places, None)
 

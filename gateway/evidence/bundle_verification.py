@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES
-from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
 from gateway.evidence import chain, key_history, mandates, recalls
@@ -82,12 +81,9 @@ class LoggedMeasure:
 def read_measures(confirmed: Sequence[VerifiedReceipt]) -> list[LoggedMeasure]:
     """The measures whose events are shown, in the order of the log; one that says nothing of its
     kind is none."""
-    allowed = [one for one in confirmed if one.event["result"] == EventResult.ALLOWED]
+    allowed = [one for one in confirmed if one.allowed]
     return [
-        found
-        for one in allowed
-        if one.event["type"] in MEASURE_SET
-        for found in _read_measure(one, allowed)
+        found for one in allowed if one.type in MEASURE_SET for found in _read_measure(one, allowed)
     ]
 
 
@@ -98,11 +94,7 @@ def _read_measure(
     name, elements, until, before = map(said.get, ("measure", "elements", "until", "before"))
     if said.get("kind") not in [*MeasureKind]:
         return
-    ends = (
-        one
-        for one in events
-        if one.event["type"] == _ENDED and one.subject().get("measure") == name
-    )
+    ends = (one for one in events if one.type == _ENDED and one.subject().get("measure") == name)
     yield LoggedMeasure(
         MeasureKind(said["kind"]),
         frozenset(map(str, elements)) if isinstance(elements, list) else None,
@@ -115,7 +107,7 @@ def _read_measure(
 
 def may_have_ended(measure: LoggedMeasure, confirmed: Iterable[VerifiedReceipt]) -> bool:
     """Whether an event that ends a measure, and does not say which, may have ended this one."""
-    ends = (one for one in confirmed if one.event["type"] == _ENDED)
+    ends = (one for one in confirmed if one.type == _ENDED)
     return any(measure.start.index < one.index and not one.subject() for one in ends)
 
 
@@ -236,7 +228,7 @@ class BundleAuthority(BundleReceipts):
 
 def _named_by(confirmed: VerifiedReceipt) -> set[str | None]:
     """The digests of the documents that an event names."""
-    return {confirmed.event.get("document_sha256"), confirmed.event.get("case_digest")}
+    return {confirmed.document, confirmed.event.get("case_digest")}
 
 
 def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
@@ -346,11 +338,11 @@ class BundleCourse(BundleAuthority):
         chain.check_final_answers(given)
 
     def _index_of(self, digest: str) -> int:
-        return next(o.index for o in self.moving if o.event.get("document_sha256") == digest)
+        return next(o.index for o in self.moving if o.document == digest)
 
     def _has_lapsed(self) -> bool:
         """Whether the case was erased: that ends an open handoff, without a document."""
-        return any(one.event["type"] == ERASED for one in self.confirmed)
+        return any(one.type == ERASED for one in self.confirmed)
 
     def _count_lacking(self) -> int | None:
         """How many answers before the last one that is numbered are not shown; None without one.
@@ -389,16 +381,15 @@ class BundleCourse(BundleAuthority):
         self.measures = read_measures(self.confirmed)
         offered = {one.offered.document.digest: one for one in self.links}
         for one in self.confirmed:
-            event = one.event
-            if event["result"] != EventResult.ALLOWED or event.get("handoff") is None:
+            if not one.allowed or one.event.get("handoff") is None:
                 continue
-            link = offered.get(event.get("document_sha256", ""))
+            link = offered.get(one.document)
             if link is not None:
                 self._refuse_closed(one, link, link.offer.disclosures, None)
                 self._refuse_recalled(one, "")
-            elif event["type"] == CONSULTED:
+            elif one.type == CONSULTED:
                 code = reason_code(one)
-                link = self.links_by_case.get(str(event.get("case_digest")))
+                link = self.links_by_case.get(str(one.event.get("case_digest")))
                 if link is not None:
                     self._refuse_closed(one, link, self.shown_by(one), code)
                 self._refuse_recalled(one, code)
@@ -419,7 +410,7 @@ class BundleCourse(BundleAuthority):
         if digests is not None:
             placed = link.case.verified.placed
             ids = {str(members(p.value).get("id")) for p in placed if p.digest in digests}
-        consulted = one.event["type"] == CONSULTED
+        consulted = one.type == CONSULTED
         for measure in self.measures:
             if measure.kind is MeasureKind.EMBARGO or not measure.holds_at(one):
                 continue

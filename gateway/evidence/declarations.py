@@ -114,11 +114,6 @@ def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown.get(name) for name in PLANNED}
 
 
-def issue_succession_approval(heading: Heading, *, shown: Mapping[str, Any], by: str) -> SdJwt:
-    """Sign an approval of the succession as it is ``shown``, for the heading's author."""
-    return heading.sign(SUCCESSION_TYP, planned(shown), {"by": by})
-
-
 # --- Key declarations: what an organisation signs about its own keys, for one gateway ---
 #
 # - ``possession``: a new key proves that the signer has its private half (an administrator's

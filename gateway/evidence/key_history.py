@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import EventResult
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import declarations, sd_jwt
@@ -112,9 +111,8 @@ def verify_registration(receipt: Receipt, trust: TrustAnchors) -> KeyRegistratio
 
 def _confirm(receipt: Receipt, trust: TrustAnchors, typ: str, otherwise: str) -> VerifiedReceipt:
     confirmed = confirm_receipt(receipt, trust)
-    event = confirmed.event
-    if event["type"] != typ or event["result"] != EventResult.ALLOWED:
-        raise Mismatch(f"{event['type']} ({event['result']}) {otherwise}")
+    if confirmed.type != typ or not confirmed.allowed:
+        raise Mismatch(f"{confirmed.type} ({confirmed.event['result']}) {otherwise}")
     return confirmed
 
 
@@ -321,10 +319,7 @@ def signing_requirements(
     proved: list[tuple[str, VerifiedReceipt]] = []
     for confirmed in of_known(confirm_receipt, receipts, trust):
         event = confirmed.event
-        known = (
-            event["type"] in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
-            and event["result"] == EventResult.ALLOWED
-        )
+        known = confirmed.allowed and confirmed.type in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
         owner = require_subject(confirmed).get("organisation") if known else None
         if not isinstance(owner, str):
             raise Mismatch(f"{event['type']} ({event['result']}) does not say who signs itself")
@@ -333,7 +328,7 @@ def signing_requirements(
     used: set[UUID] = set()
     since: dict[str, datetime] = {}
     for owner, confirmed in sorted(proved, key=lambda one: one[1].index):
-        stands = confirmed.event["type"] == SIGNED_REQUIRED
+        stands = confirmed.type == SIGNED_REQUIRED
         said = declarations.LOCK if stands else declarations.UNLOCK
         declared = _declaration(confirmed, owner, said, trust)
         if stands:

@@ -20,7 +20,6 @@ No network, no clock: a report depends only on the files and the trusted keys.
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from gateway.domain.audit_event import EventResult
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import (
     bundle,
@@ -298,7 +297,6 @@ def _unknown(detail: str) -> VerificationReport:
 def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
     fields, withheld = confirmed.event, confirmed.opened.withheld
     simulated = fields.get("simulated_date")
-    allowed = fields["result"] == EventResult.ALLOWED
     names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
     values = {
         "log": fields["log"],
@@ -311,7 +309,7 @@ def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
     for kind, value in confirmed.opened.shown:
         extra.setdefault(kind, []).append(value)
     return Conclusion(
-        [Fact("recorded" if allowed else "recorded.attempt", values, extra)],
+        [Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)],
         [Fact("recorded.word"), Fact("times")],
         [
             *([Fact("withheld.event", {"number": withheld})] if withheld else []),

@@ -23,6 +23,7 @@ from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.evidence.key_history import KEY_STATUS_TYP, verify_registration
+from gateway.evidence.mandates import days_of
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.stream import issue_dated
 from gateway.evidence.trust import TrustAnchors
@@ -467,7 +468,7 @@ def test_no_offer_is_signed_for_an_office_whose_mandate_an_event_ended(stage):
     )
     record = hotline.mandate(OFMIN, event)
     assert (record.mandate.end, len(record.ends)) == (day, 1)
-    assert not record.mandate.may_hold_at(stage.gateway.clock())
+    assert not record.mandate.holds(*days_of(stage.gateway.clock()))
 
 
 def test_another_key_under_a_registered_id_fails_the_bundle(stage):
