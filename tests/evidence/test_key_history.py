@@ -319,9 +319,12 @@ def test_the_first_of_two_revocations_counts():
         assert verify_bundle(story.file(revocations=found), BUNDLE_TRUST).code == Code.MISMATCH
 
 
-def test_without_a_revocation_it_is_said_that_none_is_shown():
-    told = told_of_keys(Scenario().told("acceptance"))
-    assert {("key.revocation.unproved", "hotline"), ("key.revocation.unproved", "police")} <= told
+def test_without_registration_and_revocation_it_is_said_that_none_is_shown():
+    story = Scenario().told("acceptance")
+    both = {("key.revocation.unproved", "hotline"), ("key.revocation.unproved", "police")}
+    assert both <= told_of_keys(story)
+    registrations = keys_of(verify_bundle(story.file(), BUNDLE_TRUST))
+    assert registrations.count("key.registration.unproved") == 2
     assert not told_of_keys(Scenario(attested=True).told("acceptance"))
 
 

@@ -99,6 +99,14 @@ def test_a_revocation_below_the_size_of_a_statement_convicts_the_gateway():
     assert alone(story, false, revocations=(end,)).code is Code.CONTRADICTION
     known = keeping(false, revocations=(end,))
     assert verify_bundle(story.file(), known).code is Code.CONTRADICTION
+    in_file = story.file(key_statuses=(false,), revocations=(end,))
+    assert verify_bundle(in_file, TRUST).code is Code.CONTRADICTION
+
+
+def test_a_statement_in_a_bundle_is_by_the_gateway():
+    story = Scenario()
+    by_another = status(story.log, signer=SIGNERS["stranger"])
+    assert verify_bundle(story.file(key_statuses=(by_another,)), TRUST).code is Code.KEY_MISSING
 
 
 def test_a_revocation_after_a_statement_contradicts_nothing():
