@@ -66,10 +66,8 @@ class BundleFacts(BundleVerification):
         not_proved += lacking
         documents = self.authored()
         word += [one.fact() for one in key_history.newest_status(self.statuses, documents)]
-        proved += key_history.proved(self.origins, self.revoked, self.unplaced())
-        not_proved += key_history.not_proved(
-            documents, self.origins, self.revoked, self.unplaced(), self.unrevoked()
-        )
+        proved += self.keys.proved()
+        not_proved += self.keys.not_proved()
         not_proved += self._claims()
         not_proved += self._embargo_facts()
         not_proved += self._recall_facts()

@@ -212,7 +212,10 @@ class BundleReceipts(BundleDocuments):
 
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
-        digest = signed.document.digest
+        return self.recording(signed.document.digest)
+
+    def recording(self, digest: str) -> VerifiedReceipt:
+        """Likewise, by the digest of the document."""
         return next(one for one in self.moving if one.document == digest)
 
     def place_of(self, signed: AuthoredDocument) -> int | None:

@@ -23,7 +23,7 @@ from gateway.evidence.bundle_receipts import (
 )
 from gateway.evidence.chain import Link, VerifiedAnswer, values_of
 from gateway.evidence.event import PARTY
-from gateway.evidence.key_history import KeyRegistration, KeyRevocation
+from gateway.evidence.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.recalls import LoggedRecall
 from gateway.evidence.receipt import VerifiedReceipt
@@ -125,6 +125,7 @@ class BundleAuthority(BundleReceipts):
 
     origins: Sequence[KeyRegistration]
     revoked: Sequence[KeyRevocation]
+    keys: KeyHistory
     mandate: RegisteredMandate | None = None
     """What registered the recipient's mandate, where the file has it."""
     ends: Sequence[MandateEnd] = ()
@@ -179,7 +180,9 @@ class BundleAuthority(BundleReceipts):
             if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
                 raise Mismatch("a key was used after it was revoked")
         key_history.require_consistent(self.statuses, self.revoked)
-        return key_history.describe(documents, self.origins, self.revoked, self.unrevoked())
+        shown = documents, self.origins, self.revoked
+        self.keys = KeyHistory(*shown, self._unplaced(), self._unrevoked())
+        return self.keys.describe()
 
     def check_requirements(self) -> str:
         """No document is attested for a member that, at that entry, signed everything itself."""
@@ -201,7 +204,7 @@ class BundleAuthority(BundleReceipts):
         signed = filter(one.of, self.authored())
         return max((at for s in signed if (at := self.place_of(s)) is not None), default=-1)
 
-    def unplaced(self) -> list[KeyRevocation]:
+    def _unplaced(self) -> list[KeyRevocation]:
         """Those after which a document of the key may have come into the log."""
         return [
             one
@@ -209,7 +212,7 @@ class BundleAuthority(BundleReceipts):
             if not all(self._came_before(s, one.confirmed) for s in filter(one.of, self.authored()))
         ]
 
-    def unrevoked(self) -> set[tuple[str, str]]:
+    def _unrevoked(self) -> set[tuple[str, str]]:
         """The keys of which the gateway signed that no entry shown here, nor before, revoked them.
 
         They count at the gateway that signed alone.
@@ -338,7 +341,7 @@ class BundleCourse(BundleAuthority):
         chain.check_final_answers(given)
 
     def _index_of(self, digest: str) -> int:
-        return next(o.index for o in self.moving if o.document == digest)
+        return self.recording(digest).index
 
     def _has_lapsed(self) -> bool:
         """Whether the case was erased: that ends an open handoff, without a document."""
@@ -379,11 +382,10 @@ class BundleCourse(BundleAuthority):
         left out between the two, or where nothing could have opened it.
         """
         self.measures = read_measures(self.confirmed)
-        offered = {one.offered.document.digest: one for one in self.links}
         for one in self.confirmed:
             if not one.allowed or one.event.get("handoff") is None:
                 continue
-            link = offered.get(one.document)
+            link = self._link_of.get(one.document)
             if link is not None:
                 self._refuse_closed(one, link, link.offer.disclosures, None)
                 self._refuse_recalled(one, "")

@@ -208,89 +208,78 @@ def revocations(
     return [found[name] for name in sorted(found)]
 
 
-def describe(
-    documents: Sequence[AuthoredDocument],
-    registered: Sequence[KeyRegistration],
-    revoked: Sequence[KeyRevocation],
-    unrevoked: Collection[tuple[str, str]] = (),
-) -> str:
-    """The origin of each key that signed one of the documents, and its revocation: clauses.
-
-    ``unrevoked`` are the keys of which the gateway signed that they were not revoked.
-    """
-    used = _used_keys(documents)
-    if not used:
-        return "no document here is signed with a member's own key"
-    by_name = {(one.organisation, one.kid): one for one in registered}
-    return "; ".join(
-        [
-            *(
-                by_name[organisation, kid].describe()
-                if (organisation, kid) in by_name
-                else f"key {kid} of {organisation}: only your key file confirms it, no "
-                "registration is proved"
-                for organisation, kid in sorted(used)
-            ),
-            *(one.describe() for one in revoked),
-            *(
-                f"key {kid} of {organisation}: no evidence whether it was revoked"
-                for organisation, kid in sorted(used - _names(revoked) - set(unrevoked))
-            ),
-        ]
-    )
-
-
-def proved(
-    registered: Sequence[KeyRegistration],
-    revoked: Sequence[KeyRevocation],
-    undated: Collection[KeyRevocation],
-) -> list[Fact]:
-    """What registrations and revocations prove; see `not_proved` for ``undated``."""
-    return [
-        *(
-            Fact(
-                "key.registered",
-                {
-                    "organisation": one.organisation,
-                    "kid": one.kid,
-                    "at": one.confirmed.event["time"],
-                    "entry": one.confirmed.index,
-                },
-            )
-            for one in registered
-        ),
-        *(_revoked("key.revoked.after", one) for one in revoked if one not in undated),
-    ]
-
-
-def not_proved(
-    documents: Sequence[AuthoredDocument],
-    registered: Sequence[KeyRegistration],
-    revoked: Sequence[KeyRevocation],
-    undated: Collection[KeyRevocation],
-    unrevoked: Collection[tuple[str, str]] = (),
-) -> list[Fact]:
-    """What is not shown about the members' keys that signed ``documents``.
+@dataclass(frozen=True)
+class KeyHistory:
+    """What is shown of the members' own keys that signed ``documents``.
 
     ``undated`` are the revocations before which some document of the key is not shown to be in
     the log; ``unrevoked`` the keys of which the gateway signed that they were not revoked.
     """
-    used = _used_keys(documents)
-    return [
-        *(
-            Fact("key.registration.unproved", {"organisation": organisation})
-            for organisation in _owners(used - _names(registered))
-        ),
-        *(
-            Fact("key.revocation.unproved", {"organisation": organisation})
-            for organisation in _owners(used - _names(revoked) - set(unrevoked))
-        ),
-        *(_revoked("key.revoked.undated", one) for one in undated),
-    ]
+
+    documents: Sequence[AuthoredDocument]
+    registered: Sequence[KeyRegistration]
+    revoked: Sequence[KeyRevocation]
+    undated: Collection[KeyRevocation]
+    unrevoked: Collection[tuple[str, str]]
+
+    def describe(self) -> str:
+        """The origin of each key and its revocation: clauses."""
+        used = _used_keys(self.documents)
+        if not used:
+            return "no document here is signed with a member's own key"
+        by_name = {(one.organisation, one.kid): one.describe() for one in self.registered}
+        alone = "only your key file confirms it, no registration is proved"
+        shown = [
+            by_name.get((organisation, kid), f"key {kid} of {organisation}: {alone}")
+            for organisation, kid in sorted(used)
+        ]
+        shown += [one.describe() for one in self.revoked]
+        shown += [
+            f"key {kid} of {organisation}: no evidence whether it was revoked"
+            for organisation, kid in sorted(self._open(used))
+        ]
+        return "; ".join(shown)
+
+    def proved(self) -> list[Fact]:
+        """What registrations and revocations prove."""
+        return [
+            *(
+                Fact(
+                    "key.registered",
+                    {
+                        "organisation": one.organisation,
+                        "kid": one.kid,
+                        "at": one.confirmed.event["time"],
+                        "entry": one.confirmed.index,
+                    },
+                )
+                for one in self.registered
+            ),
+            *(_revoked("key.revoked.after", o) for o in self.revoked if o not in self.undated),
+        ]
+
+    def not_proved(self) -> list[Fact]:
+        """What is not shown about the keys."""
+        used = _used_keys(self.documents)
+        unregistered = used - _names(self.registered)
+        return [
+            *_unproved("key.registration.unproved", unregistered),
+            *_unproved("key.revocation.unproved", self._open(used)),
+            *(_revoked("key.revoked.undated", one) for one in self.undated),
+        ]
+
+    def _open(self, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those that may have been revoked: nothing says whether."""
+        return used - _names(self.revoked) - set(self.unrevoked)
 
 
 def _revoked(key: str, one: KeyRevocation) -> Fact:
     return Fact(key, {"organisation": one.organisation, "entry": one.confirmed.index})
+
+
+def _unproved(key: str, keys: set[tuple[str, str]]) -> list[Fact]:
+    owners = sorted({organisation for organisation, _ in keys})
+    return [Fact(key, {"organisation": organisation}) for organisation in owners]
 
 
 # --- Members that allowed the gateway no more to sign for them ---
@@ -397,10 +386,6 @@ def _used_keys(documents: Sequence[AuthoredDocument]) -> set[tuple[str, str]]:
 
 def _names(recorded: Iterable[KeyRegistration | KeyRevocation]) -> set[tuple[str, str]]:
     return {(one.organisation, one.kid) for one in recorded}
-
-
-def _owners(keys: set[tuple[str, str]]) -> list[str]:
-    return sorted({organisation for organisation, _ in keys})
 
 
 # --- Key status: the gateway's signed statement that a key was not revoked up to a tree's size ---

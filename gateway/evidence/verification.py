@@ -35,6 +35,7 @@ from gateway.evidence import (
 from gateway.evidence.bundle_facts import BundleFacts, sealed_facts, signature_fact
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, read_time
 from gateway.evidence.history import LogHistory
+from gateway.evidence.key_history import KeyHistory
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import (
     MalformedReceipt,
@@ -341,8 +342,7 @@ class DocumentVerification:
     signed: AuthoredDocument
     act: Fact
     content: dict[str, Any]
-    origins: list[key_history.KeyRegistration]
-    revoked: list[key_history.KeyRevocation]
+    keys: KeyHistory
     statuses: list[key_history.KeyStatus]
 
     def __init__(self, data: bytes, trust: TrustAnchors) -> None:
@@ -369,19 +369,19 @@ class DocumentVerification:
 
     def trace_key(self) -> str:
         signed, trust = [self.signed], self._trust
-        self.origins = key_history.registrations(signed, trust.registrations, trust)
-        self.revoked = key_history.revocations(signed, trust.revocations, trust)
+        registered = key_history.registrations(signed, trust.registrations, trust)
+        revoked = key_history.revocations(signed, trust.revocations, trust)
         found = key_history.newest_status(
             of_known(key_history.read_status, trust.key_statuses, trust), signed
         )
-        key_history.require_consistent(found, self.revoked)
+        key_history.require_consistent(found, revoked)
         # What was signed of a key before the document says nothing of the day of the document.
         signed_at = read_time(self.signed.verified.claims)
         self.statuses = [one for one in found if one.at >= signed_at]
-        return key_history.describe(signed, self.origins, self.revoked, self._unrevoked())
-
-    def _unrevoked(self) -> set[tuple[str, str]]:
-        return {(one.organisation, one.kid) for one in self.statuses}
+        unrevoked = {(one.organisation, one.kid) for one in self.statuses}
+        # When the document came into the log, it does not show by itself.
+        self.keys = KeyHistory(signed, registered, revoked, revoked, unrevoked)
+        return self.keys.describe()
 
     def count_withheld(self) -> str:
         return str(self.signed.verified.withheld)
@@ -389,18 +389,17 @@ class DocumentVerification:
     def conclude(self) -> Conclusion:
         """Whose document it is, what it says, and what it does not show."""
         signed = self.signed
-        keys = [signed], self.origins, self.revoked, self.revoked
         statuses = [one.fact() for one in self.statuses]
         placed = len(signed.verified.placed)
         facts = [self.act, signature_fact(signed, None)]
-        proved = [*key_history.proved(*keys[1:]), Fact("elements.document", {"shown": placed})]
+        proved = [*self.keys.proved(), Fact("elements.document", {"shown": placed})]
         if self.typ == CASE_TYP:
             proved += sealed_facts(signed)
         return Conclusion(
             [*([] if signed.attested else facts), *proved],
             [*(facts if signed.attested else []), *statuses, Fact("times")],
             [
-                *key_history.not_proved(*keys, self._unrevoked()),
+                *self.keys.not_proved(),
                 Fact("unlogged"),
                 Fact("withheld.document", {"number": signed.verified.withheld}),
             ],
