@@ -10,7 +10,7 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import bundle, canonical, handoff_documents, sd_jwt
+from gateway.evidence import bundle, canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
@@ -92,6 +92,20 @@ def word_of(organisation: str, attested: bool) -> dict[str, Any]:
             "signer": SIGNERS["gateway"],
         }
     return {"issuer": uri(organisation), "attested_for": None, "signer": SIGNERS[organisation]}
+
+
+def declared(says: str, by: str, owner: str, at: datetime = AT, number: int = 5) -> str:
+    """What a key says of itself in the name of an organisation."""
+    return declarations.issue_declaration(
+        organisation=uri(owner),
+        audience=GATEWAY,
+        says=says,
+        kid=SIGNERS[by].kid,
+        at=at,
+        jti=UUID(int=number),
+        signer=SIGNERS[by],
+        random=chance(),
+    ).compact()
 
 
 def case_version(
@@ -237,6 +251,15 @@ class Scenario:
         index = self.log.record(replace(fact, **changes), AT + timedelta(seconds=number))
         self.indexes.append(index)
         return index
+
+    def register(self, action: str, subject: Mapping[str, Any] | None, **changes: Any) -> int:
+        """Log an event of the registry, whose subject everybody may read: none of the handoff's."""
+        text = "" if subject is None else canonical.encode(dict(subject)).decode()
+        details = (EventDetail("subject", text, frozenset()),) if text else ()
+        bare = {"handoff": None, "case_digest": None, "package_digest": None, "details": details}
+        number = UUID(int=(8 << 76) + len(self.log.events))
+        self.record(action, None, **{"id": number, **bare, **changes})
+        return self.indexes.pop()
 
     def answer(self, kind: str, by: str | None = None, **changes: Any) -> SdJwt:
         """Sign an answer without logging it; ``changes`` are to its claims."""
