@@ -1,6 +1,6 @@
 """What is signed beside handoffs: approvals of changes and successions, words about keys."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
+from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.signature import PublicKey
 
 # --- Signed approvals: an administrator's of one change, an organisation's of one succession ---
@@ -46,19 +46,10 @@ def change_digest(action: str, organisation: str, change: Mapping[str, Any]) -> 
 
 
 def issue_approval(
-    *,
-    person: str,
-    audience: str,
-    action: str,
-    organisation: str,
-    change: Mapping[str, Any],
-    at: datetime,
-    jti: UUID,
-    signer: Signer,
-    random: Callable[[int], bytes],
+    heading: Heading, *, action: str, organisation: str, change: Mapping[str, Any]
 ) -> SdJwt:
-    """Sign an approval. It names the change by its digest."""
-    heading = Heading(person_uri(audience, person), audience, at, jti, signer, random)
+    """Sign an approval by the person of the heading (`person_uri`): it names the change by its
+    digest."""
     digest = change_digest(action, organisation, change)
     return heading.sign(APPROVAL_TYP, {"action": action, "change": digest})
 
@@ -150,22 +141,8 @@ class KeyDeclaration:
     at: datetime
 
 
-def issue_declaration(
-    *,
-    organisation: str,
-    audience: str,
-    says: str,
-    kid: str,
-    at: datetime,
-    jti: UUID,
-    signer: Signer,
-    random: Callable[[int], bytes],
-) -> SdJwt:
-    """Sign a declaration about the key ``kid``.
-
-    ``organisation`` and ``audience`` are URIs; an administrator's is that of `person_uri`.
-    """
-    heading = Heading(organisation, audience, at, jti, signer, random)
+def issue_declaration(heading: Heading, *, says: str, kid: str) -> SdJwt:
+    """Sign a declaration about the key ``kid``, by an organisation or a person (`person_uri`)."""
     return heading.sign(REGISTRATION_TYP, {"says": says, "kid": kid})
 
 

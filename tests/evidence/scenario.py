@@ -12,6 +12,7 @@ from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import TrustAnchors
@@ -96,16 +97,8 @@ def word_of(organisation: str, attested: bool) -> dict[str, Any]:
 
 def declared(says: str, by: str, owner: str, at: datetime = AT, number: int = 5) -> str:
     """What a key says of itself in the name of an organisation."""
-    return declarations.issue_declaration(
-        organisation=uri(owner),
-        audience=GATEWAY,
-        says=says,
-        kid=SIGNERS[by].kid,
-        at=at,
-        jti=UUID(int=number),
-        signer=SIGNERS[by],
-        random=chance(),
-    ).compact()
+    heading = Heading(uri(owner), GATEWAY, at, UUID(int=number), SIGNERS[by], chance())
+    return declarations.issue_declaration(heading, says=says, kid=SIGNERS[by].kid).compact()
 
 
 def case_version(
