@@ -595,26 +595,16 @@ class DocumentSigner:
     def case(self, asked: Mapping[str, Any]) -> SdJwt:
         """Sign a case with its persons; InvalidCase when the content is not one of the profile."""
         content = {name: value for name, value in asked["content"].items() if value != []}
-        persons = {name: asked.get(name) for name in PERSONS}
+        persons = {name: asked[name] for name in PERSONS if asked.get(name) is not None}
         try:
-            document = sd_jwt.issue(
-                typ=CASE_TYP,
-                claims={**self.heading().claims(), **cases.undisclosable_claims(content)},
-                properties=[
-                    *cases.disclosable_properties(content),
-                    *((name, value) for name, value in persons.items() if value is not None),
-                ],
-                arrays=cases.disclosable_arrays(content),
-                signer=self.key,
-                random=self.random,
-            )
+            document, verified = handoff_documents.issue_case(self.heading(), content, persons)
         except KeyError as lacking:
             raise InvalidCase(
                 f"the case lacks {lacking.args[0]}, which stands in clear in a signed document"
             ) from None
         except (TypeError, AttributeError):
             raise InvalidCase("the case has a value of another type than its profile") from None
-        signed = request_in(sd_jwt.read_own(document))["content"]
+        signed = request_in(verified)["content"]
         if beyond := sorted(name for name in content if signed.get(name) != content[name]):
             raise InvalidCase(
                 f"the case has what its profile does not have, in {', '.join(beyond)}"

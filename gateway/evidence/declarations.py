@@ -154,35 +154,12 @@ def verify_declaration(
     says: str,
     kid: str | None,
     keys: Mapping[str, PublicKey],
-    now: datetime,
+    now: datetime | None,
 ) -> KeyDeclaration:
     """Verify a declaration of exactly this kind, about ``kid`` unless that is None.
 
-    Raises DocumentError: what `read_declaration` refuses, or a time that is not within MAX_AGE
-    before ``now``.
-    """
-    declared = read_declaration(
-        text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys
-    )
-    if not -MAX_SKEW <= now - declared.at <= MAX_AGE:
-        raise DocumentError(
-            "the declaration is older than seven days, or from the future: sign a new one"
-        )
-    return declared
-
-
-def read_declaration(
-    text: str,
-    *,
-    organisation: str,
-    audience: str,
-    says: str,
-    kid: str | None,
-    keys: Mapping[str, PublicKey],
-) -> KeyDeclaration:
-    """Verify a declaration of any age.
-
-    Raises DocumentError: another kind, key, organisation or gateway, or a bad signature.
+    Raises DocumentError: another kind, key, organisation or gateway, a bad signature, or a time
+    that is not within MAX_AGE before ``now``; None takes one of any age.
     """
     verified = sd_jwt.verify(
         text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
@@ -195,21 +172,9 @@ def read_declaration(
     about = claims.get("kid")
     if not isinstance(about, str) or (kid is not None and about != kid):
         raise DocumentError("the declaration is about another key")
-    kid_used = str(verified.header["kid"])
-    return KeyDeclaration(says, about, kid_used, read_id(claims), read_time(claims))
-
-
-def is_countersigned(
-    text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
-) -> bool:
-    """Whether one of an organisation's document ``keys`` declared the encryption key ``kid``.
-
-    It is valid for as long as the registry lists the key, so its time does not matter.
-    """
-    try:
-        read_declaration(
-            text, organisation=organisation, audience=audience, says=ENCRYPTION, kid=kid, keys=keys
+    at = read_time(claims)
+    if now is not None and not -MAX_SKEW <= now - at <= MAX_AGE:
+        raise DocumentError(
+            "the declaration is older than seven days, or from the future: sign a new one"
         )
-    except DocumentError:
-        return False
-    return True
+    return KeyDeclaration(says, about, str(verified.header["kid"]), read_id(claims), at)

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS
-from gateway.domain.case import case_from_claims
 from gateway.domain.handoff import RecallCode
 from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import SLUG, read_organisation_uri
@@ -208,6 +208,24 @@ class RecallClaims:
 def package_digest(digests: Iterable[str]) -> str:
     """Name a set of disclosures: SHA-256 of their digests, sorted and joined by LF (base64url)."""
     return base64url.digest("\n".join(sorted(set(digests))).encode("ascii"))
+
+
+def issue_case(
+    heading: Heading, content: Mapping[str, Any], persons: Mapping[str, str] = MappingProxyType({})
+) -> tuple[SdJwt, VerifiedSdJwt]:
+    """Sign a version of a case (JSON), and what its readers will find in it.
+
+    ``persons`` are PERSONS of it. Raises KeyError for what stands in clear and is not there,
+    TypeError or AttributeError for a value of another type than the profile's.
+    """
+    return sd_jwt.issue_read(
+        typ=CASE_TYP,
+        claims={**heading.claims(), **cases.undisclosable_claims(content)},
+        properties=[*cases.disclosable_properties(content), *persons.items()],
+        arrays=cases.disclosable_arrays(content),
+        signer=heading.signer,
+        random=heading.random,
+    )
 
 
 def issue_offer(
@@ -493,7 +511,7 @@ def request_in(verified: VerifiedSdJwt) -> dict[str, Any]:
     if typ == CASE_TYP:
         claims = sd_jwt.merge_disclosures(verified)
         persons = {name: claims[name] for name in PERSONS if name in claims}
-        return {**persons, "content": case_from_claims(claims)}
+        return {**persons, "content": cases.case_from_claims(claims)}
     if typ == OFFER_TYP:
         return {**verified.disclosed, **_offered(verified)}
     if typ == RECALL_TYP:

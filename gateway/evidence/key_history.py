@@ -142,8 +142,8 @@ def _check(text: str, says: str, organisation: str, kid: str, keys: Mapping[str,
     if not isinstance(gateway, str):
         raise DocumentError("it is for no gateway")
     issuer = organisation_uri(gateway, organisation)
-    declarations.read_declaration(
-        text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys
+    declarations.verify_declaration(
+        text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys, now=None
     )
     return issuer
 
@@ -344,13 +344,14 @@ def _declaration(
         statement = str(confirmed.subject()["declaration"])
         gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
         keys = trust.of_gateway(gateway).organisations.get(organisation, {})
-        return declarations.read_declaration(
+        return declarations.verify_declaration(
             statement,
             organisation=organisation_uri(gateway, organisation),
             audience=gateway,
             says=says,
             kid=None,
             keys=keys,
+            now=None,
         )
     except (DocumentError, KeyError):
         return None
