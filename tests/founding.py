@@ -33,6 +33,7 @@ from gateway.domain.refusals import Refusal
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.staff import WORKING, StaffEntry
 from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, signature
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import Clearance, Submission
@@ -346,20 +347,19 @@ class Founded:
 
     def approve(self, change: Change, *people: str) -> list[str]:
         """Signed approvals of a change, by both administrators unless others are named."""
+        asked = {
+            "action": change.action,
+            "organisation": change.organisation,
+            "change": change.values,
+        }
         return [
-            declarations.issue_approval(
-                person=person,
-                audience=ISSUER,
-                action=change.action,
-                organisation=change.organisation,
-                change=change.values,
-                at=self.clock(),
-                jti=self.new_id(),
-                signer=key_of(person),
-                random=self.ports.random,
-            ).compact()
+            declarations.issue_approval(self._heading(of, key_of(person)), **asked).compact()
             for person in people or (ALICE, BENOIT)
+            for of in [declarations.person_uri(ISSUER, person)]
         ]
+
+    def _heading(self, issuer: str, signer: SigningKey) -> Heading:
+        return Heading(issuer, ISSUER, self.clock(), self.new_id(), signer, self.ports.random)
 
     def administer(self, action: str, organisation: str, **values: Any) -> WriteResult:
         """Make a change of the registry with two approvals; ``start`` stands for ``from``."""
@@ -372,32 +372,17 @@ class Founded:
         self, organisation: str, says: str, about: SigningKey | DecryptionKey, by: SigningKey
     ) -> str:
         """What an organisation says with a document key about its keys."""
-        return declarations.issue_declaration(
-            organisation=f"{ISSUER}/organisations/{organisation}",
-            audience=ISSUER,
-            says=says,
-            kid=about.kid,
-            at=self.clock(),
-            jti=self.new_id(),
-            signer=by,
-            random=self.ports.random,
-        ).compact()
+        heading = self._heading(f"{ISSUER}/organisations/{organisation}", by)
+        return declarations.issue_declaration(heading, says=says, kid=about.kid).compact()
 
     def newcomer(
         self, person: str, key: SigningKey | None = None, /, **changes: Any
     ) -> dict[str, Any]:
         """The values by which a person becomes an administrator, proof of their key included."""
         key = key or key_of(person)
-        proof = declarations.issue_declaration(
-            organisation=declarations.person_uri(ISSUER, person),
-            audience=ISSUER,
-            says=declarations.POSSESSION,
-            kid=key.kid,
-            at=self.clock(),
-            jti=self.new_id(),
-            signer=key,
-            random=self.ports.random,
-        ).compact()
+        heading = self._heading(declarations.person_uri(ISSUER, person), key)
+        says = declarations.POSSESSION
+        proof = declarations.issue_declaration(heading, says=says, kid=key.kid).compact()
         named = {"person": person, "name": person.title(), "jwk": key.public_jwk(), "proof": proof}
         return named | changes
 

@@ -20,7 +20,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import bundle, handoff_documents, receipt, sd_jwt, verification
-from gateway.evidence.bundle import Bundle
+from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.trust import TrustAnchors
 from gateway.exchange import audit, cases, handoffs, measures, offers
 from gateway.exchange.consultations import ConsultationRequest
@@ -399,8 +399,7 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
     seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert acceptance_at < gateway.size()
     whole = Bundle(
-        case=opened.result["presentation"],
-        offer=seen["answers"][0]["document"],
+        (BundlePackage(opened.result["presentation"], seen["answers"][0]["document"]),),
         answers=tuple(one["document"] for one in seen["answers"][1:]),
         receipts=tuple(gateway.receipts[-4:]),
     )

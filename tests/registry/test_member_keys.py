@@ -13,6 +13,7 @@ from gateway.evidence.declarations import ENCRYPTION, KEY_SUCCESSION, LOCK, POSS
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
+from tests.answers import heading_of
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -54,7 +55,7 @@ class Kind:
     def proof(self, gateway, **changes):
         key = self.keys[0]
         values = {
-            "organisation": f"{ISSUER}/organisations/{self.organisation}",
+            "issuer": f"{ISSUER}/organisations/{self.organisation}",
             "audience": ISSUER,
             "says": self.says,
             "kid": key.kid,
@@ -63,7 +64,8 @@ class Kind:
             "signer": self.signer(key),
             "random": gateway.ports.random,
         }
-        return declarations.issue_declaration(**values | changes).compact()
+        values |= changes
+        return declarations.issue_declaration(heading_of(values), **values).compact()
 
     def refused(self, gateway, refusal, action="key.register", organisation=None, **values):
         change = Change(action, organisation or self.organisation, values)
@@ -130,7 +132,7 @@ def test_a_proof_for_anything_else_of_another_time_or_none_proves_nothing(gatewa
         {"signer": kind.signer(other)},
         {"kid": other.kid},
         *({"says": says} for says in kind.says_else),
-        {"organisation": f"{ISSUER}/organisations/{ABROAD}"},
+        {"issuer": f"{ISSUER}/organisations/{ABROAD}"},
         {"audience": "https://other.example"},
         {"at": gateway.clock() - timedelta(days=8)},
         {"at": gateway.clock() + timedelta(minutes=6)},
