@@ -99,12 +99,7 @@ class SigningKey:
 
     def pem(self, passphrase: bytes | None = None) -> bytes:
         """The private key as PKCS #8 PEM, encrypted when a passphrase is given."""
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if passphrase is not None:
-            encryption = serialization.BestAvailableEncryption(passphrase)
-        return self._private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-        )
+        return private_pem(self._private, passphrase)
 
 
 @dataclass(frozen=True)
@@ -158,6 +153,16 @@ def generate_key(purpose: KeyPurpose, alg: str | None = None) -> SigningKey:
     if wanted == ED25519:
         return _signing_key(purpose, ed25519.Ed25519PrivateKey.generate())
     return _signing_key(purpose, ec.generate_private_key(ec.SECP256R1()))
+
+
+def private_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """A private key as PKCS #8 PEM, encrypted when a passphrase is given."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        encryption = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
 
 
 def generate_encryption_key() -> DecryptionKey:

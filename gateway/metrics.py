@@ -174,68 +174,20 @@ class CountedPolicy:
         return decision
 
 
-@dataclass(frozen=True)
-class Health:
-    """How the gateway is, as maintenance sees it; None where that could not be found out.
-
-    ``entries`` is the size of the log, ``signed`` that of its newest signed checkpoint, which was
-    first seen at ``signed_since``. Of notifications ``unacknowledged`` wait for their receivers,
-    ``refused`` are kept, and ``failing`` receivers do not answer. ``ends`` are ends of
-    certificates and lists, by their name. ``overdue`` counts the
-    duties that are past their due time, ``for_administrators`` the proposals and organisations
-    that wait for them.
-    """
-
-    entries: int | None
-    signed: int | None
-    signed_since: datetime | None
-    frozen: bool
-    high_water_mark_up: bool
-    waiting: int | None
-    ends: Mapping[str, datetime]
-    unacknowledged: int | None = None
-    refused: int | None = None
-    failing: int | None = None
-    overdue: int | None = None
-    for_administrators: int | None = None
-
-
 class Gauges:
-    """The gateway's state, set by one process for all; the last value counts."""
+    """The gateway's state, set by one process for all; what was known last counts."""
 
     def __init__(self) -> None:
         """`begin` was called before."""
         self._plain = {name: _gauge(f"casegate_{name}", text) for name, text in _GAUGES.items()}
         self._ends = _gauge("casegate_end_timestamp_seconds", _ENDS, ["what"])
 
-    def show(self, health: Health, now: datetime) -> None:
-        """Tell how things stand."""
-        since = health.signed_since
-        lag = (
-            None
-            if health.entries is None or health.signed is None
-            else health.entries - health.signed
-        )
-        values = {
-            "log_entries": health.entries,
-            "log_signed_entries": health.signed,
-            "log_unsigned_entries": lag,
-            "log_signed_timestamp_seconds": None if since is None else since.timestamp(),
-            "log_frozen": int(health.frozen),
-            "high_water_mark_up": int(health.high_water_mark_up),
-            "certificate_requests_waiting": health.waiting,
-            "notifications_unacknowledged": health.unacknowledged,
-            "notifications_refused": health.refused,
-            "notification_receivers_failing": health.failing,
-            "duties_overdue": health.overdue,
-            "administrators_waited_for": health.for_administrators,
-            "maintenance_timestamp_seconds": now.timestamp(),
-        }
-        for name, value in values.items():
-            if value is not None:
-                self._plain[name].set(value)
-        for what, ends in health.ends.items():
-            self._ends.labels(what).set(ends.timestamp())
+    def show(self, known: Mapping[str, float], ends: Mapping[str, datetime]) -> None:
+        """Tell what is known of how things stand, and when certificates and lists end, by name."""
+        for name, value in known.items():
+            self._plain[name].set(value)
+        for what, end in ends.items():
+            self._ends.labels(what).set(end.timestamp())
 
 
 _ENDS = "When a certificate or a revocation list ends, in seconds since 1970."

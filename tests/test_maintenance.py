@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ import pytest
 from cryptography import x509
 from sqlalchemy import create_engine, text
 
-from gateway import files, maintenance, wiring
+from gateway import files, maintenance, metrics, wiring
 from gateway.changes import CHANGES
 from gateway.domain.audit import Coverage
 from gateway.domain.case import CaseState
@@ -545,6 +545,14 @@ def test_a_start_fails_with_what_it_cannot_do_without(
         maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
     with maintenance.holding(gw.config):
         pass
+
+
+def test_each_gauge_of_the_operator_s_is_shown_where_the_gateway_is_well(gw: Operator) -> None:
+    shown: list[Mapping[str, float]] = []
+    with maintained(gw) as (upkeep, _):
+        upkeep.show = lambda known, _: shown.append(known)
+        upkeep.step()
+    assert shown[0].keys() == metrics._GAUGES.keys()
 
 
 def test_a_single_step_tells_its_alarms_and_does_not_wait(gw: Operator) -> None:

@@ -21,6 +21,7 @@ from gateway import files
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
 from gateway.kernel.values import CertificateRequest
+from gateway.keys import private_pem
 
 B = TypeVar("B", x509.CertificateBuilder, x509.CertificateRevocationListBuilder)
 
@@ -151,7 +152,7 @@ def _subject_key_identifier(certificate: x509.Certificate) -> x509.SubjectKeyIde
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
-# --- What all our certificates have in common, and how a key is written ---
+# --- What all our certificates have in common ---
 
 
 SKEW = timedelta(minutes=5)  # clocks of partners run behind ours
@@ -192,16 +193,6 @@ def key_usage(signs_certificates: bool) -> x509.KeyUsage:
         crl_sign=signs_certificates,
         encipher_only=False,
         decipher_only=False,
-    )
-
-
-def private_pem(key: ec.EllipticCurvePrivateKey, passphrase: bytes | None) -> bytes:
-    """A private key as PKCS #8 PEM, encrypted when a passphrase is given."""
-    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        encryption = serialization.BestAvailableEncryption(passphrase)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
 
 
@@ -301,7 +292,7 @@ def make_server(
         )
     )
     leaf = certificate.public_bytes(serialization.Encoding.PEM)
-    return private_pem(key, None) + leaf + authority.certificate_pem()
+    return private_pem(key) + leaf + authority.certificate_pem()
 
 
 def renew_server(

@@ -9,10 +9,8 @@
 A file says since when it is where it is by its time. A step that was broken off can be repeated.
 """
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +19,7 @@ from pathlib import Path
 from cryptography import x509
 
 from gateway import files
+from gateway.keys import RotationStep
 from gateway.pki.authority import (
     LEAF_LIFE,
     AuthorityError,
@@ -34,16 +33,6 @@ NEXT, RETIRED = "next", "retired"
 
 PUBLISHED_BEFORE = timedelta(days=1)
 """How long an authority is shown before it signs: nodes, proxies and copies have it by then."""
-
-
-class AuthorityStep(StrEnum):
-    """The steps of a rotation, in their order."""
-
-    PUBLISH = "publish"  # a new authority is made and trusted, and signs nothing yet
-    ACTIVATE = (
-        "activate"  # it signs; the one before is trusted until its last certificate has ended
-    )
-    RETIRE = "retire"  # the one before is trusted no more, and its key is destroyed
 
 
 class AuthorityStage(StrEnum):
@@ -74,23 +63,14 @@ class StoredAuthority:
 class PendingAuthorityStep:
     """The step that comes next, and from when on; of which authority, unless it is to be made."""
 
-    step: AuthorityStep
+    step: RotationStep
     due: datetime
     of: StoredAuthority | None = None
 
 
-@contextmanager
-def ceremony(folder: Path) -> Iterator[None]:
+def ceremony(folder: Path) -> AbstractContextManager[None]:
     """Be the only one who changes the authorities of a folder; AuthorityError when another is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AuthorityError("another ceremony is going on in this folder") from error
-        yield
-    finally:
-        os.close(descriptor)
+    return files.hold(folder, AuthorityError("another ceremony is going on in this folder"))
 
 
 def kept(folder: Path) -> tuple[StoredAuthority, ...]:
@@ -149,15 +129,15 @@ def next_turn(folder: Path, now: datetime) -> PendingAuthorityStep:
     coming = [one for one in found if one.place is AuthorityStage.NEXT]
     if coming:
         return PendingAuthorityStep(
-            AuthorityStep.ACTIVATE, coming[0].since + PUBLISHED_BEFORE, coming[0]
+            RotationStep.ACTIVATE, coming[0].since + PUBLISHED_BEFORE, coming[0]
         )
     (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)
     former = [one for one in found if one.place is AuthorityStage.FORMER]
     if former:
         return PendingAuthorityStep(
-            AuthorityStep.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
+            RotationStep.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
         )
-    return PendingAuthorityStep(AuthorityStep.PUBLISH, now)
+    return PendingAuthorityStep(RotationStep.PUBLISH, now)
 
 
 def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
@@ -208,7 +188,7 @@ def reminder(folder: Path, now: datetime) -> list[str]:
     turn = next_turn(folder, now)
     if turn.of is None or now < turn.due:
         return []
-    if turn.step is AuthorityStep.ACTIVATE:
+    if turn.step is RotationStep.ACTIVATE:
         return [
             f"issuing authority {turn.of.id} can be activated: `casegate ca rotate --step activate`"
         ]
