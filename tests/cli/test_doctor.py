@@ -245,7 +245,6 @@ def test_a_step_that_is_due_in_a_change_of_authorities_is_told(
         (timedelta(hours=49), Level.ERROR, "its clients are refused"),
         (26 * DAY, Level.WARNING, "public.pem ends"),
         (31 * DAY, Level.ERROR, "partners.pem ended"),
-        (1010 * DAY, Level.WARNING, "prepare its successor"),
     ],
 )
 def test_what_ends_is_told_in_time(

@@ -15,7 +15,7 @@ from click.testing import Result
 from gateway import maintenance
 from gateway.pki.authority import CRL_FILE
 from gateway.serving.supervisor import ProcessSpec
-from tests.operating import ISSUER, PARTNERS, Operator, said
+from tests.operating import ISSUER, PARTNERS, Operator
 
 TOP = Path(__file__).parents[2]
 
@@ -168,16 +168,6 @@ def test_a_missing_issuing_key_is_said(gw, run):
     done = run("--only", "maintain", "--once")
     assert done.exit_code == 1
     assert done.stderr.startswith(f"Error: {key} does not exist")
-
-
-def test_a_wrong_setting_is_said(gw, run):
-    gw.set("listeners", "workers", "0")
-    result = run()
-    assert said(result) == "[listeners] workers must be a whole number from 1 to 64"
-
-
-def test_a_folder_without_a_gateway_is_said(tmp_path):
-    assert "--home" in said(Operator(tmp_path).type("run", "--home", tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it")

@@ -314,10 +314,5 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
     assert "\x1b" not in result.stdout, "no colours where there is no terminal"
 
 
-def test_what_verifies_a_file_loads_no_http_client() -> None:
-    program = "import sys, gateway.cli.verify; sys.exit('httpx' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
 def test_the_command_reads_the_longest_bundle_and_one_byte_more() -> None:
     assert MAX_BUNDLE_BYTES == bundle.MAX_BYTES

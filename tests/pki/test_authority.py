@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway import files
 from gateway.pki.authority import (
+    CRL_LIFE,
     AuthorityError,
+    Revoked,
     alarms,
     authority_id,
     load_authority,
@@ -20,7 +22,7 @@ from gateway.pki.authority import (
     publish_crls,
 )
 from tests.each import each
-from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, extension
+from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, client, extension
 
 
 def test_the_root_may_stand_above_one_level_and_the_issuing_authority_above_none():
@@ -142,3 +144,28 @@ def test_a_chain_that_is_the_same_is_not_written_anew(tmp_path):
     before = (published(tmp_path) / "ca-chain.pem").stat().st_ino
     publish_chain(tmp_path, ROOT.certificate, [ISSUING.certificate])
     assert (tmp_path / "ca-chain.pem").stat().st_ino == before
+
+
+# --- Revocation lists ---
+
+
+def test_a_revocation_list_names_what_was_revoked_and_ends_after_two_days():
+    issued = client()
+    crl = make_crl(ISSUING, [Revoked(issued.serial_number, NOW - DAY)], NOW)
+    entry = crl.get_revoked_certificate_by_serial_number(issued.serial_number)
+    assert entry is not None
+    assert entry.revocation_date_utc == NOW - DAY
+    assert crl.get_revoked_certificate_by_serial_number(client().serial_number) is None
+    assert crl.next_update_utc == NOW + CRL_LIFE == NOW + timedelta(hours=48)
+    assert crl.is_signature_valid(ISSUING.certificate.public_key())
+    assert crl.issuer == ISSUING.certificate.subject
+
+
+def test_a_later_list_has_a_higher_number():
+    numbers = [
+        make_crl(ISSUING, [], NOW + hours)
+        .extensions.get_extension_for_class(x509.CRLNumber)
+        .value.crl_number
+        for hours in (timedelta(0), timedelta(hours=1))
+    ]
+    assert numbers[0] < numbers[1]

@@ -1,13 +1,10 @@
 """Where the certificate of a client comes from."""
 
 import base64
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,16 +44,6 @@ def test_a_listener_behind_a_proxy_takes_the_header_alone():
     environ = {"gunicorn.socket": connection, "HTTP_CLIENT_CERT": ":QUJD:"}
     assert PeerSource.UNIX_HEADER.der(environ) == b"ABC"
     assert PeerSource.UNIX_HEADER.der({"gunicorn.socket": connection}) is None
-
-
-def test_the_field_of_rfc_9440_appendix_a_is_read():
-    example = json.loads((VECTORS / "vectors.json").read_text())["rfc9440_client_cert"]
-    read = parse_client_cert(example["header"].removeprefix("Client-Cert: "))
-    certificate = x509.load_der_x509_certificate(read)
-    assert certificate.subject.rfc4514_string() == example["subject"]
-    assert certificate.serial_number == int(example["serial"])
-    thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256()))
-    assert thumbprint.decode().rstrip("=") == example["x5t#S256"]
 
 
 @each(
