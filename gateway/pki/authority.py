@@ -488,13 +488,19 @@ def ends(folder: Path) -> dict[str, datetime]:
             continue
         name = authority_id(certificate)
         found[f"issuing {name}"] = certificate.not_valid_after_utc
-        try:
-            crl = x509.load_der_x509_crl((folder / f"{name}.crl").read_bytes())
-        except (OSError, ValueError):
-            continue
-        if crl.next_update_utc is not None:
-            found[f"revocation list {name}"] = crl.next_update_utc
+        listed_until = _end_of_list(folder, certificate)
+        if listed_until is not None:
+            found[f"revocation list {name}"] = listed_until
     return found
+
+
+def _end_of_list(folder: Path, authority: x509.Certificate) -> datetime | None:
+    """When an authority's published revocation list ends; None for one that cannot be read."""
+    try:
+        data = (folder / f"{authority_id(authority)}.crl").read_bytes()
+        return x509.load_der_x509_crl(data).next_update_utc
+    except (OSError, ValueError):
+        return None
 
 
 def alarms(folder: Path, now: datetime) -> list[str]:
@@ -514,7 +520,7 @@ def alarms(folder: Path, now: datetime) -> list[str]:
     ]
     for certificate in certificates:
         if certificate.issuer != certificate.subject:
-            found += _list_alarm(folder / f"{authority_id(certificate)}.crl", certificate, now)
+            found += _list_alarm(folder, certificate, now)
     return found
 
 
@@ -525,14 +531,11 @@ def _last_of_their_kind(certificates: Sequence[x509.Certificate]) -> list[x509.C
     return [*roots, *sorted(issuing, key=lambda c: c.not_valid_before_utc)[-1:]]
 
 
-def _list_alarm(path: Path, authority: x509.Certificate, now: datetime) -> list[str]:
-    name = _common_name(authority)
-    try:
-        crl = x509.load_der_x509_crl(path.read_bytes())
-    except (OSError, ValueError):
+def _list_alarm(folder: Path, authority: x509.Certificate, now: datetime) -> list[str]:
+    name, ends = _common_name(authority), _end_of_list(folder, authority)
+    if ends is None:
         return [f"the revocation list of {name} cannot be read: its clients are refused"]
-    ends = crl.next_update_utc
-    if ends is None or now >= ends:
+    if now >= ends:
         return [f"the revocation list of {name} has ended: its clients are refused"]
     if now > ends - CRL_LIFE / 2:
         return [f"the revocation list of {name} ends at {ends:%Y-%m-%d %H:%M} UTC: renew it"]

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -16,7 +15,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -34,7 +32,6 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url
 from gateway.exchange import duties
 from gateway.kernel import changes
@@ -97,28 +94,16 @@ class DemoEnvironment:
             "partners_bind": f"127.0.0.1:{partners}",
             "log_origin": "casegate.example/demo",
         }
-        settings = config_file.render(**{**values, **self.settings})
+        self.settings = {**values, **self.settings}
         passphrase = secrets.token_urlsafe(24)
-        make(self.operator, settings, ADMINS, passphrase.encode())
+        make(self.operator, config_file.render(**self.settings), ADMINS, passphrase.encode())
         files.create(self.operator / "offline" / "passphrase", passphrase.encode())
 
-    def set_simulated_reference_date(self, day: date) -> None:
-        """Set the day on which mandates are judged; effective with the next start."""
+    def configure(self, **settings: Any) -> None:
+        """Change settings of the gateway (fields of `Config`); effective with its next start."""
+        self.settings.update(settings)
         file = self.operator / wiring.CONFIG_FILE
-        text = file.read_text(encoding="utf-8")
-        head, marker, _ = text.partition("simulated_reference_date =")
-        if not marker:
-            raise RuntimeError("the configuration has no place for the reference date")
-        file.write_text(
-            f"{head.rstrip('# ')}simulated_reference_date = {day.isoformat()}\n", encoding="utf-8"
-        )
-
-    def set_due(self, urgency: Urgency, hours: float) -> None:
-        """Set the time to answer an offer of a class of urgency; effective with the next start."""
-        file = self.operator / wiring.CONFIG_FILE
-        text = file.read_text(encoding="utf-8")
-        changed = re.sub(rf"(?m)^#? ?{urgency} = .*$", f"{urgency} = {hours}", text, count=1)
-        file.write_text(changed, encoding="utf-8")
+        file.write_text(config_file.render(**self.settings), encoding="utf-8")
 
     def sweep(self) -> None:
         """Do now what maintenance does within two minutes: remind of what is due, then record what
