@@ -203,15 +203,8 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
     do("mandate.ended", "mandate", "end", "ofmin", *key, "--until", "2030-01-01")
     do("system.registered", "system", "register", "ofmin", "desk", "--scope", "cases.read")
     (tmp_path / "key.json").write_text(json.dumps(public_jwk("first")))
-    do(
-        "system.keys_set",
-        "system",
-        "set-keys",
-        "ofmin",
-        "desk",
-        "--key",
-        str(tmp_path / "key.json"),
-    )
+    key = ("--key", str(tmp_path / "key.json"))
+    do("system.keys_set", "system", "set-keys", "ofmin", "desk", *key)
     do("system.keys_set", "system", "set-keys", "ofmin", "desk", "--certificate-only")
     leaf, _ = x509.load_pem_x509_certificates(certified(gw, "ofmin", "desk").encode())
     thumbprint = base64url.digest(leaf.public_bytes(Encoding.DER))

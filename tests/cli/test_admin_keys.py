@@ -27,17 +27,11 @@ def new_key(gw: Operator, name: str, *more: object) -> Path:
 
 
 def files(folder: Path) -> list[object]:
-    found: list[object] = [
-        "--jwk",
-        folder / key_commands.JWK_FILE,
-        "--proof",
-        folder / key_commands.PROOF_FILE,
-    ]
-    countersignature = folder / "document.countersignature"
-    return [
-        *found,
-        *(["--countersignature", countersignature] if countersignature.exists() else []),
-    ]
+    found: list[object] = ["--jwk", folder / key_commands.JWK_FILE]
+    for option in ("proof", "countersignature"):
+        if (folder / f"document.{option}").exists():
+            found += [f"--{option}", folder / f"document.{option}"]
+    return found
 
 
 def kid(folder: Path) -> str:

@@ -56,14 +56,8 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
     assert "status applied" in said_
     document = tmp_path / "minutes.pdf"
     document.write_bytes(b"minutes")
-    decision = (
-        "--decision-ref",
-        "board 12",
-        "--decided-on",
-        "2026-01-03",
-        "--decision-document",
-        str(document),
-    )
+    board = "--decision-ref board-12 --decided-on 2026-01-03 --decision-document"
+    decision = (*board.split(), str(document))
     result = gw.admin("organisation", "approve", "hotline-new", *decision, persons=(DUBOIS,))
     assert "waits" in result.stdout
     assert "status approved" in gw.done("organisation", "approve", "hotline-new", *decision)

@@ -42,10 +42,12 @@ def restore(gw: Operator, source: Path, *words: object, **kwargs: str) -> Result
     return gw.type("restore", source, "--home", gw.folder, *words, **kwargs)
 
 
+MEMBER = ["organisation", "admit", "member", "--name", "M", "--kind", "hotline", "--country", "FR"]
+
+
 def grow(gw: Operator) -> None:
     """A change of the registry, as an administrator makes it: written, signed, marked."""
-    slug = f"member-{gw.size()}"
-    gw.done("organisation", "admit", slug, "--name", "M", "--kind", "hotline", "--country", "FR")
+    gw.done(*MEMBER[:2], f"member-{gw.size()}", *MEMBER[3:])
 
 
 def mark(gw: Operator, *words: object) -> Result:
@@ -207,18 +209,7 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
     assert result.exit_code == 0, result.output
     assert "frozen: the database has 1 entry of the log, but 2 were signed" in result.stdout
     assert gw.size() == 1
-    admitted = (
-        "organisation",
-        "admit",
-        "member",
-        "--name",
-        "M",
-        "--kind",
-        "hotline",
-        "--country",
-        "FR",
-    )
-    assert "older copy" in said(gw.admin(*admitted))
+    assert "older copy" in said(gw.admin(*MEMBER))
     assert mark(gw, "status").exit_code == 1
     assert gw.size() == 1
     (aside,) = gw.folder.glob("casegate.db.before-*Z")

@@ -70,34 +70,14 @@ def test_where_no_folder_can_be_made_is_said_in_a_sentence(tmp_path: Path) -> No
 @each("address", ["nonsense", "http://gateway.example.org", f"{ISSUER}/path"])
 def test_what_is_no_address_of_a_gateway_gets_no_proof(tmp_path: Path, address: str) -> None:
     folder = tmp_path / "a"
-    asked = [
-        "key",
-        "create",
-        "--use",
-        "signing",
-        str(folder),
-        "--organisation",
-        "abc",
-        "--gateway",
-        address,
-    ]
-    assert CliRunner().invoke(main, asked).exit_code == 2
+    asked = ["key", "create", "--use", "signing", str(folder), "--organisation", "abc"]
+    assert CliRunner().invoke(main, [*asked, "--gateway", address]).exit_code == 2
     assert not folder.exists()
 
 
 def test_what_is_no_organisation_and_no_key_is_refused(tmp_path: Path) -> None:
-    asked = [
-        "key",
-        "create",
-        "--use",
-        "signing",
-        str(tmp_path / "a"),
-        "--organisation",
-        "A",
-        "--gateway",
-        ISSUER,
-    ]
-    assert CliRunner().invoke(main, asked).exit_code == 2
+    asked = ["key", "create", "--use", "signing", str(tmp_path / "a"), "--organisation", "A"]
+    assert CliRunner().invoke(main, [*asked, "--gateway", ISSUER]).exit_code == 2
     (tmp_path / "x.pem").write_text("nothing")
     (tmp_path / "x.pem").chmod(0o600)
     result = CliRunner().invoke(main, ["key", "require-signed", str(tmp_path / "x.pem"), *WHOSE])
