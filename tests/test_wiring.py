@@ -176,9 +176,7 @@ def test_a_certificate_says_where_its_list_is_published(gw: Operator) -> None:
     assert (gw.config.published / f"{authority.id}.crl").exists()
 
 
-@pytest.mark.parametrize(
-    "csr", ["no request", "\udcff", "é", "-----BEGIN CERTIFICATE REQUEST-----"]
-)
+@pytest.mark.parametrize("csr", ["no request", "\udcff"])
 def test_a_request_that_is_none_is_a_value_error(gw: Operator, csr: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         issued(gw, wiring.now(), csr)

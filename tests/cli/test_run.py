@@ -143,31 +143,12 @@ def test_a_gateway_whose_address_is_taken_does_not_start_and_names_it(gw, run):
     assert "ready" not in refused.stdout
 
 
-def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw, run):
-    database = gw.config.database_file
-    assert database is not None
-    database.unlink()
-    done = run("--only", "maintain", "--once")
-    assert done.exit_code == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("Error: the database holds no gateway: is [database] url right")
-    assert not database.exists()
-
-
 def test_a_listener_says_in_a_sentence_which_key_is_missing(gw, run):
     (gw.config.keys / "token" / "current.pem").unlink()
     done = run("--only", "public")
     assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: {gw.config.keys}/token/current.pem does not exist")
-
-
-def test_a_missing_issuing_key_is_said(gw, run):
-    (key,) = gw.config.issuing.glob("*.key")
-    key.unlink()
-    done = run("--only", "maintain", "--once")
-    assert done.exit_code == 1
-    assert done.stderr.startswith(f"Error: {key} does not exist")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it")
