@@ -143,7 +143,7 @@ class Maintenance:
         failure: Exception | None = None
         report = TaskReport(more=True)
         try:
-            report = task.run(self, now)
+            report = task.run(self, now) or TaskReport()
         except (LogFrozen, HighWaterMarkUnavailable) as refusal:
             self.log_refusal = refusal
             frozen = "log frozen: " if isinstance(refusal, LogFrozen) else ""
@@ -171,7 +171,7 @@ class Task:
 
     name: str
     every: timedelta
-    run: Callable[[Maintenance, datetime], TaskReport]
+    run: Callable[[Maintenance, datetime], TaskReport | None]
     failing: str
     records: bool = False
     vital: bool = False
@@ -253,7 +253,7 @@ def review_published(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(tuple(authority.alarms(upkeep.gateway.config.published, now)))
 
 
-def check_log(upkeep: Maintenance, now: datetime) -> TaskReport:
+def check_log(upkeep: Maintenance, now: datetime) -> None:
     """Compare the database with the high-water mark.
 
     What is signed is our own: where the key that vouches for heads is new, it vouches for it.
@@ -270,7 +270,6 @@ def check_log(upkeep: Maintenance, now: datetime) -> TaskReport:
             work.commit()
         gateway.continuity.check()
     upkeep.log_refusal = None
-    return TaskReport()
 
 
 def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
@@ -372,11 +371,10 @@ def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport()
 
 
-def prune(upkeep: Maintenance, now: datetime) -> TaskReport:
+def prune(upkeep: Maintenance, now: datetime) -> None:
     """Forget what need not be remembered, and remind of certificates that end."""
     prune_tokens(upkeep.gateway.ports)
     remind(upkeep.gateway.ports)
-    return TaskReport()
 
 
 def _of_ports(
@@ -438,18 +436,16 @@ def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
     )
 
 
-def compare_keys(upkeep: Maintenance, now: datetime) -> TaskReport:
+def compare_keys(upkeep: Maintenance, now: datetime) -> None:
     """End again what an older copy of a database brought back."""
     ports = upkeep.gateway.ports
     erasure.erase_restored(ports)
     upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
-    return TaskReport()
 
 
-def issue_certificates(upkeep: Maintenance, now: datetime) -> TaskReport:
+def issue_certificates(upkeep: Maintenance, now: datetime) -> None:
     """Make the certificates that were approved."""
     serve_requests(upkeep.gateway, upkeep.authority)
-    return TaskReport()
 
 
 def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None:
@@ -461,10 +457,10 @@ def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None
         issue_approved_certificates(gateway.ports, authority)
 
 
-def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
+def show_health(upkeep: Maintenance, now: datetime) -> None:
     """Show the operator's metrics how the gateway is; reads only."""
     if upkeep.show is None:
-        return TaskReport()
+        return
     gateway = upkeep.gateway
     known: dict[str, float] = {
         "log_frozen": isinstance(upkeep.log_refusal, LogFrozen),
@@ -496,7 +492,6 @@ def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
     if upkeep.signed_size is not None:
         known["log_signed_timestamp_seconds"] = upkeep.signed_size[1].timestamp()
     upkeep.show(known, _server_ends(gateway.config) | authority.ends(gateway.config.published))
-    return TaskReport()
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:
