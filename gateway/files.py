@@ -148,12 +148,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def hold(path: Path, busy: Exception) -> Iterator[None]:
-    """Be the only process that holds a folder, or a file, made for it; ``busy`` when another is.
+def hold(path: Path, busy: Exception, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[None]:
+    """Be the only process that holds a file, made for it, or a folder; ``busy`` when another is.
 
     The kernel frees the lock of a process that died.
     """
-    flags = os.O_RDONLY | os.O_DIRECTORY if path.is_dir() else os.O_RDWR | os.O_CREAT
     descriptor = os.open(path, flags, 0o600)
     try:
         try:

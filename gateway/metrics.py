@@ -213,19 +213,19 @@ CLIENT_SECONDS = 5.0
 """How long one client may take to ask, and to read."""
 
 
-class _MetricsServer(socketserver.ThreadingTCPServer):
+class _Quiet(socketserver.ThreadingMixIn):
     daemon_threads = True
-    allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing about a client that hung up."""
 
 
-class _UnixServer(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+class _MetricsServer(_Quiet, socketserver.TCPServer):
+    allow_reuse_address = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """As above."""
+
+class _UnixServer(_Quiet, socketserver.UnixStreamServer):
+    """The same on a unix socket."""
 
 
 def _handler(make: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:

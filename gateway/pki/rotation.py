@@ -70,7 +70,8 @@ class PendingAuthorityStep:
 
 def ceremony(folder: Path) -> AbstractContextManager[None]:
     """Be the only one who changes the authorities of a folder; AuthorityError when another is."""
-    return files.hold(folder, AuthorityError("another ceremony is going on in this folder"))
+    busy = AuthorityError("another ceremony is going on in this folder")
+    return files.hold(folder, busy, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def kept(folder: Path) -> tuple[StoredAuthority, ...]:

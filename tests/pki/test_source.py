@@ -1,17 +1,22 @@
 """Where the certificate of a client comes from."""
 
 import base64
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.evidence import base64url
 from gateway.pki.client_certificate import HeaderRefused, PeerSource, parse_client_cert
 from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "rfc-auth-examples"
+PUBLISHED = json.loads((VECTORS / "vectors.json").read_text("utf-8"))
 
 
 def test_the_address_of_a_listener_decides_where_certificates_come_from():
@@ -44,6 +49,25 @@ def test_a_listener_behind_a_proxy_takes_the_header_alone():
     environ = {"gunicorn.socket": connection, "HTTP_CLIENT_CERT": ":QUJD:"}
     assert PeerSource.UNIX_HEADER.der(environ) == b"ABC"
     assert PeerSource.UNIX_HEADER.der({"gunicorn.socket": connection}) is None
+
+
+def test_the_published_field_gives_the_published_certificate():
+    """RFC 9440 appendix A."""
+    vector = PUBLISHED["rfc9440_client_cert"]
+    name, _, value = vector["header"].partition(": ")
+    der = parse_client_cert(value)
+    certificate = x509.load_der_x509_certificate(der)
+    assert (name, base64url.digest(der)) == ("Client-Cert", vector["x5t#S256"])
+    assert certificate.subject.rfc4514_string() == vector["subject"]
+    assert certificate.serial_number == vector["serial"]
+
+
+def test_the_published_certificate_has_the_published_thumbprint():
+    """RFC 8705 appendix A: what a bound token carries as x5t#S256."""
+    vector = PUBLISHED["rfc8705_x5t"]
+    pem = (VECTORS / vector["certificate_file"]).read_bytes()
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    assert base64url.digest(der) == vector["x5t#S256"]
 
 
 @each(
