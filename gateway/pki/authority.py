@@ -113,27 +113,6 @@ def load_authority(
     return CertificateAuthority(certificate, key)
 
 
-def load_issuing(folder: Path) -> tuple[CertificateAuthority, ...]:
-    """Read `<id>.pem` and `<id>.key` of each issuing authority in a folder, the newest first.
-
-    Key files that others may read are refused. The newest signs certificates; each
-    signs its own revocation list until its last certificate has ended.
-    """
-    found = [
-        (load_authority(path.read_bytes(), files.read_private(path.with_suffix(".key"))), path)
-        for path in folder.glob("*.pem")
-    ]
-    if not found:
-        raise AuthorityError(f"{folder} holds no issuing authority; `casegate init` makes one")
-    found.sort(key=lambda one: age_key(one[0].certificate, one[1]), reverse=True)
-    return tuple(authority for authority, _ in found)
-
-
-def age_key(certificate: x509.Certificate, file: Path) -> tuple[datetime, float]:
-    """What orders authorities by age: their beginning; in one second, when they came into use."""
-    return certificate.not_valid_before_utc, file.stat().st_mtime
-
-
 def _ca_builder(
     name: x509.Name,
     key: ec.EllipticCurvePrivateKey,

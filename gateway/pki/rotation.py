@@ -24,7 +24,6 @@ from gateway.pki.authority import (
     LEAF_LIFE,
     AuthorityError,
     CertificateAuthority,
-    age_key,
     authority_id,
     load_authority,
 )
@@ -42,6 +41,9 @@ class AuthorityStage(StrEnum):
     CURRENT = "current"
     FORMER = "former"
     RETIRED = "retired"
+
+
+IN_USE = (AuthorityStage.CURRENT, AuthorityStage.FORMER)
 
 
 @dataclass(frozen=True)
@@ -107,16 +109,22 @@ def _kept(file: Path, place: AuthorityStage) -> StoredAuthority:
     )
 
 
-def _age(one: StoredAuthority) -> tuple[datetime, float]:
-    return age_key(one.certificate, one.file)
+def _age(one: StoredAuthority) -> tuple[datetime, datetime]:
+    """Authorities are as old as their beginning; in one second, as when they came into use."""
+    return one.certificate.not_valid_before_utc, one.since
 
 
-def load_next(folder: Path) -> tuple[CertificateAuthority, ...]:
-    """Read the authorities that are published and sign nothing yet but their lists."""
+def load(folder: Path, *places: AuthorityStage) -> tuple[CertificateAuthority, ...]:
+    """The authorities in these places with their keys, the newest first.
+
+    Of those in use the newest signs certificates; each signs its own revocation list until its
+    last certificate has ended. Raises AuthorityError as for `kept`, and PrivateFileError for a key
+    file that others may read.
+    """
     return tuple(
         load_authority(one.file.read_bytes(), files.read_private(one.file.with_suffix(".key")))
         for one in kept(folder)
-        if one.place is AuthorityStage.NEXT
+        if one.place in places
     )
 
 

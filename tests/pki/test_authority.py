@@ -7,7 +7,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gateway import files
 from gateway.pki.authority import (
     CRL_LIFE,
     AuthorityError,
@@ -15,7 +14,6 @@ from gateway.pki.authority import (
     alarms,
     authority_id,
     load_authority,
-    load_issuing,
     make_crl,
     make_issuing,
     publish_chain,
@@ -63,19 +61,6 @@ def test_an_encrypted_authority_does_not_open_otherwise(passphrase):
 def test_a_key_of_another_authority_is_refused():
     with pytest.raises(AuthorityError):
         load_authority(ISSUING.certificate_pem(), ROOT.key_pem())
-
-
-def test_issuing_authorities_are_read_newest_first(tmp_path):
-    newer = make_issuing("demo", ROOT, NOW + DAY)
-    for authority in (ISSUING, newer):
-        (tmp_path / f"{authority.id}.pem").write_bytes(authority.certificate_pem())
-        files.create(tmp_path / f"{authority.id}.key", authority.key_pem())
-    assert [a.id for a in load_issuing(tmp_path)] == [newer.id, ISSUING.id]
-
-
-def test_a_folder_without_issuing_authority_is_said(tmp_path):
-    with pytest.raises(AuthorityError):
-        load_issuing(tmp_path)
 
 
 # --- The published folder, and the alarms about it ---

@@ -9,8 +9,8 @@ import pytest
 from gateway import files
 from gateway.keys import RotationStep
 from gateway.pki import rotation
-from gateway.pki.authority import AuthorityError, CertificateAuthority, load_issuing, make_issuing
-from gateway.pki.rotation import AuthorityStage
+from gateway.pki.authority import AuthorityError, CertificateAuthority, make_issuing
+from gateway.pki.rotation import IN_USE, AuthorityStage
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 
 LATER = NOW + 900 * DAY
@@ -42,11 +42,11 @@ def places(folder: Path) -> list[tuple[str, AuthorityStage]]:
 
 
 def signing(folder: Path) -> list[str]:
-    return [authority.id for authority in load_issuing(folder)]
+    return [authority.id for authority in rotation.load(folder, *IN_USE)]
 
 
 def coming(folder: Path) -> list[str]:
-    return [authority.id for authority in rotation.load_next(folder)]
+    return [authority.id for authority in rotation.load(folder, AuthorityStage.NEXT)]
 
 
 def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has_ended(
