@@ -448,10 +448,9 @@ def test_what_is_named_beyond_the_coverage_is_denied(gateway, handoff):
 def test_a_member_that_is_not_covered_is_not_searched_for(gateway, handoff):
     grant(gateway, coverage="member", member=OCRVP)
     asked = AuditSearch("auditor-1", "security", "x", AuditFilters(organisation=HOTLINE))
-    denied = gateway.refusal(audit.search, caller(AUDITOR), gateway.key(), asked)
-    assert denied.refusal.rules == ("R2.audit.coverage",)
+    assert gateway.refused(Forbidden, AUDITOR, audit.search, asked).rules == ("R2.audit.coverage",)
     covered = AuditSearch("auditor-1", "security", "x", AuditFilters(organisation=OCRVP))
-    assert gateway.do(audit.search, caller(AUDITOR), gateway.key(), covered).result["events"]
+    assert gateway.act(AUDITOR, audit.search, covered).result["events"]
 
 
 def test_what_is_withheld_cannot_be_searched_for(gateway, handoff):
@@ -645,7 +644,7 @@ def test_reading_receipts_and_streams_is_no_event(gateway):
 def test_the_documents_of_the_log_name_nobody(gateway):
     handoff = accepted(gateway)
     consulted(gateway, handoff)
-    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    gateway.answer(OFMIN, answers.close, handoff)
     names = (HOTLINE, OFMIN, "officer-1", "liaison-1", "intake-1", "investigation", "csam")
     for one in stream(gateway, OFMIN)["events"] + stream(gateway, HOTLINE)["events"]:
         text = one["receipt"]["document"]

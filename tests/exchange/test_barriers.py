@@ -63,9 +63,13 @@ def declare(gateway: Founded, slug: str, **changes: Any) -> UUID:
 
 def offer_refused(gateway: Founded, to: Any, case: Any = None) -> RecordedRefusal:
     case = case or submitted(gateway)
-    wanted = offer_of(gateway, to)
-    at = UUID(case.result["case"])
-    return gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), at, wanted)
+    return gateway.refusal(
+        offers.offer,
+        caller(HOTLINE),
+        gateway.key(),
+        UUID(case.result["case"]),
+        offer_of(gateway, to),
+    )
 
 
 def move_abroad(gateway: Founded, country: str) -> None:
@@ -127,8 +131,7 @@ def test_a_conflict_is_answered_as_any_organisation_that_cannot_be_addressed(gat
 def test_a_preview_does_not_tell_either(gateway):
     declare(gateway, ABROAD)
     case = UUID(submitted(gateway).result["case"])
-    wanted = offer_of(gateway, ABROAD)
-    refused = gateway.refusal(offers.preview, caller(HOTLINE), case, wanted)
+    refused = gateway.refusal(offers.preview, caller(HOTLINE), case, offer_of(gateway, ABROAD))
     assert isinstance(refused.refusal, NotAddressable)
 
 
@@ -160,10 +163,8 @@ def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more
 def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_given_back(gateway):
     handoff = accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
     declare(gateway, ABROAD)
-    refused = gateway.refusal(handoffs.consult, caller(ABROAD), gateway.key(), handoff, OPENING)
-    assert isinstance(refused.refusal, NotFound)
-    reply = answers.said("officer-1", reason="we are funded by the provider")
-    gateway.do(answers.decline, caller(ABROAD), gateway.key(), handoff, reply)
+    gateway.refused(NotFound, ABROAD, handoffs.consult, handoff, OPENING)
+    gateway.answer(ABROAD, answers.decline, handoff, reason="we are funded by the provider")
 
 
 def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_request(gateway):
@@ -220,8 +221,9 @@ def test_a_handoff_that_meets_no_interest_is_not_marked(gateway):
 def in_danger(gateway: Founded, **offer: Any) -> RecordedRefusal:
     """The refusal of an offer about a child in danger."""
     case = UUID(submitted(gateway, urgency="imminent_danger").result["case"])
-    wanted = offer_of(gateway, **offer)
-    refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    refused = gateway.refusal(
+        offers.offer, caller(HOTLINE), gateway.key(), case, offer_of(gateway, **offer)
+    )
     assert refused.refusal.help["emergency_numbers"] == ("17", "112")
     return refused
 
@@ -295,29 +297,29 @@ def derogated(gateway, **content):
 def test_in_imminent_danger_a_case_goes_by_a_derogation_that_the_offer_names(gateway):
     move_abroad(gateway, "US")
     case, wanted = derogated(gateway)
-    alone = gateway.refusal(
-        offers.offer, caller(HOTLINE), gateway.key(), case, replace(wanted, derogation=False)
-    )
-    assert alone.refusal.rules == ("R15.transfer.offer",)
-    offer = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    assert gateway.refused(
+        Forbidden, HOTLINE, offers.offer, case, replace(wanted, derogation=False)
+    ).rules == ("R15.transfer.offer",)
+    offer = gateway.act(HOTLINE, offers.offer, case, wanted)
     claims = sd_jwt.read_unverified(offer.result["offer"]).claims
     assert claims["transfer_tool"] == DEROGATIONS["gdpr"]
     taken = accepted(gateway, offer, recipient="far")
-    gateway.do(handoffs.consult, caller("far"), gateway.key(), taken, OPENING)
+    gateway.act("far", handoffs.consult, taken, OPENING)
 
 
 def test_a_derogation_is_for_nothing_but_imminent_danger(gateway):
     move_abroad(gateway, "US")
     case, wanted = derogated(gateway, urgency="urgent")
-    refused = gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
-    assert refused.refusal.rules == ("R15.transfer.offer",)
+    assert gateway.refused(Forbidden, HOTLINE, offers.offer, case, wanted).rules == (
+        "R15.transfer.offer",
+    )
 
 
 def test_where_there_is_a_transfer_tool_the_offer_names_that(gateway):
     move_abroad(gateway, "US")
     tool(gateway)
     case, wanted = derogated(gateway)
-    offer = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    offer = gateway.act(HOTLINE, offers.offer, case, wanted)
     claims = sd_jwt.read_unverified(offer.result["offer"]).claims
     assert not is_derogation(claims["transfer_tool"])
 
@@ -325,7 +327,7 @@ def test_where_there_is_a_transfer_tool_the_offer_names_that(gateway):
 def test_the_data_protection_officer_reviews_a_derogation_and_nobody_else(gateway):
     move_abroad(gateway, "US")
     case, wanted = derogated(gateway)
-    offer = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), case, wanted)
+    offer = gateway.act(HOTLINE, offers.offer, case, wanted)
     handoff = UUID(offer.result["handoff"])
     enter_staff(gateway.ports.begin, HOTLINE, ["pdc-dpo1"], roles=frozenset({"dpo"}))
 
@@ -350,10 +352,10 @@ def test_each_package_that_leaves_by_derogation_is_reviewed(gateway):
     handoff = UUID(offered(gateway, made, **BY_DEROGATION).result["handoff"])
     enter_staff(gateway.ports.begin, HOTLINE, ["pdc-dpo1"], roles=frozenset({"dpo"}))
     said = ReviewRequest("pdc-dpo1", "needed")
-    gateway.do(handoffs.review, caller(HOTLINE), gateway.key(), handoff, said)
+    gateway.act(HOTLINE, handoffs.review, handoff, said)
     revised(gateway, made, **DANGER, intake_channel="phone")
     updated(gateway, handoff)
-    gateway.do(handoffs.review, caller(HOTLINE), gateway.key(), handoff, said)
+    gateway.act(HOTLINE, handoffs.review, handoff, said)
 
 
 def test_inside_no_tool_is_needed(gateway):
@@ -392,8 +394,7 @@ def test_who_is_barred_hears_of_no_measure_and_no_newer_version(gateway, barred)
         declare(gateway, ABROAD)
     until = gateway.ports.now() + timedelta(hours=2)
     asked = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "accuracy_contested", until=until)
-    at = UUID(case.result["case"])
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    gateway.act(HOTLINE, measures.on_case, UUID(case.result["case"]), asked)
     revised(gateway, case, received_at="2026-03-01T20:30:00Z")
     heard = {"case.restricted", "handoff.change_announced"} & {*gateway.types(ABROAD)}
     assert len(heard) == (0 if barred else 2)

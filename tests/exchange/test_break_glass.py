@@ -89,7 +89,7 @@ def test_the_clearance_that_follows_closes_what_was_owed(gateway):
     handoff = UUID(offered(gateway, made).result["handoff"])
     case = UUID(made.result["case"])
     for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
-        gateway.do(step, caller(HOTLINE), gateway.key(), case, CaseStepRequest(by))
+        gateway.act(HOTLINE, step, case, CaseStepRequest(by))
     assert DutyKind.CLEARANCE not in open_kinds(gateway, handoff)
 
 
@@ -200,8 +200,7 @@ def test_only_a_call_or_an_end_of_the_offer_fulfils_it(gateway, answer):
         gateway.do(action, *asked)
     else:
         until = (gateway.clock() + timedelta(hours=9)).isoformat()
-        said = answers.said("officer-1", code="workload", until=until)
-        gateway.do(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
+        gateway.answer(OFMIN, answers.delay, handoff, code="workload", until=until)
     wait(gateway)
     assert overdue(gateway, OFMIN) == (0 if answer == "call" else 1)
 
@@ -218,7 +217,7 @@ def test_a_call_was_made_before_it_is_told(gateway):
 
 
 def consult(gateway: Founded, handoff: UUID, opening=RESCUE, reader=OFMIN):
-    return gateway.do(handoffs.consult, caller(reader), gateway.key(), handoff, opening)
+    return gateway.act(reader, handoffs.consult, handoff, opening)
 
 
 def test_the_holder_of_the_mandate_consults_the_least_before_it_accepts(gateway):
@@ -235,22 +234,18 @@ def test_the_holder_of_the_mandate_consults_the_least_before_it_accepts(gateway)
 
 def test_nobody_consults_before_acceptance_where_the_case_states_no_imminent_danger(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert isinstance(refused.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, RESCUE)
 
 
 def test_another_reason_opens_nothing_before_acceptance(gateway):
     handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
     opening = replace(RESCUE, reason_code="investigation")
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
-    assert isinstance(refused.refusal, WrongState)
-    stranger = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), handoff, RESCUE)
-    assert isinstance(stranger.refusal, NotFound)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, opening)
+    gateway.refused(NotFound, OCRVP, handoffs.consult, handoff, RESCUE)
 
 
 def review(gateway: Founded, handoff: UUID, by: str):
-    asked = ReviewRequest(by, "it was right")
-    return handoffs.review, caller(OFMIN), gateway.key(), handoff, asked
+    return handoffs.review, caller(OFMIN), gateway.key(), handoff, ReviewRequest(by, "it was right")
 
 
 def test_another_person_reviews_it_and_the_originator_hears_nothing(gateway):
@@ -271,34 +266,29 @@ def test_an_update_never_sends_a_draft(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     revised(gateway, case, clearance=None, **DANGER)
-    asked = UpdateRequest("liaison-1")
-    failed = gateway.refusal(updates.update, caller(HOTLINE), gateway.key(), handoff, asked)
-    assert isinstance(failed.refusal, WrongState)
+    gateway.refused(WrongState, HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
 
 
 def test_what_could_not_be_offered_any_more_is_not_opened_before_an_acceptance(gateway):
     case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
     revised(gateway, case, marking={"tlp": "RED", "release_to": [OCRVP]}, **DANGER)
-    failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert isinstance(failed.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, RESCUE)
 
 
 def test_a_case_that_does_not_say_what_the_danger_is_is_not_opened_before_an_acceptance(gateway):
     case = submitted(gateway, urgency="imminent_danger")
     handoff = UUID(offered(gateway, case).result["handoff"])
-    failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert isinstance(failed.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, RESCUE)
 
 
 @pytest.mark.parametrize("declined", [False, True])
 def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(gateway, declined):
     case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    gateway.act(OFMIN, handoffs.consult, handoff, RESCUE)
     if declined:
-        said = answers.said("officer-1", "not ours")
-        gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+        gateway.answer(OFMIN, answers.decline, handoff, "not ours")
     address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
     revised(gateway, case, **DANGER, items=[address])
     assert "handoff.change_announced" in gateway.types(OFMIN)
@@ -307,8 +297,7 @@ def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(ga
     mark = MeasureRequest(
         MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
     )
-    at = UUID(case.result["case"])
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, mark)
+    gateway.act(HOTLINE, measures.on_case, UUID(case.result["case"]), mark)
     assert gateway.types(OFMIN)[-1] == "case.restricted"
 
 
@@ -316,7 +305,7 @@ def looked(gateway: Founded) -> tuple[WriteResult, UUID]:
     """A case in imminent danger that OFMIN consulted before its acceptance, and its handoff."""
     case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    gateway.act(OFMIN, handoffs.consult, handoff, RESCUE)
     return case, handoff
 
 
@@ -331,7 +320,7 @@ def test_a_look_in_imminent_danger_tells_the_originator_nothing_by_a_duty(gatewa
     handoff = UUID(offered(gateway, case).result["handoff"])
     corrected(gateway, case)
     before = open_kinds(gateway, handoff)
-    seen = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    seen = gateway.act(OFMIN, handoffs.consult, handoff, RESCUE)
     assert seen.result["superseded"]["change"] == "correction"
     assert set(open_kinds(gateway, handoff)) - {*before} == {DutyKind.REVIEW}
 
@@ -342,14 +331,14 @@ def test_who_looked_in_imminent_danger_and_declined_answers_a_correction(gateway
     if first == "correct":
         corrected(gateway, case)
     said = answers.said("officer-1", "not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.act(OFMIN, answers.decline, handoff, said)
     if first == "decline":
         corrected(gateway, case)
     told = answers.said("liaison-1", code="inaccurate", pointers=[f"/items/{element_id('url')}"])
-    gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, told)
+    gateway.act(HOTLINE, answers.notify_correction, handoff, told)
     for answer, done in ((answers.acknowledge, {}), (answers.apply, {"done": "rectified"})):
         said = answers.said("officer-1", **done)
-        gateway.do(answer, caller(OFMIN), gateway.key(), handoff, said)
+        gateway.act(OFMIN, answer, handoff, said)
     assert open_kinds(gateway, handoff) == [DutyKind.REVIEW]
     assert not gateway.handoff(handoff).held, "an acknowledgement accepted the case"
 
@@ -358,6 +347,5 @@ def test_who_looked_in_imminent_danger_confirms_that_its_copies_are_erased(gatew
     _, handoff = looked(gateway)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    said = answers.said("officer-1", done="copies_erased")
-    gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
     assert gateway.handoff(handoff).recall_answer == "copies_erased"

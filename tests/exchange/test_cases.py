@@ -137,8 +137,7 @@ def test_ids_and_references_of_an_originator_are_taken_once(gateway, content, sa
 
 def test_two_originators_may_use_the_same_id_and_reference(gateway, content):
     gateway.do(cases.submit, *submit(gateway, content))
-    said = Submission("intake-1", content, CLEARED)
-    written = gateway.do(cases.submit, caller(ABROAD), gateway.key(), said)
+    written = gateway.act(ABROAD, cases.submit, Submission("intake-1", content, CLEARED))
     assert written.result["case"] == content["case"]
 
 
@@ -155,8 +154,7 @@ def test_a_person_assesses_and_another_one_clears(gateway):
         (cases.assess, "analyst-1", "assessed"),
         (cases.clear, "approver-1", "cleared"),
     ):
-        said = CaseStepRequest(by, "as agreed")
-        written = gateway.do(action, caller(HOTLINE), gateway.key(), case, said)
+        written = gateway.act(HOTLINE, action, case, CaseStepRequest(by, "as agreed"))
         assert written.result["state"] == gateway.case(case).state == state
         assert shown(written.receipt)["by"] == by
         assert shown(written.receipt)["reason"] == "as agreed"
@@ -165,7 +163,7 @@ def test_a_person_assesses_and_another_one_clears(gateway):
 def test_the_analyst_does_not_clear_the_case(gateway):
     case = UUID(submitted(gateway, clearance=None).result["case"])
     said = CaseStepRequest("analyst-1")
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, said)
+    gateway.act(HOTLINE, cases.assess, case, said)
     refused = gateway.refusal(cases.clear, caller(HOTLINE), gateway.key(), case, said)
     assert isinstance(refused.refusal, SecondPersonRequired)
     assert shown(refused.receipt)["rules"] == ["R10.same_person"]
@@ -188,7 +186,7 @@ def test_a_machines_match_alone_moves_no_case(gateway):
     assert isinstance(refused.refusal, UnconfirmedMatch)
     assert shown(refused.receipt)["rules"] == ["R18.unconfirmed"]
     said = replace(said, confirmed_matches=(element_id("match"),))
-    written = gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, said)
+    written = gateway.act(HOTLINE, cases.assess, case, said)
     assert written.result["state"] == "assessed"
 
 
@@ -251,8 +249,7 @@ def test_a_case_keeps_its_reference(gateway):
 def closed(gateway: Founded) -> WriteResult:
     """A case whose originator ended its work."""
     first = submitted(gateway)
-    said = CaseStepRequest("analyst-1")
-    gateway.do(cases.close, caller(HOTLINE), gateway.key(), UUID(first.result["case"]), said)
+    gateway.act(HOTLINE, cases.close, UUID(first.result["case"]), CaseStepRequest("analyst-1"))
     return first
 
 
@@ -262,8 +259,8 @@ def test_a_closed_case_takes_a_correction_and_is_closed_again(gateway):
     case = UUID(first.result["case"])
     assert gateway.case(case).state == "draft"
     for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
-        gateway.do(step, caller(HOTLINE), gateway.key(), case, CaseStepRequest(by))
-    gateway.do(cases.close, caller(HOTLINE), gateway.key(), case, CaseStepRequest("analyst-1"))
+        gateway.act(HOTLINE, step, case, CaseStepRequest(by))
+    gateway.act(HOTLINE, cases.close, case, CaseStepRequest("analyst-1"))
     assert gateway.case(case).state == "closed"
 
 
@@ -278,10 +275,9 @@ def test_a_closed_case_takes_no_addition(gateway):
 
 
 def test_an_observer_without_a_mandate_brings_no_case_into_circulation(gateway, content):
-    said = Submission("officer-1", content, CLEARED)
-    refused = gateway.refusal(cases.submit, caller(OCRVP), gateway.key(), said)
-    assert isinstance(refused.refusal, Forbidden)
-    assert refused.refusal.rules == ("R3.membership.submit",)
+    assert gateway.refused(
+        Forbidden, OCRVP, cases.submit, Submission("officer-1", content, CLEARED)
+    ).rules == ("R3.membership.submit",)
 
 
 def test_an_observer_with_a_mandate_does(gateway):
@@ -300,8 +296,7 @@ def test_only_an_office_under_the_led_regime_qualifies_a_person(gateway, content
     assert isinstance(refused.refusal, Forbidden)
     assert shown(refused.receipt)["rules"] == ["R12.qualification"]
     assert gateway.case(UUID(content["case"])) is None
-    said = Submission("officer-1", content, CLEARED)
-    written = gateway.do(cases.submit, caller(OFMIN), gateway.key(), said)
+    written = gateway.act(OFMIN, cases.submit, Submission("officer-1", content, CLEARED))
     assert written.result["state"] == "cleared"
 
 
@@ -309,8 +304,9 @@ def test_a_person_is_qualified_in_the_senders_own_name_only(gateway, content):
     qualified = {"qualified_by": HOTLINE, "qualified_at": "2026-03-01T22:00:00Z"}
     content["subjects"] = [{**content["subjects"][0], "category": "suspect"} | qualified]
     load_case(content)
-    said = Submission("officer-1", content, CLEARED)
-    refused = gateway.refusal(cases.submit, caller(OFMIN), gateway.key(), said)
+    refused = gateway.refusal(
+        cases.submit, caller(OFMIN), gateway.key(), Submission("officer-1", content, CLEARED)
+    )
     assert shown(refused.receipt)["rules"] == ["R12.qualified_by"]
 
 
@@ -319,7 +315,7 @@ def test_a_hotline_submits_nothing_on_a_legal_basis_of_the_police(gateway, conte
     refused = gateway.refusal(cases.submit, *submit(gateway, content))
     assert shown(refused.receipt)["rules"] == ["R6.basis"]
     said = Submission("officer-1", content, CLEARED)
-    assert gateway.do(cases.submit, caller(OFMIN), gateway.key(), said).result["version"] == 1
+    assert gateway.act(OFMIN, cases.submit, said).result["version"] == 1
 
 
 # --- closing and reading -------------------------------------------------------------------------
@@ -333,19 +329,15 @@ def test_a_case_closes_once_none_of_its_handoffs_is_open(gateway):
     refused = gateway.refusal(cases.close, caller(HOTLINE), gateway.key(), at, said)
     assert isinstance(refused.refusal, OpenHandoffs)
     assert fields_of(refused.receipt)["result"] == "wrong_state"
-    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
-    written = gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, said)
+    gateway.answer(OFMIN, answers.close, handoff)
+    written = gateway.act(HOTLINE, cases.close, at, said)
     assert written.result["state"] == gateway.case(at).state == "closed"
 
 
 def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
     case = submitted(gateway)
     seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), UUID(case.result["case"])))
-    assert (seen["matter"], seen["urgency"], seen["state"]) == (
-        ["csam"],
-        "priority",
-        "cleared",
-    )
+    assert (seen["matter"], seen["urgency"], seen["state"]) == (["csam"], "priority", "cleared")
     text = str(seen)
     assert "content.example.org" not in text
     assert "likely a copy" not in text
@@ -373,8 +365,7 @@ def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):
 
 def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
     case = submitted(gateway)
-    at = UUID(case.result["case"])
-    written = gateway.do(cases.consult, caller(HOTLINE), gateway.key(), at, OPENING)
+    written = gateway.act(HOTLINE, cases.consult, UUID(case.result["case"]), OPENING)
     whole = verified(gateway, written.result["presentation"])
     assert whole.content["items"]
     assert written.result["withheld_groups"] == []

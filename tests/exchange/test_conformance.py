@@ -280,5 +280,4 @@ def test_who_is_suspended_shows_nothing_and_no_key_is_made_for_it(gateway: Found
         )
         work.commit()
     gateway.ports = replace(gateway.ports, random=never)
-    refused = gateway.refusal(conformance.start, caller(NEWCOMER), gateway.key(), BY)
-    assert refused.refusal.rules == ("R2.inactive",)  # type: ignore[attr-defined]
+    assert gateway.refused(Forbidden, NEWCOMER, conformance.start, BY).rules == ("R2.inactive",)  # type: ignore[attr-defined]

@@ -128,7 +128,7 @@ def test_under_an_embargo_none_is_told_and_the_next_one_after_it_is_the_first(ga
     handoff = accepted(gateway)
     until = gateway.clock() + timedelta(hours=1)
     embargo = MeasureRequest(MeasureKind.EMBARGO, "officer-1", "operation", until=until)
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, embargo)
+    gateway.act(OFMIN, measures.on_handoff, handoff, embargo)
     consulted(gateway, handoff)
     assert streamed(gateway, HOTLINE) == 0
     gateway.clock.advance(timedelta(hours=2))
@@ -151,14 +151,13 @@ def test_content_does_not_open_before_the_conditions_are_accepted(gateway):
 def test_content_closes_when_a_handoff_is_given_back(gateway, step):
     handoff = accepted(gateway)
     consulted(gateway, handoff)
-    reply = answers.said("somebody-1", "given back")
-    gateway.do(getattr(answers, step), caller(OFMIN), gateway.key(), handoff, reply)
+    gateway.act(OFMIN, getattr(answers, step), handoff, answers.said("somebody-1", "given back"))
     assert isinstance(refusal(gateway, handoff).refusal, WrongState)
 
 
 def test_what_is_closed_can_be_read_again(gateway):
     handoff = accepted(gateway)
-    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    gateway.answer(OFMIN, answers.close, handoff)
     assert read(gateway, consulted(gateway, handoff)).content["items"]
 
 
@@ -339,9 +338,9 @@ def test_a_private_member_is_shown_no_police_statement_and_no_suspect(gateway):
 def test_a_reason_for_another_purpose_than_the_offers_opens_nothing(gateway):
     handoff = accepted(gateway, offered(gateway))
     opening = ConsultationRequest("officer-7", "take_down", "to have it removed")
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
-    assert isinstance(refused.refusal, Forbidden)
-    assert refused.refusal.rules == ("R6.reason",)
+    assert gateway.refused(Forbidden, OFMIN, handoffs.consult, handoff, opening).rules == (
+        "R6.reason",
+    )
 
 
 # --- on record -----------------------------------------------------------------------------------
@@ -350,7 +349,7 @@ def test_a_reason_for_another_purpose_than_the_offers_opens_nothing(gateway):
 def test_a_consultation_is_logged_with_person_reason_and_groups_for_its_reader(gateway):
     handoff = accepted(gateway, offered(gateway, groups=("items",)))
     opening = ConsultationRequest("officer-7", "protection", "a child may be in danger")
-    written = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
+    written = gateway.act(OFMIN, handoffs.consult, handoff, opening)
     fields, told = fields_of(written.receipt), shown(written.receipt)
     assert (fields["operation"], fields["type"]) == ("consultation", "case.consulted")
     assert fields["package_digest"] == written.result["package_digest"]
@@ -394,8 +393,7 @@ def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together
     acceptance_at = gateway.size()
     handoff = accepted(gateway, offer)
     opened = consulted(gateway, handoff)
-    reply = answers.said("officer-1", code="case_opened")
-    outcome = gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, reply)
+    outcome = gateway.answer(OFMIN, answers.outcome, handoff, code="case_opened")
     seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
     assert acceptance_at < gateway.size()
     whole = Bundle(
@@ -474,9 +472,8 @@ def test_a_preview_shows_the_conditions_of_its_offer(gateway):
     wanted = offer_of(gateway, purpose=("remove",), country_reason="hosted behind a CDN")
     named = UUID(case.result["case"])
     previewed = to_json(offers.preview(gateway.ports, caller(HOTLINE), named, wanted))
-    written = gateway.do(offers.offer, caller(HOTLINE), gateway.key(), named, wanted)
-    handoff = UUID(written.result["handoff"])
-    assert previewed["conditions"] == conditions_of(gateway, handoff, OFMIN)
+    written = gateway.act(HOTLINE, offers.offer, named, wanted)
+    assert previewed["conditions"] == conditions_of(gateway, UUID(written.result["handoff"]), OFMIN)
     assert previewed["conditions"]["purpose"] == ["remove"]
 
 
@@ -535,17 +532,16 @@ def test_a_member_without_the_led_regime_marks_nothing_with_a_code_of_the_police
         content["marking"] |= marking
     else:
         content["statements"][0]["marking"] = {"handling": [code]}
-    submission = cases.Submission("analyst-1", content)
-    refused = gateway.refusal(cases.submit, caller(HOTLINE), gateway.key(), submission)
-    assert isinstance(refused.refusal, Forbidden)
-    assert refused.refusal.rules == ("R19.source",)
+    assert gateway.refused(
+        Forbidden, HOTLINE, cases.submit, cases.Submission("analyst-1", content)
+    ).rules == ("R19.source",)
 
 
 def test_only_a_member_under_the_led_regime_says_that_law_obliges_to_a_condition(gateway):
     content = case_content(gateway.new_id(), marking={"force": FORCE})
-    submission = cases.Submission("analyst-1", content)
-    refused = gateway.refusal(cases.submit, caller(HOTLINE), gateway.key(), submission)
-    assert refused.refusal.rules == ("R19.source.force",)
+    assert gateway.refused(
+        Forbidden, HOTLINE, cases.submit, cases.Submission("analyst-1", content)
+    ).rules == ("R19.source.force",)
     agreed = {"onward": {"force": "agreement", "reference": "convention 3"}}
     submitted(gateway, marking={"force": agreed})
     submitted(gateway, originator=OFMIN, marking={"force": FORCE})
@@ -556,8 +552,9 @@ def test_what_is_marked_h1_is_not_offered_for_a_prosecution(gateway):
     marking = {"handling": ["H1"], "purpose": ["investigate", "prosecute"]}
     case = submitted(gateway, originator=OFMIN, marking=marking)
     arguments = (caller(OFMIN), gateway.key(), UUID(case.result["case"]))
-    wanted = offer_of(gateway, OCRVP, purpose=("investigate", "prosecute"))
-    refused = gateway.refusal(offers.offer, *arguments, wanted)
+    refused = gateway.refusal(
+        offers.offer, *arguments, offer_of(gateway, OCRVP, purpose=("investigate", "prosecute"))
+    )
     assert refused.refusal.rules == ("R19.judicial.offer",)
     offered(gateway, case, originator=OFMIN, to=OCRVP, purpose=("investigate",))
 

@@ -117,18 +117,17 @@ def test_what_are_no_service_hours_are_not_recorded(gateway, values):
 
 
 def _accept(gateway, handoff):
-    accepted_ = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, accepted_)
+    gateway.answer(
+        OFMIN, answers.accept, handoff, conditions=conditions_of(gateway, handoff, OFMIN)
+    )
 
 
 def _decline(gateway, handoff):
-    said = answers.said("officer-1", "not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
 
 
 def _withdraw(gateway, handoff):
-    said = answers.said("liaison-1", "by mistake")
-    gateway.do(answers.withdraw, caller(HOTLINE), gateway.key(), handoff, said)
+    gateway.answer(HOTLINE, answers.withdraw, handoff, "by mistake", by="liaison-1")
 
 
 @pytest.mark.parametrize("answer", [_accept, _decline, _withdraw])
@@ -152,8 +151,7 @@ def test_an_erasure_closes_what_was_owed(gateway):
 
 
 def delay(gateway, handoff, until, code="workload"):
-    said = answers.said("officer-1", code=code, until=until.isoformat())
-    return gateway.do(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
+    return gateway.answer(OFMIN, answers.delay, handoff, code=code, until=until.isoformat())
 
 
 def test_a_delay_moves_the_due_time_and_both_see_its_code(gateway):
@@ -180,8 +178,7 @@ def test_what_is_delayed_after_it_was_recorded_as_overdue_is_not_recorded_again(
 def test_a_delay_to_an_earlier_time_changes_nothing(gateway):
     handoff = urgent(gateway)
     said = answers.said("officer-1", code="workload", until=gateway.clock().isoformat())
-    refused = gateway.refusal(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
-    assert isinstance(refused.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, answers.delay, handoff, said)
     assert gateway.handoff(handoff).sequence == 1
 
 

@@ -63,9 +63,8 @@ def handed_over(gateway, *, close=True):
     handoff = accepted(gateway, offered(gateway, case))
     consulted(gateway, handoff)
     if close:
-        gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
-        id_ = UUID(case.result["case"])
-        gateway.do(cases.close, caller(HOTLINE), gateway.key(), id_, CaseStepRequest("agent-1"))
+        gateway.answer(OFMIN, answers.close, handoff)
+        gateway.act(HOTLINE, cases.close, UUID(case.result["case"]), CaseStepRequest("agent-1"))
     return UUID(case.result["case"]), handoff
 
 
@@ -391,10 +390,7 @@ def test_an_open_handoff_of_a_case_that_was_due_takes_no_answer_any_more(gateway
     handoff = UUID(offered(gateway, submission).result["handoff"])
     gateway.clock.advance(TO_THE_DAY)
     assert erasure.erase_due(gateway.ports) == 1
-    refused = gateway.refusal(
-        answers.decline, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1", "no")
-    )
-    assert isinstance(refused.refusal, CaseErased)
+    gateway.refused(CaseErased, OFMIN, answers.decline, handoff, answers.said("officer-1", "no"))
 
 
 def test_a_reader_with_an_interest_still_lists_what_is_left_of_an_erased_case(gateway):
@@ -506,8 +502,7 @@ def id_of(case):
 
 
 def advanced(gateway, case, asked):
-    args = (caller(HOTLINE), gateway.key(), id_of(case), asked)
-    return gateway.do(erasure.advance_erasure, *args)
+    return gateway.act(HOTLINE, erasure.advance_erasure, id_of(case), asked)
 
 
 def test_a_case_is_erased_on_the_earlier_day_and_not_before(gateway, case):
@@ -578,8 +573,7 @@ def test_no_version_puts_it_off_again(gateway, case):
 
 def test_who_holds_nothing_does_not_hear_of_it(gateway, case):
     handoff = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
-    said = answers.said("analyst-1", "not ours")
-    gateway.do(answers.decline, caller(ABROAD), gateway.key(), handoff, said)
+    gateway.answer(ABROAD, answers.decline, handoff, "not ours", by="analyst-1")
     advanced(gateway, case, wanted(gateway))
     heard = {who: gateway.types(who)[-1] for who in (OFMIN, ABROAD)}
     assert heard == {OFMIN: "case.erasure_advanced", ABROAD: "handoff.declined"}
@@ -648,8 +642,7 @@ def test_a_holder_hears_a_fortnight_and_a_day_before(gateway):
 
 def test_what_is_retained_is_not_counted(gateway):
     handoff = accepted(gateway, offered(gateway, erased_in(gateway, 10)))
-    said = answers.said("officer-1", legal_basis="art. 230-8 CPP")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="art. 230-8 CPP")
     erasure.announce(gateway.ports)
     assert heard(gateway, OFMIN) == []
 

@@ -45,8 +45,7 @@ def answer(
     gateway: Founded, step: str, handoff: UUID, organisation: str = OFMIN, **said: Any
 ) -> WriteResult:
     action = getattr(answers, step)
-    reply = answers.said("officer-1", **said)
-    return gateway.do(action, caller(organisation), gateway.key(), handoff, reply)
+    return gateway.act(organisation, action, handoff, answers.said("officer-1", **said))
 
 
 def verified(
@@ -221,8 +220,9 @@ def test_what_is_final_is_moved_by_nobody(gateway, state):
         conditions = conditions_of(gateway, handoff, OFMIN) if step == "accept" else None
         code = "received" if step == "outcome" else None
         reply = answers.said("officer-1", conditions=conditions, code=code)
-        arguments = (caller(organisation), gateway.key(), handoff, reply)
-        refusal = gateway.refusal(getattr(answers, step), *arguments)
+        refusal = gateway.refusal(
+            getattr(answers, step), caller(organisation), gateway.key(), handoff, reply
+        )
         assert isinstance(refusal.refusal, WrongState), step
         assert gateway.handoff(handoff).state == state
 
@@ -252,11 +252,10 @@ def test_a_hotline_reports_no_outcome_that_only_the_police_know(gateway):
     offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
     handoff = accepted(gateway, offer, recipient=ABROAD)
     said = answers.said("analyst-1", code="suspect_identified")
-    refused = gateway.refusal(answers.outcome, caller(ABROAD), gateway.key(), handoff, said)
-    assert refused.refusal.rules == ("R12.outcome",)
-    assert gateway.do(
-        answers.outcome, caller(ABROAD), gateway.key(), handoff, answers.said("x-1", code="removed")
+    assert gateway.refused(Forbidden, ABROAD, answers.outcome, handoff, said).rules == (
+        "R12.outcome",
     )
+    assert gateway.answer(ABROAD, answers.outcome, handoff, code="removed", by="x-1")
 
 
 def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
@@ -264,8 +263,7 @@ def test_an_offer_that_has_ended_cannot_be_accepted_but_can_be_refused(gateway):
     handoff = handoff_of(offered(gateway, expires_at=until))
     gateway.clock.advance(timedelta(hours=2))
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    refusal = gateway.refusal(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
-    assert isinstance(refusal.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, answers.accept, handoff, reply)
     assert answer(gateway, "decline", handoff, reason="too late").result["state"] == "declined"
 
 
@@ -277,9 +275,9 @@ def test_who_lost_the_mandate_may_not_accept_and_still_answers(gateway):
     handoff = handoff_of(offered(gateway))
     gateway.day = date(2023, 8, 31)
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OCRVP))
-    refusal = gateway.refusal(answers.accept, caller(OCRVP), gateway.key(), handoff, reply)
-    assert isinstance(refusal.refusal, Forbidden)
-    assert refusal.refusal.rules == ("R3.mandate",)
+    assert gateway.refused(Forbidden, OCRVP, answers.accept, handoff, reply).rules == (
+        "R3.mandate",
+    )
     written = answer(gateway, "redirect", handoff, OCRVP, reason="the mandate moved", to=OFMIN)
     assert written.result["state"] == "redirected"
 
@@ -469,8 +467,7 @@ BY_LAW = {"article": "CPP 40", "recipient_kind": "prosecutor"}
 
 def stated(gateway: Founded, handoff: UUID, recipient: str, reader: str) -> Any:
     """What ``reader`` reads of it once ``recipient`` stated that law obliged it."""
-    said = answers.said("officer-1", **BY_LAW)
-    gateway.do(answers.pass_on_by_law, caller(recipient), gateway.key(), handoff, said)
+    gateway.answer(recipient, answers.pass_on_by_law, handoff, **BY_LAW)
     view = to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
     content = sd_jwt.read_unverified(view["answers"][-1]["document"]).content
     return {name: content[name] for name in BY_LAW if name in content}
@@ -492,5 +489,4 @@ def test_an_authority_reads_all_that_a_private_holder_states_of_the_law(gateway)
 def test_law_obliges_only_who_holds_a_case(gateway):
     handoff = handoff_of(offered(gateway))
     said = answers.said("officer-1", **BY_LAW)
-    failed = gateway.refusal(answers.pass_on_by_law, caller(OFMIN), gateway.key(), handoff, said)
-    assert isinstance(failed.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, answers.pass_on_by_law, handoff, said)

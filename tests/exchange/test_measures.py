@@ -81,13 +81,12 @@ def wanted(gateway: Founded, kind: MeasureKind, **changes: Any) -> MeasureReques
 def held(gateway: Founded, handoff: UUID, **changes: Any) -> WriteResult:
     """OFMIN sets an embargo on a case that it accepted under its mandate."""
     asked = wanted(gateway, MeasureKind.EMBARGO, **changes)
-    return gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    return gateway.act(OFMIN, measures.on_handoff, handoff, asked)
 
 
 def restricted(gateway: Founded, case: WriteResult, kind: MeasureKind, **changes: Any):
     asked = wanted(gateway, kind, **changes)
-    at = UUID(case.result["case"])
-    return gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    return gateway.act(HOTLINE, measures.on_case, UUID(case.result["case"]), asked)
 
 
 def opening(code: str) -> ConsultationRequest:
@@ -120,7 +119,7 @@ def test_the_offer_is_possible_once_its_setter_has_ended_the_embargo(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     embargo = held(gateway, handoff)
     end = MeasureEnd(UUID(str(embargo.result["measure"])), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    gateway.act(OFMIN, measures.on_handoff, handoff, end)
     assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
@@ -193,7 +192,7 @@ def test_one_person_does_not_end_and_set_again(gateway, elements):
     handoff = accepted(gateway)
     first = held(gateway, handoff, elements=(element_id("url"), element_id("host")))
     end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    gateway.act(OFMIN, measures.on_handoff, handoff, end)
     gateway.clock.advance(5 * 24 * HOUR)
     asked = wanted(gateway, MeasureKind.EMBARGO, elements=elements)
     alone = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
@@ -224,7 +223,7 @@ def test_no_version_and_no_recall_ends_an_embargo(gateway):
     held(gateway, handoff)
     newer = revised(gateway, case)
     wanted = RecallRequest("approver-1", RecallCode.OTHER, "given back", "approver-2")
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, wanted)
+    gateway.act(HOTLINE, recalls.of_handoff, handoff, wanted)
     offer = offer_of(gateway, ABROAD, **REMOVAL)
     at = UUID(newer.result["case"])
     failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
@@ -270,8 +269,7 @@ def test_an_authority_that_holds_the_case_is_not_told_either(gateway):
 def test_who_gave_a_case_back_is_shown_no_measures_on_it(gateway):
     case = submitted(gateway)
     taken = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
-    reply = answers.said("officer-1", reason="not ours")
-    gateway.do(answers.decline, caller(ABROAD), gateway.key(), taken, reply)
+    gateway.answer(ABROAD, answers.decline, taken, reason="not ours")
     held(gateway, accepted(gateway, offered(gateway, case)))
     shown = [
         to_json(handoffs.look_up(gateway.ports, caller(reader), taken)).get("measures")
@@ -284,8 +282,7 @@ def test_who_gave_a_case_back_is_shown_no_measures_on_it(gateway):
 def test_who_gave_a_case_back_that_it_had_accepted_hears_of_measures_on_it(gateway, end):
     case = submitted(gateway)
     taken = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
-    said = answers.said("officer-1", reason="not ours")
-    gateway.do(end, caller(ABROAD), gateway.key(), taken, said)
+    gateway.act(ABROAD, end, taken, answers.said("officer-1", reason="not ours"))
     marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
     restricted(gateway, case, MeasureKind.MARK, **marked)
     assert gateway.types(ABROAD)[-1] == "case.restricted"
@@ -312,8 +309,7 @@ def test_an_outcome_reads_as_received_for_a_private_party_while_an_embargo_holds
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     held(gateway, handoff)
-    reply = answers.said("officer-1", code="no_further_action")
-    gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, reply)
+    gateway.answer(OFMIN, answers.outcome, handoff, code="no_further_action")
     view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
     assert view["answers"][-1]["code"] == "received"
     gateway.clock.advance(3 * HOUR)
@@ -338,18 +334,17 @@ def contested(gateway: Founded, by: str, where: UUID, embargo: WriteResult, grou
     """Contest an embargo on one's own case (a hotline), or on one that is held by mandate."""
     asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground=ground)
     act = measures.on_case if by == HOTLINE else measures.on_handoff
-    return gateway.do(act, caller(by), gateway.key(), where, asked)
+    return gateway.act(by, act, where, asked)
 
 
 def ended(gateway: Founded, by: str, where: UUID, embargo: WriteResult, **more: Any) -> Any:
     asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", **more)
-    return gateway.do(measures.on_handoff, caller(by), gateway.key(), where, asked)
+    return gateway.act(by, measures.on_handoff, where, asked)
 
 
 def rules_against(gateway: Founded, by: str, where: UUID, embargo: WriteResult) -> Any:
     asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="a child")
-    at = caller(by), gateway.key(), where
-    return refused(gateway, measures.on_handoff, *at, asked).rules
+    return refused(gateway, measures.on_handoff, caller(by), gateway.key(), where, asked).rules
 
 
 def let_pass(gateway: Founded, hours: int) -> None:
@@ -381,7 +376,7 @@ def test_a_confirmed_embargo_holds_in_imminent_danger(gateway):
     contested(gateway, OCRVP, other, embargo, "imminent_danger")
     assert "case.embargo_contested" in gateway.types(OFMIN)
     asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    gateway.act(OFMIN, measures.on_handoff, handoff, asked)
     assert gateway.types(OCRVP)[-1] == "case.embargo_confirmed"
     let_pass(gateway, 2)
     assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
@@ -395,10 +390,8 @@ def test_who_erased_its_copies_ends_its_embargo_and_neither_sets_nor_confirms_on
     at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
     embargo = held(gateway, handoff, until=None)
     contested(gateway, HOTLINE, at, embargo, "too_long")
-    retained = answers.said("officer-1", legal_basis="CPP 706-47")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, retained)
-    erased = answers.said("officer-1", done="copies_erased")
-    gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, erased)
+    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="CPP 706-47")
+    gateway.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
     id_ = UUID(embargo.result["measure"])
     for asked in (
         wanted(gateway, MeasureKind.EMBARGO, approved_by="approver-2"),
@@ -406,8 +399,7 @@ def test_who_erased_its_copies_ends_its_embargo_and_neither_sets_nor_confirms_on
     ):
         args = (measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
         assert isinstance(refused(gateway, *args), WrongState)
-    end = MeasureEnd(id_, "officer-1", "approver-2")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    gateway.act(OFMIN, measures.on_handoff, handoff, MeasureEnd(id_, "officer-1", "approver-2"))
     assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
 
 
@@ -418,7 +410,7 @@ def test_who_answers_after_the_end_of_its_embargo_closes_what_it_owes(gateway):
     contested(gateway, HOTLINE, at, embargo, "too_long")
     gateway.clock.advance(timedelta(days=4))
     asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    gateway.act(OFMIN, measures.on_handoff, handoff, asked)
     assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
 
 
@@ -450,7 +442,7 @@ def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gatewa
     at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
     embargo = UUID(held(gateway, handoff, until=None).result["measure"])
     asked = EmbargoContest(embargo, "officer-1", reason="as we said by telephone", ground="other")
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    gateway.act(HOTLINE, measures.on_case, at, asked)
     assert "as we said by telephone" in words(gateway, OFMIN)
     gateway.clock.advance(timedelta(days=4000))
     assert erasure.erase_due(gateway.ports) == 1
@@ -465,9 +457,8 @@ def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
     on = {"elements": (element_id("url"),), **two}
     mark = restricted(gateway, case, MeasureKind.MARK, **on)
     at, law = UUID(case.result["case"]), RecallRequest(**two, code=RecallCode.OTHER, reason="x")
-    gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, law)
-    asked = MeasureEnd(UUID(mark.result["measure"]), **two)
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    gateway.act(HOTLINE, recalls.of_case, at, law)
+    gateway.act(HOTLINE, measures.on_case, at, MeasureEnd(UUID(mark.result["measure"]), **two))
     assert gateway.types(OFMIN)[-1] == "case.measure_ended"
     assert to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["measures"] == []
 
@@ -479,7 +470,7 @@ def test_a_measure_that_is_over_is_ended_by_nobody(gateway):
     gateway.clock.advance(3 * HOUR)
     asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="no longer needed")
     with pytest.raises(EditConflict):
-        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+        gateway.act(OFMIN, measures.on_handoff, handoff, asked)
 
 
 def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
@@ -491,7 +482,7 @@ def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
     assert erasure.erase_due(gateway.ports) == 1
     asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="the address is known")
     with pytest.raises(ValidationFailed):
-        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+        gateway.act(OFMIN, measures.on_handoff, handoff, asked)
 
 
 def words(gateway: Founded, organisation: str) -> str:
@@ -555,14 +546,13 @@ def test_the_successor_in_the_mandate_ends_what_its_predecessor_set(gateway):
     ).result["succession"]
     for office in (OFMIN, OCRVP):
         by = SuccessionApprovalRequest("officer-9")
-        gateway.do(successions.approve, caller(office), gateway.key(), UUID(succession), by)
+        gateway.act(office, successions.approve, UUID(succession), by)
     gateway.clock.advance(timedelta(days=3))
     succession_execution.apply(gateway.ports, UUID(succession))
     moved = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["reissued_as"]
     taken = UUID(moved["handoff"])
     conditions = conditions_of(gateway, taken, OCRVP)
-    said = answers.said("officer-1", conditions=conditions)
-    gateway.do(answers.accept, caller(OCRVP), gateway.key(), taken, said)
+    gateway.answer(OCRVP, answers.accept, taken, conditions=conditions)
     ended(gateway, OCRVP, taken, embargo, reason="the operation is over")
     assert gateway.types(OFMIN)[-1] == "case.measure_ended"
 
@@ -614,7 +604,7 @@ def test_a_removal_waits_for_the_police_though_their_offer_is_withdrawn(police_f
     case = submitted(police_first)
     handoff = UUID(offered(police_first, case).result["handoff"])
     said = answers.said("liaison-1", "sent again tomorrow")
-    police_first.do(answers.withdraw, caller(HOTLINE), police_first.key(), handoff, said)
+    police_first.act(HOTLINE, answers.withdraw, handoff, said)
     assert removal(police_first, case).rules == ("R7.police_first",)
 
 
@@ -625,8 +615,7 @@ def test_a_removal_waits_for_nobody_before_the_police_are_asked(police_first):
 def test_a_removal_waits_no_longer_once_the_police_let_it_go_ahead(police_first):
     case = submitted(police_first)
     handoff = UUID(offered(police_first, case).result["handoff"])
-    said = answers.said("officer-1")
-    police_first.do(answers.go_ahead, caller(OFMIN), police_first.key(), handoff, said)
+    police_first.answer(OFMIN, answers.go_ahead, handoff)
     assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
 
 
@@ -656,17 +645,14 @@ def test_an_authority_in_proceedings_consults_a_suspended_case(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     restricted(gateway, case, MeasureKind.SUSPENSION)
-    written = gateway.do(
-        handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening("in_proceedings")
-    )
+    written = gateway.act(OFMIN, handoffs.consult, handoff, opening("in_proceedings"))
     assert written.result["presentation"]
 
 
 def test_its_originator_looks_into_a_suspended_case(gateway):
     case = submitted(gateway)
     restricted(gateway, case, MeasureKind.SUSPENSION)
-    at = UUID(case.result["case"])
-    assert gateway.do(cases.consult, caller(HOTLINE), gateway.key(), at, opening("quality"))
+    assert gateway.act(HOTLINE, cases.consult, UUID(case.result["case"]), opening("quality"))
 
 
 def test_a_cleared_version_ends_a_suspension(gateway):
@@ -688,8 +674,8 @@ def test_a_draft_does_not_end_a_suspension_and_its_clearance_does(gateway):
     assert failed.rules == ("R13.suspension",)
     at = UUID(newer.result["case"])
     step = cases.CaseStepRequest
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), at, step(CLEARED.assessed_by))
-    gateway.do(cases.clear, caller(HOTLINE), gateway.key(), at, step(CLEARED.cleared_by))
+    gateway.act(HOTLINE, cases.assess, at, step(CLEARED.assessed_by))
+    gateway.act(HOTLINE, cases.clear, at, step(CLEARED.cleared_by))
     assert consulted(gateway, handoff).result["presentation"]
 
 
@@ -697,16 +683,10 @@ def test_a_marked_element_is_opened_for_few_reasons_and_offered_to_nobody(gatewa
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     restricted(
-        gateway,
-        case,
-        MeasureKind.MARK,
-        elements=(element_id("victim"),),
-        approved_by="approver-1",
+        gateway, case, MeasureKind.MARK, elements=(element_id("victim"),), approved_by="approver-1"
     )
     assert "subjects" in consulted(gateway, handoff).result["withheld_groups"]
-    evidence = gateway.do(
-        handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening("evidence")
-    )
+    evidence = gateway.act(OFMIN, handoffs.consult, handoff, opening("evidence"))
     assert "subjects" not in evidence.result["withheld_groups"]
     assert "subjects" in offered(gateway, case, to=ABROAD).result["withheld_groups"]
 
@@ -763,7 +743,7 @@ def test_a_request_that_is_repeated_after_the_end_of_its_measure_gets_the_first_
     at, asked = UUID(case.result["case"]), wanted(gateway, MeasureKind.SUSPENSION)
     first = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
     end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, end)
+    gateway.act(HOTLINE, measures.on_case, at, end)
     again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
     assert first.result == again.result
 
@@ -773,6 +753,6 @@ def test_what_has_ended_is_not_ended_again(gateway):
     at = UUID(case.result["case"])
     written = restricted(gateway, case, MeasureKind.SUSPENSION)
     end = MeasureEnd(UUID(str(written.result["measure"])), "officer-1")
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, end)
+    gateway.act(HOTLINE, measures.on_case, at, end)
     with pytest.raises(EditConflict):
         measures.on_case(gateway.ports, caller(HOTLINE), gateway.key(), at, end)

@@ -131,7 +131,7 @@ def test_what_is_refused_is_passed_over_kept_and_sent_again_when_it_is_asked_for
     assert (kept["event"], kept["error"]) == (str(first.event), "invalid_key")
     assert kept["description"].startswith("which?key?")
     assert len(kept["description"]) == 300
-    gateway.do(notifications.replay, caller(OFMIN), gateway.key(), first.event, "analyst-1")
+    gateway.act(OFMIN, notifications.replay, first.event, "analyst-1")
     again = polled(gateway)
     assert again[:-1] == told, "the refused one comes first"
     assert again[-1].type == "notification.replayed"

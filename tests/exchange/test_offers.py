@@ -361,13 +361,7 @@ def test_a_handoffs_id_is_used_once(gateway):
 def test_two_recipients_never_share_a_state(gateway):
     case = submitted(gateway)
     one, other = offered(gateway, case), offered(gateway, case, to=ABROAD)
-    gateway.do(
-        answers.decline,
-        caller(OFMIN),
-        gateway.key(),
-        UUID(one.result["handoff"]),
-        answers.said("officer-1", "not ours"),
-    )
+    gateway.answer(OFMIN, answers.decline, UUID(one.result["handoff"]), "not ours")
     assert gateway.handoff(UUID(one.result["handoff"])).state == "declined"
     assert gateway.handoff(UUID(other.result["handoff"])).state == "offered"
 
@@ -382,8 +376,7 @@ def test_a_preview_gives_what_the_offer_will_and_keeps_nothing(gateway):
     seen = to_json(offers.preview(gateway.ports, caller(OFMIN), UUID(case.result["case"]), wanted))
     assert gateway.size() == size
     assert gateway.handoff(wanted.handoff) is None
-    arguments = (caller(OFMIN), gateway.key(), UUID(case.result["case"]), wanted)
-    written = gateway.do(offers.offer, *arguments)
+    written = gateway.act(OFMIN, offers.offer, UUID(case.result["case"]), wanted)
     for name in ("to", "permitted_disclosures", "withheld_groups", "version"):
         assert seen[name] == written.result[name]
 

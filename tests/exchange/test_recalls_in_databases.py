@@ -19,7 +19,7 @@ def test_two_recalls_at_once_touch_each_handoff_once(gateway):  # noqa: F811 - t
 
     def recall() -> None:
         with suppress(RecordedRefusal):  # the other one was first
-            gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, UNLAWFUL)
+            gateway.act(HOTLINE, recalls.of_case, at, UNLAWFUL)
 
     in_two_threads(recall)
     told = [one["handoff"] for one in check_log(gateway) if one["type"] == "handoff.recalled"]
@@ -45,10 +45,9 @@ def test_a_consultation_is_before_a_recall_or_refused(gateway):  # noqa: F811 - 
 
 
 def test_answers_are_kept_after_the_erasure_of_the_case(gateway):  # noqa: F811 - the fixture
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, UNLAWFUL)
-    erased(gateway, case)
+    handoff = given(gateway, submitted(gateway), OFMIN)
+    gateway.act(HOTLINE, recalls.of_handoff, handoff, UNLAWFUL)
+    erased(gateway)
     acknowledge(gateway, handoff)
     answer(gateway, handoff, Answer.COPIES_ERASED)
     assert not owed(gateway, handoff)

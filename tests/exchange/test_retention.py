@@ -66,8 +66,7 @@ def held(gateway):
 
 
 def retain(gateway, handoff, by=OFMIN, **fields):
-    said = answers.said("officer-1", **{"legal_basis": BASIS, **fields})
-    return gateway.do(answers.retain, caller(by), gateway.key(), handoff, said)
+    return gateway.answer(by, answers.retain, handoff, **{"legal_basis": BASIS, **fields})
 
 
 def erase(gateway):
@@ -77,7 +76,7 @@ def erase(gateway):
 
 
 def consult(gateway, handoff, by=OFMIN, opening=KEPT):
-    return gateway.do(retained_copies.consult, caller(by), gateway.key(), handoff, opening)
+    return gateway.act(by, retained_copies.consult, handoff, opening)
 
 
 def stands(gateway, handoff):
@@ -135,11 +134,9 @@ def test_a_retention_ends_later_and_is_reviewed_within_three_years(gateway, fiel
 def test_only_who_accepted_and_is_an_authority_retains(gateway):
     offer = offered(gateway, to=ABROAD)
     said = answers.said("officer-1", legal_basis=BASIS)
-    handoff = UUID(offer.result["handoff"])
-    args = (caller(ABROAD), gateway.key(), handoff, said)
+    args = (caller(ABROAD), gateway.key(), UUID(offer.result["handoff"]), said)
     refused_on_record(gateway, Forbidden, answers.retain, *args)
-    asked = UUID(offered(gateway).result["handoff"])
-    args = (caller(OFMIN), gateway.key(), asked, said)
+    args = (caller(OFMIN), gateway.key(), UUID(offered(gateway).result["handoff"]), said)
     refused_on_record(gateway, WrongState, answers.retain, *args)
 
 
@@ -237,7 +234,7 @@ def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gatew
     gateway.clock.advance(timedelta(days=364))
     until = gateway.clock() + timedelta(hours=72)
     stop = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "objection", until=until)
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), case, stop)
+    gateway.act(HOTLINE, measures.on_case, case, stop)
     gateway.clock.advance(timedelta(days=1))
     assert erasure.erase_due(gateway.ports) == 1
     ask = (retained_copies.consult, caller(OFMIN), gateway.key(), handoff, KEPT)

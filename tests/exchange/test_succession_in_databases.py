@@ -8,7 +8,7 @@ from gateway.exchange import succession_execution
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HandoffFilter
 from tests.exchange.databases import gateway, in_two_threads  # noqa: F401 - a fixture
-from tests.exchange.test_succession import DAY, agreed, following
+from tests.exchange.moving_mandates import DAY, agreed, following
 from tests.founding import HOTLINE, accepted, check_log, offered, submitted
 
 HELD = 6

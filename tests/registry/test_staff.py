@@ -49,7 +49,7 @@ def asking(by, *entries, **more):
 def entered(gateway, *roles, by="approver-1", organisation=HOTLINE, **more):
     """The pseudonyms of new entries, each of these roles."""
     asked = asking(by, *({"roles": one.split()} for one in roles), **more)
-    written = gateway.do(staff.add, caller(organisation), gateway.key(), asked)
+    written = gateway.act(organisation, staff.add, asked)
     return [one["pseudonym"] for one in written.result["entries"]]
 
 
@@ -106,7 +106,7 @@ def test_an_analyst_clears_nothing_and_an_approver_assesses_nothing():
         refused_without_event(
             gateway, ValidationFailed, action, caller(HOTLINE), gateway.key(), case, step(by)
         )
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, step(analyst))
+    gateway.act(HOTLINE, cases.assess, case, step(analyst))
 
 
 def test_a_dpo_reads_and_decides_nothing():
@@ -114,7 +114,7 @@ def test_a_dpo_reads_and_decides_nothing():
     dpo = entered(gateway, "dpo", organisation=OFMIN)[0]
     handoff = accepted(gateway)
     reading = ConsultationRequest(dpo, "rights_request", "a complaint")
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
+    gateway.act(OFMIN, handoffs.consult, handoff, reading)
     said = answers.said(dpo, reason="not ours")
     refused_without_event(
         gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
@@ -128,7 +128,7 @@ def test_who_has_ended_does_nothing_more_and_a_retry_gets_its_first_result():
     said = answers.said(officer, conditions=conditions_of(gateway, handoff, OFMIN))
     key = gateway.key()
     first = gateway.do(answers.accept, caller(OFMIN), key, handoff, said)
-    gateway.do(staff.end, caller(OFMIN), gateway.key(), officer, "approver-1")
+    gateway.act(OFMIN, staff.end, officer, "approver-1")
     assert gateway.do(answers.accept, caller(OFMIN), key, handoff, said).result == first.result
     reading = ConsultationRequest(officer, "security", "once more")
     refused_without_event(
@@ -142,7 +142,7 @@ def test_the_event_tells_its_own_side_in_which_roles_somebody_acted():
     officer = entered(gateway, "officer liaison", organisation=OFMIN)[0]
     handoff = UUID(offered(gateway).result["handoff"])
     said = answers.said(officer, conditions=conditions_of(gateway, handoff, OFMIN))
-    written = gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
+    written = gateway.act(OFMIN, answers.accept, handoff, said)
     own = shown(written.receipt)
     assert (own["by"], own["roles"]) == (officer, ["ofmin/liaison", "ofmin/officer"])
 
@@ -178,7 +178,7 @@ def test_who_assessed_second_does_not_clear_the_same_case():
     gateway = founded()
     case = UUID(by_two(gateway, **DRAFT).result["case"])
     both = step("analyst-1", second_assessor="analyst-2")
-    written = gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, both)
+    written = gateway.act(HOTLINE, cases.assess, case, both)
     assert shown(written.receipt)["assessors"] == ["analyst-1", "analyst-2"]
     refused_on_record(
         gateway,
@@ -189,7 +189,7 @@ def test_who_assessed_second_does_not_clear_the_same_case():
         case,
         step("analyst-2"),
     )
-    gateway.do(cases.clear, caller(HOTLINE), gateway.key(), case, step("analyst-3"))
+    gateway.act(HOTLINE, cases.clear, case, step("analyst-3"))
 
 
 def test_a_case_that_comes_cleared_names_both_assessors_too():
@@ -273,7 +273,7 @@ def test_a_duty_person_enters_somebody_for_a_night_and_nobody_for_longer():
 def test_an_entry_ends_once_and_stays_in_the_register():
     gateway = founded()
     analyst = entered(gateway, "analyst")[0]
-    gateway.do(staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1")
+    gateway.act(HOTLINE, staff.end, analyst, "approver-1")
     assert not register(gateway)[analyst]["in_force"]
     refused_on_record(
         gateway, WrongState, staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1"
@@ -282,7 +282,7 @@ def test_an_entry_ends_once_and_stays_in_the_register():
 
 def recused(gateway, organisation, person, case, originator=HOTLINE):
     recusal = staff.Recusal("approver-1", f"{originator}/{case}")
-    return gateway.do(staff.recuse, caller(organisation), gateway.key(), person, recusal)
+    return gateway.act(organisation, staff.recuse, person, recusal)
 
 
 def test_who_keeps_away_from_a_case_is_named_in_no_request_about_it():
@@ -296,8 +296,8 @@ def test_who_keeps_away_from_a_case_is_named_in_no_request_about_it():
         gateway, ValidationFailed, cases.assess, caller(HOTLINE), gateway.key(), case, step(analyst)
     )
     assert pointers(refused) == ["/by"]
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), other, step(analyst))
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), case, step("analyst-1"))
+    gateway.act(HOTLINE, cases.assess, other, step(analyst))
+    gateway.act(HOTLINE, cases.assess, case, step("analyst-1"))
 
 
 def test_a_recipients_person_keeps_away_from_the_handoffs_of_a_case():
@@ -310,8 +310,7 @@ def test_a_recipients_person_keeps_away_from_the_handoffs_of_a_case():
     refused_without_event(
         gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
     )
-    other = answers.said("officer-1", reason="not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, other)
+    gateway.answer(OFMIN, answers.decline, handoff, reason="not ours")
 
 
 def test_nobody_recuses_persons_of_another_organisation():
@@ -334,7 +333,7 @@ def test_two_others_who_stay_end_an_approver_and_no_fewer():
         refused_on_record(gateway, SecondPersonRequired, agreed(agree), *asked)
     assert register(gateway)[approver]["in_force"]
     stay = agreed(("approver-1", "approver-2"))
-    gateway.do(stay, caller(HOTLINE), gateway.key(), approver, approver)
+    gateway.act(HOTLINE, stay, approver, approver)
     assert not register(gateway)[approver]["in_force"]
 
 
@@ -344,7 +343,7 @@ def test_head_and_data_protection_officer_hear_of_every_change_of_the_register()
     assert begun is not None
     notifications.end_delivery(gateway.ports, begun, DeliveryReport())
     analyst = entered(gateway, "analyst")[0]
-    gateway.do(staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1")
+    gateway.act(HOTLINE, staff.end, analyst, "approver-1")
     told = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
     assert told is not None
     assert [one.type for one in told.pending] == ["staff.added", "staff.ended"]
@@ -379,7 +378,7 @@ def test_two_administrators_enter_the_first_persons(empty):
     written = empty.administer("staff.establish", NEW, **FIRST)
     first, second = [one["pseudonym"] for one in written.result["entries"]]
     asked = asking(first, {"roles": ["approver"]}, approved_by=[first, second])
-    told = empty.do(staff.add, caller(NEW), empty.key(), asked)
+    told = empty.act(NEW, staff.add, asked)
     assert len(told.result["entries"]) == 1
     check_log(empty)
 
@@ -395,9 +394,9 @@ def test_once_too_few_are_left_administrators_enter_others(empty):
     first, second = (one["pseudonym"] for one in written.result["entries"])
     day = (empty.clock() + timedelta(days=30)).date().isoformat()
     third = asking(first, {"roles": ["approver"], "until": day}, approved_by=[first, second])
-    made = empty.do(staff.add, caller(NEW), empty.key(), third)
+    made = empty.act(NEW, staff.add, third)
     stay = [second, made.result["entries"][0]["pseudonym"]]
-    empty.do(agreed(stay), caller(NEW), empty.key(), first, first)
+    empty.act(NEW, agreed(stay), first, first)
     empty.clock.advance(timedelta(days=31))
     assert empty.administer("staff.establish", NEW, **FIRST).result["entries"]
 
@@ -426,7 +425,7 @@ def test_no_system_both_submits_cases_and_keeps_the_register():
 def test_an_entry_begins_on_its_day():
     gateway = founded()
     asked = asking("approver-1", {"roles": ["analyst"], "from": "2026-03-03"})
-    written = gateway.do(staff.add, caller(HOTLINE), gateway.key(), asked)
+    written = gateway.act(HOTLINE, staff.add, asked)
     assert not written.result["entries"][0]["in_force"]
     gateway.clock.advance(timedelta(days=1))
     assert register(gateway)[written.result["entries"][0]["pseudonym"]]["in_force"]
