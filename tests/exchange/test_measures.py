@@ -485,7 +485,7 @@ def police_first(gateway: Founded) -> Founded:
 def test_a_removal_waits_for_the_police_until_they_let_it_go_ahead(police_first, by):
     gateway, case = police_first, submitted(police_first)
     if by == "no convention":
-        gateway.ports = replace(gateway.ports, police_first=None)
+        gateway.ports = replace(gateway.ports, police_first=timedelta(0))
     if by != "no question to them":
         handoff = UUID(offered(gateway, case).result["handoff"])
     if by in ("silence", "their word"):
