@@ -351,6 +351,16 @@ class Founded:
         assert getattr(found.refusal, "rules", None) == (rule,), found.refusal
         return found
 
+    def unheard(
+        self, kind: type[Refusal], party: str, action: Callable[..., Any], *asked: Any
+    ) -> Any:
+        """The refusal of what a party's desk asks for: of this kind, and no event."""
+        return refused_without_event(self, kind, action, caller(party), self.key(), *asked)
+
+    def unmade(self, kind: type[Refusal], change: Change, *people: str) -> Any:
+        """The refusal of a change that people approve, by default both: of this kind, recorded."""
+        return refused_on_record(self, kind, make_change, change, self.approve(change, *people))
+
     def view(self, party: str, handoff: UUID) -> Any:
         """A handoff as one of its parties reads it."""
         return to_json(handoffs.look_up(self.ports, caller(party), handoff))

@@ -275,9 +275,9 @@ def test_a_closed_case_takes_no_addition(gateway):
 
 
 def test_an_observer_without_a_mandate_brings_no_case_into_circulation(gateway, content):
-    assert gateway.refused(
-        Forbidden, OCRVP, cases.submit, Submission("officer-1", content, CLEARED)
-    ).rules == ("R3.membership.submit",)
+    gateway.denied(
+        "R3.membership.submit", OCRVP, cases.submit, Submission("officer-1", content, CLEARED)
+    )
 
 
 def test_an_observer_with_a_mandate_does(gateway):

@@ -23,7 +23,6 @@ from tests.founding import (
     accepted,
     caller,
     conditions_of,
-    make_change,
     offered,
     submitted,
 )
@@ -111,9 +110,7 @@ def test_a_kind_of_organisation_may_have_a_term_of_its_own(gateway):
     ],
 )
 def test_what_are_no_service_hours_are_not_recorded(gateway, values):
-    change = Change("service_hours.set", OFMIN, {**THURSDAYS, **values})
-    refused = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(refused.refusal, ValidationFailed)
+    gateway.unmade(ValidationFailed, Change("service_hours.set", OFMIN, {**THURSDAYS, **values}))
 
 
 def _accept(gateway, handoff):

@@ -84,7 +84,7 @@ def erase(gateway, case, *people, **values):
 
 def refused(gateway, kind, made, *people):
     """An erasure is refused, on record."""
-    refused_on_record(gateway, kind, make_change, made, gateway.approve(made, *people))
+    gateway.unmade(kind, made, *people)
 
 
 def on_the_day(gateway, expected=1):
@@ -186,8 +186,7 @@ def test_a_case_whose_day_was_put_off_meanwhile_is_kept(gateway, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("limit", "most", "expected"),
-    [("AT_ONCE", 2, [2, 2, 1, 0]), ("EVENTS_AT_ONCE", 4, [2, 1, 0])],
+    ("limit", "most", "expected"), [("AT_ONCE", 2, [2, 2, 1, 0]), ("EVENTS_AT_ONCE", 4, [2, 1, 0])]
 )
 def test_many_due_cases_go_in_batches_of_so_many_cases_and_events(
     gateway, monkeypatch, limit, most, expected

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.domain.case import ROUTING_FIELDS
 from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.domain.refusals import ConditionsMismatch, Forbidden, ValidationFailed, WrongState
+from gateway.domain.refusals import ConditionsMismatch, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import audit, handoffs
 from gateway.kernel.results import to_json
@@ -252,9 +252,7 @@ def test_a_hotline_reports_no_outcome_that_only_the_police_know(gateway):
     offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
     handoff = accepted(gateway, offer, recipient=ABROAD)
     said = answers.said("analyst-1", code="suspect_identified")
-    assert gateway.refused(Forbidden, ABROAD, answers.outcome, handoff, said).rules == (
-        "R12.outcome",
-    )
+    gateway.denied("R12.outcome", ABROAD, answers.outcome, handoff, said)
     assert gateway.answer(ABROAD, answers.outcome, handoff, code="removed", by="x-1")
 
 
@@ -275,9 +273,7 @@ def test_who_lost_the_mandate_may_not_accept_and_still_answers(gateway):
     handoff = handoff_of(offered(gateway))
     gateway.day = date(2023, 8, 31)
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OCRVP))
-    assert gateway.refused(Forbidden, OCRVP, answers.accept, handoff, reply).rules == (
-        "R3.mandate",
-    )
+    gateway.denied("R3.mandate", OCRVP, answers.accept, handoff, reply)
     written = answer(gateway, "redirect", handoff, OCRVP, reason="the mandate moved", to=OFMIN)
     assert written.result["state"] == "redirected"
 

@@ -28,7 +28,6 @@ from tests.founding import (
     accepted,
     caller,
     key_of,
-    make_change,
     offered,
     submitted,
 )
@@ -278,9 +277,7 @@ def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
     ],
 )
 def test_an_address_that_is_none_is_refused(gateway, address):
-    change = Change("notification.set_push", OFMIN, {"address": address})
-    denied = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(denied.refusal, ValidationFailed)
+    gateway.unmade(ValidationFailed, Change("notification.set_push", OFMIN, {"address": address}))
 
 
 def test_the_push_is_set_and_ended_as_the_log_says(gateway):

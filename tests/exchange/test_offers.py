@@ -1,6 +1,5 @@
 """Offering a case: to whom it may go, which parts, and what the offer binds for ever."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -429,9 +428,7 @@ def move_the_mandate(gateway: Founded, case: WriteResult) -> None:
 
 
 @pytest.mark.parametrize("change", [revise, grant, move_the_mandate], ids=lambda f: f.__name__)
-def test_an_offer_that_was_signed_on_what_has_changed_is_stale(
-    gateway, change: Callable[[Founded, WriteResult], None]
-):
+def test_an_offer_that_was_signed_on_what_has_changed_is_stale(gateway, change):
     """The offer is signed before its transaction; what it was read from is compared inside."""
     case = submitted(gateway)
     begin, pending = gateway.ports.begin, [change]

@@ -45,7 +45,6 @@ from tests.founding import (
     caller,
     consulted,
     fields_of,
-    make_change,
     offered,
     refused_on_record,
     revised,
@@ -496,6 +495,4 @@ def test_an_acceptance_applies_the_term_that_was_recorded_for_its_purpose(gatewa
 
 def test_only_an_organisation_under_led_has_a_standing_term(gateway):
     values = {"purpose": "remove", "legal_act": BASIS, "review_years": "3", "from": "2026-01-01"}
-    change = Change("retention.record", ABROAD, values)
-    refused = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(refused.refusal, WrongState)
+    gateway.unmade(WrongState, Change("retention.record", ABROAD, values))

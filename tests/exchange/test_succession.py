@@ -37,9 +37,7 @@ from tests.founding import (
     accepted,
     caller,
     document_key,
-    make_change,
     offered,
-    refused_on_record,
 )
 
 APPROVAL = SuccessionApprovalRequest("officer-1")
@@ -49,7 +47,7 @@ def plan_refused(gateway: Founded, kind: type, **changes: object) -> str:
     """Why a plan was refused, which changed nothing."""
     change = Change("succession.plan", OFMIN, {**PLAN, **changes})
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    found = refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+    found = gateway.unmade(kind, change)
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
     return found.detail
 

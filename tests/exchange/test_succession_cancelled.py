@@ -36,9 +36,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
-    make_change,
     offered,
-    refused_on_record,
 )
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=9)
@@ -54,7 +52,7 @@ def refused(gateway: Founded, kind: type[Refusal], succession: UUID, office: str
     values = {"succession": str(succession), "reason": REASON}
     change = Change("succession.cancel", office, values)
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    found = refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+    found = gateway.unmade(kind, change)
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
     return found.detail
 
@@ -93,7 +91,7 @@ def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
 def test_it_names_the_succession_and_a_reason(gateway, values):
     succession = planned(gateway)
     change = Change("succession.cancel", OFMIN, {"succession": str(succession), **values})
-    refused_on_record(gateway, ValidationFailed, make_change, change, gateway.approve(change))
+    gateway.unmade(ValidationFailed, change)
 
 
 def test_it_is_found_at_its_predecessor_alone(gateway):

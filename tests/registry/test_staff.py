@@ -78,9 +78,7 @@ def test_a_person_of_another_organisation_is_not_known():
     gateway = founded()
     enter_staff(gateway.ports.begin, OFMIN, ["ofmin-7k3f"])
     submission = Submission("ofmin-7k3f", case_content(gateway.new_id()), None)
-    refused_without_event(
-        gateway, ValidationFailed, cases.submit, caller(HOTLINE), gateway.key(), submission
-    )
+    gateway.unheard(ValidationFailed, HOTLINE, cases.submit, submission)
 
 
 def test_every_person_of_a_submission_is_named_with_its_own_error():
@@ -88,9 +86,7 @@ def test_every_person_of_a_submission_is_named_with_its_own_error():
     analyst = entered(gateway, "analyst")[0]
     clearance = Clearance("nobody-1", analyst, second_assessor="nobody-2")
     submission = Submission(analyst, case_content(gateway.new_id()), clearance)
-    refused = refused_without_event(
-        gateway, ValidationFailed, cases.submit, caller(HOTLINE), gateway.key(), submission
-    )
+    refused = gateway.unheard(ValidationFailed, HOTLINE, cases.submit, submission)
     assert sorted(pointers(refused)) == [
         "/clearance/assessed_by",
         "/clearance/cleared_by",
@@ -103,9 +99,7 @@ def test_an_analyst_clears_nothing_and_an_approver_assesses_nothing():
     analyst, officer = entered(gateway, "analyst", "officer")
     case = UUID(submitted(gateway, **DRAFT).result["case"])
     for action, by in ((cases.assess, officer), (cases.clear, analyst)):
-        refused_without_event(
-            gateway, ValidationFailed, action, caller(HOTLINE), gateway.key(), case, step(by)
-        )
+        gateway.unheard(ValidationFailed, HOTLINE, action, case, step(by))
     gateway.act(HOTLINE, cases.assess, case, step(analyst))
 
 
@@ -116,9 +110,7 @@ def test_a_dpo_reads_and_decides_nothing():
     reading = ConsultationRequest(dpo, "rights_request", "a complaint")
     gateway.act(OFMIN, handoffs.consult, handoff, reading)
     said = answers.said(dpo, reason="not ours")
-    refused_without_event(
-        gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
-    )
+    gateway.unheard(ValidationFailed, OFMIN, answers.decline, handoff, said)
 
 
 def test_who_has_ended_does_nothing_more_and_a_retry_gets_its_first_result():
@@ -131,9 +123,7 @@ def test_who_has_ended_does_nothing_more_and_a_retry_gets_its_first_result():
     gateway.act(OFMIN, staff.end, officer, "approver-1")
     assert gateway.do(answers.accept, caller(OFMIN), key, handoff, said).result == first.result
     reading = ConsultationRequest(officer, "security", "once more")
-    refused_without_event(
-        gateway, ValidationFailed, handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading
-    )
+    gateway.unheard(ValidationFailed, OFMIN, handoffs.consult, handoff, reading)
     check_log(gateway)
 
 
@@ -169,9 +159,7 @@ def test_a_classification_by_two_persons_names_two(second):
     gateway = founded()
     case = UUID(by_two(gateway, **DRAFT).result["case"])
     alone = step("analyst-1", second_assessor=second)
-    refused_on_record(
-        gateway, SecondPersonRequired, cases.assess, caller(HOTLINE), gateway.key(), case, alone
-    )
+    gateway.refused(SecondPersonRequired, HOTLINE, cases.assess, case, alone)
 
 
 def test_who_assessed_second_does_not_clear_the_same_case():
@@ -180,15 +168,7 @@ def test_who_assessed_second_does_not_clear_the_same_case():
     both = step("analyst-1", second_assessor="analyst-2")
     written = gateway.act(HOTLINE, cases.assess, case, both)
     assert shown(written.receipt)["assessors"] == ["analyst-1", "analyst-2"]
-    refused_on_record(
-        gateway,
-        SecondPersonRequired,
-        cases.clear,
-        caller(HOTLINE),
-        gateway.key(),
-        case,
-        step("analyst-2"),
-    )
+    gateway.refused(SecondPersonRequired, HOTLINE, cases.clear, case, step("analyst-2"))
     gateway.act(HOTLINE, cases.clear, case, step("analyst-3"))
 
 
@@ -223,9 +203,7 @@ def test_an_approver_is_entered_by_two_others():
     approver = {"roles": ["approver"]}
     for approved_by in ((), ("approver-1",), ("approver-1", "approver-1")):
         asked = asking("approver-1", approver, approved_by=approved_by)
-        refused_on_record(
-            gateway, SecondPersonRequired, staff.add, caller(HOTLINE), gateway.key(), asked
-        )
+        gateway.refused(SecondPersonRequired, HOTLINE, staff.add, asked)
     assert entered(gateway, "approver", approved_by=("approver-1", "approver-2"))
 
 
@@ -234,9 +212,7 @@ def test_those_who_agree_are_in_force_as_approver_or_head():
     analyst = entered(gateway, "analyst")[0]
     agreed = ["approver-1", analyst]
     asked = asking("approver-1", {"roles": ["head"]}, approved_by=agreed)
-    refused = refused_without_event(
-        gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), asked
-    )
+    refused = gateway.unheard(ValidationFailed, HOTLINE, staff.add, asked)
     assert pointers(refused) == ["/approved_by/1"]
 
 
@@ -245,9 +221,7 @@ def test_of_several_entries_all_are_made_or_none():
     bad = {"roles": ["analyst"], "from": "2020-01-01"}
     asked = asking("approver-1", {"roles": ["analyst"]}, bad)
     before = register(gateway)
-    refused = refused_without_event(
-        gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), asked
-    )
+    refused = gateway.unheard(ValidationFailed, HOTLINE, staff.add, asked)
     assert pointers(refused) == ["/entries/1"]
     assert register(gateway) == before
 
@@ -263,9 +237,7 @@ def test_a_duty_person_enters_somebody_for_a_night_and_nobody_for_longer():
     temporary = entered(gateway, "analyst", by=duty, temporary=True)[0]
     assert register(gateway)[temporary]["in_force"]
     for_good = asking(duty, {"roles": ["analyst"]})
-    refused_without_event(
-        gateway, ValidationFailed, staff.add, caller(HOTLINE), gateway.key(), for_good
-    )
+    gateway.unheard(ValidationFailed, HOTLINE, staff.add, for_good)
     gateway.clock.advance(TEMPORARY)
     assert not register(gateway)[temporary]["in_force"]
 
@@ -275,9 +247,7 @@ def test_an_entry_ends_once_and_stays_in_the_register():
     analyst = entered(gateway, "analyst")[0]
     gateway.act(HOTLINE, staff.end, analyst, "approver-1")
     assert not register(gateway)[analyst]["in_force"]
-    refused_on_record(
-        gateway, WrongState, staff.end, caller(HOTLINE), gateway.key(), analyst, "approver-1"
-    )
+    gateway.refused(WrongState, HOTLINE, staff.end, analyst, "approver-1")
 
 
 def recused(gateway, organisation, person, case, originator=HOTLINE):
@@ -292,9 +262,7 @@ def test_who_keeps_away_from_a_case_is_named_in_no_request_about_it():
     analyst = entered(gateway, "analyst")[0]
     written = recused(gateway, HOTLINE, analyst, case)
     assert str(case) not in shown(written.receipt)["subject"]
-    refused = refused_without_event(
-        gateway, ValidationFailed, cases.assess, caller(HOTLINE), gateway.key(), case, step(analyst)
-    )
+    refused = gateway.unheard(ValidationFailed, HOTLINE, cases.assess, case, step(analyst))
     assert pointers(refused) == ["/by"]
     gateway.act(HOTLINE, cases.assess, other, step(analyst))
     gateway.act(HOTLINE, cases.assess, case, step("analyst-1"))
@@ -307,9 +275,7 @@ def test_a_recipients_person_keeps_away_from_the_handoffs_of_a_case():
     recused(gateway, OFMIN, officer, made.result["case"])
     handoff = UUID(offered(gateway, made).result["handoff"])
     said = answers.said(officer, reason="not ours")
-    refused_without_event(
-        gateway, ValidationFailed, answers.decline, caller(OFMIN), gateway.key(), handoff, said
-    )
+    gateway.unheard(ValidationFailed, OFMIN, answers.decline, handoff, said)
     gateway.answer(OFMIN, answers.decline, handoff, reason="not ours")
 
 
@@ -385,8 +351,7 @@ def test_two_administrators_enter_the_first_persons(empty):
 
 def test_a_register_with_two_who_approve_is_its_organisations_own(empty):
     empty.administer("staff.establish", NEW, **FIRST)
-    change = Change("staff.establish", NEW, FIRST)
-    refused_on_record(empty, WrongState, make_change, change, empty.approve(change))
+    empty.unmade(WrongState, Change("staff.establish", NEW, FIRST))
 
 
 def test_once_too_few_are_left_administrators_enter_others(empty):
@@ -403,8 +368,7 @@ def test_once_too_few_are_left_administrators_enter_others(empty):
 
 @pytest.mark.parametrize("entries", [["head"], ["head", "analyst"], ["head", "chief"], []])
 def test_the_first_persons_are_two_who_approve(empty, entries):
-    change = Change("staff.establish", NEW, {"entries": entries})
-    refused_on_record(empty, ValidationFailed, make_change, change, empty.approve(change))
+    empty.unmade(ValidationFailed, Change("staff.establish", NEW, {"entries": entries}))
 
 
 def test_no_system_both_submits_cases_and_keeps_the_register():
@@ -417,9 +381,7 @@ def test_no_system_both_submits_cases_and_keeps_the_register():
         if good:
             gateway.do(make_change, change, gateway.approve(change))
         else:
-            refused_on_record(
-                gateway, ValidationFailed, make_change, change, gateway.approve(change)
-            )
+            gateway.unmade(ValidationFailed, change)
 
 
 def test_an_entry_begins_on_its_day():
