@@ -188,7 +188,7 @@ def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_req
 def test_an_originator_goes_on_seeing_its_own_handoff(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     declare(gateway, HOTLINE)
-    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    seen = gateway.view(HOTLINE, handoff)
     assert seen["handoff"] == str(handoff)
 
 
@@ -201,18 +201,14 @@ def test_an_authoritys_interest_hides_nothing_from_it_and_marks_the_case(gateway
     declare(gateway, OFMIN)
     handoff = accepted(gateway)
     consulted(gateway, handoff)
-    seen = {
-        reader: to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
-        for reader in (OFMIN, HOTLINE)
-    }
+    seen = {reader: gateway.view(reader, handoff) for reader in (OFMIN, HOTLINE)}
     assert seen[OFMIN]["interest"] is True
     assert "interest" not in seen[HOTLINE]
 
 
 def test_a_handoff_that_meets_no_interest_is_not_marked(gateway):
     declare(gateway, OFMIN, subject="elsewhere.example")
-    handoff = UUID(offered(gateway).result["handoff"])
-    assert "interest" not in to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+    assert "interest" not in gateway.view(OFMIN, UUID(offered(gateway).result["handoff"]))
 
 
 # --- An imminent danger never ends in a bare refusal ---

@@ -51,11 +51,6 @@ def draft(gateway: Founded, **content):
     return submitted(gateway, clearance=None, **{**DANGER, **content})
 
 
-def open_kinds(gateway: Founded, handoff: UUID) -> list[DutyKind]:
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        return [one.kind for one in work.duties.of(handoff, open_only=True)]
-
-
 def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     written = offered(gateway, draft(gateway))
     handoff = gateway.handoff(UUID(written.result["handoff"]))
@@ -63,7 +58,7 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     assert written.result["break_glass"] is True
     assert shown(written.receipt)["reason_code"] == "break_glass"
     assert "R16.break_glass" in shown(written.receipt)["rules"]
-    assert set(open_kinds(gateway, handoff.id)) == {
+    assert set(gateway.owed(handoff.id)) == {
         DutyKind.ANSWER,
         DutyKind.CALL,
         DutyKind.CLEARANCE,
@@ -90,7 +85,7 @@ def test_the_clearance_that_follows_closes_what_was_owed(gateway):
     case = UUID(made.result["case"])
     for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
         gateway.act(HOTLINE, step, case, CaseStepRequest(by))
-    assert DutyKind.CLEARANCE not in open_kinds(gateway, handoff)
+    assert DutyKind.CLEARANCE not in gateway.owed(handoff)
 
 
 def test_a_clearance_that_does_not_follow_is_overdue_for_the_originator_alone(gateway):
@@ -99,13 +94,13 @@ def test_a_clearance_that_does_not_follow_is_overdue_for_the_originator_alone(ga
     for _ in range(int(FOLLOW_UP / timedelta(minutes=4)) + 2):
         gateway.clock.advance(timedelta(minutes=4))
         duties.sweep(gateway.ports)
-    owed = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
+    owed = gateway.view(HOTLINE, handoff)["duties"]
     assert {one["kind"]: one["overdue"] for one in owed} == {
         "answer": True,
         "call": True,
         "clearance": True,
     }
-    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["duties"]
+    seen = gateway.view(OFMIN, handoff)["duties"]
     assert [one["kind"] for one in seen] == ["answer", "call"]
 
 
@@ -126,7 +121,7 @@ def test_an_erasure_at_once_hides_no_missing_clearance(gateway):
     handoff = UUID(offered(gateway, made).result["handoff"])
     gateway.clock.advance(timedelta(hours=3))
     assert erasure.erase_due(gateway.ports) == 1
-    assert open_kinds(gateway, handoff) == [DutyKind.CLEARANCE]
+    assert gateway.owed(handoff) == [DutyKind.CLEARANCE]
     for _ in range(int(FOLLOW_UP / timedelta(minutes=4)) + 2):
         gateway.clock.advance(timedelta(minutes=4))
         duties.sweep(gateway.ports)
@@ -141,15 +136,7 @@ def on_call(gateway: Founded, organisation: str) -> None:
 
 
 def test_before_the_offer_it_is_shown_who_is_on_duty_and_that_it_is_no_emergency_call(gateway):
-    gateway.administer(
-        "mandate.grant",
-        OCRVP,
-        function="investigate",
-        matter="csam",
-        territory="FR",
-        legal_act="an act",
-        start="2023-11-01",
-    )
+    gateway.mandate(OCRVP, "investigate/csam/FR", "2023-11-01")
     case = UUID(submitted(gateway, **DANGER).result["case"])
 
     def preview():
@@ -210,7 +197,7 @@ def test_a_call_was_made_before_it_is_told(gateway):
     action, *asked = called(gateway, handoff, minutes=1)
     with pytest.raises(ValidationFailed):
         action(gateway.ports, *asked)
-    assert DutyKind.CALL in open_kinds(gateway, handoff)
+    assert DutyKind.CALL in gateway.owed(handoff)
 
 
 # --- consulted before acceptance ---
@@ -228,7 +215,7 @@ def test_the_holder_of_the_mandate_consults_the_least_before_it_accepts(gateway)
     assert all(one["kind"] == "fact" for one in content["statements"])
     assert not content["subjects"] and not content["classifications"]
     assert not content.keys() & {"legal_basis", "originator_ref", "reporter"}
-    assert DutyKind.REVIEW in open_kinds(gateway, handoff)
+    assert DutyKind.REVIEW in gateway.owed(handoff)
     assert gateway.handoff(handoff).state == "offered"
 
 
@@ -255,8 +242,8 @@ def test_another_person_reviews_it_and_the_originator_hears_nothing(gateway):
     assert isinstance(refused.refusal, SecondPersonRequired)
     reviewed = gateway.do(*review(gateway, handoff, "officer-2"))
     assert fields_of(reviewed.receipt)["type"] == "handoff.reviewed"
-    assert DutyKind.REVIEW not in open_kinds(gateway, handoff)
-    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
+    assert DutyKind.REVIEW not in gateway.owed(handoff)
+    seen = gateway.view(HOTLINE, handoff)["duties"]
     assert [one["kind"] for one in seen] == ["answer", "call"]
     again = gateway.refusal(*review(gateway, handoff, "officer-2"))
     assert isinstance(again.refusal, WrongState)
@@ -293,7 +280,7 @@ def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(ga
     revised(gateway, case, **DANGER, items=[address])
     assert "handoff.change_announced" in gateway.types(OFMIN)
     owed = {DutyKind.UPDATE, DutyKind.ACKNOWLEDGEMENT} if declined else {DutyKind.UPDATE}
-    assert owed <= set(open_kinds(gateway, handoff))
+    assert owed <= set(gateway.owed(handoff))
     mark = MeasureRequest(
         MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
     )
@@ -319,10 +306,10 @@ def test_a_look_in_imminent_danger_tells_the_originator_nothing_by_a_duty(gatewa
     case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
     corrected(gateway, case)
-    before = open_kinds(gateway, handoff)
+    before = gateway.owed(handoff)
     seen = gateway.act(OFMIN, handoffs.consult, handoff, RESCUE)
     assert seen.result["superseded"]["change"] == "correction"
-    assert set(open_kinds(gateway, handoff)) - {*before} == {DutyKind.REVIEW}
+    assert set(gateway.owed(handoff)) - {*before} == {DutyKind.REVIEW}
 
 
 @pytest.mark.parametrize("first", ["decline", "correct"])
@@ -339,7 +326,7 @@ def test_who_looked_in_imminent_danger_and_declined_answers_a_correction(gateway
     for answer, done in ((answers.acknowledge, {}), (answers.apply, {"done": "rectified"})):
         said = answers.said("officer-1", **done)
         gateway.act(OFMIN, answer, handoff, said)
-    assert open_kinds(gateway, handoff) == [DutyKind.REVIEW]
+    assert gateway.owed(handoff) == [DutyKind.REVIEW]
     assert not gateway.handoff(handoff).held, "an acknowledgement accepted the case"
 
 

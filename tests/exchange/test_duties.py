@@ -61,7 +61,7 @@ def test_the_recipient_is_reminded_at_half_and_both_hear_at_the_end_once(gateway
     sweep(gateway, TERM)
     assert told(gateway, OFMIN) == ["handoff.reminded", "handoff.overdue"]
     assert told(gateway, HOTLINE) == ["handoff.overdue"]
-    view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    view = gateway.view(HOTLINE, handoff)
     assert view["overdue"] is True
     assert [one["kind"] for one in view["duties"]] == ["answer"]
 
@@ -157,7 +157,7 @@ def test_a_delay_moves_the_due_time_and_both_see_its_code(gateway):
     written = delay(gateway, handoff, until, "judicial_authorisation")
     assert written.result["state"] == "offered"
     assert gateway.handoff(handoff).due_at == until
-    view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    view = gateway.view(HOTLINE, handoff)
     assert view["answers"][-1]["kind"] == "delay"
     sweep(gateway, TERM)
     assert told(gateway, OFMIN) == []

@@ -140,8 +140,7 @@ def test_other_conditions_than_those_offered_are_not_accepted(gateway, change, g
     whole = conditions_of(gateway, handoff, OFMIN)
     conditions = None if change is None else {**whole, **change} if change else {}
     reply = answers.said("officer-1", conditions=conditions, groups=groups)
-    arguments = (caller(OFMIN), gateway.key(), handoff, reply)
-    refused_without_event(gateway, ConditionsMismatch, answers.accept, *arguments)
+    gateway.unheard(ConditionsMismatch, OFMIN, answers.accept, handoff, reply)
     assert gateway.handoff(handoff).state == "offered"
 
 
@@ -162,7 +161,7 @@ def test_an_acceptance_may_take_on_some_groups_only(gateway):
     handoff = accepted(gateway, groups=("items", "basis"))
     stored = gateway.handoff(handoff)
     assert (stored.state, stored.accepted_groups) == ("partially_accepted", {"items", "basis"})
-    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    seen = gateway.view(HOTLINE, handoff)
     assert seen["accepted_groups"] == ["basis", "items"]
 
 
@@ -171,8 +170,7 @@ def test_only_groups_that_were_offered_can_be_taken_on(gateway, groups):
     handoff = handoff_of(offered(gateway, groups=("items", "statements")))
     conditions = conditions_of(gateway, handoff, OFMIN)
     reply = answers.said("officer-1", conditions=conditions, groups=groups)
-    arguments = (caller(OFMIN), gateway.key(), handoff, reply)
-    refused = refused_without_event(gateway, ValidationFailed, answers.accept, *arguments)
+    refused = gateway.unheard(ValidationFailed, OFMIN, answers.accept, handoff, reply)
     assert refused.errors[0][0] == "/groups"
 
 
@@ -242,7 +240,7 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
     for code in ("received", "case_opened"):
         answer(gateway, "outcome", handoff, code=code)
     assert gateway.handoff(handoff).state == "accepted"
-    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+    seen = gateway.view(OFMIN, handoff)
     assert [a["kind"] for a in seen["answers"]] == ["offer", "accept", "outcome", "outcome"]
     assert [a["sequence"] for a in seen["answers"]] == [1, 2, 3, 4]
 
@@ -298,7 +296,7 @@ def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, 
     if state == "accepted":
         accepted(gateway, offer)
         consulted(gateway, handoff)
-    seen = to_json(handoffs.look_up(gateway.ports, caller(party), handoff))
+    seen = gateway.view(party, handoff)
     routing = said_in(gateway, seen["routing"], handoff_documents.CASE_TYP)
     reason = {"urgency_reason": "child_located", "attribution": "may"}
     assert routing == {"matter": ["csam"], "urgency": "priority", **reason}
@@ -311,12 +309,10 @@ def test_looking_a_handoff_up_shows_where_it_belongs_and_never_content(gateway, 
 
 def test_a_party_does_not_see_who_acted_for_the_other(gateway):
     handoff = accepted(gateway, offered(gateway, note="please hurry"))
-    offer, acceptance = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))[
-        "answers"
-    ]
+    offer, acceptance = gateway.view(HOTLINE, handoff)["answers"]
     assert said_in(gateway, offer["document"], handoff_documents.OFFER_TYP)["by"] == "liaison-1"
     assert "by" not in said_in(gateway, acceptance["document"])
-    offer, acceptance = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"]
+    offer, acceptance = gateway.view(OFMIN, handoff)["answers"]
     assert said_in(gateway, offer["document"], handoff_documents.OFFER_TYP) == {
         "note": "please hurry"
     }
@@ -345,14 +341,14 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
         items=(element_id("url"),),
         reason="because",
     )
-    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    outcome = gateway.view(HOTLINE, handoff)["answers"][-1]
     said = said_in(gateway, outcome["document"])
     assert outcome["code"] == seen_as
     if seen_as != code:
         assert said == {}
         assert code not in str(outcome)
         assert "investigators" not in str(outcome)
-    own = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
+    own = gateway.view(OFMIN, handoff)["answers"][-1]
     assert said_in(gateway, own["document"])["code"] == code
     event = UUID(fields_of(written.receipt)["id"])
     receipt = audit.look_up_receipt(gateway.ports, caller(HOTLINE), event)
@@ -365,7 +361,7 @@ def test_a_question_reaches_the_hotline_and_what_is_not_for_it_stays_with_the_po
     question = {"what": "source_log", "text": "of that hour", "requisition": "2026/7"}
     said = {"code": "more_needed", "to_originator": "thank you", **question}
     answer(gateway, "outcome", handoff, note="we have a suspect", **said)
-    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    outcome = gateway.view(HOTLINE, handoff)["answers"][-1]
     assert outcome["code"] == "more_needed"
     assert said_in(gateway, outcome["document"]) == said
 
@@ -373,7 +369,7 @@ def test_a_question_reaches_the_hotline_and_what_is_not_for_it_stays_with_the_po
 def test_what_the_police_release_stands_in_place_of_the_code(gateway):
     handoff = accepted(gateway)
     answer(gateway, "outcome", handoff, code="victim_identified", release="closed_with_result")
-    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    outcome = gateway.view(HOTLINE, handoff)["answers"][-1]
     assert outcome["code"] == "closed_with_result"
     assert said_in(gateway, outcome["document"]) == {"release": "closed_with_result"}
 
@@ -393,7 +389,7 @@ def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
         gateway, offered(gateway, case, originator=OFMIN, to=ABROAD), recipient=ABROAD
     )
     answer(gateway, "outcome", handoff, ABROAD, code="removed", note="after a notice")
-    outcome = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["answers"][-1]
+    outcome = gateway.view(OFMIN, handoff)["answers"][-1]
     assert outcome["code"] == "removed"
     assert said_in(gateway, outcome["document"]) == {"code": "removed", "note": "after a notice"}
 
@@ -401,7 +397,7 @@ def test_a_hotlines_outcome_is_seen_by_the_police(gateway):
 def test_what_is_shown_of_an_answer_verifies_as_the_document_that_was_logged(gateway):
     handoff = accepted(gateway)
     written = answer(gateway, "outcome", handoff, code="suspect_identified")
-    outcome = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["answers"][-1]
+    outcome = gateway.view(HOTLINE, handoff)["answers"][-1]
     verified(gateway, outcome["document"])
     digest = sd_jwt.parse(outcome["document"]).digest
     assert digest == fields_of(written.receipt)["document_sha256"]
@@ -464,7 +460,7 @@ BY_LAW = {"article": "CPP 40", "recipient_kind": "prosecutor"}
 def stated(gateway: Founded, handoff: UUID, recipient: str, reader: str) -> Any:
     """What ``reader`` reads of it once ``recipient`` stated that law obliged it."""
     gateway.answer(recipient, answers.pass_on_by_law, handoff, **BY_LAW)
-    view = to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
+    view = gateway.view(reader, handoff)
     content = sd_jwt.read_unverified(view["answers"][-1]["document"]).content
     return {name: content[name] for name in BY_LAW if name in content}
 

@@ -101,15 +101,7 @@ def test_where_no_office_is_competent_the_refusal_says_so_on_record(gateway):
 
 
 def test_where_several_are_competent_nothing_is_guessed(gateway):
-    gateway.administer(
-        "mandate.grant",
-        OCRVP,
-        function="receive",
-        matter="csam",
-        territory="FR",
-        legal_act="another act",
-        start="2026-01-01",
-    )
+    gateway.mandate(OCRVP)
     refused = gateway.refusal(offers.offer, *asking(gateway, submitted(gateway)))
     assert isinstance(refused.refusal, SeveralCompetentOrganisations)
     assert "ocrvp, ofmin" in refused.refusal.detail
@@ -403,28 +395,12 @@ def revise(gateway: Founded, case: WriteResult) -> None:
 
 
 def grant(gateway: Founded, case: WriteResult) -> None:
-    gateway.administer(
-        "mandate.grant",
-        OFMIN,
-        function="investigate",
-        matter="csam",
-        territory="FR",
-        legal_act="act",
-        start="2026-01-01",
-    )
+    gateway.mandate(OFMIN, "investigate/csam/FR")
 
 
 def move_the_mandate(gateway: Founded, case: WriteResult) -> None:
     gateway.administer("mandate.end", OFMIN, competence="receive/csam/FR", until="2026-03-01")
-    gateway.administer(
-        "mandate.grant",
-        OCRVP,
-        function="receive",
-        matter="csam",
-        territory="FR",
-        legal_act="act",
-        start="2026-03-01",
-    )
+    gateway.mandate(OCRVP, "receive/csam/FR", "2026-03-01")
 
 
 @pytest.mark.parametrize("change", [revise, grant, move_the_mandate], ids=lambda f: f.__name__)

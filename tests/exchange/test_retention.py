@@ -88,11 +88,6 @@ def has_copy(gateway, handoff):
         return work.retentions.copy(handoff) is not None
 
 
-def open_kinds(gateway, handoff):
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        return [one.kind for one in work.duties.of(handoff, open_only=True)]
-
-
 def later(gateway, days):
     return (gateway.clock().date() + timedelta(days=days)).isoformat()
 
@@ -107,7 +102,7 @@ def test_a_holder_states_that_it_retains_and_a_review_is_owed(gateway):
     assert str(found.id) == fields_of(written.receipt)["id"]
     assert (found.ground, found.legal_basis) == (RetentionGround.STATED, BASIS)
     assert found.review_on == gateway.clock().date() + LONGEST_REVIEW
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION_REVIEW]
+    assert gateway.owed(handoff) == [DutyKind.RETENTION_REVIEW]
 
 
 def test_a_further_statement_replaces_the_one_before_and_is_its_review(gateway):
@@ -115,7 +110,7 @@ def test_a_further_statement_replaces_the_one_before_and_is_its_review(gateway):
     retain(gateway, handoff, review_on=later(gateway, 10))
     retain(gateway, handoff, review_on=later(gateway, 20))
     assert stands(gateway, handoff).review_on.isoformat() == later(gateway, 20)
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION_REVIEW]
+    assert gateway.owed(handoff) == [DutyKind.RETENTION_REVIEW]
 
 
 @pytest.mark.parametrize(
@@ -133,8 +128,7 @@ def test_a_retention_ends_later_and_is_reviewed_within_three_years(gateway, fiel
 def test_only_who_accepted_and_is_an_authority_retains(gateway):
     offer = offered(gateway, to=ABROAD)
     said = answers.said("officer-1", legal_basis=BASIS)
-    args = (caller(ABROAD), gateway.key(), UUID(offer.result["handoff"]), said)
-    refused_on_record(gateway, Forbidden, answers.retain, *args)
+    gateway.refused(Forbidden, ABROAD, answers.retain, UUID(offer.result["handoff"]), said)
     args = (caller(OFMIN), gateway.key(), UUID(offered(gateway).result["handoff"]), said)
     refused_on_record(gateway, WrongState, answers.retain, *args)
 
@@ -163,10 +157,8 @@ def test_what_is_retained_opens_after_the_erasure_for_its_holder_alone(gateway):
     assert opened.result["conditions"] == before.result["conditions"]
     assert len(opened.result["documents"]) == 3  # offer, acceptance, retention
     assert gateway.handoff(handoff).state is HandoffState.LAPSED
-    said = (caller(HOTLINE), gateway.key(), handoff, KEPT)
-    refused_on_record(gateway, NotFound, retained_copies.consult, *said)
-    again = (caller(OFMIN), gateway.key(), handoff, OPENING)
-    refused_on_record(gateway, CaseErased, handoffs.consult, *again)
+    gateway.refused(NotFound, HOTLINE, retained_copies.consult, handoff, KEPT)
+    gateway.refused(CaseErased, OFMIN, handoffs.consult, handoff, OPENING)
 
 
 def test_what_nobody_retains_is_gone_at_once(gateway):
@@ -207,8 +199,7 @@ def test_a_copy_opens_for_its_own_reason_code_alone(gateway):
     args = (caller(OFMIN), gateway.key(), handoff, KEPT)
     assert refused_on_record(gateway, Forbidden, handoffs.consult, *args).rules == ("R6.reason",)
     erase(gateway)
-    args = (caller(OFMIN), gateway.key(), handoff, OPENING)
-    told = refused_on_record(gateway, Forbidden, retained_copies.consult, *args)
+    told = gateway.refused(Forbidden, OFMIN, retained_copies.consult, handoff, OPENING)
     assert told.rules == ("R14.reason",)
 
 
@@ -236,8 +227,7 @@ def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gatew
     gateway.act(HOTLINE, measures.on_case, case, stop)
     gateway.clock.advance(timedelta(days=1))
     assert erasure.erase_due(gateway.ports) == 1
-    ask = (retained_copies.consult, caller(OFMIN), gateway.key(), handoff, KEPT)
-    assert gateway.refusal(*ask).refusal.rules == ("R13.suspension",)
+    gateway.denied("R13.suspension", OFMIN, retained_copies.consult, handoff, KEPT)
     gateway.clock.advance(timedelta(days=2))
     assert consult(gateway, handoff).result
 
@@ -261,13 +251,13 @@ def test_a_holder_under_led_that_stated_nothing_has_days_of_grace(gateway):
     _, handoff = held(gateway)
     erase(gateway)
     assert has_copy(gateway, handoff)
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION]
+    assert gateway.owed(handoff) == [DutyKind.RETENTION]
     args = (caller(OFMIN), gateway.key(), handoff, KEPT)
     assert refused_on_record(gateway, Forbidden, retained_copies.consult, *args).rules == (
         "R14.stated",
     )
     retain(gateway, handoff)
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION_REVIEW]
+    assert gateway.owed(handoff) == [DutyKind.RETENTION_REVIEW]
     gateway.clock.advance(timedelta(days=GRACE_DAYS))
     assert not retention.end_due(gateway.ports)
     assert consult(gateway, handoff).result["documents"]
@@ -394,10 +384,8 @@ def test_the_erasure_of_a_retained_case_waits_for_its_key_and_keeps_no_other(gat
     with pytest.raises(CaseKeysUnavailable):
         erasure.erase_due(gateway.ports)
     gateway.ports.keys.lost.clear()
-    args = (caller(OFMIN), gateway.key(), handoff, OPENING)
-    refused_on_record(gateway, WrongState, handoffs.consult, *args)
-    own = (caller(HOTLINE), gateway.key(), case, OPENING)
-    refused_on_record(gateway, WrongState, cases.consult, *own)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, OPENING)
+    gateway.refused(WrongState, HOTLINE, cases.consult, case, OPENING)
     assert erasure.erase_due(gateway.ports) == 1
     assert has_copy(gateway, handoff)
 

@@ -76,7 +76,7 @@ def offered(gateway, case, to=CSAM_FR, **changes):
 
 def accepted(gateway, offer, by=OFMIN):
     handoff = UUID(offer.result["handoff"])
-    view = to_json(handoffs.look_up(gateway.ports, caller(by), handoff))
+    view = gateway.view(by, handoff)
     gateway.answer(by, answers.accept, handoff, conditions=view["conditions"])
     return handoff
 
@@ -143,15 +143,12 @@ def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(ke
     keyed.act(OFMIN, answers.redirect, handoff, reply)
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
     assert to_json(look[0](keyed.ports, *look[1:]))["to_reseal"] == told
-    assert "to_reseal" not in to_json(handoffs.look_up(keyed.ports, caller(OFMIN), handoff))
+    assert "to_reseal" not in keyed.view(OFMIN, handoff)
 
 
 def test_sealed_anew_it_reaches_the_other_office_and_the_first_one_no_more(keyed):
     matters = ["csam", "trafficking"]
-    keyed.administer(
-        "mandate.grant", OCRVP, function="receive", matter="trafficking", territory="FR",
-        legal_act="decree", start="2026-01-01"
-    )  # fmt: skip
+    keyed.mandate(OCRVP, "receive/trafficking/FR")  # fmt: skip
     first = taken(keyed, matter=matters)
     case = UUID(first.result["case"])
     second = revised(keyed, first, **content(case, sealed(case, OCRVP, OTHER), matter=matters))

@@ -32,7 +32,6 @@ from tests.founding import (
     founded,
     make_change,
     offered,
-    refused_on_record,
     refused_without_event,
     shown,
     submitted,
@@ -295,8 +294,7 @@ def test_two_others_who_stay_end_an_approver_and_no_fewer():
     gateway = founded()
     approver = entered(gateway, "approver", approved_by=("approver-1", "approver-2"))[0]
     for agree in ((), ("approver-1",), ("approver-1", "approver-1"), ("approver-1", approver)):
-        asked = caller(HOTLINE), gateway.key(), approver, "approver-1"
-        refused_on_record(gateway, SecondPersonRequired, agreed(agree), *asked)
+        gateway.refused(SecondPersonRequired, HOTLINE, agreed(agree), approver, "approver-1")
     assert register(gateway)[approver]["in_force"]
     stay = agreed(("approver-1", "approver-2"))
     gateway.act(HOTLINE, stay, approver, approver)
