@@ -35,6 +35,7 @@ from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.staff import WORKING, StaffEntry
 from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, signature
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
+from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import Clearance, Submission
 from gateway.exchange.consultations import ConsultationRequest
@@ -410,6 +411,11 @@ class Founded:
     def attestation_keys(self) -> dict[str, signature.PublicKey]:
         """The gateway's public keys for attested documents."""
         return signature.public_keys(jwk_set([key_of("attest")]))
+
+    def verified(self, document: str, typ: str) -> VerifiedSdJwt:
+        """A document that the gateway attested, verified."""
+        keys = self.attestation_keys()
+        return sd_jwt.verify(document, typ=typ, keys=keys, audience=ISSUER, issuer=ISSUER)
 
     def confirm(self, one: Receipt) -> VerifiedReceipt:
         """Verify a receipt offline, as anybody can; the same one costs nothing the next time."""

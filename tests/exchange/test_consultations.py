@@ -27,7 +27,6 @@ from tests.exchange.test_barriers import move_abroad, tool
 from tests.founding import (
     ABROAD,
     HOTLINE,
-    ISSUER,
     OCRVP,
     OFMIN,
     OPENING,
@@ -51,13 +50,7 @@ from tests.founding import (
 
 def read(gateway: Founded, written: WriteResult) -> sd_jwt.VerifiedSdJwt:
     """What a consultation showed, verified against the gateway's attestation."""
-    return sd_jwt.verify(
-        written.result["presentation"],
-        typ=handoff_documents.CASE_TYP,
-        keys=gateway.attestation_keys(),
-        audience=ISSUER,
-        issuer=ISSUER,
-    )
+    return gateway.verified(written.result["presentation"], handoff_documents.CASE_TYP)
 
 
 def digests(verified: sd_jwt.VerifiedSdJwt) -> set[str]:
