@@ -49,6 +49,7 @@ from gateway.domain.handoff import RecallCode
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
+from gateway.domain.refusals import ValidationFailed
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
@@ -202,15 +203,12 @@ def check(content: dict[str, Any]) -> None:
 
 def _check(content: Mapping[str, Any]) -> None:
     """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
-    from gateway.web.partners.case_document import (  # noqa: PLC0415 - long to load
-        CaseInvalid,
-        load_case,
-    )
+    from gateway.web.partners.case_document import load_case  # noqa: PLC0415 - long to load
 
     try:
         load_case(content)
         errors = tuple(date_errors(content, now(), now().date(), None))
-    except CaseInvalid as invalid:
+    except ValidationFailed as invalid:
         errors = invalid.errors
     if errors:
         raise InvalidCase("the case is not valid; nothing was sent", errors)

@@ -3,7 +3,7 @@ of them audit, their service hours and receivers, and holds on the log.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -37,7 +37,7 @@ from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext
-from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields, text
+from gateway.kernel.fields import ANY_TEXT, NOT_OF_FORM, free_text, one_of, read_fields
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
 
@@ -271,13 +271,6 @@ YEARS = tuple(map(str, range(1, 51)))
 REVIEW_YEARS = ("1", "2", "3")
 
 
-def read_years(words: Collection[str], value: Any) -> int:
-    """A number of years, as one of some words."""
-    if value not in words:
-        raise ValueError
-    return int(value)
-
-
 def record_retention(context: ChangeContext) -> Mapping[str, Any]:
     """Record for how long an organisation under led keeps what it accepts for a purpose."""
     organisation = context.organisation
@@ -400,7 +393,7 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_time_zone(value: Any) -> str:
     """A time zone by its name; ValueError or LookupError for one that nobody knows."""
-    return ZoneInfo(text(value)).key
+    return ZoneInfo(ANY_TEXT.read(value)).key
 
 
 def read_hours(value: Any) -> tuple[str, ...]:
@@ -440,7 +433,7 @@ def read_push_address(value: Any) -> str:
 
     ValueError for anything else. Whether the host may be called is judged when it is.
     """
-    address = text(value)
+    address = ANY_TEXT.read(value)
     parts = urlsplit(address)
     host = parts.hostname or ""
     plain = address.isascii() and address.isprintable() and len(address) <= LONGEST_ADDRESS

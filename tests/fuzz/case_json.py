@@ -1,4 +1,4 @@
-"""The case JSON that partners send: only ValueError and CaseInvalid escape; nothing is converted.
+"""The case JSON that partners send: nothing escapes but ValueError and ValidationFailed.
 
 Oracle: an accepted case equals what was sent, is accepted again in its own spelling, and comes
 back whole from the claims of a document; canonical JSON reads back as what was written.
@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from gateway.domain import case as cases
+from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import canonical
-from gateway.web.partners.case_document import CaseInvalid, load_case
+from gateway.web.partners.case_document import load_case
 from tests.fuzz.target import EXAMPLES
 from tests.web.partners.case_example import full_case, small_case
 
@@ -31,7 +32,7 @@ def check(data: bytes) -> None:
     _check_canonical(value)
     try:
         found = load_case(value)
-    except CaseInvalid as refused:
+    except ValidationFailed as refused:
         assert refused.errors
         return
     assert found == value

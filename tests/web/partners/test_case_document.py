@@ -16,10 +16,11 @@ from gateway.domain.case import (
     disclosable_properties,
 )
 from gateway.domain.media import find_media
+from gateway.domain.refusals import ValidationFailed
 from gateway.domain.sealed import SealedContent
 from gateway.evidence import canonical, seal
 from gateway.evidence.signature import read_encryption_key
-from gateway.web.partners.case_document import CASE, CaseInvalid, load_case
+from gateway.web.partners.case_document import CASE, SEALED, load_case
 from tests.each import each
 from tests.founding import encryption_key
 from tests.web.partners.case_example import (
@@ -40,7 +41,7 @@ UUID = "018f0000-0000-7000-8000-0000000000ff"
 
 
 def errors_of(case):
-    with pytest.raises(CaseInvalid) as refused:
+    with pytest.raises(ValidationFailed) as refused:
         load_case(case)
     return refused.value.errors
 
@@ -160,12 +161,11 @@ def test_a_case_with_required_fields_only_is_taken_as_it_is():
 
 
 def test_the_example_has_every_field_of_the_profile():
-    def names(schema):
-        for name, field in schema.fields.items():
-            yield name
-            inner = getattr(getattr(field, "inner", field), "schema", None)
-            if inner is not None:
-                yield from names(inner)
+    def names(form):
+        yield from getattr(form, "fields", ())
+        for one in form.within:
+            if one is not SEALED:
+                yield from names(one)
 
     written = {step for p in FULL_PLACES for step in steps(p) if isinstance(step, str)}
     assert set(names(CASE)) == written
@@ -174,7 +174,7 @@ def test_the_example_has_every_field_of_the_profile():
 def test_no_force_is_stated_of_an_embargo_that_is_not_there():
     case = full_case()
     del case["marking"]["embargo"]
-    with pytest.raises(CaseInvalid) as refused:
+    with pytest.raises(ValidationFailed) as refused:
         load_case(case)
     assert [pointer for pointer, _ in refused.value.errors] == ["/marking/force"]
 
@@ -354,7 +354,7 @@ def test_an_unknown_field_is_refused_in_every_object(pointer):
         assert f"{pointer}/{name}" in pointers_of(changed(full_case(), f"{pointer}/{name}", "x"))
 
 
-@each("name", ["_schema", "é", "a/b", "x" * 65, "", "a\ud800"])
+@each("name", ["é", "a/b", "x" * 65, "", "a\ud800"])
 def test_a_field_with_a_strange_name_is_refused_and_not_repeated(name):
     found = errors_of({**small_case(), name: 1})
     assert [pointer for pointer, _ in found] == [""]
@@ -371,7 +371,7 @@ def test_a_required_field_is_missed(pointer):
 
 @each("value", [None, [], "case", 1, True])
 def test_what_is_no_object_is_no_case(value):
-    assert errors_of(value) == (("", "must be an object"),)
+    assert [place for place, _ in errors_of(value)] == [""]
 
 
 def test_no_message_repeats_what_was_sent():
@@ -380,7 +380,7 @@ def test_no_message_repeats_what_was_sent():
         for value in (secret, [secret], {secret: secret}):
             try:
                 load_case(changed(full_case(), pointer, value))
-            except CaseInvalid as refused:
+            except ValidationFailed as refused:
                 messages = [message for _, message in refused.errors]
                 assert secret not in " ".join(messages)
 
@@ -529,7 +529,7 @@ FORMED = ("/value", "/ip", "/previous", "/referrer")
 
 @given(JSON)
 def test_no_json_breaks_the_check(value):
-    with pytest.raises(CaseInvalid):
+    with pytest.raises(ValidationFailed):
         load_case(value)
 
 
@@ -543,7 +543,7 @@ def test_whatever_is_taken_has_no_float_no_foreign_key_and_no_file(changes):
             continue  # an earlier change took the place away
     try:
         taken = load_case(case)
-    except CaseInvalid as refused:
+    except ValidationFailed as refused:
         assert refused.errors
         return
     canonical.encode(taken)
@@ -559,7 +559,7 @@ def test_free_text_is_taken_exactly_when_it_is_plain(pointer, text):
     case = changed(full_case(), pointer, text)
     try:
         taken = load_case(case)
-    except CaseInvalid as refused:
+    except ValidationFailed as refused:
         assert {place for place, _ in refused.errors} == {pointer}
         return
     assert taken == case
