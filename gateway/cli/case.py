@@ -17,6 +17,7 @@ from gateway.cli.arguments import (
     json_option,
     organisation_id,
     out_option,
+    sentence_of,
 )
 from gateway.cli.content import show_opened
 from gateway.cli.output import (
@@ -54,7 +55,7 @@ from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
-from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
+from gateway.formats.report_file import ImportRefused, read_profile
 from gateway.formats.xarf import import_xarf
 
 MAX_CASE_BYTES = 256 * 1024
@@ -808,8 +809,9 @@ def import_report(report: Any, profile_file: Path, out: Path) -> None:
         imported = import_xarf(report.read(MAX_REPORT_BYTES + 1), profile, new_id, now())
     except ImportRefused as refused:
         raise click.ClickException(f"the report is refused: {refused}") from refused
-    except (ProfileInvalid, ValueError) as error:
-        raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
+    except (ValidationFailed, ValueError) as error:
+        fault = sentence_of(error) if isinstance(error, ValidationFailed) else error
+        raise click.ClickException(f"{profile_file} is no import profile: {fault}") from error
     save_json(out, imported.case)
     found = {"case": imported.case["case"], "file": str(out)}
     reply(

@@ -89,6 +89,16 @@ def _free(longest: int, *, lines: bool, blank: bool) -> Validator:
     return Validator(fault, {"minLength": 0 if blank else 1, "maxLength": longest})
 
 
+def _shown(value: str) -> str | None:
+    if not value.strip():
+        return "must not be empty"
+    return UNSAFE if has_unsafe_characters(value, lines=True) else None
+
+
+SHOWN = Validator(_shown, {"minLength": 1})
+"""A text that is not blank, and shows all that it holds."""
+
+
 def up_to(longest: int, sentence: str) -> Validator:
     """Up to so many characters; what they have to be is judged with the fields beside them."""
     return Validator(

@@ -11,8 +11,17 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import fields as forms
-from gateway.domain.fields import Error, FieldForm, Text, Validator, below, like, read_by, wrong
-from gateway.domain.item_value import UNSAFE, has_unsafe_characters
+from gateway.domain.fields import (
+    SHOWN,
+    Error,
+    FieldForm,
+    Text,
+    Validator,
+    below,
+    like,
+    read_by,
+    wrong,
+)
 from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.vocabulary import COUNTRIES
@@ -120,13 +129,7 @@ def optional(field: Field) -> Field:
 # --- Kinds of field ------------------------------------------------------------------------------
 
 
-def _shown(value: str) -> str | None:
-    if not value.strip():
-        return "must not be empty"
-    return UNSAFE if has_unsafe_characters(value, lines=True) else None
-
-
-ANY_TEXT = Text(Validator(_shown, {"minLength": 1}))
+ANY_TEXT = Text(SHOWN)
 """A text that is not blank, and shows all that it holds to whoever approves it."""
 
 
