@@ -479,7 +479,7 @@ def test_what_may_be_sealed_is_listed_as_the_code_has_it() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("sealing.md"), re.MULTILINE)
     listed = {kind: (group, re.findall(r"`(\w+\??)`", fields)) for kind, group, fields in rows}
     assert listed == {
-        name: (one.group, [*one.required, *(f"{field}?" for field in one.optional)])
+        name: (one.group, [described(n, field) for n, field in one.content.fields.items()])
         for name, one in TYPES.items()
     }
 
