@@ -92,6 +92,7 @@ FORMS = {
     "text": (fields.word(("a", "b")), ["a", "b"], ["c", "", 1, None, ["a"]]),
     "day": (fields.day(), ["2026-01-02"], ["2026-1-2", "2026-02-30", 20260102]),
     "moment": (fields.moment(), ["2026-01-02T03:04:05Z"], ["2026-01-02", "2026-01-02T03:04:05"]),
+    "like": (Text(fields.like("[a-z]{2}", "is none")), ["ab"], ["ab\n", "abc", "A", 1]),
     "slug": (fields.slug(), ["hotline-a"], ["Hotline", "a b", ""]),
     "free": (fields.free(5), ["Müll", "a\nb"], ["", " ", "abcdef", "a\0", "a\u202e"]),
     "line": (fields.free(5, lines=False, blank=True), ["", "a b"], ["a\nb"]),
