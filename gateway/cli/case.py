@@ -17,7 +17,6 @@ from gateway.cli.arguments import (
     json_option,
     organisation_id,
     out_option,
-    sentence_of,
 )
 from gateway.cli.content import show_opened
 from gateway.cli.output import (
@@ -50,12 +49,11 @@ from gateway.domain.handoff import RecallCode
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
-from gateway.domain.refusals import ValidationFailed
 from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
-from gateway.formats.report_file import ImportRefused, read_profile
+from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
 from gateway.formats.xarf import import_xarf
 
 MAX_CASE_BYTES = 256 * 1024
@@ -204,12 +202,15 @@ def check(content: dict[str, Any]) -> None:
 
 def _check(content: Mapping[str, Any]) -> None:
     """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
-    from gateway.web.partners.case_document import load_case  # noqa: PLC0415 - long to load
+    from gateway.web.partners.case_document import (  # noqa: PLC0415 - long to load
+        CaseInvalid,
+        load_case,
+    )
 
     try:
         load_case(content)
         errors = tuple(date_errors(content, now(), now().date(), None))
-    except ValidationFailed as invalid:
+    except CaseInvalid as invalid:
         errors = invalid.errors
     if errors:
         raise InvalidCase("the case is not valid; nothing was sent", errors)
@@ -809,9 +810,8 @@ def import_report(report: Any, profile_file: Path, out: Path) -> None:
         imported = import_xarf(report.read(MAX_REPORT_BYTES + 1), profile, new_id, now())
     except ImportRefused as refused:
         raise click.ClickException(f"the report is refused: {refused}") from refused
-    except (ValidationFailed, ValueError) as error:
-        fault = sentence_of(error) if isinstance(error, ValidationFailed) else error
-        raise click.ClickException(f"{profile_file} is no import profile: {fault}") from error
+    except (ProfileInvalid, ValueError) as error:
+        raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
     save_json(out, imported.case)
     found = {"case": imported.case["case"], "file": str(out)}
     reply(

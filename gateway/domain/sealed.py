@@ -8,19 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.fields import (
-    Error,
-    FieldForm,
-    StrictSchema,
-    Text,
-    below,
-    free,
-    like,
-    text,
-    word,
-)
+from gateway.domain.fields import Validator, among, free, like, up_to
 from gateway.domain.item_value import FAULTS, LONGEST_ADDRESS
-from gateway.domain.refusals import ValidationFailed
 from gateway.domain.vocabulary import ItemKind, StatementKind
 
 FORMAT = "casegate-sealed/1"
@@ -30,47 +19,38 @@ MAX_BYTES = 2048
 LONGEST_TEXT = 1500
 LONGEST_NAME = 300
 
-_ABOUT = Text(like("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be a UUID in lower case"))
-_NAME, _NOTE = free(LONGEST_NAME, required=False), free(LONGEST_TEXT, required=False)
-
-
-class SealedFields(StrictSchema):
-    """The fields of one type of content: one at least, beside what it is about."""
-
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """Content says something, and the value of an item fits its kind."""
-        if data.keys() <= {"about"}:
-            yield "", "says nothing"
-        if "value" in data and (fault := FAULTS[data["kind"]](data["value"])):
-            yield "/value", fault
+_ID = like("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be a UUID in lower case")
+_NAME, _NOTE = free(LONGEST_NAME), free(LONGEST_TEXT)
 
 
 @dataclass(frozen=True)
 class SealedType:
-    """One type of content: the array that its element stands in, and its fields."""
+    """One type of content: the array that its element stands in, and its fields.
+
+    ``optional`` are the fields that may be left out; where no other is there, one of them must be.
+    """
 
     group: str
-    content: StrictSchema
-
-
-def _type(group: str, **fields: FieldForm) -> SealedType:
-    return SealedType(group, type("SealedFields", (SealedFields,), fields)())
+    required: Mapping[str, Validator]
+    optional: Mapping[str, Validator]
 
 
 TYPES: Mapping[str, SealedType] = {
-    "item": _type("items", kind=word(ItemKind), value=text(LONGEST_ADDRESS), note=_NOTE),
-    "credentials": _type("items", about=_ABOUT, user=_NAME, secret=_NAME, note=_NOTE),
-    "statement": _type("statements", kind=word(StatementKind), text=free(LONGEST_TEXT)),
-    "identity": _type(
-        "subjects",
-        about=_ABOUT,
-        name=_NAME,
-        born=_NAME,
-        contact=_NAME,
-        identifiers=_NOTE,
-        note=_NOTE,
+    "item": SealedType(
+        "items",
+        {"kind": among(ItemKind), "value": up_to(LONGEST_ADDRESS, "is too long")},
+        {"note": _NOTE},
     ),
-    "reporter": _type("subjects", name=_NAME, contact=_NAME, note=_NOTE),
+    "credentials": SealedType(
+        "items", {"about": _ID}, {"user": _NAME, "secret": _NAME, "note": _NOTE}
+    ),
+    "statement": SealedType("statements", {"kind": among(StatementKind), "text": _NOTE}, {}),
+    "identity": SealedType(
+        "subjects",
+        {"about": _ID},
+        {"name": _NAME, "born": _NAME, "contact": _NAME, "identifiers": _NOTE, "note": _NOTE},
+    ),
+    "reporter": SealedType("subjects", {}, {"name": _NAME, "contact": _NAME, "note": _NOTE}),
 }
 """What can be sealed: an item or a statement, the login of a site, the identity of a subject, the
 reporter. ``about`` names the item or the subject."""
@@ -104,10 +84,33 @@ class SealedContent:
 
 def validation_errors(kind: str, value: Any) -> list[tuple[str, str]]:
     """All that is wrong with content of a type, each with its JSON pointer; no value repeated."""
-    if kind not in TYPES:
+    known = TYPES.get(kind)
+    if known is None:
         return [("/type", "must be one of: " + ", ".join(TYPES))]
-    try:
-        TYPES[kind].content.read(value)
-    except ValidationFailed as refused:
-        return [*below("value", refused)]
-    return []
+    if not isinstance(value, Mapping):
+        return [("/value", "must be an object")]
+    return list(_faults(known, value))
+
+
+def _faults(known: SealedType, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    checks = {**known.required, **known.optional}
+    for name in sorted(str(name) for name in value.keys() - checks.keys()):
+        yield "/value", f"has a field that the type does not have: {ascii(name)[:40]}"
+    for name in known.required.keys() - value.keys():
+        yield f"/value/{name}", "is required"
+    if value.keys().isdisjoint(checks.keys() - {"about"}):
+        yield "/value", "says nothing"
+    for name, check in checks.items():
+        fault = check.judge(value[name]) if name in value else None
+        if fault:
+            yield f"/value/{name}", fault
+    if known is TYPES["item"]:
+        yield from _item_faults(value)
+
+
+def _item_faults(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind, text = value.get("kind"), value.get("value")
+    judge = FAULTS.get(kind) if isinstance(kind, str) else None
+    fault = judge(text) if judge and isinstance(text, str) else None
+    if fault:
+        yield "/value/value", fault

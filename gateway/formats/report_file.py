@@ -3,33 +3,17 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import partial
 from typing import Any, NoReturn
 
 from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
-from gateway.domain.fields import (
-    SHOWN,
-    FieldForm,
-    StrictSchema,
-    Text,
-    boolean,
-    members,
-    part,
-    parts,
-    several,
-    slug,
-    whole,
-    word,
-    words,
-    wrong,
-)
+from gateway.domain.fields import ORGANISATION, SHOWN
 from gateway.domain.media import Media, find_media_in_link, sniff, sniff_encoded
-from gateway.domain.vocabulary import ONWARD
+from gateway.domain.vocabulary import ONWARD, Fault, among
 
 MAX_BYTES = 1 << 20
 """A report without files is a few kilobytes; more is somebody's attachment."""
@@ -214,75 +198,135 @@ class ImportProfile:
     information_accuracy: str = vocabulary.InformationEvaluation.NOT_CORROBORATED.value
 
 
-_text = partial(Text, SHOWN)
+class ProfileInvalid(Exception):
+    """A profile breaks its rules; ``errors`` are sentences that name the setting."""
+
+    def __init__(self, errors: Iterable[str]) -> None:
+        """Keep every error, in the order of the profile."""
+        self.errors = tuple(errors)
+        super().__init__("; ".join(self.errors))
 
 
-class _Day(FieldForm):
-    """A day as TOML has it; the case JSON writes it as text."""
+def _several(check: Fault, least: int = 0) -> Fault:
+    def fault(value: object) -> str | None:
+        if not isinstance(value, list) or len(value) < least:
+            return f"must be a list of at least {least}" if least else "must be a list"
+        return next((each for each in map(check, value) if each), None)
 
-    def read(self, value: Any) -> str:
-        if type(value) is not date:
-            raise wrong(value, "must be a date, without quotation marks")
-        return value.isoformat()
-
-
-class ProfileMarking(StrictSchema):
-    """The marking of the case JSON, without its days and an embargo."""
-
-    tlp = word(vocabulary.CASE_TLP)
-    handling = words(vocabulary.Handling)
-    handling_note = _text(required=False)
-    national = word([vocabulary.NationalMarking.NON_PROTEGE], required=False)
-    permitted_actions = word(vocabulary.PERMITTED_ACTIONS)
-    attribution = word(vocabulary.ATTRIBUTIONS)
-    release_to = several(slug())
-    onward = word(ONWARD)
-    force = members(required=False)
-    retention_rule = _text(required=False)
-    purpose = words(vocabulary.Purpose, least=1)
+    return fault
 
 
-class ProfileSourceBasis(StrictSchema):
-    """What let the source collect the content, and when that was so."""
-
-    text = _text()
-    dated = _Day({})
+def _flag(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
 
 
-class ProfileBasis(StrictSchema):
-    """A legal basis of the case JSON."""
-
-    regime = word(vocabulary.Regime)
-    article = _text()
-    national_law = _text(required=False)
-    art10_condition = _text(required=False)
-    source_legal_basis = part(ProfileSourceBasis, required=False)
-    transfer_tool = _text(required=False)
-    necessity_note = _text(required=False)
+def _days(value: object) -> str | None:
+    fits = type(value) is int and 1 <= value <= LONGEST_RETENTION.days
+    return None if fits else f"must be a number of days, 1 to {LONGEST_RETENTION.days}"
 
 
-class ProfileSettings(StrictSchema):
-    """The settings of a profile."""
+def _day(value: object) -> str | None:
+    return None if type(value) is date else "must be a date, without quotation marks"
 
-    intake_channel = word(vocabulary.INTAKE_CHANNELS)
-    urgency = word(vocabulary.Urgency)
-    retention_days = whole(1, LONGEST_RETENTION.days)
-    marking = part(ProfileMarking)
-    legal_basis = parts(ProfileBasis, least=1, required=True)
-    matter = words(vocabulary.Matter, required=False)
-    feedback_requested = boolean(required=False)
-    role = word(vocabulary.STAFF_ROLES, required=False)
-    language = _text(required=False)
-    content_warning = word(vocabulary.CONTENT_WARNINGS, required=False)
-    source_reliability = word(vocabulary.SourceEvaluation, required=False)
-    information_accuracy = word(vocabulary.InformationEvaluation, required=False)
+
+def _table(value: object) -> str | None:
+    return None if isinstance(value, Mapping) else "must be a table"
+
+
+_SETTINGS: Mapping[str, Fault] = {
+    "intake_channel": among(vocabulary.INTAKE_CHANNELS),
+    "urgency": among(vocabulary.Urgency),
+    "retention_days": _days,
+    "marking": _table,
+    "legal_basis": _several(_table, least=1),
+    "matter": _several(among(vocabulary.Matter)),
+    "feedback_requested": _flag,
+    "role": among(vocabulary.STAFF_ROLES),
+    "language": SHOWN.judge,
+    "content_warning": among(vocabulary.CONTENT_WARNINGS),
+    "source_reliability": among(vocabulary.SourceEvaluation),
+    "information_accuracy": among(vocabulary.InformationEvaluation),
+}
+_NEEDED = ("intake_channel", "urgency", "retention_days", "marking", "legal_basis")
+
+_MARKING: Mapping[str, Fault] = {
+    "tlp": among(vocabulary.CASE_TLP),
+    "handling": _several(among(vocabulary.Handling)),
+    "handling_note": SHOWN.judge,
+    "national": among([vocabulary.NationalMarking.NON_PROTEGE]),
+    "permitted_actions": among(vocabulary.PERMITTED_ACTIONS),
+    "attribution": among(vocabulary.ATTRIBUTIONS),
+    "release_to": _several(ORGANISATION.judge),
+    "onward": among(ONWARD),
+    "force": _table,
+    "retention_rule": SHOWN.judge,
+    "purpose": _several(among(vocabulary.Purpose), least=1),
+}
+_NEEDED_MARKING = (
+    "tlp",
+    "handling",
+    "permitted_actions",
+    "attribution",
+    "release_to",
+    "onward",
+    "purpose",
+)
+
+_BASIS: Mapping[str, Fault] = {
+    "regime": among(vocabulary.Regime),
+    "article": SHOWN.judge,
+    "national_law": SHOWN.judge,
+    "art10_condition": SHOWN.judge,
+    "source_legal_basis": _table,
+    "transfer_tool": SHOWN.judge,
+    "necessity_note": SHOWN.judge,
+}
+_SOURCE_BASIS: Mapping[str, Fault] = {"text": SHOWN.judge, "dated": _day}
 
 
 def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:
-    """Read a profile from parsed TOML; raise ValidationFailed with every error.
+    """Read a profile from parsed TOML; raise ProfileInvalid with every error.
 
     Settings it does not know are errors: a misspelt marking would otherwise be no marking.
     """
-    settings = ProfileSettings().read(mapping)
-    lists = {name: tuple(settings.get(name, ())) for name in ("matter", "legal_basis")}
-    return ImportProfile(**{**settings, **lists})
+    errors = list(_errors(mapping))
+    if errors:
+        raise ProfileInvalid(errors)
+    settings = dict(mapping)
+    settings["matter"] = tuple(mapping.get("matter", ()))
+    settings["legal_basis"] = tuple(_dated(basis) for basis in mapping["legal_basis"])
+    return ImportProfile(**settings)
+
+
+def _errors(mapping: Mapping[str, Any]) -> Iterator[str]:
+    yield from _faults("", mapping, _SETTINGS, _NEEDED)
+    if isinstance(mapping.get("marking"), Mapping):
+        yield from _faults("marking.", mapping["marking"], _MARKING, _NEEDED_MARKING)
+    listed = mapping.get("legal_basis")
+    for index, basis in enumerate(listed if isinstance(listed, list) else ()):
+        where = f"legal_basis[{index}]."
+        if isinstance(basis, Mapping):
+            yield from _faults(where, basis, _BASIS, ("regime", "article"))
+        source = basis.get("source_legal_basis") if isinstance(basis, Mapping) else None
+        if isinstance(source, Mapping):
+            yield from _faults(f"{where}source_legal_basis.", source, _SOURCE_BASIS, _SOURCE_BASIS)
+
+
+def _faults(
+    where: str, table: Mapping[str, Any], checks: Mapping[str, Fault], needed: Iterable[str]
+) -> Iterator[str]:
+    for name in needed:
+        if name not in table:
+            yield f"{where}{name} is required"
+    for name, value in table.items():
+        fault = checks[name](value) if name in checks else "is not a setting of an import profile"
+        if fault:
+            yield f"{where}{name} {fault}"
+
+
+def _dated(basis: Mapping[str, Any]) -> dict[str, Any]:
+    """A legal basis with its date as the case JSON writes it."""
+    source = basis.get("source_legal_basis")
+    if source is None:
+        return dict(basis)
+    return {**basis, "source_legal_basis": {**source, "dated": source["dated"].isoformat()}}

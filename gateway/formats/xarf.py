@@ -18,16 +18,17 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from gateway.domain.case import PERCEPTUAL
-from gateway.domain.fields import FieldForm, Text, free, like, moment, whole
 from gateway.domain.item_value import (
     FAULTS,
+    has_unsafe_characters,
     hash_fault,
     host_fault,
     ip_event,
     reference_fault,
     url_fault,
 )
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.json_values import parse_timestamp
+from gateway.domain.media import find_media
 from gateway.domain.vocabulary import (
     CASE_TLP,
     CODES,
@@ -52,9 +53,6 @@ from gateway.formats.report_file import (
 MAX_PARTS = 50  # of evidence, as in XARF's own schema
 LONGEST_TOLD = 200
 """Characters of one value that is retold in the statement about the report."""
-
-_TOLD_TEXT = free(LONGEST_TOLD, lines=False)
-_COUNTRY = Text(like("[A-Z]{2}", "must be two capitals"))
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,9 @@ class XarfImporter:
         self.dropped: list[str] = []
         self.notes: list[str] = []
         self.used: set[str] = set()
-        self.sent_at = _read("/timestamp", moment(), self.need("timestamp"))
+        self.sent_at = _moment("/timestamp", self.need("timestamp"))
         verified = self.get("verified_at", str)
-        self.seen_at = _read("/verified_at", moment(), verified) if verified else self.sent_at
+        self.seen_at = _moment("/verified_at", verified) if verified else self.sent_at
         self.tlp = self._strictest_tlp()
         self.items: list[dict[str, Any]] = []
         self.statements: list[dict[str, Any]] = []
@@ -351,16 +349,18 @@ class XarfImporter:
         country = self.get("country_code", str)
         if country is None:
             return
-        hosting: dict[str, Any] = {"country": _read("/country_code", _COUNTRY, country)}
+        if not re.fullmatch("[A-Z]{2}", country, re.ASCII):
+            raise ImportRefused("/country_code: must be two capitals")
+        hosting: dict[str, Any] = {"country": country}
         self.map("/country_code", "/items/0/hosting/0/country")
         for name, target in (("hosting_provider", "org"), ("registrar", "registrar")):
             value = self.get(name, str)
             if value is not None:
-                hosting[target] = _read(f"/{name}", _TOLD_TEXT, value)
+                hosting[target] = _checked(f"/{name}", value)
                 self.map(f"/{name}", f"/items/0/hosting/0/{target}")
         number = self.get("asn", int)
         if number is not None:
-            hosting["as_number"] = _read("/asn", whole(1, 2**32 - 1), number)
+            hosting["as_number"] = _within("/asn", number, 2**32 - 1)
             self.map("/asn", "/items/0/hosting/0/as_number")
         item["hosting"] = [{**hosting, "observed_at": self.seen_at, "method": "reported"}]
 
@@ -405,7 +405,7 @@ class XarfImporter:
         port = self.get("source_port", int)
         address = _ip(source)
         if address:
-            port = None if port is None else _read("/source_port", whole(1, 65535), port)
+            port = None if port is None else _within("/source_port", port, 65535)
             self._add_item("ip_event", ip_event(address, port, self.sent_at))
             self.map("/timestamp", self._last_item())
             if port is not None:
@@ -499,7 +499,7 @@ class XarfImporter:
 
     def _add_text(self, kind: str, pointer: str, text: str, **more: str) -> None:
         """Add a text of the sender's own as a statement."""
-        checked = _read(pointer, free(2000), text)
+        checked = _checked(pointer, text, longest=2000, lines=True)
         profile = self.profile
         self.map(
             pointer,
@@ -509,7 +509,7 @@ class XarfImporter:
     def _add_summary(self) -> None:
         """One fact in plain words: who sent the report, and what else it says in fixed words."""
         sender = self.get("sender", dict) or {}
-        who = [_read(f"/sender/{name}", _TOLD_TEXT, sender.get(name)) for name in ("org", "domain")]
+        who = [_checked(f"/sender/{name}", sender.get(name)) for name in ("org", "domain")]
         told = [f"XARF report, sent by {who[0]} ({who[1]}), dated {self.sent_at}."]
         target = "/statements/0/text"
         for pointer in ("/sender/org", "/sender/domain", "/timestamp"):
@@ -533,8 +533,7 @@ class XarfImporter:
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, (str, int)) for part in parts):
             raise ImportRefused(f"/{name}: must be a word, a number, or a list of words")
-        retold: str = _read(f"/{name}", _TOLD_TEXT, ", ".join(str(part) for part in parts))
-        return retold
+        return _checked(f"/{name}", ", ".join(str(part) for part in parts))
 
     def _add_description(self) -> None:
         text = self.get("description", str)
@@ -589,13 +588,12 @@ def _plain(value: Any) -> Any:
     return [_plain(member) for member in value] if isinstance(value, (list, tuple)) else value
 
 
-def _read(pointer: str, form: FieldForm, value: object) -> Any:
-    """A value of the file that goes into the case; ImportRefused if it may not."""
+def _moment(pointer: str, text: str) -> str:
     try:
-        return form.read(value)
-    except ValidationFailed as refused:
-        ((_, fault),) = refused.errors
-        raise ImportRefused(f"{pointer}: {fault}") from None
+        parse_timestamp(text)
+    except ValueError:
+        raise ImportRefused(f"{pointer}: must be a time with its offset") from None
+    return text
 
 
 def _hash_holds(part: Mapping[str, Any]) -> bool:
@@ -604,6 +602,25 @@ def _hash_holds(part: Mapping[str, Any]) -> bool:
     if name not in _EMPTY:
         return True
     return hashlib.new(name, decode_payload(part["payload"])).hexdigest() == digits.lower()
+
+
+def _within(pointer: str, number: int, highest: int) -> int:
+    if not 1 <= number <= highest:
+        raise ImportRefused(f"{pointer}: must be a number from 1 to {highest}")
+    return number
+
+
+def _checked(
+    pointer: str, text: object, longest: int = LONGEST_TOLD, *, lines: bool = False
+) -> str:
+    """A text of the file that goes into the case; ImportRefused if it may not."""
+    if not isinstance(text, str) or not text.strip() or len(text) > longest:
+        raise ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
+    if has_unsafe_characters(text, lines=lines):
+        raise ImportRefused(f"{pointer}: holds control characters")
+    if fault := find_media(text):
+        raise ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
+    return text
 
 
 def _ip(text: str) -> str | None:

@@ -3,6 +3,7 @@
 From one `Field` come the reader of a value, its JSON Schema, and its option on the command line.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,17 +11,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain import fields as forms
 from gateway.domain.fields import (
+    COMPACT,
+    DAY,
+    ORGANISATION,
     SHOWN,
-    Error,
-    FieldForm,
-    Text,
     Validator,
-    below,
+    among,
+    free,
     like,
     read_by,
-    wrong,
 )
 from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import ValidationFailed
@@ -35,8 +35,9 @@ NOT_OF_FORM = "is missing, or does not have the form of this field"
 LONGEST = 2_000
 """Characters of free text."""
 
-DIGEST_TEXT = like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
-COMPACT = like("[A-Za-z0-9._~-]{1,6000}", "must be a signed document in its compact form")
+SHA256 = like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
+
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
 
 Reader = Callable[[Any], Any]
 """Makes something of a good value; one of NOT_READ where it can not."""
@@ -88,25 +89,30 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
     that is misspelt must not pass as one that is left out.
     """
     if not isinstance(values, Mapping):
-        raise wrong(values, "must be an object")
+        raise ValidationFailed((("", "must be an object"),))
     known = {field.name: field for field in fields}
     read: dict[str, Any] = dict.fromkeys(known)
-    errors: list[Error] = []
+    errors: list[tuple[str, str]] = []
     for name, field in known.items():
-        try:
-            if name in values:
+        if name in values or field.required:
+            try:
                 read[name] = field.read(values[name])
-            elif field.required:
-                errors.append((f"/{name}", "is required"))
-        except ValidationFailed as refused:
-            errors += below(name, refused)
-        except NOT_READ:
-            errors.append((f"/{name}", field.error))
-    unknown = wrong(values, "is not a value of this change")
-    errors += (error for name in values.keys() - known for error in below(name, unknown))
+            except Misfit as misfit:
+                errors.append((f"/{name}", str(misfit)))
+            except NOT_READ:
+                errors.append((f"/{name}", field.error))
+    errors += [(_pointer(name), "is not a value of this change") for name in values.keys() - known]
     if errors:
         raise ValidationFailed(errors)
     return read
+
+
+def _pointer(name: str) -> str:
+    """A JSON pointer to a member (RFC 6901 section 3); to the whole object for a name that no
+    field could have, which is a caller's text and is not repeated."""
+    if not _FIELD_NAME.fullmatch(name):
+        return ""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def schema_of(fields: Iterable[Field]) -> dict[str, Any]:
@@ -129,8 +135,25 @@ def optional(field: Field) -> Field:
 # --- Kinds of field ------------------------------------------------------------------------------
 
 
-ANY_TEXT = Text(SHOWN)
-"""A text that is not blank, and shows all that it holds to whoever approves it."""
+class Misfit(ValueError):
+    """A value is not as its field describes it; the sentence says how it must be."""
+
+
+def text(value: Any, form: Validator = SHOWN) -> str:
+    """A text of a form; by default one that shows all that it holds to whoever approves it."""
+    if fault := form.judge(value):
+        raise Misfit(fault)
+    return str(value)
+
+
+def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **more: Any) -> Field:
+    """A field of text; ``turn`` is what is made of a good one."""
+
+    def read(value: Any) -> Any:
+        return text(value, form) if turn is None else turn(text(value, form))
+
+    words = tuple(form.described.get("enum", ()))
+    return Field(name, about, read, form.schema, words=words, **more)
 
 
 def _parse_id(value: str) -> None:
@@ -138,62 +161,54 @@ def _parse_id(value: str) -> None:
         raise ValueError
 
 
-_ID = Text(read_by(_parse_id, "must be a UUID in lower case", format="uuid"))
 _NO_COUNTRY = (
     "must be the ISO 3166-1 code of a country, as FR. EU is none: for an institution of the Union "
     "give the country where it is, as NL for Europol"
 )
-_COUNTRY = Text(
-    Validator(lambda v: None if v in COUNTRIES else _NO_COUNTRY, {"pattern": "^[A-Z]{2}$"})
-)
+_COUNTRY = Validator(lambda v: None if v in COUNTRIES else _NO_COUNTRY, {"pattern": "^[A-Z]{2}$"})
+_ID = read_by(_parse_id, "must be a UUID in lower case", format="uuid")
 
+any_text = partial(_of, SHOWN)
+"""Text whose form is judged by what the change does with it."""
 
-def _of(form: FieldForm, name: str, about: str, turn: Reader | None = None, **more: Any) -> Field:
-    """A field of a form that requests have as well; ``turn`` is what is made of a good value."""
-    read = form.read if turn is None else lambda value: turn(form.read(value))
-    return Field(name, about, read, form.shape, **more)
+organisation_id = partial(_of, ORGANISATION)
+
+identifier = partial(_of, _ID, turn=UUID, given=Given.ID)
+"""A UUID in the one spelling that answers give it."""
+
+date = partial(_of, DAY, turn=parse_date, given=Given.DATE)
+"""A day of the calendar; ``passed`` refuses one after today."""
+
+country = partial(_of, _COUNTRY)
+"""A country by its ISO 3166-1 alpha-2 code."""
+
+digest = partial(_of, SHA256)
 
 
 def free_text(name: str, about: str, longest: int = LONGEST, *, option: str = "") -> Field:
     """What a person writes; it carries no file (R1)."""
-    return _of(forms.free(longest), name, about, option=option)
+    return _of(free(longest), name, about, option=option)
 
 
 def one_of(
     name: str, about: str, words: Iterable[str], turn: Reader | None = None, **cli: Any
 ) -> Field:
     """One of the words, as ``turn`` makes a value of it."""
-    form = forms.word(words)
-    return _of(form, name, about, turn, words=tuple(form.shape["enum"]), **cli)
+    return _of(among(words), name, about, turn, **cli)
 
 
 def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **cli: Any) -> Field:
-    """A set of some of the words, of ``least`` at least."""
-    form = forms.words(words, least=least)
-    known = tuple(form.inner.shape["enum"])
-    return _of(form, name, about, frozenset, words=known, several=True, **cli)
+    """A list of some of the words, of ``least`` at least."""
+    form = among(words)
 
+    def read(value: Any) -> frozenset[str]:
+        if not isinstance(value, list) or len(value) < least:
+            raise Misfit(f"must be a list of {least} or more")
+        return frozenset(text(one, form) for one in value)
 
-any_text = partial(_of, ANY_TEXT)
-"""Text whose form is judged by what the change does with it."""
-
-organisation_id = partial(_of, forms.slug())
-"""The id of an organisation, of a system or of a person, as certificates have it."""
-
-identifier = partial(_of, _ID, turn=UUID, given=Given.ID)
-"""A UUID in the one spelling that answers give it."""
-
-date = partial(_of, forms.day(), turn=parse_date, given=Given.DATE)
-"""A day of the calendar; ``passed`` refuses one after today."""
-
-boolean = partial(_of, forms.boolean(), given=Given.FLAG)
-"""True or false, and nothing like it."""
-
-country = partial(_of, _COUNTRY)
-"""A country by its ISO 3166-1 alpha-2 code."""
-
-digest = partial(_of, Text(DIGEST_TEXT))
-"""A SHA-256 digest, base64url without padding."""
+    described = {"type": "array", "items": form.schema, **({"minItems": least} if least else {})}
+    known = tuple(form.described["enum"])
+    return Field(name, about, read, described, words=known, several=True, **cli)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:
@@ -202,9 +217,20 @@ def period(*, ends: bool = False) -> tuple[Field, Field]:
     return date("from", "First day."), last if ends else optional(last)
 
 
+def boolean(name: str, about: str, *, option: str = "") -> Field:
+    """True or false, and nothing like it."""
+    return Field(name, about, _boolean, {"type": "boolean"}, Given.FLAG, option=option)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Misfit("must be true or false")
+    return value
+
+
 def signed_document(name: str, about: str) -> Field:
-    """A signed document in its compact form; it is judged when the change is made."""
-    return Field(name, about, ANY_TEXT.read, Text(COMPACT).shape, Given.TEXT_FILE)
+    """A signed document in its compact form; its signature is judged when the change is made."""
+    return Field(name, about, text, COMPACT.schema, Given.TEXT_FILE)
 
 
 def public_key(name: str, about: str, read: Reader) -> Field:

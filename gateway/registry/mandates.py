@@ -24,7 +24,7 @@ from gateway.domain.mandate import (
 from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.kernel.changes import UNKNOWN, ChangeContext
-from gateway.kernel.fields import ANY_TEXT
+from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.registry.members import end
 
@@ -117,7 +117,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_key(value: Any) -> str:
     """The key of a competence, as receive/csam/FR."""
-    if parse_competence(ANY_TEXT.read(value)) is None:
+    if parse_competence(text(value)) is None:
         raise ValueError
     return str(value)
 

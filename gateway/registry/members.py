@@ -37,7 +37,7 @@ from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext
-from gateway.kernel.fields import ANY_TEXT, NOT_OF_FORM, free_text, one_of, read_fields
+from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields, text
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
 
@@ -393,7 +393,7 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_time_zone(value: Any) -> str:
     """A time zone by its name; ValueError or LookupError for one that nobody knows."""
-    return ZoneInfo(ANY_TEXT.read(value)).key
+    return ZoneInfo(text(value)).key
 
 
 def read_hours(value: Any) -> tuple[str, ...]:
@@ -433,7 +433,7 @@ def read_push_address(value: Any) -> str:
 
     ValueError for anything else. Whether the host may be called is judged when it is.
     """
-    address = ANY_TEXT.read(value)
+    address = text(value)
     parts = urlsplit(address)
     host = parts.hostname or ""
     plain = address.isascii() and address.isprintable() and len(address) <= LONGEST_ADDRESS

@@ -1,1 +1,1 @@
-"""Calls that we answer; the only folder that imports Flask and Authlib."""
+"""Calls that we answer; the only folder that imports Flask, marshmallow and Authlib."""

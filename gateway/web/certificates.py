@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from flask import Request, Response, request
+from marshmallow import fields, validate
 
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -29,7 +30,6 @@ from gateway.web.caller import peer_of
 from gateway.web.context import AppContext
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
 from gateway.web.inputs import UnsupportedMediaType, read_body, read_json
-from gateway.web.partners import schema_fields as field
 from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.problems import ClientCertificateRefused
 from gateway.web.responses import json_response
@@ -148,8 +148,8 @@ def certificates_authorities(gate: AppContext) -> Response:
     return _bundle(gate, pem, {"Cache-Control": KEPT})
 
 
-_LONGEST = 16 * 1024
-"""Characters of a certificate request, or of a proof."""
+_TEXT = validate.Length(min=1, max=16 * 1024)
+
 
 _RENEWS = (*RECORDED, Forbidden, TooManyDenials, TooManyAttempts, AlreadyExists, EditConflict)
 _ENROLS = (*_RENEWS, InvalidInvitation, InvitationUnusable)
@@ -158,9 +158,9 @@ _ENROLS = (*_RENEWS, InvalidInvitation, InvitationUnusable)
 class EnrolmentRequest(StrictSchema):
     """A certificate request in PEM, and a document key with its proof where there is one."""
 
-    csr = field.text(_LONGEST, least=1)
-    jwk = field.members(field.text(32), required=False)
-    proof = field.text(_LONGEST, least=1, required=False)
+    csr = fields.String(required=True, validate=_TEXT)
+    jwk = fields.Dict(keys=fields.String(validate=validate.Length(max=32)))
+    proof = fields.String(validate=_TEXT)
 
 
 @unauthenticated(
@@ -195,7 +195,7 @@ def certificates_enrol(gate: AppContext) -> Response:
     HTTP Basic, as for EST. Sent again with the same certificate key it gives the same certificate,
     as long as the invitation lasts; 202 says that it is not made yet.
     """
-    body = EnrolmentRequest().read(read_json(request))
+    body = EnrolmentRequest().load(read_json(request))
     if ("jwk" in body) is not ("proof" in body):
         raise ValidationFailed((("/proof", "a document key and its proof belong together"),))
     first = FirstDocumentKey(body["jwk"], body["proof"]) if "jwk" in body else None

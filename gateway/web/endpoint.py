@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, Request, Response
+from marshmallow import Schema
 
-from gateway.domain.fields import StrictSchema
 from gateway.domain.json_values import read_record
 from gateway.domain.refusals import (
     AlreadyExists,
@@ -63,7 +63,7 @@ from gateway.web.problems import (
 )
 from gateway.web.responses import json_response
 
-NOTHING = StrictSchema()
+NOTHING = Schema()
 """Takes no field: a query on an endpoint that has none is a mistake worth telling."""
 
 
@@ -153,8 +153,8 @@ class Endpoint:
     access: EndpointAccess
     action: str | None = None
     scope: str | None = None
-    body: StrictSchema | None = None
-    query: StrictSchema = NOTHING
+    body: Schema | None = None
+    query: Schema = NOTHING
     writes: bool = False
     status: int = 200
     media: tuple[str, ...] = ("application/json",)
@@ -288,15 +288,15 @@ def _perform(
     key = read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}
     if request.query_string or one.query is not NOTHING:
-        query = one.query.read(read_query(request))
+        query = one.query.load(read_query(request))
     call = Call(gate.ports, caller, key, {}, query)
     if one.body is not None and signed is not None:
         # A signed document is verified, then held to the schema of the body that it replaces.
         document, action = read_document(request), one.action or ""
         opened = open_signed(gate.ports, caller, document, typ=signed.typ, action=action, key=key)
-        body = one.body.read(signed.body(opened))
+        body = one.body.load(signed.body(opened))
         call = call._replace(key=opened.jti, body=body, signed=opened)
     elif one.body is not None:
-        call = call._replace(body=one.body.read(read_json(request)))
+        call = call._replace(body=one.body.load(read_json(request)))
     answer = one.view(call, **path)
     return answer if isinstance(answer, Response) else json_response(answer, one.status)

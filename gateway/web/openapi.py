@@ -6,7 +6,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
-from gateway.domain.fields import FieldForm, StrictSchema
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE, AdmissionDecision
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
@@ -26,9 +27,10 @@ from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
 from gateway.web.descriptions import SCOPES_SAY, describe_fields, example_of
-from gateway.web.endpoint import Endpoint, EndpointAccess, unauthenticated
+from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
 from gateway.web.inputs import KEY, SIGNED
 from gateway.web.metadata import KEPT, page
+from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.registry import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.reference import reference
@@ -241,57 +243,36 @@ _PATH_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> dict[str, Any]:
     """The description, for listeners at these addresses."""
-    schemas = {name: dict(schema) for name, schema in {**_SCHEMAS, **SHAPES}.items()}
-    paths: dict[str, dict[str, Any]] = {}
-    for one, servers in _served(partners, issuer).items():
-        path = _PATH_PARTS.sub(r"{\2}", one.path)
-        paths.setdefault(path, {})[one.method.lower()] = _describe(one, servers)
-        if one.body is not None:
-            schemas.update(_sent(one.body))
-    schemas["ChangeBody"]["oneOf"] = VALUES
-    describe_fields(schemas)
+    plugin = MarshmallowPlugin()
+    spec = APISpec(
+        title="Casegate",
+        version=VERSION,
+        openapi_version="3.1.0",
+        info={"description": _DESCRIPTION},
+        plugins=[plugin],
+    )
+    converter: Any = plugin.converter  # there once a specification has the plugin
+    _describe_seals(converter)
+    answers = {**_SCHEMAS, **SHAPES}
+    for name, schema in answers.items():
+        spec.components.schema(name, dict(schema))
     refused = {"description": "Refused.", **_content({PROBLEM: one_of("Problem")})}
-    ways = {
-        "certificate": {"type": "mutualTLS"},
-        "token": _oauth(partners),
-        "invitation": {"type": "http", "scheme": "basic"},
-    }
-    written = {
-        "info": {"description": _DESCRIPTION, "title": "Casegate", "version": VERSION},
-        "paths": paths,
-        "openapi": "3.1.0",
-        "components": {
-            "schemas": schemas,
-            "responses": {"Problem": refused},
-            "securitySchemes": ways,
-        },
-    }
+    spec.components.response("Problem", refused)
+    spec.components.security_scheme("certificate", {"type": "mutualTLS"})
+    spec.components.security_scheme("token", _oauth(partners))
+    spec.components.security_scheme("invitation", {"type": "http", "scheme": "basic"})
+    for one, servers in _served(partners, issuer).items():
+        _describe(spec, one, servers)
+    written = spec.to_dict()
+    for (kind, *_), name in converter.refs.items():
+        # What is sent to us has the fields named there and no others; answers may grow.
+        written["components"]["schemas"][name]["additionalProperties"] = False
+        if about := kind.__doc__:
+            written["components"]["schemas"][name]["description"] = plain(about)
+    written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
+    describe_fields(written["components"]["schemas"])
     _give_examples(written)
     return written
-
-
-def _sent(form: FieldForm) -> Iterator[tuple[str, Shape]]:
-    """The schemas that a form refers to, those within it first.
-
-    What is sent to us has the fields named there and no others; answers may grow.
-    """
-    for one in form.within:
-        yield from _sent(one)
-    if isinstance(form, StrictSchema):
-        yield type(form).__name__, _object_of(form)
-
-
-def _object_of(schema: StrictSchema) -> Shape:
-    members = {name: one.shape for name, one in schema.fields.items()}
-    required = sorted(name for name, one in schema.fields.items() if one.required)
-    about = type(schema).__doc__
-    return {
-        "type": "object",
-        "properties": members,
-        **({"required": required} if required else {}),
-        "additionalProperties": False,
-        **({"description": plain(about)} if about else {}),
-    }
 
 
 def _give_examples(written: Mapping[str, Any]) -> None:
@@ -305,6 +286,17 @@ def _give_examples(written: Mapping[str, Any]) -> None:
                 content = body.get("content", {}).get("application/json")
                 if content is not None:
                     content["example"] = example_of(content["schema"], schemas)
+
+
+def _describe_seals(converter: Any) -> None:
+    """An element that can be sealed is of its own schema, or of that of seals."""
+
+    def either(_converter: Any, field: Any, ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if not isinstance(field, Sealable):
+            return {}
+        return {"anyOf": [{"$ref": ret.pop("$ref")}, converter.resolve_nested_schema(SEALED)]}
+
+    converter.add_attribute_function(either)
 
 
 def _served(partners: str, issuer: str) -> dict[Endpoint, list[dict[str, str]]]:
@@ -332,7 +324,8 @@ def _oauth(partners: str) -> dict[str, Any]:
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 
-def _describe(one: Endpoint, servers: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]) -> None:
+    path = _PATH_PARTS.sub(r"{\2}", one.path)
     operation = {
         "operationId": one.name,
         "tags": [one.name.partition("_")[0]],
@@ -343,7 +336,8 @@ def _describe(one: Endpoint, servers: Sequence[Mapping[str, str]]) -> dict[str, 
         "responses": _responses(one),
     }
     if one.body is not None:
-        media = {"application/json": one.body.shape}
+        schema: Any = one.body
+        media = {"application/json": schema}
         if one.signed is not None:
             described = (
                 f"A document of the type `{one.signed.typ}` that you signed; its jti is the key."
@@ -356,7 +350,7 @@ def _describe(one: Endpoint, servers: Sequence[Mapping[str, str]]) -> dict[str, 
         operation["requestBody"] = _content({one.takes: {**_TEXT, "contentEncoding": "base64"}})
     if one.action:
         operation["x-policy-action"] = one.action
-    return operation
+    spec.path(path=path, operations={one.method.lower(): operation})
 
 
 def _words(one: Endpoint) -> dict[str, str]:
@@ -384,9 +378,8 @@ def _parameters(one: Endpoint) -> list[Any]:
     for kind, name in _PATH_PARTS.findall(one.path):
         schema = {"type": "string", "format": "uuid"} if kind == "uuid" else {"type": "string"}
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
-    for name, field in one.query.fields.items():
-        asked = {"in": "query", "name": name, "schema": field.shape, "required": field.required}
-        found.append(asked)
+    if one.query is not NOTHING:
+        found.append({"in": "query", "schema": one.query})
     if one.writes and one.access is EndpointAccess.TOKEN:
         found.append(_KEY_PARAMETER | ({"required": False} if one.signed else {}))
     return found

@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask import Flask, Response, g, request
+from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from gateway.domain.refusals import Forbidden, Refusal, ValidationFailed
@@ -15,6 +16,7 @@ from gateway.kernel.results import Page, encode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.web.context import AppContext
 from gateway.web.inputs import listed
+from gateway.web.partners.schema_fields import pointed
 from gateway.web.problems import (
     FAILED,
     MEDIA_TYPE,
@@ -82,6 +84,8 @@ def _handle(gate: AppContext, error: Exception) -> Response:
             return _refused(gate, error)
         case RecordedRefusal():
             return _refused(gate, error.refusal, error.receipt)
+        case ValidationError():
+            return _refused(gate, ValidationFailed(tuple(pointed(error.messages))))
         case HTTPException():
             return _http(gate, error)
     gate.log.fail("server-error", error, request=g.request_id)

@@ -39,7 +39,7 @@ def test_help_lists_the_subcommands_by_audience():
 
 
 def test_help_and_version_load_no_package_of_the_server():
-    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "gunicorn", "alembic")
+    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
     result = python(
         "import sys\n"
         "from gateway.cli import main\n"

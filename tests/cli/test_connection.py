@@ -152,7 +152,7 @@ def test_a_key_that_opens_seals_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_no_command_of_partners_needs_the_servers_packages() -> None:
-    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "gunicorn", "alembic")
+    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
     program = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({(*heavy, 'psycopg')!r}))\n"

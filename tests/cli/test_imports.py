@@ -10,7 +10,7 @@ import gateway.client
 from gateway.cli.arguments import plain_errors
 from tests.each import each
 
-SERVER = {"sqlalchemy", "alembic", "cedarpy", "flask", "gunicorn"}
+SERVER = {"sqlalchemy", "alembic", "cedarpy", "flask", "gunicorn", "marshmallow"}
 SERVER |= {"prometheus_client", "psycopg"}
 
 

@@ -296,7 +296,7 @@ def test_a_missing_file_is_an_error_of_use(folder: Path) -> None:
 
 
 def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
-    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "gunicorn", "alembic")
+    heavy = ("cedarpy", "flask", "sqlalchemy", "authlib", "marshmallow", "gunicorn", "alembic")
     program = (
         "import socket, sys\n"
         f"sys.modules.update(dict.fromkeys({(*heavy, 'psycopg')!r}))\n"

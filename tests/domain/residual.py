@@ -11,8 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.refusals import ValidationFailed
-from gateway.web.partners.case_document import load_case
+from gateway.web.partners.case_document import CaseInvalid, load_case
 from tests.web.partners.case_example import small_case
 
 MOST_BYTES = 262_144
@@ -88,7 +87,7 @@ def accepted(case: dict[str, Any]) -> bool:
     """Whether a case passes, with the size that a request may have."""
     try:
         load_case(case)
-    except ValidationFailed:
+    except CaseInvalid:
         return False
     return len(json.dumps(case, separators=(",", ":"))) <= MOST_BYTES
 

@@ -41,7 +41,7 @@ def test_every_type_has_an_example_here():
         ("identity", {"about": ABOUT, "name": " "}, "/value/name"),
         ("identity", {"about": ABOUT, "name": "x" * 301}, "/value/name"),
         ("identity", {"about": ABOUT, "name": "a\u202eb"}, "/value/name"),
-        ("identity", {"about": ABOUT, "category": "suspect"}, "/value/category"),
+        ("identity", {"about": ABOUT, "category": "suspect"}, "/value"),
         ("statement", {"kind": "rumour", "text": "x"}, "/value/kind"),
         ("statement", {"kind": "fact", "text": "x" * 1501}, "/value/text"),
         ("item", {"kind": "url", "value": "not an address"}, "/value/value"),

@@ -4,8 +4,7 @@ import tomllib
 
 import pytest
 
-from gateway.domain.refusals import ValidationFailed
-from gateway.formats.report_file import ImportProfile, read_profile
+from gateway.formats.report_file import ImportProfile, ProfileInvalid, read_profile
 from tests.each import each
 
 TOML = """
@@ -113,9 +112,8 @@ def test_what_a_profile_may_leave_out_has_the_careful_value():
     ],
 )
 def test_what_is_needed_is_missed_by_name(names):
-    with pytest.raises(ValidationFailed) as refused:
+    with pytest.raises(ProfileInvalid, match=f"{names[-1]} is required"):
         read_profile(without(*names))
-    assert refused.value.errors == (("/" + "/".join(map(str, names)), "is required"),)
 
 
 @each(
@@ -159,14 +157,17 @@ def test_a_wrong_setting_is_refused_by_name(names, value):
     for name in names[:-1]:
         place = place[name]
     place[names[-1]] = value
-    with pytest.raises(ValidationFailed) as refused:
+    with pytest.raises(ProfileInvalid, match=str(names[-1])):
         read_profile(settings)
-    assert refused.value.errors[0][0].startswith("/" + "/".join(map(str, names)))
 
 
 def test_all_errors_are_told_at_once():
     settings = {**mapping(), "urgency": "now", "role": "boss"}
     settings["marking"]["tlp"] = "CLEAR"
-    with pytest.raises(ValidationFailed) as refused:
+    with pytest.raises(ProfileInvalid) as refused:
         read_profile(settings)
-    assert {place for place, _ in refused.value.errors} == {"/urgency", "/role", "/marking/tlp"}
+    assert [error.split()[0] for error in refused.value.errors] == [
+        "urgency",
+        "role",
+        "marking.tlp",
+    ]

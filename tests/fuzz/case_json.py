@@ -1,4 +1,4 @@
-"""The case JSON that partners send: nothing escapes but ValueError and ValidationFailed.
+"""The case JSON that partners send: only ValueError and CaseInvalid escape; nothing is converted.
 
 Oracle: an accepted case equals what was sent, is accepted again in its own spelling, and comes
 back whole from the claims of a document; canonical JSON reads back as what was written.
@@ -8,9 +8,8 @@ import json
 from typing import Any
 
 from gateway.domain import case as cases
-from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import canonical
-from gateway.web.partners.case_document import load_case
+from gateway.web.partners.case_document import CaseInvalid, load_case
 from tests.fuzz.target import EXAMPLES
 from tests.web.partners.case_example import full_case, small_case
 
@@ -32,7 +31,7 @@ def check(data: bytes) -> None:
     _check_canonical(value)
     try:
         found = load_case(value)
-    except ValidationFailed as refused:
+    except CaseInvalid as refused:
         assert refused.errors
         return
     assert found == value

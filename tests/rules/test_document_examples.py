@@ -18,6 +18,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from cryptography.exceptions import InvalidSignature
+from marshmallow import fields
 
 from gateway import metrics, wiring
 from gateway.cli import main
@@ -25,7 +26,6 @@ from gateway.client import PartnerConnection
 from gateway.client.transport import HttpTransport
 from gateway.domain import vocabulary
 from gateway.domain.case import SEALABLE
-from gateway.domain.fields import Array, FieldForm, StrictSchema, Text
 from gateway.domain.sealed import FORMAT, TYPES
 from gateway.domain.vocabulary import CODES
 from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal
@@ -42,7 +42,8 @@ from gateway.keys import (
 )
 from gateway.ledger import proof, tree
 from gateway.serving.tls import openssl_conf
-from gateway.web.partners.case_document import CASE, SEALED, load_case
+from gateway.web.partners.case_document import CASE, load_case
+from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.web.problems import all_problems
 from tests.client.client_fixture import MemberClient, Wire, connection_of
 from tests.each import each
@@ -425,17 +426,17 @@ OBJECTS = {
 }
 
 
-def parts(form: FieldForm) -> Iterator[StrictSchema]:
-    """The schemas in a form, but that of seals: each of the others has a list of its own."""
-    if isinstance(form, StrictSchema):
-        yield form
-    for one in form.within:
-        if one is not SEALED:
-            yield from parts(one)
+def parts(schema: StrictSchema) -> Iterator[StrictSchema]:
+    """A schema and all below it."""
+    yield schema
+    for field in schema.fields.values():
+        inner = field.inner if isinstance(field, StrictArray) else field
+        if isinstance(inner, fields.Nested):
+            yield from parts(inner.schema)
 
 
-def described(name: str, field: FieldForm) -> str:
-    return name + ("[]" if isinstance(field, Array) else "") + ("" if field.required else "?")
+def described(name: str, field: fields.Field) -> str:
+    return name + ("[]" if isinstance(field, StrictArray) else "") + ("" if field.required else "?")
 
 
 def test_every_field_of_the_schema_is_in_the_list_of_fields_and_no_other() -> None:
@@ -449,10 +450,10 @@ def test_every_field_of_the_schema_is_in_the_list_of_fields_and_no_other() -> No
     }
 
 
-def words_of(field: FieldForm) -> str | None:
+def words_of(field: fields.Field) -> str | None:
     """The word list of a field, as its refusal of anything else says it."""
-    inner = field.inner if isinstance(field, Array) else field
-    said = inner.fault("~") if isinstance(inner, Text) else None
+    inner = field.inner if isinstance(field, StrictArray) else field
+    said = inner.fault("~") if isinstance(inner, StrictString) else None
     return said.removeprefix("must be one of: ") if said and "one of: " in said else None
 
 
@@ -479,7 +480,7 @@ def test_what_may_be_sealed_is_listed_as_the_code_has_it() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*) \|$", text_of("sealing.md"), re.MULTILINE)
     listed = {kind: (group, re.findall(r"`(\w+\??)`", fields)) for kind, group, fields in rows}
     assert listed == {
-        name: (one.group, [described(n, field) for n, field in one.content.fields.items()])
+        name: (one.group, [*one.required, *(f"{field}?" for field in one.optional)])
         for name, one in TYPES.items()
     }
 

@@ -137,7 +137,7 @@ def test_every_body_has_an_example_that_its_endpoint_takes(described):
         if one.body is not None:
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)
             sent = described["paths"][path][one.method.lower()]["requestBody"]["content"]
-            one.body.read(sent["application/json"]["example"])
+            one.body.load(sent["application/json"]["example"])
 
 
 def test_every_field_is_described(described):

@@ -2,7 +2,9 @@
 
 import json
 
+import pytest
 from flask import Flask, abort
+from marshmallow import Schema, ValidationError, fields
 
 from gateway.domain import refusals
 from gateway.domain.refusals import Forbidden, NotFound, Refusal, ValidationFailed
@@ -11,6 +13,7 @@ from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.transact import RecordedRefusal
 from gateway.web.app import create_partner_app
 from gateway.web.inputs import MAX_ERRORS
+from gateway.web.partners.schema_fields import pointed
 from gateway.web.problems import PROBLEMS, InsufficientScope
 from tests.each import each
 from tests.founding import ISSUER, submitted
@@ -92,10 +95,28 @@ def test_every_error_is_listed_by_its_pointer(line):
     ]
 
 
-def test_what_is_wrong_in_fields_is_told_by_pointers(line):
-    answer = answer_to(line, ValidationFailed((("/one/a", "is unknown"), ("/b", "is required"))))
+def test_a_schema_error_is_told_by_pointers(line):
+    class Inner(Schema):
+        a = fields.Integer(required=True)
+
+    class Outer(Schema):
+        one = fields.Nested(Inner())
+        many = fields.List(fields.Nested(Inner()))
+
+    with pytest.raises(ValidationError) as raised:
+        Outer().load({"one": {}, "many": [{"a": 1}, {"a": "x"}, {"a": 1, "b": 2}]})
+    answer = answer_to(line, raised.value)
     assert answer.status_code == 422
-    assert {error["pointer"] for error in answer.json["errors"]} == {"/one/a", "/b"}
+    assert {error["pointer"] for error in answer.json["errors"]} == {
+        "/one/a",
+        "/many/1/a",
+        "/many/2/b",
+    }
+
+
+def test_a_name_that_no_field_of_ours_could_have_is_not_repeated():
+    for name in ("a name with spaces", "x" * 70, "Müller_Hans", "a/b", ""):
+        assert list(pointed({name: ["is unknown"]})) == [("", "is unknown")]
 
 
 def test_very_many_errors_are_cut_short_and_counted(line):

@@ -45,7 +45,7 @@ from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
-from gateway.kernel.fields import ANY_TEXT, Field, Given
+from gateway.kernel.fields import Field, Given, text
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
@@ -584,7 +584,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         short_help=kind.summary,
         # A thumbprint may begin with "-", or with "-h": it is no option then.
         context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
-        if any(one.option.isupper() and one.read == ANY_TEXT.read for one in kind.fields)
+        if any(one.option.isupper() and one.read is text for one in kind.fields)
         else {},
     )
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from marshmallow import ValidationError, fields, validates_schema
+
 from gateway.domain import vocabulary as words
 from gateway.domain.case import FORCES, PERCEPTUAL, WITH_FORCE, is_sealed
 from gateway.domain.case_media import media_errors
-from gateway.domain.fields import Array, Error, FieldForm, Text, Validator, up_to
+from gateway.domain.fields import Validator, up_to
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -20,11 +22,19 @@ from gateway.domain.item_value import (
     reference_fault,
     url_fault,
 )
-from gateway.domain.refusals import ValidationFailed
 from gateway.domain.vocabulary import ONWARD, tlp_rank
 from gateway.evidence import seal
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import ANY_UUID, StrictSchema
+from gateway.web.partners.schema_fields import (
+    ANY_UUID,
+    MESSAGES,
+    StrictArray,
+    StrictBoolean,
+    StrictInteger,
+    StrictSchema,
+    StrictString,
+    pointed,
+)
 
 
 class ElementMarking(StrictSchema):
@@ -37,14 +47,14 @@ class ElementMarking(StrictSchema):
 class EmbargoTerms(StrictSchema):
     """What an embargo forbids, and until when; ``until`` is the first day without it."""
 
-    no_notice_to_host = field.boolean()
-    no_publication = field.boolean()
+    no_notice_to_host = StrictBoolean(required=True)
+    no_publication = StrictBoolean(required=True)
     until = field.day()
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """An embargo forbids something."""
+    @validates_schema
+    def _forbids_something(self, data: dict[str, Any], **_: Any) -> None:
         if not (data["no_notice_to_host"] or data["no_publication"]):
-            yield "", "must forbid a notice to the host, a publication, or both"
+            raise ValidationError("must forbid a notice to the host, a publication, or both")
 
 
 class Embargo(EmbargoTerms):
@@ -76,7 +86,7 @@ class CaseMarking(StrictSchema):
     national = field.national(required=False)
     permitted_actions = field.word(words.PERMITTED_ACTIONS)
     attribution = field.word(words.ATTRIBUTIONS)
-    release_to = field.several(field.slug())
+    release_to = StrictArray(field.slug())
     onward = field.word(ONWARD)
     embargo = field.part(Embargo, required=False)
     force = field.part(Force, required=False)
@@ -85,14 +95,17 @@ class CaseMarking(StrictSchema):
     retention_rule = field.free(100, lines=False, required=False)
     purpose = field.words(words.Purpose, least=1)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """The marking hangs together."""
+    @validates_schema
+    def _hangs_together(self, data: dict[str, Any], **_: Any) -> None:
+        errors = {}
         if data["onward"] == "listed_only" and not data["release_to"]:
-            yield "/release_to", "must name somebody when onward is listed_only"
+            errors["release_to"] = ["must name somebody when onward is listed_only"]
         if "embargo" in data.get("force", {}) and "embargo" not in data:
-            yield "/force", "must not state the force of an embargo that is not there"
+            errors["force"] = ["must not state the force of an embargo that is not there"]
         if data.get("review_on", "") > data["erase_on"]:
-            yield "/review_on", "must not be after erase_on"
+            errors["review_on"] = ["must not be after erase_on"]
+        if errors:
+            raise ValidationError(errors)
 
 
 class SourceLegalBasis(StrictSchema):
@@ -115,27 +128,34 @@ class SealedElementBody(StrictSchema):
 
     id = field.uuid()
     sealed_to = field.slug()
-    sealed = Text(Validator(_seal_fault))
+    sealed = StrictString(Validator(_seal_fault))
 
 
 SEALED = SealedElementBody()
 
 
-class Sealable(FieldForm):
+class Sealable(fields.Nested):
     """An element as its schema has it, or sealed to one organisation."""
 
-    def __init__(self, schema: StrictSchema) -> None:
+    def __init__(self, schema: type[StrictSchema]) -> None:
         """``schema`` is that of the element when it is not sealed."""
-        super().__init__({"anyOf": [schema.shape, SEALED.shape]})
-        self.schema, self.within = schema, (schema, SEALED)
+        self._open = schema()
+        super().__init__(self._open, required=True, error_messages=MESSAGES)
+
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> Any:
+        if is_sealed(value):
+            return SEALED.load(value)
+        return super()._deserialize(value, attr, data, partial, **kwargs)
 
     def read(self, value: Any) -> Any:
-        """The element."""
-        return (SEALED if is_sealed(value) else self.schema).read(value)
+        """A good element; see `schema_fields.Reader`."""
+        return (SEALED if is_sealed(value) else self._open).read(value)
 
 
-def _sealable(schema: type[StrictSchema]) -> Array:
-    return Array(Sealable(schema()), required=False)
+def _sealable(schema: type[StrictSchema]) -> StrictArray:
+    return StrictArray(Sealable(schema), required=False)
 
 
 class LegalBasis(StrictSchema):
@@ -153,8 +173,8 @@ class LegalBasis(StrictSchema):
 class Reporter(StrictSchema):
     """What may be known of who reported: never who it was."""
 
-    anonymous = field.boolean()
-    feedback_requested = field.boolean()
+    anonymous = StrictBoolean(required=True)
+    feedback_requested = StrictBoolean(required=True)
 
 
 class Reference(StrictSchema):
@@ -162,7 +182,7 @@ class Reference(StrictSchema):
 
     id = field.uuid()
     scheme = field.word(words.REFERENCE_SCHEMES)
-    value = Text(Validator(reference_fault))
+    value = StrictString(Validator(reference_fault))
 
 
 class Hosting(StrictSchema):
@@ -172,8 +192,8 @@ class Hosting(StrictSchema):
     country = field.territory()
     isp = field.free(200, lines=False, required=False)
     org = field.free(200, lines=False, required=False)
-    as_number = field.whole(1, 2**32 - 1, required=False)
-    is_cdn = field.boolean(required=False)
+    as_number = StrictInteger(1, 2**32 - 1, required=False)
+    is_cdn = StrictBoolean(required=False)
     registrar = field.free(200, lines=False, required=False)
     observed_at = field.moment()
     method = field.word(words.HOSTING_METHODS)
@@ -183,12 +203,13 @@ class Hash(StrictSchema):
     """A fingerprint of what was reported."""
 
     alg = field.word(words.HashAlgorithm)
-    value = Text(up_to(LONGEST_ADDRESS, "is too long for a hash"))
+    value = StrictString(up_to(LONGEST_ADDRESS, "is too long for a hash"))
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """A hash has the form of its algorithm."""
-        if fault := hash_fault(data["alg"], data["value"]):
-            yield "/value", fault
+    @validates_schema
+    def _has_its_form(self, data: dict[str, Any], **_: Any) -> None:
+        fault = hash_fault(data["alg"], data["value"])
+        if fault:
+            raise ValidationError(fault, "value")
 
 
 class Online(StrictSchema):
@@ -196,7 +217,7 @@ class Online(StrictSchema):
 
     status = field.word(words.ONLINE_STATUSES)
     checked_at = field.moment()
-    checks = field.whole(0, 10_000)
+    checks = StrictInteger(0, 10_000)
 
 
 class Item(StrictSchema):
@@ -204,10 +225,10 @@ class Item(StrictSchema):
 
     id = field.uuid()
     kind = field.word(words.ItemKind)
-    value = Text(up_to(LONGEST_ADDRESS, "is too long"))
-    is_source = field.boolean(required=False)
+    value = StrictString(up_to(LONGEST_ADDRESS, "is too long"))
+    is_source = StrictBoolean(required=False)
     parent_item = field.uuid(required=False)
-    referrer = Text(Validator(url_fault), required=False)
+    referrer = StrictString(Validator(url_fault), required=False)
     site_type = field.word(words.SITE_TYPES, required=False)
     content_type = field.word(words.CONTENT_TYPES, required=False)
     commerciality = field.word(words.COMMERCIALITY, required=False)
@@ -217,14 +238,19 @@ class Item(StrictSchema):
     online = field.parts(Online)
     marking = field.part(ElementMarking, required=False)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """A value fits its kind, and only an address is a source."""
-        kind, value = data["kind"], data["value"]
+    @validates_schema
+    def _value_fits_kind(self, data: dict[str, Any], **_: Any) -> None:
         listed = [fingerprint["value"] for fingerprint in data.get("hash", ())]
-        if not (kind == words.ItemKind.HASH and value in listed) and (fault := FAULTS[kind](value)):
-            yield "/value", fault
-        if data.get("is_source") and kind != words.ItemKind.URL:
-            yield "/is_source", "must be left out: only a url item is a source"
+        if data["kind"] == words.ItemKind.HASH and data["value"] in listed:
+            return
+        fault = FAULTS[data["kind"]](data["value"])
+        if fault:
+            raise ValidationError(fault, "value")
+
+    @validates_schema
+    def _only_urls_are_sources(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("is_source") and data["kind"] != words.ItemKind.URL:
+            raise ValidationError("must be left out: only a url item is a source", "is_source")
 
 
 class Statement(StrictSchema):
@@ -241,11 +267,14 @@ class Statement(StrictSchema):
     content_warning = field.word(words.CONTENT_WARNINGS)
     marking = field.part(ElementMarking, required=False)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """Assessments are evaluated."""
+    @validates_schema
+    def _assessments_are_evaluated(self, data: dict[str, Any], **_: Any) -> None:
         if data["kind"] == words.StatementKind.ASSESSMENT:
-            names = ("source_reliability", "information_accuracy")
-            yield from _missing(data, names, "is required for an assessment")
+            _demand(
+                data,
+                ("source_reliability", "information_accuracy"),
+                "is required for an assessment",
+            )
 
 
 class Subject(StrictSchema):
@@ -255,16 +284,15 @@ class Subject(StrictSchema):
     category = field.word(words.SubjectCategory)
     minor = field.word(words.YES_NO_UNKNOWN)
     age_group = field.word((*words.ICCAM_AGES, *words.AGE_BANDS), required=False)
-    basis_statement = field.several(field.uuid(), least=1)
+    basis_statement = StrictArray(field.uuid(), least=1)
     qualified_by = field.slug(required=False)
     qualified_at = field.moment(required=False)
     marking = field.part(ElementMarking, required=False)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """A person is qualified by somebody."""
+    @validates_schema
+    def _qualified_by_somebody(self, data: dict[str, Any], **_: Any) -> None:
         if words.needs_led_regime(data["category"]):
-            names = ("qualified_by", "qualified_at")
-            yield from _missing(data, names, "is required for this category")
+            _demand(data, ("qualified_by", "qualified_at"), "is required for this category")
 
 
 class Attributes(StrictSchema):
@@ -287,7 +315,7 @@ class Classification(StrictSchema):
     """A code of one scheme; schemes stand beside each other and are never converted."""
 
     id = field.uuid()
-    about = Text(Validator(lambda v: None if v == "case" else ANY_UUID.fault(v) and ABOUT))
+    about = StrictString(Validator(lambda v: None if v == "case" else ANY_UUID.fault(v) and ABOUT))
     scheme = field.scheme()
     scheme_version = field.free(20, lines=False, required=False)
     code = field.free(40, lines=False)
@@ -295,30 +323,31 @@ class Classification(StrictSchema):
     assessed_at = field.moment()
     law_ref = field.free(100, lines=False, required=False)
     method = field.word(words.ClassificationMethod)
-    confidence = field.whole(0, 100, required=False)
+    confidence = StrictInteger(0, 100, required=False)
     supersedes = field.uuid(required=False)
     attributes = field.part(Attributes, required=False)
     marking = field.part(ElementMarking, required=False)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """A code is one of its scheme."""
+    @validates_schema
+    def _code_is_of_scheme(self, data: dict[str, Any], **_: Any) -> None:
         codes = words.CODES.get(data["scheme"])
         if codes is not None and data["code"] not in codes:
-            yield "/code", "must be one of: " + ", ".join(sorted(codes))
+            raise ValidationError("must be one of: " + ", ".join(sorted(codes)), "code")
         if data["scheme"] in words.VERSIONED_SCHEMES:
-            names = ("scheme_version",)
-            yield from _missing(data, names, "is required: the scheme's codes need it")
+            _demand(data, ("scheme_version",), "is required: the scheme's codes need it")
 
 
-def _missing(data: Mapping[str, Any], names: Iterable[str], sentence: str) -> Iterator[Error]:
-    return ((f"/{name}", sentence) for name in names if name not in data)
+def _demand(data: Mapping[str, Any], names: Iterable[str], sentence: str) -> None:
+    missing = {name: [sentence] for name in names if name not in data}
+    if missing:
+        raise ValidationError(missing)
 
 
 class CaseDocument(StrictSchema):
     """The whole case, one version of it."""
 
     case = field.uuid()
-    version = field.whole(1, 1_000_000)
+    version = StrictInteger(1, 1_000_000)
     previous = field.digest(required=False)
     originator_ref = field.free(100, lines=False)
     references = field.parts(Reference)
@@ -337,32 +366,57 @@ class CaseDocument(StrictSchema):
 
 
 CASE = CaseDocument()
+"""Built once: making a schema costs more than using it."""
 
 MAX_DEPTH = 12
 MAX_ELEMENTS = 500
 """Elements of all arrays of a case together."""
 
+Error = tuple[str, str]
+"""A JSON pointer (RFC 6901) and what is wrong there."""
+
+
+class CaseInvalid(ValidationError):
+    """The document breaks rules of its fields; ``errors`` holds all of them, by JSON pointer."""
+
+    def __init__(self, errors: Iterable[Error]) -> None:
+        """Sort the errors by place; as marshmallow's they join those of what the case is in."""
+        self.errors = tuple(sorted(set(errors)))
+        super().__init__(_tree(self.errors))
+
+
+def _tree(errors: Iterable[Error]) -> dict[str, Any]:
+    """Errors by JSON pointer as the tree that the schema library puts below a field."""
+    root: dict[str, Any] = {}
+    for pointer, message in errors:
+        node = root
+        for step in pointer.split("/")[1:]:
+            node = node.setdefault(step, {})
+        node.setdefault("_schema", []).append(message)
+    return root
+
 
 def load_case(data: Any) -> dict[str, Any]:
     """Check parsed JSON against the profile and return it, its keys in the profile's order.
 
-    Raises ValidationFailed with all errors, by place. Who the caller is does not matter here: what
-    only some organisations may write (`vocabulary.needs_led_regime`) is for the action to check.
+    Raises CaseInvalid. Who the caller is does not matter here: what only some organisations may
+    write (`vocabulary.needs_led_regime`) is for the action to check.
     """
-    if limits := list(_beyond_limits(data)):
-        raise ValidationFailed(limits)
-    errors: set[Error] = set()
+    limits = list(_beyond_limits(data))
+    if limits:
+        raise CaseInvalid(limits)
+    errors: list[Error] = []
     case: dict[str, Any] = {}
     try:
-        case = CASE.read(data)
-    except ValidationFailed as refused:
-        errors.update(refused.errors)
+        case = CASE.load(data)
+    except ValidationError as refused:
+        errors += pointed(refused.messages)
     if isinstance(data, Mapping):
-        errors.update(error for check in _CHECKS for error in check(data))
+        errors += (error for check in _CHECKS for error in check(data))
     if not errors:
-        errors.update(media_errors(case))
+        errors += media_errors(case)
     if errors:
-        raise ValidationFailed(sorted(errors))
+        raise CaseInvalid(errors)
     return case
 
 

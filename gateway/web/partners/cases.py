@@ -1,13 +1,14 @@
 """What an originator does with its cases: submit, assess, clear, close, read, open, offer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from marshmallow import ValidationError, fields, validates_schema
+
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import STATUTORY
-from gateway.domain.fields import Error, FieldForm
 from gateway.domain.json_values import read_record
 from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.refusals import (
@@ -52,21 +53,29 @@ class ClearanceBody(StrictSchema):
     confirmed_matches = field.several(field.uuid())
 
 
-class Content(FieldForm):
-    """The case itself, by the rules of its profile as a whole."""
+class Content(fields.Nested):
+    """The case itself, by the rules of its profile; all of its errors join those of the body."""
 
-    within = (CASE,)
+    def __init__(self) -> None:
+        """There is no body without it."""
+        words = "is required: the case itself stands here, beside `by`"
+        super().__init__(CASE, required=True, error_messages={"required": words})
 
     def read(self, value: Any) -> dict[str, Any]:
-        """The case; ValidationFailed."""
+        """The case; ValidationError."""
+        return load_case(value)
+
+    def _deserialize(
+        self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
+    ) -> dict[str, Any]:
         return load_case(value)
 
 
 class SubmissionBody(PersonBody):
     """A case version, and who in the organisation submits it."""
 
-    content = Content(CASE.shape, missed="is required: the case itself stands here, beside `by`")
-    clearance = field.part(ClearanceBody, required=False)
+    content = Content()
+    clearance = fields.Nested(ClearanceBody())
 
 
 class VersionChangeBody(StrictSchema):
@@ -122,18 +131,20 @@ class AddressBody(StrictSchema):
     """One recipient: an organisation, the holder of a competence, or one of its holders."""
 
     organisation = field.slug(required=False)
-    competence = field.part(CompetenceAddress, required=False)
+    competence = fields.Nested(CompetenceAddress())
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """An address names somebody."""
+    @validates_schema
+    def _names_somebody(self, data: dict[str, Any], **_: Any) -> None:
         if not data:
-            yield "", "must have an organisation, a competence, or both"
+            raise ValidationError("must have an organisation, a competence, or both")
 
 
-class SelectionBody(PersonBody):
-    """What is selected of a case, for whom, for what."""
+class PreviewBody(StrictSchema):
+    """What would be offered, to whom, for what."""
 
-    to = field.part(AddressBody)
+    case = field.uuid()
+    by = field.staff()
+    to = fields.Nested(AddressBody(), required=True, error_messages={"required": "is required"})
     groups = field.several(field.word(GROUPS), required=False)
     digests = field.several(field.digest(), required=False)
     purpose = field.several(field.word(Purpose), least=1)
@@ -141,23 +152,22 @@ class SelectionBody(PersonBody):
     note = field.free(300, required=False)
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
-    derogation = field.boolean(required=False)
+    derogation = field.StrictBoolean(required=False)
     request = field.word(tuple(STATUTORY), required=False)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """Something is selected."""
+    @validates_schema
+    def _selects_something(self, data: dict[str, Any], **_: Any) -> None:
         if not data.get("groups") and not data.get("digests"):
-            yield "", "must select parts by groups, by digests, or by both"
+            raise ValidationError("must select parts by groups, by digests, or by both")
 
 
-class PreviewBody(SelectionBody):
-    """What would be offered, to whom, for what."""
-
-    case = field.uuid()
-
-
-class OfferBody(SelectionBody):
+class OfferBody(PreviewBody):
     """An offer, under the id that its originator gives the handoff."""
+
+    class Meta:
+        """The case stands in the path."""
+
+        exclude = ("case",)
 
     handoff = field.new_uuid()
 

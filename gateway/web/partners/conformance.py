@@ -5,6 +5,8 @@ Bodies are those of the real interface, and so are the refusals.
 
 from uuid import UUID
 
+from marshmallow import fields, validate
+
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.exchange import conformance
 from gateway.exchange.conformance import (
@@ -31,7 +33,9 @@ RUN = "/conformance/runs/<uuid:run>"
 class SampleAcceptanceBody(PersonBody):
     """The conditions under which the first test offer is accepted."""
 
-    conditions = field.part(ConditionsBody)
+    conditions = fields.Nested(
+        ConditionsBody(), required=True, error_messages={"required": "is required"}
+    )
 
 
 class ConsultationReportBody(PersonBody):
@@ -44,7 +48,13 @@ class ConsultationReportBody(PersonBody):
 class ReceiptChecksBody(PersonBody):
     """For each receipt of the run, by its name, whether it verifies."""
 
-    checks = field.members(field.text(40), field.boolean(), most=50)
+    checks = fields.Dict(
+        keys=fields.String(validate=validate.Length(max=40)),
+        values=fields.Boolean(truthy={True}, falsy={False}),
+        required=True,
+        validate=validate.Length(max=50),
+        error_messages={"required": "is required"},
+    )
 
 
 SEND_BODY = SubmissionBody()

@@ -1,15 +1,14 @@
 """The log as its parties read it, event by event, and as auditors search it: on record."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import Response, request
+from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.audit import REASON_CODES, AuditFilters
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
-from gateway.domain.fields import Error
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import LONGEST_DESCRIPTION
 from gateway.evidence import receipt
@@ -21,7 +20,7 @@ from gateway.kernel.transact import WriteResult
 from gateway.web.context import WAIT_FOR
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import PersonBody, StrictSchema
+from gateway.web.partners.schema_fields import MESSAGES, PersonBody, StrictSchema
 from gateway.web.responses import following, json_response
 
 PROOF = "text/plain"
@@ -85,18 +84,20 @@ class FiltersBody(StrictSchema):
     organisation = field.slug(required=False)
     person = field.staff(required=False)
     rule = field.rule(required=False)
-    case = field.part(CaseIdBody, required=False)
+    case = fields.Nested(CaseIdBody())
     handoff = field.uuid(required=False)
     action = field.word(sorted(EVENT_TYPES), required=False)
     result = field.word(EventResult, required=False)
     before = field.moment(required=False)
-    from_ = field.moment(required=False)
 
-    def faults(self, data: dict[str, Any]) -> Iterator[Error]:
-        """It ends after it starts."""
+    class Meta:
+        include: ClassVar = {"from": field.moment(required=False)}
+
+    @validates_schema
+    def _ends_after_it_starts(self, data: dict[str, Any], **_: Any) -> None:
         bounded = {"from", "before"} <= data.keys()
         if bounded and parse_timestamp(data["before"]) <= parse_timestamp(data["from"]):
-            yield "/before", "must be after from"
+            raise ValidationError("must be after from", "before")
 
 
 class CursorBody(StrictSchema):
@@ -111,8 +112,8 @@ class SearchBody(PersonBody):
 
     reason_code = field.word(REASON_CODES)
     reason = field.free(200)
-    filters = field.part(FiltersBody, required=False)
-    page = field.part(CursorBody, required=False)
+    filters = fields.Nested(FiltersBody())
+    page = fields.Nested(CursorBody())
     limit = field.whole(1, field.LARGEST_LIMIT, required=False)
 
 
@@ -147,7 +148,9 @@ class PollBody(StrictSchema):
     maxEvents = field.whole(0, MOST, required=False)  # noqa: N815 - the standard's names
     returnImmediately = field.boolean(required=False)  # noqa: N815
     ack = field.several(field.jti(), required=False)
-    setErrs = field.members(field.jti(), SetErrorBody(), required=False)  # noqa: N815
+    setErrs = fields.Dict(  # noqa: N815
+        keys=field.jti(), values=field.part(SetErrorBody), error_messages=MESSAGES
+    )
 
 
 @endpoint(

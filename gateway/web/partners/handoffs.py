@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from marshmallow import fields
+
 from gateway.domain import vocabulary as words
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
 from gateway.domain.case import GROUPS
-from gateway.domain.fields import FieldForm
 from gateway.domain.handoff import HandoffState
 from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import (
@@ -80,12 +81,12 @@ def _body(kind: AnswerKind) -> StrictSchema:
     """
     named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
     for one in kind.fields:
-        named[one.name].shape["description"] = one.about
+        named[one.name].metadata = {**named[one.name].metadata, "description": one.about}
     about = {"by": field.staff(), "offer": field.digest(required=False)}
     return field.schema_of(f"{kind.name.title()}Body", {**about, **named})()
 
 
-_FIELDS: Mapping[FieldType, Callable[[AnswerField], FieldForm]] = {
+_FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
     FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
     FieldType.WORD: lambda one: field.word(one.words, required=one.required),
     FieldType.TIME: lambda one: field.moment(required=one.required),

@@ -1,9 +1,10 @@
 """The registry: entries in full and changes, for the operator's systems; one's own staff."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from flask import Response
+from marshmallow import fields
 
 from gateway.changes import CHANGES
 from gateway.domain.json_values import parse_date
@@ -130,9 +131,13 @@ PSEUDONYM = field.staff()
 class StaffEntryBody(StrictSchema):
     """A person by roles, and the days on which they act; from today on unless told otherwise."""
 
+    class Meta:
+        """A field whose name Python has for itself."""
+
+        include: ClassVar = {"from": field.day(required=False)}
+
     roles = field.words(RegisterRole, least=1)
     until = field.day(required=False)
-    from_ = field.day(required=False)
 
 
 class StaffBody(PersonBody):
@@ -140,7 +145,7 @@ class StaffBody(PersonBody):
 
     entries = field.parts(StaffEntryBody, least=1, required=True)
     approved_by = field.several(field.staff(), required=False)
-    temporary = field.boolean(required=False)
+    temporary = field.StrictBoolean(required=False)
 
 
 class StaffEndBody(PersonBody):
@@ -243,7 +248,7 @@ class ChangeBody(StrictSchema):
 
     action = field.word(sorted(CHANGES))
     organisation = field.slug()
-    values = field.members()
+    values = fields.Dict(required=True)
     approvals = field.several(field.compact(), least=1)
 
 

@@ -1,67 +1,51 @@
-"""What request bodies and queries are made of: the forms of values, and bodies of several."""
+"""What request bodies and queries are made of: strict, converting nothing, filling in nothing.
+
+A good object is read by a function that each schema makes of its own fields and checks, once; a
+bad one is judged by marshmallow, which finds all of its faults and words them. So there is one
+definition, and only who sends faults pays for a walk that collects them.
+"""
 
 import re
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
+from typing import Any, cast
+
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
+from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
 from gateway.domain.duty import DutyPlace
 from gateway.domain.fields import (
-    FieldForm,
-    StrictSchema,
-    Text,
+    COMPACT,
+    DAY,
+    MOMENT,
+    ORGANISATION,
     Validator,
     among,
-    boolean,
-    day,
-    free,
     like,
-    members,
-    moment,
-    part,
-    parts,
     read_by,
-    schema_of,
-    several,
-    slug,
-    text,
-    whole,
-    word,
-    words,
-    wrong,
 )
+from gateway.domain.fields import free as free_text
 from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import is_ip
 from gateway.domain.notification import ERROR_CODE
 from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
-from gateway.kernel.fields import COMPACT, DIGEST_TEXT
-
-__all__ = [
-    "StrictSchema",
-    "boolean",
-    "day",
-    "free",
-    "members",
-    "moment",
-    "part",
-    "parts",
-    "schema_of",
-    "several",
-    "slug",
-    "text",
-    "whole",
-    "word",
-    "words",
-]
-"""Forms that others have, too."""
+from gateway.kernel.fields import SHA256
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
 
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
-ANY_UUID = like(_UUID % "[1-8]", "must be a UUID in lower case", format="uuid")
+MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "is required",
+    "null": "must not be null",
+}
+
+Reader = Callable[[Any], Any]
+"""Reads a good value; raises ValidationError, in words for nobody, where marshmallow would."""
+
+
+# --- Fields --------------------------------------------------------------------------------------
 
 
 def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
@@ -71,21 +55,222 @@ def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
     return Validator(lambda v: sentence if v == refused else judged.fault(v), {"enum": taken})
 
 
-def _like(pattern: str, sentence: str, **described: Any) -> Callable[..., Text]:
-    return partial(Text, like(pattern, sentence, **described))
+class _Strict(fields.Field[Any]):
+    """A field that one function reads, its own `read`: it raises ValidationError in our words."""
+
+    default_error_messages = MESSAGES
+    read: Reader
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return self.read(value)
 
 
-uuid = partial(Text, ANY_UUID)
+class StrictString(_Strict, fields.String):
+    """Text that one function judges; strings only, kept as given."""
+
+    def __init__(self, validator: Validator, *, required: bool = True) -> None:
+        """``validator`` also says what the API's description tells about the field."""
+        super().__init__(required=required, metadata=dict(validator.described))
+        self.fault, self.judge = validator.fault, validator.judge
+
+    def read(self, value: Any) -> Any:
+        """The text itself; ValidationError."""
+        if fault := self.judge(value):
+            raise ValidationError(fault)
+        return value
+
+
+class StrictInteger(_Strict, fields.Integer):
+    """A whole number within bounds; the log and the signatures know no others."""
+
+    def __init__(self, low: int, high: int, *, required: bool = True) -> None:
+        """Both bounds are allowed values."""
+        super().__init__(required=required, metadata={"minimum": low, "maximum": high})
+        self.bounds = (low, high)
+
+    def read(self, value: Any) -> int:
+        """The number itself; ValidationError."""
+        low, high = self.bounds
+        if type(value) is not int or not low <= value <= high:
+            raise ValidationError(f"must be a whole number from {low} to {high}")
+        return value
+
+
+class StrictBoolean(_Strict, fields.Boolean):
+    """True or false, and no other spelling of them."""
+
+    def read(self, value: Any) -> bool:
+        """The value itself; ValidationError."""
+        if type(value) is not bool:
+            raise ValidationError("must be true or false")
+        return value
+
+
+class StrictArray(fields.List[Any]):
+    """An array; of texts, none twice."""
+
+    default_error_messages = MESSAGES
+
+    def __init__(self, inner: fields.Field[Any], *, least: int = 0, required: bool = True) -> None:
+        """``least`` is the number of elements that must be there."""
+        super().__init__(inner, required=required, metadata={"minItems": least} if least else {})
+        self.least = least
+
+    @cached_property
+    def read(self) -> Reader:
+        """A good array; see Reader."""
+        inner = _reader(self.inner)
+
+        def read(value: Any) -> list[Any]:
+            self._require_array(value)
+            return self._distinct([*map(inner, value)])
+
+        return read
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        self._require_array(value)
+        # Marshmallow goes on after a bad element, and says which ones are.
+        return self._distinct(super()._deserialize(value, attr, data))
+
+    def _require_array(self, value: Any) -> None:
+        if not isinstance(value, list):
+            raise ValidationError("must be an array")
+        if len(value) < self.least:
+            raise ValidationError(f"must have at least {self.least} element")
+
+    def _distinct(self, loaded: list[Any]) -> list[Any]:
+        if isinstance(self.inner, StrictString) and len(set(loaded)) < len(loaded):
+            raise ValidationError("must not hold the same element twice")
+        return loaded
+
+
+_OBJECT_MESSAGES = {
+    "unknown": "is a field that the profile does not have",
+    "type": "must be an object",
+}
+
+
+class StrictSchema(Schema):
+    """An object that has the fields named here and no others."""
+
+    error_messages = _OBJECT_MESSAGES
+
+    def load(self, data: Any, *, many: Any = None, partial: Any = None, unknown: Any = None) -> Any:
+        """What the fields say; ValidationError with all that is wrong."""
+        if many is None and partial is None and unknown is None and self._compiled is not None:
+            try:
+                return self._compiled(data)
+            except ValidationError:
+                pass
+        return super().load(data, many=many, partial=partial, unknown=unknown)
+
+    def read(self, data: Any) -> Any:
+        """The same of a good object; see Reader."""
+        return self.load(data) if self._compiled is None else self._compiled(data)
+
+    @cached_property
+    def _compiled(self) -> Reader | None:
+        """The function that reads a good object; None where marshmallow has to do more than that.
+
+        It uses `_hooks`, which marshmallow keeps for itself: pyproject.toml bounds the version.
+        """
+        hooks = self._hooks
+        checks = [getattr(self, name) for name, many, how in hooks[VALIDATES_SCHEMA]]
+        special = any(
+            many or how.get("pass_original") for _, many, how in hooks[VALIDATES_SCHEMA]
+        ) or any(hooks[kind] for kind in (PRE_LOAD, POST_LOAD, VALIDATES))
+        renamed = any(
+            one.data_key is not None or one.attribute is not None
+            for one in self.load_fields.values()
+        )
+        if special or renamed or self.many or self.partial or self.unknown != RAISE:
+            return None
+        steps = [
+            (name, _reader(one), one.required, one.load_default)
+            for name, one in self.load_fields.items()
+        ]
+        options = {"many": False, "partial": False, "unknown": RAISE}
+
+        def read(data: Any) -> dict[str, Any]:
+            if type(data) is not dict:
+                raise ValidationError("must be an object")
+            made: dict[str, Any] = {}
+            absent = 0
+            for name, reader, required, default in steps:
+                if name in data:
+                    made[name] = reader(data[name])
+                elif required:
+                    raise ValidationError("lacks a field")
+                else:
+                    absent += 1
+                    if default is not missing:
+                        made[name] = default() if callable(default) else default
+            if len(data) + absent != len(steps):
+                raise ValidationError("has a field too many")
+            for check in checks:
+                check(made, **options)
+            return made
+
+        return read
+
+
+def _reader(field: fields.Field[Any]) -> Reader:
+    """How a field's good value is read: by its own `read`, or as marshmallow does it."""
+    own: Reader | None = getattr(field, "read", None)
+    if own is not None:
+        return own
+    if (
+        type(field) is fields.Nested
+        and isinstance(field.schema, StrictSchema)
+        and not field.validators
+    ):
+        return field.schema.read
+    return partial(field.deserialize, attr=None, data=None)
+
+
+def part(schema: type[StrictSchema], *, required: bool = True) -> fields.Nested:
+    """An object of its own fields."""
+    return fields.Nested(schema(), required=required, error_messages=MESSAGES)
+
+
+def parts(schema: type[StrictSchema], *, least: int = 0, required: bool = False) -> StrictArray:
+    """An array of such objects."""
+    return StrictArray(part(schema), least=least, required=required)
+
+
+def schema_of(name: str, named: Mapping[str, fields.Field[Any]]) -> type[StrictSchema]:
+    """A schema of fields that follow from a table."""
+    return cast(type[StrictSchema], StrictSchema.from_dict(dict(named), name=name))
+
+
+several = StrictArray
+whole = StrictInteger
+boolean = StrictBoolean
+
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+ANY_UUID = like(_UUID % "[1-8]", "must be a UUID in lower case", format="uuid")
+
+
+def _like(pattern: str, sentence: str, **described: Any) -> Callable[..., StrictString]:
+    return partial(StrictString, like(pattern, sentence, **described))
+
+
+uuid = partial(StrictString, ANY_UUID)
 new_uuid = _like(
     _UUID % "7",
     "must be a UUID of version 7 in lower case, as `uuidgen -7` and the client's new_id make it",
     format="uuid",
 )
-place = partial(Text, read_by(HandoffPlace.read, "must be the cursor of a page"))
-duty_place = partial(Text, read_by(DutyPlace.read, "must be the cursor of a page"))
+moment = partial(StrictString, MOMENT)
+place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
+duty_place = partial(StrictString, read_by(DutyPlace.read, "must be the cursor of a page"))
+day = partial(StrictString, DAY)
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
-digest = partial(Text, DIGEST_TEXT)
+slug = partial(StrictString, ORGANISATION)
+digest = partial(StrictString, SHA256)
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
 language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")
 scheme = _like(SCHEME.pattern, "must be a classification scheme of the profile")
@@ -93,7 +278,7 @@ staff = _like(
     "[A-Za-z0-9][A-Za-z0-9._-]{1,39}",
     "must be a staff pseudonym: 2 to 40 of A-Z a-z 0-9 . _ - (never an e-mail address)",
 )
-compact = partial(Text, COMPACT)
+compact = partial(StrictString, COMPACT)
 competence = _like("[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", "must be a competence, as receive/csam/FR")
 rule = _like(
     r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", "must be a rule's id, as R10.two_persons"
@@ -103,12 +288,12 @@ pointer = _like(
     "must be a place in the case: /urgency, /marking/tlp, or /items/ and the id of an element",
 )
 ip = partial(
-    Text,
+    StrictString,
     Validator(lambda v: None if is_ip(v) else "must be an IP address in its shortest form"),
 )
-tlp = partial(Text, among(CASE_TLP))
+tlp = partial(StrictString, among(CASE_TLP))
 national = partial(
-    Text,
+    StrictString,
     _but(
         NationalMarking.DIFFUSION_RESTREINTE,
         "is refused: this gateway is not accredited for diffusion_restreinte",
@@ -117,21 +302,41 @@ national = partial(
 )
 
 
-class Number(FieldForm):
+def word(words: Iterable[str], *, required: bool = True) -> StrictString:
+    """One of the words."""
+    return StrictString(among(words), required=required)
+
+
+def words(words: Iterable[str], *, least: int = 0, required: bool = True) -> StrictArray:
+    """An array of the words, none twice."""
+    return StrictArray(word(words), least=least, required=required)
+
+
+def free(
+    longest: int, *, lines: bool = True, blank: bool = False, required: bool = True
+) -> StrictString:
+    """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
+    return StrictString(free_text(longest, lines=lines, blank=blank), required=required)
+
+
+class Number(fields.Integer):
     """A whole number in a query, written in digits."""
 
     def __init__(self, low: int, high: int, default: int) -> None:
         """Both bounds are allowed values."""
-        shape = {"type": "integer", "default": default, "minimum": low, "maximum": high}
-        super().__init__(shape, required=False, default=default)
+        super().__init__(
+            load_default=default, metadata={"minimum": low, "maximum": high, "default": default}
+        )
         self.bounds = (low, high)
 
-    def read(self, value: Any) -> int:
-        """The number that the digits spell."""
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
         low, high = self.bounds
-        good = isinstance(value, str) and _DIGITS.fullmatch(value)
-        if not good or not low <= int(value) <= high:
-            raise wrong(value, f"must be a whole number from {low} to {high}")
+        if (
+            not isinstance(value, str)
+            or not _DIGITS.fullmatch(value)
+            or not low <= int(value) <= high
+        ):
+            raise ValidationError(f"must be a whole number from {low} to {high}")
         return int(value)
 
 
@@ -159,3 +364,21 @@ class SecondPersonBody(PersonBody):
     """A second person approves or reviews what one person did."""
 
     reason = free(200, required=False)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+def pointed(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Flatten marshmallow's tree of messages into pairs of JSON pointer (RFC 6901) and sentence.
+
+    A name that no field of ours could have is a caller's text, and is not repeated; ``_schema`` is
+    what is wrong with a whole object.
+    """
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            ours = name != "_schema" and _NAME.fullmatch(str(name))
+            yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
+        return
+    for message in messages:
+        yield pointer, str(message)

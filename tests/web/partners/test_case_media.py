@@ -12,9 +12,8 @@ from uuid import UUID
 import pytest
 
 from gateway.domain import case_media
-from gateway.domain.refusals import ValidationFailed
 from gateway.domain.vocabulary import HashAlgorithm
-from gateway.web.partners.case_document import load_case
+from gateway.web.partners.case_document import CaseInvalid, load_case
 from tests.each import each
 from tests.web.partners.case_example import small_case
 
@@ -147,7 +146,7 @@ PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def refused(case: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     assert len(json.dumps(case)) <= 262_144
-    with pytest.raises(ValidationFailed) as caught:
+    with pytest.raises(CaseInvalid) as caught:
         load_case(case)
     return caught.value.errors
 
