@@ -44,7 +44,10 @@ _FIELDS = {
     "type": "type",
     "value": "value",
 }
-"""The fields of the content by their members in JSON; ``group`` and ``category`` follow from it."""
+"""The fields of the content by their members in JSON."""
+
+_MEMBERS = frozenset({*_FIELDS, "format", "group", "category"})
+"""All members: the last two follow from the content."""
 
 
 class SealError(ValueError):
@@ -207,8 +210,7 @@ def _members(contents: SealedContent) -> dict[str, Any]:
 
 
 def _contents(members: Any) -> SealedContent:
-    known = {*_FIELDS, "format", "group", "category"}
-    if not isinstance(members, dict) or members.keys() != known or members["format"] != FORMAT:
+    if not isinstance(members, dict) or members.keys() != _MEMBERS or members["format"] != FORMAT:
         raise SealError(f"what was sealed is not of the format {FORMAT}")
     texts = _FIELDS.keys() - {"value"}
     if not all(isinstance(members[name], str) for name in texts) or members["type"] not in TYPES:

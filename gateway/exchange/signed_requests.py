@@ -6,7 +6,7 @@ the idempotency key: a write that was done gets its first result, whatever becam
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,9 +60,9 @@ class SignedRequestType:
     """
 
     typ: str
-    clear: Collection[str]
+    clear: tuple[str, ...]
     check: Callable[[VerifiedRequest], None] = lambda _: None
-    elsewhere: Collection[str] = ()
+    elsewhere: tuple[str, ...] = ()
 
     def body(self, opened: VerifiedRequest) -> dict[str, Any]:
         """The body that a document stands for; InvalidDocument where it is not of the type."""
@@ -221,19 +221,19 @@ def _check_update(opened: VerifiedRequest) -> None:
 
 CASE = SignedRequestType(
     handoff_documents.CASE_TYP,
-    {"case", "version", "previous", "profile", *cases.CLEAR_MARKING, *cases.ARRAYS},
+    ("case", "version", "previous", "profile", *cases.CLEAR_MARKING, *cases.ARRAYS),
     _check_case,
 )
-_OFFERED = {
+_OFFERED = (
     "handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool",
-}  # fmt: skip
+)  # fmt: skip
 OFFER = SignedRequestType(handoff_documents.OFFER_TYP, _OFFERED, _check_offer)
 UPDATE = SignedRequestType(
     handoff_documents.OFFER_TYP,
-    _OFFERED | {"updates", "change"},
+    (*_OFFERED, "updates", "change"),
     _check_update,
-    elsewhere={"handoff", "to", "purpose", "derogation"},
+    elsewhere=("handoff", "to", "purpose", "derogation"),
 )
 ANSWER = SignedRequestType(handoff_documents.ANSWER_TYP, handoff_documents.BINDING)
-RECALL = SignedRequestType(handoff_documents.RECALL_TYP, {"case", "version", "code", "handoff"})
+RECALL = SignedRequestType(handoff_documents.RECALL_TYP, ("case", "version", "code", "handoff"))
 SUCCESSION = SignedRequestType(SUCCESSION_TYP, PLANNED)
