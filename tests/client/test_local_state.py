@@ -159,9 +159,7 @@ def test_a_growing_log_is_remembered_at_its_newest() -> None:
 
 
 @each("size, root, overtaken", [(6, 1, False), (7, 2, False), (7, 2, True)])
-def test_a_smaller_tree_or_another_root_is_an_alarm_with_both_checkpoints(
-    size: int, root: int, overtaken: bool
-) -> None:
+def test_a_smaller_tree_or_another_root_is_an_alarm(size: int, root: int, overtaken: bool) -> None:
     sightings = CheckpointStore(KEY)
     sightings.observe(seen(7), None)
     with pytest.raises(LogForked, match=f"7 entries known, {size} shown") as alarm:
