@@ -64,6 +64,7 @@ from gateway.keys import (
     generate_encryption_key,
     generate_key,
     load_key,
+    private_pem,
 )
 
 RENEW_BEFORE = timedelta(days=10)
@@ -76,15 +77,6 @@ CLOCK_TOLERANCE = 10.0
 @click.group(epilog=EPILOG)
 def system() -> None:
     """Configure and test this system's connection."""
-
-
-def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """A system's private key, as its file holds it: unencrypted, for it is used unattended."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> bytes:

@@ -24,8 +24,6 @@ from tests.founding import (
     document_key,
     encryption_key,
     fields_of,
-    make_change,
-    refused_on_record,
     shown,
 )
 
@@ -68,8 +66,7 @@ class Kind:
         return declarations.issue_declaration(heading_of(values), **values).compact()
 
     def refused(self, gateway, refusal, action="key.register", organisation=None, **values):
-        change = Change(action, organisation or self.organisation, values)
-        return refused_on_record(gateway, refusal, make_change, change, gateway.approve(change))
+        return gateway.unmade(refusal, Change(action, organisation or self.organisation, values))
 
     def pointer(self, gateway, action="key.register", **values):
         """The field for which a change is refused."""

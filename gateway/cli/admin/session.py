@@ -645,6 +645,7 @@ _EXAMPLES = {
     "system": "desk",
     "territory": "FR",
     "thumbprint": "qCHjJtiy...",
+    "time_zone": "Europe/Paris",
     "until": "2027-01-01",
 }
 """What a field is given in the example of its command: by its kind, and by its name."""
