@@ -49,10 +49,10 @@ from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
     ConnectionPool,
+    FileLock,
     UnsuitableDatabase,
     writing_engine,
 )
-from gateway.store.lock import FileLock
 from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 BATCH = 64
