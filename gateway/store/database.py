@@ -225,6 +225,11 @@ class FileLock:
             raise
         self._descriptor = descriptor
 
+    __enter__ = acquire
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Let the next one in."""
         descriptor, self._descriptor = self._descriptor, None
