@@ -41,6 +41,7 @@ from gateway.domain.json_values import types_of
 from gateway.domain.refusals import AlreadyExists, EditConflict, Refusal
 from gateway.domain.vocabulary import RANKS
 from gateway.evidence import canonical
+from gateway.store.content_encryption import ContentCipher
 from gateway.store.transaction import NO_VALUES, Row, Transaction, insert_new
 
 if TYPE_CHECKING:
@@ -338,9 +339,10 @@ class StorePart:
 
     registry = False
 
-    def __init__(self, transaction: Transaction) -> None:
-        """Nothing is read yet."""
+    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
+        """Nothing is read yet; ``cipher`` encrypts what cases, answers and contacts say."""
         self._transaction = transaction
+        self._cipher = cipher
 
     def _one(self, kept: RecordTable[R], query: Executable, **values: Any) -> R | None:
         row = self._transaction.first(query, values)

@@ -236,23 +236,19 @@ class SqlUnitOfWork(UnitOfWork):
             begun = self._round.opened
         self.first = self._round is None or not self._round.shared
         run = Transaction(begun.driver, mode, locks_rows=store.database.locks_rows)
-        contents = ContentCipher(store.keyring)
-        self._transaction, self._contents = run, contents
-        self.organisations = SqlOrganisations(run, contents, store.memory, begun.version)
-        self.revoked_tokens = SqlRevokedTokens(run, begun.any_revoked)
+        cipher = ContentCipher(store.keyring)
+        self._transaction, self._cipher = run, cipher
+        self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
+        self.revoked_tokens = SqlRevokedTokens(run, cipher, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = SqlLog(run, store.letterhead, contents, begun, others)
+        self.log = SqlLog(run, store.letterhead, cipher, begun, others)
         return self
 
     def __getattr__(self, name: str) -> Any:
         """Another part of the store, made when it is first asked for: most Works need two more."""
-        if name in _PARTS:
-            made = _PARTS[name](self._transaction)
-        elif name in _PARTS_WITH_CONTENT:
-            made = _PARTS_WITH_CONTENT[name](self._transaction, self._contents)
-        else:
+        if name not in _PARTS:
             raise AttributeError(name)
-        self.__dict__[name] = made
+        made = self.__dict__[name] = _PARTS[name](self._transaction, self._cipher)
         return made
 
     def __exit__(self, *_: object) -> None:
@@ -293,7 +289,10 @@ class SqlUnitOfWork(UnitOfWork):
         return self._transaction.rows(statement, values)
 
 
-_PARTS: Mapping[str, Callable[[Transaction], Any]] = {
+_PARTS: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
+    "cases": SqlCases,
+    "handoffs": SqlHandoffs,
+    "retentions": SqlRetentions,
     "proposals": SqlProposals,
     "retries": SqlRetries,
     "budgets": SqlBudgets,
@@ -306,11 +305,6 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "successions": SqlSuccessions,
     "staff": SqlStaff,
     "notifications": SqlNotifications,
-}
-_PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
-    "cases": SqlCases,
-    "handoffs": SqlHandoffs,
-    "retentions": SqlRetentions,
 }
 
 
