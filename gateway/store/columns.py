@@ -69,7 +69,8 @@ class _Stored(TypeDecorator[Any]):
     read: Callable[[Any], Any]
 
     def __init_subclass__(cls) -> None:
-        """SQLAlchemy looks at each class: statements with any of them can be compiled once."""
+        """A statement with such a column may be kept compiled; each class must say it itself."""
+        super().__init_subclass__()
         cls.cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
