@@ -33,6 +33,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -275,8 +276,9 @@ class RecordTable(Generic[R]):
         counter: str = "",
         taken: str = "it is recorded already",
         changed: str = "",
+        insert: Insert | None = None,
     ) -> None:
-        """``table`` has the columns of `columns_of` the record."""
+        """``table`` has the columns of `columns_of` the record; ``insert`` writes more than those."""
         self.table, self.record = table, record
         self.taken, self.changed = taken, changed
         key = [column.name for column in table.primary_key]
@@ -290,7 +292,7 @@ class RecordTable(Generic[R]):
         self._flat = not any(kind for _, kind, _ in self._inner)
         self.all = select(*self.columns)
         self.one = self.by(*key)
-        self.insert = insert_new(table)
+        self.insert = insert_new(table) if insert is None else insert
         self.update = update(table).where(matching(table, *key, prefix="of_"))
         if counter:
             self.update = self.update.where(table.c[counter] == bindparam("previous"))

@@ -119,12 +119,23 @@ _DROP_KEYS = delete(client_key).where(
 )
 _ADD_KEYS = insert(client_key)
 
+_before = certificate.alias()
+_next_ordinal = (
+    select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
+    .where(matching(_before, "organisation", "system"))
+    .scalar_subquery()
+)
 _CERTIFICATE_RECORDS = RecordTable(
     certificate,
     Certificate,
     keeps=("serial", "organisation", "system"),
     taken="this certificate is recorded already",
     changed="this certificate is not recorded",
+    # The registry's lock makes the counted ordinal safe.
+    insert=insert_new(certificate).values(
+        {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
+        | {"ordinal": _next_ordinal}
+    ),
 )
 _certificates = _CERTIFICATE_RECORDS.all
 _CERTIFICATES = _certificates.where(
@@ -138,17 +149,6 @@ _EXPIRING = _certificates.where(
     certificate.c.not_after > bindparam("after"),
     certificate.c.not_after <= bindparam("until"),
 ).order_by(certificate.c.not_after, certificate.c.thumbprint)
-_before = certificate.alias()
-_next_ordinal = (
-    select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
-    .where(matching(_before, "organisation", "system"))
-    .scalar_subquery()
-)
-# The registry's lock makes the counted ordinal safe.
-_CERTIFICATE_RECORDS.insert = insert_new(certificate).values(
-    {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
-    | {"ordinal": _next_ordinal}
-)
 
 _CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(contact.c.role)
 _HAS_CONTACT = select(contact.c.role).where(matching(contact, "organisation", "role"))
