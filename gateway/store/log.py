@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -230,6 +230,7 @@ class SqlLog:
         self._letterhead = letterhead
         self._contents = contents
         self._begun = begun
+        self._known = False
         self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[AuditEvent] = []
@@ -380,12 +381,9 @@ class SqlLog:
         Raises LogFrozen when no process of the gateway made it.
         """
         self._transaction.require_open()
-        return self._head
-
-    @cached_property
-    def _head(self) -> TreeHead:
-        """The head that this transaction found, once it is known as our own."""
-        self._letterhead.require_own(self._begun.head, self._begun.mac)
+        if not self._known:
+            self._letterhead.require_own(self._begun.head, self._begun.mac)
+            self._known = True
         return self._begun.head
 
     def moment(self, now: datetime) -> datetime:
