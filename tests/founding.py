@@ -45,7 +45,7 @@ from gateway.exchange.updates import UpdateRequest
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
-from gateway.kernel.ports import CaseKeys, Ports, TransactionMode, UnitOfWork
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import Caller, LoggedEvent, ReferenceDate, TreeHead
@@ -551,7 +551,7 @@ def caller(organisation: str) -> Caller:
 def founded(
     store: Callable[..., Store] | None = None,
     simulated_reference_date: date | None = None,
-    keys: CaseKeys | None = None,
+    keys: Any = None,
 ) -> Founded:
     """A gateway in which the four organisations take part.
 
@@ -580,7 +580,7 @@ def founded(
 def unfounded(
     store: Callable[..., Store] | None = None,
     simulated_reference_date: date | None = None,
-    keys: CaseKeys | None = None,
+    keys: Any = None,
 ) -> Founded:
     """A gateway whose registry and log are empty; see ``founded``."""
     clock, random, opened = Clock(), chance("founding"), _Open()

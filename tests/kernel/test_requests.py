@@ -10,8 +10,6 @@ import pytest
 
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.refusals import (
-    AuditLogUnavailable,
-    Busy,
     EditConflict,
     Forbidden,
     IdempotencyKeyReused,
@@ -365,50 +363,6 @@ def test_who_used_up_its_denials_still_does_what_it_may(gateway):
     gateway.refusal(*deny(gateway, HOTLINE))
     refused_without_event(gateway, TooManyDenials, *deny(gateway, HOTLINE))
     assert submitted(gateway).result["state"] == "cleared"
-
-
-# --- when a denial cannot be recorded ------------------------------------------------------------
-
-
-class Failing:
-    """A Work in which nothing can be committed."""
-
-    def __init__(self, work: Any) -> None:
-        self._work = work
-
-    def __enter__(self) -> Any:
-        entered = self._work.__enter__()
-        entered.commit = self._fail
-        return entered
-
-    def __exit__(self, *error: Any) -> None:
-        self._work.__exit__(*error)
-
-    def _fail(self) -> Any:
-        raise OSError("the disk is full: /secret/path")
-
-
-@each("trouble", ["busy", "broken", "commit"])
-def test_a_refusal_that_cannot_be_recorded_is_not_told(gateway, trouble):
-    handoff = UUID(offered(gateway).result["handoff"])
-    begin, stored = gateway.ports.begin, substance(gateway)
-
-    def troubled(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.READ:
-            return begin(mode)
-        if trouble == "busy":
-            raise Busy("too many wait")
-        if trouble == "broken":
-            raise OSError("the disk is full: /secret/path")
-        return Failing(begin(mode))
-
-    whole = gateway.ports
-    gateway.ports = replace(whole, begin=troubled)
-    asked = (handoffs.look_up, caller(ABROAD), handoff)
-    refusal = refused_without_event(gateway, AuditLogUnavailable, *asked)
-    assert "secret" not in refusal.detail
-    gateway.ports = whole
-    assert substance(gateway) == stored
 
 
 # --- who takes part ------------------------------------------------------------------------------
