@@ -56,7 +56,7 @@ def _database_breaks(gateway: wiring.GatewayRuntime) -> None:
 
 
 def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
-    with gateway.store._database._writers.engine.connect() as connection:
+    with gateway.store.database._writers.engine.connect() as connection:
         connection.exec_driver_sql(statement)
 
 

@@ -54,6 +54,7 @@ from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import declarations
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
 from gateway.keys import (
@@ -449,13 +450,5 @@ def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) ->
 
 def declare(signer: Signer, says: str, kid: str, whose: str, gateway: str) -> str:
     """Sign now what somebody (``whose``, a URI) says of the key ``kid`` to a gateway."""
-    return declarations.issue_declaration(
-        organisation=whose,
-        audience=gateway,
-        says=says,
-        kid=kid,
-        at=now(),
-        jti=new_id(),
-        signer=signer,
-        random=secrets.token_bytes,
-    ).compact()
+    heading = Heading(whose, gateway, now(), new_id(), signer, secrets.token_bytes)
+    return declarations.issue_declaration(heading, says=says, kid=kid).compact()
