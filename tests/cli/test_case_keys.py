@@ -149,7 +149,7 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
         (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert str(one["case"]) == str(kept)
 
-        def away(*_: object) -> None:
+        def away(*_: object, **__: object) -> None:
             raise CaseKeysUnavailable("away")
 
         monkeypatch.setattr(SqlKeyring, "_read", away)
