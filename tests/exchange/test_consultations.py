@@ -117,24 +117,18 @@ def test_under_an_embargo_none_is_told_and_the_next_one_after_it_is_the_first(ga
 # --- when ----------------------------------------------------------------------------------------
 
 
-def test_content_does_not_open_before_the_conditions_are_accepted(gateway):
-    handoff = UUID(offered(gateway).result["handoff"])
+def test_content_opens_once_the_conditions_are_accepted_until_it_is_given_back(gateway):
+    offer = offered(gateway)
+    handoff = UUID(offer.result["handoff"])
     is_closed(gateway, handoff)
     assert fields_of(gateway.receipts[-1])["handoff"] == str(handoff)
-
-
-@pytest.mark.parametrize("step", ["decline", "redirect"])
-def test_content_closes_when_a_handoff_is_given_back(gateway, step):
-    handoff = accepted(gateway)
+    accepted(gateway, offer)
     consulted(gateway, handoff)
-    gateway.answer(OFMIN, getattr(answers, step), handoff, "given back")
+    gateway.answer(OFMIN, answers.decline, handoff, "given back")
     is_closed(gateway, handoff)
-
-
-def test_what_is_closed_can_be_read_again(gateway):
-    handoff = accepted(gateway)
-    gateway.answer(OFMIN, answers.close, handoff)
-    assert read(gateway, consulted(gateway, handoff)).content["items"]
+    kept = accepted(gateway)
+    gateway.answer(OFMIN, answers.close, kept)
+    assert read(gateway, consulted(gateway, kept)).content["items"]
 
 
 def test_content_closes_at_the_end_of_the_offer(gateway):
