@@ -424,6 +424,29 @@ def recall_document(**changes: Any) -> SdJwt:
 RECALL = recall_document()
 
 
+def asked_to_recall(document: SdJwt = RECALL) -> None:
+    """What was signed for a recall of the case."""
+    asked = {"by": "head-1", "approved_by": "approver-1", "code": "unlawful"}
+    documents.check_recall(document.compact(), f"/cases/{CASE}/recall", asked, HOTLINES)
+
+
+def test_a_true_answer_to_a_recall_is_believed() -> None:
+    asked_to_recall()
+
+
+LIES_OF_A_RECALL: Lies = [
+    (lambda: asked_to_recall(recall_document(case=OTHER)), "of another case"),
+    (lambda: asked_to_recall(recall_document(handoff=HANDOFF)), "of other handoffs"),
+    (lambda: asked_to_recall(recall_document(by="head-2")), "does not say what was asked"),
+    (lambda: asked_to_recall(recall_document(approved_by=None)), "does not say what was asked"),
+    (lambda: asked_to_recall(recall_document(reason="why")), "does not say what was asked"),
+    (
+        lambda: asked_to_recall(recall_document(code=RecallCode.AUTHORITY_ORDER)),
+        "does not say what was asked",
+    ),
+]
+
+
 def recalled(*given: SdJwt, recall: SdJwt = RECALL, kind: str = "answer_recall") -> None:
     """An accepted handoff that was recalled, and what its holder answered to that."""
     said = [(kind, OFMIN, one) for one in given]
@@ -523,6 +546,7 @@ LIES_OF_A_COURSE: Lies = [
         *LIES_OF_A_REFUSAL,
         *LIES_OF_A_HANDOFF,
         *LIES_OF_A_CHAIN,
+        *LIES_OF_A_RECALL,
         *LIES_OF_A_COURSE,
     ],
 )
