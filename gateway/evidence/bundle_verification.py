@@ -391,11 +391,7 @@ class BundleCourse(BundleAuthority):
         return pluralise(len(self.measures), "measure")
 
     def _refuse_closed(
-        self,
-        one: VerifiedReceipt,
-        link: Link,
-        digests: Collection[str] | None,
-        code: str | None,
+        self, one: VerifiedReceipt, link: Link, digests: Collection[str] | None, code: str | None
     ) -> None:
         """Raise VerificationFailed where an offer, or a consultation, gives what was closed then.
 
@@ -477,10 +473,7 @@ class BundleVerification(BundleCourse):
                 "Every answer refers to this handoff, case version, offer and package",
                 self.compare_answers,
             ),
-            (
-                "Every receipt proves that the same log contains its event",
-                self.confirm_receipts,
-            ),
+            ("Every receipt proves that the same log contains its event", self.confirm_receipts),
             ("The log has one history", self.check_history),
             ("Every receipt belongs to this handoff", self.match_receipts),
             ("The log records the offer and every answer", self.check_documents_logged),

@@ -237,10 +237,7 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
     steps = [
         ("The gateway signed the attestation, and its form is valid", check),
-        (
-            "The attestation names an organisation and an expiry time",
-            describe,
-        ),
+        ("The attestation names an organisation and an expiry time", describe),
     ]
     return run_steps("status", steps, lambda: _status_conclusion(attestation))
 
