@@ -9,7 +9,7 @@ from gateway.cli import main
 def command() -> None:
     """Run what was typed.
 
-    What is imported stays to the end. To search it for garbage while it grows, and once more when
+    What is imported stays to the end. To search it for garbage while it grows, and again when
     the process ends, was a third of what a short command or the start of a gateway costs.
     """
     gc.set_threshold(10_000, 10, 10)

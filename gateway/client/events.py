@@ -90,16 +90,16 @@ class Events(ClientBase):
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""
         found, confirmed = self._proved(event)
-        place = evidence_checks.own_place(confirmed, self.connection) or 0
-        return StreamEvent(place, UUID(spelled(event)), found, confirmed)
+        numbers = confirmed.stream_numbers(self.connection.organisation)
+        return StreamEvent(numbers[0] if numbers else 0, UUID(spelled(event)), found, confirmed)
 
     def _entry(self, item: Any, place: int) -> StreamEvent:
         well_formed = isinstance(item, dict) and item.get("stream_number") == place
         require(well_formed, f"number {place} of the stream of events is missing")
         found = evidence_checks.read_receipt(item.get("receipt"))
         confirmed = evidence_checks.confirm_event(str(item.get("event")), found, self.connection)
-        own = evidence_checks.own_place(confirmed, self.connection)
-        require(own == place, f"number {place} of the stream of events is another event")
+        own = confirmed.stream_numbers(self.connection.organisation)
+        require(own == [place], f"number {place} of the stream of events is another event")
         return StreamEvent(place, UUID(confirmed.event["id"]), found, confirmed)
 
 
@@ -313,14 +313,12 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
             if progress:
                 progress(number, len(events))
         shown = [(answer["kind"], str(answer["document"])) for answer in view["answers"]]
-        *older, offer = (text for kind, text in shown if kind in ("offer", UPDATE))
+        offers = [text for kind, text in shown if kind in ("offer", UPDATE)]
         answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
         recall = next((text for kind, text in shown if kind == RECALL), None)
-        routing = (str(one["routing"]) for one in view["packages"])
-        earlier = tuple(BundlePackage(*pair) for pair in zip(routing, older, strict=False))
+        cases = [*(str(one["routing"]) for one in view["packages"][:-1]), case]
         before = view.get("reissue_of", {}).get("offer")
-        old = [text for one in earlier for text in (one.case, one.offer)]
-        documents = [*old, case, offer, *answers, *filter(None, (before, recall))]
+        documents = [*cases, *offers, *answers, *filter(None, (before, recall))]
         keys = list(self._key_records(documents))
         mandate = plan = None
         offered = chain[0].claims
@@ -333,8 +331,7 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
                 plan = self.receipt(view["reissue_of"]["succession"]).receipt
         data = bundle.encode(
             Bundle(
-                case,
-                offer,
+                tuple(map(BundlePackage, cases, offers)),
                 tuple(answers),
                 (*receipts, *consultations),
                 registrations=tuple(one.registration for one in keys),
@@ -345,7 +342,6 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
                 locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
                 key_statuses=tuple(one.status for one in keys if one.status is not None),
                 mandate_ends=mandate.ends if mandate else (),
-                earlier=earlier,
                 recall=recall,
             )
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.audit_event import EventResult
 from gateway.evidence import base64url, canonical, event
 from gateway.evidence.event import DisclosedDetails, EventError
 from gateway.ledger import proof as tlog_proof
@@ -76,6 +77,21 @@ class VerifiedReceipt:
         return self.proof.index
 
     @property
+    def type(self) -> str:
+        """What happened, as ``handoff.offered``."""
+        return str(self.event["type"])
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it was done; otherwise it was attempted."""
+        return bool(self.event["result"] == EventResult.ALLOWED)
+
+    @property
+    def document(self) -> str:
+        """The digest of the document that the event records; empty where it records none."""
+        return str(self.event.get("document_sha256", ""))
+
+    @property
     def time(self) -> datetime:
         """When the event was recorded, by the gateway's word."""
         return datetime.fromisoformat(self.event["time"])
@@ -83,6 +99,12 @@ class VerifiedReceipt:
     def details(self, kind: str) -> tuple[Any, ...]:
         """The disclosed values of one kind."""
         return tuple(value for name, value in self.opened.shown if name == kind)
+
+    def stream_numbers(self, organisation: str) -> list[int]:
+        """The event's number in the stream of a party, as far as that is shown: one at most, or
+        the gateway contradicts itself."""
+        parties = self.details(event.PARTY)
+        return [one["stream_number"] for one in parties if one["organisation"] == organisation]
 
     def subject(self) -> Mapping[str, Any]:
         """What the event is about, such as the change of a registry; empty where that is not

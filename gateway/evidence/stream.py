@@ -18,7 +18,6 @@ from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
 from gateway.evidence import canonical, history, receipt, sd_jwt
 from gateway.evidence.account import account_of_search
-from gateway.evidence.event import PARTY
 from gateway.evidence.history import LogHistory, SignedTree, VerifiedCopy
 from gateway.evidence.receipt import (
     NotInLog,
@@ -64,29 +63,32 @@ class StreamHead:
     kid: str
 
 
-def issue_head(
+def issue_dated(
+    typ: str,
     *,
     issuer: str,
     organisation: str,
-    stream_number: int,
     note: str,
     at: datetime,
     signer: Signer,
     random: Callable[[int], bytes],
+    **said: str | int,
 ) -> SdJwt:
-    """Sign the last number of an organisation (by its id) under the signed checkpoint ``note``.
+    """Sign what is ``said`` of an organisation (by its id) under the signed checkpoint ``note``.
 
-    ``issuer`` is the gateway's URI, ``at`` an aware time, written as whole seconds.
+    A stream head says ``stream_number``, the last one of its stream; a key status ``kid``, a key
+    that is not revoked. ``issuer`` is the gateway's URI, ``at`` an aware time, written as whole
+    seconds.
     """
     claims = {
         "iss": issuer,
         "aud": organisation_uri(issuer, organisation),
-        "iat": int(at.replace(microsecond=0).timestamp()),
-        "stream_number": stream_number,
+        "iat": int(at.timestamp()),
+        **said,
         "checkpoint": note,
     }
     return sd_jwt.issue(
-        typ=HEAD_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
+        typ=typ, claims=claims, properties=(), arrays=(), signer=signer, random=random
     )
 
 
@@ -187,7 +189,7 @@ def verify_stream(
 ) -> VerificationReport:
     """Verify that the receipts are one stream from 1 to the newest stream head's number.
 
-    ``statements`` are texts of `issue_head`, of one organisation; ``receipts`` JSON of
+    ``statements`` are texts of `issue_dated`, of one organisation; ``receipts`` JSON of
     `receipt.to_json`, read one by one. Roots of different sizes are compared only with a verified
     ``copy`` of the log.
     """
@@ -269,11 +271,7 @@ class StreamVerification:
 
     def place(self) -> str:
         for name, confirmed in self._confirmed:
-            numbers = {
-                value["stream_number"]
-                for kind, value in confirmed.opened.shown
-                if kind == PARTY and value["organisation"] == self.head.organisation
-            }
+            numbers = {*confirmed.stream_numbers(self.head.organisation)}
             event = str(confirmed.event["id"])
             if not numbers:
                 raise Mismatch(

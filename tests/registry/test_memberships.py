@@ -27,10 +27,7 @@ from tests.founding import (
     Founded,
     caller,
     founded,
-    make_change,
     offer_of,
-    refused_on_record,
-    refused_without_event,
     shown,
     submitted,
 )
@@ -55,8 +52,7 @@ DECISION = {"decision_ref": "board 12", "decided_on": "2026-03-01", "document_sh
 
 
 def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: Any) -> Any:
-    change = Change(action, slug, values)
-    return refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+    return gateway.unmade(kind, Change(action, slug, values))
 
 
 def enrolled(gateway: Founded, slug: str = NEW) -> None:
@@ -148,7 +144,7 @@ def test_a_refused_contact_is_not_repeated_by_the_refusal(gateway):
     change = Change(
         "contact.set", "nobody-here", {"role": "head", "name": "E. One", "address": "y"}
     )
-    refused_on_record(gateway, NotFound, make_change, change, gateway.approve(change))
+    gateway.unmade(NotFound, change)
     assert nowhere_stored(gateway, "E. One")
 
 
@@ -222,13 +218,7 @@ def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
         ),
         ("system.register", {"system": "desk", "scopes": ["cases.read"]}),
     ):
-        change = Change(action, NEW, values)
-        told = gateway.refusal(make_change, change, gateway.approve(change))
-        assert isinstance(told.refusal, Forbidden)
-
-
-def test_an_id_that_is_taken_takes_no_application(gateway):
-    refused(gateway, AlreadyExists, "organisation.apply", HOTLINE, **APPLICATION)
+        gateway.unmade(Forbidden, Change(action, NEW, values))
 
 
 def test_only_an_enrolled_organisation_becomes_active(gateway):
@@ -238,7 +228,8 @@ def test_only_an_enrolled_organisation_becomes_active(gateway):
     refused(gateway, WrongState, "organisation.activate", HOTLINE, reason="again")
 
 
-def test_who_was_admitted_the_short_way_has_no_application_to_decide(gateway):
+def test_who_was_admitted_the_short_way_has_no_application_and_keeps_its_id(gateway):
+    refused(gateway, AlreadyExists, "organisation.apply", HOTLINE, **APPLICATION)
     refused(gateway, WrongState, "organisation.approve", HOTLINE, **DECISION)
 
 
@@ -267,8 +258,8 @@ def test_an_offer_does_not_tell_that_somebody_applied(gateway):
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     case, told = UUID(submitted(gateway).result["case"]), []
     for to in (NEW, "hotline-nowhere"):
-        asked = (caller(HOTLINE), gateway.key(), case, offer_of(gateway, to))
-        told.append(refused_without_event(gateway, ValidationFailed, offers.offer, *asked).errors)
+        asked = case, offer_of(gateway, to)
+        told.append(gateway.unheard(ValidationFailed, HOTLINE, offers.offer, *asked).errors)
     assert told[0] == told[1]
 
 
@@ -280,9 +271,7 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     kept = gateway.organisation(OFMIN)
     assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
     assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}
-    change = Change("organisation.reinstate", OFMIN, {"reason": "come back"})
-    told = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(told.refusal, Forbidden)
+    gateway.unmade(Forbidden, Change("organisation.reinstate", OFMIN, {"reason": "come back"}))
 
 
 def test_a_step_of_a_simulated_day_stands_in_the_history_on_that_day():

@@ -14,6 +14,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from gateway.domain import vocabulary as words
 from gateway.domain.case import FORCES, PERCEPTUAL, WITH_FORCE, is_sealed
 from gateway.domain.case_media import media_errors
+from gateway.domain.fields import Validator, up_to
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -32,9 +33,7 @@ from gateway.web.partners.schema_fields import (
     StrictInteger,
     StrictSchema,
     StrictString,
-    Validator,
     pointed,
-    up_to,
 )
 
 
@@ -383,18 +382,7 @@ class CaseInvalid(ValidationError):
     def __init__(self, errors: Iterable[Error]) -> None:
         """Sort the errors by place; as marshmallow's they join those of what the case is in."""
         self.errors = tuple(sorted(set(errors)))
-        super().__init__(_tree(self.errors))
-
-
-def _tree(errors: Iterable[Error]) -> dict[str, Any]:
-    """Errors by JSON pointer as the tree that the schema library puts below a field."""
-    root: dict[str, Any] = {}
-    for pointer, message in errors:
-        node = root
-        for step in pointer.split("/")[1:]:
-            node = node.setdefault(step, {})
-        node.setdefault("_schema", []).append(message)
-    return root
+        super().__init__([*self.errors])
 
 
 def load_case(data: Any) -> dict[str, Any]:
