@@ -18,10 +18,16 @@ from gateway.domain.duty import (
     begin,
     end_of_term,
 )
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState, RecallAnswer
+from gateway.domain.handoff import (
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+    RecallAnswer,
+    is_derogation,
+)
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind
-from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -73,14 +79,15 @@ def owe(
     add(work, begin(handoff, kind, source, since, due))
 
 
-def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
-    """Close the duties that an answer to a handoff fulfils or ends, in its transaction, and begin
+def store_answer(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
+    """Store what was answered in a handoff; close the duties that it fulfils or ends, and begin
     those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
     more, its holder acknowledges the announcement, and the originator still owes the notice. Once
     its recipient has no copies, nothing is owed, as after a recall.
     """
+    work.handoffs.save(handoff, answer)
     holds = is_holder(work, handoff)
     ends = {answer.move}
     if not holds and handoff.state is not HandoffState.OFFERED:
@@ -124,15 +131,16 @@ def answer_due_at(
     return due_at(ports, work, recipient, DutyKind.ANSWER, urgency=urgency, since=since)
 
 
-def owe_for_offer(
+def store_offer(
     ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer, request: str | None
 ) -> None:
-    """Begin what an offer asks for, or its reissue to a successor: the answer, in imminent danger
-    the call, and a second person's review of a derogation.
+    """Store a new handoff, and begin what its offer asks for, or the reissue to a successor: the
+    answer, in imminent danger the call, and a second person's review of a derogation.
 
     The clearance that a case offered before it owes runs on since that offer: see
     `owe_clearance`.
     """
+    work.handoffs.add(handoff, offer)
     due = answer_due_at(
         ports,
         work,

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import made_of
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import BY_THE_CLOCK
 from gateway.domain.handoff import (
+    DEROGATIONS,
     OPEN,
     Addressee,
     Handoff,
@@ -18,11 +20,12 @@ from gateway.domain.handoff import (
     HandoffAnswer,
     HandoffState,
     Package,
+    is_derogation,
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import INSIDE, Organisation
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -32,13 +35,6 @@ from gateway.domain.refusals import (
     TooManyPreviews,
     ValidationFailed,
     WrongState,
-)
-from gateway.domain.transfer import (
-    DEROGATIONS,
-    INSIDE,
-    is_derogation,
-    is_transfer_barred,
-    transfer_tool,
 )
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
@@ -402,10 +398,10 @@ def tool_of(
 ) -> str | None:
     """What lets an offer go to a third country: a tool, or in imminent danger the derogation that
     its originator states."""
-    barred = is_transfer_barred(recipient, context.today.day)
+    barred = recipient.is_transfer_barred_on(context.today.day)
     if barred and wanted.derogation and states_danger(verified):
         return DEROGATIONS["led" if "led" in regimes_of(verified.content) else "gdpr"]
-    return transfer_tool(recipient, context.today.day)
+    return recipient.transfer_tool_on(context.today.day)
 
 
 def by_country(
@@ -459,7 +455,7 @@ def authorize_offer(
             "conflict": has_conflict_of_interest(
                 reader, context.today.day, named, verified.content
             ),
-            "third_country": is_transfer_barred(reader, context.today.day),
+            "third_country": reader.is_transfer_barred_on(context.today.day),
             "derogation": is_derogation(inputs.transfer_tool),
             "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
@@ -571,18 +567,8 @@ def _offer(
         transfer_tool=inputs.transfer_tool,
         break_glass=breaks_glass(found),
     )
-    answer = HandoffAnswer(
-        handoff=handoff.id,
-        sequence=1,
-        move=None,
-        state=HandoffState.OFFERED,
-        author=handoff.originator,
-        at=context.now,
-        document=signed.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.add(handoff, answer)
-    duties.owe_for_offer(context.ports, context.work, handoff, answer, wanted.request)
+    answer = made_of(handoff, None, signed.compact(), context.now, context.event)
+    duties.store_offer(context.ports, context.work, handoff, answer, wanted.request)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
     record_offer(context, handoff, wanted, signed)

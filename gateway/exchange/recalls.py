@@ -23,7 +23,6 @@ from gateway.domain.handoff import (
     RETAINING,
     Handoff,
     HandoffAction,
-    HandoffAnswer,
     Recall,
     RecallAnswer,
     RecallCode,
@@ -286,18 +285,9 @@ def _touch(
     moved = answers.recall(found, recall.id, consulted=duties.is_holder(work, found))
     if moved is None:
         return None
-    stored = HandoffAnswer(
-        handoff=moved.id,
-        sequence=moved.sequence,
-        move=HandoffAction.RECALL,
-        state=moved.state,
-        author=recall.originator,
-        at=recall.at,
-        document=document.compact(),
-        event=context.ports.new_id(),
-    )
-    work.handoffs.save(moved, stored)
-    duties.settle(context.ports, work, moved, stored)
+    step, event = HandoffAction.RECALL, context.ports.new_id()
+    stored = answers.made_of(moved, step, document.compact(), recall.at, event)
+    duties.store_answer(context.ports, work, moved, stored)
     if moved.recall is not None:
         stopped = acknowledgement_due_at(moved.urgency, recall.at)
         for kind, due in (

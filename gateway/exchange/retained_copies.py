@@ -22,7 +22,6 @@ from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
-from gateway.domain.transfer import is_transfer_barred
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
@@ -204,7 +203,7 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
         content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
         named = f"{handoff.originator}/{handoff.case}"
         met = has_conflict_of_interest(reader, day, named, content)
-    return {"conflict": met, "third_country": is_transfer_barred(reader, day)}
+    return {"conflict": met, "third_country": reader.is_transfer_barred_on(day)}
 
 
 def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:

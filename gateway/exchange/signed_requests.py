@@ -13,10 +13,10 @@ from typing import Any
 
 from gateway.domain import case as cases
 from gateway.domain.case import EMBARGO_TERMS
+from gateway.domain.handoff import is_derogation
 from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import Forbidden, InvalidDocument
-from gateway.domain.transfer import is_derogation
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
 from gateway.evidence.handoff_documents import HEADING, Heading, StatementError, read_id, read_time

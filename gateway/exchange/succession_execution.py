@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.answers import move
+from gateway.domain.answers import made_of, move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
@@ -30,7 +30,6 @@ from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
-from gateway.domain.transfer import is_transfer_barred, transfer_tool
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
@@ -272,7 +271,7 @@ def _judged(
     if wait:
         return replace(disposition, way=Disposition.WAIT, why=wait)
     obstacle = _obstacle(succession, disposition, ports.now())
-    if transfer_tool(successor, day) != disposition.handoff.transfer_tool:
+    if successor.transfer_tool_on(day) != disposition.handoff.transfer_tool:
         obstacle = "it would go to the successor by another transfer tool"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
@@ -330,7 +329,7 @@ def _questions(
                 "released": not released or succession.successor in released,
                 "assurance": "attested",
                 "conflict": has_conflict_of_interest(successor, day, named, verified.content),
-                "third_country": is_transfer_barred(successor, day),
+                "third_country": successor.is_transfer_barred_on(day),
                 "addressable": work.organisations.has_system(successor.slug),
                 "country": str(CountryMatch.HERE),  # the mandate that moves says which it is
             },
@@ -387,8 +386,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if disposition_of(ports, work, current, handoff, today.day) != disposition:
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
-        work.handoffs.save(draft.ended, draft.ending)
-        duties.settle(ports, work, draft.ended, draft.ending)
+        duties.store_answer(ports, work, draft.ended, draft.ending)
         _record(
             work,
             "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
@@ -406,8 +404,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if draft.followed_by is not None:
             following, offer = draft.followed_by
             became = following.id
-            work.handoffs.add(following, offer)
-            duties.owe_for_offer(ports, work, following, offer, disposition.request)
+            duties.store_offer(ports, work, following, offer, disposition.request)
             _record(
                 work,
                 "handoff.offer",
@@ -434,16 +431,8 @@ def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition
     step = HandoffAction.REISSUE if disposition.handoff.address.competence else HandoffAction.LAPSE
     moved = move(disposition.handoff, step, disposition.handoff.recipient)
     at = ports.now()
-    ending = HandoffAnswer(
-        handoff=moved.id,
-        sequence=moved.sequence,
-        move=step,
-        state=moved.state,
-        author=moved.recipient,
-        at=at,
-        document=_ending(ports, succession, disposition, at).compact(),
-        event=ports.new_id(),
-    )
+    document = _ending(ports, succession, disposition, at)
+    ending = made_of(moved, step, document.compact(), at, ports.new_id())
     if disposition.way is not Disposition.REISSUE:
         return _ReissueDraft(moved, ending, None)
     return _ReissueDraft(moved, ending, _following(ports, succession, disposition, at))
@@ -499,17 +488,7 @@ def _following(
         held=0,
         held_under=None,
     )
-    answer = HandoffAnswer(
-        handoff=fresh,
-        sequence=1,
-        move=None,
-        state=HandoffState.OFFERED,
-        author=handoff.originator,
-        at=at,
-        document=offer.compact(),
-        event=ports.new_id(),
-    )
-    return handoff, answer
+    return handoff, made_of(handoff, None, offer.compact(), at, ports.new_id())
 
 
 def _offer(

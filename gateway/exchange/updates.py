@@ -15,11 +15,7 @@ from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import (
-    Handoff,
-    HandoffAction,
-    HandoffAnswer,
-)
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
 from gateway.domain.json_values import Asked
 from gateway.domain.refusals import (
     CaseErased,
@@ -29,7 +25,6 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
-from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
@@ -393,18 +388,9 @@ def _update(
         matter=matter_shown(verified, permitted),
         held_under=version.digest if moved.held == moved.package else moved.held_under,
     )
-    stored = HandoffAnswer(
-        handoff=moved.id,
-        sequence=moved.sequence,
-        move=HandoffAction.UPDATE,
-        state=moved.state,
-        author=moved.originator,
-        at=context.now,
-        document=document.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.save(moved, stored)
-    duties.settle(context.ports, context.work, moved, stored)
+    step = HandoffAction.UPDATE
+    stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
+    duties.store_answer(context.ports, context.work, moved, stored)
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=draft.change)
     record_offer(context, moved, draft.terms, document)
     return _updated(context, stored, moved.package, version)

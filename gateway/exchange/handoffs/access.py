@@ -7,11 +7,10 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
-from gateway.domain.handoff import Handoff, Package
+from gateway.domain.handoff import Handoff, Package, is_derogation
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseErased, WrongState
-from gateway.domain.transfer import is_derogation, is_transfer_barred
 from gateway.domain.vocabulary import marking_of, strictest
 from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
@@ -86,7 +85,7 @@ def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     if reader.slug != handoff.recipient:
         return OWN
     conflict = bool(reader.interests) and has_conflict(context.work, reader, handoff, day)
-    barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
+    barred = reader.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
     return {"conflict": conflict, "third_country": barred}
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
+from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, made_of, move
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
 from gateway.domain.duty import JUDICIAL_AUTHORISATION
@@ -176,18 +176,8 @@ def _answer(
         moved = _withdraw_reserved(context, moved)
     if step is HandoffAction.ANSWER_RECALL:
         moved = answer_recall(context, moved, fields)
-    stored = HandoffAnswer(
-        handoff=found.id,
-        sequence=moved.sequence,
-        move=step,
-        state=moved.state,
-        author=context.caller.organisation,
-        at=context.now,
-        document=document.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.save(moved, stored)
-    duties.settle(context.ports, context.work, moved, stored)
+    stored = made_of(moved, step, document.compact(), context.now, context.event)
+    duties.store_answer(context.ports, context.work, moved, stored)
     if step is HandoffAction.RETAIN:
         _retain(context, moved, asked)
     if moved.held and not found.held:
