@@ -5,7 +5,7 @@ tightening binds at once, and a version that loosens something loosens nothing t
 before it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,12 @@ def offered_conditions(
         if not placed.in_array and placed.digest in disclosures
     }
     return conditions({**version.claims, **disclosed}, purpose, transfer_tool)
+
+
+def is_released(content: Mapping[str, Any], organisation: str) -> bool:
+    """Whether a case may go to an organisation, where it lists to whom it may."""
+    listed = content.get("release_to") or ()
+    return not listed or organisation in listed
 
 
 def binding_conditions(

@@ -43,6 +43,7 @@ from gateway.exchange import duties
 from gateway.exchange.addressing import (
     ItemsByCountry,
     authorities_on_duty,
+    claimed,
     has_duty_contact,
     help_in_danger,
     items_by_country,
@@ -57,7 +58,7 @@ from gateway.exchange.cases import (
     sealed_of,
     view_on,
 )
-from gateway.exchange.conditions import offered_conditions
+from gateway.exchange.conditions import is_released, offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
     Conditions,
@@ -75,7 +76,7 @@ from gateway.exchange.signed_requests import (
 )
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
-from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -305,7 +306,7 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     The handoff's list and package are those of the document that its originator signed.
     """
     claims = signed.verified.claims
-    if claims["to"] != _to(draft.inputs.address):
+    if claims["to"] != claimed(draft.inputs.address):
         raise InvalidDocument(
             "the offer names another organisation, or another event, than holds the competence: "
             "preview it, and sign the 'to' that the preview shows"
@@ -438,26 +439,18 @@ def authorize_offer(
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
         )
     view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
-    listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
-    named = f"{context.caller.organisation}/{case.id}"
     resource = case_entity(view, inputs.originator)
     authorize(
         context,
         resource,
         {
+            **facts_of_offer(context.work, version, verified, reader, context.today.day),
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
-            "basis": regimes_of(verified.content),
-            "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
-            "conflict": has_conflict_of_interest(
-                reader, context.today.day, named, verified.content
-            ),
-            "third_country": reader.is_transfer_barred_on(context.today.day),
             "derogation": is_derogation(inputs.transfer_tool),
-            "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
@@ -479,6 +472,25 @@ def authorize_offer(
         _authorize_break_glass(context, verified, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+
+
+def facts_of_offer(
+    work: UnitOfWork,
+    version: CaseVersion,
+    verified: VerifiedSdJwt,
+    recipient: Organisation,
+    day: date,
+) -> dict[str, Value]:
+    """What policy reads of a case version and a recipient wherever the one is offered to the other,
+    also by the gateway, to a successor."""
+    content, named = verified.content, f"{version.originator}/{version.case}"
+    return {
+        "basis": regimes_of(content),
+        "released": is_released(content, recipient.slug),
+        "conflict": has_conflict_of_interest(recipient, day, named, content),
+        "third_country": recipient.is_transfer_barred_on(day),
+        "addressable": work.organisations.has_system(recipient.slug),
+    }
 
 
 def _is_other_state(context: RequestContext, address: Addressee) -> bool:
@@ -662,7 +674,7 @@ def sign_offer(
     return handoff_documents.issue_offer(
         attesting(ports, caller.organisation),
         handoff=wanted.handoff,
-        to=_to(draft.inputs.address),
+        to=claimed(draft.inputs.address),
         case_digest=draft.version.digest,
         disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,
@@ -682,16 +694,6 @@ def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
     return offered_conditions(
         draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
     )
-
-
-def _to(address: Addressee) -> dict[str, str]:
-    if address.competence is None:
-        return {"organisation": address.organisation}
-    return {
-        "organisation": address.organisation,
-        "competence": address.competence,
-        "mandate_event": str(address.mandate_event),
-    }
 
 
 def _offered(

@@ -25,7 +25,6 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.hosting_country import CountryMatch
-from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, Status
@@ -33,7 +32,9 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflic
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
-from gateway.exchange.cases import has_key, regimes_of, view_on
+from gateway.exchange.addressing import claimed
+from gateway.exchange.cases import has_key, view_on
+from gateway.exchange.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -313,24 +314,18 @@ def _questions(
     if case is None:
         raise EditConflict("the case of a handoff is gone")
     originator = organisation_entity(disposition.originator, day)
-    named = f"{handoff.originator}/{handoff.case}"
     for version, verified in _versions(work, disposition, case):
-        released = verified.content.get("release_to") or ()
         yield PolicyQuestion(
             originator,
             "handoff.offer",
             # It could be offered when it was, in danger before its clearance; no more is given now.
             case_entity(view_on(verified, version, CaseState.CLEARED, day, measures), originator),
             {
+                **facts_of_offer(work, version, verified, successor, day),
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,
                 "purpose": frozenset(handoff.purpose),
-                "basis": regimes_of(verified.content),
-                "released": not released or succession.successor in released,
                 "assurance": "attested",
-                "conflict": has_conflict_of_interest(successor, day, named, verified.content),
-                "third_country": successor.is_transfer_barred_on(day),
-                "addressable": work.organisations.has_system(successor.slug),
                 "country": str(CountryMatch.HERE),  # the mandate that moves says which it is
             },
         )
@@ -472,10 +467,29 @@ def _following(
     """The newest offer again, to the successor: same version, parts, purpose and end; nothing
     accepted."""
     address = Addressee(succession.successor, succession.competence, succession.mandate_event)
-    fresh = ports.new_id()
-    offer = _offer(ports, succession, disposition, fresh, at)
+    before, fresh = disposition.handoff, ports.new_id()
+    said = {d.name: d.value for d in sd_jwt.parse(disposition.offer.document).disclosures}
+    offer = handoff_documents.issue_offer(
+        replace(attesting(ports, before.originator), at=at),
+        handoff=fresh,
+        to=claimed(address),
+        case_digest=before.case_digest,
+        disclosures=sorted(before.permitted_disclosures),
+        purpose=before.purpose,
+        expires_at=before.expires_at,
+        transfer_tool=before.transfer_tool,
+        by=said.get("by", "erased"),
+        note=said.get("note"),
+        request=disposition.request,
+        reissue_of=handoff_documents.ReissueReference(
+            predecessor=succession.predecessor,
+            handoff=before.id,
+            offer=before.offer_digest,
+            event=succession.id,
+        ),
+    )
     handoff = replace(
-        disposition.handoff,
+        before,
         id=fresh,
         address=address,
         offer_digest=offer.digest,
@@ -489,37 +503,6 @@ def _following(
         held_under=None,
     )
     return handoff, made_of(handoff, None, offer.compact(), at, ports.new_id())
-
-
-def _offer(
-    ports: Ports, succession: Succession, disposition: HandoffDisposition, fresh: UUID, at: datetime
-) -> SdJwt:
-    before = sd_jwt.parse(disposition.offer.document)
-    said = {d.name: d.value for d in before.disclosures}
-    handoff = disposition.handoff
-    return handoff_documents.issue_offer(
-        replace(attesting(ports, handoff.originator), at=at),
-        handoff=fresh,
-        to={
-            "organisation": succession.successor,
-            "competence": succession.competence,
-            "mandate_event": str(succession.mandate_event),
-        },
-        case_digest=handoff.case_digest,
-        disclosures=sorted(handoff.permitted_disclosures),
-        purpose=handoff.purpose,
-        expires_at=handoff.expires_at,
-        transfer_tool=handoff.transfer_tool,
-        by=said.get("by", "erased"),
-        note=said.get("note"),
-        request=disposition.request,
-        reissue_of=handoff_documents.ReissueReference(
-            predecessor=succession.predecessor,
-            handoff=handoff.id,
-            offer=handoff.offer_digest,
-            event=succession.id,
-        ),
-    )
 
 
 # --- events

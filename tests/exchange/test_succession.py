@@ -11,7 +11,7 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import SCOPES, Organisation
 from gateway.domain.refusals import CaseKeysUnavailable, NotFound, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, succession_execution, successions, updates
@@ -673,7 +673,7 @@ def test_what_would_reach_the_successor_by_another_transfer_tool_is_asked_anew(
     gateway, monkeypatch
 ):
     handoff = UUID(offered(gateway).result["handoff"])
-    monkeypatch.setattr(succession_execution, "transfer_tool", lambda *_: "Art. 46(2)(a)")
+    monkeypatch.setattr(Organisation, "transfer_tool_on", lambda *_: "Art. 46(2)(a)")
     lost(gateway, handoff)
 
 

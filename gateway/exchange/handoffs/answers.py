@@ -34,6 +34,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements
+from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
     Versions,
@@ -305,8 +306,7 @@ def _check_tightened(
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, offered, context.entity(originator), reader
     )
-    listed = versions.now.content.get("release_to") or ()
-    released = not listed or handoff.recipient in listed
+    released = is_released(versions.now.content, handoff.recipient)
     if len(permitted_disclosures) < len(offered) or not released:
         raise WrongState(
             "the case was marked more strictly after this offer, and could not be offered to you "

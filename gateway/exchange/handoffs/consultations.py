@@ -18,6 +18,7 @@ from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, Wron
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.conditions import is_released
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
     OF_MARKS,
@@ -206,8 +207,8 @@ def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: Ver
 def _require_danger(handoff: Handoff, versions: Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
-    listed = versions.now.content.get("release_to") or ()
-    if not states_danger(versions.offered) or (listed and handoff.recipient not in listed):
+    released = is_released(versions.now.content, handoff.recipient)
+    if not (states_danger(versions.offered) and released):
         raise WrongState("content opens after acceptance; accept the handoff, or decline it")
 
 
