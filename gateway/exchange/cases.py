@@ -43,7 +43,12 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
-from gateway.exchange.revisions import announce_change, check_change, loosens_cleared
+from gateway.exchange.revisions import (
+    announce_change,
+    check_change,
+    loosens_cleared,
+    read_version,
+)
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -227,9 +232,9 @@ def consult(
     def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _authorized(context, case, {**OWN, **_opened_for(opening)})
         consultation = context.work.handoffs.consultation(logged.event.id)
-        version = consultation and context.work.cases.version(consultation.case_digest)
-        if not consultation or not version:
+        if consultation is None:
             deny_as_not_found()
+        version = read_version(context.work, consultation.case_digest)
         return _opened(context, version).present()
 
     return transact(ports, caller, request, act, replay)
@@ -237,11 +242,10 @@ def consult(
 
 def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
     """A version of the caller's own case: all of it."""
-    verified = sd_jwt.read_stored(version.document)
     return OpenedContent(
         version,
-        elements(verified, context.organisation),
-        BindingConditions(Conditions(conditions(verified.content))),
+        elements(version.said, context.organisation),
+        BindingConditions(Conditions(conditions(version.said.content))),
         (Party(context.caller.organisation, "originator"),),
     )
 
@@ -277,17 +281,14 @@ def page(
 
 
 def view_on(
-    verified: VerifiedSdJwt,
-    version: CaseVersion,
-    state: CaseState,
-    day: date,
-    measures: Sequence[Measure] = (),
+    version: CaseVersion, state: CaseState, day: date, measures: Sequence[Measure] = ()
 ) -> CaseAttributes:
     """What policy may know of a case version on a day, under the ``measures`` in force."""
-    seen = _attributes(verified.content, version.case, version.assurance, state, day)
+    content = version.said.content
+    seen = _attributes(content, version.case, version.assurance, state, day)
     if not measures:
         return seen
-    items = [part["id"] for part in verified.content.get("items", ())]
+    items = [part["id"] for part in content.get("items", ())]
     held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
     whole = {one.kind for one in measures if not one.elements}
     # Of no items, all are under an embargo.
@@ -301,9 +302,7 @@ def view_on(
 
 def own_entity(context: RequestContext, case: Case, version: CaseVersion) -> PolicyEntity:
     """The caller's own case, in this version, as policy sees it."""
-    verified = sd_jwt.read_stored(version.document)
-    view = view_on(verified, version, case.state, context.today.day)
-    return case_entity(view, context.entity())
+    return case_entity(view_on(version, case.state, context.today.day), context.entity())
 
 
 def view_on_erased(case: Case) -> CaseAttributes:
@@ -391,22 +390,17 @@ def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[SealedR
     ]
 
 
-def find(
-    context: RequestContext, case: UUID, known: CaseVersion | None = None
-) -> tuple[Case, CaseVersion]:
+def find(context: RequestContext, case: UUID, *known: CaseVersion) -> tuple[Case, CaseVersion]:
     """The caller's own case and its current version; a denial when there is none.
 
-    ``known`` is a version that was read before: it need not be read again while its digest,
+    ``known`` are versions that were read before: one need not be read again while its digest,
     which names all that stands in it, is that of the case.
     """
     found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
     refuse_recused(context, found.originator, found.id)
-    if known is not None and known.digest == found.digest:
-        return found, known
-    version = context.work.cases.version(found.digest)
-    return deny_as_not_found() if version is None else (found, version)
+    return found, read_version(context.work, found.digest, *known)
 
 
 def _may_be_attested(context: RequestContext) -> bool:
@@ -452,8 +446,10 @@ def _submit(
         unlawful=() if submission.change is None else submission.change.unlawful,
     )
     earlier = context.work.cases.get(version.originator, version.case)
-    view = view_on(verified, version, CaseState.DRAFT, context.today.day)
-    marked = replace(view, handling=cases.handling_codes(content))
+    seen = _attributes(
+        verified.content, version.case, version.assurance, CaseState.DRAFT, context.today.day
+    )
+    marked = replace(seen, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
     if submission.change is not None:
@@ -660,13 +656,10 @@ def _submitted(
 
 
 def _submitted_again(context: RequestContext, logged: LoggedEvent) -> Submitted:
-    version = context.work.cases.version(_case_digest(logged))
-    if version is None:
-        deny_as_not_found()
+    version = read_version(context.work, _case_digest(logged))
     cleared = context.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
-    verified = sd_jwt.read_stored(version.document)
-    return _submitted(version, verified, context.organisation, state)
+    return _submitted(version, version.said, context.organisation, state)
 
 
 _STATES: Mapping[str, CaseState] = {
@@ -698,8 +691,7 @@ def _step(
 
     def act(context: RequestContext) -> CaseStep:
         found, version = _authorized(context, case)
-        content = sd_jwt.read_stored(version.document).content
-        moved = replace(step(context, found, content), revision=found.revision + 1)
+        moved = replace(step(context, found, version.said.content), revision=found.revision + 1)
         context.work.cases.save(moved)
         own = Party(found.originator, "originator")
         said = events.reason(confirmation.reason, own)
@@ -712,9 +704,7 @@ def _step(
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     def replay(context: RequestContext, logged: LoggedEvent) -> CaseStep:
-        version = context.work.cases.version(_case_digest(logged))
-        if version is None:
-            deny_as_not_found()
+        version = read_version(context.work, _case_digest(logged))
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     return transact(ports, caller, request, act, replay)

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from gateway.domain.case import conditions, tightened
 from gateway.domain.handoff import Package
-from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.results import Conditions, TightenedElement
 from gateway.kernel.values import CaseVersion
 
@@ -28,7 +27,7 @@ class BindingConditions:
 
 
 def offered_conditions(
-    version: VerifiedSdJwt,
+    version: CaseVersion,
     disclosures: Collection[str],
     purpose: Sequence[str],
     transfer_tool: str | None,
@@ -36,10 +35,10 @@ def offered_conditions(
     """The conditions that an offer of a case version states, by what its list discloses of them."""
     disclosed = {
         placed.name: placed.value
-        for placed in version.placed
+        for placed in version.said.placed
         if not placed.in_array and placed.digest in disclosures
     }
-    return conditions({**version.claims, **disclosed}, purpose, transfer_tool)
+    return conditions({**version.said.claims, **disclosed}, purpose, transfer_tool)
 
 
 def is_released(content: Mapping[str, Any], organisation: str) -> bool:
@@ -49,7 +48,7 @@ def is_released(content: Mapping[str, Any], organisation: str) -> bool:
 
 
 def binding_conditions(
-    purpose: Sequence[str], package: Package, offered: VerifiedSdJwt, current: CaseVersion
+    purpose: Sequence[str], package: Package, offered: CaseVersion, current: CaseVersion
 ) -> BindingConditions:
     """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
     ``purpose``, while the case is at the version ``current``.

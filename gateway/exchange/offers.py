@@ -67,6 +67,7 @@ from gateway.exchange.results import (
     Preview,
     SealedReference,
 )
+from gateway.exchange.revisions import read_version
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -159,7 +160,6 @@ class PreparedOffer:
 
     inputs: SelectionInputs
     version: CaseVersion
-    verified: VerifiedSdJwt
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
@@ -177,7 +177,7 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     spend_preview(ports, caller)
     request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
     draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    danger = draft.verified.content["urgency"] == Urgency.IMMINENT_DANGER
+    danger = draft.version.said.content["urgency"] == Urgency.IMMINENT_DANGER
     numbers = ports.emergency_numbers if danger else None
     return replace(previewed(offer, draft), emergency_numbers=numbers)
 
@@ -194,7 +194,7 @@ def spend_preview(ports: Ports, caller: Caller) -> None:
 
 def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
     """What an offer, or update, would give, as its author may read it."""
-    routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
+    routing = frozenset(p.digest for p in draft.version.said.placed if p.name in ROUTING_FIELDS)
     return Preview(
         case=draft.inputs.case.id,
         version=draft.version.version,
@@ -233,20 +233,18 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
 
 def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
     found, version = find(context, case)
-    verified = sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, verified, wanted, word)
-    return select_parts(context, wanted, version, verified, inputs)
+    return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
 
 def select_parts(
     context: RequestContext,
     wanted: OfferRequest,
     version: CaseVersion,
-    verified: VerifiedSdJwt,
     inputs: SelectionInputs,
 ) -> PreparedOffer:
     """Decide an offer, or an update: what policy lets through of what is wanted."""
-    authorize_offer(context, verified, version, wanted, inputs)
+    authorize_offer(context, version, wanted, inputs)
+    verified = version.said
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
     parts = elements(verified, context.organisation, in_force(context, inputs.case))
@@ -270,7 +268,6 @@ def select_parts(
     draft = PreparedOffer(
         inputs,
         version,
-        verified,
         permitted_disclosures,
         withheld_groups,
         reseal,
@@ -340,12 +337,12 @@ def _selected(
 def _inputs(
     context: RequestContext,
     case: Case,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     wanted: OfferRequest,
     word: str,
 ) -> SelectionInputs:
     """Raises what `resolve` raises, and ValidationFailed."""
-    content = verified.content
+    content = version.said.content
     context.help |= help_in_danger(context, content, wanted.organisation, wanted.competence)
     address = resolve(context, wanted.organisation, wanted.competence)
     recipient = context.see(address.organisation)
@@ -353,10 +350,10 @@ def _inputs(
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    items = by_country(context, verified, wanted, recipient, context.today.day)
+    items = by_country(context, version, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
-    tool = tool_of(context, verified, wanted, recipient)
+    tool = tool_of(context, version, wanted, recipient)
     held_until = _held_for_police(context, case, wanted, recipient)
     if held_until is not None:
         context.help |= {"held_until": held_until.isoformat(timespec="seconds")}
@@ -393,21 +390,21 @@ def _held_for_police(
 
 def tool_of(
     context: RequestContext,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     wanted: OfferRequest,
     recipient: Organisation,
 ) -> str | None:
     """What lets an offer go to a third country: a tool, or in imminent danger the derogation that
     its originator states."""
     barred = recipient.is_transfer_barred_on(context.today.day)
-    if barred and wanted.derogation and states_danger(verified):
-        return DEROGATIONS["led" if "led" in regimes_of(verified.content) else "gdpr"]
+    if barred and wanted.derogation and states_danger(version):
+        return DEROGATIONS["led" if "led" in regimes_of(version.said.content) else "gdpr"]
     return recipient.transfer_tool_on(context.today.day)
 
 
 def by_country(
     context: RequestContext,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     wanted: OfferRequest,
     recipient: Organisation,
     day: date,
@@ -420,12 +417,11 @@ def by_country(
         return "items" in wanted.groups or item.digest in wanted.digests
 
     explained = wanted.country_reason is not None
-    return items_by_country(context, verified, selected, recipient, day, explained=explained)
+    return items_by_country(context, version.said, selected, recipient, day, explained=explained)
 
 
 def authorize_offer(
     context: RequestContext,
-    verified: VerifiedSdJwt,
     version: CaseVersion,
     wanted: OfferRequest,
     inputs: SelectionInputs,
@@ -433,19 +429,19 @@ def authorize_offer(
     """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
     uncleared = breaks_glass(case)
-    if uncleared and not states_danger(verified):
+    if uncleared and not states_danger(version):
         raise WrongState(
             f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
         )
-    view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
+    view = view_on(version, case.state, context.today.day, in_force(context, case))
     reader = context.require(inputs.address.organisation)
     resource = case_entity(view, inputs.originator)
     authorize(
         context,
         resource,
         {
-            **facts_of_offer(context.work, version, verified, reader, context.today.day),
+            **facts_of_offer(context.work, version, reader, context.today.day),
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
@@ -466,10 +462,10 @@ def authorize_offer(
     )
     context.about = EventSubject(case_digest=version.digest)
     competence = parse_competence(wanted.competence or "")
-    if competence is not None and competence[1] not in verified.content["matter"]:
+    if competence is not None and competence[1] not in version.said.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if uncleared:
-        _authorize_break_glass(context, verified, resource)
+        _authorize_break_glass(context, version, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
 
@@ -477,13 +473,12 @@ def authorize_offer(
 def facts_of_offer(
     work: UnitOfWork,
     version: CaseVersion,
-    verified: VerifiedSdJwt,
     recipient: Organisation,
     day: date,
 ) -> dict[str, Value]:
     """What policy reads of a case version and a recipient wherever the one is offered to the other,
     also by the gateway, to a successor."""
-    content, named = verified.content, f"{version.originator}/{version.case}"
+    content, named = version.said.content, f"{version.originator}/{version.case}"
     return {
         "basis": regimes_of(content),
         "released": is_released(content, recipient.slug),
@@ -520,20 +515,20 @@ _KEPT = OPEN | {HandoffState.CLOSED}
 """States in which a recipient has, or is asked to take, what was offered."""
 
 
-def states_danger(verified: VerifiedSdJwt) -> bool:
+def states_danger(version: CaseVersion) -> bool:
     """Whether a case is about an imminent danger, and says which."""
-    content = verified.content
+    content = version.said.content
     return content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content
 
 
 def _authorize_break_glass(
-    context: RequestContext, verified: VerifiedSdJwt, resource: PolicyEntity
+    context: RequestContext, version: CaseVersion, resource: PolicyEntity
 ) -> None:
     """A case that is not cleared is offered in imminent danger, and in nothing else (R16)."""
     rules = context.rules
     facts: dict[str, Value] = {
-        "urgency": verified.content["urgency"],
-        "urgency_reason": verified.content["urgency_reason"],
+        "urgency": version.said.content["urgency"],
+        "urgency_reason": version.said.content["urgency_reason"],
     }
     authorize(context, resource, facts, "handoff.break_glass")
     context.rules = (*rules, *context.rules)
@@ -547,17 +542,15 @@ def _offer(
     context: RequestContext,
 ) -> OfferResult:
     found, version = find(context, case, draft.version)
-    unchanged = version is draft.version
-    verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, verified, wanted, assurance(wanted.signed))
+    inputs = _inputs(context, found, version, wanted, assurance(wanted.signed))
     check_signed(context, wanted.signed)
-    authorize_offer(context, verified, version, wanted, inputs)
+    authorize_offer(context, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    require_not_older(wanted.signed, handoff_documents.read_time(verified.claims))
+    require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
-    urgency = Urgency(verified.content["urgency"])
+    urgency = Urgency(version.said.content["urgency"])
     due_at = _answer_due_at(context, inputs.address.organisation, urgency, wanted, context.now)
     handoff = Handoff(
         id=wanted.handoff,
@@ -572,7 +565,7 @@ def _offer(
         offer_digest=signed.digest,
         conditions_digest=stated,
         urgency=urgency,
-        matter=matter_shown(verified, draft.permitted_disclosures),
+        matter=matter_shown(version, draft.permitted_disclosures),
         offered_at=context.now,
         due_at=due_at,
         expires_at=wanted.expires_at,
@@ -588,10 +581,11 @@ def _offer(
     return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
 
 
-def matter_shown(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
+def matter_shown(version: CaseVersion, permitted: Sequence[str]) -> frozenset[str]:
     """The matters of a case, where its recipient may know them."""
-    shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
-    return frozenset(verified.content["matter"]) if shown else frozenset()
+    placed = version.said.placed
+    shown = any(one.name == "matter" and one.digest in permitted for one in placed)
+    return frozenset(version.said.content["matter"]) if shown else frozenset()
 
 
 def _offered_again(
@@ -602,18 +596,15 @@ def _offered_again(
     if not answer or not handoff:
         deny_as_not_found()
     first = package_of(answer, 1)
-    version = context.work.cases.version(first.case_digest)
-    if version is None:
-        deny_as_not_found()
-    verified = sd_jwt.read_stored(version.document)
+    version = read_version(context.work, first.case_digest)
     day = context.ports.reference_date(handoff.offered_at).day
-    items = by_country(context, verified, wanted, context.require(handoff.recipient), day)
-    asked = _selected(elements(verified, context.organisation), wanted, items.left_out)
+    items = by_country(context, version, wanted, context.require(handoff.recipient), day)
+    asked = _selected(elements(version.said, context.organisation), wanted, items.left_out)
     permitted = tuple(sorted(first.permitted_disclosures))
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
-    reseal = _to_reseal(verified, asked, handoff.recipient)
+    reseal = _to_reseal(version.said, asked, handoff.recipient)
     chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
-    urgency, at = Urgency(verified.content["urgency"]), handoff.offered_at
+    urgency, at = Urgency(version.said.content["urgency"]), handoff.offered_at
     # Whatever was answered or delayed since: a retry gets what the offer said.
     due_at = _answer_due_at(context, handoff.recipient, urgency, wanted, at)
     offered = replace(handoff, urgency=urgency, due_at=due_at)
@@ -692,7 +683,7 @@ def sign_offer(
 def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
     """The conditions under which an offer, or update, is made."""
     return offered_conditions(
-        draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
+        draft.version, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
     )
 
 

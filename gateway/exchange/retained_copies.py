@@ -136,16 +136,16 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
         for digest, part in accepted_parts(handoff, package, parts).items()
         if handoff.held or is_needed(part, handoff.recipient)
     }
-    document = sd_jwt.parse(versions.version.document).present(frozenset(accepted))
+    document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
     binding = binding_beside(versions, accepted, originator)
     answers = work.handoffs.answers(handoff.id)
     return json.dumps(
         {
-            "version": versions.version.version,
-            "assurance": versions.version.assurance,
-            "digest": versions.version.digest,
-            "event": str(versions.version.event),
+            "version": versions.offered.version,
+            "assurance": versions.offered.assurance,
+            "digest": versions.offered.digest,
+            "event": str(versions.offered.event),
             "package": package.number,
             "presentation": document.compact(),
             "markings": {

@@ -30,7 +30,7 @@ from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
 from gateway.evidence import canonical, handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.addressing import claimed
 from gateway.exchange.cases import has_key, view_on
@@ -53,7 +53,7 @@ class HandoffDisposition:
 
     ``rules`` are those of the policy that decided. ``offer`` is the newest, ``first`` the one that
     alone says whether it is a request with a statutory time. ``version`` is the one that was
-    offered, and ``case`` what it says.
+    offered.
     """
 
     handoff: Handoff
@@ -65,7 +65,6 @@ class HandoffDisposition:
     taken_on: bool
     originator: Organisation
     version: CaseVersion
-    case: VerifiedSdJwt
 
     @property
     def request(self) -> str | None:
@@ -209,12 +208,11 @@ def _decide(
     originator = work.organisations.get(handoff.originator)
     if version is None or originator is None:
         raise EditConflict("the case of a handoff is gone")
-    case = sd_jwt.read_stored(version.document)
     answers = work.handoffs.answers(handoff.id)
     first, *_ = offers = offers_of(answers)
     disposition = HandoffDisposition(
         handoff=handoff,
-        way=succession.way(handoff, case.content["matter"]),
+        way=succession.way(handoff, version.said.content["matter"]),
         why="",
         rules=(),
         offer=offers[-1],
@@ -222,7 +220,6 @@ def _decide(
         taken_on=handoff.is_held,
         originator=originator,
         version=version,
-        case=case,
     )
     if disposition.way is Disposition.STAY:
         return replace(disposition, why=OF_ANOTHER)
@@ -314,14 +311,14 @@ def _questions(
     if case is None:
         raise EditConflict("the case of a handoff is gone")
     originator = organisation_entity(disposition.originator, day)
-    for version, verified in _versions(work, disposition, case):
+    for version in _versions(work, disposition, case):
         yield PolicyQuestion(
             originator,
             "handoff.offer",
             # It could be offered when it was, in danger before its clearance; no more is given now.
-            case_entity(view_on(verified, version, CaseState.CLEARED, day, measures), originator),
+            case_entity(view_on(version, CaseState.CLEARED, day, measures), originator),
             {
-                **facts_of_offer(work, version, verified, successor, day),
+                **facts_of_offer(work, version, successor, day),
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,
                 "purpose": frozenset(handoff.purpose),
@@ -333,14 +330,14 @@ def _questions(
 
 def _versions(
     work: UnitOfWork, disposition: HandoffDisposition, case: Case
-) -> Iterator[tuple[CaseVersion, VerifiedSdJwt]]:
+) -> Iterator[CaseVersion]:
     """The version that was offered, and the current one where that is another."""
-    yield disposition.version, disposition.case
+    yield disposition.version
     if case.digest != disposition.version.digest:
         current = work.cases.version(case.digest)
         if current is None:
             raise EditConflict("the case of a handoff is gone")
-        yield current, sd_jwt.read_stored(current.document)
+        yield current
 
 
 def _holding(successor: Organisation, succession: Succession, day: date) -> PolicyEntity:

@@ -264,7 +264,7 @@ def _open_view(
 
 
 def _to_reseal(succession: Succession, disposition: HandoffDisposition) -> int:
-    sealed = sealed_of(disposition.case, disposition.handoff.permitted_disclosures)
+    sealed = sealed_of(disposition.version.said, disposition.handoff.permitted_disclosures)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 

@@ -47,7 +47,7 @@ from gateway.exchange.offers import (
     tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
-from gateway.exchange.revisions import identity
+from gateway.exchange.revisions import identity, read_version
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -175,12 +175,9 @@ def check_places(context: RequestContext, handoff: Handoff, named: Collection[st
             sentence = f"name {MOST_LATE} places at most, as /items/ and an id"
             raise ValidationFailed((("/pointers", sentence),))
         return
-    version = context.work.cases.version(handoff.case_digest)
-    if version is None:
-        deny_as_not_found()
     given = (
         place_of(*identity(part))
-        for part in sd_jwt.read_stored(version.document).placed
+        for part in read_version(context.work, handoff.case_digest).said.placed
         if part.digest in handoff.permitted_disclosures
     )
     if not {*given, *map(place_of, CLEAR_MARKING)}.issuperset(named):
@@ -236,10 +233,9 @@ def _prepare(
     change = strictest_change(since)
     if wanted.signed is not None:
         _check_signed_terms(wanted.signed, found, change)
-    verified = sd_jwt.read_stored(version.document)
-    terms = _terms(context, found, verified, wanted)
-    inputs = _inputs(context, found, case, verified, terms, word=word)
-    draft = select_parts(context, terms, version, verified, inputs)
+    terms = _terms(context, found, version.said, wanted)
+    inputs = _inputs(context, found, case, version, terms, word=word)
+    draft = select_parts(context, terms, version, inputs)
     return _PreparedUpdate(found, change, terms, draft)
 
 
@@ -306,10 +302,8 @@ def _selected(
 ) -> tuple[str, ...]:
     """The digests that are selected of the new version, in groups that were offered, and accepted
     where only some were."""
-    earlier = context.work.cases.version(found.case_digest)
-    if earlier is None:
-        deny_as_not_found()
-    before, parts = sd_jwt.read_stored(earlier.document), elements(now, context.organisation)
+    before = read_version(context.work, found.case_digest).said
+    parts = elements(now, context.organisation)
     given = [p for p in before.placed if p.digest in found.permitted_disclosures]
     old = elements(before, context.organisation)
     groups = {old[p.digest].group for p in given}
@@ -336,7 +330,7 @@ def _inputs(
     context: RequestContext,
     found: Handoff,
     case: Case,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     terms: OfferRequest,
     *,
     word: str,
@@ -348,8 +342,8 @@ def _inputs(
         context.entity(recipient),
         found.address,
         word,
-        by_country(context, verified, terms, recipient, day),
-        tool_of(context, verified, terms, recipient),
+        by_country(context, version, terms, recipient, day),
+        tool_of(context, version, terms, recipient),
     )
 
 
@@ -362,14 +356,13 @@ def _update(
     if found.offer_digest != draft.handoff.offer_digest:
         raise stale(found)
     case, _ = find(context, found.case, draft.offer.version)
-    version, verified = draft.offer.version, draft.offer.verified
-    word = assurance(wanted.signed)
-    inputs = _inputs(context, found, case, verified, draft.terms, word=word)
+    version, word = draft.offer.version, assurance(wanted.signed)
+    inputs = _inputs(context, found, case, version, draft.terms, word=word)
     if inputs != draft.offer.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    authorize_offer(context, verified, version, draft.terms, inputs)
+    authorize_offer(context, version, draft.terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
-    require_not_older(wanted.signed, handoff_documents.read_time(verified.claims))
+    require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     permitted = draft.offer.permitted_disclosures
     moved = answers.update(found, draft.change)
     moved = replace(
@@ -384,8 +377,8 @@ def _update(
         ),
         transfer_tool=inputs.transfer_tool,
         expires_at=draft.terms.expires_at,
-        urgency=Urgency(verified.content["urgency"]),
-        matter=matter_shown(verified, permitted),
+        urgency=Urgency(version.said.content["urgency"]),
+        matter=matter_shown(version, permitted),
         held_under=version.digest if moved.held == moved.package else moved.held_under,
     )
     step = HandoffAction.UPDATE
@@ -401,9 +394,7 @@ def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult
     if stored is None:
         deny_as_not_found()
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
-    version = context.work.cases.version(offer.case_digest)
-    if version is None:
-        deny_as_not_found()
+    version = read_version(context.work, offer.case_digest)
     made = context.work.handoffs.answers(stored.handoff)
     number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
     return _updated(context, stored, number, version)

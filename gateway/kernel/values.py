@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
+from gateway.evidence.sd_jwt import VerifiedSdJwt, read_stored
 from gateway.ledger import proof
 
 
@@ -80,6 +82,11 @@ class CaseVersion:
     change: ChangeKind | None = None
     reason_code: str | None = None
     unlawful: tuple[str, ...] = ()
+
+    @cached_property
+    def said(self) -> VerifiedSdJwt:
+        """What the document says, read once; not of one that is still to be stored."""
+        return read_stored(self.document)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,6 @@ from gateway.exchange.handoffs.access import (
     measures_on,
     newest_package,
     party_to,
-    read_version,
     refuse_erased,
     refuse_expired,
     versions_of,
@@ -53,7 +52,7 @@ from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
-from gateway.exchange.revisions import owe_announced
+from gateway.exchange.revisions import owe_announced, read_version
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -256,8 +255,8 @@ def _check_acceptance(
     elif conditions_digest(context.ports, found.case_digest, repeated) != found.conditions_digest:
         _check_conditions(repeated, versions_of(context.work, found, newest_package(found)))
     if "groups" in fields:
-        verified = sd_jwt.read_stored(read_version(context.work, found.case_digest).document)
-        parts = elements(verified, context.require(found.originator))
+        offered = read_version(context.work, found.case_digest).said
+        parts = elements(offered, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not fields["groups"] or not set(fields["groups"]) <= groups:
             raise ValidationFailed(
@@ -306,7 +305,7 @@ def _check_tightened(
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, offered, context.entity(originator), reader
     )
-    released = is_released(versions.now.content, handoff.recipient)
+    released = is_released(versions.now.said.content, handoff.recipient)
     if len(permitted_disclosures) < len(offered) or not released:
         raise WrongState(
             "the case was marked more strictly after this offer, and could not be offered to you "
@@ -326,10 +325,9 @@ def _check_elements(
     named: Sequence[str],
 ) -> None:
     """An answer is about elements that were offered; other ids could be anything (R1)."""
-    verified = sd_jwt.read_stored(read_version(context.work, handoff.case_digest).document)
     offered = {
         placed.value["id"]
-        for placed in verified.placed
+        for placed in read_version(context.work, handoff.case_digest).said.placed
         if placed.in_array
         and placed.name in arrays
         and placed.digest in handoff.permitted_disclosures

@@ -17,7 +17,6 @@ from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.conditions import is_released
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
@@ -57,7 +56,7 @@ from gateway.kernel.transact import (
     authorize,
     transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 
 def consult(
@@ -181,9 +180,9 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    superseded = superseded_by(context, found, versions.version.version)
+    superseded = superseded_by(context, found, versions.offered.version)
     return OpenedContent(
-        versions.version,
+        versions.offered,
         shown,
         binding_beside(versions, shown, originator),
         _parties_of_consultation(context, found, measures),
@@ -193,13 +192,13 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     )
 
 
-def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: VerifiedSdJwt) -> None:
+def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: CaseVersion) -> None:
     """Refuse from the day of erasure on: the case's, and before it that of the package, which no
     later version puts off unasked, unless the recipient retains it."""
     day = context.civil_day
     case = context.work.cases.get(handoff.originator, handoff.case)
     over = case is None or erasure_is_due(case, day)
-    agreed = date.fromisoformat(offered.claims["erase_on"])
+    agreed = date.fromisoformat(offered.said.claims["erase_on"])
     if over or (agreed <= day and retention_in_force(context, handoff) is None):
         raise WrongState("the case is past the day of its erasure")
 
@@ -207,7 +206,7 @@ def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: Ver
 def _require_danger(handoff: Handoff, versions: Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
-    released = is_released(versions.now.content, handoff.recipient)
+    released = is_released(versions.now.said.content, handoff.recipient)
     if not (states_danger(versions.offered) and released):
         raise WrongState("content opens after acceptance; accept the handoff, or decline it")
 
