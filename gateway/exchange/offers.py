@@ -1,6 +1,6 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -36,9 +36,10 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
+from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.evidence.sd_jwt import DisclosedValue, SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.addressing import (
     ItemsByCountry,
@@ -156,8 +157,10 @@ class SelectionInputs:
 
 @dataclass(frozen=True)
 class PreparedOffer:
-    """An offer as read and decided before the transaction that makes it."""
+    """An offer as read and decided before the transaction that makes it; of an update, in which
+    handoff it is the next package, and what it is to the one before."""
 
+    terms: OfferRequest
     inputs: SelectionInputs
     version: CaseVersion
     permitted_disclosures: tuple[str, ...]
@@ -165,6 +168,19 @@ class PreparedOffer:
     to_reseal: Sequence[SealedReference]
     duty_contact: bool | None
     on_duty: Sequence[Addressee]
+    updated: Handoff | None = None
+    change: ChangeKind | None = None
+
+    @property
+    def updates(self) -> str | None:
+        """The digest of the offer that it updates."""
+        return None if self.updated is None else self.updated.offer_digest
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """The conditions of use under which it is made."""
+        permitted, tool = self.permitted_disclosures, self.inputs.transfer_tool
+        return offered_conditions(self.version, permitted, self.terms.purpose, tool)
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -174,26 +190,25 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
     previews would map what policy lets through to whom.
     """
-    spend_preview(ports, caller)
     request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
-    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    danger = draft.version.said.content["urgency"] == Urgency.IMMINENT_DANGER
-    numbers = ports.emergency_numbers if danger else None
-    return replace(previewed(offer, draft), emergency_numbers=numbers)
+    return preview_package(ports, caller, request, partial(_draft, case, offer, PREVIEWED))
 
 
-def spend_preview(ports: Ports, caller: Caller) -> None:
-    """Count a preview; TooManyPreviews beyond PREVIEWS_PER_MINUTE."""
+def preview_package(
+    ports: Ports,
+    caller: Caller,
+    request: ActionRequest,
+    draft_of: Callable[[RequestContext], PreparedOffer],
+) -> Preview:
+    """What an offer, or update, would give, as its author may read it; TooManyPreviews."""
     with ports.begin(TransactionMode.WRITE) as work:
         require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
         work.commit()
-
-
-def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
-    """What an offer, or update, would give, as its author may read it."""
+    draft = read(ports, caller, request, draft_of)
+    danger = draft.version.said.content["urgency"] == Urgency.IMMINENT_DANGER
     routing = frozenset(p.digest for p in draft.version.said.placed if p.name in ROUTING_FIELDS)
     return Preview(
         case=draft.inputs.case.id,
@@ -205,10 +220,13 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
         elsewhere=draft.inputs.items.elsewhere,
-        conditions=Conditions(conditions_of(wanted, draft)),
+        conditions=Conditions(draft.conditions),
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
         on_duty=draft.on_duty or None,
+        emergency_numbers=ports.emergency_numbers if danger and not draft.updated else None,
+        updates=draft.updates,
+        change=draft.change and str(draft.change),
     )
 
 
@@ -221,17 +239,32 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     offer of something else than policy lets through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
-    word = assurance(wanted.signed)
-    draft = prepare(ports, caller, request, lambda context: _draft(context, case, wanted, word))
-    act = None
+    draft_of = partial(_draft, case, wanted, assurance(wanted.signed))
+    again = partial(_offered_again, wanted)
+    return make_package(ports, caller, request, draft_of, act=_offer, again=again)
+
+
+def make_package(
+    ports: Ports,
+    caller: Caller,
+    request: ActionRequest,
+    draft_of: Callable[[RequestContext], PreparedOffer],
+    *,
+    act: Callable[[PreparedOffer, SdJwt, RequestContext], Any],
+    again: Callable[[RequestContext, LoggedEvent], Any],
+) -> WriteResult:
+    """Make an offer, or update: decided, then signed by the gateway unless its originator did, then
+    made by ``act``, which decides it anew."""
+    draft = prepare(ports, caller, request, draft_of)
+    acted = None
     if draft is not None:
-        own = wanted.signed
-        signed = own.document if own else sign_offer(ports, caller, wanted, draft)
-        act = partial(_offer, case, wanted, draft, signed)
-    return transact(ports, caller, request, act, partial(_offered_again, wanted))
+        own = draft.terms.signed
+        document = _sign(ports, caller, draft) if own is None else own.document
+        acted = partial(act, draft, document)
+    return transact(ports, caller, request, acted, again)
 
 
-def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
+def _draft(case: UUID, wanted: OfferRequest, word: str, context: RequestContext) -> PreparedOffer:
     found, version = find(context, case)
     return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
@@ -266,6 +299,7 @@ def select_parts(
     reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
     others = authorities_on_duty(context, verified.content["matter"], inputs.address)
     draft = PreparedOffer(
+        wanted,
         inputs,
         version,
         permitted_disclosures,
@@ -534,14 +568,9 @@ def _authorize_break_glass(
     context.rules = (*rules, *context.rules)
 
 
-def _offer(
-    case: UUID,
-    wanted: OfferRequest,
-    draft: PreparedOffer,
-    signed: sd_jwt.SdJwt,
-    context: RequestContext,
-) -> OfferResult:
-    found, version = find(context, case, draft.version)
+def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> OfferResult:
+    wanted = draft.terms
+    found, version = find(context, draft.inputs.case.id, draft.version)
     inputs = _inputs(context, found, version, wanted, assurance(wanted.signed))
     check_signed(context, wanted.signed)
     authorize_offer(context, version, wanted, inputs)
@@ -549,28 +578,19 @@ def _offer(
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
-    stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
-    urgency = Urgency(version.said.content["urgency"])
-    due_at = _answer_due_at(context, inputs.address.organisation, urgency, wanted, context.now)
+    package = package_fields(context, draft, signed)
+    recipient, urgency = inputs.address.organisation, package["urgency"]
+    due_at = _answer_due_at(context, recipient, urgency, wanted, context.now)
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
         case=found.id,
-        case_version=version.version,
-        case_digest=version.digest,
         address=inputs.address,
         purpose=wanted.purpose,
-        permitted_disclosures=frozenset(draft.permitted_disclosures),
-        package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
-        offer_digest=signed.digest,
-        conditions_digest=stated,
-        urgency=urgency,
-        matter=matter_shown(version, draft.permitted_disclosures),
         offered_at=context.now,
         due_at=due_at,
-        expires_at=wanted.expires_at,
-        transfer_tool=inputs.transfer_tool,
         break_glass=breaks_glass(found),
+        **package,
     )
     answer = made_of(handoff, None, signed.compact(), context.now, context.event)
     duties.store_offer(context.ports, context.work, handoff, answer, wanted.request)
@@ -581,11 +601,26 @@ def _offer(
     return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
 
 
-def matter_shown(version: CaseVersion, permitted: Sequence[str]) -> frozenset[str]:
-    """The matters of a case, where its recipient may know them."""
-    placed = version.said.placed
-    shown = any(one.name == "matter" and one.digest in permitted for one in placed)
-    return frozenset(version.said.content["matter"]) if shown else frozenset()
+def package_fields(
+    context: RequestContext, draft: PreparedOffer, document: SdJwt
+) -> dict[str, Any]:
+    """What a handoff says of its newest package, which an offer, or update, made. Its matters are
+    those of the case, where the recipient may know them."""
+    version, permitted = draft.version, frozenset(draft.permitted_disclosures)
+    content = version.said.content
+    shown = {one.name for one in version.said.placed if one.digest in permitted}
+    return {
+        "case_version": version.version,
+        "case_digest": version.digest,
+        "permitted_disclosures": permitted,
+        "package_digest": handoff_documents.package_digest(permitted),
+        "offer_digest": document.digest,
+        "conditions_digest": conditions_digest(context.ports, version.digest, draft.conditions),
+        "urgency": Urgency(content["urgency"]),
+        "matter": frozenset(content["matter"] if "matter" in shown else ()),
+        "expires_at": draft.terms.expires_at,
+        "transfer_tool": draft.inputs.transfer_tool,
+    }
 
 
 def _offered_again(
@@ -638,7 +673,7 @@ def record_offer(
     context: RequestContext,
     handoff: Handoff,
     wanted: OfferRequest,
-    signed: sd_jwt.SdJwt,
+    signed: SdJwt,
 ) -> None:
     """Record the offer, or update, that made a handoff's newest package; the offer is number 1 of
     the handoff's documents."""
@@ -658,10 +693,9 @@ def record_offer(
     )
 
 
-def sign_offer(
-    ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOffer, **update: Any
-) -> sd_jwt.SdJwt:
-    """Attest an offer for its originator; ``update`` says which one it updates, and how."""
+def _sign(ports: Ports, caller: Caller, draft: PreparedOffer) -> SdJwt:
+    """Attest an offer, or update, for its originator."""
+    wanted = draft.terms
     return handoff_documents.issue_offer(
         attesting(ports, caller.organisation),
         handoff=wanted.handoff,
@@ -676,14 +710,8 @@ def sign_offer(
         country_reason=wanted.country_reason,
         request=wanted.request,
         transfer_tool=draft.inputs.transfer_tool,
-        **update,
-    )
-
-
-def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
-    """The conditions under which an offer, or update, is made."""
-    return offered_conditions(
-        draft.version, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
+        updates=draft.updates,
+        change=draft.change,
     )
 
 

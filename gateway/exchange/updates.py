@@ -25,11 +25,10 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
-from gateway.exchange.cases import conditions_digest, elements, find
+from gateway.exchange.cases import elements, find
 from gateway.exchange.offers import (
     PREVIEWED,
     OfferRequest,
@@ -37,13 +36,11 @@ from gateway.exchange.offers import (
     SelectionInputs,
     authorize_offer,
     by_country,
-    conditions_of,
-    matter_shown,
-    previewed,
+    make_package,
+    package_fields,
+    preview_package,
     record_offer,
     select_parts,
-    sign_offer,
-    spend_preview,
     tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
@@ -62,10 +59,7 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
-    read,
     refuse_recused,
-    transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
@@ -91,16 +85,6 @@ class UpdateRequest(Asked):
     expires_at: datetime | None = None
     note: str | None = None
     signed: VerifiedRequest | None = None
-
-
-@dataclass(frozen=True)
-class _PreparedUpdate:
-    """An update as read and decided before the transaction that makes it."""
-
-    handoff: Handoff
-    change: ChangeKind
-    terms: OfferRequest
-    offer: PreparedOffer
 
 
 def stale(handoff: Handoff) -> EditConflict:
@@ -188,11 +172,8 @@ def check_places(context: RequestContext, handoff: Handoff, named: Collection[st
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
     """What an update would give; nothing is kept. Raises TooManyPreviews."""
-    spend_preview(ports, caller)
     request = ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
-    found = read(ports, caller, request, partial(_prepare, handoff, wanted, PREVIEWED))
-    shown = previewed(found.terms, found.offer)
-    return replace(shown, updates=found.handoff.offer_digest, change=str(found.change))
+    return preview_package(ports, caller, request, partial(_draft, handoff, wanted, PREVIEWED))
 
 
 def update(
@@ -206,22 +187,13 @@ def update(
     """
     content = {"handoff": str(handoff), **wanted.asked()}
     request = ActionRequest("handoff.update", wanted.by, key, content)
-    word = assurance(wanted.signed)
-    draft = prepare(ports, caller, request, partial(_prepare, handoff, wanted, word))
-    act = None
-    if draft is not None:
-        if wanted.signed is not None:
-            document = wanted.signed.document
-        else:
-            named = {"updates": draft.handoff.offer_digest, "change": draft.change}
-            document = sign_offer(ports, caller, draft.terms, draft.offer, **named)
-        act = partial(_update, wanted, draft, document)
-    return transact(ports, caller, request, act, _updated_again)
+    draft_of = partial(_draft, handoff, wanted, assurance(wanted.signed))
+    return make_package(ports, caller, request, draft_of, act=_update, again=_updated_again)
 
 
-def _prepare(
+def _draft(
     handoff: UUID, wanted: UpdateRequest, word: str, context: RequestContext
-) -> _PreparedUpdate:
+) -> PreparedOffer:
     found = _own(context, handoff)
     case, version = find(context, found.case)
     if case.state is not CaseState.CLEARED:
@@ -236,7 +208,7 @@ def _prepare(
     terms = _terms(context, found, version.said, wanted)
     inputs = _inputs(context, found, case, version, terms, word=word)
     draft = select_parts(context, terms, version, inputs)
-    return _PreparedUpdate(found, change, terms, draft)
+    return replace(draft, updated=found, change=change)
 
 
 def _own(context: RequestContext, handoff: UUID) -> Handoff:
@@ -347,45 +319,30 @@ def _inputs(
     )
 
 
-def _update(
-    wanted: UpdateRequest, draft: _PreparedUpdate, document: SdJwt, context: RequestContext
-) -> UpdateResult:
-    check_signed(context, wanted.signed)
-    found = _own(context, draft.handoff.id)
+def _update(draft: PreparedOffer, document: SdJwt, context: RequestContext) -> UpdateResult:
+    terms, version = draft.terms, draft.version
+    check_signed(context, terms.signed)
+    found = _own(context, terms.handoff)
     own_rules = context.rules
-    if found.offer_digest != draft.handoff.offer_digest:
+    if found.offer_digest != draft.updates:
         raise stale(found)
-    case, _ = find(context, found.case, draft.offer.version)
-    version, word = draft.offer.version, assurance(wanted.signed)
-    inputs = _inputs(context, found, case, version, draft.terms, word=word)
-    if inputs != draft.offer.inputs:
+    case, _ = find(context, found.case, version)
+    inputs = _inputs(context, found, case, version, terms, word=assurance(terms.signed))
+    if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    authorize_offer(context, version, draft.terms, inputs)
+    authorize_offer(context, version, terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
-    require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
-    permitted = draft.offer.permitted_disclosures
-    moved = answers.update(found, draft.change)
-    moved = replace(
-        moved,
-        case_version=version.version,
-        case_digest=version.digest,
-        permitted_disclosures=frozenset(permitted),
-        package_digest=handoff_documents.package_digest(permitted),
-        offer_digest=document.digest,
-        conditions_digest=conditions_digest(
-            context.ports, version.digest, conditions_of(draft.terms, draft.offer)
-        ),
-        transfer_tool=inputs.transfer_tool,
-        expires_at=draft.terms.expires_at,
-        urgency=Urgency(version.said.content["urgency"]),
-        matter=matter_shown(version, permitted),
-        held_under=version.digest if moved.held == moved.package else moved.held_under,
-    )
+    require_not_older(terms.signed, handoff_documents.read_time(version.said.claims))
+    change = draft.change or ChangeKind.ADDITION
+    moved = answers.update(found, change)
+    if moved.held == moved.package:
+        moved = replace(moved, held_under=version.digest)
+    moved = replace(moved, **package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
     duties.store_answer(context.ports, context.work, moved, stored)
-    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=draft.change)
-    record_offer(context, moved, draft.terms, document)
+    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
+    record_offer(context, moved, terms, document)
     return _updated(context, stored, moved.package, version)
 
 
