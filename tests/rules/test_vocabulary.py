@@ -57,7 +57,7 @@ BY_SYSTEMS = {
     "certificate.renew": enrolment.renew,
     "conformance.start": conformance.start,
     "conformance.read": conformance.look_up,
-    "conformance.submit": conformance.send,
+    "conformance.submit": conformance.answer,
     "staff.read": staff.page,
     "staff.add": staff.add,
     "staff.end": staff.end,
