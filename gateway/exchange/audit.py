@@ -132,7 +132,7 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
         _record(context, reading, page)
         return {}
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         nonlocal page
         _covered(context, reading)
         page = page.until(_looked_until(logged))
@@ -142,7 +142,7 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
             )
         return {}
 
-    written = transact(ports, caller, request, act, replay)
+    written = transact(ports, caller, request, act, on_retry)
     return replace(written, result=_result(ports, page))
 
 

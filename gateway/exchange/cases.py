@@ -43,18 +43,18 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
-from gateway.exchange.revisions import (
-    announce_change,
-    check_change,
-    loosens_cleared,
-    read_version,
-)
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
     attesting,
     check_signed,
     stored_case,
+)
+from gateway.exchange.versions import (
+    announce_change,
+    check_change,
+    loosens_cleared,
+    read_version,
 )
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -229,7 +229,7 @@ def consult(
             raise WrongState("the case is past the day of its erasure")
         return record_consultation(context, opening, _opened(context, version))
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _authorized(context, case, {**OWN, **_opened_for(opening)})
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None:
@@ -237,7 +237,7 @@ def consult(
         version = read_version(context.work, consultation.case_digest)
         return _opened(context, version).present()
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
@@ -473,10 +473,11 @@ def _submit(
         check_change(context, earlier, verified, submission.change)
         context.work.cases.save(case, version)
     own = frozenset({version.originator})
+    basis = tuple(f"{one['regime']} {one['article']}" for one in content["legal_basis"])
     context.record(
         (Party(version.originator, "originator"),),
         EventDetail("purpose", tuple(content["marking"]["purpose"]), own),
-        EventDetail("basis", _basis(content), own),
+        EventDetail("basis", basis, own),
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
         *_change_details(submission.change, own),
     )
@@ -642,10 +643,6 @@ def _seal_errors(context: RequestContext, part: SealedElement) -> Iterator[tuple
         yield f"{pointer}/sealed", "is sealed to a revoked key: seal it to a valid one"
 
 
-def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{basis['regime']} {basis['article']}" for basis in content["legal_basis"])
-
-
 def _submitted(
     version: CaseVersion, verified: VerifiedSdJwt, originator: Organisation, state: CaseState
 ) -> Submitted:
@@ -703,11 +700,11 @@ def _step(
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> CaseStep:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> CaseStep:
         version = read_version(context.work, _case_digest(logged))
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _follow(context: RequestContext, case: Case) -> None:

@@ -164,12 +164,6 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
     )
 
 
-def with_new_receipts(ports: Ports, sandbox: Sandbox, organisation: str, run: UUID) -> Sandbox:
-    """The sandbox with other receipts: what was judged wrongly once is not shown again."""
-    log, signer, receipts = _log(ports, organisation, run)
-    return replace(sandbox, log=log, log_key=signer.vkey, receipts=receipts)
-
-
 def _content(ports: Ports) -> dict[str, Any]:
     """A small case in the form of every case; nothing in it is about anybody."""
     at = ports.now().isoformat(timespec="seconds")
@@ -355,7 +349,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     """Begin a run for the calling system, with test data of its own; TooManyAttempts."""
     request = ActionRequest("conformance.start", by, key, {"system": caller.system})
     if not prepare(ports, caller, request, lambda context: authorize(context, context.entity())):
-        return transact(ports, caller, request, None, _replay)
+        return transact(ports, caller, request, None, _on_retry)
     made = ports.new_id()
     sandbox = make(ports, caller.organisation, made)
 
@@ -372,7 +366,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
         context.record(_parties(context))
         return _view(context, run)
 
-    return transact(ports, caller, request, act, _replay)
+    return transact(ports, caller, request, act, _on_retry)
 
 
 def look_up(ports: Ports, caller: Caller, run: UUID) -> RunView:
@@ -409,7 +403,7 @@ def answer(ports: Ports, caller: Caller, key: str, run: UUID, said: Answer) -> W
     persons = said.persons() if isinstance(said, Submission) else ()
     request = ActionRequest("conformance.submit", said.by, key, asked, persons)
     try:
-        return transact(ports, caller, request, partial(_judged, said), _replay)
+        return transact(ports, caller, request, partial(_judged, said), _on_retry)
     except _Misjudged as misjudged:
         _redraw(ports, caller, run)
         raise ValidationFailed(misjudged.errors) from None
@@ -504,7 +498,7 @@ def _own(context: RequestContext, run: UUID) -> ConformanceRun:
     return found
 
 
-def _replay(context: RequestContext, logged: LoggedEvent) -> RunView:
+def _on_retry(context: RequestContext, logged: LoggedEvent) -> RunView:
     run = context.request.content.get("run")
     return _view(context, _own(context, logged.event.id if run is None else UUID(run)))
 
@@ -515,7 +509,9 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
         found = work.conformance.get(run)
     if found is None:
         return
-    drawn = with_new_receipts(ports, Sandbox.of(found.sandbox), caller.organisation, run)
+    log, signer, receipts = _log(ports, caller.organisation, run)
+    before = Sandbox.of(found.sandbox)
+    drawn = replace(before, log=log, log_key=signer.vkey, receipts=receipts)
     with ports.begin(TransactionMode.WRITE) as work:
         work.conformance.save(found.with_sandbox(drawn.text()))
         work.commit()

@@ -9,7 +9,7 @@ from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.domain.vocabulary import Marking, marking_of, strictest
 from gateway.exchange.cases import elements
-from gateway.exchange.revisions import identity
+from gateway.exchange.versions import identity
 from gateway.kernel.ports import Policy
 from gateway.kernel.transact import RequestContext, allows
 from gateway.kernel.values import CaseVersion

@@ -174,7 +174,9 @@ def owe_for_update(
     if handoff.urgency.rank < before.urgency.rank:
         kind, urgency = DutyKind.ANSWER, handoff.urgency
         until = due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=update.at)
-        _hasten(work, handoff.id, until)
+        for duty in work.duties.of(handoff.id, open_only=True):
+            if duty.kind is DutyKind.ANSWER:
+                work.duties.save(duty.hasten(until))
         _owe_call(ports, work, handoff, update)
     _owe_review(ports, work, handoff, update)
     if handoff.is_held and change in ANSWERED:
@@ -212,13 +214,6 @@ def is_holder(work: UnitOfWork, handoff: Handoff) -> bool:
     if handoff.is_held or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
         return handoff.is_held
     return any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff.id))
-
-
-def _hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
-    """Let the answer to an offer be due by ``until``, where its urgency was raised."""
-    for duty in work.duties.of(handoff, open_only=True):
-        if duty.kind is DutyKind.ANSWER:
-            work.duties.save(duty.hasten(until))
 
 
 def close_of_case(

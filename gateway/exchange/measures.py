@@ -40,7 +40,7 @@ from gateway.exchange.measure_events import (
     tell_holders,
 )
 from gateway.exchange.results import Contested, MeasureView
-from gateway.exchange.revisions import read_version
+from gateway.exchange.versions import read_version
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
@@ -278,7 +278,8 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     facts: dict[str, Value] = {"setter": _is_setter(context, found), "in_danger": in_danger}
     authorize(context, place.resource, facts)
     _require_embargo(context, found)
-    if in_danger and not _states_danger(context, place.case):
+    danger = Urgency.IMMINENT_DANGER
+    if in_danger and read_version(context.work, place.case.digest).summary["urgency"] != danger:
         why = "is for a case whose urgency is imminent_danger: it takes a version that says so"
         raise ValidationFailed((("/ground", why),))
     term = context.ports.due[Urgency.IMMINENT_DANGER] if in_danger else CONFIRMED_WITHIN
@@ -307,11 +308,6 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
 def _kind_of(wanted: EmbargoContest) -> DutyKind:
     in_danger = wanted.ground == IN_DANGER
     return DutyKind.CONFIRMATION_IN_DANGER if in_danger else DutyKind.CONFIRMATION
-
-
-def _states_danger(context: RequestContext, case: Case) -> bool:
-    version = read_version(context.work, case.digest)
-    return bool(version.summary["urgency"] == Urgency.IMMINENT_DANGER)
 
 
 def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place) -> MeasureView:

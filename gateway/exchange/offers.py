@@ -68,7 +68,6 @@ from gateway.exchange.results import (
     Preview,
     SealedReference,
 )
-from gateway.exchange.revisions import read_version
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -76,6 +75,7 @@ from gateway.exchange.signed_requests import (
     check_signed,
     require_not_older,
 )
+from gateway.exchange.versions import read_version
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork

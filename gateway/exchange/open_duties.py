@@ -126,10 +126,11 @@ def _line(
         package=handoff.package,
         version=handoff.case_version,
         announced_only=newer and holds and (left_out is not None or not takes),
-        left_out=None if left_out is None else LeftOut(_reason(left_out), left_out.event),
+        left_out=None if left_out is None else _omission(left_out),
         owed=[
             Owed(
-                _word(one, takes),
+                # Where no package can follow, a notice replaces the update.
+                "correction_notice" if one.kind is DutyKind.UPDATE and not takes else str(one.kind),
                 one.organisation,
                 one.due_at,
                 one.source,
@@ -167,10 +168,7 @@ _COVERED = frozenset(
 )
 
 
-def _word(duty: HandoffDuty, takes: bool) -> str:
-    """What is owed; where no package can follow, a notice replaces the update."""
-    return "correction_notice" if duty.kind is DutyKind.UPDATE and not takes else str(duty.kind)
-
-
-def _reason(omission: HandoffAnswer) -> str:
-    return str(sd_jwt.read_stored(omission.document).content["reason"])
+def _omission(omitted: HandoffAnswer) -> LeftOut:
+    """Why a holder was left out of an update, as its originator said."""
+    reason = sd_jwt.read_stored(omitted.document).content["reason"]
+    return LeftOut(str(reason), omitted.event)

@@ -398,15 +398,11 @@ def check_answerable(
             raise WrongState(f"you answered the recall already, by {handoff.recall_answer}")
         return
     erases = final and fields["done"] == RecallAnswer.COPIES_ERASED
-    holds = is_holder(context.work, handoff)
-    if not (erases and holds and _is_confirmable(context, handoff)):
-        raise WrongState("no recall stands on this handoff")
-
-
-def _is_confirmable(context: RequestContext, handoff: Handoff) -> bool:
     case = context.work.cases.get(handoff.originator, handoff.case)
     erased = case is not None and case.state is CaseState.ERASED
-    return erased or context.work.retentions.of_handoff(handoff.id) is not None
+    over = erased or context.work.retentions.of_handoff(handoff.id) is not None
+    if not (erases and over and is_holder(context.work, handoff)):
+        raise WrongState("no recall stands on this handoff")
 
 
 def answer_recall(context: RequestContext, handoff: Handoff, fields: Mapping[str, Any]) -> Handoff:

@@ -180,10 +180,10 @@ def consult(
     def act(context: RequestContext) -> ContentPresentation:
         return record_consultation(context, opening, _opened(context, handoff, opening))
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:

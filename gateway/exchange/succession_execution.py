@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.answers import made_of, move
+from gateway.domain.answers import KIND_OF_MOVE, made_of, move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
@@ -356,20 +356,17 @@ UNPLANNED = UUID(int=0)
 # --- moving one
 
 
-@dataclass(frozen=True)
-class _ReissueDraft:
-    """What one transaction will keep: the end of the handoff, and the one that follows it."""
-
-    ended: Handoff
-    ending: HandoffAnswer
-    followed_by: tuple[Handoff, HandoffAnswer] | None
-
-
 def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> None:
     """End one handoff and re-issue it, in one transaction; EditConflict when anything is not as
     seen."""
-    today = ports.reference_date(ports.now())
-    draft = _draft(ports, succession, disposition)
+    at = ports.now()
+    today = ports.reference_date(at)
+    step = HandoffAction.REISSUE if disposition.handoff.address.competence else HandoffAction.LAPSE
+    ended = move(disposition.handoff, step, disposition.handoff.recipient)
+    document = _ending(ports, succession, disposition, at).compact()
+    ending, followed_by = made_of(ended, step, document, at, ports.new_id()), None
+    if disposition.way is Disposition.REISSUE:
+        followed_by = _following(ports, succession, disposition, at)
     with ports.begin(TransactionMode.WRITE) as work:
         current = require_succession(work, succession.id)
         handoff = work.handoffs.get(disposition.handoff.id)
@@ -378,23 +375,23 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if disposition_of(ports, work, current, handoff, today.day) != disposition:
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
-        duties.store_answer(ports, work, draft.ended, draft.ending)
+        duties.store_answer(ports, work, ended, ending)
         _record(
             work,
-            "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
+            KIND_OF_MOVE[step].action,
             disposition.handoff,
-            draft.ending,
+            ending,
             shared={
                 "subject": subject,
                 "reason": disposition.why,
-                "sequence": str(draft.ending.sequence),
+                "sequence": str(ending.sequence),
             },
             rules=disposition.rules if disposition.way is Disposition.NEW_OFFER_NEEDED else (),
             today=today,
         )
         became = None
-        if draft.followed_by is not None:
-            following, offer = draft.followed_by
+        if followed_by is not None:
+            following, offer = followed_by
             became = following.id
             duties.store_offer(ports, work, following, offer, disposition.request)
             _record(
@@ -412,22 +409,11 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
                 succession=succession.id,
                 became=became,
                 taken_on=disposition.taken_on,
-                event=draft.ending.event,
-                at=draft.ending.at,
+                event=ending.event,
+                at=at,
             )
         )
         work.commit()
-
-
-def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> _ReissueDraft:
-    step = HandoffAction.REISSUE if disposition.handoff.address.competence else HandoffAction.LAPSE
-    moved = move(disposition.handoff, step, disposition.handoff.recipient)
-    at = ports.now()
-    document = _ending(ports, succession, disposition, at)
-    ending = made_of(moved, step, document.compact(), at, ports.new_id())
-    if disposition.way is not Disposition.REISSUE:
-        return _ReissueDraft(moved, ending, None)
-    return _ReissueDraft(moved, ending, _following(ports, succession, disposition, at))
 
 
 def _ending(

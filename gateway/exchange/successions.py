@@ -82,10 +82,10 @@ def approve(
         _record(context, approved, approval.signed)
         return view(approved)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
         return view(_as_of(_authorized(context, succession), logged.event.id))
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:

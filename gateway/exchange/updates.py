@@ -44,13 +44,13 @@ from gateway.exchange.offers import (
     tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
-from gateway.exchange.revisions import identity, read_version
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
     check_signed,
     require_not_older,
 )
+from gateway.exchange.versions import identity, read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,

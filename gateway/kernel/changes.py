@@ -160,7 +160,7 @@ class ChangeType:
 
     ``summary`` is its sentence, in the imperative, for help and documentation; ``persons`` how
     many must approve it. Policy decides that when the change is made; by this number the log's
-    events are judged later (gateway/registry/replay.py), so a test compares the two. Its ``apply``
+    events are judged later (gateway/registry/rebuild.py), so a test compares the two. Its ``apply``
     does it, and returns its result. ``facts`` are more for policy to know; of the registry's
     changes none has any, for their number depends on the action alone. ``after`` is done once the
     change is committed. ``at_gateway`` says that it is about the gateway itself.
@@ -517,19 +517,27 @@ def _propose(
     context: RequestContext, change: Change, counted: AdminApproval, signed: str
 ) -> Mapping[str, Any]:
     _authorize_proposal(context, "proposal.create")
+    stored = store_proposal(context, change, counted, signed)
+    subject = _subject(change, frozenset({GATEWAY}))
+    context.record(events.gateway_and(), subject, *_signed(context), action="proposal.create")
+    return _view(stored)
+
+
+def store_proposal(
+    context: RequestContext, change: Change, given: AdminApproval, signed: str
+) -> Proposal:
+    """Keep a change that one person signed, until another one does."""
     stored = Proposal(
         id=context.event,
         action=change.action,
         organisation=change.organisation,
         values=canonical.encode(dict(change.values)).decode(),
-        proposer=counted.person,
+        proposer=given.person,
         approval=signed,
-        expires_at=approvals.expires_at(counted),
+        expires_at=approvals.expires_at(given),
     )
     context.work.proposals.add(stored)
-    subject = _subject(change, frozenset({GATEWAY}))
-    context.record(events.gateway_and(), subject, *_signed(context), action="proposal.create")
-    return _view(stored)
+    return stored
 
 
 def _authorize_proposal(context: RequestContext, action: str) -> None:

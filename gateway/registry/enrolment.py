@@ -60,7 +60,7 @@ from gateway.kernel.values import (
     LoggedEvent,
 )
 from gateway.registry import keys
-from gateway.registry.table import CHANGES
+from gateway.registry.changes import CHANGES
 
 RENEWALS_PER_DAY = 10
 """Certificates that one system may request in a day."""
@@ -226,10 +226,10 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
         context.record(parties, subject(said, *parties))
         return {"request": str(context.event)}
 
-    def replay(_: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def on_retry(_: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         return {"request": str(logged.event.id)}
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _holder(ports: Ports, shown: Credentials) -> Caller:

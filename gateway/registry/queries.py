@@ -123,7 +123,7 @@ def consult(
         )
         return _contacts(context, slug)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> Contacts:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> Contacts:
         require_admin_scope(context)
         if _changed_since(context, slug, logged):
             raise EditConflict(
@@ -131,7 +131,7 @@ def consult(
             )
         return _contacts(context, slug)
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> bool:

@@ -18,7 +18,7 @@ from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.offers import package_of
 from gateway.exchange.results import Superseded, TightenedElement
-from gateway.exchange.revisions import read_version
+from gateway.exchange.versions import read_version
 from gateway.kernel.ports import UnitOfWork
 from gateway.kernel.transact import (
     EventSubject,

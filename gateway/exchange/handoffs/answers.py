@@ -52,7 +52,6 @@ from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
-from gateway.exchange.revisions import owe_announced, read_version
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -67,6 +66,7 @@ from gateway.exchange.updates import (
     stale,
     stale_notice,
 )
+from gateway.exchange.versions import owe_announced, read_version
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -115,20 +115,20 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
+
+    def newest(context: RequestContext) -> dict[str, Any]:
+        return _bound(context, party_to(context, handoff), asked.kind)
+
     act = None
     if asked.signed is not None:
         claims = asked.signed.verified.claims
         act = partial(_answer, handoff, asked, asked.signed.document, claims)
-    elif bound := prepare(ports, caller, request, partial(_newest, handoff, asked.kind)):
+    elif bound := prepare(ports, caller, request, newest):
         fields = {"by": asked.by, **asked.fields}
         heading = attesting(ports, caller.organisation)
         document = handoff_documents.issue_answer(heading, fields=fields, **bound)
         act = partial(_answer, handoff, asked, document, bound)
     return transact(ports, caller, request, act, _answered_before)
-
-
-def _newest(handoff: UUID, kind: AnswerKind, context: RequestContext) -> dict[str, Any]:
-    return _bound(context, party_to(context, handoff), kind)
 
 
 def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:

@@ -83,18 +83,10 @@ def consult(
             context.work.duties.add(replace(owed, person=opening.by))
         return record_consultation(context, opening, opened)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
-    return transact(ports, caller, request, act, replay)
-
-
-def _parties_of_consultation(
-    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
-) -> tuple[Party, ...]:
-    """The recipient, which opens the content, and the originator where it is informed."""
-    informed = is_informed(context, handoff, context.organisation, measures)
-    return tuple(p for p in events.parties_of(handoff) if informed or p.role != "originator")
+    return transact(ports, caller, request, act, on_retry)
 
 
 def is_informed(
@@ -181,11 +173,13 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
     superseded = superseded_by(context, found, versions.offered.version)
+    informed = is_informed(context, found, context.organisation, measures)
+    parties = tuple(p for p in events.parties_of(found) if informed or p.role != "originator")
     return OpenedContent(
         versions.offered,
         shown,
         binding_beside(versions, shown, originator),
-        _parties_of_consultation(context, found, measures),
+        parties,
         handoff=found,
         withheld_groups=tuple(withheld_groups),
         beside={"package": opened.number, "superseded": superseded},

@@ -45,13 +45,12 @@ from gateway.exchange.results import (
     HandoffView,
     NoticesView,
     PackageView,
-    RetentionView,
     SucceededBy,
     Succeeds,
     WaitingTotals,
 )
 from gateway.exchange.retention import retention_in_force, view_on_retention
-from gateway.exchange.revisions import identity, read_version
+from gateway.exchange.versions import identity, read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import ActionRequest, RequestContext, allows, read
@@ -167,6 +166,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and originates
+        kept = retention_in_force(context, found)
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
@@ -180,7 +180,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             packages=_packages(context, answers, version),
             superseded=superseded_by(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
-            retention=_retention(context, found),
+            retention=None if kept is None else view_on_retention(context, kept),
             interest=barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
@@ -215,11 +215,6 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
-
-
-def _retention(context: RequestContext, handoff: Handoff) -> RetentionView | None:
-    found = retention_in_force(context, handoff)
-    return None if found is None else view_on_retention(context, found)
 
 
 def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
