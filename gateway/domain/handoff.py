@@ -231,16 +231,6 @@ def is_derogation(tool: str | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Package:
-    """What one offer, or update, of a handoff gives: of which version, and which disclosures."""
-
-    number: int
-    case_digest: str
-    permitted_disclosures: frozenset[str]
-    transfer_tool: str | None
-
-
-@dataclass(frozen=True)
 class HandoffAnswer:
     """One signed document about a handoff: what was done, the state after it, the document.
 

@@ -396,11 +396,17 @@ def find(context: RequestContext, case: UUID, *known: CaseVersion) -> tuple[Case
     ``known`` are versions that were read before: one need not be read again while its digest,
     which names all that stands in it, is that of the case.
     """
+    found = own_case(context, case)
+    return found, read_version(context.work, found.digest, *known)
+
+
+def own_case(context: RequestContext, case: UUID) -> Case:
+    """The caller's own case, erased or not; a denial when there is none."""
     found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
     refuse_recused(context, found.originator, found.id)
-    return found, read_version(context.work, found.digest, *known)
+    return found
 
 
 def _may_be_attested(context: RequestContext) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.case import conditions, tightened
-from gateway.domain.handoff import Package
+from gateway.domain.handoff import Handoff
 from gateway.exchange.results import Conditions, TightenedElement
 from gateway.kernel.values import CaseVersion
 
@@ -48,17 +48,17 @@ def is_released(content: Mapping[str, Any], organisation: str) -> bool:
 
 
 def binding_conditions(
-    purpose: Sequence[str], package: Package, offered: CaseVersion, current: CaseVersion
+    handoff: Handoff, offered: CaseVersion, current: CaseVersion
 ) -> BindingConditions:
-    """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
-    ``purpose``, while the case is at the version ``current``.
+    """The conditions that bind the recipient of a handoff of the version ``offered`` while the
+    case is at the version ``current``.
 
     Who set an embargo that came later is not told here: only the offer's list says who may know.
     """
     stated = offered_conditions(
-        offered, package.permitted_disclosures, purpose, package.transfer_tool
+        offered, handoff.permitted_disclosures, handoff.purpose, handoff.transfer_tool
     )
-    if current.digest == package.case_digest:
+    if current.digest == handoff.case_digest:
         return BindingConditions(Conditions(stated))
     later = conditions(current.summary)
     later.pop("embargo_source", None)

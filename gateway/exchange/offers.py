@@ -19,7 +19,6 @@ from gateway.domain.handoff import (
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    Package,
     is_derogation,
 )
 from gateway.domain.interest import has_conflict_of_interest
@@ -630,12 +629,12 @@ def _offered_again(
     handoff = answer and context.work.handoffs.get(answer.handoff)
     if not answer or not handoff:
         deny_as_not_found()
-    first = package_of(answer, 1)
-    version = read_version(context.work, first.case_digest)
+    claims = handoff_documents.read_offer(sd_jwt.read_stored(answer.document))
+    version = read_version(context.work, claims.case_digest)
     day = context.ports.reference_date(handoff.offered_at).day
     items = by_country(context, version, wanted, context.require(handoff.recipient), day)
     asked = _selected(elements(version.said, context.organisation), wanted, items.left_out)
-    permitted = tuple(sorted(first.permitted_disclosures))
+    permitted = tuple(sorted(claims.disclosures))
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(version.said, asked, handoff.recipient)
     chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
@@ -661,12 +660,6 @@ def _answer_due_at(
         request=wanted.request,
         since=since,
     )
-
-
-def package_of(offer: HandoffAnswer, number: int) -> Package:
-    """What a stored offer, or update, gives; ``number`` is its place in the handoff."""
-    claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
-    return Package(number, claims.case_digest, claims.disclosures, claims.transfer_tool)
 
 
 def record_offer(

@@ -43,6 +43,7 @@ from gateway.domain.staff import second_person
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
+from gateway.exchange.cases import own_case
 from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.duties import is_holder
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
@@ -59,7 +60,6 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     prepare,
-    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
@@ -120,7 +120,7 @@ def approve(
 
     def act(context: RequestContext) -> Any:
         authorize(context, context.entity())
-        found = _own(case, context)
+        found = own_case(context, case)
         context.about = EventSubject(case_digest=found.digest)
         if asked.reason is not None:
             _refuse_words(found)
@@ -176,22 +176,14 @@ def _recall(
     return transact(ports, caller, request, act, _again)
 
 
-def _own(case: UUID, context: RequestContext) -> Case:
-    found = context.work.cases.get(context.caller.organisation, case)
-    if found is None:
-        deny_as_not_found()
-    refuse_recused(context, found.originator, found.id)
-    return found
-
-
 def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
     """The caller's own case, by its id or by that of a handoff of it."""
     if "case" in where:
-        return _own(where["case"], context)
+        return own_case(context, where["case"])
     found = context.work.handoffs.get(where["handoff"])
     if found is None or found.originator != context.caller.organisation:
         deny_as_not_found()
-    return _own(found.case, context)
+    return own_case(context, found.case)
 
 
 def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestContext) -> Case:
@@ -234,7 +226,7 @@ def _bind(
 ) -> Recalled:
     check_signed(context, wanted.signed)
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
-    case = _own(draft.id, context)
+    case = own_case(context, draft.id)
     context.about = EventSubject(handoff, case.digest)
     if case.version != draft.version:
         raise EditConflict("the case has a newer version: recall it again")

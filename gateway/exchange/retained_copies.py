@@ -35,9 +35,9 @@ from gateway.exchange.consultations import (
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
     accepted_parts,
+    at_package,
     binding_beside,
     entity_of,
-    package_numbered,
     party_to,
     versions_of,
 )
@@ -126,14 +126,14 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
-    package = package_numbered(work, handoff, handoff.held or handoff.package)
-    versions = versions_of(work, handoff, package)
+    kept = at_package(work, handoff, handoff.held or handoff.package)
+    versions = versions_of(work, kept)
     # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
     agreed = versions.agreed if handoff.held else versions.now
     parts = with_strictest_marking(versions.offered, agreed, originator)
     accepted = {
         digest: part
-        for digest, part in accepted_parts(handoff, package, parts).items()
+        for digest, part in accepted_parts(kept, parts).items()
         if handoff.held or is_needed(part, handoff.recipient)
     }
     document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
@@ -146,7 +146,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
             "assurance": versions.offered.assurance,
             "digest": versions.offered.digest,
             "event": str(versions.offered.event),
-            "package": package.number,
+            "package": kept.package,
             "presentation": document.compact(),
             "markings": {
                 digest: {"tlp": one.tlp, "handling": sorted(one.handling)}

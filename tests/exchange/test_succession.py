@@ -553,14 +553,14 @@ def test_what_its_recipient_ends_meanwhile_is_left_alone(gateway, monkeypatch):
     handoff = accepted(gateway)
     succession = agreed(gateway)
     gateway.day = DAY
-    draft = succession_execution._draft
+    ending = succession_execution._ending
 
     def closed_meanwhile(*arguments):
         said = answers.said("officer-1", "done")
         gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, said)
-        return draft(*arguments)
+        return ending(*arguments)
 
-    monkeypatch.setattr(succession_execution, "_draft", closed_meanwhile)
+    monkeypatch.setattr(succession_execution, "_ending", closed_meanwhile)
     assert succession_execution.apply(gateway.ports, succession).moved == 0
     assert gateway.handoff(handoff).state == "closed"
     assert succession_execution.apply(gateway.ports, succession).done

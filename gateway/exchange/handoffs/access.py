@@ -7,16 +7,16 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
-from gateway.domain.handoff import Handoff, Package, is_derogation
+from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseErased, WrongState
 from gateway.domain.vocabulary import marking_of, strictest
+from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.cases import OWN, elements, in_force
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.interests import has_conflict
-from gateway.exchange.offers import package_of
 from gateway.exchange.results import Superseded, TightenedElement
 from gateway.exchange.versions import read_version
 from gateway.kernel.ports import UnitOfWork
@@ -129,40 +129,38 @@ class Versions:
     binding: BindingConditions
 
 
-def versions_of(work: UnitOfWork, handoff: Handoff, package: Package) -> Versions:
-    """The versions that decide about a package of a handoff."""
-    offered = agreed = read_version(work, package.case_digest)
+def versions_of(work: UnitOfWork, handoff: Handoff) -> Versions:
+    """The versions that decide about the package of a handoff that it is at."""
+    offered = agreed = read_version(work, handoff.case_digest)
     case = work.cases.get(handoff.originator, handoff.case)
     now = offered if case is None else read_version(work, case.digest, offered)
-    if handoff.held_under is not None and package.number == handoff.held:
+    if handoff.held_under is not None and handoff.package == handoff.held:
         agreed = read_version(work, handoff.held_under, offered, now)
-    binding = binding_conditions(handoff.purpose, package, offered, now)
-    return Versions(offered, now, agreed, binding)
+    return Versions(offered, now, agreed, binding_conditions(handoff, offered, now))
 
 
-def newest_package(handoff: Handoff) -> Package:
-    """The package that a handoff offers now."""
-    given = handoff.case_digest, handoff.permitted_disclosures, handoff.transfer_tool
-    return Package(handoff.package, *given)
-
-
-def package_numbered(work: UnitOfWork, handoff: Handoff, number: int) -> Package:
-    """A package of a handoff by its number."""
+def at_package(work: UnitOfWork, handoff: Handoff, number: int) -> Handoff:
+    """A handoff as it is at one of its packages, by number: what that gave, of which version."""
     if number == handoff.package:
-        return newest_package(handoff)
-    offer = work.handoffs.offer(handoff.id, number)
-    return deny_as_not_found() if offer is None else package_of(offer, number)
+        return handoff
+    offer = work.handoffs.offer(handoff.id, number) or deny_as_not_found()
+    given = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+    return replace(
+        handoff,
+        package=number,
+        case_digest=given.case_digest,
+        permitted_disclosures=given.disclosures,
+        transfer_tool=given.transfer_tool,
+    )
 
 
-def accepted_parts(
-    handoff: Handoff, package: Package, parts: Mapping[str, Element]
-) -> Mapping[str, Element]:
+def accepted_parts(handoff: Handoff, parts: Mapping[str, Element]) -> Mapping[str, Element]:
     """The parts of a package that its recipient accepted, where it named groups."""
     groups = handoff.accepted_groups
     return {
         digest: part
         for digest, part in parts.items()
-        if digest in package.permitted_disclosures
+        if digest in handoff.permitted_disclosures
         and (groups is None or part.group in {"routing", *groups})
     }
 

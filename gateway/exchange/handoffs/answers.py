@@ -41,7 +41,6 @@ from gateway.exchange.handoffs.access import (
     copy_is_gone,
     entity_of,
     measures_on,
-    newest_package,
     party_to,
     refuse_erased,
     refuse_expired,
@@ -253,7 +252,7 @@ def _check_acceptance(
     if revised:
         _check_tightened(context, found, repeated)
     elif conditions_digest(context.ports, found.case_digest, repeated) != found.conditions_digest:
-        _check_conditions(repeated, versions_of(context.work, found, newest_package(found)))
+        _check_conditions(repeated, versions_of(context.work, found))
     if "groups" in fields:
         offered = read_version(context.work, found.case_digest).said
         parts = elements(offered, context.require(found.originator))
@@ -296,7 +295,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`consultations`)."""
-    versions = versions_of(context.work, handoff, newest_package(handoff))
+    versions = versions_of(context.work, handoff)
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)

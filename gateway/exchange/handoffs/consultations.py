@@ -10,7 +10,7 @@ from gateway.domain.audit_event import Party
 from gateway.domain.case import Element, erasure_is_due
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package, RecallAnswer
+from gateway.domain.handoff import READABLE, Handoff, HandoffState, RecallAnswer
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
 from gateway.domain.outcome import informs_originator
@@ -31,11 +31,11 @@ from gateway.exchange.disclosure import Reader, select_disclosures, with_stricte
 from gateway.exchange.handoffs.access import (
     Versions,
     accepted_parts,
+    at_package,
     authorized,
     binding_beside,
     entity_of,
     measures_on,
-    package_numbered,
     refuse_erased,
     refuse_expired,
     superseded_by,
@@ -145,7 +145,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         raise WrongState("you erased your copies for good: only a new offer opens the case again")
     refuse_expired(context, found)
     opened = _opened_package(context, found, opening)
-    versions = versions_of(context.work, found, opened)
+    versions = versions_of(context.work, opened)
     if in_danger:
         _require_danger(found, versions)
     _refuse_past_erasure(context, found, versions.offered)
@@ -155,7 +155,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
     accepted = {
         digest: part
-        for digest, part in accepted_parts(found, opened, parts).items()
+        for digest, part in accepted_parts(opened, parts).items()
         if not in_danger or is_needed(part, found.recipient)
     }
     reader = Reader(
@@ -182,7 +182,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         parties,
         handoff=found,
         withheld_groups=tuple(withheld_groups),
-        beside={"package": opened.number, "superseded": superseded},
+        beside={"package": opened.package, "superseded": superseded},
     )
 
 
@@ -207,8 +207,8 @@ def _require_danger(handoff: Handoff, versions: Versions) -> None:
 
 def _opened_package(
     context: RequestContext, handoff: Handoff, opening: ConsultationRequest
-) -> Package:
-    """The package to open: the newest that is held, or an older one, as what it is.
+) -> Handoff:
+    """The handoff at the package to open: the newest that is held, or an older one, as what it is.
 
     Before an acceptance it is the newest (R16).
     """
@@ -232,7 +232,7 @@ def _opened_package(
                 ),
             )
         )
-    return package_numbered(context.work, handoff, number)
+    return at_package(context.work, handoff, number)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:

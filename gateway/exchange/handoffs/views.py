@@ -32,7 +32,6 @@ from gateway.exchange.handoffs.access import (
     barriers,
     entity_of,
     measures_on,
-    newest_package,
     refuse_erased,
     superseded_by,
     versions_of,
@@ -157,7 +156,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     def query(context: RequestContext) -> HandoffView:
         found = authorized(context, handoff)
         refuse_erased(context, found)
-        versions = versions_of(context.work, found, newest_package(found))
+        versions = versions_of(context.work, found)
         version = versions.offered
         case = context.work.cases.get(found.originator, found.case)
         measures = measures_on(context, found)
