@@ -12,7 +12,7 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement, conditions, embargoed
-from gateway.domain.decision import CaseAttributes, PolicyEntity, Value, case_entity
+from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
@@ -280,45 +280,41 @@ def page(
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def view_on(
-    version: CaseVersion, state: CaseState, day: date, measures: Sequence[Measure] = ()
-) -> CaseAttributes:
-    """What policy may know of a case version on a day, under the ``measures`` in force."""
+def entity_on(
+    version: CaseVersion,
+    state: CaseState,
+    day: date,
+    originator: PolicyEntity,
+    measures: Sequence[Measure] = (),
+) -> PolicyEntity:
+    """A case version as policy sees it on a day, under the ``measures`` in force."""
     content = version.said.content
-    seen = _attributes(content, version.case, version.assurance, state, day)
-    if not measures:
-        return seen
     items = [part["id"] for part in content.get("items", ())]
     held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
     whole = {one.kind for one in measures if not one.elements}
     # Of no items, all are under an embargo.
     embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
-    return replace(
-        seen,
-        embargoed=seen.embargoed or embargo,
+    return case_entity(
+        originator,
+        str(version.case),
+        content,
+        assurance=version.assurance,
+        state=state,
+        embargoed=embargo or embargoed(content, day),
         suspended=MeasureKind.SUSPENSION in whole,
     )
 
 
 def own_entity(context: RequestContext, case: Case, version: CaseVersion) -> PolicyEntity:
     """The caller's own case, in this version, as policy sees it."""
-    return case_entity(view_on(version, case.state, context.today.day), context.entity())
+    return entity_on(version, case.state, context.today.day, context.entity())
 
 
-def view_on_erased(case: Case) -> CaseAttributes:
-    """What policy may know of a case that was erased: nothing but whose it was."""
-    return CaseAttributes(
-        id=str(case.id),
-        tlp="RED",
-        handling=frozenset(),
-        onward=ONWARD[-1],
-        purpose=frozenset(),
-        matter=frozenset(),
-        embargoed=False,
-        suspended=False,
-        assurance="attested",
-        state=str(case.state),
-    )
+def erased_entity(context: RequestContext, case: Case) -> PolicyEntity:
+    """The caller's own case, which was erased: policy knows nothing but whose it was."""
+    unknown = {"tlp": "RED", "handling": (), "onward": ONWARD[-1], "purpose": (), "matter": ()}
+    own = context.entity()
+    return case_entity(own, str(case.id), unknown, assurance="attested", state=case.state)
 
 
 def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
@@ -339,23 +335,6 @@ def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
-
-
-def _attributes(
-    claims: Mapping[str, Any], case: UUID, assured: str, state: CaseState, day: date
-) -> CaseAttributes:
-    return CaseAttributes(
-        id=str(case),
-        tlp=claims["tlp"],
-        handling=frozenset(claims["handling"]),
-        onward=claims["onward"],
-        purpose=frozenset(claims["purpose"]),
-        matter=frozenset(claims["matter"]),
-        embargoed=embargoed(claims, day),
-        suspended=False,
-        assurance=assured,
-        state=str(state),
-    )
 
 
 def regimes_of(content: Mapping[str, Any]) -> frozenset[str]:
@@ -452,16 +431,21 @@ def _submit(
         unlawful=() if submission.change is None else submission.change.unlawful,
     )
     earlier = context.work.cases.get(version.originator, version.case)
-    seen = _attributes(
-        verified.content, version.case, version.assurance, CaseState.DRAFT, context.today.day
+    marked = {**verified.content, "handling": cases.handling_codes(content)}
+    resource = case_entity(
+        context.entity(),
+        str(version.case),
+        marked,
+        assurance=version.assurance,
+        state=CaseState.DRAFT,
+        embargoed=embargoed(marked, context.today.day),
     )
-    marked = replace(seen, handling=cases.handling_codes(content))
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
     if submission.change is not None:
         facts["loosens"] = loosens_cleared(context, earlier, verified)
         facts["two_persons"] = submission.by_two_persons()
-    authorize(context, case_entity(marked, context.entity()), facts)
+    authorize(context, resource, facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
@@ -743,8 +727,15 @@ def _view_in_list(context: RequestContext, listed: ListedCase) -> CaseSummary | 
     case, claims = listed.case, listed.summary
     if claims is None:
         return None
-    attributes = _attributes(claims, case.id, listed.assurance, case.state, context.today.day)
-    return _view(listed) if allows(context, case_entity(attributes, context.entity())) else None
+    resource = case_entity(
+        context.entity(),
+        str(case.id),
+        claims,
+        assurance=listed.assurance,
+        state=case.state,
+        embargoed=embargoed(claims, context.today.day),
+    )
+    return _view(listed) if allows(context, resource) else None
 
 
 def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from gateway.domain.answers import made_of
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
-from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import BY_THE_CLOCK
 from gateway.domain.handoff import (
     DEROGATIONS,
@@ -52,11 +52,11 @@ from gateway.exchange.addressing import (
 from gateway.exchange.cases import (
     conditions_digest,
     elements,
+    entity_on,
     find,
     in_force,
     regimes_of,
     sealed_of,
-    view_on,
 )
 from gateway.exchange.conditions import is_released, offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
@@ -467,14 +467,14 @@ def authorize_offer(
             f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
         )
-    view = view_on(version, case.state, context.today.day, in_force(context, case))
     reader = context.require(inputs.address.organisation)
-    resource = case_entity(view, inputs.originator)
+    measures, day = in_force(context, case), context.today.day
+    resource = entity_on(version, case.state, day, inputs.originator, measures)
     authorize(
         context,
         resource,
         {
-            **facts_of_offer(context.work, version, reader, context.today.day),
+            **facts_of_offer(context.work, version, reader, day),
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),

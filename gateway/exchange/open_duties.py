@@ -5,13 +5,12 @@ from uuid import UUID
 
 from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CaseState
-from gateway.domain.decision import case_entity
 from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
 from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import find, own_entity, view_on_erased
+from gateway.exchange.cases import erased_entity, find, own_entity
 from gateway.exchange.duties import is_holder
 from gateway.exchange.handoffs.views import in_list
 from gateway.exchange.recalls import answer_for, recall_of
@@ -92,7 +91,7 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
         if found is None:
             deny_as_not_found()
         if found.state is CaseState.ERASED:
-            resource = case_entity(view_on_erased(found), context.entity())
+            resource = erased_entity(context, found)
         else:
             resource = own_entity(context, *find(context, case))
         authorize(context, resource)

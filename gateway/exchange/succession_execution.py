@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway.domain.answers import KIND_OF_MOVE, made_of, move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.handoff import (
     OPEN,
     Addressee,
@@ -33,7 +33,7 @@ from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.addressing import claimed
-from gateway.exchange.cases import has_key, view_on
+from gateway.exchange.cases import entity_on, has_key
 from gateway.exchange.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
@@ -316,7 +316,7 @@ def _questions(
             originator,
             "handoff.offer",
             # It could be offered when it was, in danger before its clearance; no more is given now.
-            case_entity(view_on(version, CaseState.CLEARED, day, measures), originator),
+            entity_on(version, CaseState.CLEARED, day, originator, measures),
             {
                 **facts_of_offer(work, version, successor, day),
                 "recipient": _holding(successor, succession, day),
