@@ -415,7 +415,7 @@ def _attest(
 def _submit(
     submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, context: RequestContext
 ) -> Submitted:
-    content = submission.content
+    content, change = submission.content, submission.change
     check_signed(context, submission.signed)
     version = CaseVersion(
         originator=context.caller.organisation,
@@ -426,9 +426,9 @@ def _submit(
         event=context.event,
         summary=cases.summary(verified.content),
         document=document.compact(),
-        change=None if submission.change is None else submission.change.kind,
-        reason_code=None if submission.change is None else submission.change.reason_code,
-        unlawful=() if submission.change is None else submission.change.unlawful,
+        change=change.kind if change else None,
+        reason_code=change.reason_code if change else None,
+        unlawful=change.unlawful if change else (),
     )
     earlier = context.work.cases.get(version.originator, version.case)
     marked = {**verified.content, "handling": cases.handling_codes(content)}
@@ -442,25 +442,26 @@ def _submit(
     )
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
-    if submission.change is not None:
+    if change is not None:
         facts["loosens"] = loosens_cleared(context, earlier, verified)
         facts["two_persons"] = submission.by_two_persons()
     authorize(context, resource, facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    if submission.change is None:
-        case = _cleared(_first(context, version, content), submission.clearance, content)
+    if change is None:
+        named = reference(context.ports, version.originator, content["originator_ref"])
+        first = _first(version.originator, content, digest=version.digest, originator_ref=named)
+        case = _cleared(first, submission.clearance, content)
         _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
-        earlier = context.work.cases.get(version.originator, version.case)
         if earlier is None:
             deny_as_not_found()
         refuse_recused(context, version.originator, version.case)
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
-        check_change(context, earlier, verified, submission.change)
+        check_change(context, earlier, verified, change)
         context.work.cases.save(case, version)
     own = frozenset({version.originator})
     basis = tuple(f"{one['regime']} {one['article']}" for one in content["legal_basis"])
@@ -469,12 +470,12 @@ def _submit(
         EventDetail("purpose", tuple(content["marking"]["purpose"]), own),
         EventDetail("basis", basis, own),
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
-        *_change_details(submission.change, own),
+        *_change_details(change, own),
     )
-    if submission.change is not None:
+    if change is not None:
         _follow(context, case)
-    if case.state is CaseState.CLEARED and submission.change is not None:
-        announce_change(context, case, version)
+        if case.state is CaseState.CLEARED:
+            announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
 
 
@@ -499,25 +500,19 @@ def validate_first_version(
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     _check_dates(context, content)
-    case = Case(
-        originator=context.caller.organisation,
-        id=UUID(content["case"]),
-        version=1,
-        digest="",
-        originator_ref="",
-        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
-        unconfirmed_matches=cases.unconfirmed_matches(content),
-    )
+    case = _first(context.caller.organisation, content, digest="", originator_ref="")
     return _cleared(case, clearance, content).state
 
 
-def _first(context: RequestContext, version: CaseVersion, content: Mapping[str, Any]) -> Case:
+def _first(
+    originator: str, content: Mapping[str, Any], *, digest: str, originator_ref: str
+) -> Case:
     return Case(
-        originator=version.originator,
-        id=version.case,
+        originator=originator,
+        id=UUID(content["case"]),
         version=1,
-        digest=version.digest,
-        originator_ref=reference(context.ports, version.originator, content["originator_ref"]),
+        digest=digest,
+        originator_ref=originator_ref,
         unconfirmed_matches=cases.unconfirmed_matches(content),
         erase_on=date.fromisoformat(content["marking"]["erase_on"]),
     )

@@ -54,15 +54,6 @@ PAGE = 500
 """Keys that are looked at together."""
 
 
-@dataclass(frozen=True)
-class _Why:
-    """Why a case is erased: ``due``, ``early`` or ``key destroyed``; by whom, and their reason."""
-
-    code: str
-    by: tuple[str, ...] = ()
-    reason: str | None = None
-
-
 def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     """Erase one case as administrators decided: two of them before its day.
 
@@ -73,8 +64,9 @@ def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     lost = _is_lost(ports, context.work, found)
     erased = cases.erase(found, ports.civil_day(context.now), lost=lost)
     code = "due" if _is_due(context) else "early"
-    why = _Why(code, context.persons, context.values["reason"])
-    _erase(ports, context.work, context.event, erased, why, lost=lost)
+    reason = context.values["reason"]
+    persons = context.persons
+    _erase(ports, context.work, context.event, erased, code, by=persons, reason=reason, lost=lost)
     context.request.recorded = True
     return {"case": context.change.values["case"], "state": str(CaseState.ERASED)}
 
@@ -152,7 +144,7 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
                 or not cases.erasure_is_due(found, day)
             ):
                 continue  # it has changed, or another node was faster
-            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), _Why("due"))
+            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), "due")
             done += 1
             if events >= EVENTS_AT_ONCE:
                 break  # the others come next
@@ -223,7 +215,7 @@ def _erase_again(ports: Ports, one: Case, day: date) -> bool:
         if found is None or found.state is CaseState.ERASED:
             return False
         erased = cases.erase(found, day, lost=True)
-        _erase(ports, work, ports.new_id(), erased, _Why("key destroyed"), lost=True)
+        _erase(ports, work, ports.new_id(), erased, "key destroyed", lost=True)
         work.commit()
     return True
 
@@ -263,10 +255,19 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
 
 
 def _erase(
-    ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why, *, lost: bool = False
+    ports: Ports,
+    work: UnitOfWork,
+    event: UUID,
+    erased: Case,
+    why: str,
+    *,
+    by: tuple[str, ...] = (),
+    reason: str | None = None,
+    lost: bool = False,
 ) -> int:
     """Take a case's content away and record it; how many events that made.
 
+    ``why`` is ``due``, ``early`` or ``key destroyed``; ``by`` whom, and their ``reason``.
     The originator's is ``event``. Each recipient gets one for each handoff that it was offered,
     which names what it knows: the handoff, the digest of that version, and whether a copy is kept
     for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``.
@@ -282,9 +283,9 @@ def _erase(
         work,
         ERASE,
         parties,
-        events.subject(_subject(erased, counted, why), *parties),
+        events.subject(_subject(erased, counted, why, reason), *parties),
         event=event,
-        by=why.by or None,
+        by=by or None,
         case_digest=erased.digest,
     )
     for one in sent:
@@ -310,17 +311,16 @@ def _of_copy(copy: RetainedCopy | None, told: tuple[Party, ...]) -> tuple[EventD
     return (events.subject({"copy": state, **until}, *told),)
 
 
-def _subject(erased: Case, counted: Erasure, why: _Why) -> Mapping[str, Any]:
+def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Mapping[str, Any]:
     """What was erased, by numbers; nothing of what it said."""
     subject = {
         "organisation": erased.originator,
         "case": str(erased.id),
         "versions": counted.versions,
         "statements": counted.statements,
-        "why": why.code,
+        "why": why,
     }
-    reason = {} if why.reason is None else {"reason": why.reason}
-    return {**subject, **reason}
+    return subject if reason is None else {**subject, "reason": reason}
 
 
 def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
