@@ -117,18 +117,13 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
 
 
 def answer_due_at(
-    ports: Ports,
-    work: UnitOfWork,
-    recipient: str,
-    *,
-    urgency: Urgency,
-    request: str | None,
-    since: datetime,
+    ports: Ports, work: UnitOfWork, handoff: Handoff, request: str | None
 ) -> datetime:
     """When the answer to an offer is due; ``request`` is one of STATUTORY, where it is one."""
+    kind, urgency, since = DutyKind.ANSWER, handoff.urgency, handoff.offered_at
     if request is not None:
         return since + STATUTORY[request]
-    return due_at(ports, work, recipient, DutyKind.ANSWER, urgency=urgency, since=since)
+    return due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=since)
 
 
 def store_offer(
@@ -141,14 +136,7 @@ def store_offer(
     `owe_clearance`.
     """
     work.handoffs.add(handoff, offer)
-    due = answer_due_at(
-        ports,
-        work,
-        handoff.recipient,
-        urgency=handoff.urgency,
-        request=request,
-        since=offer.at,
-    )
+    due = answer_due_at(ports, work, handoff, request)
     add(work, begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due))
     _owe_call(ports, work, handoff, offer)
     _owe_review(ports, work, handoff, offer)

@@ -577,9 +577,6 @@ def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> Offe
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
     require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
-    package = package_fields(context, draft, signed)
-    recipient, urgency = inputs.address.organisation, package["urgency"]
-    due_at = _answer_due_at(context, recipient, urgency, wanted, context.now)
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -587,9 +584,9 @@ def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> Offe
         address=inputs.address,
         purpose=wanted.purpose,
         offered_at=context.now,
-        due_at=due_at,
+        due_at=None,  # that of the duty which follows
         break_glass=breaks_glass(found),
-        **package,
+        **package_fields(context, draft, signed),
     )
     answer = made_of(handoff, None, signed.compact(), context.now, context.event)
     duties.store_offer(context.ports, context.work, handoff, answer, wanted.request)
@@ -597,7 +594,7 @@ def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> Offe
         duties.owe_clearance(context.ports, context.work, handoff, answer)
     record_offer(context, handoff, wanted, signed)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
+    return _offered(context, handoff, answer, wanted, (*given, inputs.items.elsewhere))
 
 
 def package_fields(
@@ -638,28 +635,10 @@ def _offered_again(
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(version.said, asked, handoff.recipient)
     chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
-    urgency, at = Urgency(version.said.content["urgency"]), handoff.offered_at
-    # Whatever was answered or delayed since: a retry gets what the offer said.
-    due_at = _answer_due_at(context, handoff.recipient, urgency, wanted, at)
-    offered = replace(handoff, urgency=urgency, due_at=due_at)
-    return _offered(context, offered, answer, version, chosen)
-
-
-def _answer_due_at(
-    context: RequestContext,
-    recipient: str,
-    urgency: Urgency,
-    wanted: OfferRequest,
-    since: datetime,
-) -> datetime:
-    return duties.answer_due_at(
-        context.ports,
-        context.work,
-        recipient,
-        urgency=urgency,
-        request=wanted.request,
-        since=since,
-    )
+    # Whatever was answered, updated or delayed since: a retry gets what the offer said.
+    urgency = Urgency(version.said.content["urgency"])
+    offered = replace(handoff, urgency=urgency, case_version=version.version)
+    return _offered(context, offered, answer, wanted, chosen)
 
 
 def record_offer(
@@ -712,7 +691,7 @@ def _offered(
     context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
-    version: CaseVersion,
+    wanted: OfferRequest,
     chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference], Sequence[ItemElsewhere]],
 ) -> OfferResult:
     permitted_disclosures, withheld_groups, to_reseal, elsewhere = chosen
@@ -720,9 +699,9 @@ def _offered(
         handoff=handoff.id,
         state=answer.state,
         case=handoff.case,
-        version=version.version,
+        version=handoff.case_version,
         to=handoff.address,
-        due_at=handoff.due_at,
+        due_at=duties.answer_due_at(context.ports, context.work, handoff, wanted.request),
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),
         withheld_groups=sorted(withheld_groups),
