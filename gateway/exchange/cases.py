@@ -15,7 +15,7 @@ from gateway.domain.case import Case, CaseState, Element, SealedElement, conditi
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.json_values import Asked
-from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
+from gateway.domain.measure import Measure, MeasureKind, is_suspended, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     CaseErased,
@@ -291,9 +291,9 @@ def entity_on(
     content = version.said.content
     items = [part["id"] for part in content.get("items", ())]
     held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
-    whole = {one.kind for one in measures if not one.elements}
+    whole = any(one.kind is MeasureKind.EMBARGO and not one.elements for one in measures)
     # Of no items, all are under an embargo.
-    embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
+    embargo = whole or (bool(held) and all(held))
     return case_entity(
         originator,
         str(version.case),
@@ -301,7 +301,7 @@ def entity_on(
         assurance=version.assurance,
         state=state,
         embargoed=embargo or embargoed(content, day),
-        suspended=MeasureKind.SUSPENSION in whole,
+        suspended=is_suspended(measures),
     )
 
 

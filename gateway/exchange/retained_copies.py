@@ -7,18 +7,17 @@ that nobody opens, for some days of grace (R14).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Case, Element
+from gateway.domain.case import Case
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.measure import is_suspended
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
@@ -38,6 +37,7 @@ from gateway.exchange.handoffs.access import (
     at_package,
     binding_beside,
     entity_of,
+    measures_on,
     party_to,
     versions_of,
 )
@@ -186,14 +186,6 @@ def consult(
     return transact(ports, caller, request, act, on_retry)
 
 
-def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
-    found = party_to(context, handoff)
-    if context.caller.organisation != found.recipient:
-        deny_as_not_found()
-    context.about = EventSubject(found.id, found.case_digest)
-    return found
-
-
 def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     """Interests of the holder (R9), judged on what its copy says, and third countries (R15)."""
     reader, day = context.organisation, context.today.day
@@ -206,30 +198,26 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     return {"conflict": met, "third_country": reader.is_transfer_barred_on(day)}
 
 
-def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
-    copy = context.work.retentions.copy(handoff.id)
-    if copy is None:
-        raise CaseErased(
-            "nothing is kept of the case for you here: a copy is made when it is erased"
-        )
-    return copy
-
-
 def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
-    found = _held_by_caller(context, handoff)
+    found = party_to(context, handoff)
+    if context.caller.organisation != found.recipient:
+        deny_as_not_found()
+    context.about = EventSubject(found.id, found.case_digest)
+    measures = measures_on(context, found)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
         "retained": retained,
         "reason": opening.reason_code,
-        "suspended": any(
-            one.kind is MeasureKind.SUSPENSION and not one.elements
-            for one in _measures(context, found)
-        ),
+        "suspended": is_suspended(measures),
         **_barriers(context, found),
         **consultation_facts(context, found),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")
-    copy = _copy(context, found)
+    copy = context.work.retentions.copy(found.id)
+    if copy is None:
+        raise CaseErased(
+            "nothing is kept of the case for you here: a copy is made when it is erased"
+        )
     content = json.loads(copy.content)
     version = CaseVersion(
         originator=found.originator,
@@ -241,7 +229,13 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         summary={},
         document=content["presentation"],
     )
-    parts = _parts(context, found, content)
+    originator = context.require(found.originator)
+    # Under the markings that decided on the day of the erasure, and the measures that hold still.
+    markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
+    parts = {
+        digest: one._replace(marking=marking_of(markings[digest]))
+        for digest, one in elements(presented, originator, measures).items()
+    }
     reader = Reader(
         context.entity(),
         found.address.competence,
@@ -249,8 +243,9 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         read_access=True,  # what is retained is the holder's own, whatever became of its mandate
         reason_code=opening.reason_code,
     )
-    originator = context.entity(context.require(found.originator))
-    permitted, withheld = select_disclosures(context.ports.policy, parts, originator, reader)
+    permitted, withheld = select_disclosures(
+        context.ports.policy, parts, context.entity(originator), reader
+    )
     tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
     return OpenedContent(
         version=version,
@@ -269,19 +264,3 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         },
         content_key=copy.content_key,
     )
-
-
-def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
-    every = context.work.cases.measures(handoff.originator, handoff.case)
-    return [one for one in every if one.holds(context.now)]
-
-
-def _parts(
-    context: RequestContext, handoff: Handoff, content: Mapping[str, Any]
-) -> Mapping[str, Element]:
-    """The parts of a copy under the markings that decided on the day of the erasure, and the
-    measures that hold still."""
-    offered = sd_jwt.read_stored(content["presentation"])
-    found = elements(offered, context.require(handoff.originator), _measures(context, handoff))
-    markings = content["markings"]
-    return {d: one._replace(marking=marking_of(markings[d])) for d, one in found.items()}

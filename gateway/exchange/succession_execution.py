@@ -26,7 +26,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
-from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
 from gateway.evidence import canonical, handoff_documents, sd_jwt
@@ -264,7 +264,7 @@ def _judged(
         wait = "the originator is suspended"
     of = disposition.handoff
     measures = [m for m in work.cases.measures(of.originator, of.case) if m.holds(ports.now())]
-    if any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures):
+    if is_suspended(measures):
         wait = "the case is suspended"
     if wait:
         return replace(disposition, way=Disposition.WAIT, why=wait)

@@ -11,7 +11,7 @@ from gateway.domain.case import Element, erasure_is_due
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import READABLE, Handoff, HandoffState, RecallAnswer
-from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.measure import Measure, MeasureKind, is_suspended
 from gateway.domain.organisation import Organisation
 from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
@@ -136,8 +136,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     measures = measures_on(context, found)
-    suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
-    facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
+    facts: dict[str, Value] = {"suspended": is_suspended(measures), "reason": opening.reason_code}
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **barred})
