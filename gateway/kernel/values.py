@@ -13,6 +13,7 @@ from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
+from gateway.evidence import canonical
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import VerifiedSdJwt, read_stored
@@ -209,6 +210,12 @@ class LoggedEvent:
     proof: tuple[bytes, ...]
     head: TreeHead
     base: TreeHead | None = field(default=None, compare=False)
+
+    @property
+    def subject(self) -> Mapping[str, Any]:
+        """What it is about, where that is an object; empty once the detail was erased."""
+        told = (one.value for one in self.event.disclosures if one.kind == "subject")
+        return dict(canonical.decode(str(next(told, "{}")).encode()))
 
     def receipt(self, note: str, organisation: str) -> Receipt:
         """The receipt with what ``organisation`` may read; ``note`` is the signed ``head``."""

@@ -253,17 +253,11 @@ def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> Man
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
             deny_as_not_found()
         ends = _events_of(context, slug, mandates.ENDED)
-        return logged, [one for one in ends if _competence_of(one) == held[event]]
+        return logged, [one for one in ends if one.subject["competence"] == held[event]]
 
     logged, ends = read(ports, caller, ActionRequest("directory.read"), query)
     shown = [_showing(ports, one, SUBJECT) for one in ends]
     return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT), shown)
-
-
-def _competence_of(ended: LoggedEvent) -> str:
-    """Of which competence a mandate was ended."""
-    (said,) = (one.value for one in ended.event.disclosures if one.kind == SUBJECT)
-    return str(json.loads(said)["competence"])
 
 
 _SHOWN = (mandates.GRANTED, mandates.PLANNED)

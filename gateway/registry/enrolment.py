@@ -6,7 +6,6 @@ approved request.
 """
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -300,22 +299,14 @@ def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
         return (
             "the system was disabled: ask again once it is enabled, by a new invitation if by one"
         )
-    if not _is_recorded(work, request):
+    logged, digest = work.log.logged(request.id), base64url.digest(request.csr.encode())
+    if logged is None or logged.subject.get("csr_sha256") != digest:
         return "no event of the log says that this request was approved"
     if request.asked_on is not None:
         asked_on = work.organisations.certificate(request.asked_on)
         if asked_on is None or asked_on.revoked_at is not None:
             return "the certificate that it was asked on was revoked: ask for an invitation"
     return None
-
-
-def _is_recorded(work: UnitOfWork, request: CertificateOrder) -> bool:
-    logged = work.log.logged(request.id)
-    if logged is None:
-        return False
-    told = {one.kind: one.value for one in logged.event.disclosures}
-    named = json.loads(told.get("subject", "{}")).get("csr_sha256")
-    return bool(named == base64url.digest(request.csr.encode()))
 
 
 def _finish(
