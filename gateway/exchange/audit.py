@@ -277,9 +277,8 @@ def _inform(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
     read_of = Counter(member for one in page.events for member in one.members(auditor))
     for member, number in sorted(read_of.items()):
         known = {"auditor": auditor, "reason_code": reading.reason_code, "events": number}
-        party = Party(member, "concerned")
-        told = events.subject(known, party)
-        events.record_by_gateway(context.ports, context.work, "audit.inform", (party,), told)
+        told = (Party(member, "concerned"),)
+        events.record_by_gateway(context.ports, context.work, "audit.inform", told, said=known)
 
 
 def _result(ports: Ports, page: _Page) -> AuditedEventResult:

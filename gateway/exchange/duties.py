@@ -289,7 +289,7 @@ class _Sweep:
             self.work,
             action,
             parties,
-            events.subject(subject, *parties),
+            said=subject,
             handoff=handoff.id,
             case_digest=handoff.case_digest,
         )

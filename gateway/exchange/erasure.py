@@ -15,7 +15,7 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, EventDetail, LogHold, Party
+from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.json_values import Asked
 from gateway.domain.organisation import Status
@@ -277,38 +277,36 @@ def _erase(
     retained_copies.end_unkept(ports, work, erased, kept)
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     sent = work.handoffs.sent_of(erased.originator, erased.id)
-    parties = events.gateway_and(erased.originator, role="originator")
     events.record_by_gateway(
         ports,
         work,
         ERASE,
-        parties,
-        events.subject(_subject(erased, counted, why, reason), *parties),
+        events.gateway_and(erased.originator, role="originator"),
+        said=_subject(erased, counted, why, reason),
         event=event,
         by=by or None,
         case_digest=erased.digest,
     )
     for one in sent:
-        told = events.gateway_and(one.recipient, role="recipient")
         events.record_by_gateway(
             ports,
             work,
             ERASE,
-            told,
-            *_of_copy(kept.get(one.handoff), told),
+            events.gateway_and(one.recipient, role="recipient"),
+            said=_of_copy(kept.get(one.handoff)),
             handoff=one.handoff,
             case_digest=one.case_digest,
         )
     return 1 + len(sent)
 
 
-def _of_copy(copy: RetainedCopy | None, told: tuple[Party, ...]) -> tuple[EventDetail, ...]:
+def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:
     """What the event says to a holder of its copy: until when it may state a retention."""
     if copy is None:
-        return ()
+        return None
     state = "retained" if copy.grace_until is None else "waits"
     until = {} if copy.grace_until is None else {"until": copy.grace_until.isoformat()}
-    return (events.subject({"copy": state, **until}, *told),)
+    return {"copy": state, **until}
 
 
 def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Mapping[str, Any]:
@@ -401,13 +399,12 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
         hears = one.hears or is_holder(context.work, one)
         if not hears or is_barred(context.work, one.id, context.today.day):
             continue
-        parties = events.gateway_and(one.recipient, role="recipient")
         events.record_by_gateway(
             context.ports,
             context.work,
             ADVANCE,
-            parties,
-            events.subject(told, *parties),
+            events.gateway_and(one.recipient, role="recipient"),
+            said=told,
             handoff=one.id,
             case_digest=one.case_digest,
         )
@@ -460,9 +457,8 @@ def _record_notices(
     ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date
 ) -> None:
     for holder, number in sorted(numbers.items()):
-        parties = events.gateway_and(holder)
-        subject = {"erase_before": before.isoformat(), "handoffs": str(number)}
-        events.record_by_gateway(ports, work, ANNOUNCE, parties, events.subject(subject, *parties))
+        said = {"erase_before": before.isoformat(), "handoffs": str(number)}
+        events.record_by_gateway(ports, work, ANNOUNCE, events.gateway_and(holder), said=said)
 
 
 # --- The end of the log's terms: what events say of persons is erased, by events of the gateway ---
@@ -519,9 +515,8 @@ def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
         if erased.details:
             parties = events.gateway_and(actor)
             years = terms.years(regimes)
-            subject = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
-            told = events.subject(subject, *parties)
-            events.record_by_gateway(ports, work, "log.erase_details", parties, told)
+            said = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
+            events.record_by_gateway(ports, work, "log.erase_details", parties, said=said)
         work.commit()
     return erased.more
 

@@ -10,7 +10,7 @@ from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAns
 from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import erased_entity, find, own_entity
+from gateway.exchange.cases import erased_entity, own_case, own_entity
 from gateway.exchange.duties import is_holder
 from gateway.exchange.handoffs.views import in_list
 from gateway.exchange.recalls import answer_for, recall_of
@@ -22,6 +22,7 @@ from gateway.exchange.results import (
     Owed,
     RecallCoverage,
 )
+from gateway.exchange.versions import read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import (
@@ -29,7 +30,6 @@ from gateway.kernel.transact import (
     EventSubject,
     RequestContext,
     authorize,
-    deny_as_not_found,
     read,
 )
 from gateway.kernel.values import Caller
@@ -87,18 +87,16 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
     def query(context: RequestContext) -> CaseCoverage:
-        found = context.work.cases.get(context.caller.organisation, case)
-        if found is None:
-            deny_as_not_found()
-        if found.state is CaseState.ERASED:
+        found = own_case(context, case)
+        erased = found.state is CaseState.ERASED
+        if erased:
             resource = erased_entity(context, found)
         else:
-            resource = own_entity(context, *find(context, case))
+            resource = own_entity(context, found, read_version(context.work, found.digest))
         authorize(context, resource)
         context.about = EventSubject(case_digest=found.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
-        erased = found.state is CaseState.ERASED
         lines = [_line(context, one, told, erased=erased) for one in handoffs]
         return CaseCoverage(found.id, found.version, found.state, lines)
 

@@ -326,13 +326,12 @@ def _finish(
             work.organisations.add_certificate(certificate)
             _enrol(ports, work, request, now)
         said = {"refused": str(request.refusal)} if certificate is None else _recorded(certificate)
-        parties = events.gateway_and(request.organisation)
         events.record_by_gateway(
             ports,
             work,
             "certificate.issue",
-            parties,
-            events.subject({"request": str(request.id), **said}, *parties),
+            events.gateway_and(request.organisation),
+            said={"request": str(request.id), **said},
             result=EventResult.ALLOWED if certificate else EventResult.DENIED,
             by=request.approved_by,
             at=now,
@@ -376,13 +375,12 @@ def _enrol(ports: Ports, work: UnitOfWork, request: CertificateOrder, now: datet
     event = ports.new_id()
     enrol(work, member, ports.reference_date(now).day, event)
     said = {"organisation": member.slug, "system": request.system, "status": Status.ENROLLED}
-    parties = events.gateway_and(member.slug)
     events.record_by_gateway(
         ports,
         work,
         "organisation.enrol",
-        parties,
-        events.subject(said, *parties),
+        events.gateway_and(member.slug),
+        said=said,
         event=event,
         by=request.approved_by,
         at=now,
@@ -441,5 +439,4 @@ def _record_expiry(
         "days": days,
     }
     parties = events.gateway_and(certificate.organisation)
-    told = events.subject(said, *parties)
-    events.record_by_gateway(ports, work, "certificate.warn", parties, told, at=now)
+    events.record_by_gateway(ports, work, "certificate.warn", parties, said=said, at=now)
