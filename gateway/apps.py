@@ -2,12 +2,12 @@
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -19,7 +19,7 @@ from gateway.domain.refusals import (
     HighWaterMarkUnavailable,
     LogFrozen,
 )
-from gateway.kernel.ports import UnitOfWork
+from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE, CsrRefused, certs_only, read_request
 from gateway.pki.client_certificate import (
     CertificateRefused,
@@ -37,6 +37,9 @@ from gateway.web.context import AppContext, NotReady
 from gateway.web.responses import ALWAYS
 from gateway.web.security_log import SecurityLog
 
+if TYPE_CHECKING:
+    from gateway.metrics import Counts
+
 
 class Audience(StrEnum):
     """The two audiences of the network, each with its own app and address."""
@@ -45,20 +48,45 @@ class Audience(StrEnum):
     PARTNERS = "partners"
 
 
-class Hooks(Protocol):
-    """What is done in each worker of a listener (`serving.listener.Listener`)."""
+class Worker:
+    """One worker of a listener: what it opens belongs to it alone, and does not survive a fork."""
+
+    def __init__(
+        self, part: Audience, config: Config, count: "Callable[[int], Counts | None]"
+    ) -> None:
+        """``count`` begins to count in the worker of a place, where anything is counted."""
+        self.part, self.config = part, config
+        self._count = count
+        self._counts: Counts | None = None
+        self._gateway: wiring.GatewayRuntime | None = None
 
     def on_fork(self, place: int) -> None:
         """First of all."""
+        self._counts = self._count(place)
 
-    def on_worker_exit(self) -> None:
-        """Last of all."""
+    def make_app(self) -> Flask:
+        """Open the gateway here, and make the app of it."""
+        self._gateway = wiring.connect(self.config, self._counts)
+        return make_app(self.part, self._gateway)
 
-    def met(self, trouble: str) -> None:
-        """A connection came to no answer of the application."""
+    def met(self, log: SecurityLog, trouble: str, reason: str) -> None:
+        """Count a connection that came to nothing; who knocked without a right is in the log."""
+        if self._counts is not None:
+            self._counts.met(trouble)
+        if trouble.startswith(HANDSHAKE):
+            log.refuse(trouble, listener=str(self.part), reason=reason)
 
     def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
         """The last numbers of organisations' streams."""
+        if self._gateway is None:
+            return {}
+        with self._gateway.store.begin(TransactionMode.READ) as work:
+            return work.notifications.heads(organisations)
+
+    def on_worker_exit(self) -> None:
+        """Last of all."""
+        if self._gateway is not None:
+            self._gateway.close()
 
 
 def make_app(part: Audience, gateway: wiring.GatewayRuntime) -> Flask:
@@ -134,8 +162,9 @@ def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
     return None
 
 
-def listener(part: Audience, config: Config, hooks: Hooks) -> Listener:
+def listener(worker: Worker) -> Listener:
     """The listener of an app: its address, TLS files, limits, and its answers to bad requests."""
+    part, config = worker.part, worker.config
     bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
     return Listener(
         name=part,
@@ -145,19 +174,12 @@ def listener(part: Audience, config: Config, hooks: Hooks) -> Listener:
         threads=config.threads,
         deadline=config.request_deadline,
         largest_body=config.body_bytes,
-        on_fork=hooks.on_fork,
-        on_worker_exit=hooks.on_worker_exit,
-        heads=hooks.heads,
-        met=partial(_met, hooks, SecurityLog(sys.stderr, wiring.now), part),
+        on_fork=worker.on_fork,
+        on_worker_exit=worker.on_worker_exit,
+        heads=worker.heads,
+        met=partial(worker.met, SecurityLog(sys.stderr, wiring.now)),
         describe=partial(_describe, config),
     )
-
-
-def _met(hooks: Hooks, log: SecurityLog, part: Audience, trouble: str, reason: str) -> None:
-    """Count a connection that came to nothing; who knocked without a right is in the log."""
-    hooks.met(trouble)
-    if trouble.startswith(HANDSHAKE):
-        log.refuse(trouble, listener=str(part), reason=reason)
 
 
 def _describe(config: Config, status: int) -> ErrorResponse:

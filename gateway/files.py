@@ -4,10 +4,12 @@ What is written here is on disk when the call returns: a crash leaves the old fi
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -141,5 +143,22 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def hold(path: Path, busy: Exception, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[None]:
+    """Be the only process that holds a file, made for it, or a folder; ``busy`` when another is.
+
+    The kernel frees the lock of a process that died.
+    """
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise busy from error
+        yield
     finally:
         os.close(descriptor)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,6 +35,7 @@ OVERLAP = timedelta(hours=24)
 
 _SECRET_BYTES = 32
 
+Key = TypeVar("Key")
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
@@ -99,12 +101,7 @@ class SigningKey:
 
     def pem(self, passphrase: bytes | None = None) -> bytes:
         """The private key as PKCS #8 PEM, encrypted when a passphrase is given."""
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if passphrase is not None:
-            encryption = serialization.BestAvailableEncryption(passphrase)
-        return self._private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-        )
+        return private_pem(self._private, passphrase)
 
 
 @dataclass(frozen=True)
@@ -160,6 +157,16 @@ def generate_key(purpose: KeyPurpose, alg: str | None = None) -> SigningKey:
     return _signing_key(purpose, ec.generate_private_key(ec.SECP256R1()))
 
 
+def private_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """A private key as PKCS #8 PEM, encrypted when a passphrase is given."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        encryption = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+
+
 def generate_encryption_key() -> DecryptionKey:
     """Make a key that others seal to."""
     return _encryption_key(ec.generate_private_key(ec.SECP256R1()))
@@ -186,20 +193,12 @@ class PassphraseNeeded(PrivateFileError):
 
 def load_key(path: Path, purpose: KeyPurpose, passphrase: bytes | None = None) -> SigningKey:
     """Read a private key; PrivateFileError when others can read it or it is of another type."""
-    private = _load_private(path, passphrase)
-    try:
-        return _signing_key(purpose, private)
-    except ValueError as error:
-        raise PrivateFileError(f"{path}: {error}; put the right key there") from error
+    return _load(path, passphrase, partial(_signing_key, purpose))
 
 
 def load_encryption_key(path: Path) -> DecryptionKey:
     """Read a private encryption key; PrivateFileError as for ``load_key``."""
-    private = _load_private(path, None)
-    try:
-        return _encryption_key(private)
-    except ValueError as error:
-        raise PrivateFileError(f"{path}: {error}; put the right key there") from error
+    return _load(path, None, _encryption_key)
 
 
 def load_encryption_keys(folder: Path) -> dict[str, DecryptionKey]:
@@ -208,10 +207,11 @@ def load_encryption_keys(folder: Path) -> dict[str, DecryptionKey]:
     return {key.kid: key for key in keys}
 
 
-def _load_private(path: Path, passphrase: bytes | None) -> Any:
+def _load(path: Path, passphrase: bytes | None, make: Callable[[Any], Key]) -> Key:
+    """What is made of the private key in a file."""
     pem = files.read_private(path)
     try:
-        return serialization.load_pem_private_key(pem, passphrase)
+        private = serialization.load_pem_private_key(pem, passphrase)
     except TypeError as error:  # a passphrase too few or too many
         if passphrase is None:
             raise PassphraseNeeded(f"{path} needs its passphrase") from error
@@ -221,6 +221,10 @@ def _load_private(path: Path, passphrase: bytes | None) -> Any:
             f"{path} holds no private key in PEM, or the passphrase is wrong; restore it from "
             "its backup"
         ) from error
+    try:
+        return make(private)
+    except ValueError as error:
+        raise PrivateFileError(f"{path}: {error}; put the right key there") from error
 
 
 def load_key_set(folder: Path, purpose: KeyPurpose) -> KeySet:

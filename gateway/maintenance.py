@@ -6,12 +6,10 @@ PostgreSQL database each keep the files of their own folder, and take turns at w
 records.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +22,7 @@ from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
-from gateway.domain.notification import DeliveryState, DeliveryWay
+from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
 from gateway.exchange import duties, erasure, retention, succession_execution
@@ -33,7 +31,7 @@ from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.authentication import prune_tokens
 from gateway.kernel.changes import Change
-from gateway.kernel.ports import TransactionMode
+from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import SignedTreeHead
 from gateway.ledger.note import NoteError, open_checkpoint
@@ -58,7 +56,7 @@ from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, IssuingAuthority, connect
 
 if TYPE_CHECKING:
-    from gateway.metrics import Counts, Health
+    from gateway.metrics import Counts
 
 LOCK_FILE = "maintain.lock"
 PUBLIC_CERTIFICATE = "public.pem"
@@ -69,25 +67,18 @@ BATCHES = 20  # of erasures in one run: other tasks wait
 MOST_WAITING = 1000  # certificate requests that are counted
 
 
+Show = Callable[[Mapping[str, float], Mapping[str, datetime]], None]
+"""Shows the operator's metrics: what is known of the state, and when certificates and lists end."""
+
+
 class AlreadyRunning(Exception):
     """Another process maintains this gateway."""
 
 
-@contextmanager
-def holding(config: Config) -> Iterator[None]:
-    """Be the one who maintains this folder; AlreadyRunning when another is.
-
-    The kernel frees the lock of a process that died.
-    """
-    descriptor = os.open(config.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning("another process maintains this gateway: stop it first") from error
-        yield
-    finally:
-        os.close(descriptor)
+def holding(config: Config) -> AbstractContextManager[None]:
+    """Be the one who maintains this folder; AlreadyRunning when another is."""
+    busy = AlreadyRunning("another process maintains this gateway: stop it first")
+    return files.hold(config.folder / LOCK_FILE, busy)
 
 
 class TaskReport(NamedTuple):
@@ -110,12 +101,12 @@ class Published(NamedTuple):
 class Maintenance:
     """The upkeep of one gateway, a step at a time. The caller holds the lock.
 
-    ``show`` is given the gateway's health every few seconds.
+    ``show`` is given the gateway's state every few seconds.
     """
 
     gateway: GatewayRuntime
     authority: IssuingAuthority
-    show: "Callable[[Health, datetime], None] | None" = None
+    show: Show | None = None
     log_refusal: LogFrozen | HighWaterMarkUnavailable | None = None
     """Why nothing can be recorded at present; lists and renewals go on."""
     published: Published | None = None
@@ -152,7 +143,7 @@ class Maintenance:
         failure: Exception | None = None
         report = TaskReport(more=True)
         try:
-            report = task.run(self, now)
+            report = task.run(self, now) or TaskReport()
         except (LogFrozen, HighWaterMarkUnavailable) as refusal:
             self.log_refusal = refusal
             frozen = "log frozen: " if isinstance(refusal, LogFrozen) else ""
@@ -180,7 +171,7 @@ class Task:
 
     name: str
     every: timedelta
-    run: Callable[[Maintenance, datetime], TaskReport]
+    run: Callable[[Maintenance, datetime], TaskReport | None]
     failing: str
     records: bool = False
     vital: bool = False
@@ -262,7 +253,7 @@ def review_published(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(tuple(authority.alarms(upkeep.gateway.config.published, now)))
 
 
-def check_log(upkeep: Maintenance, now: datetime) -> TaskReport:
+def check_log(upkeep: Maintenance, now: datetime) -> None:
     """Compare the database with the high-water mark.
 
     What is signed is our own: where the key that vouches for heads is new, it vouches for it.
@@ -279,7 +270,6 @@ def check_log(upkeep: Maintenance, now: datetime) -> TaskReport:
             work.commit()
         gateway.continuity.check()
     upkeep.log_refusal = None
-    return TaskReport()
 
 
 def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
@@ -381,17 +371,17 @@ def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport()
 
 
-def prune(upkeep: Maintenance, now: datetime) -> TaskReport:
+def prune(upkeep: Maintenance, now: datetime) -> None:
     """Forget what need not be remembered, and remind of certificates that end."""
     prune_tokens(upkeep.gateway.ports)
     remind(upkeep.gateway.ports)
-    return TaskReport()
 
 
-def prune_proposals(upkeep: Maintenance, now: datetime) -> TaskReport:
-    """Forget changes that nobody approved: their values can be personal."""
-    changes.prune_proposals(upkeep.gateway.ports)
-    return TaskReport()
+def _of_ports(
+    run: Callable[[Ports], bool | None],
+) -> Callable[["Maintenance", datetime], TaskReport]:
+    """A task that needs the ports alone, and may say that work is left for the next step."""
+    return lambda upkeep, _: TaskReport(more=bool(run(upkeep.gateway.ports)))
 
 
 def apply_successions(upkeep: Maintenance, now: datetime) -> TaskReport:
@@ -418,11 +408,6 @@ def apply_successions(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(tuple(alarms))
 
 
-def sweep_duties(upkeep: Maintenance, now: datetime) -> TaskReport:
-    """Remind of what is due, and record what is overdue."""
-    return TaskReport(more=duties.sweep(upkeep.gateway.ports))
-
-
 def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Erase what is due, and destroy the keys of what was erased."""
     ports = upkeep.gateway.ports
@@ -431,17 +416,6 @@ def erase(upkeep: Maintenance, now: datetime) -> TaskReport:
         if not erasure.erase_due(ports):
             return TaskReport()
     return TaskReport(more=True)
-
-
-def end_retentions(upkeep: Maintenance, now: datetime) -> TaskReport:
-    """End what holders retain no more; erasure then destroys the keys of the copies."""
-    return TaskReport(more=retention.end_due(upkeep.gateway.ports))
-
-
-def announce_erasures(upkeep: Maintenance, now: datetime) -> TaskReport:
-    """Tell holders what is erased soon."""
-    erasure.announce(upkeep.gateway.ports)
-    return TaskReport()
 
 
 def end_log_terms(upkeep: Maintenance, now: datetime) -> TaskReport:
@@ -462,18 +436,16 @@ def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
     )
 
 
-def compare_keys(upkeep: Maintenance, now: datetime) -> TaskReport:
+def compare_keys(upkeep: Maintenance, now: datetime) -> None:
     """End again what an older copy of a database brought back."""
     ports = upkeep.gateway.ports
     erasure.erase_restored(ports)
     upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
-    return TaskReport()
 
 
-def issue_certificates(upkeep: Maintenance, now: datetime) -> TaskReport:
+def issue_certificates(upkeep: Maintenance, now: datetime) -> None:
     """Make the certificates that were approved."""
     serve_requests(upkeep.gateway, upkeep.authority)
-    return TaskReport()
 
 
 def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None:
@@ -485,52 +457,41 @@ def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None
         issue_approved_certificates(gateway.ports, authority)
 
 
-def show_health(upkeep: Maintenance, now: datetime) -> TaskReport:
+def show_health(upkeep: Maintenance, now: datetime) -> None:
     """Show the operator's metrics how the gateway is; reads only."""
     if upkeep.show is None:
-        return TaskReport()
-    from gateway.metrics import Health  # noqa: PLC0415 - only where something is counted
-
+        return
     gateway = upkeep.gateway
-    entries = waiting = overdue = for_administrators = signed = None
-    deliveries: Sequence[DeliveryState] | None = None
-    high_water_mark_up = True
-    try:
-        with gateway.ports.begin(TransactionMode.READ) as work:
-            entries, waiting = work.log.head().size, len(work.signing.pending(MOST_WAITING))
-            deliveries = work.notifications.states(DeliveryWay.NOTIFICATION)
-            overdue = work.duties.overdue(now)
-            for_administrators = sum(queries.waiting(work, now))
-    except Exception:  # noqa: S110 - other tasks say what is wrong with the database
-        pass
+    known: dict[str, float] = {
+        "log_frozen": isinstance(upkeep.log_refusal, LogFrozen),
+        "high_water_mark_up": True,
+        "maintenance_timestamp_seconds": now.timestamp(),
+    }
+    with suppress(Exception), gateway.ports.begin(TransactionMode.READ) as work:
+        # Other tasks say what is wrong with the database.
+        known["log_entries"] = work.log.head().size
+        known["certificate_requests_waiting"] = len(work.signing.pending(MOST_WAITING))
+        known["duties_overdue"] = work.duties.overdue(now)
+        known["administrators_waited_for"] = sum(queries.waiting(work, now))
+        receivers = work.notifications.states(DeliveryWay.NOTIFICATION)
+        known["notifications_unacknowledged"] = sum(one.lag for one in receivers)
+        known["notifications_refused"] = sum(one.refused for one in receivers)
+        known["notification_receivers_failing"] = sum(one.cursor.failures > 0 for one in receivers)
+    marked = None
     try:
         marked = gateway.mark.read()
     except HighWaterMarkUnavailable:
-        high_water_mark_up = False
-    else:
-        signed = None if marked is None else marked.head.size
-    if signed is not None and (upkeep.signed_size is None or upkeep.signed_size[0] != signed):
-        upkeep.signed_size = signed, now
-    health = Health(
-        entries=entries,
-        signed=signed,
-        signed_since=upkeep.signed_size and upkeep.signed_size[1],
-        frozen=isinstance(upkeep.log_refusal, LogFrozen),
-        high_water_mark_up=high_water_mark_up,
-        waiting=waiting,
-        ends=_server_ends(gateway.config) | authority.ends(gateway.config.published),
-        overdue=overdue,
-        for_administrators=for_administrators,
-    )
-    if deliveries is not None:
-        health = replace(
-            health,
-            unacknowledged=sum(one.lag for one in deliveries),
-            refused=sum(one.refused for one in deliveries),
-            failing=sum(one.cursor.failures > 0 for one in deliveries),
-        )
-    upkeep.show(health, now)
-    return TaskReport()
+        known["high_water_mark_up"] = False
+    if marked is not None:
+        signed = marked.head.size
+        if upkeep.signed_size is None or upkeep.signed_size[0] != signed:
+            upkeep.signed_size = signed, now
+        known["log_signed_entries"] = signed
+        if "log_entries" in known:
+            known["log_unsigned_entries"] = known["log_entries"] - signed
+    if upkeep.signed_size is not None:
+        known["log_signed_timestamp_seconds"] = upkeep.signed_size[1].timestamp()
+    upkeep.show(known, _server_ends(gateway.config) | authority.ends(gateway.config.published))
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:
@@ -546,6 +507,7 @@ def _server_ends(config: Config) -> dict[str, datetime]:
 
 
 _EACH_STEP, _MINUTE = timedelta(0), timedelta(minutes=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 TIMETABLE: tuple[Task, ...] = (
     Task("authorities", _EACH_STEP, refresh_authorities, "authorities are not read again"),
@@ -553,11 +515,7 @@ TIMETABLE: tuple[Task, ...] = (
     Task("review", _EACH_STEP, review_published, "what is published is not reviewed"),
     Task("log", _MINUTE, check_log, "the log is not compared with its high-water mark"),
     Task(
-        "registry",
-        timedelta(hours=1),
-        compare_registry,
-        "the registry is not compared with the log",
-        vital=True,
+        "registry", _HOUR, compare_registry, "the registry is not compared with the log", vital=True
     ),
     Task(
         "suspensions",
@@ -567,35 +525,37 @@ TIMETABLE: tuple[Task, ...] = (
         records=True,
         vital=True,
     ),
+    Task("integrity", _DAY, verify_log, "the stored log is not verified", after_start=_HOUR),
+    Task("pruning", _HOUR, prune, "ended tokens are not removed", records=True),
     Task(
-        "integrity",
-        timedelta(days=1),
-        verify_log,
-        "the stored log is not verified",
-        after_start=timedelta(hours=1),
+        "proposals", _DAY, _of_ports(changes.prune_proposals), "ended proposals stay", records=True
     ),
-    Task("pruning", timedelta(hours=1), prune, "ended tokens are not removed", records=True),
-    Task("proposals", timedelta(days=1), prune_proposals, "ended proposals stay", records=True),
     Task("successions", _MINUTE, apply_successions, "successions are not applied", records=True),
-    Task("due", _MINUTE, sweep_duties, "what is due is not reminded of", records=True),
+    Task("due", _MINUTE, _of_ports(duties.sweep), "what is due is not reminded of", records=True),
     Task(
         "erasure notices",
-        timedelta(hours=1),
-        announce_erasures,
+        _HOUR,
+        _of_ports(erasure.announce),
         "holders do not hear of erasures",
         records=True,
     ),
-    Task("retentions", _MINUTE, end_retentions, "retentions are not ended", records=True),
+    Task(
+        "retentions",
+        _MINUTE,
+        _of_ports(retention.end_due),
+        "retentions are not ended",
+        records=True,
+    ),
     Task("erasure", _MINUTE, erase, "cases are not erased", records=True),
     Task(
         "log terms",
-        timedelta(days=1),
+        _DAY,
         end_log_terms,
         "details are not erased from the log after their term",
         records=True,
         after_start=_MINUTE,
     ),
-    Task("keys", timedelta(days=1), compare_keys, "cases are not erased again", records=True),
+    Task("keys", _DAY, compare_keys, "cases are not erased again", records=True),
     Task(
         "requests",
         _EACH_STEP,
@@ -634,12 +594,12 @@ def run(
     alarm: Callable[[str], None],
     *,
     once: bool = False,
-    show: "Callable[[Health, datetime], None] | None" = None,
+    show: Show | None = None,
     counts: "Counts | None" = None,
 ) -> None:
     """Maintain until `pause` says that it is time to stop; `alarm` is given each new sentence.
 
-    `show` is given the gateway's health every few seconds; `counts` counts what is done. With
+    `show` is given the gateway's state every few seconds; `counts` counts what is done. With
     `once`, what a start needs before the listeners open their files.
     """
     with holding(config):

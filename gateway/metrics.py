@@ -77,7 +77,7 @@ class Counts:
         """``process`` is one of the names of `casegate run --only`."""
         self._process = process
         self._children: dict[tuple[str, ...], Any] = {}
-        self._metrics = {name: make() for name, make in _MADE.items()}
+        self._metrics = {name: _counter(name, *told) for name, told in _COUNTED.items()}
 
     def began(self) -> None:
         """A worker of the process has started."""
@@ -121,40 +121,27 @@ class Counts:
         return child
 
 
-_MADE: Mapping[str, Callable[[], Any]] = {
-    "worker_starts": lambda: Counter(
-        "casegate_worker_starts", "Workers started; more than at the start are restarts.",
-        ["process"], registry=None,
-    ),
-    "requests": lambda: Counter(
-        "casegate_requests", "Requests answered.",
-        ["process", "route", "method", "status"], registry=None,
-    ),
-    "request_seconds": lambda: Histogram(
-        "casegate_request_seconds", "Seconds from the request's head to the answer.",
-        ["process", "route", "method"], registry=None, buckets=ANSWER_SECONDS,
-    ),
-    "problems": lambda: Counter(
-        "casegate_problems", "Problems told, by the last part of their type; OAuth's as oauth:.",
-        ["process", "problem"], registry=None,
-    ),
-    "connection_errors": lambda: Counter(
-        "casegate_connection_errors", "Connections that came to no answer of the application.",
-        ["process", "trouble"], registry=None,
-    ),
-    "write_seconds": lambda: Histogram(
-        "casegate_write_seconds", "Seconds of a writing transaction: wait for the turn, commit.",
-        ["process", "step"], registry=None, buckets=WRITE_SECONDS,
-    ),
-    "notification_attempts": lambda: Counter(
-        "casegate_notification_attempts", "Notifications accepted or refused; failed attempts.",
-        ["process", "result"], registry=None,
-    ),
-    "policy_decisions": lambda: Counter(
-        "casegate_policy_decisions", "Answers of the policy.",
-        ["process", "action", "result"], registry=None,
-    ),
-}  # fmt: skip
+_COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "worker_starts": ("Workers started; more than at the start are restarts.", ()),
+    "requests": ("Requests answered.", ("route", "method", "status")),
+    "request_seconds": ("Seconds from the request's head to the answer.", ("route", "method")),
+    "problems": ("Problems told, by the last part of their type; OAuth's as oauth:.", ("problem",)),
+    "connection_errors": ("Connections that came to no answer of the application.", ("trouble",)),
+    "write_seconds": ("Seconds of a writing transaction: wait for the turn, commit.", ("step",)),
+    "notification_attempts": ("Notifications accepted or refused; failed attempts.", ("result",)),
+    "policy_decisions": ("Answers of the policy.", ("action", "result")),
+}
+"""What is counted: its text and its labels, beside that of the process."""
+
+_BUCKETS = {"request_seconds": ANSWER_SECONDS, "write_seconds": WRITE_SECONDS}
+"""What is measured in seconds, and by which bounds."""
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...]) -> Counter | Histogram:
+    named = (f"casegate_{name}", text, ("process", *labels))
+    if name in _BUCKETS:
+        return Histogram(*named, registry=None, buckets=_BUCKETS[name])
+    return Counter(*named, registry=None)
 
 
 @dataclass(frozen=True)
@@ -174,68 +161,20 @@ class CountedPolicy:
         return decision
 
 
-@dataclass(frozen=True)
-class Health:
-    """How the gateway is, as maintenance sees it; None where that could not be found out.
-
-    ``entries`` is the size of the log, ``signed`` that of its newest signed checkpoint, which was
-    first seen at ``signed_since``. Of notifications ``unacknowledged`` wait for their receivers,
-    ``refused`` are kept, and ``failing`` receivers do not answer. ``ends`` are ends of
-    certificates and lists, by their name. ``overdue`` counts the
-    duties that are past their due time, ``for_administrators`` the proposals and organisations
-    that wait for them.
-    """
-
-    entries: int | None
-    signed: int | None
-    signed_since: datetime | None
-    frozen: bool
-    high_water_mark_up: bool
-    waiting: int | None
-    ends: Mapping[str, datetime]
-    unacknowledged: int | None = None
-    refused: int | None = None
-    failing: int | None = None
-    overdue: int | None = None
-    for_administrators: int | None = None
-
-
 class Gauges:
-    """The gateway's state, set by one process for all; the last value counts."""
+    """The gateway's state, set by one process for all; what was known last counts."""
 
     def __init__(self) -> None:
         """`begin` was called before."""
         self._plain = {name: _gauge(f"casegate_{name}", text) for name, text in _GAUGES.items()}
         self._ends = _gauge("casegate_end_timestamp_seconds", _ENDS, ["what"])
 
-    def show(self, health: Health, now: datetime) -> None:
-        """Tell how things stand."""
-        since = health.signed_since
-        lag = (
-            None
-            if health.entries is None or health.signed is None
-            else health.entries - health.signed
-        )
-        values = {
-            "log_entries": health.entries,
-            "log_signed_entries": health.signed,
-            "log_unsigned_entries": lag,
-            "log_signed_timestamp_seconds": None if since is None else since.timestamp(),
-            "log_frozen": int(health.frozen),
-            "high_water_mark_up": int(health.high_water_mark_up),
-            "certificate_requests_waiting": health.waiting,
-            "notifications_unacknowledged": health.unacknowledged,
-            "notifications_refused": health.refused,
-            "notification_receivers_failing": health.failing,
-            "duties_overdue": health.overdue,
-            "administrators_waited_for": health.for_administrators,
-            "maintenance_timestamp_seconds": now.timestamp(),
-        }
-        for name, value in values.items():
-            if value is not None:
-                self._plain[name].set(value)
-        for what, ends in health.ends.items():
-            self._ends.labels(what).set(ends.timestamp())
+    def show(self, known: Mapping[str, float], ends: Mapping[str, datetime]) -> None:
+        """Tell what is known of how things stand, and when certificates and lists end, by name."""
+        for name, value in known.items():
+            self._plain[name].set(value)
+        for what, end in ends.items():
+            self._ends.labels(what).set(end.timestamp())
 
 
 _ENDS = "When a certificate or a revocation list ends, in seconds since 1970."
@@ -274,19 +213,19 @@ CLIENT_SECONDS = 5.0
 """How long one client may take to ask, and to read."""
 
 
-class _MetricsServer(socketserver.ThreadingTCPServer):
+class _Quiet(socketserver.ThreadingMixIn):
     daemon_threads = True
-    allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing about a client that hung up."""
 
 
-class _UnixServer(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
+class _MetricsServer(_Quiet, socketserver.TCPServer):
+    allow_reuse_address = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """As above."""
+
+class _UnixServer(_Quiet, socketserver.UnixStreamServer):
+    """The same on a unix socket."""
 
 
 def _handler(make: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:

@@ -29,8 +29,8 @@ from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet
 from gateway.ledger.note import NoteSigner
-from gateway.pki.authority import CertificateAuthority, CsrRefused, issue_client, load_issuing
-from gateway.pki.rotation import load_next
+from gateway.pki import rotation
+from gateway.pki.authority import CertificateAuthority, CsrRefused, issue_client
 from gateway.registry.keys import civil_time_zone
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
@@ -251,9 +251,9 @@ class IssuingAuthority:
             self._seen = versions
 
     def _read(self) -> None:
-        authorities = load_issuing(self._config.issuing)
-        coming = load_next(self._config.issuing)
-        self.authorities, self.coming = authorities, coming
+        authorities = rotation.load(self._config.issuing, *rotation.IN_USE)
+        self.coming = rotation.load(self._config.issuing, rotation.AuthorityStage.NEXT)
+        self.authorities = authorities
 
     def _versions(self) -> tuple[tuple[str, int, int], ...]:
         """What changes when an authority comes or goes."""

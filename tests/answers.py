@@ -56,18 +56,19 @@ _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {
 def issue(**said: Any) -> SdJwt:
     """Sign an answer; what is no argument of the signing is a field of the answer."""
     clear = {name: said.pop(name) for name in _CLEAR & said.keys()}
-    return handoff_documents.issue_answer(_heading(said), **clear, fields=said)
+    return handoff_documents.issue_answer(heading_of(said), **clear, fields=said)
 
 
 def issue_offer(**said: Any) -> SdJwt:
     """Sign an offer; its heading is given with the rest."""
-    return handoff_documents.issue_offer(_heading(said), **said)
+    return handoff_documents.issue_offer(heading_of(said), **said)
 
 
 def issue_recall(**said: Any) -> SdJwt:
     """Sign a recall, likewise."""
-    return handoff_documents.issue_recall(_heading(said), **said)
+    return handoff_documents.issue_recall(heading_of(said), **said)
 
 
-def _heading(said: dict[str, Any]) -> Heading:
+def heading_of(said: dict[str, Any]) -> Heading:
+    """The heading in what is said, which has only the rest left then."""
     return Heading(**{name: said.pop(name) for name in _HEADING & said.keys()})

@@ -28,12 +28,15 @@ from gateway.changes import CHANGES
 from gateway.domain import revision
 from gateway.domain.audit_event import Operation
 from gateway.domain.case import GROUPS, case_from_claims
+from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.organisation import SCOPES, Administrator
 from gateway.domain.refusals import Refusal
 from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.staff import WORKING, StaffEntry
 from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, signature
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
+from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import cases, handoffs, offers, updates
 from gateway.exchange.cases import Clearance, Submission
 from gateway.exchange.consultations import ConsultationRequest
@@ -61,7 +64,6 @@ from gateway.registry import staff
 from gateway.registry.changes import STEPS
 from gateway.registry.rebuild import Rebuild
 from gateway.store import registry_proof, tables
-from gateway.store.registry import SqlOrganisations
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
@@ -316,8 +318,79 @@ class Founded:
             return refused
         raise AssertionError(f"{action.__name__} was not refused")
 
+    def act(
+        self, party: str, action: Callable[..., WriteResult], *asked: Any, key: str | None = None
+    ) -> WriteResult:
+        """What a party's desk asks for, with an idempotency key that was never used."""
+        return self.do(action, caller(party), key or self.key(), *asked)
+
+    def answer(
+        self,
+        party: str,
+        answer: Callable[..., WriteResult],
+        handoff: UUID,
+        reason: str | None = None,
+        by: str = "officer-1",
+        **fields: Any,
+    ) -> WriteResult:
+        """What a party answers to a handoff, by one of `tests.answers`."""
+        return self.act(party, answer, handoff, answers.said(by, reason, **fields))
+
+    def refused(
+        self, kind: type[Refusal], party: str, action: Callable[..., Any], *asked: Any
+    ) -> Any:
+        """The refusal of what a party's desk asks for: of this kind, and recorded."""
+        found = self.refusal(action, caller(party), self.key(), *asked).refusal
+        assert isinstance(found, kind), found
+        return found
+
+    def denied(
+        self, rule: str, party: str, action: Callable[..., Any], *asked: Any
+    ) -> RecordedRefusal:
+        """What policy refuses a party's desk, by one rule and on record."""
+        found = self.refusal(action, caller(party), self.key(), *asked)
+        assert getattr(found.refusal, "rules", None) == (rule,), found.refusal
+        return found
+
+    def unheard(
+        self, kind: type[Refusal], party: str, action: Callable[..., Any], *asked: Any
+    ) -> Any:
+        """The refusal of what a party's desk asks for: of this kind, and no event."""
+        return refused_without_event(self, kind, action, caller(party), self.key(), *asked)
+
+    def unmade(self, kind: type[Refusal], change: Change, *people: str) -> Any:
+        """The refusal of a change that people approve, by default both: of this kind, recorded."""
+        return refused_on_record(self, kind, make_change, change, self.approve(change, *people))
+
+    def view(self, party: str, handoff: UUID) -> Any:
+        """A handoff as one of its parties reads it."""
+        return to_json(handoffs.look_up(self.ports, caller(party), handoff))
+
+    def duties(self, handoff: UUID, *, open_only: bool = True) -> Sequence[HandoffDuty]:
+        """What is owed about a handoff now, the oldest first."""
+        with self.ports.begin(TransactionMode.READ) as work:
+            return work.duties.of(handoff, open_only=open_only)
+
+    def owed(self, handoff: UUID) -> list[DutyKind]:
+        """Its kinds."""
+        return [one.kind for one in self.duties(handoff)]
+
+    def mandate(
+        self, slug: str, competence: str = CSAM_FR, start: str = "2026-01-01", act: str = "an act"
+    ) -> WriteResult:
+        """Grant a mandate from a day on."""
+        function, matter, territory = competence.split("/")
+        what = {"function": function, "matter": matter, "territory": territory}
+        return self.administer("mandate.grant", slug, **what, legal_act=act, start=start)
+
+    def interest(self, slug: str, subject: str = "example.org", **changes: Any) -> UUID:
+        """Declare an interest: of who is funded by a provider, unless told otherwise."""
+        values = {"scope": "provider", "subject": subject, "kind": "funder", **changes}
+        written = self.administer("interest.declare", slug, **values, start="2020-01-01")
+        return UUID(written.result["interest"])
+
     def key(self) -> str:
-        """A idempotency key that was never used."""
+        """An idempotency key that was never used."""
         return f"key-{next(self._keys):05}"
 
     @contextmanager
@@ -339,6 +412,11 @@ class Founded:
         """The gateway's public keys for attested documents."""
         return signature.public_keys(jwk_set([key_of("attest")]))
 
+    def verified(self, document: str, typ: str) -> VerifiedSdJwt:
+        """A document that the gateway attested, verified."""
+        keys = self.attestation_keys()
+        return sd_jwt.verify(document, typ=typ, keys=keys, audience=ISSUER, issuer=ISSUER)
+
     def confirm(self, one: Receipt) -> VerifiedReceipt:
         """Verify a receipt offline, as anybody can; the same one costs nothing the next time."""
         if one not in self._confirmed:
@@ -347,20 +425,19 @@ class Founded:
 
     def approve(self, change: Change, *people: str) -> list[str]:
         """Signed approvals of a change, by both administrators unless others are named."""
+        asked = {
+            "action": change.action,
+            "organisation": change.organisation,
+            "change": change.values,
+        }
         return [
-            declarations.issue_approval(
-                person=person,
-                audience=ISSUER,
-                action=change.action,
-                organisation=change.organisation,
-                change=change.values,
-                at=self.clock(),
-                jti=self.new_id(),
-                signer=key_of(person),
-                random=self.ports.random,
-            ).compact()
+            declarations.issue_approval(self._heading(of, key_of(person)), **asked).compact()
             for person in people or (ALICE, BENOIT)
+            for of in [declarations.person_uri(ISSUER, person)]
         ]
+
+    def _heading(self, issuer: str, signer: SigningKey) -> Heading:
+        return Heading(issuer, ISSUER, self.clock(), self.new_id(), signer, self.ports.random)
 
     def administer(self, action: str, organisation: str, **values: Any) -> WriteResult:
         """Make a change of the registry with two approvals; ``start`` stands for ``from``."""
@@ -373,32 +450,17 @@ class Founded:
         self, organisation: str, says: str, about: SigningKey | DecryptionKey, by: SigningKey
     ) -> str:
         """What an organisation says with a document key about its keys."""
-        return declarations.issue_declaration(
-            organisation=f"{ISSUER}/organisations/{organisation}",
-            audience=ISSUER,
-            says=says,
-            kid=about.kid,
-            at=self.clock(),
-            jti=self.new_id(),
-            signer=by,
-            random=self.ports.random,
-        ).compact()
+        heading = self._heading(f"{ISSUER}/organisations/{organisation}", by)
+        return declarations.issue_declaration(heading, says=says, kid=about.kid).compact()
 
     def newcomer(
         self, person: str, key: SigningKey | None = None, /, **changes: Any
     ) -> dict[str, Any]:
         """The values by which a person becomes an administrator, proof of their key included."""
         key = key or key_of(person)
-        proof = declarations.issue_declaration(
-            organisation=declarations.person_uri(ISSUER, person),
-            audience=ISSUER,
-            says=declarations.POSSESSION,
-            kid=key.kid,
-            at=self.clock(),
-            jti=self.new_id(),
-            signer=key,
-            random=self.ports.random,
-        ).compact()
+        heading = self._heading(declarations.person_uri(ISSUER, person), key)
+        says = declarations.POSSESSION
+        proof = declarations.issue_declaration(heading, says=says, kid=key.kid).compact()
         named = {"person": person, "name": person.title(), "jwk": key.public_jwk(), "proof": proof}
         return named | changes
 
@@ -970,7 +1032,7 @@ def _made_again(gateway: Founded) -> bytes:
 
 
 def _made_again_in(work: UnitOfWork) -> sqlite3.Connection:
-    connection = cast(SqlOrganisations, work.organisations)._transaction._driver
+    connection = work.organisations._transaction.driver
     return cast(sqlite3.Connection, connection)
 
 

@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gateway import wiring
-from gateway.apps import Audience, gate, listener, make_app
+from gateway.apps import Audience, Worker, gate, listener, make_app
 from gateway.cli.gateway_setup import make
 from gateway.keys import OVERLAP, KeyPurpose, RotationStep, pending_step, perform_step
 from gateway.web.app import create_partner_app
@@ -54,7 +56,7 @@ def _database_breaks(gateway: wiring.GatewayRuntime) -> None:
 
 
 def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
-    with gateway.store._database._writers.engine.connect() as connection:
+    with gateway.store.database._writers.engine.connect() as connection:
         connection.exec_driver_sql(statement)
 
 
@@ -113,18 +115,8 @@ def _tokens(gw: Operator) -> Tokens:
 
 
 def test_what_the_server_refuses_by_itself_is_worded_as_by_the_apps(gw: Operator) -> None:
-    class Hooks:
-        def on_fork(self, place: int) -> None: ...
-
-        def on_worker_exit(self) -> None: ...
-
-        def met(self, trouble: str) -> None: ...
-
-        def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
-            return {}
-
     for part in Audience:
-        describe = listener(part, gw.config, Hooks()).describe
+        describe = listener(Worker(part, gw.config, lambda _: None)).describe
         for status, slug in ((400, "malformed-request"), (431, "bad-request")):
             answer = describe(status)
             told = json.loads(answer.body)
@@ -178,19 +170,10 @@ def test_a_refused_handshake_is_counted_and_in_the_security_log_and_a_cut_line_o
     gw: Operator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counted: list[str] = []
-
-    class Hooks:
-        def on_fork(self, place: int) -> None: ...
-
-        def on_worker_exit(self) -> None: ...
-
-        def met(self, trouble: str) -> None:
-            counted.append(trouble)
-
-        def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
-            return {}
-
-    met = listener(Audience.PARTNERS, gw.config, Hooks()).met
+    counts: Any = SimpleNamespace(met=counted.append)
+    worker = Worker(Audience.PARTNERS, gw.config, lambda _: counts)
+    worker.on_fork(0)
+    met = listener(worker).met
     met("handshake-expired", "CERTIFICATE_VERIFY_FAILED (certificate has expired)")
     met("cut", "at its deadline")
     assert counted == ["handshake-expired", "cut"]

@@ -29,7 +29,7 @@ def work(folder: Path, place: int, program: str) -> None:
     """What one worker does: a process of its own, for the files belong to processes."""
     text = (
         "import sys\nfrom datetime import UTC, datetime\nfrom pathlib import Path\n"
-        "from gateway import metrics\nfrom gateway.metrics import Health\n"
+        "from gateway import metrics\n"
         "import os; os.umask(0o077)\n"
         f"metrics.begin(Path(sys.argv[1]), 'partners', {place})\n"
         f"counts = metrics.Counts('partners')\n{program}"
@@ -92,19 +92,16 @@ def test_how_things_stand_is_what_was_told_last(folder: Path) -> None:
     told = (
         "at = datetime(2026, 1, 2, tzinfo=UTC)\n"
         "gauges = metrics.Gauges()\n"
-        "gauges.show(Health(9, 8, at, True, True, 1, {'root': at}, 5, 1, 2, 3), at)\n"
-        "gauges.show(Health(9, None, None, False, False, None, {}), at)\n"
+        "known = {'log_entries': 9, 'log_unsigned_entries': 1, 'log_frozen': True}\n"
+        "gauges.show(known, {'root': at})\n"
+        "gauges.show({'log_entries': 10, 'log_frozen': False}, {})\n"
     )
     work(folder, 0, told)
     at = datetime(2026, 1, 2, tzinfo=UTC).timestamp()
-    assert value(folder, "casegate_log_entries") == 9
+    assert value(folder, "casegate_log_entries") == 10
     assert value(folder, "casegate_log_unsigned_entries") == 1  # of when it was known last
     assert value(folder, "casegate_log_frozen") == 0
-    assert value(folder, "casegate_high_water_mark_up") == 0
     assert value(folder, "casegate_end_timestamp_seconds", what="root") == at
-    assert value(folder, "casegate_notifications_unacknowledged") == 5
-    assert value(folder, "casegate_notifications_refused") == 1
-    assert value(folder, "casegate_notification_receivers_failing") == 2
 
 
 def test_steps_of_writes_and_the_policy_s_answers_are_counted(folder: Path) -> None:

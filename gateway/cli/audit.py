@@ -194,16 +194,13 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
         return report
     parts: list[InputFile] = []
     for place in shown:
-        try:
+        unread = raising(click.UsageError, f"{place} cannot be read", OSError)
+        with unread, raising(click.UsageError, f"{place} is not a list of events"):
             parts += (
                 _parts(place, "*.json", MAX_RECEIPT_BYTES)
                 if place.is_dir()
                 else account.account_of_search(_start(place, MAX_PAGE_BYTES))
             )
-        except OSError as error:
-            raise click.UsageError(f"{place} cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise click.UsageError(f"{place} is not a list of events: {error}") from error
     return account.take_account(parts, trust, copy)
 
 

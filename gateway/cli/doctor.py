@@ -53,8 +53,8 @@ from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority
-from gateway.pki.authority import AuthorityError, load_issuing
-from gateway.pki.rotation import load_next, reminder
+from gateway.pki.authority import AuthorityError
+from gateway.pki.rotation import IN_USE, AuthorityStage, load, reminder
 from gateway.registry import queries
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
@@ -163,8 +163,7 @@ def issuing_key(config: Config, now: datetime) -> Findings:
     if not files:
         yield Level.OK, "the issuing key is not in this folder: only maintenance needs it"
         return
-    load_issuing(config.issuing)
-    load_next(config.issuing)
+    load(config.issuing, AuthorityStage.NEXT, *IN_USE)
     for sentence in reminder(config.issuing, now):
         yield Level.WARNING, sentence
     owner = files[0].stat().st_uid

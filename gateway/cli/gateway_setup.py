@@ -297,12 +297,14 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 )
 @_database_option(
     "--database-url",
-    "database",
+    "database_url",
     "SQLAlchemy URL, without a password; SQLite in the folder by default.",
 )
-@_database_option("--high-water-mark-url", "mark", "URL of the log's high-water mark; likewise.")
 @_database_option(
-    "--case-keys-url", "case_keys", "URL of the database of the keys of cases; likewise."
+    "--high-water-mark-url", "mark_url", "URL of the log's high-water mark; likewise."
+)
+@_database_option(
+    "--case-keys-url", "keys_url", "URL of the database of the keys of cases; likewise."
 )
 @click.option(
     "--admin",
@@ -335,19 +337,12 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 )
 def init(
     folder: Path,
-    name: str,
-    issuer: str,
-    partners_url: str,
-    public_bind: str,
-    partners_bind: str,
-    database: str | None,
-    mark: str | None,
-    case_keys: str | None,
     admins: Sequence[tuple[str, str]],
     root_passphrase_file: Path | None,
     mirror: Path | None,
     mirror_key: str | None,
     last: Path | None,
+    **settings: str | None,
 ) -> None:
     """Create FOLDER: settings, authorities, keys, database, administrators.
 
@@ -365,22 +360,12 @@ def init(
     """
     if (mirror is None) is not (mirror_key is None) or (last and mirror is None):
         raise click.UsageError("a log is continued by --continues DIR and --continues-key together")
-    values = {
-        "name": name,
-        "issuer": issuer,
-        "partners_url": partners_url,
-        "public_bind": public_bind,
-        "partners_bind": partners_bind,
-        "database_url": database,
-        "mark_url": mark,
-        "keys_url": case_keys,
-    }
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
     with plain_errors():
-        settings = config_file.render(**{k: v for k, v in values.items() if v is not None})
+        text = config_file.render(**{k: v for k, v in settings.items() if v is not None})
         require_free(place)
         before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
-        make(place, settings, admins, _passphrase(root_passphrase_file), before or None)
+        make(place, text, admins, _passphrase(root_passphrase_file), before or None)
     if before:
         click.echo(
             f"Its log continues {before.log}, {before.size} entries, root {before.root[:16]}."

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -28,7 +29,7 @@ from gateway.serving.tls import listener_environ
 from gateway.setting_validators import host_and_port
 
 if TYPE_CHECKING:
-    from gateway import metrics, wiring
+    from gateway import metrics
 
 # Each process imports what its own part needs, and no other: the supervisor nearly nothing.
 # ruff: noqa: PLC0415
@@ -143,46 +144,8 @@ def _listen(config: Config, part: str) -> NoReturn:
     from gateway import apps
     from gateway.serving.listener import serve
 
-    worker = _Worker(config, part)
-
-    def make() -> Any:
-        return apps.make_app(apps.Audience(part), worker.open())
-
-    serve(make, apps.listener(apps.Audience(part), config, worker))
-
-
-class _Worker:
-    """What belongs to one worker: connections and locks do not survive a fork."""
-
-    def __init__(self, config: Config, part: str) -> None:
-        self._config, self._part = config, part
-        self._counts: metrics.Counts | None = None
-        self._gateway: wiring.GatewayRuntime | None = None
-
-    def on_fork(self, place: int) -> None:
-        self._counts = _counting(self._config, self._part, place)
-
-    def open(self) -> "wiring.GatewayRuntime":
-        from gateway import wiring
-
-        self._gateway = wiring.connect(self._config, self._counts)
-        return self._gateway
-
-    def met(self, trouble: str) -> None:
-        if self._counts is not None:
-            self._counts.met(trouble)
-
-    def heads(self, organisations: Collection[str]) -> Mapping[str, int]:
-        from gateway.kernel.ports import TransactionMode
-
-        if self._gateway is None:
-            return {}
-        with self._gateway.store.begin(TransactionMode.READ) as work:
-            return work.notifications.heads(organisations)
-
-    def on_worker_exit(self) -> None:
-        if self._gateway is not None:
-            self._gateway.close()
+    worker = apps.Worker(apps.Audience(part), config, partial(_counting, config, part))
+    serve(worker.make_app, apps.listener(worker))
 
 
 def _maintain(config: Config, *, once: bool) -> None:

@@ -54,6 +54,7 @@ from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
 from gateway.evidence import declarations
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
 from gateway.keys import (
@@ -63,6 +64,7 @@ from gateway.keys import (
     generate_encryption_key,
     generate_key,
     load_key,
+    private_pem,
 )
 
 RENEW_BEFORE = timedelta(days=10)
@@ -75,15 +77,6 @@ CLOCK_TOLERANCE = 10.0
 @click.group(epilog=EPILOG)
 def system() -> None:
     """Configure and test this system's connection."""
-
-
-def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """A system's private key, as its file holds it: unencrypted, for it is used unattended."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> bytes:
@@ -457,13 +450,5 @@ def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) ->
 
 def declare(signer: Signer, says: str, kid: str, whose: str, gateway: str) -> str:
     """Sign now what somebody (``whose``, a URI) says of the key ``kid`` to a gateway."""
-    return declarations.issue_declaration(
-        organisation=whose,
-        audience=gateway,
-        says=says,
-        kid=kid,
-        at=now(),
-        jti=new_id(),
-        signer=signer,
-        random=secrets.token_bytes,
-    ).compact()
+    heading = Heading(whose, gateway, now(), new_id(), signer, secrets.token_bytes)
+    return declarations.issue_declaration(heading, says=says, kid=kid).compact()

@@ -92,7 +92,7 @@ def read_content(
     if offered is not None:
         documents.check_presentation(case, offered.claims)
     documents.check_conditions(result, case, offered.claims if offered else None)
-    package_digest = handoff_documents.package_digest(documents.shown_digests(case))
+    package_digest = handoff_documents.package_digest(p.digest for p in case.verified.placed)
     require(
         event.get("package_digest") == package_digest, "the receipt is for another set of parts"
     )

@@ -210,9 +210,8 @@ class SuccessionClient(ClientBase):
         shown = self.succession(succession)
         same = shown.get("succession") == spelled(succession)
         require(same, "the succession shown is another one")
-        document = declarations.issue_succession_approval(
-            self._author.heading(), shown=shown, by=by
-        )
+        heading, plan = self._author.heading(), declarations.planned(shown)
+        document = heading.sign(declarations.SUCCESSION_TYP, plan, {"by": by})
         return self._exchange.write("succession.approve", path, document)
 
 

@@ -18,7 +18,7 @@ from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, MOVES
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
 from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
-from gateway.domain.mandate import competence_members, format_competence
+from gateway.domain.mandate import format_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
@@ -29,10 +29,12 @@ from gateway.evidence.handoff_documents import (
     ANSWER_TYP,
     CASE_TYP,
     OFFER_TYP,
+    PERSONS,
     RECALL_TYP,
     Heading,
     OfferClaims,
     RecallClaims,
+    request_in,
 )
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
@@ -115,14 +117,11 @@ def check_recall(
     of_one = recall.handoff is not None
     at = f"/handoffs/{recall.handoff}/recall" if of_one else f"/cases/{recall.case}/recall"
     require(at == path, "the recall that was signed is of another case, or of other handoffs")
-    said = {"code": recall.code, **_disclosed(made.signed.verified)}
-    require(said == dict(asked), "the recall that was signed does not say what was asked")
+    require(
+        request_in(made.signed.verified) == dict(asked),
+        "the recall that was signed does not say what was asked",
+    )
     return made.signed
-
-
-def _disclosed(verified: VerifiedSdJwt) -> dict[str, Any]:
-    """What a document discloses, by name."""
-    return {placed.name: placed.value for placed in verified.placed}
 
 
 def _require_own(noun: str, author: str, connection: PartnerConnection) -> None:
@@ -295,7 +294,7 @@ def check_answer(
     require(answer.claims.kind == KIND_OF_ACTION[action].name, "the answer is of another kind")
     said = {name: value for name, value in asked.items() if name != "offer"}
     require(
-        _disclosed(answer.signed.verified) == said,
+        answer.signed.verified.disclosed == said,
         "the answer that was signed does not say what was asked",
     )
     named = asked.get("offer", answer.claims.offer_digest)
@@ -375,7 +374,7 @@ def _check_answers(
         with _compared():
             chain.check_answer(answer, links[0].offer, link, recall)
             if move == HandoffAction.ANSWER_RECALL:
-                done = _disclosed(answer.signed.verified).get("done")
+                done = answer.signed.verified.disclosed.get("done")
                 finals.append(done and RecallAnswer(done))
         placed.append(answer)
     require(reached == state, "the handoff is shown in another state than its answers lead to")
@@ -535,15 +534,10 @@ def check_presentation(case: AuthoredDocument, offer: OfferClaims) -> None:
         chain.check_shown(case, offer)
 
 
-def shown_digests(case: AuthoredDocument) -> frozenset[str]:
-    """The digests of the parts that a presentation shows."""
-    return frozenset(placed.digest for placed in case.verified.placed)
-
-
 def _open_shown(shown: Mapping[str, Any], connection: PartnerConnection) -> VerifiedAnswer:
     """An answer, which is shown as what its document says it is."""
     given = open_answer(shown.get("document"), connection)
-    answer, fields = given.claims, _disclosed(given.signed.verified)
+    answer, fields = given.claims, given.signed.verified.disclosed
     kind = ANSWERS[answer.kind]
     moves = {kind.move(fields)} if "groups" in fields else set(kind.moves)
     shown_as = str(shown.get("kind")) in moves and shown.get("author") == answer.author
@@ -601,26 +595,16 @@ class DocumentSigner:
     def case(self, asked: Mapping[str, Any]) -> SdJwt:
         """Sign a case with its persons; InvalidCase when the content is not one of the profile."""
         content = {name: value for name, value in asked["content"].items() if value != []}
-        persons = {name: asked.get(name) for name in _BESIDE_CASE}
+        persons = {name: asked[name] for name in PERSONS if asked.get(name) is not None}
         try:
-            document = sd_jwt.issue(
-                typ=CASE_TYP,
-                claims={**self.heading().claims(), **cases.undisclosable_claims(content)},
-                properties=[
-                    *cases.disclosable_properties(content),
-                    *((name, value) for name, value in persons.items() if value is not None),
-                ],
-                arrays=cases.disclosable_arrays(content),
-                signer=self.key,
-                random=self.random,
-            )
+            document, verified = handoff_documents.issue_case(self.heading(), content, persons)
         except KeyError as lacking:
             raise InvalidCase(
                 f"the case lacks {lacking.args[0]}, which stands in clear in a signed document"
             ) from None
         except (TypeError, AttributeError):
             raise InvalidCase("the case has a value of another type than its profile") from None
-        signed = members_of(document)["content"]
+        signed = request_in(verified)["content"]
         if beyond := sorted(name for name in content if signed.get(name) != content[name]):
             raise InvalidCase(
                 f"the case has what its profile does not have, in {', '.join(beyond)}"
@@ -656,38 +640,3 @@ class DocumentSigner:
         """What stands at the head of a document that is signed now."""
         author = organisation_uri(self.issuer, self.organisation)
         return Heading(author, self.issuer, self.now(), self.ids(), self.key, self.random)
-
-
-_BESIDE_CASE = ("by", "clearance", "change")
-"""What a signed case says to the gateway alone."""
-
-
-def members_of(document: SdJwt) -> dict[str, Any]:
-    """What a document of one's own asks, as the members of the JSON body in its place."""
-    verified = sd_jwt.read_own(document)
-    if verified.header.get("typ") == OFFER_TYP:
-        return _offered(verified)
-    if verified.header.get("typ") == RECALL_TYP:
-        return {**_disclosed(verified), "code": verified.claims["code"]}
-    if verified.header.get("typ") != CASE_TYP:
-        return _disclosed(verified)
-    claims = sd_jwt.merge_disclosures(verified)
-    asked: dict[str, Any] = {n: claims[n] for n in _BESIDE_CASE if n in claims}
-    return {**asked, "content": cases.case_from_claims(claims)}
-
-
-def _offered(verified: VerifiedSdJwt) -> dict[str, Any]:
-    claims = verified.claims
-    asked = _disclosed(verified)
-    if "expires_at" in claims:
-        asked["expires_at"] = datetime.fromtimestamp(claims["expires_at"], UTC).isoformat()
-    to: dict[str, Any] = {"organisation": claims["to"]["organisation"]}
-    if "competence" in claims["to"]:
-        to["competence"] = competence_members(claims["to"]["competence"])
-    return {
-        **asked,
-        "handoff": claims["handoff"],
-        "to": to,
-        "digests": claims["disclosures"],
-        "purpose": claims["purpose"],
-    }

@@ -313,14 +313,12 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
             if progress:
                 progress(number, len(events))
         shown = [(answer["kind"], str(answer["document"])) for answer in view["answers"]]
-        *older, offer = (text for kind, text in shown if kind in ("offer", UPDATE))
+        offers = [text for kind, text in shown if kind in ("offer", UPDATE)]
         answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
         recall = next((text for kind, text in shown if kind == RECALL), None)
-        routing = (str(one["routing"]) for one in view["packages"])
-        earlier = tuple(BundlePackage(*pair) for pair in zip(routing, older, strict=False))
+        cases = [*(str(one["routing"]) for one in view["packages"][:-1]), case]
         before = view.get("reissue_of", {}).get("offer")
-        old = [text for one in earlier for text in (one.case, one.offer)]
-        documents = [*old, case, offer, *answers, *filter(None, (before, recall))]
+        documents = [*cases, *offers, *answers, *filter(None, (before, recall))]
         keys = list(self._key_records(documents))
         mandate = plan = None
         offered = chain[0].claims
@@ -333,8 +331,7 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
                 plan = self.receipt(view["reissue_of"]["succession"]).receipt
         data = bundle.encode(
             Bundle(
-                case,
-                offer,
+                tuple(map(BundlePackage, cases, offers)),
                 tuple(answers),
                 (*receipts, *consultations),
                 registrations=tuple(one.registration for one in keys),
@@ -345,7 +342,6 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
                 locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
                 key_statuses=tuple(one.status for one in keys if one.status is not None),
                 mandate_ends=mandate.ends if mandate else (),
-                earlier=earlier,
                 recall=recall,
             )
         )

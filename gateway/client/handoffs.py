@@ -18,6 +18,7 @@ from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
 from gateway.domain.mandate import competence_members, read_competence
 from gateway.evidence import handoff_documents
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
+from gateway.evidence.mandates import days_of
 
 
 class BoxFilters(TypedDict, total=False):
@@ -350,7 +351,7 @@ class Offers(Directory, HandoffClient):
             return
         mandate = self.mandate(str(to["organisation"]), str(to["mandate_event"])).mandate
         documents.require(
-            mandate.competence == to["competence"] and mandate.may_hold_at(self._now()),
+            mandate.competence == to["competence"] and mandate.holds(*days_of(self._now())),
             "the event that the preview names did not give this mandate for now",
         )
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gateway import files
-from gateway.client.documents import members_of
 from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, raising
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, sd_jwt
+from gateway.evidence.handoff_documents import request_in
 from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree, read_tile
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import tree
@@ -69,7 +69,7 @@ class PendingWrite:
     def asked(self) -> dict[str, Any]:
         """The members of the body."""
         if self.document is not None:
-            return members_of(self.document)
+            return request_in(sd_jwt.read_own(self.document))
         members: dict[str, Any] = json.loads(self.body)
         return members
 
@@ -139,8 +139,8 @@ def _write_of(members: Any) -> PendingWrite | None:
     if not (handoff is None or isinstance(handoff, str)):
         return None
     write = PendingWrite(**members)
-    own = write.document
-    asked = members_of(own) if own else canonical.decode(write.body.encode(), fractions=True)
+    signed = write.document is not None
+    asked = write.asked if signed else canonical.decode(write.body.encode(), fractions=True)
     known = write.action in EVENT_TYPES and write.path.startswith("/") and _KEY.fullmatch(write.key)
     return write if known and isinstance(asked, dict) else None
 

@@ -120,16 +120,18 @@ def _vouched(
         return None
     try:
         kid, public = read_encryption_key(key.get("jwk"))
+        declarations.verify_declaration(
+            countersignature,
+            organisation=organisation_uri(connection.issuer, slug),
+            audience=connection.issuer,
+            says=declarations.ENCRYPTION,
+            kid=kid,
+            keys=signers,
+            now=None,  # it is valid for as long as the registry lists the key
+        )
     except ValueError:
         return None
-    vouched = kid == key["kid"] and declarations.is_countersigned(
-        countersignature,
-        organisation=organisation_uri(connection.issuer, slug),
-        audience=connection.issuer,
-        kid=kid,
-        keys=signers,
-    )
-    return public if vouched else None
+    return public if kid == key["kid"] else None
 
 
 def seal_elements(

@@ -4,14 +4,13 @@ Nobody but the addressee can look into a seal (R17), so its content is judged tw
 sealed, and again when it is opened. Content that breaks a rule is neither sealed nor shown.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.item_value import FAULTS, UNSAFE, has_unsafe_characters
-from gateway.domain.media import find_media
-from gateway.domain.vocabulary import Fault, ItemKind, StatementKind, among
+from gateway.domain.fields import Validator, among, free, like, up_to
+from gateway.domain.item_value import FAULTS, LONGEST_ADDRESS
+from gateway.domain.vocabulary import ItemKind, StatementKind
 
 FORMAT = "casegate-sealed/1"
 MAX_BYTES = 2048
@@ -20,29 +19,8 @@ MAX_BYTES = 2048
 LONGEST_TEXT = 1500
 LONGEST_NAME = 300
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-
-
-def _text(longest: int) -> Fault:
-    def fault(value: Any) -> str | None:
-        if not isinstance(value, str) or not value.strip():
-            return "must be text, and not empty"
-        if len(value) > longest:
-            return f"must have at most {longest} characters"
-        if has_unsafe_characters(value, lines=True):
-            return UNSAFE
-        return find_media(value)
-
-    return fault
-
-
-def _id(value: Any) -> str | None:
-    well_formed = isinstance(value, str) and _ID.fullmatch(value)
-    return None if well_formed else "must be a UUID in lower case"
-
-
-def _item_value(value: Any) -> str | None:
-    return None if isinstance(value, str) else "must be text"
+_ID = like("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "must be a UUID in lower case")
+_NAME, _NOTE = free(LONGEST_NAME), free(LONGEST_TEXT)
 
 
 @dataclass(frozen=True)
@@ -53,21 +31,23 @@ class SealedType:
     """
 
     group: str
-    required: Mapping[str, Fault]
-    optional: Mapping[str, Fault]
+    required: Mapping[str, Validator]
+    optional: Mapping[str, Validator]
 
-
-_NAME, _NOTE = _text(LONGEST_NAME), _text(LONGEST_TEXT)
 
 TYPES: Mapping[str, SealedType] = {
-    "item": SealedType("items", {"kind": among(ItemKind), "value": _item_value}, {"note": _NOTE}),
+    "item": SealedType(
+        "items",
+        {"kind": among(ItemKind), "value": up_to(LONGEST_ADDRESS, "is too long")},
+        {"note": _NOTE},
+    ),
     "credentials": SealedType(
-        "items", {"about": _id}, {"user": _NAME, "secret": _NAME, "note": _NOTE}
+        "items", {"about": _ID}, {"user": _NAME, "secret": _NAME, "note": _NOTE}
     ),
     "statement": SealedType("statements", {"kind": among(StatementKind), "text": _NOTE}, {}),
     "identity": SealedType(
         "subjects",
-        {"about": _id},
+        {"about": _ID},
         {"name": _NAME, "born": _NAME, "contact": _NAME, "identifiers": _NOTE, "note": _NOTE},
     ),
     "reporter": SealedType("subjects", {}, {"name": _NAME, "contact": _NAME, "note": _NOTE}),
@@ -121,7 +101,7 @@ def _faults(known: SealedType, value: Mapping[str, Any]) -> Iterator[tuple[str, 
     if value.keys().isdisjoint(checks.keys() - {"about"}):
         yield "/value", "says nothing"
     for name, check in checks.items():
-        fault = check(value[name]) if name in value else None
+        fault = check.judge(value[name]) if name in value else None
         if fault:
             yield f"/value/{name}", fault
     if known is TYPES["item"]:

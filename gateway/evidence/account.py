@@ -151,7 +151,7 @@ class _Account:
         """What events of the gateway say of details that ended with their term."""
         ended: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self._opened.values():
-            if one.event["type"] == EVENT_TYPES["log.erase_details"][0]:
+            if one.type == EVENT_TYPES["log.erase_details"][0]:
                 for told in map(_erasure, one.details("subject")):
                     ended[told["organisation"]].update(
                         entries=told["entries"], details=told["details"]

@@ -5,7 +5,7 @@ never trusted: a verifier brings its own keys.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +17,12 @@ from gateway.evidence.handoff_documents import (
     CASE_TYP,
     OFFER_TYP,
     RECALL_TYP,
-    AnswerClaims,
     OfferClaims,
 )
 from gateway.evidence.history import LogHistory
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.report import pluralise
-from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
@@ -37,31 +36,15 @@ FORMER = "casegate-bundle/1"
 MAX_BYTES = 4 * 1024 * 1024
 """A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
 
-_REGISTRATIONS = "registrations"
-_REVOCATIONS = "revocations"
-_PREDECESSOR = "predecessor_offer"
-_PLAN = "succession"
-_MANDATE = "mandate"
-_LOCKS = "locks"
-_STATUSES = "key_statuses"
-_ENDS = "mandate_ends"
-_PACKAGES = "packages"
-_RECALL = "recall"
-_FIELDS = frozenset({"format", _PACKAGES, "answers", "receipts", "keys"})
-_FORMER_FIELDS = _FIELDS - {_PACKAGES} | {"case", "offer"}
-_OPTIONAL = frozenset(
-    {
-        _REGISTRATIONS,
-        _REVOCATIONS,
-        _PREDECESSOR,
-        _PLAN,
-        _MANDATE,
-        _LOCKS,
-        _STATUSES,
-        _ENDS,
-        _RECALL,
-    }
-)
+_TEXTS = ("answers", "key_statuses")
+_TEXT = ("predecessor_offer", "recall")
+_RECEIPTS = ("receipts", "registrations", "revocations", "locks", "mandate_ends")
+_RECEIPT = ("succession", "mandate")
+"""The members beside packages and keys, by what they hold: one or several texts, or receipts."""
+
+_BESIDE = frozenset({"answers", "receipts", "keys"})
+_FIELDS = {FORMAT: _BESIDE | {"packages"}, FORMER: _BESIDE | {"case", "offer"}}
+_OPTIONAL = frozenset({*_TEXTS, *_TEXT, *_RECEIPTS, *_RECEIPT}) - _BESIDE
 
 
 class BundleError(ValueError):
@@ -78,10 +61,7 @@ class BundlePackage:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A case presentation, the offer and its answers (compact SD-JWTs), and receipts.
-
-    ``case`` and ``offer`` are those of the handoff's newest package, ``earlier`` the ones before
-    it, oldest first.
+    """The packages of a handoff, oldest first, its answers (compact SD-JWTs), and receipts.
 
     ``keys`` maps an issuer's URI to its JWK set, as claimed. ``registrations`` are the receipts of
     the events that registered the members' keys in use, ``revocations`` those of the events by
@@ -94,8 +74,7 @@ class Bundle:
     ``recall`` is the document that recalled the handoff, where one did.
     """
 
-    case: str
-    offer: str
+    packages: tuple[BundlePackage, ...]
     answers: tuple[str, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict)
@@ -107,36 +86,24 @@ class Bundle:
     locks: tuple[Receipt, ...] = ()
     key_statuses: tuple[str, ...] = ()
     mandate_ends: tuple[Receipt, ...] = ()
-    earlier: tuple[BundlePackage, ...] = ()
     recall: str | None = None
 
 
 def encode(bundle: Bundle) -> bytes:
     """Write a bundle as the JSON file that parse reads."""
-    newest = BundlePackage(bundle.case, bundle.offer)
-    members: dict[str, Any] = {
-        "format": FORMAT,
-        _PACKAGES: [vars(one) for one in (*bundle.earlier, newest)],
-        "answers": list(bundle.answers),
-        "receipts": [receipt.to_json(one) for one in bundle.receipts],
-        "keys": dict(bundle.keys),
+    written = {
+        **{name: [receipt.to_json(one) for one in getattr(bundle, name)] for name in _RECEIPTS},
+        **{name: getattr(bundle, name) for name in (*_TEXTS, *_TEXT)},
+        **{name: receipt.to_json(one) for name in _RECEIPT if (one := getattr(bundle, name))},
     }
-    for name, found in (
-        (_REGISTRATIONS, bundle.registrations),
-        (_REVOCATIONS, bundle.revocations),
-        (_LOCKS, bundle.locks),
-        (_ENDS, bundle.mandate_ends),
-    ):
-        if found:
-            members[name] = [receipt.to_json(one) for one in found]
-    if bundle.key_statuses:
-        members[_STATUSES] = list(bundle.key_statuses)
-    for name, document in ((_PREDECESSOR, bundle.predecessor_offer), (_RECALL, bundle.recall)):
-        if document is not None:
-            members[name] = document
-    for name, one in ((_PLAN, bundle.succession), (_MANDATE, bundle.mandate)):
-        if one is not None:
-            members[name] = receipt.to_json(one)
+    members = {
+        "format": FORMAT,
+        "packages": [vars(one) for one in bundle.packages],
+        "answers": written.pop("answers"),
+        "receipts": written.pop("receipts"),
+        "keys": dict(bundle.keys),
+        **{name: value for name, value in written.items() if value},
+    }
     return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
@@ -153,41 +120,26 @@ def parse(data: bytes) -> Bundle:
         raise BundleError(f"the bundle cannot be read: {error}") from None
     if not isinstance(members, dict) or members.get("format") not in (FORMAT, FORMER):
         raise BundleError(f"the file is not of the format {FORMAT}")
-    expected = _FIELDS if members["format"] == FORMAT else _FORMER_FIELDS
-    if members.keys() - _OPTIONAL != expected:
+    if members.keys() - _OPTIONAL - {"format"} != _FIELDS[members["format"]]:
         raise BundleError("a bundle has packages, answers, receipts, keys and registrations")
-    *earlier, newest = _packages(members)
-    documents = _list(members, "answers")
-    statuses = _list(members, _STATUSES)
-    before, recall = members.get(_PREDECESSOR), members.get(_RECALL)
-    if not all(isinstance(members.get(name, ""), str) for name in (_PREDECESSOR, _RECALL)):
-        raise BundleError("the documents of a bundle are texts")
-    if not all(isinstance(document, str) for document in (*documents, *statuses)):
+    packages = _packages(members)
+    texts: dict[str, Any] = {name: tuple(_list(members, name)) for name in _TEXTS}
+    alone: dict[str, Any] = {name: members[name] for name in _TEXT if name in members}
+    documents = [*alone.values(), *(one for listed in texts.values() for one in listed)]
+    if not all(isinstance(one, str) for one in documents):
         raise BundleError("the documents of a bundle are texts")
     if not isinstance(members["keys"], dict):
         raise BundleError("the keys of a bundle are by issuer")
-    return Bundle(
-        newest.case,
-        newest.offer,
-        tuple(documents),
-        _receipts(members, "receipts"),
-        members["keys"],
-        _receipts(members, _REGISTRATIONS),
-        predecessor_offer=before,
-        succession=_receipt(members[_PLAN]) if _PLAN in members else None,
-        revocations=_receipts(members, _REVOCATIONS),
-        mandate=_receipt(members[_MANDATE]) if _MANDATE in members else None,
-        locks=_receipts(members, _LOCKS),
-        key_statuses=tuple(statuses),
-        mandate_ends=_receipts(members, _ENDS),
-        earlier=tuple(earlier),
-        recall=recall,
-    )
+    beside: dict[str, Any] = {
+        **{name: tuple(map(_receipt, _list(members, name))) for name in _RECEIPTS},
+        **{name: _receipt(members[name]) for name in _RECEIPT if name in members},
+    }
+    return Bundle(packages, keys=members["keys"], **texts, **alone, **beside)
 
 
-def _packages(members: Mapping[str, Any]) -> list[BundlePackage]:
+def _packages(members: Mapping[str, Any]) -> tuple[BundlePackage, ...]:
     """The packages of either format, oldest first; at least one."""
-    listed = _list(members, _PACKAGES) if _PACKAGES in members else [members]
+    listed = _list(members, "packages") if "packages" in members else [members]
     found = []
     for one in listed:
         if not isinstance(one, dict) or (one is not members and one.keys() != {"case", "offer"}):
@@ -197,11 +149,7 @@ def _packages(members: Mapping[str, Any]) -> list[BundlePackage]:
         found.append(BundlePackage(one["case"], one["offer"]))
     if not found:
         raise BundleError("a bundle has at least one package")
-    return found
-
-
-def _receipts(members: Mapping[str, Any], name: str) -> tuple[Receipt, ...]:
-    return tuple(_receipt(one) for one in _list(members, name))
+    return tuple(found)
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:
@@ -230,8 +178,6 @@ class BundleDocuments:
     """
 
     bundle: Bundle
-    documents: tuple[SdJwt, ...]
-    """The case and the offer of each package, then the answers."""
     cases: tuple[AuthoredDocument, ...]
     links: tuple[Link, ...]
     """The packages, oldest first."""
@@ -243,11 +189,10 @@ class BundleDocuments:
     offer: OfferClaims
     before: AuthoredDocument | None = None
     """The offer that a succession replaced, where the file has it."""
-    signed_answers: tuple[AuthoredDocument, ...]
+    answers: Mapping[str, VerifiedAnswer]
+    """By the digest of the document, in the bundle's order."""
     recalled: AuthoredDocument | None = None
     """The recall of this handoff, where the file has it."""
-    answers: Mapping[str, AnswerClaims]
-    """By the digest of the document, in the bundle's order."""
 
     def __init__(self, data: bytes, trust: TrustAnchors, log_history: LogHistory) -> None:
         """``data`` is the file; nothing is read yet. ``log_history`` takes in its receipts."""
@@ -256,37 +201,39 @@ class BundleDocuments:
     def read(self) -> str:
         """The file, its documents and their types."""
         self.bundle = parse(self._data)
-        packages = (*self.bundle.earlier, BundlePackage(self.bundle.case, self.bundle.offer))
-        texts = [text for one in packages for text in (one.case, one.offer)]
-        types = [CASE_TYP, OFFER_TYP] * len(packages)
-        texts += self.bundle.answers
-        types += [ANSWER_TYP for _ in self.bundle.answers]
-        if self.bundle.recall is not None:
-            texts.append(self.bundle.recall)
-            types.append(RECALL_TYP)
-        self.documents = tuple(sd_jwt.parse(text) for text in texts)
-        for document, typ in zip(self.documents, types, strict=True):
-            if read_unverified_claims(document).header.get("typ") != typ:
+        packages, recall = self.bundle.packages, self.bundle.recall
+        texts = {
+            CASE_TYP: [one.case for one in packages],
+            OFFER_TYP: [one.offer for one in packages],
+            ANSWER_TYP: self.bundle.answers,
+            RECALL_TYP: [] if recall is None else [recall],
+        }
+        self._documents = {typ: [*map(sd_jwt.parse, found)] for typ, found in texts.items()}
+        digests = []
+        for typ, documents in self._documents.items():
+            digests += [document.digest for document in documents]
+            if any(read_unverified_claims(one).header.get("typ") != typ for one in documents):
                 raise DocumentError(f"a document is not of the expected type {typ}")
-        if len({document.digest for document in self.documents}) != len(self.documents):
+        if len({*digests}) != len(digests):
             raise BundleError("a document occurs twice")
         answers, receipts = len(self.bundle.answers), len(self.bundle.receipts)
         return f"{pluralise(answers, 'answer')}, {pluralise(receipts, 'receipt')}"
 
+    def _open(self, typ: str) -> list[AuthoredDocument]:
+        """The documents of a type, each by its signature."""
+        return [open_document(document, typ, self._trust) for document in self._documents[typ]]
+
     def check_case(self) -> str:
         """The case version's signature, by its originator or for it."""
-        end = 2 * len(self.bundle.earlier) + 2
-        self.cases = tuple(open_document(d, CASE_TYP, self._trust) for d in self.documents[0:end:2])
+        self.cases = tuple(self._open(CASE_TYP))
         self.case = self.cases[-1]
         return self.case.signature()
 
     def check_offer(self) -> str:
         """The offer's signature and claims."""
-        end = 2 * len(self.cases)
-        offers = [open_document(d, OFFER_TYP, self._trust) for d in self.documents[1:end:2]]
         self.links = tuple(
             Link(case, offered, handoff_documents.read_offer(offered.verified))
-            for case, offered in zip(self.cases, offers, strict=True)
+            for case, offered in zip(self.cases, self._open(OFFER_TYP), strict=True)
         )
         self._link_of = {link.digest: link for link in self.links}
         self.links_by_case = {link.offer.case_digest: link for link in self.links}
@@ -333,17 +280,13 @@ class BundleDocuments:
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
-        end = 2 * len(self.links)
-        documents = self.documents[end : end + len(self.bundle.answers)]
-        if self.bundle.recall is not None:
-            self.recalled = open_document(self.documents[-1], RECALL_TYP, self._trust)
-        self.signed_answers = tuple(
-            open_document(document, ANSWER_TYP, self._trust) for document in documents
-        )
-        read = [handoff_documents.read_answer(signed.verified) for signed in self.signed_answers]
-        self.answers = {d.digest: a for d, a in zip(documents, read, strict=True)}
-        pairs = zip(read, self.signed_answers, strict=True)
-        found = [f"{answer.kind} {signed.signature()}" for answer, signed in pairs]
+        self.recalled = next(iter(self._open(RECALL_TYP)), None)
+        self.answers = {
+            one.document.digest: Verified(one, handoff_documents.read_answer(one.verified))
+            for one in self._open(ANSWER_TYP)
+        }
+        given = self.answers.values()
+        found = [f"{one.claims.kind} {one.signed.signature()}" for one in given]
         if self.recalled is not None:
             found.append(f"recall {self.recalled.signature()}")
         return "; ".join(found)
@@ -352,35 +295,22 @@ class BundleDocuments:
         """Each answer is about one of the packages, and by the party that may give it; an
         acceptance repeats its conditions, as far as they are shown here, or stricter ones."""
         recall = None if self.recalled is None else self.recalled.document.digest
-        for given in self.given():
+        for given in self.answers.values():
             link = self._link_of.get(given.claims.offer_digest)  # or `missing_offers` has it
             chain.check_answer(given, self.offer, link, recall)
         if self.recalled is not None:
             chain.check_recall(self.recalled, self.links)
         return pluralise(len(self.answers), "answer")
 
-    def given(self) -> list[VerifiedAnswer]:
-        """The answers, in the bundle's order."""
-        return [
-            Verified(signed, answer)
-            for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True)
-        ]
-
     def missing_offers(self) -> list[str]:
         """The offers that an update, or an answer, names and the file leaves out."""
         named = {one.offer.updates for one in self.links} - {None}
-        named |= {one.offer_digest for one in self.answers.values()}
+        named |= {one.claims.offer_digest for one in self.answers.values()}
         return sorted(map(str, named - self._link_of.keys()))
 
     def starts_here(self) -> bool:
         """Whether the first package of the handoff is in the file."""
         return self.links[0].offer.updates is None
-
-    def _linked(self) -> Iterator[tuple[AuthoredDocument, AnswerClaims, Link]]:
-        """The answers, each with the package that it is about, as far as the file has that."""
-        for signed, answer in zip(self.signed_answers, self.answers.values(), strict=True):
-            if answer.offer_digest in self._link_of:
-                yield signed, answer, self._link_of[answer.offer_digest]
 
     def _parties(self) -> str:
         """Whom to ask for what whoever made the file may have left out: that convicts nobody."""
@@ -388,7 +318,7 @@ class BundleDocuments:
 
     def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
-        return [part.value for signed in self.signed_answers for part in values_of(signed, name)]
+        return [part.value for one in self.answers.values() for part in values_of(one.signed, name)]
 
     def acts(self) -> list[AuthoredDocument]:
         """The case and the offer of each package, and the answers."""
@@ -397,17 +327,15 @@ class BundleDocuments:
 
     def _said_by_parties(self) -> list[AuthoredDocument]:
         recalled = [] if self.recalled is None else [self.recalled]
-        return [*self.signed_answers, *recalled]
+        return [*(one.signed for one in self.answers.values()), *recalled]
 
     def is_gateways_own(self, signed: AuthoredDocument) -> bool:
         """Whether the document ends a handoff in a succession, which the gateway always signs.
 
         A reissued offer is not its own: for a member that signs everything itself it makes none.
         """
-        return (
-            signed in self.signed_answers
-            and ANSWERS[str(signed.verified.claims["kind"])].author is AnswerAuthor.GATEWAY
-        )
+        answer = self.answers.get(signed.document.digest)
+        return answer is not None and ANSWERS[answer.claims.kind].author is AnswerAuthor.GATEWAY
 
     def authored(self) -> list[AuthoredDocument]:
         """All documents of the file, with the offer that a succession replaced."""

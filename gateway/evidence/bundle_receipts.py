@@ -1,11 +1,8 @@
 """What the log says of the documents of a bundle: its receipts, held against them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import chain, handoff_documents, history, key_history, mandates, recalls
@@ -13,9 +10,9 @@ from gateway.evidence.bundle import BundleDocuments
 from gateway.evidence.chain import require_order, require_same
 from gateway.evidence.handoff_documents import read_time
 from gateway.evidence.key_history import KeyStatus
-from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Incomplete, Mismatch, pluralise
-from gateway.evidence.trust import AuthoredDocument, confirm_receipt, require_subject
+from gateway.evidence.trust import AuthoredDocument, confirm_receipt, of_known, require_subject
 
 _SUBMITTED = frozenset({"case.submitted", "case.revised"})
 OFFERED = "handoff.offered"
@@ -60,7 +57,7 @@ class BundleReceipts(BundleDocuments):
         self.receipts = found
         entries = {one.index: one for one in reversed(found)}
         self.confirmed = [entries[index] for index in sorted(entries)]
-        return "; ".join(f"{one.event['type']} is entry {one.index}" for one in self.confirmed)
+        return "; ".join(f"{one.type} is entry {one.index}" for one in self.confirmed)
 
     def _confirm_plan(self) -> VerifiedReceipt | None:
         """The event that planned the succession, which the offer names; None without its receipt.
@@ -73,11 +70,10 @@ class BundleReceipts(BundleDocuments):
         if reissue is None:
             raise Mismatch("there is a succession plan, but no succession re-issued the offer")
         found = confirm_receipt(self.bundle.succession, self._trust)
-        event = found.event
         require_same(
             "the plan of the succession",
-            ("event", event["id"], str(reissue.event)),
-            ("kind", (event["type"], event["result"]), (mandates.PLANNED, EventResult.ALLOWED)),
+            ("event", found.event["id"], str(reissue.event)),
+            ("kind", (found.type, found.allowed), (mandates.PLANNED, True)),
         )
         fields = require_subject(found)
         require_same(
@@ -99,12 +95,12 @@ class BundleReceipts(BundleDocuments):
         ]
         mine = (*self._trust.registrations, *self._trust.revocations, *self._trust.locks)
         planned = [] if self.plan is None else [self.plan]
-        self.receipts += [*planned, *self._confirmable(others)]
-        found = [*self.receipts, *self._confirmable(mine)]
+        self.receipts += [*planned, *of_known(confirm_receipt, others, self._trust)]
+        found = [*self.receipts, *of_known(confirm_receipt, mine, self._trust)]
         self.log_history.add(history.of_receipt(one) for one in found)
         self.statuses = [
             *(key_history.read_status(text, self._trust) for text in self.bundle.key_statuses),
-            *key_history.read_kept_status(self._trust.key_statuses, self._trust),
+            *of_known(key_history.read_status, self._trust.key_statuses, self._trust),
         ]
         self.log_history.add(one.tree for one in self.statuses)
         if not self.confirmed:
@@ -112,19 +108,12 @@ class BundleReceipts(BundleDocuments):
         shown = "shown" if self.log_history.is_shown(self.log()) else "not shown, nor contradicted"
         return f"{pluralise(len(self.log_history.sizes(self.log())), 'checkpoint')}, {shown}"
 
-    def _confirmable(self, receipts: Iterable[Receipt]) -> Iterator[VerifiedReceipt]:
-        for one in receipts:
-            try:
-                yield confirm_receipt(one, self._trust)
-            except UnknownLog:
-                continue  # without the log's key it proves nothing
-
     def match_receipts(self) -> str:
         """Each event is of this handoff or case, and says the same as the document it records.
 
         Events that record a document which is not in the bundle are counted as absent.
         """
-        answers = {digest: ANSWERS[a.kind].event for digest, a in self.answers.items()}
+        answers = {digest: ANSWERS[a.claims.kind].event for digest, a in self.answers.items()}
         offers = {
             link.digest: OFFERED if link.offer.updates is None else _UPDATED for link in self.links
         }
@@ -132,22 +121,20 @@ class BundleReceipts(BundleDocuments):
         self.recorded = {**offers, **answers, **recall}
         self._packages = {
             **{link.digest: link.offer.package_digest for link in self.links},
-            **{digest: answer.package_digest for digest, answer in self.answers.items()},
+            **{digest: one.claims.package_digest for digest, one in self.answers.items()},
             **dict.fromkeys(recall, ""),
         }
         self._complete = not self.missing_offers() and not any(
-            one.event["type"] == _UPDATED
-            and one.event["result"] == EventResult.ALLOWED
-            and one.event.get("document_sha256") not in self.recorded
+            one.type == _UPDATED and one.allowed and one.document not in self.recorded
             for one in self.confirmed
         )
         for one in self.confirmed:
-            self._match(one.event)
+            self._match(one)
         self.moving = [
             one
             for one in self.confirmed
-            if one.event["type"] in _MOVING
-            and one.event["result"] == EventResult.ALLOWED
+            if one.type in _MOVING
+            and one.allowed
             and one.event.get("handoff") == str(self.offer.handoff)
         ]
         consulted = [
@@ -155,23 +142,23 @@ class BundleReceipts(BundleDocuments):
             for one in self.confirmed
             if self.is_of_this_presentation(one)
         ]
-        absent = (f"{one.event['type']}, entry {one.index}" for one in self.absent())
+        absent = (f"{one.type}, entry {one.index}" for one in self.absent())
         return "; ".join([*consulted, *(f"not in this file: document of {one}" for one in absent)])
 
     def absent(self) -> list[VerifiedReceipt]:
         """The moves whose document is not in the file."""
-        return [one for one in self.moving if one.event.get("document_sha256") not in self.recorded]
+        return [one for one in self.moving if one.document not in self.recorded]
 
     def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
         """Whether an event is the consultation that showed what the file shows."""
         shown = (placed.digest for placed in self.case.verified.placed)
         package = handoff_documents.package_digest(shown)
         opened = (one.event.get("case_digest"), one.event.get("package_digest"))
-        return one.event["type"] == CONSULTED and opened == (self.offer.case_digest, package)
+        return one.type == CONSULTED and opened == (self.offer.case_digest, package)
 
-    def _match(self, fields: Mapping[str, Any]) -> None:
-        typ = fields["type"]
-        handoff, case = fields.get("handoff"), fields.get("case_digest")
+    def _match(self, one: VerifiedReceipt) -> None:
+        typ, digest = one.type, one.document
+        handoff, case = one.event.get("handoff"), one.event.get("case_digest")
         if handoff is None and case is None:
             raise Mismatch(f"{typ} names neither handoff nor case")
         if handoff not in (None, str(self.offer.handoff)):
@@ -182,20 +169,18 @@ class BundleReceipts(BundleDocuments):
             raise Incomplete(
                 f"this file lacks the case version that {typ} is about: ask {self._parties()}"
             )
-        digest = fields.get("document_sha256", "")
         expected = self.recorded.get(digest)
         if expected is None:
-            offered = typ == OFFERED and fields["result"] == EventResult.ALLOWED
-            if offered and self.starts_here():
+            if typ == OFFERED and one.allowed and self.starts_here():
                 raise Mismatch(f"{typ} records another offer")
         elif typ != expected:
             raise Mismatch(f"{typ} records a document of another kind")
-        elif fields.get("package_digest", self._packages[digest]) != self._packages[digest]:
+        elif one.event.get("package_digest", self._packages[digest]) != self._packages[digest]:
             raise Mismatch(f"{typ} is of another package")
 
     def check_documents_logged(self) -> str:
         """The offer and each answer are recorded, each by one event."""
-        logged = [one.event.get("document_sha256") for one in self.moving]
+        logged = [one.document for one in self.moving]
         for digest, typ in self.recorded.items():
             if digest not in logged:
                 raise Incomplete(
@@ -208,14 +193,16 @@ class BundleReceipts(BundleDocuments):
 
     def check_times(self) -> str:
         """Nothing is signed before what it is about, after it was recorded, or too late."""
-        chain.check_times(self.links, self.given())
-        for one, answer, link in self._linked():
-            claims = link.offered.verified.claims
-            if "expires_at" in claims and ANSWERS[answer.kind].accepts:
-                recorded, expiry = self._recorded_at(one), read_time(claims, "expires_at")
+        chain.check_times(self.links, [*self.answers.values()])
+        for given in self.answers.values():
+            link = self._link_of.get(given.claims.offer_digest)
+            claims = {} if link is None else link.offered.verified.claims
+            if "expires_at" in claims and ANSWERS[given.claims.kind].accepts:
+                expiry = read_time(claims, "expires_at")
+                recorded = self.record_of(given.signed).time
                 require_order("the offer was accepted after it ended", recorded, expiry)
         for one in self.moved():
-            recorded = self._recorded_at(one)
+            recorded = self.record_of(one).time
             require_order("a document is newer than its record", chain.signed_at(one), recorded)
         return f"offered {format_timestamp(chain.signed_at(self.links[0].offered))}"
 
@@ -223,13 +210,13 @@ class BundleReceipts(BundleDocuments):
         """The offers, the answers and the recall: each is recorded by an event."""
         return [*(link.offered for link in self.links), *self._said_by_parties()]
 
-    def _recorded_at(self, signed: AuthoredDocument) -> datetime:
-        return self.record_of(signed).time
-
     def record_of(self, signed: AuthoredDocument) -> VerifiedReceipt:
         """The event that records the offer or an answer."""
-        digest = signed.document.digest
-        return next(one for one in self.moving if one.event.get("document_sha256") == digest)
+        return self.recording(signed.document.digest)
+
+    def recording(self, digest: str) -> VerifiedReceipt:
+        """Likewise, by the digest of the document."""
+        return next(one for one in self.moving if one.document == digest)
 
     def place_of(self, signed: AuthoredDocument) -> int | None:
         """Where a document came into the log, where that is shown.
@@ -240,8 +227,8 @@ class BundleReceipts(BundleDocuments):
         places = (
             c.index
             for c in self.confirmed
-            if c.event.get("document_sha256") == digest
-            or (c.event["type"] in _SUBMITTED and c.event.get("case_digest") == digest)
+            if c.document == digest
+            or (c.type in _SUBMITTED and c.event.get("case_digest") == digest)
         )
         return next(places, None)
 

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from typing import Any
 
 from gateway.domain.answers import ANSWERS, MOVES
-from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
 from gateway.evidence import chain, key_history, mandates, recalls
@@ -24,7 +23,7 @@ from gateway.evidence.bundle_receipts import (
 )
 from gateway.evidence.chain import Link, VerifiedAnswer, values_of
 from gateway.evidence.event import PARTY
-from gateway.evidence.key_history import KeyRegistration, KeyRevocation
+from gateway.evidence.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.recalls import LoggedRecall
 from gateway.evidence.receipt import VerifiedReceipt
@@ -82,12 +81,9 @@ class LoggedMeasure:
 def read_measures(confirmed: Sequence[VerifiedReceipt]) -> list[LoggedMeasure]:
     """The measures whose events are shown, in the order of the log; one that says nothing of its
     kind is none."""
-    allowed = [one for one in confirmed if one.event["result"] == EventResult.ALLOWED]
+    allowed = [one for one in confirmed if one.allowed]
     return [
-        found
-        for one in allowed
-        if one.event["type"] in MEASURE_SET
-        for found in _read_measure(one, allowed)
+        found for one in allowed if one.type in MEASURE_SET for found in _read_measure(one, allowed)
     ]
 
 
@@ -98,11 +94,7 @@ def _read_measure(
     name, elements, until, before = map(said.get, ("measure", "elements", "until", "before"))
     if said.get("kind") not in [*MeasureKind]:
         return
-    ends = (
-        one
-        for one in events
-        if one.event["type"] == _ENDED and one.subject().get("measure") == name
-    )
+    ends = (one for one in events if one.type == _ENDED and one.subject().get("measure") == name)
     yield LoggedMeasure(
         MeasureKind(said["kind"]),
         frozenset(map(str, elements)) if isinstance(elements, list) else None,
@@ -115,7 +107,7 @@ def _read_measure(
 
 def may_have_ended(measure: LoggedMeasure, confirmed: Iterable[VerifiedReceipt]) -> bool:
     """Whether an event that ends a measure, and does not say which, may have ended this one."""
-    ends = (one for one in confirmed if one.event["type"] == _ENDED)
+    ends = (one for one in confirmed if one.type == _ENDED)
     return any(measure.start.index < one.index and not one.subject() for one in ends)
 
 
@@ -133,6 +125,7 @@ class BundleAuthority(BundleReceipts):
 
     origins: Sequence[KeyRegistration]
     revoked: Sequence[KeyRevocation]
+    keys: KeyHistory
     mandate: RegisteredMandate | None = None
     """What registered the recipient's mandate, where the file has it."""
     ends: Sequence[MandateEnd] = ()
@@ -187,7 +180,9 @@ class BundleAuthority(BundleReceipts):
             if self._is_here(other.confirmed) and self._last_use(other) >= other.confirmed.index:
                 raise Mismatch("a key was used after it was revoked")
         key_history.require_consistent(self.statuses, self.revoked)
-        return key_history.describe(documents, self.origins, self.revoked, self.unrevoked())
+        shown = documents, self.origins, self.revoked
+        self.keys = KeyHistory(*shown, self._unplaced(), self._unrevoked())
+        return self.keys.describe()
 
     def check_requirements(self) -> str:
         """No document is attested for a member that, at that entry, signed everything itself."""
@@ -209,7 +204,7 @@ class BundleAuthority(BundleReceipts):
         signed = filter(one.of, self.authored())
         return max((at for s in signed if (at := self.place_of(s)) is not None), default=-1)
 
-    def unplaced(self) -> list[KeyRevocation]:
+    def _unplaced(self) -> list[KeyRevocation]:
         """Those after which a document of the key may have come into the log."""
         return [
             one
@@ -217,7 +212,7 @@ class BundleAuthority(BundleReceipts):
             if not all(self._came_before(s, one.confirmed) for s in filter(one.of, self.authored()))
         ]
 
-    def unrevoked(self) -> set[tuple[str, str]]:
+    def _unrevoked(self) -> set[tuple[str, str]]:
         """The keys of which the gateway signed that no entry shown here, nor before, revoked them.
 
         They count at the gateway that signed alone.
@@ -236,7 +231,7 @@ class BundleAuthority(BundleReceipts):
 
 def _named_by(confirmed: VerifiedReceipt) -> set[str | None]:
     """The digests of the documents that an event names."""
-    return {confirmed.event.get("document_sha256"), confirmed.event.get("case_digest")}
+    return {confirmed.document, confirmed.event.get("case_digest")}
 
 
 def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
@@ -325,20 +320,20 @@ class BundleCourse(BundleAuthority):
     def _check_answers(self) -> None:
         """Each answer is of the newest package, or notice, of its time in the log. A notice that is
         not in the file is no failure: `BundleFacts` says so."""
-        documents: list[Link | VerifiedAnswer] = [*self.links, *self.given()]
+        documents: list[Link | VerifiedAnswer] = [*self.links, *self.answers.values()]
         chain.check_order(sorted(documents, key=lambda one: self._index_of(one.digest)))
 
     def _check_recall(self) -> None:
         """What answers a recall is logged after it; one final answer is given, which only an
         erasure may follow, for good."""
         said = {
-            signed.document.digest: RecallAnswer(part.value)
-            for signed in self.signed_answers
-            if str(signed.verified.claims["kind"]) == _RECALL_ANSWER
-            for part in values_of(signed, "done")
+            digest: RecallAnswer(part.value)
+            for digest, one in self.answers.items()
+            if one.claims.kind == _RECALL_ANSWER
+            for part in values_of(one.signed, "done")
         }
         self.recall = recalls.read(self.confirmed, str(self.offer.handoff), said)
-        answering = [digest for digest, one in self.answers.items() if one.recall is not None]
+        answering = [digest for digest, one in self.answers.items() if one.claims.recall]
         start = None if self.recall is None else self.recall.start.index
         if start is not None and any(self._index_of(digest) < start for digest in answering):
             raise Mismatch("an answer is in the log before its recall")
@@ -346,11 +341,11 @@ class BundleCourse(BundleAuthority):
         chain.check_final_answers(given)
 
     def _index_of(self, digest: str) -> int:
-        return next(o.index for o in self.moving if o.event.get("document_sha256") == digest)
+        return self.recording(digest).index
 
     def _has_lapsed(self) -> bool:
         """Whether the case was erased: that ends an open handoff, without a document."""
-        return any(one.event["type"] == ERASED for one in self.confirmed)
+        return any(one.type == ERASED for one in self.confirmed)
 
     def _count_lacking(self) -> int | None:
         """How many answers before the last one that is numbered are not shown; None without one.
@@ -373,8 +368,8 @@ class BundleCourse(BundleAuthority):
 
     def _moves(self, fields: Mapping[str, Any]) -> Collection[HandoffAction]:
         answer = self.answers.get(fields.get("document_sha256", ""))
-        if answer is not None and answer.groups is not None:
-            return {ANSWERS[answer.kind].move({"groups": answer.groups})}
+        if answer is not None and answer.claims.groups is not None:
+            return {ANSWERS[answer.claims.kind].move({"groups": answer.claims.groups})}
         return MOVES_OF_EVENTS[fields["type"]]
 
     def check_measures(self) -> str:
@@ -387,18 +382,16 @@ class BundleCourse(BundleAuthority):
         left out between the two, or where nothing could have opened it.
         """
         self.measures = read_measures(self.confirmed)
-        offered = {one.offered.document.digest: one for one in self.links}
         for one in self.confirmed:
-            event = one.event
-            if event["result"] != EventResult.ALLOWED or event.get("handoff") is None:
+            if not one.allowed or one.event.get("handoff") is None:
                 continue
-            link = offered.get(event.get("document_sha256", ""))
+            link = self._link_of.get(one.document)
             if link is not None:
                 self._refuse_closed(one, link, link.offer.disclosures, None)
                 self._refuse_recalled(one, "")
-            elif event["type"] == CONSULTED:
+            elif one.type == CONSULTED:
                 code = reason_code(one)
-                link = self.links_by_case.get(str(event.get("case_digest")))
+                link = self.links_by_case.get(str(one.event.get("case_digest")))
                 if link is not None:
                     self._refuse_closed(one, link, self.shown_by(one), code)
                 self._refuse_recalled(one, code)
@@ -419,7 +412,7 @@ class BundleCourse(BundleAuthority):
         if digests is not None:
             placed = link.case.verified.placed
             ids = {str(members(p.value).get("id")) for p in placed if p.digest in digests}
-        consulted = one.event["type"] == CONSULTED
+        consulted = one.type == CONSULTED
         for measure in self.measures:
             if measure.kind is MeasureKind.EMBARGO or not measure.holds_at(one):
                 continue

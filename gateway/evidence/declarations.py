@@ -1,6 +1,6 @@
 """What is signed beside handoffs: approvals of changes and successions, words about keys."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.evidence import base64url, canonical, sd_jwt
 from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
-from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer
+from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.evidence.signature import PublicKey
 
 # --- Signed approvals: an administrator's of one change, an organisation's of one succession ---
@@ -46,19 +46,10 @@ def change_digest(action: str, organisation: str, change: Mapping[str, Any]) -> 
 
 
 def issue_approval(
-    *,
-    person: str,
-    audience: str,
-    action: str,
-    organisation: str,
-    change: Mapping[str, Any],
-    at: datetime,
-    jti: UUID,
-    signer: Signer,
-    random: Callable[[int], bytes],
+    heading: Heading, *, action: str, organisation: str, change: Mapping[str, Any]
 ) -> SdJwt:
-    """Sign an approval. It names the change by its digest."""
-    heading = Heading(person_uri(audience, person), audience, at, jti, signer, random)
+    """Sign an approval by the person of the heading (`person_uri`): it names the change by its
+    digest."""
     digest = change_digest(action, organisation, change)
     return heading.sign(APPROVAL_TYP, {"action": action, "change": digest})
 
@@ -114,11 +105,6 @@ def planned(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown.get(name) for name in PLANNED}
 
 
-def issue_succession_approval(heading: Heading, *, shown: Mapping[str, Any], by: str) -> SdJwt:
-    """Sign an approval of the succession as it is ``shown``, for the heading's author."""
-    return heading.sign(SUCCESSION_TYP, planned(shown), {"by": by})
-
-
 # --- Key declarations: what an organisation signs about its own keys, for one gateway ---
 #
 # - ``possession``: a new key proves that the signer has its private half (an administrator's
@@ -155,22 +141,8 @@ class KeyDeclaration:
     at: datetime
 
 
-def issue_declaration(
-    *,
-    organisation: str,
-    audience: str,
-    says: str,
-    kid: str,
-    at: datetime,
-    jti: UUID,
-    signer: Signer,
-    random: Callable[[int], bytes],
-) -> SdJwt:
-    """Sign a declaration about the key ``kid``.
-
-    ``organisation`` and ``audience`` are URIs; an administrator's is that of `person_uri`.
-    """
-    heading = Heading(organisation, audience, at, jti, signer, random)
+def issue_declaration(heading: Heading, *, says: str, kid: str) -> SdJwt:
+    """Sign a declaration about the key ``kid``, by an organisation or a person (`person_uri`)."""
     return heading.sign(REGISTRATION_TYP, {"says": says, "kid": kid})
 
 
@@ -182,35 +154,12 @@ def verify_declaration(
     says: str,
     kid: str | None,
     keys: Mapping[str, PublicKey],
-    now: datetime,
+    now: datetime | None,
 ) -> KeyDeclaration:
     """Verify a declaration of exactly this kind, about ``kid`` unless that is None.
 
-    Raises DocumentError: what `read_declaration` refuses, or a time that is not within MAX_AGE
-    before ``now``.
-    """
-    declared = read_declaration(
-        text, organisation=organisation, audience=audience, says=says, kid=kid, keys=keys
-    )
-    if not -MAX_SKEW <= now - declared.at <= MAX_AGE:
-        raise DocumentError(
-            "the declaration is older than seven days, or from the future: sign a new one"
-        )
-    return declared
-
-
-def read_declaration(
-    text: str,
-    *,
-    organisation: str,
-    audience: str,
-    says: str,
-    kid: str | None,
-    keys: Mapping[str, PublicKey],
-) -> KeyDeclaration:
-    """Verify a declaration of any age.
-
-    Raises DocumentError: another kind, key, organisation or gateway, or a bad signature.
+    Raises DocumentError: another kind, key, organisation or gateway, a bad signature, or a time
+    that is not within MAX_AGE before ``now``; None takes one of any age.
     """
     verified = sd_jwt.verify(
         text, typ=REGISTRATION_TYP, keys=keys, audience=audience, issuer=organisation
@@ -223,21 +172,9 @@ def read_declaration(
     about = claims.get("kid")
     if not isinstance(about, str) or (kid is not None and about != kid):
         raise DocumentError("the declaration is about another key")
-    kid_used = str(verified.header["kid"])
-    return KeyDeclaration(says, about, kid_used, read_id(claims), read_time(claims))
-
-
-def is_countersigned(
-    text: str, *, organisation: str, audience: str, kid: str, keys: Mapping[str, PublicKey]
-) -> bool:
-    """Whether one of an organisation's document ``keys`` declared the encryption key ``kid``.
-
-    It is valid for as long as the registry lists the key, so its time does not matter.
-    """
-    try:
-        read_declaration(
-            text, organisation=organisation, audience=audience, says=ENCRYPTION, kid=kid, keys=keys
+    at = read_time(claims)
+    if now is not None and not -MAX_SKEW <= now - at <= MAX_AGE:
+        raise DocumentError(
+            "the declaration is older than seven days, or from the future: sign a new one"
         )
-    except DocumentError:
-        return False
-    return True
+    return KeyDeclaration(says, about, str(verified.header["kid"]), read_id(claims), at)

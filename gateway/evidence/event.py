@@ -114,21 +114,22 @@ def compose(
     needed = sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
     random = BytesIO(random(needed)).read  # one draw for all
     disclosures, digests = list[EventDisclosure](), list[str]()
+
+    def disclose(kind: str, value: Any, readers: frozenset[str]) -> None:
+        made = sd_jwt.make_disclosure(kind, value, random)
+        disclosures.append(EventDisclosure(made.encoded, readers, made))
+        digests.append(made.digest)
+
     for one in fact.parties:
         counter = counters[one.organisation]
-        value: Any = {"organisation": one.organisation, "role": one.role, "stream_number": counter}
-        made = sd_jwt.make_disclosure(PARTY, value, random)
-        disclosures.append(EventDisclosure(made.encoded, frozenset({one.organisation}), made))
-        digests.append(made.digest)
+        value = {"organisation": one.organisation, "role": one.role, "stream_number": counter}
+        disclose(PARTY, value, frozenset({one.organisation}))
     for detail in fact.details:
         if detail.kind == PARTY:
             raise EventError("a detail is not a party")
-        value = detail.value if isinstance(detail.value, str) else list(detail.value)
-        made = sd_jwt.make_disclosure(detail.kind, value, random)
-        disclosures.append(EventDisclosure(made.encoded, detail.readers, made))
-        digests.append(made.digest)
-    for _ in range(decoys):
-        digests.append(sd_jwt.decoy_digest(random))
+        told = detail.value if isinstance(detail.value, str) else list(detail.value)
+        disclose(detail.kind, told, detail.readers)
+    digests += [sd_jwt.decoy_digest(random) for _ in range(decoys)]
     name, operation = EVENT_TYPES[fact.action]
     clear: dict[str, Any] = {
         "v": VERSION,
@@ -141,16 +142,7 @@ def compose(
         "policy": policy,
         "sd": sorted(digests),
     }
-    if fact.handoff is not None:
-        clear["handoff"] = str(fact.handoff)
-    if fact.case_digest is not None:
-        clear["case_digest"] = fact.case_digest
-    if fact.package_digest is not None:
-        clear["package_digest"] = fact.package_digest
-    if fact.document_sha256 is not None:
-        clear["document_sha256"] = fact.document_sha256
-    if fact.simulated_date is not None:
-        clear["simulated_date"] = fact.simulated_date.isoformat()
+    clear |= {n: str(value) for n in _OPTIONAL if (value := getattr(fact, n)) is not None}
     document = canonical.encode(clear)
     if len(document) > MAX_DOCUMENT_BYTES:
         raise EventError(f"the event document is longer than {MAX_DOCUMENT_BYTES} bytes")

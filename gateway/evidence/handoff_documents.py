@@ -13,8 +13,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS
-from gateway.domain.handoff import RecallCode
+from gateway.domain.handoff import RecallCode, is_derogation
+from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import SLUG, read_organisation_uri
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import base64url, sd_jwt
@@ -114,6 +116,18 @@ CASE_TYP = "casegate-case+sd-jwt"
 RECALL_TYP = "casegate-recall+sd-jwt"
 
 
+BINDING = (
+    "handoff",
+    "case_digest",
+    "offer_digest",
+    "package_digest",
+    "kind",
+    "notice_digest",
+    "recall",
+)
+"""What stands in clear in an answer beside its heading; the last two where it answers one."""
+
+
 class StatementError(ValueError):
     """A document does not have the claims of its type, although its signature is valid."""
 
@@ -193,6 +207,24 @@ class RecallClaims:
 def package_digest(digests: Iterable[str]) -> str:
     """Name a set of disclosures: SHA-256 of their digests, sorted and joined by LF (base64url)."""
     return base64url.digest("\n".join(sorted(set(digests))).encode("ascii"))
+
+
+def issue_case(
+    heading: Heading, content: Mapping[str, Any], persons: Mapping[str, str] = MappingProxyType({})
+) -> tuple[SdJwt, VerifiedSdJwt]:
+    """Sign a version of a case (JSON), and what its readers will find in it.
+
+    ``persons`` are PERSONS of it. Raises KeyError for what stands in clear and is not there,
+    TypeError or AttributeError for a value of another type than the profile's.
+    """
+    return sd_jwt.issue_read(
+        typ=CASE_TYP,
+        claims={**heading.claims(), **cases.undisclosable_claims(content)},
+        properties=[*cases.disclosable_properties(content), *persons.items()],
+        arrays=cases.disclosable_arrays(content),
+        signer=heading.signer,
+        random=heading.random,
+    )
 
 
 def issue_offer(
@@ -460,3 +492,50 @@ def _digest(value: Any) -> str:
     if not isinstance(value, str) or not base64url.DIGEST.fullmatch(value):
         raise StatementError("a digest is missing or malformed")
     return value
+
+
+# --- What a signed document asks, where it is sent in place of a request's JSON body ---
+
+
+PERSONS = ("by", "clearance", "change")
+"""Disclosures of a signed case that are for the gateway alone: no reader is given them."""
+
+
+def request_in(verified: VerifiedSdJwt) -> dict[str, Any]:
+    """The members of the JSON body that a document of any type stands for.
+
+    Raises StatementError where it has not the claims of its type.
+    """
+    typ = verified.header.get("typ")
+    if typ == CASE_TYP:
+        claims = sd_jwt.merge_disclosures(verified)
+        persons = {name: claims[name] for name in PERSONS if name in claims}
+        return {**persons, "content": cases.case_from_claims(claims)}
+    if typ == OFFER_TYP:
+        return {**verified.disclosed, **_offered(verified)}
+    if typ == RECALL_TYP:
+        return {**verified.disclosed, "code": str(read_recall(verified).code)}
+    return verified.disclosed
+
+
+def _offered(verified: VerifiedSdJwt) -> dict[str, Any]:
+    """What an offer says in clear: its list is the digests that are asked for."""
+    offer, claims = read_offer(verified), verified.claims
+    to: dict[str, Any] = {"organisation": offer.recipient}
+    if (offer.competence is None) != (offer.mandate_event is None):
+        raise StatementError("an offer to a competence says by which event it was resolved")
+    if offer.competence is not None:
+        if parse_competence(offer.competence) is None:
+            raise StatementError("an offer is to a competence, as receive/csam/FR")
+        to["competence"] = competence_members(offer.competence)
+    asked = {
+        "handoff": str(offer.handoff),
+        "to": to,
+        "digests": claims["disclosures"],
+        "purpose": list(offer.purpose),
+    }
+    if offer.expires_at is not None:
+        asked["expires_at"] = read_time(claims, "expires_at").isoformat()
+    if is_derogation(offer.transfer_tool):
+        asked["derogation"] = True
+    return asked

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
-from gateway.domain.audit_event import EventResult
 from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import (
@@ -271,10 +270,9 @@ class LogPredecessor:
 
 def read_predecessor(confirmed: VerifiedReceipt) -> LogPredecessor:
     """The log that an event continues; VerificationFailed for another event, or a malformed one."""
-    event = confirmed.event
-    if (event["type"], event["result"], confirmed.index) != (CONTINUED, EventResult.ALLOWED, 0):
+    if (confirmed.type, confirmed.allowed, confirmed.index) != (CONTINUED, True, 0):
         raise Mismatch(
-            f"{event['type']}, entry {confirmed.index}, is not the first of a new log",
+            f"{confirmed.type}, entry {confirmed.index}, is not the first of a new log",
         )
     try:
         found = LogPredecessor(**confirmed.subject())
@@ -284,57 +282,6 @@ def read_predecessor(confirmed: VerifiedReceipt) -> LogPredecessor:
     except (TypeError, ValueError) as error:
         raise Mismatch(f"the receipt does not show which log was continued: {error}") from None
     return found
-
-
-def compare_continuation(
-    confirmed: VerifiedReceipt,
-    here: Checkpoint,
-    root: Callable[[int], bytes],
-    keys: Collection[VerificationKey],
-) -> LogPredecessor:
-    """The log that an event continues, which is the one of a verified copy.
-
-    ``here`` is the copy's checkpoint, ``root`` gives its root at a size, ``keys`` are those of its
-    log. Raises VerificationFailed: MISMATCH for another log, key or root, INCOMPLETE for a shorter
-    copy, CONTRADICTION when the last checkpoint and the copy, both signed, are two histories.
-    """
-    found = read_predecessor(confirmed)
-    if found.log != here.origin or found.log_key not in map(str, keys):
-        raise Mismatch(
-            f"it continues {ascii(found.log)[:200]} of the key {ascii(found.log_key)[:200]}",
-        )
-    if here.size < found.size:
-        raise Incomplete(
-            f"this copy has {here.size} entries, and the log was continued at {found.size}",
-        )
-    if root(found.size).hex() != found.root:
-        raise Mismatch(f"it names another root over the first {found.size} entries")
-    last = found.last
-    if last.size <= here.size and root(last.size) != last.root:
-        raise VerificationFailed(
-            Code.CONTRADICTION,
-            f"the checkpoint of {last.size} entries that it names is of another history",
-        )
-    return found
-
-
-def continuation_proved(confirmed: VerifiedReceipt, found: LogPredecessor) -> Fact:
-    """That the log of the receipt continues the other."""
-    event = confirmed.event
-    return Fact(
-        "continued",
-        {"log": event["log"], "old": found.log, "size": found.size, "at": event["time"]},
-    )
-
-
-def continuation_not_proved(confirmed: VerifiedReceipt, found: LogPredecessor) -> list[Fact]:
-    """What nobody but the new log says, and what it knows to be lost."""
-    last = found.last.size
-    lost = Fact("continued.lost", {"first": found.size, "last": last - 1})
-    return [
-        Fact("continued.word", {"log": confirmed.event["log"], "old": found.log}),
-        *([lost] if last > found.size else []),
-    ]
 
 
 # --- Verify a copy of a log: every entry, leaf and tile, the root, and the log's signature ---
@@ -489,10 +436,28 @@ class _CopyVerification:
         return "the same root"
 
     def check_continuation(self) -> str:
+        """The new log continues this one: INCOMPLETE for a shorter copy, CONTRADICTION when the
+        last checkpoint that it names and this copy, both signed, are two histories."""
         confirmed = confirm_receipt(cast(Receipt, self._continued_by), self._trust)
-        copy = VerifiedCopy(self.checkpoint, self._read)
-        keys = self._trust.of_log(copy.checkpoint.origin).log_keys
-        found = compare_continuation(confirmed, copy.checkpoint, copy.root, keys)
+        here, root = self.checkpoint, VerifiedCopy(self.checkpoint, self._read).root
+        found = read_predecessor(confirmed)
+        keys = self._trust.of_log(here.origin).log_keys
+        if found.log != here.origin or found.log_key not in map(str, keys):
+            raise Mismatch(
+                f"it continues {ascii(found.log)[:200]} of the key {ascii(found.log_key)[:200]}",
+            )
+        if here.size < found.size:
+            raise Incomplete(
+                f"this copy has {here.size} entries, and the log was continued at {found.size}",
+            )
+        if root(found.size).hex() != found.root:
+            raise Mismatch(f"it names another root over the first {found.size} entries")
+        last = found.last
+        if last.size <= here.size and root(last.size) != last.root:
+            raise VerificationFailed(
+                Code.CONTRADICTION,
+                f"the checkpoint of {last.size} entries that it names is of another history",
+            )
         self.continuation = confirmed, found
         return f"{confirmed.event['log']} from {count_entries(found.size)} on"
 
@@ -504,8 +469,13 @@ class _CopyVerification:
         values = {"size": self.checkpoint.size, "log": self.checkpoint.origin}
         proved, not_proved = [Fact("copy", values)], [Fact("copy.documents")]
         if self._continued_by:
-            proved.append(continuation_proved(*self.continuation))
-            not_proved += continuation_not_proved(*self.continuation)
+            confirmed, found = self.continuation
+            logs = {"log": confirmed.event["log"], "old": found.log}
+            at, last = confirmed.event["time"], found.last.size
+            proved.append(Fact("continued", {**logs, "size": found.size, "at": at}))
+            not_proved.append(Fact("continued.word", logs))  # nobody but the new log says it
+            if last > found.size:
+                not_proved.append(Fact("continued.lost", {"first": found.size, "last": last - 1}))
         return Conclusion(proved, (), not_proved)
 
 

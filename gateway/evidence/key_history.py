@@ -9,27 +9,26 @@ organisation and key only, so every participant may see it. Both rest on the log
 without a revocation cannot show that there was none.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import EventResult
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import SLUG, organisation_uri
 from gateway.evidence import declarations, sd_jwt
 from gateway.evidence.history import SignedTree
-from gateway.evidence.receipt import Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
-from gateway.evidence.sd_jwt import BadSignature, DocumentError, SdJwt, Signer, UnknownKey
+from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
 from gateway.evidence.stream import read_dated
 from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
     confirm_receipt,
+    of_known,
     require_subject,
 )
 
@@ -112,9 +111,8 @@ def verify_registration(receipt: Receipt, trust: TrustAnchors) -> KeyRegistratio
 
 def _confirm(receipt: Receipt, trust: TrustAnchors, typ: str, otherwise: str) -> VerifiedReceipt:
     confirmed = confirm_receipt(receipt, trust)
-    event = confirmed.event
-    if event["type"] != typ or event["result"] != EventResult.ALLOWED:
-        raise Mismatch(f"{event['type']} ({event['result']}) {otherwise}")
+    if confirmed.type != typ or not confirmed.allowed:
+        raise Mismatch(f"{confirmed.type} ({confirmed.event['result']}) {otherwise}")
     return confirmed
 
 
@@ -144,8 +142,8 @@ def _check(text: str, says: str, organisation: str, kid: str, keys: Mapping[str,
     if not isinstance(gateway, str):
         raise DocumentError("it is for no gateway")
     issuer = organisation_uri(gateway, organisation)
-    declarations.read_declaration(
-        text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys
+    declarations.verify_declaration(
+        text, organisation=issuer, audience=gateway, says=says, kid=kid, keys=keys, now=None
     )
     return issuer
 
@@ -174,16 +172,12 @@ def registrations(
 ) -> list[KeyRegistration]:
     """The registrations of the keys that signed ``documents``, each checked against its key.
 
-    Leaves out those of other keys, and of logs whose keys were not provided. Raises
-    VerificationFailed for one of another key under the same id.
+    Leaves out those of other keys, and what `of_known` does. Raises VerificationFailed for one of
+    another key under the same id.
     """
     used = {(one.author, one.kid): one for one in documents if not one.attested}
     found: dict[tuple[str, str], KeyRegistration] = {}
-    for receipt in receipts:
-        try:
-            one = verify_registration(receipt, trust)
-        except UnknownLog:
-            continue  # without the log's key it proves nothing
+    for one in of_known(verify_registration, receipts, trust):
         signed = used.get((one.organisation, one.kid))
         if signed is None:
             continue
@@ -201,15 +195,11 @@ def revocations(
 ) -> list[KeyRevocation]:
     """The revocations of the keys that signed ``documents``, the first of each key in each log.
 
-    Leaves out those of other keys, and of logs whose keys were not provided.
+    Leaves out those of other keys, and what `of_known` does.
     """
     used = _used_keys(documents)
     found: dict[tuple[str, str, str], KeyRevocation] = {}
-    for receipt in receipts:
-        try:
-            one = verify_revocation(receipt, trust)
-        except UnknownLog:
-            continue  # without the log's key it proves nothing
+    for one in of_known(verify_revocation, receipts, trust):
         if (one.organisation, one.kid) not in used:
             continue
         name = one.organisation, one.kid, one.confirmed.checkpoint.origin
@@ -218,89 +208,78 @@ def revocations(
     return [found[name] for name in sorted(found)]
 
 
-def describe(
-    documents: Sequence[AuthoredDocument],
-    registered: Sequence[KeyRegistration],
-    revoked: Sequence[KeyRevocation],
-    unrevoked: Collection[tuple[str, str]] = (),
-) -> str:
-    """The origin of each key that signed one of the documents, and its revocation: clauses.
-
-    ``unrevoked`` are the keys of which the gateway signed that they were not revoked.
-    """
-    used = _used_keys(documents)
-    if not used:
-        return "no document here is signed with a member's own key"
-    by_name = {(one.organisation, one.kid): one for one in registered}
-    return "; ".join(
-        [
-            *(
-                by_name[organisation, kid].describe()
-                if (organisation, kid) in by_name
-                else f"key {kid} of {organisation}: only your key file confirms it, no "
-                "registration is proved"
-                for organisation, kid in sorted(used)
-            ),
-            *(one.describe() for one in revoked),
-            *(
-                f"key {kid} of {organisation}: no evidence whether it was revoked"
-                for organisation, kid in sorted(used - _names(revoked) - set(unrevoked))
-            ),
-        ]
-    )
-
-
-def proved(
-    registered: Sequence[KeyRegistration],
-    revoked: Sequence[KeyRevocation],
-    undated: Collection[KeyRevocation],
-) -> list[Fact]:
-    """What registrations and revocations prove; see `not_proved` for ``undated``."""
-    return [
-        *(
-            Fact(
-                "key.registered",
-                {
-                    "organisation": one.organisation,
-                    "kid": one.kid,
-                    "at": one.confirmed.event["time"],
-                    "entry": one.confirmed.index,
-                },
-            )
-            for one in registered
-        ),
-        *(_revoked("key.revoked.after", one) for one in revoked if one not in undated),
-    ]
-
-
-def not_proved(
-    documents: Sequence[AuthoredDocument],
-    registered: Sequence[KeyRegistration],
-    revoked: Sequence[KeyRevocation],
-    undated: Collection[KeyRevocation],
-    unrevoked: Collection[tuple[str, str]] = (),
-) -> list[Fact]:
-    """What is not shown about the members' keys that signed ``documents``.
+@dataclass(frozen=True)
+class KeyHistory:
+    """What is shown of the members' own keys that signed ``documents``.
 
     ``undated`` are the revocations before which some document of the key is not shown to be in
     the log; ``unrevoked`` the keys of which the gateway signed that they were not revoked.
     """
-    used = _used_keys(documents)
-    return [
-        *(
-            Fact("key.registration.unproved", {"organisation": organisation})
-            for organisation in _owners(used - _names(registered))
-        ),
-        *(
-            Fact("key.revocation.unproved", {"organisation": organisation})
-            for organisation in _owners(used - _names(revoked) - set(unrevoked))
-        ),
-        *(_revoked("key.revoked.undated", one) for one in undated),
-    ]
+
+    documents: Sequence[AuthoredDocument]
+    registered: Sequence[KeyRegistration]
+    revoked: Sequence[KeyRevocation]
+    undated: Collection[KeyRevocation]
+    unrevoked: Collection[tuple[str, str]]
+
+    def describe(self) -> str:
+        """The origin of each key and its revocation: clauses."""
+        used = _used_keys(self.documents)
+        if not used:
+            return "no document here is signed with a member's own key"
+        by_name = {(one.organisation, one.kid): one.describe() for one in self.registered}
+        alone = "only your key file confirms it, no registration is proved"
+        shown = [
+            by_name.get((organisation, kid), f"key {kid} of {organisation}: {alone}")
+            for organisation, kid in sorted(used)
+        ]
+        shown += [one.describe() for one in self.revoked]
+        shown += [
+            f"key {kid} of {organisation}: no evidence whether it was revoked"
+            for organisation, kid in sorted(self._open(used))
+        ]
+        return "; ".join(shown)
+
+    def proved(self) -> list[Fact]:
+        """What registrations and revocations prove."""
+        return [
+            *(
+                Fact(
+                    "key.registered",
+                    {
+                        "organisation": one.organisation,
+                        "kid": one.kid,
+                        "at": one.confirmed.event["time"],
+                        "entry": one.confirmed.index,
+                    },
+                )
+                for one in self.registered
+            ),
+            *(_revoked("key.revoked.after", o) for o in self.revoked if o not in self.undated),
+        ]
+
+    def not_proved(self) -> list[Fact]:
+        """What is not shown about the keys."""
+        used = _used_keys(self.documents)
+        unregistered = used - _names(self.registered)
+        return [
+            *_unproved("key.registration.unproved", unregistered),
+            *_unproved("key.revocation.unproved", self._open(used)),
+            *(_revoked("key.revoked.undated", one) for one in self.undated),
+        ]
+
+    def _open(self, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those that may have been revoked: nothing says whether."""
+        return used - _names(self.revoked) - set(self.unrevoked)
 
 
 def _revoked(key: str, one: KeyRevocation) -> Fact:
     return Fact(key, {"organisation": one.organisation, "entry": one.confirmed.index})
+
+
+def _unproved(key: str, keys: set[tuple[str, str]]) -> list[Fact]:
+    owners = sorted({organisation for organisation, _ in keys})
+    return [Fact(key, {"organisation": organisation}) for organisation in owners]
 
 
 # --- Members that allowed the gateway no more to sign for them ---
@@ -323,20 +302,13 @@ def signing_requirements(
 ) -> list[SigningRequirement]:
     """The requirements to sign, and their ends, that receipts prove, in the order of their log.
 
-    Leaves out those of logs whose keys were not provided. VerificationFailed for another event,
-    or one that does not disclose whose it is.
+    Leaves out what `of_known` does. VerificationFailed for another event, or one that does not
+    disclose whose it is.
     """
     proved: list[tuple[str, VerifiedReceipt]] = []
-    for receipt in receipts:
-        try:
-            confirmed = confirm_receipt(receipt, trust)
-        except UnknownLog:
-            continue  # without the log's key it proves nothing
+    for confirmed in of_known(confirm_receipt, receipts, trust):
         event = confirmed.event
-        known = (
-            event["type"] in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
-            and event["result"] == EventResult.ALLOWED
-        )
+        known = confirmed.allowed and confirmed.type in (SIGNED_REQUIRED, ATTESTED_ALLOWED)
         owner = require_subject(confirmed).get("organisation") if known else None
         if not isinstance(owner, str):
             raise Mismatch(f"{event['type']} ({event['result']}) does not say who signs itself")
@@ -345,7 +317,7 @@ def signing_requirements(
     used: set[UUID] = set()
     since: dict[str, datetime] = {}
     for owner, confirmed in sorted(proved, key=lambda one: one[1].index):
-        stands = confirmed.event["type"] == SIGNED_REQUIRED
+        stands = confirmed.type == SIGNED_REQUIRED
         said = declarations.LOCK if stands else declarations.UNLOCK
         declared = _declaration(confirmed, owner, said, trust)
         if stands:
@@ -372,13 +344,14 @@ def _declaration(
         statement = str(confirmed.subject()["declaration"])
         gateway = str(sd_jwt.read_unverified(statement).claims.get("aud"))
         keys = trust.of_gateway(gateway).organisations.get(organisation, {})
-        return declarations.read_declaration(
+        return declarations.verify_declaration(
             statement,
             organisation=organisation_uri(gateway, organisation),
             audience=gateway,
             says=says,
             kid=None,
             keys=keys,
+            now=None,
         )
     except (DocumentError, KeyError):
         return None
@@ -414,10 +387,6 @@ def _used_keys(documents: Sequence[AuthoredDocument]) -> set[tuple[str, str]]:
 
 def _names(recorded: Iterable[KeyRegistration | KeyRevocation]) -> set[tuple[str, str]]:
     return {(one.organisation, one.kid) for one in recorded}
-
-
-def _owners(keys: set[tuple[str, str]]) -> list[str]:
-    return sorted({organisation for organisation, _ in keys})
 
 
 # --- Key status: the gateway's signed statement that a key was not revoked up to a tree's size ---
@@ -475,29 +444,6 @@ class KeyStatus:
         return Fact("key.unrevoked", {**values, "log": self.log, "issuer": self.gateway})
 
 
-def issue_status(
-    *,
-    issuer: str,
-    organisation: str,
-    kid: str,
-    note: str,
-    at: datetime,
-    signer: Signer,
-    random: Callable[[int], bytes],
-) -> SdJwt:
-    """Sign that an organisation's key is not revoked under the signed checkpoint ``note``."""
-    claims = {
-        "iss": issuer,
-        "aud": organisation_uri(issuer, organisation),
-        "iat": int(at.timestamp()),
-        "kid": kid,
-        "checkpoint": note,
-    }
-    return sd_jwt.issue(
-        typ=KEY_STATUS_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
-    )
-
-
 def read_status(text: str, trust: TrustAnchors) -> KeyStatus:
     """Verify a statement; raises what `stream.read_dated` raises."""
     dated = read_dated(text, KEY_STATUS_TYP, trust)
@@ -506,18 +452,6 @@ def read_status(text: str, trust: TrustAnchors) -> KeyStatus:
         raise DocumentError("the key status names no key")
     tree = SignedTree(dated.checkpoint, dated.note)
     return KeyStatus(str(dated.claims["iss"]), dated.organisation, kid, tree, dated.at)
-
-
-def read_kept_status(texts: Iterable[str], trust: TrustAnchors) -> list[KeyStatus]:
-    """Verify the statements of a key file; raises what `read_status` raises.
-
-    Leaves out those of gateways and logs whose keys were not provided.
-    """
-    found = []
-    for text in texts:
-        with suppress(UnknownKey, UnknownLog):  # without these keys it proves nothing
-            found.append(read_status(text, trust))
-    return found
 
 
 def newest_status(

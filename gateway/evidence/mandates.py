@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from gateway.domain.audit_event import EventResult
 from gateway.domain.mandate import format_competence
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
@@ -43,10 +42,6 @@ class RegisteredMandate:
             f"{self.organisation} for {self.competence} from {self.start}, {self.legal_act}, "
             f"entry {self.confirmed.index}"
         )
-
-    def may_hold_at(self, at: datetime) -> bool:
-        """Whether it was in force on the day ``at`` in some time zone."""
-        return self.holds(*days_of(at))
 
     def holds(self, first: date, last: date) -> bool:
         """Whether it was in force on one of the days from ``first`` to ``last``."""
@@ -92,8 +87,7 @@ def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
 
     Raises VerificationFailed for another event, and what `trust.require_subject` raises.
     """
-    event = confirmed.event
-    kind = event["type"] if event["result"] == EventResult.ALLOWED else "a refused attempt"
+    kind = confirmed.type if confirmed.allowed else "a refused attempt"
     if kind not in (GRANTED, PLANNED):
         raise Mismatch(f"{kind} registers no mandate")
     fields = require_subject(confirmed)
@@ -116,15 +110,14 @@ def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
 def read_end(confirmed: VerifiedReceipt) -> MandateEnd:
     """The end that an event recorded; VerificationFailed for any other event, and what
     `trust.require_subject` raises."""
-    event = confirmed.event
-    if (event["type"], event["result"]) != (ENDED, EventResult.ALLOWED):
-        raise Mismatch(f"{event['type']} ends no mandate")
+    if (confirmed.type, confirmed.allowed) != (ENDED, True):
+        raise Mismatch(f"{confirmed.type} ends no mandate")
     fields = require_subject(confirmed)
     try:
         holder, key, day = (fields[name] for name in ("organisation", "competence", "until"))
         return MandateEnd(str(holder), str(key), date.fromisoformat(day), confirmed)
     except (KeyError, TypeError, ValueError):
-        raise Mismatch(f"{event['type']} does not say which mandate it ends") from None
+        raise Mismatch(f"{ENDED} does not say which mandate it ends") from None
 
 
 def check(

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gateway.domain.audit_event import EventResult
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN, RecallAnswer, RecallCode
 from gateway.evidence.history import VerifiedCopy
@@ -66,20 +65,12 @@ def read(
     confirmed: Iterable[VerifiedReceipt], handoff: str, said: Mapping[str, RecallAnswer]
 ) -> LoggedRecall | None:
     """The recall of a handoff whose event is shown; ``said`` has final answers by their digest."""
-    allowed = [
-        one
-        for one in confirmed
-        if one.event["result"] == EventResult.ALLOWED and one.event.get("handoff") == handoff
-    ]
-    start = next((one for one in allowed if one.event["type"] == RECALLED), None)
+    allowed = [one for one in confirmed if one.allowed and one.event.get("handoff") == handoff]
+    start = next((one for one in allowed if one.type == RECALLED), None)
     if start is None:
         return None
     code = start.subject().get("code")
-    answered = [
-        (one.index, said.get(one.event.get("document_sha256", "")))
-        for one in allowed
-        if one.event["type"] == _ANSWERED
-    ]
+    answered = [(one.index, said.get(one.document)) for one in allowed if one.type == _ANSWERED]
     return LoggedRecall(start, RecallCode(str(code)) if code in [*RecallCode] else None, answered)
 
 
@@ -123,11 +114,9 @@ class _Coverage(StreamVerification):
     def covered(self, case: str) -> Conclusion:
         """The conclusion on the stream, with a fact for each handoff and answer."""
         whole = self.conclude()
-        events = [one for one in self.confirmed() if one.event["result"] == EventResult.ALLOWED]
+        events = [one for one in self.confirmed() if one.allowed]
         recalled = [
-            one
-            for one in events
-            if one.event["type"] == RECALLED and one.subject().get("case") == case
+            one for one in events if one.type == RECALLED and one.subject().get("case") == case
         ]
         facts = [fact for one in recalled for fact in self._facts(one, events)]
         none = [] if recalled else [Fact("coverage.none", {"case": case})]
@@ -161,7 +150,7 @@ class _Coverage(StreamVerification):
             return Fact("coverage.given", {**what, "at": given.event["time"], "entry": given.index})
         due = recall.time + owed.within
         overdue = any(
-            one.event["type"] == "handoff.overdue" and one.subject().get("duty") == str(owed.duty)
+            one.type == "handoff.overdue" and one.subject().get("duty") == str(owed.duty)
             for one in later
         )
         late = overdue or due <= self.head.at
@@ -169,4 +158,4 @@ class _Coverage(StreamVerification):
 
 
 def _given(events: Iterable[VerifiedReceipt], typ: str) -> VerifiedReceipt | None:
-    return next((one for one in events if one.event["type"] == typ), None)
+    return next((one for one in events if one.type == typ), None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.audit_event import EventResult
 from gateway.evidence import base64url, canonical, event
 from gateway.evidence.event import DisclosedDetails, EventError
 from gateway.ledger import proof as tlog_proof
@@ -74,6 +75,21 @@ class VerifiedReceipt:
     def index(self) -> int:
         """The entry's number in the log, from 0."""
         return self.proof.index
+
+    @property
+    def type(self) -> str:
+        """What happened, as ``handoff.offered``."""
+        return str(self.event["type"])
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it was done; otherwise it was attempted."""
+        return bool(self.event["result"] == EventResult.ALLOWED)
+
+    @property
+    def document(self) -> str:
+        """The digest of the document that the event records; empty where it records none."""
+        return str(self.event.get("document_sha256", ""))
 
     @property
     def time(self) -> datetime:

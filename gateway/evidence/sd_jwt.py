@@ -135,6 +135,11 @@ class VerifiedSdJwt:
     withheld: int
     content: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def disclosed(self) -> dict[str, Any]:
+        """The disclosed values by name, in a document whose arrays have none."""
+        return {one.name: one.value for one in self.placed}
+
 
 def padded_size(count: int) -> int:
     """The least of 4, 8, 16, 32... that holds ``count``: all that a list of digests may tell."""

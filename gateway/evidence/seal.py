@@ -36,7 +36,18 @@ SIZES = (256, 512, 1024, MAX_BYTES)
 _HEADER = frozenset({"alg", "enc", "typ", "kid", "epk"})
 _EPK = frozenset({"kty", "crv", "x", "y"})
 _KEY_BYTES, _IV_BYTES, _TAG_BYTES = 40, 12, 16  # a wrapped 256-bit key (RFC 3394); GCM's own
-_MEMBERS = frozenset({"format", "iss", "aud", "case", "id", "group", "type", "category", "value"})
+_FIELDS = {
+    "iss": "originator",
+    "aud": "addressee",
+    "case": "case",
+    "id": "element",
+    "type": "type",
+    "value": "value",
+}
+"""The fields of the content by their members in JSON."""
+
+_MEMBERS = frozenset({*_FIELDS, "format", "group", "category"})
+"""All members: the last two follow from the content."""
 
 
 class SealError(ValueError):
@@ -193,38 +204,22 @@ def describe(parts: Sequence[SealedElement]) -> str:
 
 
 def _members(contents: SealedContent) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "iss": contents.originator,
-        "aud": contents.addressee,
-        "case": contents.case,
-        "id": contents.element,
-        "group": contents.group,
-        "type": contents.type,
-        "category": contents.category,
-        "value": dict(contents.value),
-    }
+    said = {name: getattr(contents, field) for name, field in _FIELDS.items()}
+    said |= {"value": dict(contents.value), "group": contents.group, "category": contents.category}
+    return {"format": FORMAT, **said}
 
 
 def _contents(members: Any) -> SealedContent:
     if not isinstance(members, dict) or members.keys() != _MEMBERS or members["format"] != FORMAT:
         raise SealError(f"what was sealed is not of the format {FORMAT}")
-    texts = ("iss", "aud", "case", "id", "type")
+    texts = _FIELDS.keys() - {"value"}
     if not all(isinstance(members[name], str) for name in texts) or members["type"] not in TYPES:
         raise SealError("the type of the sealed content is unknown")
     broken = validation_errors(members["type"], members["value"])
     if broken:
         places = ", ".join(sorted({pointer for pointer, _ in broken}))
         raise SealError(f"what was sealed breaks the rules of its type, and is not shown: {places}")
-    named = {name: members[name] for name in texts}
-    contents = SealedContent(
-        originator=named["iss"],
-        addressee=named["aud"],
-        case=named["case"],
-        element=named["id"],
-        type=named["type"],
-        value=members["value"],
-    )
+    contents = SealedContent(**{field: members[name] for name, field in _FIELDS.items()})
     if (members["group"], members["category"]) != (contents.group, contents.category):
         raise SealError("what was sealed is labelled as something else than it is")
     return contents

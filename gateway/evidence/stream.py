@@ -64,29 +64,32 @@ class StreamHead:
     kid: str
 
 
-def issue_head(
+def issue_dated(
+    typ: str,
     *,
     issuer: str,
     organisation: str,
-    stream_number: int,
     note: str,
     at: datetime,
     signer: Signer,
     random: Callable[[int], bytes],
+    **said: str | int,
 ) -> SdJwt:
-    """Sign the last number of an organisation (by its id) under the signed checkpoint ``note``.
+    """Sign what is ``said`` of an organisation (by its id) under the signed checkpoint ``note``.
 
-    ``issuer`` is the gateway's URI, ``at`` an aware time, written as whole seconds.
+    A stream head says ``stream_number``, the last one of its stream; a key status ``kid``, a key
+    that is not revoked. ``issuer`` is the gateway's URI, ``at`` an aware time, written as whole
+    seconds.
     """
     claims = {
         "iss": issuer,
         "aud": organisation_uri(issuer, organisation),
-        "iat": int(at.replace(microsecond=0).timestamp()),
-        "stream_number": stream_number,
+        "iat": int(at.timestamp()),
+        **said,
         "checkpoint": note,
     }
     return sd_jwt.issue(
-        typ=HEAD_TYP, claims=claims, properties=(), arrays=(), signer=signer, random=random
+        typ=typ, claims=claims, properties=(), arrays=(), signer=signer, random=random
     )
 
 
@@ -187,7 +190,7 @@ def verify_stream(
 ) -> VerificationReport:
     """Verify that the receipts are one stream from 1 to the newest stream head's number.
 
-    ``statements`` are texts of `issue_head`, of one organisation; ``receipts`` JSON of
+    ``statements`` are texts of `issue_dated`, of one organisation; ``receipts`` JSON of
     `receipt.to_json`, read one by one. Roots of different sizes are compared only with a verified
     ``copy`` of the log.
     """

@@ -1,8 +1,8 @@
 """The keys that a verifier brings, and documents and receipts checked with exactly those."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
@@ -11,6 +11,9 @@ from gateway.evidence.report import Incomplete
 from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
 from gateway.evidence.signature import PublicKey
 from gateway.ledger.note import VerificationKey
+
+Proof = TypeVar("Proof")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,21 @@ def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
     except EventError as error:
         raise MalformedReceipt(str(error)) from None
     return receipt.verify(one, trust.of_log(log).log_keys, log)
+
+
+def of_known(
+    read: Callable[[Proof, TrustAnchors], Found], proofs: Iterable[Proof], trust: TrustAnchors
+) -> Iterator[Found]:
+    """What each receipt, or statement, proves; raises what ``read`` raises.
+
+    Leaves out those of gateways and logs whose keys were not provided: they prove nothing.
+    """
+    for one in proofs:
+        try:
+            found = read(one, trust)
+        except (UnknownKey, UnknownLog):
+            continue
+        yield found
 
 
 def require_subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:

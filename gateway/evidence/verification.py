@@ -20,7 +20,6 @@ No network, no clock: a report depends only on the files and the trusted keys.
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from gateway.domain.audit_event import EventResult
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import (
     bundle,
@@ -34,9 +33,9 @@ from gateway.evidence import (
     seal,
 )
 from gateway.evidence.bundle_facts import BundleFacts, sealed_facts, signature_fact
-from gateway.evidence.bundle_verification import BundleVerification
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, read_time
 from gateway.evidence.history import LogHistory
+from gateway.evidence.key_history import KeyHistory
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import (
     MalformedReceipt,
@@ -61,6 +60,7 @@ from gateway.evidence.trust import (
     AuthoredDocument,
     TrustAnchors,
     confirm_receipt,
+    of_known,
     open_document,
     read_unverified_claims,
 )
@@ -160,11 +160,11 @@ def verify_bundle(
 ) -> VerificationReport:
     """Verify all documents and receipts of a bundle, each and against each other."""
     known = LogHistory() if log_history is None else log_history
-    exchange = BundleVerification(data, trust, known)
+    exchange = BundleFacts(data, trust, known)
     steps = exchange.steps()
     if require_signed:
         steps.append((_SIGNED, lambda: _require_signed(exchange.acts())))
-    return run_steps("bundle", steps, BundleFacts(exchange).conclude)
+    return run_steps("bundle", steps, exchange.conclude)
 
 
 _SIGNED = "Every document is signed by its author"
@@ -298,7 +298,6 @@ def _unknown(detail: str) -> VerificationReport:
 def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
     fields, withheld = confirmed.event, confirmed.opened.withheld
     simulated = fields.get("simulated_date")
-    allowed = fields["result"] == EventResult.ALLOWED
     names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
     values = {
         "log": fields["log"],
@@ -311,7 +310,7 @@ def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
     for kind, value in confirmed.opened.shown:
         extra.setdefault(kind, []).append(value)
     return Conclusion(
-        [Fact("recorded" if allowed else "recorded.attempt", values, extra)],
+        [Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)],
         [Fact("recorded.word"), Fact("times")],
         [
             *([Fact("withheld.event", {"number": withheld})] if withheld else []),
@@ -343,8 +342,7 @@ class DocumentVerification:
     signed: AuthoredDocument
     act: Fact
     content: dict[str, Any]
-    origins: list[key_history.KeyRegistration]
-    revoked: list[key_history.KeyRevocation]
+    keys: KeyHistory
     statuses: list[key_history.KeyStatus]
 
     def __init__(self, data: bytes, trust: TrustAnchors) -> None:
@@ -371,19 +369,19 @@ class DocumentVerification:
 
     def trace_key(self) -> str:
         signed, trust = [self.signed], self._trust
-        self.origins = key_history.registrations(signed, trust.registrations, trust)
-        self.revoked = key_history.revocations(signed, trust.revocations, trust)
+        registered = key_history.registrations(signed, trust.registrations, trust)
+        revoked = key_history.revocations(signed, trust.revocations, trust)
         found = key_history.newest_status(
-            key_history.read_kept_status(trust.key_statuses, trust), signed
+            of_known(key_history.read_status, trust.key_statuses, trust), signed
         )
-        key_history.require_consistent(found, self.revoked)
+        key_history.require_consistent(found, revoked)
         # What was signed of a key before the document says nothing of the day of the document.
         signed_at = read_time(self.signed.verified.claims)
         self.statuses = [one for one in found if one.at >= signed_at]
-        return key_history.describe(signed, self.origins, self.revoked, self._unrevoked())
-
-    def _unrevoked(self) -> set[tuple[str, str]]:
-        return {(one.organisation, one.kid) for one in self.statuses}
+        unrevoked = {(one.organisation, one.kid) for one in self.statuses}
+        # When the document came into the log, it does not show by itself.
+        self.keys = KeyHistory(signed, registered, revoked, revoked, unrevoked)
+        return self.keys.describe()
 
     def count_withheld(self) -> str:
         return str(self.signed.verified.withheld)
@@ -391,18 +389,17 @@ class DocumentVerification:
     def conclude(self) -> Conclusion:
         """Whose document it is, what it says, and what it does not show."""
         signed = self.signed
-        keys = [signed], self.origins, self.revoked, self.revoked
         statuses = [one.fact() for one in self.statuses]
         placed = len(signed.verified.placed)
         facts = [self.act, signature_fact(signed, None)]
-        proved = [*key_history.proved(*keys[1:]), Fact("elements.document", {"shown": placed})]
+        proved = [*self.keys.proved(), Fact("elements.document", {"shown": placed})]
         if self.typ == CASE_TYP:
             proved += sealed_facts(signed)
         return Conclusion(
             [*([] if signed.attested else facts), *proved],
             [*(facts if signed.attested else []), *statuses, Fact("times")],
             [
-                *key_history.not_proved(*keys, self._unrevoked()),
+                *self.keys.not_proved(),
                 Fact("unlogged"),
                 Fact("withheld.document", {"number": signed.verified.withheld}),
             ],
@@ -422,7 +419,7 @@ class DocumentVerification:
             values |= {"case": str(claims.get("case")), "version": claims.get("version", 1)}
             return Fact("case", values)
         values["handoff"] = str(claims.get("handoff"))
-        extra = {placed.name: placed.value for placed in signed.verified.placed}
+        extra = signed.verified.disclosed
         if self.typ == OFFER_TYP:
             values["to"] = handoff_documents.read_offer(signed.verified).recipient
             return Fact("offer.alone", values, extra)

@@ -21,7 +21,7 @@ from gateway.domain.refusals import EditConflict, NotFound
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.stream import issue_head
+from gateway.evidence.stream import HEAD_TYP, issue_dated
 from gateway.exchange.results import (
     AuditedEventResult,
     AuditEntry,
@@ -344,7 +344,8 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
     note = ports.checkpoint_signer.sign(
         state
     )  # one for all: each was found in the log as it was then
-    signed = issue_head(
+    signed = issue_dated(
+        HEAD_TYP,
         issuer=ports.issuer,
         organisation=caller.organisation,
         stream_number=head,

@@ -165,7 +165,11 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
         document = stored_case(submission.signed)
         act = partial(_submit, submission, document, sd_jwt.read_own(document))
     elif prepare(ports, caller, request, _may_be_attested):
-        act = partial(_submit, submission, *_attest(ports, caller, submission.content))
+        # Outside the transaction: salts are drawn here.
+        attested = handoff_documents.issue_case(
+            attesting(ports, caller.organisation), submission.content
+        )
+        act = partial(_submit, submission, *attested)
     return transact(ports, caller, request, act, _submitted_again)
 
 
@@ -392,24 +396,6 @@ def _may_be_attested(context: RequestContext) -> bool:
     """Whether the gateway signs for the caller, whom the registry knows: asked before it does."""
     check_signed(context, None)
     return True
-
-
-def _attest(
-    ports: Ports, caller: Caller, content: Mapping[str, Any]
-) -> tuple[sd_jwt.SdJwt, VerifiedSdJwt]:
-    """Sign plain JSON for its originator: outside the transaction, salts drawn here."""
-    claims = {
-        **attesting(ports, caller.organisation).claims(),
-        **cases.undisclosable_claims(content),
-    }
-    return sd_jwt.issue_read(
-        typ=handoff_documents.CASE_TYP,
-        claims=claims,
-        properties=cases.disclosable_properties(content),
-        arrays=cases.disclosable_arrays(content),
-        signer=ports.attester,
-        random=ports.random,
-    )
 
 
 def _submit(

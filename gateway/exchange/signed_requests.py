@@ -8,48 +8,34 @@ the idempotency key: a write that was done gets its first result, whatever becam
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from gateway.domain import case as cases
 from gateway.domain.case import EMBARGO_TERMS
-from gateway.domain.handoff import is_derogation
-from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
-from gateway.evidence.handoff_documents import HEADING, Heading, StatementError, read_id, read_time
+from gateway.evidence.handoff_documents import (
+    HEADING,
+    PERSONS,
+    Heading,
+    StatementError,
+    read_id,
+    read_offer,
+    read_time,
+    request_in,
+)
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
-_CASE_CLAIMS = frozenset({"case", "version", "previous", "profile", *cases.CLEAR_MARKING})
 _TERMS = frozenset(EMBARGO_TERMS)
-_PERSONS = ("by", "clearance", "change")
-"""Disclosures of a signed case that are for the gateway alone: no reader is given them."""
-
-_OFFERED = frozenset(
-    {"handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool"}
-)
-_UPDATED = _OFFERED | {"updates", "change"}
 _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason", "request"})
-"""What stands in clear in a signed offer, or update, beside its heading, and what is disclosed."""
-
-_RECALLED = frozenset({"case", "version", "code", "handoff"})
-
-BINDING = (
-    "handoff",
-    "case_digest",
-    "offer_digest",
-    "package_digest",
-    "kind",
-    "notice_digest",
-    "recall",
-)
-"""What stands in clear in a signed answer beside its heading; the last two where it answers one."""
+"""What is disclosed in a signed offer, or update."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +53,27 @@ class VerifiedRequest:
 
 @dataclass(frozen=True)
 class SignedRequestType:
-    """One type of document that partners sign, and how it reads as the body of a request."""
+    """One type of document that partners sign, and how it reads as the body of a request.
+
+    ``clear`` are its claims in clear beside its heading. ``check`` raises what else is refused,
+    and ``elsewhere`` names members that the request has by its address or its handoff.
+    """
 
     typ: str
-    body: Callable[[VerifiedRequest], dict[str, Any]]
+    clear: tuple[str, ...]
+    check: Callable[[VerifiedRequest], None] = lambda _: None
+    elsewhere: tuple[str, ...] = ()
+
+    def body(self, opened: VerifiedRequest) -> dict[str, Any]:
+        """The body that a document stands for; InvalidDocument where it is not of the type."""
+        if not opened.verified.claims.keys() <= HEADING | {*self.clear}:
+            raise InvalidDocument("a claim stands in clear that the document's type does not have")
+        try:
+            self.check(opened)
+            asked = request_in(opened.verified)
+        except (StatementError, DocumentError) as error:
+            raise InvalidDocument(f"the signed document is not accepted: {error}") from None
+        return {name: value for name, value in asked.items() if name not in self.elsewhere}
 
 
 def open_signed(
@@ -172,23 +175,17 @@ def assurance(opened: VerifiedRequest | None) -> str:
     return "attested" if opened is None else "signed"
 
 
-def _case_body(opened: VerifiedRequest) -> dict[str, Any]:
-    """The envelope that a signed case stands for: its content, and the persons beside it."""
-    claims = opened.verified.claims
-    _only(claims, HEADING | _CASE_CLAIMS | frozenset(cases.ARRAYS))
-    if claims.get("profile") != cases.PROFILE:
+def _check_case(opened: VerifiedRequest) -> None:
+    if opened.verified.claims.get("profile") != cases.PROFILE:
         raise InvalidDocument(f"the case is not of the profile {cases.PROFILE}")
-    payload = sd_jwt.payload_of(opened.document)
+    claims, payload = opened.verified.claims, sd_jwt.payload_of(opened.document)
     if any(claims.get(name) != [] or not payload[name] for name in cases.ARRAYS):
         raise InvalidDocument("every array of the case is there, padded, its elements disclosures")
     for placed in opened.verified.placed:
-        allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *_PERSONS)
+        allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *PERSONS)
         if placed.name not in allowed:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
-    merged = sd_jwt.merge_disclosures(opened.verified)
-    persons = {name: merged[name] for name in _PERSONS if name in merged}
-    _check_embargo(merged)
-    return {**persons, "content": cases.case_from_claims(merged)}
+    _check_embargo(opened.verified.content)
 
 
 def _check_embargo(claims: Mapping[str, Any]) -> None:
@@ -203,104 +200,40 @@ def _check_embargo(claims: Mapping[str, Any]) -> None:
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:
     """The case as the gateway keeps it: without the persons, who are in the event and the case."""
-    persons = {p.digest for p in opened.verified.placed if p.name in _PERSONS and not p.in_array}
+    persons = {p.digest for p in opened.verified.placed if p.name in PERSONS and not p.in_array}
     return opened.document.present(
         [one.digest for one in opened.document.disclosures if one.digest not in persons]
     )
 
 
-def _answer_body(opened: VerifiedRequest) -> dict[str, Any]:
-    """The body that a signed answer stands for."""
-    _only(opened.verified.claims, HEADING | frozenset(BINDING))
-    return {placed.name: placed.value for placed in opened.verified.placed}
-
-
-def _offer_body(opened: VerifiedRequest) -> dict[str, Any]:
-    """The body that a signed offer stands for: its list is the digests that are asked for."""
-    body, offer = _read_offered(opened, _OFFERED)
-    return {
-        **body,
-        "handoff": str(offer.handoff),
-        "to": _addressed(offer),
-        "purpose": list(offer.purpose),
-        **({"derogation": True} if is_derogation(offer.transfer_tool) else {}),
-    }
-
-
-def _update_body(opened: VerifiedRequest) -> dict[str, Any]:
-    """The body that a signed update stands for; the rest is held against its handoff."""
-    body, offer = _read_offered(opened, _UPDATED)
-    if offer.updates is None:
-        raise InvalidDocument("an update names the offer that it updates, and what it changes")
-    return body
-
-
-def _read_offered(
-    opened: VerifiedRequest, allowed: frozenset[str]
-) -> tuple[dict[str, Any], handoff_documents.OfferClaims]:
-    claims, placed = opened.verified.claims, opened.verified.placed
-    _only(claims, HEADING | allowed)
-    if any(one.in_array or one.name not in _BESIDE_OFFERED for one in placed):
+def _check_offer(opened: VerifiedRequest) -> None:
+    if any(one.in_array or one.name not in _BESIDE_OFFERED for one in opened.verified.placed):
         raise InvalidDocument(
             f"an offer has no other disclosures than {', '.join(sorted(_BESIDE_OFFERED))}"
         )
-    try:
-        offer = handoff_documents.read_offer(opened.verified)
-    except StatementError as error:
-        raise InvalidDocument(f"the signed document is not accepted: {error}") from None
-    body = {one.name: one.value for one in placed}
-    if "expires_at" in claims:
-        body["expires_at"] = _moment(claims["expires_at"])
-    return {**body, "digests": claims["disclosures"]}, offer
 
 
-def _addressed(offer: handoff_documents.OfferClaims) -> dict[str, Any]:
-    if (offer.competence is None) != (offer.mandate_event is None):
-        raise InvalidDocument("an offer to a competence says by which event it was resolved")
-    if offer.competence is None:
-        return {"organisation": offer.recipient}
-    if parse_competence(offer.competence) is None:
-        raise InvalidDocument("an offer is to a competence, as receive/csam/FR")
-    return {
-        "organisation": offer.recipient,
-        "competence": competence_members(offer.competence),
-    }
+def _check_update(opened: VerifiedRequest) -> None:
+    _check_offer(opened)
+    if read_offer(opened.verified).updates is None:
+        raise InvalidDocument("an update names the offer that it updates, and what it changes")
 
 
-def _moment(seconds: Any) -> str:
-    """A NumericDate (RFC 7519 2, whole seconds) as the JSON body spells a time."""
-    try:
-        if isinstance(seconds, bool) or not isinstance(seconds, int):
-            raise ValueError
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (ValueError, OverflowError, OSError):
-        raise InvalidDocument("'expires_at' is a time in whole seconds since 1970") from None
-
-
-def _recall_body(opened: VerifiedRequest) -> dict[str, Any]:
-    """The body that a signed recall stands for; what it covers is held against the case."""
-    _only(opened.verified.claims, HEADING | _RECALLED)
-    try:
-        recall = handoff_documents.read_recall(opened.verified)
-    except StatementError as error:
-        raise InvalidDocument(f"the signed document is not accepted: {error}") from None
-    return {**{p.name: p.value for p in opened.verified.placed}, "code": str(recall.code)}
-
-
-def _succession_body(opened: VerifiedRequest) -> dict[str, Any]:
-    """The body that a signed approval of a succession stands for: the person."""
-    _only(opened.verified.claims, HEADING | frozenset(PLANNED))
-    return {placed.name: placed.value for placed in opened.verified.placed}
-
-
-def _only(claims: Mapping[str, Any], allowed: frozenset[str]) -> None:
-    if not claims.keys() <= allowed:
-        raise InvalidDocument("a claim stands in clear that the document's type does not have")
-
-
-CASE = SignedRequestType(handoff_documents.CASE_TYP, _case_body)
-OFFER = SignedRequestType(handoff_documents.OFFER_TYP, _offer_body)
-UPDATE = SignedRequestType(handoff_documents.OFFER_TYP, _update_body)
-ANSWER = SignedRequestType(handoff_documents.ANSWER_TYP, _answer_body)
-RECALL = SignedRequestType(handoff_documents.RECALL_TYP, _recall_body)
-SUCCESSION = SignedRequestType(SUCCESSION_TYP, _succession_body)
+CASE = SignedRequestType(
+    handoff_documents.CASE_TYP,
+    ("case", "version", "previous", "profile", *cases.CLEAR_MARKING, *cases.ARRAYS),
+    _check_case,
+)
+_OFFERED = (
+    "handoff", "to", "case_digest", "disclosures", "purpose", "expires_at", "transfer_tool",
+)  # fmt: skip
+OFFER = SignedRequestType(handoff_documents.OFFER_TYP, _OFFERED, _check_offer)
+UPDATE = SignedRequestType(
+    handoff_documents.OFFER_TYP,
+    (*_OFFERED, "updates", "change"),
+    _check_update,
+    elsewhere=("handoff", "to", "purpose", "derogation"),
+)
+ANSWER = SignedRequestType(handoff_documents.ANSWER_TYP, handoff_documents.BINDING)
+RECALL = SignedRequestType(handoff_documents.RECALL_TYP, ("case", "version", "code", "handoff"))
+SUCCESSION = SignedRequestType(SUCCESSION_TYP, PLANNED)

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from gateway.domain import vocabulary
 from gateway.domain.case import LONGEST_RETENTION
+from gateway.domain.fields import ORGANISATION, SHOWN
 from gateway.domain.media import Media, find_media_in_link, sniff, sniff_encoded
-from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.domain.vocabulary import ONWARD, Fault, among
 
 MAX_BYTES = 1 << 20
@@ -216,15 +216,6 @@ def _several(check: Fault, least: int = 0) -> Fault:
     return fault
 
 
-def _text(value: object) -> str | None:
-    return None if isinstance(value, str) and value.strip() else "must be text"
-
-
-def _slug(value: object) -> str | None:
-    slug = isinstance(value, str) and SLUG.fullmatch(value)
-    return None if slug else NO_SLUG
-
-
 def _flag(value: object) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
@@ -251,7 +242,7 @@ _SETTINGS: Mapping[str, Fault] = {
     "matter": _several(among(vocabulary.Matter)),
     "feedback_requested": _flag,
     "role": among(vocabulary.STAFF_ROLES),
-    "language": _text,
+    "language": SHOWN.judge,
     "content_warning": among(vocabulary.CONTENT_WARNINGS),
     "source_reliability": among(vocabulary.SourceEvaluation),
     "information_accuracy": among(vocabulary.InformationEvaluation),
@@ -261,14 +252,14 @@ _NEEDED = ("intake_channel", "urgency", "retention_days", "marking", "legal_basi
 _MARKING: Mapping[str, Fault] = {
     "tlp": among(vocabulary.CASE_TLP),
     "handling": _several(among(vocabulary.Handling)),
-    "handling_note": _text,
+    "handling_note": SHOWN.judge,
     "national": among([vocabulary.NationalMarking.NON_PROTEGE]),
     "permitted_actions": among(vocabulary.PERMITTED_ACTIONS),
     "attribution": among(vocabulary.ATTRIBUTIONS),
-    "release_to": _several(_slug),
+    "release_to": _several(ORGANISATION.judge),
     "onward": among(ONWARD),
     "force": _table,
-    "retention_rule": _text,
+    "retention_rule": SHOWN.judge,
     "purpose": _several(among(vocabulary.Purpose), least=1),
 }
 _NEEDED_MARKING = (
@@ -283,14 +274,14 @@ _NEEDED_MARKING = (
 
 _BASIS: Mapping[str, Fault] = {
     "regime": among(vocabulary.Regime),
-    "article": _text,
-    "national_law": _text,
-    "art10_condition": _text,
+    "article": SHOWN.judge,
+    "national_law": SHOWN.judge,
+    "art10_condition": SHOWN.judge,
     "source_legal_basis": _table,
-    "transfer_tool": _text,
-    "necessity_note": _text,
+    "transfer_tool": SHOWN.judge,
+    "necessity_note": SHOWN.judge,
 }
-_SOURCE_BASIS: Mapping[str, Fault] = {"text": _text, "dated": _day}
+_SOURCE_BASIS: Mapping[str, Fault] = {"text": SHOWN.judge, "dated": _day}
 
 
 def read_profile(mapping: Mapping[str, Any]) -> ImportProfile:

@@ -7,13 +7,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.item_value import has_unsafe_characters
+from gateway.domain.fields import (
+    COMPACT,
+    DAY,
+    ORGANISATION,
+    SHOWN,
+    Validator,
+    among,
+    free,
+    like,
+    read_by,
+)
 from gateway.domain.json_values import parse_date
-from gateway.domain.media import find_media
-from gateway.domain.organisation import SLUG
 from gateway.domain.refusals import ValidationFailed
 from gateway.domain.vocabulary import COUNTRIES
 from gateway.evidence.base64url import DIGEST
@@ -26,16 +35,12 @@ NOT_OF_FORM = "is missing, or does not have the form of this field"
 LONGEST = 2_000
 """Characters of free text."""
 
-_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
-_NO_COUNTRY = (
-    "must be the ISO 3166-1 code of a country, as FR. EU is none: for an institution of the Union "
-    "give the country where it is, as NL for Europol"
-)
+SHA256 = like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
+
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
-_COMPACT = r"^[A-Za-z0-9._~-]{1,6000}$"
 
 Reader = Callable[[Any], Any]
-"""Understands one value; one of NOT_READ when it does not."""
+"""Makes something of a good value; one of NOT_READ where it can not."""
 
 
 class Given(StrEnum):
@@ -92,6 +97,8 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
         if name in values or field.required:
             try:
                 read[name] = field.read(values[name])
+            except Misfit as misfit:
+                errors.append((f"/{name}", str(misfit)))
             except NOT_READ:
                 errors.append((f"/{name}", field.error))
     errors += [(_pointer(name), "is not a value of this change") for name in values.keys() - known]
@@ -125,75 +132,83 @@ def optional(field: Field) -> Field:
     return replace(field, required=False)
 
 
-# --- Readers -------------------------------------------------------------------------------------
-
-
-def text(value: Any) -> str:
-    """A text that is not blank, and shows all that it holds to whoever approves it."""
-    if not isinstance(value, str) or not value.strip() or has_unsafe_characters(value, lines=True):
-        raise ValueError
-    return value
-
-
-def prose(value: Any, longest: int = LONGEST) -> str:
-    """What a person writes; it carries no file (R1)."""
-    if len(text(value)) > longest or find_media(value):
-        raise ValueError
-    return str(value)
-
-
-def _matching(form: re.Pattern[str]) -> Reader:
-    def read(value: Any) -> str:
-        if not form.fullmatch(value):
-            raise ValueError
-        return str(value)
-
-    return read
-
-
-def _uuid(value: Any) -> UUID:
-    read = UUID(value)
-    if str(read) != value:
-        raise ValueError
-    return read
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
 # --- Kinds of field ------------------------------------------------------------------------------
 
 
+class Misfit(ValueError):
+    """A value is not as its field describes it; the sentence says how it must be."""
+
+
+def text(value: Any, form: Validator = SHOWN) -> str:
+    """A text of a form; by default one that shows all that it holds to whoever approves it."""
+    if fault := form.judge(value):
+        raise Misfit(fault)
+    return str(value)
+
+
+def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **more: Any) -> Field:
+    """A field of text; ``turn`` is what is made of a good one."""
+
+    def read(value: Any) -> Any:
+        return text(value, form) if turn is None else turn(text(value, form))
+
+    words = tuple(form.described.get("enum", ()))
+    return Field(name, about, read, form.schema, words=words, **more)
+
+
+def _parse_id(value: str) -> None:
+    if str(UUID(value)) != value:
+        raise ValueError
+
+
+_NO_COUNTRY = (
+    "must be the ISO 3166-1 code of a country, as FR. EU is none: for an institution of the Union "
+    "give the country where it is, as NL for Europol"
+)
+_COUNTRY = Validator(lambda v: None if v in COUNTRIES else _NO_COUNTRY, {"pattern": "^[A-Z]{2}$"})
+_ID = read_by(_parse_id, "must be a UUID in lower case", format="uuid")
+
+any_text = partial(_of, SHOWN)
+"""Text whose form is judged by what the change does with it."""
+
+organisation_id = partial(_of, ORGANISATION)
+
+identifier = partial(_of, _ID, turn=UUID, given=Given.ID)
+"""A UUID in the one spelling that answers give it."""
+
+date = partial(_of, DAY, turn=parse_date, given=Given.DATE)
+"""A day of the calendar; ``passed`` refuses one after today."""
+
+country = partial(_of, _COUNTRY)
+"""A country by its ISO 3166-1 alpha-2 code."""
+
+digest = partial(_of, SHA256)
+
+
 def free_text(name: str, about: str, longest: int = LONGEST, *, option: str = "") -> Field:
-    """What a person writes."""
-    described = {"type": "string", "minLength": 1, "maxLength": longest}
-    return Field(name, about, lambda v: prose(v, longest), described, option=option)
+    """What a person writes; it carries no file (R1)."""
+    return _of(free(longest), name, about, option=option)
 
 
-def any_text(name: str, about: str, *, option: str = "") -> Field:
-    """Text whose form is judged by what the change does with it."""
-    return Field(name, about, text, {"type": "string", "minLength": 1}, option=option)
+def one_of(
+    name: str, about: str, words: Iterable[str], turn: Reader | None = None, **cli: Any
+) -> Field:
+    """One of the words, as ``turn`` makes a value of it."""
+    return _of(among(words), name, about, turn, **cli)
 
 
-def organisation_id(name: str, about: str, *, option: str = "") -> Field:
-    """The id of an organisation, of a system or of a person, as certificates have it."""
-    described = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
-    return Field(name, about, _matching(SLUG), described, option=option)
+def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **cli: Any) -> Field:
+    """A list of some of the words, of ``least`` at least."""
+    form = among(words)
 
+    def read(value: Any) -> frozenset[str]:
+        if not isinstance(value, list) or len(value) < least:
+            raise Misfit(f"must be a list of {least} or more")
+        return frozenset(text(one, form) for one in value)
 
-def identifier(name: str, about: str, *, option: str = "") -> Field:
-    """A UUID in the one spelling that answers give it."""
-    described = {"type": "string", "format": "uuid"}
-    return Field(name, about, _uuid, described, Given.ID, option=option)
-
-
-def date(name: str, about: str, *, passed: bool = False) -> Field:
-    """A day of the calendar; ``passed`` refuses one after today."""
-    described = {"type": "string", "format": "date"}
-    return Field(name, about, parse_date, described, Given.DATE, passed=passed)
+    described = {"type": "array", "items": form.schema, **({"minItems": least} if least else {})}
+    known = tuple(form.described["enum"])
+    return Field(name, about, read, described, words=known, several=True, **cli)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:
@@ -202,68 +217,20 @@ def period(*, ends: bool = False) -> tuple[Field, Field]:
     return date("from", "First day."), last if ends else optional(last)
 
 
-def one_of(
-    name: str, about: str, words: Iterable[str], read: Reader | None = None, **cli: Any
-) -> Field:
-    """One of the words, as ``read`` turns it into a value."""
-
-    known = tuple(str(word) for word in words)
-
-    def listed(value: Any) -> str:
-        if value not in known:
-            raise ValueError
-        return str(value)
-
-    described = {"type": "string", "enum": list(known)}
-    return Field(name, about, read or listed, described, words=known, error=_listed(known), **cli)
-
-
-def _listed(words: Iterable[str]) -> str:
-    return f"is missing, or none of: {', '.join(words)}"
-
-
-def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **cli: Any) -> Field:
-    """A list of some of the words, of ``least`` at least."""
-    known = tuple(str(word) for word in words)
-
-    def read(value: Any) -> frozenset[str]:
-        if not isinstance(value, list) or not set(value) <= set(known) or len(value) < least:
-            raise ValueError
-        return frozenset(value)
-
-    items = {"type": "string", "enum": list(known)}
-    described = {"type": "array", "items": items, **({"minItems": least} if least else {})}
-    error = _listed(known)
-    return Field(name, about, read, described, words=known, several=True, error=error, **cli)
-
-
 def boolean(name: str, about: str, *, option: str = "") -> Field:
     """True or false, and nothing like it."""
     return Field(name, about, _boolean, {"type": "boolean"}, Given.FLAG, option=option)
 
 
-def country(name: str, about: str) -> Field:
-    """A country by its ISO 3166-1 alpha-2 code."""
-
-    def listed(value: Any) -> str:
-        if value not in COUNTRIES:
-            raise ValueError
-        return str(value)
-
-    described = {"type": "string", "pattern": f"^{_COUNTRY.pattern}$"}
-    return Field(name, about, listed, described, error=_NO_COUNTRY)
-
-
-def digest(name: str, about: str, *, given: Given = Given.TEXT, option: str = "") -> Field:
-    """A SHA-256 digest, base64url without padding."""
-    described = {"type": "string", "pattern": f"^{DIGEST.pattern}$"}
-    return Field(name, about, _matching(DIGEST), described, given, option=option)
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Misfit("must be true or false")
+    return value
 
 
 def signed_document(name: str, about: str) -> Field:
     """A signed document in its compact form; its signature is judged when the change is made."""
-    described = {"type": "string", "pattern": _COMPACT}
-    return Field(name, about, text, described, Given.TEXT_FILE)
+    return Field(name, about, text, COMPACT.schema, Given.TEXT_FILE)
 
 
 def public_key(name: str, about: str, read: Reader) -> Field:

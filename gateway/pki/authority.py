@@ -21,6 +21,7 @@ from gateway import files
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
 from gateway.kernel.values import CertificateRequest
+from gateway.keys import private_pem
 
 B = TypeVar("B", x509.CertificateBuilder, x509.CertificateRevocationListBuilder)
 
@@ -112,27 +113,6 @@ def load_authority(
     return CertificateAuthority(certificate, key)
 
 
-def load_issuing(folder: Path) -> tuple[CertificateAuthority, ...]:
-    """Read `<id>.pem` and `<id>.key` of each issuing authority in a folder, the newest first.
-
-    Key files that others may read are refused. The newest signs certificates; each
-    signs its own revocation list until its last certificate has ended.
-    """
-    found = [
-        (load_authority(path.read_bytes(), files.read_private(path.with_suffix(".key"))), path)
-        for path in folder.glob("*.pem")
-    ]
-    if not found:
-        raise AuthorityError(f"{folder} holds no issuing authority; `casegate init` makes one")
-    found.sort(key=lambda one: age_key(one[0].certificate, one[1]), reverse=True)
-    return tuple(authority for authority, _ in found)
-
-
-def age_key(certificate: x509.Certificate, file: Path) -> tuple[datetime, float]:
-    """What orders authorities by age: their beginning; in one second, when they came into use."""
-    return certificate.not_valid_before_utc, file.stat().st_mtime
-
-
 def _ca_builder(
     name: x509.Name,
     key: ec.EllipticCurvePrivateKey,
@@ -151,7 +131,7 @@ def _subject_key_identifier(certificate: x509.Certificate) -> x509.SubjectKeyIde
     return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
 
-# --- What all our certificates have in common, and how a key is written ---
+# --- What all our certificates have in common ---
 
 
 SKEW = timedelta(minutes=5)  # clocks of partners run behind ours
@@ -192,16 +172,6 @@ def key_usage(signs_certificates: bool) -> x509.KeyUsage:
         crl_sign=signs_certificates,
         encipher_only=False,
         decipher_only=False,
-    )
-
-
-def private_pem(key: ec.EllipticCurvePrivateKey, passphrase: bytes | None) -> bytes:
-    """A private key as PKCS #8 PEM, encrypted when a passphrase is given."""
-    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        encryption = serialization.BestAvailableEncryption(passphrase)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
 
 
@@ -301,7 +271,7 @@ def make_server(
         )
     )
     leaf = certificate.public_bytes(serialization.Encoding.PEM)
-    return private_pem(key, None) + leaf + authority.certificate_pem()
+    return private_pem(key) + leaf + authority.certificate_pem()
 
 
 def renew_server(
@@ -497,13 +467,19 @@ def ends(folder: Path) -> dict[str, datetime]:
             continue
         name = authority_id(certificate)
         found[f"issuing {name}"] = certificate.not_valid_after_utc
-        try:
-            crl = x509.load_der_x509_crl((folder / f"{name}.crl").read_bytes())
-        except (OSError, ValueError):
-            continue
-        if crl.next_update_utc is not None:
-            found[f"revocation list {name}"] = crl.next_update_utc
+        listed_until = _end_of_list(folder, certificate)
+        if listed_until is not None:
+            found[f"revocation list {name}"] = listed_until
     return found
+
+
+def _end_of_list(folder: Path, authority: x509.Certificate) -> datetime | None:
+    """When an authority's published revocation list ends; None for one that cannot be read."""
+    try:
+        data = (folder / f"{authority_id(authority)}.crl").read_bytes()
+        return x509.load_der_x509_crl(data).next_update_utc
+    except (OSError, ValueError):
+        return None
 
 
 def alarms(folder: Path, now: datetime) -> list[str]:
@@ -523,7 +499,7 @@ def alarms(folder: Path, now: datetime) -> list[str]:
     ]
     for certificate in certificates:
         if certificate.issuer != certificate.subject:
-            found += _list_alarm(folder / f"{authority_id(certificate)}.crl", certificate, now)
+            found += _list_alarm(folder, certificate, now)
     return found
 
 
@@ -534,14 +510,11 @@ def _last_of_their_kind(certificates: Sequence[x509.Certificate]) -> list[x509.C
     return [*roots, *sorted(issuing, key=lambda c: c.not_valid_before_utc)[-1:]]
 
 
-def _list_alarm(path: Path, authority: x509.Certificate, now: datetime) -> list[str]:
-    name = _common_name(authority)
-    try:
-        crl = x509.load_der_x509_crl(path.read_bytes())
-    except (OSError, ValueError):
+def _list_alarm(folder: Path, authority: x509.Certificate, now: datetime) -> list[str]:
+    name, ends = _common_name(authority), _end_of_list(folder, authority)
+    if ends is None:
         return [f"the revocation list of {name} cannot be read: its clients are refused"]
-    ends = crl.next_update_utc
-    if ends is None or now >= ends:
+    if now >= ends:
         return [f"the revocation list of {name} has ended: its clients are refused"]
     if now > ends - CRL_LIFE / 2:
         return [f"the revocation list of {name} ends at {ends:%Y-%m-%d %H:%M} UTC: renew it"]

@@ -9,10 +9,8 @@
 A file says since when it is where it is by its time. A step that was broken off can be repeated.
 """
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,11 +19,11 @@ from pathlib import Path
 from cryptography import x509
 
 from gateway import files
+from gateway.keys import RotationStep
 from gateway.pki.authority import (
     LEAF_LIFE,
     AuthorityError,
     CertificateAuthority,
-    age_key,
     authority_id,
     load_authority,
 )
@@ -36,16 +34,6 @@ PUBLISHED_BEFORE = timedelta(days=1)
 """How long an authority is shown before it signs: nodes, proxies and copies have it by then."""
 
 
-class AuthorityStep(StrEnum):
-    """The steps of a rotation, in their order."""
-
-    PUBLISH = "publish"  # a new authority is made and trusted, and signs nothing yet
-    ACTIVATE = (
-        "activate"  # it signs; the one before is trusted until its last certificate has ended
-    )
-    RETIRE = "retire"  # the one before is trusted no more, and its key is destroyed
-
-
 class AuthorityStage(StrEnum):
     """What an authority is to its gateway."""
 
@@ -53,6 +41,9 @@ class AuthorityStage(StrEnum):
     CURRENT = "current"
     FORMER = "former"
     RETIRED = "retired"
+
+
+IN_USE = (AuthorityStage.CURRENT, AuthorityStage.FORMER)
 
 
 @dataclass(frozen=True)
@@ -74,23 +65,15 @@ class StoredAuthority:
 class PendingAuthorityStep:
     """The step that comes next, and from when on; of which authority, unless it is to be made."""
 
-    step: AuthorityStep
+    step: RotationStep
     due: datetime
     of: StoredAuthority | None = None
 
 
-@contextmanager
-def ceremony(folder: Path) -> Iterator[None]:
+def ceremony(folder: Path) -> AbstractContextManager[None]:
     """Be the only one who changes the authorities of a folder; AuthorityError when another is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AuthorityError("another ceremony is going on in this folder") from error
-        yield
-    finally:
-        os.close(descriptor)
+    busy = AuthorityError("another ceremony is going on in this folder")
+    return files.hold(folder, busy, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def kept(folder: Path) -> tuple[StoredAuthority, ...]:
@@ -126,16 +109,22 @@ def _kept(file: Path, place: AuthorityStage) -> StoredAuthority:
     )
 
 
-def _age(one: StoredAuthority) -> tuple[datetime, float]:
-    return age_key(one.certificate, one.file)
+def _age(one: StoredAuthority) -> tuple[datetime, datetime]:
+    """Authorities are as old as their beginning; in one second, as when they came into use."""
+    return one.certificate.not_valid_before_utc, one.since
 
 
-def load_next(folder: Path) -> tuple[CertificateAuthority, ...]:
-    """Read the authorities that are published and sign nothing yet but their lists."""
+def load(folder: Path, *places: AuthorityStage) -> tuple[CertificateAuthority, ...]:
+    """The authorities in these places with their keys, the newest first.
+
+    Of those in use the newest signs certificates; each signs its own revocation list until its
+    last certificate has ended. Raises AuthorityError as for `kept`, and PrivateFileError for a key
+    file that others may read.
+    """
     return tuple(
         load_authority(one.file.read_bytes(), files.read_private(one.file.with_suffix(".key")))
         for one in kept(folder)
-        if one.place is AuthorityStage.NEXT
+        if one.place in places
     )
 
 
@@ -149,15 +138,15 @@ def next_turn(folder: Path, now: datetime) -> PendingAuthorityStep:
     coming = [one for one in found if one.place is AuthorityStage.NEXT]
     if coming:
         return PendingAuthorityStep(
-            AuthorityStep.ACTIVATE, coming[0].since + PUBLISHED_BEFORE, coming[0]
+            RotationStep.ACTIVATE, coming[0].since + PUBLISHED_BEFORE, coming[0]
         )
     (current,) = (one for one in found if one.place is AuthorityStage.CURRENT)
     former = [one for one in found if one.place is AuthorityStage.FORMER]
     if former:
         return PendingAuthorityStep(
-            AuthorityStep.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
+            RotationStep.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
         )
-    return PendingAuthorityStep(AuthorityStep.PUBLISH, now)
+    return PendingAuthorityStep(RotationStep.PUBLISH, now)
 
 
 def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
@@ -208,7 +197,7 @@ def reminder(folder: Path, now: datetime) -> list[str]:
     turn = next_turn(folder, now)
     if turn.of is None or now < turn.due:
         return []
-    if turn.step is AuthorityStep.ACTIVATE:
+    if turn.step is RotationStep.ACTIVATE:
         return [
             f"issuing authority {turn.of.id} can be activated: `casegate ca rotate --step activate`"
         ]

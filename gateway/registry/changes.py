@@ -343,14 +343,14 @@ CHANGES: Mapping[str, ChangeType] = {
                     "years",
                     "Years from its acceptance; left out, without an end.",
                     members.YEARS,
-                    partial(members.read_years, members.YEARS),
+                    int,
                 )
             ),
             one_of(
                 "review_years",
                 "Years until its review.",
                 members.REVIEW_YEARS,
-                partial(members.read_years, members.REVIEW_YEARS),
+                int,
                 default="3",
             ),
             *period(),

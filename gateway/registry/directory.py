@@ -14,9 +14,16 @@ from gateway.domain.mandate import Mandate
 from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import key_history, mandates, membership_attestation
-from gateway.evidence.key_history import ATTESTED_ALLOWED, KEY, SIGNED_REQUIRED, SUBJECT
+from gateway.evidence import mandates, membership_attestation
+from gateway.evidence.key_history import (
+    ATTESTED_ALLOWED,
+    KEY,
+    KEY_STATUS_TYP,
+    SIGNED_REQUIRED,
+    SUBJECT,
+)
 from gateway.evidence.receipt import Receipt
+from gateway.evidence.stream import issue_dated
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
@@ -219,7 +226,8 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> Registered
     registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
     receipt, status = _showing(ports, registered, SUBJECT), None
     if revoked is None:
-        signed = key_history.issue_status(
+        signed = issue_dated(
+            KEY_STATUS_TYP,
             issuer=ports.issuer,
             organisation=slug,
             kid=kid,

@@ -3,7 +3,7 @@ of them audit, their service hours and receivers, and holds on the log.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -269,13 +269,6 @@ def record_agreement(context: ChangeContext) -> Mapping[str, Any]:
 
 YEARS = tuple(map(str, range(1, 51)))
 REVIEW_YEARS = ("1", "2", "3")
-
-
-def read_years(words: Collection[str], value: Any) -> int:
-    """A number of years, as one of some words."""
-    if value not in words:
-        raise ValueError
-    return int(value)
 
 
 def record_retention(context: ChangeContext) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
-from gateway.store.columns import StorePart, keyed, matching, record_columns, records, write_json
+from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import (
     announcement,
@@ -28,17 +28,23 @@ from gateway.store.tables import (
     handoff,
     retry,
 )
-from gateway.store.transaction import Transaction, insert_new
+from gateway.store.transaction import Transaction
 
-_CASE = record_columns(case_file, Case)
-_CASE_FIELDS = len(_CASE)
-_GET = select(*_CASE, case_file.c.content_key).where(
+_CASES = RecordTable(
+    case_file,
+    Case,
+    keeps=("originator_ref",),
+    counter="revision",
+    changed="the case has changed: read it again",
+)
+_CASE_FIELDS = len(_CASES.columns)
+_GET = select(*_CASES.columns, case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
 )
 _GET_LOCKED = _GET.with_for_update()
 _PAGE = (
     select(
-        *_CASE,
+        *_CASES.columns,
         case_version.c.assurance,
         case_version.c.event,
         case_version.c.summary,
@@ -66,22 +72,15 @@ _PAGES = {
     (True, True): _PAGE_AFTER.where(_in_state),
 }
 """By whether it goes on after a case, and whether a state is named."""
-_ADD = insert_new(case_file)
-_SAVE = update(case_file).where(
-    matching(case_file, "originator", "id", prefix="of_"),
-    case_file.c.revision == bindparam("previous"),
-)
-_VERSION = records(case_version, CaseVersion, "digest")
+_VERSION = RecordTable(case_version, CaseVersion).one
 _ADD_VERSION = insert(case_version)
-_MEASURES = records(case_measure, Measure, "originator", "case").order_by(case_measure.c.id)
-_MEASURE = records(case_measure, Measure, "id")
-_ADD_MEASURE = insert(case_measure)
+_MEASURES = RecordTable(case_measure, Measure)
+_MEASURES_OF = _MEASURES.by("originator", "case").order_by(case_measure.c.id)
 _END_MEASURE = update(case_measure).where(
     matching(case_measure, "id", prefix="of_"), case_measure.c.ended_at.is_(null())
 )
-_RECALL = records(case_recall, Recall, "id")
-_RECALLS = records(case_recall, Recall, "originator", "case").order_by(case_recall.c.id)
-_ADD_RECALL = insert(case_recall)
+_RECALLS = RecordTable(case_recall, Recall)
+_RECALLS_OF = _RECALLS.by("originator", "case").order_by(case_recall.c.id)
 _CHANGES = select(case_version.c.change).where(
     matching(case_version, "originator", "case"),
     case_version.c.version > bindparam("after"),
@@ -95,11 +94,9 @@ _UNLAWFUL = (
     )
     .order_by(case_version.c.version)
 )
-_ANNOUNCE = insert_new(announcement)
+_ANNOUNCEMENTS = RecordTable(announcement, Announcement, taken="holders have heard of this version")
 _ANNOUNCED = (
-    records(announcement, Announcement, "originator", "case")
-    .order_by(announcement.c.version.desc())
-    .limit(1)
+    _ANNOUNCEMENTS.by("originator", "case").order_by(announcement.c.version.desc()).limit(1)
 )
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
@@ -107,8 +104,7 @@ _KEY_OF = select(case_file.c.content_key).where(
     tables.KEPT,
 )
 _DUE = (
-    select(*_CASE)
-    .where(tables.KEPT, case_file.c.erase_on <= bindparam("day"))
+    _CASES.all.where(tables.KEPT, case_file.c.erase_on <= bindparam("day"))
     .order_by(case_file.c.erase_on)
     .limit(bindparam("limit"))
 )
@@ -141,34 +137,42 @@ _FORGET_KEY = (
 )
 _DOOMED_APART = select(doomed_key.c.content_key).limit(bindparam("limit"))
 _FORGET_APART = delete(doomed_key).where(doomed_key.c.content_key == bindparam("of_key"))
-_HAVING = select(*_CASE).where(case_file.c.content_key == bindparam("key"))
+_HAVING = _CASES.all.where(case_file.c.content_key == bindparam("key"))
 
 
 class SqlCases(StorePart):
-    """Cases in SQL; the contract is that of `gateway.kernel.ports.CaseStore`."""
+    """Cases of originators and their versions. ``get`` in a WRITE transaction locks the row.
+
+    Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
+    that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
+    """
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction)
         self._cipher = cipher
 
     def get(self, originator: str, case: UUID) -> Case | None:
+        """The originator's case; in a writing transaction its row is locked until the end."""
         locking = (
             self._transaction.locks_rows
             # Held with FOR SHARE already: nobody changes it, and asking for more could deadlock.
             and (originator, case) not in self._transaction.shared_cases
         )
         values = {"originator": originator, "case": case}
-        row = self._transaction.execute(_GET_LOCKED if locking else _GET, values).first()
+        row = self._transaction.first(_GET_LOCKED if locking else _GET, values)
         if row is None:
             return None
         self._cipher.note_case(originator, case, row.state, row.content_key)
         return Case(*row[:_CASE_FIELDS])
 
     def add(self, case: Case, version: CaseVersion) -> None:
-        """RuntimeError when the version's document is stored for another case."""
+        """Store a new case; AlreadyExists when its id or its reference is taken.
+
+        RuntimeError when the version's document is stored for another case.
+        """
         key = self._cipher.new_key()
         values = {**vars(case), "content_key": key, "made": version.event}
-        if not self._write(_ADD, values):
+        if not self._write(_CASES.insert, values):
             raise AlreadyExists(self._taken(case))
         self._add_version(version, key)
 
@@ -183,15 +187,18 @@ class SqlCases(StorePart):
         )
 
     def save(self, case: Case, version: CaseVersion | None = None) -> None:
-        """The reference never changes; RuntimeError as for ``add``."""
-        values = keyed(case, "originator", "id", keeps=("originator_ref",))
-        if not self._write(_SAVE, {**values, "previous": case.revision - 1}):
-            raise EditConflict("the case has changed: read it again")
+        """Replace the stored one, whose revision must be one less (else EditConflict), and add the
+        new version when there is one.
+
+        The reference never changes. RuntimeError as for ``add``.
+        """
+        self._replace(_CASES, case)
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
 
     def version(self, digest: str) -> CaseVersion | None:
-        row = self._transaction.execute(_VERSION, {"digest": digest}).first()
+        """A case version by the digest of its document."""
+        row = self._transaction.first(_VERSION, {"digest": digest})
         if row is None:
             return None
         opened = {
@@ -201,87 +208,113 @@ class SqlCases(StorePart):
         return CaseVersion(**row._asdict() | opened)
 
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
+        """What each version of the case after number ``after`` is to the one before it."""
         return self._firsts(_CHANGES, originator=originator, case=case, after=after)
 
     def unlawful(
         self, originator: str, case: UUID, after: int
     ) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """The versions after number ``after`` that correct something unlawful, and the ids of these
+        elements."""
         values = {"originator": originator, "case": case, "after": after}
-        rows = self._transaction.execute(_UNLAWFUL, values)
+        rows = self._transaction.rows(_UNLAWFUL, values)
         return [(row.version, row.unlawful) for row in rows if row.unlawful]
 
     def announce(self, announcement: Announcement) -> None:
-        if not self._write(_ANNOUNCE, vars(announcement)):
-            raise AlreadyExists("holders have heard of this version")
+        """Remember that holders heard of a change; AlreadyExists when they heard of it before."""
+        self._add(_ANNOUNCEMENTS, announcement)
 
     def announced(self, originator: str, case: UUID) -> Announcement | None:
-        return self._one(Announcement, _ANNOUNCED, originator=originator, case=case)
+        """The newest change of the case that holders heard of."""
+        return self._one(_ANNOUNCEMENTS, _ANNOUNCED, originator=originator, case=case)
 
     def page(
         self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
     ) -> Sequence[ListedCase]:
+        """The originator's cases, the oldest first; those that were made later than ``after``, and
+        are in a ``state``, if one is named.
+
+        Raises CaseKeysUnavailable when that of no case can be read."""
         values: dict[str, Any] = {"originator": originator, "limit": limit}
         values |= {} if after is None else {"after": after}
         values |= {} if state is None else {"state": state}
         statement = _PAGES[after is not None, state is not None]
-        rows = self._transaction.execute(statement, values).all()
+        rows = self._transaction.rows(statement, values)
         readable = self._cipher.fetch(row.summary for row in rows)
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
     def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
-        return self._all(Measure, _MEASURES, originator=originator, case=case)
+        """Every measure on a case, in the order in which they were set."""
+        return self._all(_MEASURES, _MEASURES_OF, originator=originator, case=case)
 
     def measure(self, measure: UUID) -> Measure | None:
-        return self._one(Measure, _MEASURE, id=measure)
+        """One measure by the event that set it."""
+        return self._get(_MEASURES, id=measure)
 
     def add_measure(self, measure: Measure) -> None:
-        self._write(_ADD_MEASURE, vars(measure))
+        """Store a new measure. The case that is saved with it is ``measured``."""
+        self._add(_MEASURES, measure)
 
     def end_measure(self, measure: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
         if not self._write(_END_MEASURE, {"of_id": measure, "ended_at": at}):
             raise EditConflict("the measure has ended: read the case again")
 
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
-        return self._all(Recall, _RECALLS, originator=originator, case=case)
+        """Every recall of a case, or of a handoff of it, in the order in which they were made."""
+        return self._all(_RECALLS, _RECALLS_OF, originator=originator, case=case)
 
     def recall(self, recall: UUID) -> Recall | None:
-        return self._one(Recall, _RECALL, id=recall)
+        """One recall by the event that recorded it."""
+        return self._get(_RECALLS, id=recall)
 
     def add_recall(self, recall: Recall) -> None:
-        self._write(_ADD_RECALL, vars(recall))
+        """Store a new recall; in a transaction that holds the case."""
+        self._add(_RECALLS, recall)
 
     def erase(self, case: Case) -> Erasure:
-        """What is overwritten was encrypted: the key's end is what erases it."""
+        """Replace the stored one as ``save`` does, by one that is erased, and take away the
+        documents of all its versions, all statements, and what repeats of their requests are
+        compared with. Its open handoffs end as lapsed.
+
+        What is overwritten was encrypted: the key's end is what erases it. The key is not destroyed
+        by this: see ``doomed``.
+        """
         self.save(case)
         self._cipher.note_case(case.originator, case.id, case.state, None)
         of = {"of_originator": case.originator, "of_case": case.id}
-        versions = self._transaction.execute(_ERASE_VERSIONS, of).rowcount
-        self._transaction.execute(_ERASE_HANDOFFS, of)
-        self._transaction.execute(_LAPSE_HANDOFFS, of)
-        statements = self._transaction.execute(_ERASE_ANSWERS, of).rowcount
-        self._transaction.execute(_FORGET_RETRIES, of)
+        versions = self._transaction.changed(_ERASE_VERSIONS, of)
+        self._transaction.run(_ERASE_HANDOFFS, of)
+        self._transaction.run(_LAPSE_HANDOFFS, of)
+        statements = self._transaction.changed(_ERASE_ANSWERS, of)
+        self._transaction.run(_FORGET_RETRIES, of)
         return Erasure(versions, statements)
 
     def due(self, day: date, limit: int) -> Sequence[Case]:
-        return self._all(Case, _DUE, day=day, limit=limit)
+        """Cases with content whose day of erasure is ``day`` or before, the longest due first."""
+        return self._all(_CASES, _DUE, day=day, limit=limit)
 
     def doomed(self, limit: int) -> Sequence[UUID]:
+        """Keys of erased cases that were not destroyed yet, as far as is known here."""
         run = self._transaction
-        found = [row.content_key for row in run.execute(_DOOMED, {"limit": limit})]
-        return found or [row.content_key for row in run.execute(_DOOMED_APART, {"limit": limit})]
+        found = [row.content_key for row in run.rows(_DOOMED, {"limit": limit})]
+        return found or [row.content_key for row in run.rows(_DOOMED_APART, {"limit": limit})]
 
     def forget_keys(self, keys: Collection[UUID]) -> None:
+        """Note that these keys of erased cases are destroyed."""
         for key in keys:
             self._write(_FORGET_KEY, {"of_key": key})
             self._write(_FORGET_APART, {"of_key": key})
 
     def key_of(self, originator: str, case: UUID) -> UUID | None:
+        """The key by which a case's content is encrypted; None when that was erased."""
         values = {"originator": originator, "case": case}
-        key: UUID | None = self._transaction.execute(_KEY_OF, values).scalar()
+        key: UUID | None = self._transaction.scalar(_KEY_OF, values)
         return key
 
     def having(self, key: UUID) -> Case | None:
-        return self._one(Case, _HAVING, key=key)
+        """The case whose content is encrypted by a key."""
+        return self._one(_CASES, _HAVING, key=key)
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
         texts = {"summary": write_json(version.summary), "document": version.document}

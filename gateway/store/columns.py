@@ -3,14 +3,14 @@ all parts of the store share.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import starmap
+from itertools import repeat
+from operator import attrgetter
 from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, get_origin
 from uuid import UUID
 
 from sqlalchemy import (
@@ -30,14 +30,18 @@ from sqlalchemy import (
     and_,
     bindparam,
     select,
+    tuple_,
+    update,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from gateway.domain.handoff import NEVER
 from gateway.domain.json_values import types_of
-from gateway.domain.refusals import Refusal
+from gateway.domain.refusals import AlreadyExists, EditConflict, Refusal
+from gateway.domain.vocabulary import RANKS
 from gateway.evidence import canonical
-from gateway.store.transaction import Row, Transaction
+from gateway.store.transaction import NO_VALUES, Row, Transaction, insert_new
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -57,8 +61,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class _Stored(TypeDecorator[Any]):
-    """A type of columns whose values a plain function writes, and another one reads."""
+    """A type of columns whose values a plain function writes, and another one reads; neither hears
+    of NULL (`transaction.prepare`)."""
 
+    cache_ok = True
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
 
@@ -75,124 +81,107 @@ class Instant(_Stored):
     """An aware time, as microseconds since 1970 in UTC; a time without zone is refused."""
 
     impl = BigInteger
-    cache_ok = True
 
     @staticmethod
-    def write(value: datetime | None) -> int | None:
+    def write(value: datetime) -> int:
         """OverflowError for a time that could not be read back."""
-        if value is None:
-            return None
         stored = (value - _EPOCH) // _MICROSECOND
         _ = _EPOCH + stored * _MICROSECOND
         return stored
 
     @staticmethod
-    def read(value: int | None) -> datetime | None:
-        return None if value is None else _EPOCH + value * _MICROSECOND
+    def read(value: int) -> datetime:
+        return _EPOCH + value * _MICROSECOND
+
+
+class DueTime(Instant):
+    """A due time that is read as None where it is `NEVER`: what has none stands last in order."""
+
+    @staticmethod
+    def read(value: int) -> datetime | None:  # type: ignore[override] # NEVER is no time
+        due = _EPOCH + value * _MICROSECOND
+        return None if due == NEVER else due
 
 
 class Day(_Stored):
     """A civil day, as YYYY-MM-DD."""
 
     impl = TEXT
-    cache_ok = True
-
-    @staticmethod
-    def write(value: date | None) -> str | None:
-        return None if value is None else value.isoformat()
-
-    @staticmethod
-    def read(value: str | None) -> date | None:
-        return None if value is None else date.fromisoformat(value)
+    write = staticmethod(date.isoformat)
+    read = date.fromisoformat
 
 
 class Serial(_Stored):
     """A serial number of up to 160 bits (RFC 5280 4.1.2.2), in decimal digits."""
 
     impl = TEXT
-    cache_ok = True
+    write = str
+    read = int
 
-    @staticmethod
-    def write(value: int | None) -> str | None:
-        return None if value is None else str(value)
 
-    @staticmethod
-    def read(value: str | None) -> int | None:
-        return None if value is None else int(value)
+class Rank(_Stored):
+    """An urgency, as its rank: 0 is the most urgent."""
+
+    impl = Integer
+    write = RANKS.index
+    read = RANKS.__getitem__
 
 
 class _IdBytes(_Stored):
     """An id as its 16 bytes, half of what its text takes in a row and in each index."""
 
     impl = LargeBinary
-    cache_ok = True
+    write = attrgetter("bytes")
 
     @staticmethod
-    def write(value: UUID | None) -> bytes | None:
-        return None if value is None else value.bytes
-
-    @staticmethod
-    def read(value: bytes | None) -> UUID | None:
-        return None if value is None else UUID(bytes=value)
+    def read(value: bytes) -> UUID:
+        return UUID(bytes=value)
 
 
 SHORT_ID = Uuid().with_variant(_IdBytes(), "sqlite")
-
-
-@lru_cache(maxsize=1024)
-def _set_of(text: str) -> frozenset[str]:
-    """Most sets are of a few words, and the same ones in row after row."""
-    return frozenset(json.loads(text))
 
 
 class TextSet(_Stored):
     """A set of texts, as a sorted JSON array, so that equal sets are equal in the database."""
 
     impl = TEXT
-    cache_ok = True
 
     @staticmethod
-    def write(value: Iterable[str] | None) -> str | None:
-        return None if value is None else write_json(sorted(value))
+    def write(value: Iterable[str]) -> str:
+        return write_json(sorted(value))
 
     @staticmethod
-    def read(value: str | None) -> frozenset[str] | None:
-        return None if value is None else _set_of(value)
+    @lru_cache(maxsize=1024)
+    def read(value: str) -> frozenset[str]:  # type: ignore[override] # remembered
+        """Most sets are of a few words, and the same ones in row after row."""
+        return frozenset(json.loads(value))
 
 
 class TextList(_Stored):
     """Texts in an order that matters, as a JSON array."""
 
     impl = TEXT
-    cache_ok = True
 
     @staticmethod
-    def write(value: Iterable[str] | None) -> str | None:
-        return None if value is None else write_json(list(value))
+    def write(value: Iterable[str]) -> str:
+        return write_json(list(value))
 
     @staticmethod
-    def read(value: str | None) -> tuple[str, ...] | None:
-        return None if value is None else tuple(json.loads(value))
+    def read(value: str) -> tuple[str, ...]:
+        return tuple(json.loads(value))
 
 
 class Choice(_Stored):
     """A member of an enumeration of texts, as its value."""
 
     impl = TEXT
-    cache_ok = True
 
     def __init__(self, enum: type[StrEnum]) -> None:
         """``enum`` is what the column's values are members of."""
         super().__init__()
         self.enum = enum
-        texts: dict[Any, Any] = {None: None} | {one: one.value for one in enum}
-        members: dict[Any, Any] = {None: None} | {one.value: one for one in enum}
-        self.write, self.read = texts.__getitem__, members.__getitem__
-
-
-def record_columns(table: Table, record: "type[DataclassInstance]") -> list[Column[Any]]:
-    """The columns that have a record's fields, in their order: ``record(*row)`` reads a row."""
-    return [table.c[field.name] for field in fields(record)]
+        self.write = {one: one.value for one in enum}.__getitem__
+        self.read = {one.value: one for one in enum}.__getitem__
 
 
 _COLUMN_TYPES: Mapping[Any, Any] = {
@@ -213,32 +202,36 @@ def columns_of(
 ) -> Iterator[Column[Any]]:
     """A column for each field of a record, but those ``left_out``; NULL where it may be None.
 
-    Its type follows from the field's; ``own`` has another one, or the foreign key, by name.
+    Its type follows from the field's; ``own`` has another one, or the foreign key, by name. Of a
+    record in the record it has the names of the columns that are that one's fields.
     """
     for name, hint in types_of(record).items():
         if name in left_out:
             continue
-        kind, optional = (get_args(hint)[0], True) if type(hint) is UnionType else (hint, False)
-        kind = get_origin(kind) or kind
-        type_ = Choice(kind) if issubclass(kind, StrEnum) else _COLUMN_TYPES.get(kind)
-        given = own.get(name, type_)
-        what = (type_, given) if isinstance(given, ForeignKey) else (given,)
+        kind, optional = _kind_of(hint)
+        given = own.get(name, _COLUMN_TYPES.get(kind))
+        if isinstance(given, tuple):
+            for column, inner in zip(given, types_of(kind).values(), strict=True):
+                type_, may_lack = _kind_of(inner)
+                nullable = optional or may_lack
+                yield Column(column, _COLUMN_TYPES[type_], nullable=nullable, info={"of": name})
+            continue
+        if issubclass(kind, StrEnum):
+            given = own.get(name, Choice(kind))
+        what = (_COLUMN_TYPES[kind], given) if isinstance(given, ForeignKey) else (given,)
         yield Column(name, *what, nullable=optional)
+
+
+def _kind_of(hint: Any) -> tuple[type, bool]:
+    """The class of a field, and whether the field may be None."""
+    kind, optional = (get_args(hint)[0], True) if type(hint) is UnionType else (hint, False)
+    return get_origin(kind) or kind, optional
 
 
 # --- What the parts of the store have in common: statements by the names of columns ---
 
 
 R = TypeVar("R")
-_NONE: Row = {}
-
-
-def keyed(record: Any, *key: str, keeps: Sequence[str] = ()) -> dict[str, Any]:
-    """The fields of a record as the values of an update: without those that a row ``keeps``, and
-    those of its ``key`` under `of_`, as `matching` looks for them."""
-    values = {name: value for name, value in vars(record).items() if name not in keeps}
-    named = {f"of_{name}": values.pop(name) for name in key}
-    return named | values
 
 
 def matching(table: FromClause, *names: str, prefix: str = "") -> ColumnElement[bool]:
@@ -249,14 +242,93 @@ def matching(table: FromClause, *names: str, prefix: str = "") -> ColumnElement[
     return and_(*(table.c[name] == bindparam(prefix + name) for name in names))
 
 
-def records(table: Table, record: "type[DataclassInstance]", *names: str) -> Select[Any]:
-    """Read a table's rows as records, those whose columns have the values of their ``names``."""
-    found = select(*record_columns(table, record))
-    return found.where(matching(table, *names)) if names else found
+def stands_after(*place: Column[Any]) -> ColumnElement[bool]:
+    """That a row stands after a place, whose values are named as the columns are, after `after_`.
+
+    A rank is sent as a number: that of the place before all others is no urgency's.
+    """
+    named = (
+        bindparam(f"after_{one.name}", type_=Integer() if isinstance(one.type, Rank) else one.type)
+        for one in place
+    )
+    return tuple_(*place) > tuple_(*named)
+
+
+class RecordTable(Generic[R]):
+    """How records of a class stand in a table: by what rows are read, added and replaced.
+
+    What replaces a row ``keeps`` some of its columns, and raises its ``counter`` by one, where it
+    has one. ``taken`` says why a record cannot be added, ``changed`` why it cannot be replaced.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        record: "type[R]",
+        *,
+        keeps: Collection[str] = (),
+        counter: str = "",
+        taken: str = "it is recorded already",
+        changed: str = "",
+    ) -> None:
+        """``table`` has the columns of `columns_of` the record."""
+        self.table, self.record = table, record
+        self.taken, self.changed = taken, changed
+        key = [column.name for column in table.primary_key]
+        self._key, self._keeps, self._counter = key, keeps, counter
+        self._inner: list[tuple[str, Any, list[Column[Any]]]] = []
+        self.columns: list[Column[Any]] = []
+        for name, hint in types_of(cast(Any, record)).items():
+            inner = [one for one in table.c if one.info.get("of") == name]
+            self.columns += inner or [table.c[name]]
+            self._inner.append((name, _kind_of(hint)[0] if inner else None, inner))
+        self._flat = not any(kind for _, kind, _ in self._inner)
+        self.all = select(*self.columns)
+        self.one = self.by(*key)
+        self.insert = insert_new(table)
+        self.update = update(table).where(matching(table, *key, prefix="of_"))
+        if counter:
+            self.update = self.update.where(table.c[counter] == bindparam("previous"))
+
+    def by(self, *names: str) -> Select[Any]:
+        """Read the rows whose columns have the values of their ``names``."""
+        return self.all.where(matching(self.table, *names))
+
+    def read(self, values: Sequence[Any]) -> R:
+        """A record from the values of its columns, in their order."""
+        if self._flat:
+            return self.record(*values)
+        given, left = [], iter(values)
+        for _, kind, inner in self._inner:
+            part = [next(left) for _ in inner] if kind else [next(left)]
+            # Of a record that is not there its first field is NULL.
+            given.append(kind(*part) if kind and part[0] is not None else part[0])
+        return self.record(*given)
+
+    def row(self, record: R) -> dict[str, Any]:
+        """The values of a record by the names of their columns."""
+        values = dict(vars(record))
+        for name, kind, inner in () if self._flat else self._inner:
+            if kind:
+                part = values.pop(name)
+                parts = repeat(None) if part is None else vars(part).values()
+                values.update(zip((one.name for one in inner), parts, strict=False))
+        return values
+
+    def changes(self, record: R) -> dict[str, Any]:
+        """The values of an `update` that replaces a record's row."""
+        values = self.row(record)
+        if self._counter:
+            values["previous"] = values[self._counter] - 1
+        for name in self._keeps:
+            del values[name]
+        for name in self._key:
+            values[f"of_{name}"] = values.pop(name)
+        return values
 
 
 class StorePart:
-    """A part of the store in one transaction; its contract is the port that it is used by.
+    """A part of the store in one transaction.
 
     ``registry``: what it changes is the registry, for which a transaction has to be of that mode.
     """
@@ -267,24 +339,38 @@ class StorePart:
         """Nothing is read yet."""
         self._transaction = transaction
 
-    def _one(self, record: type[R], statement: Executable, **values: Any) -> R | None:
-        row = self._transaction.execute(statement, values).first()
-        return row and record(*row)
+    def _one(self, kept: RecordTable[R], query: Executable, **values: Any) -> R | None:
+        row = self._transaction.first(query, values)
+        return None if row is None else kept.read(row)
 
-    def _all(self, record: type[R], statement: Executable, **values: Any) -> list[R]:
-        return [*starmap(record, self._transaction.execute(statement, values))]
+    def _get(self, kept: RecordTable[R], **key: Any) -> R | None:
+        """The record of a primary key."""
+        return self._one(kept, kept.one, **key)
 
-    def _firsts(self, statement: Executable, **values: Any) -> list[Any]:
+    def _all(self, kept: RecordTable[R], query: Executable, **values: Any) -> list[R]:
+        return [*map(kept.read, self._transaction.rows(query, values))]
+
+    def _firsts(self, query: Executable, **values: Any) -> list[Any]:
         """The first column of each row."""
-        return [row[0] for row in self._transaction.execute(statement, values)]
+        return [row[0] for row in self._transaction.rows(query, values)]
 
-    def _write(self, statement: Executable, values: Row = _NONE) -> bool:
+    def _add(self, kept: RecordTable[R], record: R, **more: Any) -> None:
+        """Add a record's row, with what ``more`` it has; AlreadyExists."""
+        if not self._write(kept.insert, {**kept.row(record), **more}):
+            raise AlreadyExists(kept.taken)
+
+    def _replace(self, kept: RecordTable[R], record: R, **more: Any) -> None:
+        """Replace a record's row; EditConflict."""
+        if not self._write(kept.update, {**kept.changes(record), **more}):
+            raise EditConflict(kept.changed)
+
+    def _write(self, statement: Executable, values: Row = NO_VALUES) -> bool:
         """Run an insert, update or delete; whether it touched a row."""
         if self.registry:
             self._transaction.require_registry()
         else:
             self._transaction.require_writing()
-        return self._transaction.changed(statement, values)
+        return self._transaction.changed(statement, values) > 0
 
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
         """Run one that tells nothing; ``otherwise`` ends the Work where it touches no row."""

@@ -1,22 +1,22 @@
 """Connections to SQLite or PostgreSQL: how each is opened, checked, queued for, and begun."""
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
 
 from gateway.domain.refusals import DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.store.lock import FairLimiter, FileLock
-from gateway.store.transaction import driver_errors, translated
+from gateway.store.transaction import BEGIN_BESIDE, SqliteConnection, driver_errors, translated
 
 if TYPE_CHECKING:
     from gateway.store.postgresql_connection import BoundedConnection
@@ -25,15 +25,9 @@ if TYPE_CHECKING:
 # and an honest "busy" is better than one more thread held.
 PATIENCE_SECONDS = 10.0
 
-# Connections of one process that are kept open: more than a worker has threads.
-SQLITE_KEPT = 32
-
 # Writing transactions of one process at PostgreSQL at once. More of them would wait for the log one
 # by one; who waits in line for one of these shares it.
 POSTGRESQL_WRITERS = 2
-
-BEGIN_WRITING = "BEGIN IMMEDIATE"
-"""How SQLite's writing transactions begin: a lock taken later may have to be given up."""
 
 # How long a transaction that several share waits for a row: what they hold, others may wait for.
 ROW_WAIT_MILLISECONDS = 20
@@ -88,59 +82,18 @@ class UnsuitableDatabase(RuntimeError):
 
 @dataclass(frozen=True)
 class Begun:
-    """A connection in a transaction, and what the first look into the database found.
+    """A driver's connection in a transaction, and what the first look into the database found.
 
     ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
     ``mac`` stands beside the head. ``any_revoked``: there are tokens that were revoked, of which
     this one may be one.
     """
 
-    connection: Connection
+    driver: Any
     version: int
     head: TreeHead
     mac: bytes | None
     any_revoked: bool
-
-
-class Database(Protocol):
-    """What a Work needs of a database."""
-
-    locks_rows: bool
-    line: FairLimiter
-    """Where this process's writers wait."""
-    limit_row_wait: Sequence[str]
-    """Statements by which a transaction waits `ROW_WAIT_MILLISECONDS` for a row at most: several
-    writers share it, and what they hold others may wait for."""
-    restore_row_wait: Sequence[str]
-    """Statements by which it waits as before: for the log, which nobody holds for long."""
-
-    def begin(self, mode: TransactionMode) -> Begun:
-        """Begin a transaction and take the mode's locks. Raises Busy.
-
-        Who writes has entered.
-        """
-
-    def end(self, connection: Connection, mode: TransactionMode) -> None:
-        """Roll back what was not committed and give the connection and its locks back."""
-
-    def turn(self) -> AbstractContextManager[None]:
-        """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
-
-    def close(self) -> None:
-        """Close every connection that is not in use."""
-
-
-def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database:
-    """Connect to the database named by a SQLAlchemy URL and check that it is fit.
-
-    ``lock_path`` is the file before which SQLite's writers queue; ``waiters`` of this process may
-    wait. Raises UnsuitableDatabase.
-    """
-    if _is_sqlite(url):
-        if lock_path is None:
-            raise UnsuitableDatabase("SQLite needs a lock file beside the database")
-        return Sqlite(url, lock_path, waiters)
-    return Postgresql(url, waiters)
 
 
 def writing_engine(url: str) -> Engine:
@@ -162,168 +115,154 @@ def _is_sqlite(url: str) -> bool:
 
 
 class ConnectionPool:
-    """Idle connections of an engine, kept outside the engine's own pool between uses.
+    """Connections that an engine has opened and checked, kept by their drivers' own.
 
-    The engine's way from the pool and back costs more than a transaction's own statements.
+    Each has begun nothing. The engine's way from its pool and back costs more than a transaction's
+    own statements.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        """None is open yet."""
-        self.engine = engine
-        self._idle: deque[Connection] = deque()
+    def __init__(self, url: str, *, query_only: bool = False) -> None:
+        """None is open yet; ``query_only`` on SQLite, where PostgreSQL hears it with each BEGIN."""
+        self.engine = (
+            _sqlite_engine(url, query_only=query_only)
+            if _is_sqlite(url)
+            else _postgresql_engine(url, isolation="AUTOCOMMIT", read_only=False)
+        )
+        self._idle: deque[Any] = deque()
 
-    def take(self) -> Connection:
+    def take(self) -> Any:
         """A connection that nobody uses."""
         with suppress(IndexError):
             return self._idle.pop()
-        return self.engine.connect()
+        opened = self.engine.raw_connection()
+        driver = opened.driver_connection
+        opened.detach()
+        return driver
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, driver: Any) -> None:
         """Roll back what is open on a connection, and keep it for the next use."""
-        driver = driver_of(connection)
         try:
-            if connection.in_transaction():
-                connection.rollback()  # what the engine began
-            if is_in_transaction(driver):
-                driver.rollback()
+            if not driver.closed and driver.in_transaction:
+                driver.ask("ROLLBACK")
         except driver_errors():
-            connection.invalidate()
-        if connection.invalidated or is_lost(driver):
-            connection.invalidate()
-            connection.close()
-            return
-        self._idle.append(connection)
+            driver.close()
+        if not driver.closed:
+            self._idle.append(driver)
 
-    def hand_back(self) -> None:
-        """Give the engine those that nobody uses."""
+    @contextmanager
+    def lent(self) -> Iterator[Any]:
+        """A connection for a block; where that fails, it is not used again."""
+        driver = self.take()
+        try:
+            yield driver
+        except BaseException:
+            driver.close()
+            raise
+        self.give_back(driver)
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
         while self._idle:
             self._idle.pop().close()
 
-    def forget(self) -> None:
-        """Close those that nobody uses for good: the server that they led to has gone."""
-        while self._idle:
-            connection = self._idle.pop()
-            connection.invalidate()
-            connection.close()
+
+class Database(ABC):
+    """What a Work needs of a database."""
+
+    locks_rows: bool
+    limit_row_wait: Sequence[str] = ()
+    """Statements by which a transaction waits `ROW_WAIT_MILLISECONDS` for a row at most: several
+    writers share it, and what they hold others may wait for."""
+    restore_row_wait: Sequence[str] = ()
+    """Statements by which it waits as before: for the log, which nobody holds for long."""
+
+    def __init__(self, url: str, *, places: int, waiters: int) -> None:
+        """Open and check one connection, which checks itself when it is made."""
+        self.line = FairLimiter(places=places, waiters=waiters, patience=PATIENCE_SECONDS)
+        """Where this process's writers wait."""
+        self._writers = ConnectionPool(url)
+        self._readers = ConnectionPool(url, query_only=True)
+        try:
+            with self._writers.lent():
+                pass
+        except driver_errors() as error:
+            raise UnsuitableDatabase(f"the database cannot be opened: {error}") from error
+
+    @abstractmethod
+    def begin(self, mode: TransactionMode) -> Begun:
+        """Begin a transaction and take the mode's locks. Raises Busy.
+
+        Who writes has entered.
+        """
+
+    def end(self, driver: Any, mode: TransactionMode) -> None:
+        """Roll back what was not committed and give the connection and its locks back."""
+        (self._readers if mode is TransactionMode.READ else self._writers).give_back(driver)
+
+    @abstractmethod
+    def turn(self) -> AbstractContextManager[object]:
+        """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
 
     def close(self) -> None:
-        """Close those that nobody uses, and those that the engine keeps."""
-        self.hand_back()
-        self.engine.dispose()
+        """Close every connection that is not in use."""
+        self._writers.close()
+        self._readers.close()
 
 
-def driver_of(connection: Connection) -> Any:
-    """The driver's own connection under the engine's; of one that was invalidated, None."""
-    return None if connection.invalidated else connection.connection.driver_connection
-
-
-def is_in_transaction(driver: Any) -> bool:
-    """Whether a transaction is open on a driver's connection, also a failed one."""
-    return driver is not None and bool(driver.in_transaction)
-
-
-def is_lost(driver: Any) -> bool:
-    """Whether a driver's connection is closed: the server did not answer, or it was invalidated."""
-    return bool(getattr(driver, "closed", False))
-
-
-class Sqlite:
+class Sqlite(Database):
     """One file: one writer at a time among all processes, readers each on their own snapshot."""
 
     locks_rows = False
-    limit_row_wait: Sequence[str] = ()
-    restore_row_wait: Sequence[str] = ()
 
     def __init__(self, url: str, lock_path: Path, waiters: int) -> None:
-        """Open and check one connection of each kind."""
-        self.line = FairLimiter(places=1, waiters=waiters, patience=PATIENCE_SECONDS)
+        """``lock_path`` is the file before which writers queue."""
         self._lock = FileLock(lock_path)
-        self._writers = ConnectionPool(writing_engine(url))
-        self._readers = ConnectionPool(reading_engine(url))
-        _require_fit(self, self._check)
+        super().__init__(url, places=1, waiters=waiters)
 
     def begin(self, mode: TransactionMode) -> Begun:
         if mode is TransactionMode.READ:
-            return _begin(self._readers, ("BEGIN",))
+            return _begin(self._readers, "BEGIN")
         self._lock.acquire()
         try:
-            return _begin(self._writers, (BEGIN_WRITING,))
+            return _begin(self._writers, SqliteConnection.begin_writing)
         except BaseException:
             self._lock.release()
             raise
 
-    def end(self, connection: Connection, mode: TransactionMode) -> None:
-        if mode is TransactionMode.READ:
-            self._readers.give_back(connection)
-            return
+    def end(self, driver: Any, mode: TransactionMode) -> None:
         try:
-            self._writers.give_back(connection)
+            super().end(driver, mode)
         finally:
-            self._lock.release()
+            if mode is not TransactionMode.READ:
+                self._lock.release()
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self) -> AbstractContextManager[object]:
         """A file belongs to one host, where maintenance has a lock file."""
         return nullcontext()
 
-    def close(self) -> None:
-        self._writers.close()
-        self._readers.close()
 
-    def _check(self) -> None:
-        # Each connection checks itself when it is made.
-        for connections in (self._writers, self._readers):
-            connections.give_back(connections.take())
-
-
-class Postgresql:
+class Postgresql(Database):
     """A server: writers side by side, each with row locks and the registry held still."""
 
     locks_rows = True
-    limit_row_wait: Sequence[str] = (f"SET LOCAL lock_timeout = '{ROW_WAIT_MILLISECONDS}ms'",)
-    restore_row_wait: Sequence[str] = ("SET LOCAL lock_timeout TO DEFAULT",)
-
-    def __init__(self, url: str, waiters: int) -> None:
-        """Open and check one connection."""
-        self.line = FairLimiter(
-            places=POSTGRESQL_WRITERS, waiters=waiters, patience=PATIENCE_SECONDS
-        )
-        self._writers = ConnectionPool(autocommitting(writing_engine(url)))
-        self._readers = ConnectionPool(autocommitting(reading_engine(url)))
-        _require_fit(self, self._check)
+    limit_row_wait = (f"SET LOCAL lock_timeout = '{ROW_WAIT_MILLISECONDS}ms'",)
+    restore_row_wait = ("SET LOCAL lock_timeout TO DEFAULT",)
 
     def begin(self, mode: TransactionMode) -> Begun:
         """All of it goes to the server in one message."""
         if mode is TransactionMode.READ:
-            return _begin(self._readers, (_BEGIN_READING,))
-        return _begin(self._writers, (BEGIN_BESIDE, _REGISTRY_LOCKS[mode]))
-
-    def end(self, connection: Connection, mode: TransactionMode) -> None:
-        if mode is not TransactionMode.READ:
-            self._writers.give_back(connection)
-            return
-        with suppress(*driver_errors()):
-            driver = driver_of(connection)
-            if is_in_transaction(driver):
-                driver.ask("COMMIT")
-        self._readers.give_back(connection)
+            return _begin(self._readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return _begin(self._writers, BEGIN_BESIDE, _REGISTRY_LOCKS[mode])
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The server frees the lock of a node that dies."""
         lock = f"SELECT pg_advisory_xact_lock({SERVING_LOCK})"
-        begun = _begin(self._writers, (BEGIN_BESIDE, lock))
+        begun = _begin(self._writers, BEGIN_BESIDE, lock)
         try:
             yield
         finally:
-            self._writers.give_back(begun.connection)
-
-    def close(self) -> None:
-        self._writers.close()
-        self._readers.close()
-
-    def _check(self) -> None:
-        # Each connection checks itself when it is made.
-        self._writers.give_back(self._writers.take())
+            self._writers.give_back(begun.driver)
 
 
 @dataclass(frozen=True)
@@ -368,10 +307,6 @@ _REGISTRY_LOCKS = {
 }
 
 
-_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""How PostgreSQL's writing transactions begin: side by side, each waiting for rows alone."""
-
 # Every transaction asks for the first, every one that writes for the others; each has one row.
 _STATE = (
     "SELECT registry.version, log_head.size, log_head.root, log_head.mac,"
@@ -379,27 +314,27 @@ _STATE = (
 )
 
 
-def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
+def _begin(connections: ConnectionPool, *first: str) -> Begun:
     """Begin a transaction by its first statements and look at the state of the database.
 
     Nothing was done yet: where an idle connection has been lost, as after a restart of
     the server, a new one takes its place.
     """
     try:
-        connection = connections.take()
+        driver = connections.take()
         try:
-            return run_first(connection, first)
+            return run_first(driver, *first)
         except driver_errors():
-            lost = is_lost(driver_of(connection))
-            connections.give_back(connection)
+            lost = driver.closed
+            connections.give_back(driver)
             if not lost:
                 raise
-        connections.forget()
-        connection = connections.take()
+        connections.close()
+        driver = connections.take()
         try:
-            return run_first(connection, first)
+            return run_first(driver, *first)
         except driver_errors():
-            connections.give_back(connection)
+            connections.give_back(driver)
             raise
     except driver_errors() as error:
         raise translated(error) from error
@@ -407,35 +342,41 @@ def _begin(connections: ConnectionPool, first: Sequence[str]) -> Begun:
         raise DatabaseUnavailable(str(error)) from error
 
 
-def run_first(connection: Connection, first: Sequence[str]) -> Begun:
+def run_first(driver: Any, *first: str) -> Begun:
     """Run statements and look at the state of the database. Raises what the driver raises."""
-    driver = driver_of(connection)
-    if isinstance(driver, sqlite3.Connection):
+    with driver.together():
         for statement in first:
-            driver.execute(statement)
-        state = driver.execute(_STATE).fetchone()
-    else:
-        with driver.together():
-            for statement in first:
-                driver.send(statement)
-            result = driver.send(_STATE)
-        (state,) = result.rows()
-    version, size, root, mac, revoked = state
-    return Begun(connection, version, TreeHead(size, root), mac, bool(revoked))
+            driver.send(statement)
+        found = driver.send(_STATE)
+    ((version, size, root, mac, any_revoked),) = found.fetchall()
+    return Begun(driver, version, TreeHead(size, root), mac, bool(any_revoked))
+
+
+def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database:
+    """Connect to the database named by a SQLAlchemy URL and check that it is fit.
+
+    ``lock_path`` is the file before which SQLite's writers queue; ``waiters`` of this process may
+    wait. Raises UnsuitableDatabase.
+    """
+    if _is_sqlite(url):
+        if lock_path is None:
+            raise UnsuitableDatabase("SQLite needs a lock file beside the database")
+        return Sqlite(url, lock_path, waiters)
+    return Postgresql(url, places=POSTGRESQL_WRITERS, waiters=waiters)
 
 
 def _sqlite_engine(url: str, *, query_only: bool) -> Engine:
     engine = create_engine(
         url,
-        poolclass=QueuePool,
-        # Never a queue for a connection: writers wait at the limiter, and a thread holds
-        # one reading unit of work. What the pool does not keep is opened again when it is needed.
-        pool_size=SQLITE_KEPT,
-        max_overflow=-1,
+        poolclass=NullPool,  # who keeps connections does so in a `ConnectionPool`
         hide_parameters=True,
         # None: the driver leaves BEGIN to us, who say it as a statement: a listener to the engine's
         # "begin" would slow down every statement. A pooled connection changes threads.
-        connect_args={"isolation_level": None, "check_same_thread": False},
+        connect_args={
+            "isolation_level": None,
+            "check_same_thread": False,
+            "factory": SqliteConnection,
+        },
     )
 
     @event.listens_for(engine, "connect")
@@ -473,9 +414,7 @@ def _postgresql_engine(url: str, *, isolation: str, read_only: bool) -> Engine:
         # Said when a transaction begins: as a setting of the session it would make a standby of
         # every server for a URL that asks for one that can be written.
         execution_options={"postgresql_readonly": read_only},
-        # As above.
-        pool_size=POSTGRESQL_WRITERS,
-        max_overflow=-1,
+        poolclass=NullPool,
         hide_parameters=True,
         connect_args={
             # In force from the first statement.
@@ -524,21 +463,3 @@ def _require_postgresql(connection: "BoundedConnection", settings: Mapping[str, 
                 f"{name} is {found} in a session, and must be {wanted}: a pooler drops such"
                 " settings; see 'A pooler' in docs/postgresql.md"
             )
-
-
-def autocommitting(engine: Engine) -> Engine:
-    """The same engine, whose connections begin nothing by themselves; SQLite's never do."""
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-def _require_fit(database: Database, check: Callable[[], None]) -> None:
-    try:
-        check()
-    except DBAPIError as error:
-        database.close()
-        raise UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
-    except UnsuitableDatabase:
-        database.close()
-        raise

@@ -8,30 +8,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, null, or_, select, tuple_, update
+from sqlalchemy import bindparam, func, insert, null, or_, select, update
 
 from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
 from gateway.domain.refusals import AlreadyExists, EditConflict
-from gateway.domain.vocabulary import RANKS, Urgency
-from gateway.store.columns import StorePart, keyed, matching, record_columns, records
+from gateway.domain.vocabulary import Urgency
+from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.tables import duty, handoff, sweep
-from gateway.store.transaction import insert_new
 
-_DUTY = record_columns(duty, HandoffDuty)
-_OF = records(duty, HandoffDuty, "handoff").order_by(duty.c.since, duty.c.kind, duty.c.source)
+_DUTIES = RecordTable(duty, HandoffDuty, keeps=("organisation", "since"))
+_OF = _DUTIES.by("handoff").order_by(duty.c.since, duty.c.kind, duty.c.source)
 _open = duty.c.closed_at.is_(null())
 _OPEN_OF = _OF.where(_open)
 _DUE = (
-    select(*_DUTY)
-    .where(duty.c.next_at <= bindparam("now"))
+    _DUTIES.all.where(duty.c.next_at <= bindparam("now"))
     .order_by(duty.c.next_at)
     .limit(bindparam("limit"))
 )
 _LATE = _open & (duty.c.due_at <= bindparam("now"))
 _OVERDUE = select(func.count()).select_from(duty).where(_LATE)
-_ADD = insert_new(duty)
-_SAVE = update(duty).where(matching(duty, "handoff", "kind", "source", prefix="of_"), _open)
+_SAVE = _DUTIES.update.where(_open)
 # Not IN: the text of that depends on a value, and is made anew by the engine each time.
 _shared = or_(*(duty.c.kind == kind for kind, terms in DUTIES.items() if terms.shared))
 _next_due = (
@@ -46,9 +43,8 @@ _next_due = (
 )
 _FOLLOW = update(handoff).where(matching(handoff, "id", prefix="of_")).values(due_at=_next_due)
 _of_case = matching(handoff, "originator", "case")
-_OPEN_OF_CASE = select(*_DUTY).join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
+_OPEN_OF_CASE = _DUTIES.all.join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
 _place = (handoff.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
-_after = tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
 # A review of a retention may be years away: it waits from its reminder on.
 _waits = or_(
     duty.c.kind != DutyKind.RETENTION_REVIEW,
@@ -56,58 +52,73 @@ _waits = or_(
     duty.c.next_at <= bindparam("now"),
 )
 _OWED_BY = (
-    select(handoff.c.urgency, *_DUTY)
+    select(handoff.c.urgency, *_DUTIES.columns)
     .join(handoff, handoff.c.id == duty.c.handoff)
     .where(duty.c.organisation == bindparam("owes"), _open, _waits)
     .order_by(*_place)
     .limit(bindparam("limit"))
 )
-_OWED_AFTER = _OWED_BY.where(tuple_(*_place) > _after)
-_CLOCK = records(sweep, SweepClock)
+_OWED_AFTER = _OWED_BY.where(stands_after(*_place))
+_CLOCKS = RecordTable(sweep, SweepClock)
 _BEGIN_CLOCK = insert(sweep).values(id=1)
 _SAVE_CLOCK = update(sweep)
 
 
 class SqlDuties(StorePart):
-    """Duties in SQL; the contract is that of `gateway.kernel.ports.DutyStore`."""
+    """What parties owe about handoffs. The due time of a handoff follows what is stored here.
+
+    A duty is added and saved in a transaction that holds its handoff (`SqlHandoffs.get`).
+    """
 
     def add(self, duty: HandoffDuty) -> None:
-        self._write_later(_ADD, vars(duty), AlreadyExists("this duty is recorded already"))
+        """Store a new duty; AlreadyExists when its handoff has one of that kind and source."""
+        self._write_later(
+            _DUTIES.insert, vars(duty), AlreadyExists("this duty is recorded already")
+        )
         self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def save(self, duty: HandoffDuty) -> None:
-        values = keyed(duty, "handoff", "kind", "source", keeps=("organisation", "since"))
-        self._write_later(_SAVE, values, EditConflict("the duty has changed: read it again"))
+        """Replace the stored one, which must be open; else EditConflict."""
+        changed = EditConflict("the duty has changed: read it again")
+        self._write_later(_SAVE, _DUTIES.changes(duty), changed)
         self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
+        """The duties of a handoff, the oldest first."""
         statement = _OPEN_OF if open_only else _OF
-        return self._all(HandoffDuty, statement, handoff=handoff)
+        return self._all(_DUTIES, statement, handoff=handoff)
 
     def open_of_case(self, originator: str, case: UUID) -> Sequence[HandoffDuty]:
-        return self._all(HandoffDuty, _OPEN_OF_CASE, originator=originator, case=case)
+        """The open duties of every handoff of a case."""
+        return self._all(_DUTIES, _OPEN_OF_CASE, originator=originator, case=case)
 
     def owed_by(
         self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
     ) -> Sequence[tuple[HandoffDuty, Urgency]]:
+        """The open duties of an organisation after a place, in order, each with the urgency of its
+        handoff; the review of a retention once it was to be reminded of."""
         values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
         if after is None:
-            rows = self._transaction.execute(_OWED_BY, values)
+            rows = self._transaction.rows(_OWED_BY, values)
         else:
             place = (*after.handoff, after.source, after.kind)
             named = {f"after_{one.name}": at for one, at in zip(_place, place, strict=True)}
-            rows = self._transaction.execute(_OWED_AFTER, {**values, **named})
-        return [(HandoffDuty(*owed), RANKS[rank]) for rank, *owed in rows]
+            rows = self._transaction.rows(_OWED_AFTER, {**values, **named})
+        return [(HandoffDuty(*owed), urgency) for urgency, *owed in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
-        return self._all(HandoffDuty, _DUE, now=now, limit=limit)
+        """Duties of which there is something to record now, the longest due first."""
+        return self._all(_DUTIES, _DUE, now=now, limit=limit)
 
     def overdue(self, now: datetime) -> int:
-        return int(self._transaction.execute(_OVERDUE, {"now": now}).scalar_one())
+        """How many open duties are past their due time."""
+        return int(self._transaction.scalar(_OVERDUE, {"now": now}))
 
     def clock(self) -> SweepClock | None:
-        return self._one(SweepClock, _CLOCK)
+        """When duties were last swept; None before the first time."""
+        return self._one(_CLOCKS, _CLOCKS.all)
 
     def save_clock(self, clock: SweepClock) -> None:
+        """Replace that."""
         if not self._write(_SAVE_CLOCK, vars(clock)):
             self._write(_BEGIN_CLOCK, vars(clock))

@@ -2,10 +2,8 @@
 and what holders retain, with the copies of what was erased."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from datetime import date, datetime
 from functools import cache
-from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,7 +20,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    tuple_,
     type_coerce,
     union,
     update,
@@ -32,16 +29,14 @@ from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
     OPEN,
-    Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
 )
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
-from gateway.domain.vocabulary import RANKS
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import (
     Consultation,
@@ -50,7 +45,7 @@ from gateway.kernel.values import (
     SentHandoff,
     WaitingHandoffs,
 )
-from gateway.store.columns import TEXT, StorePart, matching, records
+from gateway.store.columns import TEXT, RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import (
     KEPT,
@@ -68,8 +63,20 @@ from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
 
+_HANDOFFS = RecordTable(
+    handoff,
+    Handoff,
+    keeps=(
+        "originator", "case", "recipient", "competence", "mandate_event", "purpose",
+        "offered_at", "due_at", "break_glass",
+    ),
+    counter="sequence",
+    taken="the handoff's id is taken",
+    changed="the handoff has changed: read it again",
+)  # fmt: skip
+_FIELDS = len(_HANDOFFS.columns)
 _of_handoff = handoff.c.id == bindparam("handoff")
-_GET = select(handoff).where(_of_handoff)
+_GET = _HANDOFFS.all.where(_of_handoff)
 _GET_LOCKED = _GET.with_for_update()
 _case_of_handoff = and_(
     case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case
@@ -77,7 +84,7 @@ _case_of_handoff = and_(
 # Where the database has one writer, what an answer needs to know of the case is read at once.
 _GET_WITH_KEY = (
     select(
-        handoff,
+        *_HANDOFFS.columns,
         case_file.c.state.label("case_state"),
         case_file.c.content_key,
         case_file.c.digest.label("current"),
@@ -98,15 +105,7 @@ _CASE_OF = (
 )
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
-_PAGE = (
-    select(handoff)
-    .where(
-        tuple_(*_place)
-        > tuple_(*(bindparam(f"after_{one.name}", type_=one.type) for one in _place))
-    )
-    .order_by(*_place)
-    .limit(bindparam("limit"))
-)
+_PAGE = _HANDOFFS.all.where(stands_after(*_place)).order_by(*_place).limit(bindparam("limit"))
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _FILTERS = {
     "state": matching(handoff, "state"),
@@ -135,8 +134,7 @@ _WAITING = {
     for box, owner in _BOXES.items()
 }
 _RECEIVED = (
-    select(handoff)
-    .where(
+    _HANDOFFS.all.where(
         handoff.c.recipient == bindparam("organisation"),
         handoff.c.state == bindparam("state"),
         handoff.c.id > bindparam("after"),
@@ -153,12 +151,7 @@ _SENT_OF = (
     .where(matching(handoff, "originator", "case"))
     .order_by(handoff.c.id)
 )
-_OF_CASE = select(handoff).where(matching(handoff, "originator", "case")).order_by(handoff.c.id)
-_ADD = insert_new(handoff)
-_SAVE = update(handoff).where(
-    handoff.c.id == bindparam("handoff"), handoff.c.sequence == bindparam("previous")
-)
-
+_OF_CASE = _HANDOFFS.by("originator", "case").order_by(handoff.c.id)
 _ANSWERS = select(answer).where(matching(answer, "handoff")).order_by(answer.c.sequence)
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
@@ -179,27 +172,19 @@ _NOTICES = _ANSWERS.where(
 _ADD_ANSWER = insert(answer)
 _ANSWER_KEY = select(answer_key.c.content_key).where(matching(answer_key, "organisation"))
 _ADD_ANSWER_KEY = insert_new(answer_key)
-_CONSULTATION = select(consultation).where(matching(consultation, "event"))
+_CONSULTATIONS = RecordTable(
+    consultation, Consultation, taken="this consultation is recorded already"
+)
 _WAS_INFORMED = (
     select(consultation.c.event)
     .where(matching(consultation, "handoff"), consultation.c.informed)
     .limit(1)
 )
 _WAS_CONSULTED = select(consultation.c.event).where(matching(consultation, "handoff")).limit(1)
-_ADD_CONSULTATION = insert_new(consultation)
-
-
-_FOLLOWING = (
-    "case_version", "case_digest", "permitted_disclosures", "package_digest", "offer_digest",
-    "conditions_digest", "transfer_tool", "expires_at", "state", "accepted_groups",
-    "sequence", "package", "held", "held_under", "recall", "recall_answer",
-    "urgency", "matter",
-)  # fmt: skip
-"""The fields that follow the answers and the updates."""
 
 
 class SqlHandoffs(StorePart):
-    """Handoffs in SQL; the contract is that of `gateway.kernel.ports.HandoffStore`."""
+    """Handoffs, their answers, and the consultations of content."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction)
@@ -208,81 +193,90 @@ class SqlHandoffs(StorePart):
         self._current: dict[UUID, str] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
+        """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
         values = {"handoff": handoff}
         if self._transaction.mode is TransactionMode.READ:
-            row = self._transaction.execute(_GET, values).first()
-            return row and _handoff(row)
+            return self._one(_HANDOFFS, _GET, **values)
         if not self._transaction.locks_rows:
-            row = self._transaction.execute(_GET_WITH_KEY, values).first()
+            row = self._transaction.first(_GET_WITH_KEY, values)
             if row is None:
                 return None
             self._case_of[handoff] = (row.originator, row.case)
             self._current[handoff] = row.current
             self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
-            return _handoff(row)
+            return _HANDOFFS.read(row[:_FIELDS])
         # Cases are locked before handoffs, by everybody.
-        with self._transaction.pipeline():
-            sharing = self._transaction.send(_SHARE_CASE, values)
-            locking = self._transaction.send(_GET_LOCKED, values)
-            row, held = locking().first(), sharing().first()
-        if held is None:
+        shared, locked = self._transaction.queries((_SHARE_CASE, values), (_GET_LOCKED, values))
+        if not shared:
             return None
+        (held,) = shared
         case = (held.originator, held.case)
         self._case_of[handoff] = case
         self._current[handoff] = held.current
         self._cipher.note_case(*case, held.case_state, held.content_key)
         self._transaction.shared_cases.add(case)
-        if row is not None and (row.originator, row.case) != case:
+        if any((row.originator, row.case) != case for row in locked):
             raise EditConflict("the handoff has changed: read it again")
-        return row and _handoff(row)
+        return _HANDOFFS.read(locked[0]) if locked else None
 
     def current_version(self, handoff: Handoff) -> str:
+        """The digest of its case's current version, for what `get` returned in a writing
+        transaction: no further query."""
         return self._current[handoff.id]
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
-        """RuntimeError when the offer's event recorded another answer."""
-        if not self._write(_ADD, _handoff_row(handoff)):
-            raise AlreadyExists("the handoff's id is taken")
+        """Store a new handoff and its offer; AlreadyExists when the id is taken.
+
+        RuntimeError when the offer's event recorded another answer.
+        """
+        self._add(_HANDOFFS, handoff, due_at=handoff.due_at or NEVER)
         self._case_of[handoff.id] = (handoff.originator, handoff.case)
         self._add_answer(offer)
 
     def save(self, handoff: Handoff, answer: HandoffAnswer) -> None:
-        """Parties, address and purpose stay as they were. RuntimeError as for ``add``."""
-        row = _handoff_row(handoff)
-        values = {
-            "handoff": handoff.id,
-            "previous": handoff.sequence - 1,
-            **{name: row[name] for name in _FOLLOWING},
-        }
-        if not self._write(_SAVE, values):
-            raise EditConflict("the handoff has changed: read it again")
+        """Replace the stored one, whose sequence must be one less (else EditConflict), and append
+        the answer. RuntimeError as for ``add``.
+
+        Parties, address and purpose stay as they were; so does the due time, which follows the
+        duties.
+        """
+        self._replace(_HANDOFFS, handoff)
         self._add_answer(answer)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
-        rows = self._transaction.execute(_ANSWERS, {"handoff": handoff})
+        """The offer and every answer, in order; without ``documents`` these are empty, as they are
+        after the erasure of the case."""
+        rows = self._transaction.rows(_ANSWERS, {"handoff": handoff})
         if not documents:
             return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
 
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
-        rows = self._transaction.execute(_NOTICES, {"handoff": handoff})
+        """The correction notices, in order; those from before the erasure of the case went with
+        it."""
+        rows = self._transaction.rows(_NOTICES, {"handoff": handoff})
         return [self._answer(row) for row in rows]
 
     def offer(self, handoff: UUID, package: int) -> HandoffAnswer | None:
+        """The offer, or update, that made a package, by its number."""
         values = {"handoff": handoff, "before": package - 1}
-        row = self._transaction.execute(_OFFER, values).first()
+        row = self._transaction.first(_OFFER, values)
         return row and self._answer(row)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Handoff]:
+        """Every handoff of the case, by id; none is locked."""
         values = {"originator": originator, "case": case}
-        return [_handoff(row) for row in self._transaction.execute(_OF_CASE, values)]
+        return self._all(_HANDOFFS, _OF_CASE, **values)
 
     def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
+        """What recalled each handoff of the case, by handoff; what came before the erasure of the
+        case went with it."""
         values = {"originator": originator, "case": case}
-        return [self._answer(row) for row in self._transaction.execute(_RECALLS_OF, values)]
+        return [self._answer(row) for row in self._transaction.rows(_RECALLS_OF, values)]
 
     def answer_of(self, event: UUID) -> HandoffAnswer | None:
-        row = self._transaction.execute(_ANSWER_OF, {"event": event}).first()
+        """The answer that ``event`` recorded."""
+        row = self._transaction.first(_ANSWER_OF, {"event": event})
         return row and self._answer(row)
 
     def page(
@@ -293,10 +287,10 @@ class SqlHandoffs(StorePart):
         after: HandoffPlace | None,
         limit: int,
     ) -> Sequence[Handoff]:
+        """Handoffs received (box ``in``) or sent (``out``) whose place is after ``after``, in the
+        order of their places: by urgency, then due time."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
         statement = _page(box, *wanted)
-        if filters.urgency is not None:
-            wanted["urgency"] = filters.urgency.rank
         if filters.matter is not None:
             wanted["matter"] = f'"{filters.matter}"'
         place = after or FIRST_PLACE
@@ -308,52 +302,59 @@ class SqlHandoffs(StorePart):
             "after_id": place.id,
             **wanted,
         }
-        return [_handoff(row) for row in self._transaction.execute(statement, values)]
+        return self._all(_HANDOFFS, statement, **values)
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
+        """How many of a box are offered and not answered, and overdue of those at a moment."""
         values = {"organisation": organisation, "now": now}
-        rows: Sequence[Any] = self._transaction.execute(_WAITING[box], values).all()
-        by_urgency = {RANKS[row[0]]: int(row[1]) for row in rows}
+        rows: Sequence[Any] = self._transaction.rows(_WAITING[box], values)
+        by_urgency = {row[0]: int(row[1]) for row in rows}
         return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
 
     def received(
         self, organisation: str, state: str, after: UUID | None, limit: int
     ) -> Sequence[Handoff]:
+        """Handoffs received, in one state, with an id greater than ``after``, in order of id
+        (UUIDv7: of offer)."""
         values = {
             "organisation": organisation,
             "state": state,
             "after": after or _NO_ID,
             "limit": limit,
         }
-        return [_handoff(row) for row in self._transaction.execute(_RECEIVED, values)]
+        return self._all(_HANDOFFS, _RECEIVED, **values)
 
     def open_of(self, originator: str, case: UUID) -> int:
+        """How many handoffs of the case are open."""
         values = {"originator": originator, "case": case}
-        return int(self._transaction.execute(_OPEN_OF, values).scalar_one())
+        return int(self._transaction.scalar(_OPEN_OF, values))
 
     def sent_of(self, originator: str, case: UUID) -> Sequence[SentHandoff]:
+        """Every handoff of the case, by id."""
         values = {"originator": originator, "case": case}
-        rows = self._transaction.execute(_SENT_OF, values)
+        rows = self._transaction.rows(_SENT_OF, values)
         return [SentHandoff(*row) for row in rows]
 
     def add_consultation(self, consultation: Consultation) -> None:
-        """AlreadyExists when its event recorded another one."""
-        if not self._write(_ADD_CONSULTATION, vars(consultation)):
-            raise AlreadyExists("this consultation is recorded already")
+        """Remember what a consultation showed; AlreadyExists when its event recorded another."""
+        self._add(_CONSULTATIONS, consultation)
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
-        return self._transaction.execute(_WAS_INFORMED, {"handoff": handoff}).first() is not None
+        """Whether the originator is a party of a consultation of the handoff."""
+        return self._transaction.first(_WAS_INFORMED, {"handoff": handoff}) is not None
 
     def was_consulted(self, handoff: UUID) -> bool:
-        return self._transaction.execute(_WAS_CONSULTED, {"handoff": handoff}).first() is not None
+        """Whether the content of the handoff was ever consulted."""
+        return self._transaction.first(_WAS_CONSULTED, {"handoff": handoff}) is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
-        return self._one(Consultation, _CONSULTATION, event=event)
+        """What the consultation recorded by ``event`` showed."""
+        return self._get(_CONSULTATIONS, event=event)
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
         case = self._case_of.get(answer.handoff)
         if case not in self._cipher.case_keys:
-            row = self._transaction.execute(_CASE_OF, {"handoff": answer.handoff}).one()
+            row = self._transaction.first(_CASE_OF, {"handoff": answer.handoff})
             case = self._case_of[answer.handoff] = (row.originator, row.case)
             self._cipher.note_case(*case, row.case_state, row.content_key)
         key = self._cipher.case_keys[case] or self._late_key(answer.author)
@@ -363,7 +364,7 @@ class SqlHandoffs(StorePart):
 
     def _late_key(self, author: str) -> UUID:
         """The key of an organisation's answers about erased cases; a new one the first time."""
-        row = self._transaction.execute(_ANSWER_KEY, {"organisation": author}).first()
+        row = self._transaction.first(_ANSWER_KEY, {"organisation": author})
         if row is not None:
             return cast(UUID, row.content_key)
         key = self._cipher.new_key()
@@ -381,43 +382,17 @@ def _cell(handoff: UUID, sequence: int) -> CellRef:
     return CellRef(answer.name, f"{handoff}/{sequence}", "document")
 
 
-_STORED_OTHERWISE = ("address", "urgency", "due_at")
-_AS_STORED = [one.name for one in fields(Handoff) if one.name not in _STORED_OTHERWISE]
-_stored = attrgetter(*_AS_STORED)
-
-
-def _handoff(row: Row[Any]) -> Handoff:
-    return Handoff(
-        **dict(zip(_AS_STORED, _stored(row), strict=True)),
-        address=Addressee(row.recipient, row.competence, row.mandate_event),
-        urgency=RANKS[row.urgency],
-        due_at=None if row.due_at == NEVER else row.due_at,
-    )
-
-
-def _handoff_row(handoff: Handoff) -> dict[str, Any]:
-    values = dict(vars(handoff))
-    address = values.pop("address")
-    return values | {
-        "recipient": address.organisation,
-        "competence": address.competence,
-        "mandate_event": address.mandate_event,
-        "urgency": RANKS.index(handoff.urgency),
-        "due_at": handoff.due_at or NEVER,
-    }
-
-
 # --- What holders keep of cases beyond the day of erasure, and the copies of what was erased ---
 
 
 _standing = retention.c.ended_at.is_(null())
-_RETENTION = records(retention, Retention).where(_standing)
+_RETENTIONS = RecordTable(retention, Retention)
+_RETENTION = _RETENTIONS.all.where(_standing)
 _OF_HANDOFF = _RETENTION.where(matching(retention, "handoff"))
 _RETAINED_OF_CASE = _RETENTION.where(matching(retention, "originator", "case")).order_by(
     retention.c.handoff
 )
-_RETAIN = insert(retention)
-_END = update(retention).where(matching(retention, "id", prefix="of_"), _standing)
+_END = _RETENTIONS.update.where(_standing)
 _retained = select(retention.c.handoff).where(_standing)
 _copied = select(retained_copy.c.handoff)
 _OVER = select(
@@ -456,7 +431,7 @@ _UNRETAINED = (
 _ANNOUNCED = select(erasure_notice.c.told).where(matching(erasure_notice, "days"))
 _FIRST_NOTICE = insert_new(erasure_notice)
 _NOTICE = update(erasure_notice).where(matching(erasure_notice, "days", "told", prefix="of_"))
-_COPY = records(retained_copy, RetainedCopy, "handoff")
+_COPY = RecordTable(retained_copy, RetainedCopy).one
 _HAS_COPY = _copied.where(
     matching(retained_copy, "handoff"),
     or_(
@@ -484,82 +459,104 @@ _END_ANSWER_KEY = delete(answer_key).where(_of_organisation)
 
 
 class SqlRetentions(StorePart):
-    """Retentions in SQL; the contract is that of `gateway.kernel.ports.RetentionStore`."""
+    """What holders keep beyond the day of erasure: a handoff has one retention at a time.
+
+    It is made and ended in a transaction that holds its handoff (`SqlHandoffs.get`).
+    """
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction)
         self._cipher = cipher
 
     def of_handoff(self, handoff: UUID) -> Retention | None:
-        return self._one(Retention, _OF_HANDOFF, handoff=handoff)
+        """The retention that has not ended; its last day may be over."""
+        return self._one(_RETENTIONS, _OF_HANDOFF, handoff=handoff)
 
     def of_case(self, originator: str, case: UUID) -> Sequence[Retention]:
-        return self._all(Retention, _RETAINED_OF_CASE, originator=originator, case=case)
+        """Those of every handoff of a case that have not ended, by handoff."""
+        return self._all(_RETENTIONS, _RETAINED_OF_CASE, originator=originator, case=case)
 
     def add(self, retention: Retention) -> None:
-        self._write(_RETAIN, vars(retention))
+        """Store a new one; the one before was ended."""
+        self._add(_RETENTIONS, retention)
 
     def end(self, retention: UUID, at: datetime) -> None:
+        """End one that has not ended; else EditConflict."""
         if not self._write(_END, {"of_id": retention, "ended_at": at}):
             raise EditConflict("the retention has ended: read the handoff again")
 
     def over(self, day: date, limit: int) -> Sequence[UUID]:
+        """Handoffs whose retention, or days of grace, are over on a civil day."""
         return self._firsts(_OVER, day=day, limit=limit)
 
     def holders(self) -> Collection[str]:
-        return {row[0] for row in self._transaction.execute(_HOLDERS)}
+        """The organisations that retain something, have a copy, or a key of late answers."""
+        return {row[0] for row in self._transaction.rows(_HOLDERS)}
 
     def of_holder(self, holder: str, limit: int) -> Sequence[UUID]:
+        """Handoffs of which an organisation retains something, or has a copy."""
         return self._firsts(_OF_HOLDER, holder=holder, limit=limit)
 
     def keep(self, copy: RetainedCopy) -> None:
+        """Store a copy under a new key. Raises CaseKeysUnavailable."""
         key = self._cipher.new_key()
         content = self._cipher.encrypt(copy.content, key, _cell_of_copy(copy.handoff))
         self._write(_KEEP, {**vars(copy), "content_key": key, "content": content})
 
     def copy(self, handoff: UUID) -> RetainedCopy | None:
-        row = self._transaction.execute(_COPY, {"handoff": handoff}).first()
+        """A handoff's copy. Raises CaseErased when its key is destroyed, CaseKeysUnavailable."""
+        row = self._transaction.first(_COPY, {"handoff": handoff})
         if row is None:
             return None
         content = self._cipher.decrypt(row.content, _cell_of_copy(handoff))
         return RetainedCopy(**row._asdict() | {"content": content})
 
     def has_copy(self, handoff: UUID, day: date) -> bool:
+        """Whether a copy is kept on a civil day: its grace, or retention, is not over by then."""
         return bool(self._firsts(_HAS_COPY, handoff=handoff, day=day))
 
     def end_grace(self, handoff: UUID) -> None:
+        """Let a copy stand: a retention was stated."""
         self._write(_END_GRACE, {"of_handoff": handoff})
 
     def drop_copy(self, handoff: UUID) -> bool:
-        key = self._transaction.execute(_KEY_OF, {"of_handoff": handoff}).scalar()
+        """Take a copy away, where there is one, and doom its key."""
+        key = self._transaction.scalar(_KEY_OF, {"of_handoff": handoff})
         if key is None:
             return False
         self._write(_DOOM, {"content_key": key})
         return self._write(_DROP, {"of_handoff": handoff})
 
     def having(self, key: UUID) -> UUID | None:
-        row = self._transaction.execute(_HAVING, {"key": key}).first()
-        return row and row.handoff
+        """The handoff whose copy is encrypted by a key."""
+        handoff: UUID | None = self._transaction.scalar(_HAVING, {"key": key})
+        return handoff
 
     def uses_key(self, key: UUID) -> bool:
-        of_answers = self._transaction.execute(_ANSWERS_HAVING, {"key": key}).first()
+        """Whether a copy, or an organisation's late answers, are encrypted by a key."""
+        of_answers = self._transaction.first(_ANSWERS_HAVING, {"key": key})
         return self.having(key) is not None or of_answers is not None
 
     def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
-        rows = self._transaction.execute(_UNRETAINED, {"after": after, "last": last})
+        """Recipient and id of each handoff that was accepted and is not retained, whose case is
+        erased after one day, and by another."""
+        rows = self._transaction.rows(_UNRETAINED, {"after": after, "last": last})
         return [(row.recipient, row.id) for row in rows]
 
     def announced(self, days: int) -> date | None:
-        told: date | None = self._transaction.execute(_ANNOUNCED, {"days": days}).scalar()
+        """Up to which day of erasure holders heard so many ``days`` before; None at first."""
+        told: date | None = self._transaction.scalar(_ANNOUNCED, {"days": days})
         return told
 
     def announce(self, days: int, told: date | None, last: date) -> bool:
+        """Note that they hear up to the day ``last``; False where it is not ``told`` any more."""
         if told is None:
             return self._write(_FIRST_NOTICE, {"days": days, "told": last})
         return self._write(_NOTICE, {"of_days": days, "of_told": told, "told": last})
 
     def end_answer_key(self, organisation: str) -> None:
-        key = self._transaction.execute(_KEY_OF_ANSWERS, {"of_organisation": organisation}).scalar()
+        """Doom the key of an organisation's answers about erased cases, where there is one."""
+        key = self._transaction.scalar(_KEY_OF_ANSWERS, {"of_organisation": organisation})
         if key is not None:
             self._write(_DOOM, {"content_key": key})
             self._write(_END_ANSWER_KEY, {"of_organisation": organisation})

@@ -9,12 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     Column,
-    CursorResult,
-    Engine,
     Executable,
     LargeBinary,
     MetaData,
@@ -33,11 +30,9 @@ from gateway.store.columns import NUMBER, TEXT
 from gateway.store.database import (
     ConnectionPool,
     UnsuitableDatabase,
-    autocommitting,
-    writing_engine,
 )
 from gateway.store.lock import FileLock
-from gateway.store.transaction import Row, Rows, Transaction, counted, driver_errors
+from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 # --- In a file of two slots ---
 #
@@ -255,9 +250,9 @@ def _unreachable() -> tuple[type[Exception], ...]:
 class SqlMark:
     """The HighWaterMark port. Each statement is a transaction of its own."""
 
-    def __init__(self, engine: Engine, origin: str) -> None:
-        """``engine`` begins no transactions by itself."""
-        self._connections = ConnectionPool(engine)
+    def __init__(self, connections: ConnectionPool, origin: str) -> None:
+        """Nothing is read yet."""
+        self._connections = connections
         self._origin = origin
 
     def turn(self) -> AbstractContextManager[None]:
@@ -266,8 +261,10 @@ class SqlMark:
 
     def read(self) -> SignedTreeHead | None:
         try:
-            with self._run(_READ, {"origin": self._origin}) as found:
-                row = found.first()
+            with self._connections.lent() as driver:
+                row = Transaction(driver, TransactionMode.READ).first(
+                    _READ, {"origin": self._origin}
+                )
         except _unreachable() as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be read") from error
         return row and SignedTreeHead(TreeHead(row.size, row.root), row.note)
@@ -285,20 +282,10 @@ class SqlMark:
 
     def _move(self, statement: Executable, values: Row) -> bool:
         try:
-            with self._run(statement, values) as done:
-                return done.rowcount > 0
+            with self._connections.lent() as driver:
+                return Transaction(driver, TransactionMode.WRITE).changed(statement, values) > 0
         except _unreachable() as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
-
-    @contextmanager
-    def _run(self, statement: Executable, values: Row) -> Iterator[CursorResult[Any] | Rows]:
-        connection = self._connections.take()
-        try:
-            yield Transaction(connection, TransactionMode.WRITE, locks_rows=False).execute(
-                statement, values
-            )
-        finally:
-            self._connections.give_back(connection)
 
 
 def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWaterMarkFile:
@@ -310,15 +297,10 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWate
     if file is not None:
         return open_file(file, origin)
     try:
-        engine = autocommitting(writing_engine(url))
-        try:
-            with engine.connect() as connection:
-                _metadata.create_all(connection)
-        except BaseException:
-            engine.dispose()
-            raise
+        connections = ConnectionPool(url)
+        _metadata.create_all(connections.engine)
     except DBAPIError as error:
         raise UnsuitableDatabase(
             f"the log's high-water mark cannot be opened ({error.orig}): see [high_water_mark] url"
         ) from error
-    return SqlMark(engine, origin)
+    return SqlMark(connections, origin)

@@ -8,12 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
-from gateway.store.columns import StorePart, matching
+from gateway.store.columns import RecordTable, StorePart, matching
 from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 
-_GET = select(retry).where(matching(retry, "organisation", "key"))
-_ADD = insert_new(retry)
+_RETRIES = RecordTable(retry, IdempotencyRecord)
 # Keys of requests have no slash. Keys with one belong to approvals and declarations,
 # which are never used again.
 # An event's id begins with its time (RFC 9562, 5.7).
@@ -45,24 +44,32 @@ _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bind
 
 
 class SqlRetries(StorePart):
-    """Retries in SQL; the contract is that of `gateway.kernel.ports.IdempotencyStore`."""
+    """Idempotency keys, scoped to an organisation."""
 
     def get(self, organisation: str, key: str) -> IdempotencyRecord | None:
-        return self._one(IdempotencyRecord, _GET, organisation=organisation, key=key)
+        """The write that used the key."""
+        return self._get(_RETRIES, organisation=organisation, key=key)
 
     def add(self, retry: IdempotencyRecord) -> None:
-        """PostgreSQL waits here for a concurrent request with the same key."""
+        """Remember a write; EditConflict when a concurrent request used the key first: PostgreSQL
+        waits for it here."""
         faster = "another request with this idempotency key was faster: repeat this one"
-        self._write_later(_ADD, vars(retry), EditConflict(faster))
+        self._write_later(_RETRIES.insert, vars(retry), EditConflict(faster))
 
     def prune(self, until: datetime) -> None:
+        """Delete the requests older than ``until``; what may never be repeated stays."""
         self._write(_PRUNE, {"first": UUID(int=int(until.timestamp() * 1000) << 80)})
 
 
 class SqlBudgets(StorePart):
-    """Budgets in SQL; the contract is that of `gateway.kernel.ports.RateLimits`."""
+    """Counts that limit callers, shared by all workers."""
 
     def consume(self, organisation: str, window: str, limit: int) -> bool:
+        """Count one more in the window; False, and nothing counted, when ``limit`` is reached.
+
+        ``window`` is ``<what>/<time>``, times of one length; the organisation's earlier windows
+        of the same thing are forgotten, so that no more than one of each is kept.
+        """
         what, _, _ = window.partition("/")
         earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
         self._write(_FORGET, earlier)
@@ -71,30 +78,37 @@ class SqlBudgets(StorePart):
 
 
 class SqlRevokedTokens(StorePart):
-    """Revoked tokens in SQL; the contract is that of `gateway.kernel.ports.RevokedTokenStore`."""
+    """Access tokens that ended before their time, each remembered until long after it."""
 
     def __init__(self, transaction: Transaction, any_revoked: bool) -> None:
         super().__init__(transaction)
         self._any = any_revoked
 
     def add(self, jti: str, expires_at: datetime) -> None:
+        """Revoke a token; revoking it twice is no error."""
         self._any = True
         self._write(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
 
     def has(self, jti: str) -> bool:
-        return self._any and bool(self._transaction.execute(_IS_REVOKED, {"jti": jti}).all())
+        """Whether the token was revoked."""
+        return self._any and bool(self._transaction.rows(_IS_REVOKED, {"jti": jti}))
 
     def prune(self, until: datetime) -> None:
+        """Forget the tokens that have expired at ``until``: nobody would take them anyway."""
         self._write(_PRUNE_REVOKED, {"until": until})
 
 
 class SqlReplay(StorePart):
-    """Used assertions in SQL, by the contract of `gateway.kernel.ports.AssertionReplayGuard`."""
+    """What may be used once by each client: the ids of its assertions."""
 
     def consume(self, client: str, jti: str, expires_at: datetime) -> bool:
-        """One statement, so that only one of two workers spends it."""
+        """Use an id; False, and nothing changed, when it was used before.
+
+        One statement, so that only one of two workers spends it.
+        """
         values = {"client": client, "jti": jti, "expires_at": expires_at}
         return self._write(_USE, values)
 
     def prune(self, until: datetime) -> None:
+        """Forget the ids of what has expired at ``until``: nobody would take it anyway."""
         self._write(_PRUNE_USED, {"until": until})

@@ -18,13 +18,11 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     Column,
-    Connection,
-    Engine,
     Executable,
     Index,
     LargeBinary,
@@ -50,16 +48,12 @@ from gateway.kernel.ports import KeyEncryptionProvider, TransactionMode
 from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
-    BEGIN_BESIDE,
-    BEGIN_WRITING,
     ConnectionPool,
     UnsuitableDatabase,
-    autocommitting,
-    driver_of,
     writing_engine,
 )
 from gateway.store.lock import FileLock
-from gateway.store.transaction import Row, Rows, Transaction, counted, driver_errors
+from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""
@@ -189,7 +183,7 @@ class SqlKeyring:
 
     def __init__(
         self,
-        engine: Engine,
+        connections: ConnectionPool,
         lock: FileLock | None,
         origin: str,
         kek: KeyEncryptionProvider,
@@ -199,8 +193,7 @@ class SqlKeyring:
         random: Callable[[int], bytes],
     ) -> None:
         """``lock`` is the file before which processes queue that write in SQLite."""
-        self._writers = ConnectionPool(autocommitting(engine))
-        self._readers = ConnectionPool(autocommitting(engine))
+        self._connections = connections
         self._lock = lock
         self._origin = origin
         self._kek = kek
@@ -246,9 +239,10 @@ class SqlKeyring:
         """The key of a case. Raises CaseErased when it was destroyed, CaseKeysUnavailable."""
         tried = None
         while True:
-            row = self._read(_keys(1), {"id_0": id_}).first()
-            if row is None:
+            rows = self._read(_keys(1), id_0=id_)
+            if not rows:
                 raise CaseKeysUnavailable(MISSING)
+            (row,) = rows
             if row.wrapped is None:
                 raise CaseErased("the case was erased: nothing of its content is left")
             try:
@@ -286,9 +280,9 @@ class SqlKeyring:
                 values = {"of_id": id_, "of_origin": self._origin, "destroyed_at": at}
                 if transaction.changed(_DESTROY, values):
                     destroyed += 1
-                elif not transaction.execute(_keys(1), {"id_0": id_, "origin": self._origin}):
+                elif not transaction.rows(_keys(1), {"id_0": id_, "origin": self._origin}):
                     gone = {"id": id_, "origin": self._origin, "kek": None, "wrapped": None}
-                    transaction.execute(_ADD, {**gone, "made_at": at, "destroyed_at": at})
+                    transaction.run(_ADD, {**gone, "made_at": at, "destroyed_at": at})
         self._empty_journal()
         return destroyed
 
@@ -306,22 +300,22 @@ class SqlKeyring:
 
     def key_encryption(self) -> "KeyEncryption":
         """Which key-encryption keys are in use and to come. Raises CaseKeysUnavailable."""
-        return _ring(self._read(_RING, {}).first())
+        return _ring(self._read(_RING))
 
     def publish(self, kek: str) -> None:
         """Note which key-encryption key is to come next."""
         with self._changing() as transaction:
-            transaction.execute(_TURN_RING, {"of_origin": self._origin, "coming": kek})
+            transaction.run(_TURN_RING, {"of_origin": self._origin, "coming": kek})
 
     def activate(self, kek: str) -> None:
         """Let another key-encryption key wrap new keys, in all processes from now on."""
         with self._changing() as transaction:
             turned = {"of_origin": self._origin, "kek": kek, "coming": None}
-            transaction.execute(_TURN_RING, turned)
+            transaction.run(_TURN_RING, turned)
 
     def left(self) -> int:
         """How many keys are wrapped by another key-encryption key than the current one."""
-        return int(self._read(_LEFT, {"kek": self.key_encryption().current}).scalar_one())
+        return int(self._read(_LEFT, kek=self.key_encryption().current)[0][0])
 
     def rewrap(self, limit: int = 256) -> int:
         """Wrap up to ``limit`` of those keys by the current one; how many were.
@@ -329,21 +323,20 @@ class SqlKeyring:
         What was done stays done, so it may be interrupted anywhere. Raises CaseKeysUnavailable.
         """
         with self._changing() as transaction:
-            kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first()).current
+            kek = _ring(transaction.rows(_RING_HELD, {"origin": self._origin})).current
             values = {"origin": self._origin, "kek": kek, "limit": limit}
-            rows = transaction.execute(_OTHERS, values).all()
+            rows = transaction.rows(_OTHERS, values)
             for row in rows:
                 key = self._kek.unwrap(row.kek, row.wrapped, self._about(row.id))
                 wrapped = self._kek.wrap(kek, key, self._about(row.id))
                 named = {"of_id": row.id, "of_kek": row.kek}
-                transaction.execute(_REWRAP, {**named, "kek": kek, "wrapped": wrapped})
+                transaction.run(_REWRAP, {**named, "kek": kek, "wrapped": wrapped})
         self._empty_journal()
         return len(rows)
 
     def close(self) -> None:
-        """Close the connections: both kinds are of one pool, which is closed once, at the end."""
-        self._readers.hand_back()
-        self._writers.close()
+        """Close the connections."""
+        self._connections.close()
 
     def _make(self) -> None:
         """Make a batch of keys, wrapped by the key-encryption key of this moment."""
@@ -354,9 +347,9 @@ class SqlKeyring:
             at = self._now()
             with self._changing(held=True) as transaction:
                 # Held until the commit: nobody turns to another one in between.
-                kek = _ring(transaction.execute(_RING_HELD, {"origin": self._origin}).first())
+                kek = _ring(transaction.rows(_RING_HELD, {"origin": self._origin}))
                 rows = [self._new(kek.current, at) for _ in range(BATCH)]
-                transaction.execute(_ADD, rows)
+                transaction.run(_ADD, *rows)
             self._stock.extend(_Made(row["id"], at) for row in rows)
 
     def _new(self, kek: str, at: datetime) -> Row:
@@ -375,39 +368,32 @@ class SqlKeyring:
             return {}
         # As many as the next power of two, so that few statements are prepared.
         wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
-        asked: Row = {f"id_{n}": id_ for n, id_ in enumerate(wanted)}
-        return {row.id: row for row in self._read(_keys(len(wanted)), asked)}
+        asked = {f"id_{n}": id_ for n, id_ in enumerate(wanted)}
+        return {row.id: row for row in self._read(_keys(len(wanted)), **asked)}
 
     def _ids(self, page: Executable, after: UUID | None, limit: int, **more: Any) -> list[UUID]:
-        values = {"after": after or _NO_ID, "limit": limit, **more}
-        return [row.id for row in self._read(page, values)]
+        rows = self._read(page, after=after or _NO_ID, limit=limit, **more)
+        return [row.id for row in rows]
 
-    def _read(self, query: Executable, values: Row) -> Rows:
+    def _read(self, query: Executable, **values: Any) -> list[Any]:
         """What a query finds among this gateway's keys."""
-        try:
-            connection = self._readers.take()
-            try:
-                transaction = Transaction(connection, TransactionMode.WRITE, locks_rows=False)
-                found = transaction.execute(query, {**values, "origin": self._origin})
-                return cast(Rows, found)
-            finally:
-                self._readers.give_back(connection)
-        except _unreachable() as error:
-            raise CaseKeysUnavailable(AWAY) from error
+        with _translating(), self._connections.lent() as driver:
+            return Transaction(driver, TransactionMode.READ).rows(
+                query, {**values, "origin": self._origin}
+            )
 
     @contextmanager
     def _changing(self, *, held: bool = False) -> Iterator[Transaction]:
         """A writing transaction, committed at the end; ``held`` when this thread has the turn."""
-        with _translating(), nullcontext() if held else self._writing, self._queue():
-            connection = self._writers.take()
-            try:
-                driver = driver_of(connection)
-                on_sqlite = isinstance(driver, sqlite3.Connection)
-                driver.execute(BEGIN_WRITING if on_sqlite else BEGIN_BESIDE)
-                yield Transaction(connection, TransactionMode.WRITE, locks_rows=False)
-                _commit(connection)
-            finally:
-                self._writers.give_back(connection)
+        with (
+            _translating(),
+            nullcontext() if held else self._writing,
+            self._queue(),
+            self._connections.lent() as driver,
+        ):
+            driver.ask(driver.begin_writing)
+            yield Transaction(driver, TransactionMode.WRITE)
+            driver.ask("COMMIT")
 
     @contextmanager
     def _queue(self) -> Iterator[None]:
@@ -422,17 +408,12 @@ class SqlKeyring:
 
     def _empty_journal(self) -> None:
         """Leave nothing of what was overwritten in SQLite's journal; it must not just age there."""
-        with _translating(), self._writing, self._queue():
-            connection = self._writers.take()
-            try:
-                driver = driver_of(connection)
-                if not isinstance(driver, sqlite3.Connection):
-                    return
-                busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            finally:
-                self._writers.give_back(connection)
-            if busy:
-                raise CaseKeysUnavailable("the journal of the keys database is in use: try again")
+        with _translating(), self._writing, self._queue(), self._connections.lent() as driver:
+            if not isinstance(driver, sqlite3.Connection):
+                return
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise CaseKeysUnavailable("the journal of the keys database is in use: try again")
 
 
 @contextmanager
@@ -444,18 +425,10 @@ def _translating() -> Iterator[None]:
         raise CaseKeysUnavailable(AWAY) from error
 
 
-def _commit(connection: Connection) -> None:
-    try:
-        driver_of(connection).commit()
-    except BaseException:
-        connection.invalidate()  # whether it was committed is unknown: it is not used again
-        raise
-
-
-def _ring(row: Any) -> KeyEncryption:
-    if row is None:
+def _ring(rows: Sequence[Any]) -> KeyEncryption:
+    if not rows:
         raise CaseKeysUnavailable("the keys database is not this gateway's: see [case_keys] url")
-    return KeyEncryption(*row)
+    return KeyEncryption(*rows[0])
 
 
 def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
@@ -499,7 +472,8 @@ def open_keyring(
     ``file`` is SQLite's, None with PostgreSQL. Nothing is connected before it is used.
     """
     lock = None if file is None else FileLock(file.with_name(file.name + ".lock"))
-    return SqlKeyring(writing_engine(url), lock, origin, kek, now=now, new_id=new_id, random=random)
+    connections = ConnectionPool(url)
+    return SqlKeyring(connections, lock, origin, kek, now=now, new_id=new_id, random=random)
 
 
 def require_keys(url: str, *, file: Path | None, origin: str) -> None:

@@ -27,7 +27,6 @@ from gateway.domain.audit_event import (
     personal_kinds,
 )
 from gateway.domain.refusals import (
-    AlreadyExists,
     Busy,
     CaseErased,
     ClockBehind,
@@ -42,7 +41,7 @@ from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
-from gateway.store.columns import StorePart, matching, records, write_json
+from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.database import Begun
 from gateway.store.event_index import BLOCK
@@ -60,7 +59,7 @@ from gateway.store.tables import (
     party,
     stream,
 )
-from gateway.store.transaction import Row, Transaction, insert_new
+from gateway.store.transaction import Row, Transaction
 
 _HEAD = select(
     log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
@@ -216,7 +215,7 @@ class AppendResult:
 
 
 class SqlLog:
-    """The log in SQL; the contract is that of `gateway.kernel.ports.LogStore`."""
+    """The audit log inside the transaction."""
 
     def __init__(
         self,
@@ -238,6 +237,7 @@ class SqlLog:
         self._proofs: tiles.InclusionProofs | None = None
 
     def record(self, fact: AuditEvent) -> None:
+        """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""
         self._transaction.require_writing()
         self.facts.append(fact)
 
@@ -257,8 +257,7 @@ class SqlLog:
         keys = self._content_keys(facts)
         # Sent in one message: whatever is read after the first is read after the lock, the latest
         # that was committed.
-        locked, told = run.send(_HEAD), run.send(_counters(len(names)), asked)
-        counted, row = told().one(), locked().one()
+        (row,), (counted,) = run.queries((_HEAD, {}), (_counters(len(names)), asked))
         counters = {name: last or 0 for name, last in zip(names, counted, strict=True)}
         base = TreeHead(row.size, row.root)
         header.require_own(base, row.mac)
@@ -301,26 +300,27 @@ class SqlLog:
             leaves.append(tree.leaf_hash(entry))
             events.append(event)
         grown = tree.grow(row.edge, base.size, leaves)
-        run.execute(_ADD_EVENTS, rows)
-        run.execute(_ADD_FACETS, facets)
-        run.execute(_ADD_PARTIES, parties)
+        run.run(_ADD_EVENTS, *rows)
+        run.run(_ADD_FACETS, *facets)
+        run.run(_ADD_PARTIES, *parties)
         # As they are after the events were composed: each party's last number.
-        run.execute(_SET_COUNTER, [{"organisation": o, "last": n} for o, n in counters.items()])
+        run.run(_SET_COUNTER, *({"organisation": o, "last": n} for o, n in counters.items()))
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
         mac = header.mac_of(TreeHead(grown.size, grown.root))
-        run.execute(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
+        run.run(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
         return AppendResult(events, base, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
-        """None, too, when its document was erased.
+        """A committed event with a proof at the present head; None, too, when its document was
+        erased.
 
         Raises Busy for an event of this very moment, which is not in the log yet.
         """
         if any(event == fact.id for fact in self._others):
             raise Busy("the first of these requests is being stored: repeat this one")
-        row = self._transaction.execute(_EVENT, {"event": event}).first()
+        row = self._transaction.first(_EVENT, {"event": event})
         return None if row is None else self._logged(row, self.head())
 
     def _logged(self, row: Any, head: TreeHead) -> LoggedEvent | None:
@@ -340,37 +340,47 @@ class SqlLog:
         return LoggedEvent(event, row.idx, self._proofs.of(row.idx), head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
+        """The organisation's own events: (its counter, event id), counter > ``after``."""
         values = {"organisation": organisation, "after": after, "limit": limit}
-        return [
-            (row.stream_number, row.event) for row in self._transaction.execute(_STREAM, values)
-        ]
+        return [(row.stream_number, row.event) for row in self._transaction.rows(_STREAM, values)]
 
     def read_stream(
         self, organisation: str, after: int, limit: int
     ) -> Sequence[tuple[int, LoggedEvent]]:
+        """The same as ``logged`` gives them, without those whose document was erased."""
         values, head = {"organisation": organisation, "after": after, "limit": limit}, self.head()
         return [
             (row.stream_number, logged)
-            for row in self._transaction.execute(_STREAM_EVENTS, values)
+            for row in self._transaction.rows(_STREAM_EVENTS, values)
             if (logged := self._logged(row, head)) is not None
         ]
 
     def counter(self, organisation: str) -> int:
+        """The organisation's last counter; 0 before its first event."""
         asked = {"organisation_0": organisation}
-        return self._transaction.execute(_counters(1), asked).scalar_one() or 0
+        return self._transaction.scalar(_counters(1), asked) or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
+        """Events in the log's order.
+
+        Where an event was logged before persons could be searched for, ``person`` is not judged:
+        the caller looks at its details.
+        """
         found: list[EventMatch] = []
         key, size = self._letterhead.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
-            rows = self._transaction.execute(statement, left)
+            rows = self._transaction.rows(statement, left)
             found += [EventMatch(row.idx, row.event, bool(row.of_case)) for row in rows]
             if len(found) == query.limit:
                 break
         return found
 
     def head(self) -> TreeHead:
+        """The state of the log as of this transaction.
+
+        Raises LogFrozen when no process of the gateway made it.
+        """
         self._transaction.require_open()
         return self._head
 
@@ -381,16 +391,21 @@ class SqlLog:
         return self._begun.head
 
     def moment(self, now: datetime) -> datetime:
-        return _not_before(now, self._transaction.execute(_NEWEST).scalar_one())
+        """The time of a change of the registry: ``now``, or the newest event's, if that is later.
+
+        Raises ClockBehind.
+        """
+        return _not_before(now, self._transaction.scalar(_NEWEST))
 
     def vouch(self, head: TreeHead) -> None:
         """Let a head that is signed count as our own, where it is the newest: by a new key."""
         self._transaction.require_writing()
         mac = self._letterhead.mac_of(head)
-        self._transaction.execute(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
+        self._transaction.run(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
 
     def tile(self, level: int, n: int) -> bytes:
-        stored: bytes | None = self._transaction.execute(_TILE, {"level": level, "n": n}).scalar()
+        """A tile's present bytes (32-byte hashes); empty when there is none."""
+        stored: bytes | None = self._transaction.scalar(_TILE, {"level": level, "n": n})
         if stored is not None or level > 0:
             return stored or b""
         if n not in self._last_tile or self._transaction.mode is not TransactionMode.READ:
@@ -399,7 +414,8 @@ class SqlLog:
         return self._last_tile[n]
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
-        rows = self._transaction.execute(_ENTRIES, {"start": start, "end": end})
+        """The entries of indexes ``start <= i < end`` that exist."""
+        rows = self._transaction.rows(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
     def _content_keys(self, facts: Sequence[AuditEvent]) -> Mapping[str | None, UUID]:
@@ -409,7 +425,7 @@ class SqlLog:
             for detail in fact.details:
                 if detail.kind in CONTENT and fact.case_digest not in (None, *keys):
                     of = {"digest": fact.case_digest}
-                    key = self._transaction.execute(_KEY_OF, of).scalar()
+                    key = self._transaction.scalar(_KEY_OF, of)
                     if key is not None:
                         keys[fact.case_digest] = key
         return keys
@@ -433,11 +449,11 @@ class SqlLog:
         changed, _ = tiles.append(self.tile, start, leaves)
         for (level, n), data in changed.items():
             if level > 0 or len(data) == tiles.TILE_BYTES:
-                self._transaction.execute(_SET_TILE, {"level": level, "n": n, "data": data})
+                self._transaction.run(_SET_TILE, {"level": level, "n": n, "data": data})
         for n in range(start // BLOCK, (start + len(leaves)) // BLOCK):
-            rows = self._transaction.execute(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
+            rows = self._transaction.rows(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
             words = event_index.together(row.words for row in rows)
-            self._transaction.execute(_ADD_BLOCK, {"n": n, "words": words})
+            self._transaction.run(_ADD_BLOCK, {"n": n, "words": words})
 
     def _open(self, event: UUID, position: int, text: str) -> str | None:
         """A disclosure that is stored encrypted; None when it ended with its key."""
@@ -479,12 +495,9 @@ def cell_of(event: UUID, position: int) -> CellRef:
 AT_ONCE = 200
 """Events that are looked at in one transaction: writers wait meanwhile."""
 
-_HOLD = records(log_hold, LogHold, "id")
-_HOLDS = records(log_hold, LogHold).where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
-_ADD_HOLD = insert_new(log_hold)
-_END_HOLD = update(log_hold).where(
-    matching(log_hold, "id", prefix="of_"), log_hold.c.ended_at.is_(None)
-)
+_HOLDS = RecordTable(log_hold, LogHold, taken="there is a log hold with this id")
+_STANDING = _HOLDS.all.where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
+_END_HOLD = _HOLDS.update.where(log_hold.c.ended_at.is_(None))
 _BEGIN_AGAIN = delete(detail_erasure)
 
 # Nobody appends meanwhile: a block that filled up now would have words that end here.
@@ -523,37 +536,48 @@ _HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
 
 
 class SqlLogTerms(StorePart):
-    """The log's terms in SQL; the contract is that of `gateway.kernel.ports.LogTermsStore`."""
+    """How long the log names persons, and what suspends that."""
 
     registry = True
 
     def holds(self) -> Sequence[LogHold]:
-        return self._all(LogHold, _HOLDS)
+        """The log holds that were not ended, the oldest first."""
+        return self._all(_HOLDS, _STANDING)
 
     def hold(self, hold: UUID) -> LogHold | None:
-        return self._one(LogHold, _HOLD, id=hold)
+        """One log hold, ended or not."""
+        return self._get(_HOLDS, id=hold)
 
     def add_hold(self, hold: LogHold) -> None:
-        if not self._write(_ADD_HOLD, vars(hold)):
-            raise AlreadyExists("there is a log hold with this id")
+        """Keep a new log hold, in a REGISTRY transaction; AlreadyExists when its id is taken."""
+        self._add(_HOLDS, hold)
 
     def end_hold(self, hold: UUID, at: datetime) -> None:
+        """End a log hold, in a REGISTRY transaction: all streams are gone through anew.
+
+        EditConflict when it is not there, or ended before.
+        """
         if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
             raise EditConflict("the log hold was ended before")
-        self._transaction.execute(_BEGIN_AGAIN)
+        self._transaction.changed(_BEGIN_AGAIN)
 
     def erase_details(
         self, organisation: str, until: datetime, held: Collection[CaseId]
     ) -> ErasedDetails:
+        """Erase what some of the next events say of persons, where the organisation acted.
+
+        Events of its stream before ``until`` are gone through, a bounded number in their order;
+        those about the cases ``held`` are passed over.
+        """
         self._transaction.require_writing()
-        self._transaction.execute(_LOCK)
-        after = self._transaction.execute(_REACHED, {"organisation": organisation}).scalar() or 0
-        rows = self._transaction.execute(_NEXT, {"organisation": organisation, "after": after})
+        self._transaction.rows(_LOCK)
+        after = self._transaction.scalar(_REACHED, {"organisation": organisation}) or 0
+        rows = self._transaction.rows(_NEXT, {"organisation": organisation, "after": after})
         due = [row for row in rows if row.at < until]  # times do not go back in the log
         if not due:
             return ErasedDetails(0, 0, 0, 0, more=False)
         reached = {"organisation": organisation, "reached": due[-1].stream_number}
-        self._transaction.execute(_REACH, reached)
+        self._transaction.run(_REACH, reached)
         kept = self._of_cases(held)
         counted: dict[int, int] = {}
         for row in due:
@@ -572,7 +596,7 @@ class SqlLogTerms(StorePart):
         for one in cases:
             of = {"originator": one.originator, "case": one.case}
             for statement in (_DIGESTS, _HANDOFFS):
-                found.update(value for (value,) in self._transaction.execute(statement, of))
+                found.update(value for (value,) in self._transaction.rows(statement, of))
         return frozenset(found)
 
     def _erase(self, row: Any, organisation: str) -> int:
@@ -596,20 +620,18 @@ class SqlLogTerms(StorePart):
                 detail[0] = None
                 erased += 1
         if erased:
-            self._transaction.execute(
-                _ERASE, {"of_idx": row.idx, "disclosures": write_json(details)}
-            )
+            self._transaction.run(_ERASE, {"of_idx": row.idx, "disclosures": write_json(details)})
             words = [one for one in row.words[1:-1].split("|") if not one.startswith("person:")]
-            self._transaction.execute(
+            self._transaction.run(
                 _SET_WORDS, {"of_idx": row.idx, "words": event_index.joined(words)}
             )
         return erased
 
     def _write_block(self, n: int) -> None:
         """Write the words of a block again, if it is full: persons are left out of them, too."""
-        rows = self._transaction.execute(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
+        rows = self._transaction.rows(_WORDS, {"start": n * BLOCK, "end": (n + 1) * BLOCK})
         words = event_index.together(row.words for row in rows)
-        self._transaction.execute(_SET_BLOCK, {"of_n": n, "words": words})
+        self._transaction.run(_SET_BLOCK, {"of_n": n, "words": words})
 
 
 def _kind(text: str | None) -> str | None:

@@ -20,7 +20,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from gateway.store.transaction import STATEMENTS_KEPT
+from gateway.store.transaction import BEGIN_BESIDE, NUMBERED, STATEMENTS_KEPT
 
 ANSWER_SECONDS = 20.0
 """How long PostgreSQL may take to answer. Its own timeouts end first, and end nothing when the
@@ -53,11 +53,12 @@ class PendingResult:
         self.prepares = prepares
         self.result: PGresult | None = None
 
-    def rows(self) -> list[tuple[Any, ...]]:
+    def fetchall(self) -> list[tuple[Any, ...]]:
         """All rows that a query gave; waits for them. Raises psycopg.Error."""
         return self._connection.rows_of(self._received())
 
-    def count(self) -> int:
+    @property
+    def rowcount(self) -> int:
         """How many rows were changed; waits likewise."""
         return self._received().command_tuples or 0
 
@@ -72,6 +73,8 @@ class PendingResult:
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that is closed when its server does not answer in time."""
 
+    dialect = NUMBERED
+    begin_writing = BEGIN_BESIDE
     answer_seconds: float | None = ANSWER_SECONDS
     """None: however long it takes, as for a migration."""
 
@@ -82,6 +85,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         self._pending_results: deque[PendingResult] = deque()
         self._row_reader = Transformer(self)
         self._refused: PGresult | None = None
+        self._gathers = False
 
     @property
     def in_transaction(self) -> bool:
@@ -113,18 +117,35 @@ class BoundedConnection(psycopg.Connection[Any]):
     def together(self) -> Iterator[None]:
         """A block whose statements go in one message, or in as many as results are asked for.
 
-        The first that the server refuses ends them all: the others are not run. Raises
-        psycopg.Error, at the end or where a result is asked for.
+        The first that the server refuses ends them all: the others are not run. A block in another
+        one ends with that. Raises psycopg.Error, at the end or where a result is asked for.
         """
+        if self._gathers:
+            yield
+            return
         self._refused = None
         self.pgconn.enter_pipeline_mode()
+        self._gathers = True
         try:
             yield
         except BaseException:
             with suppress(psycopg.Error):
-                self._finish()
+                self.finish()
             raise
-        self._finish()
+        self.finish()
+
+    def finish(self) -> None:
+        """Wait for all results, and end the block. Raises psycopg.Error."""
+        if not self._gathers:
+            return
+        self._gathers = False
+        try:
+            self.pgconn.pipeline_sync()
+            self.wait(self._receive(None))
+        finally:
+            self._pending_results.clear()
+            if self.pgconn.status != ConnStatus.BAD:
+                self.pgconn.exit_pipeline_mode()
         if self._refused is not None:
             raise self.refusal
 
@@ -193,16 +214,6 @@ class BoundedConnection(psycopg.Connection[Any]):
                     self._statement_names.pop(pending.prepares, None)
         if last is None:
             yield from generators.fetch_many(self.pgconn)  # the mark that the block ends
-
-    def _finish(self) -> None:
-        """Wait for all results and end the block."""
-        try:
-            self.pgconn.pipeline_sync()
-            self.wait(self._receive(None))
-        finally:
-            self._pending_results.clear()
-            if self.pgconn.status != ConnStatus.BAD:
-                self.pgconn.exit_pipeline_mode()
 
 
 def _of_base(kind: type) -> tuple[int, Callable[[Any], bytes]]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from gateway.domain.json_values import read_record, to_json
-from gateway.domain.mandate import Mandate, Period
+from gateway.domain.mandate import Mandate
 from gateway.domain.organisation import (
     UNSEEN,
     Administrator,
@@ -37,7 +37,7 @@ from gateway.domain.organisation import (
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
-from gateway.store.columns import StorePart, keyed, matching, records, write_json
+from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import CellRef, ContentCipher
 from gateway.store.tables import (
     certificate,
@@ -57,14 +57,10 @@ from gateway.store.transaction import Transaction, insert_new
 MOST_REMEMBERED = 10_000
 """Entries of the registry that a process remembers at most; a gateway has fewer."""
 
-_COMPETENCE = [
-    column.label(f"competence_{column.name}")
-    for column in competence.c
-    if column.name not in {"organisation", "position"}
-]
-_WITH_COMPETENCES = select(organisation, *_COMPETENCE).order_by(
-    organisation.c.slug, competence.c.position
-)
+_MANDATES = RecordTable(competence, Mandate)
+_WITH_COMPETENCES = select(
+    organisation, *(column.label(f"competence_{column.name}") for column in _MANDATES.columns)
+).order_by(organisation.c.slug, competence.c.position)
 ALL_ORGANISATIONS = _WITH_COMPETENCES.select_from(
     organisation.outerjoin(competence, competence.c.organisation == organisation.c.slug)
 )
@@ -90,8 +86,7 @@ def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
 _PAGE = _page_where()
 _SEEN_PAGE = _page_where(*(organisation.c.status != one for one in sorted(UNSEEN)))
 _HOLDERS = (
-    select(competence.c.organisation, *_COMPETENCE)
-    .join(organisation, organisation.c.slug == competence.c.organisation)
+    _MANDATES.all.join(organisation, organisation.c.slug == competence.c.organisation)
     .where(
         matching(competence, "function", "matter"),
         organisation.c.status == Status.ACTIVE,
@@ -105,11 +100,14 @@ _SAVE = update(organisation).where(
 _DROP_COMPETENCES = delete(competence).where(competence.c.organisation == bindparam("slug"))
 _ADD_COMPETENCES = insert(competence)
 
-_systems = records(system, System, "organisation")
+_SYSTEM_RECORDS = RecordTable(
+    system,
+    System,
+    taken="the organisation has a system of this name",
+    changed="this system is not registered",
+)
+_systems = _SYSTEM_RECORDS.by("organisation")
 _SYSTEMS = _systems.order_by(system.c.name)
-_SYSTEM = _systems.where(matching(system, "name"))
-_ADD_SYSTEM = insert_new(system)
-_SAVE_SYSTEM = update(system).where(matching(system, "organisation", "name", prefix="of_"))
 
 _KEYS = (
     select(client_key.c.jwk)
@@ -121,8 +119,14 @@ _DROP_KEYS = delete(client_key).where(
 )
 _ADD_KEYS = insert(client_key)
 
-_certificates = records(certificate, Certificate)
-_CERTIFICATE = _certificates.where(matching(certificate, "thumbprint"))
+_CERTIFICATE_RECORDS = RecordTable(
+    certificate,
+    Certificate,
+    keeps=("serial", "organisation", "system"),
+    taken="this certificate is recorded already",
+    changed="this certificate is not recorded",
+)
+_certificates = _CERTIFICATE_RECORDS.all
 _CERTIFICATES = _certificates.where(
     matching(certificate, "organisation", "system"),
 ).order_by(certificate.c.ordinal)
@@ -141,12 +145,9 @@ _next_ordinal = (
     .scalar_subquery()
 )
 # The registry's lock makes the counted ordinal safe.
-_ADD_CERTIFICATE = insert_new(certificate).values(
+_CERTIFICATE_RECORDS.insert = insert_new(certificate).values(
     {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
     | {"ordinal": _next_ordinal}
-)
-_SAVE_CERTIFICATE = update(certificate).where(
-    certificate.c.thumbprint == bindparam("of_thumbprint")
 )
 
 _CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(contact.c.role)
@@ -156,10 +157,8 @@ _ADD_CONTACT = insert(contact)
 _OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
 _DOOM = insert_new(doomed_key)
 
-_PERSON = records(person, Administrator, "id")
-_PERSONS = records(person, Administrator).order_by(person.c.id)
-_ADD_PERSON = insert_new(person)
-_SAVE_PERSON = update(person).where(matching(person, "id", prefix="of_"))
+_ADMINISTRATORS = RecordTable(person, Administrator, taken="there is a person with this id")
+_PERSONS = _ADMINISTRATORS.all.order_by(person.c.id)
 
 _OUT = select(out_of_service.c.kind, out_of_service.c.name)
 _DROP_OUT = delete(out_of_service)
@@ -196,7 +195,7 @@ class RegistryCache:
 
 
 class SqlOrganisations(StorePart):
-    """The registry in SQL; the contract is that of `gateway.kernel.ports.OrganisationStore`."""
+    """The registry. Changes need a REGISTRY transaction."""
 
     registry = True
 
@@ -218,65 +217,78 @@ class SqlOrganisations(StorePart):
         self._write(_RAISE_VERSION)
 
     def get(self, slug: str) -> Organisation | None:
+        """The organisation with its memberships and mandates, as of this transaction."""
+
         def find() -> Organisation | None:
-            found = self._in_service(self._transaction.execute(_GET, {"slug": slug}))
+            found = self._in_service(self._transaction.rows(_GET, {"slug": slug}))
             return found[0] if found else None
 
         return self._remembered(("organisation", slug), find)
 
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
+        """Organisations with a slug greater than ``after``, in order of slug.
+
+        With ``seen`` only those that members may know of (`organisation.UNSEEN`).
+        """
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
-        return self._in_service(self._transaction.execute(page, values))
+        return self._in_service(self._transaction.rows(page, values))
 
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:
+        """Every mandate of that function and matter, in any territory and whatever its period, of
+        organisations that are active."""
+
         def find() -> Sequence[Mandate]:
             values = {"function": function, "matter": matter}
-            rows, out = self._transaction.execute(_HOLDERS, values), self.out_of_service()
-            found = (_competence(row, row.organisation) for row in rows)
+            found, out = self._all(_MANDATES, _HOLDERS, **values), self.out_of_service()
             return tuple(one for one in found if ("organisation", one.organisation) not in out)
 
         return self._remembered(("holders", function, matter), find)
 
     def add(self, organisation: Organisation) -> None:
+        """Store a new organisation; AlreadyExists when the slug was ever used."""
         if not self._write(_ADD, _organisation_row(organisation)):
             raise AlreadyExists("this organisation id is taken, and ids are never used again")
         self._add_mandates(organisation)
 
     def save(self, organisation: Organisation) -> None:
+        """Replace the stored one, whose version must be one less; else EditConflict."""
         self._transaction.require_registry()
         self._require_in_service(organisation.slug)
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
         if not self._transaction.changed(_SAVE, values | expected):
             raise EditConflict("the organisation has changed: read it again")
-        self._transaction.execute(_DROP_COMPETENCES, {"slug": organisation.slug})
+        self._transaction.run(_DROP_COMPETENCES, {"slug": organisation.slug})
         self._add_mandates(organisation)
 
     def system(self, organisation: str, name: str) -> System | None:
+        """One registered system."""
         return self._remembered(
             ("system", organisation, name),
-            lambda: self._one(System, _SYSTEM, organisation=organisation, name=name),
+            lambda: self._get(_SYSTEM_RECORDS, organisation=organisation, name=name),
         )
 
     def has_system(self, organisation: str) -> bool:
+        """Whether a system of it is registered and enabled: else nobody reads what it is sent."""
         return self._remembered(
             ("has a system", organisation),
             lambda: any(one.enabled for one in self.systems(organisation)),
         )
 
     def systems(self, organisation: str) -> Sequence[System]:
-        return self._all(System, _SYSTEMS, organisation=organisation)
+        """All systems of an organisation, by name."""
+        return self._all(_SYSTEM_RECORDS, _SYSTEMS, organisation=organisation)
 
     def add_system(self, system: System) -> None:
-        if not self._write(_ADD_SYSTEM, vars(system)):
-            raise AlreadyExists("the organisation has a system of this name")
+        """Register a system; AlreadyExists when the name is taken."""
+        self._add(_SYSTEM_RECORDS, system)
 
     def save_system(self, system: System) -> None:
-        """Raises EditConflict when it is not registered."""
-        if not self._write(_SAVE_SYSTEM, keyed(system, "organisation", "name")):
-            raise EditConflict("this system is not registered")
+        """Replace the stored one; EditConflict when it is not registered."""
+        self._replace(_SYSTEM_RECORDS, system)
 
     def client_keys(self, organisation: str, system: str) -> Sequence[str]:
+        """The public keys (JWK as JSON) with which a system must authenticate; none for most."""
         return self._remembered(
             ("client keys", organisation, system),
             lambda: tuple(self._firsts(_KEYS, organisation=organisation, system=system)),
@@ -284,48 +296,48 @@ class SqlOrganisations(StorePart):
         )
 
     def set_client_keys(self, organisation: str, system: str, keys: Sequence[str]) -> None:
+        """Replace the keys of a registered system."""
         self._transaction.require_registry()
         named = {"of_organisation": organisation, "of_system": system}
-        self._transaction.execute(_DROP_KEYS, named)
-        rows = [
+        self._transaction.run(_DROP_KEYS, named)
+        rows = (
             {"organisation": organisation, "system": system, "position": position, "jwk": jwk}
             for position, jwk in enumerate(keys)
-        ]
-        if rows:
-            self._transaction.execute(_ADD_KEYS, rows)
+        )
+        self._transaction.run(_ADD_KEYS, *rows)
 
     def certificate(self, thumbprint: str) -> Certificate | None:
+        """A certificate that this gateway issued."""
         return self._remembered(
             ("certificate", thumbprint),
-            lambda: self._one(Certificate, _CERTIFICATE, thumbprint=thumbprint),
+            lambda: self._get(_CERTIFICATE_RECORDS, thumbprint=thumbprint),
         )
 
     def certificates(self, organisation: str, system: str) -> Sequence[Certificate]:
-        """The newest is the one recorded last."""
-        return self._all(Certificate, _CERTIFICATES, organisation=organisation, system=system)
+        """All certificates of a system, the one recorded last at the end."""
+        values = {"organisation": organisation, "system": system}
+        return self._all(_CERTIFICATE_RECORDS, _CERTIFICATES, **values)
 
     def add_certificate(self, certificate: Certificate) -> None:
-        if not self._write(_ADD_CERTIFICATE, vars(certificate)):
-            raise AlreadyExists("this certificate is recorded already")
+        """Record an issued certificate; AlreadyExists when known."""
+        self._add(_CERTIFICATE_RECORDS, certificate)
 
     def save_certificate(self, certificate: Certificate) -> None:
-        """Raises EditConflict when it is not recorded. Only end, revocation, reminder change."""
-        values = keyed(certificate, "thumbprint", keeps=("serial", "organisation", "system"))
-        if not self._write(_SAVE_CERTIFICATE, values):
-            raise EditConflict("this certificate is not recorded")
+        """Replace end, revocation and reminder; EditConflict when it is not recorded."""
+        self._replace(_CERTIFICATE_RECORDS, certificate)
 
     def expiring(self, after: datetime, until: datetime) -> Sequence[Certificate]:
-        """In order of their ends."""
-        return self._all(Certificate, _EXPIRING, after=after, until=until)
+        """Certificates not revoked that end after ``after``, not after ``until``, by their ends."""
+        return self._all(_CERTIFICATE_RECORDS, _EXPIRING, after=after, until=until)
 
     def revoked(self, after: datetime) -> Sequence[Certificate]:
-        """In order of revocation."""
-        return self._all(Certificate, _REVOKED, after=after)
+        """The CRL: revoked certificates that would still be valid after ``after``, as revoked."""
+        return self._all(_CERTIFICATE_RECORDS, _REVOKED, after=after)
 
     def contacts(self, organisation: str) -> Sequence[Contact]:
-        """Without those whose key is gone."""
+        """Whom to reach at an organisation, by role; without those whose key is gone."""
         found = []
-        for row in self._transaction.execute(_CONTACTS, {"organisation": organisation}):
+        for row in self._transaction.rows(_CONTACTS, {"organisation": organisation}):
             with suppress(CaseErased):
                 said = self._contents.decrypt(row.said, _contact_cell(organisation, row.role))
                 name, address = json.loads(said)
@@ -333,14 +345,19 @@ class SqlOrganisations(StorePart):
         return found
 
     def has_contact(self, organisation: str, role: str) -> bool:
+        """Whether an organisation has a contact in a role; none is opened for it."""
         values = {"organisation": organisation, "role": role}
         return self._remembered(
             ("has a contact", organisation, role),
-            lambda: self._transaction.execute(_HAS_CONTACT, values).first() is not None,
+            lambda: self._transaction.first(_HAS_CONTACT, values) is not None,
             none=True,
         )
 
     def set_contacts(self, organisation: str, contacts: Sequence[Contact]) -> UUID:
+        """Store contacts in place of those in their roles, all under a new key, which is returned.
+
+        The key before is doomed. Raises CaseKeysUnavailable.
+        """
         named = {one.role for one in contacts}
         kept = [one for one in self.contacts(organisation) if one.role not in named]
         self.end_contacts(organisation)
@@ -357,47 +374,56 @@ class SqlOrganisations(StorePart):
             }
             for one in (*kept, *contacts)
         ]
-        self._transaction.execute(_ADD_CONTACT, rows)
+        self._transaction.run(_ADD_CONTACT, *rows)
         return key
 
     def end_contacts(self, organisation: str) -> None:
+        """Forget an organisation's contacts, and doom their key."""
         self._transaction.require_registry()
-        held = self._transaction.execute(_CONTACTS, {"organisation": organisation})
+        held = self._transaction.rows(_CONTACTS, {"organisation": organisation})
         for key in {row.content_key for row in held}:
             self._transaction.changed(_DOOM, {"content_key": key})
-        self._transaction.execute(_DROP_CONTACTS, {"of_organisation": organisation})
+        self._transaction.run(_DROP_CONTACTS, {"of_organisation": organisation})
 
     def uses_key(self, key: UUID) -> bool:
-        return self._transaction.execute(_OF_KEY, {"key": key}).first() is not None
+        """Whether contacts are encrypted by a key."""
+        return self._transaction.first(_OF_KEY, {"key": key}) is not None
 
     def person(self, person: str) -> Administrator | None:
-        row = self._transaction.execute(_PERSON, {"id": person}).first()
-        return row and self._administrator(row)
+        """One administrator."""
+        found = self._get(_ADMINISTRATORS, id=person)
+        return found and self._administrator(found)
 
     def persons(self) -> Sequence[Administrator]:
-        return [self._administrator(row) for row in self._transaction.execute(_PERSONS)]
+        """All administrators, by id."""
+        return [*map(self._administrator, self._all(_ADMINISTRATORS, _PERSONS))]
 
     def add_person(self, person: Administrator) -> None:
-        if not self._write(_ADD_PERSON, vars(person)):
-            raise AlreadyExists("there is a person with this id")
+        """Enrol an administrator; AlreadyExists when the id was ever used."""
+        self._add(_ADMINISTRATORS, person)
 
     def save_person(self, person: Administrator) -> None:
-        """Raises EditConflict when there is none of that id."""
-        if not self._write(_SAVE_PERSON, {"of_id": person.id, "enabled": person.enabled}):
+        """Change whether an administrator is enabled; EditConflict when there is none."""
+        if not self._write(_ADMINISTRATORS.update, {"of_id": person.id, "enabled": person.enabled}):
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:
+        """Entries that are not used: `organisation` or `person`, and the id.
+
+        Such an organisation is found suspended, and none of its entry is changed; such an
+        administrator is found disabled.
+        """
         return self._remembered(
             ("out of service",),
-            lambda: frozenset((row.kind, row.name) for row in self._transaction.execute(_OUT)),
+            lambda: frozenset((row.kind, row.name) for row in self._transaction.rows(_OUT)),
             none=True,
         )
 
     def put_out_of_service(self, entries: frozenset[Entry]) -> None:
+        """Let exactly these entries be out of service, in every process."""
         self._write(_DROP_OUT)
-        rows = [{"kind": kind, "name": name} for kind, name in sorted(entries)]
-        if rows:
-            self._transaction.execute(_ADD_OUT, rows)
+        rows = ({"kind": kind, "name": name} for kind, name in entries)
+        self._transaction.run(_ADD_OUT, *rows)
 
     def _in_service(self, rows: Iterable[Any]) -> list[Organisation]:
         """Organisations of whom those out of service are suspended, whatever their rows say."""
@@ -414,8 +440,7 @@ class SqlOrganisations(StorePart):
                 "before the operator has put that right"
             )
 
-    def _administrator(self, row: Any) -> Administrator:
-        person = Administrator(*row)
+    def _administrator(self, person: Administrator) -> Administrator:
         in_service = ("person", person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
@@ -434,15 +459,17 @@ class SqlOrganisations(StorePart):
         return found
 
     def _add_mandates(self, organisation: Organisation) -> None:
-        rows = [_competence_row(c, n) for n, c in enumerate(organisation.mandates)]
-        if rows:
-            self._transaction.execute(_ADD_COMPETENCES, rows)
+        rows = map(_MANDATES.row, organisation.mandates)
+        self._transaction.run(
+            _ADD_COMPETENCES, *({**row, "position": n} for n, row in enumerate(rows))
+        )
 
 
 def _contact_cell(organisation: str, role: str) -> CellRef:
     return CellRef(contact.name, f"{organisation}/{role}", "said")
 
 
+_OWN = len(organisation.c)
 _OWN_COLUMNS = ("slug", "status", "version", "mandates")
 """The fields of an organisation that are not in its document."""
 
@@ -459,7 +486,9 @@ def organisations_as_stored(rows: Iterable[Any]) -> list[Organisation]:
                 "slug": row.slug,
                 "status": row.status,
                 "version": row.version,
-                "mandates": [_competence(r, r.slug) for r in group if r.competence_id is not None],
+                "mandates": [
+                    _MANDATES.read(r[_OWN:]) for r in group if r.competence_id is not None
+                ],
             },
         )
         for group in grouped
@@ -477,31 +506,13 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
     }
 
 
-def _competence(row: Any, organisation: str) -> Mandate:
-    return Mandate(
-        id=row.competence_id,
-        organisation=organisation,
-        function=row.competence_function,
-        matter=row.competence_matter,
-        territory=row.competence_territory,
-        legal_act=row.competence_legal_act,
-        period=Period(row.competence_start, row.competence_end),
-        registration_event=row.competence_registration_event,
-    )
-
-
-def _competence_row(competence: Mandate, position: int) -> dict[str, Any]:
-    values = dict(vars(competence))
-    period = values.pop("period")
-    return {**values, "position": position, "start": period.start, "end": period.end}
-
-
 # --- Staff registers -----------------------------------------------------------------------------
 
 STAFF = "staff"
 """What an entry of the registry is called that is one of a staff register."""
 
-_staff = records(staff, StaffEntry, "organisation").where(
+_ENTRIES = RecordTable(staff, StaffEntry)
+_staff = _ENTRIES.by("organisation").where(
     ~exists().where(
         out_of_service.c.kind == STAFF,
         out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
@@ -516,31 +527,33 @@ _STAFF_PAGE = (
     .order_by(staff.c.pseudonym)
     .limit(bindparam("limit"))
 )
-_ADD_STAFF = insert_new(staff)
-_SAVE_STAFF = update(staff).where(matching(staff, "organisation", "pseudonym", prefix="of_"))
 
 
 class SqlStaff(StorePart):
-    """Staff registers in SQL; the contract is that of `gateway.kernel.ports.StaffStore`."""
+    """The staff registers of organisations; entries end, and no row is ever taken away."""
 
     def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
+        """The organisation's entries of these pseudonyms, five at most, in one statement."""
         first, *others = pseudonyms
         names = dict(zip(_NAMED_PERSONS, (first, *others), strict=False))
         values = {**dict.fromkeys(_NAMED_PERSONS, first), **names, "organisation": organisation}
-        return self._all(StaffEntry, _STAFF_NAMED, **values)
+        return self._all(_ENTRIES, _STAFF_NAMED, **values)
 
     def page(self, organisation: str, after: str, limit: int) -> Sequence[StaffEntry]:
-        return self._all(
-            StaffEntry, _STAFF_PAGE, organisation=organisation, after=after, limit=limit
-        )
+        """The organisation's entries with a pseudonym greater than ``after``, in its order."""
+        values = {"organisation": organisation, "after": after, "limit": limit}
+        return self._all(_ENTRIES, _STAFF_PAGE, **values)
 
     def add(self, entry: StaffEntry) -> bool:
-        return self._write(_ADD_STAFF, vars(entry))
+        """Store a new entry; False, and nothing stored, when the pseudonym was ever used."""
+        return self._write(_ENTRIES.insert, vars(entry))
 
     def end(self, organisation: str, pseudonym: str, ends_at: datetime) -> None:
+        """Let an entry end at a moment."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
-        self._write(_SAVE_STAFF, values)
+        self._write(_ENTRIES.update, values)
 
     def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
+        """Replace the digests of the cases that a person keeps away from."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
-        self._write(_SAVE_STAFF, values)
+        self._write(_ENTRIES.update, values)

@@ -8,14 +8,14 @@ what its event says.
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, NullPool, Table, bindparam, create_engine, select
+from sqlalchemy import Executable, StaticPool, Table, bindparam, create_engine, select
 
 from gateway.domain.audit_event import LOG_HOLD, Operation
 from gateway.domain.staff import CommittedStaff, StaffEntry
@@ -27,7 +27,7 @@ from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
-from gateway.store.columns import record_columns
+from gateway.store.columns import RecordTable
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE, SqlLogTerms
@@ -54,20 +54,18 @@ from gateway.store.tables import (
     succession,
     system,
 )
-from gateway.store.transaction import Transaction
+from gateway.store.transaction import SqliteConnection, Transaction
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
 """Events that are looked through together."""
-
-_IN_MEMORY = create_engine("sqlite://", poolclass=NullPool)
-"""Each connection is a database of its own; statements are compiled for the first alone."""
 
 _EVENTS = (
     select(*(column for column in log_event.c if column.name != "entry"))
     .where(log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end"))
     .order_by(log_event.c.idx)
 )
+_STAFF, _PROPOSALS = RecordTable(staff, StaffEntry), RecordTable(proposal, Proposal)
 _CHANGING = tuple(
     f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
 )
@@ -118,7 +116,7 @@ def compare_registry(
     """Make all changes that the log holds again by ``redo``, and compare the rows."""
     problems: list[str] = []
     told_of_contacts: set[UUID] = set()
-    with _empty_registry() as (connection, anew):
+    with _empty_registry() as (run, anew):
         committed = cast(CommittedStaff, anew.staff)
         for index, logged in _changes(work, problems):
             try:
@@ -129,8 +127,8 @@ def compare_registry(
                 problems.append(
                     f"the change of entry {index} cannot be made again: {type(error).__name__}"
                 )
-        made = _entries(lambda statement: connection.execute(statement).all())
-        proposed = _proposals(lambda statement, _: connection.execute(statement).all())
+        made = _entries(run.rows)
+        proposed = _proposals(run.rows)
     stored = _entries(lambda statement: work.rows(statement, {}))
     differing = {entry for entry, _ in made ^ stored}
     differing |= _unknown_staff(work, committed)
@@ -151,10 +149,10 @@ class _AsTold:
 
 
 @contextmanager
-def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
-    with _IN_MEMORY.connect() as connection:
-        _driver(connection).deserialize(_no_rows())
-        run = Transaction(connection, TransactionMode.REGISTRY, locks_rows=False)
+def _empty_registry() -> Iterator[tuple[Transaction, UnitOfWork]]:
+    with closing(sqlite3.connect(":memory:", factory=SqliteConnection)) as connection:
+        connection.deserialize(_no_rows())
+        run = Transaction(connection, TransactionMode.REGISTRY)
         parts = SimpleNamespace(
             organisations=SqlOrganisations(run, ContentCipher(NoContentKeys()), RegistryCache(), 0),
             invitations=SqlInvitations(run),
@@ -167,19 +165,17 @@ def _empty_registry() -> Iterator[tuple[Connection, UnitOfWork]]:
             conformance=_AsTold(),
             cases=_AsTold(),
         )
-        yield connection, cast(UnitOfWork, parts)
+        yield run, cast(UnitOfWork, parts)
 
 
 @cache
 def _no_rows() -> bytes:
     """A database of nothing but tables: to write their statements costs more than a comparison."""
-    with _IN_MEMORY.begin() as connection:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as connection:
         metadata.create_all(connection)
-        return _driver(connection).serialize()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    with closing(cast(sqlite3.Connection, engine.raw_connection().driver_connection)) as made:
+        return made.serialize()
 
 
 def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:
@@ -259,8 +255,7 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
 
 def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
     """The entries of staff registers that are not what their events committed to."""
-    rows: Iterable[Any] = work.rows(select(*record_columns(staff, StaffEntry)), {})
-    entries = [StaffEntry(*row) for row in rows]
+    entries = map(_STAFF.read, work.rows(_STAFF.all, {}))
     return {
         (STAFF, f"{one.organisation}/{one.pseudonym}") for one in entries if not committed.has(one)
     }
@@ -272,8 +267,7 @@ def _proposals(
     """Proposals as their events tell them: without what those tell apart, and without the event
     that made the change, which uses up the approval."""
     found: set[tuple[Entry, Hashable]] = set()
-    for row in rows(select(*record_columns(proposal, Proposal)), {}):
-        one = Proposal(*row)
+    for one in map(_PROPOSALS.read, rows(_PROPOSALS.all, {})):
         told = replace(one, values=described(change_of(one)), applied_event=None)
         found.add(((PROPOSAL, str(one.id)), told))
     return found

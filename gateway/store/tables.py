@@ -61,7 +61,9 @@ from gateway.store.columns import (
     TEXT,
     Choice,
     Day,
+    DueTime,
     Instant,
+    Rank,
     Serial,
     columns_of,
 )
@@ -119,9 +121,7 @@ doomed_key = _small(
 
 competence = _small(
     "competence",
-    *columns_of(Mandate, "period", organisation=ForeignKey(organisation.c.slug)),
-    Column("start", Day, nullable=False),
-    Column("end", Day),
+    *columns_of(Mandate, organisation=ForeignKey(organisation.c.slug), period=("start", "end")),
     Column("position", Integer, nullable=False),  # its place in the organisation's list
     PrimaryKeyConstraint("id"),
     UniqueConstraint("organisation", "position"),
@@ -206,17 +206,11 @@ succession = Table(
     metadata,
     *columns_of(
         Succession,
-        "by_predecessor",
-        "by_successor",
         predecessor=ForeignKey(organisation.c.slug),
         successor=ForeignKey(organisation.c.slug),
+        by_predecessor=("predecessor_by", "predecessor_event", "predecessor_signed"),
+        by_successor=("successor_by", "successor_event", "successor_signed"),
     ),
-    Column("predecessor_by", TEXT),
-    Column("predecessor_event", Uuid),
-    Column("predecessor_signed", TEXT),
-    Column("successor_by", TEXT),
-    Column("successor_event", Uuid),
-    Column("successor_signed", TEXT),
     PrimaryKeyConstraint("id"),
     Index("succession_from", "predecessor", "competence"),
 )
@@ -306,16 +300,13 @@ handoff = Table(
     metadata,
     *columns_of(
         Handoff,
-        "address",
         "due_at",
         case_digest=ForeignKey(case_version.c.digest),
-        urgency=Integer,  # its rank: 0 is the most urgent
+        address=("recipient", "competence", "mandate_event"),
+        urgency=Rank,
     ),
-    Column("recipient", TEXT, nullable=False),
-    Column("competence", TEXT),
-    Column("mandate_event", Uuid),
     # Follows the open duties of the recipient (gateway/store/duties.py); the year 9999 for none.
-    Column("due_at", Instant, nullable=False),
+    Column("due_at", DueTime, nullable=False),
     PrimaryKeyConstraint("id"),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),

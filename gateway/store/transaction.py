@@ -9,24 +9,21 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 import sqlite3
 import sys
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, CursorResult, Executable, Select, Table
+from sqlalchemy import Executable, Select, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
+from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.refusals import Busy, DatabaseUnavailable, Refusal
 from gateway.kernel.ports import TransactionMode
-
-if TYPE_CHECKING:
-    from gateway.store.postgresql_connection import PendingResult
-
 
 # --- Statements compiled once by SQLAlchemy and run by the database's own driver ---
 #
@@ -48,40 +45,31 @@ Row = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
 
-class Rows(list[Any]):
-    """All rows that a statement gave; named as the engine's own results are."""
+BEGIN_BESIDE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""How PostgreSQL's writing transactions begin: side by side, each waiting for rows alone."""
 
-    rowcount = -1
-    """How many rows were changed; -1 for a query."""
 
-    @classmethod
-    def none(cls, changed: int) -> "Rows":
-        """What a statement gives that changed so many rows."""
-        rows = cls()
-        rows.rowcount = changed
-        return rows
+class SqliteConnection(sqlite3.Connection):
+    """A connection to SQLite that is asked as one to PostgreSQL is (`BoundedConnection`): there is
+    no way to a server to be saved, so each statement is run as it is sent."""
 
-    def all(self) -> "Rows":
-        """Every row."""
-        return self
+    dialect: Dialect = sqlite_dialect()
+    begin_writing = "BEGIN IMMEDIATE"
+    """How writing transactions begin: a lock taken later may have to be given up."""
+    closed = False
+    ask = send = sqlite3.Connection.execute
 
-    def first(self) -> Any:
-        """The first row, or None."""
-        return self[0] if self else None
+    def together(self) -> AbstractContextManager[None]:
+        """A block of statements."""
+        return nullcontext()
 
-    def one(self) -> Any:
-        """The only row; AssertionError when there are none or several, which no request causes."""
-        if len(self) != 1:
-            raise AssertionError("a statement that finds one row found none, or several")
-        return self[0]
+    def finish(self) -> None:
+        """End the block."""
 
-    def scalar(self) -> Any:
-        """The first column of the first row, or None."""
-        return self[0][0] if self else None
-
-    def scalar_one(self) -> Any:
-        """The first column of the only row; AssertionError likewise."""
-        return self.one()[0]
+    def close(self) -> None:
+        """Close, and say so."""
+        super().close()
+        self.closed = True
 
 
 class PreparedStatement(NamedTuple):
@@ -95,19 +83,18 @@ class PreparedStatement(NamedTuple):
 
 
 @lru_cache(maxsize=STATEMENTS_KEPT)
-def prepare(
-    statement: Executable, names: tuple[str, ...], dialect: Dialect
-) -> PreparedStatement | None:
-    """Compile a statement for values of these names; None where its text depends on a value.
+def prepare(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> PreparedStatement:
+    """Compile a statement for values of these names.
 
-    ``dialect`` has positional or numbered places.
+    ``dialect`` has positional or numbered places. Raises ValueError where the text depends on a
+    value, or a value is missing.
     """
     compiled: Any = statement.compile(dialect=dialect, column_keys=list(names) or None)  # type: ignore[attr-defined] # what can be executed has it
     if compiled.post_compile_params or compiled.literal_execute_params:
-        return None
+        raise ValueError("the text of this statement depends on a value")
     places: list[str] = compiled.positiontup or []
-    if any(compiled.binds[name].required and name not in names for name in places):
-        return None  # the engine says which value is missing
+    if missing := [one for one in places if compiled.binds[one].required and one not in names]:
+        raise ValueError(f"this statement lacks values: {', '.join(missing)}")
     types = [compiled.binds[name].type.dialect_impl(dialect) for name in places]
     binds = _needed(type_.bind_processor(dialect) for type_ in types)
     constants = {name: compiled.params[name] for name in places if name not in names}
@@ -143,7 +130,7 @@ def _needed(converts: Iterable[Convert | None]) -> list[tuple[int, Convert]]:
 # --- One open transaction ---
 
 
-_NO_VALUES: Row = {}
+NO_VALUES: Row = {}
 
 # SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
 _SQLITE_BUSY = frozenset({5, 6})
@@ -218,165 +205,105 @@ def _sqlstate(cause: BaseException | None) -> str:
     return str(code)
 
 
+_Asked = tuple[Executable, Row, Refusal | None]
+"""A statement, its values, and what is raised where it touches no row."""
+
+
 class Transaction:
     """The connection of one Work, from BEGIN to COMMIT or ROLLBACK.
 
     ``locks_rows`` tells that other transactions write at the same time, so that rows must be
-    locked one by one (PostgreSQL).
+    locked one by one (PostgreSQL). What runs a statement raises Busy for locks and timeouts,
+    BrokenRule, RuntimeError when the transaction is over.
     """
 
-    def __init__(self, connection: Connection, mode: TransactionMode, *, locks_rows: bool) -> None:
-        """Take a connection on which a transaction has begun."""
-        self._connection = connection
+    def __init__(self, driver: Any, mode: TransactionMode, *, locks_rows: bool = False) -> None:
+        """Take a driver's connection on which a transaction has begun."""
+        self.driver = driver
         self.mode = mode
         self._open = True
         self.failed = False  # by the database: what is left of the transaction is for it to say
-        driver: Any = connection.connection.driver_connection
-        self._driver = driver
-        self._together = ExitStack()
-        self._piped = False
-        self._later: list[tuple[PreparedStatement, Row, Refusal | None]] = []
-        self._on_sqlite = isinstance(driver, sqlite3.Connection)
-        self._dialect = connection.dialect if self._on_sqlite else NUMBERED
+        self._later: list[_Asked] = []
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
         # would make two readers of one case wait for each other.
         self.shared_cases: set[tuple[str, UUID]] = set()
 
-    def execute(
-        self, statement: Executable, values: Row | Sequence[Row] | None = None
-    ) -> CursorResult[Any] | Rows:
-        """Run one statement; with a list of values, once for each.
+    def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
+        """All rows that a query finds, with named columns."""
+        found: list[Any] = self._send([(query, values, None)])[0]
+        return found
 
-        Raises Busy for locks and timeouts, BrokenRule, RuntimeError when the transaction is over.
+    def first(self, query: Executable, values: Row = NO_VALUES) -> Any:
+        """The first row that a query finds, or None."""
+        found = self.rows(query, values)
+        return found[0] if found else None
+
+    def scalar(self, query: Executable, values: Row = NO_VALUES) -> Any:
+        """The first column of the first row, or None."""
+        row = self.first(query, values)
+        return None if row is None else row[0]
+
+    def queries(self, *asked: tuple[Executable, Row]) -> list[list[Any]]:
+        """The rows of several queries, which go to the server in one message."""
+        return self._send([(query, values, None) for query, values in asked])
+
+    def run(self, statement: Executable, *each: Row) -> None:
+        """Run a change for each of some values, in one message.
+
+        Between others that go together nothing waits for it: the error of a change is raised when they end.
         """
-        if not self._open:
-            self.require_open()
-        each: list[Row] | None = values if isinstance(values, list) else None
-        one = each[0] if each else cast(Row, values or _NO_VALUES)
-        try:
-            prepared = prepare(statement, tuple(one), self._dialect)
-            if prepared is None:
-                self.flush()
-                return self._connection.execute(statement, values)
-            sql, parameters, row = prepared
-            if not self._on_sqlite:
-                return self._ask(prepared, [one] if each is None else each)
-            if each is not None:
-                cursor = self._driver.executemany(sql, [*map(parameters, each)])
-            else:
-                cursor = self._driver.execute(sql, parameters(one))
-            if row is not None:
-                return Rows(map(row, cursor.fetchall()))
-            return Rows.none(cursor.rowcount)
-        except driver_errors() as error:
-            raise self._failure(error) from error
+        self._send([(statement, values, None) for values in each])
 
-    def _ask(self, prepared: PreparedStatement, each: Sequence[Row]) -> Rows:
-        """Run a statement for each row of values; in a pipeline nothing waits for a change."""
-        sql, parameters, row = prepared
-        with nullcontext() if self._piped else self._driver.together():
-            later = self._send_later()
-            results = [self._driver.send(sql, parameters(values)) for values in each]
-        self._require(later)
-        if row is not None:
-            return Rows(map(row, results[0].rows()))
-        return Rows.none(-1 if self._piped else sum(result.count() for result in results))
+    def changed(self, statement: Executable, values: Row = NO_VALUES) -> int:
+        """Run an insert, update or delete; how many rows it touched."""
+        count: int = self._send([(statement, values, None)])[0].rowcount
+        return count
 
     def defer(self, statement: Executable, values: Row, refusal: Refusal | None = None) -> None:
-        """Make a change whose result nobody reads: PostgreSQL hears of it with the next statement.
+        """Make a change whose result nobody reads: the database hears of it with the next one.
 
         Its error is raised there, or by `flush`, and so is ``refusal`` when it touches no row.
         Then the Work cannot be committed any more.
         """
-        prepared = prepare(statement, tuple(values), self._dialect)
-        if not self._on_sqlite and prepared is not None:
-            self.require_open()
-            self._later.append((prepared, values, refusal))
-        elif not self.changed(statement, values) and refusal is not None:
-            self.failed = True
-            raise refusal
+        self.require_open()
+        self._later.append((statement, values, refusal))
 
     def flush(self) -> None:
         """Make the changes that wait for a next statement."""
         if self._later:
-            with self._translating(), self._driver.together():
-                later = self._send_later()
-            self._require(later)
+            self._send([])
 
-    def _send_later(self) -> Sequence[tuple["PendingResult", Refusal | None]]:
+    def _send(self, asked: Sequence[_Asked]) -> list[Any]:
+        """What statements give, in one message with the changes that wait for them: a query its
+        rows, a change what tells how many it touched."""
+        if not self._open:
+            self.require_open()
         later, self._later = self._later, []
+        driver, sent, given = self.driver, [], list[Any]()
         try:
-            return [
-                (self._driver.send(prepared.sql, prepared.parameters(values)), refusal)
-                for prepared, values, refusal in later
-            ]
-        except BaseException:  # what was not sent is lost
-            self.failed = True
-            raise
-
-    def _require(self, later: Sequence[tuple["PendingResult", Refusal | None]]) -> None:
-        for result, refusal in later:
-            if refusal is not None and not result.count():
-                self.failed = True
-                raise refusal
-
-    def send(self, statement: Executable, values: Row = _NO_VALUES) -> Callable[[], Rows]:
-        """Run a query in a `pipeline`; calling what this returns waits for its rows.
-
-        SQLite answers at once. Raises as `execute`, here or in that call.
-        """
-        if self._on_sqlite:
-            return cast(Rows, self.execute(statement, values)).all
-        self.require_open()
-        prepared = prepare(statement, tuple(values), self._dialect)
-        if prepared is None or prepared.row is None:
-            raise ValueError("what can be sent ahead is a query whose text depends on no value")
-        row = prepared.row
-        with self._translating():
-            result = self._driver.send(prepared.sql, prepared.parameters(values))
-
-        def receive() -> Rows:
-            with self._translating():
-                return Rows(map(row, result.rows()))
-
-        return receive
-
-    @contextmanager
-    def _translating(self) -> Iterator[None]:
-        try:
-            yield
+            with driver.together():
+                for statement, values, refusal in (*later, *asked):
+                    prepared = prepare(statement, tuple(values), driver.dialect)
+                    result = driver.send(prepared.sql, prepared.parameters(values))
+                    sent.append((prepared.row, result, refusal))
+            for row, result, refusal in sent:
+                if refusal is not None and not result.rowcount:
+                    raise refusal
+                given.append(result if row is None else [*map(row, result.fetchall())])
         except driver_errors() as error:
             raise self._failure(error) from error
+        except BaseException:  # what waited, and was not sent, is lost
+            self.failed = True
+            raise
+        return given[len(later) :]
 
     def _failure(self, error: Exception) -> Exception:
         """What a failed statement means; a connection that stays unfit is given up."""
         self.failed = True
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if _sqlstate(cause) in _UNFIT:
-            self._connection.invalidate()
+        if _sqlstate(error) in _UNFIT:
+            self.driver.close()
         return translated(error)
-
-    @contextmanager
-    def pipeline(self) -> Iterator[None]:
-        """A block whose statements go to PostgreSQL in as few messages as their results allow.
-
-        What changes rows is answered by `commit`, or at the end of the block: its count of rows is
-        not known before, and an error of any of them ends the block.
-        """
-        self.flush()
-        with self._together:
-            if not self._on_sqlite:
-                self._together.enter_context(self._driver.together())
-                self._piped = True
-            try:
-                yield
-            finally:
-                self._piped = False
-
-    def changed(self, statement: Executable, values: Row) -> bool:
-        """Run an insert, update or delete; whether it touched a row."""
-        return self.execute(statement, values).rowcount > 0
 
     def require_writing(self) -> None:
         """Raise RuntimeError in a Work that may only read, or that is over."""
@@ -391,29 +318,24 @@ class Transaction:
             raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
 
     def commit(self) -> None:
-        """Make everything durable. Raises Busy; then nothing is."""
-        if self._on_sqlite and not self._driver.in_transaction:
+        """Make everything durable, with what goes together. Raises Busy; then nothing is."""
+        if not self.driver.in_transaction:
             # After some failures SQLite rolls back by itself, and COMMIT would say nothing.
             raise Busy("the database gave the transaction up: retry after a moment")
         try:
             self._commit_now()
         except BaseException as error:
-            # Whether it was committed is unknown, and a pooled connection must not carry it
+            # Whether it was committed is unknown, and a connection that is kept must not carry it
             # into the next Work: closing it leaves the database to decide.
-            self._connection.invalidate()
+            self.driver.close()
             if isinstance(error, driver_errors()):
                 raise translated(error) from error
             raise
 
     def _commit_now(self) -> None:
-        if self._on_sqlite:
-            self._driver.commit()
-            return
-        if not self._piped:
-            self._driver.ask("COMMIT")
-            return
-        self._driver.send("COMMIT")
-        self._together.close()
+        with self.driver.together():
+            self.driver.send("COMMIT")
+            self.driver.finish()
 
     def end(self) -> None:
         """Let nothing more be run; what was not committed goes when the connection is closed."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, NoReturn, Self
 
-from sqlalchemy import Connection, Executable, Row, select
+from sqlalchemy import Executable, Select, column, select, table
 
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.refusals import AlreadyExists, Busy
@@ -25,8 +25,6 @@ from gateway.store.database import (
     Begun,
     Database,
     UnsuitableDatabase,
-    driver_of,
-    is_in_transaction,
     open_database,
     run_first,
 )
@@ -82,6 +80,7 @@ class Round:
     version, and that must be durable before anybody reads it.
     """
 
+    store: "Store"
     opened: Begun
     mode: TransactionMode
     started: float
@@ -94,72 +93,49 @@ class Round:
     failure: BaseException | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
+    @classmethod
+    def enter(cls, store: "Store", mode: TransactionMode) -> "Round":
+        """Wait for one's turn, then begin a round or go on in the one that is handed over.
+
+        Raises Busy.
+        """
+        database, last = store.database, mode is TransactionMode.REGISTRY
+        found: Round | None = database.line.enter()
+        try:
+            if found is not None and database.locks_rows and mode is not TransactionMode.SHARED:
+                found._close()
+                found = None
+            if found is None:
+                return cls(store, database.begin(mode), mode, monotonic(), last=last)
+        except BaseException:
+            database.line.leave()
+            raise
+        found.writers += 1
+        found.last = last
+        try:
+            before = database.limit_row_wait if found.writers == 2 else ("RELEASE part",)
+            found.opened = run_first(found.opened.driver, *before, "SAVEPOINT part")
+        except BaseException:  # otherwise nobody behind this writer could go on
+            found.undo(broken=True)
+            raise
+        return found
+
     @property
     def shared(self) -> bool:
         """Whether more than one writer came in."""
         return self.writers > 1
 
-    def takes_more(self) -> bool:
-        """Whether another writer may come in."""
-        in_time = monotonic() < self.started + ROUND_SECONDS
-        fit = self.kept and not self.broken and not self.last
-        return fit and in_time and self.writers < ROUND_WRITERS
-
-
-class Rounds:
-    """The writers of one process, in line for the database."""
-
-    def __init__(
-        self, database: Database, letterhead: EventHeader, keyring: Keyring, took: Took = ignore
-    ) -> None:
-        """``letterhead`` heads the events of every round; ``took`` hears of each commit."""
-        self._took = took
-        self._keyring = keyring
-        self._database = database
-        self._letterhead = letterhead
-
-    def enter(self, mode: TransactionMode) -> Round:
-        """Wait for one's turn, then begin a round or go on in the one that is handed over.
-
-        Raises Busy.
-        """
-        found: Round | None = self._database.line.enter()
-        try:
-            if (
-                found is not None
-                and self._database.locks_rows
-                and mode is not TransactionMode.SHARED
-            ):
-                self._close(found)
-                found = None
-            if found is None:
-                begun, last = self._database.begin(mode), mode is TransactionMode.REGISTRY
-                return Round(begun, mode, monotonic(), last=last)
-        except BaseException:
-            self._database.line.leave()
-            raise
-        found.writers += 1
-        found.last = mode is TransactionMode.REGISTRY
-        try:
-            before = self._database.limit_row_wait if found.writers == 2 else ("RELEASE part",)
-            found.opened = run_first(found.opened.connection, (*before, "SAVEPOINT part"))
-        except BaseException:  # otherwise nobody behind this writer could go on
-            self.undo(found, broken=True)
-            raise
-        return found
-
-    def keep(self, round_: Round, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
+    def keep(self, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
         """Let a writer's part stand, with its facts; returns once that is durable.
 
         Raises Busy, and what the database raises: then nothing of the round happened.
         """
-        first, round_.kept = len(round_.facts), True
-        round_.facts.extend(facts)
-        self._leave(round_)
-        appended = self._outcome(round_)
-        return appended.prove(first, len(facts))
+        first, self.kept = len(self.facts), True
+        self.facts.extend(facts)
+        self._leave()
+        return self._outcome().prove(first, len(facts))
 
-    def undo(self, round_: Round, *, broken: bool = False) -> None:
+    def undo(self, *, broken: bool = False) -> None:
         """Take a writer's part back; the others' stands.
 
         ``broken`` when nothing of the round can be trusted any more. A statement that the database
@@ -167,70 +143,72 @@ class Rounds:
         the savepoint. What was decided may rest on what the others wrote: so it, too, waits for
         them, and raises Busy when nothing of them could be kept.
         """
-        broken = broken or not is_in_transaction(driver_of(round_.opened.connection))
-        if round_.shared and not broken:
+        driver = self.opened.driver
+        broken = broken or driver.closed or not driver.in_transaction
+        if self.shared and not broken:
             try:
-                driver_of(round_.opened.connection).execute("ROLLBACK TO part")
+                driver.ask("ROLLBACK TO part")
             except driver_errors():
                 broken = True
-        round_.broken = round_.broken or broken
-        self._leave(round_)
-        if round_.shared:
-            self._outcome(round_)
+        self.broken = self.broken or broken
+        self._leave()
+        if self.shared:
+            self._outcome()
 
-    def _leave(self, round_: Round) -> None:
+    def _leave(self) -> None:
         """Hand the transaction to the next in line, or commit what was kept and let go of all."""
-        if round_.takes_more() and self._database.line.hand_over(round_):
+        in_time = monotonic() < self.started + ROUND_SECONDS
+        takes_more = self.kept and not self.broken and not self.last and in_time
+        line = self.store.database.line
+        if takes_more and self.writers < ROUND_WRITERS and line.hand_over(self):
             return
         try:
-            self._close(round_)
+            self._close()
         finally:
-            self._database.line.leave()
+            line.leave()
 
-    def _close(self, round_: Round) -> None:
+    def _close(self) -> None:
         """Commit what was kept and let go of all."""
         try:
-            if round_.broken:
-                round_.failure = Busy("the database failed another request: retry after a moment")
-            elif round_.kept:
-                round_.appended = self._commit(round_)
+            if self.broken:
+                self.failure = Busy("the database failed another request: retry after a moment")
+            elif self.kept:
+                self.appended = self._commit()
         except BaseException as failure:  # each of them raises it, see `_outcome`
-            round_.failure = failure
+            self.failure = failure
         finally:
             try:
-                self._database.end(round_.opened.connection, round_.mode)
+                self.store.database.end(self.opened.driver, self.mode)
             finally:
-                round_.over.set()
+                self.over.set()
 
-    def _commit(self, round_: Round) -> AppendResult:
-        opened, locks_rows = round_.opened, self._database.locks_rows
-        transaction = Transaction(opened.connection, round_.mode, locks_rows=locks_rows)
-        contents = ContentCipher(self._keyring)
-        log = SqlLog(transaction, self._letterhead, contents, opened)
+    def _commit(self) -> AppendResult:
+        store, driver = self.store, self.opened.driver
+        transaction = Transaction(driver, self.mode, locks_rows=store.database.locks_rows)
+        log = SqlLog(transaction, store.letterhead, ContentCipher(store.keyring), self.opened)
         try:
-            with transaction.pipeline():
-                if round_.shared:
-                    for statement in self._database.restore_row_wait:
-                        driver_of(opened.connection).send(statement)
-                appended = log.append(round_.facts)
+            with driver.together():
+                for statement in store.database.restore_row_wait if self.shared else ():
+                    driver.send(statement)
+                appended = log.append(self.facts)
                 began = perf_counter()
                 transaction.commit()
-            self._took("commit", perf_counter() - began)
+            store.took("commit", perf_counter() - began)
         except BrokenRule as error:
             raise AlreadyExists("the log has an event with this id") from error
         finally:
             transaction.end()
         return appended
 
-    def _outcome(self, round_: Round) -> AppendResult:
+    def _outcome(self) -> AppendResult:
         """What the round added to the log, once it is durable."""
-        if not round_.over.wait(PATIENCE_SECONDS):
+        if not self.over.wait(PATIENCE_SECONDS):
             raise Busy("it is not known yet whether this request was stored: repeat it")
-        if round_.failure is not None:
-            if not round_.shared:
-                raise round_.failure
-            raise Busy("nothing could be stored just now: retry after a moment") from round_.failure
-        return round_.appended or AppendResult.nothing()
+        if self.failure is not None:
+            if not self.shared:
+                raise self.failure
+            raise Busy("nothing could be stored just now: retry after a moment") from self.failure
+        return self.appended or AppendResult.nothing()
 
 
 # --- One Work ---
@@ -239,49 +217,32 @@ class Rounds:
 class SqlUnitOfWork(UnitOfWork):
     """A Work in SQL; its parts but a few are made when they are first asked for."""
 
-    def __init__(
-        self,
-        database: Database,
-        rounds: Rounds,
-        memory: RegistryCache,
-        mode: TransactionMode,
-        letterhead: EventHeader,
-        *,
-        keyring: Keyring,
-        took: Took = ignore,
-    ) -> None:
+    def __init__(self, store: "Store", mode: TransactionMode) -> None:
         """Nothing happens before the ``with`` block is entered."""
-        self._keyring = keyring
-        self._took = took
-        self._database = database
-        self._rounds = rounds
-        self._memory = memory
+        self._store = store
         self._mode = mode
-        self._letterhead = letterhead
         self._round: Round | None = None
-        self._reading: Connection | None = None
+        self._reading: Any = None
 
     def __enter__(self) -> Self:
-        if self._mode is TransactionMode.READ:
-            begun = self._database.begin(self._mode)
-            self._reading = begun.connection
+        store, mode = self._store, self._mode
+        if mode is TransactionMode.READ:
+            begun = store.database.begin(mode)
+            self._reading = begun.driver
         else:
-            self._keyring.restock()  # durable by itself: not while others wait for the lock
+            store.keyring.restock()  # durable by itself: not while others wait for the lock
             began = perf_counter()
-            self._round = self._rounds.enter(self._mode)
-            self._took("wait", perf_counter() - began)
+            self._round = Round.enter(store, mode)
+            store.took("wait", perf_counter() - began)
             begun = self._round.opened
         self.first = self._round is None or not self._round.shared
-        transaction = Transaction(
-            begun.connection, self._mode, locks_rows=self._database.locks_rows
-        )
-        self._transaction, self._contents = transaction, ContentCipher(self._keyring)
-        self.organisations = self._registry = SqlOrganisations(
-            transaction, self._contents, self._memory, begun.version
-        )
-        self.revoked_tokens = SqlRevokedTokens(transaction, begun.any_revoked)
+        run = Transaction(begun.driver, mode, locks_rows=store.database.locks_rows)
+        contents = ContentCipher(store.keyring)
+        self._transaction, self._contents = run, contents
+        self.organisations = SqlOrganisations(run, contents, store.memory, begun.version)
+        self.revoked_tokens = SqlRevokedTokens(run, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = self._log = SqlLog(transaction, self._letterhead, self._contents, begun, others)
+        self.log = SqlLog(run, store.letterhead, contents, begun, others)
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -299,10 +260,10 @@ class SqlUnitOfWork(UnitOfWork):
         self._transaction.end()
         if self._reading is not None:
             reading, self._reading = self._reading, None
-            self._database.end(reading, self._mode)
+            self._store.database.end(reading, self._mode)
         if self._round is not None:
             abandoned, self._round = self._round, None
-            self._rounds.undo(abandoned)
+            abandoned.undo()
 
     def commit(self) -> Sequence[LoggedEvent]:
         """A crash before COMMIT leaves nothing, one after it everything.
@@ -312,25 +273,25 @@ class SqlUnitOfWork(UnitOfWork):
         self._transaction.require_writing()
         if not self._transaction.failed:
             if self._mode is TransactionMode.REGISTRY:
-                self._registry.raise_version()
+                self.organisations.raise_version()
             self._transaction.flush()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the Work is over")
         kept, self._round = self._round, None
         if self._transaction.failed:
-            self._rounds.undo(kept)
+            kept.undo()
             raise RuntimeError("a statement of this Work failed: it cannot be committed")
-        return self._rounds.keep(kept, self._log.facts)
+        return kept.keep(self.log.facts)
 
     @property
     def person_key(self) -> bytes:
         """By which persons are blinded where events are searched for; empty for some readers."""
-        return self._letterhead.person_key
+        return self._store.letterhead.person_key
 
-    def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """What a statement finds: for the store's own reports, which no action needs."""
-        return self._transaction.execute(statement, values).all()
+        return self._transaction.rows(statement, values)
 
 
 _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
@@ -354,19 +315,24 @@ _PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] =
 }
 
 
+_REVISION: Select[str] = select(column("version_num")).select_from(table("alembic_version"))
+
+
 class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
     def __init__(
         self, database: Database, letterhead: EventHeader, keyring: Keyring, took: Took = ignore
     ) -> None:
-        """Check that the database was set up, and for this log. Raises UnsuitableDatabase."""
-        self._took = took
-        self._keyring = keyring
-        self._database = database
-        self._letterhead = letterhead
-        self._rounds = Rounds(database, letterhead, keyring, took)
-        self._memory = RegistryCache()
+        """Check that the database was set up, and for this log. Raises UnsuitableDatabase.
+
+        ``letterhead`` heads all events; ``took`` hears of each wait and commit.
+        """
+        self.took = took
+        self.keyring = keyring
+        self.database = database
+        self.letterhead = letterhead
+        self.memory = RegistryCache()
         self._process = os.getpid()
         try:
             self._require_own_log()
@@ -381,52 +347,41 @@ class Store:
         """
         if os.getpid() != self._process:
             raise RuntimeError("the store was opened before the fork: open one in each process")
-        return SqlUnitOfWork(
-            self._database,
-            self._rounds,
-            self._memory,
-            mode,
-            self._letterhead,
-            keyring=self._keyring,
-            took=self._took,
-        )
+        return SqlUnitOfWork(self, mode)
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self) -> AbstractContextManager[object]:
         """Have the turn to serve certificate requests, one process of all nodes at a time.
 
         Raises Busy when another has it for too long.
         """
-        return self._database.turn()
+        return self.database.turn()
 
     def is_current(self) -> bool:
         """Whether the tables are those of this version, or of a newer one."""
-        connection = self._database.begin(TransactionMode.READ).connection
-        try:
-            found = migrations.revision_of(connection)
-        finally:
-            self._database.end(connection, TransactionMode.READ)
-        return found not in (None, *migrations.REVISIONS[:-1])
+        with self.begin(TransactionMode.READ) as work:
+            try:
+                found = [row.version_num for row in work.rows(_REVISION, {})]
+            except driver_errors():  # it was never set up
+                return False
+        return found[:1] not in ([], *([old] for old in migrations.REVISIONS[:-1]))
 
     def close(self) -> None:
         """Close the connections that no Work holds; those of a parent process are left alone."""
         if os.getpid() == self._process:
-            self._database.close()
+            self.database.close()
 
     def _require_own_log(self) -> None:
         try:
-            connection = self._database.begin(TransactionMode.READ).connection
+            with self.begin(TransactionMode.READ) as work:
+                ((origin,),) = work.rows(select(log_head.c.origin), {})
         except driver_errors() as error:
             raise UnsuitableDatabase(
                 "the database has no tables of this version: set it up first"
             ) from error
-        try:
-            origin = connection.scalar(select(log_head.c.origin).select_from(log_head))
-        finally:
-            self._database.end(connection, TransactionMode.READ)
         # One origin names one tree, always.
-        if origin not in (None, self._letterhead.origin):
+        if origin not in (None, self.letterhead.origin):
             raise UnsuitableDatabase(
-                f"this is the database of the log {origin}, not {self._letterhead.origin}"
+                f"this is the database of the log {origin}, not {self.letterhead.origin}"
             )
 
 

@@ -18,7 +18,7 @@ MAX_ERRORS = 100
 """Errors that one answer lists: enough to correct a document, too few to make answers a burden."""
 
 _JSON = re.compile(r"application/json(?:; *charset=\"?utf-8\"?)?", re.ASCII | re.IGNORECASE)
-_KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
+KEY = re.compile(r"[A-Za-z0-9_.:~-]{8,100}", re.ASCII)
 
 
 class MalformedRequest(Refusal):
@@ -121,7 +121,7 @@ def read_key(request: Request, *, optional: bool = False) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if not key and optional:
         return ""
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         asked = "send an Idempotency-Key of 8 to 100 of A-Z a-z 0-9 _ - . : ~"
         raise IdempotencyKeyRequired(f"{asked}; yours has {len(key)} characters" if key else asked)
     return key

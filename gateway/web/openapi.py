@@ -28,7 +28,7 @@ from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
 from gateway.web.descriptions import SCOPES_SAY, describe_fields, example_of
 from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
-from gateway.web.inputs import SIGNED
+from gateway.web.inputs import KEY, SIGNED
 from gateway.web.metadata import KEPT, page
 from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.registry import VALUES
@@ -235,7 +235,7 @@ _KEY_PARAMETER = {
     "in": "header",
     "required": True,
     "description": "A new random key for each new request, the same for each repetition of it.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:~-]{8,100}$"},
+    "schema": {"type": "string", "pattern": f"^{KEY.pattern}$"},
 }
 
 _PATH_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")

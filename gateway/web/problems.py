@@ -6,6 +6,7 @@ with 500 and no detail.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gateway.domain import refusals
@@ -139,6 +140,10 @@ _TOKEN = ProblemType(
     challenge="invalid_token",
     security_logged=True,
 )
+
+_AGAIN = "Repeat the request under the same Idempotency-Key after the time in Retry-After."
+_not_now = partial(ProblemType, 503, security_logged=True)
+_too_many = partial(ProblemType, 429, retry_after=60, security_logged=True)
 
 PROBLEMS: Mapping[type[Refusal], ProblemType] = {
     refusals.NotFound: _NOT_FOUND,
@@ -301,77 +306,58 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "Ask the gateway's administrators for a new invitation. If someone else used it, inform "
         "them at once: the certificate that was issued must be revoked.",
     ),
-    refusals.TooManyAttempts: ProblemType(
-        429,
+    refusals.TooManyAttempts: _too_many(
         "too-many-attempts",
         "Too many certificates, or attempts to get one",
         "Failed enrolments are limited for each organisation and minute, renewals for each system "
         "and day.",
         "Stop, find out which program repeats the request, and use the certificate that you have.",
-        retry_after=60,
-        security_logged=True,
     ),
-    refusals.TooManyDenials: ProblemType(
-        429,
+    refusals.TooManyDenials: _too_many(
         "too-many-denials",
         "Too many denied requests",
         "Your organisation caused so many denials in this minute that further ones are not "
         "recorded.",
         "Stop for a minute, find out which system repeats a denied request, and correct it.",
-        retry_after=60,
-        security_logged=True,
     ),
-    refusals.TooManyPreviews: ProblemType(
-        429,
+    refusals.TooManyPreviews: _too_many(
         "too-many-previews",
         "Too many previews",
         "Your organisation requested more previews in this minute than a person can read.",
         "Stop for a minute. A program should make the offer and read what was withheld.",
-        retry_after=60,
-        security_logged=True,
     ),
-    refusals.Busy: ProblemType(
-        503,
+    refusals.Busy: _not_now(
         "busy",
         "Too many requests are waiting",
         "More writes wait for the log than this gateway allows. Nothing was done.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        _AGAIN,
         retry_after=1,
-        security_logged=True,
     ),
-    refusals.DatabaseUnavailable: ProblemType(
-        503,
+    refusals.DatabaseUnavailable: _not_now(
         "database-unavailable",
         "The gateway cannot reach its database",
         "The database does not answer: it is restarting, or its disk or server is unavailable. "
         "Nothing was done, or a repeated request returns the result.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        _AGAIN,
         retry_after=5,
-        security_logged=True,
     ),
-    refusals.AuditLogUnavailable: ProblemType(
-        503,
+    refusals.AuditLogUnavailable: _not_now(
         "audit-log-unavailable",
         "The answer could not be recorded",
         "A refusal must be in the log before it is sent, and the log could not be written. "
         "Nothing was done.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After.",
+        _AGAIN,
         retry_after=5,
-        security_logged=True,
     ),
-    refusals.ClockBehind: ProblemType(
-        503,
+    refusals.ClockBehind: _not_now(
         "clock-behind",
         "The gateway's clock is behind its log",
         "The newest event is more than a second later than the clock of the host that was to "
         "record this request. Time never runs backwards in the log, so nothing was done.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After. The "
-        "operator sets the clock right by NTP.",
+        f"{_AGAIN} The operator sets the clock right by NTP.",
         retry_after=30,
-        security_logged=True,
     ),
-    refusals.LogFrozen: ProblemType(
-        503,
+    refusals.LogFrozen: _not_now(
         "log-frozen",
         "The log is frozen",
         "The gateway's database does not continue the log that the gateway has signed: it is an "
@@ -382,18 +368,14 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "when the operator announces that the log continues. If the log cannot continue, the "
         "operator announces its new name.",
         retry_after=300,
-        security_logged=True,
     ),
-    refusals.HighWaterMarkUnavailable: ProblemType(
-        503,
+    refusals.HighWaterMarkUnavailable: _not_now(
         "high-water-mark-unavailable",
         "The gateway cannot check its log now",
         "Before it signs a receipt, the gateway records how far its log goes, outside its "
         "database. That place does not answer.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After: it is "
-        "done once, whether it was already done or not.",
+        f"{_AGAIN[:-1]}: it is done once, whether it was already done or not.",
         retry_after=5,
-        security_logged=True,
     ),
     refusals.CaseErased: ProblemType(
         410,
@@ -404,16 +386,13 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "log still verify.",
         "Erase your own copies unless the law allows you to keep them.",
     ),
-    refusals.CaseKeysUnavailable: ProblemType(
-        503,
+    refusals.CaseKeysUnavailable: _not_now(
         "case-keys-unavailable",
         "Case keys are temporarily unavailable",
         "Content is encrypted under a key for each case, and the gateway cannot reach these keys "
         "now. Nothing was read or written; nothing is ever stored without a key.",
-        "Repeat the request under the same Idempotency-Key after the time in Retry-After. If the "
-        "problem persists, give the operator the request id.",
+        f"{_AGAIN} If the problem persists, give the operator the request id.",
         retry_after=30,
-        security_logged=True,
     ),
     NotAuthenticated: _TOKEN,
     InvalidToken: _TOKEN,

@@ -56,14 +56,8 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
     assert "status applied" in said_
     document = tmp_path / "minutes.pdf"
     document.write_bytes(b"minutes")
-    decision = (
-        "--decision-ref",
-        "board 12",
-        "--decided-on",
-        "2026-01-03",
-        "--decision-document",
-        str(document),
-    )
+    board = "--decision-ref board-12 --decided-on 2026-01-03 --decision-document"
+    decision = (*board.split(), str(document))
     result = gw.admin("organisation", "approve", "hotline-new", *decision, persons=(DUBOIS,))
     assert "waits" in result.stdout
     assert "status approved" in gw.done("organisation", "approve", "hotline-new", *decision)
@@ -103,30 +97,6 @@ def test_a_file_that_is_no_json_object_is_told_so(gw, tmp_path, words, content):
     file.write_text(content)
     more = ("--received-on", "2026-01-02") if "apply" in words else ()
     assert "JSON" in said(gw.admin(*words, str(file), *more))
-
-
-def test_an_interest_and_an_agreement_are_recorded_and_ended(gw):
-    since = ("--from", "2026-01-01")
-    about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
-    told = json.loads(gw.done("--json", "interest", "declare", "abc", *about, *since))
-    named = told["result"]["interest"]
-    ended = ("interest", "end", "abc", named, "--until", "2026-02-01")
-    assert "waits" in gw.admin(*ended, persons=(DUBOIS,)).stdout
-    gw.done(*ended)
-    said_ = ("--kind", "transfer", "--description", "all", "--reference", "Art. 46(2)(c)")
-    told = json.loads(gw.done("--json", "agreement", "record", "abc", *said_, *since))
-    gw.done("agreement", "end", "abc", told["result"]["agreement"], "--until", "2026-02-01")
-    with gw.opened() as gateway, gateway.ports.begin("read") as work:
-        found = work.organisations.get("abc")
-    assert [str(one.period.end) for one in (*found.interests, *found.agreements)] == [
-        "2026-02-01",
-        "2026-02-01",
-    ]
-    wrong = ("--scope", "provider", "--subject", "Provider", "--kind", "funder")
-    refused = said(gw.admin("interest", "declare", "abc", *wrong, *since))
-    assert refused.startswith(
-        "refused, and recorded: subject is missing, or does not have the form"
-    )
 
 
 def test_an_entry_shows_what_its_commands_ask_for(gw):
@@ -181,18 +151,6 @@ def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tm
     assert "administers nothing any more" in said(gw.admin(*stop, persons=("bernard",)))
     own.joinpath("key.jwk").write_text("{")
     assert "is not JSON" in said(gw.admin(*added))
-
-
-def test_a_system_is_disabled_enabled_and_entrusted(gw):
-    gw.done("system", "register", "abc", "desk")
-    one = {"persons": (DUBOIS,)}
-    disable = ("system", "disable", "abc", "desk", "--reason", "x")
-    assert "enabled no" in gw.done(*disable, **one)
-    assert "the system is disabled already" in said(gw.admin(*disable, **one))
-    assert "enabled yes" in gw.done("system", "enable", "abc", "desk", "--reason", "x", **one)
-    words = ("system", "set-admin-scopes", "abc", "desk", "--scope", "admin")
-    assert "waits" in gw.done(*words, **one)
-    assert "scopes admin" in gw.done(*words)
 
 
 def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
@@ -344,14 +302,6 @@ def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
     listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
     assert len(listed) == 5
     assert listed[-1]["proposal"] == proposed
-
-
-def test_an_erasure_that_one_person_signs_erases_nothing_that_is_not_there(gw):
-    case = "018f0000-0000-7000-8000-000000000000"
-    refused = gw.admin(
-        "case", "erase", "abc", case, "--reason", "an order", "--yes", persons=(DUBOIS,)
-    )
-    assert "no such case" in said(refused)
 
 
 def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -42,10 +43,12 @@ def restore(gw: Operator, source: Path, *words: object, **kwargs: str) -> Result
     return gw.type("restore", source, "--home", gw.folder, *words, **kwargs)
 
 
+MEMBER = ["organisation", "admit", "member", "--name", "M", "--kind", "hotline", "--country", "FR"]
+
+
 def grow(gw: Operator) -> None:
     """A change of the registry, as an administrator makes it: written, signed, marked."""
-    slug = f"member-{gw.size()}"
-    gw.done("organisation", "admit", slug, "--name", "M", "--kind", "hotline", "--country", "FR")
+    gw.done(*MEMBER[:2], f"member-{gw.size()}", *MEMBER[3:])
 
 
 def mark(gw: Operator, *words: object) -> Result:
@@ -207,18 +210,7 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
     assert result.exit_code == 0, result.output
     assert "frozen: the database has 1 entry of the log, but 2 were signed" in result.stdout
     assert gw.size() == 1
-    admitted = (
-        "organisation",
-        "admit",
-        "member",
-        "--name",
-        "M",
-        "--kind",
-        "hotline",
-        "--country",
-        "FR",
-    )
-    assert "older copy" in said(gw.admin(*admitted))
+    assert "older copy" in said(gw.admin(*MEMBER))
     assert mark(gw, "status").exit_code == 1
     assert gw.size() == 1
     (aside,) = gw.folder.glob("casegate.db.before-*Z")
@@ -273,54 +265,39 @@ def test_a_damaged_database_is_replaced_and_kept(gw: Operator) -> None:
     grow(gw)
 
 
-DAMAGES = {
-    "an entry": "UPDATE log_event SET entry = zeroblob(33)",
-    "a document": "UPDATE log_event SET document = 'x'",
-    "the edge": "UPDATE log_head SET edge = zeroblob(32)",
-    "the head": "UPDATE log_head SET root = zeroblob(32)",
+def _another_whole_log(gw: Operator, made: Path) -> None:
+    grow(gw)
+    shutil.copyfile(backup(gw, "newer") / "casegate.db", made / "casegate.db")
+    redigest(made)
+
+
+def _append(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b"\n")
+
+
+DAMAGE = "UPDATE log_event SET entry = zeroblob(33)"
+REFUSED: dict[str, Callable[[Operator, Path], object]] = {
+    "the backup is damaged": lambda _, made: tamper(made, DAMAGE),
+    "not the one that backup.json names": _another_whole_log,
+    "casegate.db is not as it was": lambda _, made: _append(made / "casegate.db"),
+    "casegate.toml is not as it was": lambda _, made: _append(made / "casegate.toml"),
+    "root.pem is not as it was": lambda _, made: _append(made / "published" / "root.pem"),
+    "newer version": lambda _, made: tamper(
+        made, "UPDATE alembic_version SET version_num = '9999'"
+    ),
+    "the backup is of the log": lambda gw, _: gw.set("gateway", "log_origin", '"x.example/log"'),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_backup_whose_log_is_damaged_replaces_nothing(gw: Operator, damage: str) -> None:
-    made = backup(gw)
-    tamper(made, DAMAGES[damage])
-    before, content = names(gw.folder), digest(gw.folder / "casegate.db")
-    assert "the backup is damaged" in said(restore(gw, made, "--yes"))
-    assert names(gw.folder) == before
-    assert digest(gw.folder / "casegate.db") == content
-
-
-def test_another_whole_log_in_the_place_of_the_one_that_is_named_replaces_nothing(
-    gw: Operator,
+@pytest.mark.parametrize(("words", "spoil"), REFUSED.items(), ids=REFUSED)
+def test_a_backup_that_is_not_this_log_whole_replaces_nothing(
+    gw: Operator, words: str, spoil: Callable[[Operator, Path], object]
 ) -> None:
-    older = backup(gw, "older")
-    grow(gw)
-    made, content = backup(gw), digest(gw.folder / "casegate.db")
-    shutil.copyfile(older / "casegate.db", made / "casegate.db")
-    redigest(made)
-    assert "not the one that backup.json names" in said(restore(gw, made, "--yes"))
-    assert digest(gw.folder / "casegate.db") == content
-
-
-@pytest.mark.parametrize("file", ["casegate.db", "casegate.toml", "published/root.pem"])
-def test_a_file_that_changed_since_the_backup_is_noticed(gw: Operator, file: str) -> None:
     made = backup(gw)
-    with (made / file).open("ab") as opened:
-        opened.write(b"\n")
-    assert "is not as it was" in said(restore(gw, made, "--yes"))
-
-
-def test_the_backup_of_another_log_is_refused(gw: Operator) -> None:
-    made = backup(gw)
-    gw.set("gateway", "log_origin", '"other.example/log"')
-    assert "the backup is of the log" in said(restore(gw, made, "--yes"))
-
-
-def test_a_backup_of_a_newer_version_is_refused(gw: Operator) -> None:
-    made = backup(gw)
-    tamper(made, "UPDATE alembic_version SET version_num = '9999'")
-    assert "newer version" in said(restore(gw, made, "--yes"))
+    spoil(gw, made)
+    before, content = names(gw.folder), digest(gw.folder / "casegate.db")
+    assert words in said(restore(gw, made, "--yes"))
+    assert (names(gw.folder), digest(gw.folder / "casegate.db")) == (before, content)
 
 
 @pytest.mark.parametrize(
@@ -413,7 +390,7 @@ def test_the_keys_of_cases_are_never_in_a_backup_and_are_copied_alone(gw: Operat
 
 def test_a_new_folder_that_cannot_be_filled_leaves_nothing(gw: Operator, tmp_path: Path) -> None:
     made = backup(gw)
-    tamper(made, DAMAGES["an entry"])
+    tamper(made, DAMAGE)
     new = Operator(tmp_path / "new")
     assert "the backup is damaged" in said(restore(new, made, "--yes"))
     assert not new.folder.exists()

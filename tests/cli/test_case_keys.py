@@ -31,12 +31,7 @@ def gw(tmp_path: Path) -> Operator:
         "organisation",
         "admit",
         HOTLINE,
-        "--name",
-        "H",
-        "--kind",
-        "hotline",
-        "--country",
-        "FR",
+        *["--name", "H", "--kind", "hotline", "--country", "FR"],
     )
     seat = ("--membership", "full", "--from", "2020-01-01", "--decision-ref", "d")
     return operator(tmp_path, admit, ("membership", "grant", HOTLINE, *seat))

@@ -85,12 +85,6 @@ def test_a_missing_part_of_our_own_is_not_taken_for_a_choice(monkeypatch):
     assert isinstance(result.exception, ModuleNotFoundError)
 
 
-def test_an_unknown_subcommand_is_an_error_of_use():
-    result = CliRunner().invoke(main, ["share-media"])
-    assert result.exit_code == 2
-    assert "No such command" in result.output
-
-
 def test_the_version_is_printed_with_the_products_name():
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0

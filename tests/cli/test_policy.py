@@ -74,12 +74,6 @@ def test_json_holds_the_whole_report(damaged):
     assert set(printed) == {"folder", "problems", "policies", "cases", "actions"}
 
 
-def test_json_of_sound_policies_has_no_problem_and_ends_with_success():
-    result = run("--json")
-    assert result.exit_code == 0
-    assert json.loads(result.output)["problems"] == []
-
-
 def test_a_folder_that_is_not_there_is_an_error_of_use(tmp_path):
     assert run(str(tmp_path / "nowhere")).exit_code == 2
 

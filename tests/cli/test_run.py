@@ -15,7 +15,7 @@ from click.testing import Result
 from gateway import maintenance
 from gateway.pki.authority import CRL_FILE
 from gateway.serving.supervisor import ProcessSpec
-from tests.operating import ISSUER, PARTNERS, Operator, said
+from tests.operating import ISSUER, PARTNERS, Operator
 
 TOP = Path(__file__).parents[2]
 
@@ -143,41 +143,12 @@ def test_a_gateway_whose_address_is_taken_does_not_start_and_names_it(gw, run):
     assert "ready" not in refused.stdout
 
 
-def test_a_missing_database_keeps_the_gateway_from_starting_and_says_why(gw, run):
-    database = gw.config.database_file
-    assert database is not None
-    database.unlink()
-    done = run("--only", "maintain", "--once")
-    assert done.exit_code == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("Error: the database holds no gateway: is [database] url right")
-    assert not database.exists()
-
-
 def test_a_listener_says_in_a_sentence_which_key_is_missing(gw, run):
     (gw.config.keys / "token" / "current.pem").unlink()
     done = run("--only", "public")
     assert done.exit_code == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: {gw.config.keys}/token/current.pem does not exist")
-
-
-def test_a_missing_issuing_key_is_said(gw, run):
-    (key,) = gw.config.issuing.glob("*.key")
-    key.unlink()
-    done = run("--only", "maintain", "--once")
-    assert done.exit_code == 1
-    assert done.stderr.startswith(f"Error: {key} does not exist")
-
-
-def test_a_wrong_setting_is_said(gw, run):
-    gw.set("listeners", "workers", "0")
-    result = run()
-    assert said(result) == "[listeners] workers must be a whole number from 1 to 64"
-
-
-def test_a_folder_without_a_gateway_is_said(tmp_path):
-    assert "--home" in said(Operator(tmp_path).type("run", "--home", tmp_path))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word for it")

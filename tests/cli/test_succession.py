@@ -15,16 +15,8 @@ from tests.operating import MARTIN, Operator, operator, said
 from tests.web.partners.test_successions import DAY, PLAN
 
 OFFICE = ("--kind", "police_office", "--country", "FR", "--public-authority")
-WORDS = (
-    "ocrvp",
-    "ofmin",
-    "--competence",
-    "receive/csam/FR",
-    "--effective-on",
-    "2023-08-31",
-    "--read-until",
-    "2023-12-01",
-)
+PLANNED = "--competence receive/csam/FR --effective-on 2023-08-31 --read-until 2023-12-01"
+WORDS = ("ocrvp", "ofmin", *PLANNED.split())
 ACT = ("--legal-act", "Decree 2023-829")
 
 

@@ -257,7 +257,7 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
     ):
         found = verification.verify(data, trusted(stage))
         assert (found.kind, found.passed) == ("bundle", True), found.sentence
-    shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).case
+    shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).packages[-1].case
     names = {d.name for d in sd_jwt.parse(shown).disclosures}
     assert "reporter" not in names, "the originator's file shows no more than the offer"
 
@@ -283,7 +283,7 @@ def test_an_export_without_content_opens_nothing(stage: Listening) -> None:
     data = hotline.export(handoff, progress=lambda done, of: told.append((done, of)))
     assert stage.gateway.size() == before
     assert told == [(1, 2), (2, 2)]
-    case = sd_jwt.read_unverified(bundle.parse(data).case)
+    case = sd_jwt.read_unverified(bundle.parse(data).packages[-1].case)
     assert {placed.name for placed in case.placed} == {"matter", "urgency", "attribution"}
 
 

@@ -9,12 +9,12 @@ from gateway.client import SealingFailed, SettingsError
 from gateway.client.sealing import key_for
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import SealedContent
-from gateway.evidence import declarations, sd_jwt, seal, signature
-from gateway.evidence.verification import verify_bundle, verify_presentation
+from gateway.evidence import declarations, seal, signature
+from gateway.evidence.verification import verify_bundle
 from gateway.keys import DecryptionKey, jwk_set
 from tests.client.client_fixture import MemberClient, connection_of, trust_of
 from tests.each import each
-from tests.evidence.scenario import fact, keys_of
+from tests.evidence.scenario import fact
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -361,13 +361,3 @@ def test_a_verdict_says_what_is_sealed_to_whom_and_that_the_operator_cannot_read
     sealed = fact(verdict, "sealed")
     assert (sealed["organisation"], sealed["number"]) == (OFMIN, 2)
     assert any("sealed element" in step.detail for step in verdict.steps)
-
-
-def test_a_presentation_alone_says_it_too(stage, hotline):
-    case = hotline.seal(content(stage), {PERSON: PLAIN[PERSON]}, OFMIN)
-    document = hotline.submit(case, "intake-1", CLEARED).result["document"]
-    verdict = verify_presentation(document.encode(), trust_of(stage.gateway))
-    assert fact(verdict, "sealed")["number"] == 1
-    unsealed = [d.digest for d in sd_jwt.parse(document).disclosures if d.name]
-    bare = sd_jwt.parse(document).present(unsealed).compact()
-    assert "sealed" not in keys_of(verify_presentation(bare.encode(), trust_of(stage.gateway)))

@@ -23,6 +23,7 @@ from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.evidence.key_history import verify_registration
+from gateway.evidence.mandates import days_of
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import Code, verify_bundle
@@ -38,7 +39,6 @@ from tests.founding import (
     ADDITION,
     CSAM_FR,
     HOTLINE,
-    ISSUER,
     OCRVP,
     OFMIN,
     case_content,
@@ -310,35 +310,6 @@ def test_of_an_erased_case_no_answer_is_signed_about_another_offer_than_was_read
         office.answer("answer_recall", handoff, "officer-1", offer="A" * 43, done="copies_erased")
 
 
-def test_a_bundle_tells_what_was_signed_from_what_was_attested(stage):
-    hotline, office = desk(stage), desk(stage, OFMIN)
-    case = content(stage)
-    hotline.submit(case, "intake-1", CLEARED)
-    offer = MemberClient(stage, HOTLINE, trust=trust(stage)).offer(
-        case["case"], "liaison-1", **WANTED
-    )
-    handoff = offer.result["handoff"]
-    office.accept(office.handoff(handoff), "officer-1")
-    made = office.export(handoff, "officer-1", "for the file")
-    verdict = verify_bundle(made, trust(stage))
-    assert verdict.code is Code.ATTESTED
-    details = " ".join(step.detail for step in verdict.steps)
-    assert f"signed by {HOTLINE} itself, key {KEYS[HOTLINE].kid}" in details
-    assert f"attested by the gateway for {HOTLINE}" in details
-    assert f"signed by {OFMIN} itself, key {KEYS[OFMIN].kid}" in details
-
-
-def test_a_bundle_of_two_that_sign_all_themselves_needs_no_word_of_the_operator(stage):
-    hotline, office = desk(stage), desk(stage, OFMIN)
-    handoff = signed_offer(stage, hotline)
-    office.accept(office.handoff(handoff), "officer-1")
-    verdict = verify_bundle(office.export(handoff, "officer-1", "for the file"), trust(stage))
-    assert verdict.code is Code.VERIFIED
-    assert not {"attested", "attested.logged"} & set(keys_of(verdict))
-    offer = next(step for step in verdict.steps if step.number == 3)
-    assert offer.detail == f"signed by {HOTLINE} itself, key {KEYS[HOTLINE].kid}"
-
-
 def bundled(stage: Listening) -> tuple[bytes, dict]:
     """A handoff that both signed, as its file and as the file's members."""
     hotline, office = desk(stage), desk(stage, OFMIN)
@@ -352,23 +323,20 @@ def step(verdict: VerificationReport, words: str) -> str:
     return next(one.detail for one in verdict.steps if words in one.title)
 
 
-def test_a_bundle_tells_where_each_key_came_from_by_the_log(stage):
+def test_an_export_brings_what_proves_its_keys_and_its_mandate(stage):
+    """Of two that sign all themselves, no word of the operator is needed."""
     events = [stage.gateway.organisation(s).document_keys[0].registration_event for s in KEYS]
-    verdict = verify_bundle(bundled(stage)[0], trust(stage))
+    data, members = bundled(stage)
+    verdict = verify_bundle(data, trust(stage))
+    assert verdict.code is Code.VERIFIED
     told = step(verdict, "Origin of each member")
     for slug, event in zip(KEYS, events, strict=True):
         assert f"key {KEYS[slug].kid} of {slug}: registered on 2026-03-02 by event {event}" in told
-    assert "without a countersignature" in told
-    assert "key.registration.unproved" not in keys_of(verdict)
-
-
-def test_without_a_registration_the_key_file_alone_vouches_and_that_is_said(stage):
-    _, members = bundled(stage)
-    del members["registrations"]
-    verdict = verify_bundle(json.dumps(members).encode(), trust(stage))
-    assert verdict.code is Code.VERIFIED
-    assert "only your key file confirms it" in step(verdict, "Origin of each member")
-    assert keys_of(verdict).count("key.registration.unproved") == 2
+    assert keys_of(verdict).count("key.unrevoked") == len(KEYS)
+    mandate = fact(verdict, "mandate")
+    assert (mandate["under"], mandate["organisation"]) == ("proved", OFMIN)
+    members["mandate"] = members["registrations"][0]
+    assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is Code.MISMATCH
 
 
 @each(
@@ -409,42 +377,6 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
 
 
-def test_a_bundle_carries_the_gateways_word_that_a_key_was_not_revoked(stage):
-    data, members = bundled(stage)
-    verdict = verify_bundle(data, trust(stage))
-    assert keys_of(verdict).count("key.unrevoked") == len(KEYS)
-    assert "key.revocation.unproved" not in keys_of(verdict)
-    del members["key_statuses"]
-    bare = verify_bundle(json.dumps(members).encode(), trust(stage))
-    assert "key.revocation.unproved" in keys_of(bare)
-
-
-def test_the_word_that_a_revoked_key_was_not_convicts_the_gateway(stage):
-    hotline, office = desk(stage), desk(stage, OFMIN)
-    handoff = signed_offer(stage, hotline)
-    office.accept(office.handoff(handoff), "officer-1")
-    stage.gateway.administer("key.revoke", HOTLINE, kid=KEYS[HOTLINE].kid, reason="lost")
-    members = json.loads(office.export(handoff, "officer-1", "for the file"))
-    ports = stage.gateway.ports
-    with ports.begin(TransactionMode.READ) as work:
-        head = work.log.head()
-
-    def statement(signer: object) -> str:
-        return key_history.issue_status(
-            issuer=ISSUER,
-            organisation=HOTLINE,
-            kid=KEYS[HOTLINE].kid,
-            note=ports.checkpoint_signer.sign(head),
-            at=stage.gateway.clock(),
-            signer=signer,
-            random=ports.random,
-        ).compact()
-
-    for signer, code in ((ports.attester, Code.CONTRADICTION), (KEYS[OFMIN], Code.KEY_MISSING)):
-        members["key_statuses"] = [statement(signer)]
-        assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is code
-
-
 def test_a_status_of_another_key_is_not_believed(stage):
     hotline = desk(stage)
     bundled(stage)
@@ -465,16 +397,7 @@ def test_no_offer_is_signed_for_an_office_whose_mandate_an_event_ended(stage):
     )
     record = hotline.mandate(OFMIN, event)
     assert (record.mandate.end, len(record.ends)) == (day, 1)
-    assert not record.mandate.may_hold_at(stage.gateway.clock())
-
-
-def test_another_key_under_a_registered_id_fails_the_bundle(stage):
-    """Whoever is given a false key file learns it from the log."""
-    data, _ = bundled(stage)
-    false = document_key("false")
-    known = {KEYS[OFMIN].kid: false.public_key}
-    trusted = replace(trust(stage), organisations={**trust(stage).organisations, OFMIN: known})
-    assert verify_bundle(data, trusted).code is Code.BAD_SIGNATURE
+    assert not record.mandate.holds(*days_of(stage.gateway.clock()))
 
 
 def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
@@ -734,14 +657,3 @@ def test_no_offer_is_signed_for_an_office_that_no_event_made_competent(stage):
     assert stage.gateway.size() == size, "nothing was offered"
     with pytest.raises(EvidenceMismatch):
         hotline.mandate(OCRVP, event)
-
-
-def test_a_bundle_proves_that_the_recipient_was_competent(stage):
-    data, members = bundled(stage)
-    told = fact(verify_bundle(data, trust(stage)), "mandate")
-    assert (told["under"], told["organisation"]) == ("proved", OFMIN)
-    del members["mandate"]
-    bare = verify_bundle(json.dumps(members).encode(), trust(stage))
-    assert fact(bare, "mandate.unproved")["under"] == "not_proved"
-    members["mandate"] = members["registrations"][0]
-    assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is Code.MISMATCH

@@ -10,8 +10,9 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import bundle, canonical, handoff_documents, sd_jwt
+from gateway.evidence import bundle, canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.report import VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.trust import TrustAnchors
@@ -92,6 +93,12 @@ def word_of(organisation: str, attested: bool) -> dict[str, Any]:
             "signer": SIGNERS["gateway"],
         }
     return {"issuer": uri(organisation), "attested_for": None, "signer": SIGNERS[organisation]}
+
+
+def declared(says: str, by: str, owner: str, at: datetime = AT, number: int = 5) -> str:
+    """What a key says of itself in the name of an organisation."""
+    heading = Heading(uri(owner), GATEWAY, at, UUID(int=number), SIGNERS[by], chance())
+    return declarations.issue_declaration(heading, says=says, kid=SIGNERS[by].kid).compact()
 
 
 def case_version(
@@ -238,6 +245,15 @@ class Scenario:
         self.indexes.append(index)
         return index
 
+    def register(self, action: str, subject: Mapping[str, Any] | None, **changes: Any) -> int:
+        """Log an event of the registry, whose subject everybody may read: none of the handoff's."""
+        text = "" if subject is None else canonical.encode(dict(subject)).decode()
+        details = (EventDetail("subject", text, frozenset()),) if text else ()
+        bare = {"handoff": None, "case_digest": None, "package_digest": None, "details": details}
+        number = UUID(int=(8 << 76) + len(self.log.events))
+        self.record(action, None, **{"id": number, **bare, **changes})
+        return self.indexes.pop()
+
     def answer(self, kind: str, by: str | None = None, **changes: Any) -> SdJwt:
         """Sign an answer without logging it; ``changes`` are to its claims."""
         author = by or ANSWERS[kind].party(self.originator, self.recipient)
@@ -281,16 +297,20 @@ class Scenario:
 
     def bundle(self, reader: str | None = None, **changes: Any) -> Bundle:
         """What a reader can prove; ``changes`` replace parts of the bundle."""
+        newest = {
+            "case": self.case.present(self.permitted_disclosures).compact(),
+            "offer": self.offer.compact(),
+        }
+        newest |= {name: changes.pop(name) for name in newest.keys() & changes.keys()}
+        earlier = (
+            BundlePackage(case.present(permitted).compact(), offer.compact())
+            for case, permitted, offer in self.earlier
+        )
         whole = Bundle(
-            case=self.case.present(self.permitted_disclosures).compact(),
-            offer=self.offer.compact(),
+            (*earlier, BundlePackage(**newest)),
             answers=tuple(document.compact() for document in self.answers),
             receipts=tuple(self.log.receipt(index, reader) for index in self.indexes),
             recall=None if self.recall is None else self.recall.compact(),
-            earlier=tuple(
-                BundlePackage(case.present(permitted).compact(), offer.compact())
-                for case, permitted, offer in self.earlier
-            ),
         )
         return replace(whole, **changes)
 

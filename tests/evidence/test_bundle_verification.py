@@ -1,6 +1,5 @@
 """Successions, mandates, times, promises and conditions of a bundle, each broken alone."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.answers import ANSWERS, MOVES
-from gateway.domain.audit_event import EventDetail, EventResult
+from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.evidence import bundle, declarations, handoff_documents, sd_jwt, verification
+from gateway.evidence import bundle, handoff_documents, sd_jwt, verification
 from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
 from gateway.evidence.bundle_verification import Course, follow
+from gateway.evidence.declarations import UNLOCK
 from gateway.evidence.handoff_documents import ReissueReference, StatementError
 from gateway.evidence.report import Code, VerificationFailed
 from gateway.evidence.sd_jwt import SdJwt
@@ -30,9 +30,9 @@ from tests.evidence.scenario import (
     SIGNERS,
     TRUST,
     Scenario,
+    declared,
     fact,
     keys_of,
-    uri,
     word_of,
 )
 
@@ -108,10 +108,7 @@ def test_a_re_issued_offer_for_an_originator_that_signs_everything_itself_fails(
     story, before = succeeded()
     story.log = type(story.log)()
     story.indexes.clear()
-    detail = EventDetail("subject", json.dumps({"organisation": "hotline"}), frozenset())
-    own = {"handoff": None, "case_digest": None, "details": (detail,)}
-    at = story.record("organisation.require_signed", None, **own)
-    story.indexes.remove(at)
+    at = story.register("organisation.require_signed", {"organisation": "hotline"})
     story.answers.clear()
     story.record("handoff.offer", story.offer.digest)
     story.told("acceptance")
@@ -220,18 +217,8 @@ def with_plan(**changes: Any) -> verification.VerificationReport:
     ``offered`` is when the case was offered to the office before; the plan is seconds after AT.
     """
     story, before = succeeded(at=changes.pop("offered", AT))
-    subject = changes.pop("subject", SUBJECT)
-    fact: dict[str, Any] = {
-        "id": PLANNED,
-        "handoff": None,
-        "case_digest": None,
-        "package_digest": None,
-        "details": (EventDetail("subject", json.dumps(subject), frozenset({"police"})),),
-        **changes,
-    }
-    index = story.record(fact.pop("action", "succession.plan"), None, **fact)
-    story.indexes.remove(index)
-    plan = story.log.receipt(index)
+    planned = {"action": "succession.plan", "subject": SUBJECT, "id": PLANNED} | changes
+    plan = story.log.receipt(story.register(**planned))
     return verification.verify(
         story.file(predecessor_offer=before.compact(), succession=plan), TRUST
     )
@@ -302,15 +289,8 @@ def with_mandate(**changes: Any) -> verification.VerificationReport:
     """A handoff to a competence, with what registered it; ``changes`` are to that event."""
     first = Scenario()
     subject = GRANT | changes.pop("subject", {})
-    fact: dict[str, Any] = {
-        "id": PLANNED,
-        "handoff": None,
-        "case_digest": None,
-        "package_digest": None,
-        "details": (EventDetail("subject", json.dumps(subject), frozenset()),),
-        **changes,
-    }
-    index = first.record(fact.pop("action", "mandate.grant"), None, **fact)
+    granted = {"action": "mandate.grant", "subject": subject, "id": PLANNED} | changes
+    index = first.register(**granted)
     story = Scenario(log=first.log, competence=MANDATE).told("acceptance")
     return verification.verify(story.file(mandate=story.log.receipt(index)), TRUST)
 
@@ -362,19 +342,11 @@ def with_end(until: str, before: bool, **subject: str) -> verification.Verificat
     """A handoff to a mandate which an event before or after the offer ended."""
     log = Scenario()
     said = {"organisation": "police", "competence": "receive/csam/FR", "until": until} | subject
-
-    def record(action: str, story: Scenario, subject: dict[str, Any], **more: Any) -> int:
-        details = (EventDetail("subject", json.dumps(subject), frozenset()),)
-        bare = {"handoff": None, "case_digest": None, "package_digest": None, "details": details}
-        index = story.record(action, None, **bare, **more)
-        story.indexes.remove(index)
-        return index
-
-    granted = record("mandate.grant", log, GRANT, id=PLANNED)
-    ended = record("mandate.end", log, said) if before else None
+    granted = log.register("mandate.grant", GRANT, id=PLANNED)
+    ended = log.register("mandate.end", said) if before else None
     story = Scenario(log=log.log, competence=MANDATE).told("acceptance")
     if ended is None:
-        ended = record("mandate.end", story, said)
+        ended = story.register("mandate.end", said)
     receipts = {
         "mandate": story.log.receipt(granted),
         "mandate_ends": (story.log.receipt(ended),),
@@ -409,9 +381,7 @@ def test_the_end_of_another_mandate_says_nothing(subject):
 
 def test_a_mandate_that_was_registered_after_the_offer_fails_the_bundle():
     story = Scenario(competence=MANDATE)
-    detail = EventDetail("subject", json.dumps(GRANT), frozenset())
-    index = story.record("mandate.grant", None, id=PLANNED, handoff=None, details=(detail,))
-    story.indexes.remove(index)
+    index = story.register("mandate.grant", GRANT, id=PLANNED)
     told = verification.verify(story.file(mandate=story.log.receipt(index)), TRUST)
     assert told.code == Code.MISMATCH
 
@@ -448,12 +418,7 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_is_not
     story = Scenario(attested=True)
 
     def lock(action: str, **subject: Any) -> int:
-        text = json.dumps({"organisation": "police", **subject})
-        detail = EventDetail("subject", text, frozenset())
-        parts = {"id": UUID(int=len(story.log.events)), "handoff": None, "case_digest": None}
-        index = story.record(action, None, details=(detail,), **parts)
-        story.indexes.remove(index)
-        return index
+        return story.register(action, {"organisation": "police", **subject})
 
     at = lock("organisation.require_signed")
     story.told("acceptance")
@@ -464,16 +429,7 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_is_not
     assert verification.verify(story.file(), TRUST).code == Code.ATTESTED
 
     def unlock(name: str, later: timedelta = timedelta(minutes=1), number: int = 5) -> str:
-        return declarations.issue_declaration(
-            organisation=uri("police"),
-            audience=GATEWAY,
-            says=declarations.UNLOCK,
-            kid=SIGNERS[name].kid,
-            at=AT + later,
-            jti=UUID(int=number),
-            signer=SIGNERS[name],
-            random=chance(),
-        ).compact()
+        return declared(UNLOCK, name, "police", AT + later, number)
 
     story.answers.clear()
     story.indexes[1:] = []

@@ -70,19 +70,15 @@ def test_two_updates_of_one_offer_are_two_histories():
 def test_a_handoff_is_offered_once():
     story = Scenario().told("acceptance").updated()
     story.record("handoff.offer", "A" * 43)
-    without_the_first = replace(story.bundle(), earlier=())
+    whole = story.bundle()
+    without_the_first = replace(whole, packages=whole.packages[1:])
     refused(bundle.encode(without_the_first), Code.MISMATCH, ORDER)
 
 
 def test_packages_in_another_order_are_no_chain():
     story = chain()
-    one = story.bundle()
-    turned = replace(
-        one,
-        case=one.earlier[0].case,
-        offer=one.earlier[0].offer,
-        earlier=(bundle.BundlePackage(one.case, one.offer),),
-    )
+    whole = story.bundle()
+    turned = replace(whole, packages=whole.packages[::-1])
     refused(bundle.encode(turned), Code.MISMATCH, OFFERS)
 
 
@@ -97,10 +93,10 @@ def test_a_package_that_is_left_out_is_named():
     story = chain().updated().told("acknowledgement")
     whole = story.bundle()
     newest = story.answers[-1].compact()
-    without = replace(whole, earlier=whole.earlier[1:], answers=(newest,))
+    without = replace(whole, packages=whole.packages[1:], answers=(newest,))
     result = verified(bundle.encode(without), code=Code.INCOMPLETE)
     assert fact(result, "package.missing")["offer"] == story.earlier[0][2].digest
-    between = replace(whole, earlier=whole.earlier[:1], answers=(newest,))
+    between = replace(whole, packages=whole.packages[::2], answers=(newest,))
     result = verified(bundle.encode(between), code=Code.INCOMPLETE)
     assert fact(result, "package.missing")["offer"] == story.earlier[1][2].digest
 
@@ -108,10 +104,7 @@ def test_a_package_that_is_left_out_is_named():
 def test_an_update_that_is_left_out_is_named():
     story = chain()
     whole = story.bundle()
-    older = whole.earlier[0]
-    without = replace(
-        whole, case=older.case, offer=older.offer, earlier=(), answers=whole.answers[:1]
-    )
+    without = replace(whole, packages=whole.packages[:1], answers=whole.answers[:1])
     result = verified(bundle.encode(without), code=Code.INCOMPLETE)
     assert "absent" in keys_of(result)
 

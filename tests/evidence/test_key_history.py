@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical, declarations, key_history, receipt, signature
 from gateway.evidence.declarations import KEY_SUCCESSION, LOCK, POSSESSION
+from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.evidence.report import Code, VerificationFailed
 from gateway.evidence.trust import TrustAnchors
@@ -41,16 +42,10 @@ KEY, NEXT, OTHER = named(FIRST), named(SECOND), named(STRANGER)
 def word(
     says: str, about: str, by: SoftwareSigner, organisation: str = "police", **more: Any
 ) -> str:
-    return declarations.issue_declaration(
-        organisation=more.get("issuer", f"{GATEWAY}/organisations/{organisation}"),
-        audience=GATEWAY,
-        says=says,
-        kid=about,
-        at=AT,
-        jti=UUID(int=7 << 76),
-        signer=by,
-        random=chance(f"{says} {about} {by.kid}"),
-    ).compact()
+    issuer = more.get("issuer", f"{GATEWAY}/organisations/{organisation}")
+    drawn = chance(f"{says} {about} {by.kid}")
+    heading = Heading(issuer, GATEWAY, AT, UUID(int=7 << 76), by, drawn)
+    return declarations.issue_declaration(heading, says=says, kid=about).compact()
 
 
 def subject(**changes: Any) -> dict[str, Any]:
@@ -319,9 +314,12 @@ def test_the_first_of_two_revocations_counts():
         assert verify_bundle(story.file(revocations=found), BUNDLE_TRUST).code == Code.MISMATCH
 
 
-def test_without_a_revocation_it_is_said_that_none_is_shown():
-    told = told_of_keys(Scenario().told("acceptance"))
-    assert {("key.revocation.unproved", "hotline"), ("key.revocation.unproved", "police")} <= told
+def test_without_registration_and_revocation_it_is_said_that_none_is_shown():
+    story = Scenario().told("acceptance")
+    both = {("key.revocation.unproved", "hotline"), ("key.revocation.unproved", "police")}
+    assert both <= told_of_keys(story)
+    registrations = keys_of(verify_bundle(story.file(), BUNDLE_TRUST))
+    assert registrations.count("key.registration.unproved") == 2
     assert not told_of_keys(Scenario(attested=True).told("acceptance"))
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.evidence import key_history
+from gateway.evidence.key_history import KEY_STATUS_TYP
 from gateway.evidence.report import Code
+from gateway.evidence.stream import issue_dated
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import VerificationReport, verify, verify_bundle
 from gateway.ledger import proof
@@ -26,7 +27,9 @@ def status(
     """The gateway's word on a member's key, under the checkpoint of the log as it is."""
     said = {"issuer": GATEWAY, "organisation": owner, "kid": SIGNERS[owner].kid, **changes}
     note = proof.parse(log.proof(len(log.events) - 1)).checkpoint_note
-    text = key_history.issue_status(**said, note=note, at=at, signer=signer, random=chance(owner))
+    text = issue_dated(
+        KEY_STATUS_TYP, **said, note=note, at=at, signer=signer, random=chance(owner)
+    )
     return text.compact()
 
 
@@ -96,6 +99,14 @@ def test_a_revocation_below_the_size_of_a_statement_convicts_the_gateway():
     assert alone(story, false, revocations=(end,)).code is Code.CONTRADICTION
     known = keeping(false, revocations=(end,))
     assert verify_bundle(story.file(), known).code is Code.CONTRADICTION
+    in_file = story.file(key_statuses=(false,), revocations=(end,))
+    assert verify_bundle(in_file, TRUST).code is Code.CONTRADICTION
+
+
+def test_a_statement_in_a_bundle_is_by_the_gateway():
+    story = Scenario()
+    by_another = status(story.log, signer=SIGNERS["stranger"])
+    assert verify_bundle(story.file(key_statuses=(by_another,)), TRUST).code is Code.KEY_MISSING
 
 
 def test_a_revocation_after_a_statement_contradicts_nothing():

@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail
-from gateway.evidence import canonical, declarations
+from gateway.evidence.declarations import UNLOCK
 from gateway.evidence.report import Code
 from gateway.evidence.trust import TrustAnchors
 from gateway.evidence.verification import verify
 from tests.each import each
-from tests.evidence.ingredients import chance
 from tests.evidence.kept import trust_folder
-from tests.evidence.scenario import AT, GATEWAY, SIGNERS, TRUST, Scenario, uri
+from tests.evidence.scenario import AT, TRUST, Scenario, declared
 from tests.evidence.test_chain import consulted, measured, told
 from tests.evidence.test_kept import EXPECTED, FOLDER
 
@@ -132,28 +129,12 @@ def _notified() -> Scenario:
 def _locked() -> bytes:
     """The recipient signs everything itself for a time, and then allows the gateway to do it."""
     story = Scenario(attested=True)
-    unlock = declarations.issue_declaration(
-        organisation=uri("police"),
-        audience=GATEWAY,
-        says=declarations.UNLOCK,
-        kid=SIGNERS["police"].kid,
-        at=AT + timedelta(minutes=1),
-        jti=UUID(int=5),
-        signer=SIGNERS["police"],
-        random=chance("unlock"),
-    )
-    said = {
-        "organisation.require_signed": {},
-        "organisation.allow_attested": {"declaration": unlock.compact()},
-    }
-    bare = {"handoff": None, "case_digest": None, "package_digest": None}
-    for action, more in said.items():
-        text = canonical.encode({"organisation": "police", **more}).decode()
-        told = EventDetail("subject", text, frozenset({"police"}))
-        story.record(action, None, details=(told,), **bare)
-    locks = [story.indexes.pop() for _ in said]
+    unlock = declared(UNLOCK, "police", "police", AT + timedelta(minutes=1))
+    own = {"organisation": "police"}
+    lock = story.register("organisation.require_signed", own)
+    end = story.register("organisation.allow_attested", {**own, "declaration": unlock})
     story.told("acceptance")
-    return story.file(locks=tuple(map(story.log.receipt, sorted(locks))))
+    return story.file(locks=tuple(map(story.log.receipt, (lock, end))))
 
 
 STORIES: dict[str, Callable[[], bytes]] = {

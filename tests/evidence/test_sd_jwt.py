@@ -191,15 +191,9 @@ def test_a_whole_document_unfolds_to_all_its_claims():
     assert verified.header == {"alg": "ES256", "kid": "key-1", "typ": TYP}
 
 
-def test_clear_claims_hold_no_trace_of_digests():
-    verified = check(made().compact())
-    assert verified.claims == CLAIMS | {"items": [], "subjects": []}
-
-
-def test_the_bare_document_verifies_and_shows_nothing():
-    verified = check(made().present(()).compact())
-    assert verified.placed == ()
-    assert sd_jwt.merge_disclosures(verified) == CLAIMS | {"items": [], "subjects": []}
+def test_clear_claims_hold_no_trace_of_digests_whatever_is_shown():
+    for document in (made(), made().present(())):
+        assert check(document.compact()).claims == CLAIMS | {"items": [], "subjects": []}
 
 
 names = st.text("abcdefgh", min_size=1, max_size=3)
@@ -475,7 +469,7 @@ def test_disclosures_nested_without_end_are_refused():
 @each(
     "text",
     [
-        encoded(["s" * 21, "a", 1]),
+        *(encoded(["s" * length, "a", 1]) for length in (21, 44, 12_000)),
         encoded([1, "a", 1]),
         encoded(["s" * 21 + " ", "a", 1]),
         encoded(["s" * 22]),
@@ -560,12 +554,6 @@ def test_a_disclosure_that_is_spelled_in_a_way_of_its_own_is_refused():
         check(signed({"_sd": [digest, *digests(3)]}, [text]))
 
 
-@each("length", [21, 44, 12_000])
-def test_a_salt_of_another_length_is_refused(length):
-    with pytest.raises(DocumentError, match="salt"):
-        sd_jwt.read_disclosure(encoded(["s" * length, "a", 1]))
-
-
 # --- the form ----------------------------------------------------------------------------------
 
 
@@ -601,25 +589,6 @@ def test_the_size_is_judged_before_anything_else():
         sd_jwt.parse("~" * (sd_jwt.MAX_TEXT + 1))
 
 
-pieces = st.sampled_from([*made().issuer_signed.split("."), A, ELEMENT, ".", "~", "e30", "W10"])
-
-
-@given(st.text(max_size=40) | st.lists(pieces, max_size=9).map("".join))
-def test_arbitrary_text_is_refused_with_a_document_error(text):
-    with pytest.raises(DocumentError):
-        check(text)
-
-
-@given(st.text("AZaz09-_", max_size=40).map(lambda t: t[: len(t) // 4 * 4]), json_values)
-def test_arbitrary_content_under_a_good_signature_is_read_or_refused(digest, value):
-    payload = {"_sd": [digest], "a": value, "b": [{"...": digest}, value]}
-    for document in (signed(payload), signed({"a": value}), signed(value)):
-        try:
-            check(document)
-        except DocumentError:
-            continue
-
-
 def test_what_is_unfolded_is_the_callers_own_copy():
     verified = check(made().compact())
     sd_jwt.merge_disclosures(verified)["items"].clear()
@@ -639,19 +608,10 @@ def test_a_document_just_issued_is_read_as_its_text_is():
     assert sd_jwt.read_own(document) == sd_jwt.read_unverified(document.compact())
 
 
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
 @given(
-    st.dictionaries(st.sampled_from("klm"), JSON_VALUES),
-    st.dictionaries(st.sampled_from("pqr"), JSON_VALUES),
-    st.dictionaries(st.sampled_from("xyz"), st.lists(JSON_VALUES, max_size=6)),
+    st.dictionaries(st.sampled_from("klm"), json_values),
+    st.dictionaries(st.sampled_from("pqr"), json_values),
+    st.dictionaries(st.sampled_from("xyz"), st.lists(json_values, max_size=6)),
 )
 def test_what_is_issued_is_what_its_readers_will_find(claims, properties, arrays):
     document, verified = sd_jwt.issue_read(

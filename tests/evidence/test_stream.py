@@ -46,7 +46,7 @@ def issued(**changes) -> str:
         "signer": ATTEST,
         "random": chance("stream"),
     }
-    return stream.issue_head(**said | changes).compact()
+    return stream.issue_dated(stream.HEAD_TYP, **said | changes).compact()
 
 
 def claimed(**claims) -> str:
@@ -173,7 +173,8 @@ class Book(Logbook):
             "signer": ATTEST,
             "random": chance("end"),
         }
-        return InputFile(f"end-{size}", stream.issue_head(**said | changes).compact().encode())
+        text = stream.issue_dated(stream.HEAD_TYP, **said | changes).compact()
+        return InputFile(f"end-{size}", text.encode())
 
     def part(self, index: int, reader: str | None = POLICE) -> InputFile:
         """A receipt's file, proved by the log of today."""

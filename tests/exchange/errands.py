@@ -176,7 +176,7 @@ def _review(gateway: Founded) -> Errand:
     case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
     handoff = UUID(offered(gateway, case).result["handoff"])
     opened = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opened)
+    gateway.act(OFMIN, handoffs.consult, handoff, opened)
     return Errand(handoffs.review, caller(OFMIN), (handoff, ReviewRequest("officer-2", "right")))
 
 

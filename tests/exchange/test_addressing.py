@@ -54,8 +54,9 @@ def mandate(gateway: Founded, slug: str, key: str) -> None:
 
 def refusal(gateway: Founded, case: Any, **offer: Any) -> Any:
     wanted = offer_of(gateway, **offer)
-    at = UUID(case.result["case"])
-    return gateway.refusal(offers.offer, caller(HOTLINE), gateway.key(), at, wanted).refusal
+    return gateway.refusal(
+        offers.offer, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), wanted
+    ).refusal
 
 
 # --- functions and several holders ---------------------------------------------------------------
@@ -217,7 +218,7 @@ def test_the_same_version_is_offered_again_only_with_a_reason(gateway):
 def test_what_was_closed_is_not_offered_again_without_a_reason(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
-    gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
+    gateway.answer(OFMIN, answers.close, handoff)
     asked = (caller(HOTLINE), gateway.key(), UUID(case.result["case"]), offer_of(gateway))
     refused_without_event(gateway, AlreadyOffered, offers.offer, *asked)
 
@@ -227,10 +228,9 @@ def test_another_version_and_what_was_declined_are_offered_without_a_reason(gate
     first = UUID(offered(gateway, case).result["handoff"])
     offered(gateway, revised(gateway, case))
     reply = answers.said("officer-1", reason="not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), first, reply)
+    gateway.act(OFMIN, answers.decline, first, reply)
     other = submitted(gateway)
-    second = UUID(offered(gateway, other).result["handoff"])
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), second, reply)
+    gateway.act(OFMIN, answers.decline, UUID(offered(gateway, other).result["handoff"]), reply)
     offered(gateway, other)
 
 
@@ -243,9 +243,9 @@ def end(gateway: Founded) -> None:
 
 def test_a_mandate_in_one_matter_opens_no_submission_in_another(gateway):
     content = case_content(gateway.new_id(), matter=["csam", "bullying"])
-    asked = (caller(OFMIN), gateway.key(), Submission("officer-1", content, CLEARED))
-    refused = gateway.refusal(cases.submit, *asked)
-    assert refused.refusal.rules == ("R3.membership.submit",)
+    gateway.denied(
+        "R3.membership.submit", OFMIN, cases.submit, Submission("officer-1", content, CLEARED)
+    )
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_mandate_that_ended_leaves_the_duty_to_correct(gateway):
 
 def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
     case = submitted(gateway, matter=["bullying"])
-    gateway.do(cases.consult, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), OPENING)
+    gateway.act(HOTLINE, cases.consult, UUID(case.result["case"]), OPENING)
 
 
 # --- statutory requests --------------------------------------------------------------------------

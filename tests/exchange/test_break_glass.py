@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,12 +10,7 @@ import pytest
 from gateway.domain.duty import FOLLOW_UP, DutyKind
 from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import DUTY_CONTACT
-from gateway.domain.refusals import (
-    NotFound,
-    SecondPersonRequired,
-    ValidationFailed,
-    WrongState,
-)
+from gateway.domain.refusals import NotFound, SecondPersonRequired, ValidationFailed, WrongState
 from gateway.evidence import sd_jwt
 from gateway.exchange import cases, duties, erasure, handoffs, measures, offers, updates
 from gateway.exchange.cases import CaseStepRequest
@@ -22,7 +18,6 @@ from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import ReviewRequest
 from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.updates import UpdateRequest
-from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
@@ -45,15 +40,23 @@ from tests.founding import (
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 RESCUE = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
+MINUTES = timedelta(minutes=4)
 
 
-def draft(gateway: Founded, **content):
+def draft(gateway: Founded, **content: Any) -> WriteResult:
     return submitted(gateway, clearance=None, **{**DANGER, **content})
 
 
-def open_kinds(gateway: Founded, handoff: UUID) -> list[DutyKind]:
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        return [one.kind for one in work.duties.of(handoff, open_only=True)]
+def handed(gateway: Founded, case: WriteResult | None = None) -> UUID:
+    """The handoff of a case in which a child is in danger."""
+    return UUID(offered(gateway, case or submitted(gateway, **DANGER)).result["handoff"])
+
+
+def wait(gateway: Founded, time: timedelta = timedelta(minutes=20)) -> None:
+    duties.sweep(gateway.ports)
+    for _ in range(time // MINUTES):
+        gateway.clock.advance(MINUTES)
+        duties.sweep(gateway.ports)
 
 
 def test_a_draft_is_offered_by_one_person_and_marked(gateway):
@@ -63,75 +66,47 @@ def test_a_draft_is_offered_by_one_person_and_marked(gateway):
     assert written.result["break_glass"] is True
     assert shown(written.receipt)["reason_code"] == "break_glass"
     assert "R16.break_glass" in shown(written.receipt)["rules"]
-    assert set(open_kinds(gateway, handoff.id)) == {
-        DutyKind.ANSWER,
-        DutyKind.CALL,
-        DutyKind.CLEARANCE,
-    }
+    owed = {DutyKind.ANSWER, DutyKind.CALL, DutyKind.CLEARANCE}
+    assert set(gateway.owed(handoff.id)) == owed
 
 
 @each(
     "content", [{"urgency": "urgent", "urgency_reason": "child_located"}, {"urgency_reason": None}]
 )
 def test_a_draft_is_not_offered_where_no_imminent_danger_is_stated(gateway, content):
-    case = UUID(draft(gateway, **content).result["case"])
-    wanted = offer_of(gateway)
-    for action, asked in (
-        (offers.offer, (gateway.key(), case, wanted)),
-        (offers.preview, (case, wanted)),
-    ):
-        refused = gateway.refusal(action, caller(HOTLINE), *asked)
-        assert isinstance(refused.refusal, WrongState)
+    asked = UUID(draft(gateway, **content).result["case"]), offer_of(gateway)
+    gateway.refused(WrongState, HOTLINE, offers.offer, *asked)
+    refused = gateway.refusal(offers.preview, caller(HOTLINE), *asked)
+    assert isinstance(refused.refusal, WrongState)
 
 
 def test_the_clearance_that_follows_closes_what_was_owed(gateway):
     made = draft(gateway)
-    handoff = UUID(offered(gateway, made).result["handoff"])
-    case = UUID(made.result["case"])
+    handoff = handed(gateway, made)
     for step, by in ((cases.assess, "analyst-1"), (cases.clear, "approver-1")):
-        gateway.do(step, caller(HOTLINE), gateway.key(), case, CaseStepRequest(by))
-    assert DutyKind.CLEARANCE not in open_kinds(gateway, handoff)
+        gateway.act(HOTLINE, step, UUID(made.result["case"]), CaseStepRequest(by))
+    assert DutyKind.CLEARANCE not in gateway.owed(handoff)
 
 
 def test_a_clearance_that_does_not_follow_is_overdue_for_the_originator_alone(gateway):
-    handoff = UUID(offered(gateway, draft(gateway)).result["handoff"])
-    duties.sweep(gateway.ports)
-    for _ in range(int(FOLLOW_UP / timedelta(minutes=4)) + 2):
-        gateway.clock.advance(timedelta(minutes=4))
-        duties.sweep(gateway.ports)
-    owed = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
-    assert {one["kind"]: one["overdue"] for one in owed} == {
-        "answer": True,
-        "call": True,
-        "clearance": True,
-    }
-    seen = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["duties"]
+    handoff = handed(gateway, draft(gateway))
+    wait(gateway, FOLLOW_UP + 2 * MINUTES)
+    owed = {one["kind"]: one["overdue"] for one in gateway.view(HOTLINE, handoff)["duties"]}
+    assert owed == {"answer": True, "call": True, "clearance": True}
+    seen = gateway.view(OFMIN, handoff)["duties"]
     assert [one["kind"] for one in seen] == ["answer", "call"]
-
-
-@pytest.mark.parametrize("on_duty", [False, True])
-def test_an_offer_of_what_is_urgent_says_whether_somebody_is_on_duty(gateway, on_duty):
-    if on_duty:
-        on_call(gateway, OFMIN)
-    for urgency in (DANGER, {"urgency": "urgent"}):
-        made = submitted(gateway, **urgency)
-        assert offered(gateway, made).result["duty_contact"] is on_duty
-    assert "duty_contact" not in offered(gateway).result
 
 
 def test_an_erasure_at_once_hides_no_missing_clearance(gateway):
     tomorrow = (gateway.clock() + timedelta(days=1)).date().isoformat()
     made = draft(gateway, marking={"erase_on": tomorrow})
     gateway.clock.advance(timedelta(hours=13))
-    handoff = UUID(offered(gateway, made).result["handoff"])
+    handoff = handed(gateway, made)
     gateway.clock.advance(timedelta(hours=3))
     assert erasure.erase_due(gateway.ports) == 1
-    assert open_kinds(gateway, handoff) == [DutyKind.CLEARANCE]
-    for _ in range(int(FOLLOW_UP / timedelta(minutes=4)) + 2):
-        gateway.clock.advance(timedelta(minutes=4))
-        duties.sweep(gateway.ports)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        (left,) = work.duties.of(handoff, open_only=True)
+    assert gateway.owed(handoff) == [DutyKind.CLEARANCE]
+    wait(gateway, FOLLOW_UP + 2 * MINUTES)
+    (left,) = gateway.duties(handoff)
     assert left.overdue_at is not None
 
 
@@ -140,19 +115,21 @@ def on_call(gateway: Founded, organisation: str) -> None:
     gateway.administer("contact.set", organisation, **contact)
 
 
+def test_an_offer_of_what_is_urgent_says_whether_somebody_is_on_duty(gateway):
+    for on_duty in (False, True):
+        if on_duty:
+            on_call(gateway, OFMIN)
+        for urgency in (DANGER, {"urgency": "urgent"}):
+            made = submitted(gateway, **urgency)
+            assert offered(gateway, made).result["duty_contact"] is on_duty
+    assert "duty_contact" not in offered(gateway).result
+
+
 def test_before_the_offer_it_is_shown_who_is_on_duty_and_that_it_is_no_emergency_call(gateway):
-    gateway.administer(
-        "mandate.grant",
-        OCRVP,
-        function="investigate",
-        matter="csam",
-        territory="FR",
-        legal_act="an act",
-        start="2023-11-01",
-    )
+    gateway.mandate(OCRVP, "investigate/csam/FR", "2023-11-01")
     case = UUID(submitted(gateway, **DANGER).result["case"])
 
-    def preview():
+    def preview(case: UUID = case) -> Any:
         return to_json(offers.preview(gateway.ports, caller(HOTLINE), case, offer_of(gateway)))
 
     assert "on_duty" not in preview()
@@ -161,203 +138,152 @@ def test_before_the_offer_it_is_shown_who_is_on_duty_and_that_it_is_no_emergency
     assert {one["organisation"] for one in preview()["on_duty"]} == {OCRVP}
     on_call(gateway, OFMIN)
     assert "on_duty" not in preview()
-    usual = UUID(submitted(gateway).result["case"])
-    found = to_json(offers.preview(gateway.ports, caller(HOTLINE), usual, offer_of(gateway)))
-    assert not found.keys() & {"emergency_numbers", "on_duty", "duty_contact"}
+    usual = preview(UUID(submitted(gateway).result["case"]))
+    assert not usual.keys() & {"emergency_numbers", "on_duty", "duty_contact"}
 
 
 # --- the call that goes with it ---
 
 
-def called(gateway: Founded, handoff: UUID, minutes: int = 0):
-    at = gateway.clock() + timedelta(minutes=minutes)
-    said = answers.said("liaison-1", function="duty officer", time=at.isoformat())
-    return answers.call, caller(HOTLINE), gateway.key(), handoff, said
+def call(gateway: Founded, handoff: UUID, minutes: int = 0) -> None:
+    at = (gateway.clock() + timedelta(minutes=minutes)).isoformat()
+    gateway.answer(HOTLINE, answers.call, handoff, function="duty officer", time=at)
 
 
-def overdue(gateway: Founded, organisation: str) -> int:
-    return gateway.types(organisation).count("handoff.overdue")
-
-
-def wait(gateway: Founded) -> None:
-    duties.sweep(gateway.ports)
-    for _ in range(5):
-        gateway.clock.advance(timedelta(minutes=4))
-        duties.sweep(gateway.ports)
-
-
-def test_without_a_call_both_parties_are_told(gateway):
-    offered(gateway, submitted(gateway, **DANGER))
-    wait(gateway)
-    assert (overdue(gateway, HOTLINE), overdue(gateway, OFMIN)) == (1, 1)
-
-
-@pytest.mark.parametrize("answer", ["call", "delay"])
-def test_only_a_call_or_an_end_of_the_offer_fulfils_it(gateway, answer):
-    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+@pytest.mark.parametrize(("answer", "told"), [("none", 1), ("delay", 1), ("call", 0)])
+def test_without_a_call_both_parties_are_told_whatever_else_is_answered(gateway, answer, told):
+    handoff = handed(gateway)
     if answer == "call":
-        action, *asked = called(gateway, handoff)
-        gateway.do(action, *asked)
-    else:
+        call(gateway, handoff)
+    if answer == "delay":
         until = (gateway.clock() + timedelta(hours=9)).isoformat()
-        said = answers.said("officer-1", code="workload", until=until)
-        gateway.do(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
+        gateway.answer(OFMIN, answers.delay, handoff, code="workload", until=until)
     wait(gateway)
-    assert overdue(gateway, OFMIN) == (0 if answer == "call" else 1)
+    for party in (HOTLINE, OFMIN):
+        assert gateway.types(party).count("handoff.overdue") == told
 
 
 def test_a_call_was_made_before_it_is_told(gateway):
-    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
-    action, *asked = called(gateway, handoff, minutes=1)
+    handoff = handed(gateway)
     with pytest.raises(ValidationFailed):
-        action(gateway.ports, *asked)
-    assert DutyKind.CALL in open_kinds(gateway, handoff)
+        call(gateway, handoff, minutes=1)
+    assert DutyKind.CALL in gateway.owed(handoff)
 
 
 # --- consulted before acceptance ---
 
 
-def consult(gateway: Founded, handoff: UUID, opening=RESCUE, reader=OFMIN):
-    return gateway.do(handoffs.consult, caller(reader), gateway.key(), handoff, opening)
+def looked(gateway: Founded) -> tuple[WriteResult, UUID, WriteResult]:
+    """A case in imminent danger, its handoff, and what OFMIN consulted before its acceptance."""
+    case = submitted(gateway, **DANGER)
+    handoff = handed(gateway, case)
+    return case, handoff, gateway.act(OFMIN, handoffs.consult, handoff, RESCUE)
 
 
 def test_the_holder_of_the_mandate_consults_the_least_before_it_accepts(gateway):
-    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
-    opened = consult(gateway, handoff)
+    _, handoff, opened = looked(gateway)
     content = sd_jwt.read_unverified(opened.result["presentation"]).content
     assert content["items"]
     assert all(one["kind"] == "fact" for one in content["statements"])
     assert not content["subjects"] and not content["classifications"]
     assert not content.keys() & {"legal_basis", "originator_ref", "reporter"}
-    assert DutyKind.REVIEW in open_kinds(gateway, handoff)
+    assert DutyKind.REVIEW in gateway.owed(handoff)
     assert gateway.handoff(handoff).state == "offered"
 
 
-def test_nobody_consults_before_acceptance_where_the_case_states_no_imminent_danger(gateway):
-    handoff = UUID(offered(gateway).result["handoff"])
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert isinstance(refused.refusal, WrongState)
+@pytest.mark.parametrize(
+    ("content", "later"),
+    [
+        ({}, {}),
+        ({"urgency": "imminent_danger"}, {}),
+        (DANGER, {"marking": {"tlp": "RED", "release_to": [OCRVP]}}),
+    ],
+    ids=["no danger", "a danger that is not told", "a version that could not be offered"],
+)
+def test_nobody_consults_before_acceptance_what_the_danger_does_not_open(gateway, content, later):
+    case = submitted(gateway, **content)
+    handoff = handed(gateway, case)
+    if later:
+        revised(gateway, case, **content, **later)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, RESCUE)
 
 
-def test_another_reason_opens_nothing_before_acceptance(gateway):
-    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+def test_another_reason_or_another_office_opens_nothing_before_acceptance(gateway):
+    handoff = handed(gateway)
     opening = replace(RESCUE, reason_code="investigation")
-    refused = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening)
-    assert isinstance(refused.refusal, WrongState)
-    stranger = gateway.refusal(handoffs.consult, caller(OCRVP), gateway.key(), handoff, RESCUE)
-    assert isinstance(stranger.refusal, NotFound)
-
-
-def review(gateway: Founded, handoff: UUID, by: str):
-    asked = ReviewRequest(by, "it was right")
-    return handoffs.review, caller(OFMIN), gateway.key(), handoff, asked
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, opening)
+    gateway.refused(NotFound, OCRVP, handoffs.consult, handoff, RESCUE)
 
 
 def test_another_person_reviews_it_and_the_originator_hears_nothing(gateway):
-    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
-    consult(gateway, handoff)
-    refused = gateway.refusal(*review(gateway, handoff, "officer-1"))
-    assert isinstance(refused.refusal, SecondPersonRequired)
-    reviewed = gateway.do(*review(gateway, handoff, "officer-2"))
+    _, handoff, _ = looked(gateway)
+    own, other = (ReviewRequest(by, "it was right") for by in ("officer-1", "officer-2"))
+    gateway.refused(SecondPersonRequired, OFMIN, handoffs.review, handoff, own)
+    reviewed = gateway.act(OFMIN, handoffs.review, handoff, other)
     assert fields_of(reviewed.receipt)["type"] == "handoff.reviewed"
-    assert DutyKind.REVIEW not in open_kinds(gateway, handoff)
-    seen = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["duties"]
+    assert DutyKind.REVIEW not in gateway.owed(handoff)
+    seen = gateway.view(HOTLINE, handoff)["duties"]
     assert [one["kind"] for one in seen] == ["answer", "call"]
-    again = gateway.refusal(*review(gateway, handoff, "officer-2"))
-    assert isinstance(again.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, handoffs.review, handoff, other)
 
 
 def test_an_update_never_sends_a_draft(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
     revised(gateway, case, clearance=None, **DANGER)
-    asked = UpdateRequest("liaison-1")
-    failed = gateway.refusal(updates.update, caller(HOTLINE), gateway.key(), handoff, asked)
-    assert isinstance(failed.refusal, WrongState)
+    gateway.refused(WrongState, HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
 
 
-def test_what_could_not_be_offered_any_more_is_not_opened_before_an_acceptance(gateway):
-    case = submitted(gateway, **DANGER)
-    handoff = UUID(offered(gateway, case).result["handoff"])
-    revised(gateway, case, marking={"tlp": "RED", "release_to": [OCRVP]}, **DANGER)
-    failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert isinstance(failed.refusal, WrongState)
-
-
-def test_a_case_that_does_not_say_what_the_danger_is_is_not_opened_before_an_acceptance(gateway):
-    case = submitted(gateway, urgency="imminent_danger")
-    handoff = UUID(offered(gateway, case).result["handoff"])
-    failed = gateway.refusal(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    assert isinstance(failed.refusal, WrongState)
+def corrected(gateway: Founded, case: WriteResult) -> None:
+    address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
+    revised(gateway, case, **DANGER, items=[address])
 
 
 @pytest.mark.parametrize("declined", [False, True])
 def test_who_looked_in_imminent_danger_hears_of_a_correction_and_of_a_measure(gateway, declined):
-    case = submitted(gateway, **DANGER)
-    handoff = UUID(offered(gateway, case).result["handoff"])
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    case, handoff, _ = looked(gateway)
     if declined:
-        said = answers.said("officer-1", "not ours")
-        gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
-    address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
-    revised(gateway, case, **DANGER, items=[address])
+        gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+    corrected(gateway, case)
     assert "handoff.change_announced" in gateway.types(OFMIN)
     owed = {DutyKind.UPDATE, DutyKind.ACKNOWLEDGEMENT} if declined else {DutyKind.UPDATE}
-    assert owed <= set(open_kinds(gateway, handoff))
-    mark = MeasureRequest(
-        MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
-    )
-    at = UUID(case.result["case"])
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, mark)
+    assert owed <= set(gateway.owed(handoff))
+    on, two = (element_id("url"),), "approver-1"
+    mark = MeasureRequest(MeasureKind.MARK, "officer-1", "objection", on, approved_by=two)
+    gateway.act(HOTLINE, measures.on_case, UUID(case.result["case"]), mark)
     assert gateway.types(OFMIN)[-1] == "case.restricted"
-
-
-def looked(gateway: Founded) -> tuple[WriteResult, UUID]:
-    """A case in imminent danger that OFMIN consulted before its acceptance, and its handoff."""
-    case = submitted(gateway, **DANGER)
-    handoff = UUID(offered(gateway, case).result["handoff"])
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
-    return case, handoff
-
-
-def corrected(gateway: Founded, case) -> None:
-    address = {"id": element_id("url"), "kind": "url", "value": "https://content.example.org/x"}
-    revised(gateway, case, **DANGER, items=[address])
 
 
 def test_a_look_in_imminent_danger_tells_the_originator_nothing_by_a_duty(gateway):
     """What was announced before is owed once the offer is accepted; until then it is shown."""
     case = submitted(gateway, **DANGER)
-    handoff = UUID(offered(gateway, case).result["handoff"])
+    handoff = handed(gateway, case)
     corrected(gateway, case)
-    before = open_kinds(gateway, handoff)
-    seen = gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, RESCUE)
+    before = gateway.owed(handoff)
+    seen = gateway.act(OFMIN, handoffs.consult, handoff, RESCUE)
     assert seen.result["superseded"]["change"] == "correction"
-    assert set(open_kinds(gateway, handoff)) - {*before} == {DutyKind.REVIEW}
+    assert set(gateway.owed(handoff)) - {*before} == {DutyKind.REVIEW}
 
 
 @pytest.mark.parametrize("first", ["decline", "correct"])
 def test_who_looked_in_imminent_danger_and_declined_answers_a_correction(gateway, first):
-    case, handoff = looked(gateway)
+    case, handoff, _ = looked(gateway)
     if first == "correct":
         corrected(gateway, case)
-    said = answers.said("officer-1", "not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
     if first == "decline":
         corrected(gateway, case)
-    told = answers.said("liaison-1", code="inaccurate", pointers=[f"/items/{element_id('url')}"])
-    gateway.do(answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, told)
-    for answer, done in ((answers.acknowledge, {}), (answers.apply, {"done": "rectified"})):
-        said = answers.said("officer-1", **done)
-        gateway.do(answer, caller(OFMIN), gateway.key(), handoff, said)
-    assert open_kinds(gateway, handoff) == [DutyKind.REVIEW]
+    told = {"code": "inaccurate", "pointers": [f"/items/{element_id('url')}"]}
+    gateway.answer(HOTLINE, answers.notify_correction, handoff, **told)
+    gateway.answer(OFMIN, answers.acknowledge, handoff)
+    gateway.answer(OFMIN, answers.apply, handoff, done="rectified")
+    assert gateway.owed(handoff) == [DutyKind.REVIEW]
     assert not gateway.handoff(handoff).held, "an acknowledgement accepted the case"
 
 
 def test_who_looked_in_imminent_danger_confirms_that_its_copies_are_erased(gateway):
-    _, handoff = looked(gateway)
+    _, handoff, _ = looked(gateway)
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
-    said = answers.said("officer-1", done="copies_erased")
-    gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
     assert gateway.handoff(handoff).recall_answer == "copies_erased"

@@ -23,7 +23,6 @@ from tests.founding import (
     accepted,
     caller,
     conditions_of,
-    make_change,
     offered,
     submitted,
 )
@@ -62,7 +61,7 @@ def test_the_recipient_is_reminded_at_half_and_both_hear_at_the_end_once(gateway
     sweep(gateway, TERM)
     assert told(gateway, OFMIN) == ["handoff.reminded", "handoff.overdue"]
     assert told(gateway, HOTLINE) == ["handoff.overdue"]
-    view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    view = gateway.view(HOTLINE, handoff)
     assert view["overdue"] is True
     assert [one["kind"] for one in view["duties"]] == ["answer"]
 
@@ -111,24 +110,21 @@ def test_a_kind_of_organisation_may_have_a_term_of_its_own(gateway):
     ],
 )
 def test_what_are_no_service_hours_are_not_recorded(gateway, values):
-    change = Change("service_hours.set", OFMIN, {**THURSDAYS, **values})
-    refused = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(refused.refusal, ValidationFailed)
+    gateway.unmade(ValidationFailed, Change("service_hours.set", OFMIN, {**THURSDAYS, **values}))
 
 
 def _accept(gateway, handoff):
-    accepted_ = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, accepted_)
+    gateway.answer(
+        OFMIN, answers.accept, handoff, conditions=conditions_of(gateway, handoff, OFMIN)
+    )
 
 
 def _decline(gateway, handoff):
-    said = answers.said("officer-1", "not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
 
 
 def _withdraw(gateway, handoff):
-    said = answers.said("liaison-1", "by mistake")
-    gateway.do(answers.withdraw, caller(HOTLINE), gateway.key(), handoff, said)
+    gateway.answer(HOTLINE, answers.withdraw, handoff, "by mistake", by="liaison-1")
 
 
 @pytest.mark.parametrize("answer", [_accept, _decline, _withdraw])
@@ -152,8 +148,7 @@ def test_an_erasure_closes_what_was_owed(gateway):
 
 
 def delay(gateway, handoff, until, code="workload"):
-    said = answers.said("officer-1", code=code, until=until.isoformat())
-    return gateway.do(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
+    return gateway.answer(OFMIN, answers.delay, handoff, code=code, until=until.isoformat())
 
 
 def test_a_delay_moves_the_due_time_and_both_see_its_code(gateway):
@@ -162,7 +157,7 @@ def test_a_delay_moves_the_due_time_and_both_see_its_code(gateway):
     written = delay(gateway, handoff, until, "judicial_authorisation")
     assert written.result["state"] == "offered"
     assert gateway.handoff(handoff).due_at == until
-    view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+    view = gateway.view(HOTLINE, handoff)
     assert view["answers"][-1]["kind"] == "delay"
     sweep(gateway, TERM)
     assert told(gateway, OFMIN) == []
@@ -180,8 +175,7 @@ def test_what_is_delayed_after_it_was_recorded_as_overdue_is_not_recorded_again(
 def test_a_delay_to_an_earlier_time_changes_nothing(gateway):
     handoff = urgent(gateway)
     said = answers.said("officer-1", code="workload", until=gateway.clock().isoformat())
-    refused = gateway.refusal(answers.delay, caller(OFMIN), gateway.key(), handoff, said)
-    assert isinstance(refused.refusal, WrongState)
+    gateway.refused(WrongState, OFMIN, answers.delay, handoff, said)
     assert gateway.handoff(handoff).sequence == 1
 
 

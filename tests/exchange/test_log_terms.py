@@ -20,9 +20,7 @@ from tests.founding import (
     Founded,
     accepted,
     consulted,
-    make_change,
     offered,
-    refused_on_record,
     registry_compared,
     submitted,
 )
@@ -126,7 +124,7 @@ def test_the_registry_is_still_what_its_events_say(gateway, handoff):
 
 def test_what_was_refused_to_administrators_ends_after_a_year(gateway):
     change = Change("log_hold.end", GATEWAY, {"log_hold": str(UUID(int=1)), "reason": "x"})
-    refused_on_record(gateway, NotFound, make_change, change, gateway.approve(change))
+    gateway.unmade(NotFound, change)
     gateway.clock.advance(YEAR)
     finish(gateway)
     (details,) = (d for typ, d in told(gateway, GATEWAY) if typ == "log_hold.ended")
@@ -202,8 +200,7 @@ def test_the_member_of_a_hold_reads_its_event(gateway):
 def test_a_hold_names_what_there_is_and_a_review_within_a_year(gateway, values, refusal):
     review = (gateway.clock() + DAY).date().isoformat()
     asked = {"reference": "12/345", "review_on": review, **values}
-    change = Change("log_hold.set", GATEWAY, asked)
-    refused_on_record(gateway, refusal, make_change, change, gateway.approve(change))
+    gateway.unmade(refusal, Change("log_hold.set", GATEWAY, asked))
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert not work.log_terms.holds()
 
@@ -212,4 +209,4 @@ def test_a_hold_ends_once(gateway):
     hold = held(gateway)
     released(gateway, hold)
     change = Change("log_hold.end", GATEWAY, {"log_hold": str(hold), "reason": "again"})
-    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
+    gateway.unmade(WrongState, change)

@@ -13,7 +13,6 @@ from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import (
     EditConflict,
-    Forbidden,
     NotFound,
     SecondPersonRequired,
     ValidationFailed,
@@ -29,8 +28,6 @@ from gateway.exchange import (
     offers,
     open_duties,
     recalls,
-    succession_execution,
-    successions,
 )
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.measures import (
@@ -40,12 +37,11 @@ from gateway.exchange.measures import (
     MeasureRequest,
 )
 from gateway.exchange.recalls import RecallRequest
-from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
-from tests.exchange.test_recalls import refused
+from tests.exchange.moving_mandates import accepted_by_successor, agreed, carry_out
 from tests.founding import (
     ABROAD,
     CLEARED,
@@ -56,7 +52,6 @@ from tests.founding import (
     accepted,
     caller,
     case_content,
-    conditions_of,
     consulted,
     element_id,
     fields_of,
@@ -68,176 +63,179 @@ from tests.founding import (
 )
 
 HOUR = timedelta(hours=1)
-REMOVAL = {"purpose": ("remove",), "country_reason": "hosted behind a CDN"}
+REMOVAL = {"to": ABROAD, "purpose": ("remove",), "country_reason": "hosted behind a CDN"}
+EMBARGO, SUSPENSION, MARK = MeasureKind.EMBARGO, MeasureKind.SUSPENSION, MeasureKind.MARK
+CODES = {EMBARGO: "operation", SUSPENSION: "accuracy_contested", MARK: "objection"}
+ON_URL = {"elements": (element_id("url"),)}
+ON_VICTIM = {"elements": (element_id("victim"),)}
+TWO = {"approved_by": "approver-1"}
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 
 
 def wanted(gateway: Founded, kind: MeasureKind, **changes: Any) -> MeasureRequest:
-    code = {"embargo": "operation", "suspension": "accuracy_contested", "mark": "objection"}
-    until = None if kind is MeasureKind.MARK else gateway.ports.now() + 2 * HOUR
-    values = {"kind": kind, "by": "officer-1", "code": code[kind], "until": until}
+    until = None if kind is MARK else gateway.ports.now() + 2 * HOUR
+    values = {"kind": kind, "by": "officer-1", "code": CODES[kind], "until": until}
     return MeasureRequest(**values | changes)
+
+
+def id_of(case: WriteResult) -> UUID:
+    return UUID(case.result["case"])
 
 
 def held(gateway: Founded, handoff: UUID, **changes: Any) -> WriteResult:
     """OFMIN sets an embargo on a case that it accepted under its mandate."""
-    asked = wanted(gateway, MeasureKind.EMBARGO, **changes)
-    return gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    return gateway.act(OFMIN, measures.on_handoff, handoff, wanted(gateway, EMBARGO, **changes))
 
 
-def restricted(gateway: Founded, case: WriteResult, kind: MeasureKind, **changes: Any):
-    asked = wanted(gateway, kind, **changes)
-    at = UUID(case.result["case"])
-    return gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+def taken(gateway: Founded, case: WriteResult | None = None) -> tuple[WriteResult, UUID]:
+    """A case, and its handoff that OFMIN accepted."""
+    case = case or submitted(gateway)
+    return case, accepted(gateway, offered(gateway, case))
+
+
+def embargoed(
+    gateway: Founded, case: WriteResult | None = None, **changes: Any
+) -> tuple[WriteResult, UUID, WriteResult]:
+    """A case, its handoff to OFMIN, and the embargo that OFMIN set."""
+    case, handoff = taken(gateway, case)
+    return case, handoff, held(gateway, handoff, **changes)
+
+
+def restricted(gateway: Founded, case: WriteResult, kind: MeasureKind, **changes: Any) -> Any:
+    return gateway.act(HOTLINE, measures.on_case, id_of(case), wanted(gateway, kind, **changes))
+
+
+def suspended(gateway: Founded) -> tuple[WriteResult, UUID]:
+    """A case that OFMIN accepted, and its originator suspended."""
+    case, handoff = taken(gateway)
+    restricted(gateway, case, SUSPENSION)
+    return case, handoff
+
+
+def end_of(measure: WriteResult, by: str = "officer-1", **more: Any) -> MeasureEnd:
+    return MeasureEnd(UUID(str(measure.result["measure"])), by, **more)
 
 
 def opening(code: str) -> ConsultationRequest:
     return ConsultationRequest("officer-1", code, "needed")
 
 
+def opened(gateway: Founded, handoff: UUID, code: str, reader: str = OFMIN) -> Any:
+    return gateway.act(reader, handoffs.consult, handoff, opening(code)).result
+
+
+def shown(gateway: Founded, reader: str, handoff: UUID) -> list[dict[str, Any]]:
+    """The measures of a case, as a party of its handoff reads them."""
+    return list(gateway.view(reader, handoff).get("measures") or ())
+
+
+def kept(gateway: Founded, case: WriteResult, rule: str = "R7.embargo") -> RecordedRefusal:
+    """The refusal of an offer of a case for removal."""
+    return gateway.denied(rule, HOTLINE, offers.offer, id_of(case), offer_of(gateway, **REMOVAL))
+
+
+def may_go(gateway: Founded, case: WriteResult) -> bool:
+    return bool(offered(gateway, case, **REMOVAL).result["state"] == "offered")
+
+
 # --- an embargo ----------------------------------------------------------------------------------
 
 
-def test_an_authority_that_holds_a_case_stops_its_offer_for_removal(gateway):
-    case = submitted(gateway)
-    held(gateway, accepted(gateway, offered(gateway, case)))
-    offer = offer_of(gateway, ABROAD, **REMOVAL)
-    failed = refused(
-        gateway, offers.offer, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), offer
-    )
-    assert isinstance(failed, Forbidden)
-    assert failed.rules == ("R7.embargo",)
-
-
-def test_the_offer_is_possible_once_the_embargo_has_ended_by_its_time(gateway):
-    case = submitted(gateway)
-    held(gateway, accepted(gateway, offered(gateway, case)))
-    gateway.clock.advance(3 * HOUR)
-    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
-
-
-def test_the_offer_is_possible_once_its_setter_has_ended_the_embargo(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff)
-    end = MeasureEnd(UUID(str(embargo.result["measure"])), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
-    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+@pytest.mark.parametrize("end", ["its time", "its setter"])
+def test_an_authority_that_holds_a_case_stops_its_offer_for_removal_until_an_end(gateway, end):
+    case, handoff, embargo = embargoed(gateway)
+    kept(gateway, case)
+    if end == "its time":
+        gateway.clock.advance(3 * HOUR)
+    else:
+        gateway.act(OFMIN, measures.on_handoff, handoff, end_of(embargo))
+    assert may_go(gateway, case)
 
 
 def test_only_the_elements_under_an_embargo_stay_back(gateway):
-    case = submitted(gateway)
-    held(gateway, accepted(gateway, offered(gateway, case)), elements=(element_id("url"),))
-    offer = offered(gateway, case, to=ABROAD, **REMOVAL)
-    url, host = (
-        next(d for d in case.result["groups"]["items"] if name in _names(gateway, case, d))
-        for name in ("url", "host")
-    )
-    assert url not in offer.result["permitted_disclosures"]
-    assert host in offer.result["permitted_disclosures"]
+    case, *_ = embargoed(gateway, **ON_URL)
+    offer = offered(gateway, case, **REMOVAL)
+    placed = sd_jwt.read_stored(case.result["document"]).placed
+    given = {p.digest for p in placed} & {*offer.result["permitted_disclosures"]}
+    kinds = {p.value["kind"] for p in placed if p.name == "items" and p.digest in given}
+    assert kinds == {"host"}
 
 
 def test_a_mark_on_a_case_without_items_is_no_embargo(gateway):
     case = submitted(gateway, items=[])
-    marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
-    restricted(gateway, case, MeasureKind.MARK, **marked)
-    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
-
-
-def _names(gateway: Founded, case: WriteResult, digest: str) -> str:
-    placed = sd_jwt.read_stored(case.result["document"]).placed
-    return next(part.value["kind"] for part in placed if part.digest == digest)
+    restricted(gateway, case, MARK, **ON_VICTIM, **TWO)
+    assert may_go(gateway, case)
 
 
 def test_a_holder_that_accepted_before_sees_embargoed_items_no_more(gateway):
     case = submitted(gateway)
-    taken = accepted(gateway, offered(gateway, case, to=ABROAD, **REMOVAL), recipient=ABROAD)
-
-    def withheld() -> Any:
-        asked = (caller(ABROAD), gateway.key(), taken, opening("take_down"))
-        return gateway.do(handoffs.consult, *asked).result["withheld_groups"]
-
-    assert "items" not in withheld()
-    held(gateway, accepted(gateway, offered(gateway, case)))
-    assert "items" in withheld()
+    other = accepted(gateway, offered(gateway, case, **REMOVAL), recipient=ABROAD)
+    assert "items" not in opened(gateway, other, "take_down", ABROAD)["withheld_groups"]
+    embargoed(gateway, case)
+    assert "items" in opened(gateway, other, "take_down", ABROAD)["withheld_groups"]
 
 
-def test_a_hotline_sets_no_embargo(gateway):
+def test_an_embargo_is_set_by_an_authority_on_what_it_has_accepted(gateway):
     case = submitted(gateway)
-    asked = wanted(gateway, MeasureKind.EMBARGO)
-    at = UUID(case.result["case"])
-    failed = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
-    assert isinstance(failed, NotFound)
-
-
-def test_an_authority_sets_no_embargo_on_what_it_has_not_accepted(gateway):
-    handoff = UUID(offered(gateway).result["handoff"])
-    asked = wanted(gateway, MeasureKind.EMBARGO)
-    failed = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-    assert isinstance(failed, NotFound)
+    offer = UUID(offered(gateway, case).result["handoff"])
+    asked = wanted(gateway, EMBARGO)
+    gateway.refused(NotFound, HOTLINE, measures.on_case, id_of(case), asked)
+    gateway.refused(NotFound, OFMIN, measures.on_handoff, offer, asked)
 
 
 def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):
-    handoff = accepted(gateway)
-    first = held(gateway, handoff)
-    asked = wanted(gateway, MeasureKind.EMBARGO)
-    alone = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-    assert isinstance(alone, SecondPersonRequired)
+    _, handoff, first = embargoed(gateway)
+    alone = wanted(gateway, EMBARGO)
+    gateway.refused(SecondPersonRequired, OFMIN, measures.on_handoff, handoff, alone)
     held(gateway, handoff, approved_by="approver-2")
-    view = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
-    (one,) = view["measures"]
+    (one,) = shown(gateway, OFMIN, handoff)
     assert one["measure"] != first.result["measure"]
 
 
-@pytest.mark.parametrize("elements", [(), (element_id("url"),)])
+@pytest.mark.parametrize("elements", [(), ON_URL["elements"]])
 def test_one_person_does_not_end_and_set_again(gateway, elements):
-    handoff = accepted(gateway)
-    first = held(gateway, handoff, elements=(element_id("url"), element_id("host")))
-    end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    _, handoff, first = embargoed(gateway, elements=(element_id("url"), element_id("host")))
+    gateway.act(OFMIN, measures.on_handoff, handoff, end_of(first))
     gateway.clock.advance(5 * 24 * HOUR)
-    asked = wanted(gateway, MeasureKind.EMBARGO, elements=elements)
-    alone = refused(gateway, measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-    assert isinstance(alone, SecondPersonRequired)
+    alone = wanted(gateway, EMBARGO, elements=elements)
+    gateway.refused(SecondPersonRequired, OFMIN, measures.on_handoff, handoff, alone)
     both = {"elements": elements, "approved_by": "approver-2"}
     held(gateway, handoff, **both)
     gateway.clock.advance(7 * 24 * HOUR)
-    beyond = gateway.ports.now() + 3 * 24 * HOUR
     with pytest.raises(ValidationFailed):
-        held(gateway, handoff, until=beyond, **both)
+        held(gateway, handoff, until=gateway.ports.now() + 3 * 24 * HOUR, **both)
 
 
 def test_one_person_suspends_again_only_after_a_while(gateway):
     case = submitted(gateway)
-    at = UUID(case.result["case"])
-    restricted(gateway, case, MeasureKind.SUSPENSION)
+    restricted(gateway, case, SUSPENSION)
     gateway.clock.advance(4 * HOUR)
-    asked = wanted(gateway, MeasureKind.SUSPENSION)
-    alone = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
-    assert isinstance(alone, SecondPersonRequired)
+    alone = wanted(gateway, SUSPENSION)
+    gateway.refused(SecondPersonRequired, HOTLINE, measures.on_case, id_of(case), alone)
     gateway.clock.advance(72 * HOUR)
-    restricted(gateway, case, MeasureKind.SUSPENSION)
+    restricted(gateway, case, SUSPENSION)
 
 
 def test_no_version_and_no_recall_ends_an_embargo(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    held(gateway, handoff)
+    case, handoff, _ = embargoed(gateway)
     newer = revised(gateway, case)
-    wanted = RecallRequest("approver-1", RecallCode.OTHER, "given back", "approver-2")
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, wanted)
-    offer = offer_of(gateway, ABROAD, **REMOVAL)
-    at = UUID(newer.result["case"])
-    failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
-    assert failed.rules == ("R7.embargo",)
+    recall = RecallRequest("approver-1", RecallCode.OTHER, "given back", "approver-2")
+    gateway.act(HOTLINE, recalls.of_handoff, handoff, recall)
+    kept(gateway, newer)
 
 
-def test_a_private_holder_learns_until_when_and_not_who_or_why(gateway):
+def test_the_originator_hears_who_set_it_and_another_holder_until_when_alone(gateway):
     case = submitted(gateway)
-    taken = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
-    held(gateway, accepted(gateway, offered(gateway, case)))
-    (one,) = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
-    assert one["until"] and "setter" not in one and "code" not in one
-    assert gateway.types(ABROAD)[-1] == "case.embargoed"
+    private = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    _, handoff, embargo = embargoed(gateway, case)
+    assert fields_of(embargo.receipt)["handoff"] == str(handoff)
+    assert gateway.types(HOTLINE)[-1] == gateway.types(ABROAD)[-1] == "case.embargoed"
+    restricted(gateway, case, SUSPENSION)
+    of_others = [*shown(gateway, ABROAD, private)]
+    of_others += [m for m in shown(gateway, OFMIN, handoff) if m["kind"] == "suspension"]
+    assert len(of_others) == 3
+    for one in of_others:
+        assert one["until"] and "setter" not in one and "code" not in one
 
 
 def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
@@ -247,109 +245,68 @@ def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
     gateway.administer("membership.grant", "regulator", **seat)
     gateway.administer("system.register", "regulator", system="desk", scopes=sorted(SCOPES))
     case = submitted(gateway)
-    taken = UUID(offered(gateway, case, to="regulator", **REMOVAL).result["handoff"])
-    embargo = held(gateway, accepted(gateway, offered(gateway, case)))
-    (one,) = to_json(handoffs.look_up(gateway.ports, caller("regulator"), taken))["measures"]
+    offer = offered(gateway, case, **{**REMOVAL, "to": "regulator"})
+    *_, embargo = embargoed(gateway, case)
+    (one,) = shown(gateway, "regulator", UUID(offer.result["handoff"]))
     assert one.keys() - {"ended_at"} == {"measure", "kind", "until"}
     assert one["until"].endswith("T00:00:00+00:00") and one["until"] > embargo.result["until"]
     told = gateway.stream("regulator")[-1].event
-    opened = event.open_disclosures(told.document, told.shown_to("regulator"))
-    subject = json.loads(dict(opened.shown)["subject"])
+    disclosed = event.open_disclosures(told.document, told.shown_to("regulator"))
+    subject = json.loads(dict(disclosed.shown)["subject"])
     assert subject.keys() == {"measure", "kind", "until"}
     assert subject["until"] == one["until"]
 
 
-def test_an_authority_that_holds_the_case_is_not_told_either(gateway):
+def test_who_gave_a_case_back_is_shown_measures_on_it_only_if_it_had_accepted(gateway):
+    for end in (answers.decline, answers.redirect):
+        case = submitted(gateway)
+        had = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+        gateway.answer(ABROAD, end, had, reason="not ours")
+        restricted(gateway, case, MARK, **ON_VICTIM, **TWO)
+        assert gateway.types(ABROAD)[-1] == "case.restricted"
+        assert [one["kind"] for one in shown(gateway, ABROAD, had)] == ["mark"]
     case = submitted(gateway)
-    taken = accepted(gateway, offered(gateway, case))
-    restricted(gateway, case, MeasureKind.SUSPENSION)
-    (one,) = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), taken))["measures"]
-    assert one["until"] and "setter" not in one and "code" not in one
-
-
-def test_who_gave_a_case_back_is_shown_no_measures_on_it(gateway):
-    case = submitted(gateway)
-    taken = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
-    reply = answers.said("officer-1", reason="not ours")
-    gateway.do(answers.decline, caller(ABROAD), gateway.key(), taken, reply)
-    held(gateway, accepted(gateway, offered(gateway, case)))
-    shown = [
-        to_json(handoffs.look_up(gateway.ports, caller(reader), taken)).get("measures")
-        for reader in (ABROAD, HOTLINE)
-    ]
-    assert [len(one or ()) for one in shown] == [0, 1]
-
-
-@pytest.mark.parametrize("end", [answers.decline, answers.redirect])
-def test_who_gave_a_case_back_that_it_had_accepted_hears_of_measures_on_it(gateway, end):
-    case = submitted(gateway)
-    taken = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
-    said = answers.said("officer-1", reason="not ours")
-    gateway.do(end, caller(ABROAD), gateway.key(), taken, said)
-    marked = {"elements": (element_id("victim"),), "approved_by": "approver-1"}
-    restricted(gateway, case, MeasureKind.MARK, **marked)
-    assert gateway.types(ABROAD)[-1] == "case.restricted"
-    shown = to_json(handoffs.look_up(gateway.ports, caller(ABROAD), taken))["measures"]
-    assert [one["kind"] for one in shown] == ["mark"]
-
-
-def test_the_originator_hears_of_an_embargo_on_its_case(gateway):
-    handoff = accepted(gateway)
-    written = held(gateway, handoff)
-    assert fields_of(written.receipt)["handoff"] == str(handoff)
-    assert gateway.types(HOTLINE)[-1] == "case.embargoed"
+    never = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    gateway.answer(ABROAD, answers.decline, never, reason="not ours")
+    embargoed(gateway, case)
+    assert [len(shown(gateway, reader, never)) for reader in (ABROAD, HOTLINE)] == [0, 1]
 
 
 def test_a_judge_is_named_with_a_reference(gateway):
-    handoff = accepted(gateway)
-    asked = wanted(gateway, MeasureKind.EMBARGO, code="judge")
+    _, handoff = taken(gateway)
     with pytest.raises(ValidationFailed):
-        measures.on_handoff(gateway.ports, caller(OFMIN), gateway.key(), handoff, asked)
+        held(gateway, handoff, code="judge")
     held(gateway, handoff, code="judge", authority="tribunal", reference="26/123")
 
 
 def test_an_outcome_reads_as_received_for_a_private_party_while_an_embargo_holds(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    held(gateway, handoff)
-    reply = answers.said("officer-1", code="no_further_action")
-    gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, reply)
-    view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
-    assert view["answers"][-1]["code"] == "received"
+    _, handoff, _ = embargoed(gateway)
+    gateway.answer(OFMIN, answers.outcome, handoff, code="no_further_action")
+    assert gateway.view(HOTLINE, handoff)["answers"][-1]["code"] == "received"
     gateway.clock.advance(3 * HOUR)
-    view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
-    assert view["answers"][-1]["code"] == "closed"
+    assert gateway.view(HOTLINE, handoff)["answers"][-1]["code"] == "closed"
 
 
 # --- ended by others, contested, confirmed -------------------------------------------------------
 
-DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+OF_ANOTHER = "R7.measure_of_another.recipient"
 
 
 def also_competent(gateway: Founded, case: WriteResult) -> UUID:
     """A second authority accepts a case under the same mandate."""
-    mandate = {"function": "receive", "matter": "csam", "territory": "FR"}
-    gateway.administer("mandate.grant", OCRVP, **mandate, legal_act="decree", start="2026-01-01")
-    offer = offered(gateway, case, organisation=OCRVP)
-    return accepted(gateway, offer, recipient=OCRVP)
+    gateway.mandate(OCRVP)
+    return accepted(gateway, offered(gateway, case, organisation=OCRVP), recipient=OCRVP)
 
 
 def contested(gateway: Founded, by: str, where: UUID, embargo: WriteResult, ground: str) -> Any:
     """Contest an embargo on one's own case (a hotline), or on one that is held by mandate."""
     asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground=ground)
     act = measures.on_case if by == HOTLINE else measures.on_handoff
-    return gateway.do(act, caller(by), gateway.key(), where, asked)
+    return gateway.act(by, act, where, asked)
 
 
-def ended(gateway: Founded, by: str, where: UUID, embargo: WriteResult, **more: Any) -> Any:
-    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", **more)
-    return gateway.do(measures.on_handoff, caller(by), gateway.key(), where, asked)
-
-
-def rules_against(gateway: Founded, by: str, where: UUID, embargo: WriteResult) -> Any:
-    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="a child")
-    at = caller(by), gateway.key(), where
-    return refused(gateway, measures.on_handoff, *at, asked).rules
+def confirmation(embargo: WriteResult) -> EmbargoConfirmation:
+    return EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
 
 
 def let_pass(gateway: Founded, hours: int) -> None:
@@ -358,99 +315,77 @@ def let_pass(gateway: Founded, hours: int) -> None:
         duties.sweep(gateway.ports)
 
 
-def test_who_holds_a_case_by_mandate_ends_an_embargo_unanswered_in_imminent_danger(gateway):
-    case = submitted(gateway, **DANGER)
-    embargo = held(gateway, accepted(gateway, offered(gateway, case)), until=None)
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_in_imminent_danger_who_holds_a_case_by_mandate_ends_an_embargo_that_nobody_confirms(
+    gateway, confirmed
+):
+    case, handoff, embargo = embargoed(gateway, submitted(gateway, **DANGER), until=None)
     other = also_competent(gateway, case)
-    assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
-    contested(gateway, OCRVP, other, embargo, "imminent_danger")
-    assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
-    let_pass(gateway, 2)
-    with pytest.raises(ValidationFailed):
-        ended(gateway, OCRVP, other, embargo)
-    ended(gateway, OCRVP, other, embargo, reason="the child was moved")
-    assert gateway.types(OFMIN)[-1] == gateway.types(HOTLINE)[-1] == "case.measure_ended"
-    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
-
-
-def test_a_confirmed_embargo_holds_in_imminent_danger(gateway):
-    case = submitted(gateway, **DANGER)
-    handoff = accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff, until=None)
-    other = also_competent(gateway, case)
+    end = end_of(embargo, reason="the child was moved")
+    gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end)
     contested(gateway, OCRVP, other, embargo, "imminent_danger")
     assert "case.embargo_contested" in gateway.types(OFMIN)
-    asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-    assert gateway.types(OCRVP)[-1] == "case.embargo_confirmed"
+    gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end)
+    if confirmed:
+        gateway.act(OFMIN, measures.on_handoff, handoff, confirmation(embargo))
+        assert gateway.types(OCRVP)[-1] == "case.embargo_confirmed"
     let_pass(gateway, 2)
-    assert rules_against(gateway, OCRVP, other, embargo) == ("R7.measure_of_another.recipient",)
-    at, offer = UUID(case.result["case"]), offer_of(gateway, ABROAD, **REMOVAL)
-    failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
-    assert failed.rules == ("R7.embargo",)
+    if confirmed:
+        gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end)
+        kept(gateway, case)
+        return
+    with pytest.raises(ValidationFailed):
+        gateway.act(OCRVP, measures.on_handoff, other, end_of(embargo))
+    gateway.act(OCRVP, measures.on_handoff, other, end)
+    assert gateway.types(OFMIN)[-1] == gateway.types(HOTLINE)[-1] == "case.measure_ended"
+    assert may_go(gateway, case)
 
 
 def test_who_erased_its_copies_ends_its_embargo_and_neither_sets_nor_confirms_one(gateway):
-    case = submitted(gateway)
-    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff, until=None)
-    contested(gateway, HOTLINE, at, embargo, "too_long")
-    retained = answers.said("officer-1", legal_basis="CPP 706-47")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, retained)
-    erased = answers.said("officer-1", done="copies_erased")
-    gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, erased)
-    id_ = UUID(embargo.result["measure"])
-    for asked in (
-        wanted(gateway, MeasureKind.EMBARGO, approved_by="approver-2"),
-        EmbargoConfirmation(id_, "officer-1"),
-    ):
-        args = (measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-        assert isinstance(refused(gateway, *args), WrongState)
-    end = MeasureEnd(id_, "officer-1", "approver-2")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, end)
+    case, handoff, embargo = embargoed(gateway, until=None)
+    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
+    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="CPP 706-47")
+    gateway.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
+    for asked in (wanted(gateway, EMBARGO, approved_by="approver-2"), confirmation(embargo)):
+        gateway.refused(WrongState, OFMIN, measures.on_handoff, handoff, asked)
+    gateway.act(OFMIN, measures.on_handoff, handoff, end_of(embargo, approved_by="approver-2"))
     assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
 
 
 def test_who_answers_after_the_end_of_its_embargo_closes_what_it_owes(gateway):
-    case = submitted(gateway)
-    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff, until=None)
-    contested(gateway, HOTLINE, at, embargo, "too_long")
+    case, handoff, embargo = embargoed(gateway, until=None)
+    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
     gateway.clock.advance(timedelta(days=4))
-    asked = EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
-    gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+    gateway.act(OFMIN, measures.on_handoff, handoff, confirmation(embargo))
     assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
 
 
 def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):
-    case = submitted(gateway)
-    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff, until=None)
-    first = contested(gateway, HOTLINE, at, embargo, "too_long")
-    owed = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["duties"]
+    case, handoff, embargo = embargoed(gateway, until=None)
+    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground="too_long")
+    first = gateway.act(HOTLINE, measures.on_case, id_of(case), asked, key="the same")
+    owed = gateway.view(OFMIN, handoff)["duties"]
     assert first.result["due_at"] in [one["due_at"] for one in owed]
-    with pytest.raises(RecordedRefusal) as again:
-        contested(gateway, HOTLINE, at, embargo, "other")
-    assert isinstance(again.value.refusal, WrongState)
-    let_pass(gateway, 25)
+    let_pass(gateway, 1)
+    again = gateway.act(HOTLINE, measures.on_case, id_of(case), asked, key="the same")
+    assert (first.result, first.receipt) == (again.result, again.receipt)
+    gateway.refused(WrongState, HOTLINE, measures.on_case, id_of(case), asked)
+    let_pass(gateway, 24)
     assert gateway.types(HOTLINE)[-1] == "handoff.overdue"
-    failed = refused(
-        gateway,
-        offers.offer,
-        caller(HOTLINE),
-        gateway.key(),
-        at,
-        offer_of(gateway, ABROAD, **REMOVAL),
-    )
-    assert failed.rules == ("R7.embargo",)
+    kept(gateway, case)
+
+
+def words(gateway: Founded, organisation: str) -> str:
+    """All that the events of an organisation say."""
+    logged = [one.event.disclosures for one in gateway.stream(organisation)]
+    return " ".join(str(detail.value) for details in logged for detail in details)
 
 
 def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gateway):
-    case = submitted(gateway)
-    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
-    embargo = UUID(held(gateway, handoff, until=None).result["measure"])
-    asked = EmbargoContest(embargo, "officer-1", reason="as we said by telephone", ground="other")
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    case, _, embargo = embargoed(gateway, until=None)
+    said = {"reason": "as we said by telephone", "ground": "other"}
+    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", **said)
+    gateway.act(HOTLINE, measures.on_case, id_of(case), asked)
     assert "as we said by telephone" in words(gateway, OFMIN)
     gateway.clock.advance(timedelta(days=4000))
     assert erasure.erase_due(gateway.ports) == 1
@@ -459,119 +394,70 @@ def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gatewa
 
 def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
     """Else its bundle shows a mark that never ended, and what it opens then as let through."""
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
+    case, handoff = taken(gateway)
     two = {"by": "approver-1", "approved_by": "approver-2"}
-    on = {"elements": (element_id("url"),), **two}
-    mark = restricted(gateway, case, MeasureKind.MARK, **on)
-    at, law = UUID(case.result["case"]), RecallRequest(**two, code=RecallCode.OTHER, reason="x")
-    gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, law)
-    asked = MeasureEnd(UUID(mark.result["measure"]), **two)
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
+    mark = restricted(gateway, case, MARK, **ON_URL, **two)
+    recall = RecallRequest(**two, code=RecallCode.OTHER, reason="x")
+    gateway.act(HOTLINE, recalls.of_case, id_of(case), recall)
+    gateway.act(HOTLINE, measures.on_case, id_of(case), end_of(mark, **two))
     assert gateway.types(OFMIN)[-1] == "case.measure_ended"
-    assert to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))["measures"] == []
+    assert shown(gateway, OFMIN, handoff) == []
 
 
 def test_a_measure_that_is_over_is_ended_by_nobody(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff)
+    _, handoff, embargo = embargoed(gateway)
     gateway.clock.advance(3 * HOUR)
-    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="no longer needed")
     with pytest.raises(EditConflict):
-        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
+        end = end_of(embargo, reason="no longer needed")
+        gateway.act(OFMIN, measures.on_handoff, handoff, end)
 
 
 def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
+    _, handoff = taken(gateway)
     gateway.clock.advance(timedelta(days=364, hours=-2))
     embargo = held(gateway, handoff, until=None)
     gateway.clock.advance(timedelta(hours=48))
     assert erasure.erase_due(gateway.ports) == 1
-    asked = MeasureEnd(UUID(embargo.result["measure"]), "officer-1", reason="the address is known")
     with pytest.raises(ValidationFailed):
-        gateway.do(measures.on_handoff, caller(OFMIN), gateway.key(), handoff, asked)
-
-
-def words(gateway: Founded, organisation: str) -> str:
-    """All that the newest events of an organisation say."""
-    logged = [one.event.disclosures for one in gateway.stream(organisation)]
-    return " ".join(str(detail.value) for details in logged for detail in details)
+        end = end_of(embargo, reason="the address is known")
+        gateway.act(OFMIN, measures.on_handoff, handoff, end)
 
 
 def test_a_renewed_embargo_owes_no_answer_about_the_one_before(gateway):
-    case = submitted(gateway)
-    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff, until=None)
-    contested(gateway, HOTLINE, at, embargo, "too_long")
+    case, handoff, embargo = embargoed(gateway, until=None)
+    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
     held(gateway, handoff, until=None, approved_by="approver-2")
-    with gateway.ports.begin("read") as work:
-        assert work.duties.of(handoff, open_only=True) == []
+    assert gateway.owed(handoff) == []
 
 
 def test_danger_is_the_word_of_the_case_not_of_who_contests(gateway):
-    case = submitted(gateway)
-    embargo = held(gateway, accepted(gateway, offered(gateway, case)), until=None)
+    case, _, embargo = embargoed(gateway, until=None)
     with pytest.raises(ValidationFailed):
-        contested(gateway, HOTLINE, UUID(case.result["case"]), embargo, "imminent_danger")
+        contested(gateway, HOTLINE, id_of(case), embargo, "imminent_danger")
 
 
 def test_an_embargo_that_ends_before_the_answer_is_not_contested(gateway):
-    case = submitted(gateway)
-    embargo = held(gateway, accepted(gateway, offered(gateway, case)))
-    with pytest.raises(RecordedRefusal) as failed:
-        contested(gateway, HOTLINE, UUID(case.result["case"]), embargo, "too_long")
-    assert isinstance(failed.value.refusal, WrongState)
-
-
-def test_a_repeated_contest_gets_the_first_answer(gateway):
-    case = submitted(gateway)
-    embargo = held(gateway, accepted(gateway, offered(gateway, case)), until=None)
-    at, key = UUID(case.result["case"]), gateway.key()
-    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground="other")
-    first = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
-    gateway.clock.advance(HOUR)
-    again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
-    assert (first.result, first.receipt) == (again.result, again.receipt)
+    case, _, embargo = embargoed(gateway)
+    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground="too_long")
+    gateway.refused(WrongState, HOTLINE, measures.on_case, id_of(case), asked)
 
 
 def test_the_successor_in_the_mandate_ends_what_its_predecessor_set(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
+    _, handoff, _ = embargoed(gateway, until=None)
     judge = {"code": "judge", "authority": "tribunal", "reference": "26/123"}
-    held(gateway, handoff, until=None)
-    end = gateway.ports.now() + timedelta(days=7)
-    embargo = held(gateway, handoff, until=end, approved_by="approver-2", **judge)
-    succession = gateway.administer(
-        "succession.plan",
-        OFMIN,
-        successor=OCRVP,
-        competence="receive/csam/FR",
-        effective_on="2026-03-04",
-        read_until="2026-05-01",
-        legal_act="Decree 2026-1",
-        permissions=False,
-    ).result["succession"]
-    for office in (OFMIN, OCRVP):
-        by = SuccessionApprovalRequest("officer-9")
-        gateway.do(successions.approve, caller(office), gateway.key(), UUID(succession), by)
+    week = gateway.ports.now() + timedelta(days=7)
+    embargo = held(gateway, handoff, until=week, approved_by="approver-2", **judge)
+    succession = agreed(gateway, effective_on="2026-03-04")
     gateway.clock.advance(timedelta(days=3))
-    succession_execution.apply(gateway.ports, UUID(succession))
-    moved = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["reissued_as"]
-    taken = UUID(moved["handoff"])
-    conditions = conditions_of(gateway, taken, OCRVP)
-    said = answers.said("officer-1", conditions=conditions)
-    gateway.do(answers.accept, caller(OCRVP), gateway.key(), taken, said)
-    ended(gateway, OCRVP, taken, embargo, reason="the operation is over")
+    carry_out(gateway, succession)
+    new = accepted_by_successor(gateway, handoff)
+    gateway.act(OCRVP, measures.on_handoff, new, end_of(embargo, reason="the operation is over"))
     assert gateway.types(OFMIN)[-1] == "case.measure_ended"
 
 
 def test_two_administrators_lift_what_a_suspended_member_set(gateway):
-    case = submitted(gateway)
-    at, handoff = UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
-    embargo = held(gateway, handoff, until=None)
-    contested(gateway, HOTLINE, at, embargo, "too_long")
+    case, _, embargo = embargoed(gateway, until=None)
+    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
     lift = {"measure": embargo.result["measure"], "reason": "its setter cannot"}
     with pytest.raises(RecordedRefusal):
         gateway.administer("case.lift_embargo", OFMIN, **lift)
@@ -580,7 +466,7 @@ def test_two_administrators_lift_what_a_suspended_member_set(gateway):
         gateway.administer("case.lift_embargo", OCRVP, **lift)
     gateway.administer("case.lift_embargo", OFMIN, **lift)
     assert gateway.types(HOTLINE)[-1] == gateway.types(OFMIN)[-1] == "case.embargo_lifted"
-    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+    assert may_go(gateway, case)
     with pytest.raises(EditConflict):
         gateway.administer("case.lift_embargo", OFMIN, **lift)
     assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
@@ -595,145 +481,83 @@ def police_first(gateway: Founded) -> Founded:
     return gateway
 
 
-def removal(gateway: Founded, case: WriteResult) -> Any:
-    asked = caller(HOTLINE), gateway.key(), UUID(case.result["case"])
-    return refused(gateway, offers.offer, *asked, offer_of(gateway, ABROAD, **REMOVAL))
-
-
-def test_a_removal_waits_for_the_police_and_silence_means_go(police_first):
-    case = submitted(police_first)
-    offered(police_first, case)
-    failed = removal(police_first, case)
-    assert failed.rules == ("R7.police_first",)
-    assert failed.help["held_until"]
-    police_first.clock.advance(24 * HOUR)
-    assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+@pytest.mark.parametrize("by", ["silence", "their word", "no question to them", "no convention"])
+def test_a_removal_waits_for_the_police_until_they_let_it_go_ahead(police_first, by):
+    gateway, case = police_first, submitted(police_first)
+    if by == "no convention":
+        gateway.ports = replace(gateway.ports, police_first=timedelta(0))
+    if by != "no question to them":
+        handoff = UUID(offered(gateway, case).result["handoff"])
+    if by in ("silence", "their word"):
+        assert kept(gateway, case, "R7.police_first").refusal.help["held_until"]
+    if by == "silence":
+        gateway.clock.advance(24 * HOUR)
+    if by == "their word":
+        gateway.answer(OFMIN, answers.go_ahead, handoff)
+    assert may_go(gateway, case)
 
 
 def test_a_removal_waits_for_the_police_though_their_offer_is_withdrawn(police_first):
     case = submitted(police_first)
     handoff = UUID(offered(police_first, case).result["handoff"])
-    said = answers.said("liaison-1", "sent again tomorrow")
-    police_first.do(answers.withdraw, caller(HOTLINE), police_first.key(), handoff, said)
-    assert removal(police_first, case).rules == ("R7.police_first",)
-
-
-def test_a_removal_waits_for_nobody_before_the_police_are_asked(police_first):
-    assert offered(police_first, to=ABROAD, **REMOVAL).result["state"] == "offered"
-
-
-def test_a_removal_waits_no_longer_once_the_police_let_it_go_ahead(police_first):
-    case = submitted(police_first)
-    handoff = UUID(offered(police_first, case).result["handoff"])
-    said = answers.said("officer-1")
-    police_first.do(answers.go_ahead, caller(OFMIN), police_first.key(), handoff, said)
-    assert offered(police_first, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
-
-
-def test_without_a_convention_a_removal_waits_for_nobody(gateway):
-    case = submitted(gateway)
-    offered(gateway, case)
-    assert offered(gateway, case, to=ABROAD, **REMOVAL).result["state"] == "offered"
+    police_first.answer(HOTLINE, answers.withdraw, handoff, "sent again tomorrow")
+    kept(police_first, case, "R7.police_first")
 
 
 # --- restrictions of processing ------------------------------------------------------------------
 
 
-def test_a_suspension_stops_consultations_and_offers_at_once(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    restricted(gateway, case, MeasureKind.SUSPENSION)
-    failed = refused(
-        gateway, handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening("investigation")
-    )
-    assert failed.rules == ("R13.suspension",)
-    at, offer = UUID(case.result["case"]), offer_of(gateway, ABROAD)
-    failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, offer)
-    assert failed.rules == ("R13.suspension.offer",)
+def test_a_suspension_stops_consultations_and_offers_at_once_but_for_proceedings(gateway):
+    case, handoff = suspended(gateway)
+    looked = opening("investigation")
+    gateway.denied("R13.suspension", OFMIN, handoffs.consult, handoff, looked)
+    wanted_ = offer_of(gateway, ABROAD)
+    gateway.denied("R13.suspension.offer", HOTLINE, offers.offer, id_of(case), wanted_)
+    assert opened(gateway, handoff, "in_proceedings")["presentation"]
+    assert gateway.act(HOTLINE, cases.consult, id_of(case), opening("quality"))
 
 
-def test_an_authority_in_proceedings_consults_a_suspended_case(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    restricted(gateway, case, MeasureKind.SUSPENSION)
-    written = gateway.do(
-        handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening("in_proceedings")
-    )
-    assert written.result["presentation"]
-
-
-def test_its_originator_looks_into_a_suspended_case(gateway):
-    case = submitted(gateway)
-    restricted(gateway, case, MeasureKind.SUSPENSION)
-    at = UUID(case.result["case"])
-    assert gateway.do(cases.consult, caller(HOTLINE), gateway.key(), at, opening("quality"))
-
-
-def test_a_cleared_version_ends_a_suspension(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    restricted(gateway, case, MeasureKind.SUSPENSION)
+def test_a_cleared_version_ends_a_suspension_and_a_draft_does_not(gateway):
+    case, handoff = suspended(gateway)
+    newer = revised(gateway, case, clearance=None)
+    looked = opening("investigation")
+    gateway.denied("R13.suspension", OFMIN, handoffs.consult, handoff, looked)
+    for step, by in ((cases.assess, CLEARED.assessed_by), (cases.clear, CLEARED.cleared_by)):
+        gateway.act(HOTLINE, step, id_of(newer), cases.CaseStepRequest(by))
+    assert consulted(gateway, handoff).result["presentation"]
+    case, handoff = suspended(gateway)
     revised(gateway, case)
     assert consulted(gateway, handoff).result["presentation"]
 
 
-def test_a_draft_does_not_end_a_suspension_and_its_clearance_does(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    restricted(gateway, case, MeasureKind.SUSPENSION)
-    newer = revised(gateway, case, clearance=None)
-    failed = refused(
-        gateway, handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening("investigation")
-    )
-    assert failed.rules == ("R13.suspension",)
-    at = UUID(newer.result["case"])
-    step = cases.CaseStepRequest
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), at, step(CLEARED.assessed_by))
-    gateway.do(cases.clear, caller(HOTLINE), gateway.key(), at, step(CLEARED.cleared_by))
-    assert consulted(gateway, handoff).result["presentation"]
-
-
 def test_a_marked_element_is_opened_for_few_reasons_and_offered_to_nobody(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    restricted(
-        gateway,
-        case,
-        MeasureKind.MARK,
-        elements=(element_id("victim"),),
-        approved_by="approver-1",
-    )
+    case, handoff = taken(gateway)
+    restricted(gateway, case, MARK, **ON_VICTIM, **TWO)
     assert "subjects" in consulted(gateway, handoff).result["withheld_groups"]
-    evidence = gateway.do(
-        handoffs.consult, caller(OFMIN), gateway.key(), handoff, opening("evidence")
-    )
-    assert "subjects" not in evidence.result["withheld_groups"]
+    assert "subjects" not in opened(gateway, handoff, "evidence")["withheld_groups"]
     assert "subjects" in offered(gateway, case, to=ABROAD).result["withheld_groups"]
 
 
 def test_one_person_neither_sets_nor_ends_a_mark(gateway):
     case = submitted(gateway)
-    at, marked = UUID(case.result["case"]), (element_id("victim"),)
-    asked = wanted(gateway, MeasureKind.MARK, elements=marked)
-    failed = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, asked)
-    assert isinstance(failed, SecondPersonRequired)
-    written = restricted(gateway, case, MeasureKind.MARK, elements=marked, approved_by="approver-1")
-    end = MeasureEnd(UUID(str(written.result["measure"])), "officer-1")
-    failed = refused(gateway, measures.on_case, caller(HOTLINE), gateway.key(), at, end)
-    assert isinstance(failed, SecondPersonRequired)
+    alone = wanted(gateway, MARK, **ON_VICTIM)
+    gateway.refused(SecondPersonRequired, HOTLINE, measures.on_case, id_of(case), alone)
+    end = end_of(restricted(gateway, case, MARK, **ON_VICTIM, **TWO))
+    gateway.refused(SecondPersonRequired, HOTLINE, measures.on_case, id_of(case), end)
 
 
 def test_no_version_sheds_a_measure_by_another_id(gateway):
     case = submitted(gateway)
-    victim = element_id("victim")
-    marked = {"elements": (victim,), "approved_by": "approver-1"}
-    restricted(gateway, case, MeasureKind.MARK, **marked)
-    subjects = case_content(UUID(case.result["case"]))["subjects"]
-    others = [one for one in subjects if one["id"] != victim]
-    again = {**next(one for one in subjects if one["id"] == victim), "id": str(gateway.new_id())}
+    restricted(gateway, case, MARK, **ON_VICTIM, **TWO)
+    subjects = case_content(id_of(case))["subjects"]
+    others = [one for one in subjects if one["id"] != element_id("victim")]
+    (victim,) = (one for one in subjects if one["id"] == element_id("victim"))
     for changed, pointer in (
         (others, "/content/subjects"),
-        ([*subjects, again], f"/content/subjects/{len(subjects)}"),
+        (
+            [*subjects, {**victim, "id": str(gateway.new_id())}],
+            f"/content/subjects/{len(subjects)}",
+        ),
     ):
         with pytest.raises(ValidationFailed) as failed:
             revised(gateway, case, subjects=changed)
@@ -741,38 +565,19 @@ def test_no_version_sheds_a_measure_by_another_id(gateway):
 
 
 def test_a_measure_names_elements_of_the_case(gateway):
-    case = submitted(gateway)
-    asked = wanted(gateway, MeasureKind.SUSPENSION, elements=(str(gateway.new_id()),))
     with pytest.raises(ValidationFailed):
-        measures.on_case(
-            gateway.ports, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), asked
-        )
+        restricted(gateway, submitted(gateway), SUSPENSION, elements=(str(gateway.new_id()),))
 
 
-def test_a_repeated_request_sets_one_measure(gateway):
-    case, key = submitted(gateway), gateway.key()
-    at, asked = UUID(case.result["case"]), wanted(gateway, MeasureKind.SUSPENSION)
-    first = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
-    again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
-    assert first.result == again.result
-    assert len(to_json(cases.look_up(gateway.ports, caller(HOTLINE), at))["measures"]) == 1
-
-
-def test_a_request_that_is_repeated_after_the_end_of_its_measure_gets_the_first_answer(gateway):
-    case, key = submitted(gateway), gateway.key()
-    at, asked = UUID(case.result["case"]), wanted(gateway, MeasureKind.SUSPENSION)
-    first = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
-    end = MeasureEnd(UUID(str(first.result["measure"])), "officer-1")
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, end)
-    again = gateway.do(measures.on_case, caller(HOTLINE), key, at, asked)
-    assert first.result == again.result
-
-
-def test_what_has_ended_is_not_ended_again(gateway):
+def test_a_repeated_request_sets_one_measure_which_is_ended_once(gateway):
     case = submitted(gateway)
-    at = UUID(case.result["case"])
-    written = restricted(gateway, case, MeasureKind.SUSPENSION)
-    end = MeasureEnd(UUID(str(written.result["measure"])), "officer-1")
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), at, end)
+    asked = HOTLINE, measures.on_case, id_of(case)
+    set_ = wanted(gateway, SUSPENSION)
+    first = gateway.act(*asked, set_, key="the same")
+    assert gateway.act(*asked, set_, key="the same").result == first.result
+    assert len(to_json(cases.look_up(gateway.ports, caller(HOTLINE), id_of(case)))["measures"]) == 1
+    end = end_of(first)
+    gateway.act(*asked, end)
+    assert gateway.act(*asked, set_, key="the same").result == first.result, "also after its end"
     with pytest.raises(EditConflict):
-        measures.on_case(gateway.ports, caller(HOTLINE), gateway.key(), at, end)
+        gateway.act(*asked, end)

@@ -28,7 +28,6 @@ from tests.founding import (
     accepted,
     caller,
     key_of,
-    make_change,
     offered,
     submitted,
 )
@@ -131,7 +130,7 @@ def test_what_is_refused_is_passed_over_kept_and_sent_again_when_it_is_asked_for
     assert (kept["event"], kept["error"]) == (str(first.event), "invalid_key")
     assert kept["description"].startswith("which?key?")
     assert len(kept["description"]) == 300
-    gateway.do(notifications.replay, caller(OFMIN), gateway.key(), first.event, "analyst-1")
+    gateway.act(OFMIN, notifications.replay, first.event, "analyst-1")
     again = polled(gateway)
     assert again[:-1] == told, "the refused one comes first"
     assert again[-1].type == "notification.replayed"
@@ -278,9 +277,7 @@ def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
     ],
 )
 def test_an_address_that_is_none_is_refused(gateway, address):
-    change = Change("notification.set_push", OFMIN, {"address": address})
-    denied = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(denied.refusal, ValidationFailed)
+    gateway.unmade(ValidationFailed, Change("notification.set_push", OFMIN, {"address": address}))
 
 
 def test_the_push_is_set_and_ended_as_the_log_says(gateway):

@@ -59,8 +59,7 @@ def test_a_duty_is_overdue_from_its_due_time_on_and_gone_once_it_is_fulfilled(ga
     assert [one["overdue"] for one in owed(gateway, OFMIN)] == [False]
     gateway.clock.advance(timedelta(seconds=1))
     assert [one["overdue"] for one in owed(gateway, OFMIN)] == [True]
-    said = answers.said("officer-1", "not ours")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
     assert owed(gateway, OFMIN) == []
 
 
@@ -80,8 +79,7 @@ def test_each_party_owes_its_own_part_of_a_correction(gateway):
 def test_an_update_that_no_package_can_bring_is_replaced_by_a_notice(gateway):
     case = submitted(gateway)
     handoff = accepted(gateway, offered(gateway, case))
-    said = answers.said("officer-1", "not ours after all")
-    gateway.do(answers.decline, caller(OFMIN), gateway.key(), handoff, said)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours after all")
     revised(gateway, case, matter=["csam", "grooming"])
     assert [one["action"] for one in owed(gateway, HOTLINE)] == ["handoff.notify_correction"]
 

@@ -30,7 +30,6 @@ from tests.founding import (
     BENOIT,
     HOTLINE,
     approve_change,
-    caller,
     fields_of,
     make_change,
     shown,
@@ -153,8 +152,7 @@ def test_a_proposal_is_forgotten_long_after_its_end(gateway):
 
 def test_who_withdraws_a_proposal_takes_back_the_approval_wherever_it_is_kept_besides(gateway):
     (kept,) = gateway.approve(END, ALICE)
-    named = UUID(gateway.do(submit_change, END, kept).result["proposal"])
-    withdraw(gateway, named)
+    withdraw(gateway, UUID(gateway.do(submit_change, END, kept).result["proposal"]))
     (other,) = gateway.approve(END, BENOIT)
     for refused in (
         gateway.refusal(submit_change, END, kept),
@@ -207,7 +205,7 @@ def test_what_was_made_or_withdrawn_is_not_withdrawn(gateway):
 
 def test_an_erasure_is_proposed_by_one_person_and_made_by_another(gateway):
     case = UUID(submitted(gateway).result["case"])
-    gateway.do(cases.close, caller(HOTLINE), gateway.key(), case, CaseStepRequest("agent-1"))
+    gateway.act(HOTLINE, cases.close, case, CaseStepRequest("agent-1"))
     erase = Change(erasure.ERASE, HOTLINE, {"case": str(case), "reason": "a court's order"})
     named = proposed(gateway, erase)
     assert gateway.case(case).state is CaseState.CLOSED

@@ -29,7 +29,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.registry import staff
 from tests import answers
-from tests.exchange.test_updates import covered, events
+from tests.exchange.test_updates import awaited, covered, events
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -37,7 +37,6 @@ from tests.founding import (
     Founded,
     accepted,
     acknowledged,
-    caller,
     conditions_of,
     consulted,
     founded,
@@ -49,6 +48,8 @@ from tests.founding import (
 )
 
 UNLAWFUL = RecallRequest("approver-1", RecallCode.UNLAWFUL, "court order 12/26", "approver-2")
+ALONE = {"code": RecallCode.MISDIRECTED, "approved_by": None}
+"""What one person recalls at once; the second person follows."""
 UNTIL = "2026-12-31"
 KEPT = {
     RecallAnswer.COPIES_ERASED: {},
@@ -56,6 +57,9 @@ KEPT = {
     RecallAnswer.IN_PROCEEDINGS: {"until": UNTIL, "authority": "TJ Paris", "reference": "26/123"},
     RecallAnswer.DECLINED: {"until": UNTIL, "legal_basis": "CSI L. 236-1"},
 }
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "abuse_ongoing"}
+COPY = ConsultationRequest("officer-1", RETENTION, "file 4711")
+ANSWER = DutyKind.RECALL_ANSWER
 
 
 @pytest.fixture
@@ -66,8 +70,7 @@ def gateway() -> Founded:
 def recalled(gateway: Founded, case: WriteResult | UUID, **changes: Any) -> WriteResult:
     """The hotline recalls its case from all."""
     at = case if isinstance(case, UUID) else UUID(case.result["case"])
-    wanted = replace(UNLAWFUL, **changes)
-    return gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, wanted)
+    return gateway.act(HOTLINE, recalls.of_case, at, replace(UNLAWFUL, **changes))
 
 
 def given(gateway: Founded, case: WriteResult, to: str) -> UUID:
@@ -76,44 +79,49 @@ def given(gateway: Founded, case: WriteResult, to: str) -> UUID:
     return accepted(gateway, offer, recipient=to)
 
 
-def refused(gateway: Founded, action: Any, *args: Any) -> Any:
-    return gateway.refusal(action, *args).refusal
+def taken_back(
+    gateway: Founded, to: str = OFMIN, **changes: Any
+) -> tuple[WriteResult, UUID, WriteResult]:
+    """A case, its handoff which was accepted, and its recall from all."""
+    case = submitted(gateway)
+    handoff = given(gateway, case, to)
+    return case, handoff, recalled(gateway, case, **changes)
 
 
 def answer(
     gateway: Founded, handoff: UUID, done: RecallAnswer, by: str = OFMIN, **fields: Any
 ) -> WriteResult:
-    said = answers.said("officer-1", done=str(done), **{**KEPT[done], **fields})
-    return gateway.do(answers.answer_recall, caller(by), gateway.key(), handoff, said)
+    said = {"done": str(done), **KEPT[done], **fields}
+    return gateway.answer(by, answers.answer_recall, handoff, **said)
 
 
-def acknowledge(gateway: Founded, handoff: UUID, by: str = OFMIN) -> WriteResult:
-    said = answers.said("officer-1")
-    return gateway.do(answers.acknowledge_recall, caller(by), gateway.key(), handoff, said)
+def erase_copies(gateway: Founded, handoff: UUID) -> WriteResult:
+    return answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
 
 
-def view(gateway: Founded, handoff: UUID, reader: str = HOTLINE) -> Any:
-    return to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
+def acknowledge(gateway: Founded, handoff: UUID) -> WriteResult:
+    return gateway.answer(OFMIN, answers.acknowledge_recall, handoff)
 
 
-def owed(gateway: Founded, handoff: UUID) -> dict[str, Any]:
-    """What is owed about a handoff now, by kind."""
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        return {str(one.kind): one for one in work.duties.of(handoff, open_only=True)}
+def retain(gateway: Founded, handoff: UUID) -> None:
+    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="CSI L. 236-1")
+
+
+def owed(gateway: Founded, handoff: UUID) -> set[DutyKind]:
+    return set(gateway.owed(handoff))
 
 
 def term(gateway: Founded, handoff: UUID, kind: DutyKind) -> timedelta:
     """The time for what is owed."""
-    duty = owed(gateway, handoff)[kind]
+    (duty,) = (one for one in gateway.duties(handoff) if one.kind is kind)
     return duty.due_at - duty.since
 
 
 def opens(gateway: Founded, handoff: UUID, code: str, reader: str = OFMIN) -> bool:
     """Whether its recipient may consult a handoff with a reason code."""
     opening = ConsultationRequest("officer-1", code, "to see what we have")
-    act = (handoffs.consult, caller(reader), gateway.key(), handoff, opening)
     try:
-        gateway.do(*act)
+        gateway.act(reader, handoffs.consult, handoff, opening)
     except Exception as failure:
         assert isinstance(getattr(failure, "refusal", None), Forbidden | NotFound | WrongState)
         return False
@@ -124,9 +132,7 @@ def opens(gateway: Founded, handoff: UUID, code: str, reader: str = OFMIN) -> bo
 
 
 def _end(gateway: Founded, handoff: UUID, step: str) -> None:
-    by = caller(OFMIN)
-    said = answers.said("officer-1", "no more work here")
-    gateway.do(getattr(answers, step), by, gateway.key(), handoff, said)
+    gateway.answer(OFMIN, getattr(answers, step), handoff, "no more work here")
 
 
 BEFORE = {
@@ -139,7 +145,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("name", BEFORE)
-def test_a_recall_withdraws_what_is_open_and_stands_on_what_is_held(gateway, name):
+def test_a_recall_withdraws_what_is_open_stands_on_what_is_held_and_opens_nothing(gateway, name):
     accepts, ended, after, held = BEFORE[name]
     case = submitted(gateway)
     offer = offered(gateway, case)
@@ -148,9 +154,10 @@ def test_a_recall_withdraws_what_is_open_and_stands_on_what_is_held(gateway, nam
         _end(gateway, handoff, ended)
     (touched,) = recalled(gateway, case).result["handoffs"]
     assert (touched["state"], touched["held"]) == (after, held)
-    assert view(gateway, handoff)["recalled"] is held
-    expected = {DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER} if held else set()
-    assert owed(gateway, handoff).keys() == expected
+    assert gateway.view(HOTLINE, handoff)["recalled"] is held
+    expected = {DutyKind.RECALL_ACKNOWLEDGEMENT, ANSWER} if held else set()
+    assert owed(gateway, handoff) == expected
+    assert opens(gateway, handoff, "recall_review") is (held and after in ("withdrawn", "closed"))
 
 
 @pytest.mark.parametrize("step", ["decline", "redirect"])
@@ -161,60 +168,48 @@ def test_a_handoff_that_ended_without_an_acceptance_is_left_alone(gateway, step)
     _end(gateway, ended, step)
     (touched,) = recalled(gateway, case).result["handoffs"]
     assert touched["handoff"] == str(other)
-    assert len(view(gateway, ended)["answers"]) == 2
+    assert len(gateway.view(HOTLINE, ended)["answers"]) == 2
 
 
 def test_where_nobody_has_the_case_there_is_nothing_to_recall(gateway):
-    case = submitted(gateway)
-    at = UUID(case.result["case"])
-    failed = refused(gateway, recalls.of_case, caller(HOTLINE), gateway.key(), at, UNLAWFUL)
-    assert isinstance(failed, WrongState)
+    case = UUID(submitted(gateway).result["case"])
+    gateway.refused(WrongState, HOTLINE, recalls.of_case, case, UNLAWFUL)
 
 
 def test_what_was_consulted_in_imminent_danger_before_acceptance_is_held(gateway):
-    danger = {"urgency": "imminent_danger", "urgency_reason": "abuse_ongoing"}
-    case = submitted(gateway, **danger)
+    case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
     assert opens(gateway, handoff, "imminent_danger")
     (touched,) = recalled(gateway, case).result["handoffs"]
     assert touched["held"] is True
     assert term(gateway, handoff, DutyKind.RECALL_ACKNOWLEDGEMENT) == timedelta(hours=8)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    erase_copies(gateway, handoff)
 
 
 def test_a_recall_passes_over_who_consulted_in_danger_and_erased_its_copies(gateway):
-    case = submitted(gateway, urgency="imminent_danger", urgency_reason="abuse_ongoing")
+    case = submitted(gateway, **DANGER)
     offer = offered(gateway, case)
     handoff = UUID(offer.result["handoff"])
     assert opens(gateway, handoff, "imminent_danger")
     accepted(gateway, offer)
-    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    retain(gateway, handoff)
+    erase_copies(gateway, handoff)
+    assert not opens(gateway, handoff, "investigation"), "nothing else would close it"
     given(gateway, case, ABROAD)
     (touched,) = recalled(gateway, case).result["handoffs"]
     assert touched["handoff"] != str(handoff)
 
 
-def test_a_recall_of_the_case_passes_over_what_is_recalled_already(gateway):
+def test_a_recall_of_one_handoff_leaves_the_others_to_one_of_the_case(gateway):
     case = submitted(gateway)
-    first = given(gateway, case, OFMIN)
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), first, UNLAWFUL)
-    second = given(gateway, case, ABROAD)
+    first, second = given(gateway, case, OFMIN), given(gateway, case, ABROAD)
+    gateway.act(HOTLINE, recalls.of_handoff, first, UNLAWFUL)
+    assert gateway.view(HOTLINE, first)["state"] == "withdrawn"
+    assert gateway.view(HOTLINE, second)["state"] == "accepted"
+    assert [one["handoff"] for one in events(gateway, "handoff.recalled")] == [str(first)]
     (touched,) = recalled(gateway, case).result["handoffs"]
     assert touched["handoff"] == str(second)
-    failed = refused(gateway, recalls.of_handoff, caller(HOTLINE), gateway.key(), first, UNLAWFUL)
-    assert isinstance(failed, WrongState)
-
-
-def test_a_recall_of_one_handoff_leaves_the_others(gateway):
-    case = submitted(gateway)
-    one, other = given(gateway, case, OFMIN), given(gateway, case, ABROAD)
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), one, UNLAWFUL)
-    assert view(gateway, one)["state"] == "withdrawn"
-    assert view(gateway, other)["state"] == "accepted"
-    (told,) = events(gateway, "handoff.recalled")
-    assert told["handoff"] == str(one)
+    gateway.refused(WrongState, HOTLINE, recalls.of_handoff, first, UNLAWFUL)
 
 
 def test_a_recall_is_one_event_of_the_originator_and_one_of_each_holder(gateway):
@@ -229,18 +224,12 @@ def test_a_recall_is_one_event_of_the_originator_and_one_of_each_holder(gateway)
 
 
 def test_the_document_names_the_case_and_no_holder(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
-    shown = [one for one in view(gateway, handoff, OFMIN)["answers"] if one["kind"] == "recall"]
-    verified = sd_jwt.read_stored(shown[0]["document"])
+    case, handoff, _ = taken_back(gateway)
+    (shown,) = (o for o in gateway.view(OFMIN, handoff)["answers"] if o["kind"] == "recall")
+    verified = sd_jwt.read_stored(shown["document"])
     recall = handoff_documents.read_recall(verified)
-    assert (recall.case, recall.version, recall.code) == (
-        UUID(case.result["case"]),
-        1,
-        RecallCode.UNLAWFUL,
-    )
-    assert recall.handoff is None
+    told = (recall.case, recall.version, recall.code, recall.handoff)
+    assert told == (UUID(case.result["case"]), 1, RecallCode.UNLAWFUL, None)
     assert verified.content["reason"] == "court order 12/26"
     assert {"by", "approved_by"}.isdisjoint(verified.content)
 
@@ -248,90 +237,73 @@ def test_the_document_names_the_case_and_no_holder(gateway):
 # --- who makes it --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("second", [None, "approver-1"])
-def test_two_persons_recall(gateway, second):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    alone = replace(UNLAWFUL, approved_by=second)
-    failed = refused(gateway, recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, alone)
-    assert isinstance(failed, SecondPersonRequired)
+def test_two_persons_of_its_originator_recall(gateway):
+    handoff = accepted(gateway)
+    for second in (None, "approver-1"):
+        alone = replace(UNLAWFUL, approved_by=second)
+        gateway.refused(SecondPersonRequired, HOTLINE, recalls.of_handoff, handoff, alone)
+    gateway.refused(NotFound, OFMIN, recalls.of_handoff, handoff, UNLAWFUL)
 
 
 def test_who_keeps_away_from_a_case_recalls_it_not(gateway):
     case = submitted(gateway)
     given(gateway, case, OFMIN)
     kept = staff.Recusal("approver-3", f"{HOTLINE}/{case.result['case']}")
-    gateway.do(staff.recuse, caller(HOTLINE), gateway.key(), "approver-2", kept)
+    gateway.act(HOTLINE, staff.recuse, "approver-2", kept)
     with pytest.raises(ValidationFailed) as failed:
         recalled(gateway, case)
     assert [pointer for pointer, _ in failed.value.errors] == ["/approved_by"]
 
 
 def test_of_what_was_misdirected_the_second_person_follows(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    made = recalled(gateway, case, code=RecallCode.MISDIRECTED, approved_by=None)
+    case, handoff, made = taken_back(gateway, **ALONE)
     assert term(gateway, handoff, DutyKind.RECALL_APPROVAL) == timedelta(hours=24)
     at, recall = UUID(case.result["case"]), UUID(made.result["recall"])
-    ask = (recalls.approve, caller(HOTLINE), gateway.key(), at)
-    same = refused(gateway, *ask, ApprovalRequest(recall, "approver-1"))
-    assert isinstance(same, SecondPersonRequired)
-    gateway.do(*ask[:2], gateway.key(), at, ApprovalRequest(recall, "approver-2"))
+
+    def asked(by: str) -> tuple[UUID, ApprovalRequest]:
+        return at, ApprovalRequest(recall, by)
+
+    gateway.refused(SecondPersonRequired, HOTLINE, recalls.approve, *asked("approver-1"))
+    gateway.act(HOTLINE, recalls.approve, *asked("approver-2"))
     assert DutyKind.RECALL_APPROVAL not in owed(gateway, handoff)
-    again = refused(gateway, *ask[:2], gateway.key(), at, ApprovalRequest(recall, "approver-3"))
-    assert isinstance(again, WrongState)
+    gateway.refused(WrongState, HOTLINE, recalls.approve, *asked("approver-3"))
 
 
 def test_the_administrators_hear_of_what_was_misdirected_and_of_nothing_else(gateway):
     for code in (RecallCode.MISDIRECTED, RecallCode.OTHER):
-        case = submitted(gateway)
-        given(gateway, case, OFMIN)
-        recalled(gateway, case, code=code)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        ids = [one for _, one in work.log.stream(GATEWAY, 0, 1000)]
-    heard = [one for one in events(gateway, "case.recalled") if UUID(one["id"]) in ids]
-    assert len(heard) == 1
-
-
-def test_nobody_recalls_the_case_of_another(gateway):
-    handoff = accepted(gateway)
-    failed = refused(gateway, recalls.of_handoff, caller(OFMIN), gateway.key(), handoff, UNLAWFUL)
-    assert isinstance(failed, NotFound)
+        taken_back(gateway, code=code)
+    assert gateway.types(GATEWAY).count("case.recalled") == 1
 
 
 def test_a_repeated_recall_gets_its_first_result(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
     offered(gateway, case, to=ABROAD)
-    key, at = gateway.key(), UUID(case.result["case"])
-    first = gateway.do(recalls.of_case, caller(HOTLINE), key, at, UNLAWFUL)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    again = gateway.do(recalls.of_case, caller(HOTLINE), key, at, UNLAWFUL)
+    asked = HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL
+    first = gateway.act(*asked, key="the same")
+    erase_copies(gateway, handoff)
+    again = gateway.act(*asked, key="the same")
     assert to_json(again.result) == to_json(first.result)
 
 
 # --- what follows --------------------------------------------------------------------------------
 
 
-def test_a_recalled_version_is_offered_to_nobody_and_a_later_one_may_be(gateway):
-    case = submitted(gateway)
-    given(gateway, case, OFMIN)
-    recalled(gateway, case)
-    at, wanted = UUID(case.result["case"]), offer_of(gateway, ABROAD)
-    failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, wanted)
-    assert failed.rules == ("R13.recall.offer",)
-    later = revised(gateway, case, urgency="urgent")
-    assert offered(gateway, later).result["state"] == "offered"
-
-
-def test_after_the_recall_of_one_handoff_others_may_have_the_version(gateway):
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_was_recalled_is_offered_to_nobody_who_had_it_and_a_later_version_may_be(
+    gateway, whole
+):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), handoff, UNLAWFUL)
-    assert offered(gateway, case, to=ABROAD).result["state"] == "offered"
-    at, wanted = UUID(case.result["case"]), offer_of(gateway)
-    failed = refused(gateway, offers.offer, caller(HOTLINE), gateway.key(), at, wanted)
-    assert failed.rules == ("R13.recall.offer",)
+    if whole:
+        recalled(gateway, case)
+    else:
+        gateway.act(HOTLINE, recalls.of_handoff, handoff, UNLAWFUL)
+        assert offered(gateway, case, to=ABROAD).result["state"] == "offered"
+    wanted = offer_of(gateway, **({"to": ABROAD} if whole else {}))
+    gateway.denied("R13.recall.offer", HOTLINE, offers.offer, UUID(case.result["case"]), wanted)
+    later = revised(gateway, case, urgency="urgent")
+    assert offered(gateway, later, to=ABROAD, again="corrected").result["state"] == "offered"
 
 
 def test_a_recalled_handoff_takes_no_update_and_the_update_before_is_owed_no_more(gateway):
@@ -342,10 +314,7 @@ def test_a_recalled_handoff_takes_no_update_and_the_update_before_is_owed_no_mor
     assert DutyKind.UPDATE in owed(gateway, handoff)
     recalled(gateway, later)
     assert DutyKind.UPDATE not in owed(gateway, handoff)
-    failed = refused(
-        gateway, updates.update, caller(HOTLINE), gateway.key(), handoff, UpdateRequest("liaison-1")
-    )
-    assert isinstance(failed, WrongState)
+    gateway.refused(WrongState, HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
 
 
 def test_an_acknowledgement_that_crossed_the_recall_is_recorded_and_opens_nothing(gateway):
@@ -355,29 +324,27 @@ def test_an_acknowledgement_that_crossed_the_recall_is_recorded_and_opens_nothin
     updated(gateway, handoff)
     recalled(gateway, later)
     acknowledged(gateway, handoff)
-    assert view(gateway, handoff)["state"] == "withdrawn"
+    assert gateway.view(HOTLINE, handoff)["state"] == "withdrawn"
     assert not opens(gateway, handoff, "investigation")
 
 
 def test_a_correction_after_a_recall_is_owed_to_who_keeps_the_case_only(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
+    case, handoff, _ = taken_back(gateway)
     later = revised(gateway, case, urgency="urgent")
     assert DutyKind.UPDATE not in owed(gateway, handoff)
     answer(gateway, handoff, RecallAnswer.DECLINED)
     revised(gateway, later, urgency="normal")
     assert DutyKind.UPDATE in owed(gateway, handoff)
-    notice = answers.said("liaison-1", code="inaccurate", pointers=["/urgency"])
-    ask = (answers.notify_correction, caller(HOTLINE), gateway.key(), handoff, notice)
-    assert gateway.do(*ask).result["state"] == "withdrawn"
+    notice = {"code": "inaccurate", "pointers": ["/urgency"]}
+    written = gateway.answer(HOTLINE, answers.notify_correction, handoff, **notice)
+    assert written.result["state"] == "withdrawn"
 
 
 def test_a_version_may_leave_out_who_was_told_to_erase_the_case(gateway):
     case = submitted(gateway)
     one = given(gateway, case, OFMIN)
     given(gateway, case, ABROAD)
-    gateway.do(recalls.of_handoff, caller(HOTLINE), gateway.key(), one, UNLAWFUL)
+    gateway.act(HOTLINE, recalls.of_handoff, one, UNLAWFUL)
     assert revised(gateway, case, marking={"release_to": [ABROAD]}).result["version"] == 2
 
 
@@ -398,11 +365,10 @@ def test_an_authority_makes_no_new_use_until_it_answers(gateway, code):
     handoff = given(gateway, case, OFMIN)
     assert opens(gateway, handoff, "investigation")
     recalled(gateway, case, code=code)
-    assert not opens(gateway, handoff, "investigation")
     looks = code in NO_NEW_USE
-    assert opens(gateway, handoff, "recall_review") is looks
-    assert opens(gateway, handoff, "imminent_danger") is looks
-    assert not opens(gateway, handoff, "in_proceedings")
+    expected = {"recall_review": looks, "imminent_danger": looks}
+    expected |= {"investigation": False, "in_proceedings": False}
+    assert {one: opens(gateway, handoff, one) for one in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -414,115 +380,75 @@ def test_an_authority_makes_no_new_use_until_it_answers(gateway, code):
     ids=str,
 )
 def test_an_authority_consults_what_it_keeps_under_a_code_of_its_own(gateway, code, done):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case, code=code)
+    _, handoff, _ = taken_back(gateway, code=code)
     answer(gateway, handoff, done)
     expected = done is RecallAnswer.IN_PROCEEDINGS or code in NO_NEW_USE
     assert opens(gateway, handoff, CODES_OF[done]) is expected
     others = {"investigation", "recall_review", "retention", "in_proceedings"} - {CODES_OF[done]}
     assert not any(opens(gateway, handoff, other) for other in others)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    erase_copies(gateway, handoff)
     assert not opens(gateway, handoff, CODES_OF[done])
 
 
 @pytest.mark.parametrize("code", RecallCode, ids=str)
 def test_what_a_hotline_had_is_closed_and_opens_by_a_decline_where_it_was_lawful(gateway, code):
-    case = submitted(gateway)
-    handoff = given(gateway, case, ABROAD)
-    recalled(gateway, case, code=code)
+    _, handoff, _ = taken_back(gateway, ABROAD, code=code)
     codes = ("assessment", "recall_review", "imminent_danger", "retention")
     assert not any(opens(gateway, handoff, one, ABROAD) for one in codes)
     answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD)
     assert opens(gateway, handoff, "retention", ABROAD) is (code in PLAIN)
+    assert not owed(gateway, handoff), "and no review that it may not give"
 
 
 def test_what_is_kept_closes_with_its_last_day(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
+    _, handoff, _ = taken_back(gateway)
     answer(gateway, handoff, RecallAnswer.DECLINED, until="2026-03-04")
     assert opens(gateway, handoff, "retention")
     gateway.clock.advance(timedelta(days=2))
     assert not opens(gateway, handoff, "retention")
 
 
-@pytest.mark.parametrize("step", ["decline", "redirect"])
-def test_a_recall_opens_nothing_that_was_closed_before_it(gateway, step):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    _end(gateway, handoff, step)
-    recalled(gateway, case)
-    assert not opens(gateway, handoff, "recall_review")
-
-
 # --- answers -------------------------------------------------------------------------------------
 
 
-def test_an_answer_binds_the_recall(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    made = recalled(gateway, case)
-    for written in (acknowledge(gateway, handoff), answer(gateway, handoff, RecallAnswer.DECLINED)):
-        document = sd_jwt.read_stored(written.result["document"])
+def test_an_acknowledgement_leaves_the_final_answer_owed_and_both_bind_the_recall(gateway):
+    _, handoff, made = taken_back(gateway)
+    assert term(gateway, handoff, DutyKind.RECALL_ACKNOWLEDGEMENT) == timedelta(hours=72)
+    assert term(gateway, handoff, ANSWER) == timedelta(days=21)
+    written = [acknowledge(gateway, handoff)]
+    assert owed(gateway, handoff) == {ANSWER}
+    written.append(erase_copies(gateway, handoff))
+    assert not owed(gateway, handoff)
+    for one in written:
+        document = sd_jwt.read_stored(one.result["document"])
         assert handoff_documents.read_answer(document).recall == made.result["digest"]
 
 
-def test_an_acknowledgement_leaves_the_final_answer_owed(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
-    assert term(gateway, handoff, DutyKind.RECALL_ACKNOWLEDGEMENT) == timedelta(hours=72)
-    assert term(gateway, handoff, DutyKind.RECALL_ANSWER) == timedelta(days=21)
-    acknowledge(gateway, handoff)
-    assert owed(gateway, handoff).keys() == {DutyKind.RECALL_ANSWER}
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    assert not owed(gateway, handoff)
+def test_one_final_answer_is_given_and_an_erasure_may_follow_it_and_ends_the_retention(gateway):
+    _, handoff, _ = taken_back(gateway)
 
+    def kept() -> Any:
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            return work.retentions.of_handoff(handoff)
 
-def test_one_final_answer_is_given_and_an_erasure_may_follow_it(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
     answer(gateway, handoff, RecallAnswer.DECLINED)
+    assert (kept().ground, kept().legal_basis) == ("declined", "CSI L. 236-1")
     said = answers.said("officer-1", done="in_proceedings", **KEPT[RecallAnswer.IN_PROCEEDINGS])
-    ask = (answers.answer_recall, caller(OFMIN), gateway.key(), handoff)
-    assert isinstance(refused(gateway, *ask, said), WrongState)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    erased = answers.said("officer-1", done="copies_erased")
-    assert isinstance(refused(gateway, *ask[:2], gateway.key(), handoff, erased), WrongState)
-
-
-def test_what_is_kept_is_a_retention_until_the_copies_are_erased(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
-    answer(gateway, handoff, RecallAnswer.DECLINED)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        kept = work.retentions.of_handoff(handoff)
-    assert (kept.ground, kept.legal_basis) == ("declined", "CSI L. 236-1")
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.retentions.of_handoff(handoff) is None
-
-
-def test_a_private_holder_that_declines_owes_no_review_that_it_may_not_give(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, ABROAD)
-    recalled(gateway, case)
-    answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD)
-    assert not owed(gateway, handoff)
+    gateway.refused(WrongState, OFMIN, answers.answer_recall, handoff, said)
+    erase_copies(gateway, handoff)
+    assert kept() is None
+    said = answers.said("officer-1", done="copies_erased")
+    gateway.refused(WrongState, OFMIN, answers.answer_recall, handoff, said)
 
 
 def test_who_erased_what_it_retained_owes_no_answer_about_it(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
-    said = answers.said("officer-1", legal_basis="CPP 706-47")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, said)
+    retain(gateway, handoff)
     later = revised(gateway, case, urgency="urgent")
     updated(gateway, handoff)
     assert DutyKind.ACKNOWLEDGEMENT in owed(gateway, handoff)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    erase_copies(gateway, handoff)
     revised(gateway, later, urgency="normal")
     assert not owed(gateway, handoff)
 
@@ -538,73 +464,54 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("fields", WRONG, ids="-".join)
-def test_an_answer_says_what_goes_with_it_and_nothing_else(gateway, fields):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
-    with pytest.raises(ValidationFailed):
-        gateway.do(
-            answers.answer_recall,
-            caller(OFMIN),
-            gateway.key(),
-            handoff,
-            answers.said("officer-1", **fields),
-        )
+def test_an_answer_says_what_goes_with_it_and_nothing_else(gateway):
+    _, handoff, _ = taken_back(gateway)
+    for fields in WRONG:
+        with pytest.raises(ValidationFailed):
+            gateway.answer(OFMIN, answers.answer_recall, handoff, **fields)
 
 
 def test_without_a_recall_there_is_nothing_to_answer(gateway):
     handoff = accepted(gateway)
-    for act, said in (
-        (answers.acknowledge_recall, answers.said("officer-1")),
-        (answers.answer_recall, answers.said("officer-1", done="copies_erased")),
-    ):
-        failed = refused(gateway, act, caller(OFMIN), gateway.key(), handoff, said)
-        assert isinstance(failed, WrongState)
+    erased = {"done": "copies_erased"}
+    for act, fields in ((answers.acknowledge_recall, {}), (answers.answer_recall, erased)):
+        said = answers.said("officer-1", **fields)
+        gateway.refused(WrongState, OFMIN, act, handoff, said)
 
 
 def test_a_private_originator_reads_only_that_an_authority_keeps_the_case_by_law(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
+    _, handoff, _ = taken_back(gateway)
     kept = {"onward_copies": "the court of Lyon", "onward_informed": "informed"}
     answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, **kept)
-    *_, shown = view(gateway, handoff, HOTLINE)["answers"]
+    *_, shown = gateway.view(HOTLINE, handoff)["answers"]
     assert shown["code"] == "kept_by_law"
     content = sd_jwt.read_stored(shown["document"]).content
     assert content["onward_informed"] == "informed"
     assert {"done", "reference", "authority", "until", "onward_copies"}.isdisjoint(content)
-    *_, own = view(gateway, handoff, OFMIN)["answers"]
+    *_, own = gateway.view(OFMIN, handoff)["answers"]
     assert sd_jwt.read_stored(own["document"]).content["reference"] == "26/123"
 
 
 def test_it_reads_that_copies_are_erased(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
+    _, handoff, _ = taken_back(gateway)
     answer(gateway, handoff, RecallAnswer.COPIES_ERASED, backups_until=UNTIL)
-    *_, shown = view(gateway, handoff, HOTLINE)["answers"]
+    *_, shown = gateway.view(HOTLINE, handoff)["answers"]
     assert shown["code"] == "copies_erased"
     assert "backups_until" not in sd_jwt.read_stored(shown["document"]).content
 
 
 def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    made = recalled(gateway, case)
+    case, handoff, made = taken_back(gateway)
     line = covered(gateway, case)
     (told,) = events(gateway, "handoff.recalled")
-    assert line["recall"] == {
-        "recall": made.result["recall"],
-        "code": "unlawful",
-        "answer": None,
-    }
+    recall = {"recall": made.result["recall"], "code": "unlawful", "answer": None}
+    assert line["recall"] == recall
     assert [one["what"] for one in line["owed"]] == ["recall_acknowledgement", "recall_answer"]
     assert {one["event"] for one in line["owed"]} == {told["id"]}
     gateway.clock.advance(timedelta(days=4))
     assert [one["late"] for one in covered(gateway, case)["owed"]] == [True, False]
     acknowledge(gateway, handoff)
-    assert [one["what"] for one in covered(gateway, case)["owed"]] == ["recall_answer"]
+    assert awaited(gateway, case) == ["recall_answer"]
     answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS)
     line = covered(gateway, case)
     (said,) = events(gateway, "handoff.recall_answered")
@@ -612,120 +519,88 @@ def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):
     assert line["recall"]["answer"] == "kept_by_law"
 
 
-def test_coverage_shows_who_confirmed_the_erasure_of_its_copies(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    erased(gateway, case)
-    assert covered(gateway, case)["holds"] is True
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    line = covered(gateway, case)
-    assert (line["holds"], line["answered"]) == (False, "answer_recall")
-
-
-def test_who_said_that_its_copies_are_erased_opens_the_case_no_more(gateway):
-    """A recall passes it over, so nothing else would close it."""
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    assert not opens(gateway, handoff, "investigation")
-
-
 # --- withdrawal after an acceptance --------------------------------------------------------------
-
-
-def _withdraw(gateway: Founded, handoff: UUID) -> Any:
-    said = answers.said("liaison-1", "sent in error")
-    return (answers.withdraw, caller(HOTLINE), gateway.key(), handoff, said)
 
 
 def reserved(gateway: Founded) -> UUID:
     """A handoff that OFMIN accepted with a reservation."""
     handoff = UUID(offered(gateway).result["handoff"])
-    said = answers.said(
-        "officer-1",
-        conditions=conditions_of(gateway, handoff, OFMIN),
-        offer=gateway.handoff(handoff).offer_digest,
-        reservation={"condition": "erase_on", "legal_basis": "CPP 706-47"},
-    )
-    gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, said)
+    said = {
+        "conditions": conditions_of(gateway, handoff, OFMIN),
+        "offer": gateway.handoff(handoff).offer_digest,
+        "reservation": {"condition": "erase_on", "legal_basis": "CPP 706-47"},
+    }
+    gateway.answer(OFMIN, answers.accept, handoff, **said)
     return handoff
 
 
-def test_what_was_accepted_is_recalled_and_not_withdrawn(gateway):
-    handoff = accepted(gateway)
-    assert isinstance(refused(gateway, *_withdraw(gateway, handoff)), WrongState)
+@pytest.mark.parametrize("why", ["no reservation", "a consultation", "consultations are not told"])
+def test_what_was_accepted_is_recalled_and_not_withdrawn(gateway, why):
+    if why == "consultations are not told":
+        gateway.ports = replace(gateway.ports, consultations=ConsultationNotice.NONE)
+    handoff = accepted(gateway) if why == "no reservation" else reserved(gateway)
+    if why == "a consultation":
+        consulted(gateway, handoff)
+    said = answers.said("liaison-1", "sent in error")
+    gateway.refused(WrongState, HOTLINE, answers.withdraw, handoff, said)
 
 
 def test_what_was_accepted_with_a_reservation_is_withdrawn_before_it_is_consulted(gateway):
     handoff = reserved(gateway)
-    gateway.do(*_withdraw(gateway, handoff))
+    gateway.answer(HOTLINE, answers.withdraw, handoff, "sent in error")
     assert gateway.handoff(handoff).is_held is False
     assert not owed(gateway, handoff)
-
-
-def test_after_the_first_consultation_only_a_recall_ends_it(gateway):
-    handoff = reserved(gateway)
-    consulted(gateway, handoff)
-    assert isinstance(refused(gateway, *_withdraw(gateway, handoff)), WrongState)
-
-
-def test_where_consultations_are_not_told_only_a_recall_ends_it(gateway):
-    gateway.ports = replace(gateway.ports, consultations=ConsultationNotice.NONE)
-    handoff = reserved(gateway)
-    assert isinstance(refused(gateway, *_withdraw(gateway, handoff)), WrongState)
 
 
 # --- after the erasure ---------------------------------------------------------------------------
 
 
-def erased(gateway: Founded, case: WriteResult) -> None:
+def erased(gateway: Founded) -> None:
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
 
 
 def test_a_recall_outlives_the_erasure_of_its_case(gateway):
+    _, handoff, _ = taken_back(gateway)
+    erased(gateway)
+    assert ANSWER in owed(gateway, handoff)
+    assert erase_copies(gateway, handoff).result["document"]
+    assert not owed(gateway, handoff)
+
+
+def test_a_holder_confirms_that_it_erased_its_copies_of_an_erased_case(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case)
-    erased(gateway, case)
-    assert DutyKind.RECALL_ANSWER in owed(gateway, handoff)
-    written = answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    assert written.result["document"]
-    assert not owed(gateway, handoff)
+    erased(gateway)
+    assert covered(gateway, case)["holds"] is True
+    erase_copies(gateway, handoff)
+    assert gateway.handoff(handoff).recall_answer is RecallAnswer.COPIES_ERASED
+    line = covered(gateway, case)
+    assert (line["holds"], line["answered"]) == (False, "answer_recall")
 
 
 def test_a_retention_does_not_take_the_place_of_the_answer_to_a_recall(gateway):
     """A copy of an erased case opens by the answer that its holder gave, and by nothing else."""
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    recalled(gateway, case, code=RecallCode.INACCURATE)
-    law = answers.said("officer-1", legal_basis="CSI L. 236-1")
-    gateway.do(answers.retain, caller(OFMIN), gateway.key(), handoff, law)
-    erased(gateway, case)
-    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
-    consult = retained_copies.consult
-    denied = gateway.refusal(consult, caller(OFMIN), gateway.key(), handoff, look)
-    assert denied.refusal.rules == ("R13.recall.copy",)
+    _, handoff, _ = taken_back(gateway, code=RecallCode.INACCURATE)
+    retain(gateway, handoff)
+    erased(gateway)
+    asked = OFMIN, retained_copies.consult, handoff, COPY
+    gateway.denied("R13.recall.copy", *asked)
     answer(gateway, handoff, RecallAnswer.DECLINED, until="2029-01-01")
-    assert gateway.do(consult, caller(OFMIN), gateway.key(), handoff, look).result
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    gateway.refusal(consult, caller(OFMIN), gateway.key(), handoff, look)
+    assert gateway.act(*asked).result
+    erase_copies(gateway, handoff)
+    gateway.refused(Forbidden, *asked)
 
 
 def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gateway):
-    case = submitted(gateway, urgency="imminent_danger", urgency_reason="abuse_ongoing")
+    case = submitted(gateway, **DANGER)
     handoff = UUID(offered(gateway, case).result["handoff"])
     rescue = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
-    ask = (caller(OFMIN), gateway.key(), handoff)
-    seen = gateway.do(handoffs.consult, *ask, rescue).result
+    seen = gateway.act(OFMIN, handoffs.consult, handoff, rescue).result
     recalled(gateway, case)
     answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, until="2029-01-01")
-    erased(gateway, case)
-    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
-    ask = (caller(OFMIN), gateway.key(), handoff)
-    kept = gateway.do(retained_copies.consult, *ask, look).result
+    erased(gateway)
+    kept = gateway.act(OFMIN, retained_copies.consult, handoff, COPY).result
 
     def elements(opened: Any) -> set[str]:
         return {one.digest for one in sd_jwt.read_stored(opened["presentation"]).placed}
@@ -734,56 +609,39 @@ def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gatewa
 
 
 def test_the_second_person_writes_no_words_about_an_erased_case(gateway):
-    case = submitted(gateway)
-    given(gateway, case, OFMIN)
-    made = recalled(gateway, case, code=RecallCode.MISDIRECTED, approved_by=None)
-    erased(gateway, case)
+    case, _, made = taken_back(gateway, **ALONE)
+    erased(gateway)
     at, recall = UUID(case.result["case"]), UUID(made.result["recall"])
     told = ApprovalRequest(recall, "approver-2", "it was meant for another")
     with pytest.raises(ValidationFailed):
-        gateway.do(recalls.approve, caller(HOTLINE), gateway.key(), at, told)
-    quietly = replace(told, reason=None)
-    assert gateway.do(recalls.approve, caller(HOTLINE), gateway.key(), at, quietly).result
+        gateway.act(HOTLINE, recalls.approve, at, told)
+    assert gateway.act(HOTLINE, recalls.approve, at, replace(told, reason=None)).result
 
 
 def test_a_private_member_opens_no_copy_of_a_case_in_which_it_declared_an_interest(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, ABROAD)
-    recalled(gateway, case, code=RecallCode.INACCURATE)
+    _, handoff, _ = taken_back(gateway, ABROAD, code=RecallCode.INACCURATE)
     answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD, until="2029-01-01")
-    interest = {"scope": "provider", "subject": "example.org", "kind": "funder"}
-    gateway.administer("interest.declare", ABROAD, **interest, start="2020-01-01")
-    erased(gateway, case)
-    look = ConsultationRequest("officer-1", RETENTION, "file 4711")
-    consult = (retained_copies.consult, caller(ABROAD), gateway.key(), handoff, look)
-    assert isinstance(refused(gateway, *consult), NotFound)
+    gateway.interest(ABROAD)
+    erased(gateway)
+    gateway.refused(NotFound, ABROAD, retained_copies.consult, handoff, COPY)
 
 
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
-    erased(gateway, case)
-    key, at, quietly = gateway.key(), UUID(case.result["case"]), replace(UNLAWFUL, reason=None)
+    erased(gateway)
+    at, quietly = UUID(case.result["case"]), replace(UNLAWFUL, reason=None)
     with pytest.raises(ValidationFailed):
-        gateway.do(recalls.of_case, caller(HOTLINE), gateway.key(), at, UNLAWFUL)
-    made = gateway.do(recalls.of_case, caller(HOTLINE), key, at, quietly)
+        gateway.act(HOTLINE, recalls.of_case, at, UNLAWFUL)
+    made, again = (
+        gateway.act(HOTLINE, recalls.of_case, at, quietly, key="the same") for _ in range(2)
+    )
     (touched,) = made.result["handoffs"]
     assert (touched["state"], touched["held"]) == ("lapsed", True)
-    again = gateway.do(recalls.of_case, caller(HOTLINE), key, at, quietly)
     assert to_json(again.result) == to_json(made.result)
     acknowledge(gateway, handoff)
     answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, until="2028-01-01")
-    said = answers.said(
-        "officer-1", done="copies_erased", onward_copies="x", onward_informed="none"
-    )
     with pytest.raises(ValidationFailed):
-        gateway.do(answers.answer_recall, caller(OFMIN), gateway.key(), handoff, said)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-
-
-def test_a_holder_confirms_that_it_erased_its_copies_of_an_erased_case(gateway):
-    case = submitted(gateway)
-    handoff = given(gateway, case, OFMIN)
-    erased(gateway, case)
-    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
-    assert gateway.handoff(handoff).recall_answer is RecallAnswer.COPIES_ERASED
+        said = {"onward_copies": "x", "onward_informed": "none"}
+        answer(gateway, handoff, RecallAnswer.COPIES_ERASED, **said)
+    erase_copies(gateway, handoff)

@@ -32,11 +32,11 @@ from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.measures import MeasureRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.transact import RecordedRefusal
 from gateway.store.cases import SqlCases
 from tests import answers, founding
 from tests.founding import (
     ABROAD,
+    CSAM_FR,
     HOTLINE,
     OFMIN,
     OPENING,
@@ -45,9 +45,7 @@ from tests.founding import (
     caller,
     consulted,
     fields_of,
-    make_change,
     offered,
-    refused_on_record,
     revised,
     shown,
     submitted,
@@ -59,15 +57,17 @@ KEPT = ConsultationRequest("officer-1", RETENTION, "file 4711")
 TO_THE_DAY = timedelta(days=4000)
 
 
-def held(gateway):
-    """A case that OFMIN accepted: its id and its handoff."""
+def held(gateway, **stated):
+    """A case that OFMIN accepted, and retains if something is stated: its id and its handoff."""
     case = submitted(gateway)
-    return UUID(case.result["case"]), accepted(gateway, offered(gateway, case))
+    handoff = accepted(gateway, offered(gateway, case))
+    if stated:
+        retain(gateway, handoff, **stated)
+    return UUID(case.result["case"]), handoff
 
 
-def retain(gateway, handoff, by=OFMIN, **fields):
-    said = answers.said("officer-1", **{"legal_basis": BASIS, **fields})
-    return gateway.do(answers.retain, caller(by), gateway.key(), handoff, said)
+def retain(gateway, handoff, **fields):
+    return gateway.answer(OFMIN, answers.retain, handoff, **{"legal_basis": BASIS, **fields})
 
 
 def erase(gateway):
@@ -76,8 +76,18 @@ def erase(gateway):
     return erasure.erase_due(gateway.ports)
 
 
-def consult(gateway, handoff, by=OFMIN, opening=KEPT):
-    return gateway.do(retained_copies.consult, caller(by), gateway.key(), handoff, opening)
+def end_due(gateway, days):
+    """What ends after so many days more."""
+    gateway.clock.advance(timedelta(days=days))
+    return retention.end_due(gateway.ports)
+
+
+def consult(gateway, handoff, **key):
+    return gateway.act(OFMIN, retained_copies.consult, handoff, KEPT, **key)
+
+
+def kept_document(gateway, handoff):
+    return sd_jwt.read_unverified(consult(gateway, handoff).result["presentation"]).content
 
 
 def stands(gateway, handoff):
@@ -85,18 +95,26 @@ def stands(gateway, handoff):
         return work.retentions.of_handoff(handoff)
 
 
+def copy_of(gateway, handoff):
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return work.retentions.copy(handoff)
+
+
 def has_copy(gateway, handoff):
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        return work.retentions.copy(handoff) is not None
+    return copy_of(gateway, handoff) is not None
 
 
-def open_kinds(gateway, handoff):
+def key_of(gateway, case):
     with gateway.ports.begin(TransactionMode.READ) as work:
-        return [one.kind for one in work.duties.of(handoff, open_only=True)]
+        return work.cases.key_of(HOTLINE, case)
 
 
 def later(gateway, days):
     return (gateway.clock().date() + timedelta(days=days)).isoformat()
+
+
+STATED = {"legal_basis": BASIS}
+REVIEW = [DutyKind.RETENTION_REVIEW]
 
 
 # --- Stated --------------------------------------------------------------------------------------
@@ -109,15 +127,10 @@ def test_a_holder_states_that_it_retains_and_a_review_is_owed(gateway):
     assert str(found.id) == fields_of(written.receipt)["id"]
     assert (found.ground, found.legal_basis) == (RetentionGround.STATED, BASIS)
     assert found.review_on == gateway.clock().date() + LONGEST_REVIEW
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION_REVIEW]
-
-
-def test_a_further_statement_replaces_the_one_before_and_is_its_review(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, review_on=later(gateway, 10))
-    retain(gateway, handoff, review_on=later(gateway, 20))
+    assert gateway.owed(handoff) == REVIEW
+    retain(gateway, handoff, review_on=later(gateway, 20))  # a further one is the review
     assert stands(gateway, handoff).review_on.isoformat() == later(gateway, 20)
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION_REVIEW]
+    assert gateway.owed(handoff) == REVIEW
 
 
 @pytest.mark.parametrize(
@@ -125,27 +138,21 @@ def test_a_further_statement_replaces_the_one_before_and_is_its_review(gateway):
 )
 def test_a_retention_ends_later_and_is_reviewed_within_three_years(gateway, field, days):
     _, handoff = held(gateway)
-    said = answers.said("officer-1", legal_basis=BASIS, **{field: later(gateway, days)})
     with pytest.raises(ValidationFailed) as told:
-        answers.retain(gateway.ports, caller(OFMIN), gateway.key(), handoff, said)
+        retain(gateway, handoff, **{field: later(gateway, days)})
     assert [pointer for pointer, _ in told.value.errors] == [f"/{field}"]
     assert stands(gateway, handoff) is None
 
 
 def test_only_who_accepted_and_is_an_authority_retains(gateway):
-    offer = offered(gateway, to=ABROAD)
-    said = answers.said("officer-1", legal_basis=BASIS)
-    handoff = UUID(offer.result["handoff"])
-    args = (caller(ABROAD), gateway.key(), handoff, said)
-    refused_on_record(gateway, Forbidden, answers.retain, *args)
-    asked = UUID(offered(gateway).result["handoff"])
-    args = (caller(OFMIN), gateway.key(), asked, said)
-    refused_on_record(gateway, WrongState, answers.retain, *args)
+    said = answers.said("officer-1", **STATED)
+    for to, reader, kind in ((ABROAD, ABROAD, Forbidden), (CSAM_FR, OFMIN, WrongState)):
+        handoff = UUID(offered(gateway, to=to).result["handoff"])
+        gateway.refused(kind, reader, answers.retain, handoff, said)
 
 
 def test_a_private_originator_reads_that_a_case_is_retained_and_not_by_what_law(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, reference="file 4711")
+    _, handoff = held(gateway, reference="file 4711")
     for reader, told in ((OFMIN, BASIS), (HOTLINE, None)):
         view = handoffs.look_up(gateway.ports, caller(reader), handoff)
         assert view.retention.legal_basis == told
@@ -162,15 +169,16 @@ def test_what_is_retained_opens_after_the_erasure_for_its_holder_alone(gateway):
     before = consulted(gateway, handoff)
     retain(gateway, handoff)
     assert erase(gateway) == 1
-    opened = consult(gateway, handoff)
-    assert opened.result["presentation"] == before.result["presentation"]
-    assert opened.result["conditions"] == before.result["conditions"]
+    opened = consult(gateway, handoff, key="the same")
+    for name in ("presentation", "conditions"):
+        assert opened.result[name] == before.result[name]
     assert len(opened.result["documents"]) == 3  # offer, acceptance, retention
+    size = gateway.size()
+    assert consult(gateway, handoff, key="the same").result == opened.result
+    assert gateway.size() == size
     assert gateway.handoff(handoff).state is HandoffState.LAPSED
-    said = (caller(HOTLINE), gateway.key(), handoff, KEPT)
-    refused_on_record(gateway, NotFound, retained_copies.consult, *said)
-    again = (caller(OFMIN), gateway.key(), handoff, OPENING)
-    refused_on_record(gateway, CaseErased, handoffs.consult, *again)
+    gateway.refused(NotFound, HOTLINE, retained_copies.consult, handoff, KEPT)
+    gateway.refused(CaseErased, OFMIN, handoffs.consult, handoff, OPENING)
 
 
 def test_what_nobody_retains_is_gone_at_once(gateway):
@@ -178,8 +186,8 @@ def test_what_nobody_retains_is_gone_at_once(gateway):
     private = accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
     assert erase(gateway) == 2
     assert not has_copy(gateway, private)
+    assert key_of(gateway, case) is None
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.cases.key_of(HOTLINE, case) is None
         assert work.cases.doomed(10) == []
 
 
@@ -191,39 +199,32 @@ def test_a_superseded_package_is_not_kept(gateway):
     acknowledged(gateway, handoff)
     retain(gateway, handoff)
     erase(gateway)
-    opened = consult(gateway, handoff).result
-    assert opened["package"] == 2
-    assert "as corrected" in json.dumps(sd_jwt.read_unverified(opened["presentation"]).content)
+    assert consult(gateway, handoff).result["package"] == 2
+    assert "as corrected" in json.dumps(kept_document(gateway, handoff))
 
 
 def test_groups_that_were_not_accepted_are_not_kept(gateway):
     handoff = accepted(gateway, groups=("items",))
     retain(gateway, handoff)
     erase(gateway)
-    content = sd_jwt.read_unverified(consult(gateway, handoff).result["presentation"]).content
+    content = kept_document(gateway, handoff)
     assert content["items"]
     assert not content.get("statements")
 
 
 def test_a_copy_opens_for_its_own_reason_code_alone(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
-    args = (caller(OFMIN), gateway.key(), handoff, KEPT)
-    assert refused_on_record(gateway, Forbidden, handoffs.consult, *args).rules == ("R6.reason",)
+    _, handoff = held(gateway, **STATED)
+    gateway.denied("R6.reason", OFMIN, handoffs.consult, handoff, KEPT)
     erase(gateway)
-    args = (caller(OFMIN), gateway.key(), handoff, OPENING)
-    told = refused_on_record(gateway, Forbidden, retained_copies.consult, *args)
-    assert told.rules == ("R14.reason",)
+    gateway.denied("R14.reason", OFMIN, retained_copies.consult, handoff, OPENING)
 
 
 def test_the_reason_of_a_consultation_ends_with_the_key_of_the_copy(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, until=later(gateway, 5000))
+    _, handoff = held(gateway, until=later(gateway, 5000))
     erase(gateway)
     opened = consult(gateway, handoff)
     assert shown(opened.receipt)["reason"] == "file 4711"
-    gateway.clock.advance(timedelta(days=1001))
-    retention.end_due(gateway.ports)
+    end_due(gateway, 1001)
     erasure.destroy_keys(gateway.ports)
     with gateway.ports.begin(TransactionMode.READ) as work:
         logged = work.log.logged(UUID(fields_of(opened.receipt)["id"]))
@@ -232,30 +233,16 @@ def test_the_reason_of_a_consultation_ends_with_the_key_of_the_copy(gateway):
 
 
 def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gateway):
-    case, handoff = held(gateway)
-    retain(gateway, handoff)
+    case, handoff = held(gateway, **STATED)
     gateway.clock.advance(timedelta(days=364))
     until = gateway.clock() + timedelta(hours=72)
     stop = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "objection", until=until)
-    gateway.do(measures.on_case, caller(HOTLINE), gateway.key(), case, stop)
+    gateway.act(HOTLINE, measures.on_case, case, stop)
     gateway.clock.advance(timedelta(days=1))
     assert erasure.erase_due(gateway.ports) == 1
-    ask = (retained_copies.consult, caller(OFMIN), gateway.key(), handoff, KEPT)
-    assert gateway.refusal(*ask).refusal.rules == ("R13.suspension",)
+    gateway.denied("R13.suspension", OFMIN, retained_copies.consult, handoff, KEPT)
     gateway.clock.advance(timedelta(days=2))
     assert consult(gateway, handoff).result
-
-
-def test_a_retry_of_a_consultation_gets_the_first_result(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
-    erase(gateway)
-    key = gateway.key()
-    first = gateway.do(retained_copies.consult, caller(OFMIN), key, handoff, KEPT)
-    size = gateway.size()
-    again = gateway.do(retained_copies.consult, caller(OFMIN), key, handoff, KEPT)
-    assert again.result == first.result
-    assert gateway.size() == size
 
 
 # --- Days of grace -------------------------------------------------------------------------------
@@ -265,63 +252,43 @@ def test_a_holder_under_led_that_stated_nothing_has_days_of_grace(gateway):
     _, handoff = held(gateway)
     erase(gateway)
     assert has_copy(gateway, handoff)
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION]
-    args = (caller(OFMIN), gateway.key(), handoff, KEPT)
-    assert refused_on_record(gateway, Forbidden, retained_copies.consult, *args).rules == (
-        "R14.stated",
-    )
+    assert gateway.owed(handoff) == [DutyKind.RETENTION]
+    gateway.denied("R14.stated", OFMIN, retained_copies.consult, handoff, KEPT)
     retain(gateway, handoff)
-    assert open_kinds(gateway, handoff) == [DutyKind.RETENTION_REVIEW]
-    gateway.clock.advance(timedelta(days=GRACE_DAYS))
-    assert not retention.end_due(gateway.ports)
+    assert gateway.owed(handoff) == REVIEW
+    assert not end_due(gateway, GRACE_DAYS)
     assert consult(gateway, handoff).result["documents"]
 
 
-def test_after_the_days_of_grace_nothing_is_stated_whether_or_not_the_copy_is_gone(gateway):
+def test_after_the_days_of_grace_the_copy_is_destroyed_by_an_event_and_nothing_is_stated(gateway):
     _, handoff = held(gateway)
     erase(gateway)
-    gateway.clock.advance(timedelta(days=GRACE_DAYS))
-    assert has_copy(gateway, handoff)
-    said = answers.said("officer-1", legal_basis=BASIS)
-    refused_on_record(gateway, CaseErased, answers.retain, caller(OFMIN), "key-1", handoff, said)
-
-
-def test_after_the_days_of_grace_the_copy_is_destroyed_by_an_event(gateway):
-    _, handoff = held(gateway)
-    erase(gateway)
-    gateway.clock.advance(timedelta(days=GRACE_DAYS - 1))
-    size = gateway.size()
-    retention.end_due(gateway.ports)
+    size, said = gateway.size(), answers.said("officer-1", **STATED)
+    end_due(gateway, GRACE_DAYS - 1)
     assert gateway.size() == size
     gateway.clock.advance(timedelta(days=1))
-    retention.end_due(gateway.ports)
-    assert gateway.size() == size + 1
+    assert has_copy(gateway, handoff)
+    gateway.refused(CaseErased, OFMIN, answers.retain, handoff, said)  # not ended yet, but over
+    end_due(gateway, 0)
+    assert gateway.size() == size + 2
     assert not has_copy(gateway, handoff)
     assert erasure.destroy_keys(gateway.ports) == 1
-    said = answers.said("officer-1", legal_basis=BASIS)
-    args = (gateway.ports, caller(OFMIN), gateway.key(), handoff, said)
-    with pytest.raises(RecordedRefusal) as told:
-        answers.retain(*args)
-    assert isinstance(told.value.refusal, CaseErased)
+    gateway.refused(CaseErased, OFMIN, answers.retain, handoff, said)
 
 
 # --- Its end -------------------------------------------------------------------------------------
 
 
 def test_a_retention_ends_on_its_day_and_not_before(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, until=later(gateway, 10))
-    gateway.clock.advance(timedelta(days=9))
-    retention.end_due(gateway.ports)
+    _, handoff = held(gateway, until=later(gateway, 10))
+    end_due(gateway, 9)
     assert stands(gateway, handoff) is not None
-    gateway.clock.advance(timedelta(days=1))
-    retention.end_due(gateway.ports)
+    end_due(gateway, 1)
     assert stands(gateway, handoff) is None
 
 
 def test_what_is_stated_anew_while_it_is_looked_for_is_not_ended(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, until=later(gateway, 10))
+    _, handoff = held(gateway, until=later(gateway, 10))
     gateway.clock.advance(timedelta(days=10))
 
     def begin(mode):
@@ -334,124 +301,95 @@ def test_what_is_stated_anew_while_it_is_looked_for_is_not_ended(gateway):
 
 
 def test_who_answered_and_whose_retention_is_over_has_no_days_of_grace(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, until=later(gateway, 10))
+    _, handoff = held(gateway, until=later(gateway, 10))
     erase(gateway)
     assert not has_copy(gateway, handoff)
     assert stands(gateway, handoff) is None
 
 
 def test_a_missed_review_is_overdue_and_destroys_nothing(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff, review_on=later(gateway, 10))
+    _, handoff = held(gateway, review_on=later(gateway, 10))
     gateway.clock.advance(timedelta(days=11))
     for _ in range(4):
         duties.sweep(gateway.ports)
         gateway.clock.advance(timedelta(hours=1))
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        (owed,) = work.duties.of(handoff, open_only=True)
+    (owed,) = gateway.duties(handoff)
     assert owed.overdue_at is not None
     assert stands(gateway, handoff) is not None
 
 
 def test_what_a_holder_retains_ends_thirty_days_after_it_left(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
+    _, handoff = held(gateway, **STATED)
     gateway.clock.advance(timedelta(days=3000))
     assert erasure.erase_due(gateway.ports) == 1
     gateway.administer("organisation.leave", OFMIN, reason="closed")
-    gateway.clock.advance(AFTER_LEAVING - timedelta(days=1))
-    retention.end_due(gateway.ports)
+    end_due(gateway, AFTER_LEAVING.days - 1)
     assert has_copy(gateway, handoff)
-    gateway.clock.advance(timedelta(days=1))
-    retention.end_due(gateway.ports)
+    end_due(gateway, 1)
     assert not has_copy(gateway, handoff)
     assert stands(gateway, handoff) is None
 
 
 def test_a_suspended_holder_opens_nothing_and_what_it_retains_stands(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
+    _, handoff = held(gateway, **STATED)
     erase(gateway)
     gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
-    gateway.clock.advance(timedelta(days=90))
-    retention.end_due(gateway.ports)
+    end_due(gateway, 90)
     assert has_copy(gateway, handoff)
-    args = (caller(OFMIN), gateway.key(), handoff, KEPT)
-    assert refused_on_record(gateway, Forbidden, retained_copies.consult, *args).rules == (
-        "R2.inactive",
-    )
+    gateway.denied("R2.inactive", OFMIN, retained_copies.consult, handoff, KEPT)
 
 
 # --- Keys ----------------------------------------------------------------------------------------
 
 
 def test_the_erasure_of_a_retained_case_waits_for_its_key_and_keeps_no_other(gateway):
-    case, handoff = held(gateway)
-    retain(gateway, handoff)
+    case, handoff = held(gateway, **STATED)
     other = UUID(submitted(gateway).result["case"])
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        key = work.cases.key_of(HOTLINE, case)
-    gateway.ports.keys.lost.add(key)
+    gateway.ports.keys.lost.add(key_of(gateway, case))
     assert erase(gateway) == 1
     assert gateway.case(other).state is CaseState.ERASED
     with pytest.raises(CaseKeysUnavailable):
         erasure.erase_due(gateway.ports)
     gateway.ports.keys.lost.clear()
-    args = (caller(OFMIN), gateway.key(), handoff, OPENING)
-    refused_on_record(gateway, WrongState, handoffs.consult, *args)
-    own = (caller(HOTLINE), gateway.key(), case, OPENING)
-    refused_on_record(gateway, WrongState, cases.consult, *own)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, OPENING)
+    gateway.refused(WrongState, HOTLINE, cases.consult, case, OPENING)
     assert erasure.erase_due(gateway.ports) == 1
     assert has_copy(gateway, handoff)
 
 
 def test_a_key_that_is_gone_for_good_ends_the_retention_by_an_event(gateway):
-    case, handoff = held(gateway)
-    retain(gateway, handoff)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        gateway.ports.keys.destroy([work.cases.key_of(HOTLINE, case)])
+    case, handoff = held(gateway, **STATED)
+    gateway.ports.keys.destroy([key_of(gateway, case)])
     size = gateway.size()
     assert erasure.erase_restored(gateway.ports) == 1
     assert gateway.size() == size + 3  # for the originator, the holder, and of its retention
     assert stands(gateway, handoff) is None
 
 
-def test_the_key_of_a_copy_is_used(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
+def test_the_key_of_a_copy_is_used_and_a_copy_that_came_back_without_it_ends_again(gateway):
+    _, handoff = held(gateway, **STATED)
     erase(gateway)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        key = work.retentions.copy(handoff).content_key
+    key = copy_of(gateway, handoff).content_key
     gateway.ports.keys.old.add(key)
     erasure.destroy_orphan_keys(gateway.ports, None)
     assert key not in gateway.ports.keys.gone
-
-
-def test_a_copy_that_came_back_without_its_key_ends_again(gateway):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
-    erase(gateway)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        gateway.ports.keys.destroy([work.retentions.copy(handoff).content_key])
+    gateway.ports.keys.destroy([key])
     assert erasure.erase_restored(gateway.ports) == 1
     assert stands(gateway, handoff) is None
     assert erasure.erase_restored(gateway.ports) == 0
 
 
-@pytest.mark.parametrize("step", ["destroy", "forget"])
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["destroy", "forget_keys"])
 def test_what_stops_after_the_decision_loses_no_copy_and_is_finished_later(
     gateway, monkeypatch, step
 ):
-    _, handoff = held(gateway)
-    retain(gateway, handoff)
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
+    _, handoff = held(gateway, **STATED)
     with monkeypatch.context() as broken:
-        target = gateway.ports.keys if step == "destroy" else SqlCases
-        broken.setattr(target, "destroy" if step == "destroy" else "forget_keys", killed)
+        broken.setattr(gateway.ports.keys if step == "destroy" else SqlCases, step, killed)
         with pytest.raises(KeyboardInterrupt):
             erase(gateway)
     assert has_copy(gateway, handoff)
@@ -460,19 +398,13 @@ def test_what_stops_after_the_decision_loses_no_copy_and_is_finished_later(
 
 
 def test_what_stops_before_the_decision_leaves_the_case_as_it_was(gateway, monkeypatch):
-    case, handoff = held(gateway)
-    retain(gateway, handoff)
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
+    case, handoff = held(gateway, **STATED)
     with monkeypatch.context() as broken:
         broken.setattr(SqlCases, "erase", killed)
         with pytest.raises(KeyboardInterrupt):
             erase(gateway)
     assert gateway.case(case).state is not CaseState.ERASED
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.retentions.copy(handoff) is None
+    assert not has_copy(gateway, handoff)
     assert erasure.erase_due(gateway.ports) == 1
     assert has_copy(gateway, handoff)
 
@@ -481,17 +413,9 @@ def test_what_stops_before_the_decision_leaves_the_case_as_it_was(gateway, monke
 
 
 def test_an_acceptance_applies_the_term_that_was_recorded_for_its_purpose(gateway):
-    gateway.administer(
-        "retention.record",
-        OFMIN,
-        purpose="identify_victim",
-        legal_act=BASIS,
-        years="10",
-        review_years="2",
-        start="2026-01-01",
-    )
-    handoff = accepted(gateway)
-    found = stands(gateway, handoff)
+    values = {"purpose": "identify_victim", "legal_act": BASIS, "years": "10", "review_years": "2"}
+    gateway.administer("retention.record", OFMIN, **values, start="2026-01-01")
+    found = stands(gateway, accepted(gateway))
     assert (found.ground, found.legal_basis) == (RetentionGround.STANDING, BASIS)
     assert found.until == in_years(gateway.clock().date(), 10)
     assert found.review_on == in_years(gateway.clock().date(), 2)
@@ -499,6 +423,4 @@ def test_an_acceptance_applies_the_term_that_was_recorded_for_its_purpose(gatewa
 
 def test_only_an_organisation_under_led_has_a_standing_term(gateway):
     values = {"purpose": "remove", "legal_act": BASIS, "review_years": "3", "from": "2026-01-01"}
-    change = Change("retention.record", ABROAD, values)
-    refused = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(refused.refusal, WrongState)
+    gateway.unmade(WrongState, Change("retention.record", ABROAD, values))

@@ -71,20 +71,18 @@ def taken(gateway, to=OFMIN, key=KEY, group="subjects", **changes):
 
 def offered(gateway, case, to=CSAM_FR, **changes):
     wanted = offer_of(gateway, to, **changes)
-    name = UUID(case.result["case"])
-    return gateway.do(offers.offer, caller(HOTLINE), gateway.key(), name, wanted)
+    return gateway.act(HOTLINE, offers.offer, UUID(case.result["case"]), wanted)
 
 
 def accepted(gateway, offer, by=OFMIN):
     handoff = UUID(offer.result["handoff"])
-    view = to_json(handoffs.look_up(gateway.ports, caller(by), handoff))
-    reply = answers.said("officer-1", conditions=view["conditions"])
-    gateway.do(answers.accept, caller(by), gateway.key(), handoff, reply)
+    view = gateway.view(by, handoff)
+    gateway.answer(by, answers.accept, handoff, conditions=view["conditions"])
     return handoff
 
 
 def consulted(gateway, handoff, by=OFMIN):
-    written = gateway.do(handoffs.consult, caller(by), gateway.key(), handoff, LOOK)
+    written = gateway.act(by, handoffs.consult, handoff, LOOK)
     return written, sd_jwt.read_unverified(written.result["presentation"]).content
 
 
@@ -142,18 +140,15 @@ def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(ke
     reply = answers.said(
         "officer-1", reason="the other office has the file", suggested_recipient="OCRVP"
     )
-    keyed.do(answers.redirect, caller(OFMIN), keyed.key(), handoff, reply)
+    keyed.act(OFMIN, answers.redirect, handoff, reply)
     told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
     assert to_json(look[0](keyed.ports, *look[1:]))["to_reseal"] == told
-    assert "to_reseal" not in to_json(handoffs.look_up(keyed.ports, caller(OFMIN), handoff))
+    assert "to_reseal" not in keyed.view(OFMIN, handoff)
 
 
 def test_sealed_anew_it_reaches_the_other_office_and_the_first_one_no_more(keyed):
     matters = ["csam", "trafficking"]
-    keyed.administer(
-        "mandate.grant", OCRVP, function="receive", matter="trafficking", territory="FR",
-        legal_act="decree", start="2026-01-01",
-    )  # fmt: skip
+    keyed.mandate(OCRVP, "receive/trafficking/FR")  # fmt: skip
     first = taken(keyed, matter=matters)
     case = UUID(first.result["case"])
     second = revised(keyed, first, **content(case, sealed(case, OCRVP, OTHER), matter=matters))
@@ -185,16 +180,14 @@ def test_a_sealed_element_counts_as_the_strictest(keyed):
 
 def test_the_originator_itself_is_shown_the_seal(keyed):
     case = taken(keyed)
-    name = UUID(case.result["case"])
-    written = keyed.do(cases.consult, caller(HOTLINE), keyed.key(), name, LOOK)
+    written = keyed.act(HOTLINE, cases.consult, UUID(case.result["case"]), LOOK)
     read = sd_jwt.read_unverified(written.result["presentation"]).content
     assert sealed_in(read)[0]["id"] == PERSON
 
 
 def refused(gateway, element, case):
     made = case_content(case, **content(case, element))
-    submission = cases.Submission("intake-1", made)
-    arguments = (cases.submit, caller(HOTLINE), gateway.key(), submission)
+    arguments = (cases.submit, caller(HOTLINE), gateway.key(), cases.Submission("intake-1", made))
     return refused_without_event(gateway, ValidationFailed, *arguments).errors
 
 

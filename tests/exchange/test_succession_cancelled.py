@@ -1,6 +1,7 @@
 """A succession is called off while nothing has moved, and each office holds what it held before."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,16 +13,18 @@ from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import WriteResult
 from gateway.registry import mandates
 from gateway.registry.directory import look_up_mandate
-from tests.exchange.test_succession import (
+from tests.exchange.moving_mandates import (
     DAY,
     KEY,
+    ONE_MOVED,
     PLAN,
     agreed,
     approve,
+    carry_out,
     following,
+    moved,
     planned,
 )
 from tests.founding import (
@@ -33,31 +36,32 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
-    make_change,
     offered,
-    refused_on_record,
 )
 
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=9)
 REASON = "the decree was postponed"
-GRANT = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "act"}
 
 
-def cancel(gateway: Founded, succession: UUID, office: str = OFMIN) -> WriteResult:
+def cancel(gateway: Founded, succession: UUID, office: str = OFMIN) -> Any:
     values = {"succession": str(succession), "reason": REASON}
-    return gateway.administer("succession.cancel", office, **values)
+    return gateway.administer("succession.cancel", office, **values).result
 
 
 def refused(gateway: Founded, kind: type[Refusal], succession: UUID, office: str = OFMIN) -> str:
     values = {"succession": str(succession), "reason": REASON}
     change = Change("succession.cancel", office, values)
     before = gateway.organisation(OFMIN), gateway.organisation(OCRVP)
-    found = refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+    found = gateway.unmade(kind, change)
     assert (gateway.organisation(OFMIN), gateway.organisation(OCRVP)) == before
     return found.detail
 
 
-def line(gateway: Founded, since: str) -> list[tuple[str, str | None, list[str]]]:
+def end(gateway: Founded, office: str, until: str) -> None:
+    gateway.administer("mandate.end", office, competence=KEY, until=until)
+
+
+def line(gateway: Founded, since: str = "2026-01-01") -> list[tuple[str, str | None, list[str]]]:
     """Who holds the mandate, stretch by stretch, on the days from ``since`` on."""
     (one,) = (c for c in mandates.report(gateway.ports)["competences"] if c["competence"] == KEY)
     found = [(s["from"], s["until"], s["holders"]) for s in one["stretches"]]
@@ -74,18 +78,20 @@ def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
     written = cancel(gateway, succession)
     assert gateway.size() == size + 1
     assert {s: gateway.organisation(s).mandates for s in (OFMIN, OCRVP)} == before
-    assert written.result.keys().isdisjoint({"overlaps", "nobody_from"})
+    assert written.keys().isdisjoint({"overlaps", "nobody_from"})
     for office in (OFMIN, OCRVP, GATEWAY):
         assert gateway.types(office)[-1] == "succession.cancelled"
     told = to_json(successions.look_up(gateway.ports, caller(OCRVP), succession))
-    assert (told["cancelled"], told["waits_for"]) == (written.result["event"], [])
+    assert (told["cancelled"], told["waits_for"]) == (written["event"], [])
+    assert to_json(successions.index(gateway.ports, caller(HOTLINE))) == []
+    assert gateway.types(HOTLINE)[-1] != "succession.cancelled"
 
 
 @pytest.mark.parametrize("values", [{}, {"reason": " "}, {"reason": "why", "succession": "x"}])
 def test_it_names_the_succession_and_a_reason(gateway, values):
     succession = planned(gateway)
     change = Change("succession.cancel", OFMIN, {"succession": str(succession), **values})
-    refused_on_record(gateway, ValidationFailed, make_change, change, gateway.approve(change))
+    gateway.unmade(ValidationFailed, change)
 
 
 def test_it_is_found_at_its_predecessor_alone(gateway):
@@ -101,35 +107,27 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     for office in approvals:
         approve(gateway, succession, office)
     cancel(gateway, succession)
+    late = succession, SuccessionApprovalRequest("officer-1")
     for office in (OFMIN, OCRVP):
-        late = gateway.refusal(
-            successions.approve,
-            caller(office),
-            gateway.key(),
-            succession,
-            SuccessionApprovalRequest("officer-1"),
-        )
-        assert "was cancelled" in late.refusal.detail
+        found = gateway.refused(WrongState, office, successions.approve, *late)
+        assert "was cancelled" in found.detail
     gateway.day = AFTER
     assert succession_execution.due_successions(gateway.ports) == ()
-    assert succession_execution.apply(gateway.ports, succession) == Progress(0, 0, done=True)
+    assert carry_out(gateway, succession) == Progress(0, 0, done=True)
     report = successions.report(gateway.ports, succession)
     told = [(o["way"], o["why"], o["predecessor_reads_until"]) for o in report["open"]]
     assert told == [("stay", "the plan was cancelled", None)]
     assert gateway.handoff(handoff).state == "accepted"
-    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+    assert gateway.act(OFMIN, handoffs.consult, handoff, OPENING)
     assert "cancelled" in refused(gateway, WrongState, succession)
 
 
 def test_the_mandate_can_be_planned_to_move_on_another_day(gateway):
-    first = planned(gateway)
-    change = Change("succession.plan", OFMIN, PLAN)
-    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
-    cancel(gateway, first)
+    cancel(gateway, planned(gateway))
     handoff = accepted(gateway)
     second = agreed(gateway, effective_on="2026-06-01", read_until="2026-07-01")
     gateway.day = date(2026, 6, 1)
-    assert succession_execution.apply(gateway.ports, second) == Progress(1, 0, done=True)
+    assert carry_out(gateway, second) == ONE_MOVED
     assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
 
 
@@ -140,14 +138,14 @@ def test_on_the_day_itself_the_predecessor_holds_it_again_without_a_break(gatewa
     succession = agreed(gateway)
     gateway.day = DAY
     cancel(gateway, succession)
-    assert line(gateway, "2026-01-01") == [("2023-08-31", None, [OFMIN])]
+    assert line(gateway) == [("2023-08-31", None, [OFMIN])]
 
 
 def test_after_the_day_the_predecessor_holds_it_from_today_on(gateway):
     succession = planned(gateway)
     gateway.day = AFTER
     cancel(gateway, succession)
-    assert line(gateway, "2026-01-01") == [
+    assert line(gateway) == [
         ("2023-08-31", "2026-04-01", [OFMIN]),
         ("2026-04-01", "2026-04-10", [OCRVP]),
         ("2026-04-10", None, [OFMIN]),
@@ -166,28 +164,25 @@ def test_what_was_accepted_before_the_day_is_taken_up_again(gateway):
     handoff = accepted(gateway)
     succession = planned(gateway, read_until="2026-04-01")
     gateway.day = AFTER
-    consult = (handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
-    assert gateway.refusal(*consult).refusal.rules == ("R3.mandate",)
+    gateway.denied("R3.mandate", OFMIN, handoffs.consult, handoff, OPENING)
     cancel(gateway, succession)
-    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
+    assert gateway.act(OFMIN, handoffs.consult, handoff, OPENING)
 
 
 @pytest.mark.parametrize(("day", "since"), [(BEFORE, "2023-08-31"), (AFTER, "2026-04-10")])
 def test_an_end_that_the_mandate_had_comes_back(gateway, day, since):
-    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-09-01")
+    end(gateway, OFMIN, "2026-09-01")
     succession = planned(gateway)
     gateway.day = day
-    written = cancel(gateway, succession)
+    assert cancel(gateway, succession)["nobody_from"] == "2026-09-01"
     assert line(gateway, "2026-04-10")[0] == (since, "2026-09-01", [OFMIN])
-    assert written.result["nobody_from"] == "2026-09-01"
 
 
 def test_an_end_that_has_passed_meanwhile_gives_nothing_back(gateway):
-    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-04-05")
+    end(gateway, OFMIN, "2026-04-05")
     succession = planned(gateway)
     gateway.day = AFTER
-    written = cancel(gateway, succession)
-    assert written.result["nobody_from"] == "2026-04-10"
+    assert cancel(gateway, succession)["nobody_from"] == "2026-04-10"
     assert line(gateway, "2026-04-01") == [
         ("2026-04-01", "2026-04-05", [OCRVP]),
         ("2026-04-05", None, []),
@@ -198,43 +193,36 @@ def test_an_end_that_has_passed_meanwhile_gives_nothing_back(gateway):
 
 
 def test_an_end_that_stood_before_stands_and_the_gap_is_told(gateway):
-    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-04-01")
-    succession = planned(gateway)
-    written = cancel(gateway, succession)
-    assert written.result["nobody_from"] == "2026-04-01"
-    assert line(gateway, "2026-01-01") == [
-        ("2023-08-31", "2026-04-01", [OFMIN]),
-        ("2026-04-01", None, []),
-    ]
+    end(gateway, OFMIN, "2026-04-01")
+    assert cancel(gateway, planned(gateway))["nobody_from"] == "2026-04-01"
+    assert line(gateway) == [("2023-08-31", "2026-04-01", [OFMIN]), ("2026-04-01", None, [])]
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
 
 
 @pytest.mark.parametrize("day", [BEFORE, AFTER])
 def test_a_grant_that_stood_before_stands_and_the_overlap_is_told(gateway, day):
-    gateway.administer("mandate.grant", OCRVP, start="2026-04-01", **GRANT)
+    gateway.mandate(OCRVP, KEY, "2026-04-01")
     succession = planned(gateway)
     gateway.day = day
-    written = cancel(gateway, succession)
-    assert written.result["overlaps"] == [OCRVP]
-    assert line(gateway, "2026-01-01")[-1][2] == [OCRVP, OFMIN]
+    assert cancel(gateway, succession)["overlaps"] == [OCRVP]
+    assert line(gateway)[-1][2] == [OCRVP, OFMIN]
 
 
 def test_what_was_changed_by_hand_since_stands(gateway):
     succession = planned(gateway)
-    gateway.administer("mandate.end", OFMIN, competence=KEY, until="2026-03-20")
-    gateway.administer("mandate.grant", OFMIN, start="2026-04-05", **GRANT)
-    written = cancel(gateway, succession)
-    assert line(gateway, "2026-01-01") == [
+    end(gateway, OFMIN, "2026-03-20")
+    gateway.mandate(OFMIN, KEY, "2026-04-05")
+    assert cancel(gateway, succession)["nobody_from"] == "2026-03-20"
+    assert line(gateway) == [
         ("2023-08-31", "2026-03-20", [OFMIN]),
         ("2026-03-20", "2026-04-05", []),
         ("2026-04-05", None, [OFMIN]),
     ]
-    assert written.result["nobody_from"] == "2026-03-20"
 
 
 def test_what_the_predecessor_was_given_anew_is_not_given_twice(gateway):
     succession = planned(gateway)
-    gateway.administer("mandate.grant", OFMIN, start="2026-06-01", **GRANT)
+    gateway.mandate(OFMIN, KEY, "2026-06-01")
     cancel(gateway, succession)
     own = [c.period for c in gateway.organisation(OFMIN).mandates]
     assert [(p.start.isoformat(), p.end and p.end.isoformat()) for p in own] == [
@@ -245,17 +233,16 @@ def test_what_the_predecessor_was_given_anew_is_not_given_twice(gateway):
 
 def test_a_third_office_that_was_given_it_meanwhile_is_warned_of(gateway):
     succession = planned(gateway)
-    gateway.administer("mandate.grant", ABROAD, start="2026-06-01", **GRANT)
-    assert cancel(gateway, succession).result["overlaps"] == [ABROAD]
+    gateway.mandate(ABROAD, KEY, "2026-06-01")
+    assert cancel(gateway, succession)["overlaps"] == [ABROAD]
 
 
 def test_an_office_that_left_is_given_nothing_back(gateway):
     succession = planned(gateway)
     gateway.day = AFTER
     gateway.administer("organisation.leave", OFMIN, reason="dissolved")
-    written = cancel(gateway, succession)
+    assert cancel(gateway, succession)["nobody_from"] == "2026-04-10"
     assert gateway.organisation(OFMIN).competences_on(AFTER) == frozenset()
-    assert written.result["nobody_from"] == "2026-04-10"
 
 
 # --- too late
@@ -265,10 +252,10 @@ def test_what_has_moved_in_part_is_carried_out(gateway):
     made = [accepted(gateway) for _ in range(2)]
     succession = agreed(gateway)
     gateway.day = DAY
-    assert succession_execution.apply(gateway.ports, succession, limit=1).moved == 1
+    assert carry_out(gateway, succession, limit=1).moved == 1
     why = refused(gateway, WrongState, succession)
     assert f"plan that the mandate moves back, from {OCRVP} to {OFMIN}" in why
-    assert succession_execution.apply(gateway.ports, succession).done
+    assert carry_out(gateway, succession).done
     assert {gateway.handoff(handoff).state for handoff in made} == {"reissued"}
     assert "was carried out" in refused(gateway, WrongState, succession)
     values = {**PLAN, "successor": OFMIN, "effective_on": "2026-06-01", "read_until": "2026-06-01"}
@@ -276,41 +263,28 @@ def test_what_has_moved_in_part_is_carried_out(gateway):
 
 
 def test_what_was_carried_out_with_nothing_to_move_is_not_called_off(gateway):
-    succession = agreed(gateway)
-    gateway.day = DAY
-    assert succession_execution.apply(gateway.ports, succession).done
+    succession = moved(gateway, expected=Progress(0, 0, done=True))
     assert "was carried out" in refused(gateway, WrongState, succession)
-
-
-def test_to_others_the_cancelled_succession_does_not_exist(gateway):
-    succession = planned(gateway)
-    cancel(gateway, succession)
-    assert to_json(successions.index(gateway.ports, caller(HOTLINE))) == []
-    assert gateway.types(HOTLINE)[-1] != "succession.cancelled"
 
 
 # --- mended by hand
 
 
-def test_what_was_mended_by_hand_moves_nothing_until_the_plan_is_cancelled(gateway):
+@pytest.mark.parametrize("by", ["a cancellation", "a grant"])
+def test_what_was_mended_by_hand_moves_nothing_until_the_plan_is_cancelled_or_fits(gateway, by):
     handoff = accepted(gateway)
     succession = agreed(gateway)
-    gateway.administer("mandate.end", OCRVP, competence=KEY, until="2026-04-01")
+    end(gateway, OCRVP, "2026-04-01")
     gateway.day = DAY
-    assert succession_execution.apply(gateway.ports, succession) == Progress(0, 1, done=False)
+    assert carry_out(gateway, succession) == Progress(0, 1, done=False)
     assert gateway.handoff(handoff).state == "accepted"
-    cancel(gateway, succession)
-    assert gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, OPENING)
-
-
-def test_once_the_mandate_is_granted_again_the_plan_goes_on(gateway):
-    handoff = accepted(gateway)
-    succession = agreed(gateway)
-    gateway.administer("mandate.end", OCRVP, competence=KEY, until="2026-04-01")
-    gateway.administer("mandate.grant", OCRVP, start="2026-04-01", **GRANT)
-    gateway.day = DAY
-    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
-    assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+    if by == "a grant":
+        gateway.mandate(OCRVP, KEY, "2026-04-01")
+        assert carry_out(gateway, succession) == ONE_MOVED
+        assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+    else:
+        cancel(gateway, succession)
+        assert gateway.act(OFMIN, handoffs.consult, handoff, OPENING)
 
 
 # --- a successor that left
@@ -321,7 +295,6 @@ def test_what_waits_for_a_successor_that_left_is_asked_anew(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     gateway.administer("organisation.leave", OCRVP, reason="dissolved")
-    assert succession_execution.apply(gateway.ports, succession) == Progress(1, 0, done=True)
+    assert carry_out(gateway, succession) == ONE_MOVED
     assert gateway.handoff(handoff).state == "reissued"
-    told = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
-    assert told["reissued_as"]["handoff"] is None
+    assert gateway.view(HOTLINE, handoff)["reissued_as"]["handoff"] is None

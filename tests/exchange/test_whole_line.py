@@ -11,7 +11,6 @@ from tests.founding import (
     HOTLINE,
     OFMIN,
     accepted,
-    caller,
     check_log,
     consulted,
     element_id,
@@ -28,8 +27,8 @@ def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
     case = submitted(gateway, clearance=None, classifications=[machine_match()])
     at = UUID(case.result["case"])
     confirmed = CaseStepRequest("analyst-1", "seen", (element_id("match"),))
-    gateway.do(cases.assess, caller(HOTLINE), gateway.key(), at, confirmed)
-    gateway.do(cases.clear, caller(HOTLINE), gateway.key(), at, CaseStepRequest("approver-1"))
+    gateway.act(HOTLINE, cases.assess, at, confirmed)
+    gateway.act(HOTLINE, cases.clear, at, CaseStepRequest("approver-1"))
     handoff = accepted(gateway, offered(gateway, case))
     opened = consulted(gateway, handoff)
     assert "content.example.org" in str(
@@ -40,8 +39,8 @@ def test_a_report_goes_from_the_hotline_to_the_office_and_its_outcome_back():
         (answers.outcome, answers.said("officer-1", code="child_safeguarded")),
         (answers.close, answers.said("officer-1", "done")),
     ):
-        gateway.do(step, caller(OFMIN), gateway.key(), handoff, reply)
-    gateway.do(cases.close, caller(HOTLINE), gateway.key(), at, CaseStepRequest("analyst-1"))
+        gateway.act(OFMIN, step, handoff, reply)
+    gateway.act(HOTLINE, cases.close, at, CaseStepRequest("analyst-1"))
     events = check_log(gateway)[started:]
     assert [(event["type"], event["operation"]) for event in events] == [
         ("case.submitted", "collection"),

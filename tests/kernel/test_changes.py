@@ -23,6 +23,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import keys
+from tests.answers import heading_of
 from tests.each import each
 from tests.founding import (
     ALICE,
@@ -60,7 +61,7 @@ SUSPENSION = Change("organisation.suspend", HOTLINE, {"reason": "under review"})
 def signed(gateway: Founded, meant: Change, person: str, **changes: Any) -> str:
     """An approval as somebody might have made it; ``changes`` to what is signed."""
     said: dict[str, Any] = {
-        "person": person,
+        "issuer": declarations.person_uri(ISSUER, person),
         "audience": ISSUER,
         "action": meant.action,
         "organisation": meant.organisation,
@@ -70,7 +71,8 @@ def signed(gateway: Founded, meant: Change, person: str, **changes: Any) -> str:
         "signer": key_of(person),
         "random": gateway.ports.random,
     }
-    return declarations.issue_approval(**said | changes).compact()
+    said |= changes
+    return declarations.issue_approval(heading_of(said), **said).compact()
 
 
 # --- who approves --------------------------------------------------------------------------------

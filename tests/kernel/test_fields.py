@@ -19,7 +19,7 @@ from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
-from gateway.kernel.fields import NOT_OF_FORM, prose, read_fields
+from gateway.kernel.fields import NOT_OF_FORM, free_text, read_fields
 from gateway.registry import keys, mandates, members
 from gateway.registry.changes import STEPS
 from tests.each import each
@@ -248,6 +248,7 @@ def test_an_id_has_one_spelling_and_the_reason_of_an_erasure_a_bound():
 
 
 def test_what_a_person_says_has_lines_and_a_bound_and_carries_no_file():
+    prose = free_text("reason", "Why.").read
     assert prose("two\nlines") == "two\nlines"
     for wrong in ("x" * 2001, base64.b64encode(bytes(range(99))).decode()):
         with pytest.raises(ValueError):

@@ -7,20 +7,20 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gateway import files
 from gateway.pki.authority import (
+    CRL_LIFE,
     AuthorityError,
+    Revoked,
     alarms,
     authority_id,
     load_authority,
-    load_issuing,
     make_crl,
     make_issuing,
     publish_chain,
     publish_crls,
 )
 from tests.each import each
-from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, extension
+from tests.pki.certificates import DAY, ISSUING, NOW, ROOT, client, extension
 
 
 def test_the_root_may_stand_above_one_level_and_the_issuing_authority_above_none():
@@ -63,19 +63,6 @@ def test_a_key_of_another_authority_is_refused():
         load_authority(ISSUING.certificate_pem(), ROOT.key_pem())
 
 
-def test_issuing_authorities_are_read_newest_first(tmp_path):
-    newer = make_issuing("demo", ROOT, NOW + DAY)
-    for authority in (ISSUING, newer):
-        (tmp_path / f"{authority.id}.pem").write_bytes(authority.certificate_pem())
-        files.create(tmp_path / f"{authority.id}.key", authority.key_pem())
-    assert [a.id for a in load_issuing(tmp_path)] == [newer.id, ISSUING.id]
-
-
-def test_a_folder_without_issuing_authority_is_said(tmp_path):
-    with pytest.raises(AuthorityError):
-        load_issuing(tmp_path)
-
-
 # --- The published folder, and the alarms about it ---
 
 
@@ -95,19 +82,10 @@ def published(folder: Path, now: datetime = NOW) -> Path:
     return folder
 
 
-def test_a_fresh_gateway_raises_no_alarm(tmp_path):
-    assert alarms(published(tmp_path), NOW + timedelta(hours=23)) == []
-
-
-def test_a_list_past_half_its_life_raises_the_alarm_before_it_ends(tmp_path):
-    (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=25))
-    assert "renew it" in alarm
-
-
-@each("hours", [48, 49])
-def test_a_list_that_has_ended_is_said_to_lock_clients_out(tmp_path, hours):
-    (alarm,) = alarms(published(tmp_path), NOW + timedelta(hours=hours))
-    assert "has ended: its clients are refused" in alarm
+@each("hours, words", [(23, ""), (25, "renew it"), (48, "has ended: its clients are refused")])
+def test_a_list_raises_the_alarm_half_its_life_before_its_end(tmp_path, hours, words):
+    told = alarms(published(tmp_path), NOW + timedelta(hours=hours))
+    assert [words in one for one in told] == ([True] if words else [])
 
 
 def test_a_missing_list_and_a_missing_chain_raise_the_alarm(tmp_path):
@@ -142,3 +120,28 @@ def test_a_chain_that_is_the_same_is_not_written_anew(tmp_path):
     before = (published(tmp_path) / "ca-chain.pem").stat().st_ino
     publish_chain(tmp_path, ROOT.certificate, [ISSUING.certificate])
     assert (tmp_path / "ca-chain.pem").stat().st_ino == before
+
+
+# --- Revocation lists ---
+
+
+def test_a_revocation_list_names_what_was_revoked_and_ends_after_two_days():
+    issued = client()
+    crl = make_crl(ISSUING, [Revoked(issued.serial_number, NOW - DAY)], NOW)
+    entry = crl.get_revoked_certificate_by_serial_number(issued.serial_number)
+    assert entry is not None
+    assert entry.revocation_date_utc == NOW - DAY
+    assert crl.get_revoked_certificate_by_serial_number(client().serial_number) is None
+    assert crl.next_update_utc == NOW + CRL_LIFE == NOW + timedelta(hours=48)
+    assert crl.is_signature_valid(ISSUING.certificate.public_key())
+    assert crl.issuer == ISSUING.certificate.subject
+
+
+def test_a_later_list_has_a_higher_number():
+    numbers = [
+        make_crl(ISSUING, [], NOW + hours)
+        .extensions.get_extension_for_class(x509.CRLNumber)
+        .value.crl_number
+        for hours in (timedelta(0), timedelta(hours=1))
+    ]
+    assert numbers[0] < numbers[1]

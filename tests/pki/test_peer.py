@@ -21,7 +21,6 @@ from gateway.pki.authority import (
     CertificateAuthority,
     make_issuing,
     make_root,
-    make_server,
     publish_chain,
 )
 from gateway.pki.client_certificate import (
@@ -132,12 +131,6 @@ def test_a_certificate_is_refused_outside_its_time(offset: timedelta, reason: st
 def test_a_certificate_with_another_use_is_refused(uses: list[x509.ObjectIdentifier]) -> None:
     with pytest.raises(CertificateRefused):
         check(leaf(uses=uses))
-
-
-def test_the_gateways_own_server_certificate_is_no_client() -> None:
-    served = x509.load_pem_x509_certificates(make_server(ISSUING, ["gateway.example"], NOW))[0]
-    with pytest.raises(CertificateRefused):
-        check(served)
 
 
 @each(

@@ -39,13 +39,6 @@ def test_the_key_tells_requests_apart_and_nothing_else() -> None:
     assert read_request(request(key)).key != read_request(PEM).key
 
 
-def test_a_request_that_is_not_signed_by_its_own_key_is_refused() -> None:
-    forged = bytearray(DER)
-    forged[-1] ^= 1
-    with pytest.raises(CsrRefused):
-        read_request(bytes(forged))
-
-
 @each(
     "data",
     [

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway import files
+from gateway.keys import RotationStep
 from gateway.pki import rotation
-from gateway.pki.authority import AuthorityError, CertificateAuthority, load_issuing, make_issuing
-from gateway.pki.rotation import AuthorityStage, AuthorityStep
+from gateway.pki.authority import AuthorityError, CertificateAuthority, make_issuing
+from gateway.pki.rotation import IN_USE, AuthorityStage
 from tests.pki.certificates import DAY, ISSUING, NOW, ROOT
 
 LATER = NOW + 900 * DAY
@@ -41,24 +42,24 @@ def places(folder: Path) -> list[tuple[str, AuthorityStage]]:
 
 
 def signing(folder: Path) -> list[str]:
-    return [authority.id for authority in load_issuing(folder)]
+    return [authority.id for authority in rotation.load(folder, *IN_USE)]
 
 
 def coming(folder: Path) -> list[str]:
-    return [authority.id for authority in rotation.load_next(folder)]
+    return [authority.id for authority in rotation.load(folder, AuthorityStage.NEXT)]
 
 
 def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has_ended(
     issuing: Path,
 ) -> None:
     turn = rotation.next_turn(issuing, LATER)
-    assert (turn.step, turn.due, turn.of) == (AuthorityStep.PUBLISH, LATER, None)
+    assert (turn.step, turn.due, turn.of) == (RotationStep.PUBLISH, LATER, None)
     publish(issuing)
     assert places(issuing) == [(NEW.id, AuthorityStage.NEXT), (ISSUING.id, AuthorityStage.CURRENT)]
     assert (signing(issuing), coming(issuing)) == ([ISSUING.id], [NEW.id])
 
     turn = rotation.next_turn(issuing, LATER)
-    assert (turn.step, turn.due) == (AuthorityStep.ACTIVATE, LATER + DAY)
+    assert (turn.step, turn.due) == (RotationStep.ACTIVATE, LATER + DAY)
     use(issuing)
     assert places(issuing) == [
         (NEW.id, AuthorityStage.CURRENT),
@@ -67,7 +68,7 @@ def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has
     assert (signing(issuing), coming(issuing)) == ([NEW.id, ISSUING.id], [])
 
     turn = rotation.next_turn(issuing, LATER + DAY)
-    assert (turn.step, turn.due) == (AuthorityStep.RETIRE, LATER + (1 + 30 + 1) * DAY)
+    assert (turn.step, turn.due) == (RotationStep.RETIRE, LATER + (1 + 30 + 1) * DAY)
     assert turn.of is not None
     assert turn.of.id == ISSUING.id
     rotation.retire(issuing, turn.of, turn.due)
@@ -77,7 +78,7 @@ def test_a_rotation_publishes_first_then_uses_and_retires_when_the_last_leaf_has
     ]
     assert signing(issuing) == [NEW.id]
     assert not (issuing / f"{ISSUING.id}.key").exists()
-    assert rotation.next_turn(issuing, turn.due).step is AuthorityStep.PUBLISH
+    assert rotation.next_turn(issuing, turn.due).step is RotationStep.PUBLISH
 
 
 @pytest.mark.parametrize("left", [".key", ".pem"])

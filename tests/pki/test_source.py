@@ -7,14 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.evidence import base64url
 from gateway.pki.client_certificate import HeaderRefused, PeerSource, parse_client_cert
 from tests.each import each
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "rfc-auth-examples"
+PUBLISHED = json.loads((VECTORS / "vectors.json").read_text("utf-8"))
 
 
 def test_the_address_of_a_listener_decides_where_certificates_come_from():
@@ -49,14 +51,23 @@ def test_a_listener_behind_a_proxy_takes_the_header_alone():
     assert PeerSource.UNIX_HEADER.der({"gunicorn.socket": connection}) is None
 
 
-def test_the_field_of_rfc_9440_appendix_a_is_read():
-    example = json.loads((VECTORS / "vectors.json").read_text())["rfc9440_client_cert"]
-    read = parse_client_cert(example["header"].removeprefix("Client-Cert: "))
-    certificate = x509.load_der_x509_certificate(read)
-    assert certificate.subject.rfc4514_string() == example["subject"]
-    assert certificate.serial_number == int(example["serial"])
-    thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256()))
-    assert thumbprint.decode().rstrip("=") == example["x5t#S256"]
+def test_the_published_field_gives_the_published_certificate():
+    """RFC 9440 appendix A."""
+    vector = PUBLISHED["rfc9440_client_cert"]
+    name, _, value = vector["header"].partition(": ")
+    der = parse_client_cert(value)
+    certificate = x509.load_der_x509_certificate(der)
+    assert (name, base64url.digest(der)) == ("Client-Cert", vector["x5t#S256"])
+    assert certificate.subject.rfc4514_string() == vector["subject"]
+    assert certificate.serial_number == vector["serial"]
+
+
+def test_the_published_certificate_has_the_published_thumbprint():
+    """RFC 8705 appendix A: what a bound token carries as x5t#S256."""
+    vector = PUBLISHED["rfc8705_x5t"]
+    pem = (VECTORS / vector["certificate_file"]).read_bytes()
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    assert base64url.digest(der) == vector["x5t#S256"]
 
 
 @each(

@@ -44,8 +44,7 @@ UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 def refused(
     gateway: Founded, refusal: type, action: str, slug: str = HOTLINE, /, **values: Any
 ) -> Any:
-    change = Change(action, slug, values)
-    return refused_on_record(gateway, refusal, make_change, change, gateway.approve(change))
+    return gateway.unmade(refusal, Change(action, slug, values))
 
 
 # --- interests -----------------------------------------------------------------------------------

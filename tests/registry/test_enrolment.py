@@ -25,7 +25,7 @@ from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import ENROLMENTS_REFUSED_PER_MINUTE
+from gateway.kernel.transact import ENROLMENTS_REFUSED_PER_MINUTE, WriteResult
 from gateway.kernel.values import Credentials
 from gateway.registry import directory as organisations
 from gateway.registry import enrolment
@@ -45,8 +45,6 @@ from tests.founding import (
     caller,
     document_key,
     fields_of,
-    make_change,
-    refused_on_record,
     refused_without_event,
     shown,
 )
@@ -77,15 +75,45 @@ def serve(gateway: Founded) -> None:
     issue_approved_certificates(gateway.ports, Authority())
 
 
+def redeem_refused(
+    gateway: Founded, host: Newcomer, kind: type, name: str = NEWCOMER, **first: Any
+) -> Any:
+    """Why the use of an invitation was refused, on record."""
+    found = gateway.refusal(enrolment.redeem_invitation, name, TOKEN, host.asked(), *first.values())
+    assert isinstance(found.refusal, kind), found.refusal
+    return found.refusal
+
+
+def renewed(gateway: Founded, credentials: Credentials) -> WriteResult:
+    return gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+
+
+def withdraw(gateway: Founded, invited: WriteResult) -> WriteResult:
+    named = {"invitation": invited.result["invitation"], "reason": "stolen"}
+    return gateway.administer("invitation.withdraw", NEWCOMER, **named)
+
+
+def revoke(gateway: Founded, **what: str) -> Any:
+    """Revoke a certificate, or all of a system; which were, and which are left."""
+    return gateway.administer("certificate.revoke", NEWCOMER, **what, reason="stolen").result
+
+
+def certificates(gateway: Founded) -> Any:
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return work.organisations.certificates(NEWCOMER, DESK)
+
+
+def status_of(gateway: Founded, written: WriteResult) -> Any:
+    return enrolment.request_status(gateway.ports, UUID(written.result["request"]))
+
+
 def stream_of(gateway: Founded, slug: str) -> list[tuple[str, str]]:
     """What an organisation's own events are, and how they ended."""
     told = [event.read(one.event.document) for one in gateway.stream(slug)]
     return [(one["type"], one["result"]) for one in told]
 
 
-def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(
-    gateway: Founded, host: Newcomer
-) -> None:
+def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(gateway, host):
     invited = host.invite()
     assert invited.result["client_id"] == f"{NEWCOMER}.{DESK}"
     done = host.use(first=host.first_key())
@@ -117,9 +145,7 @@ def test_nothing_but_the_key_enters_the_registry_with_an_enrolment(gateway, host
     assert ("key.registered", "allowed") not in stream_of(gateway, NEWCOMER)
 
 
-def test_the_registration_of_the_first_key_is_traced_as_any_other(
-    gateway: Founded, host: Newcomer
-) -> None:
+def test_the_registration_of_the_first_key_is_traced_as_any_other(gateway, host):
     host.invite()
     host.use(first=host.first_key())
     key = document_key("newcomer")
@@ -131,7 +157,7 @@ def test_the_registration_of_the_first_key_is_traced_as_any_other(
     assert (found.organisation, found.kid) == (NEWCOMER, key.kid)
 
 
-def test_an_active_organisation_enrols_a_second_system_and_stays_active(gateway: Founded) -> None:
+def test_an_active_organisation_enrols_a_second_system_and_stays_active(gateway):
     host = Newcomer(gateway, HOTLINE)
     host.invite()
     host.use()
@@ -139,9 +165,7 @@ def test_an_active_organisation_enrols_a_second_system_and_stays_active(gateway:
     assert gateway.organisation(HOTLINE).status is Status.ACTIVE
 
 
-def test_who_was_interrupted_gets_the_same_request_for_the_same_key(
-    gateway: Founded, host: Newcomer
-) -> None:
+def test_who_was_interrupted_gets_the_same_request_for_the_same_key(gateway, host):
     host.invite()
     first, size = host.use(first=host.first_key()), gateway.size()
     again = host.use(first=host.first_key())
@@ -151,75 +175,46 @@ def test_who_was_interrupted_gets_the_same_request_for_the_same_key(
     assert len(gateway.organisation(NEWCOMER).document_keys) == 1
 
 
-def test_a_replayed_token_is_refused_and_both_sides_see_it(
-    gateway: Founded, host: Newcomer
-) -> None:
+def test_a_replayed_token_is_refused_and_both_sides_see_it(gateway, host):
     host.invite()
     host.use()
     thief = Newcomer(gateway)
-    refused = gateway.refusal(
-        enrolment.redeem_invitation, f"{NEWCOMER}.{DESK}", TOKEN, thief.asked()
-    )
-    assert isinstance(refused.refusal, InvitationUnusable)
-    assert "used before" in refused.refusal.detail
+    name = f"{NEWCOMER}.{DESK}"
+    assert "used before" in redeem_refused(gateway, thief, InvitationUnusable, name).detail
     assert stream_of(gateway, NEWCOMER)[-1] == ("invitation.redeemed", "denied")
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert len(work.signing.pending(9)) == 1
 
 
-def test_an_invitation_that_expired_is_refused_as_an_event(
-    gateway: Founded, host: Newcomer
-) -> None:
-    host.invite()
-    gateway.clock.advance(timedelta(hours=72))
-    refused = gateway.refusal(enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked())
-    assert "expired" in refused.refusal.detail
+@pytest.mark.parametrize("why", ["expired", "withdrawn", "another system", "disabled"])
+def test_an_invitation_that_does_not_hold_is_refused_as_an_event(gateway, host, why):
+    invited = host.invite()
+    names, kind = [NEWCOMER], InvitationUnusable
+    if why == "expired":
+        gateway.clock.advance(timedelta(hours=72))
+    elif why == "withdrawn":
+        withdraw(gateway, invited)
+    elif why == "disabled":
+        gateway.administer("system.disable", NEWCOMER, system=DESK, reason="not yet")
+        kind, why = NotFound, ""
+    else:
+        names = [HOTLINE, f"{NEWCOMER}.other"]
+    for name in names:
+        assert why in redeem_refused(gateway, host, kind, name).detail
+    assert stream_of(gateway, NEWCOMER)[-1] == ("invitation.redeemed", "denied")
     assert gateway.organisation(NEWCOMER).status is Status.APPROVED
 
 
-def test_an_invitation_that_was_withdrawn_is_refused_as_an_event(
-    gateway: Founded, host: Newcomer
-) -> None:
-    invited = host.invite()
-    change = Change(
-        "invitation.withdraw",
-        NEWCOMER,
-        {"invitation": invited.result["invitation"], "reason": "sent to the wrong office"},
-    )
-    gateway.do(make_change, change, gateway.approve(change, ALICE))
-    refused = gateway.refusal(enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked())
-    assert "withdrawn" in refused.refusal.detail
-
-
-def test_an_invitation_of_another_organisation_is_refused_as_an_event(
-    gateway: Founded, host: Newcomer
-) -> None:
-    host.invite()
-    for name in (HOTLINE, f"{NEWCOMER}.other"):
-        refused = gateway.refusal(enrolment.redeem_invitation, name, TOKEN, host.asked())
-        assert "another system" in refused.refusal.detail
-    assert stream_of(gateway, NEWCOMER)[-1] == ("invitation.redeemed", "denied")
-
-
 @pytest.mark.parametrize("name", [NEWCOMER, "nobody-here", "no slug", f"{HOTLINE}.desk", ""])
-def test_a_token_that_nobody_was_given_says_nothing_and_is_no_event(
-    gateway: Founded, host: Newcomer, name: str
-) -> None:
+def test_a_token_that_nobody_was_given_says_nothing_and_is_no_event(gateway, host, name):
     host.invite()
-    refused_without_event(
-        gateway,
-        InvalidInvitation,
-        enrolment.redeem_invitation,
-        name,
-        OTHER_TOKEN,
-        host.asked(),
-        None,
-    )
+    asked = name, OTHER_TOKEN, host.asked(), None
+    refused_without_event(gateway, InvalidInvitation, enrolment.redeem_invitation, *asked)
 
 
 def test_wrong_tokens_tell_nothing_however_many_and_take_nothing_from_the_right_one(
-    gateway: Founded, host: Newcomer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    gateway, host, monkeypatch
+):
     host.invite()
     asked, told = host.asked(), set()
     begin = gateway.ports.begin
@@ -237,7 +232,7 @@ def test_wrong_tokens_tell_nothing_however_many_and_take_nothing_from_the_right_
     assert host.use().result["client_id"] == f"{NEWCOMER}.{DESK}"
 
 
-def test_refused_invitations_are_counted(gateway: Founded, host: Newcomer) -> None:
+def test_refused_invitations_are_counted(gateway, host):
     host.invite()
     host.use()
     thief, size = Newcomer(gateway), gateway.size()
@@ -248,60 +243,41 @@ def test_refused_invitations_are_counted(gateway: Founded, host: Newcomer) -> No
     assert gateway.size() == size + ENROLMENTS_REFUSED_PER_MINUTE
 
 
-def test_false_proofs_are_counted_too(gateway: Founded, host: Newcomer) -> None:
+def test_a_false_proof_is_counted_and_leaves_the_invitation_unused(gateway, host):
     host.invite()
     false = FirstDocumentKey(document_key("another").public_jwk(), host.first_key().proof)
-    asked = (NEWCOMER, TOKEN, host.asked(), false)
+    asked = enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked(), false
     for _ in range(ENROLMENTS_REFUSED_PER_MINUTE):
-        refused_without_event(gateway, ValidationFailed, enrolment.redeem_invitation, *asked)
-    refused_without_event(gateway, TooManyAttempts, enrolment.redeem_invitation, *asked)
+        refused_without_event(gateway, ValidationFailed, *asked)
+    refused_without_event(gateway, TooManyAttempts, *asked)
+    gateway.clock.advance(timedelta(minutes=1))
+    assert host.use(first=host.first_key()).result["client_id"] == f"{NEWCOMER}.{DESK}"
 
 
 @pytest.mark.parametrize("status", [Status.SUSPENDED, Status.LEFT])
-def test_who_may_not_take_part_enrols_nothing(
-    gateway: Founded, host: Newcomer, status: Status
-) -> None:
+def test_who_may_not_take_part_enrols_nothing(gateway, host, status):
     host.invite()
     with gateway.ports.begin(TransactionMode.REGISTRY) as work:
         member = work.organisations.get(NEWCOMER)
         work.organisations.save(replace(member, status=status, version=member.version + 1))
         work.commit()
-    refused = gateway.refusal(enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked())
-    assert isinstance(refused.refusal, Forbidden)
-    assert refused.refusal.rules == ("R2.inactive",)
+    assert redeem_refused(gateway, host, Forbidden).rules == ("R2.inactive",)
 
 
-def test_a_false_proof_changes_nothing_and_leaves_the_invitation_unused(
-    gateway: Founded, host: Newcomer
-) -> None:
-    host.invite()
-    false = FirstDocumentKey(document_key("another").public_jwk(), host.first_key().proof)
-    refused_without_event(
-        gateway, ValidationFailed, enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked(), false
-    )
-    assert host.use(first=host.first_key()).result["client_id"] == f"{NEWCOMER}.{DESK}"
-
-
-def test_a_second_document_key_is_never_registered_by_an_invitation(gateway: Founded) -> None:
+def test_a_second_document_key_is_never_registered_by_an_invitation(gateway):
     gateway.register_key(HOTLINE, document_key("first"))
     host = Newcomer(gateway, HOTLINE)
     host.invite()
-    told = gateway.refusal(
-        enrolment.redeem_invitation, HOTLINE, TOKEN, host.asked(), host.first_key()
-    )
-    assert isinstance(told.refusal, AlreadyExists)
+    redeem_refused(gateway, host, AlreadyExists, HOTLINE, first=host.first_key())
 
 
-def test_a_system_that_is_not_registered_is_not_invited(gateway: Founded, host: Newcomer) -> None:
-    change = Change("invitation.create", NEWCOMER, {"system": "other", "token_sha256": OTHER_TOKEN})
-    refused = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(refused.refusal, NotFound)
-
-
-def test_a_token_that_was_not_digested_is_never_taken(gateway: Founded, host: Newcomer) -> None:
-    change = Change("invitation.create", NEWCOMER, {"system": DESK, "token_sha256": "secret"})
-    refused = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(refused.refusal, ValidationFailed)
+def test_a_registered_system_is_invited_with_the_digest_of_a_token(gateway, host):
+    for system, digest, kind in (
+        ("other", OTHER_TOKEN, NotFound),
+        (DESK, "secret", ValidationFailed),
+    ):
+        values = {"system": system, "token_sha256": digest}
+        gateway.unmade(kind, Change("invitation.create", NEWCOMER, values))
 
 
 # --- The next certificate ---
@@ -312,33 +288,27 @@ def credentials(gateway: Founded, host: Newcomer) -> Credentials:
     host.invite()
     host.use()
     serve(gateway)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        (one,) = work.organisations.certificates(NEWCOMER, DESK)
+    (one,) = certificates(gateway)
     return Credentials(one.thumbprint, (system_uri(SHORT_NAME, NEWCOMER, DESK),))
 
 
-def test_a_system_renews_its_certificate_by_the_present_one(
-    gateway: Founded, credentials: Credentials
-) -> None:
+def test_a_system_renews_its_certificate_by_the_present_one(gateway, credentials):
     host = Newcomer(gateway)
     done = gateway.do(enrolment.renew, credentials, host.asked())
     serve(gateway)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert len(work.organisations.certificates(NEWCOMER, DESK)) == 2
+    assert len(certificates(gateway)) == 2
     assert fields_of(done.receipt)["type"] == "certificate.requested"
     again = gateway.do(enrolment.renew, credentials, host.asked())
     assert again.result == done.result
 
 
-def test_renewals_are_counted_for_each_system_and_day(
-    gateway: Founded, credentials: Credentials
-) -> None:
+def test_renewals_are_counted_for_each_system_and_day(gateway, credentials):
     for _ in range(RENEWALS_PER_DAY):
-        enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+        renewed(gateway, credentials)
     with pytest.raises(TooManyAttempts):
-        enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+        renewed(gateway, credentials)
     gateway.clock.advance(timedelta(days=1))
-    enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
+    renewed(gateway, credentials)
 
 
 @each(
@@ -350,99 +320,67 @@ def test_renewals_are_counted_for_each_system_and_day(
         ("urn:casegate:example:hotline-new:desk", "urn:x"),
     ],
 )
-def test_a_certificate_that_names_another_renews_nothing(
-    gateway: Founded, credentials: Credentials, uris: tuple[str, ...]
-) -> None:
-    shown_uris = replace(credentials, uris=uris)
-    asked = Newcomer(gateway).asked()
-    refused_without_event(gateway, NotAuthenticated, enrolment.renew, shown_uris, asked)
+def test_a_certificate_that_names_another_renews_nothing(gateway, credentials, uris):
+    asked = replace(credentials, uris=uris), Newcomer(gateway).asked()
+    refused_without_event(gateway, NotAuthenticated, enrolment.renew, *asked)
 
 
-def test_a_revoked_certificate_renews_nothing(gateway: Founded, credentials: Credentials) -> None:
-    gateway.administer(
-        "certificate.revoke", NEWCOMER, thumbprint=credentials.thumbprint, reason="lost"
-    )
-    asked = Newcomer(gateway).asked()
-    refused_without_event(gateway, NotAuthenticated, enrolment.renew, credentials, asked)
-
-
-def test_a_renewal_whose_certificate_is_revoked_before_it_is_made_is_not_made(
-    gateway: Founded, credentials: Credentials
-) -> None:
-    asked = enrolment.renew(gateway.ports, credentials, Newcomer(gateway).asked())
-    revoked = gateway.administer(
-        "certificate.revoke", NEWCOMER, thumbprint=credentials.thumbprint, reason="stolen"
-    )
-    assert revoked.result["left"] == []
+def test_a_revoked_certificate_renews_nothing_nor_is_made_what_it_asked_for(gateway, credentials):
+    asked = renewed(gateway, credentials)
+    assert revoke(gateway, thumbprint=credentials.thumbprint)["left"] == []
+    again = credentials, Newcomer(gateway).asked()
+    refused_without_event(gateway, NotAuthenticated, enrolment.renew, *again)
     serve(gateway)
-    made = enrolment.request_status(gateway.ports, UUID(asked.result["request"]))
+    made = status_of(gateway, asked)
     assert made.certificate is None
     assert "revoked" in made.refusal
 
 
-def test_a_certificate_that_has_ended_is_not_among_those_that_are_left(
-    gateway: Founded, credentials: Credentials
-) -> None:
+def test_a_certificate_that_has_ended_is_not_among_those_that_are_left(gateway, credentials):
     gateway.clock.advance(timedelta(days=29))
-    gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+    renewed(gateway, credentials)
     serve(gateway)
     gateway.clock.advance(timedelta(days=2))
-    everything = {"system": DESK, "reason": "stolen"}
-    revoked = gateway.administer("certificate.revoke", NEWCOMER, **everything).result
+    revoked = revoke(gateway, system=DESK)
     assert len(revoked["revoked"]) == 1
     assert (credentials.thumbprint in revoked["revoked"], revoked["left"]) == (False, [])
 
 
-def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(
-    gateway: Founded, credentials: Credentials
-) -> None:
-    gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(gateway, credentials):
+    renewed(gateway, credentials)
     gateway.clock.advance(timedelta(seconds=1))
     serve(gateway)
-    one = gateway.administer(
-        "certificate.revoke", NEWCOMER, thumbprint=credentials.thumbprint, reason="stolen"
-    )
-    (renewed,) = one.result["left"]
-    everything = {"system": DESK, "reason": "stolen"}
-    rest = gateway.administer("certificate.revoke", NEWCOMER, **everything)
-    assert (rest.result["revoked"], rest.result["left"]) == ([renewed], [])
-    change = Change("certificate.revoke", NEWCOMER, everything)
-    refused_on_record(gateway, WrongState, make_change, change, gateway.approve(change))
+    (left,) = revoke(gateway, thumbprint=credentials.thumbprint)["left"]
+    rest = revoke(gateway, system=DESK)
+    assert (rest["revoked"], rest["left"]) == ([left], [])
+    change = Change("certificate.revoke", NEWCOMER, {"system": DESK, "reason": "stolen"})
+    gateway.unmade(WrongState, change)
 
 
-def test_a_revocation_names_one_certificate_or_a_system_not_both(
-    gateway: Founded, credentials: Credentials
-) -> None:
+def test_a_revocation_names_one_certificate_or_a_system_not_both(gateway, credentials):
     both = {"system": DESK, "thumbprint": credentials.thumbprint, "reason": "stolen"}
-    change = Change("certificate.revoke", NEWCOMER, both)
-    approvals = gateway.approve(change)
-    refused_on_record(gateway, ValidationFailed, make_change, change, approvals)
-    assert gateway.do(enrolment.renew, credentials, Newcomer(gateway).asked())
+    gateway.unmade(ValidationFailed, Change("certificate.revoke", NEWCOMER, both))
+    assert renewed(gateway, credentials)
 
 
-def test_an_invitation_is_withdrawn_with_the_request_that_waits(
-    gateway: Founded, host: Newcomer
-) -> None:
-    invitation = host.invite().result["invitation"]
-    used = host.use()
-    gateway.administer("invitation.withdraw", NEWCOMER, invitation=invitation, reason="stolen")
+def test_an_invitation_is_withdrawn_with_the_request_that_waits(gateway, host):
+    invited, first = host.invite(), host.first_key()
+    used = host.use(first=first)
+    withdrawn = withdraw(gateway, invited)
+    assert withdrawn.result["document_keys"] == [first.jwk["kid"]], "which stand"
     serve(gateway)
-    made = enrolment.request_status(gateway.ports, UUID(used.result["request"]))
+    made = status_of(gateway, used)
     assert (made.certificate, made.refusal) == (None, "the invitation was withdrawn")
     assert gateway.organisation(NEWCOMER).status is Status.APPROVED
 
 
-def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(
-    gateway: Founded, host: Newcomer
-) -> None:
+def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(gateway, host):
     invitation = host.invite().result["invitation"]
 
     def refusal(organisation: str, named: str, kind: type) -> str:
-        change = Change(
-            "invitation.withdraw", organisation, {"invitation": named, "reason": "sent astray"}
-        )
-        signed = gateway.approve(change, ALICE)
-        return refused_on_record(gateway, kind, make_change, change, signed).detail
+        values = {"invitation": named, "reason": "sent astray"}
+        change = Change("invitation.withdraw", organisation, values)
+        return gateway.unmade(kind, change, ALICE).detail
 
     for organisation, named in ((HOTLINE, invitation), (NEWCOMER, str(gateway.new_id()))):
         assert "no such invitation" in refusal(organisation, named, NotFound)
@@ -450,47 +388,21 @@ def test_nobody_withdraws_the_invitation_of_another_or_one_that_nobody_can_use(
     assert "expired" in refusal(NEWCOMER, invitation, InvitationUnusable)
 
 
-def test_a_system_that_was_disabled_is_not_enrolled(gateway: Founded, host: Newcomer) -> None:
-    host.invite()
-    gateway.administer("system.disable", NEWCOMER, system=DESK, reason="not yet")
-    refused = gateway.refusal(enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked())
-    assert isinstance(refused.refusal, NotFound)
-
-
-def test_an_invitation_whose_request_was_refused_is_withdrawn_too(
-    gateway: Founded, host: Newcomer
-) -> None:
-    invitation = host.invite().result["invitation"]
+def test_an_invitation_whose_request_was_refused_is_withdrawn_too(gateway, host):
+    invited, system = host.invite(), {"system": DESK, "reason": "not yet"}
     used = host.use()
-    system = {"system": DESK, "reason": "not yet"}
     gateway.administer("system.disable", NEWCOMER, **system)
     serve(gateway)
-    gateway.administer("invitation.withdraw", NEWCOMER, invitation=invitation, reason="stolen")
-    made = enrolment.request_status(gateway.ports, UUID(used.result["request"]))
-    assert "disabled" in made.refusal
+    withdraw(gateway, invited)
+    assert "disabled" in status_of(gateway, used).refusal
     gateway.administer("system.enable", NEWCOMER, **system)
-    refused = gateway.refusal(enrolment.redeem_invitation, NEWCOMER, TOKEN, host.asked())
-    assert "withdrawn" in refused.refusal.detail
-
-
-def test_a_withdrawn_invitation_that_was_used_names_the_document_keys_that_stand(
-    gateway: Founded, host: Newcomer
-) -> None:
-    invitation = host.invite().result["invitation"]
-    first = host.first_key()
-    host.use(first=first)
-    withdrawn = gateway.administer(
-        "invitation.withdraw", NEWCOMER, invitation=invitation, reason="stolen"
-    )
-    assert withdrawn.result["document_keys"] == [first.jwk["kid"]]
+    assert "withdrawn" in redeem_refused(gateway, host, InvitationUnusable).detail
 
 
 # --- What an enrolled organisation may do ---
 
 
-def test_an_enrolled_organisation_sees_itself_and_nothing_else(
-    gateway: Founded, credentials: Credentials
-) -> None:
+def test_an_enrolled_organisation_sees_itself_and_nothing_else(gateway, credentials):
     me = to_json(organisations.whoami(gateway.ports, caller(NEWCOMER)))
     assert me["status"] == "enrolled"
     refused = gateway.refusal(organisations.page, caller(NEWCOMER), "", 9)

@@ -13,6 +13,7 @@ from gateway.evidence.declarations import ENCRYPTION, KEY_SUCCESSION, LOCK, POSS
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.registry import directory as organisations
+from tests.answers import heading_of
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -23,8 +24,6 @@ from tests.founding import (
     document_key,
     encryption_key,
     fields_of,
-    make_change,
-    refused_on_record,
     shown,
 )
 
@@ -54,7 +53,7 @@ class Kind:
     def proof(self, gateway, **changes):
         key = self.keys[0]
         values = {
-            "organisation": f"{ISSUER}/organisations/{self.organisation}",
+            "issuer": f"{ISSUER}/organisations/{self.organisation}",
             "audience": ISSUER,
             "says": self.says,
             "kid": key.kid,
@@ -63,11 +62,11 @@ class Kind:
             "signer": self.signer(key),
             "random": gateway.ports.random,
         }
-        return declarations.issue_declaration(**values | changes).compact()
+        values |= changes
+        return declarations.issue_declaration(heading_of(values), **values).compact()
 
     def refused(self, gateway, refusal, action="key.register", organisation=None, **values):
-        change = Change(action, organisation or self.organisation, values)
-        return refused_on_record(gateway, refusal, make_change, change, gateway.approve(change))
+        return gateway.unmade(refusal, Change(action, organisation or self.organisation, values))
 
     def pointer(self, gateway, action="key.register", **values):
         """The field for which a change is refused."""
@@ -130,7 +129,7 @@ def test_a_proof_for_anything_else_of_another_time_or_none_proves_nothing(gatewa
         {"signer": kind.signer(other)},
         {"kid": other.kid},
         *({"says": says} for says in kind.says_else),
-        {"organisation": f"{ISSUER}/organisations/{ABROAD}"},
+        {"issuer": f"{ISSUER}/organisations/{ABROAD}"},
         {"audience": "https://other.example"},
         {"at": gateway.clock() - timedelta(days=8)},
         {"at": gateway.clock() + timedelta(minutes=6)},

@@ -27,9 +27,7 @@ from tests.founding import (
     Founded,
     caller,
     founded,
-    make_change,
     offer_of,
-    refused_on_record,
     refused_without_event,
     shown,
     submitted,
@@ -55,8 +53,7 @@ DECISION = {"decision_ref": "board 12", "decided_on": "2026-03-01", "document_sh
 
 
 def refused(gateway: Founded, kind: type, action: str, slug: str, /, **values: Any) -> Any:
-    change = Change(action, slug, values)
-    return refused_on_record(gateway, kind, make_change, change, gateway.approve(change))
+    return gateway.unmade(kind, Change(action, slug, values))
 
 
 def enrolled(gateway: Founded, slug: str = NEW) -> None:
@@ -148,7 +145,7 @@ def test_a_refused_contact_is_not_repeated_by_the_refusal(gateway):
     change = Change(
         "contact.set", "nobody-here", {"role": "head", "name": "E. One", "address": "y"}
     )
-    refused_on_record(gateway, NotFound, make_change, change, gateway.approve(change))
+    gateway.unmade(NotFound, change)
     assert nowhere_stored(gateway, "E. One")
 
 
@@ -222,9 +219,7 @@ def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
         ),
         ("system.register", {"system": "desk", "scopes": ["cases.read"]}),
     ):
-        change = Change(action, NEW, values)
-        told = gateway.refusal(make_change, change, gateway.approve(change))
-        assert isinstance(told.refusal, Forbidden)
+        gateway.unmade(Forbidden, Change(action, NEW, values))
 
 
 def test_an_id_that_is_taken_takes_no_application(gateway):
@@ -280,9 +275,7 @@ def test_who_leaves_can_ask_nothing_and_stays_readable(gateway):
     kept = gateway.organisation(OFMIN)
     assert kept.membership_on(date(2026, 3, 1)) is MembershipClass.OBSERVER
     assert kept.competences_on(date(2026, 3, 1)) == {"receive/csam/FR"}
-    change = Change("organisation.reinstate", OFMIN, {"reason": "come back"})
-    told = gateway.refusal(make_change, change, gateway.approve(change))
-    assert isinstance(told.refusal, Forbidden)
+    gateway.unmade(Forbidden, Change("organisation.reinstate", OFMIN, {"reason": "come back"}))
 
 
 def test_a_step_of_a_simulated_day_stands_in_the_history_on_that_day():

@@ -33,7 +33,6 @@ from tests.founding import (
     OFMIN,
     Founded,
     approve_change,
-    caller,
     document_key,
     founded,
     make_change,
@@ -360,19 +359,19 @@ def in_force(gateway: Founded, pseudonym: str) -> bool:
 
 def test_a_staff_register_is_what_its_events_committed_to(register):
     first, head = established(register)
-    second = register.do(staff.add, caller(NEW), register.key(), _entering(first)).result
+    second = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in second["entries"])
     case = f"{HOTLINE}/{register.new_id()}"
-    register.do(staff.recuse, caller(NEW), register.key(), named, Recusal(first, case))
-    register.do(staff.end, caller(NEW), register.key(), named, first)
+    register.act(NEW, staff.recuse, named, Recusal(first, case))
+    register.act(NEW, staff.end, named, first)
     night = {**_entering(head), "temporary": True}
-    register.do(staff.add, caller(NEW), register.key(), night)
+    register.act(NEW, staff.add, night)
     assert registry_compared(register) == RegistryComparison(frozenset(), ())
 
 
 def test_a_staff_register_is_compared_also_when_what_its_events_told_is_erased(register):
     first, _ = established(register)
-    made = register.do(staff.add, caller(NEW), register.key(), _entering(first)).result
+    made = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in made["entries"])
     register.clock.advance(timedelta(days=800))
     assert not erasure.erase_details(register.ports)
@@ -415,9 +414,9 @@ def test_a_staff_entry_that_its_event_did_not_make_names_nobody(register, forged
 
 def test_a_person_whose_end_was_undone_is_nobody(register):
     first, _ = established(register)
-    made = register.do(staff.add, caller(NEW), register.key(), _entering(first)).result
+    made = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in made["entries"])
-    register.do(staff.end, caller(NEW), register.key(), named, first)
+    register.act(NEW, staff.end, named, first)
     register.store.change(f"UPDATE staff SET ends_at = NULL WHERE pseudonym = '{named}'")
     assert differing(register) == {f"{NEW}/{named}"}
 

@@ -27,7 +27,7 @@ def told(gateway: Founded, organisation: str = HOTLINE) -> int:
     return stream_of(gateway, organisation).count(("certificate.expiring", "allowed"))
 
 
-def test_an_organisation_is_told_once_at_each_threshold() -> None:
+def test_an_organisation_is_told_once_at_each_threshold():
     gateway = with_certificate(30)
     seen = []
     for _ in range(31):
@@ -40,25 +40,25 @@ def test_an_organisation_is_told_once_at_each_threshold() -> None:
     check_log(gateway)
 
 
-def test_a_certificate_that_has_a_successor_is_not_told_of() -> None:
+def test_a_certificate_that_has_a_successor_is_not_told_of():
     gateway = with_certificate(10)
     add(gateway, 30, thumb="next")
     assert remind(gateway.ports) == 0
 
 
-def test_a_revoked_certificate_is_not_told_of() -> None:
+def test_a_revoked_certificate_is_not_told_of():
     gateway = with_certificate(10)
     gateway.administer("certificate.revoke", HOTLINE, thumbprint="thumb", reason="lost")
     assert remind(gateway.ports) == 0
 
 
-def test_nobody_hears_of_the_certificates_of_others() -> None:
+def test_nobody_hears_of_the_certificates_of_others():
     gateway = with_certificate(10)
     assert remind(gateway.ports) == 1
     assert (told(gateway), told(gateway, OCRVP)) == (1, 0)
 
 
-def test_nothing_is_written_when_nothing_is_due() -> None:
+def test_nothing_is_written_when_nothing_is_due():
     gateway = with_certificate(20)
     size = gateway.size()
     assert remind(gateway.ports) == 0

@@ -5,11 +5,18 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from gateway.changes import CHANGES
 from gateway.cli import main
+from gateway.cli.admin import session
+from gateway.cli.admin.nouns import RENAMED
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.fields import Given, read_fields
 from tests.each import each
 from tests.founding import case_content
 
@@ -118,3 +125,34 @@ def test_help_has_an_example_that_its_command_reads(
 def test_help_fits_its_page(path: str) -> None:
     lines = help_of(path.split()).split("\n")
     assert [line for line in lines if len(line) > LONGEST_LINE] == []
+
+
+OF_THEIR_OWN = {"organisation.apply", "contact.set", "system.set_keys", "invitation.create"}
+"""Changes whose commands are written out: they take files as members fill them in."""
+
+
+@each("action", sorted(CHANGES.keys() - OF_THEIR_OWN))
+def test_the_command_of_a_change_submits_what_its_example_gives(
+    action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read of a change, and what it does, is tested by `tests/registry`."""
+    enter(tmp_path / action, monkeypatch)
+    submitted: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(session, "change_registry", lambda _, *change: submitted.append(change))
+    noun, _, verb = action.replace("_", "-").partition(".")
+    words = example_in(help_of(["admin", RENAMED.get(noun, noun), verb]))
+    for file in filter(re.compile(r"\w+\.(json|jwt|pdf)").fullmatch, words):
+        Path(file).write_text("{}")
+    kind = CHANGES[action]
+    result = CliRunner().invoke(main, [*words, *(["--yes"] if kind.loses else [])])
+    assert result.exit_code == 0, result.output
+    ((asked, organisation, values),) = submitted
+    assert (asked, organisation) == (action, GATEWAY if kind.at_gateway else "ofmin")
+    of_files = {one.name for one in kind.fields if one.given in (Given.JSON_FILE, Given.TEXT_FILE)}
+    assert all(
+        values[one.name] is not None for one in kind.fields if one.required and one.name in of_files
+    )
+    read_fields(
+        [one for one in kind.fields if one.name not in of_files],
+        {n: value for n, value in values.items() if value is not None and n not in of_files},
+    )

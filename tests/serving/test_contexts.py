@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.files import replace
 from gateway.pki.authority import make_issuing, make_root, make_server
-from gateway.serving.tls import TlsContexts, TlsFiles
+from gateway.serving.tls import TlsContexts, TlsFiles, listener_environ, openssl_conf
 from gateway.serving.worker import TlsSocket
+from tests.each import each
 from tests.receiver import wait_until
 from tests.serving.listeners import (
     BEFORE,
@@ -241,3 +242,25 @@ def test_without_a_first_good_state_there_is_no_context(tmp_path: Path) -> None:
     contexts = TlsContexts(files(tmp_path), pytest.fail)
     with pytest.raises(OSError, match=r"server\.pem|No such file"):
         contexts.current()
+
+
+# --- OpenSSL's own settings ---
+
+
+@each("version", [(3, 0, 0, 11, 0), (3, 4, 9, 0, 0)])
+def test_an_older_openssl_is_not_told_of_groups_that_it_lacks(version):
+    assert "Groups = X25519:P-256:P-384\n" in openssl_conf(version)
+
+
+def test_a_newer_openssl_offers_the_post_quantum_hybrid_first():
+    assert "Groups = X25519MLKEM768:X25519:P-256:P-384\n" in openssl_conf((3, 5, 0, 0, 0))
+
+
+def test_an_openssl_configuration_of_the_operator_stays_in_force(tmp_path):
+    conf = tmp_path / "server" / "openssl.cnf"
+    assert listener_environ({"OPENSSL_CONF": "/etc/fips.cnf"}, conf) == {
+        "OPENSSL_CONF": "/etc/fips.cnf"
+    }
+    assert not conf.exists()
+    assert listener_environ({"A": "b"}, conf) == {"A": "b", "OPENSSL_CONF": str(conf)}
+    assert conf.read_text() == openssl_conf()

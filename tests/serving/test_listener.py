@@ -1,6 +1,7 @@
 """How a listener starts, stops, and what it refuses to be."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.serving.listener import Listener
+from gateway.serving.listener import JunkFilter, Listener
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles
 from tests.receiver import wait_until
@@ -84,3 +85,28 @@ def test_a_tcp_listener_without_tls_is_refused():
         Listener("partners", "127.0.0.1:8444", tls=None)
     with pytest.raises(ValueError, match="a TCP listener speaks TLS"):
         Listener("partners", "unix:/run/x.sock", tls=TlsFiles(Path("server.pem")))
+
+
+# --- Floods of warnings ---
+
+
+def line(created: float, level: int = logging.WARNING) -> logging.LogRecord:
+    record = logging.LogRecord("gunicorn.error", level, "", 0, "refused", None, None)
+    record.created = created
+    return record
+
+
+def test_floods_of_warnings_are_counted_not_written():
+    junk = JunkFilter(lines=3)
+    assert [junk.filter(line(60.0 + n)) for n in range(5)] == [True, True, True, False, False]
+    later = line(120.0)
+    assert junk.filter(later)
+    assert later.getMessage() == "refused (2 such lines were left out)"
+    after = line(121.0)
+    assert junk.filter(after)
+    assert after.getMessage() == "refused"
+
+
+def test_errors_are_always_written():
+    junk = JunkFilter(lines=0)
+    assert junk.filter(line(60.0, logging.ERROR))

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from gateway.pki.authority import make_root, publish_chain
+from gateway.serving.supervisor import listener_answers
 from tests.receiver import wait_until
-from tests.serving.listeners import TOP
+from tests.serving.listeners import BEFORE, TOP, free_port
 
 journey = pytest.mark.journey
 
@@ -136,3 +138,27 @@ def test_a_second_signal_does_not_wait_for_the_drain(tmp_path):
         time.sleep(1.3)  # within a second it is the same request
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 1
+
+
+# --- Whether a listener answers, asked from outside ---
+
+
+@journey
+def test_a_listener_answers_only_for_its_own_name_and_root(partners):
+    address, chain = ("127.0.0.1", partners.port), partners.folder / "ca-chain.pem"
+    assert listener_answers(address, "gateway.example", chain)
+    assert not listener_answers(address, "other.example", chain)
+    assert not listener_answers(("127.0.0.1", free_port()), "gateway.example", chain)
+    foreign = partners.folder / "foreign"
+    publish_chain(foreign, make_root("demo", BEFORE).certificate, [])
+    assert not listener_answers(address, "gateway.example", foreign / "ca-chain.pem")
+
+
+@journey
+def test_asking_whether_a_listener_answers_leaves_no_line_in_its_log(partners):
+    before = (partners.folder / "log").stat().st_size
+    assert listener_answers(
+        ("127.0.0.1", partners.port), "gateway.example", partners.folder / "ca-chain.pem"
+    )
+    partners.good()
+    assert (partners.folder / "log").stat().st_size == before

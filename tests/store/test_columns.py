@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.store.columns import Day, Instant, TextList, TextSet
-from tests.each import each
 
 
 def there_and_back(column, value):
@@ -56,11 +55,6 @@ def test_a_set_is_kept_and_has_one_spelling(value):
 @given(st.lists(st.text()).map(tuple))
 def test_a_list_keeps_its_order(value):
     assert there_and_back(TextList(), value) == value
-
-
-@each("column", [Instant(), Day(), TextSet(), TextList()])
-def test_nothing_stays_nothing(column):
-    assert there_and_back(column, None) is None
 
 
 def test_a_day_is_not_a_time():

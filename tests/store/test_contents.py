@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
@@ -111,13 +112,14 @@ def test_no_condition_of_use_stands_in_any_file_and_no_digest_of_it_after_the_er
     conditions = founding.conditions_of(gateway, handoff, OFMIN)
     assert conditions["permitted_actions"].encode() not in written(tmp_path)
     with place.connected() as connection:
-        (kept,) = connection.execute(tables.handoff.select()).all()
+        kept = connection.execute(select(tables.handoff.c.conditions_digest)).scalar_one()
     erase(gateway, case)
     with place.connected() as connection:
-        (row,) = connection.execute(tables.handoff.select()).all()
-        (version,) = connection.execute(tables.case_version.select()).all()
-    assert kept.conditions_digest != row.conditions_digest == ""
-    assert (version.summary, version.document) == (b"", b"")
+        left = connection.execute(select(tables.handoff.c.conditions_digest)).scalar_one()
+        table = tables.case_version
+        (version,) = connection.execute(select(table.c.summary, table.c.document)).all()
+    assert kept != left == ""
+    assert tuple(version) == (b"", b"")
 
 
 def test_no_word_of_a_case_stands_in_any_file(place, tmp_path):
@@ -209,7 +211,7 @@ def test_a_document_that_was_put_into_another_row_does_not_open(database):
         work.commit()
     with database.connected() as connection:
         table = tables.case_version
-        rows = connection.execute(table.select().order_by(table.c.digest)).all()
+        rows = connection.execute(select(table.c.digest, table.c.document)).all()
         connection.execute(
             table.update().where(table.c.digest == rows[0].digest),
             {"document": rows[1].document},

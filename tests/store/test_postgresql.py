@@ -17,7 +17,7 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import AlreadyExists, Busy, DatabaseUnavailable, EditConflict
 from gateway.kernel.ports import TransactionMode
 from gateway.store import database
-from gateway.store.database import UnsuitableDatabase, reading_engine, writing_engine
+from gateway.store.database import ConnectionPool, UnsuitableDatabase, reading_engine
 from gateway.store.high_water_mark import open_mark
 from gateway.store.keyring import make_keyring, require_keys
 from gateway.store.postgresql_connection import BoundedConnection
@@ -302,7 +302,7 @@ def test_a_statement_that_takes_too_long_is_busy_and_the_connection_goes_on(
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
     store = postgresql.open()
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(Busy):
-        work._transaction.execute(text("SELECT pg_sleep(5)"))
+        work._transaction.changed(text("SELECT pg_sleep(5)"))
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.commit()
@@ -545,14 +545,13 @@ def test_another_server_that_speaks_the_protocol_is_refused(postgresql, version)
 
 def test_a_statement_is_prepared_once_and_stays_so_after_what_only_read(postgresql):
     store = postgresql.open()
-    prepared = text("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%organisation%'")
+    prepared = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%organisation%'"
     names = []
     for _ in range(2):
         with store.begin(TransactionMode.READ) as work:
             work.organisations.get("hotline")
-            connection = work._transaction._connection
-        names.append(connection.execute(prepared).all())
-        connection.rollback()
+            driver = work._transaction.driver
+        names.append(driver.execute(prepared).fetchall())
     assert names[0]
     assert names[1] == names[0]
 
@@ -572,14 +571,13 @@ def test_a_connection_whose_statement_an_upgrade_outdated_is_given_up(postgresql
 def test_a_query_in_a_pipeline_gets_its_rows_and_not_the_answer_before(postgresql):
     """The answer to what was sent before may arrive while the query is sent."""
     postgresql.open()
-    engine = writing_engine(postgresql.url)
-    with engine.connect() as connection:
-        run = Transaction(connection, TransactionMode.WRITE, locks_rows=True)
-        driver = connection.connection.driver_connection
-        with run.pipeline():
-            run.execute(insert(revoked_token), {"jti": "a", "expires_at": NOON})
+    connections = ConnectionPool(postgresql.url)
+    with connections.lent() as driver:
+        run = Transaction(driver, TransactionMode.WRITE, locks_rows=True)
+        with driver.together():
+            run.run(insert(revoked_token), {"jti": "a", "expires_at": NOON})
             driver.pgconn.send_flush_request()
             driver.pgconn.flush()
             assert select.select([driver.pgconn.socket], [], [], 20)[0]
-            assert [one.jti for one in run.execute(query(revoked_token))] == ["a"]
-    engine.dispose()
+            assert [one.jti for one in run.rows(query(revoked_token))] == ["a"]
+    connections.close()

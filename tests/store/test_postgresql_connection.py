@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from gateway.store import postgresql_connection
-from gateway.store.database import autocommitting, driver_of, writing_engine
+from gateway.store.database import ConnectionPool
 from tests.each import each
 
 
@@ -16,16 +16,14 @@ class _Name(str):
 
 @pytest.fixture
 def driver(postgresql):
-    engine = autocommitting(writing_engine(postgresql.url))
-    with engine.connect() as connection:
-        driver = driver_of(connection)
-        driver.ask("CREATE TEMPORARY TABLE found (number bigint PRIMARY KEY)")
-        yield driver
-    engine.dispose()
+    driver = ConnectionPool(postgresql.url).take()
+    driver.ask("CREATE TEMPORARY TABLE found (number bigint PRIMARY KEY)")
+    yield driver
+    driver.close()
 
 
 def _numbers(driver):
-    return [number for (number,) in driver.ask("SELECT number FROM found ORDER BY 1").rows()]
+    return [number for (number,) in driver.ask("SELECT number FROM found ORDER BY 1").fetchall()]
 
 
 def _prepared(driver):
@@ -48,7 +46,7 @@ def _prepared(driver):
     ],
 )
 def test_a_value_comes_back_as_it_was_sent(driver, kind, value):
-    assert driver.ask(f"SELECT $1::{kind}", [value]).rows() == [(value,)]
+    assert driver.ask(f"SELECT $1::{kind}", [value]).fetchall() == [(value,)]
 
 
 def test_a_text_that_the_database_cannot_hold_is_refused(driver):
@@ -57,8 +55,8 @@ def test_a_text_that_the_database_cannot_hold_is_refused(driver):
 
 
 def test_how_many_rows_a_statement_changed_is_told(driver):
-    assert driver.ask("INSERT INTO found VALUES (1), (2)").count() == 2
-    assert driver.ask("DELETE FROM found WHERE number = $1", [3]).count() == 0
+    assert driver.ask("INSERT INTO found VALUES (1), (2)").rowcount == 2
+    assert driver.ask("DELETE FROM found WHERE number = $1", [3]).rowcount == 0
 
 
 def test_a_result_that_is_asked_for_in_a_block_is_that_of_its_own_statement(driver):
@@ -66,7 +64,7 @@ def test_a_result_that_is_asked_for_in_a_block_is_that_of_its_own_statement(driv
         driver.send("INSERT INTO found VALUES ($1)", [1])
         first = driver.send("SELECT number FROM found")
         driver.send("INSERT INTO found VALUES ($1)", [2])
-        assert first.rows() == [(1,)]
+        assert first.fetchall() == [(1,)]
     assert _numbers(driver) == [1, 2]
 
 
@@ -84,15 +82,15 @@ def test_the_first_refusal_ends_a_block_and_names_why(driver):
 def test_who_asks_in_a_block_for_what_was_passed_over_hears_of_the_refusal_before(driver):
     with pytest.raises(psycopg.errors.DivisionByZero), driver.together():
         driver.send("SELECT 1 / 0")
-        driver.send("SELECT 1").rows()
-    assert driver.ask("SELECT 1").rows() == [(1,)]
+        driver.send("SELECT 1").fetchall()
+    assert driver.ask("SELECT 1").fetchall() == [(1,)]
 
 
 def test_a_block_that_its_caller_leaves_by_an_error_leaves_the_connection_usable(driver):
     with pytest.raises(LookupError), driver.together():
         driver.send("SELECT 1 / 0")
         raise LookupError
-    assert driver.ask("SELECT 1").rows() == [(1,)]
+    assert driver.ask("SELECT 1").fetchall() == [(1,)]
 
 
 def test_a_statement_is_prepared_once_and_stays_so_after_a_rollback(driver):
@@ -110,7 +108,7 @@ def test_a_statement_that_could_not_be_prepared_is_prepared_anew(driver):
             driver.send("SELECT 7")
     driver.ask("CREATE TEMPORARY TABLE nowhere ()")
     driver.ask("SELECT * FROM nowhere")
-    assert driver.ask("SELECT 7").rows() == [(7,)]
+    assert driver.ask("SELECT 7").fetchall() == [(7,)]
 
 
 def test_beyond_its_bound_no_further_statement_stays_prepared(driver, monkeypatch):
@@ -118,6 +116,6 @@ def test_beyond_its_bound_no_further_statement_stays_prepared(driver, monkeypatc
     monkeypatch.setattr(postgresql_connection, "STATEMENTS_KEPT", kept)
     for statement in ("SELECT 7", "SELECT 7 + 1", "SELECT 7 + 2", "SELECT 7 + 1"):
         driver.ask(statement)
-    assert driver.ask("SELECT 7 + 2").rows() == [(9,)]
+    assert driver.ask("SELECT 7 + 2").fetchall() == [(9,)]
     named = "SELECT count(*) FROM pg_prepared_statements WHERE name <> ''"
     assert driver.execute(named).fetchone()[0] == kept

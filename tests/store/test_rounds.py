@@ -72,11 +72,11 @@ def in_line(store, *parts: Callable[[Any], Any], modes=()) -> list[Any]:
 
 
 def _waiting(store) -> int:
-    return len(store._database.line._line)
+    return len(store.database.line._line)
 
 
 def _inside(store) -> bool:
-    return bool(store._database.line._inside)
+    return bool(store.database.line._inside)
 
 
 def _until(holds: Callable[[], bool]) -> None:
@@ -191,7 +191,7 @@ def test_a_statement_that_the_database_refuses_fails_for_its_writer_alone(store,
     row = {"id": 1, "version": 9}  # there is one already
 
     def breaking(work):
-        work._transaction.execute(insert(tables.registry), row)
+        work._transaction.run(insert(tables.registry), row)
 
     first, failed, second = in_line(store, storing(made[0]), breaking, storing(made[1]))
     assert isinstance(failed, BrokenRule)
@@ -206,7 +206,7 @@ def test_a_transaction_that_the_database_gives_up_fails_for_all_of_them(store, m
     made = [case(), case()]
 
     def breaking(work):
-        work._transaction._driver.rollback()  # as SQLite does when the disk is full
+        work._transaction.driver.rollback()  # as SQLite does when the disk is full
         raise ZeroDivisionError
 
     outcomes = in_line(store, storing(made[0]), breaking, storing(made[1]))
@@ -219,7 +219,7 @@ def test_a_connection_that_is_lost_fails_for_all_of_them_and_the_line_goes_on(st
     made = [case(), case()]
 
     def losing(work):
-        work._round.opened.connection.invalidate()
+        work._round.opened.driver.close()
         raise ZeroDivisionError
 
     outcomes = in_line(store, storing(made[0]), losing)
@@ -281,7 +281,7 @@ def test_a_change_of_the_registry_is_the_last_of_a_transaction(store, commits):
     modes = [TransactionMode.SHARED, TransactionMode.REGISTRY, TransactionMode.SHARED]
     _, _, found = in_line(store, storing(case()), admit, look, modes=modes)
     assert found == admitted
-    assert commits.count == (3 if store._database.locks_rows else 2)
+    assert commits.count == (3 if store.database.locks_rows else 2)
 
 
 def test_a_round_ends_for_the_other_processes(store, commits, monkeypatch):
@@ -304,8 +304,8 @@ def test_who_shares_with_nobody_commits_for_those_before_it(store, commits):
     parts = [storing(made[0]), alone, storing(made[2])]
     outcomes = in_line(store, *parts, modes=modes)
     assert [logged.index for (logged,) in outcomes] == [0, 1, 2]
-    assert firsts == [store._database.locks_rows]
-    assert commits.count == (2 if store._database.locks_rows else 1)
+    assert firsts == [store.database.locks_rows]
+    assert commits.count == (2 if store.database.locks_rows else 1)
     assert check_log(store) == 3
 
 
@@ -342,7 +342,7 @@ def test_a_shared_transaction_waits_for_the_log_as_others_do(postgresql, monkeyp
     commit = Transaction._commit_now
 
     def commit_now(transaction):
-        settings.append(transaction._driver.send("SHOW lock_timeout"))
+        settings.append(transaction.driver.send("SHOW lock_timeout"))
         commit(transaction)
 
     monkeypatch.setattr(Transaction, "_commit_now", commit_now)
@@ -350,17 +350,17 @@ def test_a_shared_transaction_waits_for_the_log_as_others_do(postgresql, monkeyp
     with beside.begin(TransactionMode.READ) as work:
         usual = _lock_timeout(work)
     assert settings[0] != usual
-    assert settings[1].rows()[0][0] == usual
+    assert settings[1].fetchall()[0][0] == usual
 
 
 def _lock_timeout(work) -> str:
-    return work._transaction._driver.ask("SHOW lock_timeout").rows()[0][0]
+    return work._transaction.driver.ask("SHOW lock_timeout").fetchall()[0][0]
 
 
 def test_who_cannot_begin_its_part_leaves_the_line_to_others(store, commits, monkeypatch):
     made = [case() for _ in range(3)]
 
-    def failing(connection, statements):
+    def failing(driver, *statements):
         raise ZeroDivisionError
 
     monkeypatch.setattr(unit_of_work, "run_first", failing)

@@ -161,18 +161,18 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
 @each(
     "statement",
     [
-        *(registry._GET, registry._SYSTEM, registry._CERTIFICATE),
+        *(registry._GET, registry._SYSTEM_RECORDS.one, registry._CERTIFICATE_RECORDS.one),
         *(registry._HOLDERS, registry._CERTIFICATES, registry._REVOKED),
         *(
             cases._GET,
             cases._VERSION,
-            idempotency._GET,
-            procedures._REQUEST,
+            idempotency._RETRIES.one,
+            procedures._REQUESTS.one,
             log._TILE,
             log._EVENT,
         ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
-        handoffs._CONSULTATION,
+        handoffs._CONSULTATIONS.one,
         *(duties._OF, duties._OPEN_OF_CASE, duties._OWED_BY),
         *(handoffs._WAITING["in"], cases._PAGE_AFTER),
     ],
@@ -207,7 +207,7 @@ def test_no_statement_is_compiled_anew_when_it_is_run_again(sqlite):
             work.signing.add(request := signing_request())
             work.signing.pending(1)
             work.signing.save(replace(request, refusal="refused"))
-            driver = work._transaction._driver
+            driver = work._transaction.driver
             run = driver.execute("SELECT sql, run, reprep FROM sqlite_stmt").fetchall()
             work.commit()
     partial = ("case_file", "signing_request")

@@ -146,7 +146,7 @@ def test_a_store_does_not_survive_a_fork(sqlite, monkeypatch):
     with pytest.raises(RuntimeError, match="fork"):
         store.begin(TransactionMode.READ)
     # Nor may the child end the parent's connections.
-    monkeypatch.setattr(store._database, "close", pytest.fail)
+    monkeypatch.setattr(store.database, "close", pytest.fail)
     store.close()
     monkeypatch.undo()
 

@@ -12,7 +12,8 @@ import click
 from click.core import ParameterSource
 
 from gateway.changes import CHANGES
-from gateway.cli.admin import administrators, certificate, organisation
+from gateway.cli.admin import administrators, certificate, organisation  # noqa: F401 - for their commands
+from gateway.cli.admin.nouns import NOUNS, RENAMED
 from gateway.cli.admin.session import (
     AdminSession,
     approve,
@@ -103,38 +104,7 @@ def _take_behind(command: click.Command) -> None:
     json_option(command)
 
 
-GROUPS = {
-    "service-hours": "Record when members are at work.",
-    "membership": "Grant and end memberships: full, associate, observer.",
-    "interest": "Record what members declare to be bound to.",
-    "agreement": "Record and end agreements (R15).",
-    "retention": "Record and end terms of retention (R14).",
-    "member-key": "Register and revoke members' own keys.",
-    "audit-access": "Give and end audit access.",
-    "staff": "Enter the first persons of a member's staff register.",
-    "case": "Erase cases early, lift embargoes.",
-}
-"""Nouns whose commands are all made from the table of changes."""
-
-NOUNS = {"admin": "administrator", "key": "member-key"}
-"""Nouns that are called otherwise than their actions."""
-
-for _made in (
-    organisation.organisation,
-    organisation.contact,
-    organisation.mandate,
-    organisation.system,
-    organisation.event,
-    administrators.admins,
-    administrators.proposal,
-    administrators.waiting,
-    organisation.succession,
-    organisation.log_hold,
-    organisation.notification,
-    certificate.certificate,
-    certificate.invitation,
-    *(click.Group(name, help=about) for name, about in GROUPS.items()),
-):
+for _made in (*NOUNS.values(), administrators.waiting):
     admin.add_command(_made)
 
 try:
@@ -147,10 +117,9 @@ else:
 
 for _action, _kind in CHANGES.items():
     _noun, _, _ = _action.partition(".")
-    _name = NOUNS.get(_noun, _noun.replace("_", "-"))
-    _group = admin.commands[_name]
+    _name = RENAMED.get(_noun, _noun.replace("_", "-"))
     _command = make_command(_name, _action, _kind)
-    if isinstance(_group, click.Group) and _command.name not in _group.commands:
-        _group.add_command(_command)
+    if _command.name not in NOUNS[_name].commands:
+        NOUNS[_name].add_command(_command)
 
 _take_behind(admin)

@@ -12,6 +12,7 @@ import click
 
 from gateway import keys
 from gateway.changes import CHANGES
+from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
     AdminSession,
     Registry,
@@ -49,12 +50,7 @@ _issuer = click.option(
 )
 
 
-@click.group("administrator")
-def admins() -> None:
-    """Add administrators, and disable those who leave."""
-
-
-@admins.command("list")
+@NOUNS["administrator"].command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
     """List the administrators and whether their approvals count.
@@ -67,7 +63,7 @@ def list_admins(session: AdminSession) -> None:
     print_items(found, "person", "name", ("state", lambda one: states[one["enabled"]]))
 
 
-@admins.command(
+@NOUNS["administrator"].command(
     "create-key", short_help="Create a personal key on the new administrator's machine."
 )
 @click.argument("folder", type=ANY_FOLDER)
@@ -107,7 +103,9 @@ _NO_CHANGE = (ValueError, LookupError, TypeError)
 """How a file that holds no change is found out."""
 
 
-@admins.command("sign", short_help="Sign a change on your own machine, for the network.")
+@NOUNS["administrator"].command(
+    "sign", short_help="Sign a change on your own machine, for the network."
+)
 @click.argument("file", type=FILE)
 @click.option("--person", required=True, callback=organisation_id, help="Who signs.")
 @click.option("--key", "key_file", required=True, type=FILE, help="Their key.pem.")
@@ -224,12 +222,7 @@ _CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its tim
 # --- Proposals ---
 
 
-@click.group()
-def proposal() -> None:
-    """Read, approve and withdraw waiting changes."""
-
-
-@proposal.command("list")
+@NOUNS["proposal"].command("list")
 @click.option(
     "--all", "all_of_them", is_flag=True, help="Also those applied, withdrawn or expired."
 )
@@ -244,7 +237,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
     print_items(found, "proposal", "action", "organisation", "proposer", ("state", _state))
 
 
-@proposal.command("show")
+@NOUNS["proposal"].command("show")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def show_(session: AdminSession, proposal_id: UUID) -> None:
@@ -258,7 +251,7 @@ def show_(session: AdminSession, proposal_id: UUID) -> None:
         _print(one)
 
 
-@proposal.command("approve")
+@NOUNS["proposal"].command("approve")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
@@ -278,7 +271,7 @@ def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
         show(change.action, reached.approve(proposal_id, change))
 
 
-@proposal.command("withdraw")
+@NOUNS["proposal"].command("withdraw")
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def withdraw(session: AdminSession, proposal_id: UUID) -> None:

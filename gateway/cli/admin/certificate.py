@@ -14,6 +14,7 @@ from uuid import UUID
 import click
 
 from gateway import files
+from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import AdminSession, Registry, hand_over, place, registry, show
 from gateway.cli.arguments import FILE, NewFile
 from gateway.cli.output import (
@@ -36,20 +37,10 @@ WAITING = "casegate-invitation-waiting/1"
 """The format of a file whose invitation waits for a second person."""
 
 
-@click.group()
-def certificate() -> None:
-    """Revoke certificates of members' systems."""
-
-
 # --- Invitations ---
 
 
-@click.group()
-def invitation() -> None:
-    """Invite members' systems to enrol themselves."""
-
-
-@invitation.command("create", short_help="Invite a system to enrol itself.")
+@NOUNS["invitation"].command("create", short_help="Invite a system to enrol itself.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("name", metavar="SYSTEM")
 @click.option(
@@ -110,7 +101,7 @@ class _Waiting:
         return (json.dumps({"format": WAITING, **asdict(self)}, indent=1) + "\n").encode()
 
 
-@invitation.command(short_help="Finish an invitation that another person approved.")
+@NOUNS["invitation"].command(short_help="Finish an invitation that another person approved.")
 @click.argument("file", type=FILE)
 @click.pass_obj
 def complete(session: AdminSession, file: Path) -> None:
@@ -182,7 +173,7 @@ def _write(file: io.FileIO, made: InvitationFile | _Waiting, invitation: UUID) -
         ) from error
 
 
-@invitation.command("list")
+@NOUNS["invitation"].command("list")
 @click.pass_obj
 def list_invitations(session: AdminSession) -> None:
     """List the invitations that can still be used. Tokens are not stored.

@@ -43,7 +43,7 @@ from gateway.pki.authority import (
     load_authority,
     make_issuing,
 )
-from gateway.pki.rotation import AuthorityStage, AuthorityStep, StoredAuthority
+from gateway.pki.rotation import AuthorityStage, StoredAuthority
 
 KEK = "kek"
 """The purpose of the key that wraps the keys of cases."""
@@ -192,10 +192,10 @@ def require_meant(due: str, named: str | None) -> None:
 
 WAIT_SECONDS = 10.0  # for `maintain` to publish what the ceremony changed
 
-_DONE: Mapping[AuthorityStep, str] = {
-    AuthorityStep.PUBLISH: "it is published; activate it with --step activate, a day from now",
-    AuthorityStep.ACTIVATE: "it signs now; the previous one is trusted until its certificates end",
-    AuthorityStep.RETIRE: "it is no longer trusted; its key is destroyed here. Destroy the copies",
+_DONE: Mapping[RotationStep, str] = {
+    RotationStep.PUBLISH: "it is published; activate it with --step activate, a day from now",
+    RotationStep.ACTIVATE: "it signs now; the previous one is trusted until its certificates end",
+    RotationStep.RETIRE: "it is no longer trusted; its key is destroyed here. Destroy the copies",
 }
 
 
@@ -278,7 +278,7 @@ def _for_machines(fields: Mapping[str, Any]) -> dict[str, Any]:
     help="Where root.pem and root.key are, when they are not in the folder's offline/.",
 )
 @root_passphrase_option
-@_step_option(AuthorityStep)
+@_step_option(RotationStep)
 @click.option(
     "--no-wait",
     is_flag=True,
@@ -325,7 +325,7 @@ def rotate_authority(
         written = record_step(session, gateway, Change("ca.rotate", GATEWAY, values))
         if isinstance(authority, CertificateAuthority):
             rotation.publish(config.issuing, authority, now)
-        elif turn.step is AuthorityStep.ACTIVATE:
+        elif turn.step is RotationStep.ACTIVATE:
             rotation.use(config.issuing, authority, now)
         else:
             rotation.retire(config.issuing, authority, now)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
     AdminSession,
     change_registry,
@@ -38,15 +39,7 @@ from gateway.kernel.results import to_json
 from gateway.registry import mandates
 
 
-@click.group()
-def organisation() -> None:
-    """Take organisations from application to leaving.
-
-    List them, and show all that is recorded of one: with the ids that other commands ask for.
-    """
-
-
-@organisation.command("list")
+@NOUNS["organisation"].command("list")
 @click.option("--status", type=Words(Status), help="Only those of this status.")
 @click.pass_obj
 def list_organisations(session: AdminSession, status: str | None) -> None:
@@ -61,7 +54,7 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
     print_items(found, "organisation", "status", "kind", "name")
 
 
-@organisation.command("show", short_help="Show all that is recorded of an organisation.")
+@NOUNS["organisation"].command("show", short_help="Show all that is recorded of an organisation.")
 @click.argument("slug", metavar="ORGANISATION", callback=organisation_id)
 @click.option("--at", help="What held on this day.", type=CalendarDay())
 @click.pass_obj
@@ -110,7 +103,7 @@ def _read_object(file: Path) -> dict[str, Any]:
     return values
 
 
-@organisation.command("apply", short_help="Record an application.")
+@NOUNS["organisation"].command("apply", short_help="Record an application.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
 @click.option("--received-on", required=True, help="Day of the application.", type=CalendarDay())
@@ -129,12 +122,7 @@ def apply(session: AdminSession, slug: str, file: Path, received_on: date) -> No
     change_registry(session, "organisation.apply", slug, values)
 
 
-@click.group()
-def contact() -> None:
-    """Change whom to reach at a member."""
-
-
-@contact.command("set", short_help="Set the contact for a role.")
+@NOUNS["contact"].command("set", short_help="Set the contact for a role.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("file", type=FILE)
 @click.pass_obj
@@ -146,12 +134,7 @@ def set_contact(session: AdminSession, slug: str, file: Path) -> None:
     change_registry(session, "contact.set", slug, _read_object(file))
 
 
-@click.group()
-def mandate() -> None:
-    """Grant and end legal mandates; report gaps and overlaps."""
-
-
-@mandate.command("report")
+@NOUNS["mandate"].command("report")
 @click.option("--all", "everything", is_flag=True, help="Also the days with exactly one holder.")
 @click.pass_obj
 def report_competences(session: AdminSession, everything: bool) -> None:
@@ -190,12 +173,7 @@ def _days(stretch: Mapping[str, Any]) -> str:
     return f"from {stretch['from']}{until}: {holders}"
 
 
-@click.group()
-def system() -> None:
-    """Register members' systems."""
-
-
-@system.command("set-keys", short_help="Change the keys by which a system authenticates.")
+@NOUNS["system"].command("set-keys", short_help="Change the keys by which a system authenticates.")
 @click.argument("slug", metavar="ORGANISATION")
 @click.argument("name", metavar="SYSTEM")
 @click.option(
@@ -227,12 +205,7 @@ def set_keys(
     change_registry(session, "system.set_keys", slug, values)
 
 
-@click.group()
-def event() -> None:
-    """Show events as the gateway recorded them."""
-
-
-@event.command("show")
+@NOUNS["event"].command("show")
 @click.argument("event", type=click.UUID)
 @click.pass_obj
 def show_event(session: AdminSession, event: UUID) -> None:
@@ -254,12 +227,9 @@ def show_event(session: AdminSession, event: UUID) -> None:
 # --- Successions ---
 
 
-@click.group()
-def succession() -> None:
-    """Move a mandate and its open handoffs."""
-
-
-@succession.command("preview", short_help="Show what a succession would do, without storing it.")
+@NOUNS["succession"].command(
+    "preview", short_help="Show what a succession would do, without storing it."
+)
 @click.argument("predecessor")
 @click.argument("successor")
 @click.option(
@@ -312,7 +282,7 @@ def preview_succession(
     _print_succession(found)
 
 
-@succession.command("list")
+@NOUNS["succession"].command("list")
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for.
@@ -324,7 +294,9 @@ def list_successions(session: AdminSession) -> None:
     print_successions(found)
 
 
-@succession.command("show", short_help="Show what moved, what stays, and who can read until when.")
+@NOUNS["succession"].command(
+    "show", short_help="Show what moved, what stays, and who can read until when."
+)
 @click.argument("succession", type=click.UUID)
 @click.pass_obj
 def show_succession(session: AdminSession, succession: UUID) -> None:
@@ -337,7 +309,7 @@ def show_succession(session: AdminSession, succession: UUID) -> None:
     _print_succession(found)
 
 
-@succession.command(
+@NOUNS["succession"].command(
     "apply", short_help="Move the handoffs that are due now, before maintenance does."
 )
 @click.argument("succession", type=click.UUID, required=False)
@@ -413,15 +385,7 @@ def _with_advice(one: Mapping[str, Any]) -> dict[str, Any]:
 # --- `casegate admin log-hold`: what keeps details in the log beyond their term ---
 
 
-@click.group("log-hold")
-def log_hold() -> None:
-    """Keep details of persons in the log beyond their term.
-
-    For proceedings or the inquiry of an authority: two persons set a hold, and two end it.
-    """
-
-
-@log_hold.command("list")
+@NOUNS["log-hold"].command("list")
 @click.pass_obj
 def list_holds(session: AdminSession) -> None:
     """List the log holds in force, and whose review was missed.
@@ -450,12 +414,7 @@ def list_holds(session: AdminSession) -> None:
 # --- `casegate admin notification`: members' receivers, and how far each has its notifications ---
 
 
-@click.group()
-def notification() -> None:
-    """Send members' notifications to their receivers."""
-
-
-@notification.command("list")
+@NOUNS["notification"].command("list")
 @click.pass_obj
 def list_receivers(session: AdminSession) -> None:
     """List who gets or collects notifications, and how many wait.

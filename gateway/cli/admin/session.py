@@ -41,6 +41,7 @@ from gateway.domain.audit_event import EventResult
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import base64url, canonical, declarations, event, receipt
+from gateway.evidence.handoff_documents import Heading
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -336,18 +337,14 @@ def registry(session: AdminSession, *, reads: bool = False) -> Iterator[Registry
 
 def sign(issuer: str, key_file: Path, person: str, change: Change, at: datetime, jti: UUID) -> str:
     """Sign a change with a person's key; PrivateFileError when the file holds none."""
-    signed = declarations.issue_approval(
-        person=person,
-        audience=issuer,
+    whose, key = declarations.person_uri(issuer, person), _signing_key(key_file)
+    heading = Heading(whose, issuer, at, jti, key, secrets.token_bytes)
+    return declarations.issue_approval(
+        heading,
         action=change.action,
         organisation=change.organisation,
         change=change.values,
-        at=at,
-        jti=jti,
-        signer=_signing_key(key_file),
-        random=secrets.token_bytes,
-    )
-    return signed.compact()
+    ).compact()
 
 
 def _signing_key(file: Path) -> keys.SigningKey:
@@ -648,6 +645,7 @@ _EXAMPLES = {
     "system": "desk",
     "territory": "FR",
     "thumbprint": "qCHjJtiy...",
+    "time_zone": "Europe/Paris",
     "until": "2027-01-01",
 }
 """What a field is given in the example of its command: by its kind, and by its name."""

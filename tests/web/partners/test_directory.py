@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from gateway.domain.organisation import organisation_uri
 from gateway.evidence import (
     declarations,
     key_history,
@@ -15,11 +14,9 @@ from gateway.evidence.trust import confirm_receipt
 from gateway.keys import jwk_set
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.evidence.ingredients import chance
 from tests.founding import (
     ABROAD,
     HOTLINE,
-    ISSUER,
     OCRVP,
     OFMIN,
     ORGANISATIONS,
@@ -190,16 +187,7 @@ def test_a_key_comes_with_the_events_by_which_its_owner_required_its_own_signatu
     assert hotline.get(path).json["locks"] == []
 
     def declared(says: str) -> str:
-        return declarations.issue_declaration(
-            organisation=organisation_uri(ISSUER, OFMIN),
-            audience=ISSUER,
-            says=says,
-            kid=key.kid,
-            at=line.gateway.clock(),
-            jti=line.gateway.new_id(),
-            signer=key,
-            random=chance(says),
-        ).compact()
+        return line.gateway.word(OFMIN, says, key, key)
 
     line.gateway.administer(
         "organisation.require_signed", OFMIN, declaration=declared(declarations.LOCK)

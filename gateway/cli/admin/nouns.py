@@ -1,0 +1,40 @@
+"""The nouns of `casegate admin`, each with what its commands do.
+
+Most commands are made from the table of changes; the modules beside this one add what is read, or
+needs files of its own.
+"""
+
+import click
+
+NOUNS = {
+    name: click.Group(name, help=about)
+    for name, about in {
+        "administrator": "Add administrators, and disable those who leave.",
+        "agreement": "Record and end agreements (R15).",
+        "audit-access": "Give and end audit access.",
+        "case": "Erase cases early, lift embargoes.",
+        "certificate": "Revoke certificates of members' systems.",
+        "contact": "Change whom to reach at a member.",
+        "event": "Show events as the gateway recorded them.",
+        "interest": "Record what members declare to be bound to.",
+        "invitation": "Invite members' systems to enrol themselves.",
+        "log-hold": "Keep details of persons in the log beyond their term.\n\n"
+        "For proceedings or the inquiry of an authority: two persons set a hold, and two end it.",
+        "mandate": "Grant and end legal mandates; report gaps and overlaps.",
+        "member-key": "Register and revoke members' own keys.",
+        "membership": "Grant and end memberships: full, associate, observer.",
+        "notification": "Send members' notifications to their receivers.",
+        "organisation": "Take organisations from application to leaving.\n\n"
+        "List them, and show all that is recorded of one: with the ids that other commands ask "
+        "for.",
+        "proposal": "Read, approve and withdraw waiting changes.",
+        "retention": "Record and end terms of retention (R14).",
+        "service-hours": "Record when members are at work.",
+        "staff": "Enter the first persons of a member's staff register.",
+        "succession": "Move a mandate and its open handoffs.",
+        "system": "Register members' systems.",
+    }.items()
+}
+
+RENAMED = {"admin": "administrator", "key": "member-key"}
+"""Nouns that are called otherwise than their actions."""

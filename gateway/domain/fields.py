@@ -1,0 +1,98 @@
+"""What a text from outside must be, described once: how it is judged, and its JSON Schema.
+
+The bodies of requests, the values of changes, seals and imported reports are made of these.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from gateway.domain import vocabulary
+from gateway.domain.item_value import UNSAFE, has_unsafe_characters
+from gateway.domain.json_values import parse_date, parse_timestamp
+from gateway.domain.media import find_media
+from gateway.domain.organisation import NO_SLUG, SLUG
+from gateway.domain.vocabulary import Fault
+
+
+class Validator(NamedTuple):
+    """``fault`` says what is wrong with a text, or None; ``described`` is its JSON Schema."""
+
+    fault: Fault
+    described: Mapping[str, Any] = {}
+
+    def judge(self, value: object) -> str | None:
+        """What is wrong with a value of any type, or None."""
+        return self.fault(value) if isinstance(value, str) else "must be text"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema with its type."""
+        return {"type": "string", **self.described}
+
+
+def among(words: Iterable[str]) -> Validator:
+    """One of the words."""
+    known = [*dict.fromkeys(map(str, words))]
+    return Validator(vocabulary.among(known), {"enum": known})
+
+
+def like(pattern: str, sentence: str, **described: Any) -> Validator:
+    """Of the form of a pattern, all of it."""
+    form = re.compile(pattern, re.ASCII)
+    described = {"pattern": f"^{pattern}$", **described}
+    return Validator(lambda value: None if form.fullmatch(value) else sentence, described)
+
+
+def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> Validator:
+    """What ``parse`` reads without a ValueError."""
+
+    def fault(value: str) -> str | None:
+        try:
+            parse(value)
+        except ValueError:
+            return sentence
+        return None
+
+    return Validator(fault, described)
+
+
+def free(longest: int, *, lines: bool = True, blank: bool = False) -> Validator:
+    """What a person writes, up to ``longest`` characters; R1 keeps it from carrying a file."""
+
+    def fault(value: str) -> str | None:
+        if not value.strip() and not blank:
+            return "must not be empty"
+        if len(value) > longest:
+            return f"must have at most {longest} characters"
+        if has_unsafe_characters(value, lines=lines):
+            return UNSAFE
+        return find_media(value)
+
+    return Validator(fault, {"minLength": 0 if blank else 1, "maxLength": longest})
+
+
+def _shown(value: str) -> str | None:
+    if not value.strip():
+        return "must not be empty"
+    return UNSAFE if has_unsafe_characters(value, lines=True) else None
+
+
+SHOWN = Validator(_shown, {"minLength": 1})
+"""Not blank, and showing all that it holds; judged further where it is used."""
+
+
+def up_to(longest: int, sentence: str) -> Validator:
+    """Up to so many characters; what they have to be is judged with the fields beside them."""
+    return Validator(
+        lambda value: None if len(value) <= longest else sentence, {"maxLength": longest}
+    )
+
+
+DAY = read_by(parse_date, "must be a date, as 2026-01-02", format="date")
+MOMENT = read_by(
+    parse_timestamp, "must be a time with its offset, as 2026-01-02T03:04:05Z", format="date-time"
+)
+ORGANISATION = like(SLUG.pattern, NO_SLUG)
+"""The id of an organisation, of a system or of a person, as certificates have it."""
+COMPACT = like("[A-Za-z0-9._~-]{1,6000}", "must be a signed document in its compact form")

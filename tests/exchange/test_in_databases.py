@@ -1,0 +1,181 @@
+"""What two do at once on a real database of each kind, or one that dies in the middle of it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.handoff import HandoffState, RecallAnswer
+from gateway.domain.refusals import Busy
+from gateway.domain.retention import GRACE_DAYS
+from gateway.exchange import duties, erasure, handoffs, recalls, retention, succession_execution
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import HandoffFilter
+from tests.exchange.moving_mandates import DAY, agreed, carry_out, following
+from tests.exchange.test_duties import MINUTE, TERM, sweep, told, urgent
+from tests.exchange.test_erasure import erased_in, heard
+from tests.exchange.test_recalls import UNLAWFUL, acknowledge, answer, erased, given
+from tests.exchange.test_retention import consult, has_copy, retain
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    check_log,
+    fields_of,
+    founded,
+    offered,
+    submitted,
+)
+from tests.store import places
+
+HELD = 4
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
+    """The founded gateway on a database of each kind; its log must hold together."""
+    if request.param == "sqlite":
+        made = founded()
+        yield made
+        check_log(made)
+        return
+    place = places.postgresql()
+    made = founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    yield made
+    check_log(made)
+    place.close()
+
+
+def in_two_threads(work: Callable[[], object]) -> None:
+    """Do it in two threads at once; one that finds the gateway busy leaves it to the other."""
+
+    def run(_: int) -> None:
+        with suppress(Busy):
+            work()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, range(2)))  # raises what a thread raised
+
+
+def test_two_sweepers_at_once_record_each_step_once(gateway):
+    sent = [urgent(gateway) for _ in range(HELD)]
+    duties.sweep(gateway.ports)
+    gateway.clock.advance(TERM / 2)
+    in_two_threads(lambda: duties.sweep(gateway.ports))
+    sweep(gateway, TERM / 2 - 8 * MINUTE)
+    for _ in range(4):
+        gateway.clock.advance(4 * MINUTE)
+        in_two_threads(lambda: duties.sweep(gateway.ports))
+    reminded, overdue = ["handoff.reminded"] * HELD, ["handoff.overdue"] * HELD
+    assert sorted(told(gateway, OFMIN)) == sorted(reminded + overdue)
+    assert told(gateway, HOTLINE) == overdue
+    assert all(gateway.duties(one)[0].next_at is None for one in sent)
+
+
+def test_two_recalls_at_once_touch_each_handoff_once(gateway):
+    case = submitted(gateway)
+    held = [given(gateway, case, to) for to in (OFMIN, ABROAD)]
+
+    def recall() -> None:
+        with suppress(RecordedRefusal):  # the other one was first
+            gateway.act(HOTLINE, recalls.of_case, UUID(case.result["case"]), UNLAWFUL)
+
+    in_two_threads(recall)
+    told = [one["handoff"] for one in check_log(gateway) if one["type"] == "handoff.recalled"]
+    assert sorted(told) == sorted(map(str, held))
+    assert {gateway.handoff(one).state for one in held} == {HandoffState.WITHDRAWN}
+
+
+def test_a_consultation_is_before_a_recall_or_refused(gateway):
+    handoff = given(gateway, submitted(gateway), OFMIN)
+    acts = [
+        (HOTLINE, recalls.of_handoff, handoff, UNLAWFUL),
+        (OFMIN, handoffs.consult, handoff, OPENING),
+    ]
+
+    def act() -> None:
+        with suppress(RecordedRefusal):  # the recall was first
+            gateway.act(*acts.pop())
+
+    in_two_threads(act)
+    logged = [one["type"] for one in check_log(gateway) if one["result"] == "allowed"]
+    if "case.consulted" in logged and "handoff.recalled" in logged:
+        assert logged.index("case.consulted") < logged.index("handoff.recalled")
+
+
+def test_answers_to_a_recall_are_kept_after_the_erasure_of_the_case(gateway):
+    handoff = given(gateway, submitted(gateway), OFMIN)
+    gateway.act(HOTLINE, recalls.of_handoff, handoff, UNLAWFUL)
+    erased(gateway)
+    acknowledge(gateway, handoff)
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED)
+    assert not gateway.owed(handoff)
+
+
+def test_two_nodes_at_once_keep_end_and_tell_of_a_retention_once(gateway):
+    kept, waiting = (accepted(gateway, offered(gateway, erased_in(gateway, 10))) for _ in range(2))
+    in_two_threads(lambda: erasure.announce(gateway.ports))
+    assert [number for _, number in heard(gateway, OFMIN)] == [2]
+    retain(gateway, kept)
+    gateway.clock.advance(timedelta(days=10))
+    in_two_threads(lambda: erasure.erase_due(gateway.ports))
+    assert erasure.erase_due(gateway.ports) == 0
+    assert has_copy(gateway, kept)
+    assert has_copy(gateway, waiting)
+    gateway.clock.advance(timedelta(days=GRACE_DAYS))
+    size = gateway.size()
+    in_two_threads(lambda: retention.end_due(gateway.ports))
+    assert gateway.size() == size + 1
+    assert not has_copy(gateway, waiting)
+    assert fields_of(consult(gateway, kept).receipt)["type"] == "case.consulted"
+
+
+def test_two_that_carry_out_a_succession_at_once_move_each_handoff_once(gateway):
+    case = submitted(gateway)  # one case for all: its lock is shared, too
+    held = [accepted(gateway, offered(gateway, case, again="test")) for _ in range(6)]
+    succession = agreed(gateway)
+    gateway.day = DAY
+
+    def work() -> None:
+        for _ in range(20):
+            if carry_out(gateway, succession, limit=2).done:
+                return
+
+    in_two_threads(work)
+    while not carry_out(gateway, succession).done:
+        pass
+    assert len({following(gateway, handoff) for handoff in held}) == len(held)
+    with gateway.ports.begin(TransactionMode.READ) as work_:
+        assert len(work_.successions.moved(succession)) == len(held)
+        sent = work_.handoffs.page(HOTLINE, "out", HandoffFilter("offered"), None, 100)
+        assert len(sent) == len(held)
+
+
+def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(gateway, monkeypatch):
+    held = [accepted(gateway) for _ in range(3)]
+    succession = agreed(gateway)
+    gateway.day = DAY
+    record, calls = succession_execution._record, []
+
+    def crash(*arguments: Any, **named: Any) -> None:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt  # in the middle of the second transaction: two events each
+        record(*arguments, **named)
+
+    monkeypatch.setattr(succession_execution, "_record", crash)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(gateway, succession)
+    states = sorted(gateway.handoff(one).state for one in held)
+    assert states == ["accepted", "accepted", "reissued"]
+    assert carry_out(gateway, succession).done
+    assert len({following(gateway, one) for one in held}) == 3
