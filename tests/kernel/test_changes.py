@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -191,20 +191,6 @@ def test_an_approval_of_a_change_that_could_not_be_made_can_be_used_again(gatewa
     refused_on_record(gateway, WrongState, make_change, change, approvals)
     gateway.do(make_change, SUSPENSION, gateway.approve(SUSPENSION, ALICE))
     gateway.do(make_change, change, approvals)
-
-
-@pytest.mark.parametrize("hours", [-1, 73])
-def test_an_approval_counts_for_72_hours_and_not_before_it_was_signed(gateway, hours):
-    signed_at = gateway.clock() - timedelta(hours=hours)
-    text = signed(gateway, SUSPENSION, ALICE, at=signed_at)
-    arguments = (make_change, SUSPENSION, [text])
-    refusal = refused_on_record(gateway, InvalidApproval, *arguments)
-    assert "older than 72 hours" in refusal.detail
-    gateway.do(
-        make_change,
-        SUSPENSION,
-        [signed(gateway, SUSPENSION, ALICE, at=gateway.clock() - timedelta(hours=71))],
-    )
 
 
 def test_a_refused_approval_is_an_event_that_names_whose_signature_was_good(gateway):

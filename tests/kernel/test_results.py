@@ -18,7 +18,7 @@ from gateway.kernel.results import Page, collect_page
 from gateway.kernel.values import Caller
 from gateway.registry import directory as organisations
 from gateway.registry import queries as entries
-from tests.exchange.databases import gateway as founding  # noqa: F401 - a fixture
+from tests.exchange.test_in_databases import gateway as founding  # noqa: F401 - a fixture
 from tests.founding import (
     ABROAD,
     ALICE,

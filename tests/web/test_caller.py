@@ -215,12 +215,6 @@ def test_rs5_a_suspended_member_s_live_token_is_for_its_duties_alone_at_once(gat
     assert hotline.get("/duties", token=held).status_code == 200
 
 
-def test_rs5_a_live_token_of_a_member_that_left_is_dead_at_once(gateway, hotline):
-    assert hotline.get("/whoami").status_code == 200
-    gateway.gateway.administer("organisation.leave", HOTLINE, reason="a test")
-    assert_invalid_token(hotline.get("/whoami"))
-
-
 def test_rs5_a_member_whose_entry_is_out_of_service_is_not_heard_of_its_duties_either(
     gateway, hotline
 ):
@@ -229,16 +223,6 @@ def test_rs5_a_member_whose_entry_is_out_of_service_is_not_heard_of_its_duties_e
         work.organisations.put_out_of_service(frozenset({("organisation", HOTLINE)}))
         work.commit()
     assert_invalid_token(hotline.get("/duties", token=held))
-
-
-def test_rs5_a_revoked_certificate_s_live_token_is_dead_at_once(gateway, hotline):
-    assert hotline.get("/whoami").status_code == 200
-    thumbprint = base64url.digest(der(hotline.certificate))
-    with gateway.gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        known = work.organisations.certificate(thumbprint)
-        work.organisations.save_certificate(replace(known, revoked_at=gateway.gateway.clock()))
-        work.commit()
-    assert_invalid_token(hotline.get("/whoami"))
 
 
 def test_rs5_a_scope_that_the_registry_no_longer_grants_is_gone_from_the_token(gateway, hotline):
@@ -442,14 +426,6 @@ def test_rs1_a_token_by_a_key_of_another_purpose_is_refused(line, tokens):
     assert_refused(tokens, signed(claims(line), named, key=attest_key()))
 
 
-def test_a_token_by_the_key_that_is_published_beside_the_current_one_is_read(line):
-    """Rotation: what the previous key signed lives on until its end."""
-    previous = generate_key(KeyPurpose.TOKEN)
-    line = listening(line.gateway, token_keys=jwk_set([token_key(), previous]))
-    token = signed(claims(line), header(kid=previous.kid), key=previous)
-    assert Tokens(line.gate).read(token).client_id == CLIENT
-
-
 def test_a_token_ends_at_its_second(line, tokens):
     token, _ = tokens.issue(CLIENT, ["cases.read"], BOUND)
     line.gateway.clock.advance(timedelta(seconds=298))
@@ -503,12 +479,6 @@ def test_the_memory_is_bounded(tokens, monkeypatch):
     for _ in range(5):
         tokens.read(tokens.issue(CLIENT, ["cases.read"], BOUND)[0])
     assert len(tokens._seen) == 3
-
-
-def test_two_gateways_do_not_take_each_others_tokens(line, tokens):
-    other = listening(line.gateway, partners_url="https://partners.other.example")
-    token, _ = Tokens(other.gate).issue(CLIENT, ["cases.read"], BOUND)
-    assert_refused(tokens, token)
 
 
 SHARED = listening()

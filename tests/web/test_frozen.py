@@ -1,7 +1,6 @@
 """What partners and anybody see of a log that is frozen, and of a mark that does not answer."""
 
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 from werkzeug.test import TestResponse
@@ -129,22 +128,6 @@ def test_reads_without_receipts_go_on_for_who_has_a_token_and_content_stays_clos
     assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
 
 
-def test_receipts_are_answered_with_the_problem(line, marking) -> None:
-    event = UUID(marking.gateway.confirm(submitted(marking.gateway).receipt).event["id"])
-    partner = before(line, HOTLINE)
-    marking.freeze()
-    for path in ("/events", f"/receipts/{event}"):
-        answer = partner.get(path)
-        assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
-
-
-def test_a_refusal_is_not_told_before_it_can_be_recorded(line, marking) -> None:
-    partner = before(line, OFMIN)
-    marking.freeze()
-    answer = partner.get(f"/cases/{marking.gateway.new_id()}")
-    assert (answer.status_code, answer.json["type"][-10:]) == (503, "log-frozen")
-
-
 def test_the_checkpoint_is_the_last_that_was_signed(line, marking) -> None:
     answer = line.anybody().get("/checkpoint")
     note = answer.text
@@ -171,17 +154,6 @@ def test_the_listener_lives_while_the_log_is_frozen(line, marking) -> None:
     marking.freeze()
     assert line.anybody().get("/healthz").status_code == 200
     assert line.partner(HOTLINE).send("GET", "/healthz").status_code == 200
-
-
-def test_a_mark_that_does_not_answer_is_a_problem_of_its_own(line, marking) -> None:
-    partner = before(line, HOTLINE)
-    marking.mark.reachable = False
-    answer = partner.post("/cases", submission(marking), key="key-00001")
-    assert answer.status_code == 503
-    assert answer.json["type"].endswith("/problems/high-water-mark-unavailable")
-    marking.mark.reachable = True
-    again = partner.post("/cases", submission(marking), key="key-00002")
-    assert again.status_code == 201
 
 
 def test_a_write_whose_receipt_could_not_be_signed_is_done_once(line, marking) -> None:

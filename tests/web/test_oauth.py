@@ -1,7 +1,6 @@
 """The token endpoint by the rules C and K of its profile (FAPI 2.0, RFC 6749, 8705, 8707, 9068)."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -10,7 +9,6 @@ import pytest
 
 from gateway.domain.organisation import SCOPES, SCOPES_WHILE_SUSPENDED, Status
 from gateway.evidence import base64url
-from gateway.kernel.ports import TransactionMode
 from gateway.pki.authority import make_issuing, make_root
 from gateway.pki.client_certificate import PeerSource
 from gateway.web.oauth import InvalidClient
@@ -147,25 +145,6 @@ def test_c2_a_certificate_of_one_member_gets_no_token_of_another(gateway, hotlin
     assert_invalid_client(hotline.ask_token(client_id=f"{OFMIN}.{DESK}"))
 
 
-def test_c2_a_certificate_of_our_authority_that_is_not_registered_is_refused(gateway):
-    assert_invalid_client(Partner(gateway, HOTLINE, certificate(HOTLINE)).ask_token())
-
-
-def test_c2_a_certificate_of_another_system_of_the_same_member_is_refused(gateway):
-    gateway.gateway.administer("system.register", HOTLINE, system="archive", scopes=["cases.read"])
-    other = certificate(HOTLINE, "archive")
-    gateway.register(other, HOTLINE, "archive")
-    assert_invalid_client(Partner(gateway, HOTLINE, other).ask_token())
-
-
-def test_c2_a_revoked_certificate_is_refused(gateway, hotline):
-    with gateway.gateway.ports.begin(TransactionMode.REGISTRY) as work:
-        known = work.organisations.certificate(base64url.digest(der(hotline.certificate)))
-        work.organisations.save_certificate(replace(known, revoked_at=gateway.gateway.clock()))
-        work.commit()
-    assert_invalid_client(hotline.ask_token())
-
-
 def test_c2_a_certificate_that_no_chain_leads_to_our_root_is_refused(gateway):
     root = make_root(SHORT_NAME, MADE)
     other = certificate_by(make_issuing(SHORT_NAME, root, MADE))
@@ -179,11 +158,6 @@ def test_c2_a_suspended_member_gets_tokens_for_its_duties_alone(gateway, hotline
     assert gateway.gateway.organisation(HOTLINE).status is Status.SUSPENDED
     assert set(hotline.ask_token().json["scope"].split()) == SCOPES_WHILE_SUSPENDED
     assert_error(hotline.ask_token(scope="cases.read"), "invalid_scope")
-
-
-def test_c2_a_member_that_left_is_refused(gateway, hotline):
-    gateway.gateway.administer("organisation.leave", HOTLINE, reason="a test")
-    assert_invalid_client(hotline.ask_token())
 
 
 @each("client_id", ["nobody.desk", "point-de-contact", "x" * 500, "é.è", "a..b"])

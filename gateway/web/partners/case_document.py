@@ -382,18 +382,7 @@ class CaseInvalid(ValidationError):
     def __init__(self, errors: Iterable[Error]) -> None:
         """Sort the errors by place; as marshmallow's they join those of what the case is in."""
         self.errors = tuple(sorted(set(errors)))
-        super().__init__(_tree(self.errors))
-
-
-def _tree(errors: Iterable[Error]) -> dict[str, Any]:
-    """Errors by JSON pointer as the tree that the schema library puts below a field."""
-    root: dict[str, Any] = {}
-    for pointer, message in errors:
-        node = root
-        for step in pointer.split("/")[1:]:
-            node = node.setdefault(step, {})
-        node.setdefault("_schema", []).append(message)
-    return root
+        super().__init__([*self.errors])
 
 
 def load_case(data: Any) -> dict[str, Any]:

@@ -373,7 +373,7 @@ def pointed(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
     """Flatten marshmallow's tree of messages into pairs of JSON pointer (RFC 6901) and sentence.
 
     A name that no field of ours could have is a caller's text, and is not repeated; ``_schema`` is
-    what is wrong with a whole object.
+    what is wrong with a whole object. A message may be such a pair, from its place on.
     """
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
@@ -381,4 +381,5 @@ def pointed(messages: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
             yield from pointed(inner, f"{pointer}/{name}" if ours else pointer)
         return
     for message in messages:
-        yield pointer, str(message)
+        below, sentence = message if isinstance(message, tuple) else ("", message)
+        yield f"{pointer}{below}", str(sentence)

@@ -72,22 +72,6 @@ def test_a_change_with_its_approvals_is_made_and_answered_with_the_gateways_rece
     assert line.gateway.organisation(ABROAD).status == "suspended"
 
 
-def test_a_repeated_request_is_done_once_and_answered_with_the_whole_first_result(line, operator):
-    approvals = sign(line, "organisation.suspend", ABROAD, SUSPENSION, ALICE)
-    said = {"action": "organisation.suspend", "organisation": ABROAD, "values": SUSPENSION}
-    body = {**said, "approvals": approvals}
-    first = operator.post("/admin/changes", body, key="the-same-key")
-    before = size(line)
-    again = operator.post("/admin/changes", body, key="the-same-key")
-    assert again.status_code == 200
-    assert again.json["result"] == first.json["result"]
-    assert again.json["result"]["status"] == "suspended"
-    assert size(line) == before
-    other = {**body, "values": {"reason": "other"}}
-    answer = operator.post("/admin/changes", other, key="the-same-key")
-    assert answer.json["type"].endswith("key-reused")
-
-
 def test_what_takes_two_persons_waits_when_one_signed_it(line, operator):
     answer = change(operator, "membership.end", ABROAD, {"until": "2026-04-01"}, ALICE)
     assert answer.status_code == 202
@@ -193,17 +177,6 @@ def test_a_proposal_is_made_by_another_persons_approval(line, operator):
     assert operator.get("/admin/changes").json["items"] == []
     (listed,) = operator.get("/admin/changes?state=all").json["items"]
     assert listed["applied_event"] == done.json["result"]["event"]
-
-
-def test_those_that_wait_are_listed_the_newest_first_page_by_page(line, operator):
-    named = [
-        propose(operator, ABROAD, {"until": f"2026-04-0{day}"}, ALICE).json["result"]["proposal"]
-        for day in (1, 2, 3)
-    ]
-    first = operator.get("/admin/changes?limit=2").json
-    assert [one["proposal"] for one in first["items"]] == [named[2], named[1]]
-    rest = operator.get(first["next"]).json
-    assert ([one["proposal"] for one in rest["items"]], rest["next"]) == ([named[0]], None)
 
 
 def test_a_proposal_is_withdrawn_by_its_proposer_and_by_no_other(line, operator):
