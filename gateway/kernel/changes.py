@@ -406,13 +406,9 @@ def look_up(ports: Ports, types: ChangeTypes, caller: Caller, proposal: UUID) ->
     """
 
     def query(context: RequestContext) -> Proposal:
-        require_admin_scope(context)
-        stored = context.work.proposals.get(proposal)
-        if stored is None:
-            deny_as_not_found()
-        return stored
+        return context.work.proposals.get(proposal) or deny_as_not_found()
 
-    return _in_full(ports, types, read(ports, caller, ActionRequest("registry.read"), query))
+    return _in_full(ports, types, read_as_operator(ports, caller, query))
 
 
 def page(
@@ -421,12 +417,11 @@ def page(
     """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_admin_scope(context)
         now = context.now if waiting else None
         rows = partial(_waiting, context.work, now)
         return collect_page(rows, attrgetter("id"), _view, after, limit)
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return read_as_operator(ports, caller, query)
 
 
 def proposals(ports: Ports, *, waiting: bool) -> list[dict[str, Any]]:
@@ -451,6 +446,16 @@ def _waiting(
 ) -> Sequence[Proposal]:
     """Proposals, the newest first, of those that wait ``now``, or of all."""
     return work.proposals.page(after, limit, now)
+
+
+def read_as_operator(ports: Ports, caller: Caller, query: Callable[[RequestContext], T]) -> T:
+    """Look something of the registry up for one of the operator's systems."""
+
+    def allowed(context: RequestContext) -> T:
+        require_admin_scope(context)
+        return query(context)
+
+    return read(ports, caller, ActionRequest("registry.read"), allowed)
 
 
 def require_admin_scope(context: RequestContext) -> None:
