@@ -24,6 +24,7 @@ from gateway.domain.handoff import (
     RELEASABLE,
     Handoff,
     HandoffAction,
+    HandoffAnswer,
     HandoffState,
     RecallAnswer,
 )
@@ -684,6 +685,18 @@ def move(
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
         **(_agreed(handoff, step, under) if step in AGREEMENTS else {}),
+    )
+
+
+def made_of(
+    handoff: Handoff, step: HandoffAction | None, document: str, at: datetime, event: UUID
+) -> HandoffAnswer:
+    """What made a handoff what it is now: a step of the party that may take it, or its offer
+    (None), with the compact ``document`` that says so."""
+    kind = step and KIND_OF_MOVE.get(step)  # none of an update and a recall: the originator's
+    author = kind.party(handoff.originator, handoff.recipient) if kind else handoff.originator
+    return HandoffAnswer(
+        handoff.id, handoff.sequence, step, handoff.state, author, at, document, event
     )
 
 
