@@ -4,7 +4,7 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,23 @@ class InGroups(LoadScopeScheduling):
         if file.startswith("tests/store/"):
             return "tests/store"  # nearly all of it asks for one database server
         return _group(self.config.rootpath / file) or file
+
+    def _assign_work_unit(self, node: Any) -> None:
+        """Give out first what has slow tests: a worker that begins with them last ends alone."""
+        for scope, tests in self.workqueue.items():
+            if any(_slow(self.config.rootpath / file) for file in _files(tests)):
+                self.workqueue.move_to_end(scope, last=False)
+                break
+        super()._assign_work_unit(node)
+
+
+def _files(tests: Iterable[str]) -> set[str]:
+    return {nodeid.partition("::")[0] for nodeid in tests}
+
+
+@cache
+def _slow(file: Path) -> bool:
+    return "mark.slow" in file.read_text(encoding="utf-8")
 
 
 @cache

@@ -106,6 +106,10 @@ class Operator:
         assert result.exit_code == 0, result.output
         return result.stdout
 
+    def told(self, *words: object, **kwargs: Any) -> Any:
+        """The same for machines: what the JSON says."""
+        return json.loads(self.done(*words, "--json", **kwargs))
+
 
 def operator(place: Path, *typed: tuple[str, ...]) -> Operator:
     """A founded gateway in a new folder below ``place``, after these commands of administrators."""

@@ -105,7 +105,7 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
     """
     copy = None
     if folder is not None:
-        report, copy = history.open_copy(reader(folder), trust)
+        report, copy = history.check_copy(reader(folder), trust)
         if copy is None:
             return report
     return _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
@@ -189,7 +189,7 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
     Example: casegate audit account shown.json --log mirror \\
         --trust trust
     """
-    report, copy = history.open_copy(reader(folder), trust)
+    report, copy = history.check_copy(reader(folder), trust)
     if copy is None:
         return report
     parts: list[InputFile] = []
@@ -233,7 +233,7 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
     with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
     with progress("entries") as tell:
-        return history.check_copy(reader(folder), trust, tell, continued_by)
+        return history.check_copy(reader(folder), trust, tell, continued_by)[0]
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---

@@ -31,7 +31,7 @@ from gateway.client.errors import raising
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
-from gateway.evidence.history import VerifiedCopy, open_copy
+from gateway.evidence.history import VerifiedCopy, check_copy
 from gateway.evidence.report import count_entries
 from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes
@@ -430,7 +430,7 @@ def _open_mirrors(config: Config, folders: Iterable[Path]) -> dict[Path, Verifie
     trust = TrustAnchors((wiring.load_log_signer(config).key,), (config.log_origin,))
     mirrors = {}
     for folder in folders:
-        report, mirror = open_copy(reader(folder), trust)
+        report, mirror = check_copy(reader(folder), trust)
         if mirror is None:
             raise click.ClickException(f"{folder} is no mirror of this log: {report.sentence}")
         mirrors[folder] = mirror

@@ -379,7 +379,7 @@ def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
         trust = gather_trust((), (key,), (), ())
         if len(trust.log_keys) != 1:
             raise click.UsageError("--continues-key names one key")
-        report, copy = history.open_copy(reader(mirror), trust)
+        report, copy = history.check_copy(reader(mirror), trust)
         if copy is None:
             raise click.ClickException(f"{mirror} cannot be continued: {report.sentence}")
         known = copy.checkpoint

@@ -90,16 +90,16 @@ class Events(ClientBase):
     def receipt(self, event: UUID | str) -> StreamEvent:
         """The receipt of one event that concerns this organisation, verified."""
         found, confirmed = self._proved(event)
-        place = evidence_checks.own_place(confirmed, self.connection) or 0
-        return StreamEvent(place, UUID(spelled(event)), found, confirmed)
+        numbers = confirmed.stream_numbers(self.connection.organisation)
+        return StreamEvent(numbers[0] if numbers else 0, UUID(spelled(event)), found, confirmed)
 
     def _entry(self, item: Any, place: int) -> StreamEvent:
         well_formed = isinstance(item, dict) and item.get("stream_number") == place
         require(well_formed, f"number {place} of the stream of events is missing")
         found = evidence_checks.read_receipt(item.get("receipt"))
         confirmed = evidence_checks.confirm_event(str(item.get("event")), found, self.connection)
-        own = evidence_checks.own_place(confirmed, self.connection)
-        require(own == place, f"number {place} of the stream of events is another event")
+        own = confirmed.stream_numbers(self.connection.organisation)
+        require(own == [place], f"number {place} of the stream of events is another event")
         return StreamEvent(place, UUID(confirmed.event["id"]), found, confirmed)
 
 

@@ -18,7 +18,6 @@ from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
-from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import (
     KeyRegistration,
     KeyRevocation,
@@ -185,24 +184,18 @@ def confirm_end(page: Mapping[str, Any], connection: PartnerConnection) -> Strea
     return end
 
 
-def own_place(confirmed: VerifiedReceipt, connection: PartnerConnection) -> int | None:
-    """The event's place in this organisation's own stream; None when the receipt does not say."""
-    for kind, value in confirmed.opened.shown:
-        if kind == PARTY and value["organisation"] == connection.organisation:
-            return int(value["stream_number"])
-    return None
-
-
 def _check_party(confirmed: VerifiedReceipt, connection: PartnerConnection) -> None:
     require(
-        own_place(confirmed, connection) is not None,
+        bool(confirmed.stream_numbers(connection.organisation)),
         "the receipt does not name this organisation as a party",
     )
 
 
 def _check_by(write: PendingWrite, confirmed: VerifiedReceipt) -> None:
-    by = [value for kind, value in confirmed.opened.shown if kind == "by"]
-    require(by == [write.asked["by"]], "the receipt is of a request by somebody else")
+    require(
+        confirmed.details("by") == (write.asked["by"],),
+        "the receipt is of a request by somebody else",
+    )
 
 
 def _check_documents(

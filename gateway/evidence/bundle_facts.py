@@ -17,7 +17,6 @@ from gateway.evidence.bundle import members
 from gateway.evidence.bundle_receipts import CONSULTED, ERASED
 from gateway.evidence.bundle_verification import ANNOUNCED, BundleVerification
 from gateway.evidence.chain import NOTICE, Link, signed_at
-from gateway.evidence.event import PARTY
 from gateway.evidence.recalls import APPROVED
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Code, Conclusion, Fact
@@ -287,16 +286,11 @@ class BundleFacts(BundleVerification):
         for one in (given.signed for given in self.answers.values()):
             if not one.attested:
                 continue
-            numbers = (
-                value["stream_number"]
-                for value in self.record_of(one).details(PARTY)
-                if value["organisation"] == one.author
-            )
-            number = next(numbers, None)
-            if number is None:
+            numbers = self.record_of(one).stream_numbers(one.author)
+            if not numbers:
                 told[one.author] = Fact("stream.unproved", {"organisation": one.author})
             else:
-                values = {"organisation": one.author, "number": number}
+                values = {"organisation": one.author, "number": numbers[0]}
                 told.setdefault(one.author, Fact("stream", values))
         return list(told.values())
 

@@ -22,7 +22,6 @@ from gateway.evidence.bundle_receipts import (
     BundleReceipts,
 )
 from gateway.evidence.chain import Link, VerifiedAnswer, values_of
-from gateway.evidence.event import PARTY
 from gateway.evidence.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
 from gateway.evidence.recalls import LoggedRecall
@@ -448,19 +447,12 @@ class BundleCourse(BundleAuthority):
     def _has_all_between(self, start: VerifiedReceipt, end: VerifiedReceipt) -> bool:
         """Whether the file has each of the originator's events from one to the other, by the
         numbers that the gateway gave them: it is a party of all that opens its case."""
-        first, last = (self._stream_number(one) for one in (start, end))
-        if first is None or last is None:
+        author = self.offer.author
+        first, last = (one.stream_numbers(author) for one in (start, end))
+        if not first or not last:
             return False
-        return set(range(first, last)) <= set(map(self._stream_number, self.confirmed))
-
-    def _stream_number(self, one: VerifiedReceipt) -> int | None:
-        """The number of an event in the originator's stream, where that is shown."""
-        numbers = (
-            int(party["stream_number"])
-            for party in one.details(PARTY)
-            if party["organisation"] == self.offer.author
-        )
-        return next(numbers, None)
+        shown = {number for one in self.confirmed for number in one.stream_numbers(author)}
+        return shown.issuperset(range(first[0], last[0]))
 
     def shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
         """The digests of what a consultation showed; None where they are not in the file."""

@@ -297,23 +297,9 @@ Progress = Callable[[int, int], None]
 """Called with the number of entries checked, and of all entries."""
 
 
-def check_copy(
-    read: ReadFile,
-    trust: TrustAnchors,
-    progress: Progress = lambda done, of: None,
-    continued_by: Receipt | None = None,
-) -> VerificationReport:
-    """Check the copy whose files ``read`` returns, from its entries up to the signed root.
-
-    ``continued_by`` is the first event of a new log that is said to continue it.
-    """
-    copy = _CopyVerification(read, trust, progress, continued_by)
-    return run_steps("log", copy.steps(), copy.conclude)
-
-
 @dataclass(frozen=True)
 class VerifiedCopy:
-    """A copy that `open_copy` verified: its checkpoint and its files."""
+    """A copy that `check_copy` verified: its checkpoint and its files."""
 
     checkpoint: Checkpoint
     read: ReadFile
@@ -338,11 +324,18 @@ def read_tile(read: ReadFile, size: int, level: int, n: int) -> bytes:
     return tiles.read_file(read, TileAddress(level, n, min(tiles.TILE_WIDTH, count)))
 
 
-def open_copy(
-    read: ReadFile, trust: TrustAnchors
+def check_copy(
+    read: ReadFile,
+    trust: TrustAnchors,
+    progress: Progress = lambda done, of: None,
+    continued_by: Receipt | None = None,
 ) -> tuple[VerificationReport, VerifiedCopy | None]:
-    """Check a copy as `check_copy` does, and return it if it verifies."""
-    copy = _CopyVerification(read, trust, lambda done, of: None)
+    """Check the copy whose files ``read`` returns, from its entries up to the signed root.
+
+    It is returned if it verifies. ``continued_by`` is the first event of a new log that is said to
+    continue it.
+    """
+    copy = _CopyVerification(read, trust, progress, continued_by)
     report = run_steps("log", copy.steps(), copy.conclude)
     return report, VerifiedCopy(copy.checkpoint, read) if report.passed else None
 

@@ -100,6 +100,12 @@ class VerifiedReceipt:
         """The disclosed values of one kind."""
         return tuple(value for name, value in self.opened.shown if name == kind)
 
+    def stream_numbers(self, organisation: str) -> list[int]:
+        """The event's number in the stream of a party, as far as that is shown: one at most, or
+        the gateway contradicts itself."""
+        parties = self.details(event.PARTY)
+        return [one["stream_number"] for one in parties if one["organisation"] == organisation]
+
     def subject(self) -> Mapping[str, Any]:
         """What the event is about, such as the change of a registry; empty where that is not
         disclosed."""

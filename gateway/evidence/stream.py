@@ -18,7 +18,6 @@ from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
 from gateway.evidence import canonical, history, receipt, sd_jwt
 from gateway.evidence.account import account_of_search
-from gateway.evidence.event import PARTY
 from gateway.evidence.history import LogHistory, SignedTree, VerifiedCopy
 from gateway.evidence.receipt import (
     NotInLog,
@@ -272,11 +271,7 @@ class StreamVerification:
 
     def place(self) -> str:
         for name, confirmed in self._confirmed:
-            numbers = {
-                value["stream_number"]
-                for kind, value in confirmed.opened.shown
-                if kind == PARTY and value["organisation"] == self.head.organisation
-            }
+            numbers = {*confirmed.stream_numbers(self.head.organisation)}
             event = str(confirmed.event["id"])
             if not numbers:
                 raise Mismatch(

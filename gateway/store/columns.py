@@ -64,9 +64,13 @@ class _Stored(TypeDecorator[Any]):
     """A type of columns whose values a plain function writes, and another one reads; neither hears
     of NULL (`transaction.prepare`)."""
 
-    cache_ok = True
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
+
+    def __init_subclass__(cls) -> None:
+        """A statement with such a column may be kept compiled; each class must say it itself."""
+        super().__init_subclass__()
+        cls.cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         """Python to database."""

@@ -251,7 +251,7 @@ class Transaction:
     def run(self, statement: Executable, *each: Row) -> None:
         """Run a change for each of some values, in one message.
 
-        Between others that go together nothing waits for it: the error of a change is raised when they end.
+        Between others that go together nothing waits for it: its error is raised when they end.
         """
         self._send([(statement, values, None) for values in each])
 

@@ -187,7 +187,7 @@ def test_the_receipt_of_every_command_verifies_and_names_the_change(
     gw: Operator, tmp_path: Path
 ) -> None:
     def do(typ: str, *words: str) -> dict[str, Any]:
-        told = json.loads(gw.done("--json", *words))
+        told = gw.told(*words)
         proved = confirmed(gw, told)
         assert proved.event["type"] == typ
         assert proved.event["id"] == told["result"]["event"]
@@ -307,7 +307,7 @@ def test_a_change_that_stands_without_a_receipt_is_told_by_its_event(
     unmarked.undo()
     shown = ofmin.done("event", "show", event_named(sentence), persons=())
     assert "organisation.suspended" in shown
-    told = json.loads(ofmin.done("--json", "event", "show", named["event"], persons=()))
+    told = ofmin.told("event", "show", named["event"], persons=())
     assert confirmed(ofmin, {"receipt": told}).event["type"] == "organisation.reinstated"
     unknown = "018f0000-0000-7000-8000-000000000000"
     assert "no event with this id" in said(ofmin.admin("event", "show", unknown, persons=()))
@@ -329,9 +329,7 @@ def invite(gw: Operator, out: Path) -> Any:
 
 
 def open_invitations(gw: Operator) -> list[dict[str, str]]:
-    listed: list[dict[str, str]] = json.loads(gw.done("--json", "invitation", "list", persons=()))[
-        "items"
-    ]
+    listed: list[dict[str, str]] = gw.told("invitation", "list", persons=())["items"]
     return listed
 
 
@@ -400,7 +398,7 @@ def test_an_invitation_without_a_receipt_keeps_its_token(
 def test_machine_output_is_asked_for_before_the_noun_or_behind_the_verb(gw: Operator) -> None:
     for words in (("--json", "proposal", "list"), ("proposal", "list", "--json")):
         assert json.loads(gw.done(*words, persons=())) == {"items": []}
-    told = json.loads(gw.done("organisation", "admit", "ofmin", *ADMISSION, "--json"))
+    told = gw.told("organisation", "admit", "ofmin", *ADMISSION)
     assert told["result"]["organisation"] == "ofmin"
 
 
@@ -490,9 +488,7 @@ def test_the_token_key_changes_in_steps_that_are_recorded_before_they_are_taken(
 ) -> None:
     folder = gw.config.keys / "token"
     old = load_key_set(folder, KeyPurpose.TOKEN).current
-    told = json.loads(
-        gw.done("--json", "gateway-key", "rotate", "--step", "publish", persons=(MARTIN,))
-    )
+    told = gw.told("gateway-key", "rotate", "--step", "publish", persons=(MARTIN,))
     published = load_key_set(folder, KeyPurpose.TOKEN)
     (following,) = published.published
     assert published.current == old
@@ -536,7 +532,7 @@ def test_a_second_holder_is_recorded_with_a_warning_and_reported(ofmin: Operator
         "  several holders from 2023-08-31 until 2024-01-01: ocrvp, ofmin",
     ]
     assert "from 2024-01-01 on: ofmin" in ofmin.done("mandate", "report", "--all", persons=())
-    told = json.loads(ofmin.done("mandate", "report", "--json", persons=()))
+    told = ofmin.told("mandate", "report", persons=())
     assert told["competences"][0]["gaps"] == []
 
 

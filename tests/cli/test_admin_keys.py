@@ -1,6 +1,5 @@
 """`casegate admin member-key`: a member's key, its declarations, two administrators."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def kid(folder: Path) -> str:
 
 
 def do(gw: Operator, typ: str, *words: object) -> dict[str, Any]:
-    told = json.loads(gw.done("--json", *words))
+    told = gw.told(*words)
     proved = confirmed(gw, told)
     assert (proved.event["type"], proved.event["id"]) == (typ, told["result"]["event"])
     return told["result"]

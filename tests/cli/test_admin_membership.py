@@ -46,7 +46,7 @@ def file_of(folder: Path, content: Any) -> str:
 
 def next_steps(gw: Operator) -> list[str]:
     """What waiting names for the one organisation that is on its way."""
-    (one,) = json.loads(gw.done("waiting", "--json", persons=()))["organisations"]
+    (one,) = gw.told("waiting", persons=())["organisations"]
     return str(one["next"]).split(", ")
 
 
@@ -101,15 +101,13 @@ def test_a_file_that_is_no_json_object_is_told_so(gw, tmp_path, words, content):
 
 def test_an_entry_shows_what_its_commands_ask_for(gw):
     about = ("--scope", "provider", "--subject", "provider.example", "--kind", "funder")
-    told = json.loads(
-        gw.done("--json", "interest", "declare", "abc", *about, "--from", "2026-01-01")
-    )
+    told = gw.told("interest", "declare", "abc", *about, "--from", "2026-01-01")
     shown = gw.done("organisation", "show", "abc", persons=())
     assert told["result"]["interest"] in shown
     assert "None" not in shown
     earlier = gw.done("organisation", "show", "abc", "--at", "2025-12-31", persons=())
     assert told["result"]["interest"] not in earlier
-    whole = json.loads(gw.done("organisation", "show", "abc", "--json", persons=()))
+    whole = gw.told("organisation", "show", "abc", persons=())
     assert [one["interest"] for one in whole["interests"]] == [told["result"]["interest"]]
     assert "organisation list" in said(gw.admin("organisation", "show", "nobody", persons=()))
 
@@ -118,13 +116,11 @@ def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
     before = gw.size()
     listed = gw.done("organisation", "list", persons=())
     assert "abc" in listed
-    assert json.loads(gw.done("organisation", "list", "--json", persons=()))["items"]
+    assert gw.told("organisation", "list", persons=())["items"]
     nobody = gw.done("organisation", "list", "--status", "suspended", "--json", persons=())
     assert json.loads(nobody) == {"items": []}
     assert "dubois" in gw.done("administrator", "list", persons=())
-    assert {
-        one["person"] for one in json.loads(gw.done("administrator", "list", "--json"))["items"]
-    } == {
+    assert {one["person"] for one in gw.told("administrator", "list")["items"]} == {
         "martin",
         "dubois",
     }
@@ -161,14 +157,14 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     named = told.split()[-1]
     assert "membership.grant" in gw.done("proposal", "list", persons=())
     assert "board" in gw.done("proposal", "show", named, persons=())
-    shown_ = json.loads(gw.done("--json", "proposal", "show", named, persons=()))
+    shown_ = gw.told("proposal", "show", named, persons=())
     assert shown_["values"]["membership"] == "full"
     approve = ("proposal", "approve", named, "--yes")
     assert "two approvals of one person" in said(gw.admin(*approve, persons=(DUBOIS,)))
     assert "membership full" in gw.done(*approve, persons=("martin",))
     assert "made before" in said(gw.admin(*approve, persons=("martin",)))
-    assert json.loads(gw.done("--json", "proposal", "list", persons=()))["items"] == []
-    listed = json.loads(gw.done("--json", "proposal", "list", "--all", persons=()))["items"]
+    assert gw.told("proposal", "list", persons=())["items"] == []
+    listed = gw.told("proposal", "list", "--all", persons=())["items"]
     assert [one["applied_event"] is None for one in listed] == [False]
     unknown = "018f0000-0000-7000-8000-000000000000"
     assert "proposal list" in said(gw.admin("proposal", "show", unknown, persons=()))
@@ -202,7 +198,7 @@ def test_who_adds_an_administrator_is_shown_the_key_id_to_compare(gw, tmp_path, 
     )
     files = ("--jwk", tmp_path / "k/key.jwk", "--proof", tmp_path / "k/key.proof")
     words = ("administrator", "add", "leroy", "--name", "C. Leroy", *files)
-    told = json.loads(gw.done("--json", *words, persons=(DUBOIS,)))["result"]["proposal"]
+    told = gw.told(*words, persons=(DUBOIS,))["result"]["proposal"]
     who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", told)
     first, *_ = gw.type(*who, input="n\n").stdout.splitlines()
     assert json.loads(made)["kid"] in first
@@ -280,7 +276,7 @@ def test_a_script_that_does_not_say_yes_loses_nothing(gw):
 
 def test_who_signs_a_proposal_for_good_is_told_what_it_loses(gw, monkeypatch):
     monkeypatch.setattr(administrators, "interactive", lambda: True)
-    told = json.loads(gw.done("--json", *LEAVE, "--yes", persons=(DUBOIS,)))["result"]["proposal"]
+    told = gw.told(*LEAVE, "--yes", persons=(DUBOIS,))["result"]["proposal"]
     who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", told)
     assert CHANGES["organisation.leave"].loses in gw.type(*who, input="n\n").stdout
 
@@ -299,7 +295,7 @@ def test_all_that_wait_are_listed_however_many(gw, proposed, monkeypatch):
     monkeypatch.setattr(results, "BATCH", 2)
     for day in range(3, 7):
         gw.done("membership", "end", "abc", "--until", f"2030-01-0{day}", persons=(DUBOIS,))
-    listed = json.loads(gw.done("--json", "proposal", "list", persons=()))["items"]
+    listed = gw.told("proposal", "list", persons=())["items"]
     assert len(listed) == 5
     assert listed[-1]["proposal"] == proposed
 
@@ -325,7 +321,7 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
 
 
 def test_what_waits_for_administrators_is_one_list(gw, proposed):
-    told = json.loads(gw.done("waiting", "--json", persons=()))
+    told = gw.told("waiting", persons=())
     assert [one["proposal"] for one in told["proposals"]] == [proposed]
     assert {one["status"] for one in told["organisations"]} <= {"applied", "approved", "enrolled"}
     assert f"proposal approve {proposed}" in gw.done("waiting", persons=())

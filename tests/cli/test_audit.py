@@ -43,7 +43,7 @@ def test_a_saved_stream_is_proved_complete(desks: Desks, keys: tuple[str, ...]) 
     assert f"events 1 to {head}, {head} of them new" in told
     assert len(names(desks.folder / "kept")) == head + 1
     desks.done("audit", "check-stream", "kept", *keys)
-    verdict = json.loads(desks.done("audit", "check-stream", "kept", *keys, "--json"))
+    verdict = desks.told("audit", "check-stream", "kept", *keys)
     assert (verdict["kind"], verdict["code"]) == ("stream", 0)
     (told,) = verdict["proved"]
     assert (told["organisation"], told["number"]) == (HOTLINE, head)
@@ -110,13 +110,13 @@ def test_the_public_log_is_copied_and_the_copy_is_whole(
     size = desks.stage.gateway.size()
     told = desks.done("audit", "mirror", ISSUER, "copy", *public)
     assert f"copy has {size} entries of {ORIGIN}, 0 before: one history" in told
-    (whole,) = json.loads(desks.done("audit", "check-copy", "copy", *public, "--json"))["proved"]
+    (whole,) = desks.told("audit", "check-copy", "copy", *public)["proved"]
     assert whole["size"] == size
     desks.submitted()
     again = desks.told("audit", "mirror", ISSUER, "copy", *public)
     assert (again["before"], again["size"]) == (size, desks.stage.gateway.size())
     assert "has all" in desks.done("audit", "mirror", ISSUER, "copy", *public)
-    assert json.loads(desks.done("audit", "check-copy", "copy", *public, "--json"))["kind"] == "log"
+    assert desks.told("audit", "check-copy", "copy", *public)["kind"] == "log"
 
 
 def test_a_stream_is_held_against_a_copy_of_the_log(
@@ -337,7 +337,7 @@ def test_an_account_names_what_an_auditor_was_not_shown(
     shown = desks.told("audit", "search", *WHO, at=ABROAD)
     (desks.folder / "all.json").write_text(json.dumps(shown))
     words = ("audit", "account", "all.json", "--log", "copy", *public[:2])
-    told = json.loads(desks.done(*words, "--json"))
+    told = desks.told(*words)
     assert told["code"] == 0
     assert told["proved"][0]["withheld"] == 0
     del shown["events"][3]

@@ -99,7 +99,7 @@ def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -
     review = (wiring.now() + 10 * DAY).date().isoformat()
     gw.done("log-hold", "set", "--reference", "12/345", "--review-on", review)
     assert "log holds in force: 1;" in the(findings(gw), "log_holds", Level.OK)
-    (hold,) = json.loads(gw.done("log-hold", "list", "--json", persons=()))["items"]
+    (hold,) = gw.told("log-hold", "list", persons=())["items"]
     assert (hold["reference"], hold["review_missed"]) == ("12/345", False)
     assert hold["log_hold"] in the(findings(gw, 12 * DAY), "log_holds", Level.WARNING)
     gw.done("log-hold", "end", hold["log_hold"], "--reason", "closed")

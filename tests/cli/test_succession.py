@@ -1,6 +1,5 @@
 """`casegate succession` and `casegate admin succession`: planned, previewed, approved, applied."""
 
-import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +33,7 @@ def gw(tmp_path: Path) -> Operator:
 def planned(gw: Operator) -> str:
     told = gw.done("succession", "plan", *WORDS, *ACT, "--permissions-carry-over")
     assert "predecessor ocrvp, successor ofmin, competence receive/csam/FR" in told
-    (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
+    (listed,) = gw.told("succession", "list", persons=())["items"]
     return str(listed["succession"])
 
 
@@ -53,10 +52,10 @@ def test_a_plan_is_called_off_by_two_persons_and_the_mandate_is_where_it_was(gw:
     told = gw.done(*words)
     assert f"succession.cancel: succession {one}, predecessor ocrvp, successor ofmin" in told
     assert "WARNING" not in told
-    (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
+    (listed,) = gw.told("succession", "list", persons=())["items"]
     assert listed["cancelled"] is not None
     assert "cancelled" in gw.done("succession", "list", persons=())
-    report = json.loads(gw.done("mandate", "report", "--json", persons=()))
+    report = gw.told("mandate", "report", persons=())
     (mandate,) = report["competences"]
     assert mandate["stretches"][-1]["holders"] == ["ocrvp"]
     assert "cancelled" in said(gw.admin(*words))
@@ -73,7 +72,7 @@ def test_days_that_nobody_would_hold_are_warned_of(gw: Operator) -> None:
     gw.done("mandate", "end", "ocrvp", "--competence", "receive/csam/FR", "--until", "2100-01-01")
     days = (*WORDS[:5], "2100-01-01", "--read-until", "2100-02-01")
     gw.done("succession", "plan", *days, *ACT)
-    (listed,) = json.loads(gw.done("succession", "list", "--json", persons=()))["items"]
+    (listed,) = gw.told("succession", "list", persons=())["items"]
     told = gw.done(
         "succession", "cancel", "ocrvp", listed["succession"], "--reason", "no successor"
     )
@@ -85,7 +84,7 @@ def test_a_preview_changes_nothing_and_nobody_has_to_approve_it(gw: Operator) ->
     told = gw.done("succession", "preview", *WORDS, persons=())
     assert "read until" in told
     assert "00000000" not in told
-    report = json.loads(gw.done("succession", "preview", *WORDS, "--json", persons=()))
+    report = gw.told("succession", "preview", *WORDS, persons=())
     assert (report["moved"], report["open"]) == ([], [])
     assert gw.size() == before
 
@@ -108,16 +107,16 @@ def test_a_due_succession_waits_for_the_offices_and_says_so(gw: Operator) -> Non
     told = gw.done("succession", "apply", persons=())
     waits = "not finished: it waits for the approval of ocrvp, ofmin"
     assert told == f"succession {one}: moved 0, waiting 0; {waits}\n"
-    (item,) = json.loads(gw.done("succession", "apply", "--json", persons=()))["items"]
+    (item,) = gw.told("succession", "apply", persons=())["items"]
     assert item == {"succession": one, "moved": 0, "waiting": 0, "state": waits}
     assert "ocrvp, ofmin" in gw.done("succession", "show", one, persons=())
     assert "waits for" in gw.done("succession", "list", persons=())
-    assert json.loads(gw.done("succession", "show", one, "--json", persons=()))["waits_for"]
+    assert gw.told("succession", "show", one, persons=())["waits_for"]
 
 
 def test_without_any_that_is_due_nothing_is_done(gw: Operator) -> None:
     assert gw.done("succession", "apply", persons=()) == "no succession is due\n"
-    assert json.loads(gw.done("succession", "apply", "--json", persons=())) == {"items": []}
+    assert gw.told("succession", "apply", persons=()) == {"items": []}
     unknown = "0190a6a0-0000-7000-8000-000000000001"
     assert "no succession with that id" in said(gw.admin("succession", "show", unknown))
 

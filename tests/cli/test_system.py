@@ -197,7 +197,7 @@ def test_what_was_never_answered_is_resumed(desks: Desks, tmp_path: Path) -> Non
     for key in keys:
         assert f"case.submit /cases, key {key}: done, event" in output
     assert output.endswith("Nothing waits any more.\n")
-    told = json.loads(desks.done("outbox", "resend", "--json"))
+    told = desks.told("outbox", "resend")
     assert told == {"set_aside": [], "resent": []}
 
 
@@ -295,7 +295,7 @@ def test_a_write_that_is_never_confirmed_is_set_aside_and_blocks_nothing(
     told = json.loads(half.stdout)
     assert (half.exit_code, told["error"]["kind"]) == (2, "usage-error")
     assert [one["key"] for one in told["set_aside"]] == [keys[1]]
-    told = json.loads(desks.done("outbox", "resend", "--json"))
+    told = desks.told("outbox", "resend")
     assert [one["key"] for one in told["resent"]] == [keys[0], keys[2]]
     assert [file.name for file in (tmp_path / "spool").iterdir()] == [f"{keys[1]}.set-aside"]
     assert desks.done("outbox", "resend") == "Nothing waited.\n"

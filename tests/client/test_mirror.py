@@ -53,7 +53,7 @@ def whole(folder: Path, size: int) -> None:
         except FileNotFoundError:
             raise LookupError(path) from None
 
-    verdict = history.check_copy(read, TRUST)
+    verdict, _ = history.check_copy(read, TRUST)
     assert verdict.code == Code.VERIFIED, verdict
     assert f"all {size} entries" in verdict.sentence or size == 1
     for path in files(folder):

@@ -482,26 +482,9 @@ def _attested_for_another(stage, members):
     members["routing"] = document
 
 
-def _other_office(stage, members):
-    members["to"]["competence"] = "receive/terror/FR"
-
-
-def _organisation(stage, members):
-    members["to"] = {"organisation": OFMIN}
-
-
-def _nothing(stage, members):
-    members["permitted_disclosures"] = []
-
-
 def _more(stage, members):
-    members["permitted_disclosures"] = sorted(
-        [*members["permitted_disclosures"], sd_jwt.decoy_digest(stage.gateway.ports.random)]
-    )
-
-
-def _without(stage, members):
-    del members["routing"]
+    decoy = sd_jwt.decoy_digest(stage.gateway.ports.random)
+    members["permitted_disclosures"] = sorted([*members["permitted_disclosures"], decoy])
 
 
 def _without_a_condition(stage, members):
@@ -512,22 +495,18 @@ def _without_a_condition(stage, members):
     del members["conditions"]["attribution"]
 
 
-def _looser(stage, members):
-    members["conditions"]["onward"] = "listed_only"
-
-
 @each(
     "change",
     [
         _without_a_condition,
-        _looser,
         _other_case,
         _attested_for_another,
-        _other_office,
-        _organisation,
-        _nothing,
         _more,
-        _without,
+        lambda _, members: members["conditions"].update(onward="listed_only"),
+        lambda _, members: members["to"].update(competence="receive/terror/FR"),
+        lambda _, members: members.update(to={"organisation": OFMIN}),
+        lambda _, members: members.update(permitted_disclosures=[]),
+        lambda _, members: members.pop("routing"),
     ],
 )
 def test_nothing_but_what_was_asked_is_signed(stage, change):

@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.case import tightened
-from gateway.domain.revision import (
-    ChangeKind,
-    VersionChange,
-    compare,
-    loosens,
-    strictest_change,
-)
+from gateway.domain.revision import ChangeKind, VersionChange, compare, loosens, strictest_change
 from gateway.domain.vocabulary import ATTRIBUTIONS, PERMITTED_ACTIONS
 from tests.each import each
 from tests.founding import case_content, element_id

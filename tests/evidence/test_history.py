@@ -213,7 +213,7 @@ def check(
     receipt = new.receipt(new.record(event, AT))
     keys = [OLD.key, *new.keys]
     trust = TrustAnchors(keys, [key.name for key in keys])
-    return history.check_copy(Served(OLD, size).fetch, trust, continued_by=receipt)
+    return history.check_copy(Served(OLD, size).fetch, trust, continued_by=receipt)[0]
 
 
 @each("size", [SIZE, SIZE + 1, 600])

@@ -18,7 +18,7 @@ TRUST = TrustAnchors((SIGNER.key,), (ORIGIN,))
 
 
 def check(log: Served, trust: TrustAnchors = TRUST) -> VerificationReport:
-    return history.check_copy(log.fetch, trust)
+    return history.check_copy(log.fetch, trust)[0]
 
 
 def refused(verdict: VerificationReport, code: Code, step: int, words: str) -> None:
@@ -39,7 +39,7 @@ def test_a_whole_copy_is_whole(size):
 def test_another_implementations_log_is_whole():
     folder = VECTORS / "tlog600"
     key = VerificationKey.parse((folder / "keys.txt").read_text().split("\n")[1])
-    verdict = history.check_copy(
+    verdict, _ = history.check_copy(
         lambda path: (folder / "log" / path).read_bytes(), TrustAnchors((key,), (key.name,))
     )
     assert verdict.code == Code.VERIFIED, verdict

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical, history, receipt, sd_jwt, stream
 from gateway.evidence.account import take_account
-from gateway.evidence.history import VerifiedCopy, open_copy
+from gateway.evidence.history import VerifiedCopy, check_copy
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.report import Code, InputFile, StepResult, VerificationReport
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
@@ -293,7 +293,7 @@ def test_what_was_not_compared_is_said_in_the_step_and_in_the_sentence():
     verdict = prove([book.end()], receipts)
     assert "needs a copy of the log" in verdict.steps[5].detail
     assert "stream.fork" in keys_of(verdict)
-    _, copy = history.open_copy(Twin(book, 9).fetch, BOOK_TRUST)
+    _, copy = history.check_copy(Twin(book, 9).fetch, BOOK_TRUST)
     proved = stream.verify_stream([book.end()], receipts, BOOK_TRUST, copy)
     assert (proved.code, "stream.fork" in keys_of(proved)) == (Code.VERIFIED, False)
 
@@ -479,7 +479,7 @@ def test_an_end_is_signed_over_what_it_says():
 def copied(book: Book, size: int) -> VerifiedCopy:
     """A whole copy of another log of the same key, that shows events of its own."""
     served = Served(book.signer, size)
-    verdict, copy = history.open_copy(served.fetch, BOOK_TRUST)
+    verdict, copy = history.check_copy(served.fetch, BOOK_TRUST)
     assert copy is not None, verdict
     return copy
 
@@ -502,7 +502,7 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
     early, before = book.parts(), book.end()
     for _ in range(3):
         book.happen(POLICE)
-    verdict, copy = history.open_copy(Twin(book, 5).fetch, BOOK_TRUST)
+    verdict, copy = history.check_copy(Twin(book, 5).fetch, BOOK_TRUST)
     assert copy is not None, verdict
     late = [book.part(index) for index in (4, 5, 6)]
     proved = stream.verify_stream([before, book.end()], [*early, *late], BOOK_TRUST, copy)
@@ -519,7 +519,7 @@ def test_a_copy_of_the_log_is_held_against_all_that_was_signed():
 def test_a_copy_of_another_log_does_not_belong_here():
     book, other = story(), Book("other.example.org/log")
     trust = TrustAnchors([*BOOK_TRUST.log_keys, *other.keys], (ORIGIN, other.origin), ATTEST.keys())
-    _, copy = history.open_copy(Served(other.signer, 3).fetch, trust)
+    _, copy = history.check_copy(Served(other.signer, 3).fetch, trust)
     verdict = stream.verify_stream([book.end()], book.parts(), trust, copy)
     refused(verdict, Code.MISMATCH, 6, "another log")
 
@@ -527,7 +527,7 @@ def test_a_copy_of_another_log_does_not_belong_here():
 def test_a_copy_that_is_not_whole_is_not_opened():
     served = Served(story().signer, 3)
     served.lies["tile/0/000.p/3"] = b"x" * 96
-    verdict, copy = history.open_copy(served.fetch, BOOK_TRUST)
+    verdict, copy = history.check_copy(served.fetch, BOOK_TRUST)
     assert (verdict.code, copy) == (Code.MISMATCH, None)
 
 
@@ -535,7 +535,7 @@ def test_a_copy_that_is_not_whole_is_not_opened():
 
 
 def taken(book: Book, parts: Sequence[InputFile], size: int | None = None) -> VerificationReport:
-    _, copy = open_copy(Twin(book, size or len(book.events)).fetch, BOOK_TRUST)
+    _, copy = check_copy(Twin(book, size or len(book.events)).fetch, BOOK_TRUST)
     assert copy is not None
     return take_account(parts, BOOK_TRUST, copy)
 

@@ -21,23 +21,10 @@ from gateway.exchange.measures import EmbargoContest, MeasureEnd, MeasureRequest
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
-from tests.exchange.living_case import (
-    OPEN,
-    Case,
-    Handoff,
-    Mandate,
-    Measure,
-    Package,
-)
+from tests.exchange.living_case import OPEN, Case, Handoff, Mandate, Measure, Package
 from tests.exchange.living_case_answers import HOST, MEMBERS, NUMBERS, UNIT, Answers
 from tests.exchange.test_notifications import jtis, polled
-from tests.founding import (
-    ABROAD,
-    CSAM_FR,
-    OCRVP,
-    OFMIN,
-    caller,
-)
+from tests.founding import ABROAD, CSAM_FR, OCRVP, OFMIN, caller
 
 
 class Moves(Answers):

@@ -37,19 +37,12 @@ from tests.founding import (
     founded,
     offer_of,
     offered,
-    refused_without_event,
     revised,
     shown,
     submitted,
 )
 
 NL, US = "018f0000-0000-7000-8000-000000000101", "018f0000-0000-7000-8000-000000000102"
-
-
-def mandate(gateway: Founded, slug: str, key: str) -> None:
-    function, matter, territory = key.split("/")
-    named = {"function": function, "matter": matter, "territory": territory}
-    gateway.administer("mandate.grant", slug, **named, legal_act="act", start="2026-01-01")
 
 
 def refusal(gateway: Founded, case: Any, **offer: Any) -> Any:
@@ -63,13 +56,13 @@ def refusal(gateway: Founded, case: Any, **offer: Any) -> Any:
 
 
 def test_a_competence_of_any_function_is_addressed(gateway):
-    mandate(gateway, ABROAD, "protect/csam/BE")
+    gateway.mandate(ABROAD, "protect/csam/BE")
     to = offered(gateway, to="protect/csam/BE").result["to"]
     assert (to["organisation"], to["competence"]) == (ABROAD, "protect/csam/BE")
 
 
 def test_one_of_several_holders_is_addressed_by_name_beside_the_competence(gateway):
-    mandate(gateway, OCRVP, CSAM_FR)
+    gateway.mandate(OCRVP)
     case = submitted(gateway)
     refused = refusal(gateway, case)
     assert isinstance(refused, SeveralCompetentOrganisations)
@@ -112,40 +105,22 @@ def given(offer: Any, case: Any) -> set[str]:
 
 
 def test_a_removal_offer_takes_the_items_of_the_country_and_lists_the_rest(gateway):
-    mandate(gateway, ABROAD, "take_down/csam/NL")
-    mandate(gateway, OFMIN, "take_down/csam/US")
+    gateway.mandate(ABROAD, "take_down/csam/NL")
+    gateway.mandate(OFMIN, "take_down/csam/US")
     case = hosted(gateway)
-    offer = offered(gateway, case, **{**REMOVAL, "to": "take_down/csam/NL"})
+    asked = UUID(case.result["case"]), offer_of(gateway, **{**REMOVAL, "to": "take_down/csam/NL"})
+    seen = to_json(offers.preview(gateway.ports, caller(HOTLINE), *asked))
+    offer, again = (gateway.act(HOTLINE, offers.offer, *asked, key="the same") for _ in range(2))
     assert given(offer, case) == {NL}
     assert offer.result["withheld_groups"] == ["subjects"]
-    assert offer.result["elsewhere"] == [
-        {
-            "item": US,
-            "country": "US",
-            "orphan": False,
-            "holders": [{"organisation": OFMIN, "competence": "take_down/csam/US"}],
-        }
-    ]
-
-
-def test_the_same_request_again_gets_the_same_list(gateway):
-    mandate(gateway, ABROAD, "take_down/csam/NL")
-    case, key = hosted(gateway), gateway.key()
-    asked = (caller(HOTLINE), key, UUID(case.result["case"]), offer_of(gateway, **REMOVAL))
-    first, again = (gateway.do(offers.offer, *asked) for _ in range(2))
-    assert first.result == again.result
-    assert first.result["elsewhere"]
-
-
-def test_a_preview_lists_the_same(gateway):
-    mandate(gateway, ABROAD, "take_down/csam/NL")
-    case = UUID(hosted(gateway).result["case"])
-    seen = offers.preview(gateway.ports, caller(HOTLINE), case, offer_of(gateway, **REMOVAL))
-    assert [(one["item"], one["country"]) for one in to_json(seen)["elsewhere"]] == [(US, "US")]
+    holders = [{"organisation": OFMIN, "competence": "take_down/csam/US"}]
+    elsewhere = [{"item": US, "country": "US", "orphan": False, "holders": holders}]
+    assert seen["elsewhere"] == offer.result["elsewhere"] == elsewhere
+    assert offer.result == again.result
 
 
 def test_where_no_item_is_of_the_country_the_refusal_lists_the_holders(gateway):
-    mandate(gateway, OFMIN, "take_down/csam/US")
+    gateway.mandate(OFMIN, "take_down/csam/US")
     refused = refusal(gateway, hosted(gateway), **REMOVAL)
     assert isinstance(refused, Forbidden)
     assert refused.rules == ("R8.country",)
@@ -155,26 +130,20 @@ def test_where_no_item_is_of_the_country_the_refusal_lists_the_holders(gateway):
     ]
 
 
-def test_an_item_of_nobodys_country_goes_to_who_routes(gateway):
-    mandate(gateway, ABROAD, "route/csam/BE")
-    mandate(gateway, OFMIN, "take_down/csam/US")
+def test_an_item_of_nobodys_country_goes_to_who_routes_and_is_listed_with_it(gateway):
+    gateway.mandate(ABROAD, "route/csam/BE")
+    gateway.mandate(OFMIN, "take_down/csam/US")
     case = hosted(gateway)
     offer = offered(gateway, case, **REMOVAL)
     assert given(offer, case) == {NL}
     assert [one["item"] for one in offer.result["elsewhere"]] == [US]
-
-
-def test_an_orphan_is_listed_with_who_routes_it(gateway):
-    mandate(gateway, ABROAD, "route/csam/BE")
-    mandate(gateway, OFMIN, "take_down/csam/US")
-    offer = offered(gateway, hosted(gateway), to=CSAM_FR, purpose=("remove",))
-    (orphan,) = offer.result["elsewhere"]
+    (orphan,) = offered(gateway, case, to=CSAM_FR, purpose=("remove",)).result["elsewhere"]
     assert (orphan["item"], orphan["orphan"]) == (NL, True)
     assert orphan["holders"] == [{"organisation": ABROAD, "competence": "route/csam/BE"}]
 
 
 def test_an_uncertain_country_asks_for_a_reason_which_both_sides_read(gateway):
-    mandate(gateway, ABROAD, "take_down/csam/NL")
+    gateway.mandate(ABROAD, "take_down/csam/NL")
     case = hosted(gateway, us=None)
     refused = refusal(gateway, case, **REMOVAL)
     assert refused.rules == ("R8.country_uncertain",)
@@ -206,67 +175,44 @@ def test_a_platform_is_given_a_notice_wherever_its_items_are(gateway):
 # --- the same version again ----------------------------------------------------------------------
 
 
-def test_the_same_version_is_offered_again_only_with_a_reason(gateway):
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_same_version_is_offered_again_only_with_a_reason(gateway, closed):
     case = submitted(gateway)
-    offered(gateway, case)
-    asked = (caller(HOTLINE), gateway.key(), UUID(case.result["case"]))
-    refused_without_event(gateway, AlreadyOffered, offers.offer, *asked, offer_of(gateway))
+    offer = offered(gateway, case)
+    if closed:
+        gateway.answer(OFMIN, answers.close, accepted(gateway, offer))
+    asked = UUID(case.result["case"]), offer_of(gateway)
+    gateway.unheard(AlreadyOffered, HOTLINE, offers.offer, *asked)
     again = offered(gateway, case, again="the first went to a desk that is closed")
     assert shown(again.receipt)["reason"] == "the first went to a desk that is closed"
-
-
-def test_what_was_closed_is_not_offered_again_without_a_reason(gateway):
-    case = submitted(gateway)
-    handoff = accepted(gateway, offered(gateway, case))
-    gateway.answer(OFMIN, answers.close, handoff)
-    asked = (caller(HOTLINE), gateway.key(), UUID(case.result["case"]), offer_of(gateway))
-    refused_without_event(gateway, AlreadyOffered, offers.offer, *asked)
 
 
 def test_another_version_and_what_was_declined_are_offered_without_a_reason(gateway):
     case = submitted(gateway)
     first = UUID(offered(gateway, case).result["handoff"])
-    offered(gateway, revised(gateway, case))
-    reply = answers.said("officer-1", reason="not ours")
-    gateway.act(OFMIN, answers.decline, first, reply)
-    other = submitted(gateway)
-    gateway.act(OFMIN, answers.decline, UUID(offered(gateway, other).result["handoff"]), reply)
-    offered(gateway, other)
+    newer = revised(gateway, case)
+    second = UUID(offered(gateway, newer).result["handoff"])
+    for handoff in (first, second):
+        gateway.answer(OFMIN, answers.decline, handoff, reason="not ours")
+    offered(gateway, newer)
 
 
 # --- R3: rights that rest on mandates alone ------------------------------------------------------
 
 
-def end(gateway: Founded) -> None:
-    gateway.administer("mandate.end", OFMIN, competence=CSAM_FR, until="2026-03-01")
-
-
 def test_a_mandate_in_one_matter_opens_no_submission_in_another(gateway):
     content = case_content(gateway.new_id(), matter=["csam", "bullying"])
-    gateway.denied(
-        "R3.membership.submit", OFMIN, cases.submit, Submission("officer-1", content, CLEARED)
-    )
+    submission = Submission("officer-1", content, CLEARED)
+    gateway.denied("R3.membership.submit", OFMIN, cases.submit, submission)
 
 
-@pytest.mark.parametrize(
-    ("action", "rule"),
-    [
-        (lambda g, case: (cases.consult, g.key(), case, OPENING), "R3.membership.consult"),
-        (lambda g, case: (offers.offer, g.key(), case, offer_of(g, ABROAD)), "R3.membership.offer"),
-    ],
-    ids=["consult", "offer"],
-)
-def test_a_mandate_that_ended_opens_ones_own_case_no_more(gateway, action, rule):
-    case = UUID(submitted(gateway, originator=OFMIN).result["case"])
-    end(gateway)
-    function, *asked = action(gateway, case)
-    assert gateway.refusal(function, caller(OFMIN), *asked).refusal.rules == (rule,)
-
-
-def test_a_mandate_that_ended_leaves_the_duty_to_correct(gateway):
-    case = submitted(gateway, originator=OFMIN)
-    end(gateway)
-    assert revised(gateway, case, originator=OFMIN).result["version"] == 2
+def test_a_mandate_that_ended_opens_ones_own_case_no_more_and_leaves_the_duty_to_correct(gateway):
+    made = submitted(gateway, originator=OFMIN)
+    case = UUID(made.result["case"])
+    gateway.administer("mandate.end", OFMIN, competence=CSAM_FR, until="2026-03-01")
+    gateway.denied("R3.membership.consult", OFMIN, cases.consult, case, OPENING)
+    gateway.denied("R3.membership.offer", OFMIN, offers.offer, case, offer_of(gateway, ABROAD))
+    assert revised(gateway, made, originator=OFMIN).result["version"] == 2
 
 
 def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
@@ -294,7 +240,7 @@ def requested(gateway: Founded, country: str = "BE", **changes: Any) -> Any:
     )
     system = {"system": DESK, "scopes": sorted(SCOPES)}
     gateway.administer("system.register", "police-abroad", **system)
-    mandate(gateway, "police-abroad", contact)
+    gateway.mandate("police-abroad", contact)
     asked = {"request": "directly_accessible", **changes}
     return offered(gateway, originator=OFMIN, to=contact, **asked)
 

@@ -34,15 +34,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests.each import each
-from tests.founding import (
-    HOTLINE,
-    ORIGIN,
-    Founded,
-    caller,
-    case_content,
-    fields_of,
-    make_change,
-)
+from tests.founding import HOTLINE, ORIGIN, Founded, caller, case_content, fields_of, make_change
 from tests.newcomers import NEWCOMER, Newcomer
 from tests.registry.test_enrolment import stream_of
 

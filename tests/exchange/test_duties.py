@@ -12,7 +12,6 @@ from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.exchange import duties, erasure, handoffs
 from gateway.kernel.changes import Change
-from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.each import each
@@ -48,11 +47,6 @@ def told(gateway: Founded, organisation: str) -> list[str]:
     return [one for one in types if one in ("handoff.reminded", "handoff.overdue")]
 
 
-def duties_of(gateway: Founded, handoff: UUID):
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        return work.duties.of(handoff)
-
-
 def test_the_recipient_is_reminded_at_half_and_both_hear_at_the_end_once(gateway):
     handoff = urgent(gateway)
     duties.sweep(gateway.ports)
@@ -79,16 +73,13 @@ def term(gateway: Founded, urgency: str) -> timedelta:
 
 
 def test_only_what_is_not_urgent_waits_for_the_service_hours_of_who_owes_it(gateway):
+    gateway.administer("service_hours.set", HOTLINE, **THURSDAYS)  # the other party's are nothing
+    assert term(gateway, "priority") == DUE[Urgency.PRIORITY]
     gateway.administer("service_hours.set", OFMIN, **THURSDAYS)
     assert term(gateway, "urgent") == DUE[Urgency.URGENT]
     assert term(gateway, "priority") > timedelta(weeks=2)
     assert term(gateway, "normal") > timedelta(weeks=6)
     gateway.administer("service_hours.set", OFMIN, **{**THURSDAYS, "hours": []})
-    assert term(gateway, "priority") == DUE[Urgency.PRIORITY]
-
-
-def test_the_hours_of_the_other_party_change_nothing(gateway):
-    gateway.administer("service_hours.set", HOTLINE, **THURSDAYS)
     assert term(gateway, "priority") == DUE[Urgency.PRIORITY]
 
 
@@ -113,27 +104,16 @@ def test_what_are_no_service_hours_are_not_recorded(gateway, values):
     gateway.unmade(ValidationFailed, Change("service_hours.set", OFMIN, {**THURSDAYS, **values}))
 
 
-def _accept(gateway, handoff):
-    gateway.answer(
-        OFMIN, answers.accept, handoff, conditions=conditions_of(gateway, handoff, OFMIN)
-    )
-
-
-def _decline(gateway, handoff):
-    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
-
-
-def _withdraw(gateway, handoff):
-    gateway.answer(HOTLINE, answers.withdraw, handoff, "by mistake", by="liaison-1")
-
-
-@pytest.mark.parametrize("answer", [_accept, _decline, _withdraw])
+@pytest.mark.parametrize("answer", ["accept", "decline", "withdraw"])
 def test_an_answer_closes_what_was_owed(gateway, answer):
     handoff = urgent(gateway)
-    answer(gateway, handoff)
+    conditions = conditions_of(gateway, handoff, OFMIN) if answer == "accept" else None
+    reason = None if answer == "accept" else "not ours"
+    by = HOTLINE if answer == "withdraw" else OFMIN
+    gateway.answer(by, getattr(answers, answer), handoff, reason, conditions=conditions)
     sweep(gateway, 2 * TERM)
     assert told(gateway, OFMIN) == told(gateway, HOTLINE) == []
-    (duty,) = duties_of(gateway, handoff)
+    (duty,) = gateway.duties(handoff, open_only=False)
     assert duty.closed_at is not None
     assert gateway.handoff(handoff).due_at is None
 
@@ -143,7 +123,7 @@ def test_an_erasure_closes_what_was_owed(gateway):
     gateway.clock.advance(timedelta(days=1000))
     erasure.erase_due(gateway.ports)
     assert gateway.handoff(handoff).state is HandoffState.LAPSED
-    assert all(one.closed_at is not None for one in duties_of(gateway, handoff))
+    assert all(one.closed_at is not None for one in gateway.duties(handoff, open_only=False))
     assert gateway.handoff(handoff).matter == frozenset()
 
 
@@ -214,7 +194,7 @@ def test_a_kill_between_commits_repeats_nothing_and_loses_nothing(gateway, monke
     sweep(gateway, 2 * TERM)
     assert sorted(told(gateway, OFMIN)) == sorted(["handoff.reminded", "handoff.overdue"] * 2)
     assert told(gateway, HOTLINE) == ["handoff.overdue"] * 2
-    assert all(duties_of(gateway, one)[0].overdue_at for one in sent)
+    assert all(gateway.duties(one)[0].overdue_at for one in sent)
 
 
 def test_a_first_page_counts_what_waits_unless_an_interest_hides_some(gateway):
@@ -226,19 +206,7 @@ def test_a_first_page_counts_what_waits_unless_an_interest_hides_some(gateway):
         page = handoffs.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=1)
         return to_json(page.waiting)
 
-    assert waiting() == {
-        "imminent_danger": 0,
-        "urgent": 1,
-        "priority": 0,
-        "normal": 0,
-        "overdue": 1,
-    }
-    gateway.administer(
-        "interest.declare",
-        OFMIN,
-        scope="provider",
-        kind="funder",
-        subject="host.example",
-        start="2020-01-01",
-    )
+    nothing = dict.fromkeys(("imminent_danger", "priority", "normal"), 0)
+    assert waiting() == {**nothing, "urgent": 1, "overdue": 1}
+    gateway.interest(OFMIN, "host.example")
     assert waiting() is None

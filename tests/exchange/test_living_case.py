@@ -9,23 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from gateway.evidence import sd_jwt
-from gateway.exchange import (
-    handoffs,
-    retained_copies,
-)
+from gateway.exchange import handoffs, retained_copies
 from gateway.exchange.consultations import ConsultationRequest
-from tests.exchange.living_case import (
-    AFTER,
-    OPEN,
-    RECALLED,
-    Handoff,
-    Opening,
-)
+from tests.exchange.living_case import AFTER, OPEN, RECALLED, Handoff, Opening
 from tests.exchange.living_case_answers import CODES, MEMBERS, NUMBERS
 from tests.exchange.living_case_duties import Duties
-from tests.founding import (
-    check_log,
-)
+from tests.founding import check_log
 from tests.store import places
 
 

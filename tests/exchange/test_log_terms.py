@@ -63,7 +63,9 @@ def erasures(gateway: Founded, organisation: str = GATEWAY) -> list[dict]:
     ]
 
 
-def finish(gateway: Founded) -> None:
+def finish(gateway: Founded, later: timedelta = timedelta(0)) -> None:
+    """Erase what has ended, after so much time more."""
+    gateway.clock.advance(later)
     while erasure.erase_details(gateway.ports):
         pass
 
@@ -84,20 +86,17 @@ def whole(gateway: Founded) -> None:
 
 
 def test_details_end_by_the_regime_of_who_acted(gateway, handoff):
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     assert personal(gateway, HOTLINE, "handoff.offered") == set()
     assert {"by", "roles"} <= personal(gateway, OFMIN, "handoff.accepted")
     assert {"by", "reason_code"} <= personal(gateway, OFMIN, "case.consulted")
-    gateway.clock.advance(2 * YEAR)
-    finish(gateway)
+    finish(gateway, 2 * YEAR)
     assert personal(gateway, OFMIN, "handoff.accepted") == set()
     assert personal(gateway, OFMIN, "case.consulted") == set()
 
 
 def test_the_event_gives_range_and_number_to_who_acted(gateway, handoff):
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     (one,) = erasures(gateway, HOTLINE)
     assert (one["organisation"], one["years"]) == (HOTLINE, 1)
     assert one["first"] <= one["last"] < gateway.size()
@@ -106,8 +105,7 @@ def test_the_event_gives_range_and_number_to_who_acted(gateway, handoff):
 
 
 def test_what_was_erased_is_erased_once_and_the_log_is_whole(gateway, handoff):
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     before = gateway.size()
     finish(gateway)
     assert gateway.size() == before
@@ -115,8 +113,7 @@ def test_what_was_erased_is_erased_once_and_the_log_is_whole(gateway, handoff):
 
 
 def test_the_registry_is_still_what_its_events_say(gateway, handoff):
-    gateway.clock.advance(4 * YEAR)
-    finish(gateway)
+    finish(gateway, 4 * YEAR)
     granted = [details for typ, details in told(gateway, OFMIN) if typ == "mandate.granted"]
     assert granted
     assert all("by" in details for details in granted)
@@ -125,8 +122,7 @@ def test_the_registry_is_still_what_its_events_say(gateway, handoff):
 def test_what_was_refused_to_administrators_ends_after_a_year(gateway):
     change = Change("log_hold.end", GATEWAY, {"log_hold": str(UUID(int=1)), "reason": "x"})
     gateway.unmade(NotFound, change)
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     (details,) = (d for typ, d in told(gateway, GATEWAY) if typ == "log_hold.ended")
     assert details.keys() <= {"party", "rules"}
 
@@ -137,8 +133,7 @@ def test_what_was_refused_to_administrators_ends_after_a_year(gateway):
 @pytest.mark.parametrize("values", [{}, {"member": HOTLINE}], ids=["all", "one member"])
 def test_a_hold_keeps_what_would_end_until_two_end_it(gateway, handoff, values):
     hold = held(gateway, **values)
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     assert "by" in personal(gateway, HOTLINE, "handoff.offered")
     released(gateway, hold)
     finish(gateway)
@@ -147,16 +142,14 @@ def test_a_hold_keeps_what_would_end_until_two_end_it(gateway, handoff, values):
 
 def test_a_hold_of_another_member_keeps_nothing(gateway, handoff):
     held(gateway, member=OFMIN)
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     assert personal(gateway, HOTLINE, "handoff.offered") == set()
 
 
 def test_a_hold_on_a_case_keeps_what_anybody_did_with_it(gateway, handoff):
     submitted(gateway)
     hold = held(gateway, member=HOTLINE, case=str(gateway.handoff(handoff).case))
-    gateway.clock.advance(4 * YEAR)
-    finish(gateway)
+    finish(gateway, 4 * YEAR)
     assert "by" in personal(gateway, HOTLINE, "handoff.offered")
     assert "by" in personal(gateway, OFMIN, "handoff.accepted")
     submissions = [d for typ, d in told(gateway, HOTLINE) if typ == "case.submitted"]
@@ -176,8 +169,7 @@ def test_a_hold_whose_row_was_taken_away_keeps_everything(gateway, handoff):
         work.organisations.put_out_of_service(differing)
         work.commit()
     gateway.beside.update(name for _, name in differing)
-    gateway.clock.advance(YEAR)
-    finish(gateway)
+    finish(gateway, YEAR)
     assert "by" in personal(gateway, HOTLINE, "handoff.offered")
 
 

@@ -78,7 +78,9 @@ def pushing(gateway: Founded) -> Founded:
 
 def test_a_stream_is_told_from_its_first_event_without_a_gap(gateway):
     offered(gateway)
+    size = gateway.size()
     told = polled(gateway)
+    assert gateway.size() == size, "a poll is no event"
     assert [one.stream_number for one in told] == [*range(1, len(told) + 1)]
     assert told[-1].type == "handoff.offered"
     assert polled(gateway, most=2) == told[:2]
@@ -97,21 +99,16 @@ def test_a_notification_says_how_soon_to_act_and_nothing_of_the_case(gateway):
     assert told.members().keys() == known
 
 
-def test_what_is_acknowledged_comes_no_more_and_the_rest_comes_again(gateway):
+def test_what_is_acknowledged_comes_no_more_and_the_rest_again_from_what_is_missing(gateway):
     offered(gateway)
     told = polled(gateway)
     left = polled(gateway, acknowledged=jtis(told[:2]))
     assert left == told[2:]
     assert polled(gateway) == left
+    assert polled(gateway, acknowledged=jtis(told[3:])) == left, "the cursor waits"
+    assert status(gateway)["acknowledged"] == 2
     assert polled(gateway, acknowledged=jtis(told)) == []
     assert status(gateway)["acknowledged"] == status(gateway)["head"] == len(told)
-
-
-def test_the_cursor_waits_for_the_one_that_is_missing(gateway):
-    offered(gateway)
-    told = polled(gateway)
-    assert polled(gateway, acknowledged=jtis([told[0], *told[2:]])) == told[1:]
-    assert status(gateway)["acknowledged"] == 1
 
 
 def test_ids_of_others_and_unknown_ones_acknowledge_nothing(gateway):
@@ -152,12 +149,6 @@ def test_only_what_was_refused_can_be_sent_again_and_each_time_it_is_an_event(ga
     )
     assert isinstance(denied.refusal, NotFound)
     assert event.read(denied.receipt.document)["type"] == "notification.replayed"
-
-
-def test_a_poll_is_no_event(gateway):
-    before = status(gateway)["head"]
-    polled(gateway, acknowledged=jtis(polled(gateway)))
-    assert status(gateway)["head"] == before
 
 
 def test_a_suspended_organisation_collects_nothing(gateway):

@@ -87,12 +87,5 @@ def test_an_update_that_no_package_can_bring_is_replaced_by_a_notice(gateway):
 def test_what_an_interest_keeps_away_is_not_in_the_list(gateway):
     offered(gateway, to=ABROAD)
     assert len(owed(gateway, ABROAD)) == 1
-    gateway.administer(
-        "interest.declare",
-        ABROAD,
-        scope="provider",
-        kind="funder",
-        subject="content.example.org",
-        start="2020-01-01",
-    )
+    gateway.interest(ABROAD, "content.example.org")
     assert owed(gateway, ABROAD) == []

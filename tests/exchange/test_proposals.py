@@ -88,14 +88,10 @@ def test_what_two_persons_could_not_make_is_not_proposed(action, organisation, v
     assert changes.proposals(gateway.ports, waiting=True) == []
 
 
-def test_a_proposed_change_is_rehearsed_and_nothing_of_it_is_kept(gateway):
+def test_a_proposed_change_is_rehearsed_and_not_proposed_again_while_it_waits(gateway):
     before = gateway.organisation(ABROAD)
-    proposed(gateway)
-    assert gateway.organisation(ABROAD) == before
-
-
-def test_a_change_that_waits_is_not_proposed_again(gateway):
     named = proposed(gateway)
+    assert gateway.organisation(ABROAD) == before
     refused = gateway.refusal(submit_change, END, *gateway.approve(END, BENOIT)).refusal
     assert isinstance(refused, WrongState)
     assert str(named) in refused.detail

@@ -14,11 +14,11 @@ from gateway.kernel.results import to_json
 from tests import answers
 from tests.founding import (
     ABROAD,
-    CSAM_FR,
     HOTLINE,
     ISSUER,
     OCRVP,
     OFMIN,
+    accepted,
     caller,
     case_content,
     check_log,
@@ -26,7 +26,7 @@ from tests.founding import (
     element_id,
     encryption_key,
     offer_of,
-    refused_without_event,
+    offered,
     revised,
     submitted,
 )
@@ -69,19 +69,7 @@ def taken(gateway, to=OFMIN, key=KEY, group="subjects", **changes):
     return submitted(gateway, case=case, **content(case, element, group=group, **changes))
 
 
-def offered(gateway, case, to=CSAM_FR, **changes):
-    wanted = offer_of(gateway, to, **changes)
-    return gateway.act(HOTLINE, offers.offer, UUID(case.result["case"]), wanted)
-
-
-def accepted(gateway, offer, by=OFMIN):
-    handoff = UUID(offer.result["handoff"])
-    view = gateway.view(by, handoff)
-    gateway.answer(by, answers.accept, handoff, conditions=view["conditions"])
-    return handoff
-
-
-def consulted(gateway, handoff, by=OFMIN):
+def opened(gateway, handoff, by=OFMIN):
     written = gateway.act(by, handoffs.consult, handoff, LOOK)
     return written, sd_jwt.read_unverified(written.result["presentation"]).content
 
@@ -92,8 +80,8 @@ def sealed_in(read):
 
 def test_what_is_sealed_reaches_its_addressee_as_it_was_sealed(keyed):
     case = taken(keyed)
-    handoff = accepted(keyed, offered(keyed, case))
-    written, read = consulted(keyed, handoff)
+    assert "N. N." not in str(sd_jwt.read_unverified(case.result["document"]).content)
+    written, read = opened(keyed, accepted(keyed, offered(keyed, case)))
     (one,) = sealed_in(read)
     contents = seal.open_sealed(one["sealed"], {KEY.kid: KEY})
     assert contents.value["name"] == "N. N."
@@ -101,59 +89,45 @@ def test_what_is_sealed_reaches_its_addressee_as_it_was_sealed(keyed):
     check_log(keyed)
 
 
-def test_nothing_of_what_is_sealed_is_in_what_the_gateway_keeps(keyed):
-    case = taken(keyed)
-    assert "N. N." not in str(sd_jwt.read_unverified(case.result["document"]).content)
-
-
 def test_another_recipient_is_not_given_what_is_sealed_and_learns_of_its_group_alone(keyed):
     case = taken(keyed)
-    offer = offered(keyed, case, ABROAD)
+    offer = offered(keyed, case, to=ABROAD)
     assert "subjects" in offer.result["withheld_groups"]
-    handoff = accepted(keyed, offer, ABROAD)
-    _, read = consulted(keyed, handoff, ABROAD)
+    handoff = accepted(keyed, offer, recipient=ABROAD)
+    _, read = opened(keyed, handoff, ABROAD)
     assert not sealed_in(read)
     assert read["subjects"]
 
 
+TOLD = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
+
+
 def test_the_originator_is_told_what_it_has_to_seal_anew_before_and_after_the_offer(keyed):
     case = taken(keyed)
-    told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
-    wanted = offer_of(keyed, ABROAD)
-    name = UUID(case.result["case"])
-    preview = to_json(offers.preview(keyed.ports, caller(HOTLINE), name, wanted))
-    assert preview["to_reseal"] == told
-    key = keyed.key()
-    first = keyed.do(offers.offer, caller(HOTLINE), key, name, wanted)
-    again = keyed.do(offers.offer, caller(HOTLINE), key, name, wanted)
-    assert first.result["to_reseal"] == told
+    asked = UUID(case.result["case"]), offer_of(keyed, ABROAD)
+    preview = to_json(offers.preview(keyed.ports, caller(HOTLINE), *asked))
+    first, again = (keyed.act(HOTLINE, offers.offer, *asked, key="the same") for _ in range(2))
+    assert preview["to_reseal"] == first.result["to_reseal"] == TOLD
     assert again.result == first.result
     assert offered(keyed, case).result["to_reseal"] == []
 
 
 def test_a_redirection_tells_the_originator_what_to_seal_anew_and_nobody_else(keyed):
-    case = taken(keyed)
-    offer = offered(keyed, case)
-    handoff = UUID(offer.result["handoff"])
-    look = (handoffs.look_up, caller(HOTLINE), handoff)
-    assert "to_reseal" not in to_json(look[0](keyed.ports, *look[1:]))
-    reply = answers.said(
-        "officer-1", reason="the other office has the file", suggested_recipient="OCRVP"
-    )
-    keyed.act(OFMIN, answers.redirect, handoff, reply)
-    told = [{"id": PERSON, "group": "subjects", "sealed_to": OFMIN}]
-    assert to_json(look[0](keyed.ports, *look[1:]))["to_reseal"] == told
+    handoff = UUID(offered(keyed, taken(keyed)).result["handoff"])
+    assert "to_reseal" not in keyed.view(HOTLINE, handoff)
+    keyed.answer(OFMIN, answers.redirect, handoff, "not ours", suggested_recipient="OCRVP")
+    assert keyed.view(HOTLINE, handoff)["to_reseal"] == TOLD
     assert "to_reseal" not in keyed.view(OFMIN, handoff)
 
 
 def test_sealed_anew_it_reaches_the_other_office_and_the_first_one_no_more(keyed):
     matters = ["csam", "trafficking"]
-    keyed.mandate(OCRVP, "receive/trafficking/FR")  # fmt: skip
+    keyed.mandate(OCRVP, TRAFFICKING_FR)
     first = taken(keyed, matter=matters)
     case = UUID(first.result["case"])
     second = revised(keyed, first, **content(case, sealed(case, OCRVP, OTHER), matter=matters))
-    handoff = accepted(keyed, offered(keyed, second, TRAFFICKING_FR), OCRVP)
-    _, read = consulted(keyed, handoff, OCRVP)
+    handoff = accepted(keyed, offered(keyed, second, to=TRAFFICKING_FR), recipient=OCRVP)
+    _, read = opened(keyed, handoff, OCRVP)
     (one,) = sealed_in(read)
     assert one["sealed_to"] == OCRVP
     offer = offered(keyed, second)
@@ -165,7 +139,7 @@ def test_a_private_member_is_not_given_even_what_is_sealed_to_it(gateway, group)
     key = encryption_key("abroad")
     gateway.register_encryption_key(ABROAD, key)
     case = taken(gateway, ABROAD, key, group)
-    offer = offered(gateway, case, ABROAD)
+    offer = offered(gateway, case, to=ABROAD)
     assert group in offer.result["withheld_groups"]
     assert offer.result["to_reseal"] == []
 
@@ -179,29 +153,23 @@ def test_a_sealed_element_counts_as_the_strictest(keyed):
 
 
 def test_the_originator_itself_is_shown_the_seal(keyed):
-    case = taken(keyed)
-    written = keyed.act(HOTLINE, cases.consult, UUID(case.result["case"]), LOOK)
+    case = UUID(taken(keyed).result["case"])
+    written = keyed.act(HOTLINE, cases.consult, case, LOOK)
     read = sd_jwt.read_unverified(written.result["presentation"]).content
     assert sealed_in(read)[0]["id"] == PERSON
 
 
 def refused(gateway, element, case):
-    made = case_content(case, **content(case, element))
-    arguments = (cases.submit, caller(HOTLINE), gateway.key(), cases.Submission("intake-1", made))
-    return refused_without_event(gateway, ValidationFailed, *arguments).errors
+    submission = cases.Submission("intake-1", case_content(case, **content(case, element)))
+    return gateway.unheard(ValidationFailed, HOTLINE, cases.submit, submission).errors
 
 
-def test_a_seal_for_nobody_here_is_refused(keyed):
-    case = keyed.new_id()
-    ((pointer, _),) = refused(keyed, sealed(case, "nobody"), case)
-    assert pointer == "/content/subjects/1/sealed_to"
-
-
-def test_a_seal_does_not_tell_that_somebody_applied(keyed):
+def test_a_seal_for_nobody_here_is_refused_and_does_not_tell_that_somebody_applied(keyed):
     Newcomer(keyed).arrive(Status.APPLIED)
     case = keyed.new_id()
     told = [refused(keyed, sealed(case, to), case) for to in (NEWCOMER, "nobody")]
     assert told[0] == told[1]
+    assert [pointer for pointer, _ in told[0]] == ["/content/subjects/1/sealed_to"]
 
 
 @pytest.mark.parametrize("to", [OCRVP, HOTLINE])
@@ -230,4 +198,4 @@ def test_a_seal_to_a_revoked_key_is_refused_and_what_was_taken_stays(keyed):
     ((_, sentence),) = refused(keyed, sealed(other), other)
     assert "revoked" in sentence
     handoff = accepted(keyed, offered(keyed, case))
-    assert sealed_in(consulted(keyed, handoff)[1])
+    assert sealed_in(opened(keyed, handoff)[1])

@@ -1,13 +1,14 @@
-"""One running gateway for the journeys that do not harm it."""
+"""What journeys share that do not harm it: a running gateway, and a demonstration."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment, free_ports
 from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import running
+from tests.journeys.harness import play, running
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +40,17 @@ def stage(
     require_haproxy()
     with running(tmp_path_factory.mktemp("journey"), request.param) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
+    """A gateway for programs that others wrote, whose tests give members keys of their own."""
+    with running(tmp_path_factory.mktemp("others")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demonstration on SQLite, played once: its folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("played") / "a demonstration"
+    return folder, play(folder, "sqlite")

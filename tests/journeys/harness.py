@@ -2,6 +2,8 @@
 
 import json
 import ssl
+import subprocess
+import sys
 import tomllib
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -91,6 +93,15 @@ def running(
         stage.start()
         with front.serving(stage):
             yield stage
+
+
+def play(folder: Path, database: str) -> str:
+    """Play the demonstration to its end; what it prints."""
+    words = ["demo", "--out", str(folder), "--database", database]
+    command = [sys.executable, "-m", "gateway.cli", *words]
+    played = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert played.returncode == 0, played.stdout + played.stderr
+    return played.stdout
 
 
 def case_content() -> dict[str, Any]:

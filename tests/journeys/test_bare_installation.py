@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow]
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 ROOT = Path(__file__).parents[2]
 
 
@@ -43,9 +43,8 @@ def test_no_server_package_comes_along(bare):
     assert not names & {"flask", "sqlalchemy", "gunicorn", "cedarpy", "authlib"}
 
 
-def test_evidence_is_verified(bare, tmp_path):
-    demo = tmp_path / "demo"
-    _run(sys.executable, "-m", "gateway.cli", "demo", "--out", str(demo), cwd=ROOT)
+def test_evidence_is_verified(bare, demonstration):
+    demo, _ = demonstration
     connection = str(demo / "point-de-contact" / "connection.toml")
     words = ("verify", str(demo / "handoff.bundle.json"), "--connection", connection, "--json")
     told = json.loads(_casegate(bare, *words, status=18))

@@ -15,22 +15,21 @@ import pytest
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.evidence import verification
-from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, running
+from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log
 from tests.journeys.npm import installed
 from tests.programs import require
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("examples")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("foreign")]
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.fixture(scope="module")
-def signing(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def signing(others: DemoEnvironment) -> tuple[DemoEnvironment, Path]:
     """A gateway at which both members sign, and the folder of the hotline's connection."""
-    with running(tmp_path_factory.mktemp("examples")) as stage:
-        stage.register_key(HOTLINE)
-        stage.register_key(OFMIN)
-        yield stage, stage.folder / HOTLINE
+    others.register_key(HOTLINE)
+    others.register_key(OFMIN)
+    return others, others.folder / HOTLINE
 
 
 def run(command: Sequence[object], home: Path, content: dict[str, Any], where: Path) -> Any:

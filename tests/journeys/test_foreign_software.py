@@ -27,7 +27,7 @@ from jwt.algorithms import ECAlgorithm
 from gateway.cli.demo.environment import DemoEnvironment, free_ports
 from gateway.domain.organisation import system_uri
 from gateway.evidence import base64url
-from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, config_of, running
+from tests.journeys.harness import ABROAD, HOTLINE, OFMIN, config_of
 from tests.journeys.npm import installed
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("foreign")]
@@ -76,16 +76,15 @@ def public_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def meeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meeting]:
+def meeting(others: DemoEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Meeting:
     """A gateway at which the hotline has a certificate, and the hotline abroad a key as well."""
     source = Path(__file__).parent / "foreign"
     what = "the comparison with other OAuth software"
     programs = installed(source, tmp_path_factory.mktemp("programs"), what)
-    with running(tmp_path_factory.mktemp("foreign")) as stage:
-        key = ec.generate_private_key(ec.SECP256R1())
-        values = {"system": "desk", "keys": [public_jwk(key)]}
-        stage.administer("system.set_keys", ABROAD, values)
-        yield Meeting(stage, programs, key)
+    key = ec.generate_private_key(ec.SECP256R1())
+    values = {"system": "desk", "keys": [public_jwk(key)]}
+    others.administer("system.set_keys", ABROAD, values)
+    return Meeting(others, programs, key)
 
 
 # --- Clients

@@ -46,18 +46,18 @@ def killed_at(place: Callable[..., Any], *words: object) -> None:
     ],
 )
 def test_a_command_that_is_killed_is_resumed_and_its_case_is_there_once(
-    stage, tmp_path, place, kept, done
+    direct, tmp_path, place, kept, done
 ):
-    connection, content = stage.folder / HOTLINE / "connection.toml", case_content()
+    connection, content = direct.folder / HOTLINE / "connection.toml", case_content()
     case = tmp_path / "case.json"
     case.write_text(json.dumps(content))
-    before = check_log(stage).size
+    before = check_log(direct).size
     killed_at(place, "case", "submit", case, "--by", "pdc-1", "-c", connection)
-    assert check_log(stage).size == before + done
+    assert check_log(direct).size == before + done
     resume = ("outbox", "resend", "--json", "-c", connection)
     sent = casegate(*resume)["resent"]
     assert [one["error"] for one in sent] == [None] * kept
-    assert check_log(stage).size == before + kept
+    assert check_log(direct).size == before + kept
     assert casegate(*resume)["resent"] == []
-    with stage.client(HOTLINE) as hotline:
+    with direct.client(HOTLINE) as hotline:
         assert (content["case"] in [one["case"] for one in hotline.cases()]) is kept

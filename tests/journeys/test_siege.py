@@ -8,15 +8,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.setting_validators import host_and_port
-from tests.journeys.harness import HOTLINE, config_of, running
+from tests.journeys.harness import HOTLINE, config_of
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("siege")]
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("gateway")]
 
 A_SECOND = 200  # half-open handshakes, on each listener
 SEED = 9
@@ -112,17 +111,16 @@ def p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
 
 
-def test_half_open_handshakes_do_not_hold_up_honest_requests(tmp_path: Path) -> None:
+def test_half_open_handshakes_do_not_hold_up_honest_requests(direct: DemoEnvironment) -> None:
     quiet: list[list[float]] = [[], []]
     under: list[list[float]] = [[], []]
-    with running(tmp_path) as stage:
-        honest = Honest(stage)
-        for number in range(ROUNDS):
-            for kept, new in zip(quiet, honest.ask(QUIET), strict=True):
+    honest = Honest(direct)
+    for number in range(ROUNDS):
+        for kept, new in zip(quiet, honest.ask(QUIET), strict=True):
+            kept.extend(new)
+        with besieged(honest.ports, SEED + number):
+            for kept, new in zip(under, honest.ask(SIEGE), strict=True):
                 kept.extend(new)
-            with besieged(honest.ports, SEED + number):
-                for kept, new in zip(under, honest.ask(SIEGE), strict=True):
-                    kept.extend(new)
     for name, before, during in zip(("public", "partners"), quiet, under, strict=True):
         ratio = p99(during) / p99(before)
         print(

@@ -27,19 +27,12 @@ def test_an_entry_has_the_ids_by_which_things_are_ended(gateway):
     granted = gateway.administer(
         "audit_access.grant", ABROAD, coverage="member", member=HOTLINE, **TERM
     )
-    declared = gateway.administer(
-        "interest.declare",
-        ABROAD,
-        scope="provider",
-        subject="provider.example",
-        kind="funder",
-        start="2026-01-01",
-    )
+    declared = gateway.interest(ABROAD)
     found = to_json(entries.report(gateway.ports, ABROAD))
     (grant,) = found["audit_access"]
     assert (grant["audit_access"], grant["member"]) == (granted.result["audit_access"], HOTLINE)
     assert (grant["decision_ref"], grant["ended_at"]) == ("order 12", None)
-    assert [one["interest"] for one in found["interests"]] == [declared.result["interest"]]
+    assert [one["interest"] for one in found["interests"]] == [str(declared)]
     (system,) = found["systems"]
     assert (system["system"], system["certificates"]) == (DESK, [])
     assert "contacts" not in found, "they are opened on record alone"

@@ -28,7 +28,6 @@ from tests.founding import (
     caller,
     founded,
     offer_of,
-    refused_without_event,
     shown,
     submitted,
 )
@@ -222,10 +221,6 @@ def test_a_declined_application_is_over_and_its_id_stays_taken(gateway):
         gateway.unmade(Forbidden, Change(action, NEW, values))
 
 
-def test_an_id_that_is_taken_takes_no_application(gateway):
-    refused(gateway, AlreadyExists, "organisation.apply", HOTLINE, **APPLICATION)
-
-
 def test_only_an_enrolled_organisation_becomes_active(gateway):
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     gateway.administer("organisation.approve", NEW, **DECISION)
@@ -233,7 +228,8 @@ def test_only_an_enrolled_organisation_becomes_active(gateway):
     refused(gateway, WrongState, "organisation.activate", HOTLINE, reason="again")
 
 
-def test_who_was_admitted_the_short_way_has_no_application_to_decide(gateway):
+def test_who_was_admitted_the_short_way_has_no_application_and_keeps_its_id(gateway):
+    refused(gateway, AlreadyExists, "organisation.apply", HOTLINE, **APPLICATION)
     refused(gateway, WrongState, "organisation.approve", HOTLINE, **DECISION)
 
 
@@ -262,8 +258,8 @@ def test_an_offer_does_not_tell_that_somebody_applied(gateway):
     gateway.administer("organisation.apply", NEW, **APPLICATION)
     case, told = UUID(submitted(gateway).result["case"]), []
     for to in (NEW, "hotline-nowhere"):
-        asked = (caller(HOTLINE), gateway.key(), case, offer_of(gateway, to))
-        told.append(refused_without_event(gateway, ValidationFailed, offers.offer, *asked).errors)
+        asked = case, offer_of(gateway, to)
+        told.append(gateway.unheard(ValidationFailed, HOTLINE, offers.offer, *asked).errors)
     assert told[0] == told[1]
 
 

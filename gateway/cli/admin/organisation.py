@@ -10,15 +10,17 @@ from uuid import UUID
 
 import click
 
+from gateway.changes import CHANGES
 from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
     AdminSession,
     change_registry,
+    parameter,
     read_json,
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.output import (
@@ -227,25 +229,16 @@ def show_event(session: AdminSession, event: UUID) -> None:
 # --- Successions ---
 
 
+_PLANNED = ("successor", "competence", "effective_on", "read_until")
+
+
 @NOUNS["succession"].command(
-    "preview", short_help="Show what a succession would do, without storing it."
-)
-@click.argument("predecessor")
-@click.argument("successor")
-@click.option(
-    "--competence", required=True, type=Competence(), help="The mandate, as receive/csam/FR."
-)
-@click.option(
-    "--effective-on",
-    required=True,
-    type=CalendarDay(),
-    help="First day of the successor's mandate.",
-)
-@click.option(
-    "--read-until",
-    required=True,
-    type=CalendarDay(),
-    help="End date of the predecessor's read access (that day not included).",
+    "preview",
+    short_help="Show what a succession would do, without storing it.",
+    params=[
+        click.Argument(["predecessor"]),
+        *(parameter(one) for one in CHANGES["succession.plan"].fields if one.name in _PLANNED),
+    ],
 )
 @click.pass_obj
 def preview_succession(

@@ -570,7 +570,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         callback=click.pass_obj(run),
         params=[
             *([] if kind.at_gateway else named),
-            *map(_parameter, kind.fields),
+            *map(parameter, kind.fields),
             *([_YES] if kind.loses else []),
         ],
         help="\n\n".join(
@@ -655,7 +655,8 @@ def _flag(field: Field) -> str:
     return field.option or "--" + field.name.replace("_", "-")
 
 
-def _parameter(field: Field) -> click.Parameter:
+def parameter(field: Field) -> click.Parameter:
+    """The option or argument by which a field of a change is given."""
     kind: click.ParamType[Any] = Words(field.words) if field.words else _TYPES[field.given][0]
     if field.name == "competence":
         kind = Competence()
