@@ -25,7 +25,6 @@ from gateway.changes import CHANGES
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor
 from gateway.domain.case import Element
 from gateway.domain.decision import (
-    CaseAttributes,
     PolicyEntity,
     PolicyQuestion,
     case_entity,
@@ -166,19 +165,14 @@ def organisation(
 
 def case(originator: PolicyEntity) -> PolicyEntity:
     """A case as the actions hand it in."""
-    view = CaseAttributes(
-        id=str(CASE_ID),
-        tlp="AMBER+STRICT",
-        handling=frozenset({"H0"}),
-        onward="forbidden",
-        purpose=frozenset({"remove", "investigate"}),
-        matter=frozenset({"csam"}),
-        embargoed=False,
-        suspended=False,
-        assurance="attested",
-        state="cleared",
-    )
-    return case_entity(view, originator)
+    claims = {
+        "tlp": "AMBER+STRICT",
+        "handling": ["H0"],
+        "onward": "forbidden",
+        "purpose": ["remove", "investigate"],
+        "matter": ["csam"],
+    }
+    return case_entity(originator, str(CASE_ID), claims, assurance="attested", state="cleared")
 
 
 def handoff(
