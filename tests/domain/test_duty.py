@@ -45,7 +45,10 @@ def test_every_kind_of_duty_names_an_action_that_fulfils_it(kind):
         assert DUTIES[kind].ended_by & KIND_OF_ACTION[action].moves.keys()
 
 
-@each("cursor", ["", "1_2_3_4", "1_x_{0}_{0}_answer", "1_2_{0}_{0}_nap", " 1_2_{0}_{0}_answer"])
+@each(
+    "cursor",
+    ["", "1_2_3_4", "1_x_{0}_{0}_answer", "1_2_{0}_{0}_nap", "1_2_{0}_urn:uuid:{0}_answer"],
+)
 def test_a_place_is_read_as_it_was_written_and_in_no_other_way(cursor):
     place = owed().place(Urgency.URGENT)
     assert DutyPlace.read(str(place)) == place
