@@ -10,15 +10,7 @@ from gateway.client import EvidenceMismatch, KeyNotHeld, RequestRefused, Unexpec
 from gateway.evidence import receipt
 from gateway.ledger.note import NoteSigner
 from tests.client.client_fixture import MemberClient, passing, trust_of
-from tests.client.scenario import (
-    CLEARED,
-    accepted,
-    disbelieved,
-    members_of,
-    offer,
-    replay,
-    submit,
-)
+from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, offer, replay, submit
 from tests.each import each
 from tests.founding import ORIGIN, case_content, note_signer
 from tests.web.listening import Listening

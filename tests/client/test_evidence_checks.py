@@ -332,10 +332,7 @@ LIES_OF_A_HANDOFF: Lies = [
     ),
     (lambda: view(**with_answer(answer_document(offer_digest=PARTS[0]))), "not about this"),
     (lambda: view(**with_answer(answer_document(package_digest=PARTS[0]))), "another package"),
-    (
-        lambda: view(**with_answer(answer_document(case_digest=PARTS[0]))),
-        "another case version",
-    ),
+    (lambda: view(**with_answer(answer_document(case_digest=PARTS[0]))), "another case version"),
 ]
 
 

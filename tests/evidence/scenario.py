@@ -87,11 +87,7 @@ def uri(organisation: str) -> str:
 def word_of(organisation: str, attested: bool) -> dict[str, Any]:
     """Issuer and signer: the organisation itself, or the gateway for it."""
     if attested:
-        return {
-            "issuer": GATEWAY,
-            "attested_for": uri(organisation),
-            "signer": SIGNERS["gateway"],
-        }
+        return {"issuer": GATEWAY, "attested_for": uri(organisation), "signer": SIGNERS["gateway"]}
     return {"issuer": uri(organisation), "attested_for": None, "signer": SIGNERS[organisation]}
 
 

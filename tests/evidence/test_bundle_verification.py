@@ -356,10 +356,7 @@ def with_end(until: str, before: bool, **subject: str) -> verification.Verificat
     story = Scenario(log=log.log, competence=MANDATE).told("acceptance")
     if ended is None:
         ended = story.register("mandate.end", said)
-    receipts = {
-        "mandate": story.log.receipt(granted),
-        "mandate_ends": (story.log.receipt(ended),),
-    }
+    receipts = {"mandate": story.log.receipt(granted), "mandate_ends": (story.log.receipt(ended),)}
     return verification.verify(story.file(**receipts), TRUST)
 
 
@@ -574,10 +571,7 @@ def test_a_bare_offer_stands_offered():
 
 
 def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
-    assert follow([ACCEPTED]).states == {
-        HandoffState.ACCEPTED,
-        HandoffState.PARTIALLY_ACCEPTED,
-    }
+    assert follow([ACCEPTED]).states == {HandoffState.ACCEPTED, HandoffState.PARTIALLY_ACCEPTED}
     assert follow([{HandoffAction.ACCEPT_PARTLY}]).states == {HandoffState.PARTIALLY_ACCEPTED}
     assert follow([ACCEPTED, {HandoffAction.OUTCOME}, {HandoffAction.CLOSE}]) == Course(
         frozenset({HandoffState.CLOSED}), 0

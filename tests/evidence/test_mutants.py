@@ -201,10 +201,7 @@ def originals() -> dict[str, Original]:
     return {name: (verify(data, TRUST), recorded(data)) for name, data in FILES.items()}
 
 
-def survivors(
-    number: int,
-    made: Callable[[int, random.Random], Made],
-) -> Iterator[Any]:
+def survivors(number: int, made: Callable[[int, random.Random], Made]) -> Iterator[Any]:
     """The mutants that pass with a changed meaning; at least one passes at all."""
     chance, passed = random.Random(20261126), 0
     for one in range(number):

@@ -140,9 +140,7 @@ def test_an_independent_verifier_reads_what_we_issue():
 
 def independent(claims) -> str:
     pem = SIGNER.private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return SDJWTIssuer(
         claims,

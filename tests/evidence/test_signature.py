@@ -22,10 +22,7 @@ EVERY_ALG = [*SIGNERS, "none", "HS256", "RS256", "ES384", "ES256K", "", None, 1,
 
 
 def jwk(key, **members) -> dict:
-    writers = {
-        ec.EllipticCurvePublicKey: ECAlgorithm,
-        rsa.RSAPublicKey: RSAAlgorithm,
-    }
+    writers = {ec.EllipticCurvePublicKey: ECAlgorithm, rsa.RSAPublicKey: RSAAlgorithm}
     writer = next((w for kind, w in writers.items() if isinstance(key, kind)), OKPAlgorithm)
     return json.loads(writer.to_jwk(key)) | members
 

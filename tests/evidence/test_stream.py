@@ -346,12 +346,7 @@ def test_one_event_with_two_numbers_is_a_contradiction():
 def test_an_event_after_the_number_that_was_signed_as_the_last_is_a_contradiction(stream_number):
     book = story()
     verdict = prove([book.end(stream_number=stream_number)], book.parts())
-    refused(
-        verdict,
-        Code.CONTRADICTION,
-        5,
-        f"signed that {stream_number} is the last number",
-    )
+    refused(verdict, Code.CONTRADICTION, 5, f"signed that {stream_number} is the last number")
 
 
 def test_a_number_that_was_counted_before_its_event_is_a_contradiction():

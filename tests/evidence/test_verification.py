@@ -200,9 +200,7 @@ def test_a_refused_attempt_is_called_that():
 def test_a_details_control_characters_do_not_reach_the_terminal():
     story = Scenario()
     index = story.record(
-        "handoff.accept",
-        None,
-        details=(EventDetail("reason", "a\x1b[2J\u202eb\nc\u00a0d"),),
+        "handoff.accept", None, details=(EventDetail("reason", "a\x1b[2J\u202eb\nc\u00a0d"),)
     )
     detail = verified(receipt_file(story, index)).steps[2].detail
     assert "reason: a\ufffd[2J\ufffdb\ufffdc\u00a0d" in detail
@@ -214,8 +212,7 @@ def test_a_receipt_of_another_log_is_undecided():
     both = [*TRUST.log_keys, *other.log.keys]
     refused(receipt_file(other, 0), Code.KEY_MISSING, 2, trust=trusting(log_keys=both))
     verified(
-        receipt_file(other, 0),
-        trusting(log_keys=both, origins=(ORIGIN, "log.example.com/other")),
+        receipt_file(other, 0), trusting(log_keys=both, origins=(ORIGIN, "log.example.com/other"))
     )
 
 

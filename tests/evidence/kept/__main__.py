@@ -73,11 +73,7 @@ def _handoff(hotline: MemberClient, office: MemberClient, stage: Listening) -> s
     """A case offered to the competent organisation, accepted in part, with an outcome, closed."""
     case = submit(hotline, stage)
     offered = hotline.offer(
-        case,
-        "liaison-1",
-        purpose=["identify_victim"],
-        competence=CSAM_FR,
-        groups=CONTENT_GROUPS,
+        case, "liaison-1", purpose=["identify_victim"], competence=CSAM_FR, groups=CONTENT_GROUPS
     )
     handoff = str(offered.result["handoff"])
     office.accept(office.handoff(handoff), "officer-1", groups=["items"])
