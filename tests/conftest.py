@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+# Seldom: to load all tests makes much, and none of it is garbage.
+gc.set_threshold(50_000, 20, 20)
+
 # What `make test-slow` adds to the default run is examples, too.
 for name, examples in (("casegate", 10), ("thorough", 100)):
     settings.register_profile(
@@ -73,9 +76,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and not among modules and items, which stay to the end."""
+    """Do not look for garbage among modules and items, which stay to the end."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

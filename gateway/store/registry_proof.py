@@ -83,7 +83,7 @@ _TABLES: Mapping[Table, frozenset[str]] = {
         f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")
     ),
 }
-"""Tables that are compared row by row, and the columns that decide nothing or are not replayed."""
+"""Tables that are compared row by row, and the columns that decide nothing or do not come again."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def test_every_server_is_measured_and_every_answer_found_stored(database):
 
 
 def test_requests_in_one_process_are_measured():
-    command = [sys.executable, "-m", "bench.inside", "--rounds", "20", "--cases", "10"]
+    command = [sys.executable, "-m", "bench.inside", "--rounds", "20", "--cases", "100"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
