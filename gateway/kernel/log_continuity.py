@@ -275,10 +275,7 @@ class CheckpointSigner:
             # Another node moved the mark, often beyond our heads.
 
     def _read(self) -> SignedTreeHead:
-        marked = self._mark.read()
-        if marked is None:
-            raise LogFrozen(LOST)
-        return marked
+        return _known(self._mark.read())
 
     def _note(self, head: TreeHead) -> str:
         return sign_checkpoint(Checkpoint(self._signer.name, head.size, head.root), self._signer)

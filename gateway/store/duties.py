@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, null, or_, select, update
+from sqlalchemy import bindparam, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
 from gateway.domain.handoff import NEVER
@@ -60,8 +61,11 @@ _OWED_BY = (
 )
 _OWED_AFTER = _OWED_BY.where(stands_after(*_place))
 _CLOCKS = RecordTable(sweep, SweepClock)
-_BEGIN_CLOCK = insert(sweep).values(id=1)
-_SAVE_CLOCK = update(sweep)
+_saving = insert(sweep).values(id=1)
+_SAVE_CLOCK = _saving.on_conflict_do_update(
+    index_elements=[sweep.c.id],
+    set_={column.name: _saving.excluded[column.name] for column in _CLOCKS.columns},
+)
 
 
 class SqlDuties(StorePart):
@@ -120,5 +124,4 @@ class SqlDuties(StorePart):
 
     def save_clock(self, clock: SweepClock) -> None:
         """Replace that."""
-        if not self._write(_SAVE_CLOCK, vars(clock)):
-            self._write(_BEGIN_CLOCK, vars(clock))
+        self._write(_SAVE_CLOCK, vars(clock))

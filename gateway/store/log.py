@@ -71,7 +71,7 @@ _VOUCH = (
     .where(log_head.c.size == bindparam("of_size"), log_head.c.root == bindparam("of_root"))
     .values(mac=bindparam("mac"))
 )
-_TILE = select(log_tile.c.data).where(
+TILE = select(log_tile.c.data).where(
     log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
 )
 _adding = upsert(log_tile)
@@ -401,7 +401,7 @@ class SqlLog:
 
     def tile(self, level: int, n: int) -> bytes:
         """A tile's present bytes (32-byte hashes); empty when there is none."""
-        stored: bytes | None = self._transaction.scalar(_TILE, {"level": level, "n": n})
+        stored: bytes | None = self._transaction.scalar(TILE, {"level": level, "n": n})
         if stored is not None or level > 0:
             return stored or b""
         if n not in self._last_tile or self._transaction.mode is not TransactionMode.READ:

@@ -23,7 +23,7 @@ from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
-from gateway.store.log import ENVELOPE
+from gateway.store.log import ENVELOPE, TILE
 from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile, party, stream
 from gateway.store.unit_of_work import SqlUnitOfWork
 
@@ -74,9 +74,6 @@ _COUNTS = {
         "blocks": log_block,
     }.items()
 }
-_TILE = select(log_tile.c.data).where(
-    log_tile.c.level == bindparam("level"), log_tile.c.n == bindparam("n")
-)
 _EDGE = select(log_head.c.edge)
 _DOCUMENT = (
     select(log_event.c.document)
@@ -125,7 +122,7 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
         if place[0] > 0 or len(data) == tiles.TILE_BYTES
     }
     for (level, n), data in stored.items():
-        if [row.data for row in work.rows(_TILE, {"level": level, "n": n})] != [data]:
+        if [row.data for row in work.rows(TILE, {"level": level, "n": n})] != [data]:
             raise StoredLogCorrupt(f"tile {n} of level {level} is not that of the entries")
     streams.require_rows(work)
     erasures.require_all()

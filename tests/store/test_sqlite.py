@@ -168,7 +168,7 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
             cases._VERSION,
             idempotency._RETRIES.one,
             procedures._REQUESTS.one,
-            log._TILE,
+            log.TILE,
             log._EVENT,
         ),
         *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
