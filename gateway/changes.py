@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from gateway.exchange import erasure, measures
 from gateway.kernel.changes import ChangeType
-from gateway.registry import table
+from gateway.registry import changes
 
 _ENDING_A_KEY = ("contact.set", "organisation.leave")
 
 CHANGES: Mapping[str, ChangeType] = {
-    **table.CHANGES,
-    **{one: replace(table.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY},
+    **changes.CHANGES,
+    **{one: replace(changes.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY},
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
 }

@@ -45,7 +45,7 @@ from gateway.pki.authority import (
 )
 from gateway.registry import queries
 from gateway.registry.enrolment import issue_approved_certificates, remind
-from gateway.registry.replay import Replay
+from gateway.registry.rebuild import Rebuild
 from gateway.store import log_integrity, migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.log_integrity import StoredLogCorrupt
@@ -357,8 +357,8 @@ def record_suspensions(upkeep: Maintenance, now: datetime) -> TaskReport:
 def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparison:
     """The registry of a gateway, compared with what its log's events make of an empty one."""
     zone = config.civil_time_zone
-    replay = Replay(config.issuer, lambda moment: moment.astimezone(zone).date())
-    return registry_proof.compare_registry(work, replay)
+    rebuild = Rebuild(config.issuer, lambda moment: moment.astimezone(zone).date())
+    return registry_proof.compare_registry(work, rebuild)
 
 
 def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:

@@ -32,11 +32,12 @@ from gateway.ledger.note import NoteSigner
 from gateway.pki import rotation
 from gateway.pki.authority import CertificateAuthority, CsrRefused, issue_client
 from gateway.registry.keys import civil_time_zone
-from gateway.store.database import UnsuitableDatabase
+from gateway.store.database import UnsuitableDatabase, open_database
 from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
 from gateway.store.key_inventory import require_newest_key
 from gateway.store.keyring import SqlKeyring, open_keyring, require_keys
-from gateway.store.unit_of_work import Store, ignore, open_store
+from gateway.store.log import EventHeader
+from gateway.store.unit_of_work import Store, ignore
 
 if TYPE_CHECKING:
     from gateway.metrics import Counts
@@ -154,19 +155,18 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
     with ExitStack() as opened:
         keyring = connect_keyring(config)
         opened.callback(keyring.close)
-        store = open_store(
-            config.database_url,
-            lock_path=config.database_lock,
+        letterhead = EventHeader(
             origin=config.log_origin,
             policy_revision=lambda: policy.revision,
             now=now,
             random=secrets.token_bytes,
             person_key=signing.fingerprint,
             head_key=signing.head,
-            waiters=config.waiters,
-            keyring=keyring,
-            took=ignore if counts is None else counts.took,
         )
+        database = open_database(
+            config.database_url, lock_path=config.database_lock, waiters=config.waiters
+        )
+        store = Store(database, letterhead, keyring, ignore if counts is None else counts.took)
         opened.callback(store.close)
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
         keyring.guard(partial(require_newest_key, store, keyring))

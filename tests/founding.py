@@ -45,7 +45,7 @@ from gateway.exchange.updates import UpdateRequest
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
-from gateway.kernel.ports import CaseKeys, Ports, TransactionMode, UnitOfWork
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import Caller, LoggedEvent, ReferenceDate, TreeHead
@@ -61,8 +61,8 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.registry import keys as registry_keys
 from gateway.registry import staff
-from gateway.registry.replay import Replay
-from gateway.registry.table import STEPS
+from gateway.registry.changes import STEPS
+from gateway.registry.rebuild import Rebuild
 from gateway.store import registry_proof, tables
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
@@ -551,7 +551,7 @@ def caller(organisation: str) -> Caller:
 def founded(
     store: Callable[..., Store] | None = None,
     simulated_reference_date: date | None = None,
-    keys: CaseKeys | None = None,
+    keys: Any = None,
 ) -> Founded:
     """A gateway in which the four organisations take part.
 
@@ -580,7 +580,7 @@ def founded(
 def unfounded(
     store: Callable[..., Store] | None = None,
     simulated_reference_date: date | None = None,
-    keys: CaseKeys | None = None,
+    keys: Any = None,
 ) -> Founded:
     """A gateway whose registry and log are empty; see ``founded``."""
     clock, random, opened = Clock(), chance("founding"), _Open()
@@ -980,11 +980,11 @@ def _registry_rows(store: Any) -> dict[str, list[Any]] | None:
 
 def registry_compared(gateway: Founded) -> RegistryComparison:
     """The registry, compared with what the log's events make of an empty one."""
-    return _compared(gateway, _replay())
+    return _compared(gateway, _rebuild())
 
 
-def _replay() -> Replay:
-    return Replay(ISSUER, lambda moment: moment.astimezone(ZONE).date())
+def _rebuild() -> Rebuild:
+    return Rebuild(ISSUER, lambda moment: moment.astimezone(ZONE).date())
 
 
 def _compared(
@@ -1003,7 +1003,7 @@ def _compared_since_the_story(gateway: Founded) -> RegistryComparison:
 
     To verify all their approvals again would cost more than most tests do.
     """
-    replay, begun = _replay(), not gateway.checked
+    rebuild, begun = _rebuild(), not gateway.checked
 
     def redo(logged: LoggedEvent, work: UnitOfWork) -> None:
         nonlocal begun
@@ -1011,18 +1011,18 @@ def _compared_since_the_story(gateway: Founded) -> RegistryComparison:
             _made_again_in(work).deserialize(gateway.made_again)
             begun = True
         if logged.event.id not in gateway.checked:
-            replay(logged, work)
+            rebuild(logged, work)
 
     return _compared(gateway, redo)
 
 
 def _made_again(gateway: Founded) -> bytes:
     """The database in which all changes were made again."""
-    replay, made = _replay(), b""
+    rebuild, made = _rebuild(), b""
 
     def redo(logged: LoggedEvent, work: UnitOfWork) -> None:
         nonlocal made
-        replay(logged, work)
+        rebuild(logged, work)
         connection = _made_again_in(work)
         connection.commit()
         made = connection.serialize()

@@ -3,9 +3,10 @@
 import atexit
 import json
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -109,6 +110,17 @@ class Operator:
     def told(self, *words: object, **kwargs: Any) -> Any:
         """The same for machines: what the JSON says."""
         return json.loads(self.done(*words, "--json", **kwargs))
+
+    def lose_mark(self) -> None:
+        """Lose the high-water mark, as with its disk."""
+        for file in self.folder.glob("high-water-mark*"):
+            file.unlink()
+
+
+def execute(file: Path, statement: str) -> None:
+    """Change a SQLite file behind the gateway's back."""
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute(statement)
 
 
 def operator(place: Path, *typed: tuple[str, ...]) -> Operator:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,29 +31,6 @@ def gw(tmp_path: Path) -> Operator:
     return operator(tmp_path)
 
 
-def _older_copy(gateway: wiring.GatewayRuntime) -> None:
-    head = "UPDATE log_head SET size = 0"
-    _change(gateway, head)
-
-
-def _mark_breaks(gateway: wiring.GatewayRuntime) -> None:
-    file = gateway.config.mark_file
-    assert file is not None
-    file.write_bytes(b"damaged")
-
-
-def _no_tables(gateway: wiring.GatewayRuntime) -> None:
-    _change(gateway, "DROP TABLE alembic_version")
-
-
-def _newer_tables(gateway: wiring.GatewayRuntime) -> None:
-    _change(gateway, "UPDATE alembic_version SET version_num = '9999'")
-
-
-def _database_breaks(gateway: wiring.GatewayRuntime) -> None:
-    _change(gateway, "DROP TABLE log_head")
-
-
 def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
     with gateway.store.database._writers.engine.connect() as connection:
         connection.exec_driver_sql(statement)
@@ -63,19 +39,22 @@ def _change(gateway: wiring.GatewayRuntime, statement: str) -> None:
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (_older_copy, "log-frozen"),
-        (_mark_breaks, "high-water-mark-unavailable"),
-        (_no_tables, "database-version"),
-        (_database_breaks, "database-unavailable"),
+        ("UPDATE log_head SET size = 0", "log-frozen"),  # an older copy
+        ("DROP TABLE alembic_version", "database-version"),
+        ("DROP TABLE log_head", "database-unavailable"),
+        ("", "high-water-mark-unavailable"),
     ],
 )
 def test_what_is_in_the_way_of_writing_and_signing_is_told(
-    gw: Operator, harm: Callable[[wiring.GatewayRuntime], None], reason: str
+    gw: Operator, harm: str, reason: str
 ) -> None:
     with gw.opened() as gateway:
         unready = gate(Audience.PUBLIC, gateway).unready
         assert unready() is None
-        harm(gateway)
+        if harm:
+            _change(gateway, harm)
+        else:
+            (gw.folder / "high-water-mark").write_bytes(b"damaged")
         found = unready()
         assert found is not None
         assert found.reason == reason
@@ -84,7 +63,7 @@ def test_what_is_in_the_way_of_writing_and_signing_is_told(
 
 def test_an_older_version_is_ready_on_the_tables_of_a_newer_one(gw: Operator) -> None:
     with gw.opened() as gateway:
-        _newer_tables(gateway)
+        _change(gateway, "UPDATE alembic_version SET version_num = '9999'")
         assert gate(Audience.PARTNERS, gateway).unready() is None
 
 

@@ -3,11 +3,10 @@
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,7 +47,7 @@ from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.founding import enter_staff
 from tests.marks import raise_mark_file
-from tests.operating import MARTIN, PASSPHRASE, Operator, asked, operator
+from tests.operating import MARTIN, PASSPHRASE, Operator, asked, execute, operator
 from tests.store.samples import case as sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -58,8 +57,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)  # noqa: TID251 - the folder is o
 @pytest.fixture
 def gw(tmp_path: Path) -> Operator:
     made = operator(tmp_path)
-    with closing(sqlite3.connect(made.folder / "casegate.db")) as database, database:
-        database.execute("UPDATE log_head SET newest = NULL")  # it was founded after NOW
+    # It was founded after NOW.
+    execute(made.folder / "casegate.db", "UPDATE log_head SET newest = NULL")
     return made
 
 
@@ -338,11 +337,6 @@ def test_a_frozen_log_erases_nothing_and_destroys_no_key(gw: Operator) -> None:
         upkeep.step()
         assert state_of(ports, case) is CaseState.CLEARED
         assert ports.keys.states([key]) == {key: True}
-
-
-def execute(file: Path, statement: str) -> None:
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(statement)
 
 
 def due_in(ports: Ports, after: timedelta) -> tuple[UUID, UUID]:
@@ -632,10 +626,7 @@ def test_no_schema_is_upgraded_beside_another_maintainer(gw: Operator) -> None:
 
 
 def test_a_database_of_a_newer_version_is_left_as_it_is(gw: Operator) -> None:
-    engine = create_engine(gw.config.database_url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-    engine.dispose()
+    execute(gw.folder / "casegate.db", "UPDATE alembic_version SET version_num = 'later'")
     maintenance.run(gw.config, pytest.fail, pytest.fail, once=True)
     assert migrations.current(gw.config.database_url) == "later"
 
@@ -753,8 +744,7 @@ def test_a_head_counts_as_our_own_only_by_a_mark_that_the_log_key_signed(
             file.unlink()
             forged = replace(marked, note=marked.note.partition("\n\n")[0] + "\n\n")
             assert upkeep.gateway.mark.advance(None, forged)
-        with closing(sqlite3.connect(gw.folder / "casegate.db")) as database, database:
-            database.execute("UPDATE log_head SET mac = NULL")
+        execute(gw.folder / "casegate.db", "UPDATE log_head SET mac = NULL")
         upkeep.step()
         assert (upkeep.log_refusal is None) is signed
 

@@ -1,8 +1,7 @@
 """`casegate case`: your own cases, from the first version to closing."""
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,6 @@ import click
 
 from gateway.cli.arguments import (
     FILE,
-    CalendarDay,
     NewFile,
     Words,
     json_option,
@@ -19,8 +17,10 @@ from gateway.cli.arguments import (
     out_option,
 )
 from gateway.cli.content import show_opened
+from gateway.cli.fields import example_of, options_of, values_of
 from gateway.cli.output import (
     Input,
+    example,
     format_time,
     print_fields,
     print_items,
@@ -33,6 +33,7 @@ from gateway.cli.partner_command import (
     EPILOG,
     CaseName,
     Failure,
+    HandoffId,
     Parameter,
     WriteReport,
     by_option,
@@ -45,11 +46,11 @@ from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
+from gateway.domain.case_steps import CASE_STEPS, CaseStepKind
 from gateway.domain.handoff import RecallCode
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
-from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
-from gateway.domain.retention import DpoAdvice
+from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
 from gateway.exchange.consultations import REASON_CODES
@@ -72,7 +73,7 @@ def case() -> None:
 
 
 case_argument = click.argument("case", type=CaseName())
-reason_option = click.option("--reason", help="Reason (optional, up to 200 characters).")
+handoff_argument = click.argument("handoff", type=HandoffId())
 
 _WHY_OPTIONS: Sequence[Parameter] = (
     click.option(
@@ -275,192 +276,55 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     return _done(gateway.revise(content, by, change, clearance))
 
 
-@write_command(
-    case,
-    case_argument,
-    click.option(
-        "--confirm-match",
-        "confirmed_matches",
-        multiple=True,
-        metavar="ID",
-        help="Id of an automated match that the analyst confirms (R18).",
-    ),
-    second_assessor_option,
-    reason_option,
-)
-def assess(gateway: Gateway, **options: Any) -> WriteReport:
-    """Record the analyst's assessment of CASE.
-
-    Each automated match must be confirmed by its id (--confirm-match). A classification by two
-    persons names the other analyst, too.
-
-    Example: casegate case assess 0198... --by pdc-1
-    """
-    return _done(gateway.assess(**options))
+def _done(written: ConfirmedWrite) -> WriteReport:
+    return written, _state(written.result)
 
 
-@write_command(case, case_argument, reason_option)
-def clear(gateway: Gateway, **options: Any) -> WriteReport:
-    """Clear CASE for sharing.
-
-    The person must not be the one who assessed it.
-
-    Example: casegate case clear 0198... --by pdc-2
-    """
-    return _done(gateway.clear(**options))
+def _state(result: Mapping[str, Any]) -> str:
+    state = f"case {result['case']}, version {result['version']}, is {result['state']}"
+    return f"{state}; digest {result['digest']}"
 
 
-@write_command(case, case_argument, reason_option)
-def close(gateway: Gateway, **options: Any) -> WriteReport:
-    """Close CASE.
-
-    None of its handoffs can be open.
-
-    \b
-    Example: casegate case close 0198... --by pdc-2 \\
-        --reason 'All items are gone'
-    """
-    return _done(gateway.close_case(**options))
+# --- Steps, after their table --------------------------------------------------------------------
 
 
-_WHERE_OPTIONS: Sequence[Parameter] = (
+_ARGUMENTS: Mapping[str, Parameter] = {
+    "case": case_argument,
+    "handoff": handoff_argument,
+    "measure": click.argument("measure", type=click.UUID),
+    "recall": click.argument("recall", type=click.UUID),
+}
+_EITHER: Sequence[Parameter] = (
     click.option("--case", type=CaseName(), help="Your own case."),
-    click.option("--handoff", type=click.UUID, help="The handoff by which you hold the case."),
-)
-_approved_option = click.option(
-    "--approved-by", metavar="PSEUDONYM", help="The second person, where two decide."
-)
-_elements_option = click.option(
-    "--element",
-    "elements",
-    multiple=True,
-    type=click.UUID,
-    metavar="ID",
-    callback=lambda _context, _parameter, given: [*map(str, given)] or None,
-    help="Only this element; without it the whole case.",
+    click.option("--handoff", type=HandoffId(), help="The handoff by which you hold the case."),
 )
 
 
-def _until(*, required: bool = False, without: str = "") -> Parameter:
-    return click.option(
-        "--until",
-        required=required,
-        metavar="TIME",
-        help=f"When it ends, as 2026-01-02T03:04:05Z{without}.",
-    )
+def add_steps(group: click.Group) -> None:
+    """Add to the commands of a noun those that take its steps."""
+    for kind in CASE_STEPS.values():
+        if kind.action.startswith(f"{group.name}."):
+            _add_step(group, kind)
 
 
-def _where(options: dict[str, Any]) -> dict[str, UUID | str]:
-    """Take --case or --handoff out of the options; UsageError unless one is given."""
-    given = {name: options.pop(name) for name in ("case", "handoff")}
-    where = {name: value for name, value in given.items() if value}
-    if len(where) != 1:
-        raise click.UsageError("give either --case or --handoff")
-    return where
+def _add_step(group: click.Group, kind: CaseStepKind) -> None:
+    either, fields = len(kind.places) > 1, kind.body.fields
 
+    def command(gateway: Gateway, by: str, **options: Any) -> WriteReport:
+        named = {name: options.pop(name) for name in (*kind.places, *kind.beside)}
+        where = {name: one for name, one in named.items() if one is not None}
+        if len(where.keys() & {*kind.places}) != 1:
+            raise click.UsageError("give either --case or --handoff")
+        written = gateway.step(kind.action, where, by, **values_of(fields, options))
+        return written, _SENTENCES[kind.result](written.result)
 
-@write_command(
-    case,
-    *_WHERE_OPTIONS,
-    click.option(
-        "--code", required=True, type=Words(MEASURES[MeasureKind.EMBARGO].codes), help="Why."
-    ),
-    _elements_option,
-    _until(without="; without it, as long as it may hold"),
-    _approved_option,
-    click.option("--authority", help="The authority that ordered it (claimed, not checked)."),
-    click.option("--reference", help="Its reference."),
-    click.option(
-        "--preservation-reference", help="Of your preservation request: the embargo itself is none."
-    ),
-)
-def embargo(gateway: Gateway, **options: Any) -> WriteReport:
-    """Set or renew an embargo: no removal, no notice to a host.
-
-    Only authorities with law enforcement powers can, for 72 hours at first. The same elements
-    again are a renewal: it takes a second person.
-
-    Example: casegate case embargo --handoff 0198... --code operation
-    --until 2026-01-04T08:00:00Z --by ofmin-1
-    """
-    written, said = _measured(gateway.embargo(_where(options), **options))
-    return written, f"{said}. {_REACH}"
-
-
-@write_command(
-    case,
-    case_argument,
-    click.option(
-        "--kind",
-        required=True,
-        type=Words([str(MeasureKind.SUSPENSION), str(MeasureKind.MARK)]),
-        help="suspension: nothing is consulted or offered. mark: kept, for few reasons.",
-    ),
-    click.option(
-        "--code", required=True, metavar="CODE", help="Why: accuracy_contested, objection..."
-    ),
-    _elements_option,
-    _until(),
-    _approved_option,
-)
-def restrict(gateway: Gateway, **options: Any) -> WriteReport:
-    """Restrict the processing of CASE, or of elements.
-
-    A suspension holds for up to 72 hours; a cleared version ends it. A mark has no end: two
-    persons set it, and two end it.
-
-    Example: casegate case restrict 0198... --kind suspension --code accuracy_contested
-    --until 2026-01-04T08:00:00Z --by pdc-1
-    """
-    return _measured(gateway.restrict(**options))
-
-
-_measure_argument = click.argument("measure", type=click.UUID)
-
-
-@write_command(case, _measure_argument, *_WHERE_OPTIONS, _approved_option, reason_option)
-def end_measure(gateway: Gateway, **options: Any) -> WriteReport:
-    """End a MEASURE, by the id that `case show` has.
-
-    One that you set, or your predecessor in the mandate. In imminent danger also one that you
-    contested and whose setter did not answer in time: say why by --reason.
-
-    Example: casegate case end-measure 0198... --handoff 0197... --by ofmin-1
-    """
-    return _measured(gateway.end_measure(_where(options), **options))
-
-
-@write_command(
-    case,
-    _measure_argument,
-    *_WHERE_OPTIONS,
-    click.option(
-        "--ground",
-        required=True,
-        type=Words(CONTEST_GROUNDS),
-        help="Why. In imminent danger its setter has an hour, else a day.",
-    ),
-    reason_option,
-)
-def contest_embargo(gateway: Gateway, **options: Any) -> WriteReport:
-    """Contest the embargo MEASURE of another organisation.
-
-    Its setter has to end or confirm it. It holds until then.
-
-    Example: casegate case contest-embargo 0198... --case 0197... --ground too_long --by pdc-1
-    """
-    written = gateway.contest_embargo(_where(options), **options)
-    due = format_time(written.result["due_at"])
-    return written, f"its setter answers by {due}; the embargo holds until then"
-
-
-@write_command(case, _measure_argument, *_WHERE_OPTIONS, reason_option)
-def confirm_embargo(gateway: Gateway, **options: Any) -> WriteReport:
-    """Confirm your embargo MEASURE, which was contested.
-
-    Example: casegate case confirm-embargo 0198... --handoff 0197... --by ofmin-1
-    """
-    return _measured(gateway.confirm_embargo(_where(options), **options))
+    arguments = [_ARGUMENTS[one] for one in (*(() if either else kind.places), *kind.beside)]
+    ids = ["0198...", "0197..."][: len(arguments)] + (["--case", "0197..."] if either else [])
+    verb = kind.command.replace("_", "-")
+    line = example(str(group.name), verb, *ids, "--by pdc-1", *example_of(fields))
+    command.__doc__ = f"{kind.about}\n\n{line}"
+    parameters = [*arguments, *(_EITHER if either else ()), *options_of(fields)]
+    write_command(group, *parameters, name=verb)(command)
 
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -487,6 +351,28 @@ _REACH = (
 )
 
 
+def _measured(result: Mapping[str, Any]) -> str:
+    if result["ended_at"]:
+        return f"{result['kind']} {result['measure']} has ended"
+    reach = f". {_REACH}" if result["kind"] == MeasureKind.EMBARGO else ""
+    return f"{result['kind']} {result['measure']} holds {_duration(result)}{reach}"
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "CaseStep": _state,
+    "MeasureView": _measured,
+    "Contested": lambda result: (
+        f"its setter answers by {format_time(result['due_at'])}; the embargo holds until then"
+    ),
+    "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
+    "RecallApproved": lambda result: f"recall {result['recall']} is approved",
+    "Reviewed": lambda result: f"{len(result['consultations'])} reviewed",
+}
+"""What people read of each kind of result."""
+
+add_steps(case)
+
+
 recall_options: Sequence[Parameter] = (
     click.option(
         "--code",
@@ -498,7 +384,7 @@ recall_options: Sequence[Parameter] = (
         "--reason",
         help="Reason, up to 300 characters; its holders read it. Left out of an erased case.",
     ),
-    _approved_option,
+    click.option("--approved-by", metavar="PSEUDONYM", help="The second person, where two decide."),
 )
 
 
@@ -515,55 +401,6 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> WriteReport:
     return recalled(gateway.recall({"case": case}, **options))
 
 
-@write_command(
-    case,
-    case_argument,
-    click.option(
-        "--on", "erase_on", type=CalendarDay(), required=True, help="The new day of its erasure."
-    ),
-    click.option("--approved-by", required=True, metavar="PSEUDONYM", help="The second person."),
-    click.option("--dpo", required=True, metavar="PSEUDONYM", help="The DPO who advised."),
-    click.option(
-        "--advice",
-        required=True,
-        type=Words(DpoAdvice),
-        help="What the DPO advised; it is recorded, and decides nothing.",
-    ),
-    click.option("--reason", required=True, help="Reason, up to 200 characters."),
-)
-def advance_erasure(
-    gateway: Gateway, case: UUID, by: str, erase_on: date, **options: Any
-) -> WriteReport:
-    """Bring the erasure of CASE forward.
-
-    To tomorrow at the earliest, by two persons. No version puts it off again. What a recipient
-    keeps by law stays with it.
-
-    \b
-    Example: casegate case advance-erasure 0198... --on 2036-01-02 \\
-        --by pdc-1 --approved-by pdc-2 --dpo pdc-3 \\
-        --advice favourable --reason 'Nothing was found'
-    """
-    written = gateway.advance_erasure(case, by, erase_on=erase_on.isoformat(), **options)
-    return written, f"case {written.result['case']} is erased on {written.result['erase_on']}"
-
-
-@write_command(
-    case,
-    case_argument,
-    click.argument("recall", type=click.UUID),
-    reason_option,
-)
-def approve_recall(gateway: Gateway, recall: UUID, **options: Any) -> WriteReport:
-    """Approve the RECALL of CASE as the second person.
-
-    Of what was misdirected one person may begin; the second follows within 24 hours.
-
-    Example: casegate case approve-recall 0198... 0197... --by pdc-2
-    """
-    return gateway.approve_recall(recall=recall, **options), f"recall {recall} is approved"
-
-
 def recalled(written: ConfirmedWrite) -> WriteReport:
     """What a recall touched, in a sentence."""
     result = written.result
@@ -576,13 +413,6 @@ def recalled(written: ConfirmedWrite) -> WriteReport:
     if result["approve_by"]:
         sentence += f"; a second person must approve it by {format_time(result['approve_by'])}"
     return written, sentence
-
-
-def _measured(written: ConfirmedWrite) -> WriteReport:
-    result = written.result
-    if result["ended_at"]:
-        return written, f"{result['kind']} {result['measure']} has ended"
-    return written, f"{result['kind']} {result['measure']} holds {_duration(result)}"
 
 
 def _warn_of_erasure(content: Mapping[str, Any]) -> None:
@@ -614,12 +444,6 @@ def _warn_of_identifiers(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     for pointer, why in found:
         warn(f"{pointer} {why}")
     return found
-
-
-def _done(written: ConfirmedWrite) -> WriteReport:
-    result = written.result
-    state = f"case {result['case']}, version {result['version']}, is {result['state']}"
-    return written, f"{state}; digest {result['digest']}"
 
 
 @partner_command(case, case_argument, by_option, *CONSULT_OPTIONS)

@@ -1,8 +1,8 @@
 """`casegate handoff`: offering cases, answering offers, opening what was accepted."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,15 @@ from gateway.cli.arguments import (
 )
 from gateway.cli.case import (
     CONSULT_OPTIONS,
+    add_steps,
     case_argument,
+    handoff_argument,
     measure_lines,
     recall_options,
     recalled,
 )
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
+from gateway.cli.fields import example_of, options_of, values_of
 from gateway.cli.output import (
     Input,
     colour,
@@ -61,7 +64,6 @@ from gateway.domain.answers import (
     ANSWERS,
     PARTIES_ANSWERS,
     AnswerAuthor,
-    AnswerField,
     AnswerKind,
     FieldType,
 )
@@ -77,22 +79,6 @@ from gateway.evidence import sd_jwt
 @click.group(epilog=EPILOG)
 def handoff() -> None:
     """Offer cases, answer offers, consult accepted cases."""
-
-
-class _HandoffId(click.ParamType[UUID]):
-    """The id of a handoff: only a case has references of people's own."""
-
-    name = "handoff"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> UUID:
-        try:
-            return UUID(str(value))
-        except ValueError:
-            listed = "`casegate handoff list` (--box out) shows them"
-            self.fail(f"{value!r} is not the id of a handoff: {listed}", param, ctx)
-
-
-handoff_argument = click.argument("handoff", type=_HandoffId())
 
 
 # --- Offering ------------------------------------------------------------------------------------
@@ -537,26 +523,16 @@ def _answer_command(kind: AnswerKind) -> None:
             options |= {"conditions": view["conditions"], "offer": newest_offer(view).digest}
             if not options.pop("yes") and view["state"] == HandoffState.OFFERED:
                 _agree(view)
-        fields = {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in options.items()
-            if value not in (None, ())
-        }
+        fields = values_of(kind.fields, options)
         written = gateway.answer(kind.command, handoff, by, **fields)
         state = f"handoff {handoff} is {written.result['state']}"
         return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
-    given = (
-        f"{_flag(one, _singular(one))} {_EXAMPLES[one.type](one)}"
-        for one in kind.fields
-        if one.required
-    )
     by = "--by pdc-1" if kind.author is AnswerAuthor.ORIGINATOR else "--by ofmin-1"
-    asks = () if kind.accepts else given
+    asks = () if kind.accepts else example_of(kind.fields)
     line = example("handoff", verb, "0198...", by, *asks)
     command.__doc__ = f"{kind.about}\n\n{line}"
-    options = (_FIELD_OPTIONS[one.type](one) for one in kind.fields)
-    write_command(handoff, handoff_argument, *options, name=verb)(command)
+    write_command(handoff, handoff_argument, *options_of(kind.fields), name=verb)(command)
 
 
 def _recorded(kind: AnswerKind, fields: Mapping[str, Any]) -> str:
@@ -567,61 +543,6 @@ def _recorded(kind: AnswerKind, fields: Mapping[str, Any]) -> str:
         if one.type is FieldType.WORD and one.name in fields
     ]
     return " ".join([kind.name.replace("_", " "), *words, "recorded"])
-
-
-_OPTIONS = {"suggested_recipient": "suggest"}
-"""Options that are called otherwise than the field that they fill."""
-
-
-def _flag(one: AnswerField, name: str = "") -> str:
-    return f"--{_OPTIONS.get(one.name, name or one.name).replace('_', '-')}"
-
-
-def _singular(one: AnswerField) -> str:
-    """What an option is called that may be given several times, once for each value."""
-    return one.name.removesuffix("s") if one.type in _SEVERAL else one.name
-
-
-_SEVERAL = (FieldType.WORDS, FieldType.IDS, FieldType.POINTERS)
-
-
-def _option(one: AnswerField, name: str = "", **terms: Any) -> Parameter:
-    return click.option(_flag(one, name), one.name, required=one.required, help=one.about, **terms)
-
-
-_FIELD_OPTIONS: Mapping[FieldType, Callable[[AnswerField], Parameter]] = {
-    FieldType.TEXT: _option,
-    FieldType.WORD: lambda one: _option(one, type=Words(one.words)),
-    FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
-    FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
-    FieldType.WORDS: lambda one: _option(one, _singular(one), multiple=True, type=Words(one.words)),
-    FieldType.IDS: lambda one: _option(one, _singular(one), multiple=True, metavar="ID"),
-    FieldType.POINTERS: lambda one: _option(one, _singular(one), multiple=True, metavar="POINTER"),
-    FieldType.CONDITIONS: lambda one: click.option(
-        "--yes", is_flag=True, help="Accept the conditions without being asked."
-    ),
-    FieldType.RESERVATION: lambda one: _option(
-        one,
-        type=(Words(one.words), str),
-        default=None,
-        metavar="CONDITION BASIS",
-        callback=_reservation,
-    ),
-}
-
-
-_EXAMPLES: Mapping[FieldType, Callable[[AnswerField], str]] = {
-    FieldType.TEXT: lambda _: "'As said by telephone'",
-    FieldType.WORD: lambda one: one.words[0],
-    FieldType.TIME: lambda _: "2026-01-02T03:04:05Z",
-    FieldType.DAY: lambda _: "2036-01-02",
-    FieldType.POINTERS: lambda _: "/items/0198...",
-}
-"""What a field that every answer of a kind has is given in the example of its command."""
-
-
-def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:
-    return None if given is None else {"condition": given[0], "legal_basis": given[1]}
 
 
 def _agree(view: Mapping[str, Any]) -> None:
@@ -637,22 +558,7 @@ def _agree(view: Mapping[str, Any]) -> None:
 for _kind in PARTIES_ANSWERS:
     _answer_command(_kind)
 
-
-@write_command(
-    handoff, handoff_argument, click.option("--reason", help="Why it was right, or was not.")
-)
-def review(gateway: Gateway, handoff: UUID, by: str, reason: str | None) -> WriteReport:
-    """Review what was consulted before acceptance.
-
-    In imminent danger that is possible. A second person reviews it; the originator is not told.
-    The originator's data protection officer reviews an offer to a third country by derogation.
-
-    \b
-    Example: casegate handoff review 0198... --by ofmin-2 \\
-        --reason 'Danger was imminent'
-    """
-    written = gateway.review(handoff, by, reason)
-    return written, f"{len(written.result['consultations'])} reviewed"
+add_steps(handoff)
 
 
 @write_command(handoff, handoff_argument, *recall_options)

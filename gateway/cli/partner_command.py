@@ -256,6 +256,20 @@ class CaseName(click.ParamType[UUID | OwnReference]):
             return OwnReference(str(value))
 
 
+class HandoffId(click.ParamType[UUID]):
+    """The id of a handoff: only a case has references of people's own."""
+
+    name = "handoff"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> UUID:
+        """Read it; a usage error that says where ids are shown."""
+        try:
+            return UUID(str(value))
+        except ValueError:
+            listed = "`casegate handoff list` (--box out) shows them"
+            self.fail(f"{value!r} is not the id of a handoff: {listed}", param, ctx)
+
+
 def partner(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its ``gateway``, and the options that all partner commands have."""
 

@@ -1,6 +1,6 @@
-"""The member's own cases: submit, assess, clear, read, consult, close."""
+"""The member's own cases: submit, take steps, read, consult, recall."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from gateway.client.documents import DocumentSigner, require
 from gateway.client.errors import UnknownReference
 from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
+from gateway.domain.case_steps import CASE_STEPS
 from gateway.domain.handoff import RecallCode
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.chain import VerifiedOffer
@@ -116,13 +117,7 @@ def read_content(
 
 
 Where = Mapping[str, UUID | str]
-"""The own ``case``, or the ``handoff`` by which a case is held."""
-
-
-def _of(where: Where) -> tuple[str, str | None]:
-    """The address of a case or a handoff, and the id of the handoff, which its event names."""
-    ((kind, name),) = where.items()
-    return f"/{kind}s/{spelled(name)}", spelled(name) if kind == "handoff" else None
+"""The own ``case``, or the ``handoff`` by which a case is held, and what else a step is about."""
 
 
 class CaseClient(ClientBase):
@@ -162,77 +157,25 @@ class CaseClient(ClientBase):
         path = f"/cases/{spelled(content['case'])}/versions"
         return self._submit(path, by, content, clearance, change)
 
-    def assess(
-        self,
-        case: UUID | str,
-        by: str,
-        confirmed_matches: Sequence[str] = (),
-        reason: str | None = None,
-        second_assessor: str | None = None,
-    ) -> ConfirmedWrite:
-        """Record a person's assessment of the classification and of each automated match (R18).
+    def step(self, action: str, where: Where, by: str, **fields: Any) -> ConfirmedWrite:
+        """Take a step on a case or a handoff: case.assess, case.embargo, handoff.review or another.
 
-        A classification by two persons (`human_x2`) needs the second one too.
+        The table in gateway/domain/case_steps.py says which ``fields`` an action takes; those that
+        are None are left out. ``where`` names the own ``case``, or the ``handoff`` by which a case
+        is held, and the ``measure`` or ``recall`` that the step is about. ValueError for another
+        action, place or field.
         """
-        return self._write(
-            "case.assess",
-            f"/cases/{spelled(case)}/assessment",
-            by=by,
-            confirmed_matches=list(confirmed_matches),
-            reason=reason,
-            second_assessor=second_assessor,
-        )
-
-    def clear(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
-        """Record that a second person clears the case for sharing."""
-        return self._write("case.clear", f"/cases/{spelled(case)}/clearance", by=by, reason=reason)
-
-    def close_case(self, case: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
-        """Close a case; none of its handoffs may be open."""
-        return self._write("case.close", f"/cases/{spelled(case)}/closure", by=by, reason=reason)
-
-    def embargo(self, where: Where, by: str, **fields: Any) -> ConfirmedWrite:
-        """Set or renew an embargo (R7). ``where`` names the own ``case``, or the ``handoff`` by
-        which it is held; ``fields`` are those of the interface, and None is left out."""
-        path, handoff = _of(where)
-        return self._write("case.embargo", f"{path}/embargo", handoff, by=by, **fields)
-
-    def restrict(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
-        """Restrict the processing of an own case; likewise."""
-        path = f"/cases/{spelled(case)}/processing-restriction"
-        return self._write("case.restrict", path, by=by, **fields)
-
-    def end_measure(
-        self, where: Where, measure: UUID | str, by: str, **fields: Any
-    ) -> ConfirmedWrite:
-        """End a measure before its time, with a second person (``approved_by``) where two decide;
-        one of another organisation with a ``reason``."""
-        return self._on_measure("case.end_measure", where, measure, "end", by=by, **fields)
-
-    def contest_embargo(
-        self, where: Where, measure: UUID | str, by: str, **fields: Any
-    ) -> ConfirmedWrite:
-        """Contest an embargo of another organisation, on a ``ground`` and perhaps for a ``reason``:
-        its setter has to end or confirm it."""
-        return self._on_measure("case.contest_embargo", where, measure, "contest", by=by, **fields)
-
-    def confirm_embargo(
-        self, where: Where, measure: UUID | str, by: str, reason: str | None = None
-    ) -> ConfirmedWrite:
-        """Confirm an embargo of this member that was contested."""
-        asked = {"by": by, "reason": reason}
-        return self._on_measure("case.confirm_embargo", where, measure, "confirmation", **asked)
-
-    def _on_measure(
-        self, action: str, where: Where, measure: UUID | str, step: str, **asked: Any
-    ) -> ConfirmedWrite:
-        path, handoff = _of(where)
-        return self._write(action, f"{path}/measures/{spelled(measure)}/{step}", handoff, **asked)
-
-    def advance_erasure(self, case: UUID | str, by: str, **fields: Any) -> ConfirmedWrite:
-        """Bring the erasure of an own case forward (R10); ``fields`` are those of the interface."""
-        path = f"/cases/{spelled(case)}/early-erasure"
-        return self._write("case.advance_erasure", path, by=by, **fields)
+        kind = CASE_STEPS.get(action)
+        if kind is None:
+            raise ValueError(f"'{action}' is not a step on a case")
+        named = {name: spelled(one) for name, one in where.items()}
+        place = next((one for one in kind.places if one in named), kind.places[0])
+        if named.keys() != {place, *kind.beside}:
+            raise ValueError(f"{action} is about one {' or '.join(kind.places)}")
+        if unknown := fields.keys() - {one.name for one in kind.body.fields}:
+            raise ValueError(f"{action} does not take {', '.join(sorted(unknown))}")
+        path = f"/{place}s/{named[place]}/{kind.path.format_map(named)}"
+        return self._write(action, path, named.get("handoff"), by=by, **fields)
 
     def recall(
         self,
@@ -245,10 +188,11 @@ class CaseClient(ClientBase):
         """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
 
         ``code`` is one of `gateway.domain.handoff.RecallCode`; two persons decide it, of what was
-        ``misdirected`` the second may follow within a day (`approve_recall`). The reason is left
-        out where the case was erased. With a document key the recall is signed here.
+        ``misdirected`` the second may follow within a day (`step`, `case.approve_recall`). The
+        reason is left out where the case was erased. With a document key the recall is signed here.
         """
-        path, handoff = _of(where)
+        ((place, name),) = where.items()
+        path, handoff = f"/{place}s/{spelled(name)}", None if place == "case" else spelled(name)
         asked = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
         document = None
         if self._author is not None:
@@ -266,13 +210,6 @@ class CaseClient(ClientBase):
                 handoff=handoff,
             )
         return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
-
-    def approve_recall(
-        self, case: UUID | str, recall: UUID | str, by: str, reason: str | None = None
-    ) -> ConfirmedWrite:
-        """Approve, as the second person, a recall that one person made."""
-        path = f"/cases/{spelled(case)}/recalls/{spelled(recall)}/approval"
-        return self._write("case.approve_recall", path, by=by, reason=reason)
 
     def cases(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """The member's own cases by age, routing fields only, page by page as they are iterated;

@@ -82,10 +82,7 @@ def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredD
 
 
 def _opened(
-    text: Any,
-    typ: str,
-    read: Callable[[VerifiedSdJwt], Claims],
-    connection: PartnerConnection,
+    text: Any, typ: str, read: Callable[[VerifiedSdJwt], Claims], connection: PartnerConnection
 ) -> Verified[Claims]:
     signed = open_ours(text, typ, connection)
     with raising(EvidenceMismatch, "a document in the answer cannot be read"):

@@ -170,9 +170,15 @@ class Enrolment:
         Raises TlsNotTrusted when the gateway shows another: then somebody stands in between.
         """
         reply = self._sent(HttpRequest("GET", "/ca.pem"), None)
-        for pem, fingerprint in _certificates(reply.body):
-            if fingerprint == self.invitation.root_sha256:
-                return pem
+        try:
+            shown = x509.load_pem_x509_certificates(reply.body)
+        except ValueError:
+            raise UnexpectedAnswer(
+                "the gateway does not show its authorities' certificates"
+            ) from None
+        for one in shown:
+            if one.fingerprint(hashes.SHA256()).hex() == self.invitation.root_sha256:
+                return one.public_bytes(serialization.Encoding.PEM)
         raise TlsNotTrusted(
             f"{self.invitation.issuer} does not show the root certificate of the invitation: "
             "do not go on, and ask the gateway's administrators"
@@ -209,7 +215,11 @@ class Enrolment:
         if not isinstance(certificate, str):
             raise UnexpectedAnswer("the gateway answers an enrolment without a certificate")
         key = x509.load_pem_x509_csr(csr).public_key()
-        if _key_of(certificate.encode()) != key:
+        try:
+            made = x509.load_pem_x509_certificate(certificate.encode())
+        except ValueError:
+            raise UnexpectedAnswer("the gateway's answer is not a certificate") from None
+        if made.public_key() != key:
             raise UnexpectedAnswer("the gateway answers with a certificate for another key")
         return Enrolled(certificate.encode(), self._event(members.get("receipt"), key))
 
@@ -284,26 +294,6 @@ def _patient(
         after = reply.headers.get("retry-after", "")
         sleep(min(float(after) if after.isdigit() else 5.0, LONGEST_WAIT))
     raise GatewayUnavailable("the gateway took the request, but has not made the certificate yet")
-
-
-def _key_of(pem: bytes) -> CertificatePublicKeyTypes:
-    """The key of the first certificate of a file."""
-    try:
-        return x509.load_pem_x509_certificate(pem).public_key()
-    except ValueError:
-        raise UnexpectedAnswer("the gateway's answer is not a certificate") from None
-
-
-def _certificates(pem: bytes) -> list[tuple[bytes, str]]:
-    """Each certificate of a file, and its fingerprint."""
-    try:
-        found = x509.load_pem_x509_certificates(pem)
-    except ValueError:
-        raise UnexpectedAnswer("the gateway does not show its authorities' certificates") from None
-    return [
-        (one.public_bytes(serialization.Encoding.PEM), one.fingerprint(hashes.SHA256()).hex())
-        for one in found
-    ]
 
 
 # --- The conformance run from a system's side: each step done by what the client does every day ---

@@ -132,11 +132,6 @@ class HandoffClient(ClientBase):
         found = self._exchange.read("handoff.read", path)
         return found, documents.check_notices(found, name, self.connection)
 
-    def review(self, handoff: UUID | str, by: str, reason: str | None = None) -> ConfirmedWrite:
-        """Review, as a second person, what was consulted in imminent danger before acceptance."""
-        name = spelled(handoff)
-        return self._write("handoff.review", f"/handoffs/{name}/review", name, by=by, reason=reason)
-
     def consult(
         self,
         handoff: UUID | str,

@@ -24,6 +24,7 @@ from gateway.domain.handoff import (
     RELEASABLE,
     Handoff,
     HandoffAction,
+    HandoffAnswer,
     HandoffState,
     RecallAnswer,
 )
@@ -45,11 +46,13 @@ class AnswerAuthor(StrEnum):
 
 
 class FieldType(StrEnum):
-    """What the value of a field is: JSON text for the first three and a day, an array of text for
-    the next three, an object for the others."""
+    """What the value of a field is: JSON text for the first six, an array of text for the next
+    three, an object for the others. A line is a text without line breaks, a person a pseudonym."""
 
     TEXT = "text"
+    LINE = "line"
     WORD = "word"
+    PERSON = "person"
     TIME = "time"
     DAY = "day"
     WORDS = "words"
@@ -60,15 +63,12 @@ class FieldType(StrEnum):
 
 
 @dataclass(frozen=True)
-class AnswerField:
-    """A field of an answer; its document discloses it.
+class RequestField:
+    """A field of what a party asks for.
 
     ``about`` says what it is, in a sentence. ``longest`` bounds a text, in characters; ``words``
-    are all that a word, or the elements of a list, may be. A reservation has one of each.
-    ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
-    the police's own is read by police alone, another public authority's by public authorities.
-    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
-    text is taken once the case was erased.
+    are all that a word, or the elements of a list, may be. A reservation has one of each. A list
+    has ``least`` elements or more.
     """
 
     name: str
@@ -77,6 +77,19 @@ class AnswerField:
     required: bool = False
     longest: int = 0
     words: tuple[str, ...] = ()
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class AnswerField(RequestField):
+    """A field of an answer; its document discloses it.
+
+    ``outside``: of an outcome of the police, who is not of the police reads it too. ``guarded``:
+    the police's own is read by police alone, another public authority's by public authorities.
+    ``reference``: a text that names an article, an authority or a file, and tells nothing; no other
+    text is taken once the case was erased.
+    """
+
     outside: bool = False
     guarded: bool = False
     reference: bool = False
@@ -672,6 +685,18 @@ def move(
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
         **(_agreed(handoff, step, under) if step in AGREEMENTS else {}),
+    )
+
+
+def made_of(
+    handoff: Handoff, step: HandoffAction | None, document: str, at: datetime, event: UUID
+) -> HandoffAnswer:
+    """What made a handoff what it is now: a step of the party that may take it, or its offer
+    (None), with the compact ``document`` that says so."""
+    kind = step and KIND_OF_MOVE.get(step)  # none of an update and a recall: the originator's
+    author = kind.party(handoff.originator, handoff.recipient) if kind else handoff.originator
+    return HandoffAnswer(
+        handoff.id, handoff.sequence, step, handoff.state, author, at, document, event
     )
 
 

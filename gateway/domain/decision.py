@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Union
+from typing import Any, Union
 
 from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff
@@ -101,38 +101,31 @@ def _organisation_entity(organisation: Organisation, day: date) -> PolicyEntity:
     )
 
 
-@dataclass(frozen=True)
-class CaseAttributes:
-    """What policy may know of a case version: markings and matter, never content."""
-
-    id: str
-    tlp: str
-    handling: frozenset[str]
-    onward: str
-    purpose: frozenset[str]
-    matter: frozenset[str]
-    embargoed: bool
-    suspended: bool
-    assurance: str
-    state: str
-
-
-def case_entity(case: CaseAttributes, originator: PolicyEntity) -> PolicyEntity:
-    """A case as a resource."""
+def case_entity(
+    originator: PolicyEntity,
+    case: str,
+    claims: Mapping[str, Any],
+    *,
+    assurance: str,
+    state: str,
+    embargoed: bool = False,
+    suspended: bool = False,
+) -> PolicyEntity:
+    """A case as a resource: the markings and the matter of a version's claims, never content."""
     return PolicyEntity(
         "Case",
-        f"{originator.id}/{case.id}",
+        f"{originator.id}/{case}",
         {
             "originator": originator,
-            "tlp_rank": tlp_rank(case.tlp),
-            "handling": case.handling,
-            "onward_rank": onward_rank(case.onward),
-            "purpose": case.purpose,
-            "matter": case.matter,
-            "embargoed": case.embargoed,
-            "suspended": case.suspended,
-            "assurance": case.assurance,
-            "state": case.state,
+            "tlp_rank": tlp_rank(claims["tlp"]),
+            "handling": frozenset(claims["handling"]),
+            "onward_rank": onward_rank(claims["onward"]),
+            "purpose": frozenset(claims["purpose"]),
+            "matter": frozenset(claims["matter"]),
+            "embargoed": embargoed,
+            "suspended": suspended,
+            "assurance": assurance,
+            "state": str(state),
         },
     )
 

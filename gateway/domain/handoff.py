@@ -218,14 +218,16 @@ class Handoff:
         return self.due_at is not None and self.due_at <= now
 
 
-@dataclass(frozen=True)
-class Package:
-    """What one offer, or update, of a handoff gives: of which version, and which disclosures."""
+DEROGATIONS = {
+    "gdpr": "derogation: Art. 49(1)(f) GDPR",
+    "led": "derogation: Art. 38(1)(a) LED",
+}
+"""By regime, what an offer names in place of a transfer tool where somebody's life is in danger."""
 
-    number: int
-    case_digest: str
-    permitted_disclosures: frozenset[str]
-    transfer_tool: str | None
+
+def is_derogation(tool: str | None) -> bool:
+    """Whether an offer went to a third country by a derogation, and by no transfer tool (R15)."""
+    return tool in DEROGATIONS.values()
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,11 @@ def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: 
         raise ValidationFailed((("/until", beyond + f"give the code '{JUDGE}'"),))
 
 
+def is_suspended(measures: Iterable[Measure]) -> bool:
+    """Whether one of the measures suspends the whole case."""
+    return any(one.kind is MeasureKind.SUSPENSION and not one.elements for one in measures)
+
+
 def measures_on(element: str, measures: Iterable[Measure], version: int) -> frozenset[str]:
     """The kinds of those measures that are on an element of a version, or on its whole case."""
     return frozenset(

@@ -15,9 +15,7 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.evidence import canonical, history, receipt
 from gateway.evidence.event import PARTY
 from gateway.evidence.history import VerifiedCopy, read_tile
-from gateway.evidence.receipt import (
-    VerifiedReceipt,
-)
+from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import (
     Code,
     Conclusion,

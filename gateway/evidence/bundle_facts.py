@@ -49,10 +49,7 @@ class BundleFacts(BundleVerification):
             Fact("elements", {"shown": len(self.case.verified.placed)}),
             *(sealed_facts(self.case)),
         ]
-        state = {
-            "entry": self.moving[-1].index,
-            "states": sorted(map(str, self.course.states)),
-        }
+        state = {"entry": self.moving[-1].index, "states": sorted(map(str, self.course.states))}
         moved = proved if self._moves_are_signed() else word
         moved.append(Fact("state", state))
         word += [fact for one in self.confirmed for fact in self._recorded_fact(one)]

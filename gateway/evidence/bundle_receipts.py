@@ -185,7 +185,7 @@ class BundleReceipts(BundleDocuments):
             if digest not in logged:
                 raise Incomplete(
                     f"this file lacks the receipt of {typ} for a document of it: ask "
-                    f"{self._parties()}",
+                    f"{self._parties()}"
                 )
             if logged.count(digest) > 1:
                 raise Mismatch(f"two events record one document as {typ}")

@@ -310,7 +310,8 @@ class BundleCourse(BundleAuthority):
         self.course = follow([self._moves(fields) for fields in moves])
         self._check_answers()
         self._check_recall()
-        if self._has_lapsed():
+        # The erasure of the case ends an open handoff, without a document.
+        if any(one.type == ERASED for one in self.confirmed):
             ended = {HandoffState.LAPSED if one in OPEN else one for one in self.course.states}
             self.course = replace(self.course, states=frozenset(ended))
         self.lacking = self._count_lacking()
@@ -320,7 +321,7 @@ class BundleCourse(BundleAuthority):
         """Each answer is of the newest package, or notice, of its time in the log. A notice that is
         not in the file is no failure: `BundleFacts` says so."""
         documents: list[Link | VerifiedAnswer] = [*self.links, *self.answers.values()]
-        chain.check_order(sorted(documents, key=lambda one: self._index_of(one.digest)))
+        chain.check_order(sorted(documents, key=lambda one: self.recording(one.digest).index))
 
     def _check_recall(self) -> None:
         """What answers a recall is logged after it; one final answer is given, which only an
@@ -334,17 +335,10 @@ class BundleCourse(BundleAuthority):
         self.recall = recalls.read(self.confirmed, str(self.offer.handoff), said)
         answering = [digest for digest, one in self.answers.items() if one.claims.recall]
         start = None if self.recall is None else self.recall.start.index
-        if start is not None and any(self._index_of(digest) < start for digest in answering):
+        if start is not None and any(self.recording(digest).index < start for digest in answering):
             raise Mismatch("an answer is in the log before its recall")
         given = [done for _, done in self.recall.answered] if self.recall else []
         chain.check_final_answers(given)
-
-    def _index_of(self, digest: str) -> int:
-        return self.recording(digest).index
-
-    def _has_lapsed(self) -> bool:
-        """Whether the case was erased: that ends an open handoff, without a document."""
-        return any(one.type == ERASED for one in self.confirmed)
 
     def _count_lacking(self) -> int | None:
         """How many answers before the last one that is numbered are not shown; None without one.
@@ -397,11 +391,7 @@ class BundleCourse(BundleAuthority):
         return pluralise(len(self.measures), "measure")
 
     def _refuse_closed(
-        self,
-        one: VerifiedReceipt,
-        link: Link,
-        digests: Collection[str] | None,
-        code: str | None,
+        self, one: VerifiedReceipt, link: Link, digests: Collection[str] | None, code: str | None
     ) -> None:
         """Raise VerificationFailed where an offer, or a consultation, gives what was closed then.
 
@@ -483,10 +473,7 @@ class BundleVerification(BundleCourse):
                 "Every answer refers to this handoff, case version, offer and package",
                 self.compare_answers,
             ),
-            (
-                "Every receipt proves that the same log contains its event",
-                self.confirm_receipts,
-            ),
+            ("Every receipt proves that the same log contains its event", self.confirm_receipts),
             ("The log has one history", self.check_history),
             ("Every receipt belongs to this handoff", self.match_receipts),
             ("The log records the offer and every answer", self.check_documents_logged),

@@ -15,11 +15,10 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.answers import ANSWERS
-from gateway.domain.handoff import RecallCode
+from gateway.domain.handoff import RecallCode, is_derogation
 from gateway.domain.mandate import competence_members, parse_competence
 from gateway.domain.organisation import SLUG, read_organisation_uri
 from gateway.domain.revision import ChangeKind
-from gateway.domain.transfer import is_derogation
 from gateway.evidence import base64url, sd_jwt
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, VerifiedSdJwt
 

@@ -271,9 +271,7 @@ class LogPredecessor:
 def read_predecessor(confirmed: VerifiedReceipt) -> LogPredecessor:
     """The log that an event continues; VerificationFailed for another event, or a malformed one."""
     if (confirmed.type, confirmed.allowed, confirmed.index) != (CONTINUED, True, 0):
-        raise Mismatch(
-            f"{confirmed.type}, entry {confirmed.index}, is not the first of a new log",
-        )
+        raise Mismatch(f"{confirmed.type}, entry {confirmed.index}, is not the first of a new log")
     try:
         found = LogPredecessor(**confirmed.subject())
         last = found.last
@@ -437,11 +435,11 @@ class _CopyVerification:
         keys = self._trust.of_log(here.origin).log_keys
         if found.log != here.origin or found.log_key not in map(str, keys):
             raise Mismatch(
-                f"it continues {ascii(found.log)[:200]} of the key {ascii(found.log_key)[:200]}",
+                f"it continues {ascii(found.log)[:200]} of the key {ascii(found.log_key)[:200]}"
             )
         if here.size < found.size:
             raise Incomplete(
-                f"this copy has {here.size} entries, and the log was continued at {found.size}",
+                f"this copy has {here.size} entries, and the log was continued at {found.size}"
             )
         if root(found.size).hex() != found.root:
             raise Mismatch(f"it names another root over the first {found.size} entries")

@@ -161,7 +161,7 @@ def verify_revocation(receipt: Receipt, trust: TrustAnchors) -> KeyRevocation:
         case ():
             raise Incomplete(
                 f"the receipt of {REVOKED}, entry {confirmed.index}, does not disclose which key: "
-                "ask its parties",
+                "ask its parties"
             )
         case _:
             raise Mismatch(f"{REVOKED} does not say which key")
@@ -376,7 +376,7 @@ def require_own_signature(
         raise Incomplete(
             f"entry {record.index} is attested for {organisation}, which allowed only its own "
             f"signature from entry {before[-1].confirmed.index} on, and no end of that is shown: "
-            f"ask {organisation} for its key file",
+            f"ask {organisation} for its key file"
         )
 
 

@@ -136,7 +136,7 @@ def check(
     if (found.organisation, found.competence) != (offer.recipient, offer.competence):
         raise Mismatch(
             f"event {confirmed.event['id']} made {found.organisation} competent for "
-            f"{found.competence}, not {offer.recipient} for {offer.competence}",
+            f"{found.competence}, not {offer.recipient} for {offer.competence}"
         )
     if found.end is not None and found.end <= first:
         raise ended(found.organisation, found.competence, found.end)
@@ -148,5 +148,5 @@ def check(
 def ended(organisation: str, competence: str, day: date) -> VerificationFailed:
     """The failure of an offer to an organisation whose mandate had ended on a day."""
     return Mismatch(
-        f"the mandate of {organisation} for {competence} ended on {day}, before the offer was made",
+        f"the mandate of {organisation} for {competence} ended on {day}, before the offer was made"
     )

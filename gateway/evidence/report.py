@@ -211,9 +211,7 @@ _CODES: Sequence[tuple[type[ValueError], Code]] = (
 
 
 def run_steps(
-    kind: str,
-    steps: Sequence[tuple[str, Callable[[], str]]],
-    conclude: Callable[[], Conclusion],
+    kind: str, steps: Sequence[tuple[str, Callable[[], str]]], conclude: Callable[[], Conclusion]
 ) -> VerificationReport:
     """Run titled steps in order; each returns its detail or raises a ValueError.
 

@@ -19,11 +19,7 @@ from gateway.domain.organisation import organisation_uri, read_organisation_uri
 from gateway.evidence import canonical, history, receipt, sd_jwt
 from gateway.evidence.account import account_of_search
 from gateway.evidence.history import LogHistory, SignedTree, VerifiedCopy
-from gateway.evidence.receipt import (
-    NotInLog,
-    UnknownLog,
-    VerifiedReceipt,
-)
+from gateway.evidence.receipt import NotInLog, UnknownLog, VerifiedReceipt
 from gateway.evidence.report import (
     Code,
     Conclusion,
@@ -275,7 +271,7 @@ class StreamVerification:
             event = str(confirmed.event["id"])
             if not numbers:
                 raise Mismatch(
-                    f"{name} (event {event}) does not name {self.head.organisation} as a party",
+                    f"{name} (event {event}) does not name {self.head.organisation} as a party"
                 )
             self._places += [
                 _StreamPosition(name, event, stream_number, confirmed.index)
@@ -320,13 +316,13 @@ class StreamVerification:
                 if stream_number not in there
             )
             raise Incomplete(
-                f"missing: number {_listed(absent)} ({missing} of {self.head.stream_number})",
+                f"missing: number {_listed(absent)} ({missing} of {self.head.stream_number})"
             )
         last = max(there, default=0)
         if last > self.head.stream_number:
             raise Incomplete(
                 f"the stream continues after the stream head, to number {last} at least: get a "
-                "newer stream head",
+                "newer stream head"
             )
         return f"1 to {last}" if last else "the stream has no events yet"
 

@@ -140,6 +140,6 @@ def require_subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
     if not subject:
         raise Incomplete(
             f"the receipt of {confirmed.event['type']}, entry {confirmed.index}, does not disclose "
-            "what it is about: ask its parties",
+            "what it is about: ask its parties"
         )
     return subject

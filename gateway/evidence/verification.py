@@ -49,10 +49,8 @@ from gateway.evidence.report import (
     Code,
     Conclusion,
     Fact,
-    StepResult,
     VerificationFailed,
     VerificationReport,
-    VerificationStep,
     run_steps,
 )
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
@@ -65,20 +63,6 @@ from gateway.evidence.trust import (
     read_unverified_claims,
 )
 from gateway.ledger.note import MAX_NOTE_BYTES
-
-__all__ = [
-    "Code",
-    "StepResult",
-    "TrustAnchors",
-    "VerificationReport",
-    "VerificationStep",
-    "remembered_history",
-    "verify",
-    "verify_bundle",
-    "verify_presentation",
-    "verify_receipt",
-    "verify_status",
-]
 
 _TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer"}
 
@@ -253,10 +237,7 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
 
     steps = [
         ("The gateway signed the attestation, and its form is valid", check),
-        (
-            "The attestation names an organisation and an expiry time",
-            describe,
-        ),
+        ("The attestation names an organisation and an expiry time", describe),
     ]
     return run_steps("status", steps, lambda: _status_conclusion(attestation))
 

@@ -37,6 +37,17 @@ def resolve(context: RequestContext, organisation: str | None, competence: str |
     return Addressee(mandate.organisation, mandate.key, mandate.registration_event)
 
 
+def claimed(address: Addressee) -> dict[str, str]:
+    """Whom an offer addresses, as its document claims it."""
+    if address.competence is None:
+        return {"organisation": address.organisation}
+    return {
+        "organisation": address.organisation,
+        "competence": address.competence,
+        "mandate_event": str(address.mandate_event),
+    }
+
+
 # --- R8: items of other countries ---
 
 

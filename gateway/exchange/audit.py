@@ -132,17 +132,18 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
         _record(context, reading, page)
         return {}
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         nonlocal page
         _covered(context, reading)
-        page = page.until(_looked_until(logged))
+        # As the log was when the search that is recorded looked at it.
+        page = page.until(int(logged.subject.get("before", logged.index)))
         if page.package_digest != event.read(logged.event.document).get("package_digest"):
             raise EditConflict(
                 "your audit access changed since this was read: search again under a new key"
             )
         return {}
 
-    written = transact(ports, caller, request, act, replay)
+    written = transact(ports, caller, request, act, on_retry)
     return replace(written, result=_result(ports, page))
 
 
@@ -276,16 +277,8 @@ def _inform(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
     read_of = Counter(member for one in page.events for member in one.members(auditor))
     for member, number in sorted(read_of.items()):
         known = {"auditor": auditor, "reason_code": reading.reason_code, "events": number}
-        party = Party(member, "concerned")
-        told = events.subject(known, party)
-        events.record_by_gateway(context.ports, context.work, "audit.inform", (party,), told)
-
-
-def _looked_until(logged: LoggedEvent) -> int:
-    """How many entries the log had when a search that is recorded looked at it."""
-    subjects = (d.value for d in logged.event.disclosures if d.kind == "subject")
-    subject = canonical.decode(str(next(subjects, "{}")).encode())
-    return int(subject.get("before", logged.index))
+        told = (Party(member, "concerned"),)
+        events.record_by_gateway(context.ports, context.work, "audit.inform", told, said=known)
 
 
 def _result(ports: Ports, page: _Page) -> AuditedEventResult:

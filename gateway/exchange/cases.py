@@ -12,10 +12,10 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement, conditions, embargoed
-from gateway.domain.decision import CaseAttributes, PolicyEntity, Value, case_entity
+from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.json_values import Asked
-from gateway.domain.measure import Measure, MeasureKind, marking_errors, measures_on
+from gateway.domain.measure import Measure, MeasureKind, is_suspended, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import (
     CaseErased,
@@ -43,13 +43,18 @@ from gateway.exchange.results import (
     SealedReference,
     Submitted,
 )
-from gateway.exchange.revisions import announce_change, check_change, loosens_cleared
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
     attesting,
     check_signed,
     stored_case,
+)
+from gateway.exchange.versions import (
+    announce_change,
+    check_change,
+    loosens_cleared,
+    read_version,
 )
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -228,24 +233,23 @@ def consult(
             raise WrongState("the case is past the day of its erasure")
         return record_consultation(context, opening, _opened(context, version))
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         _authorized(context, case, {**OWN, **_opened_for(opening)})
         consultation = context.work.handoffs.consultation(logged.event.id)
-        version = consultation and context.work.cases.version(consultation.case_digest)
-        if not consultation or not version:
+        if consultation is None:
             deny_as_not_found()
+        version = read_version(context.work, consultation.case_digest)
         return _opened(context, version).present()
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
     """A version of the caller's own case: all of it."""
-    verified = sd_jwt.read_stored(version.document)
     return OpenedContent(
         version,
-        elements(verified, context.organisation),
-        BindingConditions(Conditions(conditions(verified.content))),
+        elements(version.said, context.organisation),
+        BindingConditions(Conditions(conditions(version.said.content))),
         (Party(context.caller.organisation, "originator"),),
     )
 
@@ -280,50 +284,41 @@ def page(
     return read(ports, caller, ActionRequest("case.read"), query)
 
 
-def view_on(
-    verified: VerifiedSdJwt,
+def entity_on(
     version: CaseVersion,
     state: CaseState,
     day: date,
+    originator: PolicyEntity,
     measures: Sequence[Measure] = (),
-) -> CaseAttributes:
-    """What policy may know of a case version on a day, under the ``measures`` in force."""
-    seen = _attributes(verified.content, version.case, version.assurance, state, day)
-    if not measures:
-        return seen
-    items = [part["id"] for part in verified.content.get("items", ())]
+) -> PolicyEntity:
+    """A case version as policy sees it on a day, under the ``measures`` in force."""
+    content = version.said.content
+    items = [part["id"] for part in content.get("items", ())]
     held = [MeasureKind.EMBARGO in measures_on(item, measures, version.version) for item in items]
-    whole = {one.kind for one in measures if not one.elements}
+    whole = any(one.kind is MeasureKind.EMBARGO and not one.elements for one in measures)
     # Of no items, all are under an embargo.
-    embargo = MeasureKind.EMBARGO in whole or (bool(held) and all(held))
-    return replace(
-        seen,
-        embargoed=seen.embargoed or embargo,
-        suspended=MeasureKind.SUSPENSION in whole,
+    embargo = whole or (bool(held) and all(held))
+    return case_entity(
+        originator,
+        str(version.case),
+        content,
+        assurance=version.assurance,
+        state=state,
+        embargoed=embargo or embargoed(content, day),
+        suspended=is_suspended(measures),
     )
 
 
 def own_entity(context: RequestContext, case: Case, version: CaseVersion) -> PolicyEntity:
     """The caller's own case, in this version, as policy sees it."""
-    verified = sd_jwt.read_stored(version.document)
-    view = view_on(verified, version, case.state, context.today.day)
-    return case_entity(view, context.entity())
+    return entity_on(version, case.state, context.today.day, context.entity())
 
 
-def view_on_erased(case: Case) -> CaseAttributes:
-    """What policy may know of a case that was erased: nothing but whose it was."""
-    return CaseAttributes(
-        id=str(case.id),
-        tlp="RED",
-        handling=frozenset(),
-        onward=ONWARD[-1],
-        purpose=frozenset(),
-        matter=frozenset(),
-        embargoed=False,
-        suspended=False,
-        assurance="attested",
-        state=str(case.state),
-    )
+def erased_entity(context: RequestContext, case: Case) -> PolicyEntity:
+    """The caller's own case, which was erased: policy knows nothing but whose it was."""
+    unknown = {"tlp": "RED", "handling": (), "onward": ONWARD[-1], "purpose": (), "matter": ()}
+    own = context.entity()
+    return case_entity(own, str(case.id), unknown, assurance="attested", state=case.state)
 
 
 def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
@@ -344,23 +339,6 @@ def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
     if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
-
-
-def _attributes(
-    claims: Mapping[str, Any], case: UUID, assured: str, state: CaseState, day: date
-) -> CaseAttributes:
-    return CaseAttributes(
-        id=str(case),
-        tlp=claims["tlp"],
-        handling=frozenset(claims["handling"]),
-        onward=claims["onward"],
-        purpose=frozenset(claims["purpose"]),
-        matter=frozenset(claims["matter"]),
-        embargoed=embargoed(claims, day),
-        suspended=False,
-        assurance=assured,
-        state=str(state),
-    )
 
 
 def regimes_of(content: Mapping[str, Any]) -> frozenset[str]:
@@ -395,22 +373,23 @@ def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[SealedR
     ]
 
 
-def find(
-    context: RequestContext, case: UUID, known: CaseVersion | None = None
-) -> tuple[Case, CaseVersion]:
+def find(context: RequestContext, case: UUID, *known: CaseVersion) -> tuple[Case, CaseVersion]:
     """The caller's own case and its current version; a denial when there is none.
 
-    ``known`` is a version that was read before: it need not be read again while its digest,
+    ``known`` are versions that were read before: one need not be read again while its digest,
     which names all that stands in it, is that of the case.
     """
+    found = own_case(context, case)
+    return found, read_version(context.work, found.digest, *known)
+
+
+def own_case(context: RequestContext, case: UUID) -> Case:
+    """The caller's own case, erased or not; a denial when there is none."""
     found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
     refuse_recused(context, found.originator, found.id)
-    if known is not None and known.digest == found.digest:
-        return found, known
-    version = context.work.cases.version(found.digest)
-    return deny_as_not_found() if version is None else (found, version)
+    return found
 
 
 def _may_be_attested(context: RequestContext) -> bool:
@@ -422,7 +401,7 @@ def _may_be_attested(context: RequestContext) -> bool:
 def _submit(
     submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, context: RequestContext
 ) -> Submitted:
-    content = submission.content
+    content, change = submission.content, submission.change
     check_signed(context, submission.signed)
     version = CaseVersion(
         originator=context.caller.organisation,
@@ -433,47 +412,56 @@ def _submit(
         event=context.event,
         summary=cases.summary(verified.content),
         document=document.compact(),
-        change=None if submission.change is None else submission.change.kind,
-        reason_code=None if submission.change is None else submission.change.reason_code,
-        unlawful=() if submission.change is None else submission.change.unlawful,
+        change=change.kind if change else None,
+        reason_code=change.reason_code if change else None,
+        unlawful=change.unlawful if change else (),
     )
     earlier = context.work.cases.get(version.originator, version.case)
-    view = view_on(verified, version, CaseState.DRAFT, context.today.day)
-    marked = replace(view, handling=cases.handling_codes(content))
+    marked = {**verified.content, "handling": cases.handling_codes(content)}
+    resource = case_entity(
+        context.entity(),
+        str(version.case),
+        marked,
+        assurance=version.assurance,
+        state=CaseState.DRAFT,
+        embargoed=embargoed(marked, context.today.day),
+    )
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
-    if submission.change is not None:
+    if change is not None:
         facts["loosens"] = loosens_cleared(context, earlier, verified)
         facts["two_persons"] = submission.by_two_persons()
-    authorize(context, case_entity(marked, context.entity()), facts)
+    authorize(context, resource, facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    if submission.change is None:
-        case = _cleared(_first(context, version, content), submission.clearance, content)
+    if change is None:
+        named = reference(context.ports, version.originator, content["originator_ref"])
+        first = _first(version.originator, content, digest=version.digest, originator_ref=named)
+        case = _cleared(first, submission.clearance, content)
         _check_dates(context, content)
         context.work.cases.add(case, version)
     else:
-        earlier = context.work.cases.get(version.originator, version.case)
         if earlier is None:
             deny_as_not_found()
         refuse_recused(context, version.originator, version.case)
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
-        check_change(context, earlier, verified, submission.change)
+        check_change(context, earlier, verified, change)
         context.work.cases.save(case, version)
     own = frozenset({version.originator})
+    basis = tuple(f"{one['regime']} {one['article']}" for one in content["legal_basis"])
     context.record(
         (Party(version.originator, "originator"),),
         EventDetail("purpose", tuple(content["marking"]["purpose"]), own),
-        EventDetail("basis", _basis(content), own),
+        EventDetail("basis", basis, own),
         *(submission.clearance.details(version.originator) if submission.clearance else ()),
-        *_change_details(submission.change, own),
+        *_change_details(change, own),
     )
-    if submission.change is not None:
+    if change is not None:
         _follow(context, case)
-    if case.state is CaseState.CLEARED and submission.change is not None:
-        announce_change(context, case, version)
+        if case.state is CaseState.CLEARED:
+            announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
 
 
@@ -498,25 +486,19 @@ def validate_first_version(
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     _check_dates(context, content)
-    case = Case(
-        originator=context.caller.organisation,
-        id=UUID(content["case"]),
-        version=1,
-        digest="",
-        originator_ref="",
-        erase_on=date.fromisoformat(content["marking"]["erase_on"]),
-        unconfirmed_matches=cases.unconfirmed_matches(content),
-    )
+    case = _first(context.caller.organisation, content, digest="", originator_ref="")
     return _cleared(case, clearance, content).state
 
 
-def _first(context: RequestContext, version: CaseVersion, content: Mapping[str, Any]) -> Case:
+def _first(
+    originator: str, content: Mapping[str, Any], *, digest: str, originator_ref: str
+) -> Case:
     return Case(
-        originator=version.originator,
-        id=version.case,
+        originator=originator,
+        id=UUID(content["case"]),
         version=1,
-        digest=version.digest,
-        originator_ref=reference(context.ports, version.originator, content["originator_ref"]),
+        digest=digest,
+        originator_ref=originator_ref,
         unconfirmed_matches=cases.unconfirmed_matches(content),
         erase_on=date.fromisoformat(content["marking"]["erase_on"]),
     )
@@ -632,10 +614,6 @@ def _seal_errors(context: RequestContext, part: SealedElement) -> Iterator[tuple
         yield f"{pointer}/sealed", "is sealed to a revoked key: seal it to a valid one"
 
 
-def _basis(content: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{basis['regime']} {basis['article']}" for basis in content["legal_basis"])
-
-
 def _submitted(
     version: CaseVersion, verified: VerifiedSdJwt, originator: Organisation, state: CaseState
 ) -> Submitted:
@@ -646,13 +624,10 @@ def _submitted(
 
 
 def _submitted_again(context: RequestContext, logged: LoggedEvent) -> Submitted:
-    version = context.work.cases.version(_case_digest(logged))
-    if version is None:
-        deny_as_not_found()
+    version = read_version(context.work, _case_digest(logged))
     cleared = context.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
-    verified = sd_jwt.read_stored(version.document)
-    return _submitted(version, verified, context.organisation, state)
+    return _submitted(version, version.said, context.organisation, state)
 
 
 _STATES: Mapping[str, CaseState] = {
@@ -684,8 +659,7 @@ def _step(
 
     def act(context: RequestContext) -> CaseStep:
         found, version = _authorized(context, case)
-        content = sd_jwt.read_stored(version.document).content
-        moved = replace(step(context, found, content), revision=found.revision + 1)
+        moved = replace(step(context, found, version.said.content), revision=found.revision + 1)
         context.work.cases.save(moved)
         own = Party(found.originator, "originator")
         said = events.reason(confirmation.reason, own)
@@ -697,13 +671,11 @@ def _step(
         then(context, moved, version)
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> CaseStep:
-        version = context.work.cases.version(_case_digest(logged))
-        if version is None:
-            deny_as_not_found()
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> CaseStep:
+        version = read_version(context.work, _case_digest(logged))
         return CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _follow(context: RequestContext, case: Case) -> None:
@@ -736,8 +708,15 @@ def _view_in_list(context: RequestContext, listed: ListedCase) -> CaseSummary | 
     case, claims = listed.case, listed.summary
     if claims is None:
         return None
-    attributes = _attributes(claims, case.id, listed.assurance, case.state, context.today.day)
-    return _view(listed) if allows(context, case_entity(attributes, context.entity())) else None
+    resource = case_entity(
+        context.entity(),
+        str(case.id),
+        claims,
+        assurance=listed.assurance,
+        state=case.state,
+        embargoed=embargoed(claims, context.today.day),
+    )
+    return _view(listed) if allows(context, resource) else None
 
 
 def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:

@@ -5,14 +5,13 @@ tightening binds at once, and a version that loosens something loosens nothing t
 before it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.case import conditions, tightened
-from gateway.domain.handoff import Package
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.domain.handoff import Handoff
 from gateway.exchange.results import Conditions, TightenedElement
 from gateway.kernel.values import CaseVersion
 
@@ -28,7 +27,7 @@ class BindingConditions:
 
 
 def offered_conditions(
-    version: VerifiedSdJwt,
+    version: CaseVersion,
     disclosures: Collection[str],
     purpose: Sequence[str],
     transfer_tool: str | None,
@@ -36,24 +35,30 @@ def offered_conditions(
     """The conditions that an offer of a case version states, by what its list discloses of them."""
     disclosed = {
         placed.name: placed.value
-        for placed in version.placed
+        for placed in version.said.placed
         if not placed.in_array and placed.digest in disclosures
     }
-    return conditions({**version.claims, **disclosed}, purpose, transfer_tool)
+    return conditions({**version.said.claims, **disclosed}, purpose, transfer_tool)
+
+
+def is_released(content: Mapping[str, Any], organisation: str) -> bool:
+    """Whether a case may go to an organisation, where it lists to whom it may."""
+    listed = content.get("release_to") or ()
+    return not listed or organisation in listed
 
 
 def binding_conditions(
-    purpose: Sequence[str], package: Package, offered: VerifiedSdJwt, current: CaseVersion
+    handoff: Handoff, offered: CaseVersion, current: CaseVersion
 ) -> BindingConditions:
-    """The conditions that bind the recipient of a ``package`` of the version ``offered``, for
-    ``purpose``, while the case is at the version ``current``.
+    """The conditions that bind the recipient of a handoff of the version ``offered`` while the
+    case is at the version ``current``.
 
     Who set an embargo that came later is not told here: only the offer's list says who may know.
     """
     stated = offered_conditions(
-        offered, package.permitted_disclosures, purpose, package.transfer_tool
+        offered, handoff.permitted_disclosures, handoff.purpose, handoff.transfer_tool
     )
-    if current.digest == package.case_digest:
+    if current.digest == handoff.case_digest:
         return BindingConditions(Conditions(stated))
     later = conditions(current.summary)
     later.pop("embargo_source", None)

@@ -164,12 +164,6 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
     )
 
 
-def with_new_receipts(ports: Ports, sandbox: Sandbox, organisation: str, run: UUID) -> Sandbox:
-    """The sandbox with other receipts: what was judged wrongly once is not shown again."""
-    log, signer, receipts = _log(ports, organisation, run)
-    return replace(sandbox, log=log, log_key=signer.vkey, receipts=receipts)
-
-
 def _content(ports: Ports) -> dict[str, Any]:
     """A small case in the form of every case; nothing in it is about anybody."""
     at = ports.now().isoformat(timespec="seconds")
@@ -355,7 +349,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     """Begin a run for the calling system, with test data of its own; TooManyAttempts."""
     request = ActionRequest("conformance.start", by, key, {"system": caller.system})
     if not prepare(ports, caller, request, lambda context: authorize(context, context.entity())):
-        return transact(ports, caller, request, None, _replay)
+        return transact(ports, caller, request, None, _on_retry)
     made = ports.new_id()
     sandbox = make(ports, caller.organisation, made)
 
@@ -372,7 +366,7 @@ def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
         context.record(_parties(context))
         return _view(context, run)
 
-    return transact(ports, caller, request, act, _replay)
+    return transact(ports, caller, request, act, _on_retry)
 
 
 def look_up(ports: Ports, caller: Caller, run: UUID) -> RunView:
@@ -385,93 +379,72 @@ def look_up(ports: Ports, caller: Caller, run: UUID) -> RunView:
     return read(ports, caller, ActionRequest("conformance.read"), query)
 
 
-def send(ports: Ports, caller: Caller, key: str, run: UUID, submission: Submission) -> WriteResult:
-    """Submit a test case, judged as a first version of a case is; it is not stored.
+Answer = (
+    Submission
+    | Acceptance
+    | ConsultationRequest
+    | ConsultationReport
+    | ReceiptChecks
+    | SampleDecline
+)
+"""A test case, the acceptance of the first test offer and the opening of its content, what was seen
+of it, the judgement of the receipts, and the refusal of the second test offer."""
 
-    Raises what cases.submit raises for its content, its persons and its signature.
+
+def answer(ports: Ports, caller: Caller, key: str, run: UUID, said: Answer) -> WriteResult:
+    """Take a step of a run, whose answer is judged, and not stored.
+
+    Raises ConditionsMismatch, ValidationFailed (a digest, a receipt that is judged wrongly, and
+    why), and what cases.submit raises for the content, the persons and the signature of a case.
+    After a wrong judgement other receipts are drawn: a system shows that it verifies, not that it
+    read the answer.
     """
-
-    def check(context: RequestContext, _: Sandbox) -> None:
-        check_signed(context, submission.signed)
-        validate_first_version(context, submission.content, submission.clearance)
-
-    asked = {"run": str(run), **submission.asked()}
-    return _answer(
-        ports,
-        caller,
-        ActionRequest("conformance.submit", submission.by, key, asked, submission.persons()),
-        CompletedAction.SENT,
-        check,
-    )
-
-
-def accept(
-    ports: Ports, caller: Caller, key: str, run: UUID, acceptance: Acceptance
-) -> WriteResult:
-    """Accept the first test offer; ConditionsMismatch unless its conditions are repeated."""
-
-    def check(_: RequestContext, sandbox: Sandbox) -> None:
-        if acceptance.conditions != sandbox.offers[0].conditions:
-            raise ConditionsMismatch("repeat the conditions of the first test offer unchanged")
-
-    request = _request(key, run, acceptance)
-    return _answer(ports, caller, request, CompletedAction.ACCEPTED, check)
-
-
-def consult(
-    ports: Ports, caller: Caller, key: str, run: UUID, opening: ConsultationRequest
-) -> WriteResult:
-    """Open the content of the accepted test offer, with person and reason."""
-    asked = {"run": str(run), **opening.asked()}
-    request = ActionRequest("conformance.submit", opening.by, key, asked)
-    return _answer(ports, caller, request, CompletedAction.CONSULTED, _nothing)
-
-
-def report(
-    ports: Ports, caller: Caller, key: str, run: UUID, reading: ConsultationReport
-) -> WriteResult:
-    """Say what was seen; ValidationFailed where a digest is another one."""
-
-    def check(_: RequestContext, sandbox: Sandbox) -> None:
-        errors = []
-        if reading.case_digest != sandbox.offers[0].case_digest:
-            message = "is not SHA-256 over header.payload.signature, in base64url"
-            errors.append(("/case_digest", message))
-        if reading.package_digest != sandbox.package_digest:
-            message = (
-                "is not SHA-256 over the sorted digests of the disclosures shown, joined by LF, "
-                "in base64url"
-            )
-            errors.append(("/package_digest", message))
-        if errors:
-            raise ValidationFailed(tuple(errors))
-
-    return _answer(ports, caller, _request(key, run, reading), CompletedAction.READ, check)
-
-
-def verify(ports: Ports, caller: Caller, key: str, run: UUID, answer: ReceiptChecks) -> WriteResult:
-    """Judge the receipts; ValidationFailed names those judged wrongly, and why.
-
-    Others are then drawn: a system shows that it verifies, not that it read the answer.
-    """
-
-    def check(_: RequestContext, sandbox: Sandbox) -> None:
-        checks = answer.checks
-        wrong = {
-            f"/checks/{sample.name}": _fault(sample, checks.get(sample.name))
-            for sample in sandbox.receipts
-            if checks.get(sample.name) is not (sample.fault is None)
-        }
-        if checks.keys() - {sample.name for sample in sandbox.receipts}:
-            wrong["/checks"] = "names a receipt that the run does not have"
-        if wrong:
-            raise _Misjudged(tuple(wrong.items()))
-
+    asked = {"run": str(run), **said.asked()}
+    persons = said.persons() if isinstance(said, Submission) else ()
+    request = ActionRequest("conformance.submit", said.by, key, asked, persons)
     try:
-        return _answer(ports, caller, _request(key, run, answer), CompletedAction.VERIFIED, check)
+        return transact(ports, caller, request, partial(_judged, said), _on_retry)
     except _Misjudged as misjudged:
         _redraw(ports, caller, run)
         raise ValidationFailed(misjudged.errors) from None
+
+
+def _check_case(context: RequestContext, said: Submission, _: Sandbox) -> None:
+    check_signed(context, said.signed)
+    validate_first_version(context, said.content, said.clearance)
+
+
+def _check_acceptance(_: RequestContext, said: Acceptance, sandbox: Sandbox) -> None:
+    if said.conditions != sandbox.offers[0].conditions:
+        raise ConditionsMismatch("repeat the conditions of the first test offer unchanged")
+
+
+def _check_report(_: RequestContext, said: ConsultationReport, sandbox: Sandbox) -> None:
+    errors = []
+    if said.case_digest != sandbox.offers[0].case_digest:
+        message = "is not SHA-256 over header.payload.signature, in base64url"
+        errors.append(("/case_digest", message))
+    if said.package_digest != sandbox.package_digest:
+        message = (
+            "is not SHA-256 over the sorted digests of the disclosures shown, joined by LF, "
+            "in base64url"
+        )
+        errors.append(("/package_digest", message))
+    if errors:
+        raise ValidationFailed(tuple(errors))
+
+
+def _check_receipts(_: RequestContext, said: ReceiptChecks, sandbox: Sandbox) -> None:
+    checks = said.checks
+    wrong = {
+        f"/checks/{sample.name}": _fault(sample, checks.get(sample.name))
+        for sample in sandbox.receipts
+        if checks.get(sample.name) is not (sample.fault is None)
+    }
+    if checks.keys() - {sample.name for sample in sandbox.receipts}:
+        wrong["/checks"] = "names a receipt that the run does not have"
+    if wrong:
+        raise _Misjudged(tuple(wrong.items()))
 
 
 def _fault(sample: SampleReceipt, check: bool | None) -> str:
@@ -483,39 +456,28 @@ def _fault(sample: SampleReceipt, check: bool | None) -> str:
     return f"does not verify and was taken: {sample.fault}; {redrawn}"
 
 
-def decline(
-    ports: Ports, caller: Caller, key: str, run: UUID, refusal: SampleDecline
-) -> WriteResult:
-    """Refuse the second test offer, with a reason."""
-    return _answer(ports, caller, _request(key, run, refusal), CompletedAction.DECLINED, _nothing)
-
-
-def _request(
-    key: str, run: UUID, answer: Acceptance | ConsultationReport | ReceiptChecks | SampleDecline
-) -> ActionRequest:
-    asked = {"run": str(run), **answer.asked()}
-    return ActionRequest("conformance.submit", answer.by, key, asked)
-
-
-def _nothing(_turn: RequestContext, _sandbox: Sandbox) -> None:
+def _well_formed(*_: Any) -> None:
     """The form of the body is all there is to judge."""
 
 
-Check = Callable[[RequestContext, Sandbox], None]
+_STEPS: Mapping[type[Answer], tuple[CompletedAction, Callable[..., None]]] = {
+    Submission: (CompletedAction.SENT, _check_case),
+    Acceptance: (CompletedAction.ACCEPTED, _check_acceptance),
+    ConsultationRequest: (CompletedAction.CONSULTED, _well_formed),
+    ConsultationReport: (CompletedAction.READ, _check_report),
+    ReceiptChecks: (CompletedAction.VERIFIED, _check_receipts),
+    SampleDecline: (CompletedAction.DECLINED, _well_formed),
+}
+"""What each answer completes, and how it is judged."""
 
 
-def _answer(
-    ports: Ports, caller: Caller, request: ActionRequest, mark: CompletedAction, check: Check
-) -> WriteResult:
-    return transact(ports, caller, request, partial(_judged, mark, check), _replay)
-
-
-def _judged(mark: CompletedAction, check: Check, context: RequestContext) -> RunView:
+def _judged(said: Answer, context: RequestContext) -> RunView:
     """Judge an answer; with the last step the run is passed, in the same transaction."""
+    mark, check = _STEPS[type(said)]
     authorize(context, context.entity())
     run = _own(context, UUID(context.request.content["run"]))
     after = run.done(mark, context.now)
-    check(context, Sandbox.of(run.sandbox))
+    check(context, said, Sandbox.of(run.sandbox))
     context.work.conformance.save(after)
     context.record(_parties(context))
     if after.passed_at is not None:
@@ -536,7 +498,7 @@ def _own(context: RequestContext, run: UUID) -> ConformanceRun:
     return found
 
 
-def _replay(context: RequestContext, logged: LoggedEvent) -> RunView:
+def _on_retry(context: RequestContext, logged: LoggedEvent) -> RunView:
     run = context.request.content.get("run")
     return _view(context, _own(context, logged.event.id if run is None else UUID(run)))
 
@@ -547,7 +509,9 @@ def _redraw(ports: Ports, caller: Caller, run: UUID) -> None:
         found = work.conformance.get(run)
     if found is None:
         return
-    drawn = with_new_receipts(ports, Sandbox.of(found.sandbox), caller.organisation, run)
+    log, signer, receipts = _log(ports, caller.organisation, run)
+    before = Sandbox.of(found.sandbox)
+    drawn = replace(before, log=log, log_key=signer.vkey, receipts=receipts)
     with ports.begin(TransactionMode.WRITE) as work:
         work.conformance.save(found.with_sandbox(drawn.text()))
         work.commit()

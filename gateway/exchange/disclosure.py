@@ -8,11 +8,11 @@ from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclos
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.domain.vocabulary import Marking, marking_of, strictest
-from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import elements
-from gateway.exchange.revisions import identity
+from gateway.exchange.versions import identity
 from gateway.kernel.ports import Policy
 from gateway.kernel.transact import RequestContext, allows
+from gateway.kernel.values import CaseVersion
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,22 @@ def select_disclosures(
 
 
 def with_strictest_marking(
-    offered: VerifiedSdJwt,
-    current: VerifiedSdJwt,
+    offered: CaseVersion,
+    current: CaseVersion,
     originator: Organisation,
     measures: Sequence[Measure] = (),
 ) -> dict[str, Element]:
     """The parts of the version ``offered``, each under the strictest of its markings: its own
     and those of the same element, or else of the whole case, in the ``current`` version."""
-    now = elements(current, originator)
-    markings = {identity(part): now[part.digest].marking for part in current.placed}
-    case = marking_of(current.claims)
-    parts = elements(offered, originator, measures)
+    now = elements(current.said, originator)
+    markings = {identity(part): now[part.digest].marking for part in current.said.placed}
+    case = marking_of(current.said.claims)
+    parts = elements(offered.said, originator, measures)
     return {
         part.digest: parts[part.digest]._replace(
             marking=strictest((parts[part.digest].marking, markings.get(identity(part), case))),
         )
-        for part in offered.placed
+        for part in offered.said.placed
     }
 
 

@@ -18,10 +18,16 @@ from gateway.domain.duty import (
     begin,
     end_of_term,
 )
-from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, HandoffState, RecallAnswer
+from gateway.domain.handoff import (
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    HandoffState,
+    RecallAnswer,
+    is_derogation,
+)
 from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind
-from gateway.domain.transfer import is_derogation
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -73,14 +79,15 @@ def owe(
     add(work, begin(handoff, kind, source, since, due))
 
 
-def settle(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
-    """Close the duties that an answer to a handoff fulfils or ends, in its transaction, and begin
+def store_answer(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
+    """Store what was answered in a handoff; close the duties that it fulfils or ends, and begin
     those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
     more, its holder acknowledges the announcement, and the originator still owes the notice. Once
     its recipient has no copies, nothing is owed, as after a recall.
     """
+    work.handoffs.save(handoff, answer)
     holds = is_holder(work, handoff)
     ends = {answer.move}
     if not holds and handoff.state is not HandoffState.OFFERED:
@@ -110,37 +117,26 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
 
 
 def answer_due_at(
-    ports: Ports,
-    work: UnitOfWork,
-    recipient: str,
-    *,
-    urgency: Urgency,
-    request: str | None,
-    since: datetime,
+    ports: Ports, work: UnitOfWork, handoff: Handoff, request: str | None
 ) -> datetime:
     """When the answer to an offer is due; ``request`` is one of STATUTORY, where it is one."""
+    kind, urgency, since = DutyKind.ANSWER, handoff.urgency, handoff.offered_at
     if request is not None:
         return since + STATUTORY[request]
-    return due_at(ports, work, recipient, DutyKind.ANSWER, urgency=urgency, since=since)
+    return due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=since)
 
 
-def owe_for_offer(
+def store_offer(
     ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer, request: str | None
 ) -> None:
-    """Begin what an offer asks for, or its reissue to a successor: the answer, in imminent danger
-    the call, and a second person's review of a derogation.
+    """Store a new handoff, and begin what its offer asks for, or the reissue to a successor: the
+    answer, in imminent danger the call, and a second person's review of a derogation.
 
     The clearance that a case offered before it owes runs on since that offer: see
     `owe_clearance`.
     """
-    due = answer_due_at(
-        ports,
-        work,
-        handoff.recipient,
-        urgency=handoff.urgency,
-        request=request,
-        since=offer.at,
-    )
+    work.handoffs.add(handoff, offer)
+    due = answer_due_at(ports, work, handoff, request)
     add(work, begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due))
     _owe_call(ports, work, handoff, offer)
     _owe_review(ports, work, handoff, offer)
@@ -166,7 +162,9 @@ def owe_for_update(
     if handoff.urgency.rank < before.urgency.rank:
         kind, urgency = DutyKind.ANSWER, handoff.urgency
         until = due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=update.at)
-        _hasten(work, handoff.id, until)
+        for duty in work.duties.of(handoff.id, open_only=True):
+            if duty.kind is DutyKind.ANSWER:
+                work.duties.save(duty.hasten(until))
         _owe_call(ports, work, handoff, update)
     _owe_review(ports, work, handoff, update)
     if handoff.is_held and change in ANSWERED:
@@ -204,13 +202,6 @@ def is_holder(work: UnitOfWork, handoff: Handoff) -> bool:
     if handoff.is_held or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
         return handoff.is_held
     return any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff.id))
-
-
-def _hasten(work: UnitOfWork, handoff: UUID, until: datetime) -> None:
-    """Let the answer to an offer be due by ``until``, where its urgency was raised."""
-    for duty in work.duties.of(handoff, open_only=True):
-        if duty.kind is DutyKind.ANSWER:
-            work.duties.save(duty.hasten(until))
 
 
 def close_of_case(
@@ -298,7 +289,7 @@ class _Sweep:
             self.work,
             action,
             parties,
-            events.subject(subject, *parties),
+            said=subject,
             handoff=handoff.id,
             case_digest=handoff.case_digest,
         )

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, EventDetail, LogHold, Party
+from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.json_values import Asked
 from gateway.domain.organisation import Status
@@ -54,15 +54,6 @@ PAGE = 500
 """Keys that are looked at together."""
 
 
-@dataclass(frozen=True)
-class _Why:
-    """Why a case is erased: ``due``, ``early`` or ``key destroyed``; by whom, and their reason."""
-
-    code: str
-    by: tuple[str, ...] = ()
-    reason: str | None = None
-
-
 def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     """Erase one case as administrators decided: two of them before its day.
 
@@ -73,8 +64,9 @@ def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     lost = _is_lost(ports, context.work, found)
     erased = cases.erase(found, ports.civil_day(context.now), lost=lost)
     code = "due" if _is_due(context) else "early"
-    why = _Why(code, context.persons, context.values["reason"])
-    _erase(ports, context.work, context.event, erased, why, lost=lost)
+    reason = context.values["reason"]
+    persons = context.persons
+    _erase(ports, context.work, context.event, erased, code, by=persons, reason=reason, lost=lost)
     context.request.recorded = True
     return {"case": context.change.values["case"], "state": str(CaseState.ERASED)}
 
@@ -152,7 +144,7 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
                 or not cases.erasure_is_due(found, day)
             ):
                 continue  # it has changed, or another node was faster
-            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), _Why("due"))
+            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), "due")
             done += 1
             if events >= EVENTS_AT_ONCE:
                 break  # the others come next
@@ -223,7 +215,7 @@ def _erase_again(ports: Ports, one: Case, day: date) -> bool:
         if found is None or found.state is CaseState.ERASED:
             return False
         erased = cases.erase(found, day, lost=True)
-        _erase(ports, work, ports.new_id(), erased, _Why("key destroyed"), lost=True)
+        _erase(ports, work, ports.new_id(), erased, "key destroyed", lost=True)
         work.commit()
     return True
 
@@ -263,10 +255,19 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
 
 
 def _erase(
-    ports: Ports, work: UnitOfWork, event: UUID, erased: Case, why: _Why, *, lost: bool = False
+    ports: Ports,
+    work: UnitOfWork,
+    event: UUID,
+    erased: Case,
+    why: str,
+    *,
+    by: tuple[str, ...] = (),
+    reason: str | None = None,
+    lost: bool = False,
 ) -> int:
     """Take a case's content away and record it; how many events that made.
 
+    ``why`` is ``due``, ``early`` or ``key destroyed``; ``by`` whom, and their ``reason``.
     The originator's is ``event``. Each recipient gets one for each handoff that it was offered,
     which names what it knows: the handoff, the digest of that version, and whether a copy is kept
     for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``.
@@ -276,51 +277,48 @@ def _erase(
     retained_copies.end_unkept(ports, work, erased, kept)
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     sent = work.handoffs.sent_of(erased.originator, erased.id)
-    parties = events.gateway_and(erased.originator, role="originator")
     events.record_by_gateway(
         ports,
         work,
         ERASE,
-        parties,
-        events.subject(_subject(erased, counted, why), *parties),
+        events.gateway_and(erased.originator, role="originator"),
+        said=_subject(erased, counted, why, reason),
         event=event,
-        by=why.by or None,
+        by=by or None,
         case_digest=erased.digest,
     )
     for one in sent:
-        told = events.gateway_and(one.recipient, role="recipient")
         events.record_by_gateway(
             ports,
             work,
             ERASE,
-            told,
-            *_of_copy(kept.get(one.handoff), told),
+            events.gateway_and(one.recipient, role="recipient"),
+            said=_of_copy(kept.get(one.handoff)),
             handoff=one.handoff,
             case_digest=one.case_digest,
         )
     return 1 + len(sent)
 
 
-def _of_copy(copy: RetainedCopy | None, told: tuple[Party, ...]) -> tuple[EventDetail, ...]:
+def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:
     """What the event says to a holder of its copy: until when it may state a retention."""
     if copy is None:
-        return ()
+        return None
     state = "retained" if copy.grace_until is None else "waits"
     until = {} if copy.grace_until is None else {"until": copy.grace_until.isoformat()}
-    return (events.subject({"copy": state, **until}, *told),)
+    return {"copy": state, **until}
 
 
-def _subject(erased: Case, counted: Erasure, why: _Why) -> Mapping[str, Any]:
+def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Mapping[str, Any]:
     """What was erased, by numbers; nothing of what it said."""
     subject = {
         "organisation": erased.originator,
         "case": str(erased.id),
         "versions": counted.versions,
         "statements": counted.statements,
-        "why": why.code,
+        "why": why,
     }
-    reason = {} if why.reason is None else {"reason": why.reason}
-    return {**subject, **reason}
+    return subject if reason is None else {**subject, "reason": reason}
 
 
 def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
@@ -401,13 +399,12 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
         hears = one.hears or is_holder(context.work, one)
         if not hears or is_barred(context.work, one.id, context.today.day):
             continue
-        parties = events.gateway_and(one.recipient, role="recipient")
         events.record_by_gateway(
             context.ports,
             context.work,
             ADVANCE,
-            parties,
-            events.subject(told, *parties),
+            events.gateway_and(one.recipient, role="recipient"),
+            said=told,
             handoff=one.id,
             case_digest=one.case_digest,
         )
@@ -460,9 +457,8 @@ def _record_notices(
     ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date
 ) -> None:
     for holder, number in sorted(numbers.items()):
-        parties = events.gateway_and(holder)
-        subject = {"erase_before": before.isoformat(), "handoffs": str(number)}
-        events.record_by_gateway(ports, work, ANNOUNCE, parties, events.subject(subject, *parties))
+        said = {"erase_before": before.isoformat(), "handoffs": str(number)}
+        events.record_by_gateway(ports, work, ANNOUNCE, events.gateway_and(holder), said=said)
 
 
 # --- The end of the log's terms: what events say of persons is erased, by events of the gateway ---
@@ -519,9 +515,8 @@ def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
         if erased.details:
             parties = events.gateway_and(actor)
             years = terms.years(regimes)
-            subject = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
-            told = events.subject(subject, *parties)
-            events.record_by_gateway(ports, work, "log.erase_details", parties, told)
+            said = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
+            events.record_by_gateway(ports, work, "log.erase_details", parties, said=said)
         work.commit()
     return erased.more
 

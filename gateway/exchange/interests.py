@@ -12,7 +12,6 @@ from gateway.domain.handoff import Handoff
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
-from gateway.evidence import sd_jwt
 from gateway.kernel.ports import UnitOfWork
 
 
@@ -35,7 +34,7 @@ def has_conflict(work: UnitOfWork, reader: Organisation, handoff: Handoff, day: 
         else:
             if version is None:
                 return True
-            content = sd_jwt.read_stored(version.document).content
+            content = version.said.content
         if has_conflict_of_interest(reader, day, named, content):
             return True
     return False

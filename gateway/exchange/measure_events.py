@@ -103,8 +103,8 @@ def tell(
         context.work,
         action or context.request.action,
         parties,
-        events.subject(said, *parties),
         *events.reason(reason, *parties),
+        said=said,
         handoff=about.handoff,
         case_digest=about.case_digest,
     )

@@ -30,7 +30,6 @@ from gateway.domain.measure import (
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import sd_jwt
 from gateway.exchange.cases import find, own_entity, view_on_measure
 from gateway.exchange.handoffs.access import entity_of, party_to
 from gateway.exchange.measure_events import (
@@ -41,6 +40,7 @@ from gateway.exchange.measure_events import (
     tell_holders,
 )
 from gateway.exchange.results import Contested, MeasureView
+from gateway.exchange.versions import read_version
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import free_text, identifier
@@ -262,10 +262,8 @@ def _check(context: RequestContext, case: Case, wanted: MeasureRequest) -> None:
         raise ValidationFailed((("/authority", "name the judicial authority and its reference"),))
     if not wanted.elements and not kind.whole_case:
         raise ValidationFailed((("/elements", "name at least one element by its id"),))
-    version = context.work.cases.version(case.digest)
-    if version is None:
-        deny_as_not_found()
-    known = {p.value["id"] for p in sd_jwt.read_stored(version.document).placed if p.in_array}
+    version = read_version(context.work, case.digest)
+    known = {p.value["id"] for p in version.said.placed if p.in_array}
     if not known.issuperset(wanted.elements):
         raise ValidationFailed((("/elements", "name elements of the case by their ids"),))
 
@@ -280,7 +278,8 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
     facts: dict[str, Value] = {"setter": _is_setter(context, found), "in_danger": in_danger}
     authorize(context, place.resource, facts)
     _require_embargo(context, found)
-    if in_danger and not _states_danger(context, place.case):
+    danger = Urgency.IMMINENT_DANGER
+    if in_danger and read_version(context.work, place.case.digest).summary["urgency"] != danger:
         why = "is for a case whose urgency is imminent_danger: it takes a version that says so"
         raise ValidationFailed((("/ground", why),))
     term = context.ports.due[Urgency.IMMINENT_DANGER] if in_danger else CONFIRMED_WITHIN
@@ -309,11 +308,6 @@ def _contest(wanted: EmbargoContest, context: RequestContext, place: _Place) -> 
 def _kind_of(wanted: EmbargoContest) -> DutyKind:
     in_danger = wanted.ground == IN_DANGER
     return DutyKind.CONFIRMATION_IN_DANGER if in_danger else DutyKind.CONFIRMATION
-
-
-def _states_danger(context: RequestContext, case: Case) -> bool:
-    version = context.work.cases.version(case.digest)
-    return version is not None and version.summary["urgency"] == Urgency.IMMINENT_DANGER
 
 
 def _confirm(wanted: EmbargoConfirmation, context: RequestContext, place: _Place) -> MeasureView:

@@ -1,28 +1,30 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import made_of
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
-from gateway.domain.decision import PolicyEntity, Value, case_entity
+from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import BY_THE_CLOCK
 from gateway.domain.handoff import (
+    DEROGATIONS,
     OPEN,
     Addressee,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    Package,
+    is_derogation,
 )
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import INSIDE, Organisation
 from gateway.domain.refusals import (
     AlreadyOffered,
     EditConflict,
@@ -33,20 +35,15 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.transfer import (
-    DEROGATIONS,
-    INSIDE,
-    is_derogation,
-    is_transfer_barred,
-    transfer_tool,
-)
+from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.evidence.sd_jwt import DisclosedValue, SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.addressing import (
     ItemsByCountry,
     authorities_on_duty,
+    claimed,
     has_duty_contact,
     help_in_danger,
     items_by_country,
@@ -55,13 +52,13 @@ from gateway.exchange.addressing import (
 from gateway.exchange.cases import (
     conditions_digest,
     elements,
+    entity_on,
     find,
     in_force,
     regimes_of,
     sealed_of,
-    view_on,
 )
-from gateway.exchange.conditions import offered_conditions
+from gateway.exchange.conditions import is_released, offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import (
     Conditions,
@@ -77,9 +74,10 @@ from gateway.exchange.signed_requests import (
     check_signed,
     require_not_older,
 )
+from gateway.exchange.versions import read_version
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
-from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
     EventSubject,
@@ -158,16 +156,30 @@ class SelectionInputs:
 
 @dataclass(frozen=True)
 class PreparedOffer:
-    """An offer as read and decided before the transaction that makes it."""
+    """An offer as read and decided before the transaction that makes it; of an update, in which
+    handoff it is the next package, and what it is to the one before."""
 
+    terms: OfferRequest
     inputs: SelectionInputs
     version: CaseVersion
-    verified: VerifiedSdJwt
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
     to_reseal: Sequence[SealedReference]
     duty_contact: bool | None
     on_duty: Sequence[Addressee]
+    updated: Handoff | None = None
+    change: ChangeKind | None = None
+
+    @property
+    def updates(self) -> str | None:
+        """The digest of the offer that it updates."""
+        return None if self.updated is None else self.updated.offer_digest
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """The conditions of use under which it is made."""
+        permitted, tool = self.permitted_disclosures, self.inputs.transfer_tool
+        return offered_conditions(self.version, permitted, self.terms.purpose, tool)
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
@@ -177,27 +189,26 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Pr
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
     previews would map what policy lets through to whom.
     """
-    spend_preview(ports, caller)
     request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
-    draft = read(ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED))
-    danger = draft.verified.content["urgency"] == Urgency.IMMINENT_DANGER
-    numbers = ports.emergency_numbers if danger else None
-    return replace(previewed(offer, draft), emergency_numbers=numbers)
+    return preview_package(ports, caller, request, partial(_draft, case, offer, PREVIEWED))
 
 
-def spend_preview(ports: Ports, caller: Caller) -> None:
-    """Count a preview; TooManyPreviews beyond PREVIEWS_PER_MINUTE."""
+def preview_package(
+    ports: Ports,
+    caller: Caller,
+    request: ActionRequest,
+    draft_of: Callable[[RequestContext], PreparedOffer],
+) -> Preview:
+    """What an offer, or update, would give, as its author may read it; TooManyPreviews."""
     with ports.begin(TransactionMode.WRITE) as work:
         require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
             raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
         work.commit()
-
-
-def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
-    """What an offer, or update, would give, as its author may read it."""
-    routing = frozenset(p.digest for p in draft.verified.placed if p.name in ROUTING_FIELDS)
+    draft = read(ports, caller, request, draft_of)
+    danger = draft.version.said.content["urgency"] == Urgency.IMMINENT_DANGER
+    routing = frozenset(p.digest for p in draft.version.said.placed if p.name in ROUTING_FIELDS)
     return Preview(
         case=draft.inputs.case.id,
         version=draft.version.version,
@@ -208,10 +219,13 @@ def previewed(wanted: OfferRequest, draft: PreparedOffer) -> Preview:
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
         elsewhere=draft.inputs.items.elsewhere,
-        conditions=Conditions(conditions_of(wanted, draft)),
+        conditions=Conditions(draft.conditions),
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
         on_duty=draft.on_duty or None,
+        emergency_numbers=ports.emergency_numbers if danger and not draft.updated else None,
+        updates=draft.updates,
+        change=draft.change and str(draft.change),
     )
 
 
@@ -224,32 +238,45 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     offer of something else than policy lets through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
-    word = assurance(wanted.signed)
-    draft = prepare(ports, caller, request, lambda context: _draft(context, case, wanted, word))
-    act = None
+    draft_of = partial(_draft, case, wanted, assurance(wanted.signed))
+    again = partial(_offered_again, wanted)
+    return make_package(ports, caller, request, draft_of, act=_offer, again=again)
+
+
+def make_package(
+    ports: Ports,
+    caller: Caller,
+    request: ActionRequest,
+    draft_of: Callable[[RequestContext], PreparedOffer],
+    *,
+    act: Callable[[PreparedOffer, SdJwt, RequestContext], Any],
+    again: Callable[[RequestContext, LoggedEvent], Any],
+) -> WriteResult:
+    """Make an offer, or update: decided, then signed by the gateway unless its originator did, then
+    made by ``act``, which decides it anew."""
+    draft = prepare(ports, caller, request, draft_of)
+    acted = None
     if draft is not None:
-        own = wanted.signed
-        signed = own.document if own else sign_offer(ports, caller, wanted, draft)
-        act = partial(_offer, case, wanted, draft, signed)
-    return transact(ports, caller, request, act, partial(_offered_again, wanted))
+        own = draft.terms.signed
+        document = _sign(ports, caller, draft) if own is None else own.document
+        acted = partial(act, draft, document)
+    return transact(ports, caller, request, acted, again)
 
 
-def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
+def _draft(case: UUID, wanted: OfferRequest, word: str, context: RequestContext) -> PreparedOffer:
     found, version = find(context, case)
-    verified = sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, verified, wanted, word)
-    return select_parts(context, wanted, version, verified, inputs)
+    return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
 
 def select_parts(
     context: RequestContext,
     wanted: OfferRequest,
     version: CaseVersion,
-    verified: VerifiedSdJwt,
     inputs: SelectionInputs,
 ) -> PreparedOffer:
     """Decide an offer, or an update: what policy lets through of what is wanted."""
-    authorize_offer(context, verified, version, wanted, inputs)
+    authorize_offer(context, version, wanted, inputs)
+    verified = version.said
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
         raise InvalidDocument("the offer is of another version than the case's current one")
     parts = elements(verified, context.organisation, in_force(context, inputs.case))
@@ -271,9 +298,9 @@ def select_parts(
     reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
     others = authorities_on_duty(context, verified.content["matter"], inputs.address)
     draft = PreparedOffer(
+        wanted,
         inputs,
         version,
-        verified,
         permitted_disclosures,
         withheld_groups,
         reseal,
@@ -309,7 +336,7 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     The handoff's list and package are those of the document that its originator signed.
     """
     claims = signed.verified.claims
-    if claims["to"] != _to(draft.inputs.address):
+    if claims["to"] != claimed(draft.inputs.address):
         raise InvalidDocument(
             "the offer names another organisation, or another event, than holds the competence: "
             "preview it, and sign the 'to' that the preview shows"
@@ -343,12 +370,12 @@ def _selected(
 def _inputs(
     context: RequestContext,
     case: Case,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     wanted: OfferRequest,
     word: str,
 ) -> SelectionInputs:
     """Raises what `resolve` raises, and ValidationFailed."""
-    content = verified.content
+    content = version.said.content
     context.help |= help_in_danger(context, content, wanted.organisation, wanted.competence)
     address = resolve(context, wanted.organisation, wanted.competence)
     recipient = context.see(address.organisation)
@@ -356,10 +383,10 @@ def _inputs(
         raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
     if recipient.slug == context.caller.organisation:
         raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
-    items = by_country(context, verified, wanted, recipient, context.today.day)
+    items = by_country(context, version, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
-    tool = tool_of(context, verified, wanted, recipient)
+    tool = tool_of(context, version, wanted, recipient)
     held_until = _held_for_police(context, case, wanted, recipient)
     if held_until is not None:
         context.help |= {"held_until": held_until.isoformat(timespec="seconds")}
@@ -396,21 +423,21 @@ def _held_for_police(
 
 def tool_of(
     context: RequestContext,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     wanted: OfferRequest,
     recipient: Organisation,
 ) -> str | None:
     """What lets an offer go to a third country: a tool, or in imminent danger the derogation that
     its originator states."""
-    barred = is_transfer_barred(recipient, context.today.day)
-    if barred and wanted.derogation and states_danger(verified):
-        return DEROGATIONS["led" if "led" in regimes_of(verified.content) else "gdpr"]
-    return transfer_tool(recipient, context.today.day)
+    barred = recipient.is_transfer_barred_on(context.today.day)
+    if barred and wanted.derogation and states_danger(version):
+        return DEROGATIONS["led" if "led" in regimes_of(version.said.content) else "gdpr"]
+    return recipient.transfer_tool_on(context.today.day)
 
 
 def by_country(
     context: RequestContext,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     wanted: OfferRequest,
     recipient: Organisation,
     day: date,
@@ -423,12 +450,11 @@ def by_country(
         return "items" in wanted.groups or item.digest in wanted.digests
 
     explained = wanted.country_reason is not None
-    return items_by_country(context, verified, selected, recipient, day, explained=explained)
+    return items_by_country(context, version.said, selected, recipient, day, explained=explained)
 
 
 def authorize_offer(
     context: RequestContext,
-    verified: VerifiedSdJwt,
     version: CaseVersion,
     wanted: OfferRequest,
     inputs: SelectionInputs,
@@ -436,32 +462,24 @@ def authorize_offer(
     """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
     uncleared = breaks_glass(case)
-    if uncleared and not states_danger(verified):
+    if uncleared and not states_danger(version):
         raise WrongState(
             f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
         )
-    view = view_on(verified, version, case.state, context.today.day, in_force(context, case))
-    listed = verified.content.get("release_to") or ()
     reader = context.require(inputs.address.organisation)
-    named = f"{context.caller.organisation}/{case.id}"
-    resource = case_entity(view, inputs.originator)
+    measures, day = in_force(context, case), context.today.day
+    resource = entity_on(version, case.state, day, inputs.originator, measures)
     authorize(
         context,
         resource,
         {
+            **facts_of_offer(context.work, version, reader, day),
             "recipient": inputs.recipient,
             "competence": inputs.address.competence or "",
             "purpose": frozenset(wanted.purpose),
-            "basis": regimes_of(verified.content),
-            "released": not listed or inputs.address.organisation in listed,
             "assurance": inputs.assurance,
-            "conflict": has_conflict_of_interest(
-                reader, context.today.day, named, verified.content
-            ),
-            "third_country": is_transfer_barred(reader, context.today.day),
             "derogation": is_derogation(inputs.transfer_tool),
-            "addressable": context.work.organisations.has_system(reader.slug),
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
@@ -477,12 +495,30 @@ def authorize_offer(
     )
     context.about = EventSubject(case_digest=version.digest)
     competence = parse_competence(wanted.competence or "")
-    if competence is not None and competence[1] not in verified.content["matter"]:
+    if competence is not None and competence[1] not in version.said.content["matter"]:
         raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
     if uncleared:
-        _authorize_break_glass(context, verified, resource)
+        _authorize_break_glass(context, version, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+
+
+def facts_of_offer(
+    work: UnitOfWork,
+    version: CaseVersion,
+    recipient: Organisation,
+    day: date,
+) -> dict[str, Value]:
+    """What policy reads of a case version and a recipient wherever the one is offered to the other,
+    also by the gateway, to a successor."""
+    content, named = version.said.content, f"{version.originator}/{version.case}"
+    return {
+        "basis": regimes_of(content),
+        "released": is_released(content, recipient.slug),
+        "conflict": has_conflict_of_interest(recipient, day, named, content),
+        "third_country": recipient.is_transfer_barred_on(day),
+        "addressable": work.organisations.has_system(recipient.slug),
+    }
 
 
 def _is_other_state(context: RequestContext, address: Addressee) -> bool:
@@ -512,88 +548,75 @@ _KEPT = OPEN | {HandoffState.CLOSED}
 """States in which a recipient has, or is asked to take, what was offered."""
 
 
-def states_danger(verified: VerifiedSdJwt) -> bool:
+def states_danger(version: CaseVersion) -> bool:
     """Whether a case is about an imminent danger, and says which."""
-    content = verified.content
+    content = version.said.content
     return content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content
 
 
 def _authorize_break_glass(
-    context: RequestContext, verified: VerifiedSdJwt, resource: PolicyEntity
+    context: RequestContext, version: CaseVersion, resource: PolicyEntity
 ) -> None:
     """A case that is not cleared is offered in imminent danger, and in nothing else (R16)."""
     rules = context.rules
     facts: dict[str, Value] = {
-        "urgency": verified.content["urgency"],
-        "urgency_reason": verified.content["urgency_reason"],
+        "urgency": version.said.content["urgency"],
+        "urgency_reason": version.said.content["urgency_reason"],
     }
     authorize(context, resource, facts, "handoff.break_glass")
     context.rules = (*rules, *context.rules)
 
 
-def _offer(
-    case: UUID,
-    wanted: OfferRequest,
-    draft: PreparedOffer,
-    signed: sd_jwt.SdJwt,
-    context: RequestContext,
-) -> OfferResult:
-    found, version = find(context, case, draft.version)
-    unchanged = version is draft.version
-    verified = draft.verified if unchanged else sd_jwt.read_stored(version.document)
-    inputs = _inputs(context, found, verified, wanted, assurance(wanted.signed))
+def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> OfferResult:
+    wanted = draft.terms
+    found, version = find(context, draft.inputs.case.id, draft.version)
+    inputs = _inputs(context, found, version, wanted, assurance(wanted.signed))
     check_signed(context, wanted.signed)
-    authorize_offer(context, verified, version, wanted, inputs)
+    authorize_offer(context, version, wanted, inputs)
     if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    require_not_older(wanted.signed, handoff_documents.read_time(verified.claims))
+    require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
-    stated = conditions_digest(context.ports, version.digest, conditions_of(wanted, draft))
-    urgency = Urgency(verified.content["urgency"])
-    due_at = _answer_due_at(context, inputs.address.organisation, urgency, wanted, context.now)
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
         case=found.id,
-        case_version=version.version,
-        case_digest=version.digest,
         address=inputs.address,
         purpose=wanted.purpose,
-        permitted_disclosures=frozenset(draft.permitted_disclosures),
-        package_digest=handoff_documents.package_digest(draft.permitted_disclosures),
-        offer_digest=signed.digest,
-        conditions_digest=stated,
-        urgency=urgency,
-        matter=matter_shown(verified, draft.permitted_disclosures),
         offered_at=context.now,
-        due_at=due_at,
-        expires_at=wanted.expires_at,
-        transfer_tool=inputs.transfer_tool,
+        due_at=None,  # that of the duty which follows
         break_glass=breaks_glass(found),
+        **package_fields(context, draft, signed),
     )
-    answer = HandoffAnswer(
-        handoff=handoff.id,
-        sequence=1,
-        move=None,
-        state=HandoffState.OFFERED,
-        author=handoff.originator,
-        at=context.now,
-        document=signed.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.add(handoff, answer)
-    duties.owe_for_offer(context.ports, context.work, handoff, answer, wanted.request)
+    answer = made_of(handoff, None, signed.compact(), context.now, context.event)
+    duties.store_offer(context.ports, context.work, handoff, answer, wanted.request)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
     record_offer(context, handoff, wanted, signed)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(context, handoff, answer, version, (*given, inputs.items.elsewhere))
+    return _offered(context, handoff, answer, wanted, (*given, inputs.items.elsewhere))
 
 
-def matter_shown(verified: VerifiedSdJwt, permitted: Sequence[str]) -> frozenset[str]:
-    """The matters of a case, where its recipient may know them."""
-    shown = any(one.name == "matter" and one.digest in permitted for one in verified.placed)
-    return frozenset(verified.content["matter"]) if shown else frozenset()
+def package_fields(
+    context: RequestContext, draft: PreparedOffer, document: SdJwt
+) -> dict[str, Any]:
+    """What a handoff says of its newest package, which an offer, or update, made. Its matters are
+    those of the case, where the recipient may know them."""
+    version, permitted = draft.version, frozenset(draft.permitted_disclosures)
+    content = version.said.content
+    shown = {one.name for one in version.said.placed if one.digest in permitted}
+    return {
+        "case_version": version.version,
+        "case_digest": version.digest,
+        "permitted_disclosures": permitted,
+        "package_digest": handoff_documents.package_digest(permitted),
+        "offer_digest": document.digest,
+        "conditions_digest": conditions_digest(context.ports, version.digest, draft.conditions),
+        "urgency": Urgency(content["urgency"]),
+        "matter": frozenset(content["matter"] if "matter" in shown else ()),
+        "expires_at": draft.terms.expires_at,
+        "transfer_tool": draft.inputs.transfer_tool,
+    }
 
 
 def _offered_again(
@@ -603,53 +626,26 @@ def _offered_again(
     handoff = answer and context.work.handoffs.get(answer.handoff)
     if not answer or not handoff:
         deny_as_not_found()
-    first = package_of(answer, 1)
-    version = context.work.cases.version(first.case_digest)
-    if version is None:
-        deny_as_not_found()
-    verified = sd_jwt.read_stored(version.document)
+    claims = handoff_documents.read_offer(sd_jwt.read_stored(answer.document))
+    version = read_version(context.work, claims.case_digest)
     day = context.ports.reference_date(handoff.offered_at).day
-    items = by_country(context, verified, wanted, context.require(handoff.recipient), day)
-    asked = _selected(elements(verified, context.organisation), wanted, items.left_out)
-    permitted = tuple(sorted(first.permitted_disclosures))
+    items = by_country(context, version, wanted, context.require(handoff.recipient), day)
+    asked = _selected(elements(version.said, context.organisation), wanted, items.left_out)
+    permitted = tuple(sorted(claims.disclosures))
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
-    reseal = _to_reseal(verified, asked, handoff.recipient)
+    reseal = _to_reseal(version.said, asked, handoff.recipient)
     chosen = permitted, tuple(withheld_groups), reseal, items.elsewhere
-    urgency, at = Urgency(verified.content["urgency"]), handoff.offered_at
-    # Whatever was answered or delayed since: a retry gets what the offer said.
-    due_at = _answer_due_at(context, handoff.recipient, urgency, wanted, at)
-    offered = replace(handoff, urgency=urgency, due_at=due_at)
-    return _offered(context, offered, answer, version, chosen)
-
-
-def _answer_due_at(
-    context: RequestContext,
-    recipient: str,
-    urgency: Urgency,
-    wanted: OfferRequest,
-    since: datetime,
-) -> datetime:
-    return duties.answer_due_at(
-        context.ports,
-        context.work,
-        recipient,
-        urgency=urgency,
-        request=wanted.request,
-        since=since,
-    )
-
-
-def package_of(offer: HandoffAnswer, number: int) -> Package:
-    """What a stored offer, or update, gives; ``number`` is its place in the handoff."""
-    claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
-    return Package(number, claims.case_digest, claims.disclosures, claims.transfer_tool)
+    # Whatever was answered, updated or delayed since: a retry gets what the offer said.
+    urgency = Urgency(version.said.content["urgency"])
+    offered = replace(handoff, urgency=urgency, case_version=version.version)
+    return _offered(context, offered, answer, wanted, chosen)
 
 
 def record_offer(
     context: RequestContext,
     handoff: Handoff,
     wanted: OfferRequest,
-    signed: sd_jwt.SdJwt,
+    signed: SdJwt,
 ) -> None:
     """Record the offer, or update, that made a handoff's newest package; the offer is number 1 of
     the handoff's documents."""
@@ -669,14 +665,13 @@ def record_offer(
     )
 
 
-def sign_offer(
-    ports: Ports, caller: Caller, wanted: OfferRequest, draft: PreparedOffer, **update: Any
-) -> sd_jwt.SdJwt:
-    """Attest an offer for its originator; ``update`` says which one it updates, and how."""
+def _sign(ports: Ports, caller: Caller, draft: PreparedOffer) -> SdJwt:
+    """Attest an offer, or update, for its originator."""
+    wanted = draft.terms
     return handoff_documents.issue_offer(
         attesting(ports, caller.organisation),
         handoff=wanted.handoff,
-        to=_to(draft.inputs.address),
+        to=claimed(draft.inputs.address),
         case_digest=draft.version.digest,
         disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,
@@ -687,32 +682,16 @@ def sign_offer(
         country_reason=wanted.country_reason,
         request=wanted.request,
         transfer_tool=draft.inputs.transfer_tool,
-        **update,
+        updates=draft.updates,
+        change=draft.change,
     )
-
-
-def conditions_of(wanted: OfferRequest, draft: PreparedOffer) -> dict[str, Any]:
-    """The conditions under which an offer, or update, is made."""
-    return offered_conditions(
-        draft.verified, draft.permitted_disclosures, wanted.purpose, draft.inputs.transfer_tool
-    )
-
-
-def _to(address: Addressee) -> dict[str, str]:
-    if address.competence is None:
-        return {"organisation": address.organisation}
-    return {
-        "organisation": address.organisation,
-        "competence": address.competence,
-        "mandate_event": str(address.mandate_event),
-    }
 
 
 def _offered(
     context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
-    version: CaseVersion,
+    wanted: OfferRequest,
     chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference], Sequence[ItemElsewhere]],
 ) -> OfferResult:
     permitted_disclosures, withheld_groups, to_reseal, elsewhere = chosen
@@ -720,9 +699,9 @@ def _offered(
         handoff=handoff.id,
         state=answer.state,
         case=handoff.case,
-        version=version.version,
+        version=handoff.case_version,
         to=handoff.address,
-        due_at=handoff.due_at,
+        due_at=duties.answer_due_at(context.ports, context.work, handoff, wanted.request),
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),
         withheld_groups=sorted(withheld_groups),

@@ -5,13 +5,12 @@ from uuid import UUID
 
 from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CaseState
-from gateway.domain.decision import case_entity
 from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
 from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.cases import find, own_entity, view_on_erased
+from gateway.exchange.cases import erased_entity, own_case, own_entity
 from gateway.exchange.duties import is_holder
 from gateway.exchange.handoffs.views import in_list
 from gateway.exchange.recalls import answer_for, recall_of
@@ -23,6 +22,7 @@ from gateway.exchange.results import (
     Owed,
     RecallCoverage,
 )
+from gateway.exchange.versions import read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import (
@@ -30,7 +30,6 @@ from gateway.kernel.transact import (
     EventSubject,
     RequestContext,
     authorize,
-    deny_as_not_found,
     read,
 )
 from gateway.kernel.values import Caller
@@ -88,18 +87,16 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
     def query(context: RequestContext) -> CaseCoverage:
-        found = context.work.cases.get(context.caller.organisation, case)
-        if found is None:
-            deny_as_not_found()
-        if found.state is CaseState.ERASED:
-            resource = case_entity(view_on_erased(found), context.entity())
+        found = own_case(context, case)
+        erased = found.state is CaseState.ERASED
+        if erased:
+            resource = erased_entity(context, found)
         else:
-            resource = own_entity(context, *find(context, case))
+            resource = own_entity(context, found, read_version(context.work, found.digest))
         authorize(context, resource)
         context.about = EventSubject(case_digest=found.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
-        erased = found.state is CaseState.ERASED
         lines = [_line(context, one, told, erased=erased) for one in handoffs]
         return CaseCoverage(found.id, found.version, found.state, lines)
 
@@ -126,10 +123,11 @@ def _line(
         package=handoff.package,
         version=handoff.case_version,
         announced_only=newer and holds and (left_out is not None or not takes),
-        left_out=None if left_out is None else LeftOut(_reason(left_out), left_out.event),
+        left_out=None if left_out is None else _omission(left_out),
         owed=[
             Owed(
-                _word(one, takes),
+                # Where no package can follow, a notice replaces the update.
+                "correction_notice" if one.kind is DutyKind.UPDATE and not takes else str(one.kind),
                 one.organisation,
                 one.due_at,
                 one.source,
@@ -167,10 +165,7 @@ _COVERED = frozenset(
 )
 
 
-def _word(duty: HandoffDuty, takes: bool) -> str:
-    """What is owed; where no package can follow, a notice replaces the update."""
-    return "correction_notice" if duty.kind is DutyKind.UPDATE and not takes else str(duty.kind)
-
-
-def _reason(omission: HandoffAnswer) -> str:
-    return str(sd_jwt.read_stored(omission.document).content["reason"])
+def _omission(omitted: HandoffAnswer) -> LeftOut:
+    """Why a holder was left out of an update, as its originator said."""
+    reason = sd_jwt.read_stored(omitted.document).content["reason"]
+    return LeftOut(str(reason), omitted.event)

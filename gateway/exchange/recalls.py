@@ -23,7 +23,6 @@ from gateway.domain.handoff import (
     RETAINING,
     Handoff,
     HandoffAction,
-    HandoffAnswer,
     Recall,
     RecallAnswer,
     RecallCode,
@@ -44,6 +43,7 @@ from gateway.domain.staff import second_person
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
+from gateway.exchange.cases import own_case
 from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.duties import is_holder
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
@@ -60,7 +60,6 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     prepare,
-    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
@@ -121,7 +120,7 @@ def approve(
 
     def act(context: RequestContext) -> Any:
         authorize(context, context.entity())
-        found = _own(case, context)
+        found = own_case(context, case)
         context.about = EventSubject(case_digest=found.digest)
         if asked.reason is not None:
             _refuse_words(found)
@@ -177,22 +176,14 @@ def _recall(
     return transact(ports, caller, request, act, _again)
 
 
-def _own(case: UUID, context: RequestContext) -> Case:
-    found = context.work.cases.get(context.caller.organisation, case)
-    if found is None:
-        deny_as_not_found()
-    refuse_recused(context, found.originator, found.id)
-    return found
-
-
 def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
     """The caller's own case, by its id or by that of a handoff of it."""
     if "case" in where:
-        return _own(where["case"], context)
+        return own_case(context, where["case"])
     found = context.work.handoffs.get(where["handoff"])
     if found is None or found.originator != context.caller.organisation:
         deny_as_not_found()
-    return _own(found.case, context)
+    return own_case(context, found.case)
 
 
 def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestContext) -> Case:
@@ -235,7 +226,7 @@ def _bind(
 ) -> Recalled:
     check_signed(context, wanted.signed)
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
-    case = _own(draft.id, context)
+    case = own_case(context, draft.id)
     context.about = EventSubject(handoff, case.digest)
     if case.version != draft.version:
         raise EditConflict("the case has a newer version: recall it again")
@@ -286,18 +277,9 @@ def _touch(
     moved = answers.recall(found, recall.id, consulted=duties.is_holder(work, found))
     if moved is None:
         return None
-    stored = HandoffAnswer(
-        handoff=moved.id,
-        sequence=moved.sequence,
-        move=HandoffAction.RECALL,
-        state=moved.state,
-        author=recall.originator,
-        at=recall.at,
-        document=document.compact(),
-        event=context.ports.new_id(),
-    )
-    work.handoffs.save(moved, stored)
-    duties.settle(context.ports, work, moved, stored)
+    step, event = HandoffAction.RECALL, context.ports.new_id()
+    stored = answers.made_of(moved, step, document.compact(), recall.at, event)
+    duties.store_answer(context.ports, work, moved, stored)
     if moved.recall is not None:
         stopped = acknowledgement_due_at(moved.urgency, recall.at)
         for kind, due in (
@@ -408,15 +390,11 @@ def check_answerable(
             raise WrongState(f"you answered the recall already, by {handoff.recall_answer}")
         return
     erases = final and fields["done"] == RecallAnswer.COPIES_ERASED
-    holds = is_holder(context.work, handoff)
-    if not (erases and holds and _is_confirmable(context, handoff)):
-        raise WrongState("no recall stands on this handoff")
-
-
-def _is_confirmable(context: RequestContext, handoff: Handoff) -> bool:
     case = context.work.cases.get(handoff.originator, handoff.case)
     erased = case is not None and case.state is CaseState.ERASED
-    return erased or context.work.retentions.of_handoff(handoff.id) is not None
+    over = erased or context.work.retentions.of_handoff(handoff.id) is not None
+    if not (erases and over and is_holder(context.work, handoff)):
+        raise WrongState("no recall stands on this handoff")
 
 
 def answer_recall(context: RequestContext, handoff: Handoff, fields: Mapping[str, Any]) -> Handoff:

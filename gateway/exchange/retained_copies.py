@@ -7,22 +7,20 @@ that nobody opens, for some days of grace (R14).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Case, Element
+from gateway.domain.case import Case
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.measure import is_suspended
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
-from gateway.domain.transfer import is_transfer_barred
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
@@ -36,9 +34,10 @@ from gateway.exchange.consultations import (
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
     accepted_parts,
+    at_package,
     binding_beside,
     entity_of,
-    package_numbered,
+    measures_on,
     party_to,
     versions_of,
 )
@@ -127,27 +126,27 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
-    package = package_numbered(work, handoff, handoff.held or handoff.package)
-    versions = versions_of(work, handoff, package)
+    kept = at_package(work, handoff, handoff.held or handoff.package)
+    versions = versions_of(work, kept)
     # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
     agreed = versions.agreed if handoff.held else versions.now
     parts = with_strictest_marking(versions.offered, agreed, originator)
     accepted = {
         digest: part
-        for digest, part in accepted_parts(handoff, package, parts).items()
+        for digest, part in accepted_parts(kept, parts).items()
         if handoff.held or is_needed(part, handoff.recipient)
     }
-    document = sd_jwt.parse(versions.version.document).present(frozenset(accepted))
+    document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
     binding = binding_beside(versions, accepted, originator)
     answers = work.handoffs.answers(handoff.id)
     return json.dumps(
         {
-            "version": versions.version.version,
-            "assurance": versions.version.assurance,
-            "digest": versions.version.digest,
-            "event": str(versions.version.event),
-            "package": package.number,
+            "version": versions.offered.version,
+            "assurance": versions.offered.assurance,
+            "digest": versions.offered.digest,
+            "event": str(versions.offered.event),
+            "package": kept.package,
             "presentation": document.compact(),
             "markings": {
                 digest: {"tlp": one.tlp, "handling": sorted(one.handling)}
@@ -181,18 +180,10 @@ def consult(
     def act(context: RequestContext) -> ContentPresentation:
         return record_consultation(context, opening, _opened(context, handoff, opening))
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
-    return transact(ports, caller, request, act, replay)
-
-
-def _held_by_caller(context: RequestContext, handoff: UUID) -> Handoff:
-    found = party_to(context, handoff)
-    if context.caller.organisation != found.recipient:
-        deny_as_not_found()
-    context.about = EventSubject(found.id, found.case_digest)
-    return found
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
@@ -204,33 +195,29 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
         content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
         named = f"{handoff.originator}/{handoff.case}"
         met = has_conflict_of_interest(reader, day, named, content)
-    return {"conflict": met, "third_country": is_transfer_barred(reader, day)}
-
-
-def _copy(context: RequestContext, handoff: Handoff) -> RetainedCopy:
-    copy = context.work.retentions.copy(handoff.id)
-    if copy is None:
-        raise CaseErased(
-            "nothing is kept of the case for you here: a copy is made when it is erased"
-        )
-    return copy
+    return {"conflict": met, "third_country": reader.is_transfer_barred_on(day)}
 
 
 def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
-    found = _held_by_caller(context, handoff)
+    found = party_to(context, handoff)
+    if context.caller.organisation != found.recipient:
+        deny_as_not_found()
+    context.about = EventSubject(found.id, found.case_digest)
+    measures = measures_on(context, found)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
         "retained": retained,
         "reason": opening.reason_code,
-        "suspended": any(
-            one.kind is MeasureKind.SUSPENSION and not one.elements
-            for one in _measures(context, found)
-        ),
+        "suspended": is_suspended(measures),
         **_barriers(context, found),
         **consultation_facts(context, found),
     }
     authorize(context, entity_of(context, found), facts, "case.consult_retained")
-    copy = _copy(context, found)
+    copy = context.work.retentions.copy(found.id)
+    if copy is None:
+        raise CaseErased(
+            "nothing is kept of the case for you here: a copy is made when it is erased"
+        )
     content = json.loads(copy.content)
     version = CaseVersion(
         originator=found.originator,
@@ -242,7 +229,13 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         summary={},
         document=content["presentation"],
     )
-    parts = _parts(context, found, content)
+    originator = context.require(found.originator)
+    # Under the markings that decided on the day of the erasure, and the measures that hold still.
+    markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
+    parts = {
+        digest: one._replace(marking=marking_of(markings[digest]))
+        for digest, one in elements(presented, originator, measures).items()
+    }
     reader = Reader(
         context.entity(),
         found.address.competence,
@@ -250,8 +243,9 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         read_access=True,  # what is retained is the holder's own, whatever became of its mandate
         reason_code=opening.reason_code,
     )
-    originator = context.entity(context.require(found.originator))
-    permitted, withheld = select_disclosures(context.ports.policy, parts, originator, reader)
+    permitted, withheld = select_disclosures(
+        context.ports.policy, parts, context.entity(originator), reader
+    )
     tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
     return OpenedContent(
         version=version,
@@ -270,19 +264,3 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         },
         content_key=copy.content_key,
     )
-
-
-def _measures(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
-    every = context.work.cases.measures(handoff.originator, handoff.case)
-    return [one for one in every if one.holds(context.now)]
-
-
-def _parts(
-    context: RequestContext, handoff: Handoff, content: Mapping[str, Any]
-) -> Mapping[str, Element]:
-    """The parts of a copy under the markings that decided on the day of the erasure, and the
-    measures that hold still."""
-    offered = sd_jwt.read_stored(content["presentation"])
-    found = elements(offered, context.require(handoff.originator), _measures(context, handoff))
-    markings = content["markings"]
-    return {d: one._replace(marking=marking_of(markings[d])) for d, one in found.items()}

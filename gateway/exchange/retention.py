@@ -181,14 +181,13 @@ def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: Retent
     ended = end_retention(work, handoff, ports.now())
     if why is RetentionEnd.UNTIL and ended is None:
         why = RetentionEnd.NONE_STATED
-    parties = events.gateway_and(handoff.recipient, role="recipient")
-    subject = {"why": str(why), **({} if ended is None else {"retention": str(ended.id)})}
+    said = {"why": str(why), **({} if ended is None else {"retention": str(ended.id)})}
     events.record_by_gateway(
         ports,
         work,
         ENDED,
-        parties,
-        events.subject(subject, *parties),
+        events.gateway_and(handoff.recipient, role="recipient"),
+        said=said,
         handoff=handoff.id,
         case_digest=handoff.case_digest,
     )

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from gateway.domain.answers import move
+from gateway.domain.answers import KIND_OF_MOVE, made_of, move
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.decision import PolicyEntity, PolicyQuestion, case_entity, organisation_entity
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.handoff import (
     OPEN,
     Addressee,
@@ -25,16 +25,16 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.hosting_country import CountryMatch
-from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
-from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
-from gateway.domain.transfer import is_transfer_barred, transfer_tool
 from gateway.evidence import canonical, handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
-from gateway.exchange.cases import has_key, regimes_of, view_on
+from gateway.exchange.addressing import claimed
+from gateway.exchange.cases import entity_on, has_key
+from gateway.exchange.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
@@ -53,7 +53,7 @@ class HandoffDisposition:
 
     ``rules`` are those of the policy that decided. ``offer`` is the newest, ``first`` the one that
     alone says whether it is a request with a statutory time. ``version`` is the one that was
-    offered, and ``case`` what it says.
+    offered.
     """
 
     handoff: Handoff
@@ -65,7 +65,6 @@ class HandoffDisposition:
     taken_on: bool
     originator: Organisation
     version: CaseVersion
-    case: VerifiedSdJwt
 
     @property
     def request(self) -> str | None:
@@ -209,12 +208,11 @@ def _decide(
     originator = work.organisations.get(handoff.originator)
     if version is None or originator is None:
         raise EditConflict("the case of a handoff is gone")
-    case = sd_jwt.read_stored(version.document)
     answers = work.handoffs.answers(handoff.id)
     first, *_ = offers = offers_of(answers)
     disposition = HandoffDisposition(
         handoff=handoff,
-        way=succession.way(handoff, case.content["matter"]),
+        way=succession.way(handoff, version.said.content["matter"]),
         why="",
         rules=(),
         offer=offers[-1],
@@ -222,7 +220,6 @@ def _decide(
         taken_on=handoff.is_held,
         originator=originator,
         version=version,
-        case=case,
     )
     if disposition.way is Disposition.STAY:
         return replace(disposition, why=OF_ANOTHER)
@@ -267,12 +264,12 @@ def _judged(
         wait = "the originator is suspended"
     of = disposition.handoff
     measures = [m for m in work.cases.measures(of.originator, of.case) if m.holds(ports.now())]
-    if any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures):
+    if is_suspended(measures):
         wait = "the case is suspended"
     if wait:
         return replace(disposition, way=Disposition.WAIT, why=wait)
     obstacle = _obstacle(succession, disposition, ports.now())
-    if transfer_tool(successor, day) != disposition.handoff.transfer_tool:
+    if successor.transfer_tool_on(day) != disposition.handoff.transfer_tool:
         obstacle = "it would go to the successor by another transfer tool"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
@@ -314,24 +311,18 @@ def _questions(
     if case is None:
         raise EditConflict("the case of a handoff is gone")
     originator = organisation_entity(disposition.originator, day)
-    named = f"{handoff.originator}/{handoff.case}"
-    for version, verified in _versions(work, disposition, case):
-        released = verified.content.get("release_to") or ()
+    for version in _versions(work, disposition, case):
         yield PolicyQuestion(
             originator,
             "handoff.offer",
             # It could be offered when it was, in danger before its clearance; no more is given now.
-            case_entity(view_on(verified, version, CaseState.CLEARED, day, measures), originator),
+            entity_on(version, CaseState.CLEARED, day, originator, measures),
             {
+                **facts_of_offer(work, version, successor, day),
                 "recipient": _holding(successor, succession, day),
                 "competence": succession.competence,
                 "purpose": frozenset(handoff.purpose),
-                "basis": regimes_of(verified.content),
-                "released": not released or succession.successor in released,
                 "assurance": "attested",
-                "conflict": has_conflict_of_interest(successor, day, named, verified.content),
-                "third_country": is_transfer_barred(successor, day),
-                "addressable": work.organisations.has_system(successor.slug),
                 "country": str(CountryMatch.HERE),  # the mandate that moves says which it is
             },
         )
@@ -339,14 +330,14 @@ def _questions(
 
 def _versions(
     work: UnitOfWork, disposition: HandoffDisposition, case: Case
-) -> Iterator[tuple[CaseVersion, VerifiedSdJwt]]:
+) -> Iterator[CaseVersion]:
     """The version that was offered, and the current one where that is another."""
-    yield disposition.version, disposition.case
+    yield disposition.version
     if case.digest != disposition.version.digest:
         current = work.cases.version(case.digest)
         if current is None:
             raise EditConflict("the case of a handoff is gone")
-        yield current, sd_jwt.read_stored(current.document)
+        yield current
 
 
 def _holding(successor: Organisation, succession: Succession, day: date) -> PolicyEntity:
@@ -365,20 +356,17 @@ UNPLANNED = UUID(int=0)
 # --- moving one
 
 
-@dataclass(frozen=True)
-class _ReissueDraft:
-    """What one transaction will keep: the end of the handoff, and the one that follows it."""
-
-    ended: Handoff
-    ending: HandoffAnswer
-    followed_by: tuple[Handoff, HandoffAnswer] | None
-
-
 def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> None:
     """End one handoff and re-issue it, in one transaction; EditConflict when anything is not as
     seen."""
-    today = ports.reference_date(ports.now())
-    draft = _draft(ports, succession, disposition)
+    at = ports.now()
+    today = ports.reference_date(at)
+    step = HandoffAction.REISSUE if disposition.handoff.address.competence else HandoffAction.LAPSE
+    ended = move(disposition.handoff, step, disposition.handoff.recipient)
+    document = _ending(ports, succession, disposition, at).compact()
+    ending, followed_by = made_of(ended, step, document, at, ports.new_id()), None
+    if disposition.way is Disposition.REISSUE:
+        followed_by = _following(ports, succession, disposition, at)
     with ports.begin(TransactionMode.WRITE) as work:
         current = require_succession(work, succession.id)
         handoff = work.handoffs.get(disposition.handoff.id)
@@ -387,27 +375,25 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if disposition_of(ports, work, current, handoff, today.day) != disposition:
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
-        work.handoffs.save(draft.ended, draft.ending)
-        duties.settle(ports, work, draft.ended, draft.ending)
+        duties.store_answer(ports, work, ended, ending)
         _record(
             work,
-            "handoff.reissue" if draft.ending.move is HandoffAction.REISSUE else "handoff.lapse",
+            KIND_OF_MOVE[step].action,
             disposition.handoff,
-            draft.ending,
+            ending,
             shared={
                 "subject": subject,
                 "reason": disposition.why,
-                "sequence": str(draft.ending.sequence),
+                "sequence": str(ending.sequence),
             },
             rules=disposition.rules if disposition.way is Disposition.NEW_OFFER_NEEDED else (),
             today=today,
         )
         became = None
-        if draft.followed_by is not None:
-            following, offer = draft.followed_by
+        if followed_by is not None:
+            following, offer = followed_by
             became = following.id
-            work.handoffs.add(following, offer)
-            duties.owe_for_offer(ports, work, following, offer, disposition.request)
+            duties.store_offer(ports, work, following, offer, disposition.request)
             _record(
                 work,
                 "handoff.offer",
@@ -423,30 +409,11 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
                 succession=succession.id,
                 became=became,
                 taken_on=disposition.taken_on,
-                event=draft.ending.event,
-                at=draft.ending.at,
+                event=ending.event,
+                at=at,
             )
         )
         work.commit()
-
-
-def _draft(ports: Ports, succession: Succession, disposition: HandoffDisposition) -> _ReissueDraft:
-    step = HandoffAction.REISSUE if disposition.handoff.address.competence else HandoffAction.LAPSE
-    moved = move(disposition.handoff, step, disposition.handoff.recipient)
-    at = ports.now()
-    ending = HandoffAnswer(
-        handoff=moved.id,
-        sequence=moved.sequence,
-        move=step,
-        state=moved.state,
-        author=moved.recipient,
-        at=at,
-        document=_ending(ports, succession, disposition, at).compact(),
-        event=ports.new_id(),
-    )
-    if disposition.way is not Disposition.REISSUE:
-        return _ReissueDraft(moved, ending, None)
-    return _ReissueDraft(moved, ending, _following(ports, succession, disposition, at))
 
 
 def _ending(
@@ -483,10 +450,29 @@ def _following(
     """The newest offer again, to the successor: same version, parts, purpose and end; nothing
     accepted."""
     address = Addressee(succession.successor, succession.competence, succession.mandate_event)
-    fresh = ports.new_id()
-    offer = _offer(ports, succession, disposition, fresh, at)
+    before, fresh = disposition.handoff, ports.new_id()
+    said = {d.name: d.value for d in sd_jwt.parse(disposition.offer.document).disclosures}
+    offer = handoff_documents.issue_offer(
+        replace(attesting(ports, before.originator), at=at),
+        handoff=fresh,
+        to=claimed(address),
+        case_digest=before.case_digest,
+        disclosures=sorted(before.permitted_disclosures),
+        purpose=before.purpose,
+        expires_at=before.expires_at,
+        transfer_tool=before.transfer_tool,
+        by=said.get("by", "erased"),
+        note=said.get("note"),
+        request=disposition.request,
+        reissue_of=handoff_documents.ReissueReference(
+            predecessor=succession.predecessor,
+            handoff=before.id,
+            offer=before.offer_digest,
+            event=succession.id,
+        ),
+    )
     handoff = replace(
-        disposition.handoff,
+        before,
         id=fresh,
         address=address,
         offer_digest=offer.digest,
@@ -499,48 +485,7 @@ def _following(
         held=0,
         held_under=None,
     )
-    answer = HandoffAnswer(
-        handoff=fresh,
-        sequence=1,
-        move=None,
-        state=HandoffState.OFFERED,
-        author=handoff.originator,
-        at=at,
-        document=offer.compact(),
-        event=ports.new_id(),
-    )
-    return handoff, answer
-
-
-def _offer(
-    ports: Ports, succession: Succession, disposition: HandoffDisposition, fresh: UUID, at: datetime
-) -> SdJwt:
-    before = sd_jwt.parse(disposition.offer.document)
-    said = {d.name: d.value for d in before.disclosures}
-    handoff = disposition.handoff
-    return handoff_documents.issue_offer(
-        replace(attesting(ports, handoff.originator), at=at),
-        handoff=fresh,
-        to={
-            "organisation": succession.successor,
-            "competence": succession.competence,
-            "mandate_event": str(succession.mandate_event),
-        },
-        case_digest=handoff.case_digest,
-        disclosures=sorted(handoff.permitted_disclosures),
-        purpose=handoff.purpose,
-        expires_at=handoff.expires_at,
-        transfer_tool=handoff.transfer_tool,
-        by=said.get("by", "erased"),
-        note=said.get("note"),
-        request=disposition.request,
-        reissue_of=handoff_documents.ReissueReference(
-            predecessor=succession.predecessor,
-            handoff=handoff.id,
-            offer=handoff.offer_digest,
-            event=succession.id,
-        ),
-    )
+    return handoff, made_of(handoff, None, offer.compact(), at, ports.new_id())
 
 
 # --- events

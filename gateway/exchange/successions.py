@@ -82,10 +82,10 @@ def approve(
         _record(context, approved, approval.signed)
         return view(approved)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
         return view(_as_of(_authorized(context, succession), logged.event.id))
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
@@ -264,7 +264,7 @@ def _open_view(
 
 
 def _to_reseal(succession: Succession, disposition: HandoffDisposition) -> int:
-    sealed = sealed_of(disposition.case, disposition.handoff.permitted_disclosures)
+    sealed = sealed_of(disposition.version.said, disposition.handoff.permitted_disclosures)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 

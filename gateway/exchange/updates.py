@@ -15,11 +15,7 @@ from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import (
-    Handoff,
-    HandoffAction,
-    HandoffAnswer,
-)
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
 from gateway.domain.json_values import Asked
 from gateway.domain.refusals import (
     CaseErased,
@@ -29,12 +25,10 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
-from gateway.domain.transfer import is_derogation
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import duties
-from gateway.exchange.cases import conditions_digest, elements, find
+from gateway.exchange.cases import elements, find
 from gateway.exchange.offers import (
     PREVIEWED,
     OfferRequest,
@@ -42,23 +36,21 @@ from gateway.exchange.offers import (
     SelectionInputs,
     authorize_offer,
     by_country,
-    conditions_of,
-    matter_shown,
-    previewed,
+    make_package,
+    package_fields,
+    preview_package,
     record_offer,
     select_parts,
-    sign_offer,
-    spend_preview,
     tool_of,
 )
 from gateway.exchange.results import Preview, UpdateResult
-from gateway.exchange.revisions import identity
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
     check_signed,
     require_not_older,
 )
+from gateway.exchange.versions import identity, read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
@@ -67,10 +59,7 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
-    read,
     refuse_recused,
-    transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
@@ -96,16 +85,6 @@ class UpdateRequest(Asked):
     expires_at: datetime | None = None
     note: str | None = None
     signed: VerifiedRequest | None = None
-
-
-@dataclass(frozen=True)
-class _PreparedUpdate:
-    """An update as read and decided before the transaction that makes it."""
-
-    handoff: Handoff
-    change: ChangeKind
-    terms: OfferRequest
-    offer: PreparedOffer
 
 
 def stale(handoff: Handoff) -> EditConflict:
@@ -180,12 +159,9 @@ def check_places(context: RequestContext, handoff: Handoff, named: Collection[st
             sentence = f"name {MOST_LATE} places at most, as /items/ and an id"
             raise ValidationFailed((("/pointers", sentence),))
         return
-    version = context.work.cases.version(handoff.case_digest)
-    if version is None:
-        deny_as_not_found()
     given = (
         place_of(*identity(part))
-        for part in sd_jwt.read_stored(version.document).placed
+        for part in read_version(context.work, handoff.case_digest).said.placed
         if part.digest in handoff.permitted_disclosures
     )
     if not {*given, *map(place_of, CLEAR_MARKING)}.issuperset(named):
@@ -196,11 +172,8 @@ def check_places(context: RequestContext, handoff: Handoff, named: Collection[st
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
     """What an update would give; nothing is kept. Raises TooManyPreviews."""
-    spend_preview(ports, caller)
     request = ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
-    found = read(ports, caller, request, partial(_prepare, handoff, wanted, PREVIEWED))
-    shown = previewed(found.terms, found.offer)
-    return replace(shown, updates=found.handoff.offer_digest, change=str(found.change))
+    return preview_package(ports, caller, request, partial(_draft, handoff, wanted, PREVIEWED))
 
 
 def update(
@@ -214,22 +187,13 @@ def update(
     """
     content = {"handoff": str(handoff), **wanted.asked()}
     request = ActionRequest("handoff.update", wanted.by, key, content)
-    word = assurance(wanted.signed)
-    draft = prepare(ports, caller, request, partial(_prepare, handoff, wanted, word))
-    act = None
-    if draft is not None:
-        if wanted.signed is not None:
-            document = wanted.signed.document
-        else:
-            named = {"updates": draft.handoff.offer_digest, "change": draft.change}
-            document = sign_offer(ports, caller, draft.terms, draft.offer, **named)
-        act = partial(_update, wanted, draft, document)
-    return transact(ports, caller, request, act, _updated_again)
+    draft_of = partial(_draft, handoff, wanted, assurance(wanted.signed))
+    return make_package(ports, caller, request, draft_of, act=_update, again=_updated_again)
 
 
-def _prepare(
+def _draft(
     handoff: UUID, wanted: UpdateRequest, word: str, context: RequestContext
-) -> _PreparedUpdate:
+) -> PreparedOffer:
     found = _own(context, handoff)
     case, version = find(context, found.case)
     if case.state is not CaseState.CLEARED:
@@ -241,11 +205,10 @@ def _prepare(
     change = strictest_change(since)
     if wanted.signed is not None:
         _check_signed_terms(wanted.signed, found, change)
-    verified = sd_jwt.read_stored(version.document)
-    terms = _terms(context, found, verified, wanted)
-    inputs = _inputs(context, found, case, verified, terms, word=word)
-    draft = select_parts(context, terms, version, verified, inputs)
-    return _PreparedUpdate(found, change, terms, draft)
+    terms = _terms(context, found, version.said, wanted)
+    inputs = _inputs(context, found, case, version, terms, word=word)
+    draft = select_parts(context, terms, version, inputs)
+    return replace(draft, updated=found, change=change)
 
 
 def _own(context: RequestContext, handoff: UUID) -> Handoff:
@@ -311,10 +274,8 @@ def _selected(
 ) -> tuple[str, ...]:
     """The digests that are selected of the new version, in groups that were offered, and accepted
     where only some were."""
-    earlier = context.work.cases.version(found.case_digest)
-    if earlier is None:
-        deny_as_not_found()
-    before, parts = sd_jwt.read_stored(earlier.document), elements(now, context.organisation)
+    before = read_version(context.work, found.case_digest).said
+    parts = elements(now, context.organisation)
     given = [p for p in before.placed if p.digest in found.permitted_disclosures]
     old = elements(before, context.organisation)
     groups = {old[p.digest].group for p in given}
@@ -341,7 +302,7 @@ def _inputs(
     context: RequestContext,
     found: Handoff,
     case: Case,
-    verified: VerifiedSdJwt,
+    version: CaseVersion,
     terms: OfferRequest,
     *,
     word: str,
@@ -353,60 +314,35 @@ def _inputs(
         context.entity(recipient),
         found.address,
         word,
-        by_country(context, verified, terms, recipient, day),
-        tool_of(context, verified, terms, recipient),
+        by_country(context, version, terms, recipient, day),
+        tool_of(context, version, terms, recipient),
     )
 
 
-def _update(
-    wanted: UpdateRequest, draft: _PreparedUpdate, document: SdJwt, context: RequestContext
-) -> UpdateResult:
-    check_signed(context, wanted.signed)
-    found = _own(context, draft.handoff.id)
+def _update(draft: PreparedOffer, document: SdJwt, context: RequestContext) -> UpdateResult:
+    terms, version = draft.terms, draft.version
+    check_signed(context, terms.signed)
+    found = _own(context, terms.handoff)
     own_rules = context.rules
-    if found.offer_digest != draft.handoff.offer_digest:
+    if found.offer_digest != draft.updates:
         raise stale(found)
-    case, _ = find(context, found.case, draft.offer.version)
-    version, verified = draft.offer.version, draft.offer.verified
-    word = assurance(wanted.signed)
-    inputs = _inputs(context, found, case, verified, draft.terms, word=word)
-    if inputs != draft.offer.inputs:
+    case, _ = find(context, found.case, version)
+    inputs = _inputs(context, found, case, version, terms, word=assurance(terms.signed))
+    if inputs != draft.inputs:
         raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    authorize_offer(context, verified, version, draft.terms, inputs)
+    authorize_offer(context, version, terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
-    require_not_older(wanted.signed, handoff_documents.read_time(verified.claims))
-    permitted = draft.offer.permitted_disclosures
-    moved = answers.update(found, draft.change)
-    moved = replace(
-        moved,
-        case_version=version.version,
-        case_digest=version.digest,
-        permitted_disclosures=frozenset(permitted),
-        package_digest=handoff_documents.package_digest(permitted),
-        offer_digest=document.digest,
-        conditions_digest=conditions_digest(
-            context.ports, version.digest, conditions_of(draft.terms, draft.offer)
-        ),
-        transfer_tool=inputs.transfer_tool,
-        expires_at=draft.terms.expires_at,
-        urgency=Urgency(verified.content["urgency"]),
-        matter=matter_shown(verified, permitted),
-        held_under=version.digest if moved.held == moved.package else moved.held_under,
-    )
-    stored = HandoffAnswer(
-        handoff=moved.id,
-        sequence=moved.sequence,
-        move=HandoffAction.UPDATE,
-        state=moved.state,
-        author=moved.originator,
-        at=context.now,
-        document=document.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.save(moved, stored)
-    duties.settle(context.ports, context.work, moved, stored)
-    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=draft.change)
-    record_offer(context, moved, draft.terms, document)
+    require_not_older(terms.signed, handoff_documents.read_time(version.said.claims))
+    change = draft.change or ChangeKind.ADDITION
+    moved = answers.update(found, change)
+    if moved.held == moved.package:
+        moved = replace(moved, held_under=version.digest)
+    moved = replace(moved, **package_fields(context, draft, document))
+    step = HandoffAction.UPDATE
+    stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
+    duties.store_answer(context.ports, context.work, moved, stored)
+    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
+    record_offer(context, moved, terms, document)
     return _updated(context, stored, moved.package, version)
 
 
@@ -415,9 +351,7 @@ def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult
     if stored is None:
         deny_as_not_found()
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
-    version = context.work.cases.version(offer.case_digest)
-    if version is None:
-        deny_as_not_found()
+    version = read_version(context.work, offer.case_digest)
     made = context.work.handoffs.answers(stored.handoff)
     number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
     return _updated(context, stored, number, version)

@@ -160,7 +160,7 @@ class ChangeType:
 
     ``summary`` is its sentence, in the imperative, for help and documentation; ``persons`` how
     many must approve it. Policy decides that when the change is made; by this number the log's
-    events are judged later (gateway/registry/replay.py), so a test compares the two. Its ``apply``
+    events are judged later (gateway/registry/rebuild.py), so a test compares the two. Its ``apply``
     does it, and returns its result. ``facts`` are more for policy to know; of the registry's
     changes none has any, for their number depends on the action alone. ``after`` is done once the
     change is committed. ``at_gateway`` says that it is about the gateway itself.
@@ -406,13 +406,9 @@ def look_up(ports: Ports, types: ChangeTypes, caller: Caller, proposal: UUID) ->
     """
 
     def query(context: RequestContext) -> Proposal:
-        require_admin_scope(context)
-        stored = context.work.proposals.get(proposal)
-        if stored is None:
-            deny_as_not_found()
-        return stored
+        return context.work.proposals.get(proposal) or deny_as_not_found()
 
-    return _in_full(ports, types, read(ports, caller, ActionRequest("registry.read"), query))
+    return _in_full(ports, types, read_as_operator(ports, caller, query))
 
 
 def page(
@@ -421,12 +417,11 @@ def page(
     """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
     def query(context: RequestContext) -> Page[Mapping[str, Any]]:
-        require_admin_scope(context)
         now = context.now if waiting else None
         rows = partial(_waiting, context.work, now)
         return collect_page(rows, attrgetter("id"), _view, after, limit)
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return read_as_operator(ports, caller, query)
 
 
 def proposals(ports: Ports, *, waiting: bool) -> list[dict[str, Any]]:
@@ -451,6 +446,16 @@ def _waiting(
 ) -> Sequence[Proposal]:
     """Proposals, the newest first, of those that wait ``now``, or of all."""
     return work.proposals.page(after, limit, now)
+
+
+def read_as_operator(ports: Ports, caller: Caller, query: Callable[[RequestContext], T]) -> T:
+    """Look something of the registry up for one of the operator's systems."""
+
+    def allowed(context: RequestContext) -> T:
+        require_admin_scope(context)
+        return query(context)
+
+    return read(ports, caller, ActionRequest("registry.read"), allowed)
 
 
 def require_admin_scope(context: RequestContext) -> None:
@@ -517,19 +522,27 @@ def _propose(
     context: RequestContext, change: Change, counted: AdminApproval, signed: str
 ) -> Mapping[str, Any]:
     _authorize_proposal(context, "proposal.create")
+    stored = store_proposal(context, change, counted, signed)
+    subject = _subject(change, frozenset({GATEWAY}))
+    context.record(events.gateway_and(), subject, *_signed(context), action="proposal.create")
+    return _view(stored)
+
+
+def store_proposal(
+    context: RequestContext, change: Change, given: AdminApproval, signed: str
+) -> Proposal:
+    """Keep a change that one person signed, until another one does."""
     stored = Proposal(
         id=context.event,
         action=change.action,
         organisation=change.organisation,
         values=canonical.encode(dict(change.values)).decode(),
-        proposer=counted.person,
+        proposer=given.person,
         approval=signed,
-        expires_at=approvals.expires_at(counted),
+        expires_at=approvals.expires_at(given),
     )
     context.work.proposals.add(stored)
-    subject = _subject(change, frozenset({GATEWAY}))
-    context.record(events.gateway_and(), subject, *_signed(context), action="proposal.create")
-    return _view(stored)
+    return stored
 
 
 def _authorize_proposal(context: RequestContext, action: str) -> None:

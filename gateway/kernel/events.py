@@ -69,8 +69,9 @@ def record_by_gateway(
     ports: Ports,
     work: UnitOfWork,
     action: str,
-    parties: Iterable[Party],
+    parties: tuple[Party, ...],
     *details: EventDetail,
+    said: Mapping[str, Any] | None = None,
     event: UUID | None = None,
     result: EventResult = EventResult.ALLOWED,
     by: str | tuple[str, ...] | None = None,
@@ -79,7 +80,9 @@ def record_by_gateway(
     at: datetime | None = None,
 ) -> None:
     """Record what the gateway does by itself, or tells others of a request, under an id of its
-    own unless ``event`` is one."""
+    own unless ``event`` is one. Every party reads what is ``said``: it is the event's subject."""
+    if said is not None:
+        details = (subject(said, *parties), *details)
     record(
         work,
         action,

@@ -153,7 +153,11 @@ def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **mo
         return text(value, form) if turn is None else turn(text(value, form))
 
     words = tuple(form.described.get("enum", ()))
-    return Field(name, about, read, form.schema, words=words, **more)
+    return Field(name, about, read, form.schema, words=words, error=_missing(form), **more)
+
+
+def _missing(form: Validator) -> str:
+    return f"is required: it {form.fault('')}"
 
 
 def _parse_id(value: str) -> None:
@@ -208,7 +212,8 @@ def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **
 
     described = {"type": "array", "items": form.schema, **({"minItems": least} if least else {})}
     known = tuple(form.described["enum"])
-    return Field(name, about, read, described, words=known, several=True, **cli)
+    more = {"words": known, "several": True, "error": _missing(form), **cli}
+    return Field(name, about, read, described, **more)
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:

@@ -188,8 +188,8 @@ class _Batch:
 
 
 class CheckpointSigner:
-    """The CheckpointSigning port: one Ed25519 key for one origin, and the mark that goes before
-    it."""
+    """Signs the log's heads, and only heads that are committed: by one Ed25519 key for one origin,
+    and the mark that goes before it."""
 
     def __init__(self, signer: NoteSigner, mark: HighWaterMark, continuity: LogContinuity) -> None:
         """``signer`` bears the log's origin as its name; ``continuity`` is of the same mark."""
@@ -202,7 +202,12 @@ class CheckpointSigner:
         self._signed: SignedTreeHead | None = None
 
     def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
-        """Sign ``head``; signing it twice gives the same bytes."""
+        """The checkpoint of ``head`` as a signed note; signing it twice gives the same bytes.
+
+        ``base`` is a head of which the caller knows that the log went from it to ``head``. Raises
+        LogFrozen when the log would show two histories, HighWaterMarkUnavailable when nobody can
+        tell.
+        """
         signed = self._signed
         if base is not None and signed is not None and signed.head == head:
             return signed.note  # of a commit that several share, held against the mark as one
@@ -222,6 +227,10 @@ class CheckpointSigner:
         return self._note(head)
 
     def stored(self) -> str:
+        """The note of the largest head ever signed: what a frozen log still shows.
+
+        Raises LogFrozen when there is none, HighWaterMarkUnavailable.
+        """
         return self._read().note
 
     def adopt(self, head: TreeHead) -> None:

@@ -6,7 +6,7 @@ transaction belongs to one thread.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -23,13 +23,15 @@ from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import Signer
-from gateway.kernel.values import LoggedEvent, ReferenceDate, SignedTreeHead, TreeHead
+from gateway.kernel.values import LoggedEvent, ReferenceDate, SignedTreeHead
 
 if TYPE_CHECKING:
+    from gateway.kernel.log_continuity import CheckpointSigner
     from gateway.store.cases import SqlCases
     from gateway.store.duties import SqlDuties
     from gateway.store.handoffs import SqlHandoffs, SqlRetentions
     from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
+    from gateway.store.keyring import SqlKeyring
     from gateway.store.log import SqlLog, SqlLogTerms
     from gateway.store.notifications import SqlNotifications
     from gateway.store.procedures import (
@@ -141,40 +143,6 @@ class HighWaterMark(Protocol):
         """
 
 
-class CheckpointSigning(Protocol):
-    """Signs the log's heads, and only heads that are committed."""
-
-    def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
-        """The checkpoint of ``head`` as a signed note.
-
-        ``base`` is a head of which the caller knows that the log went from it to ``head``. Raises
-        LogFrozen when the log would show two histories, HighWaterMarkUnavailable when nobody can
-        tell.
-        """
-
-    def stored(self) -> str:
-        """The note of the largest head ever signed: what a frozen log still shows.
-
-        Raises LogFrozen when there is none, HighWaterMarkUnavailable.
-        """
-
-
-class CaseKeys(Protocol):
-    """The keys of cases, kept apart from the database. All of it raises CaseKeysUnavailable."""
-
-    def destroy(self, keys: Collection[UUID]) -> int:
-        """Destroy keys for good, and record that they are; how many there were."""
-
-    def states(self, keys: Collection[UUID]) -> Mapping[UUID, bool]:
-        """Of those keys that are known: whether each still opens, or is destroyed."""
-
-    def destroyed(self, after: UUID | None, limit: int) -> Sequence[UUID]:
-        """Destroyed keys with an id greater than ``after``, in order of id."""
-
-    def long_made(self, after: UUID | None, limit: int) -> Sequence[UUID]:
-        """Likewise keys so old that a case has them, or none ever will."""
-
-
 class KeyEncryptionProvider(Protocol):
     """Holds the key-encryption keys: a file now, a PKCS #11 token or a vault later.
 
@@ -230,8 +198,8 @@ class Ports:
     policy: Policy
     attester: Signer
     notifier: Signer
-    checkpoint_signer: CheckpointSigning
-    keys: CaseKeys
+    checkpoint_signer: "CheckpointSigner"
+    keys: "SqlKeyring"
     now: Callable[[], datetime]
     reference_date: Callable[[datetime], ReferenceDate]
     new_id: Callable[[], UUID]

@@ -236,12 +236,12 @@ def transact(
     actor: Actor,
     request: ActionRequest,
     act: Callable[[RequestContext], Any] | None,
-    replay: Callable[[RequestContext, LoggedEvent], Any] | None = None,
+    on_retry: Callable[[RequestContext, LoggedEvent], Any] | None = None,
 ) -> WriteResult:
     """Do a write once, however often it is asked.
 
     ``act`` loads, authorizes, decides, saves and records one event; without it the request must
-    have been done before. ``replay`` finds the result of an earlier one; without it the first
+    have been done before. ``on_retry`` finds the result of an earlier one; without it the first
     result was stored, which is for what holds no content of a case. Raises RecordedRefusal for
     refusals that are events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those
     that are not.
@@ -256,7 +256,7 @@ def transact(
                 try:
                     previous = _previous(context)
                     if previous is not None:
-                        logged, result = _repeat(context, previous, replay)
+                        logged, result = _repeat(context, previous, on_retry)
                     elif act is None:
                         raise EditConflict("the result of the earlier request is gone: ask again")
                     else:
@@ -265,7 +265,7 @@ def transact(
                 except (_Denied, Refusal) as failure:
                     _deny(context, failure)
                 if previous is None:
-                    logged = _commit(context, None if replay else result)
+                    logged = _commit(context, None if on_retry else result)
             break
         except (_Denied, Refusal) as failure:
             shared = mode is TransactionMode.SHARED and work is not None and not work.first
@@ -524,15 +524,15 @@ def _previous(context: RequestContext) -> IdempotencyRecord | None:
 def _repeat(
     context: RequestContext,
     previous: IdempotencyRecord,
-    replay: Callable[[RequestContext, LoggedEvent], Any] | None,
+    on_retry: Callable[[RequestContext, LoggedEvent], Any] | None,
 ) -> tuple[LoggedEvent, Any]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
     if logged is None:
         raise EditConflict("the result of the earlier request is gone: ask again")
-    if replay is not None:
-        return logged, replay(context, logged)
+    if on_retry is not None:
+        return logged, on_retry(context, logged)
     if previous.result is None:
         raise EditConflict("the result of the earlier request is gone: ask again")
     return logged, json.loads(previous.result)

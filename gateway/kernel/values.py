@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import System
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
+from gateway.evidence import canonical
 from gateway.evidence.event import EventDocument
 from gateway.evidence.receipt import Receipt
+from gateway.evidence.sd_jwt import VerifiedSdJwt, read_stored
 from gateway.ledger import proof
 
 
@@ -80,6 +83,11 @@ class CaseVersion:
     change: ChangeKind | None = None
     reason_code: str | None = None
     unlawful: tuple[str, ...] = ()
+
+    @cached_property
+    def said(self) -> VerifiedSdJwt:
+        """What the document says, read once; not of one that is still to be stored."""
+        return read_stored(self.document)
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,12 @@ class LoggedEvent:
     proof: tuple[bytes, ...]
     head: TreeHead
     base: TreeHead | None = field(default=None, compare=False)
+
+    @property
+    def subject(self) -> Mapping[str, Any]:
+        """What it is about, where that is an object; empty once the detail was erased."""
+        told = (one.value for one in self.event.disclosures if one.kind == "subject")
+        return dict(canonical.decode(str(next(told, "{}")).encode()))
 
     def receipt(self, note: str, organisation: str) -> Receipt:
         """The receipt with what ``organisation`` may read; ``note`` is the signed ``head``."""

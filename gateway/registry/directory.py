@@ -133,18 +133,6 @@ def look_up(ports: Ports, caller: Caller, slug: str) -> ListedOrganisation:
     return read(ports, caller, ActionRequest("directory.read"), query)
 
 
-@dataclass(frozen=True)
-class _Status:
-    """What a status statement will say, and the head of the log at which it was so."""
-
-    organisation: Organisation
-    membership: MembershipClass
-    at: datetime
-    ends: datetime
-    simulated: date | None
-    head: TreeHead
-
-
 def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStatement:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
@@ -153,41 +141,34 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStat
     HighWaterMarkUnavailable.
     """
 
-    def query(context: RequestContext) -> _Status:
+    def query(context: RequestContext) -> tuple[TreeHead, dict[str, Any]]:
         authorize(context, LOG)
-        found = context.see(slug)
-        return deny_as_not_found() if found is None else _status(context, found)
+        found = context.see(slug) or deny_as_not_found()
+        return context.work.log.head(), _stated(context, found)
 
-    status = read(ports, caller, ActionRequest("directory.read"), query)
-    ports.checkpoint_signer.sign(status.head)  # a frozen gateway states nothing
+    head, stated = read(ports, caller, ActionRequest("directory.read"), query)
+    ports.checkpoint_signer.sign(head)  # a frozen gateway states nothing
     mark = membership_attestation.issue(
-        issuer=ports.issuer,
-        organisation=slug,
-        status=str(status.organisation.status),
-        membership=status.membership,
-        at=status.at,
-        ends=status.ends,
-        simulated=status.simulated,
-        signer=ports.attester,
+        issuer=ports.issuer, organisation=slug, signer=ports.attester, **stated
     )
-    return MembershipStatement(slug, mark, status.ends)
+    return MembershipStatement(slug, mark, stated["ends"])
 
 
-def _status(context: RequestContext, organisation: Organisation) -> _Status:
+def _stated(context: RequestContext, organisation: Organisation) -> dict[str, Any]:
+    """What is stated of an organisation, and until when; WrongState."""
     membership = organisation.membership_on(context.today.day)
     if not organisation.active:
         raise WrongState("the organisation does not take part at present: no status is stated")
     if membership is None:
         raise WrongState("the organisation has no membership on this day: no status is stated")
     at = context.now.replace(microsecond=0)
-    return _Status(
-        organisation=organisation,
-        membership=membership,
-        at=at,
-        ends=_end_of(context, organisation, membership, at),
-        simulated=context.today.simulated_date,
-        head=context.work.log.head(),
-    )
+    return {
+        "status": str(organisation.status),
+        "membership": membership,
+        "at": at,
+        "ends": _end_of(context, organisation, membership, at),
+        "simulated": context.today.simulated_date,
+    }
 
 
 def _end_of(
@@ -261,17 +242,11 @@ def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> Man
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
             deny_as_not_found()
         ends = _events_of(context, slug, mandates.ENDED)
-        return logged, [one for one in ends if _competence_of(one) == held[event]]
+        return logged, [one for one in ends if one.subject["competence"] == held[event]]
 
     logged, ends = read(ports, caller, ActionRequest("directory.read"), query)
     shown = [_showing(ports, one, SUBJECT) for one in ends]
     return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT), shown)
-
-
-def _competence_of(ended: LoggedEvent) -> str:
-    """Of which competence a mandate was ended."""
-    (said,) = (one.value for one in ended.event.disclosures if one.kind == SUBJECT)
-    return str(json.loads(said)["competence"])
 
 
 _SHOWN = (mandates.GRANTED, mandates.PLANNED)

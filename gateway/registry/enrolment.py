@@ -6,7 +6,6 @@ approved request.
 """
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -60,7 +59,7 @@ from gateway.kernel.values import (
     LoggedEvent,
 )
 from gateway.registry import keys
-from gateway.registry.table import CHANGES
+from gateway.registry.changes import CHANGES
 
 RENEWALS_PER_DAY = 10
 """Certificates that one system may request in a day."""
@@ -226,10 +225,10 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
         context.record(parties, subject(said, *parties))
         return {"request": str(context.event)}
 
-    def replay(_: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
+    def on_retry(_: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
         return {"request": str(logged.event.id)}
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _holder(ports: Ports, shown: Credentials) -> Caller:
@@ -300,22 +299,14 @@ def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
         return (
             "the system was disabled: ask again once it is enabled, by a new invitation if by one"
         )
-    if not _is_recorded(work, request):
+    logged, digest = work.log.logged(request.id), base64url.digest(request.csr.encode())
+    if logged is None or logged.subject.get("csr_sha256") != digest:
         return "no event of the log says that this request was approved"
     if request.asked_on is not None:
         asked_on = work.organisations.certificate(request.asked_on)
         if asked_on is None or asked_on.revoked_at is not None:
             return "the certificate that it was asked on was revoked: ask for an invitation"
     return None
-
-
-def _is_recorded(work: UnitOfWork, request: CertificateOrder) -> bool:
-    logged = work.log.logged(request.id)
-    if logged is None:
-        return False
-    told = {one.kind: one.value for one in logged.event.disclosures}
-    named = json.loads(told.get("subject", "{}")).get("csr_sha256")
-    return bool(named == base64url.digest(request.csr.encode()))
 
 
 def _finish(
@@ -335,13 +326,12 @@ def _finish(
             work.organisations.add_certificate(certificate)
             _enrol(ports, work, request, now)
         said = {"refused": str(request.refusal)} if certificate is None else _recorded(certificate)
-        parties = events.gateway_and(request.organisation)
         events.record_by_gateway(
             ports,
             work,
             "certificate.issue",
-            parties,
-            events.subject({"request": str(request.id), **said}, *parties),
+            events.gateway_and(request.organisation),
+            said={"request": str(request.id), **said},
             result=EventResult.ALLOWED if certificate else EventResult.DENIED,
             by=request.approved_by,
             at=now,
@@ -385,13 +375,12 @@ def _enrol(ports: Ports, work: UnitOfWork, request: CertificateOrder, now: datet
     event = ports.new_id()
     enrol(work, member, ports.reference_date(now).day, event)
     said = {"organisation": member.slug, "system": request.system, "status": Status.ENROLLED}
-    parties = events.gateway_and(member.slug)
     events.record_by_gateway(
         ports,
         work,
         "organisation.enrol",
-        parties,
-        events.subject(said, *parties),
+        events.gateway_and(member.slug),
+        said=said,
         event=event,
         by=request.approved_by,
         at=now,
@@ -450,5 +439,4 @@ def _record_expiry(
         "days": days,
     }
     parties = events.gateway_and(certificate.organisation)
-    told = events.subject(said, *parties)
-    events.record_by_gateway(ports, work, "certificate.warn", parties, told, at=now)
+    events.record_by_gateway(ports, work, "certificate.warn", parties, said=said, at=now)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.organisation import (
@@ -276,24 +276,22 @@ CREATED = EVENT_TYPES["gateway.create"][0]
 
 def continuation(work: UnitOfWork) -> LoggedEvent | None:
     """The first event of a log that continues another; None in any other log."""
-    for _, first in work.log.stream(GATEWAY, 0, 1):
-        logged = work.log.logged(first)
-        if logged and event.read(logged.event.document)["type"] == CONTINUED:
-            return logged
-    return None
+    return _early(work, 1, CONTINUED)
 
 
 def civil_time_zone(work: UnitOfWork) -> str | None:
     """The time zone with which the gateway was founded; None before that, and where its event
     does not say it."""
-    for _, first in work.log.stream(GATEWAY, 0, 2):
+    created = _early(work, 2, CREATED)
+    return None if created is None else created.subject.get("civil_time_zone")
+
+
+def _early(work: UnitOfWork, most: int, typ: str) -> LoggedEvent | None:
+    """The event of a type among the first ones of the gateway's own."""
+    for _, first in work.log.stream(GATEWAY, 0, most):
         logged = work.log.logged(first)
-        if logged is None or event.read(logged.event.document)["type"] != CREATED:
-            continue
-        for one in logged.event.disclosures:
-            if one.kind == "subject":
-                said = canonical.decode(str(one.value).encode())
-                return cast("str | None", said.get("civil_time_zone"))
+        if logged and event.read(logged.event.document)["type"] == typ:
+            return logged
     return None
 
 

@@ -103,7 +103,6 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         context.save(taken)
     context.work.successions.add(succession)
     context.affected += (successor.slug,)
-    third = {c.organisation for c in overlapping(mandate, _all(context.work))}
     return {
         "succession": str(context.event),
         "predecessor": predecessor.slug,
@@ -111,7 +110,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         "competence": key,
         "effective_on": day.isoformat(),
         "read_until": succession.read_until.isoformat(),
-        **({"overlaps": sorted(third)} if third else {}),
+        **_warning(context, mandate),
     }
 
 

@@ -171,7 +171,7 @@ def _status(context: ChangeContext, status: Status) -> Mapping[str, Any]:
 def admit(context: ChangeContext) -> Mapping[str, Any]:
     """Admit at once an organisation that the governing body let in before there was a gateway."""
     context.work.organisations.add(_read_entry(context, Status.ACTIVE))
-    return {"organisation": context.change.organisation, "status": str(Status.ACTIVE)}
+    return _status(context, Status.ACTIVE)
 
 
 # --- Whom to reach at a member: one contact for each role, the newest in that role counts ---

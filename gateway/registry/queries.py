@@ -16,7 +16,7 @@ from gateway.domain.mandate import Period
 from gateway.domain.organisation import Organisation, Status, System
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import require_admin_scope
+from gateway.kernel.changes import read_as_operator, require_admin_scope
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.transact import (
@@ -24,7 +24,6 @@ from gateway.kernel.transact import (
     RequestContext,
     WriteResult,
     deny_as_not_found,
-    read,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
@@ -58,31 +57,24 @@ def page(
         return _line(one) if status in (None, one.status) else None
 
     def query(context: RequestContext) -> Page[EntrySummary]:
-        require_admin_scope(context)
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return read_as_operator(ports, caller, query)
 
 
 def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> Entry:
     """All of an organisation's entry; with ``day``, what held on that day."""
 
     def query(context: RequestContext) -> Entry:
-        require_admin_scope(context)
         found = context.work.organisations.get(slug)
         return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return read_as_operator(ports, caller, query)
 
 
 def admins(ports: Ports, caller: Caller) -> list[AdministratorEntry]:
     """Who approves, and who did."""
-
-    def query(context: RequestContext) -> list[AdministratorEntry]:
-        require_admin_scope(context)
-        return _admins(context.work)
-
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return read_as_operator(ports, caller, lambda context: _admins(context.work))
 
 
 def invitations(
@@ -91,11 +83,10 @@ def invitations(
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
     def query(context: RequestContext) -> Page[OpenInvitation]:
-        require_admin_scope(context)
         rows = partial(context.work.invitations.open, context.now)
         return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
-    return read(ports, caller, ActionRequest("registry.read"), query)
+    return read_as_operator(ports, caller, query)
 
 
 def consult(
@@ -123,7 +114,7 @@ def consult(
         )
         return _contacts(context, slug)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> Contacts:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> Contacts:
         require_admin_scope(context)
         if _changed_since(context, slug, logged):
             raise EditConflict(
@@ -131,7 +122,7 @@ def consult(
             )
         return _contacts(context, slug)
 
-    return transact(ports, caller, request, act, replay)
+    return transact(ports, caller, request, act, on_retry)
 
 
 def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> bool:

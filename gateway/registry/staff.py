@@ -123,11 +123,7 @@ def end(
     request = ActionRequest("staff.end", by, key, asked, _persons(by, ENTERING, approved_by))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
-        authorize(context, context.entity())
-        found = context.work.staff.named(caller.organisation, [person])
-        if not found:
-            deny_as_not_found()
-        (entry,) = found
+        entry = _own(context, person)
         if entry.ends_at is not None and entry.ends_at <= context.now:
             raise WrongState("the entry ended before")
         if entry.roles & APPROVING and len({*approved_by} - {person}) < _TWO:
@@ -149,11 +145,7 @@ def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal
     request = ActionRequest("staff.recuse", recusal.by, key, asked)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
-        authorize(context, context.entity())
-        found = context.work.staff.named(caller.organisation, [person])
-        if not found:
-            deny_as_not_found()
-        (entry,) = found
+        entry = _own(context, person)
         digest = recusal_digest(context.ports, entry, recusal.case)
         recusals = entry.recusals | {digest}
         if len(recusals) > MOST_RECUSALS:
@@ -166,6 +158,13 @@ def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal
         return dict(to_json(StaffRecused(context.event, person)))
 
     return transact(ports, caller, request, act)
+
+
+def _own(context: RequestContext, person: str) -> StaffEntry:
+    """An entry of the caller's register that it may change; a denial when there is none."""
+    authorize(context, context.entity())
+    found = context.work.staff.named(context.caller.organisation, [person])
+    return found[0] if found else deny_as_not_found()
 
 
 def page(ports: Ports, caller: Caller, after: str, limit: int) -> Page[StaffMember]:

@@ -16,7 +16,7 @@ from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
-from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.content_encryption import ERASED, CellRef
 from gateway.store.tables import (
     announcement,
     answer,
@@ -28,7 +28,6 @@ from gateway.store.tables import (
     handoff,
     retry,
 )
-from gateway.store.transaction import Transaction
 
 _CASES = RecordTable(
     case_file,
@@ -146,10 +145,6 @@ class SqlCases(StorePart):
     Content is stored encrypted by a key of its case's own. Whoever reads or adds some of a case
     that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
     """
-
-    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        super().__init__(transaction)
-        self._cipher = cipher
 
     def get(self, originator: str, case: UUID) -> Case | None:
         """The originator's case; in a writing transaction its row is locked until the end."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import repeat
+from itertools import islice, repeat
 from operator import attrgetter
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, get_origin
@@ -33,6 +33,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -41,6 +42,7 @@ from gateway.domain.json_values import types_of
 from gateway.domain.refusals import AlreadyExists, EditConflict, Refusal
 from gateway.domain.vocabulary import RANKS
 from gateway.evidence import canonical
+from gateway.store.content_encryption import ContentCipher
 from gateway.store.transaction import NO_VALUES, Row, Transaction, insert_new
 
 if TYPE_CHECKING:
@@ -274,22 +276,24 @@ class RecordTable(Generic[R]):
         counter: str = "",
         taken: str = "it is recorded already",
         changed: str = "",
+        insert: Insert | None = None,
     ) -> None:
-        """``table`` has the columns of `columns_of` the record."""
+        """``table`` has the columns of `columns_of` the record, which ``insert`` writes."""
         self.table, self.record = table, record
         self.taken, self.changed = taken, changed
         key = [column.name for column in table.primary_key]
         self._key, self._keeps, self._counter = key, keeps, counter
-        self._inner: list[tuple[str, Any, list[Column[Any]]]] = []
+        self._inner: list[tuple[str, Any, list[str]]] = []
         self.columns: list[Column[Any]] = []
         for name, hint in types_of(cast(Any, record)).items():
             inner = [one for one in table.c if one.info.get("of") == name]
             self.columns += inner or [table.c[name]]
-            self._inner.append((name, _kind_of(hint)[0] if inner else None, inner))
+            kind = _kind_of(hint)[0] if inner else None
+            self._inner.append((name, kind, [one.name for one in inner]))
         self._flat = not any(kind for _, kind, _ in self._inner)
         self.all = select(*self.columns)
         self.one = self.by(*key)
-        self.insert = insert_new(table)
+        self.insert = insert_new(table) if insert is None else insert
         self.update = update(table).where(matching(table, *key, prefix="of_"))
         if counter:
             self.update = self.update.where(table.c[counter] == bindparam("previous"))
@@ -304,7 +308,7 @@ class RecordTable(Generic[R]):
             return self.record(*values)
         given, left = [], iter(values)
         for _, kind, inner in self._inner:
-            part = [next(left) for _ in inner] if kind else [next(left)]
+            part = [*islice(left, len(inner) or 1)]
             # Of a record that is not there its first field is NULL.
             given.append(kind(*part) if kind and part[0] is not None else part[0])
         return self.record(*given)
@@ -316,7 +320,7 @@ class RecordTable(Generic[R]):
             if kind:
                 part = values.pop(name)
                 parts = repeat(None) if part is None else vars(part).values()
-                values.update(zip((one.name for one in inner), parts, strict=False))
+                values.update(zip(inner, parts, strict=False))
         return values
 
     def changes(self, record: R) -> dict[str, Any]:
@@ -339,9 +343,10 @@ class StorePart:
 
     registry = False
 
-    def __init__(self, transaction: Transaction) -> None:
-        """Nothing is read yet."""
+    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
+        """Nothing is read yet; ``cipher`` encrypts what cases, answers and contacts say."""
         self._transaction = transaction
+        self._cipher = cipher
 
     def _one(self, kept: RecordTable[R], query: Executable, **values: Any) -> R | None:
         row = self._transaction.first(query, values)

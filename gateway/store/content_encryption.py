@@ -94,27 +94,13 @@ class Keyring(Protocol):
 class NoContentKeys:
     """A keyring for reading a database without its content: every key is refused."""
 
-    def random(self, count: int, /) -> bytes:
-        """Refuse: content is neither read nor written."""
-        return self._refuse()
-
     def restock(self) -> None:
         """Do nothing: no key will be needed."""
 
-    def take(self) -> tuple[UUID, bytes]:
-        """Refuse, likewise."""
-        return self._refuse()
-
-    def key(self, id_: UUID, /) -> bytes:
-        """Refuse, likewise."""
-        return self._refuse()
-
-    def keys(self, ids: Collection[UUID], /) -> Mapping[UUID, bytes]:
-        """Refuse, likewise."""
-        return self._refuse()
-
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *_: object) -> NoReturn:
         raise CaseKeysUnavailable("this store was opened without the keys of cases")
+
+    random = take = key = keys = _refuse
 
 
 class ContentCipher:

@@ -187,8 +187,7 @@ class SqlHandoffs(StorePart):
     """Handoffs, their answers, and the consultations of content."""
 
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        super().__init__(transaction)
-        self._cipher = cipher
+        super().__init__(transaction, cipher)
         self._case_of: dict[UUID, tuple[str, UUID]] = {}
         self._current: dict[UUID, str] = {}
 
@@ -463,10 +462,6 @@ class SqlRetentions(StorePart):
 
     It is made and ended in a transaction that holds its handoff (`SqlHandoffs.get`).
     """
-
-    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
-        super().__init__(transaction)
-        self._cipher = cipher
 
     def of_handoff(self, handoff: UUID) -> Retention | None:
         """The retention that has not ended; its last day may be over."""

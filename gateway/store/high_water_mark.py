@@ -29,9 +29,9 @@ from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.store.columns import NUMBER, TEXT
 from gateway.store.database import (
     ConnectionPool,
+    FileLock,
     UnsuitableDatabase,
 )
-from gateway.store.lock import FileLock
 from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 # --- In a file of two slots ---

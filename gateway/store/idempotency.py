@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
 from gateway.store.columns import RecordTable, StorePart, matching
+from gateway.store.content_encryption import ContentCipher
 from gateway.store.tables import budget, retry, revoked_token, spent_assertion
 from gateway.store.transaction import Transaction, counted, insert_new
 
@@ -80,8 +81,8 @@ class SqlBudgets(StorePart):
 class SqlRevokedTokens(StorePart):
     """Access tokens that ended before their time, each remembered until long after it."""
 
-    def __init__(self, transaction: Transaction, any_revoked: bool) -> None:
-        super().__init__(transaction)
+    def __init__(self, transaction: Transaction, cipher: ContentCipher, any_revoked: bool) -> None:
+        super().__init__(transaction, cipher)
         self._any = any_revoked
 
     def add(self, jti: str, expires_at: datetime) -> None:

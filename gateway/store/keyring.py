@@ -49,10 +49,10 @@ from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.database import (
     ConnectionPool,
+    FileLock,
     UnsuitableDatabase,
     writing_engine,
 )
-from gateway.store.lock import FileLock
 from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 BATCH = 64
@@ -388,27 +388,17 @@ class SqlKeyring:
         with (
             _translating(),
             nullcontext() if held else self._writing,
-            self._queue(),
+            self._lock or nullcontext(),
             self._connections.lent() as driver,
         ):
             driver.ask(driver.begin_writing)
             yield Transaction(driver, TransactionMode.WRITE)
             driver.ask("COMMIT")
 
-    @contextmanager
-    def _queue(self) -> Iterator[None]:
-        if self._lock is None:
-            yield
-            return
-        self._lock.acquire()  # SQLite's own waiting starves some
-        try:
-            yield
-        finally:
-            self._lock.release()
-
     def _empty_journal(self) -> None:
         """Leave nothing of what was overwritten in SQLite's journal; it must not just age there."""
-        with _translating(), self._writing, self._queue(), self._connections.lent() as driver:
+        queue = self._lock or nullcontext()
+        with _translating(), self._writing, queue, self._connections.lent() as driver:
             if not isinstance(driver, sqlite3.Connection):
                 return
             busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -8,10 +8,10 @@ Counters of organisations are counted under the same lock.
 
 import hmac
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -230,6 +230,7 @@ class SqlLog:
         self._letterhead = letterhead
         self._contents = contents
         self._begun = begun
+        self._known = False
         self._last_tile: dict[int, bytes] = {}
         self._others = others
         self.facts: list[AuditEvent] = []
@@ -284,8 +285,6 @@ class SqlLog:
                 random=header.random,
             )
             entry = entry_commitment(event.document, event.nonce)
-            disclosures = [[one.encoded, sorted(one.readers)] for one in event.disclosures]
-            self._close(fact, event, disclosures, keys)
             rows.append(
                 {
                     "idx": index,
@@ -293,7 +292,7 @@ class SqlLog:
                     "entry": entry,
                     "document": event.document,
                     "nonce": event.nonce,
-                    "disclosures": write_json(disclosures),
+                    "disclosures": self._closed(event, fact, keys.get(fact.case_digest)),
                 }
             )
             facets.append(event_index.row_of(fact, index, at, header.person_key))
@@ -382,12 +381,9 @@ class SqlLog:
         Raises LogFrozen when no process of the gateway made it.
         """
         self._transaction.require_open()
-        return self._head
-
-    @cached_property
-    def _head(self) -> TreeHead:
-        """The head that this transaction found, once it is known as our own."""
-        self._letterhead.require_own(self._begun.head, self._begun.mac)
+        if not self._known:
+            self._letterhead.require_own(self._begun.head, self._begun.mac)
+            self._known = True
         return self._begun.head
 
     def moment(self, now: datetime) -> datetime:
@@ -430,19 +426,20 @@ class SqlLog:
                         keys[fact.case_digest] = key
         return keys
 
-    def _close(
-        self,
-        fact: AuditEvent,
-        event: EventDocument,
-        disclosures: list[list[Any]],
-        keys: Mapping[str | None, UUID],
-    ) -> None:
-        """Encrypt, as they are stored, the disclosures that end with a key."""
-        for position, key in enumerate(_keys_of(fact, keys)):
+    def _closed(self, event: EventDocument, fact: AuditEvent, of_case: UUID | None) -> str:
+        """An event's disclosures as they are stored; those that end with a key are encrypted by it:
+        their own, or that of the case that they repeat."""
+        keys: list[UUID | None] = [None] * len(fact.parties)
+        for detail in fact.details:
+            keys.append(detail.content_key or (of_case if detail.kind in CONTENT else None))
+        stored = []
+        for position, (one, key) in enumerate(zip(event.disclosures, keys, strict=True)):
+            text = one.encoded
             if key is not None:
-                cell = cell_of(event.id, position)
-                closed = self._contents.encrypt(disclosures[position][0], key, cell)
-                disclosures[position][0] = base64url.encode(closed)
+                closed = self._contents.encrypt(text, key, cell_of(event.id, position))
+                text = base64url.encode(closed)
+            stored.append([text, sorted(one.readers)])
+        return write_json(stored)
 
     def _fill_blocks(self, start: int, leaves: Sequence[bytes]) -> None:
         """Write the tiles and the words of the blocks that filled up, once for all."""
@@ -470,14 +467,6 @@ def _not_before(now: datetime, newest: datetime | None) -> datetime:
     if newest - now > LATENESS:
         raise ClockBehind("the clock of this host is behind the log's newest event")
     return newest
-
-
-def _keys_of(fact: AuditEvent, of_cases: Mapping[str | None, UUID]) -> Iterator[UUID | None]:
-    """By which key each disclosure of a fact is stored: its own, or that of the case it repeats."""
-    yield from (None for _ in fact.parties)
-    for detail in fact.details:
-        of_case = of_cases.get(fact.case_digest) if detail.kind in CONTENT else None
-        yield detail.content_key or of_case
 
 
 def cell_of(event: UUID, position: int) -> CellRef:

@@ -119,12 +119,23 @@ _DROP_KEYS = delete(client_key).where(
 )
 _ADD_KEYS = insert(client_key)
 
+_before = certificate.alias()
+_next_ordinal = (
+    select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
+    .where(matching(_before, "organisation", "system"))
+    .scalar_subquery()
+)
 _CERTIFICATE_RECORDS = RecordTable(
     certificate,
     Certificate,
     keeps=("serial", "organisation", "system"),
     taken="this certificate is recorded already",
     changed="this certificate is not recorded",
+    # The registry's lock makes the counted ordinal safe.
+    insert=insert_new(certificate).values(
+        {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
+        | {"ordinal": _next_ordinal}
+    ),
 )
 _certificates = _CERTIFICATE_RECORDS.all
 _CERTIFICATES = _certificates.where(
@@ -138,17 +149,6 @@ _EXPIRING = _certificates.where(
     certificate.c.not_after > bindparam("after"),
     certificate.c.not_after <= bindparam("until"),
 ).order_by(certificate.c.not_after, certificate.c.thumbprint)
-_before = certificate.alias()
-_next_ordinal = (
-    select(func.coalesce(func.max(_before.c.ordinal), 0) + 1)
-    .where(matching(_before, "organisation", "system"))
-    .scalar_subquery()
-)
-# The registry's lock makes the counted ordinal safe.
-_CERTIFICATE_RECORDS.insert = insert_new(certificate).values(
-    {c.name: bindparam(c.name) for c in certificate.c if c.name != "ordinal"}
-    | {"ordinal": _next_ordinal}
-)
 
 _CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(contact.c.role)
 _HAS_CONTACT = select(contact.c.role).where(matching(contact, "organisation", "role"))
@@ -202,13 +202,12 @@ class SqlOrganisations(StorePart):
     def __init__(
         self,
         transaction: Transaction,
-        contents: ContentCipher,
+        cipher: ContentCipher,
         cache: RegistryCache,
         version: int,
     ) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
-        super().__init__(transaction)
-        self._contents = contents
+        super().__init__(transaction, cipher)
         changes = transaction.mode is TransactionMode.REGISTRY
         self._entries: Entries = {} if changes else cache.at(version)
 
@@ -339,7 +338,7 @@ class SqlOrganisations(StorePart):
         found = []
         for row in self._transaction.rows(_CONTACTS, {"organisation": organisation}):
             with suppress(CaseErased):
-                said = self._contents.decrypt(row.said, _contact_cell(organisation, row.role))
+                said = self._cipher.decrypt(row.said, _contact_cell(organisation, row.role))
                 name, address = json.loads(said)
                 found.append(Contact(organisation, row.role, name, address, row.registration_event))
         return found
@@ -361,14 +360,14 @@ class SqlOrganisations(StorePart):
         named = {one.role for one in contacts}
         kept = [one for one in self.contacts(organisation) if one.role not in named]
         self.end_contacts(organisation)
-        key = self._contents.new_key()
+        key = self._cipher.new_key()
         rows = [
             {
                 "organisation": organisation,
                 "role": one.role,
                 "registration_event": one.registration_event,
                 "content_key": key,
-                "said": self._contents.encrypt(
+                "said": self._cipher.encrypt(
                     write_json([one.name, one.address]), key, _contact_cell(organisation, one.role)
                 ),
             }

@@ -83,7 +83,7 @@ _TABLES: Mapping[Table, frozenset[str]] = {
         f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")
     ),
 }
-"""Tables that are compared row by row, and the columns that decide nothing or are not replayed."""
+"""Tables that are compared row by row, and the columns that decide nothing or do not come again."""
 
 
 @dataclass(frozen=True)
@@ -153,15 +153,16 @@ def _empty_registry() -> Iterator[tuple[Transaction, UnitOfWork]]:
     with closing(sqlite3.connect(":memory:", factory=SqliteConnection)) as connection:
         connection.deserialize(_no_rows())
         run = Transaction(connection, TransactionMode.REGISTRY)
+        cipher = ContentCipher(NoContentKeys())
         parts = SimpleNamespace(
-            organisations=SqlOrganisations(run, ContentCipher(NoContentKeys()), RegistryCache(), 0),
-            invitations=SqlInvitations(run),
-            signing=SqlSigning(run),
-            successions=SqlSuccessions(run),
-            proposals=SqlProposals(run),
+            organisations=SqlOrganisations(run, cipher, RegistryCache(), 0),
+            invitations=SqlInvitations(run, cipher),
+            signing=SqlSigning(run, cipher),
+            successions=SqlSuccessions(run, cipher),
+            proposals=SqlProposals(run, cipher),
             staff=CommittedStaff(),
-            log_terms=SqlLogTerms(run),
-            retries=SqlRetries(run),
+            log_terms=SqlLogTerms(run, cipher),
+            retries=SqlRetries(run, cipher),
             conformance=_AsTold(),
             cases=_AsTold(),
         )

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -58,13 +58,10 @@ class SqliteConnection(sqlite3.Connection):
     """How writing transactions begin: a lock taken later may have to be given up."""
     closed = False
     ask = send = sqlite3.Connection.execute
-
-    def together(self) -> AbstractContextManager[None]:
-        """A block of statements."""
-        return nullcontext()
+    together = nullcontext
 
     def finish(self) -> None:
-        """End the block."""
+        """End a block of statements, which go together."""
 
     def close(self) -> None:
         """Close, and say so."""
@@ -266,7 +263,8 @@ class Transaction:
         Its error is raised there, or by `flush`, and so is ``refusal`` when it touches no row.
         Then the Work cannot be committed any more.
         """
-        self.require_open()
+        if not self._open:
+            self.require_open()
         self._later.append((statement, values, refusal))
 
     def flush(self) -> None:

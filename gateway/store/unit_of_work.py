@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, NoReturn, Self
@@ -237,23 +236,19 @@ class SqlUnitOfWork(UnitOfWork):
             begun = self._round.opened
         self.first = self._round is None or not self._round.shared
         run = Transaction(begun.driver, mode, locks_rows=store.database.locks_rows)
-        contents = ContentCipher(store.keyring)
-        self._transaction, self._contents = run, contents
-        self.organisations = SqlOrganisations(run, contents, store.memory, begun.version)
-        self.revoked_tokens = SqlRevokedTokens(run, begun.any_revoked)
+        cipher = ContentCipher(store.keyring)
+        self._transaction, self._cipher = run, cipher
+        self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
+        self.revoked_tokens = SqlRevokedTokens(run, cipher, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = SqlLog(run, store.letterhead, contents, begun, others)
+        self.log = SqlLog(run, store.letterhead, cipher, begun, others)
         return self
 
     def __getattr__(self, name: str) -> Any:
         """Another part of the store, made when it is first asked for: most Works need two more."""
-        if name in _PARTS:
-            made = _PARTS[name](self._transaction)
-        elif name in _PARTS_WITH_CONTENT:
-            made = _PARTS_WITH_CONTENT[name](self._transaction, self._contents)
-        else:
+        if name not in _PARTS:
             raise AttributeError(name)
-        self.__dict__[name] = made
+        made = self.__dict__[name] = _PARTS[name](self._transaction, self._cipher)
         return made
 
     def __exit__(self, *_: object) -> None:
@@ -294,7 +289,10 @@ class SqlUnitOfWork(UnitOfWork):
         return self._transaction.rows(statement, values)
 
 
-_PARTS: Mapping[str, Callable[[Transaction], Any]] = {
+_PARTS: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
+    "cases": SqlCases,
+    "handoffs": SqlHandoffs,
+    "retentions": SqlRetentions,
     "proposals": SqlProposals,
     "retries": SqlRetries,
     "budgets": SqlBudgets,
@@ -307,11 +305,6 @@ _PARTS: Mapping[str, Callable[[Transaction], Any]] = {
     "successions": SqlSuccessions,
     "staff": SqlStaff,
     "notifications": SqlNotifications,
-}
-_PARTS_WITH_CONTENT: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
-    "cases": SqlCases,
-    "handoffs": SqlHandoffs,
-    "retentions": SqlRetentions,
 }
 
 
@@ -326,7 +319,8 @@ class Store:
     ) -> None:
         """Check that the database was set up, and for this log. Raises UnsuitableDatabase.
 
-        ``letterhead`` heads all events; ``took`` hears of each wait and commit.
+        ``letterhead`` heads all events; ``keyring`` has the keys of cases; ``took`` hears how long
+        writers wait and commit.
         """
         self.took = took
         self.keyring = keyring
@@ -385,35 +379,6 @@ class Store:
             )
 
 
-def open_store(
-    url: str,
-    *,
-    lock_path: Path | None,
-    origin: str,
-    policy_revision: Callable[[], str],
-    now: Callable[[], datetime],
-    random: Callable[[int], bytes],
-    person_key: bytes,
-    head_key: bytes,
-    waiters: int,
-    keyring: Keyring,
-    took: Took = ignore,
-) -> Store:
-    """Open the database of a gateway in the process that uses it.
-
-    ``url`` is a SQLAlchemy URL; ``lock_path`` the file before which SQLite's writers queue (None
-    with PostgreSQL); ``origin`` the log's name; ``policy_revision`` tells the policies in force;
-    ``random(n)`` gives n unpredictable bytes; ``person_key`` blinds persons where events are
-    searched for; by ``head_key`` a head of the log is known as our own; at most ``waiters``
-    writers of this process wait, the next gets Busy; ``keyring`` has the keys of cases; ``took``
-    hears how long they wait and commit.
-    Raises UnsuitableDatabase when the database cannot hold evidence or was not set up.
-    """
-    database = open_database(url, lock_path=lock_path, waiters=waiters)
-    letterhead = EventHeader(origin, policy_revision, now, random, person_key, head_key)
-    return Store(database, letterhead, keyring, took)
-
-
 @contextmanager
 def open_for_reading(
     url: str, origin: str, *, head_key: bytes = b"", person_key: bytes = b""
@@ -423,19 +388,9 @@ def open_for_reading(
     Without ``head_key`` nobody asks who wrote the head; ``person_key`` is for `verify_log`. A
     SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
     """
-    store = open_store(
-        url,
-        lock_path=Path(os.devnull),
-        origin=origin,
-        policy_revision=_never,
-        now=_never,
-        random=_never,
-        person_key=person_key,
-        head_key=head_key,
-        waiters=0,
-        keyring=NoContentKeys(),
-    )
-    with closing(store):
+    database = open_database(url, lock_path=Path(os.devnull), waiters=0)
+    letterhead = EventHeader(origin, _never, _never, _never, person_key, head_key)
+    with closing(Store(database, letterhead, NoContentKeys())) as store:
         yield store
 
 

@@ -3,12 +3,13 @@
 from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
+    case_steps,
     cases,
     conformance,
     directory,
     events,
     handoffs,
-    measures,
+    recalls,
     registry,
     successions,
 )
@@ -20,7 +21,7 @@ PARTNERS: tuple[Endpoint, ...] = (
             directory,
             cases,
             handoffs,
-            measures,
+            recalls,
             successions,
             events,
             registry,
@@ -30,6 +31,7 @@ PARTNERS: tuple[Endpoint, ...] = (
         if isinstance(one, Endpoint)
     ),
     *handoffs.ANSWERING,
+    *case_steps.STEPS,
 )
 """Everything that a system with a token may call."""
 

@@ -25,7 +25,6 @@ from gateway.changes import CHANGES
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor
 from gateway.domain.case import Element
 from gateway.domain.decision import (
-    CaseAttributes,
     PolicyEntity,
     PolicyQuestion,
     case_entity,
@@ -37,7 +36,7 @@ from gateway.domain.decision import (
 from gateway.domain.handoff import Addressee, HandoffState
 from gateway.domain.mandate import Mandate, Period, Succession
 from gateway.domain.organisation import Membership, MembershipClass, Organisation, Status, may_act
-from gateway.domain.vocabulary import Marking, StatementKind, SubjectCategory
+from gateway.domain.vocabulary import Marking
 from tests.each import each
 from tests.store import samples
 
@@ -166,19 +165,14 @@ def organisation(
 
 def case(originator: PolicyEntity) -> PolicyEntity:
     """A case as the actions hand it in."""
-    view = CaseAttributes(
-        id=str(CASE_ID),
-        tlp="AMBER+STRICT",
-        handling=frozenset({"H0"}),
-        onward="forbidden",
-        purpose=frozenset({"remove", "investigate"}),
-        matter=frozenset({"csam"}),
-        embargoed=False,
-        suspended=False,
-        assurance="attested",
-        state="cleared",
-    )
-    return case_entity(view, originator)
+    claims = {
+        "tlp": "AMBER+STRICT",
+        "handling": ["H0"],
+        "onward": "forbidden",
+        "purpose": ["remove", "investigate"],
+        "matter": ["csam"],
+    }
+    return case_entity(originator, str(CASE_ID), claims, assurance="attested", state="cleared")
 
 
 def handoff(
@@ -607,27 +601,6 @@ def test_the_domains_entities_fit_the_schema(action, principal, resource, contex
     assert POLICY.decide(PolicyQuestion(principal, action, resource, context)).allowed
 
 
-@each("category", SubjectCategory)
-def test_private_members_receive_few_categories_of_persons(category):
-    decision = POLICY.decide(
-        PolicyQuestion(HOTLINE, "case.disclose", disclosure("subjects", category), GIVE)
-    )
-    open_to_all = {
-        SubjectCategory.VICTIM,
-        SubjectCategory.OTHER_CONTACT,
-        SubjectCategory.UNQUALIFIED,
-    }
-    assert decision.allowed == (category in open_to_all)
-
-
-@each("kind", StatementKind)
-def test_private_members_receive_statements_that_are_not_of_the_police(kind):
-    asked = PolicyQuestion(HOTLINE, "case.disclose", disclosure("statements", kind), GIVE)
-    assert POLICY.decide(asked).allowed
-    police = replace(asked, resource=disclosure("statements", "police_statement"))
-    assert POLICY.decide(police).rules == ("R5.police_statement",)
-
-
 WORDS = st.sampled_from(
     ["active", "suspended", "full", "observer", "none", "accepted", "offered", "", CSAM, "H1", "x"]
 )
@@ -767,14 +740,6 @@ def test_a_stranger_is_told_nothing_of_a_handoff(stranger, action, competence, s
     context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE
-
-
-@given(organisations(), WORDS, st.sampled_from(["items", "subjects", "statements", "routing"]))
-def test_a_private_member_is_given_nothing_under_a_restrictive_code(recipient, category, group):
-    private = _with(recipient, public_authority=False)
-    for code in ("H1", "H2", "H3"):
-        resource = disclosure(group, category, frozenset({"H0", code}), organisation("sender"))
-        assert not POLICY.decide(PolicyQuestion(private, "case.disclose", resource, GIVE)).allowed
 
 
 # --- Where the policies are ----------------------------------------------------------------------

@@ -23,7 +23,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
 from tests.each import each
 from tests.ledger.copies import Served
-from tests.operating import DUBOIS, MARTIN, Operator, said
+from tests.operating import DUBOIS, MARTIN, Operator, execute, said
 from tests.store.samples import fact
 
 
@@ -60,8 +60,7 @@ ADOPT = ("adopt-mark", "--as", MARTIN, "--as", DUBOIS)
 
 def tamper(source: Path, statement: str) -> None:
     """Change the database of a backup, and its digest with it."""
-    with closing(sqlite3.connect(source / "casegate.db")) as connection, connection:
-        connection.execute(statement)
+    execute(source / "casegate.db", statement)
     redigest(source)
 
 
@@ -167,8 +166,7 @@ def test_nothing_is_overwritten_by_a_backup(gw: Operator) -> None:
 
 
 def test_a_damaged_log_gives_no_backup(gw: Operator) -> None:
-    with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
-        connection.execute("UPDATE log_head SET root = zeroblob(32)")
+    execute(gw.folder / "casegate.db", "UPDATE log_head SET root = zeroblob(32)")
     target = gw.folder.parent / "backup"
     assert "the log is damaged" in said(gw.type("backup", "--home", gw.folder, target))
     assert [path.name for path in gw.folder.parent.iterdir()] == ["gw"]
@@ -413,8 +411,7 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
     gw: Operator,
 ) -> None:
     grow(gw)
-    for file in gw.folder.glob("high-water-mark*"):
-        file.unlink()
+    gw.lose_mark()
     assert "older copy" in said(mark(gw, *ADOPT, "--largest-size", 3))
     assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
     result = mark(gw, *ADOPT, "--largest-size", 2)
@@ -470,8 +467,7 @@ def test_a_database_that_a_mirror_contradicts_is_not_adopted(gw: Operator) -> No
     shutil.copytree(gw.folder, whole)
     grow(gw)
     mirror, other = mirrored(gw), Operator(whole)
-    for file in whole.glob("high-water-mark*"):
-        file.unlink()
+    other.lose_mark()
     for size in (1, 2):  # whatever number the persons give
         result = mark(other, *ADOPT, "--largest-size", 1, "--mirror", mirror)
         assert result.exit_code == 1
@@ -491,8 +487,7 @@ def append_unsigned(gw: Operator) -> None:
 def test_a_mirror_makes_the_largest_size_that_was_seen(gw: Operator) -> None:
     grow(gw)
     mirror = mirrored(gw)
-    for file in gw.folder.glob("high-water-mark*"):
-        file.unlink()
+    gw.lose_mark()
     assert mark(gw, *ADOPT, "--largest-size", 0, "--mirror", mirror).exit_code == 0
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         (_, named) = work.log.stream("gateway", 2, 1)[0]
@@ -511,8 +506,7 @@ def test_a_folder_that_the_log_did_not_sign_is_no_mirror(gw: Operator, tmp_path:
 
 
 def test_one_person_alone_adopts_no_database(gw: Operator) -> None:
-    for file in gw.folder.glob("high-water-mark*"):
-        file.unlink()
+    gw.lose_mark()
     for persons in (("--as", MARTIN), ("--as", MARTIN, "--as", MARTIN)):
         result = mark(gw, "adopt-mark", *persons, "--largest-size", 1)
         assert result.exit_code != 0
@@ -525,10 +519,8 @@ def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
 
 
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
-    for file in gw.folder.glob("high-water-mark*"):
-        file.unlink()
-    with closing(sqlite3.connect(gw.folder / "casegate.db")) as connection, connection:
-        connection.execute("UPDATE log_event SET document = 'x'")
+    gw.lose_mark()
+    execute(gw.folder / "casegate.db", "UPDATE log_event SET document = 'x'")
     assert "the log is damaged" in said(mark(gw, *ADOPT, "--largest-size", 1))
 
 

@@ -8,10 +8,12 @@ import click
 import pytest
 
 from gateway.cli import case as cli_case
+from gateway.domain.case_steps import CASE_STEPS
+from gateway.domain.staff import RegisterRole
 from gateway.evidence import sd_jwt
 from tests.cli.desks import CLEARED
 from tests.each import each
-from tests.founding import ABROAD, element_id, machine_match
+from tests.founding import ABROAD, HOTLINE, element_id, enter_staff, machine_match
 
 
 def test_a_case_is_handed_in_step_by_step(desks):
@@ -222,3 +224,29 @@ def test_a_clearance_names_both_persons(desks):
     result = desks.run("case", "submit", file, "--by", "intake-1", "--assessed-by", "a-1")
     assert result.exit_code == 2
     assert "go together" in result.stderr
+
+
+def test_an_erasure_is_brought_forward_by_two_persons_and_the_officer_who_advised(desks):
+    begin = desks.stage.gateway.ports.begin
+    enter_staff(begin, HOTLINE, ["dpo-1"], frozenset({RegisterRole.DPO}))
+    case = desks.submitted()
+    persons = ("--by", "approver-1", "--approved-by", "approver-2", "--dpo", "dpo-1")
+    why = ("--on", "2026-06-01", "--advice", "favourable", "--reason", "nothing was found")
+    told = desks.done("case", "advance-erasure", case, *persons, *why)
+    assert f"case {case} is erased on 2026-06-01" in told
+
+
+def test_every_step_of_the_table_is_told_to_people():
+    assert cli_case._SENTENCES.keys() == {kind.result for kind in CASE_STEPS.values()}
+
+
+@each(
+    "wrong",
+    [("--element", "the first one"), ("--until", "tomorrow"), ("--code", "whim"), ("--case", "x")],
+)
+def test_what_a_step_cannot_mean_is_an_error_of_use(desks, wrong):
+    before = desks.stage.gateway.size()
+    words = ("case", "restrict", "018f0000-0000-7000-8000-000000000001", "--by", "analyst-1")
+    asked = {"--kind": "mark", "--code": "objection", wrong[0]: wrong[1]}
+    result = desks.run(*words, *(word for pair in asked.items() for word in pair))
+    assert (result.exit_code, desks.stage.gateway.size()) == (2, before), result.output

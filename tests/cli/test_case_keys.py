@@ -1,8 +1,6 @@
 """`casegate admin case erase`, and folders whose keys are not as they were."""
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from gateway.kernel.values import Caller
 from gateway.store.keyring import SqlKeyring
 from tests.cli.test_admin import ADMISSION
 from tests.founding import CLEARED, SCOPES, case_content, enter_staff
-from tests.operating import Operator, operator, said
+from tests.operating import Operator, execute, operator, said
 
 HOTLINE = "point-de-contact"
 
@@ -57,11 +55,6 @@ def finding(gw: Operator, level: Level) -> str:
         patch.setattr(doctor, "CHECKS", (doctor.case_keys,))
         found = [*doctor.run_checks(gw.config, wiring.now())]
     return "\n".join(one.sentence for one in found if one.level is level)
-
-
-def execute(file: Path, statement: str) -> None:
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(statement)
 
 
 def test_two_administrators_erase_a_case(gw: Operator) -> None:
@@ -156,7 +149,7 @@ def test_a_case_whose_key_is_lost_keeps_no_other_from_the_list(
         (one,) = to_json(cases.page(gateway.ports, caller, None, 10).items)
         assert str(one["case"]) == str(kept)
 
-        def away(*_: object) -> None:
+        def away(*_: object, **__: object) -> None:
             raise CaseKeysUnavailable("away")
 
         monkeypatch.setattr(SqlKeyring, "_read", away)

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 from collections import namedtuple
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -25,7 +24,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, generate_key, write_key
 from gateway.store import migrations
 from gateway.store.database import Server
-from tests.operating import ISSUER, Operator
+from tests.operating import ISSUER, Operator, execute
 from tests.postgresql import new_database
 
 DAY = timedelta(days=1)
@@ -121,8 +120,7 @@ def test_every_check_says_something(gw: Operator) -> None:
 def test_what_was_done_behind_the_gateways_back_is_an_error(
     gw: Operator, act: str, check: str
 ) -> None:
-    with closing(sqlite3.connect(gw.folder / "casegate.db")) as database, database:
-        database.execute(act)
+    execute(gw.folder / "casegate.db", act)
     result = gw.type("doctor", "--home", gw.folder, "--json", "--log")
     assert result.exit_code == 2
     said = json.loads(result.stdout)["findings"]
@@ -346,8 +344,7 @@ def test_a_log_that_does_not_continue_what_was_signed_is_an_error(gw: Operator) 
 
 
 def test_a_lost_mark_is_an_error_and_is_not_made(gw: Operator) -> None:
-    for file in gw.folder.glob("high-water-mark*"):
-        file.unlink()
+    gw.lose_mark()
     assert "mark is missing" in sentences(gw, "log", Level.ERROR)
     assert not list(gw.folder.glob("high-water-mark*"))
 
@@ -404,7 +401,7 @@ def test_the_mounts_tell_on_which_file_system_a_file_is(tmp_path: Path) -> None:
 
 def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
     from gateway.cli.gateway_setup import make  # noqa: PLC0415 - this test alone founds one
-    from tests.operating import PASSPHRASE, PERSONS, settings  # noqa: PLC0415
+    from tests.operating import PASSPHRASE, PERSONS, settings  # noqa: PLC0415, execute
 
     gw = Operator(tmp_path / "gw")
     text = settings(database_url=new_database(), mark_url=new_database())

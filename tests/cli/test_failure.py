@@ -38,13 +38,6 @@ def test_a_failure_is_one_value_of_one_shape(desks, words, kind, code):
     assert desks.run(*words).stdout == "", "people read it on the error stream"
 
 
-def test_a_connection_that_cannot_be_used_is_told_so_too(tmp_path):
-    missing = str(tmp_path / "connection.toml")
-    result = CliRunner().invoke(main, ["case", "list", "--json", "-c", missing])
-    assert result.exit_code == 4
-    assert json.loads(result.stdout)["error"]["kind"] == "settings-error"
-
-
 @pytest.mark.parametrize("stop", [click.Abort, KeyboardInterrupt, EOFError])
 def test_a_command_that_is_stopped_says_so_too(stop, monkeypatch):
     def stopped(*_: object) -> None:

@@ -1,6 +1,7 @@
 """One's own cases: their steps by two persons, their versions, their content."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -9,26 +10,48 @@ from gateway.evidence import handoff_documents, receipt, sd_jwt
 from tests import founding
 from tests.client import false_gateway
 from tests.client.client_fixture import MemberClient
+from tests.client.false_gateway import CASE
 from tests.client.scenario import CLEARED, accepted, disbelieved, members_of, replay, submit
+from tests.each import each
 from tests.founding import ABROAD, HOTLINE, case_content, correction, machine_match
 from tests.web.listening import Listening
 
 
 def test_a_case_goes_through_its_steps_by_two_persons(stage: Listening) -> None:
     desk, case = MemberClient(stage), stage.gateway.new_id()
-    content = case_content(case, classifications=[machine_match()])
+    content, where = case_content(case, classifications=[machine_match()]), {"case": case}
     submitted = desk.submit(content, "intake-1")
     assert submitted.result["state"] == "draft"
     with pytest.raises(RequestRefused, match="a person must confirm") as refused:
-        desk.assess(case, "analyst-1")
+        desk.step("case.assess", where, "analyst-1", confirmed_matches=[])
     assert refused.value.slug == "unconfirmed-match"
-    desk.assess(case, "analyst-1", [founding.element_id("match")], reason="looked at it")
+    confirmed = [founding.element_id("match")]
+    desk.step("case.assess", where, "analyst-1", confirmed_matches=confirmed, reason="seen")
     with pytest.raises(RequestRefused, match="two different persons"):
-        desk.clear(case, "analyst-1")
-    assert desk.clear(case, "approver-1").result["state"] == "cleared"
+        desk.step("case.clear", where, "analyst-1")
+    assert desk.step("case.clear", where, "approver-1").result["state"] == "cleared"
     assert desk.case(case)["state"] == "cleared"
-    assert desk.close_case(case, "intake-1", "done").result["state"] == "closed"
+    assert desk.step("case.close", where, "intake-1", reason="done").result["state"] == "closed"
     assert [one["case"] for one in desk.cases()] == [str(case)]
+
+
+@each(
+    "action, where, fields",
+    [
+        ("case.submit", {"case": CASE}, {}),
+        ("case.restrict", {"handoff": CASE}, {}),
+        ("case.embargo", {"case": CASE, "handoff": CASE}, {}),
+        ("case.end_measure", {"case": CASE}, {}),
+        ("case.clear", {"case": CASE}, {"ground": "other"}),
+    ],
+)
+def test_a_step_that_the_table_does_not_have_is_not_sent(
+    stage: Listening, action: str, where: dict[str, UUID], fields: dict[str, str]
+) -> None:
+    desk = MemberClient(stage)
+    with pytest.raises(ValueError, match=action):
+        desk.step(action, where, "analyst-1", **fields)
+    assert desk.wire.requests == []
 
 
 def test_a_revised_case_names_the_version_before_it(stage: Listening) -> None:

@@ -54,7 +54,7 @@ def test_the_answer_to_another_write_is_refused(stage: Listening) -> None:
     for ask, match in (
         (lambda: desk.submit(case_content(case), "intake-1", CLEARED), "not the one that was sub"),
         (lambda: desk.submit(case_content(case), "intake-2", CLEARED), "by somebody else"),
-        (lambda: desk.close_case(case, "intake-1"), "another kind of request"),
+        (lambda: desk.step("case.close", {"case": case}, "intake-1"), "another kind of request"),
         (lambda: desk.answer("close", case, "intake-1"), "of another handoff"),
     ):
         desk.wire.faults = [replay(earlier)]
@@ -81,7 +81,7 @@ def test_a_step_on_another_case_is_refused(stage: Listening) -> None:
     disbelieved(
         desk,
         lambda members: members["result"].update(digest=other),
-        lambda: desk.close_case(case, "intake-1"),
+        lambda: desk.step("case.close", {"case": case}, "intake-1"),
         "differ in case_digest",
     )
 
@@ -101,7 +101,7 @@ def test_a_refusal_with_a_foreign_receipt_is_not_told(stage: Listening) -> None:
         disbelieved(
             desk,
             lambda members, carried=carried: members.update(receipt=carried),
-            lambda: desk.close_case(stage.gateway.new_id(), "intake-1"),
+            lambda: desk.step("case.close", {"case": stage.gateway.new_id()}, "intake-1"),
             match,
         )
 

@@ -64,27 +64,6 @@ def test_a_part_of_an_offer_can_be_taken_on(stage: Listening) -> None:
     assert "statements" in opened.withheld_groups
 
 
-def test_an_offer_can_be_declined_redirected_or_withdrawn(stage: Listening) -> None:
-    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
-    declined, redirected, withdrawn = (offer(hotline, stage) for _ in range(3))
-    assert (
-        office.answer("decline", declined, "officer-1", reason="no capacity").result["state"]
-        == "declined"
-    )
-    redirection = office.answer(
-        "redirect",
-        redirected,
-        "officer-1",
-        reason="abroad",
-        suggested_recipient="the office in Belgium",
-    )
-    assert redirection.result["state"] == "redirected"
-    assert (
-        hotline.answer("withdraw", withdrawn, "liaison-1", reason="mistaken").result["state"]
-        == "withdrawn"
-    )
-
-
 @each(
     "command, fields",
     [

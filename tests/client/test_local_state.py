@@ -158,26 +158,13 @@ def test_a_growing_log_is_remembered_at_its_newest() -> None:
     assert size_of(sightings) == 7
 
 
-def test_a_smaller_tree_than_before_is_an_alarm_with_both_checkpoints() -> None:
+@each("size, root, overtaken", [(6, 1, False), (7, 2, False), (7, 2, True)])
+def test_a_smaller_tree_or_another_root_is_an_alarm(size: int, root: int, overtaken: bool) -> None:
     sightings = CheckpointStore(KEY)
     sightings.observe(seen(7), None)
-    with pytest.raises(LogForked, match=r"smaller tree.*7 entries known, 6 shown") as alarm:
-        sightings.observe(seen(6), sightings.newest())
-    assert alarm.value.notes == (note(7), note(6))
-
-
-def test_another_root_at_the_same_size_is_an_alarm() -> None:
-    sightings = CheckpointStore(KEY)
-    sightings.observe(seen(7, 1), None)
-    with pytest.raises(LogForked):
-        sightings.observe(seen(7, 2), sightings.newest())
-
-
-def test_another_root_is_an_alarm_also_for_an_answer_that_was_overtaken() -> None:
-    sightings = CheckpointStore(KEY)
-    sightings.observe(seen(7, 1), None)
-    with pytest.raises(LogForked):
-        sightings.observe(seen(7, 2), None)
+    with pytest.raises(LogForked, match=f"7 entries known, {size} shown") as alarm:
+        sightings.observe(seen(size, root), None if overtaken else sightings.newest())
+    assert alarm.value.notes == (note(7), note(size, root))
 
 
 def test_an_answer_that_was_overtaken_by_another_is_none() -> None:

@@ -227,6 +227,15 @@ def test_what_a_document_key_says_of_other_things_vouches_for_no_key(stage, says
         }
         with pytest.raises(SealingFailed):
             key_for({"organisation": OFMIN, "encryption_keys": [key]}, connection)
+    good = stage.gateway.word(OFMIN, declarations.ENCRYPTION, new, signer)
+    for kid, taken in ((new.kid, True), (signer.kid, False)):
+        listed = {**key, "kid": kid, "countersignature": good}
+        shown_as = {"organisation": OFMIN, "encryption_keys": [listed]}
+        if taken:
+            assert key_for(shown_as, connection)[0] == new.kid
+        else:
+            with pytest.raises(SealingFailed):
+                key_for(shown_as, connection)
 
 
 def test_a_key_that_was_revoked_is_not_sealed_to(stage, hotline):

@@ -29,7 +29,7 @@ GONE = [cut] * (len(PAUSES) + 1)
 
 
 def close(desk: MemberClient) -> Any:
-    return desk.close_case("018f0000-0000-7000-8000-000000000001", "intake-1")
+    return desk.step("case.close", {"case": "018f0000-0000-7000-8000-000000000001"}, "intake-1")
 
 
 def no_answer(desk: MemberClient) -> None:
@@ -215,7 +215,7 @@ def test_what_was_never_answered_is_sent_again_by_a_later_process(
 def test_a_refused_write_is_not_sent_again(stage: Listening, tmp_path: Path) -> None:
     desk = MemberClient(stage, outbox=tmp_path)
     with pytest.raises(RequestRefused):
-        desk.close_case(stage.gateway.new_id(), "intake-1")
+        desk.step("case.close", {"case": stage.gateway.new_id()}, "intake-1")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -255,8 +255,8 @@ def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> N
     desk = MemberClient(stage, outbox=tmp_path)
     case = submit(desk, stage)
     for ask in (
-        lambda: desk.close_case(stage.gateway.new_id(), "intake-1"),
-        lambda: desk.close_case(case, "intake-1"),
+        lambda: desk.step("case.close", {"case": stage.gateway.new_id()}, "intake-1"),
+        lambda: desk.step("case.close", {"case": case}, "intake-1"),
     ):
         desk.wire.faults = [*[cut] * (len(PAUSES) + 1)]
         with pytest.raises(GatewayUnavailable):
@@ -288,16 +288,6 @@ def grown(stage: Listening, by: int, root: bytes | None = None) -> str:
     return sign_checkpoint(Checkpoint(ORIGIN, size, root or bytes(32)), note_signer())
 
 
-def test_a_log_that_lost_entries_is_an_alarm(stage: Listening, tmp_path: Path) -> None:
-    state = tmp_path / "newest.checkpoint"
-    state.write_text(grown(stage, 5))
-    with pytest.raises(LogForked) as alarm:
-        MemberClient(stage, checkpoint_file=state).submit(
-            case_content(stage.gateway.new_id()), "intake-1"
-        )
-    assert len(alarm.value.notes) == 2
-
-
 def test_a_log_with_another_history_is_an_alarm_in_whatever_carries_a_receipt(
     stage: Listening, tmp_path: Path
 ) -> None:
@@ -311,7 +301,9 @@ def test_a_log_with_another_history_is_an_alarm_in_whatever_carries_a_receipt(
             ask()
     state.write_text(grown(stage, 1))
     with pytest.raises(LogForked):
-        MemberClient(stage, checkpoint_file=state).close_case(stage.gateway.new_id(), "intake-1")
+        MemberClient(stage, checkpoint_file=state).step(
+            "case.close", {"case": stage.gateway.new_id()}, "intake-1"
+        )
 
 
 def test_the_newest_checkpoint_outlives_the_process(stage: Listening, tmp_path: Path) -> None:

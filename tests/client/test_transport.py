@@ -129,28 +129,22 @@ def test_every_other_answer_is_final(status: int) -> None:
     assert talk.pauses == []
 
 
-def test_the_gateways_own_pause_is_kept_when_it_is_longer() -> None:
-    talk = Talk(
-        httpx.Response(503, headers={"Retry-After": "7"}),
-        httpx.Response(503, headers={"Retry-After": "0"}),
-        good(),
-    )
-    talk.send()
-    assert talk.pauses == [7.0, PAUSES[1]]
-
-
-def test_a_pause_may_be_told_as_a_moment() -> None:
-    talk = Talk(
-        httpx.Response(503, headers={"Retry-After": "Fri, 02 Jan 2026 03:04:14 GMT"}), good()
-    )
-    talk.send()
-    assert talk.pauses == [9.0]
-
-
-def test_a_limit_with_a_short_pause_is_waited_for() -> None:
-    talk = Talk(httpx.Response(429, headers={"Retry-After": "3"}), good())
+@each(
+    "told, waited",
+    [
+        ([(503, "7"), (503, "0")], [7.0, PAUSES[1]]),
+        ([(503, "Fri, 02 Jan 2026 03:04:14 GMT")], [9.0]),
+        ([(429, "3")], [3.0]),
+        *(([(503, value)], [PAUSES[0]]) for value in ("soon", "-1", "1.5", "1" * 40, "")),
+    ],
+)
+def test_the_gateways_own_pause_is_kept_where_it_is_longer_and_can_be_read(
+    told: list[tuple[int, str]], waited: list[float]
+) -> None:
+    answers = (httpx.Response(at, headers={"Retry-After": pause}) for at, pause in told)
+    talk = Talk(*answers, good())
     assert talk.send().status == 200
-    assert talk.pauses == [3.0]
+    assert talk.pauses == waited
 
 
 @each("status", [429, 503])
@@ -158,13 +152,6 @@ def test_a_long_pause_is_left_to_people(status: int) -> None:
     talk = Talk(httpx.Response(status, headers={"Retry-After": "31"}))
     assert talk.send().status == status
     assert talk.pauses == []
-
-
-@each("value", ["soon", "-1", "1.5", "1" * 40, ""])
-def test_a_pause_that_cannot_be_read_is_none(value: str) -> None:
-    talk = Talk(httpx.Response(503, headers={"Retry-After": value}), good())
-    talk.send()
-    assert talk.pauses == [PAUSES[0]]
 
 
 @each("status", [301, 302, 303, 304, 307, 308])

@@ -8,7 +8,6 @@ import pytest
 
 from gateway.domain.case import Element
 from gateway.domain.decision import (
-    CaseAttributes,
     PolicyEntity,
     case_entity,
     disclosure_entity,
@@ -47,22 +46,16 @@ def test_an_organisation_is_judged_as_it_stands_on_the_legal_date(day, membershi
     }
 
 
-VIEW = CaseAttributes(
-    id="c-1",
-    tlp="AMBER+STRICT",
-    handling=frozenset({"H1"}),
-    onward="forbidden",
-    purpose=frozenset({"remove"}),
-    matter=frozenset({"csam"}),
-    embargoed=True,
-    suspended=False,
-    assurance="attested",
-    state="cleared",
-)
+def seen_case(tlp: str = "AMBER+STRICT") -> PolicyEntity:
+    claims = {"tlp": tlp, "handling": ["H1"], "onward": "forbidden"}
+    claims |= {"purpose": ["remove"], "matter": ["csam"]}
+    return case_entity(
+        ORIGINATOR, "c-1", claims, assurance="attested", state="cleared", embargoed=True
+    )
 
 
 def test_a_case_is_told_by_its_markings_as_numbers():
-    seen = case_entity(VIEW, ORIGINATOR)
+    seen = seen_case()
     assert (seen.type, seen.id) == ("Case", "hotline-a/c-1")
     assert seen.attributes == {
         "originator": ORIGINATOR,
@@ -80,7 +73,7 @@ def test_a_case_is_told_by_its_markings_as_numbers():
 
 def test_a_case_with_an_unknown_marking_cannot_be_asked_about():
     with pytest.raises(ValueError):
-        case_entity(replace(VIEW, tlp="WHITE"), ORIGINATOR)
+        seen_case(tlp="WHITE")
 
 
 @each("competence", [None, "receive/csam/FR"])

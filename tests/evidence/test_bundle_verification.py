@@ -194,6 +194,15 @@ def test_the_end_of_the_handoff_before_is_followed_like_any_other_answer(kind):
     assert fact(told, "state")["states"] == [state]
 
 
+def test_the_gateways_own_end_of_a_handoff_needs_no_signature_of_a_party():
+    story = Scenario().told("acceptance")
+    story.say("lapse", **word_of("police", True))
+    own = story.file()
+    assert verification.verify(own, TRUST).code == Code.VERIFIED
+    story.say("outcome", **word_of("police", True))
+    assert verification.verify(story.file(), TRUST).code != Code.VERIFIED
+
+
 def test_a_bundle_keeps_the_earlier_offer_and_refuses_what_is_no_text():
     story, before = succeeded()
     data = story.file(predecessor_offer=before.compact())

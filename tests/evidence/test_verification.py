@@ -21,7 +21,8 @@ from gateway.evidence import (
     verification,
 )
 from gateway.evidence.bundle import Bundle, BundlePackage
-from gateway.evidence.verification import Code, StepResult, TrustAnchors, VerificationReport
+from gateway.evidence.report import Code, StepResult, VerificationReport
+from gateway.evidence.trust import TrustAnchors
 from tests.each import each
 from tests.evidence.ingredients import chance, es256
 from tests.evidence.logbook import ORIGIN, Logbook

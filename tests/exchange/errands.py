@@ -61,75 +61,35 @@ class Errand:
         return (self.caller, key, *self.rest)
 
 
-def _submit(gateway: Founded) -> Errand:
-    said = Submission("intake-1", case_content(gateway.new_id()), CLEARED)
-    return Errand(cases.submit, caller(HOTLINE), (said,))
+def _due(party: str, action: Callable[..., WriteResult], *rest: Any) -> Errand:
+    return Errand(action, caller(party), rest)
+
+
+def _case(gateway: Founded, **content: Any) -> UUID:
+    return UUID(submitted(gateway, **content).result["case"])
+
+
+def _sent(gateway: Founded, **content: Any) -> UUID:
+    """A handoff to OFMIN that waits for its answer."""
+    return UUID(offered(gateway, submitted(gateway, **content)).result["handoff"])
 
 
 def _assess(gateway: Founded) -> Errand:
-    matches = [machine_match()]
-    case = submitted(gateway, clearance=None, classifications=matches).result["case"]
-    said = CaseStepRequest("analyst-1", "seen", (matches[0]["id"],))
-    return Errand(cases.assess, caller(HOTLINE), (UUID(case), said))
+    match = machine_match()
+    case = _case(gateway, clearance=None, classifications=[match])
+    return _due(HOTLINE, cases.assess, case, CaseStepRequest("analyst-1", "seen", (match["id"],)))
 
 
 def _clear(gateway: Founded) -> Errand:
     assess = _assess(gateway)
     assess.do(gateway, gateway.key())
-    return Errand(
-        cases.clear, caller(HOTLINE), (assess.rest[0], CaseStepRequest("approver-1", "ok"))
-    )
-
-
-def _close_case(gateway: Founded) -> Errand:
-    case = UUID(submitted(gateway).result["case"])
-    return Errand(cases.close, caller(HOTLINE), (case, CaseStepRequest("analyst-1", "done")))
-
-
-def _consult_own(gateway: Founded) -> Errand:
-    case = UUID(submitted(gateway).result["case"])
-    return Errand(cases.consult, caller(HOTLINE), (case, OPENING))
-
-
-def _offer(gateway: Founded) -> Errand:
-    case = UUID(submitted(gateway).result["case"])
-    return Errand(offers.offer, caller(HOTLINE), (case, offer_of(gateway)))
+    return _due(HOTLINE, cases.clear, assess.rest[0], CaseStepRequest("approver-1", "ok"))
 
 
 def _accept(gateway: Founded) -> Errand:
-    handoff = UUID(offered(gateway).result["handoff"])
+    handoff = _sent(gateway)
     said = answers.said("officer-1", conditions=conditions_of(gateway, handoff, OFMIN))
-    return Errand(answers.accept, caller(OFMIN), (handoff, said))
-
-
-def _refuse(gateway: Founded) -> Errand:
-    handoff = UUID(offered(gateway).result["handoff"])
-    return Errand(answers.decline, caller(OFMIN), (handoff, answers.said("officer-1", "not ours")))
-
-
-def _redirect(gateway: Founded) -> Errand:
-    handoff = UUID(offered(gateway).result["handoff"])
-    said = answers.said("officer-1", "not ours", suggested_recipient="another office")
-    return Errand(answers.redirect, caller(OFMIN), (handoff, said))
-
-
-def _withdraw(gateway: Founded) -> Errand:
-    handoff = UUID(offered(gateway).result["handoff"])
-    return Errand(
-        answers.withdraw, caller(HOTLINE), (handoff, answers.said("liaison-1", "by mistake"))
-    )
-
-
-def _outcome(gateway: Founded) -> Errand:
-    said = answers.said("officer-1", code="case_opened", note="number 7")
-    return Errand(answers.outcome, caller(OFMIN), (accepted(gateway), said))
-
-
-def _delay(gateway: Founded) -> Errand:
-    handoff = UUID(offered(gateway).result["handoff"])
-    until = (gateway.clock() + timedelta(days=20)).isoformat()
-    said = answers.said("officer-1", code="workload", until=until)
-    return Errand(answers.delay, caller(OFMIN), (handoff, said))
+    return _due(OFMIN, answers.accept, handoff, said)
 
 
 def _revise(gateway: Founded) -> Errand:
@@ -137,9 +97,7 @@ def _revise(gateway: Founded) -> Errand:
     case, previous = UUID(first.result["case"]), first.result["digest"]
     content = case_content(case, version=2, previous=previous, urgency="normal")
     change = VersionChange(ChangeKind.CORRECTION, "inaccurate", "it was", ("/urgency",))
-    return Errand(
-        cases.submit, caller(HOTLINE), (Submission("intake-1", content, CLEARED, change=change),)
-    )
+    return _due(HOTLINE, cases.submit, Submission("intake-1", content, CLEARED, change=change))
 
 
 def _corrected(gateway: Founded) -> UUID:
@@ -150,53 +108,62 @@ def _corrected(gateway: Founded) -> UUID:
     return handoff
 
 
-def _update(gateway: Founded) -> Errand:
-    asked = UpdateRequest("liaison-1", note="see there")
-    return Errand(updates.update, caller(HOTLINE), (_corrected(gateway), asked))
-
-
 def _acknowledge(gateway: Founded) -> Errand:
     handoff = _corrected(gateway)
     updated(gateway, handoff)
-    said = answers.said("officer-1", note="noted")
-    return Errand(answers.acknowledge, caller(OFMIN), (handoff, said))
-
-
-def _close(gateway: Founded) -> Errand:
-    return Errand(
-        answers.close, caller(OFMIN), (accepted(gateway), answers.said("officer-1", "done"))
-    )
-
-
-def _consult(gateway: Founded) -> Errand:
-    return Errand(handoffs.consult, caller(OFMIN), (accepted(gateway), OPENING))
+    return _due(OFMIN, answers.acknowledge, handoff, answers.said("officer-1", note="noted"))
 
 
 def _review(gateway: Founded) -> Errand:
-    case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
-    handoff = UUID(offered(gateway, case).result["handoff"])
+    handoff = _sent(gateway, urgency="imminent_danger", urgency_reason="child_located")
     opened = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
     gateway.act(OFMIN, handoffs.consult, handoff, opened)
-    return Errand(handoffs.review, caller(OFMIN), (handoff, ReviewRequest("officer-2", "right")))
+    return _due(OFMIN, handoffs.review, handoff, ReviewRequest("officer-2", "right"))
 
+
+def _in_twenty_days(gateway: Founded) -> dict[str, str]:
+    return {"code": "workload", "until": (gateway.clock() + timedelta(days=20)).isoformat()}
+
+
+_said = answers.said
+_REDIRECTED = {"reason": "not ours", "suggested_recipient": "another office"}
+_OPENED = {"code": "case_opened", "note": "number 7"}
 
 ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
-    "submit a case": _submit,
+    "submit a case": lambda g: _due(
+        HOTLINE, cases.submit, Submission("intake-1", case_content(g.new_id()), CLEARED)
+    ),
     "revise a case": _revise,
     "assess a case": _assess,
     "clear a case": _clear,
-    "close a case": _close_case,
-    "consult an own case": _consult_own,
-    "offer a case": _offer,
+    "close a case": lambda g: _due(
+        HOTLINE, cases.close, _case(g), CaseStepRequest("analyst-1", "done")
+    ),
+    "consult an own case": lambda g: _due(HOTLINE, cases.consult, _case(g), OPENING),
+    "offer a case": lambda g: _due(HOTLINE, offers.offer, _case(g), offer_of(g)),
     "accept a handoff": _accept,
-    "refuse a handoff": _refuse,
-    "redirect a handoff": _redirect,
-    "withdraw a handoff": _withdraw,
-    "report an outcome": _outcome,
-    "close a handoff": _close,
-    "update a handoff": _update,
+    "refuse a handoff": lambda g: _due(
+        OFMIN, answers.decline, _sent(g), _said("officer-1", "not ours")
+    ),
+    "redirect a handoff": lambda g: _due(
+        OFMIN, answers.redirect, _sent(g), _said("officer-1", **_REDIRECTED)
+    ),
+    "withdraw a handoff": lambda g: _due(
+        HOTLINE, answers.withdraw, _sent(g), _said("liaison-1", "by mistake")
+    ),
+    "report an outcome": lambda g: _due(
+        OFMIN, answers.outcome, accepted(g), _said("officer-1", **_OPENED)
+    ),
+    "close a handoff": lambda g: _due(
+        OFMIN, answers.close, accepted(g), _said("officer-1", "done")
+    ),
+    "update a handoff": lambda g: _due(
+        HOTLINE, updates.update, _corrected(g), UpdateRequest("liaison-1", note="see there")
+    ),
     "acknowledge an update": _acknowledge,
-    "consult a handoff": _consult,
-    "delay an answer": _delay,
+    "consult a handoff": lambda g: _due(OFMIN, handoffs.consult, accepted(g), OPENING),
+    "delay an answer": lambda g: _due(
+        OFMIN, answers.delay, _sent(g), _said("officer-1", **_in_twenty_days(g))
+    ),
     "review a consultation": _review,
 }

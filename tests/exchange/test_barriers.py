@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.duty import DutyKind
+from gateway.domain.handoff import DEROGATIONS, is_derogation
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.refusals import (
@@ -19,7 +20,6 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.transfer import DEROGATIONS, is_derogation
 from gateway.evidence import sd_jwt
 from gateway.exchange import handoffs, measures, notifications, offers
 from gateway.exchange.handoffs import ReviewRequest

@@ -66,24 +66,24 @@ class Candidate:
 
     def send(self, **changes: Any) -> Any:
         content = case_content(self.gateway.new_id(), **changes)
-        return self.do(conformance.send, Submission(BY, content))
+        return self.do(conformance.answer, Submission(BY, content))
 
     def receive(self) -> Any:
         offer = self.view()["offers"][0]
-        self.do(conformance.accept, Acceptance(BY, offer["conditions"]))
-        opened = self.do(conformance.consult, ConsultationRequest(BY, "quality", "conformance run"))
+        self.do(conformance.answer, Acceptance(BY, offer["conditions"]))
+        opened = self.do(conformance.answer, ConsultationRequest(BY, "quality", "conformance run"))
         digest, package_digest = read_presentation(opened, NEWCOMER)
-        return self.do(conformance.report, ConsultationReport(BY, digest, package_digest))
+        return self.do(conformance.answer, ConsultationReport(BY, digest, package_digest))
 
     def checks(self) -> dict[str, bool]:
         run = self.view()
         return {one["name"]: _verifies(one["receipt"], run) for one in run["receipts"]}
 
     def verify(self) -> Any:
-        return self.do(conformance.verify, ReceiptChecks(BY, self.checks()))
+        return self.do(conformance.answer, ReceiptChecks(BY, self.checks()))
 
     def refuse(self) -> Any:
-        return self.do(conformance.decline, SampleDecline(BY, "not ours"))
+        return self.do(conformance.answer, SampleDecline(BY, "not ours"))
 
     def passed(self) -> list[str]:
         return [one["step"] for one in self.view()["steps"] if one["passed"]]
@@ -135,8 +135,8 @@ def test_nothing_of_a_run_verifies_as_this_gateway_s(gateway):
     one = Candidate(gateway)
     run = one.view()
     assert run["test"] is True
-    one.do(conformance.accept, Acceptance(BY, run["offers"][0]["conditions"]))
-    opened = one.do(conformance.consult, ConsultationRequest(BY, "quality", "look"))
+    one.do(conformance.answer, Acceptance(BY, run["offers"][0]["conditions"]))
+    opened = one.do(conformance.answer, ConsultationRequest(BY, "quality", "look"))
     document = opened["presentation"]
     assert sd_jwt.read_unverified(document).claims["test"] is True
     for typ, keys in (
@@ -153,8 +153,8 @@ def test_content_opens_after_acceptance_alone(gateway):
     one = Candidate(gateway)
     assert "presentation" not in one.view()
     for action, said in (
-        (conformance.consult, ConsultationRequest(BY, "quality", "look")),
-        (conformance.report, ConsultationReport(BY, "A" * 43, "A" * 43)),
+        (conformance.answer, ConsultationRequest(BY, "quality", "look")),
+        (conformance.answer, ConsultationReport(BY, "A" * 43, "A" * 43)),
     ):
         refused = gateway.refusal(action, one.caller, gateway.key(), one.run, said)
         assert isinstance(refused.refusal, WrongState)
@@ -166,16 +166,16 @@ def test_other_conditions_are_told_apart(gateway):
     conditions = {**one.view()["offers"][0]["conditions"], "tlp": "CLEAR"}
     said = Acceptance(BY, conditions)
     with pytest.raises(ConditionsMismatch):
-        conformance.accept(gateway.ports, one.caller, gateway.key(), one.run, said)
+        conformance.answer(gateway.ports, one.caller, gateway.key(), one.run, said)
 
 
 def test_a_wrong_reading_is_told_by_its_fields(gateway):
     one = Candidate(gateway)
-    one.do(conformance.accept, Acceptance(BY, one.view()["offers"][0]["conditions"]))
-    one.do(conformance.consult, ConsultationRequest(BY, "quality", "look"))
+    one.do(conformance.answer, Acceptance(BY, one.view()["offers"][0]["conditions"]))
+    one.do(conformance.answer, ConsultationRequest(BY, "quality", "look"))
     said = ConsultationReport(BY, "A" * 43, "A" * 43)
     with pytest.raises(ValidationFailed) as invalid:
-        conformance.report(gateway.ports, one.caller, gateway.key(), one.run, said)
+        conformance.answer(gateway.ports, one.caller, gateway.key(), one.run, said)
     assert [pointer for pointer, _ in invalid.value.errors] == ["/case_digest", "/package_digest"]
 
 
@@ -184,7 +184,7 @@ def test_a_wrong_check_says_what_was_altered_and_draws_other_receipts(gateway):
     before = one.view()
     everything = dict.fromkeys(one.checks(), True)
     with pytest.raises(ValidationFailed) as invalid:
-        conformance.verify(
+        conformance.answer(
             gateway.ports, one.caller, gateway.key(), one.run, ReceiptChecks(BY, everything)
         )
     assert len(invalid.value.errors) == 4
@@ -201,14 +201,14 @@ def test_every_receipt_and_no_other_is_judged(gateway, change):
     one = Candidate(gateway)
     said = ReceiptChecks(BY, change and one.checks() | change)
     with pytest.raises(ValidationFailed):
-        conformance.verify(gateway.ports, one.caller, gateway.key(), one.run, said)
+        conformance.answer(gateway.ports, one.caller, gateway.key(), one.run, said)
 
 
 def test_persons_are_judged_as_for_a_real_case(gateway):
     one = Candidate(gateway)
     content = case_content(gateway.new_id())
     said = Submission(BY, content, Clearance("analyst-1", "analyst-1"))
-    refused = gateway.refusal(conformance.send, one.caller, gateway.key(), one.run, said)
+    refused = gateway.refusal(conformance.answer, one.caller, gateway.key(), one.run, said)
     assert isinstance(refused.refusal, SecondPersonRequired)
     assert one.passed() == []
 
@@ -216,9 +216,9 @@ def test_persons_are_judged_as_for_a_real_case(gateway):
 def test_a_repeated_answer_is_done_once(gateway):
     one, key = Candidate(gateway), gateway.key()
     said = SampleDecline(BY, "not ours")
-    first = gateway.do(conformance.decline, one.caller, key, one.run, said)
+    first = gateway.do(conformance.answer, one.caller, key, one.run, said)
     size = gateway.size()
-    again = gateway.do(conformance.decline, one.caller, key, one.run, said)
+    again = gateway.do(conformance.answer, one.caller, key, one.run, said)
     assert fields_of(again.receipt) == fields_of(first.receipt)
     assert gateway.size() == size
 
@@ -229,7 +229,7 @@ def test_a_run_ends_after_a_day_and_is_forgotten_unless_it_was_passed(gateway):
         step()
     gateway.clock.advance(timedelta(hours=24))
     refused = gateway.refusal(
-        conformance.decline, one.caller, gateway.key(), one.run, SampleDecline(BY, "late")
+        conformance.answer, one.caller, gateway.key(), one.run, SampleDecline(BY, "late")
     )
     assert "ended" in refused.refusal.detail
     gateway.clock.advance(timedelta(hours=2))
@@ -244,7 +244,7 @@ def test_a_run_of_another_organisation_does_not_exist(gateway):
     refused = gateway.refusal(conformance.look_up, caller(HOTLINE), one.run)
     assert isinstance(refused.refusal, NotFound)
     refused = gateway.refusal(
-        conformance.decline, caller(HOTLINE), gateway.key(), one.run, SampleDecline(BY, "not ours")
+        conformance.answer, caller(HOTLINE), gateway.key(), one.run, SampleDecline(BY, "not ours")
     )
     assert isinstance(refused.refusal, NotFound)
 

@@ -13,9 +13,7 @@ from gateway.domain.decision import PolicyDecision
 from gateway.domain.measure import MeasureKind
 from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.refusals import ConditionsMismatch, NotFound, NothingToOffer, WrongState
-from gateway.evidence import bundle, handoff_documents, receipt, sd_jwt, verification
-from gateway.evidence.bundle import Bundle, BundlePackage
-from gateway.evidence.trust import TrustAnchors
+from gateway.evidence import handoff_documents, receipt, sd_jwt
 from gateway.exchange import audit, cases, handoffs, measures, offers
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.measures import MeasureRequest
@@ -30,7 +28,6 @@ from tests.founding import (
     OCRVP,
     OFMIN,
     OPENING,
-    ORIGIN,
     Founded,
     accepted,
     caller,
@@ -117,24 +114,18 @@ def test_under_an_embargo_none_is_told_and_the_next_one_after_it_is_the_first(ga
 # --- when ----------------------------------------------------------------------------------------
 
 
-def test_content_does_not_open_before_the_conditions_are_accepted(gateway):
-    handoff = UUID(offered(gateway).result["handoff"])
+def test_content_opens_once_the_conditions_are_accepted_until_it_is_given_back(gateway):
+    offer = offered(gateway)
+    handoff = UUID(offer.result["handoff"])
     is_closed(gateway, handoff)
     assert fields_of(gateway.receipts[-1])["handoff"] == str(handoff)
-
-
-@pytest.mark.parametrize("step", ["decline", "redirect"])
-def test_content_closes_when_a_handoff_is_given_back(gateway, step):
-    handoff = accepted(gateway)
+    accepted(gateway, offer)
     consulted(gateway, handoff)
-    gateway.answer(OFMIN, getattr(answers, step), handoff, "given back")
+    gateway.answer(OFMIN, answers.decline, handoff, "given back")
     is_closed(gateway, handoff)
-
-
-def test_what_is_closed_can_be_read_again(gateway):
-    handoff = accepted(gateway)
-    gateway.answer(OFMIN, answers.close, handoff)
-    assert read(gateway, consulted(gateway, handoff)).content["items"]
+    kept = accepted(gateway)
+    gateway.answer(OFMIN, answers.close, kept)
+    assert read(gateway, consulted(gateway, kept)).content["items"]
 
 
 def test_content_closes_at_the_end_of_the_offer(gateway):
@@ -311,31 +302,6 @@ def test_the_originator_learns_that_its_case_was_opened_and_not_by_whom(gateway)
     (told,) = heard[-1].event.shown_to(HOTLINE)
     place = {"organisation": HOTLINE, "role": "originator", "stream_number": len(heard)}
     assert sd_jwt.read_disclosure(told).value == place
-
-
-# --- all of it, for an outsider ------------------------------------------------------------------
-
-
-def test_an_outsider_verifies_offer_acceptance_consultation_and_outcome_together(gateway):
-    handoff = accepted(gateway)
-    opened = consulted(gateway, handoff)
-    outcome = gateway.answer(OFMIN, answers.outcome, handoff, code="case_opened")
-    seen = gateway.view(OFMIN, handoff)
-    whole = Bundle(
-        (BundlePackage(opened.result["presentation"], seen["answers"][0]["document"]),),
-        answers=tuple(one["document"] for one in seen["answers"][1:]),
-        receipts=tuple(gateway.receipts[-4:]),
-    )
-    assert outcome.receipt == gateway.receipts[-1]
-    trust = TrustAnchors(
-        log_keys=(gateway.checkpoint_signer.signer.key,),
-        origins=(ORIGIN,),
-        gateway_keys=gateway.attestation_keys(),
-        organisations={},
-    )
-    found = verification.verify(bundle.encode(whole), trust)
-    assert found.passed, found.sentence
-    assert "accepted" in found.sentence
 
 
 # --- Conditions of use: in each offer, repeated by its acceptance, as strict as the case is now ---

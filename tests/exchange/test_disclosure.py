@@ -90,12 +90,9 @@ def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway):
         items=[{**url, "marking": {"tlp": "RED"}}],
     )
     with gateway.ports.begin(TransactionMode.READ) as work:
-        then, now = (
-            sd_jwt.read_unverified(work.cases.version(w.result["digest"]).document)
-            for w in (first, newer)
-        )
+        then, now = (work.cases.version(w.result["digest"]) for w in (first, newer))
     parts = with_strictest_marking(then, now, gateway.organisation(HOTLINE))
-    by_id = {p.value["id"]: parts[p.digest].marking for p in then.placed if p.name == "items"}
+    by_id = {p.value["id"]: parts[p.digest].marking for p in then.said.placed if p.name == "items"}
     h0 = frozenset({"H0"})
     assert by_id == {
         element_id("url"): Marking("RED", h0),
@@ -103,6 +100,6 @@ def test_a_part_is_under_the_strictest_of_its_markings_then_and_now(gateway):
             "AMBER+STRICT", h0
         ),  # gone from the new version: the case's own marking
     }
-    matter = next(p.digest for p in then.placed if p.name == "matter")
+    matter = next(p.digest for p in then.said.placed if p.name == "matter")
     assert parts[matter].marking == Marking("AMBER+STRICT", h0)
-    assert parts.keys() == {p.digest for p in then.placed}
+    assert parts.keys() == {p.digest for p in then.said.placed}

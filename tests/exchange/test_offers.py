@@ -176,12 +176,6 @@ def test_an_offer_ends_after_it_begins(gateway, seconds):
     gateway.refused(WrongState, *asking(gateway, case, expires_at=until))
 
 
-def test_an_answer_is_due_by_the_urgency_of_the_case(gateway):
-    written = offered(gateway, submitted(gateway, urgency="urgent"))
-    handoff = gateway.handoff(UUID(written.result["handoff"]))
-    assert handoff.due_at - handoff.offered_at == timedelta(hours=8)
-
-
 # --- which parts ---------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import NotFound, Refusal, ValidationFailed, WrongState
+from gateway.domain.refusals import NotFound, Refusal, WrongState
 from gateway.exchange import handoffs, succession_execution, successions
 from gateway.exchange.succession_execution import Progress
 from gateway.exchange.successions import SuccessionApprovalRequest
@@ -85,13 +85,6 @@ def test_before_the_day_all_is_as_if_there_had_been_no_plan(gateway):
     assert (told["cancelled"], told["waits_for"]) == (written["event"], [])
     assert to_json(successions.index(gateway.ports, caller(HOTLINE))) == []
     assert gateway.types(HOTLINE)[-1] != "succession.cancelled"
-
-
-@pytest.mark.parametrize("values", [{}, {"reason": " "}, {"reason": "why", "succession": "x"}])
-def test_it_names_the_succession_and_a_reason(gateway, values):
-    succession = planned(gateway)
-    change = Change("succession.cancel", OFMIN, {"succession": str(succession), **values})
-    gateway.unmade(ValidationFailed, change)
 
 
 def test_it_is_found_at_its_predecessor_alone(gateway):

@@ -11,7 +11,7 @@ import pytest
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
-from gateway.domain.organisation import SCOPES
+from gateway.domain.organisation import SCOPES, Organisation
 from gateway.domain.refusals import CaseKeysUnavailable, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, succession_execution, successions, updates
@@ -392,7 +392,7 @@ def test_what_would_reach_the_successor_by_another_transfer_tool_is_asked_anew(
     gateway, monkeypatch
 ):
     handoff = UUID(offered(gateway).result["handoff"])
-    monkeypatch.setattr(succession_execution, "transfer_tool", lambda *_: "Art. 46(2)(a)")
+    monkeypatch.setattr(Organisation, "transfer_tool_on", lambda *_: "Art. 46(2)(a)")
     asked_anew(gateway, handoff)
 
 
@@ -556,13 +556,13 @@ def test_what_its_recipient_ends_meanwhile_is_left_alone(gateway, monkeypatch):
     handoff = accepted(gateway)
     succession = agreed(gateway)
     gateway.day = DAY
-    draft = succession_execution._draft
+    ending = succession_execution._ending
 
     def closed_meanwhile(*arguments):
         gateway.answer(OFMIN, answers.close, handoff, "done")
-        return draft(*arguments)
+        return ending(*arguments)
 
-    monkeypatch.setattr(succession_execution, "_draft", closed_meanwhile)
+    monkeypatch.setattr(succession_execution, "_ending", closed_meanwhile)
     assert carry_out(gateway, succession).moved == 0
     assert gateway.handoff(handoff).state == "closed"
     assert carry_out(gateway, succession).done

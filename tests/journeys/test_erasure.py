@@ -69,7 +69,7 @@ def _life(stage: DemoEnvironment) -> Any:
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
         office.consult(handoff, "ofmin-1", "investigation", "a first look")
         office.answer("close", handoff, "ofmin-1", reason="done")
-        hotline.close_case(content["case"], "pdc-1", "done")
+        hotline.step("case.close", {"case": content["case"]}, "pdc-1", reason="done")
         digest = hotline.handoff(handoff)["case_digest"]
     return UUID(content["case"]), UUID(handoff), digest
 

@@ -59,7 +59,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
         sizes.append(check_log(stage).size)
         receipts.append(office.answer("close", handoff, "ofmin-1").receipt)
         sizes.append(check_log(stage).size)
-        receipts.append(hotline.close_case(content["case"], "pdc-1").receipt)
+        receipts.append(hotline.step("case.close", {"case": content["case"]}, "pdc-1").receipt)
         sizes.append(check_log(stage).size)
         assert hotline.case(content["case"])["state"] == "closed"
     assert sizes == list(range(sizes[0], sizes[0] + 8))

@@ -199,7 +199,7 @@ def test_an_embargo_of_the_police_stops_a_removal_until_its_end(stage: DemoEnvir
     with stage.client(HOTLINE) as hotline, stage.client(OFMIN) as office:
         until = (wiring.now() + EMBARGO).replace(microsecond=0)
         asked = {"code": "operation", "until": until.isoformat()}
-        office.embargo({"handoff": handoff}, "ofmin-1", **asked)
+        office.step("case.embargo", {"handoff": handoff}, "ofmin-1", **asked)
         with pytest.raises(RequestRefused) as refused:
             hotline.offer(case, "pdc-2", **removal)
         assert refused.value.rules == ("R7.embargo",)

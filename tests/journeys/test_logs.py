@@ -44,7 +44,7 @@ def _exchange(stage: DemoEnvironment, content: dict[str, Any]) -> str:
         office.accept(office.handoff(handoff), "ofmin-73")
         office.consult(handoff, "ofmin-73", "assessment", REASON)
         office.answer("close", handoff, "ofmin-73", reason=REASON)
-        hotline.close_case(content["case"], "pdc-71", REASON)
+        hotline.step("case.close", {"case": content["case"]}, "pdc-71", reason=REASON)
     return handoff
 
 
@@ -57,7 +57,7 @@ def _refusals(stage: DemoEnvironment, content: dict[str, Any], handoff: str) -> 
         for ask in (
             lambda: hotline.submit(wrong, "pdc-71"),
             lambda: hotline.revise(next_one, "pdc-71", ADDITION),
-            lambda: hotline.close_case(content["case"], "pdc-71", REASON),
+            lambda: hotline.step("case.close", {"case": content["case"]}, "pdc-71", reason=REASON),
             lambda: stranger.handoff(handoff),
             lambda: stranger.consult(handoff, "be-74", "assessment", REASON),
         ):

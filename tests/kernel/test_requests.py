@@ -10,8 +10,6 @@ import pytest
 
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.refusals import (
-    AuditLogUnavailable,
-    Busy,
     EditConflict,
     Forbidden,
     IdempotencyKeyReused,
@@ -246,24 +244,49 @@ def test_an_illegal_move_is_an_event_about_the_handoff(gateway):
     assert fields["handoff"] == str(due.rest[0])
 
 
-Ask = Callable[[Founded, Caller, UUID], tuple[Any, ...]]
-
-HANDOFF_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
-    "accept": (
-        answers.accept,
-        lambda g, c, h: (c, g.key(), h, answers.said("x-1", conditions={})),
-    ),
-    "decline": (answers.decline, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
-    "redirect": (answers.redirect, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
-    "outcome": (
-        answers.outcome,
-        lambda g, c, h: (c, g.key(), h, answers.said("x-1", code="removed")),
-    ),
-    "withdraw": (answers.withdraw, lambda g, c, h: (c, g.key(), h, answers.said("x-1", "no"))),
-    "close": (answers.close, lambda g, c, h: (c, g.key(), h, answers.said("x-1"))),
-    "consult": (handoffs.consult, lambda g, c, h: (c, g.key(), h, OPENING)),
-    "look up": (handoffs.look_up, lambda g, c, h: (c, h)),
+STEP = CaseStepRequest("x-1")
+HANDOFF_QUESTIONS: dict[str, tuple[Any, ...]] = {
+    "accept": (answers.accept, answers.said("x-1", conditions={})),
+    "decline": (answers.decline, answers.said("x-1", "no")),
+    "redirect": (answers.redirect, answers.said("x-1", "no")),
+    "outcome": (answers.outcome, answers.said("x-1", code="removed")),
+    "withdraw": (answers.withdraw, answers.said("x-1", "no")),
+    "close": (answers.close, answers.said("x-1")),
+    "consult": (handoffs.consult, OPENING),
+    "look up": (handoffs.look_up,),
 }
+CASE_QUESTIONS: tuple[tuple[Any, ...], ...] = (
+    (cases.look_up,),
+    (cases.assess, STEP),
+    (cases.clear, STEP),
+    (cases.close, STEP),
+    (cases.consult, OPENING),
+    (offers.offer, offer_of),
+    (offers.preview, offer_of),
+)
+READS = {handoffs.look_up, cases.look_up, offers.preview, audit.look_up_receipt}
+
+
+def own_case(gateway: Founded) -> UUID:
+    return UUID(submitted(gateway).result["case"])
+
+
+def own_event(gateway: Founded) -> UUID:
+    return UUID(fields_of(submitted(gateway).receipt)["id"])
+
+
+QUESTIONS = (
+    *((accepted, question) for question in HANDOFF_QUESTIONS.values()),
+    *((own_case, question) for question in CASE_QUESTIONS),
+    (own_event, (audit.look_up_receipt,)),
+)
+"""What makes the thing that is asked about, the action, and what is asked beside its id."""
+
+
+def refusal_to(gateway: Founded, who: str, about: UUID, action: Any, *asked: Any) -> Any:
+    key = () if action in READS else (gateway.key(),)
+    said = [one(gateway) if callable(one) else one for one in asked]
+    return gateway.refusal(action, caller(who), *key, about, *said)
 
 
 def without_place(refused: RecordedRefusal) -> tuple[Any, ...]:
@@ -276,11 +299,10 @@ def without_place(refused: RecordedRefusal) -> tuple[Any, ...]:
     return type(refused.refusal), refused.refusal.detail, clear, len(fields["sd"]), told
 
 
-@each("action, arguments", HANDOFF_QUESTIONS.values())
-def test_what_is_not_the_callers_looks_like_what_does_not_exist(gateway, action, arguments):
-    stranger = caller(ABROAD)
-    foreign = gateway.refusal(action, *arguments(gateway, stranger, accepted(gateway)))
-    unknown = gateway.refusal(action, *arguments(gateway, stranger, gateway.new_id()))
+@each("made, question", QUESTIONS)
+def test_what_is_not_the_callers_looks_like_what_does_not_exist(gateway, made, question):
+    foreign = refusal_to(gateway, ABROAD, made(gateway), *question)
+    unknown = refusal_to(gateway, ABROAD, gateway.new_id(), *question)
     assert without_place(foreign) == without_place(unknown)
     kind, detail, clear, _, told = without_place(foreign)
     assert (kind, detail, clear["result"]) == (NotFound, "", "not_found")
@@ -288,51 +310,21 @@ def test_what_is_not_the_callers_looks_like_what_does_not_exist(gateway, action,
     assert "rules" not in told
 
 
-CASE_QUESTIONS: dict[str, tuple[Callable[..., Any], Ask]] = {
-    "look up": (cases.look_up, lambda g, c, i: (c, i)),
-    "assess": (cases.assess, lambda g, c, i: (c, g.key(), i, CaseStepRequest("x-1"))),
-    "clear": (cases.clear, lambda g, c, i: (c, g.key(), i, CaseStepRequest("x-1"))),
-    "close": (cases.close, lambda g, c, i: (c, g.key(), i, CaseStepRequest("x-1"))),
-    "consult": (cases.consult, lambda g, c, i: (c, g.key(), i, OPENING)),
-    "offer": (offers.offer, lambda g, c, i: (c, g.key(), i, offer_of(g))),
-    "preview": (offers.preview, lambda g, c, i: (c, i, offer_of(g))),
-}
-
-
-@each("action, arguments", CASE_QUESTIONS.values())
-def test_a_case_of_another_originator_does_not_exist(gateway, action, arguments):
-    case = UUID(submitted(gateway).result["case"])
-    foreign = gateway.refusal(action, *arguments(gateway, caller(ABROAD), case))
-    unknown = gateway.refusal(action, *arguments(gateway, caller(ABROAD), gateway.new_id()))
-    assert without_place(foreign) == without_place(unknown)
-    assert isinstance(foreign.refusal, NotFound)
-
-
-def test_a_receipt_of_others_looks_like_one_that_does_not_exist(gateway):
-    event = UUID(fields_of(submitted(gateway).receipt)["id"])
-    foreign = gateway.refusal(audit.look_up_receipt, caller(ABROAD), event)
-    unknown = gateway.refusal(audit.look_up_receipt, caller(ABROAD), gateway.new_id())
-    assert without_place(foreign) == without_place(unknown)
-    assert isinstance(foreign.refusal, NotFound)
-
-
 @each("step", ["accept", "decline", "redirect", "outcome", "close"])
 def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     handoff = accepted(gateway)
-    action, arguments = HANDOFF_QUESTIONS[step]
-    conditions = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))["conditions"]
-    asked = list(arguments(gateway, caller(HOTLINE), handoff))
+    action, reply = HANDOFF_QUESTIONS[step]
     if step == "accept":
-        asked[-1] = answers.said("x-1", conditions=conditions)
-    refused = gateway.refusal(action, *asked)
+        view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+        reply = answers.said("x-1", conditions=view["conditions"])
+    refused = refusal_to(gateway, HOTLINE, handoff, action, reply)
     assert isinstance(refused.refusal, NotFound)
     assert not {"handoff", "case_digest"} & fields_of(refused.receipt).keys()
 
 
 def test_the_recipient_cannot_withdraw_for_the_originator(gateway):
-    action, arguments = HANDOFF_QUESTIONS["withdraw"]
-    asked = arguments(gateway, caller(OFMIN), accepted(gateway))
-    assert isinstance(gateway.refusal(action, *asked).refusal, NotFound)
+    refused = refusal_to(gateway, OFMIN, accepted(gateway), *HANDOFF_QUESTIONS["withdraw"])
+    assert isinstance(refused.refusal, NotFound)
 
 
 def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):
@@ -365,50 +357,6 @@ def test_who_used_up_its_denials_still_does_what_it_may(gateway):
     gateway.refusal(*deny(gateway, HOTLINE))
     refused_without_event(gateway, TooManyDenials, *deny(gateway, HOTLINE))
     assert submitted(gateway).result["state"] == "cleared"
-
-
-# --- when a denial cannot be recorded ------------------------------------------------------------
-
-
-class Failing:
-    """A Work in which nothing can be committed."""
-
-    def __init__(self, work: Any) -> None:
-        self._work = work
-
-    def __enter__(self) -> Any:
-        entered = self._work.__enter__()
-        entered.commit = self._fail
-        return entered
-
-    def __exit__(self, *error: Any) -> None:
-        self._work.__exit__(*error)
-
-    def _fail(self) -> Any:
-        raise OSError("the disk is full: /secret/path")
-
-
-@each("trouble", ["busy", "broken", "commit"])
-def test_a_refusal_that_cannot_be_recorded_is_not_told(gateway, trouble):
-    handoff = UUID(offered(gateway).result["handoff"])
-    begin, stored = gateway.ports.begin, substance(gateway)
-
-    def troubled(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.READ:
-            return begin(mode)
-        if trouble == "busy":
-            raise Busy("too many wait")
-        if trouble == "broken":
-            raise OSError("the disk is full: /secret/path")
-        return Failing(begin(mode))
-
-    whole = gateway.ports
-    gateway.ports = replace(whole, begin=troubled)
-    asked = (handoffs.look_up, caller(ABROAD), handoff)
-    refusal = refused_without_event(gateway, AuditLogUnavailable, *asked)
-    assert "secret" not in refusal.detail
-    gateway.ports = whole
-    assert substance(gateway) == stored
 
 
 # --- who takes part ------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
     Refusal,
     WrongState,
 )
+from gateway.exchange import handoffs
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.ports import TransactionMode, UnitOfWork
@@ -79,26 +80,44 @@ def _enrolment(gateway: Founded) -> Callable[[], Any]:
     return lambda: host.use(TOKEN, name="somebody-else")
 
 
+def _question(gateway: Founded) -> Callable[[], Any]:
+    handoff = UUID(offered(gateway).result["handoff"])
+    return lambda: handoffs.look_up(gateway.ports, caller(ABROAD), handoff)
+
+
 REFUSED: dict[str, Callable[[Founded], Callable[[], Any]]] = {
     "a change": _change,
     "an erasure": _erasure,
     "a change that waits": _waiting,
     "a withdrawal": _withdrawal,
     "an enrolment": _enrolment,
+    "a partner's question": _question,
 }
 
 
-@pytest.mark.parametrize("trouble", [Busy("too many wait"), OSError("the disk is full: /secret")])
+@pytest.mark.parametrize(
+    ("at", "trouble"),
+    [
+        ("begin", Busy("too many wait")),
+        ("begin", OSError("the disk is full: /secret")),
+        ("commit", OSError("the disk is full: /secret")),
+    ],
+)
 @pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED)
 def test_a_refusal_that_cannot_be_recorded_is_answered_by_nobody(
-    gateway: Founded, asked: Callable[[Founded], Callable[[], Any]], trouble: Exception
+    gateway: Founded, asked: Callable[[Founded], Callable[[], Any]], at: str, trouble: Exception
 ) -> None:
     act, begin, size = asked(gateway), gateway.ports.begin, gateway.size()
 
-    def troubled(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.WRITE:  # in which refusals are recorded
+    @contextmanager
+    def troubled(mode: TransactionMode) -> Iterator[UnitOfWork]:
+        recording = mode is TransactionMode.WRITE  # in which refusals are recorded
+        if recording and at == "begin":
             raise trouble
-        return begin(mode)
+        with begin(mode) as work:
+            if recording:
+                work.commit = Mock(side_effect=trouble)  # type: ignore[method-assign]
+            yield work
 
     whole = gateway.ports
     gateway.ports = replace(whole, begin=troubled)

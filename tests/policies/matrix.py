@@ -13,7 +13,6 @@ from itertools import groupby
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.domain.case import PROPERTIES, Element
 from gateway.domain.decision import (
-    CaseAttributes,
     PolicyEntity,
     PolicyQuestion,
     case_entity,
@@ -168,18 +167,14 @@ def offer(
 ) -> PolicyQuestion:
     """May a hotline offer the recipient a case for the purpose?"""
     sender = party("sender", "hotline", led=False)
-    view = CaseAttributes(
-        id="a-case",
-        tlp=tlp,
-        handling=frozenset(handling),
-        onward=ONWARD[0],
-        purpose=frozenset(map(str, Purpose)),
-        matter=frozenset({"csam"}),
-        embargoed=False,
-        suspended=False,
-        assurance="signed",
-        state=state,
-    )
+    claims = {
+        "tlp": tlp,
+        "handling": handling,
+        "onward": ONWARD[0],
+        "purpose": tuple(map(str, Purpose)),
+        "matter": ("csam",),
+    }
+    case = case_entity(sender, "a-case", claims, assurance="signed", state=state)
     facts = {
         "recipient": recipient.entity,
         "competence": recipient.competence,
@@ -192,7 +187,7 @@ def offer(
         "conflict": False,
         "third_country": False,
     }
-    return PolicyQuestion(sender, "handoff.offer", case_entity(view, sender), facts)
+    return PolicyQuestion(sender, "handoff.offer", case, facts)
 
 
 def handed(recipient: Recipient, purpose: str, state: HandoffState) -> PolicyEntity:

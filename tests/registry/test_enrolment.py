@@ -357,12 +357,6 @@ def test_a_thief_s_renewals_are_shown_and_end_with_the_system_s_certificates(gat
     gateway.unmade(WrongState, change)
 
 
-def test_a_revocation_names_one_certificate_or_a_system_not_both(gateway, credentials):
-    both = {"system": DESK, "thumbprint": credentials.thumbprint, "reason": "stolen"}
-    gateway.unmade(ValidationFailed, Change("certificate.revoke", NEWCOMER, both))
-    assert renewed(gateway, credentials)
-
-
 def test_an_invitation_is_withdrawn_with_the_request_that_waits(gateway, host):
     invited, first = host.invite(), host.first_key()
     used = host.use(first=first)

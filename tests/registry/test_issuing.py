@@ -44,8 +44,6 @@ from tests.founding import (
     Founded,
     caller,
     fields_of,
-    make_change,
-    refused_on_record,
     shown,
 )
 
@@ -101,9 +99,14 @@ def ordered(gateway: Founded, organisation: str = HOTLINE, pem: str = "") -> Wri
     return gateway.do(enrolment.redeem_invitation, organisation, token, asked)
 
 
-def stored(gateway: Founded, request: str) -> CertificateOrder:
+def stored(gateway: Founded, written: WriteResult) -> CertificateOrder:
     with gateway.ports.begin(TransactionMode.READ) as work:
-        return work.signing.get(UUID(request))
+        return work.signing.get(UUID(written.result["request"]))
+
+
+def certificates(gateway: Founded) -> Any:
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return work.organisations.certificates(HOTLINE, DESK)
 
 
 def last_event(gateway: Founded, reader: str) -> Receipt:
@@ -119,7 +122,7 @@ def test_a_certificate_is_asked_for_then_made_by_who_holds_the_key_then_known(ga
     assert fields_of(written.receipt)["type"] == "invitation.redeemed"
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert str(served.id) == written.result["request"]
-    assert stored(gateway, written.result["request"]) == served
+    assert stored(gateway, written) == served
     made = x509.load_pem_x509_certificate(served.certificate.encode())
     thumbprint = base64url.digest(made.public_bytes(serialization.Encoding.DER))
     told = last_event(gateway, HOTLINE)
@@ -166,9 +169,9 @@ def test_a_bad_request_is_refused_on_record_and_keeps_none_waiting(gateway, auth
     good = ordered(gateway, OFMIN)
     gateway.day = date(2023, 8, 30)
     issue_approved_certificates(gateway.ports, authority)
-    assert stored(gateway, bad.result["request"]).certificate is None
-    assert stored(gateway, bad.result["request"]).refusal
-    assert stored(gateway, good.result["request"]).certificate
+    assert stored(gateway, bad).certificate is None
+    assert stored(gateway, bad).refusal
+    assert stored(gateway, good).certificate
     told = last_event(gateway, HOTLINE)
     assert (fields_of(told)["type"], fields_of(told)["result"]) == ("certificate.issued", "denied")
     assert fields_of(told)["simulated_date"] == "2023-08-30"
@@ -187,9 +190,8 @@ def test_a_certificate_whose_ground_is_gone_is_not_made(gateway, authority, acti
     gateway.administer(action, HOTLINE, **values)
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert served.certificate is None
-    assert stored(gateway, written.result["request"]) == served
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.organisations.certificates(HOTLINE, DESK) == []
+    assert stored(gateway, written) == served
+    assert certificates(gateway) == []
     told = last_event(gateway, GATEWAY)
     assert (fields_of(told)["type"], fields_of(told)["result"]) == ("certificate.issued", "denied")
     assert issue_approved_certificates(gateway.ports, authority) == []
@@ -205,11 +207,10 @@ def test_a_certificate_whose_ground_goes_while_it_is_made_is_not_kept(gateway, a
             return made
 
     assert issue_approved_certificates(gateway.ports, Slow()) == []
-    assert stored(gateway, written.result["request"]).certificate is None
+    assert stored(gateway, written).certificate is None
     (served,) = issue_approved_certificates(gateway.ports, authority)
     assert "disabled" in served.refusal
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.organisations.certificates(HOTLINE, DESK) == []
+    assert certificates(gateway) == []
 
 
 def test_one_that_is_suspended_is_equipped_all_the_same(gateway, authority):
@@ -224,18 +225,10 @@ def test_a_certificate_is_revoked_once_and_by_its_own_organisation(gateway, auth
     issue_approved_certificates(gateway.ports, authority)
     me = to_json(organisations.whoami(gateway.ports, caller(HOTLINE)))
     thumbprint = me["certificates"][0]["thumbprint"]
+    lost = {"thumbprint": thumbprint, "reason": "lost"}
     for organisation, kind in ((OFMIN, NotFound), ("hotline-x", Forbidden)):
-        change = Change(
-            "certificate.revoke", organisation, {"thumbprint": thumbprint, "reason": "lost"}
-        )
-        if kind is Forbidden:
-            gateway.refusal(make_change, change, gateway.approve(change, ALICE))
-        else:
-            arguments = (make_change, change, gateway.approve(change, ALICE))
-            refused_on_record(gateway, kind, *arguments)
-    gateway.administer("certificate.revoke", HOTLINE, thumbprint=thumbprint, reason="lost")
+        gateway.unmade(kind, Change("certificate.revoke", organisation, lost), ALICE)
+    gateway.administer("certificate.revoke", HOTLINE, **lost)
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert [c.thumbprint for c in work.organisations.revoked(gateway.clock())] == [thumbprint]
-    change = Change("certificate.revoke", HOTLINE, {"thumbprint": thumbprint, "reason": "lost"})
-    arguments = (make_change, change, gateway.approve(change, ALICE))
-    refused_on_record(gateway, WrongState, *arguments)
+    gateway.unmade(WrongState, Change("certificate.revoke", HOTLINE, lost), ALICE)

@@ -70,6 +70,16 @@ def enrolled(gateway: Founded, slug: str = NEW) -> None:
         work.commit()
 
 
+def contacts(gateway: Founded, slug: str) -> list[Contact]:
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        return list(work.organisations.contacts(slug))
+
+
+def set_contact(gateway: Founded, name: str = "E. One", slug: str = HOTLINE) -> Any:
+    values = {"role": "head", "name": name, "address": "e@x.example"}
+    return gateway.administer("contact.set", slug, **values)
+
+
 def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gateway):
     applied = gateway.administer("organisation.apply", NEW, **APPLICATION)
     assert applied.result["status"] == "applied"
@@ -78,31 +88,21 @@ def test_a_member_goes_from_application_to_active_and_each_step_is_an_event(gate
     active = gateway.administer("organisation.activate", NEW, reason="conformance passed")
     found = gateway.organisation(NEW)
     assert [step.status for step in found.history] == ["applied", "approved", "enrolled", "active"]
-    assert [str(step.event) for step in found.history][::3] == [
-        applied.result["event"],
-        active.result["event"],
-    ]
-    asked = found.application
-    assert (asked.membership, asked.purposes) == (
-        MembershipClass.ASSOCIATE,
-        {"remove", "protect_child"},
-    )
-    assert (asked.decision.decision_ref, asked.decision.decided_on) == (
-        "board 12",
-        date(2026, 3, 1),
-    )
-    assert str(asked.decision.event) == approved.result["event"]
+    first, *_, last = (str(step.event) for step in found.history)
+    assert (first, last) == (applied.result["event"], active.result["event"])
+    asked, decision = found.application, found.application.decision
+    assert asked.membership is MembershipClass.ASSOCIATE
+    assert asked.purposes == {"remove", "protect_child"}
+    assert (decision.decision_ref, decision.decided_on) == ("board 12", date(2026, 3, 1))
+    assert str(decision.event) == approved.result["event"]
     me = to_json(organisations.whoami(gateway.ports, caller(NEW)))
     assert me["organisation"]["active"]
 
 
 def test_contacts_come_with_the_application_and_stand_in_the_log_sealed_only(gateway):
     written = gateway.administer("organisation.apply", NEW, **APPLICATION)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert [(c.role, c.name) for c in work.organisations.contacts(NEW)] == [
-            ("head", "C. Bernard"),
-            ("security", "D. Petit"),
-        ]
+    named = [(c.role, c.name) for c in contacts(gateway, NEW)]
+    assert named == [("head", "C. Bernard"), ("security", "D. Petit")]
     assert b"Bernard" not in written.receipt.document
     assert "Bernard" not in shown(written.receipt)["subject"]
     assert "Bernard" in shown(written.receipt)["contacts"]
@@ -121,54 +121,35 @@ def test_a_contact_that_was_replaced_is_readable_nowhere(gateway):
     with gateway.ports.begin(TransactionMode.READ) as work:
         ((_, first),) = work.log.stream(NEW, 0, 9)
         assert any("Bernard" in str(d.value) for d in work.log.logged(first).event.disclosures)
-    replaced = gateway.administer(
-        "contact.set", NEW, role="head", name="E. One", address="e@x.example"
-    )
-    assert replaced.result["key"] == "destroyed"
+    assert set_contact(gateway, slug=NEW).result["key"] == "destroyed"
+    assert {c.name for c in contacts(gateway, NEW)} == {"E. One", "D. Petit"}
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert {c.name for c in work.organisations.contacts(NEW)} == {"E. One", "D. Petit"}
         assert "contacts" not in {d.kind for d in work.log.logged(first).event.disclosures}
 
 
 def test_who_leaves_leaves_no_contact(gateway):
-    gateway.administer("contact.set", HOTLINE, role="head", name="E. One", address="e@x.example")
+    set_contact(gateway)
     left = gateway.administer("organisation.leave", HOTLINE, reason="for the test")
     assert left.result["key"] == "destroyed"
+    assert not contacts(gateway, HOTLINE)
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert not work.organisations.contacts(HOTLINE)
         assert not work.cases.doomed(9)
     assert nowhere_stored(gateway, "E. One")
 
 
 def test_a_refused_contact_is_not_repeated_by_the_refusal(gateway):
-    change = Change(
-        "contact.set", "nobody-here", {"role": "head", "name": "E. One", "address": "y"}
-    )
-    gateway.unmade(NotFound, change)
+    values = {"role": "head", "name": "E. One", "address": "y"}
+    refused(gateway, NotFound, "contact.set", "nobody-here", **values)
     assert nowhere_stored(gateway, "E. One")
 
 
-def test_the_key_of_contacts_is_not_taken_for_an_orphan(gateway):
-    gateway.administer("contact.set", HOTLINE, role="head", name="E. One", address="e@x.example")
+def test_a_contact_takes_the_place_of_the_last_in_its_role_and_its_key_is_no_orphan(gateway):
+    for name in ("E. One", "F. Two"):
+        event = UUID(set_contact(gateway, name).result["event"])
     keys = gateway.ports.keys
     keys.old |= {UUID(int=n) for n in range(1, keys.made + 1)}
     erasure.destroy_orphan_keys(gateway.ports, None)
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        assert [c.name for c in work.organisations.contacts(HOTLINE)] == ["E. One"]
-
-
-def test_a_contact_takes_the_place_of_the_last_in_its_role(gateway):
-    for name in ("E. One", "F. Two"):
-        written = gateway.administer(
-            "contact.set", HOTLINE, role="liaison", name=name, address="x@y.example"
-        )
-    with gateway.ports.begin(TransactionMode.READ) as work:
-        (kept,) = work.organisations.contacts(HOTLINE)
-    event = written.result["event"]
-    assert kept == Contact(
-        HOTLINE, "liaison", "F. Two", "x@y.example", type(kept.registration_event)(event)
-    )
-    refused(gateway, NotFound, "contact.set", "nobody-here", role="head", name="x", address="y")
+    assert contacts(gateway, HOTLINE) == [Contact(HOTLINE, "head", "F. Two", "e@x.example", event)]
 
 
 @each(

@@ -13,9 +13,9 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.organisation import Organisation, Status
 from gateway.kernel.changes import LOG, ChangeType
-from gateway.registry import table as registry
+from gateway.registry import changes as registry
+from gateway.registry.changes import STEPS
 from gateway.registry.members import CONTACT
-from gateway.registry.table import STEPS
 from tests.founding import policy
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
 from gateway.registry import directory, enrolment, queries, staff
-from gateway.registry.table import STEPS
+from gateway.registry.changes import STEPS
 from tests.each import each
 from tests.founding import policy
 
@@ -57,7 +57,7 @@ BY_SYSTEMS = {
     "certificate.renew": enrolment.renew,
     "conformance.start": conformance.start,
     "conformance.read": conformance.look_up,
-    "conformance.submit": conformance.send,
+    "conformance.submit": conformance.answer,
     "staff.read": staff.page,
     "staff.add": staff.add,
     "staff.end": staff.end,

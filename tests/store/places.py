@@ -23,10 +23,12 @@ from gateway.keys import FileKeyEncryption
 from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import tables
+from gateway.store.database import open_database
 from gateway.store.keyring import SqlKeyring, make_keyring, open_keyring
+from gateway.store.log import EventHeader
 from gateway.store.migrations import upgrade
 from gateway.store.sqlite_backup import merge_wal
-from gateway.store.unit_of_work import Store, open_store
+from gateway.store.unit_of_work import Store
 from tests.postgresql import new_database
 from tests.store.samples import HEAD_KEY, NOON, ORIGIN, PERSON_KEY, POLICY
 
@@ -84,18 +86,9 @@ class Place:
         head_key: bytes = HEAD_KEY,
     ) -> Any:
         """A store on this database, closed when the test ends."""
-        store = open_store(
-            self.url,
-            lock_path=self.lock_path,
-            origin=origin,
-            policy_revision=lambda: POLICY,
-            now=now,
-            random=random,
-            person_key=PERSON_KEY,
-            head_key=head_key,
-            waiters=waiters,
-            keyring=self.keyring(now),
-        )
+        database = open_database(self.url, lock_path=self.lock_path, waiters=waiters)
+        letterhead = EventHeader(origin, lambda: POLICY, now, random, PERSON_KEY, head_key)
+        store = Store(database, letterhead, self.keyring(now))
         self.stores.append(store)
         return store
 

@@ -119,22 +119,6 @@ def test_a_case_of_another_revision_is_stale_and_leaves_no_version(store, revisi
         assert work.cases.version(version.digest) is None
 
 
-def test_an_unknown_case_cannot_be_saved(store):
-    made, version = revised(case()[0])
-    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
-        work.cases.save(made, version)
-
-
-def test_the_reference_of_a_case_never_changes(store):
-    made, _ = stored(store)
-    changed, version = revised(made)
-    with store.begin(TransactionMode.WRITE) as work:
-        work.cases.save(replace(changed, originator_ref="another"), version)
-        work.commit()
-    with store.begin(TransactionMode.READ) as work:
-        assert work.cases.get("hotline", made.id) == changed
-
-
 def test_cases_come_in_pages_by_age_for_their_originator_only(store):
     ids = [new_id() for _ in range(5)]
     mine = [case(id=id_) for id_ in reversed(ids)]  # an originator may choose ids in any order

@@ -150,28 +150,12 @@ def test_a_handoff_of_another_sequence_is_stale_and_takes_no_answer(store, store
         assert work.handoffs.answers(made.id) == [offer]
 
 
-def test_an_unknown_handoff_cannot_be_answered(store, stored_case):
-    with store.begin(TransactionMode.WRITE) as work, pytest.raises(EditConflict):
-        work.handoffs.save(*accepted(handoff(stored_case)[0]))
-
-
 def test_an_event_records_one_answer(store, stored_case):
     made, offer = stored(store, handoff(stored_case))
     moved, answer = accepted(made)
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(RuntimeError):
         work.handoffs.save(moved, replace(answer, event=offer.event))
         work.commit()
-
-
-def test_to_whom_and_for_what_it_was_offered_is_frozen(store, stored_case):
-    made, _ = stored(store, handoff(stored_case))
-    moved, answer = accepted(made)
-    widened = replace(moved, purpose=("statistics",), address=Addressee("abroad"))
-    with store.begin(TransactionMode.WRITE) as work:
-        work.handoffs.save(widened, answer)
-        work.commit()
-    with store.begin(TransactionMode.READ) as work:
-        assert work.handoffs.get(made.id) == moved
 
 
 def test_each_package_is_found_by_its_number(store, stored_case):
@@ -282,22 +266,6 @@ def test_whether_the_originator_was_told_of_a_consultation_is_known_for_each_han
         work.handoffs.add_consultation(consultation(made))
         assert work.handoffs.was_informed_of_consultation(made.id)
         assert not work.handoffs.was_informed_of_consultation(other.id)
-
-
-def test_a_consultation_remembers_what_was_shown_in_order(store, stored_case):
-    made, _ = stored(store, handoff(stored_case))
-    opened = consultation(made)
-    own = replace(consultation(made), organisation="hotline", handoff=None, shown=())
-    with store.begin(TransactionMode.WRITE) as work:
-        work.handoffs.add_consultation(opened)
-        work.handoffs.add_consultation(own)
-        with pytest.raises(AlreadyExists):
-            work.handoffs.add_consultation(replace(own, event=opened.event))
-        work.commit()
-    with store.begin(TransactionMode.READ) as work:
-        assert work.handoffs.consultation(opened.event) == opened
-        assert work.handoffs.consultation(own.event) == own
-        assert work.handoffs.consultation(new_id()) is None
 
 
 # --- Retentions and copies are kept with their handoff, found when they are over, and end ---

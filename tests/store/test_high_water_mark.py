@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen
@@ -58,56 +60,31 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
         mark.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def mark(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """A mark of each kind."""
-    if request.param == "memory":
-        yield MemoryMark()
-        return
-    file = tmp_path / "mark" if request.param == "sqlite" else None
-    made = open_mark(f"file:{file}" if file else emptied_database(), file=file, origin=ORIGIN)
-    yield made
-    made.close()
-
-
-def test_there_is_no_mark_at_first(mark) -> None:
-    assert mark.read() is None
-
-
-def test_a_first_mark_is_made_once(mark) -> None:
-    assert mark.advance(None, at(0))
-    assert not mark.advance(None, at(5))
-    assert mark.read() == at(0)
-
-
-def test_a_mark_moves_from_where_it_was_seen(mark) -> None:
-    mark.advance(None, at(1))
-    assert mark.advance(at(1), at(7))
-    assert mark.read() == at(7)
-
-
-@pytest.mark.parametrize("seen", [at(2), at(1, "of another log"), None])
-def test_a_mark_does_not_move_from_where_it_is_not(mark, seen) -> None:
-    mark.advance(None, at(1))
-    assert not mark.advance(seen, at(9))
-    assert mark.read() == at(1)
-
-
+@pytest.mark.parametrize("kept", ["sqlite", "postgresql"])
 @given(
     moves=st.lists(
         st.tuples(st.none() | st.integers(0, 3), st.integers(0, 3), st.sampled_from("ab"))
     )
 )
-def test_the_stored_mark_does_what_the_one_in_memory_does(
-    tmp_path_factory: pytest.TempPathFactory, moves
+@example(moves=[])
+@example(moves=[(None, 0, "a"), (None, 1, "a")])  # a first mark is made once
+@example(moves=[(None, 1, "a"), (1, 3, "a"), (1, 2, "a"), (3, 2, "b")])  # from where it was seen
+def test_a_stored_mark_does_what_one_in_memory_does(
+    tmp_path_factory: pytest.TempPathFactory, kept: str, moves
 ) -> None:
-    file = tmp_path_factory.mktemp("mark") / "mark"
-    stored, model = open_mark(f"file:{file}", file=file, origin=ORIGIN), MemoryMark()
+    file = tmp_path_factory.mktemp("mark") / "mark" if kept == "sqlite" else None
+    origin = f"{ORIGIN}/{next(_numbers)}"
+    stored, model = open_mark(_server(), file=file, origin=origin), MemoryMark()
+    assert stored.read() is None
     for seen, to, name in moves:
         known = None if seen is None else at(seen, name)
         assert stored.advance(known, at(to, name)) == model.advance(known, at(to, name))
         assert stored.read() == model.read()
     stored.close()
+
+
+_numbers = count()
+_server = cache(new_database)
 
 
 def test_a_mark_is_there_for_who_opens_it_again(kept) -> None:

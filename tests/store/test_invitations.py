@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import AlreadyExists
 from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON, certificate, invitation, new_id, organisation, system
 
@@ -21,35 +21,15 @@ def stored(store):
     return made
 
 
-def test_an_invitation_is_found_by_its_id_and_by_its_token(store, stored):
+def test_an_invitation_is_found_by_its_token(store, stored):
     with store.begin(TransactionMode.READ) as work:
-        assert work.invitations.get(stored.id) == stored
         assert work.invitations.by_token(stored.token_sha256) == stored
-        assert work.invitations.get(new_id()) is None
         assert work.invitations.by_token("u" * 43) is None
 
 
-def test_no_two_invitations_have_one_id_or_one_token(store, stored):
-    with store.begin(TransactionMode.REGISTRY) as work:
-        for taken in (replace(invitation("u" * 43), id=stored.id), invitation()):
-            with pytest.raises(AlreadyExists):
-                work.invitations.add(taken)
-        work.invitations.add(invitation("v" * 43))
-        work.commit()
-
-
-def test_what_became_of_it_is_kept_and_nothing_else_changes(store, stored):
-    used = replace(stored, key="key", request=new_id(), withdrawn_at=NOON)
-    with store.begin(TransactionMode.REGISTRY) as work:
-        work.invitations.save(replace(used, system="another", token_sha256="u" * 43))
-        work.commit()
-    with store.begin(TransactionMode.READ) as work:
-        assert work.invitations.get(stored.id) == used
-
-
-def test_an_unknown_invitation_is_not_saved(store, stored):
-    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(EditConflict):
-        work.invitations.save(invitation("u" * 43))
+def test_no_two_invitations_have_one_token(store, stored):
+    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
+        work.invitations.add(invitation())
 
 
 def test_certificates_that_end_in_a_time_are_found_in_order_without_the_revoked(store, stored):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gateway.domain.refusals import Busy
-from gateway.store.lock import FairLimiter, FileLock, _Turn
+from gateway.store.database import FairLimiter, FileLock, _Turn
 
 
 def turnstile(places=1, waiters=10, patience=5.0):

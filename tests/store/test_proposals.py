@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.refusals import EditConflict
 from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON, new_id, proposal
 
@@ -15,21 +15,6 @@ def kept(store, *made):
         for one in made:
             work.proposals.add(one)
         work.commit()
-
-
-def test_a_proposal_comes_back_as_it_was_kept(store):
-    made = proposal()
-    kept(store, made)
-    with store.begin(TransactionMode.READ) as work:
-        assert work.proposals.get(made.id) == made
-        assert work.proposals.get(new_id()) is None
-
-
-def test_a_proposal_is_kept_under_an_id_once(store):
-    made = proposal()
-    kept(store, made)
-    with store.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
-        work.proposals.add(replace(made, action="membership.grant"))
 
 
 @pytest.mark.parametrize(

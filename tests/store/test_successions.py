@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.mandate import ReissuedHandoff, SuccessionApproval
-from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.mandate import ReissuedHandoff
+from gateway.domain.refusals import AlreadyExists
 from gateway.kernel.ports import TransactionMode
 from tests.store import samples
 from tests.store.samples import NOON, new_id, succession
@@ -29,60 +29,15 @@ def planned(store, *successions):
         work.commit()
 
 
-def test_a_succession_is_found_by_its_id_its_offices_and_its_mandate(kept):
+def test_a_succession_is_found_by_its_offices_and_its_mandate(kept):
     first, second = succession(), succession("abroad", "hotline", competence="receive/csam/BE")
     planned(kept, second, first)
     with kept.begin(TransactionMode.READ) as work:
-        assert work.successions.get(first.id) == first
-        assert work.successions.get(new_id()) is None
         assert list(work.successions.all()) == [first, second]
         assert list(work.successions.of("abroad")) == [first, second]
         assert list(work.successions.of("police")) == [first]
         assert list(work.successions.from_office("police", "receive/csam/FR")) == [first]
         assert list(work.successions.from_office("police", "receive/csam/BE")) == []
-
-
-def test_approvals_and_the_end_are_kept_and_the_plan_stays(kept):
-    one = succession()
-    planned(kept, one)
-    given = SuccessionApproval("officer-1", new_id())
-    signed = replace(given, by="officer-2", signed="eyJ.eyJ.c2ln~")
-    approved = one.approve("abroad", given).approve("police", signed)
-    done = replace(approved.end(new_id()), version=2)
-    with kept.begin(TransactionMode.WRITE) as work:
-        work.successions.save(replace(done, legal_act="another", competence="receive/x/FR"))
-        work.commit()
-    with kept.begin(TransactionMode.READ) as work:
-        assert work.successions.get(one.id) == done
-
-
-def test_that_it_was_called_off_is_kept(kept):
-    one = succession(former_end=None)
-    planned(kept, one)
-    cancelled = one.cancel(new_id())
-    with kept.begin(TransactionMode.REGISTRY) as work:
-        work.successions.save(cancelled)
-        work.commit()
-    with kept.begin(TransactionMode.READ) as work:
-        assert work.successions.get(one.id) == cancelled
-
-
-def test_a_succession_that_changed_meanwhile_is_not_overwritten(kept):
-    one = succession()
-    planned(kept, one)
-    given = SuccessionApproval("officer-1", new_id())
-    with kept.begin(TransactionMode.WRITE) as work:
-        work.successions.save(one.approve("police", given))
-        with pytest.raises(EditConflict):
-            work.successions.save(one.approve("abroad", given))
-        work.commit()
-
-
-def test_it_is_planned_once(kept):
-    one = succession()
-    planned(kept, one)
-    with kept.begin(TransactionMode.REGISTRY) as work, pytest.raises(AlreadyExists):
-        work.successions.add(one)
 
 
 def test_a_moved_handoff_is_found_from_both_ends(kept):

@@ -8,9 +8,8 @@ import pytest
 
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import HandoffFilter
-from gateway.store.content_encryption import NoContentKeys
 from gateway.store.database import UnsuitableDatabase
-from gateway.store.unit_of_work import open_store
+from tests.store import places
 from tests.store.places import check_log
 from tests.store.samples import ORIGIN, case, fact, handoff, organisation, retry, signing_request
 
@@ -127,7 +126,7 @@ def test_threads_lose_nothing_and_leave_one_tree(store):
 
 def test_a_database_without_tables_is_unfit(tmp_path):
     with pytest.raises(UnsuitableDatabase, match="set it up"):
-        _open(f"sqlite:///{tmp_path / 'empty.db'}", tmp_path)
+        places.Place(f"sqlite:///{tmp_path / 'empty.db'}", tmp_path / "lock").open()
 
 
 def test_the_log_of_another_origin_is_refused(database):
@@ -149,18 +148,3 @@ def test_a_store_does_not_survive_a_fork(sqlite, monkeypatch):
     monkeypatch.setattr(store.database, "close", pytest.fail)
     store.close()
     monkeypatch.undo()
-
-
-def _open(url, folder):
-    return open_store(
-        url,
-        lock_path=folder / "lock",
-        origin=ORIGIN,
-        policy_revision=str,
-        now=lambda: None,
-        random=bytes,
-        person_key=bytes(32),
-        head_key=bytes(32),
-        waiters=1,
-        keyring=NoContentKeys(),
-    )

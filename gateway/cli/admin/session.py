@@ -38,6 +38,7 @@ from gateway.client.administration import Administration
 from gateway.client.errors import RequestRefused, raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
+from gateway.domain.fields import SHOWN
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import base64url, canonical, declarations, event, receipt
@@ -46,14 +47,14 @@ from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
-from gateway.kernel.fields import Field, Given, text
+from gateway.kernel.fields import Field, Given
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.registry import queries
-from gateway.registry.table import STEPS
+from gateway.registry.changes import STEPS
 
 if TYPE_CHECKING:
     from gateway import wiring
@@ -581,7 +582,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
         short_help=kind.summary,
         # A thumbprint may begin with "-", or with "-h": it is no option then.
         context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]}
-        if any(one.option.isupper() and one.read is text for one in kind.fields)
+        if any(one.option.isupper() and one.schema == SHOWN.schema for one in kind.fields)
         else {},
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -230,14 +231,17 @@ class Scenario:
             submitted = hotline.submit(content, one)
             self.wrote(f"{HOTLINE} submits it as a draft", submitted)
             told = f"{HOTLINE} assesses it, its match unconfirmed"
-            self.refuses(told, lambda: hotline.assess(self.case, one))
-            assessed = hotline.assess(self.case, one, matches, "seen by me")
+            where = {"case": self.case}
+            assess = partial(hotline.step, "case.assess", where, one)
+            self.refuses(told, lambda: assess(confirmed_matches=[]))
+            assessed = assess(confirmed_matches=matches, reason="seen by me")
             self.receipts.append(assessed.receipt)
             self.refuses(
                 "a person confirms the match; the same person clears it",
-                lambda: hotline.clear(self.case, one),
+                lambda: hotline.step("case.clear", where, one),
             )
-            self.wrote("a second person clears it for sharing", hotline.clear(self.case, other))
+            cleared = hotline.step("case.clear", where, other)
+            self.wrote("a second person clears it for sharing", cleared)
 
     def _offer_to_the_mandate(self, again: str | None = None) -> str:
         with self.stage.client(HOTLINE) as hotline:
@@ -463,13 +467,15 @@ class Scenario:
         with self.stage.client(OFMIN) as office, self.stage.client(HOTLINE) as hotline:
             officer, other = self.second[OFMIN], self.second[HOTLINE]
             where = {"handoff": handoff}
-            set_ = office.embargo(where, officer, code="operation", until=until)
+            held = {"code": "operation", "until": until}
+            set_ = office.step("case.embargo", where, officer, **held)
             self.wrote(f"{OFMIN} sets an embargo of 48 hours", set_)
             self.refuses(
                 f"{HOTLINE} offers its removal to {ABROAD}",
                 lambda: hotline.offer(self.case, other, **terms),
             )
-            ended = office.end_measure(where, set_.result["measure"], officer)
+            where["measure"] = set_.result["measure"]
+            ended = office.step("case.end_measure", where, officer)
             self.wrote(f"{OFMIN} ends it", ended)
             offered = hotline.offer(self.case, other, **terms)
         withheld = ", ".join(offered.result["withheld_groups"])

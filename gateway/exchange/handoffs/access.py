@@ -7,20 +7,18 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
-from gateway.domain.handoff import Handoff, Package
+from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseErased, WrongState
-from gateway.domain.transfer import is_derogation, is_transfer_barred
 from gateway.domain.vocabulary import marking_of, strictest
-from gateway.evidence import sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.cases import OWN, elements, in_force
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.interests import has_conflict
-from gateway.exchange.offers import package_of
 from gateway.exchange.results import Superseded, TightenedElement
+from gateway.exchange.versions import read_version
 from gateway.kernel.ports import UnitOfWork
 from gateway.kernel.transact import (
     EventSubject,
@@ -86,7 +84,7 @@ def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     if reader.slug != handoff.recipient:
         return OWN
     conflict = bool(reader.interests) and has_conflict(context.work, reader, handoff, day)
-    barred = is_transfer_barred(reader, day) and not is_derogation(handoff.transfer_tool)
+    barred = reader.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
     return {"conflict": conflict, "third_country": barred}
 
 
@@ -122,68 +120,47 @@ def refuse_expired(context: RequestContext, handoff: Handoff) -> None:
 
 @dataclass(frozen=True)
 class Versions:
-    """The version of a package, as stored and as read, the case's current one and that under whose
-    markings the recipient agreed, as read, and the conditions that bind."""
+    """The version of a package, the case's current one, that under whose markings the recipient
+    agreed, and the conditions that bind."""
 
-    version: CaseVersion
-    offered: VerifiedSdJwt
-    now: VerifiedSdJwt
-    agreed: VerifiedSdJwt
+    offered: CaseVersion
+    now: CaseVersion
+    agreed: CaseVersion
     binding: BindingConditions
 
 
-def versions_of(work: UnitOfWork, handoff: Handoff, package: Package) -> Versions:
-    """The versions that decide about a package of a handoff."""
-    version = read_version(work, package.case_digest)
+def versions_of(work: UnitOfWork, handoff: Handoff) -> Versions:
+    """The versions that decide about the package of a handoff that it is at."""
+    offered = agreed = read_version(work, handoff.case_digest)
     case = work.cases.get(handoff.originator, handoff.case)
-    current = version if case is None else read_version(work, case.digest, version)
-    agreed = version
-    if handoff.held_under is not None and package.number == handoff.held:
-        agreed = read_version(work, handoff.held_under, version, current)
-    offered = sd_jwt.read_stored(version.document)
-    now = content_of(current, version, offered)
-    under = now if agreed is current else content_of(agreed, version, offered)
-    binding = binding_conditions(handoff.purpose, package, offered, current)
-    return Versions(version, offered, now, under, binding)
+    now = offered if case is None else read_version(work, case.digest, offered)
+    if handoff.held_under is not None and handoff.package == handoff.held:
+        agreed = read_version(work, handoff.held_under, offered, now)
+    return Versions(offered, now, agreed, binding_conditions(handoff, offered, now))
 
 
-def newest_package(handoff: Handoff) -> Package:
-    """The package that a handoff offers now."""
-    given = handoff.case_digest, handoff.permitted_disclosures, handoff.transfer_tool
-    return Package(handoff.package, *given)
-
-
-def package_numbered(work: UnitOfWork, handoff: Handoff, number: int) -> Package:
-    """A package of a handoff by its number."""
+def at_package(work: UnitOfWork, handoff: Handoff, number: int) -> Handoff:
+    """A handoff as it is at one of its packages, by number: what that gave, of which version."""
     if number == handoff.package:
-        return newest_package(handoff)
-    offer = work.handoffs.offer(handoff.id, number)
-    return deny_as_not_found() if offer is None else package_of(offer, number)
+        return handoff
+    offer = work.handoffs.offer(handoff.id, number) or deny_as_not_found()
+    given = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
+    return replace(
+        handoff,
+        package=number,
+        case_digest=given.case_digest,
+        permitted_disclosures=given.disclosures,
+        transfer_tool=given.transfer_tool,
+    )
 
 
-def read_version(work: UnitOfWork, digest: str, *known: CaseVersion) -> CaseVersion:
-    """A version of a case; one that was read is not read again."""
-    for version in known:
-        if version.digest == digest:
-            return version
-    found = work.cases.version(digest)
-    return deny_as_not_found() if found is None else found
-
-
-def content_of(wanted: CaseVersion, version: CaseVersion, content: VerifiedSdJwt) -> VerifiedSdJwt:
-    """What a version says; ``content`` is what ``version`` says."""
-    return content if wanted is version else sd_jwt.read_stored(wanted.document)
-
-
-def accepted_parts(
-    handoff: Handoff, package: Package, parts: Mapping[str, Element]
-) -> Mapping[str, Element]:
+def accepted_parts(handoff: Handoff, parts: Mapping[str, Element]) -> Mapping[str, Element]:
     """The parts of a package that its recipient accepted, where it named groups."""
     groups = handoff.accepted_groups
     return {
         digest: part
         for digest, part in parts.items()
-        if digest in package.permitted_disclosures
+        if digest in handoff.permitted_disclosures
         and (groups is None or part.group in {"routing", *groups})
     }
 
@@ -193,12 +170,12 @@ def binding_beside(
 ) -> BindingConditions:
     """The conditions that bind beside the parts ``shown``, and which of these the case's present
     version marks more strictly than themselves and the conditions say."""
-    own = elements(versions.offered, originator)
+    own = elements(versions.offered.said, originator)
     strict = with_strictest_marking(versions.offered, versions.now, originator)
     told = marking_of(versions.binding.conditions)
     tightened = [
         TightenedElement(UUID(placed.value["id"]), placed.name, now.tlp, sorted(now.handling))
-        for placed in versions.offered.placed
+        for placed in versions.offered.said.placed
         if placed.in_array
         and placed.digest in shown
         and (now := strict[placed.digest].marking) != strictest((own[placed.digest].marking, told))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, move
+from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, made_of, move
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
 from gateway.domain.duty import JUDICIAL_AUTHORISATION
@@ -34,15 +34,14 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import conditions_digest, elements
+from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.access import (
     Versions,
     copy_is_gone,
     entity_of,
     measures_on,
-    newest_package,
     party_to,
-    read_version,
     refuse_erased,
     refuse_expired,
     versions_of,
@@ -52,7 +51,6 @@ from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
-from gateway.exchange.revisions import owe_announced
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -67,6 +65,7 @@ from gateway.exchange.updates import (
     stale,
     stale_notice,
 )
+from gateway.exchange.versions import owe_announced, read_version
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -115,20 +114,20 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
+
+    def newest(context: RequestContext) -> dict[str, Any]:
+        return _bound(context, party_to(context, handoff), asked.kind)
+
     act = None
     if asked.signed is not None:
         claims = asked.signed.verified.claims
         act = partial(_answer, handoff, asked, asked.signed.document, claims)
-    elif bound := prepare(ports, caller, request, partial(_newest, handoff, asked.kind)):
+    elif bound := prepare(ports, caller, request, newest):
         fields = {"by": asked.by, **asked.fields}
         heading = attesting(ports, caller.organisation)
         document = handoff_documents.issue_answer(heading, fields=fields, **bound)
         act = partial(_answer, handoff, asked, document, bound)
     return transact(ports, caller, request, act, _answered_before)
-
-
-def _newest(handoff: UUID, kind: AnswerKind, context: RequestContext) -> dict[str, Any]:
-    return _bound(context, party_to(context, handoff), kind)
 
 
 def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
@@ -176,18 +175,8 @@ def _answer(
         moved = _withdraw_reserved(context, moved)
     if step is HandoffAction.ANSWER_RECALL:
         moved = answer_recall(context, moved, fields)
-    stored = HandoffAnswer(
-        handoff=found.id,
-        sequence=moved.sequence,
-        move=step,
-        state=moved.state,
-        author=context.caller.organisation,
-        at=context.now,
-        document=document.compact(),
-        event=context.event,
-    )
-    context.work.handoffs.save(moved, stored)
-    duties.settle(context.ports, context.work, moved, stored)
+    stored = made_of(moved, step, document.compact(), context.now, context.event)
+    duties.store_answer(context.ports, context.work, moved, stored)
     if step is HandoffAction.RETAIN:
         _retain(context, moved, asked)
     if moved.held and not found.held:
@@ -263,10 +252,10 @@ def _check_acceptance(
     if revised:
         _check_tightened(context, found, repeated)
     elif conditions_digest(context.ports, found.case_digest, repeated) != found.conditions_digest:
-        _check_conditions(repeated, versions_of(context.work, found, newest_package(found)))
+        _check_conditions(repeated, versions_of(context.work, found))
     if "groups" in fields:
-        verified = sd_jwt.read_stored(read_version(context.work, found.case_digest).document)
-        parts = elements(verified, context.require(found.originator))
+        offered = read_version(context.work, found.case_digest).said
+        parts = elements(offered, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not fields["groups"] or not set(fields["groups"]) <= groups:
             raise ValidationFailed(
@@ -306,7 +295,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`consultations`)."""
-    versions = versions_of(context.work, handoff, newest_package(handoff))
+    versions = versions_of(context.work, handoff)
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)
@@ -315,8 +304,7 @@ def _check_tightened(
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, offered, context.entity(originator), reader
     )
-    listed = versions.now.content.get("release_to") or ()
-    released = not listed or handoff.recipient in listed
+    released = is_released(versions.now.said.content, handoff.recipient)
     if len(permitted_disclosures) < len(offered) or not released:
         raise WrongState(
             "the case was marked more strictly after this offer, and could not be offered to you "
@@ -336,10 +324,9 @@ def _check_elements(
     named: Sequence[str],
 ) -> None:
     """An answer is about elements that were offered; other ids could be anything (R1)."""
-    verified = sd_jwt.read_stored(read_version(context.work, handoff.case_digest).document)
     offered = {
         placed.value["id"]
-        for placed in verified.placed
+        for placed in read_version(context.work, handoff.case_digest).said.placed
         if placed.in_array
         and placed.name in arrays
         and placed.digest in handoff.permitted_disclosures

@@ -10,14 +10,14 @@ from gateway.domain.audit_event import Party
 from gateway.domain.case import Element, erasure_is_due
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import READABLE, Handoff, HandoffState, Package, RecallAnswer
-from gateway.domain.measure import Measure, MeasureKind
+from gateway.domain.handoff import READABLE, Handoff, HandoffState, RecallAnswer
+from gateway.domain.measure import Measure, MeasureKind, is_suspended
 from gateway.domain.organisation import Organisation
 from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange.conditions import is_released
 from gateway.exchange.consultations import (
     IMMINENT_DANGER,
     OF_MARKS,
@@ -31,11 +31,11 @@ from gateway.exchange.disclosure import Reader, select_disclosures, with_stricte
 from gateway.exchange.handoffs.access import (
     Versions,
     accepted_parts,
+    at_package,
     authorized,
     binding_beside,
     entity_of,
     measures_on,
-    package_numbered,
     refuse_erased,
     refuse_expired,
     superseded_by,
@@ -56,7 +56,7 @@ from gateway.kernel.transact import (
     authorize,
     transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 
 def consult(
@@ -83,18 +83,10 @@ def consult(
             context.work.duties.add(replace(owed, person=opening.by))
         return record_consultation(context, opening, opened)
 
-    def replay(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
         return repeat_consultation(context, logged, _opened(context, handoff, opening))
 
-    return transact(ports, caller, request, act, replay)
-
-
-def _parties_of_consultation(
-    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
-) -> tuple[Party, ...]:
-    """The recipient, which opens the content, and the originator where it is informed."""
-    informed = is_informed(context, handoff, context.organisation, measures)
-    return tuple(p for p in events.parties_of(handoff) if informed or p.role != "originator")
+    return transact(ports, caller, request, act, on_retry)
 
 
 def is_informed(
@@ -144,8 +136,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
     measures = measures_on(context, found)
-    suspended = any(m.kind is MeasureKind.SUSPENSION and not m.elements for m in measures)
-    facts: dict[str, Value] = {"suspended": suspended, "reason": opening.reason_code}
+    facts: dict[str, Value] = {"suspended": is_suspended(measures), "reason": opening.reason_code}
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
     entity = entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **barred})
@@ -153,7 +144,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         raise WrongState("you erased your copies for good: only a new offer opens the case again")
     refuse_expired(context, found)
     opened = _opened_package(context, found, opening)
-    versions = versions_of(context.work, found, opened)
+    versions = versions_of(context.work, opened)
     if in_danger:
         _require_danger(found, versions)
     _refuse_past_erasure(context, found, versions.offered)
@@ -163,7 +154,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
     accepted = {
         digest: part
-        for digest, part in accepted_parts(found, opened, parts).items()
+        for digest, part in accepted_parts(opened, parts).items()
         if not in_danger or is_needed(part, found.recipient)
     }
     reader = Reader(
@@ -180,25 +171,27 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    superseded = superseded_by(context, found, versions.version.version)
+    superseded = superseded_by(context, found, versions.offered.version)
+    informed = is_informed(context, found, context.organisation, measures)
+    parties = tuple(p for p in events.parties_of(found) if informed or p.role != "originator")
     return OpenedContent(
-        versions.version,
+        versions.offered,
         shown,
         binding_beside(versions, shown, originator),
-        _parties_of_consultation(context, found, measures),
+        parties,
         handoff=found,
         withheld_groups=tuple(withheld_groups),
-        beside={"package": opened.number, "superseded": superseded},
+        beside={"package": opened.package, "superseded": superseded},
     )
 
 
-def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: VerifiedSdJwt) -> None:
+def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: CaseVersion) -> None:
     """Refuse from the day of erasure on: the case's, and before it that of the package, which no
     later version puts off unasked, unless the recipient retains it."""
     day = context.civil_day
     case = context.work.cases.get(handoff.originator, handoff.case)
     over = case is None or erasure_is_due(case, day)
-    agreed = date.fromisoformat(offered.claims["erase_on"])
+    agreed = date.fromisoformat(offered.said.claims["erase_on"])
     if over or (agreed <= day and retention_in_force(context, handoff) is None):
         raise WrongState("the case is past the day of its erasure")
 
@@ -206,15 +199,15 @@ def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: Ver
 def _require_danger(handoff: Handoff, versions: Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
-    listed = versions.now.content.get("release_to") or ()
-    if not states_danger(versions.offered) or (listed and handoff.recipient not in listed):
+    released = is_released(versions.now.said.content, handoff.recipient)
+    if not (states_danger(versions.offered) and released):
         raise WrongState("content opens after acceptance; accept the handoff, or decline it")
 
 
 def _opened_package(
     context: RequestContext, handoff: Handoff, opening: ConsultationRequest
-) -> Package:
-    """The package to open: the newest that is held, or an older one, as what it is.
+) -> Handoff:
+    """The handoff at the package to open: the newest that is held, or an older one, as what it is.
 
     Before an acceptance it is the newest (R16).
     """
@@ -238,7 +231,7 @@ def _opened_package(
                 ),
             )
         )
-    return package_numbered(context.work, handoff, number)
+    return at_package(context.work, handoff, number)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:

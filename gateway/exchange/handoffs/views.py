@@ -25,17 +25,13 @@ from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.revision import compare
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange.cases import has_key, sealed_of, view_on_measure
 from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.handoffs.access import (
     authorized,
     barriers,
-    content_of,
     entity_of,
     measures_on,
-    newest_package,
-    read_version,
     refuse_erased,
     superseded_by,
     versions_of,
@@ -48,13 +44,12 @@ from gateway.exchange.results import (
     HandoffView,
     NoticesView,
     PackageView,
-    RetentionView,
     SucceededBy,
     Succeeds,
     WaitingTotals,
 )
 from gateway.exchange.retention import retention_in_force, view_on_retention
-from gateway.exchange.revisions import identity
+from gateway.exchange.versions import identity, read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import ActionRequest, RequestContext, allows, read
@@ -161,8 +156,8 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     def query(context: RequestContext) -> HandoffView:
         found = authorized(context, handoff)
         refuse_erased(context, found)
-        versions = versions_of(context.work, found, newest_package(found))
-        version, verified = versions.version, versions.offered
+        versions = versions_of(context.work, found)
+        version = versions.offered
         case = context.work.cases.get(found.originator, found.case)
         measures = measures_on(context, found)
         originates = context.caller.organisation == found.originator
@@ -170,22 +165,23 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         # Its originator seals anew what was redirected, or went to a successor.
         left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
         seals = left and originates
+        kept = retention_in_force(context, found)
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
         return HandoffView(
             **vars(summary(context, found)),
             assurance=version.assurance,
-            routing=_routing(version, verified, found.permitted_disclosures),
+            routing=_routing(version, found.permitted_disclosures),
             permitted_disclosures=sorted(found.permitted_disclosures),
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one, measures) for one in answers],
-            packages=_packages(context, answers, version, verified),
+            packages=_packages(context, answers, version),
             superseded=superseded_by(context, found, found.case_version) if found.is_held else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
-            retention=_retention(context, found),
+            retention=None if kept is None else view_on_retention(context, kept),
             interest=barriers(context, found).get("conflict") is True or None,
-            to_reseal=sealed_of(verified, found.permitted_disclosures) if seals else None,
+            to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
             conditions=versions.binding.conditions,
@@ -220,11 +216,6 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _retention(context: RequestContext, handoff: Handoff) -> RetentionView | None:
-    found = retention_in_force(context, handoff)
-    return None if found is None else view_on_retention(context, found)
-
-
 def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
     """What is owed, as the caller may know it: of the other party's, what is shared."""
     own = context.caller.organisation
@@ -241,11 +232,11 @@ def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
     ]
 
 
-def _routing(version: CaseVersion, content: VerifiedSdJwt, permitted: Collection[str]) -> str:
+def _routing(version: CaseVersion, permitted: Collection[str]) -> str:
     """A version's own document with what says where it belongs, and nothing of content."""
     shown = frozenset(
         p.digest
-        for p in content.placed
+        for p in version.said.placed
         if p.name in ROUTING_FIELDS and not p.in_array and p.digest in permitted
     )
     return sd_jwt.parse(version.document).present(shown).compact()
@@ -255,7 +246,6 @@ def _packages(
     context: RequestContext,
     answers: Sequence[HandoffAnswer],
     newest: CaseVersion,
-    content: VerifiedSdJwt,
 ) -> list[PackageView]:
     """The chain of packages, oldest first; a later acknowledgement answers all before it."""
     found: list[PackageView] = []
@@ -263,7 +253,7 @@ def _packages(
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
         version = read_version(context.work, claims.case_digest, newest)
-        given = _PackageContent(version, content_of(version, newest, content), claims.disclosures)
+        given = _PackageContent(version, claims.disclosures)
         found.append(
             PackageView(
                 number=number,
@@ -274,7 +264,7 @@ def _packages(
                 version=version.version,
                 case_digest=version.digest,
                 acknowledged=agreed_at(answers, offer.sequence),
-                routing=_routing(version, given.content, claims.disclosures),
+                routing=_routing(version, claims.disclosures),
             )
         )
         before = given
@@ -282,20 +272,19 @@ def _packages(
 
 
 class _PackageContent(NamedTuple):
-    """A package: its version of the case, what that says, and the digests of what is given."""
+    """A package: its version of the case, and the digests of what is given of it."""
 
     version: CaseVersion
-    content: VerifiedSdJwt
     disclosures: Collection[str]
 
     def parts(self) -> Iterator[tuple[str, str]]:
         """What is given, as what it is in every version."""
-        return (identity(p) for p in self.content.placed if p.digest in self.disclosures)
+        return (identity(p) for p in self.version.said.placed if p.digest in self.disclosures)
 
 
 def _changed_places(before: _PackageContent, now: _PackageContent) -> tuple[str, ...]:
     """The places that differ between two packages, of what either of them gives."""
-    was, is_ = (case_from_claims(one.content.content) for one in (before, now))
+    was, is_ = (case_from_claims(one.version.said.content) for one in (before, now))
     return compare(was, is_).places((*before.parts(), *now.parts()))
 
 
@@ -304,11 +293,10 @@ def _reason_codes(
 ) -> list[str]:
     """Why the versions between two packages were made, oldest first; words stay their author's."""
     codes: list[str] = []
-    version, content = now.version, now.content
+    version = now.version
     while version.digest != before.version.digest:
         codes.insert(0, str(version.reason_code))
-        version = read_version(context.work, content.content["previous"], before.version)
-        content = content_of(version, before.version, before.content)
+        version = read_version(context.work, version.said.content["previous"], before.version)
     return list(dict.fromkeys(codes))
 
 

@@ -1,4 +1,4 @@
-"""What an originator does with its cases: submit, assess, clear, close, read, open, offer."""
+"""What an originator does with its cases: submit, read, open, offer."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,29 +18,24 @@ from gateway.domain.refusals import (
     NoCompetentOrganisation,
     NotAddressable,
     NothingToOffer,
-    OpenHandoffs,
-    SecondPersonRequired,
     SeveralCompetentOrganisations,
     TooManyPreviews,
-    UnconfirmedMatch,
     ValidationFailed,
     WrongState,
 )
-from gateway.domain.retention import DpoAdvice
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
-from gateway.exchange import cases, erasure, offers, open_duties, signed_requests
-from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
+from gateway.exchange import cases, offers, open_duties, signed_requests
+from gateway.exchange.cases import Clearance, Submission
 from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
-from gateway.exchange.erasure import EarlyErasure
 from gateway.exchange.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.schema_fields import PersonBody, StepBody, StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -94,28 +89,10 @@ class RevisionBody(SubmissionBody):
     change = field.part(VersionChangeBody)
 
 
-class AssessmentBody(PersonBody):
-    """An analyst assesses the case and confirms the automated matches named here."""
-
-    second_assessor = field.staff(required=False)
-    confirmed_matches = field.several(field.uuid())
-    reason = field.free(300, required=False)
-
-
 class ConsultationBody(PersonBody):
     """Who opens content and why: the log of consultations shows it (LED Art. 25)."""
 
     reason_code = field.word(REASON_CODES)
-    reason = field.free(200)
-
-
-class EarlyErasureBody(PersonBody):
-    """To which day an erasure is brought forward, by whom, and what the DPO advised."""
-
-    approved_by = field.staff()
-    dpo = field.staff()
-    advice = field.word(DpoAdvice)
-    erase_on = field.day()
     reason = field.free(200)
 
 
@@ -181,7 +158,6 @@ class CasesQuery(StrictSchema):
 
 
 CONSULTATION_BODY = ConsultationBody()
-STEP_BODY = StepBody()
 
 
 @writes(
@@ -251,48 +227,6 @@ def submission(call: Call) -> Submission:
     return Submission(body["by"], content, persons, opened)
 
 
-@writes(
-    "POST /cases/<uuid:case>/assessment",
-    "case.assess",
-    "cases.write",
-    "CaseStep",
-    body=AssessmentBody(),
-    refusals=(*CONTENT, UnconfirmedMatch, SecondPersonRequired),
-)
-def cases_assess(call: Call, case: UUID) -> WriteResult:
-    """Record an analyst's assessment; a person must confirm each automated match (R18).
-
-    A classification by two persons (`human_x2`) needs a `second_assessor` beside the analyst.
-    """
-    return cases.assess(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
-
-
-@writes(
-    "POST /cases/<uuid:case>/clearance",
-    "case.clear",
-    "cases.write",
-    "CaseStep",
-    body=STEP_BODY,
-    refusals=(*CONTENT, SecondPersonRequired),
-)
-def cases_clear(call: Call, case: UUID) -> WriteResult:
-    """Another person than the analyst releases the case for sharing."""
-    return cases.clear(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
-
-
-@writes(
-    "POST /cases/<uuid:case>/closure",
-    "case.close",
-    "cases.write",
-    "CaseStep",
-    body=STEP_BODY,
-    refusals=(*CONTENT, OpenHandoffs),
-)
-def cases_close(call: Call, case: UUID) -> WriteResult:
-    """End the work on a case that has no open handoff."""
-    return cases.close(call.ports, call.caller, call.key, case, call.read_body(CaseStepRequest))
-
-
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def cases_list(call: Call) -> dict[str, Any]:
     """List one's own cases by age, with their routing fields; never content."""
@@ -333,24 +267,6 @@ def cases_consult(call: Call, case: UUID) -> WriteResult:
     """Open the content of one's own case; an event with person and reason."""
     asked = call.read_body(ConsultationRequest)
     return cases.consult(call.ports, call.caller, call.key, case, asked)
-
-
-@writes(
-    "POST /cases/<uuid:case>/early-erasure",
-    "case.advance_erasure",
-    "cases.write",
-    "AdvancedErasure",
-    body=EarlyErasureBody(),
-    refusals=CONTENT,
-)
-def cases_advance_erasure(call: Call, case: UUID) -> WriteResult:
-    """Bring the erasure of one's own case forward, to tomorrow at the earliest.
-
-    Two persons decide, and name the data protection officer who advised. No version puts it off
-    again. Who was offered the case hears of the day; what another retains by law stays with it.
-    """
-    wanted = call.read_body(EarlyErasure)
-    return erasure.advance_erasure(call.ports, call.caller, call.key, case, wanted)
 
 
 _ADDRESSING = (

@@ -90,7 +90,7 @@ def conformance_send(call: Call, run: UUID) -> WriteResult:
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
         raise ValidationFailed((("/content/version", "is 1 for the first version of a case"),))
-    return conformance.send(call.ports, call.caller, call.key, run, handed_in)
+    return conformance.answer(call.ports, call.caller, call.key, run, handed_in)
 
 
 @writes(
@@ -103,7 +103,7 @@ def conformance_send(call: Call, run: UUID) -> WriteResult:
 )
 def conformance_accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
-    return conformance.accept(call.ports, call.caller, call.key, run, Acceptance(**call.body))
+    return conformance.answer(call.ports, call.caller, call.key, run, Acceptance(**call.body))
 
 
 @writes(
@@ -114,9 +114,8 @@ def conformance_consult(call: Call, run: UUID) -> WriteResult:
 
     The answer has the `presentation`: verify it with the run's `keys`.
     """
-    return conformance.consult(
-        call.ports, call.caller, call.key, run, call.read_body(ConsultationRequest)
-    )
+    said = call.read_body(ConsultationRequest)
+    return conformance.answer(call.ports, call.caller, call.key, run, said)
 
 
 @writes(
@@ -128,9 +127,8 @@ def conformance_consult(call: Call, run: UUID) -> WriteResult:
 )
 def conformance_report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
-    return conformance.report(
-        call.ports, call.caller, call.key, run, ConsultationReport(**call.body)
-    )
+    said = ConsultationReport(**call.body)
+    return conformance.answer(call.ports, call.caller, call.key, run, said)
 
 
 @writes(
@@ -145,11 +143,11 @@ def conformance_verify(call: Call, run: UUID) -> WriteResult:
 
     After a wrong check the run has other receipts: read it again.
     """
-    return conformance.verify(call.ports, call.caller, call.key, run, ReceiptChecks(**call.body))
+    return conformance.answer(call.ports, call.caller, call.key, run, ReceiptChecks(**call.body))
 
 
 @writes(f"POST {RUN}/decline", "conformance.submit", ANY_SCOPE, "RunView", body=BODIES["decline"])
 def conformance_decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
     asked = SampleDecline(call.body["by"], call.body["reason"])
-    return conformance.decline(call.ports, call.caller, call.key, run, asked)
+    return conformance.answer(call.ports, call.caller, call.key, run, asked)

@@ -1,13 +1,13 @@
 """What the two parties of a handoff do: answer, follow up, open content, read, list."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from marshmallow import fields
 
 from gateway.domain import vocabulary as words
-from gateway.domain.answers import PARTIES_ANSWERS, AnswerField, AnswerKind, FieldType
+from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind, FieldType, RequestField
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.json_values import parse_date
@@ -17,14 +17,13 @@ from gateway.domain.refusals import (
     InvalidDocument,
     NotAddressable,
     NothingToOffer,
-    SecondPersonRequired,
     TooManyPreviews,
     WrongState,
 )
 from gateway.domain.vocabulary import ONWARD, TLP
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.handoffs import AnswerRequest, ReviewRequest
+from gateway.exchange.handoffs import AnswerRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.updates import UpdateRequest
@@ -33,7 +32,7 @@ from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
 from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import ConsultationBody
-from gateway.web.partners.schema_fields import PersonBody, SecondPersonBody, StrictSchema
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -79,23 +78,28 @@ def _body(kind: AnswerKind) -> StrictSchema:
 
     ``offer`` is the digest of the offer that it is about; a signed answer binds it by its claims.
     """
-    named = {one.name: _FIELDS[one.type](one) for one in kind.fields}
+    named = fields_of(kind.fields)
     for one in kind.fields:
         named[one.name].metadata = {**named[one.name].metadata, "description": one.about}
     about = {"by": field.staff(), "offer": field.digest(required=False)}
     return field.schema_of(f"{kind.name.title()}Body", {**about, **named})()
 
 
-_FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
+def fields_of(described: Iterable[RequestField]) -> dict[str, fields.Field[Any]]:
+    """The fields of a body by their names, after the table that describes them."""
+    return {one.name: _FIELDS[one.type](one) for one in described}
+
+
+_FIELDS: Mapping[FieldType, Callable[[RequestField], fields.Field[Any]]] = {
     FieldType.TEXT: lambda one: field.free(one.longest, required=one.required),
+    FieldType.LINE: lambda one: field.free(one.longest, lines=False, required=one.required),
     FieldType.WORD: lambda one: field.word(one.words, required=one.required),
+    FieldType.PERSON: lambda one: field.staff(required=one.required),
     FieldType.TIME: lambda one: field.moment(required=one.required),
     FieldType.DAY: lambda one: field.day(required=one.required),
-    FieldType.WORDS: lambda one: field.several(
-        field.word(one.words), least=1, required=one.required
-    ),
-    FieldType.IDS: lambda one: field.several(field.uuid(), least=1, required=one.required),
-    FieldType.POINTERS: lambda one: field.several(field.pointer(), least=1, required=one.required),
+    FieldType.WORDS: lambda one: _several(one, field.word(one.words)),
+    FieldType.IDS: lambda one: _several(one, field.uuid()),
+    FieldType.POINTERS: lambda one: _several(one, field.pointer()),
     FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
     FieldType.RESERVATION: lambda one: field.part(
         field.schema_of(
@@ -105,6 +109,10 @@ _FIELDS: Mapping[FieldType, Callable[[AnswerField], fields.Field[Any]]] = {
         required=one.required,
     ),
 }
+
+
+def _several(one: RequestField, element: field.StrictString) -> field.StrictArray:
+    return field.several(element, least=one.least, required=one.required)
 
 
 BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
@@ -175,20 +183,6 @@ def handoffs_consult_retained(call: Call, handoff: UUID) -> WriteResult:
     """
     asked = call.read_body(ConsultationRequest)
     return retained_copies.consult(call.ports, call.caller, call.key, handoff, asked)
-
-
-@writes(
-    "POST /handoffs/<uuid:handoff>/review",
-    "handoff.review",
-    "handoffs.answer",
-    "Reviewed",
-    body=SecondPersonBody(),
-    refusals=(SecondPersonRequired,),
-)
-def handoffs_review(call: Call, handoff: UUID) -> WriteResult:
-    """Review, as a second person, what was consulted in imminent danger before acceptance."""
-    asked = call.read_body(ReviewRequest)
-    return handoffs.review(call.ports, call.caller, call.key, handoff, asked)
 
 
 class UpdateBody(PersonBody):

@@ -354,18 +354,6 @@ class PersonBody(StrictSchema):
     by = staff()
 
 
-class StepBody(PersonBody):
-    """A person takes a step, with or without a reason."""
-
-    reason = free(300, required=False)
-
-
-class SecondPersonBody(PersonBody):
-    """A second person approves or reviews what one person did."""
-
-    reason = free(200, required=False)
-
-
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 

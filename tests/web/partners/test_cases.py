@@ -6,7 +6,7 @@ from copy import deepcopy
 from gateway.evidence import receipt
 from gateway.web.partners import schema_fields
 from tests.each import each
-from tests.founding import ABROAD, ADDITION, OFMIN, case_content
+from tests.founding import ABROAD, ADDITION, case_content
 from tests.web.listening import Listening, Partner
 
 CLEARANCE = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
@@ -47,21 +47,6 @@ def test_a_first_version_is_answered_with_its_document_and_a_receipt(line, hotli
     assert (result["version"], result["state"]) == (1, "draft")
     assert result["document"].count("~") > 10
     line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
-
-
-def test_a_case_can_come_cleared(line, hotline):
-    assert submitted(hotline, clearance=CLEARANCE)["state"] == "cleared"
-
-
-def test_a_further_version_follows_the_digest_of_the_one_before(line, hotline):
-    first = submitted(hotline)
-    changed = case_content(first["case"], version=2, previous=first["digest"])
-    answer = hotline.post(
-        f"/cases/{first['case']}/versions",
-        {"by": "intake-1", "content": changed, "change": ADDITION},
-    )
-    assert answer.status_code == 201
-    assert answer.json["result"]["version"] == 2
 
 
 def test_cases_takes_first_versions_alone(line, hotline):
@@ -143,47 +128,7 @@ def test_json_with_a_repeated_key_is_refused_before_anything_reads_it(line, hotl
     assert answer.json["type"].endswith("/problems/malformed-request")
 
 
-# --- retries ---
-
-
-def test_a_write_without_a_idempotency_key_is_refused(line, hotline):
-    answer = hotline.post("/cases", body(line), key=None)
-    assert answer.status_code == 400
-    assert answer.json["type"].endswith("/problems/idempotency-key-required")
-
-
-def test_the_same_request_again_has_the_same_result_and_receipt(line, hotline):
-    asked = body(line)
-    first = hotline.post("/cases", asked, key="idempotency-key-1")
-    again = hotline.post("/cases", asked, key="idempotency-key-1")
-    assert again.status_code == 201
-    assert again.json["result"] == first.json["result"]
-    for member in ("document", "nonce", "disclosures"):
-        assert again.json["receipt"][member] == first.json["receipt"][member]
-
-
-def test_another_request_under_a_used_key_is_a_conflict(line, hotline):
-    hotline.post("/cases", body(line), key="idempotency-key-1")
-    answer = hotline.post("/cases", body(line), key="idempotency-key-1")
-    assert answer.status_code == 409
-    assert answer.json["type"].endswith("/problems/idempotency-key-reused")
-
-
 # --- steps ---
-
-
-def test_a_case_is_assessed_cleared_and_closed_by_different_people(line, hotline):
-    case = submitted(hotline)["case"]
-    steps = [
-        ("assessment", {"by": "analyst-1", "confirmed_matches": []}, "assessed"),
-        ("clearance", {"by": "approver-1", "reason": "complete"}, "cleared"),
-        ("closure", {"by": "analyst-1"}, "closed"),
-    ]
-    for step, asked, state in steps:
-        answer = hotline.post(f"/cases/{case}/{step}", asked)
-        assert answer.status_code == 200
-        assert answer.json["result"]["state"] == state
-        assert "receipt" in answer.json
 
 
 def test_a_step_that_the_state_does_not_know_is_a_conflict_with_its_receipt(line, hotline):
@@ -195,15 +140,6 @@ def test_a_step_that_the_state_does_not_know_is_a_conflict_with_its_receipt(line
 
 
 # --- reading ---
-
-
-def test_a_case_shows_its_routing_fields_and_no_content(line, hotline):
-    case = submitted(hotline)["case"]
-    answer = hotline.get(f"/cases/{case}")
-    assert answer.status_code == 200
-    assert answer.json["case"] == case
-    assert answer.json["state"] == "draft"
-    assert "content.example.org" not in answer.text
 
 
 def test_the_case_of_another_is_as_unknown_as_none(line, hotline):
@@ -306,24 +242,6 @@ def offer(line: Listening, **changes) -> dict:
         "purpose": ["identify_victim"],
     } | changes
     return {k: v for k, v in wanted.items() if v is not None}
-
-
-def test_a_cleared_case_is_offered_to_the_office_that_is_competent(line, hotline):
-    case = submitted(hotline, clearance=CLEARANCE)["case"]
-    asked = offer(line, expires_at="2026-04-01T00:00:00Z", note="please confirm")
-    answer = hotline.post(f"/cases/{case}/handoffs", asked)
-    assert answer.status_code == 201, answer.text
-    result = answer.json["result"]
-    assert result["handoff"] == asked["handoff"]
-    assert result["to"]["organisation"] == OFMIN
-    assert result["to"]["competence"] == "receive/csam/FR"
-
-
-def test_a_case_is_offered_to_an_organisation_by_its_id(line, hotline):
-    case = submitted(hotline, clearance=CLEARANCE)["case"]
-    asked = offer(line, to={"organisation": ABROAD})
-    answer = hotline.post(f"/cases/{case}/handoffs", asked)
-    assert answer.json["result"]["to"] == {"organisation": ABROAD}
 
 
 def test_single_parts_are_offered_by_their_digests(line, hotline):

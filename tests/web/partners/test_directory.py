@@ -15,56 +15,17 @@ from gateway.keys import jwk_set
 from tests.client.client_fixture import trust_of
 from tests.each import each
 from tests.founding import (
-    ABROAD,
-    HOTLINE,
     OCRVP,
     OFMIN,
-    ORGANISATIONS,
     check_log,
     document_key,
 )
-
-
-def test_a_caller_sees_itself_as_the_gateway_does(hotline):
-    found = hotline.get("/whoami").json
-    assert found["organisation"]["organisation"] == HOTLINE
-    assert found["system"] == "desk"
-    assert "cases.write" in found["scopes"]
-    assert len(found["certificates"]) == 1
-
-
-def test_a_caller_sees_the_scopes_of_its_token(hotline):
-    token = hotline.token(scope="directory.read")
-    assert hotline.get("/whoami", token=token).json["scopes"] == ["directory.read"]
 
 
 def test_a_system_without_the_directory_sees_itself_and_not_the_directory(hotline):
     token = hotline.token(scope="cases.read")
     assert hotline.get("/whoami", token=token).json["scopes"] == ["cases.read"]
     assert hotline.get("/organisations", token=token).status_code == 403
-
-
-def test_the_directory_is_listed_by_id_page_by_page(hotline):
-    seen, path = [], "/organisations?limit=3"
-    while path:
-        page = hotline.get(path).json
-        seen += [one["organisation"] for one in page["items"]]
-        path = page["next"]
-    assert seen == sorted(ORGANISATIONS)
-
-
-def test_an_organisation_shows_its_standing_and_competences(hotline):
-    found = hotline.get(f"/organisations/{OFMIN}").json
-    assert found["membership"] == "observer"
-    assert [one["competence"] for one in found["mandates"]] == ["receive/csam/FR"]
-    assert hotline.get(f"/organisations/{OCRVP}").json["mandates"] == []
-    assert hotline.get(f"/organisations/{ABROAD}").json["membership"] == "full"
-
-
-def test_an_unknown_organisation_is_not_found_with_a_receipt(hotline):
-    answer = hotline.get("/organisations/nobody")
-    assert answer.status_code == 404
-    assert "receipt" in answer.json
 
 
 @each("slug", ["X", "a", "-a", "a b", "a" * 41, "a%00", "é-é"])
@@ -140,13 +101,6 @@ def test_a_status_statement_verifies_by_the_attestation_keys(line, hotline):
     mark = membership_attestation.verify(answer["attestation"], trust_of(line.gateway).gateway_keys)
     assert (mark.organisation, mark.kind) == (OFMIN, "observer")
     assert answer["expires_at"] == mark.ends.isoformat()
-
-
-def test_of_a_suspended_organisation_no_status_is_stated(line, hotline):
-    line.gateway.administer("organisation.suspend", ABROAD, reason="under review")
-    answer = hotline.get(f"/organisations/{ABROAD}/attestation")
-    assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (409, "invalid-state")
-    assert "does not take part" in answer.json["detail"]
 
 
 @each("slug", ["nobody", "X"])

@@ -9,7 +9,7 @@ from gateway.ledger import proof
 from gateway.web.context import WAIT_FOR
 from tests.client.client_fixture import trust_of
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, offered
+from tests.founding import HOTLINE, offered
 from tests.web.listening import Listening, Partner, listening
 
 
@@ -44,13 +44,6 @@ def test_a_stream_goes_on_after_a_counter(hotline):
     assert hotline.get(f"/events?after={head + 5}").json["next"] is None
 
 
-def test_each_party_has_its_own_stream(line, hotline):
-    abroad = line.partner(ABROAD)
-    theirs = {one["event"] for one in abroad.get("/events").json["events"]}
-    ours = {one["event"] for one in hotline.get("/events").json["events"]}
-    assert not theirs & ours
-
-
 @each("query", ["after=-1", "after=x", "after=1.5", "after=" + "9" * 16,
                                    "after=%D9%A1", "limit=0"])  # fmt: skip
 def test_a_counter_is_a_number(hotline, query):
@@ -82,12 +75,6 @@ def test_a_receipt_s_proof_is_read_as_text(hotline):
 def test_json_is_what_others_get(hotline, accept):
     answer = hotline.get(f"/receipts/{last_event(hotline)}", headers={"Accept": accept})
     assert answer.content_type == "application/json"
-
-
-def test_both_parties_have_a_receipt_and_nobody_else(line, hotline):
-    event = last_event(hotline)
-    assert line.partner(OFMIN).get(f"/receipts/{event}").status_code == 200
-    assert line.partner(ABROAD).get(f"/receipts/{event}").status_code == 404
 
 
 # --- Notifications over HTTP: the members of RFC 8936, and a wait where the listener offers one ---

@@ -226,34 +226,6 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     assert {"by", "clearance"}.isdisjoint(names)
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("decline", {"reason": "not ours"}),
-        ("redirection", {"reason": "not ours", "suggested_recipient": "another office"}),
-    ],
-)
-def test_other_answers_are_signed_alike(office, handoff, kind, said):
-    answer = send(office, f"/handoffs/{handoff}/{kind}", reply(office, handoff, kind, **said))
-    assert answer.status_code == 200, answer.text
-
-
-def test_outcome_and_closure_follow_a_signed_acceptance(line, office, handoff):
-    path = f"/handoffs/{handoff}"
-    assert send(office, f"{path}/acceptance", reply(office, handoff)).status_code == 200
-    said = reply(office, handoff, "outcome", code="removed")
-    assert send(office, f"{path}/outcomes", said).status_code == 200
-    assert send(office, f"{path}/closure", reply(office, handoff, "closure")).status_code == 200
-
-
-def test_the_originator_signs_its_withdrawal(line, hotline, handoff):
-    view = hotline.get(f"/handoffs/{handoff}").json
-    said = {"by": "liaison-1", "reason": "sent twice"}
-    document = signed_answer(line.gateway, HOTLINE, HOTLINES, view, "withdrawal", **said)
-    answer = send(hotline, f"/handoffs/{handoff}/withdrawal", document)
-    assert answer.status_code == 200, answer.text
-
-
 @each(
     "clear",
     [

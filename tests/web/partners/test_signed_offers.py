@@ -74,6 +74,13 @@ def test_it_may_be_to_an_organisation(line, hotline, case):
     assert answer.json["result"]["to"] == {"organisation": ABROAD}
 
 
+def test_an_offer_that_updates_nothing_is_no_update(line, hotline, case):
+    document = offer(hotline, case)
+    handoff = make(hotline, case, document).json["result"]["handoff"]
+    again = offer(hotline, case, handoff=handoff)
+    assert "updates" in refused(send(hotline, f"/handoffs/{handoff}/updates", again))
+
+
 # --- what it names ---
 
 

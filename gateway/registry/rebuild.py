@@ -20,7 +20,7 @@ from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
-from gateway.evidence import canonical, event, sd_jwt
+from gateway.evidence import event, sd_jwt
 from gateway.evidence.declarations import AdminApproval
 from gateway.kernel import approvals
 from gateway.kernel.actors import Administrators
@@ -32,18 +32,19 @@ from gateway.kernel.changes import (
     ChangeContext,
     ChangeType,
     digest_of,
+    store_proposal,
     withdrawal_of,
 )
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
-from gateway.kernel.values import LoggedEvent, Proposal, ReferenceDate
+from gateway.kernel.values import LoggedEvent, ReferenceDate
 from gateway.registry import enrolment, staff
-from gateway.registry.table import CHANGES
+from gateway.registry.changes import CHANGES
 
 
-class Replay:
+class Rebuild:
     """Makes the changes of logged events again, in the log's order."""
 
     def __init__(self, issuer: str, civil_day: Callable[[datetime], date]) -> None:
@@ -148,17 +149,7 @@ def _propose(context: RequestContext, said: dict[str, Any]) -> None:
     action = str(sd_jwt.read_unverified(signed).claims.get("action"))
     change = Change(action, said.pop("organisation"), said)
     (given,) = _counted(replace(context, request=ActionRequest(action)), change)
-    context.work.proposals.add(
-        Proposal(
-            id=context.event,
-            action=action,
-            organisation=change.organisation,
-            values=canonical.encode(said).decode(),
-            proposer=given.person,
-            approval=signed,
-            expires_at=approvals.expires_at(given),
-        )
-    )
+    store_proposal(context, change, given, signed)
 
 
 def _withdraw(context: RequestContext, said: Mapping[str, Any]) -> None:

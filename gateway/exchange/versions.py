@@ -16,12 +16,12 @@ from gateway.domain.revision import (
     strictest_change,
 )
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
 from gateway.exchange.measure_events import keep_as_evidence
 from gateway.kernel import events
+from gateway.kernel.ports import UnitOfWork
 from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -34,7 +34,7 @@ def check_change(
     It takes no element out of a measure either. Raises ValidationFailed, and WrongState where an
     addition would open a closed case again.
     """
-    before = _read(context, earlier.digest)
+    before = read_version(context.work, earlier.digest).said
     after = case_from_claims(following.content)
     was = case_from_claims(before.content)
     errors = list(compare(was, after).label_errors(said))
@@ -63,7 +63,7 @@ def loosens_cleared(
     """Whether a version loosens what a second person cleared, in the last version that was."""
     if earlier is None or earlier.cleared_digest is None or earlier.state is CaseState.ERASED:
         return False
-    cleared = case_from_claims(_read(context, earlier.cleared_digest).content)
+    cleared = case_from_claims(read_version(context.work, earlier.cleared_digest).said.content)
     return loosens(cleared, case_from_claims(following.content))
 
 
@@ -92,14 +92,13 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
     context.work.cases.announce(
         Announcement(case.originator, case.id, case.version, change, context.now, context.event)
     )
-    about, now = context.about, sd_jwt.read_stored(version.document)
-    older: dict[str, VerifiedSdJwt] = {}
+    about, older = context.about, dict[str, CaseVersion]()
     for one in holders(context, case):
         if is_barred(context.work, one.id, context.today.day):
             continue
         if one.case_digest not in older:
-            older[one.case_digest] = _read(context, one.case_digest)
-        touched = touched_groups(one, older[one.case_digest], now)
+            older[one.case_digest] = read_version(context.work, one.case_digest)
+        touched = touched_groups(one, older[one.case_digest], version)
         both = events.parties_of(one)
         context.about = EventSubject(one.id, one.case_digest)
         context.record(
@@ -111,7 +110,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
         )
         # After a recall its holder owes nothing more, unless it keeps the case.
         if touched and (one.recall is None or one.recall_answer in RETAINING):
-            _owe(context, one, Urgency(now.content["urgency"]))
+            _owe(context, one, version)
     context.about = about
 
 
@@ -123,12 +122,12 @@ def owe_announced(context: RequestContext, holder: Handoff) -> None:
     case = context.work.cases.get(holder.originator, holder.case)
     if case is None or case.cleared_digest is None:
         return
-    now = _read(context, case.cleared_digest)
-    if touched_groups(holder, _read(context, holder.case_digest), now):
-        _owe(context, holder, Urgency(now.content["urgency"]))
+    now = read_version(context.work, case.cleared_digest)
+    if touched_groups(holder, read_version(context.work, holder.case_digest), now):
+        _owe(context, holder, now)
 
 
-def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:
+def _owe(context: RequestContext, holder: Handoff, now: CaseVersion) -> None:
     """The originator owes the update, or a notice; where no package can be sent, its holder
     acknowledges the announcement meanwhile."""
     owed = [DutyKind.UPDATE]
@@ -142,16 +141,16 @@ def _owe(context: RequestContext, holder: Handoff, urgency: Urgency) -> None:
             kind,
             source=context.event,
             since=context.now,
-            urgency=urgency,
+            urgency=Urgency(now.said.content["urgency"]),
         )
 
 
-def touched_groups(handoff: Handoff, was: VerifiedSdJwt, now: VerifiedSdJwt) -> tuple[str, ...]:
+def touched_groups(handoff: Handoff, was: CaseVersion, now: CaseVersion) -> tuple[str, ...]:
     """The groups in which a newer version corrects or tightens what a handoff's package gives of
     the version ``was``."""
-    revision = compare(case_from_claims(was.content), case_from_claims(now.content))
+    revision = compare(case_from_claims(was.said.content), case_from_claims(now.said.content))
     return revision.touched(
-        identity(part) for part in was.placed if part.digest in handoff.permitted_disclosures
+        identity(part) for part in was.said.placed if part.digest in handoff.permitted_disclosures
     )
 
 
@@ -160,6 +159,10 @@ def identity(part: DisclosedValue) -> tuple[str, str]:
     return part.name, part.value["id"] if part.in_array else ""
 
 
-def _read(context: RequestContext, digest: str) -> VerifiedSdJwt:
-    version = context.work.cases.version(digest)
-    return deny_as_not_found() if version is None else sd_jwt.read_stored(version.document)
+def read_version(work: UnitOfWork, digest: str, *known: CaseVersion | None) -> CaseVersion:
+    """A version of a case; one that was read is not read again."""
+    for version in known:
+        if version is not None and version.digest == digest:
+            return version
+    found = work.cases.version(digest)
+    return deny_as_not_found() if found is None else found

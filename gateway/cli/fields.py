@@ -1,0 +1,92 @@
+"""The fields of answers and steps on the command line: their options, values and examples."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import click
+
+from gateway.cli.arguments import CalendarDay, Moment, Words
+from gateway.cli.partner_command import Parameter
+from gateway.domain.answers import FieldType, RequestField
+from gateway.domain.json_values import to_json
+
+
+def options_of(fields: Iterable[RequestField]) -> list[Parameter]:
+    """An option for each field."""
+    return [_OPTIONS[one.type](one) for one in fields]
+
+
+def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options give, as the interface takes it; what was not given is left out, but of a
+    list that there has to be."""
+    needed = {one.name for one in fields if one.required}
+    given = {
+        name: value
+        for name, value in options.items()
+        if value is not None and (value != () or name in needed)
+    }
+    return {name: to_json(value) for name, value in given.items()}
+
+
+def example_of(fields: Iterable[RequestField]) -> Iterator[str]:
+    """The options that there have to be, as an example gives them."""
+    for one in fields:
+        if one.required and one.least:
+            yield f"{_flag(one)} {_EXAMPLES[one.type](one)}"
+
+
+_SEVERAL = (FieldType.WORDS, FieldType.IDS, FieldType.POINTERS)
+_FLAGS = {
+    "suggested_recipient": "suggest",
+    "confirmed_matches": "confirm_match",
+    "erase_on": "on",
+}
+"""Options that are called otherwise than the field that they fill."""
+
+
+def _flag(one: RequestField) -> str:
+    """The option of a field; one that may be given several times has the name of one value."""
+    name = one.name.removesuffix("s") if one.type in _SEVERAL else one.name
+    return f"--{_FLAGS.get(one.name, name).replace('_', '-')}"
+
+
+def _option(one: RequestField, **terms: Any) -> Parameter:
+    required = one.required and bool(one.least)
+    return click.option(_flag(one), one.name, required=required, help=one.about, **terms)
+
+
+_OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
+    FieldType.TEXT: _option,
+    FieldType.LINE: _option,
+    FieldType.WORD: lambda one: _option(one, type=Words(one.words)),
+    FieldType.PERSON: lambda one: _option(one, metavar="PSEUDONYM"),
+    FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
+    FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
+    FieldType.WORDS: lambda one: _option(one, multiple=True, type=Words(one.words)),
+    FieldType.IDS: lambda one: _option(one, multiple=True, type=click.UUID, metavar="ID"),
+    FieldType.POINTERS: lambda one: _option(one, multiple=True, metavar="POINTER"),
+    FieldType.CONDITIONS: lambda one: click.option(
+        "--yes", is_flag=True, help="Accept the conditions without being asked."
+    ),
+    FieldType.RESERVATION: lambda one: _option(
+        one,
+        type=(Words(one.words), str),
+        default=None,
+        metavar="CONDITION BASIS",
+        callback=_reservation,
+    ),
+}
+
+_EXAMPLES: Mapping[FieldType, Callable[[RequestField], str]] = {
+    FieldType.TEXT: lambda _: "'As said by telephone'",
+    FieldType.WORD: lambda one: one.words[0],
+    FieldType.PERSON: lambda _: "pdc-2",
+    FieldType.TIME: lambda _: "2026-01-02T03:04:05Z",
+    FieldType.DAY: lambda _: "2036-01-02",
+    FieldType.POINTERS: lambda _: "/items/0198...",
+}
+"""What a field that has to be there is given in an example."""
+
+
+def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:
+    return None if given is None else {"condition": given[0], "legal_basis": given[1]}
