@@ -27,19 +27,19 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment
         yield started
 
 
-@pytest.fixture(
-    scope="session", params=[Front.DIRECT, pytest.param(Front.HAPROXY, marks=pytest.mark.slow)]
-)
-def stage(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[DemoEnvironment]:
-    """A gateway with members; each test uses cases of its own, direct and through the proxy."""
-    if request.param is Front.DIRECT:
-        yield request.getfixturevalue("direct")
-        return
+@pytest.fixture(scope="session")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
+    """The same behind the proxy, on unix sockets."""
     require_haproxy()
-    with running(tmp_path_factory.mktemp("journey"), request.param) as started:
+    with running(tmp_path_factory.mktemp("journey"), Front.HAPROXY) as started:
         yield started
+
+
+@pytest.fixture(scope="session", params=["direct", pytest.param("proxied", marks=pytest.mark.slow)])
+def stage(request: pytest.FixtureRequest) -> DemoEnvironment:
+    """A gateway with members; each test uses cases of its own, direct and through the proxy."""
+    started: DemoEnvironment = request.getfixturevalue(request.param)
+    return started
 
 
 @pytest.fixture(scope="session")

@@ -4,24 +4,14 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
-from tests.journeys.front import Front, require_haproxy
-from tests.journeys.harness import HOTLINE, config_of, fetch, running
+from tests.journeys.harness import HOTLINE, config_of, fetch
 
-pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("proxy")]
-
-
-@pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
-    """A gateway behind the proxy."""
-    require_haproxy()
-    with running(tmp_path_factory.mktemp("proxy"), Front.HAPROXY) as stage:
-        yield stage
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("gateway")]
 
 
 def context_of(stage: DemoEnvironment) -> ssl.SSLContext:
