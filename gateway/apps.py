@@ -13,20 +13,10 @@ from flask import Flask
 
 from gateway import maintenance, wiring
 from gateway.config import Config
-from gateway.domain.refusals import (
-    CaseKeysUnavailable,
-    DatabaseUnavailable,
-    HighWaterMarkUnavailable,
-    LogFrozen,
-)
+from gateway.domain import refusals
 from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.pki import client_certificate
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE, CsrRefused, certs_only, read_request
-from gateway.pki.client_certificate import (
-    CertificateRefused,
-    ClientCertificateChecker,
-    HeaderRefused,
-    PeerSource,
-)
 from gateway.serving.framing import HANDSHAKE, ErrorResponse
 from gateway.serving.listener import Listener
 from gateway.serving.tls import TlsFiles
@@ -99,7 +89,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
     """What an app is built from."""
     config, keys = gateway.config, gateway.keys
     bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
-    clients = ClientCertificateChecker(config.published / CHAIN_FILE)
+    clients = client_certificate.ClientCertificateChecker(config.published / CHAIN_FILE)
     counts = gateway.counts
     gate = AppContext(
         ports=gateway.ports,
@@ -109,10 +99,10 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         attestation_keys=keys.attest.jwks(),
         notification_keys=keys.notification.jwks(),
         log_key=keys.log.vkey,
-        peer_der=PeerSource.for_bind(bind).der,
-        header_refused=HeaderRefused,
+        peer_der=client_certificate.PeerSource.for_bind(bind).der,
+        header_refused=client_certificate.HeaderRefused,
         check_peer=clients.check,
-        certificate_refused=CertificateRefused,
+        certificate_refused=client_certificate.CertificateRefused,
         published=config.published,
         read_request=read_request,
         request_refused=CsrRefused,
@@ -135,12 +125,12 @@ def _newest_log(gateway: wiring.GatewayRuntime) -> Iterator[UnitOfWork]:
         with gateway.continuity.newest() as work:
             begun = True
             yield work
-    except (LogFrozen, HighWaterMarkUnavailable):
+    except (refusals.LogFrozen, refusals.HighWaterMarkUnavailable):
         raise
     except Exception as error:  # whatever it is, its words are not for everybody
         if begun:
             raise
-        raise DatabaseUnavailable("the database cannot be read") from error
+        raise refusals.DatabaseUnavailable("the database cannot be read") from error
 
 
 def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
@@ -151,11 +141,11 @@ def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
             )
         gateway.continuity.check()
         require_newest_key(gateway.store, gateway.keyring)
-    except LogFrozen as frozen:
+    except refusals.LogFrozen as frozen:
         return NotReady("log-frozen", frozen.detail)
-    except HighWaterMarkUnavailable as unreachable:
+    except refusals.HighWaterMarkUnavailable as unreachable:
         return NotReady("high-water-mark-unavailable", unreachable.detail)
-    except CaseKeysUnavailable as unavailable:
+    except refusals.CaseKeysUnavailable as unavailable:
         return NotReady("case-keys-unavailable", unavailable.detail)
     except Exception:  # whatever it is, its words are not for everybody
         return NotReady("database-unavailable", "the database cannot be read")

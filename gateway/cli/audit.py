@@ -15,34 +15,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import (
-    ANY_FOLDER,
-    FILE,
-    FOLDER,
-    PLACE,
-    Moment,
-    Words,
-    json_option,
-    organisation_id,
-    out_option,
-    reader,
-)
-from gateway.cli.output import (
-    Input,
-    colour,
-    for_machines,
-    format_time,
-    format_value,
-    print_fields,
-    print_line,
-    print_table,
-    print_wrapped,
-    progress,
-    reply,
-    sanitise,
-    say,
-    write_new,
-)
+from gateway.cli import arguments, output
 from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
 from gateway.cli.verify import TRUST_FOLDER, report_command, trust_options
 from gateway.client import (
@@ -86,11 +59,11 @@ MAX_PAGE_BYTES = 256 * 1024 * 1024
 @report_command(
     audit,
     "check-stream",
-    click.argument("stream", metavar="DIR|FILE", type=PLACE),
+    click.argument("stream", metavar="DIR|FILE", type=arguments.PLACE),
     click.option(
         "--log",
         "folder",
-        type=FOLDER,
+        type=arguments.FOLDER,
         help="A copy of the log, with which all that was signed is compared.",
     ),
 )
@@ -105,7 +78,7 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
     """
     copy = None
     if folder is not None:
-        report, copy = history.check_copy(reader(folder), trust)
+        report, copy = history.check_copy(arguments.reader(folder), trust)
         if copy is None:
             return report
     return _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
@@ -120,7 +93,7 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
         "place",
         required=True,
         metavar="DIR|FILE",
-        type=PLACE,
+        type=arguments.PLACE,
         help="The complete stream of the case's originator, as check-stream takes it.",
     ),
 )
@@ -169,12 +142,12 @@ def _start(file: Path, longest: int) -> bytes:
 @report_command(
     audit,
     "account",
-    click.argument("shown", metavar="FILE|DIR...", nargs=-1, required=True, type=PLACE),
+    click.argument("shown", metavar="FILE|DIR...", nargs=-1, required=True, type=arguments.PLACE),
     click.option(
         "--log",
         "folder",
         required=True,
-        type=FOLDER,
+        type=arguments.FOLDER,
         help="A copy of the log, as casegate audit mirror makes it.",
     ),
     documents=False,
@@ -189,7 +162,7 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
     Example: casegate audit account shown.json --log mirror \\
         --trust trust
     """
-    report, copy = history.check_copy(reader(folder), trust)
+    report, copy = history.check_copy(arguments.reader(folder), trust)
     if copy is None:
         return report
     parts: list[InputFile] = []
@@ -210,11 +183,11 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
 @report_command(
     audit,
     "check-copy",
-    click.argument("folder", metavar="DIR", type=FOLDER),
+    click.argument("folder", metavar="DIR", type=arguments.FOLDER),
     click.option(
         "--continued-by",
         "successor",
-        type=Input(MAX_RECEIPT_BYTES + 1),
+        type=output.Input(MAX_RECEIPT_BYTES + 1),
         metavar="RECEIPT",
         help="The first receipt of a new log (/log/predecessor there): whether it continues "
         "this one.",
@@ -232,8 +205,8 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
     """
     with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
-    with progress("entries") as tell:
-        return history.check_copy(reader(folder), trust, tell, continued_by)[0]
+    with output.progress("entries") as tell:
+        return history.check_copy(arguments.reader(folder), trust, tell, continued_by)[0]
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---
@@ -244,7 +217,10 @@ MAX_PROOF_FILE = 128 * 1024
 
 
 @report_command(
-    audit, "prove-fork", click.argument("folder", metavar="DIR", type=FOLDER), documents=False
+    audit,
+    "prove-fork",
+    click.argument("folder", metavar="DIR", type=arguments.FOLDER),
+    documents=False,
 )
 def prove_fork(folder: Path, trust: TrustAnchors) -> VerificationReport:
     """Prove to anybody that a log signed two histories.
@@ -275,11 +251,11 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 
 @audit.command(epilog=f"{EPILOG} {TRUST_FOLDER}")
 @click.argument("url")
-@click.argument("folder", metavar="DIR", type=ANY_FOLDER)
+@click.argument("folder", metavar="DIR", type=arguments.ANY_FOLDER)
 @trust_options(documents=False, members=False)
 @click.option(
     "--ca",
-    type=FILE,
+    type=arguments.FILE,
     help="The gateway's root certificate (PEM). Left out, the system's authorities count.",
 )
 @click.option(
@@ -288,7 +264,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     metavar="SECONDS",
     help="Go on until Ctrl-C, looking for more after so many seconds; JSON is then a line a step.",
 )
-@json_option
+@arguments.json_option
 def mirror(
     url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None
 ) -> None:
@@ -313,7 +289,7 @@ def mirror(
 
 
 def _step(copy: Mirror) -> MirrorProgress:
-    with progress("entries") as tell:
+    with output.progress("entries") as tell:
         return copy.step(tell)
 
 
@@ -326,7 +302,7 @@ def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
             step = _step(copy)
         except GatewayUnavailable as error:
             if not away:
-                say(f"{error}: this goes on every {seconds} s", err=True)
+                output.say(f"{error}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
@@ -335,9 +311,9 @@ def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
 
 def _tell(step: MirrorProgress, folder: Path) -> None:
     before = step.before.size if step.before else 0
-    if for_machines():
+    if output.for_machines():
         told = {"log": step.after.origin, "before": before, "size": step.after.size}
-        print_line({**told, "fetched": step.fetched})
+        output.print_line({**told, "fetched": step.fetched})
     elif step.before == step.after:
         click.echo(f"{folder} has all {step.after.size} entries of {step.after.origin}")
     else:
@@ -386,13 +362,19 @@ class _Action(click.ParamType[str]):
 @audit.command(epilog=EPILOG)
 @by_option
 @click.option(
-    "--reason-code", required=True, type=Words(REASON_CODES), help="What the log is read for."
+    "--reason-code",
+    required=True,
+    type=arguments.Words(REASON_CODES),
+    help="What the log is read for.",
 )
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
 @click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
 @click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff.")
 @click.option(
-    "--organisation", metavar="ID", callback=organisation_id, help="Events in which it took part."
+    "--organisation",
+    metavar="ID",
+    callback=arguments.organisation_id,
+    help="Events in which it took part.",
 )
 @click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
 @click.option(
@@ -408,14 +390,20 @@ class _Action(click.ParamType[str]):
     "--result",
     "results",
     multiple=True,
-    type=Words(EventResult),
+    type=arguments.Words(EventResult),
     help="How they ended; may be repeated, as --action: then each is a search of its own.",
 )
 @click.option(
-    "--from", "since", type=Moment(days=True), help="From this time, or from this day (UTC), on."
+    "--from",
+    "since",
+    type=arguments.Moment(days=True),
+    help="From this time, or from this day (UTC), on.",
 )
 @click.option(
-    "--before", "until", type=Moment(days=True), help="Before this time, or before this day (UTC)."
+    "--before",
+    "until",
+    type=arguments.Moment(days=True),
+    help="Before this time, or before this day (UTC).",
 )
 @click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
@@ -442,7 +430,7 @@ def search(
         --reason-code lawfulness --reason 'Audit 2026/3' \\
         --result denied --from 2026-03-01
     """
-    if for_machines() and as_csv:
+    if output.for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
     searches = [
         AuditFilters(**filters, action=action, result=result)
@@ -451,7 +439,7 @@ def search(
     ]
     found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
     shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
-    if reply({"events": [_event_json(one) for one in shown]}):
+    if output.reply({"events": [_event_json(one) for one in shown]}):
         return
     if as_csv:
         _print_csv([_event_cells(one) for one in shown])
@@ -498,20 +486,20 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
     ]
     told = {name: details.get(name, "") for name in _TOLD}
     if told["by"] and one.asked_in:
-        told["by"] = f"{format_value(told['by'])} ({one.asked_in})"
+        told["by"] = f"{output.format_value(told['by'])} ({one.asked_in})"
     cells = {
         "entry": one.index,
-        "time": format_time(event["time"]),
+        "time": output.format_time(event["time"]),
         "event": event["type"],
         "result": event["result"],
         "parties": ", ".join(parties),
-        **{name: defang_text(format_value(value)) for name, value in told.items()},
+        **{name: defang_text(output.format_value(value)) for name, value in told.items()},
         "subject": defang_text(str(details.get("subject", ""))),
         "handoff": event.get("handoff", ""),
         "case_digest": event.get("case_digest", ""),
         "id": event["id"],
     }
-    return {name: sanitise(cell) for name, cell in cells.items()}
+    return {name: output.sanitise(cell) for name, cell in cells.items()}
 
 
 _FIRST_LINE = ("entry", "time", "event", "result")
@@ -522,12 +510,12 @@ def _print_event(cells: Mapping[str, str]) -> None:
     """An event in lines no wider than the terminal."""
     entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
     shade = "green" if result == EventResult.ALLOWED else "yellow"
-    click.echo(f"{entry:>7}  {when}  {kind}  {colour(result, shade)}")
+    click.echo(f"{entry:>7}  {when}  {kind}  {output.colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
     if "subject" in told:
         told["subject"] = _in_words(told["subject"])
     for name, cell in told.items():
-        print_wrapped(f"{name.replace('_', ' ')} {cell}", " " * 9, 11)
+        output.print_wrapped(f"{name.replace('_', ' ')} {cell}", " " * 9, 11)
 
 
 def _in_words(text: str) -> str:
@@ -539,7 +527,7 @@ def _in_words(text: str) -> str:
     if not isinstance(members, dict):
         return text
     told = {n: "signed" if str(v).startswith("eyJ") else v for n, v in members.items()}
-    return sanitise(format_value(told))
+    return output.sanitise(output.format_value(told))
 
 
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
@@ -567,7 +555,7 @@ def event() -> None:
 @click.option(
     "--out-dir",
     "save",
-    type=ANY_FOLDER,
+    type=arguments.ANY_FOLDER,
     metavar="DIR",
     help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
 )
@@ -604,10 +592,10 @@ def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | No
         }
         for entry in found
     ]
-    if reply({"events": events, "head": end.stream_number, "signed_head": text}):
+    if output.reply({"events": events, "head": end.stream_number, "signed_head": text}):
         return
     rows = [_entry_row(entry) for entry in found]
-    print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
+    output.print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
 
 
 def _save(gateway: Gateway, folder: Path) -> None:
@@ -617,7 +605,7 @@ def _save(gateway: Gateway, folder: Path) -> None:
     before = _kept(folder)
     ends: dict[str, StreamHead] = {}
     saved = 0
-    with progress("events") as tell:
+    with output.progress("events") as tell:
         for entry in gateway.events(before, ends.__setitem__):
             save_json(folder / _name(entry.stream_number), receipts.to_json(entry.receipt))
             saved += 1
@@ -626,8 +614,8 @@ def _save(gateway: Gateway, folder: Path) -> None:
     # Every statement is kept that says something new: two may contradict each other.
     file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
     if not file.exists():
-        write_new(file, f"{text}\n".encode())
-    reply(
+        output.write_new(file, f"{text}\n".encode())
+    output.reply(
         {"folder": str(folder), "saved": saved, "head": end.stream_number},
         f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement.",
         f"Prove it complete: casegate audit check-stream {folder} --trust KEYS",
@@ -649,7 +637,7 @@ def _kept(folder: Path) -> int:
 def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    shown = (format_time(event["time"]), event["type"], event["result"])
+    shown = (output.format_time(event["time"]), event["type"], event["result"])
     return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
 
 
@@ -670,17 +658,17 @@ def show(gateway: Gateway, event: UUID) -> None:
     Example: casegate receipt show 0198...
     """
     entry = gateway.receipt(event)
-    if reply(receipts.to_json(entry.receipt)):
+    if output.reply(receipts.to_json(entry.receipt)):
         return
-    say(f"event {entry.event}", "Verified")
-    print_fields(proved(entry.confirmed))
+    output.say(f"event {entry.event}", "Verified")
+    output.print_fields(proved(entry.confirmed))
 
 
 def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
     """What a receipt that was verified says, in words."""
     clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
     shown = {
-        f"{kind} (sealed)": defang_text(format_value(value))
+        f"{kind} (sealed)": defang_text(output.format_value(value))
         for kind, value in confirmed.opened.shown
     }
     withheld = confirmed.opened.withheld
@@ -694,7 +682,7 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
 
 @receipt.command(epilog=EPILOG)
 @click.argument("event", type=click.UUID)
-@out_option
+@arguments.out_option
 @partner
 def save(gateway: Gateway, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.
@@ -705,7 +693,7 @@ def save(gateway: Gateway, event: UUID, out: Path) -> None:
     """
     entry = gateway.receipt(event)
     save_json(out, receipts.to_json(entry.receipt))
-    reply(
+    output.reply(
         {"file": str(out), "event": str(entry.event)},
         f"{out} holds the receipt of event {entry.event}",
         word="Done",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import click
 
+from gateway.cli import output
 from gateway.cli.arguments import (
     FILE,
     NewFile,
@@ -18,17 +19,6 @@ from gateway.cli.arguments import (
 )
 from gateway.cli.content import show_opened
 from gateway.cli.fields import example_of, options_of, values_of
-from gateway.cli.output import (
-    Input,
-    example,
-    format_time,
-    print_fields,
-    print_items,
-    print_table,
-    reply,
-    say,
-    warn,
-)
 from gateway.cli.partner_command import (
     EPILOG,
     CaseName,
@@ -124,7 +114,7 @@ def _is_uuid(value: Any) -> bool:
 
 
 content_argument = click.argument(
-    "content", metavar="FILE", type=Input(MAX_CASE_BYTES + 1), callback=_content
+    "content", metavar="FILE", type=output.Input(MAX_CASE_BYTES + 1), callback=_content
 )
 
 
@@ -140,7 +130,7 @@ contents_option = click.option(
     "--contents",
     "plain",
     required=True,
-    type=Input(MAX_CASE_BYTES + 1),
+    type=output.Input(MAX_CASE_BYTES + 1),
     callback=_contents,
     help="JSON: what is sealed, by the id of its element.",
 )
@@ -198,7 +188,7 @@ def check(content: dict[str, Any]) -> None:
         raise Failure(invalid) from invalid
     warnings = [{"pointer": at, "message": why} for at, why in _warn_of_identifiers(content)]
     answer = {"case": content["case"], "errors": [], "warnings": warnings}
-    reply(answer, f"case {content['case']}", word="Valid")
+    output.reply(answer, f"case {content['case']}", word="Valid")
 
 
 def _check(content: Mapping[str, Any]) -> None:
@@ -321,7 +311,7 @@ def _add_step(group: click.Group, kind: CaseStepKind) -> None:
     arguments = [_ARGUMENTS[one] for one in (*(() if either else kind.places), *kind.beside)]
     ids = ["0198...", "0197..."][: len(arguments)] + (["--case", "0197..."] if either else [])
     verb = kind.command.replace("_", "-")
-    line = example(str(group.name), verb, *ids, "--by pdc-1", *example_of(fields))
+    line = output.example(str(group.name), verb, *ids, "--by pdc-1", *example_of(fields))
     command.__doc__ = f"{kind.about}\n\n{line}"
     parameters = [*arguments, *(_EITHER if either else ()), *options_of(fields)]
     write_command(group, *parameters, name=verb)(command)
@@ -336,13 +326,13 @@ def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _measure(one: Mapping[str, Any]) -> str:
     if one["kind"] == MeasureKind.EMBARGO:
-        return f"embargo {one['measure']}: do not act before {format_time(one['until'])}"
+        return f"embargo {one['measure']}: do not act before {output.format_time(one['until'])}"
     return f"{one['kind']} {one['measure']} {_duration(one)}"
 
 
 def _duration(measure: Mapping[str, Any]) -> str:
     ends = measure["until"]
-    return f"until {format_time(ends)}" if ends else "until two persons end it"
+    return f"until {output.format_time(ends)}" if ends else "until two persons end it"
 
 
 _REACH = (
@@ -362,7 +352,8 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "CaseStep": _state,
     "MeasureView": _measured,
     "Contested": lambda result: (
-        f"its setter answers by {format_time(result['due_at'])}; the embargo holds until then"
+        f"its setter answers by {output.format_time(result['due_at'])}; "
+        "the embargo holds until then"
     ),
     "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
@@ -411,7 +402,9 @@ def recalled(written: ConfirmedWrite) -> WriteReport:
         f"{len(result['handoffs']) - len(held)} offers withdrawn"
     )
     if result["approve_by"]:
-        sentence += f"; a second person must approve it by {format_time(result['approve_by'])}"
+        sentence += (
+            f"; a second person must approve it by {output.format_time(result['approve_by'])}"
+        )
     return written, sentence
 
 
@@ -422,7 +415,7 @@ def _warn_of_erasure(content: Mapping[str, Any]) -> None:
     except (LookupError, TypeError, ValueError):
         return  # the gateway says what is wrong with it
     if 0 < left < SHORT_RETENTION_DAYS:
-        warn(f"in {left} days the case is erased for every recipient.")
+        output.warn(f"in {left} days the case is erased for every recipient.")
 
 
 def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -442,7 +435,7 @@ def _warn_of_identifiers(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Warn of such texts before they are sent; each pointer with its warning."""
     found = list(_identifiers(content))
     for pointer, why in found:
-        warn(f"{pointer} {why}")
+        output.warn(f"{pointer} {why}")
     return found
 
 
@@ -493,7 +486,7 @@ def seal(
     """
     sealed = gateway.seal(content, plain, to)
     save_json(out, sealed)
-    reply(
+    output.reply(
         {"case": sealed["case"], "file": str(out), "sealed": sorted(plain)},
         f"{len(plain)} sealed to {to}; the case is in {out}",
         word="Done",
@@ -547,7 +540,7 @@ def list_(gateway: Gateway, state: str | None) -> None:
     Example: casegate case list
     """
     found = list(gateway.cases(state))
-    print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
+    output.print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
 
 
 @partner_command(case, case_argument)
@@ -557,11 +550,11 @@ def show(gateway: Gateway, case: UUID) -> None:
     Example: casegate case show 0198...
     """
     found = gateway.case(case)
-    if reply(found):
+    if output.reply(found):
         return
-    say(f"Case {found['case']}")
+    output.say(f"Case {found['case']}")
     apart = ("case", "measures")
-    print_fields(
+    output.print_fields(
         {
             **{name: value for name, value in found.items() if name not in apart},
             **measure_lines(found.get("measures") or ()),
@@ -579,11 +572,11 @@ def coverage(gateway: Gateway, case: UUID) -> None:
     Example: casegate case coverage 0198...
     """
     found = gateway.coverage(case)
-    if reply(found):
+    if output.reply(found):
         return
-    say(f"Case {found['case']}, version {found['version']}, {found['state']}")
+    output.say(f"Case {found['case']}, version {found['version']}, {found['state']}")
     columns = ("handoff", "recipient", "state", "version", "owed", "by", "due", "answered")
-    print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
+    output.print_table(columns, [row for one in found["handoffs"] for row in _rows(one)])
 
 
 _NOTHING = {"what": "nothing", "by": "-", "due": "-", "late": False}
@@ -638,7 +631,7 @@ def import_report(report: Any, profile_file: Path, out: Path) -> None:
         raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
     save_json(out, imported.case)
     found = {"case": imported.case["case"], "file": str(out)}
-    reply(
+    output.reply(
         {**found, "dropped": imported.dropped, "notes": imported.notes},
         *(f"  {sentence}" for sentence in (*imported.dropped, *imported.notes)),
         f"case {imported.case['case']} is in {out}",

@@ -5,14 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.output import (
-    colour,
-    for_machines,
-    format_time,
-    format_value,
-    sanitise,
-    say,
-)
+from gateway.cli import output
 from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_parts
@@ -25,7 +18,7 @@ Part = Mapping[str, Any]
 def show_opened(gateway: Gateway, opened: ConsultedContent, options: Mapping[str, Any]) -> None:
     """Show what a consultation opened, then keep what was asked for."""
     unsealed = gateway.unseal(opened) if options["open_sealed"] else ()
-    if not for_machines():
+    if not output.for_machines():
         _print_package(opened)
         print_content(opened, full=options["show_text"], unsealed=unsealed)
         click.echo()
@@ -46,24 +39,24 @@ def _print_package(opened: ConsultedContent) -> None:
     """The number of the package, what it changed, and whether it is superseded."""
     if opened.package is None:
         return
-    say(f"Package {opened.package}, version {opened.content['version']}")
+    output.say(f"Package {opened.package}, version {opened.content['version']}")
     if opened.changed is not None:
-        click.echo(colour(sanitise(change_word(opened.changed)), "yellow"))
+        click.echo(output.colour(output.sanitise(change_word(opened.changed)), "yellow"))
         for pointer in opened.changed["pointers"]:
-            say(f"  {_place(opened.content, pointer)}")
+            output.say(f"  {_place(opened.content, pointer)}")
     if opened.superseded is not None:
-        say(f"by {superseding(opened.superseded)}", "SUPERSEDED", "red")
+        output.say(f"by {superseding(opened.superseded)}", "SUPERSEDED", "red")
 
 
 def superseding(change: Part) -> str:
     """The change, announced or sent, after which a package is not to be used."""
-    when = f"of {format_time(change['at'])} (version {change['version']})"
+    when = f"of {output.format_time(change['at'])} (version {change['version']})"
     return f"a {change['change']} {when}: do not use it"
 
 
 def change_word(package: Part) -> str:
     """What a further package is to the one before, and why, by codes."""
-    return f"{package['change'].upper()} ({format_value(package['reason_codes'])})"
+    return f"{package['change'].upper()} ({output.format_value(package['reason_codes'])})"
 
 
 def _place(content: Part, pointer: str) -> str:
@@ -92,20 +85,20 @@ def print_content(
     """
     content = opened.content
     how = "attested" if opened.assurance == "attested" else "signed by the author"
-    say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
-    say(f"Handling: {_handling(opened.conditions)}")
+    output.say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
+    output.say(f"Handling: {_handling(opened.conditions)}")
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for one in opened.tightened_elements:
-        say(f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}")
+        output.say(f"{one['group']} {one['id']} was tightened too{_marked({'marking': one})}")
     for heading, lines in _sections(content, opened.conditions, full=full):
         if lines:
-            click.echo(colour(heading, "cyan"))
+            click.echo(output.colour(heading, "cyan"))
             for line in lines:
-                say(f"  {line}")
+                output.say(f"  {line}")
     _print_seals(content, unsealed)
     if opened.withheld_groups:
-        say(f"Withheld, in whole or in part: {', '.join(opened.withheld_groups)}")
+        output.say(f"Withheld, in whole or in part: {', '.join(opened.withheld_groups)}")
 
 
 def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
@@ -115,9 +108,13 @@ def _print_seals(content: Part, unsealed: Sequence[OpenedElement]) -> None:
     ]
     for one in unsealed or closed:
         part = one.part
-        click.echo(colour(sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"))
+        click.echo(
+            output.colour(
+                output.sanitise(f"Sealed to {part.sealed_to}: {part.group} {part.id}"), "cyan"
+            )
+        )
         for line in _unsealed(one):
-            say(f"  {line}")
+            output.say(f"  {line}")
 
 
 def _unsealed(one: OpenedElement) -> Iterator[str]:
@@ -144,10 +141,10 @@ def condition_lines(conditions: Part) -> dict[str, str]:
             stated = forces.get(name)
             force = f"{stated['force']}: {stated['reference']}" if stated else "requested"
             lines[name] = defang_text(
-                "; ".join([f"{format_value(value)} ({force})", *_meanings(value)])
+                "; ".join([f"{output.format_value(value)} ({force})", *_meanings(value)])
             )
         elif name != "force":
-            lines[name] = defang_text(format_value(value))
+            lines[name] = defang_text(output.format_value(value))
     return lines
 
 
@@ -194,16 +191,19 @@ def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[
     )
     marking = content["marking"]
     restrictions = [name for name in _RESTRICTIONS if marking.get(name)]
-    yield "Restrictions", [f"{n}: {defang_text(format_value(marking[n]))}" for n in restrictions]
+    yield (
+        "Restrictions",
+        [f"{n}: {defang_text(output.format_value(marking[n]))}" for n in restrictions],
+    )
     yield (
         "Matter",
-        [f"{format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
+        [f"{output.format_value(content[n])} ({n})" for n in ROUTING_FIELDS if n in content],
     )
     yield "Items", [line for one in parts("items") for line in _item(one)]
     yield "Persons", [_person(one) for one in parts("subjects")]
     yield "References", [f"{one['scheme']} {one['value']}" for one in parts("references")]
-    yield "Intake", [f"{n}: {format_value(content[n])}" for n in _INTAKE if n in content]
-    yield "Legal basis", [format_value(one) for one in parts("legal_basis")]
+    yield "Intake", [f"{n}: {output.format_value(content[n])}" for n in _INTAKE if n in content]
+    yield "Legal basis", [output.format_value(one) for one in parts("legal_basis")]
     yield "Statements", [line for one in parts("statements") for line in _statement(one, full)]
 
 
@@ -213,13 +213,13 @@ def _code(one: Part, items: Mapping[Any, Part], superseded: set[Any]) -> str:
     about = "the case" if one["about"] == "case" else f"item {one['about']}"
     if item is not None:
         about = f"{item['kind']} {defang(item['value'], item['kind'])}"
-    how = f"{one['method']}, by {one['assessor_role']} at {format_time(one['assessed_at'])}"
+    how = f"{one['method']}, by {one['assessor_role']} at {output.format_time(one['assessed_at'])}"
     machine = one["method"] in ("hash_match", "classifier")
     notes = ["a match, not a finding"] if machine else []
     if one["id"] in superseded:
         final = is_final(one["scheme"], one["code"], one["method"])
         notes.append("contested" if final else "superseded")
-    notes += [format_value(one["attributes"])] if "attributes" in one else []
+    notes += [output.format_value(one["attributes"])] if "attributes" in one else []
     return f"{scheme}: {one['code']}, about {about} ({'; '.join([how, *notes])})"
 
 
@@ -231,18 +231,18 @@ def _item(one: Part) -> Iterator[str]:
     source = " (source)" if one.get("is_source") else ""
     yield f"{one['kind']} {defang(one['value'], one['kind'])}{source}{_marked(one)}"
     kinds = ("site_type", "content_type", "commerciality", "payment_method")
-    words = [f"{name} {format_value(one[name])}" for name in kinds if name in one]
+    words = [f"{name} {output.format_value(one[name])}" for name in kinds if name in one]
     if words:
         yield f"  {', '.join(words)}"
     if "referrer" in one:
         yield f"  found through {defang(one['referrer'], ItemKind.URL)}"
     for hosting in one.get("hosting", ()):
         seen = {**hosting, **({"ip": defang(hosting["ip"], "host")} if "ip" in hosting else {})}
-        yield f"  hosted: {format_value(seen)}"
+        yield f"  hosted: {output.format_value(seen)}"
     for fingerprint in one.get("hash", ()):
         yield f"  {fingerprint['alg']} {fingerprint['value']}"
     for check in one.get("online", ()):
-        yield f"  {check['status']} at {format_time(check['checked_at'])}"
+        yield f"  {check['status']} at {output.format_time(check['checked_at'])}"
 
 
 def _person(one: Part) -> str:
@@ -256,8 +256,8 @@ def _statement(one: Part, full: bool) -> Iterator[str]:
     evaluated = one.get("source_reliability", "") + one.get("information_accuracy", "")
     kind = f"{one['kind']} {evaluated}".strip()
     yield (
-        f"{kind} by {one['made_by_role']} at {format_time(one['made_at'])}, in {one['language']}, "
-        f"content warning: {one['content_warning']}{_marked(one)}"
+        f"{kind} by {one['made_by_role']} at {output.format_time(one['made_at'])}, "
+        f"in {one['language']}, content warning: {one['content_warning']}{_marked(one)}"
         f"{'' if full else ' (hidden: --show-text)'}"
     )
     if full:

@@ -9,22 +9,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.arguments import (
-    FILE,
-    CalendarDay,
-    Competence,
-    NewFile,
-    Words,
-    organisation_id,
-    plain_errors,
-)
-from gateway.cli.output import (
-    format_value,
-    print_fields,
-    print_items,
-    reply,
-    say,
-)
+from gateway.cli import arguments, output
 from gateway.cli.partner_command import (
     EPILOG,
     WriteReport,
@@ -48,14 +33,16 @@ def directory() -> None:
     """List members and show their memberships, mandates and keys."""
 
 
-_organisation = click.argument("organisation", callback=organisation_id)
+_organisation = click.argument("organisation", callback=arguments.organisation_id)
 
 
 @partner_command(
     directory,
-    click.option("--kind", type=Words(KINDS), help="Only organisations of this kind."),
+    click.option("--kind", type=arguments.Words(KINDS), help="Only organisations of this kind."),
     click.option(
-        "--competence", type=Competence(), help="Only its holder today, as receive/csam/FR."
+        "--competence",
+        type=arguments.Competence(),
+        help="Only its holder today, as receive/csam/FR.",
     ),
     name="list",
 )
@@ -67,7 +54,7 @@ def list_members(gateway: Gateway, kind: str | None, competence: str | None) -> 
     found = list(gateway.organisations(kind, competence))
     mandates = ("competent for", lambda one: [each["competence"] for each in one["mandates"]])
     columns = ("name", "kind", "country", ("membership", _membership), mandates)
-    print_items(found, ("id", "organisation"), *columns)
+    output.print_items(found, ("id", "organisation"), *columns)
 
 
 def _membership(one: Mapping[str, Any]) -> str:
@@ -83,12 +70,12 @@ def show_member(gateway: Gateway, organisation: str) -> None:
     Example: casegate directory show ofmin
     """
     found = gateway.organisation(organisation)
-    if reply(found):
+    if output.reply(found):
         return
-    say(f"{found['organisation']} ({found['name']})")
+    output.say(f"{found['organisation']} ({found['name']})")
     reached = "at any hour" if found["duty_contact"] else "not on duty: telephone"
     shown = {n: v for n, v in found.items() if n not in ("organisation", "name", "duty_contact")}
-    print_fields({**shown, "reached": reached})
+    output.print_fields({**shown, "reached": reached})
 
 
 @partner_command(directory, _organisation)
@@ -102,9 +89,9 @@ def attestation(gateway: Gateway, organisation: str) -> None:
     """
     text, mark = gateway.status(organisation)
     found = {"attestation": text, "says": mark.describe(), "expires_at": mark.ends.isoformat()}
-    if reply(found, text):
+    if output.reply(found, text):
         return
-    say(f"Verified: {mark.describe()}.", err=True)
+    output.say(f"Verified: {mark.describe()}.", err=True)
 
 
 @partner_command(
@@ -112,7 +99,7 @@ def attestation(gateway: Gateway, organisation: str) -> None:
     _organisation,
     click.option(
         "--out",
-        type=NewFile(),
+        type=arguments.NewFile(),
         help="The new file; by default ORGANISATION.json in organisation_keys of the connection.",
     ),
 )
@@ -128,7 +115,7 @@ def keys(gateway: Gateway, organisation: str, out: Path | None) -> None:
         folder = gateway.connection.organisation_keys
         if folder is None:
             raise click.UsageError("the connection has no organisation_keys: give --out")
-        with plain_errors():
+        with arguments.plain_errors():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         out = folder / f"{organisation}.json"
     found = gateway.member_keys(organisation)
@@ -146,7 +133,7 @@ def keys(gateway: Gateway, organisation: str, out: Path | None) -> None:
         }
         for one in found.origins
     ]
-    reply(
+    output.reply(
         {"organisation": organisation, "file": str(out), "keys": items},
         *(one.describe() for one in found.origins),
         *(one.describe() for one in found.revoked),
@@ -177,13 +164,13 @@ def print_successions(found: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each succession, with what it waits for."""
     parties = (("from", "predecessor"), ("to", "successor"))
     when = ("effective_on", ("waits for", _waits))
-    print_items(found, ("id", "succession"), "competence", *parties, *when)
+    output.print_items(found, ("id", "succession"), "competence", *parties, *when)
 
 
 def _waits(one: Mapping[str, Any]) -> str:
     if one["cancelled"]:
         return "nothing: cancelled"
-    return "nothing: applied" if one["applied"] else format_value(one["waits_for"])
+    return "nothing: applied" if one["applied"] else output.format_value(one["waits_for"])
 
 
 @succession.command(epilog=EPILOG)
@@ -195,14 +182,14 @@ def show(gateway: Gateway, succession: UUID) -> None:
     Example: casegate succession show 0198...
     """
     found = gateway.succession(succession)
-    if reply(found):
+    if output.reply(found):
         return
     fields = {
         n.replace("_", " "): defang_text(v) if isinstance(v, str) else v
         for n, v in found.items()
         if n != "approvals"
     }
-    print_fields({**fields, "approved by": format_value(approved_by(found))})
+    output.print_fields({**fields, "approved by": output.format_value(approved_by(found))})
 
 
 def approved_by(shown: Mapping[str, Any]) -> list[str]:
@@ -228,7 +215,7 @@ def approve(gateway: Gateway, succession: UUID, by: str, receipt_out: Path | Non
     Example: casegate succession approve 0198... --by head-1
     """
     written = gateway.approve_succession(succession, by)
-    waits = format_value(written.result["waits_for"])
+    waits = output.format_value(written.result["waits_for"])
     sentence = f"succession {succession} is approved; it waits for {waits}"
     print_result(written, sentence, save=receipt_out)
 
@@ -272,14 +259,14 @@ def _entry(row: dict[str, Any], place: str) -> dict[str, Any]:
         "--role",
         "roles",
         multiple=True,
-        type=Words(RegisterRole),
+        type=arguments.Words(RegisterRole),
         help="A role of the person; repeat it for each.",
     ),
-    click.option("--from", "start", type=CalendarDay(), help="First day; else today."),
-    click.option("--until", type=CalendarDay(), help="First day without it."),
+    click.option("--from", "start", type=arguments.CalendarDay(), help="First day; else today."),
+    click.option("--until", type=arguments.CalendarDay(), help="First day without it."),
     click.option(
         "--file",
-        type=FILE,
+        type=arguments.FILE,
         help="Several persons: CSV with the headings roles,from,until; roles separated by spaces.",
     ),
     click.option(
@@ -328,7 +315,7 @@ def list_(gateway: Gateway) -> None:
     """
     found = list(gateway.staff())
     until = ("until", lambda one: one["ends_at"] or one["until"])
-    print_items(found, "pseudonym", "roles", "from", until, "in_force")
+    output.print_items(found, "pseudonym", "roles", "from", until, "in_force")
 
 
 @write_command(
@@ -353,7 +340,7 @@ def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...])
 @write_command(
     staff,
     click.argument("pseudonym"),
-    click.argument("originator", callback=organisation_id),
+    click.argument("originator", callback=arguments.organisation_id),
     click.argument("case", type=click.UUID),
 )
 def recuse(gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID) -> WriteReport:

@@ -25,27 +25,14 @@ from sqlalchemy.sql import func
 from gateway import keys, maintenance, wiring
 from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, policy_folder
 from gateway.cedar.policy_tests import check as check_policies
+from gateway.cli import output
 from gateway.cli.arguments import FOLDER, home_option, json_option
-from gateway.cli.output import (
-    colour,
-    format_time,
-    print_fields,
-    print_wrapped,
-    progress,
-    reply,
-    sanitise,
-)
 from gateway.client.errors import raising
 from gateway.config import Config, ConfigError
+from gateway.domain import refusals
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
-from gateway.domain.refusals import (
-    CaseKeysUnavailable,
-    HighWaterMarkUnavailable,
-    LogFrozen,
-    Refusal,
-)
 from gateway.evidence import event
 from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError
@@ -108,7 +95,7 @@ def run_checks(config: Config, now: datetime, *, deep: bool = False) -> Iterator
             yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
         except (PrivateFileError, AuthorityError, UnsuitableDatabase) as error:
             yield Finding(name, Level.ERROR, str(error))
-        except Refusal as refusal:
+        except refusals.Refusal as refusal:
             yield Finding(name, Level.ERROR, refusal.detail)
         except (DBAPIError, sqlite3.Error) as error:
             yield Finding(name, Level.ERROR, f"the database cannot be read: {type(error).__name__}")
@@ -243,7 +230,7 @@ def due(config: Config, now: datetime) -> Findings:
     if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
         yield (
             Level.WARNING,
-            f"nothing is reminded of since {format_time(clock.swept_at)}: start maintenance",
+            f"nothing is reminded of since {output.format_time(clock.swept_at)}: start maintenance",
         )
     yield Level.OK, f"duties of members that are overdue: {overdue}"
 
@@ -410,13 +397,13 @@ def log(config: Config, now: datetime) -> Findings:
         with _read(config, head_key=head_key) as work:
             require_prefixes(work, marked, ())
             size = work.log.head().size
-    except LogFrozen as frozen:
+    except refusals.LogFrozen as frozen:
         yield (
             Level.ERROR,
             f"log frozen: {frozen.detail}; see 'The log is frozen' in docs/operators.md",
         )
         return
-    except HighWaterMarkUnavailable as unreachable:
+    except refusals.HighWaterMarkUnavailable as unreachable:
         yield Level.ERROR, f"{unreachable.detail}: see [high_water_mark] url"
         return
     if marked is None:
@@ -436,7 +423,7 @@ def log(config: Config, now: datetime) -> Findings:
 def whole_log(config: Config, now: datetime) -> Findings:
     """Whether every document, detail, stream and search word is as the log has it: takes long."""
     person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
-    with _read(config, person_key=person_key) as work, progress("checking the log") as tell:
+    with _read(config, person_key=person_key) as work, output.progress("checking the log") as tell:
         try:
             head = verify_log(work, tell)
         except StoredLogCorrupt as error:
@@ -495,7 +482,7 @@ def case_keys(config: Config, now: datetime) -> Findings:
             with _read(config) as work:
                 yield from _inventory(take_inventory(work, keyring))
                 doomed = work.cases.doomed(1)
-        except CaseKeysUnavailable as unavailable:
+        except refusals.CaseKeysUnavailable as unavailable:
             yield Level.ERROR, f"{unavailable.detail}: see docs/operators.md"
             return
     if doomed:
@@ -608,11 +595,13 @@ def doctor(folder: Path, deep: bool) -> None:
     except ConfigError as error:
         findings = [Finding("settings", Level.ERROR, str(error))]
     worst = max((_WORST.index(finding.level) for finding in findings), default=0)
-    if not reply({"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}):
+    if not output.reply(
+        {"worst": _WORST[worst], "findings": [vars(finding) for finding in findings]}
+    ):
         for finding in findings:
-            level = colour(finding.level.ljust(7), _COLOURS[finding.level])
-            sentence = sanitise(f"{finding.check.replace('_', ' ')}: {finding.sentence}")
-            print_wrapped(sentence, f"{level}  ", 9)
+            level = output.colour(finding.level.ljust(7), _COLOURS[finding.level])
+            sentence = output.sanitise(f"{finding.check.replace('_', ' ')}: {finding.sentence}")
+            output.print_wrapped(sentence, f"{level}  ", 9)
     sys.exit(worst)
 
 
@@ -642,7 +631,7 @@ def check(folder: Path | None) -> None:
     """
     folder = folder or policy_folder()
     report = check_policies(folder)
-    if not reply({"folder": str(folder), **dataclasses.asdict(report)}):
+    if not output.reply({"folder": str(folder), **dataclasses.asdict(report)}):
         for problem in report.problems:
             click.echo(f"- {problem}")
         found = pluralise(len(report.problems), "problem") if report.problems else "no problem"
@@ -664,7 +653,7 @@ def explain(rules: Sequence[str]) -> None:
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     told = {name: _explained(known.get(name), name) for name in rules}
-    if reply(told):
+    if output.reply(told):
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
         click.echo(f"{name} ({effect}; named to: {tell})\n    {sentence}")
@@ -686,8 +675,8 @@ def revision(folder: Path | None) -> None:
         revisions = [CedarPolicy.load(folder, one).revision for one in ((), SIGNED)]
     names = ("revision", "revision_where_signatures_are_required")
     told = dict(zip(names, revisions, strict=True))
-    if not reply(told):
-        print_fields({name.replace("_", " "): value for name, value in told.items()})
+    if not output.reply(told):
+        output.print_fields({name.replace("_", " "): value for name, value in told.items()})
 
 
 def _explained(rule: Rule | None, name: str) -> dict[str, str]:

@@ -12,26 +12,8 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
-from gateway.cli import CommandFailed
+from gateway.cli import CommandFailed, output, partner_command
 from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, CONNECTION_FILE, FILE, json_option
-from gateway.cli.output import (
-    colour,
-    format_time,
-    print_columns,
-    print_fields,
-    reply,
-    sanitise,
-    say,
-)
-from gateway.cli.partner_command import (
-    EPILOG,
-    NO_ANSWER,
-    REFUSED,
-    Failure,
-    by_option,
-    connected,
-    partner,
-)
 from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
 from gateway.client.connection import new_settings, read_file, render
@@ -118,7 +100,7 @@ def _hex(_context: click.Context, _parameter: click.Parameter, given: str | None
     return digits
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=partner_command.EPILOG)
 @click.argument("file", type=ANY_FILE)
 @click.option(
     "--out",
@@ -159,14 +141,18 @@ def enrol(
         home = SystemFolder(folder or Path(invitation.client_id), invitation)
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
-        raise Failure(error) from error
+        raise partner_command.Failure(error) from error
     except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise Failure(SettingsError(f"{error.filename}: {error.strerror}")) from error
+        raise partner_command.Failure(
+            SettingsError(f"{error.filename}: {error.strerror}")
+        ) from error
     except (click.Abort, KeyboardInterrupt) as stopped:
-        raise CommandFailed(_STOPPED, {"kind": "interrupted"}, exit_code=NO_ANSWER) from stopped
-    with connected(connection) as gateway:
+        raise CommandFailed(
+            _STOPPED, {"kind": "interrupted"}, exit_code=partner_command.NO_ANSWER
+        ) from stopped
+    with partner_command.connected(connection) as gateway:
         _tell(home, done, key, gateway.whoami())
 
 
@@ -182,7 +168,7 @@ def _read(file: Path) -> InvitationFile:
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
-            f"the invitation expired at {format_time(invitation.expires_at)}."
+            f"the invitation expired at {output.format_time(invitation.expires_at)}."
             " Ask the administrators for a new one."
         )
     return invitation
@@ -233,11 +219,11 @@ def _tell(
 ) -> None:
     connection = home.folder / CONNECTION_FILE
     found = {"connection": str(connection), "event": done.event, "document_key": key and key.kid}
-    if reply({**found, "whoami": whoami}):
+    if output.reply({**found, "whoami": whoami}):
         return
     invitation = home.invitation
-    say(f"{invitation.client_id} at {invitation.issuer}", "Enrolled")
-    print_fields(
+    output.say(f"{invitation.client_id} at {invitation.issuer}", "Enrolled")
+    output.print_fields(
         {
             "recorded as": f"event {done.event}; receipt verified",
             "organisation": f"{invitation.organisation}, {whoami['status']}",
@@ -247,7 +233,7 @@ def _tell(
             "connection": str(connection),
         }
     )
-    click.echo(f"Next: {_next(whoami['status'], sanitise(str(connection)))}")
+    click.echo(f"Next: {_next(whoami['status'], output.sanitise(str(connection)))}")
 
 
 def _next(status: str, connection: str) -> str:
@@ -263,7 +249,7 @@ def _next(status: str, connection: str) -> str:
 # --- `casegate conformance`: the test that comes before activation ---
 
 
-@click.group(epilog=EPILOG)
+@click.group(epilog=partner_command.EPILOG)
 def conformance() -> None:
     """Run the conformance test and show its result.
 
@@ -272,8 +258,8 @@ def conformance() -> None:
     """
 
 
-@conformance.command(epilog=EPILOG)
-@by_option
+@conformance.command(epilog=partner_command.EPILOG)
+@partner_command.by_option
 @click.option("--run", "earlier", type=click.UUID, metavar="RUN", help="Continue this run.")
 @click.option(
     "--case",
@@ -281,7 +267,7 @@ def conformance() -> None:
     type=FILE,
     help="A test case (JSON) as your own system makes it; by default a small sample.",
 )
-@partner
+@partner_command.partner
 def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None) -> None:
     """Do each step of a run that is not passed yet.
 
@@ -299,26 +285,30 @@ def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None)
     case = _sample() if case_file is None else _read_case(case_file)
     outcomes = list(ConformanceRunner(runs, by, case).steps(started))
     after = runs.show(str(started["run"]))
-    if not reply({"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)}):
+    if not output.reply(
+        {"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)}
+    ):
         _show(after, outcomes)
     if not all(outcome.passed for outcome in outcomes):
-        raise SystemExit(REFUSED)
+        raise SystemExit(partner_command.REFUSED)
 
 
 def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
     for outcome in outcomes:
-        word = colour("passed", "green") if outcome.passed else colour("failed", "red")
+        word = (
+            output.colour("passed", "green") if outcome.passed else output.colour("failed", "red")
+        )
         click.echo(f"{outcome.step.ljust(8)} {word}")
         if outcome.refused is None:
             continue
-        say(f"  {outcome.refused}")
+        output.say(f"  {outcome.refused}")
         for pointer, message in outcome.refused.errors:
-            say(f"  {pointer or '/'}: {message}")
+            output.say(f"  {pointer or '/'}: {message}")
     if run["state"] == "passed":
-        say(f"run {run['run']}, an event in the log", "Passed")
+        output.say(f"run {run['run']}, an event in the log", "Passed")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
     else:
-        say(f"Correct what failed, then: --run {run['run']}")
+        output.say(f"Correct what failed, then: --run {run['run']}")
 
 
 def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
@@ -336,20 +326,20 @@ def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
     ]
 
 
-@conformance.command(epilog=EPILOG)
+@conformance.command(epilog=partner_command.EPILOG)
 @click.argument("identifier", metavar="RUN", type=click.UUID)
-@partner
+@partner_command.partner
 def show(gateway: Gateway, identifier: UUID) -> None:
     """Show which steps of a run are passed.
 
     Example: casegate conformance show 0198...
     """
     found = gateway.conformance.show(identifier)
-    if reply(found):
+    if output.reply(found):
         return
-    say(f"run {found['run']} of {found['system']}: {found['state']}")
+    output.say(f"run {found['run']} of {found['system']}: {found['state']}")
     states = {True: "passed", False: "open"}
-    print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
+    output.print_columns(found["steps"], ("step", ("state", lambda one: states[one["passed"]])))
 
 
 def _read_case(file: Path) -> dict[str, Any]:

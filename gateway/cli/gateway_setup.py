@@ -17,14 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
-from gateway.cli.arguments import (
-    FILE,
-    FOLDER,
-    gateway_address,
-    organisation_id,
-    plain_errors,
-    reader,
-)
+from gateway.cli import arguments
 from gateway.cli.doctor import ENOUGH
 from gateway.client.connection import gather_trust
 from gateway.client.errors import SettingsError
@@ -46,7 +39,7 @@ from gateway.store.keyring import make_keyring
 
 root_passphrase_option: Callable[[Any], Any] = click.option(
     "--root-passphrase-file",
-    type=FILE,
+    type=arguments.FILE,
     help="File with the passphrase of the root key on its one line; asked for when not given.",
 )
 
@@ -273,13 +266,13 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 @click.option(
     "--name",
     required=True,
-    callback=organisation_id,
+    callback=arguments.organisation_id,
     help="Short name in certificates; it can never change.",
 )
 @click.option(
     "--issuer",
     required=True,
-    callback=gateway_address,
+    callback=arguments.gateway_address,
     help="Public address, https://host[:port]; it never changes.",
 )
 @click.option("--partners-url", required=True, help="Address that partners' systems call.")
@@ -319,7 +312,7 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 @click.option(
     "--continues",
     "mirror",
-    type=FOLDER,
+    type=arguments.FOLDER,
     metavar="MIRROR_DIR",
     help="A copy (casegate audit mirror) of a log that was lost, which the new log continues.",
 )
@@ -332,7 +325,7 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 @click.option(
     "--last-checkpoint",
     "last",
-    type=FILE,
+    type=arguments.FILE,
     help="The last checkpoint that it signed, if that is newer than the copy.",
 )
 def init(
@@ -361,7 +354,7 @@ def init(
     if (mirror is None) is not (mirror_key is None) or (last and mirror is None):
         raise click.UsageError("a log is continued by --continues DIR and --continues-key together")
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
-    with plain_errors():
+    with arguments.plain_errors():
         text = config_file.render(**{k: v for k, v in settings.items() if v is not None})
         require_free(place)
         before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
@@ -379,7 +372,7 @@ def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
         trust = gather_trust((), (key,), (), ())
         if len(trust.log_keys) != 1:
             raise click.UsageError("--continues-key names one key")
-        report, copy = history.check_copy(reader(mirror), trust)
+        report, copy = history.check_copy(arguments.reader(mirror), trust)
         if copy is None:
             raise click.ClickException(f"{mirror} cannot be continued: {report.sentence}")
         known = copy.checkpoint

@@ -10,15 +10,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import OutputNotWritten
-from gateway.cli.arguments import (
-    CalendarDay,
-    Competence,
-    Moment,
-    Words,
-    organisation_id,
-    out_option,
-)
+from gateway.cli import OutputNotWritten, arguments, output
 from gateway.cli.case import (
     CONSULT_OPTIONS,
     add_steps,
@@ -30,23 +22,6 @@ from gateway.cli.case import (
 )
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.fields import example_of, options_of, values_of
-from gateway.cli.output import (
-    Input,
-    colour,
-    example,
-    for_machines,
-    format_time,
-    format_value,
-    interactive,
-    print_fields,
-    print_items,
-    print_wrapped,
-    progress,
-    reply,
-    sanitise,
-    say,
-    write_new,
-)
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
@@ -60,13 +35,7 @@ from gateway.cli.partner_command import (
 from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
-from gateway.domain.answers import (
-    ANSWERS,
-    PARTIES_ANSWERS,
-    AnswerAuthor,
-    AnswerKind,
-    FieldType,
-)
+from gateway.domain import answers
 from gateway.domain.case import GROUPS
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
@@ -86,10 +55,14 @@ def handoff() -> None:
 
 _UPDATE_OPTIONS: Sequence[Parameter] = (
     click.option(
-        "--group", "groups", multiple=True, type=Words(GROUPS), help="A group of elements to offer."
+        "--group",
+        "groups",
+        multiple=True,
+        type=arguments.Words(GROUPS),
+        help="A group of elements to offer.",
     ),
     click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
-    click.option("--expires-at", type=Moment(), help="When the offer and its use end."),
+    click.option("--expires-at", type=arguments.Moment(), help="When the offer and its use end."),
     click.option("--note", help="Note to the recipient, up to 300 characters."),
 )
 _OFFER_OPTIONS: Sequence[Parameter] = (
@@ -97,19 +70,19 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "--to",
         "organisation",
         metavar="ORGANISATION",
-        callback=organisation_id,
+        callback=arguments.organisation_id,
         help="To this organisation; with --competence, which of several holders.",
     ),
     click.option(
         "--competence",
-        type=Competence(),
+        type=arguments.Competence(),
         help="To its holder, as csam/FR (receive) or take_down/csam/NL.",
     ),
     click.option(
         "--purpose",
         multiple=True,
         required=True,
-        type=Words(Purpose),
+        type=arguments.Words(Purpose),
         help="What the recipient may use the case for.",
     ),
     *_UPDATE_OPTIONS,
@@ -125,7 +98,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
     ),
     click.option(
         "--request",
-        type=Words(STATUTORY),
+        type=arguments.Words(STATUTORY),
         help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
     ),
     click.option(
@@ -164,10 +137,10 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
         --purpose investigate --group items --competence csam/FR
     """
     found = gateway.preview(case, by, **_wanted(options))
-    if reply(found):
+    if output.reply(found):
         return
-    say(f"Case {found['case']}, version {found['version']}")
-    print_fields(
+    output.say(f"Case {found['case']}, version {found['version']}")
+    output.print_fields(
         {
             "to": addressee(found["to"]),
             "would give": f"{len(found['permitted_disclosures'])} parts",
@@ -179,7 +152,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     )
     _warn_of_danger(found)
     for item in found["elsewhere"]:
-        say(f"  {elsewhere(item)}")
+        output.say(f"  {elsewhere(item)}")
     _print_conditions(found["conditions"])
 
 
@@ -189,7 +162,7 @@ def preview(gateway: Gateway, case: UUID, by: str, **options: Any) -> None:
     *_OFFER_OPTIONS,
     click.option(
         "--submitted",
-        type=Input(MAX_FILE_BYTES),
+        type=output.Input(MAX_FILE_BYTES),
         help="What case submit --json printed: no part is signed that is not of your groups.",
     ),
 )
@@ -221,7 +194,7 @@ def offer(
     result = written.result
     told = [
         f"handoff {result['handoff']} offered to {addressee(result['to'])}: "
-        f"{len(result['permitted_disclosures'])} parts, due {format_time(result['due_at'])}"
+        f"{len(result['permitted_disclosures'])} parts, due {output.format_time(result['due_at'])}"
     ]
     if result["break_glass"]:
         told.append("the case is not cleared: a second person must clear it now")
@@ -233,9 +206,10 @@ def offer(
 def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
     """What an offer or an update does not give of what was asked."""
     if found["withheld_groups"]:
-        yield f"policy withholds part of {format_value(found['withheld_groups'])}"
+        yield f"policy withholds part of {output.format_value(found['withheld_groups'])}"
     if found["to_reseal"]:
-        yield f"sealed to others, so not offered: {format_value(_sealed(found['to_reseal']))}"
+        sealed = output.format_value(_sealed(found["to_reseal"]))
+        yield f"sealed to others, so not offered: {sealed}"
 
 
 def _uncleared(offered: Mapping[str, Any]) -> str:
@@ -247,14 +221,16 @@ def _off_duty(offered: Mapping[str, Any]) -> str:
     """What to do where nobody is on duty at the recipient of what is urgent."""
     if offered.get("duty_contact") is not False:
         return ""
-    others = " or ".join(format_value(one) for one in offered.get("on_duty", ()))
+    others = " or ".join(output.format_value(one) for one in offered.get("on_duty", ()))
     return "telephone the recipient" + (f"; on duty: {others}" if others else "")
 
 
 def _warn_of_danger(found: Mapping[str, Any]) -> None:
     """Say before an offer about an imminent danger that it is no emergency call."""
     if "emergency_numbers" in found:
-        called = " or ".join(["its duty contact", *map(sanitise, found["emergency_numbers"])])
+        called = " or ".join(
+            ["its duty contact", *map(output.sanitise, found["emergency_numbers"])]
+        )
         click.echo(
             f"AN OFFER IS NOT AN EMERGENCY CALL: telephone {called}, then record it (casegate "
             "handoff call).",
@@ -288,7 +264,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
         f"version {result['version']}, {len(result['permitted_disclosures'])} parts"
     ]
     if result["acknowledge_by"]:
-        told.append(f"to be acknowledged by {format_time(result['acknowledge_by'])}")
+        told.append(f"to be acknowledged by {output.format_time(result['acknowledge_by'])}")
     return written, "; ".join([*told, *_left_out(found)])
 
 
@@ -303,18 +279,22 @@ def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
     handoff,
     click.option(
         "--box",
-        type=Words(["in", "out"]),
+        type=arguments.Words(["in", "out"]),
         default="in",
         show_default=True,
         help="Handoffs that were received (in) or sent (out).",
     ),
-    click.option("--state", type=Words(HandoffState), help="Only handoffs in this state."),
-    click.option("--urgency", type=Words(Urgency), help="Only handoffs of this class of urgency."),
-    click.option("--matter", type=Words(Matter), help="Only handoffs of this matter."),
+    click.option(
+        "--state", type=arguments.Words(HandoffState), help="Only handoffs in this state."
+    ),
+    click.option(
+        "--urgency", type=arguments.Words(Urgency), help="Only handoffs of this class of urgency."
+    ),
+    click.option("--matter", type=arguments.Words(Matter), help="Only handoffs of this matter."),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     click.option(
         "--erase-before",
-        type=CalendarDay(),
+        type=arguments.CalendarDay(),
         help="Only handoffs whose case is erased before this day.",
     ),
     name="list",
@@ -331,7 +311,7 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
     found = list(gateway.inbox(**filters) if box == "in" else gateway.sent(**filters))
     urgency = ("urgency", lambda one: urgency_word(one["urgency"]))
     party = ("from", "originator") if box == "in" else ("to", "recipient")
-    print_items(found, urgency, ("due (UTC)", _due), "handoff", party)
+    output.print_items(found, urgency, ("due (UTC)", _due), "handoff", party)
 
 
 _SHORT = {"imminent_danger": "DANGER"}
@@ -366,10 +346,11 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     Example: casegate handoff show 0198...
     """
     view = gateway.handoff(handoff)
-    if reply(view):
+    if output.reply(view):
         return
-    click.echo(f"Handoff {sanitise(view['handoff'])} is {colour(sanitise(view['state']), 'cyan')}")
-    print_fields(
+    state = output.colour(output.sanitise(view["state"]), "cyan")
+    click.echo(f"Handoff {output.sanitise(view['handoff'])} is {state}")
+    output.print_fields(
         {
             "from": view["originator"],
             "to": view["recipient"],
@@ -398,14 +379,16 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     _print_conditions(view["conditions"])
     if "tightened_by" in view:
         click.echo("  They were tightened after the offer, and bind now.")
-    click.echo(colour("Packages", "cyan"))
+    click.echo(output.colour("Packages", "cyan"))
     for one in view["packages"]:
-        say(f"  {_package(one)}")
+        output.say(f"  {_package(one)}")
         if one["pointers"]:
-            print_wrapped(sanitise(format_value(one["pointers"])), "     changes ", 13)
-    click.echo(colour("History", "cyan"))
+            output.print_wrapped(
+                output.sanitise(output.format_value(one["pointers"])), "     changes ", 13
+            )
+    click.echo(output.colour("History", "cyan"))
     for answer in view["answers"]:
-        say(f"  {_history(answer)}")
+        output.say(f"  {_history(answer)}")
 
 
 def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -429,12 +412,12 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     Example: casegate handoff notices 0198...
     """
     found = gateway.notices(handoff)
-    if reply(found):
+    if output.reply(found):
         return
-    say(f"Handoff {found['handoff']} is {found['state']}")
-    print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
+    output.say(f"Handoff {found['handoff']} is {found['state']}")
+    output.print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
     for notice in found["notices"]:
-        say(f"  {_history(notice)}")
+        output.say(f"  {_history(notice)}")
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"
@@ -443,7 +426,7 @@ _INTEREST = "your organisation declared one in this case: assign persons without
 def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
     """What is owed, and late or not, by whom."""
     return [
-        f"{one['kind']} of {one['organisation']}, due {format_time(one['due_at'])}"
+        f"{one['kind']} of {one['organisation']}, due {output.format_time(one['due_at'])}"
         for one in view["duties"]
         if one["overdue"] is late and one["closed_at"] is None
     ]
@@ -452,7 +435,7 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
 def _contested(view: Mapping[str, Any]) -> list[str]:
     """By when the setter of an embargo that was contested ends or confirms it."""
     return [
-        f"an embargo, by {one['organisation']}, due {format_time(one['due_at'])}"
+        f"an embargo, by {one['organisation']}, due {output.format_time(one['due_at'])}"
         for one in view["duties"]
         if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
@@ -471,8 +454,9 @@ def _retention(stated: Mapping[str, Any]) -> str:
 def _package(one: Mapping[str, Any]) -> str:
     kind = change_word(one) if one["change"] else "first"
     at = one["acknowledged"]
-    noted = f"acknowledged {format_time(at)}" if at else "not acknowledged"
-    return f"{one['number']}: {kind}, version {one['version']}, {format_time(one['at'])}, {noted}"
+    noted = f"acknowledged {output.format_time(at)}" if at else "not acknowledged"
+    made = output.format_time(one["at"])
+    return f"{one['number']}: {kind}, version {one['version']}, {made}, {noted}"
 
 
 def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -490,8 +474,8 @@ def _succession(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print_conditions(conditions: Mapping[str, Any]) -> None:
-    click.echo(colour("Conditions of use", "cyan"))
-    print_fields(condition_lines(conditions))
+    click.echo(output.colour("Conditions of use", "cyan"))
+    output.print_fields(condition_lines(conditions))
 
 
 def _history(answer: Mapping[str, Any]) -> str:
@@ -499,21 +483,21 @@ def _history(answer: Mapping[str, Any]) -> str:
     content = sd_jwt.read_unverified(answer["document"]).content
     word = "attested" if "attested_for" in content else "signed"
     shown = [name for name in _TOLD if content.get(name) and name != "conditions"]
-    details = [f"{name}: {defang_text(format_value(content[name]))}" for name in shown]
+    details = [f"{name}: {defang_text(output.format_value(content[name]))}" for name in shown]
     if "code" in answer and "code" not in content:
         details.insert(0, f"code: {answer['code']}")
     by = f"{answer['kind']} by {answer['author']} ({word})"
-    line = f"{format_time(answer['at'])}  {by}, event {answer['event']}"
+    line = f"{output.format_time(answer['at'])}  {by}, event {answer['event']}"
     return f"{line}; {'; '.join(details)}" if details else line
 
 
-_TOLD = ("by", *dict.fromkeys(one.name for kind in ANSWERS.values() for one in kind.fields))
+_TOLD = ("by", *dict.fromkeys(one.name for kind in answers.ANSWERS.values() for one in kind.fields))
 
 
 # --- Answering -----------------------------------------------------------------------------------
 
 
-def _answer_command(kind: AnswerKind) -> None:
+def _answer_command(kind: answers.AnswerKind) -> None:
     """The command that gives one kind of answer, with an option for each of its fields."""
     verb = kind.command.replace("_", "-")
 
@@ -528,34 +512,34 @@ def _answer_command(kind: AnswerKind) -> None:
         state = f"handoff {handoff} is {written.result['state']}"
         return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
-    by = "--by pdc-1" if kind.author is AnswerAuthor.ORIGINATOR else "--by ofmin-1"
+    by = "--by pdc-1" if kind.author is answers.AnswerAuthor.ORIGINATOR else "--by ofmin-1"
     asks = () if kind.accepts else example_of(kind.fields)
-    line = example("handoff", verb, "0198...", by, *asks)
+    line = output.example("handoff", verb, "0198...", by, *asks)
     command.__doc__ = f"{kind.about}\n\n{line}"
     write_command(handoff, handoff_argument, *options_of(kind.fields), name=verb)(command)
 
 
-def _recorded(kind: AnswerKind, fields: Mapping[str, Any]) -> str:
+def _recorded(kind: answers.AnswerKind, fields: Mapping[str, Any]) -> str:
     """What an answer put on record that leaves the handoff in its state: its kind and its words."""
     words = [
         str(fields[one.name])
         for one in kind.fields
-        if one.type is FieldType.WORD and one.name in fields
+        if one.type is answers.FieldType.WORD and one.name in fields
     ]
     return " ".join([kind.name.replace("_", " "), *words, "recorded"])
 
 
 def _agree(view: Mapping[str, Any]) -> None:
-    if for_machines() or not interactive():
+    if output.for_machines() or not output.interactive():
         raise click.UsageError(
             "accept the conditions: read them with `handoff show`, then give --yes"
         )
-    print_fields({"from": view["originator"], **_matter(view)})
+    output.print_fields({"from": view["originator"], **_matter(view)})
     _print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
 
 
-for _kind in PARTIES_ANSWERS:
+for _kind in answers.PARTIES_ANSWERS:
     _answer_command(_kind)
 
 add_steps(handoff)
@@ -629,7 +613,7 @@ def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
     click.option(
         "--without-content", is_flag=True, help="Only routing fields, without a consultation."
     ),
-    out_option,
+    arguments.out_option,
 )
 def export(
     gateway: Gateway,
@@ -650,13 +634,13 @@ def export(
     """
     if without_content == bool(by or reason) or bool(by) != bool(reason):
         raise click.UsageError("give --by and --reason, or else --without-content")
-    with progress("Collecting receipts") as tell:
+    with output.progress("Collecting receipts") as tell:
         data = gateway.export(handoff, by, reason, progress=tell)
     try:
-        write_new(out, data)
+        output.write_new(out, data)
     except click.ClickException as error:
         raise OutputNotWritten(error.message) from error
-    reply(
+    output.reply(
         {"file": str(out), "bytes": len(data)},
         f"{out} holds the handoff; casegate verify reads it",
         word="Done",

@@ -19,20 +19,8 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import CommandFailed, OutputNotWritten
+from gateway.cli import CommandFailed, OutputNotWritten, output
 from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
-from gateway.cli.output import (
-    complete,
-    following,
-    for_machines,
-    format_time,
-    format_value,
-    print_next,
-    print_wrapped,
-    reply,
-    say,
-    write_new,
-)
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -96,9 +84,9 @@ class Failure(CommandFailed):
         """Tell people what went wrong."""
         openings = {REFUSED: "Refused", FALSE_EVIDENCE: "EVIDENCE DOES NOT VERIFY"}
         opening = openings.get(self.exit_code, "Error")
-        say(self.message, opening, "red", err=True)
+        output.say(self.message, opening, "red", err=True)
         for line in reasons(self._error):
-            say(f"  {line}", err=True)
+            output.say(f"  {line}", err=True)
 
 
 def error_json(error: ClientError) -> dict[str, Any]:
@@ -151,9 +139,9 @@ def reasons(error: ClientError) -> Iterator[str]:
         if instead := error.help.get("instead"):
             yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
         if until := error.help.get("held_until"):
-            yield f"held until {format_time(str(until))}"
+            yield f"held until {output.format_time(str(until))}"
         if uncertain := error.help.get("uncertain"):
-            yield f"uncertain hosting country: {format_value(uncertain)}"
+            yield f"uncertain hosting country: {output.format_value(uncertain)}"
         yield from map(elsewhere, error.help.get("elsewhere", ()))
         if error.rules:
             yield f"by the rules {', '.join(error.rules)}"
@@ -364,13 +352,13 @@ def print_result(
     receipt's. Nothing that goes wrong on the disk hides what was done.
     """
     receipt = receipts.to_json(written.receipt)
-    if not reply({"result": written.result, "receipt": receipt, **(more or {})}):
+    if not output.reply({"result": written.result, "receipt": receipt, **(more or {})}):
         _print_written(written, sentence)
     kept = {} if presentation is None else {presentation[0]: presentation[1]}
     if save is not None:
         kept[save] = _json_bytes(receipt)
     _keep(kept, written)
-    if save is not None and not for_machines():
+    if save is not None and not output.for_machines():
         click.echo(f"  receipt kept in {save}")
 
 
@@ -378,7 +366,7 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
     troubles = []
     for file, data in files.items():
         try:
-            write_new(file, data)
+            output.write_new(file, data)
         except click.ClickException as error:
             troubles.append(error.message)
     if troubles:
@@ -390,13 +378,13 @@ def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:
 
 def _print_written(written: ConfirmedWrite, sentence: str) -> None:
     event = written.confirmed.event
-    say("; ".join([sentence, *_signature(written.result)]), "Done")
+    output.say("; ".join([sentence, *_signature(written.result)]), "Done")
     place = f"entry {written.confirmed.index} of the log {event['log']}"
-    print_wrapped(f"recorded as event {event['id']}, {place}; receipt verified", "  ", 4)
+    output.print_wrapped(f"recorded as event {event['id']}, {place}; receipt verified", "  ", 4)
     if "simulated_date" in event:
         click.echo(f"  reference date set to {event['simulated_date']} for a demonstration")
-    if command := following(event, written.result):
-        print_next(complete(command))
+    if command := output.following(event, written.result):
+        output.print_next(output.complete(command))
 
 
 def _signature(result: Mapping[str, Any]) -> Iterator[str]:
@@ -412,7 +400,7 @@ def _signature(result: Mapping[str, Any]) -> Iterator[str]:
 
 def save_json(file: Path, members: Any) -> None:
     """Keep JSON in a new file of its owner's."""
-    write_new(file, _json_bytes(members))
+    output.write_new(file, _json_bytes(members))
 
 
 def _json_bytes(members: Any) -> bytes:

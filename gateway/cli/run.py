@@ -19,12 +19,7 @@ import click
 from gateway.cli.arguments import Words, home_option, plain_errors
 from gateway.cli.output import program
 from gateway.config import CONFIG_FILE, Config, load
-from gateway.serving.supervisor import (
-    ProcessSpec,
-    Supervisor,
-    end_with_supervisor,
-    listener_answers,
-)
+from gateway.serving import supervisor
 from gateway.serving.tls import listener_environ
 from gateway.setting_validators import host_and_port
 
@@ -83,7 +78,7 @@ def run(folder: Path, only: str | None, once: bool) -> None:
 
 
 def _supervise(config: Config) -> int:
-    end_with_supervisor()
+    supervisor.end_with_supervisor()
     _require_free(config)
     folder = str(config.folder)
     command = [sys.executable, "-m", "gateway.cli", "run", "--home", folder, "--only"]
@@ -93,13 +88,15 @@ def _supervise(config: Config) -> int:
         click.echo("the gateway cannot start: see above", err=True)
         return 1
     specs = [
-        ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
-        ProcessSpec("partners", [*command, "partners"], lambda: _answers(config, "partners")),
-        ProcessSpec("maintain", [*command, "maintain"]),
-        ProcessSpec("deliver", [*command, "deliver"]),
+        supervisor.ProcessSpec("public", [*command, "public"], lambda: _answers(config, "public")),
+        supervisor.ProcessSpec(
+            "partners", [*command, "partners"], lambda: _answers(config, "partners")
+        ),
+        supervisor.ProcessSpec("maintain", [*command, "maintain"]),
+        supervisor.ProcessSpec("deliver", [*command, "deliver"]),
     ]
     if config.metrics_bind is not None:
-        specs.append(ProcessSpec("metrics", [*command, "metrics"]))
+        specs.append(supervisor.ProcessSpec("metrics", [*command, "metrics"]))
     click.echo(f"public    {config.issuer}\npartners  {config.partners_url}")
     if config.simulated_reference_date is not None:
         click.echo(
@@ -108,7 +105,7 @@ def _supervise(config: Config) -> int:
     root = config.published / "root.pem"
     click.echo(f"try       curl --cacert {shlex.quote(str(root))} {config.issuer}/readyz")
     click.echo(f"          {program()} doctor --home {shlex.quote(folder)}")
-    return Supervisor(specs, environ).run()
+    return supervisor.Supervisor(specs, environ).run()
 
 
 def _require_free(config: Config) -> None:
@@ -137,7 +134,7 @@ def _answers(config: Config, part: str) -> bool:
     if bind.startswith("unix:"):
         with socket.socket(socket.AF_UNIX) as tried:
             return tried.connect_ex(bind.removeprefix("unix:")) == 0
-    return listener_answers(host_and_port(bind), names[0], config.published / "root.pem")
+    return supervisor.listener_answers(host_and_port(bind), names[0], config.published / "root.pem")
 
 
 def _listen(config: Config, part: str) -> NoReturn:
@@ -208,7 +205,7 @@ def _wait(pause: Callable[[float], bool]) -> None:
 
 def _until_stopped(work: Callable[[Callable[[float], bool]], None]) -> None:
     """Run a loop that asks, by a pause of seconds, whether to stop."""
-    end_with_supervisor()
+    supervisor.end_with_supervisor()
     stopped = threading.Event()
 
     def stop(_signum: int, _frame: FrameType | None) -> None:

@@ -17,36 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
-from gateway.cli import CommandFailed
-from gateway.cli.arguments import (
-    ANY_FOLDER,
-    FILE,
-    Words,
-    gateway_address,
-    json_option,
-    organisation_id,
-)
-from gateway.cli.output import (
-    colour,
-    for_machines,
-    format_time,
-    print_fields,
-    reply,
-    say,
-    write_new,
-)
-from gateway.cli.partner_command import (
-    EPILOG,
-    REFUSED,
-    Failure,
-    connected,
-    connection_option,
-    error_json,
-    named,
-    partner,
-    pending_json,
-    reasons,
-)
+from gateway.cli import CommandFailed, arguments, output, partner_command
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
 from gateway.client.errors import raising
@@ -57,15 +28,6 @@ from gateway.evidence import declarations
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
-from gateway.keys import (
-    DecryptionKey,
-    KeyPurpose,
-    SigningKey,
-    generate_encryption_key,
-    generate_key,
-    load_key,
-    private_pem,
-)
 
 RENEW_BEFORE = timedelta(days=10)
 """A certificate lives 30 days and is renewed from day 20."""
@@ -74,7 +36,7 @@ CLOCK_TOLERANCE = 10.0
 """Seconds by which two clocks may differ before a person should know."""
 
 
-@click.group(epilog=EPILOG)
+@click.group(epilog=partner_command.EPILOG)
 def system() -> None:
     """Configure and test this system's connection."""
 
@@ -92,7 +54,7 @@ def make_csr(key: ec.EllipticCurvePrivateKey, organisation: str, name: str) -> b
 
 
 @system.command("create-key")
-@click.argument("folder", type=ANY_FOLDER)
+@click.argument("folder", type=arguments.ANY_FOLDER)
 def make_key(folder: Path) -> None:
     """Create a key in FOLDER by which this system authenticates.
 
@@ -102,16 +64,16 @@ def make_key(folder: Path) -> None:
     Example: casegate system create-key client-2027
     """
     key = keys.generate_key(keys.KeyPurpose.CLIENT)
-    write_new(folder / "client.pem", key.pem())
-    write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
+    output.write_new(folder / "client.pem", key.pem())
+    output.write_new(folder / "client.jwk", json.dumps(key.public_jwk()).encode())
     click.echo(f"client key {key.kid} in {folder}")
     click.echo("  1. Send client.jwk to the gateway's administrators, never client.pem.")
     click.echo('  2. Once they have registered it set assertion_key = ".../client.pem" in the')
     click.echo("     connection file; then casegate system check.")
 
 
-@system.command(epilog=EPILOG)
-@partner
+@system.command(epilog=partner_command.EPILOG)
+@partner_command.partner
 def check(gateway: Gateway) -> None:
     """Check this system's connection and access.
 
@@ -126,11 +88,11 @@ def check(gateway: Gateway) -> None:
     waiting = waiting_writes(gateway)
     warnings = list(_warnings(ahead, ends, waiting, whoami))
     found = {"clock_ahead": ahead, "certificate_ends": ends.isoformat(), "waiting": waiting}
-    if reply({**whoami, **found, "warnings": warnings}):
+    if output.reply({**whoami, **found, "warnings": warnings}):
         return
     organisation = whoami["organisation"]
-    click.echo(f"{colour('Connected', 'green')} to {gateway.connection.api_url}")
-    print_fields(
+    click.echo(f"{output.colour('Connected', 'green')} to {gateway.connection.api_url}")
+    output.print_fields(
         {
             "organisation": f"{organisation['organisation']} ({organisation['name']})",
             "status": whoami["status"],
@@ -138,18 +100,18 @@ def check(gateway: Gateway) -> None:
             "membership": organisation["membership"] or "no membership",
             "competences": [one["competence"] for one in organisation["mandates"]],
             "scopes": whoami["scopes"],
-            "certificate until": format_time(ends),
+            "certificate until": output.format_time(ends),
             "clock difference": "unknown" if ahead is None else f"{round(ahead):+d} s",
             "reference date": whoami["reference_date"],
         }
     )
     for warning in warnings:
-        say(warning, "Warning", "yellow")
+        output.say(warning, "Warning", "yellow")
 
 
-@system.command(epilog=EPILOG)
-@connection_option
-@json_option
+@system.command(epilog=partner_command.EPILOG)
+@partner_command.connection_option
+@arguments.json_option
 def renew(connection_file: Path) -> None:
     """Get this system's next certificate, for a new key.
 
@@ -160,7 +122,7 @@ def renew(connection_file: Path) -> None:
 
     Example: casegate system renew
     """
-    with connected(connection_file) as gateway:
+    with partner_command.connected(connection_file) as gateway:
         connection = gateway.connection
         _naming(connection_file, connection.certificate, connection.key)  # before anything is asked
         pending = connection.key.with_name("renewal.pem")
@@ -168,9 +130,9 @@ def renew(connection_file: Path) -> None:
         csr = make_csr(kept_key(pending), organisation, name)
         pem = enrolment.renewed(connection, csr, now, time.sleep)
         ends = _use(connection_file, connection, pending, pem)
-    if reply({"certificate_ends": ends.isoformat()}):
+    if output.reply({"certificate_ends": ends.isoformat()}):
         return
-    say(f"certificate until {format_time(ends)}", "Renewed")
+    output.say(f"certificate until {output.format_time(ends)}", "Renewed")
     click.echo(f"  {connection_file} names the new files; programs read it when they start")
 
 
@@ -191,7 +153,7 @@ def kept_key(file: Path) -> ec.EllipticCurvePrivateKey:
     """A system's key, made at the first try: after an interruption it gets the same certificate."""
     with raising(SettingsError, f"{file} cannot be used", (files.PrivateFileError, ValueError)):
         if not file.exists():
-            files.create(file, private_pem(ec.generate_private_key(ec.SECP256R1())))
+            files.create(file, keys.private_pem(ec.generate_private_key(ec.SECP256R1())))
         found = serialization.load_pem_private_key(files.read_private(file), None)
     if not isinstance(found, ec.EllipticCurvePrivateKey):
         raise SettingsError(f"{file} is not a key of this command: delete it")
@@ -249,12 +211,12 @@ def waiting_writes(gateway: Gateway) -> int:
     return 0 if folder is None else len(list(Outbox(folder).waiting()))
 
 
-@click.group(epilog=EPILOG)
+@click.group(epilog=partner_command.EPILOG)
 def outbox() -> None:
     """Resend writes that received no answer."""
 
 
-@outbox.command(epilog=EPILOG)
+@outbox.command(epilog=partner_command.EPILOG)
 @click.option(
     "--set-aside",
     "skipped",
@@ -262,7 +224,7 @@ def outbox() -> None:
     metavar="KEY",
     help="Set the write of this key aside first: its file stays, and is not sent any more.",
 )
-@partner
+@partner_command.partner
 def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     """Resend every write that received no answer, oldest first.
 
@@ -277,10 +239,10 @@ def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     failure = _resend(gateway, ended)
     result = {"set_aside": aside, "resent": [_ended(one) for one in ended]}
     if failure is not None:
-        raise Failure(failure, result) from failure
-    reply(result, "Nothing waits any more." if ended else "Nothing waited.")
+        raise partner_command.Failure(failure, result) from failure
+    output.reply(result, "Nothing waits any more." if ended else "Nothing waited.")
     if any(one.refused for one in ended):
-        raise SystemExit(REFUSED)
+        raise SystemExit(partner_command.REFUSED)
 
 
 def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]:
@@ -296,9 +258,9 @@ def _set_aside(gateway: Gateway, skipped: Sequence[str]) -> list[dict[str, Any]]
                 {"set_aside": aside},
                 exit_code=click.UsageError.exit_code,
             ) from None
-        aside.append(pending_json(write))
-        if not for_machines():
-            say(f"{named(write)}: set aside, not sent")
+        aside.append(partner_command.pending_json(write))
+        if not output.for_machines():
+            output.say(f"{partner_command.named(write)}: set aside, not sent")
     return aside
 
 
@@ -307,12 +269,12 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
     try:
         for one in gateway.resume():
             ended.append(one)
-            if not for_machines():
+            if not output.for_machines():
                 done = one.written and f"done, event {one.written.confirmed.event['id']}"
                 end = done or f"refused: {one.refused}"
-                say(f"{named(one.write)}: {end}")
-                for line in reasons(one.refused) if one.refused else ():
-                    say(f"  {line}")
+                output.say(f"{partner_command.named(one.write)}: {end}")
+                for line in partner_command.reasons(one.refused) if one.refused else ():
+                    output.say(f"  {line}")
     except ClientError as error:
         return error
     return None
@@ -320,8 +282,8 @@ def _resend(gateway: Gateway, ended: list[Resent]) -> ClientError | None:
 
 def _ended(one: Resent) -> dict[str, Any]:
     return {
-        **pending_json(one.write),
-        "error": one.refused and error_json(one.refused),
+        **partner_command.pending_json(one.write),
+        "error": one.refused and partner_command.error_json(one.refused),
         "event": one.written and one.written.confirmed.event["id"],
     }
 
@@ -348,26 +310,29 @@ def key() -> None:
 def _key_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say whose key it is, and for which gateway."""
     gateway = click.option(
-        "--gateway", required=True, callback=gateway_address, help="Its issuer, as https://...."
+        "--gateway",
+        required=True,
+        callback=arguments.gateway_address,
+        help="Its issuer, as https://....",
     )
     whose = click.option(
-        "--organisation", required=True, callback=organisation_id, help="Your id there."
+        "--organisation", required=True, callback=arguments.organisation_id, help="Your id there."
     )
     return whose(gateway(command))
 
 
 @key.command()
-@click.argument("folder", type=ANY_FOLDER)
+@click.argument("folder", type=arguments.ANY_FOLDER)
 @click.option(
     "--use",
     required=True,
-    type=Words(["signing", ENCRYPTION]),
+    type=arguments.Words(["signing", ENCRYPTION]),
     help="signing: a document key. encryption: the key that others seal to.",
 )
 @_key_options
 @click.option(
     "--document-key",
-    type=FILE,
+    type=arguments.FILE,
     help="Your document.pem, which countersigns the new key, if you have one.",
 )
 def create(
@@ -384,32 +349,32 @@ def create(
         --organisation ofmin --gateway https://gateway.example.org
     """
     before = None if document_key is None else _load(document_key)
-    made: SigningKey | DecryptionKey
+    made: keys.SigningKey | keys.DecryptionKey
     prover: Signer
     if use == "signing":
-        made = prover = generate_key(KeyPurpose.DOCUMENT)
+        made = prover = keys.generate_key(keys.KeyPurpose.DOCUMENT)
         name, proves, vouches = DOCUMENT, declarations.POSSESSION, declarations.KEY_SUCCESSION
         tell = "and tell them the key's id out of band"
     else:
-        made = generate_encryption_key()
+        made = keys.generate_encryption_key()
         name, prover = ENCRYPTION, made.prover
         proves = vouches = declarations.ENCRYPTION
         tell = "and the key id to those who seal to you"
     whose = organisation_uri(gateway, organisation)
-    write_new(folder / f"{name}.pem", made.pem())
-    write_new(folder / f"{name}.jwk", json.dumps(made.public_jwk()).encode())
+    output.write_new(folder / f"{name}.pem", made.pem())
+    output.write_new(folder / f"{name}.jwk", json.dumps(made.public_jwk()).encode())
     proof = declare(prover, proves, made.kid, whose, gateway)
-    write_new(folder / f"{name}.proof", proof.encode())
+    output.write_new(folder / f"{name}.proof", proof.encode())
     if before is not None:
         countersignature = declare(before, vouches, made.kid, whose, gateway)
-        write_new(folder / f"{name}.countersignature", countersignature.encode())
+        output.write_new(folder / f"{name}.countersignature", countersignature.encode())
     click.echo(f"{name} key {made.kid} in {folder}")
     click.echo(f"  keep {name}.pem to yourself; send the other files to the administrators")
     click.echo(f"  {tell}. The proof is good for seven days")
 
 
 @key.command("require-signed")
-@click.argument("key", type=FILE)
+@click.argument("key", type=arguments.FILE)
 @_key_options
 def require_signed(key: Path, organisation: str, gateway: str) -> None:
     """Declare that only documents you sign count.
@@ -425,7 +390,7 @@ def require_signed(key: Path, organisation: str, gateway: str) -> None:
 
 
 @key.command("allow-attested")
-@click.argument("key", type=FILE)
+@click.argument("key", type=arguments.FILE)
 @_key_options
 def allow_attested(key: Path, organisation: str, gateway: str) -> None:
     """Declare that the gateway can attest for you.
@@ -438,9 +403,9 @@ def allow_attested(key: Path, organisation: str, gateway: str) -> None:
     _echo_declaration(key, declarations.UNLOCK, organisation, gateway)
 
 
-def _load(file: Path) -> SigningKey:
+def _load(file: Path) -> keys.SigningKey:
     with raising(click.ClickException, causes=PrivateFileError):
-        return load_key(file, KeyPurpose.DOCUMENT)
+        return keys.load_key(file, keys.KeyPurpose.DOCUMENT)
 
 
 def _echo_declaration(file: Path, says: str, organisation: str, gateway: str) -> None:

@@ -8,22 +8,8 @@ from uuid import UUID
 
 import click
 
+from gateway.cli import output
 from gateway.cli.handoff import urgency_word
-from gateway.cli.output import (
-    colour,
-    complete,
-    for_machines,
-    format_time,
-    print_fields,
-    print_line,
-    print_next,
-    print_table,
-    print_wrapped,
-    program,
-    reply,
-    sanitise,
-    say,
-)
 from gateway.cli.partner_command import EPILOG, WriteReport, partner, partner_command, write_command
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
@@ -69,25 +55,25 @@ def todo(gateway: Gateway) -> None:
     read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
     waiting = sorted((one for _, source in read for one in source(gateway)), key=_place)
     found = [
-        replace(one, next=complete(one.next), first=one.first and complete(one.first))
+        replace(one, next=output.complete(one.next), first=one.first and output.complete(one.first))
         for one in waiting
     ]
     missing = sorted({str(scope) for scope, _ in sources} - {str(scope) for scope, _ in read})
     items = [
         {
             **asdict(one),
-            "first": one.first and f"{program()} {one.first}",
-            "next": f"{program()} {one.next}",
+            "first": one.first and f"{output.program()} {one.first}",
+            "next": f"{output.program()} {one.next}",
         }
         for one in found
     ]
-    if reply({"items": items, "scopes_missing": missing}):
+    if output.reply({"items": items, "scopes_missing": missing}):
         return
     for one in found:
         label = f"{_due(one):22}{urgency_word(one.urgency):9}" if one.urgency else ""
-        print_wrapped(sanitise(one.what), label, len(label))
+        output.print_wrapped(output.sanitise(one.what), label, len(label))
         for command in filter(None, (one.first, one.next)):
-            print_next(command)
+            output.print_next(command)
     if missing:
         click.echo(f"Not looked at, without the scope {', '.join(missing)}.", err=True)
     elif not found:
@@ -104,7 +90,7 @@ def _due(one: Waiting) -> str:
     """By when. With its year: a review may be due long after its reminder."""
     if one.overdue:
         return "OVERDUE"
-    return format_time(one.due_at) if one.due_at else ""
+    return output.format_time(one.due_at) if one.due_at else ""
 
 
 # --- What waits, and where it is read ------------------------------------------------------------
@@ -227,9 +213,9 @@ def poll(gateway: Gateway, keep: bool) -> None:
         page = gateway.poll_notifications(acknowledge=page.notifications)
         found += page.notifications
     headings = ("number", "time", "event", "handoff", "urgency", "due")
-    if not reply({"items": [one.members() for one in found]}):
-        print_table(headings, [_row(one) for one in found])
-    if keep and page.more and not for_machines():
+    if not output.reply({"items": [one.members() for one in found]}):
+        output.print_table(headings, [_row(one) for one in found])
+    if keep and page.more and not output.for_machines():
         click.echo("There are more: without --keep they are all listed.", err=True)
 
 
@@ -244,10 +230,10 @@ def watch(gateway: Gateway) -> None:
     with closing(gateway.notifications()) as coming:
         try:
             for one in coming:
-                if for_machines():
-                    print_line(one.members())
+                if output.for_machines():
+                    output.print_line(one.members())
                 else:
-                    say("  ".join(map(str, _row(one))))
+                    output.say("  ".join(map(str, _row(one))))
         except KeyboardInterrupt:
             pass
 
@@ -259,9 +245,9 @@ def status(gateway: Gateway) -> None:
     Example: casegate notification status
     """
     found = gateway.notification_status()
-    if reply(found):
+    if output.reply(found):
         return
-    print_fields(
+    output.print_fields(
         {
             "sent to": found["push_address"] or "nowhere: you collect them",
             "acknowledged": f"{found['acknowledged']} of {found['head']}",
@@ -270,11 +256,11 @@ def status(gateway: Gateway) -> None:
         }
     )
     if found["refused"]:
-        click.echo(colour("Refused", "cyan"))
+        click.echo(output.colour("Refused", "cyan"))
     for one in found["refused"]:
         again = ", is sent again" if one["replay"] else ""
         why = f"{one['error']} {one['description']}".strip()
-        say(f"  {one['event']}  {why}{again}")
+        output.say(f"  {one['event']}  {why}{again}")
 
 
 @write_command(notification, click.argument("event", type=click.UUID))
@@ -291,9 +277,9 @@ def _row(one: EventNotification) -> Sequence[Any]:
     result = "" if one.result == "allowed" else f" ({one.result.replace('_', ' ')})"
     return (
         one.stream_number,
-        format_time(one.at),
+        output.format_time(one.at),
         f"{one.type}{result}",
         one.handoff or "-",
         one.urgency or "-",
-        format_time(one.due_at) if one.due_at else "-",
+        output.format_time(one.due_at) if one.due_at else "-",
     )

@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli import output
 from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
-from gateway.cli.output import (
-    colour,
-    for_machines,
-    print_json,
-    print_wrapped,
-    reply,
-    write_new,
-)
 from gateway.domain.item_value import defang, defang_text
 
 if TYPE_CHECKING:
@@ -142,7 +135,7 @@ def report_command(
         @click.pass_context
         def command(context: click.Context, /, language: str, **given: Any) -> None:
             report = function(**given)
-            if not reply(report.to_json()):
+            if not output.reply(report.to_json()):
                 print_report(report, language)
             context.exit(int(report.code))
 
@@ -165,26 +158,26 @@ def print_report(
         click.echo(f"\n{catalogue.heading(name, language)}")
 
     shade = "red" if not report.passed else "yellow" if report.code else "green"
-    print_wrapped(defang_text(report.headline_in(language)), "", 0, shade)
+    output.print_wrapped(defang_text(report.headline_in(language)), "", 0, shade)
     if report.conclusion is not None:
         for name, facts in report.conclusion.facts().items():
             if facts:
                 heading(name)
             for line in describe(facts, language):
-                print_wrapped(line, "  - ", 4)
+                output.print_wrapped(line, "  - ", 4)
         if content:
             heading("content")
             for name, text in content_lines(report.conclusion.shown):
-                print_wrapped(text, f"  {name}: ", 4)
+                output.print_wrapped(text, f"  {name}: ", 4)
     heading("checks")
     outcomes = {name: catalogue.outcome(name, language) for name in _COLOURS}
     width = max(map(len, outcomes.values()))
     for step in report.steps:
-        outcome = colour(outcomes[step.outcome].ljust(width), _COLOURS[step.outcome])
+        outcome = output.colour(outcomes[step.outcome].ljust(width), _COLOURS[step.outcome])
         told = defang_text(catalogue.detail(step.detail, step.outcome == "ok", language))
         detail = f"{catalogue.colon(language)} {told}" if told else ""
         title = catalogue.title(step.title, language)
-        print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", width + 6)
+        output.print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", width + 6)
 
 
 def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -297,10 +290,10 @@ def verify(
     if page is not None:
         from gateway.cli.report_page import render  # noqa: PLC0415
 
-        write_new(page, render(reports, language, content=content).encode())
-    if for_machines():
+        output.write_new(page, render(reports, language, content=content).encode())
+    if output.for_machines():
         told = [{"file": name, **report.to_json()} for name, report in reports.items()]
-        print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
+        output.print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
     else:
         for number, (name, report) in enumerate(reports.items()):
             if len(reports) > 1:

@@ -14,13 +14,6 @@ from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.evidence import declarations, key_history
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
-from gateway.evidence.key_history import (
-    KeyRegistration,
-    KeyRevocation,
-    KeyStatus,
-    verify_registration,
-    verify_revocation,
-)
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
@@ -51,9 +44,9 @@ class MemberKeys:
 
     organisation: str
     records: Sequence[KeyRecord]
-    origins: Sequence[KeyRegistration]
-    revoked: Sequence[KeyRevocation]
-    statuses: Sequence[KeyStatus]
+    origins: Sequence[key_history.KeyRegistration]
+    revoked: Sequence[key_history.KeyRevocation]
+    statuses: Sequence[key_history.KeyStatus]
 
     def to_json(self) -> dict[str, Any]:
         """A JWK set with the receipts as further members (RFC 7517 section 5)."""
@@ -130,9 +123,13 @@ class Directory(ClientBase):
         connection = self.connection
         required = evidence_checks.confirm_requirements(locks, organisation, connection)
         shown = [
-            evidence_checks.confirm_key(found, organisation, kid, connection, verify_registration),
+            evidence_checks.confirm_key(
+                found, organisation, kid, connection, key_history.verify_registration
+            ),
             *(
-                evidence_checks.confirm_key(one, organisation, kid, connection, verify_revocation)
+                evidence_checks.confirm_key(
+                    one, organisation, kid, connection, key_history.verify_revocation
+                )
                 for one in ends
             ),
             *(one.confirmed for one in required),
@@ -150,14 +147,18 @@ class Directory(ClientBase):
         held = self.organisation(organisation)["document_keys"]
         records = [self.key_record(organisation, str(one["kid"])) for one in held]
         trust = self.connection.trust
-        found = [verify_registration(one.registration, trust) for one in records]
+        found = [key_history.verify_registration(one.registration, trust) for one in records]
         own = {organisation: {one.kid: one.key for one in found}}
         known = replace(trust, organisations={**trust.organisations, **own})
         return MemberKeys(
             organisation,
             records,
-            [verify_registration(one.registration, known) for one in records],
-            [verify_revocation(end, trust) for one in records for end in one.revocations],
+            [key_history.verify_registration(one.registration, known) for one in records],
+            [
+                key_history.verify_revocation(end, trust)
+                for one in records
+                for end in one.revocations
+            ],
             [
                 key_history.read_status(one.status, trust)
                 for one in records

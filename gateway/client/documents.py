@@ -25,17 +25,6 @@ from gateway.domain.revision import ChangeKind
 from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
 from gateway.evidence.declarations import MAX_SKEW
-from gateway.evidence.handoff_documents import (
-    ANSWER_TYP,
-    CASE_TYP,
-    OFFER_TYP,
-    PERSONS,
-    RECALL_TYP,
-    Heading,
-    OfferClaims,
-    RecallClaims,
-    request_in,
-)
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims
@@ -91,17 +80,19 @@ def _opened(
 
 def open_offer(text: Any, connection: PartnerConnection) -> VerifiedOffer:
     """Verify an offer and read its claims."""
-    return _opened(text, OFFER_TYP, handoff_documents.read_offer, connection)
+    return _opened(text, handoff_documents.OFFER_TYP, handoff_documents.read_offer, connection)
 
 
 def open_answer(text: Any, connection: PartnerConnection) -> VerifiedAnswer:
     """Verify an answer and read its claims."""
-    return _opened(text, ANSWER_TYP, handoff_documents.read_answer, connection)
+    return _opened(text, handoff_documents.ANSWER_TYP, handoff_documents.read_answer, connection)
 
 
-def open_recall(text: Any, connection: PartnerConnection) -> Verified[RecallClaims]:
+def open_recall(
+    text: Any, connection: PartnerConnection
+) -> Verified[handoff_documents.RecallClaims]:
     """Verify a recall and read its claims."""
-    return _opened(text, RECALL_TYP, handoff_documents.read_recall, connection)
+    return _opened(text, handoff_documents.RECALL_TYP, handoff_documents.read_recall, connection)
 
 
 def check_recall(
@@ -115,7 +106,7 @@ def check_recall(
     at = f"/handoffs/{recall.handoff}/recall" if of_one else f"/cases/{recall.case}/recall"
     require(at == path, "the recall that was signed is of another case, or of other handoffs")
     require(
-        request_in(made.signed.verified) == dict(asked),
+        handoff_documents.request_in(made.signed.verified) == dict(asked),
         "the recall that was signed does not say what was asked",
     )
     return made.signed
@@ -129,7 +120,7 @@ def check_case(
     text: Any, asked: Mapping[str, Any], connection: PartnerConnection
 ) -> AuthoredDocument:
     """The document that was signed for a submitted case says exactly what was submitted."""
-    signed = open_ours(text, CASE_TYP, connection)
+    signed = open_ours(text, handoff_documents.CASE_TYP, connection)
     _require_own("case", signed.author, connection)
     content = {name: value for name, value in asked["content"].items() if value != []}
     read = cases.case_from_claims(sd_jwt.merge_disclosures(signed.verified))
@@ -173,7 +164,7 @@ def check_update(
     return offered
 
 
-def _to(offer: OfferClaims) -> dict[str, str]:
+def _to(offer: handoff_documents.OfferClaims) -> dict[str, str]:
     """The recipient of an offer, as its document names it."""
     to = {"organisation": offer.recipient}
     if offer.competence is not None:
@@ -242,7 +233,7 @@ def _previewed(
     found: Mapping[str, Any], case: str, purpose: Sequence[str], connection: PartnerConnection
 ) -> Previewed:
     """What a preview names, once it is of this own case."""
-    document = open_ours(found.get("routing"), CASE_TYP, connection)
+    document = open_ours(found.get("routing"), handoff_documents.CASE_TYP, connection)
     require(document.author == connection.organisation, "the case previewed is not our own")
     require(document.verified.claims.get("case") == case, "the preview is of another case")
     to: Any = found.get("to")
@@ -319,7 +310,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
     asked = offers[0].signed.verified.content.get("request")
     require(view.get("request") == asked, "the handoff is shown as another request than it is")
     links = _links(view.get("packages"), offers, connection)
-    routing = open_ours(view.get("routing"), CASE_TYP, connection)
+    routing = open_ours(view.get("routing"), handoff_documents.CASE_TYP, connection)
     check_presentation(routing, newest)
     stated = conditions(routing.verified.content, newest.purpose, newest.transfer_tool)
     require(
@@ -498,7 +489,7 @@ def _links(
     require(len(packages) == len(offers), "a package is not shown")
     links: list[Link] = []
     for one, offered in zip(packages, offers, strict=True):
-        routing = open_ours(one.get("routing"), CASE_TYP, connection)
+        routing = open_ours(one.get("routing"), handoff_documents.CASE_TYP, connection)
         check_presentation(routing, offered.claims)
         links.append(Link(routing, offered.signed, offered.claims))
         require(
@@ -511,7 +502,7 @@ def _links(
 
 
 def check_conditions(
-    view: Mapping[str, Any], case: AuthoredDocument, offer: OfferClaims | None
+    view: Mapping[str, Any], case: AuthoredDocument, offer: handoff_documents.OfferClaims | None
 ) -> None:
     """The conditions that bind are at least as strict as the version of the case states them.
 
@@ -524,7 +515,7 @@ def check_conditions(
     )
 
 
-def check_presentation(case: AuthoredDocument, offer: OfferClaims) -> None:
+def check_presentation(case: AuthoredDocument, offer: handoff_documents.OfferClaims) -> None:
     """A presentation is of the version that was offered, and shows nothing beyond the offer."""
     with _compared():
         chain.check_offer(case, offer)
@@ -592,7 +583,9 @@ class DocumentSigner:
     def case(self, asked: Mapping[str, Any]) -> SdJwt:
         """Sign a case with its persons; InvalidCase when the content is not one of the profile."""
         content = {name: value for name, value in asked["content"].items() if value != []}
-        persons = {name: asked[name] for name in PERSONS if asked.get(name) is not None}
+        persons = {
+            name: asked[name] for name in handoff_documents.PERSONS if asked.get(name) is not None
+        }
         try:
             document, verified = handoff_documents.issue_case(self.heading(), content, persons)
         except KeyError as lacking:
@@ -601,7 +594,7 @@ class DocumentSigner:
             ) from None
         except (TypeError, AttributeError):
             raise InvalidCase("the case has a value of another type than its profile") from None
-        signed = request_in(verified)["content"]
+        signed = handoff_documents.request_in(verified)["content"]
         if beyond := sorted(name for name in content if signed.get(name) != content[name]):
             raise InvalidCase(
                 f"the case has what its profile does not have, in {', '.join(beyond)}"
@@ -633,7 +626,9 @@ class DocumentSigner:
             change=previewed.change,
         )
 
-    def heading(self) -> Heading:
+    def heading(self) -> handoff_documents.Heading:
         """What stands at the head of a document that is signed now."""
         author = organisation_uri(self.issuer, self.organisation)
-        return Heading(author, self.issuer, self.now(), self.ids(), self.key, self.random)
+        return handoff_documents.Heading(
+            author, self.issuer, self.now(), self.ids(), self.key, self.random
+        )

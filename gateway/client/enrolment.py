@@ -21,26 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+from gateway.client import errors, session
 from gateway.client.connection import ADDRESS, PartnerConnection
 from gateway.client.documents import DocumentSigner
-from gateway.client.errors import (
-    EvidenceMismatch,
-    GatewayUnavailable,
-    RequestRefused,
-    SettingsError,
-    TlsNotTrusted,
-    UnexpectedAnswer,
-    raising,
-)
-from gateway.client.session import (
-    JSON,
-    ConfirmedWrite,
-    Session,
-    granted,
-    list_of,
-    members_of,
-    spelled,
-)
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.enrolment import TOKEN
@@ -110,7 +93,7 @@ class InvitationFile:
             if not made.fits():
                 raise ValueError
         except (ValueError, TypeError, KeyError, AttributeError, NoteError):
-            raise SettingsError(
+            raise errors.SettingsError(
                 "this is no invitation of a gateway, or it was not copied whole: ask for it again"
             ) from None
         return made
@@ -173,13 +156,13 @@ class Enrolment:
         try:
             shown = x509.load_pem_x509_certificates(reply.body)
         except ValueError:
-            raise UnexpectedAnswer(
+            raise errors.UnexpectedAnswer(
                 "the gateway does not show its authorities' certificates"
             ) from None
         for one in shown:
             if one.fingerprint(hashes.SHA256()).hex() == self.invitation.root_sha256:
                 return one.public_bytes(serialization.Encoding.PEM)
-        raise TlsNotTrusted(
+        raise errors.TlsNotTrusted(
             f"{self.invitation.issuer} does not show the root certificate of the invitation: "
             "do not go on, and ask the gateway's administrators"
         )
@@ -190,7 +173,9 @@ class Enrolment:
         try:
             public_keys(canonical.decode(body))
         except ValueError:
-            raise UnexpectedAnswer("the gateway does not show the keys it attests with") from None
+            raise errors.UnexpectedAnswer(
+                "the gateway does not show the keys it attests with"
+            ) from None
         return body
 
     def enrol(
@@ -205,35 +190,37 @@ class Enrolment:
         named = f"{invitation.client_id}:{invitation.token}".encode()
         headers = {
             "Authorization": f"Basic {base64.b64encode(named).decode()}",
-            "Content-Type": JSON,
-            "Accept": JSON,
+            "Content-Type": session.JSON,
+            "Accept": session.JSON,
         }
         body = json.dumps({"csr": csr.decode(), **(document_key or {})}).encode()
-        members = members_of(self._sent(HttpRequest("POST", "/enrolments", body, headers), root))
+        members = session.members_of(
+            self._sent(HttpRequest("POST", "/enrolments", body, headers), root)
+        )
         result = members.get("result")
         certificate = result.get("certificate") if isinstance(result, dict) else None
         if not isinstance(certificate, str):
-            raise UnexpectedAnswer("the gateway answers an enrolment without a certificate")
+            raise errors.UnexpectedAnswer("the gateway answers an enrolment without a certificate")
         key = x509.load_pem_x509_csr(csr).public_key()
         try:
             made = x509.load_pem_x509_certificate(certificate.encode())
         except ValueError:
-            raise UnexpectedAnswer("the gateway's answer is not a certificate") from None
+            raise errors.UnexpectedAnswer("the gateway's answer is not a certificate") from None
         if made.public_key() != key:
-            raise UnexpectedAnswer("the gateway answers with a certificate for another key")
+            raise errors.UnexpectedAnswer("the gateway answers with a certificate for another key")
         return Enrolled(certificate.encode(), self._event(members.get("receipt"), key))
 
     def _event(self, members: Any, ours: CertificatePublicKeyTypes) -> str:
         """The event that the receipt proves: our invitation, used by our system for our key."""
         key = VerificationKey.parse(self.invitation.log_key)
-        with raising(EvidenceMismatch, "the receipt of the enrolment is not valid"):
+        with errors.raising(errors.EvidenceMismatch, "the receipt of the enrolment is not valid"):
             confirmed = confirm_receipt(
                 receipts.from_json(members), TrustAnchors((key,), (key.name,), {}, {})
             )
         event = confirmed.event
         redeemed = (EVENT_TYPES["invitation.redeem"][0], EventResult.ALLOWED)
         if (event["type"], event["result"]) != redeemed:
-            raise EvidenceMismatch("the receipt of the enrolment is of another event")
+            raise errors.EvidenceMismatch("the receipt of the enrolment is of another event")
         spki = ours.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -244,14 +231,16 @@ class Enrolment:
         }
         told = [canonical.decode(v.encode()) for k, v in confirmed.opened.shown if k == "subject"]
         if len(told) != 1 or not subject.items() <= told[0].items():
-            raise EvidenceMismatch("the receipt of the enrolment is of another system or key")
+            raise errors.EvidenceMismatch(
+                "the receipt of the enrolment is of another system or key"
+            )
         return str(event["id"])
 
     def _sent(self, message: HttpRequest, root: Path | None) -> HttpResponse:
         way = PublicWay(self.invitation.issuer, root)
         line = HttpTransport(way, self.now, self.sleep, self.transport)
         try:
-            return granted(_patient(line, message, self.sleep))
+            return session.granted(_patient(line, message, self.sleep))
         finally:
             line.close()
 
@@ -273,13 +262,15 @@ def renewed(
     line = HttpTransport(connection, now, sleep, transport)
     try:
         message = HttpRequest("POST", path, base64.encodebytes(der), headers)
-        reply = granted(_patient(line, message, sleep))
+        reply = session.granted(_patient(line, message, sleep))
     finally:
         line.close()
     try:
         (made,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(reply.body))
     except ValueError:
-        raise UnexpectedAnswer("the gateway answers a renewal without a certificate") from None
+        raise errors.UnexpectedAnswer(
+            "the gateway answers a renewal without a certificate"
+        ) from None
     return made.public_bytes(serialization.Encoding.PEM)
 
 
@@ -293,7 +284,9 @@ def _patient(
             return reply
         after = reply.headers.get("retry-after", "")
         sleep(min(float(after) if after.isdigit() else 5.0, LONGEST_WAIT))
-    raise GatewayUnavailable("the gateway took the request, but has not made the certificate yet")
+    raise errors.GatewayUnavailable(
+        "the gateway took the request, but has not made the certificate yet"
+    )
 
 
 # --- The conformance run from a system's side: each step done by what the client does every day ---
@@ -308,7 +301,7 @@ class CheckResult:
     """How a step ended; ``refused`` says what to correct where it was not passed."""
 
     step: str
-    refused: RequestRefused | None = None
+    refused: errors.RequestRefused | None = None
 
     @property
     def passed(self) -> bool:
@@ -320,17 +313,17 @@ class CheckResult:
 class Runs:
     """The conformance runs of an organisation at its gateway."""
 
-    exchange: Session
+    exchange: session.Session
     author: DocumentSigner | None
     organisation: str
 
-    def start(self, by: str) -> ConfirmedWrite:
+    def start(self, by: str) -> session.ConfirmedWrite:
         """Begin a run; its result is the run."""
         return self.exchange.write("conformance.start", "/conformance/runs", {"by": by})
 
     def show(self, run: UUID | str) -> dict[str, Any]:
         """A run of one's own: its steps, and what there is to work on."""
-        return self.exchange.read("conformance.read", f"/conformance/runs/{spelled(run)}")
+        return self.exchange.read("conformance.read", f"/conformance/runs/{session.spelled(run)}")
 
     def send(
         self,
@@ -338,16 +331,16 @@ class Runs:
         content: Mapping[str, Any],
         by: str,
         clearance: Mapping[str, Any] | None = None,
-    ) -> ConfirmedWrite:
+    ) -> session.ConfirmedWrite:
         """Hand a test case in, as `Gateway.submit` does a real one."""
         asked = {"by": by, "content": content, "clearance": clearance}
         own = asked if self.author is None else self.author.case(asked)
-        path = f"/conformance/runs/{spelled(run)}/cases"
+        path = f"/conformance/runs/{session.spelled(run)}/cases"
         return self.exchange.write("conformance.submit", path, own)
 
-    def answer(self, run: UUID | str, noun: str, by: str, **asked: Any) -> ConfirmedWrite:
+    def answer(self, run: UUID | str, noun: str, by: str, **asked: Any) -> session.ConfirmedWrite:
         """Do another part of a run: ``noun`` is the last part of its address."""
-        path = f"/conformance/runs/{spelled(run)}/{noun}"
+        path = f"/conformance/runs/{session.spelled(run)}/{noun}"
         return self.exchange.write("conformance.submit", path, {"by": by, **asked})
 
 
@@ -363,13 +356,13 @@ class ConformanceRunner:
     def steps(self, run: Mapping[str, Any]) -> Iterator[CheckResult]:
         """Do each step that is not passed yet; a refusal ends its step, not the walk."""
         name = str(run.get("run"))
-        passed = {str(one["step"]) for one in list_of(run, "steps") if one["passed"]}
+        passed = {str(one["step"]) for one in session.list_of(run, "steps") if one["passed"]}
         does = (self._send, self._receive, self._verify, self._decline)
         for step, do in zip(STEPS, does, strict=True):
             try:
                 if step not in passed:
                     do(name, run)
-            except RequestRefused as refused:
+            except errors.RequestRefused as refused:
                 yield CheckResult(step, refused)
             else:
                 yield CheckResult(step)
@@ -378,7 +371,7 @@ class ConformanceRunner:
         self.runs.send(run, self.case, self.by, self.clearance)
 
     def _receive(self, run: str, shown: Mapping[str, Any]) -> None:
-        offer = list_of(shown, "offers")[0]
+        offer = session.list_of(shown, "offers")[0]
         self.runs.answer(run, "acceptance", self.by, conditions=offer["conditions"])
         opened = self.runs.answer(
             run, "consultations", self.by, reason_code="assessment", reason="conformance run"
@@ -402,7 +395,7 @@ def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, s
     """
     text, issuer = str(run.get("presentation")), str(run.get("issuer"))
     audience = issuer.partition("/conformance/")[0] + f"/organisations/{organisation}"
-    with raising(UnexpectedAnswer, "the test case does not verify"):
+    with errors.raising(errors.UnexpectedAnswer, "the test case does not verify"):
         keys = public_keys(run.get("keys"))
         sd_jwt.verify(text, typ=TEST_TYP, keys=keys, audience=audience, issuer=issuer)
         document = sd_jwt.parse(text)

@@ -11,20 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from gateway import files
-from gateway.client import evidence_checks
+from gateway.client import errors, evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord
 from gateway.client.documents import RECALL, UPDATE, require
-from gateway.client.errors import (
-    ClientError,
-    EvidenceMismatch,
-    OutdatedVersion,
-    RequestRefused,
-    SettingsError,
-    UnexpectedAnswer,
-    raising,
-)
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.answers import ANSWERS
@@ -284,14 +275,14 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         if chain[-1].claims.author != self.connection.organisation:
             newest = view["packages"][-1]
             if newest["change"] == ChangeKind.ADDITION and newest["acknowledged"] is None:
-                raise OutdatedVersion(
+                raise errors.OutdatedVersion(
                     "the newest package opens once it is acknowledged: acknowledge it, or export "
                     "the handoff without content"
                 )
             asked = {"by": by, "reason_code": "export", "reason": reason}
             return self._consult(view["handoff"], chain, asked)
         if self.case(view["case"])["digest"] != chain[-1].claims.case_digest:
-            raise OutdatedVersion(
+            raise errors.OutdatedVersion(
                 "the case has a newer version than the one that was offered, and only the newest "
                 "can be opened: export the handoff without content"
             )
@@ -323,10 +314,10 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         mandate = plan = None
         offered = chain[0].claims
         # What registered the mandate, and planned the succession, where they are shown.
-        with contextlib.suppress(RequestRefused):
+        with contextlib.suppress(errors.RequestRefused):
             if offered.mandate_event is not None:
                 mandate = self.mandate(offered.recipient, offered.mandate_event)
-        with contextlib.suppress(RequestRefused):
+        with contextlib.suppress(errors.RequestRefused):
             if "reissue_of" in view:
                 plan = self.receipt(view["reissue_of"]["succession"]).receipt
         data = bundle.encode(
@@ -357,7 +348,7 @@ class Exports(CaseClient, Directory, HandoffClient, Events):
         for organisation, kid in sorted(used):
             # Not shown to this system, or erased: then a key file vouches for the key, and
             # `casegate verify` says so.
-            with contextlib.suppress(RequestRefused):
+            with contextlib.suppress(errors.RequestRefused):
                 yield self.key_record(organisation, kid)
 
 
@@ -394,9 +385,9 @@ class SeenNotifications:
         try:
             self._seen = deque(_stored(file), REMEMBERED)
         except OSError as error:
-            raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+            raise errors.SettingsError(f"{file} cannot be read: {error.strerror}") from error
         except ValueError:
-            raise SettingsError(
+            raise errors.SettingsError(
                 f"{file} has no list of notifications: move it away; some may come twice"
             ) from None
 
@@ -409,7 +400,7 @@ class SeenNotifications:
         self._seen.append(event)
         if self._file is None:
             return
-        with raising(SettingsError, f"{self._file} cannot be written", OSError):
+        with errors.raising(errors.SettingsError, f"{self._file} cannot be written", OSError):
             files.replace(self._file, "".join(f"{one}\n" for one in self._seen).encode())
 
 
@@ -445,7 +436,7 @@ class NotificationClient(ClientBase):
                     handled.append(one)
         finally:
             if handled:
-                with suppress(ClientError):  # they come again
+                with suppress(errors.ClientError):  # they come again
                     self.poll_notifications(most=0, acknowledge=handled)
 
     def poll_notifications(
@@ -474,10 +465,10 @@ class NotificationClient(ClientBase):
         page = self._exchange.read("notification.poll", "/notifications", asked)
         sets, more = page.get("sets"), page.get("moreAvailable", False)
         if not isinstance(sets, dict) or not isinstance(more, bool):
-            raise UnexpectedAnswer("the gateway's answer has no notifications")
+            raise errors.UnexpectedAnswer("the gateway's answer has no notifications")
         found = [self._verified(str(text)) for text in sets.values()]
         if [jti_of(one.event, organisation) for one in found] != [*sets]:
-            raise EvidenceMismatch("a notification has another id than the gateway says")
+            raise errors.EvidenceMismatch("a notification has another id than the gateway says")
         return NotificationPage(found, more)
 
     def notification_status(self) -> dict[str, Any]:
@@ -501,7 +492,7 @@ class NotificationClient(ClientBase):
                 return self._read(text)
         except (NotificationError, KeyError) as error:
             reason = "its key is not the gateway's" if isinstance(error, KeyError) else error
-            raise EvidenceMismatch(f"a notification does not verify: {reason}") from error
+            raise errors.EvidenceMismatch(f"a notification does not verify: {reason}") from error
 
     def _read(self, text: str) -> EventNotification:
         return security_event.verify(

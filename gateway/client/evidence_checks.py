@@ -18,12 +18,6 @@ from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
-from gateway.evidence.key_history import (
-    KeyRegistration,
-    KeyRevocation,
-    KeyStatus,
-    SigningRequirement,
-)
 from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
 from gateway.evidence.stream import StreamHead, read_head
@@ -110,7 +104,9 @@ def confirm_key(
     organisation: str,
     kid: str,
     connection: PartnerConnection,
-    verify: Callable[[Receipt, TrustAnchors], KeyRegistration | KeyRevocation],
+    verify: Callable[
+        [Receipt, TrustAnchors], key_history.KeyRegistration | key_history.KeyRevocation
+    ],
 ) -> VerifiedReceipt:
     """The receipt is that of the event that ``verify`` reads, of this key of this organisation."""
     confirm(receipt, connection)
@@ -123,7 +119,7 @@ def confirm_key(
 
 def confirm_requirements(
     receipts: Sequence[Receipt], organisation: str, connection: PartnerConnection
-) -> list[SigningRequirement]:
+) -> list[key_history.SigningRequirement]:
     """The receipts are of the events by which this organisation required its own signature."""
     for one in receipts:
         confirm(one, connection)
@@ -159,7 +155,7 @@ def confirm_mandate(
 
 def confirm_key_status(
     text: str, organisation: str, kid: str, connection: PartnerConnection
-) -> KeyStatus:
+) -> key_history.KeyStatus:
     """The gateway signed that this key of this organisation was not revoked."""
     with raising(EvidenceMismatch, "the status of a key is not valid"):
         found = key_history.read_status(text, connection.trust)

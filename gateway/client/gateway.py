@@ -20,18 +20,12 @@ import httpx
 from uuid_utils import compat
 
 from gateway import files
+from gateway.client import errors
 from gateway.client.administration import Administration
 from gateway.client.connection import FETCHED, PartnerConnection
 from gateway.client.directory import MemberKeys, StaffClient, SuccessionClient
 from gateway.client.documents import DocumentSigner, DocumentSigningKey
 from gateway.client.enrolment import Runs
-from gateway.client.errors import (
-    KeyNotHeld,
-    RequestRefused,
-    SettingsError,
-    UnexpectedAnswer,
-    raising,
-)
 from gateway.client.events import Auditing, Exports, NotificationClient
 from gateway.client.handoffs import Offers
 from gateway.client.local_state import Outbox, PendingWrite, ReadPublicTile
@@ -70,7 +64,7 @@ class Resent:
 
     write: PendingWrite
     written: ConfirmedWrite | None = None
-    refused: RequestRefused | None = None
+    refused: errors.RequestRefused | None = None
 
 
 class Gateway(
@@ -114,7 +108,9 @@ class Gateway(
         """
         opening = dict(encryption_keys or {})
         if document_key is not None and document_key.kid in opening:
-            raise SettingsError("one key signs documents or opens seals, never both: make two")
+            raise errors.SettingsError(
+                "one key signs documents or opens seals, never both: make two"
+            )
         connection = self._completed(connection, document_key)
         issuer, organisation = connection.issuer, connection.organisation
         author = assertions = None
@@ -142,7 +138,7 @@ class Gateway(
         It signs where the file names a document key. Raises SettingsError.
         """
         connection = PartnerConnection.read(Path(file))
-        with raising(SettingsError, causes=PrivateFileError):
+        with errors.raising(errors.SettingsError, causes=PrivateFileError):
             opening = connection.encryption_keys
             return cls(
                 connection,
@@ -167,8 +163,8 @@ class Gateway(
         def fetch(organisation: str) -> None:
             try:
                 found = self.member_keys(organisation)
-            except RequestRefused as refused:
-                raise KeyNotHeld(
+            except errors.RequestRefused as refused:
+                raise errors.KeyNotHeld(
                     f"this system lacks the key with which {organisation} signs, and may not fetch "
                     f"it ({refused.slug}): with a system that has the scope directory.read, "
                     f"`casegate directory keys {organisation}` saves it; put that file into "
@@ -214,7 +210,7 @@ class Gateway(
         if metadata.get("resource") != self.connection.api_url or servers != [
             self.connection.issuer
         ]:
-            raise UnexpectedAnswer(
+            raise errors.UnexpectedAnswer(
                 "the gateway there is not the one of the connection file: check its addresses"
             )
         return clock_difference(reply, self._now())
@@ -233,7 +229,7 @@ class Gateway(
         for write in self._exchange.waiting():
             try:
                 yield Resent(write, written=self._exchange.send(write))
-            except RequestRefused as refused:
+            except errors.RequestRefused as refused:
                 if refused.unanswered is not None:
                     raise
                 yield Resent(write, refused=refused)
@@ -256,7 +252,7 @@ def _keep(found: MemberKeys, folder: Path | None) -> None:
     if folder is None:
         return
     file = folder / FETCHED / f"{found.organisation}.json"
-    with raising(SettingsError, f"{file} cannot be written", OSError):
+    with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(file, json.dumps(found.to_json(), indent=1).encode())
     for one in found.origins:

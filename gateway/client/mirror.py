@@ -18,15 +18,8 @@ from typing import NoReturn, Self
 import httpx
 
 from gateway import files
+from gateway.client import errors
 from gateway.client.connection import ADDRESS
-from gateway.client.errors import (
-    GatewayUnavailable,
-    LogForked,
-    PublicLogCorrupt,
-    SettingsError,
-    UnexpectedAnswer,
-    raising,
-)
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
 from gateway.evidence.history import CHECKPOINT, SignedTree, VerifiedCopy, open_head
@@ -34,13 +27,6 @@ from gateway.evidence.report import VerificationFailed
 from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
 from gateway.ledger.note import Checkpoint
-from gateway.ledger.tiles import (
-    TILE_WIDTH,
-    CopyCorrupt,
-    CopyIncomplete,
-    ReadFile,
-    TileAddress,
-)
 
 Fetch = Callable[[str], bytes]
 """The bytes at a path of the public listener, `/checkpoint` or a tile's; raises ClientError."""
@@ -70,7 +56,7 @@ class Mirror:
     def __init__(self, fetch: Fetch, folder: Path, trust: TrustAnchors) -> None:
         """``trust`` has the keys of the logs that may be copied."""
         self._fetch, self._folder, self._trust = fetch, folder, trust
-        self._looked_at: list[TileAddress] = []
+        self._looked_at: list[tiles.TileAddress] = []
 
     def step(self, progress: Progress = lambda done, of: None) -> MirrorProgress:
         """Bring the copy to the log's newest checkpoint.
@@ -85,9 +71,13 @@ class Mirror:
             note = self._fetch(CHECKPOINT)
             newest = SignedTree(open_head(note, self._trust), note.decode())
         except LookupError:
-            raise PublicLogCorrupt("there is no checkpoint: no log has that address") from None
+            raise errors.PublicLogCorrupt(
+                "there is no checkpoint: no log has that address"
+            ) from None
         except VerificationFailed as failed:
-            raise PublicLogCorrupt(f"what the log serves is not its checkpoint: {failed}") from None
+            raise errors.PublicLogCorrupt(
+                f"what the log serves is not its checkpoint: {failed}"
+            ) from None
         before, after = known.checkpoint if known else None, newest.checkpoint
         if known is not None:
             self._require_later(known, newest)
@@ -97,11 +87,11 @@ class Mirror:
         self._looked_at.clear()
         try:
             fetched = self._copy(newest.size, size, progress)
-        except (CopyCorrupt, CopyIncomplete) as error:
+        except (tiles.CopyCorrupt, tiles.CopyIncomplete) as error:
             # Nobody can tell which of the new files is the false one.
             self._drop(size)
             self._require_continues(known, newest, self._fetch)
-            raise PublicLogCorrupt(f"what the log serves is inconsistent: {error}") from None
+            raise errors.PublicLogCorrupt(f"what the log serves is inconsistent: {error}") from None
         self._require_root(size, after)
         self._require_continues(known, newest, self._read)
         self._write(CHECKPOINT, note)
@@ -118,9 +108,11 @@ class Mirror:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SettingsError(f"{self._folder} cannot be read: {error.strerror}") from error
+            raise errors.SettingsError(
+                f"{self._folder} cannot be read: {error.strerror}"
+            ) from error
         except VerificationFailed as failed:
-            raise SettingsError(
+            raise errors.SettingsError(
                 f"{self._folder} has a checkpoint that is not of this log ({failed}): give each "
                 "log a folder of its own"
             ) from None
@@ -128,7 +120,7 @@ class Mirror:
     def _require_later(self, known: SignedTree, newest: SignedTree) -> None:
         before, after = known.checkpoint, newest.checkpoint
         if after.origin != before.origin:
-            raise SettingsError(
+            raise errors.SettingsError(
                 f"the folder is a copy of {before.origin}, and the log there is {after.origin}: "
                 "give each log a folder of its own"
             )
@@ -148,15 +140,15 @@ class Mirror:
         fetched = 0
         for bundle in tiles.bundles(size, known):
             fetched += self._copy_bundle(bundle)
-            progress(bundle.n * TILE_WIDTH + bundle.width, size)
+            progress(bundle.n * tiles.TILE_WIDTH + bundle.width, size)
         for level in tiles.levels(size)[1:]:
             for tile in tiles.hashes(level, size, known):
                 fetched += self._copy_tile(tile)
         return fetched
 
-    def _copy_bundle(self, bundle: TileAddress) -> int:
+    def _copy_bundle(self, bundle: tiles.TileAddress) -> int:
         """A bundle and the leaves beside it; what an interrupted run left is not fetched again."""
-        tile = TileAddress(0, bundle.n, bundle.width)
+        tile = tiles.TileAddress(0, bundle.n, bundle.width)
         self._looked_at += (tile, bundle)
         missing = [address for address in (tile, bundle) if not self._has(address)]
         found = {address: self._get(address) for address in (tile, bundle)}
@@ -165,20 +157,22 @@ class Mirror:
             self._write(tiles.path_of(address), found[address])
         return len(missing)
 
-    def _copy_tile(self, tile: TileAddress) -> int:
+    def _copy_tile(self, tile: tiles.TileAddress) -> int:
         below = (tile.level or 1) - 1
         self._looked_at.append(tile)
         missing = not self._has(tile)
         data = self._get(tile)
-        tiles.check_tile(tile, data, lambda n: tiles.read_file(self._read, TileAddress(below, n)))
+        tiles.check_tile(
+            tile, data, lambda n: tiles.read_file(self._read, tiles.TileAddress(below, n))
+        )
         if missing:
             self._write(tiles.path_of(tile), data)
         return int(missing)
 
-    def _has(self, address: TileAddress) -> bool:
+    def _has(self, address: tiles.TileAddress) -> bool:
         return (self._folder / tiles.path_of(address)).exists()
 
-    def _get(self, address: TileAddress) -> bytes:
+    def _get(self, address: tiles.TileAddress) -> bytes:
         source = self._read if self._has(address) else self._fetch
         return tiles.read_file(source, address)
 
@@ -188,7 +182,7 @@ class Mirror:
         except FileNotFoundError:
             raise LookupError(path) from None
         except OSError as error:
-            raise SettingsError(
+            raise errors.SettingsError(
                 f"{self._folder / path} cannot be read: {error.strerror}"
             ) from error
 
@@ -198,13 +192,13 @@ class Mirror:
         """The tiles lead to the new root."""
         if VerifiedCopy(newest, self._read).root(newest.size) != newest.root:
             self._drop(known)
-            raise PublicLogCorrupt(
+            raise errors.PublicLogCorrupt(
                 f"the tiles from entry {known} on lead to another root than the log signed: they "
                 "are not kept; ask again, and tell the operator if it stays so"
             )
 
     def _require_continues(
-        self, known: SignedTree | None, newest: SignedTree, read: ReadFile
+        self, known: SignedTree | None, newest: SignedTree, read: tiles.ReadFile
     ) -> None:
         """Raise LogForked, with its proof kept, where the newer tree has another beginning."""
         if known is None or known.size == 0:
@@ -214,7 +208,7 @@ class Mirror:
             copy = VerifiedCopy(after, read)
             same = copy.root(after.size) != after.root or copy.root(before.size) == before.root
             shown = copy.tree(newest.note, before.size - 1)
-        except (CopyCorrupt, CopyIncomplete, tiles.MissingTile):
+        except (tiles.CopyCorrupt, tiles.CopyIncomplete, tiles.MissingTile):
             return
         if not same:
             self._drop(before.size)
@@ -223,7 +217,7 @@ class Mirror:
     def _refuse_after_alarm(self) -> None:
         folder = self._folder / FORKED
         if folder.exists():
-            raise LogForked(
+            raise errors.LogForked(
                 f"the log contradicted itself before: nothing is copied while {folder} is there. "
                 "Show it to the operator; move it away once it is cleared",
                 ("", ""),
@@ -232,10 +226,10 @@ class Mirror:
     def _alarm(self, sentence: str, known: SignedTree, shown: SignedTree) -> NoReturn:
         """Keep what was signed before and now, and say so; the copy stays as it is."""
         folder = self._folder / FORKED
-        with raising(SettingsError, f"{folder} cannot be written", OSError):
+        with errors.raising(errors.SettingsError, f"{folder} cannot be written", OSError):
             keep_fork(folder, [known.encode(), shown.encode()])
         sizes = f"{known.size} entries copied, {shown.size} shown now"
-        raise LogForked(
+        raise errors.LogForked(
             f"{sentence} ({sizes}): do not go on, keep {folder} (casegate audit prove-fork), and "
             "tell the operator",
             (known.note, shown.note),
@@ -244,7 +238,9 @@ class Mirror:
     # --- files ---
 
     def _write(self, path: str, data: bytes) -> None:
-        with raising(SettingsError, f"{self._folder / path} cannot be written", OSError):
+        with errors.raising(
+            errors.SettingsError, f"{self._folder / path} cannot be written", OSError
+        ):
             files.replace(self._folder / path, data, mode=0o644)
 
     def _forget(self, before: int, after: int) -> None:
@@ -252,12 +248,14 @@ class Mirror:
         for address in _all(after, before):
             file = self._folder / tiles.path_of(address)
             partial = (
-                file.parent if address.width < TILE_WIDTH else file.with_name(f"{file.name}.p")
+                file.parent
+                if address.width < tiles.TILE_WIDTH
+                else file.with_name(f"{file.name}.p")
             )
             for other in partial.glob("*"):
                 if other != file:
                     other.unlink(missing_ok=True)
-            if address.width == TILE_WIDTH:
+            if address.width == tiles.TILE_WIDTH:
                 with suppress(OSError):
                     partial.rmdir()
 
@@ -266,18 +264,18 @@ class Mirror:
 
         The size that the log claims says nothing of how much that is.
         """
-        kept = {one for one in _all(known, known) if one.width < TILE_WIDTH}
+        kept = {one for one in _all(known, known) if one.width < tiles.TILE_WIDTH}
         for address in self._looked_at:
             if address in kept:
                 continue
             file = self._folder / tiles.path_of(address)
             with suppress(OSError):
                 file.unlink(missing_ok=True)
-                if address.width < TILE_WIDTH:
+                if address.width < tiles.TILE_WIDTH:
                     file.parent.rmdir()
 
 
-def _all(size: int, known: int) -> Iterator[TileAddress]:
+def _all(size: int, known: int) -> Iterator[tiles.TileAddress]:
     yield from tiles.bundles(size, known)
     for level in tiles.levels(size):
         yield from tiles.hashes(level, size, known)
@@ -303,7 +301,7 @@ class PublicListener:
         try:
             context = ssl.create_default_context(cafile=self.ca)
         except (OSError, ssl.SSLError) as error:
-            raise SettingsError(f"{self.ca} is not a file of certificates in PEM") from error
+            raise errors.SettingsError(f"{self.ca} is not a file of certificates in PEM") from error
         if self.system_too:
             context.load_default_certs()
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -326,7 +324,7 @@ class PublicLog:
         """``url`` is the issuer's address, ``https://host:port``; SettingsError for another."""
         address = url.removesuffix("/")
         if not ADDRESS.fullmatch(address):
-            raise SettingsError("the address is https://host or https://host:port, no more")
+            raise errors.SettingsError("the address is https://host or https://host:port, no more")
         listener = PublicListener(address, ca, system_too)
         self._line = HttpTransport(listener, clock, sleep, transport)
         self._frozen = False
@@ -355,12 +353,12 @@ class PublicLog:
         if reply.status == 200:
             return reply.body
         if reply.status == 404 and self._frozen:
-            raise GatewayUnavailable(
+            raise errors.GatewayUnavailable(
                 "the gateway says that its log is frozen: it has less at present than it signed, "
                 "and signs nothing more until its operator brings the rest back; ask again"
             )
         if reply.status == 404:
             raise LookupError(path)
         if reply.status >= 500 or reply.status == 429:
-            raise GatewayUnavailable(f"the log cannot answer now (status {reply.status})")
-        raise UnexpectedAnswer(f"the log answers with the status {reply.status}")
+            raise errors.GatewayUnavailable(f"the log cannot answer now (status {reply.status})")
+        raise errors.UnexpectedAnswer(f"the log answers with the status {reply.status}")

@@ -11,24 +11,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.client import evidence_checks
+from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
-from gateway.client.errors import (
-    ClientError,
-    EvidenceMismatch,
-    GatewayUnavailable,
-    ProblemDetails,
-    RequestRefused,
-    UnconfirmedWrite,
-    UnexpectedAnswer,
-    raising,
-)
-from gateway.client.local_state import (
-    CheckpointStore,
-    Outbox,
-    PendingWrite,
-    ReadPublicTile,
-)
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
 from gateway.evidence.history import SignedTree
@@ -67,12 +51,14 @@ class Session:
         connection: PartnerConnection,
         access: AccessTokens,
         ids: Callable[[], UUID],
-        outbox: Outbox | None,
-        tile: ReadPublicTile | None = None,
+        outbox: local_state.Outbox | None,
+        tile: local_state.ReadPublicTile | None = None,
     ) -> None:
         """``ids`` makes the idempotency keys; ``tile`` reads the public log."""
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
-        self._sightings = CheckpointStore(connection.log_key, connection.checkpoint_file, tile)
+        self._sightings = local_state.CheckpointStore(
+            connection.log_key, connection.checkpoint_file, tile
+        )
 
     def newest(self) -> SignedTree | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
@@ -114,7 +100,9 @@ class Session:
         try:
             return public_keys(canonical.decode(reply.body))
         except ValueError as error:
-            raise UnexpectedAnswer("the gateway does not show the keys it signs with") from error
+            raise errors.UnexpectedAnswer(
+                "the gateway does not show the keys it signs with"
+            ) from error
 
     def write(
         self,
@@ -131,7 +119,7 @@ class Session:
             key, body = str(sd_jwt.read_own(asked).claims["jti"]), asked.compact()
         else:
             key, body = str(self._ids()), body_of(asked)
-        write = PendingWrite(action, path, key, body, handoff)
+        write = local_state.PendingWrite(action, path, key, body, handoff)
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
         if self._outbox and action not in _READ_AT_ONCE:
             self._outbox.keep(write)
@@ -149,17 +137,17 @@ class Session:
         members = members_of(self._granted(reply, before, partial(asked_for, made=False)))
         return self._confirmed(members, before, lambda _, found: asked_for(found, made=True))
 
-    def waiting(self) -> list[PendingWrite]:
+    def waiting(self) -> list[local_state.PendingWrite]:
         """The writes that were kept and never answered, oldest first."""
         return list(self._outbox.waiting()) if self._outbox else []
 
-    def set_aside(self, key: str) -> PendingWrite:
+    def set_aside(self, key: str) -> local_state.PendingWrite:
         """Keep a waiting write, and send it no more; LookupError when none has this key."""
         if self._outbox is None:
             raise LookupError(key)
         return self._outbox.set_aside(key)
 
-    def send(self, write: PendingWrite) -> ConfirmedWrite:
+    def send(self, write: local_state.PendingWrite) -> ConfirmedWrite:
         """Send a write, for the first time or again; Refused when the gateway says no.
 
         Every other ClientError tells that the write is left ``unanswered``, unless it was neither
@@ -168,16 +156,16 @@ class Session:
         """
         try:
             written = self._sent(write)
-        except RequestRefused as refused:
+        except errors.RequestRefused as refused:
             left = self._left(write)
             if left.kept and refused.status in _NOT_HEARD:
                 refused.unanswered = left
             else:
                 self._forget(write)
             raise
-        except ClientError as error:
+        except errors.ClientError as error:
             left = self._left(write)
-            if left.kept or not isinstance(error, GatewayUnavailable) or error.reached:
+            if left.kept or not isinstance(error, errors.GatewayUnavailable) or error.reached:
                 error.unanswered = left
             raise
         except KeyboardInterrupt as stopped:
@@ -186,7 +174,7 @@ class Session:
         self._forget(write)
         return written
 
-    def _sent(self, write: PendingWrite) -> ConfirmedWrite:
+    def _sent(self, write: local_state.PendingWrite) -> ConfirmedWrite:
         self._sightings.refuse_unchecked()
         before = self.newest()
         media = JSON if write.document is None else SIGNED
@@ -206,18 +194,20 @@ class Session:
         """The result of a write, once its receipt confirms it."""
         result = members.get("result")
         if not isinstance(result, dict):
-            raise UnexpectedAnswer("the gateway answers a write without its result")
+            raise errors.UnexpectedAnswer("the gateway answers a write without its result")
         found = evidence_checks.read_receipt(members.get("receipt"))
         confirmed = confirm(result, found)
         self.observe(confirmed, before)
         return ConfirmedWrite(result, found, confirmed)
 
-    def _left(self, write: PendingWrite) -> UnconfirmedWrite:
+    def _left(self, write: local_state.PendingWrite) -> errors.UnconfirmedWrite:
         reads = write.action in _READ_AT_ONCE
         kept = self._outbox is not None and not reads
-        return UnconfirmedWrite(write.action, write.path, write.key, write.handoff, kept, reads)
+        return errors.UnconfirmedWrite(
+            write.action, write.path, write.key, write.handoff, kept, reads
+        )
 
-    def _forget(self, write: PendingWrite) -> None:
+    def _forget(self, write: local_state.PendingWrite) -> None:
         if self._outbox:
             self._outbox.drop(write.key)
 
@@ -230,7 +220,7 @@ class Session:
         """The reply when it is a yes; a refusal's receipt is verified before it is returned."""
         try:
             return granted(reply)
-        except RequestRefused as refused:
+        except errors.RequestRefused as refused:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
@@ -241,19 +231,19 @@ def granted(reply: HttpResponse) -> HttpResponse:
     if reply.status in (200, 201, 202):
         return reply
     if reply.status < 400:
-        raise UnexpectedAnswer(f"the gateway answers with the status {reply.status}")
+        raise errors.UnexpectedAnswer(f"the gateway answers with the status {reply.status}")
     problem = _problem(reply)
     if reply.status >= 500:
-        raise GatewayUnavailable(
+        raise errors.GatewayUnavailable(
             f"the gateway cannot answer now: {problem.detail or problem.title}"
         )
-    raise RequestRefused(problem)
+    raise errors.RequestRefused(problem)
 
 
-def _problem(reply: HttpResponse) -> ProblemDetails:
+def _problem(reply: HttpResponse) -> errors.ProblemDetails:
     members = members_of(reply) if reply.media == PROBLEM else {}
-    with raising(EvidenceMismatch, "a refusal comes with a receipt that is none"):
-        return ProblemDetails.read(members, reply.status)
+    with errors.raising(errors.EvidenceMismatch, "a refusal comes with a receipt that is none"):
+        return errors.ProblemDetails.read(members, reply.status)
 
 
 def members_of(reply: HttpResponse) -> dict[str, Any]:
@@ -263,7 +253,7 @@ def members_of(reply: HttpResponse) -> dict[str, Any]:
     except ValueError:
         members = None
     if not isinstance(members, dict):
-        raise UnexpectedAnswer("the gateway's answer is not a JSON object")
+        raise errors.UnexpectedAnswer("the gateway's answer is not a JSON object")
     return members
 
 
@@ -271,7 +261,7 @@ def list_of(members: Mapping[str, Any], name: str) -> list[Any]:
     """A list in an answer; UnexpectedAnswer when there is none."""
     found = members.get(name)
     if not isinstance(found, list):
-        raise UnexpectedAnswer(f"the gateway's answer has no list of {name}")
+        raise errors.UnexpectedAnswer(f"the gateway's answer has no list of {name}")
     return found
 
 
@@ -282,7 +272,7 @@ def next_page(page: Mapping[str, Any], path: str) -> str | None:
         return None
     same_list = str(following).partition("?")[0] == path.partition("?")[0]
     if not _NEXT.fullmatch(str(following)) or not same_list or following == path:
-        raise UnexpectedAnswer("a page's link does not lead to the next page of its list")
+        raise errors.UnexpectedAnswer("a page's link does not lead to the next page of its list")
     return str(following)
 
 

@@ -23,13 +23,7 @@ from uuid import UUID
 
 import httpx
 
-from gateway.client.errors import (
-    GatewayUnavailable,
-    SettingsError,
-    TlsNotTrusted,
-    TokenRefused,
-    UnexpectedAnswer,
-)
+from gateway.client import errors
 from gateway.evidence import base64url, canonical
 from gateway.evidence.sd_jwt import Signer
 
@@ -134,7 +128,7 @@ class HttpTransport:
                 _refuse_unknown_host(causes, self.address)
                 reached |= not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if pause is None:
-                    raise GatewayUnavailable(
+                    raise errors.GatewayUnavailable(
                         f"no answer from {self.address}: {_in_words(causes)}", reached=reached
                     ) from error
                 self._sleep(pause)
@@ -165,12 +159,12 @@ class HttpTransport:
             headers=dict(message.headers),
         ) as response:
             if response.is_redirect or 300 <= response.status_code < 400:
-                raise UnexpectedAnswer(
+                raise errors.UnexpectedAnswer(
                     "the gateway answers with a redirection, which is never followed: "
                     "check the address in the connection file"
                 )
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise UnexpectedAnswer("the gateway compresses an answer that must be plain")
+                raise errors.UnexpectedAnswer("the gateway compresses an answer that must be plain")
             self.heard = True
             body = b"".join(self._bounded(response.iter_bytes()))
             return HttpResponse(response.status_code, dict(response.headers), body)
@@ -180,9 +174,11 @@ class HttpTransport:
         for chunk in chunks:
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
-                raise UnexpectedAnswer(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+                raise errors.UnexpectedAnswer(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
             if (self._now() - began).total_seconds() > LONGEST_ANSWER:
-                raise UnexpectedAnswer(f"the answer takes longer than {LONGEST_ANSWER:.0f} seconds")
+                raise errors.UnexpectedAnswer(
+                    f"the answer takes longer than {LONGEST_ANSWER:.0f} seconds"
+                )
             yield chunk
 
 
@@ -222,14 +218,14 @@ def _refuse_untrusted(causes: Sequence[BaseException], now: datetime) -> None:
                 if getattr(cause, "verify_code", 0) in (_EXPIRED, _TOO_EARLY)
                 else ""
             )
-            raise TlsNotTrusted(
+            raise errors.TlsNotTrusted(
                 f"the gateway's certificate is not accepted ({cause.verify_message}): check {clock}"
                 "the address and the root certificate that is believed (connection file, or --ca)"
             ) from error
         reason = str(getattr(cause, "reason", "")) if isinstance(cause, ssl.SSLError) else ""
         if "ALERT" in reason:
             alert = reason.lower().replace("_", " ")
-            raise TlsNotTrusted(
+            raise errors.TlsNotTrusted(
                 f"the gateway refuses the connection ({alert}): check that this system's "
                 "certificate is in force and from this gateway"
             ) from error
@@ -239,7 +235,7 @@ def _refuse_unknown_host(causes: Sequence[BaseException], address: str) -> None:
     """A name that nobody has is no outage: it is the same an hour later."""
     for cause in causes:
         if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-            raise SettingsError(
+            raise errors.SettingsError(
                 f"nobody knows a host of the name in {address}: check the address in the "
                 "connection file, and this host's DNS"
             ) from causes[0]
@@ -351,21 +347,23 @@ class AccessTokens:
         if reply.status >= 500:
             detail = members.get("detail")
             reason = f": {detail}" if isinstance(detail, str) else ""
-            raise GatewayUnavailable(f"the gateway gives no access tokens at present{reason}")
+            raise errors.GatewayUnavailable(
+                f"the gateway gives no access tokens at present{reason}"
+            )
         if reply.status != 200:
             if reply.status in (404, 405):
-                raise SettingsError(
+                raise errors.SettingsError(
                     f"{self._line.address} is not the address of the partners' interface (status "
                     f"{reply.status}): check api_url in the connection file"
                 )
             error = members.get("error")
             known = isinstance(error, str) and _ERROR.fullmatch(error)
-            raise TokenRefused(str(error) if known else f"status {reply.status}")
+            raise errors.TokenRefused(str(error) if known else f"status {reply.status}")
         text, kind, life = (members.get(n) for n in ("access_token", "token_type", "expires_in"))
         if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-            raise UnexpectedAnswer("the gateway's token is not of the form that tokens have")
+            raise errors.UnexpectedAnswer("the gateway's token is not of the form that tokens have")
         if str(kind).lower() != "bearer" or type(life) is not int or life <= 0:
-            raise UnexpectedAnswer("the gateway's token has no kind or no life that we know")
+            raise errors.UnexpectedAnswer("the gateway's token has no kind or no life that we know")
         ends = asked_at + timedelta(seconds=life)
         # A token with a very short life is used for the first half of it.
         return _Token(text, max(ends - RENEW_BEFORE, asked_at + timedelta(seconds=life) / 2))

@@ -14,23 +14,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from gateway.domain import refusals, vocabulary
 from gateway.domain.json_values import parse_timestamp
-from gateway.domain.refusals import (
-    SecondPersonRequired,
-    UnconfirmedMatch,
-    ValidationFailed,
-    WrongState,
-)
-from gateway.domain.vocabulary import (
-    ATTRIBUTIONS,
-    ONWARD,
-    PERMITTED_ACTIONS,
-    TLP,
-    ClassificationMethod,
-    Marking,
-    marking_of,
-    strictest,
-)
 
 # --- The conditions of use: what an acceptance repeats (LED Art. 9), the stricter of two sets ---
 #
@@ -130,13 +115,13 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
-    "tlp": _last(TLP),
+    "tlp": _last(vocabulary.TLP),
     "handling": _union,
-    "onward": _last(ONWARD),
-    "permitted_actions": _last(PERMITTED_ACTIONS[::-1]),
+    "onward": _last(vocabulary.ONWARD),
+    "permitted_actions": _last(vocabulary.PERMITTED_ACTIONS[::-1]),
     "erase_on": min,
     "handling_note": _both,
-    "attribution": _last(ATTRIBUTIONS),
+    "attribution": _last(vocabulary.ATTRIBUTIONS),
     "embargo": _longer,
     "embargo_source": _first,
     "force": _merged,
@@ -285,7 +270,7 @@ class Case:
 def _moved(case: Case, move: CaseAction) -> CaseState:
     target = CASE_MOVES.get((case.state, move))
     if target is None:
-        raise WrongState(f"'{move}' is not possible: the case is {case.state}.")
+        raise refusals.WrongState(f"'{move}' is not possible: the case is {case.state}.")
     return target
 
 
@@ -317,12 +302,12 @@ def assess(
     """
     state = _moved(case, CaseAction.ASSESS)
     if second == by or (by_two and second is None):
-        raise SecondPersonRequired(
+        raise refusals.SecondPersonRequired(
             "a classification by two persons (human_x2) needs another analyst as second_assessor"
         )
     missing = case.unconfirmed_matches - confirmed
     if missing:
-        raise UnconfirmedMatch(
+        raise refusals.UnconfirmedMatch(
             "a match is not a finding: a person must confirm the classifications "
             + ", ".join(sorted(missing))
         )
@@ -339,7 +324,7 @@ def clear(case: Case, by: str) -> Case:
     """Clear the case for sharing; a different person than who assessed it must do it (R10)."""
     state = _moved(case, CaseAction.CLEAR)
     if by in (case.assessed_by, case.second_assessor):
-        raise SecondPersonRequired(
+        raise refusals.SecondPersonRequired(
             "who clears a case is not who assessed it: name two different persons"
         )
     return replace(case, state=state, cleared_by=by, cleared_digest=case.digest)
@@ -347,7 +332,7 @@ def clear(case: Case, by: str) -> Case:
 
 def assessed_by_two(content: Mapping[str, Any]) -> bool:
     """Whether the case says of a classification that two persons made it."""
-    two = ClassificationMethod.HUMAN_X2
+    two = vocabulary.ClassificationMethod.HUMAN_X2
     return any(one["method"] == two for one in content.get("classifications", ()))
 
 
@@ -372,9 +357,9 @@ def advance_erasure(case: Case, day: date, erase_on: date) -> Case:
     Raises WrongState for a case that was erased, ValidationFailed for another day.
     """
     if case.state is CaseState.ERASED:
-        raise WrongState("the case was erased")
+        raise refusals.WrongState("the case was erased")
     if not day < erase_on < case.erase_on:
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/erase_on", f"is a day from tomorrow on, and before {case.erase_on}"),)
         )
     return replace(case, erase_on=erase_on, early=True)
@@ -497,14 +482,14 @@ class Element(NamedTuple):
     group: str
     name: str
     category: str
-    marking: Marking
+    marking: vocabulary.Marking
     sealed_to: str | None = None
     perceptual: bool = False
     measures: frozenset[str] = frozenset()
 
 
 def element(
-    name: str, in_array: bool, value: Any, case_marking: Marking, *, police: bool
+    name: str, in_array: bool, value: Any, case_marking: vocabulary.Marking, *, police: bool
 ) -> Element:
     """Describe one disclosure; the category comes from validated content, never from a label.
 
@@ -515,17 +500,21 @@ def element(
     if is_sealed(value):
         # The gateway cannot read it, so it counts as the strictest: RED, and of a category that no
         # rule knows (ADR 0013).
-        strict = strictest([case_marking, Marking("RED", frozenset())])
+        strict = vocabulary.strictest([case_marking, vocabulary.Marking("RED", frozenset())])
         return Element(name, name, "sealed", strict, value["sealed_to"])
     perceptual = name == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ()))
-    own = [marking_of({"tlp": case_marking.tlp, **value["marking"]})] if "marking" in value else []
+    own = (
+        [vocabulary.marking_of({"tlp": case_marking.tlp, **value["marking"]})]
+        if "marking" in value
+        else []
+    )
     if perceptual:
-        own.append(Marking("AMBER+STRICT", frozenset()))
+        own.append(vocabulary.Marking("AMBER+STRICT", frozenset()))
     return Element(
         group=name,
         name=name,
         category=_category(name, value, police=police),
-        marking=strictest([case_marking, *own]) if own else case_marking,
+        marking=vocabulary.strictest([case_marking, *own]) if own else case_marking,
         perceptual=perceptual,
     )
 

@@ -10,12 +10,8 @@ from functools import partial
 from itertools import groupby
 from uuid import UUID
 
+from gateway.domain import refusals
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
-from gateway.domain.refusals import (
-    NoCompetentOrganisation,
-    SeveralCompetentOrganisations,
-    WrongState,
-)
 
 SINGLE_POINT_OF_CONTACT = "single_point_of_contact"
 
@@ -114,18 +110,18 @@ def resolve_competence(
     found = {c.organisation: c for c in mandates if c.key == key and c.period.holds(day)}
     names, on = ", ".join(sorted(found)), day.isoformat()
     if not found:
-        raise NoCompetentOrganisation(
+        raise refusals.NoCompetentOrganisation(
             f"No organisation holds the mandate {key} on {on}."
             " Check function, matter and territory, or name a recipient."
         )
     if organisation is not None:
         if organisation not in found:
-            raise NoCompetentOrganisation(
+            raise refusals.NoCompetentOrganisation(
                 f"{organisation} has no mandate {key} on {on}. Its holders: {names}."
             )
         return found[organisation]
     if len(found) > 1:
-        raise SeveralCompetentOrganisations(
+        raise refusals.SeveralCompetentOrganisations(
             f"Several organisations hold the mandate {key} on {on}: {names}."
             " Name one of them beside the competence."
         )
@@ -282,9 +278,9 @@ class Succession:
     def approve(self, organisation: str, approved: SuccessionApproval) -> "Succession":
         """Record an organisation's approval; WrongState if it cannot approve."""
         if self.cancelled is not None:
-            raise WrongState("This succession was cancelled.")
+            raise refusals.WrongState("This succession was cancelled.")
         if organisation not in self.missing:
-            raise WrongState("Your organisation has already approved this succession.")
+            raise refusals.WrongState("Your organisation has already approved this succession.")
         if organisation == self.predecessor:
             return replace(self, by_predecessor=approved, version=self.version + 1)
         return replace(self, by_successor=approved, version=self.version + 1)
@@ -296,9 +292,9 @@ class Succession:
     def cancel(self, event: UUID) -> "Succession":
         """Cancel the succession permanently; WrongState if it is finished."""
         if self.cancelled is not None:
-            raise WrongState("This succession has already been cancelled.")
+            raise refusals.WrongState("This succession has already been cancelled.")
         if self.applied is not None:
-            raise WrongState(f"this succession was carried out: {self.way_back}")
+            raise refusals.WrongState(f"this succession was carried out: {self.way_back}")
         return replace(self, cancelled=event, version=self.version + 1)
 
     @property

@@ -13,20 +13,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import vocabulary
 from gateway.domain.case import (
     ARRAYS,
     CLEAR_MARKING,
     MARKING_PROPERTIES,
     PROPERTIES,
     is_sealed,
-)
-from gateway.domain.vocabulary import (
-    ATTRIBUTIONS,
-    ONWARD,
-    PERMITTED_ACTIONS,
-    TLP,
-    ClassificationMethod,
-    tlp_rank,
 )
 
 
@@ -215,11 +208,11 @@ def loosens(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return False
 
 
-_HUMAN_X2 = ClassificationMethod.HUMAN_X2
+_HUMAN_X2 = vocabulary.ClassificationMethod.HUMAN_X2
 _METHODS = (
-    ClassificationMethod.CLASSIFIER,
-    ClassificationMethod.HASH_MATCH,
-    ClassificationMethod.HUMAN,
+    vocabulary.ClassificationMethod.CLASSIFIER,
+    vocabulary.ClassificationMethod.HASH_MATCH,
+    vocabulary.ClassificationMethod.HUMAN,
     _HUMAN_X2,
 )
 """What a classification rests on, from the weakest to the strongest."""
@@ -230,14 +223,14 @@ def _within(content: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str,
     case, own = content["marking"], part.get("marking") or {}
     handling = {*case.get("handling", ()), *own.get("handling", ())}
     return {
-        "tlp": max(case["tlp"], own.get("tlp", case["tlp"]), key=tlp_rank),
+        "tlp": max(case["tlp"], own.get("tlp", case["tlp"]), key=vocabulary.tlp_rank),
         "handling": handling,
     }
 
 
 def _is_looser(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     lost = set(before.get("handling") or ()) - set(after.get("handling") or ()) - {"H0"}
-    return bool(lost) or tlp_rank(after["tlp"]) < tlp_rank(before["tlp"])
+    return bool(lost) or vocabulary.tlp_rank(after["tlp"]) < vocabulary.tlp_rank(before["tlp"])
 
 
 def shed_errors(
@@ -303,10 +296,10 @@ def _prolonged(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 
 
 _RAISED: Mapping[str, Callable[[Any, Any], bool]] = {
-    "tlp": partial(_later, TLP),
+    "tlp": partial(_later, vocabulary.TLP),
     "handling": lambda before, after: set(after or ()) >= set(before or ()),
-    "onward": partial(_later, ONWARD),
-    "permitted_actions": partial(_later, PERMITTED_ACTIONS[::-1]),
+    "onward": partial(_later, vocabulary.ONWARD),
+    "permitted_actions": partial(_later, vocabulary.PERMITTED_ACTIONS[::-1]),
     "purpose": lambda before, after: set(after) <= set(before),
     "erase_on": lambda *_: False,  # a later day only: it keeps longer what was to go
     "release_to": lambda before, after: bool(after) and (not before or set(after) <= set(before)),
@@ -314,7 +307,7 @@ _RAISED: Mapping[str, Callable[[Any, Any], bool]] = {
     "national": lambda before, _: not before,
     "handling_note": lambda before, _: not before,
     "attribution": lambda before, after: (
-        bool(after) and (not before or _later(ATTRIBUTIONS, before, after))
+        bool(after) and (not before or _later(vocabulary.ATTRIBUTIONS, before, after))
     ),
     "force": lambda before, after: {**(after or {}), **(before or {})} == after,
 }
@@ -343,7 +336,7 @@ def _element_marking_change(before: Mapping[str, Any], after: Mapping[str, Any])
     """An element's own marking adds to that of its case; without a change of it a history grew."""
     if before == after:
         return ChangeKind.ADDITION
-    ranks = [tlp_rank(one["tlp"]) if "tlp" in one else -1 for one in (before, after)]
+    ranks = [vocabulary.tlp_rank(one["tlp"]) if "tlp" in one else -1 for one in (before, after)]
     more_handling = set(after.get("handling", ())) >= set(before.get("handling", ()))
     raised = ranks[0] <= ranks[1] and more_handling
     return ChangeKind.TIGHTENING if raised else ChangeKind.CORRECTION

@@ -12,44 +12,33 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.evidence import canonical, history, receipt
+from gateway.evidence import canonical, history, receipt, report
 from gateway.evidence.event import PARTY
 from gateway.evidence.history import VerifiedCopy, read_tile
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import (
-    Code,
-    Conclusion,
-    Fact,
-    InputFile,
-    Mismatch,
-    VerificationFailed,
-    VerificationReport,
-    pluralise,
-    run_steps,
-)
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger import tiles, tree
 
 
 def take_account(
-    receipts: Iterable[InputFile], trust: TrustAnchors, copy: VerifiedCopy
-) -> VerificationReport:
+    receipts: Iterable[report.InputFile], trust: TrustAnchors, copy: VerifiedCopy
+) -> report.VerificationReport:
     """Account for every entry of a copy by receipts; INCOMPLETE where some entries have none.
 
     Receipts of entries beyond the copy are counted, and not more.
     """
     account = _Account(receipts, trust, copy)
-    return run_steps("account", account.steps(), account.conclude)
+    return report.run_steps("account", account.steps(), account.conclude)
 
 
-def account_of_search(data: bytes) -> list[InputFile]:
+def account_of_search(data: bytes) -> list[report.InputFile]:
     """The receipts in the JSON of a search or of a stream; ValueError for other JSON."""
     members = canonical.decode(data)
     events = members.get("events") if isinstance(members, dict) else None
     if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
         raise ValueError("the file has no list of events")
     return [
-        InputFile(f"event {number}", canonical.encode(one.get("receipt")))
+        report.InputFile(f"event {number}", canonical.encode(one.get("receipt")))
         for number, one in enumerate(events, start=1)
     ]
 
@@ -58,7 +47,7 @@ class _Account:
     """One account; a method for each step."""
 
     def __init__(
-        self, receipts: Iterable[InputFile], trust: TrustAnchors, copy: VerifiedCopy
+        self, receipts: Iterable[report.InputFile], trust: TrustAnchors, copy: VerifiedCopy
     ) -> None:
         self._receipts, self._trust, self._copy = receipts, trust, copy
         self._opened: dict[int, VerifiedReceipt] = {}
@@ -78,7 +67,7 @@ class _Account:
         for part in self._receipts:
             confirmed = confirm_receipt(receipt.parse(part.data), self._trust)
             if confirmed.checkpoint.origin != origin:
-                raise Mismatch(f"{part.name} is of another log than the copy")
+                raise report.Mismatch(f"{part.name} is of another log than the copy")
             if confirmed.index < size:
                 self._opened[confirmed.index] = confirmed
             else:
@@ -93,8 +82,8 @@ class _Account:
             hashes = read_tile(self._copy.read, self._copy.checkpoint.size, 0, tile)
             leaf = hashes[place * tree.HASH_BYTES : (place + 1) * tree.HASH_BYTES]
             if history.of_receipt(confirmed).leaf != leaf:
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
                     f"entry {index} is another one in the copy than in a receipt, and the log "
                     "signed both",
                 )
@@ -105,14 +94,14 @@ class _Account:
             for value in confirmed.details(PARTY):
                 organisation, number = value["organisation"], value["stream_number"]
                 if self._numbers[organisation].setdefault(number, index) != index:
-                    raise VerificationFailed(
-                        Code.CONTRADICTION,
+                    raise report.VerificationFailed(
+                        report.Code.CONTRADICTION,
                         f"entries {self._numbers[organisation][number]} and {index} are both "
                         f"number {number} of {organisation}",
                     )
-        return pluralise(len(self._numbers), "organisation")
+        return report.pluralise(len(self._numbers), "organisation")
 
-    def conclude(self) -> Conclusion:
+    def conclude(self) -> report.Conclusion:
         size, opened = self._copy.checkpoint.size, len(self._opened)
         values = {
             "log": self._copy.checkpoint.origin,
@@ -121,7 +110,7 @@ class _Account:
             "withheld": size - opened,
         }
         parties = [
-            Fact(
+            report.Fact(
                 "account.organisation",
                 {
                     "organisation": organisation,
@@ -135,17 +124,20 @@ class _Account:
         end = max(self._opened, default=-1) + 1
         erased = self._erased()
         missing = next((index for index in range(end) if index not in self._opened), None)
-        lacking = [] if missing is None else [Fact("account.withheld", {"entry": missing})]
+        lacking = [] if missing is None else [report.Fact("account.withheld", {"entry": missing})]
         if end < size:
-            lacking.append(Fact("account.later", {"entry": end, "number": size - end}))
+            lacking.append(report.Fact("account.later", {"entry": end, "number": size - end}))
         if self._beyond:
-            lacking.append(Fact("account.beyond", {"number": self._beyond}))
-        code = Code.VERIFIED if opened == size else Code.INCOMPLETE
-        return Conclusion(
-            [Fact("account", values), *parties, *erased], [Fact("recorded.word")], lacking, code
+            lacking.append(report.Fact("account.beyond", {"number": self._beyond}))
+        code = report.Code.VERIFIED if opened == size else report.Code.INCOMPLETE
+        return report.Conclusion(
+            [report.Fact("account", values), *parties, *erased],
+            [report.Fact("recorded.word")],
+            lacking,
+            code,
         )
 
-    def _erased(self) -> list[Fact]:
+    def _erased(self) -> list[report.Fact]:
         """What events of the gateway say of details that ended with their term."""
         ended: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self._opened.values():
@@ -155,7 +147,7 @@ class _Account:
                         entries=told["entries"], details=told["details"]
                     )
         return [
-            Fact("account.details_erased", {"organisation": organisation, **counted})
+            report.Fact("account.details_erased", {"organisation": organisation, **counted})
             for organisation, counted in sorted(ended.items())
         ]
 
@@ -167,6 +159,6 @@ def _erasure(subject: Any) -> Mapping[str, Any]:
         numbers = {name: int(told[name]) for name in ("entries", "details")}
         return {"organisation": str(told["organisation"]), **numbers}
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise VerificationFailed(
-            Code.UNKNOWN_FORMAT, "an event does not tell which details ended with their term"
+        raise report.VerificationFailed(
+            report.Code.UNKNOWN_FORMAT, "an event does not tell which details ended with their term"
         ) from None

@@ -12,13 +12,6 @@ from typing import Any
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.evidence import canonical, chain, handoff_documents, receipt, sd_jwt, seal
 from gateway.evidence.chain import Link, Verified, VerifiedAnswer, values_of
-from gateway.evidence.handoff_documents import (
-    ANSWER_TYP,
-    CASE_TYP,
-    OFFER_TYP,
-    RECALL_TYP,
-    OfferClaims,
-)
 from gateway.evidence.history import LogHistory
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.report import pluralise
@@ -186,7 +179,7 @@ class BundleDocuments:
     """The case and the offer of the newest package, as ``offer`` below."""
     content: Mapping[str, Any]
     """The case as it is shown."""
-    offer: OfferClaims
+    offer: handoff_documents.OfferClaims
     before: AuthoredDocument | None = None
     """The offer that a succession replaced, where the file has it."""
     answers: Mapping[str, VerifiedAnswer]
@@ -203,10 +196,10 @@ class BundleDocuments:
         self.bundle = parse(self._data)
         packages, recall = self.bundle.packages, self.bundle.recall
         texts = {
-            CASE_TYP: [one.case for one in packages],
-            OFFER_TYP: [one.offer for one in packages],
-            ANSWER_TYP: self.bundle.answers,
-            RECALL_TYP: [] if recall is None else [recall],
+            handoff_documents.CASE_TYP: [one.case for one in packages],
+            handoff_documents.OFFER_TYP: [one.offer for one in packages],
+            handoff_documents.ANSWER_TYP: self.bundle.answers,
+            handoff_documents.RECALL_TYP: [] if recall is None else [recall],
         }
         self._documents = {typ: [*map(sd_jwt.parse, found)] for typ, found in texts.items()}
         digests = []
@@ -225,7 +218,7 @@ class BundleDocuments:
 
     def check_case(self) -> str:
         """The case version's signature, by its originator or for it."""
-        self.cases = tuple(self._open(CASE_TYP))
+        self.cases = tuple(self._open(handoff_documents.CASE_TYP))
         self.case = self.cases[-1]
         return self.case.signature()
 
@@ -233,7 +226,9 @@ class BundleDocuments:
         """The offer's signature and claims."""
         self.links = tuple(
             Link(case, offered, handoff_documents.read_offer(offered.verified))
-            for case, offered in zip(self.cases, self._open(OFFER_TYP), strict=True)
+            for case, offered in zip(
+                self.cases, self._open(handoff_documents.OFFER_TYP), strict=True
+            )
         )
         self._link_of = {link.digest: link for link in self.links}
         self.links_by_case = {link.offer.case_digest: link for link in self.links}
@@ -264,7 +259,7 @@ class BundleDocuments:
         given, offer = self.bundle.predecessor_offer, self.links[0].offer
         if given is None or not self.starts_here():
             return None
-        signed = open_document(sd_jwt.parse(given), OFFER_TYP, self._trust)
+        signed = open_document(sd_jwt.parse(given), handoff_documents.OFFER_TYP, self._trust)
         chain.check_predecessor(signed, offer)
         return signed
 
@@ -280,10 +275,10 @@ class BundleDocuments:
 
     def check_answers(self) -> str:
         """The answers' signatures and claims."""
-        self.recalled = next(iter(self._open(RECALL_TYP)), None)
+        self.recalled = next(iter(self._open(handoff_documents.RECALL_TYP)), None)
         self.answers = {
             one.document.digest: Verified(one, handoff_documents.read_answer(one.verified))
-            for one in self._open(ANSWER_TYP)
+            for one in self._open(handoff_documents.ANSWER_TYP)
         }
         given = self.answers.values()
         found = [f"{one.claims.kind} {one.signed.signature()}" for one in given]

@@ -12,15 +12,8 @@ from typing import Any
 from gateway.domain.answers import ANSWERS, MOVES
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
-from gateway.evidence import chain, key_history, mandates, recalls
+from gateway.evidence import bundle_receipts, chain, key_history, mandates, recalls
 from gateway.evidence.bundle import members
-from gateway.evidence.bundle_receipts import (
-    CONSULTED,
-    ERASED,
-    MOVES_OF_EVENTS,
-    OFFERED,
-    BundleReceipts,
-)
 from gateway.evidence.chain import Link, VerifiedAnswer, values_of
 from gateway.evidence.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.evidence.mandates import MandateEnd, RegisteredMandate
@@ -119,7 +112,7 @@ def reason_code(consulted: VerifiedReceipt) -> str | None:
 # --- By what right the parties acted: mandate, keys, and whose signature they allowed ---
 
 
-class BundleAuthority(BundleReceipts):
+class BundleAuthority(bundle_receipts.BundleReceipts):
     """The mandate, the keys and the requirements to sign; a method for each step."""
 
     origins: Sequence[KeyRegistration]
@@ -301,17 +294,17 @@ class BundleCourse(BundleAuthority):
     def check_event_order(self) -> str:
         """The events can follow each other in the log's order."""
         moves = [one.event for one in self.moving]
-        if moves[0]["type"] == OFFERED:
+        if moves[0]["type"] == bundle_receipts.OFFERED:
             del moves[0]
         elif self.starts_here():
             raise Mismatch(f"{moves[0]['type']} is in the log before the offer")
-        if any(one["type"] == OFFERED for one in moves):
+        if any(one["type"] == bundle_receipts.OFFERED for one in moves):
             raise Mismatch("a handoff that was there is offered again")
         self.course = follow([self._moves(fields) for fields in moves])
         self._check_answers()
         self._check_recall()
         # The erasure of the case ends an open handoff, without a document.
-        if any(one.type == ERASED for one in self.confirmed):
+        if any(one.type == bundle_receipts.ERASED for one in self.confirmed):
             ended = {HandoffState.LAPSED if one in OPEN else one for one in self.course.states}
             self.course = replace(self.course, states=frozenset(ended))
         self.lacking = self._count_lacking()
@@ -363,7 +356,7 @@ class BundleCourse(BundleAuthority):
         answer = self.answers.get(fields.get("document_sha256", ""))
         if answer is not None and answer.claims.groups is not None:
             return {ANSWERS[answer.claims.kind].move({"groups": answer.claims.groups})}
-        return MOVES_OF_EVENTS[fields["type"]]
+        return bundle_receipts.MOVES_OF_EVENTS[fields["type"]]
 
     def check_measures(self) -> str:
         """No consultation and no offer of what a suspension, a mark or a recall closed, while it
@@ -382,7 +375,7 @@ class BundleCourse(BundleAuthority):
             if link is not None:
                 self._refuse_closed(one, link, link.offer.disclosures, None)
                 self._refuse_recalled(one, "")
-            elif one.type == CONSULTED:
+            elif one.type == bundle_receipts.CONSULTED:
                 code = reason_code(one)
                 link = self.links_by_case.get(str(one.event.get("case_digest")))
                 if link is not None:
@@ -401,7 +394,7 @@ class BundleCourse(BundleAuthority):
         if digests is not None:
             placed = link.case.verified.placed
             ids = {str(members(p.value).get("id")) for p in placed if p.digest in digests}
-        consulted = one.type == CONSULTED
+        consulted = one.type == bundle_receipts.CONSULTED
         for measure in self.measures:
             if measure.kind is MeasureKind.EMBARGO or not measure.holds_at(one):
                 continue

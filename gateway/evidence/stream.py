@@ -16,23 +16,10 @@ from typing import Any
 
 from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import organisation_uri, read_organisation_uri
-from gateway.evidence import canonical, history, receipt, sd_jwt
+from gateway.evidence import canonical, history, receipt, report, sd_jwt
 from gateway.evidence.account import account_of_search
 from gateway.evidence.history import LogHistory, SignedTree, VerifiedCopy
 from gateway.evidence.receipt import NotInLog, UnknownLog, VerifiedReceipt
-from gateway.evidence.report import (
-    Code,
-    Conclusion,
-    Fact,
-    Incomplete,
-    InputFile,
-    Mismatch,
-    VerificationFailed,
-    VerificationReport,
-    count_entries,
-    pluralise,
-    run_steps,
-)
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
@@ -178,11 +165,11 @@ class _StreamPosition:
 
 
 def verify_stream(
-    statements: Sequence[InputFile],
-    receipts: Iterable[InputFile],
+    statements: Sequence[report.InputFile],
+    receipts: Iterable[report.InputFile],
     trust: TrustAnchors,
     copy: VerifiedCopy | None = None,
-) -> VerificationReport:
+) -> report.VerificationReport:
     """Verify that the receipts are one stream from 1 to the newest stream head's number.
 
     ``statements`` are texts of `issue_dated`, of one organisation; ``receipts`` JSON of
@@ -190,10 +177,10 @@ def verify_stream(
     ``copy`` of the log.
     """
     proof = StreamVerification(statements, receipts, trust, copy)
-    return run_steps("stream", proof.steps(), proof.conclude)
+    return report.run_steps("stream", proof.steps(), proof.conclude)
 
 
-def of_page(data: bytes) -> tuple[list[InputFile], list[InputFile]]:
+def of_page(data: bytes) -> tuple[list[report.InputFile], list[report.InputFile]]:
     """The stream head and the receipts in the JSON of `GET /events`; ValueError for other JSON.
 
     A stream can have several pages; the client writes all of them as one.
@@ -201,7 +188,9 @@ def of_page(data: bytes) -> tuple[list[InputFile], list[InputFile]]:
     members = canonical.decode(data)
     if not isinstance(members, dict) or not isinstance(members.get("signed_head"), str):
         raise ValueError("the file has no stream head")
-    return [InputFile("the signed head", members["signed_head"].encode())], account_of_search(data)
+    return [
+        report.InputFile("the signed head", members["signed_head"].encode())
+    ], account_of_search(data)
 
 
 class StreamVerification:
@@ -211,8 +200,8 @@ class StreamVerification:
 
     def __init__(
         self,
-        statements: Sequence[InputFile],
-        receipts: Iterable[InputFile],
+        statements: Sequence[report.InputFile],
+        receipts: Iterable[report.InputFile],
         trust: TrustAnchors,
         copy: VerifiedCopy | None,
     ) -> None:
@@ -238,19 +227,21 @@ class StreamVerification:
         for part in self._statements:
             self._heads.append(_named(part, lambda p: read_head(_part_text(p), self._trust)))
         if not self._heads:
-            raise Incomplete("the stream head is missing")
+            raise report.Incomplete("the stream head is missing")
         self._heads.sort(key=lambda head: head.checkpoint.size)
         self.head = self._heads[-1]
         if len({(head.organisation, head.checkpoint.origin) for head in self._heads}) > 1:
-            raise Mismatch("the stream heads are of several streams or logs")
+            raise report.Mismatch("the stream heads are of several streams or logs")
         for before, after in pairwise(self._heads):
             same = before.checkpoint.size == after.checkpoint.size
             if before.stream_number > after.stream_number or (
                 same and before.stream_number != after.stream_number
             ):
-                first, second = (count_entries(one.checkpoint.size) for one in (before, after))
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
+                first, second = (
+                    report.count_entries(one.checkpoint.size) for one in (before, after)
+                )
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
                     f"the gateway signed {before.stream_number} as the last number among {first}, "
                     f"and {after.stream_number} among {second}",
                 )
@@ -261,16 +252,16 @@ class StreamVerification:
         for part in self._receipts:
             confirmed = _named(part, lambda p: confirm_receipt(receipt.parse(p.data), self._trust))
             if confirmed.event["log"] != self.head.checkpoint.origin:
-                raise Mismatch(f"{part.name} is of another log than the statement")
+                raise report.Mismatch(f"{part.name} is of another log than the statement")
             self._confirmed.append((part.name, confirmed))
-        return pluralise(len(self._confirmed), "receipt")
+        return report.pluralise(len(self._confirmed), "receipt")
 
     def place(self) -> str:
         for name, confirmed in self._confirmed:
             numbers = {*confirmed.stream_numbers(self.head.organisation)}
             event = str(confirmed.event["id"])
             if not numbers:
-                raise Mismatch(
+                raise report.Mismatch(
                     f"{name} (event {event}) does not name {self.head.organisation} as a party"
                 )
             self._places += [
@@ -286,22 +277,22 @@ class StreamVerification:
             by_event[place.index, place.event].add(place.stream_number)
         for stream_number, events in sorted(by_number.items()):
             if len(events) > 1:
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
                     f"the number {stream_number} belongs to {len(events)} events (entries "
                     f"{_listed(index for index, _ in sorted(events))})",
                 )
         for (index, event), numbers in sorted(by_event.items()):
             if len(numbers) > 1:
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
                     f"the event {event} (entry {index}) has the numbers {_listed(sorted(numbers))}",
                 )
         self._places = sorted(
             {p.stream_number: p for p in self._places}.values(), key=lambda p: p.stream_number
         )
         twice = len(self._confirmed) - len(self._places)
-        return f"{pluralise(twice, 'repeated receipt')}" if twice else ""
+        return f"{report.pluralise(twice, 'repeated receipt')}" if twice else ""
 
     def count_numbers(self) -> str:
         there = {place.stream_number for place in self._places}
@@ -315,12 +306,12 @@ class StreamVerification:
                 for stream_number in range(1, self.head.stream_number + 1)
                 if stream_number not in there
             )
-            raise Incomplete(
+            raise report.Incomplete(
                 f"missing: number {_listed(absent)} ({missing} of {self.head.stream_number})"
             )
         last = max(there, default=0)
         if last > self.head.stream_number:
-            raise Incomplete(
+            raise report.Incomplete(
                 f"the stream continues after the stream head, to number {last} at least: get a "
                 "newer stream head"
             )
@@ -334,18 +325,18 @@ class StreamVerification:
                 self._refuse_end(place)
         for before, after in pairwise(self._places):
             if before.index >= after.index:
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
                     f"number {after.stream_number} (entry {after.index}) comes before number "
                     f"{before.stream_number} (entry {before.index}) in the log",
                 )
         return f"the stream head covers the entries before entry {size}"
 
     def _refuse_end(self, place: _StreamPosition) -> None:
-        raise VerificationFailed(
-            Code.CONTRADICTION,
+        raise report.VerificationFailed(
+            report.Code.CONTRADICTION,
             f"the gateway signed that {self.head.stream_number} is the last number among "
-            f"{count_entries(self.head.checkpoint.size)}, but entry {place.index} is number "
+            f"{report.count_entries(self.head.checkpoint.size)}, but entry {place.index} is number "
             f"{place.stream_number} ({place.name})",
         )
 
@@ -354,7 +345,7 @@ class StreamVerification:
         found += [history.of_receipt(confirmed) for _, confirmed in self._confirmed]
         known = LogHistory(found)
         roots = {one.checkpoint.size: one.checkpoint.root for one in found}
-        shown = f"one root for each of {pluralise(len(roots), 'size')} shown"
+        shown = f"one root for each of {report.pluralise(len(roots), 'size')} shown"
         if self._copy is not None:
             return f"{shown}; {self._compare_copy(self._copy, roots)}"
         self._uncompared = not known.is_shown(self.head.checkpoint.origin)
@@ -362,12 +353,12 @@ class StreamVerification:
 
     def _compare_copy(self, copy: VerifiedCopy, roots: Mapping[int, bytes]) -> str:
         if copy.checkpoint.origin != self.head.checkpoint.origin:
-            raise Mismatch("the copy of the log is of another log")
+            raise report.Mismatch("the copy of the log is of another log")
         inside = {size: root for size, root in roots.items() if size <= copy.checkpoint.size}
         for size, root in sorted(inside.items()):
             if copy.root(size) != root:
-                raise VerificationFailed(
-                    Code.CONTRADICTION,
+                raise report.VerificationFailed(
+                    report.Code.CONTRADICTION,
                     f"the log signed another root for {size} entries than the copy has, whose "
                     "checkpoint it signed as well: it is forked",
                 )
@@ -380,7 +371,7 @@ class StreamVerification:
         found = {one.index: one for _, one in self._confirmed}
         return [found[index] for index in sorted(found)]
 
-    def conclude(self) -> Conclusion:
+    def conclude(self) -> report.Conclusion:
         """What follows from steps that all passed."""
         head = self.head
         values = {
@@ -390,14 +381,17 @@ class StreamVerification:
             "size": head.checkpoint.size,
             "at": format_timestamp(head.at),
         }
-        return Conclusion(
-            [Fact("stream.complete", values)],
-            [Fact("stream.last", values), Fact("times")],
-            [Fact("stream.later"), *([Fact("stream.fork")] if self._uncompared else [])],
+        return report.Conclusion(
+            [report.Fact("stream.complete", values)],
+            [report.Fact("stream.last", values), report.Fact("times")],
+            [
+                report.Fact("stream.later"),
+                *([report.Fact("stream.fork")] if self._uncompared else []),
+            ],
         )
 
 
-def _named(part: InputFile, read: Callable[[InputFile], Any]) -> Any:
+def _named(part: report.InputFile, read: Callable[[report.InputFile], Any]) -> Any:
     """Read a part; an error keeps its class, and its message begins with the part's name."""
     try:
         return read(part)
@@ -406,7 +400,7 @@ def _named(part: InputFile, read: Callable[[InputFile], Any]) -> Any:
         raise
 
 
-def _part_text(part: InputFile) -> str:
+def _part_text(part: report.InputFile) -> str:
     return part.data.decode("ascii", errors="replace").removesuffix("\n")
 
 
@@ -420,5 +414,5 @@ def _end(head: StreamHead) -> str:
     at = format_timestamp(head.at)
     return (
         f"number {head.stream_number} is the last of {head.organisation} at {at}, with "
-        f"{count_entries(head.checkpoint.size)} in the log {head.checkpoint.origin}"
+        f"{report.count_entries(head.checkpoint.size)} in the log {head.checkpoint.origin}"
     )

@@ -29,6 +29,7 @@ from gateway.evidence import (
     key_history,
     membership_attestation,
     receipt,
+    report,
     sd_jwt,
     seal,
 )
@@ -37,22 +38,6 @@ from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, 
 from gateway.evidence.history import LogHistory
 from gateway.evidence.key_history import KeyHistory
 from gateway.evidence.membership_attestation import MembershipAttestation
-from gateway.evidence.receipt import (
-    MalformedReceipt,
-    NotInLog,
-    ReceiptError,
-    UnknownLog,
-    UnmatchedDetail,
-    VerifiedReceipt,
-)
-from gateway.evidence.report import (
-    Code,
-    Conclusion,
-    Fact,
-    VerificationFailed,
-    VerificationReport,
-    run_steps,
-)
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
 from gateway.evidence.trust import (
     AuthoredDocument,
@@ -83,7 +68,7 @@ def verify(
     *,
     log_history: LogHistory | None = None,
     require_signed: bool = False,
-) -> VerificationReport:
+) -> report.VerificationReport:
     """Verify a file of any format that Casegate writes.
 
     ``log_history`` is what other files said of the logs, and takes in what this one says. With
@@ -141,14 +126,14 @@ def verify_bundle(
     *,
     log_history: LogHistory | None = None,
     require_signed: bool = False,
-) -> VerificationReport:
+) -> report.VerificationReport:
     """Verify all documents and receipts of a bundle, each and against each other."""
     known = LogHistory() if log_history is None else log_history
     exchange = BundleFacts(data, trust, known)
     steps = exchange.steps()
     if require_signed:
         steps.append((_SIGNED, lambda: _require_signed(exchange.acts())))
-    return run_steps("bundle", steps, exchange.conclude)
+    return report.run_steps("bundle", steps, exchange.conclude)
 
 
 _SIGNED = "Every document is signed by its author"
@@ -157,54 +142,62 @@ _SIGNED = "Every document is signed by its author"
 def _require_signed(documents: Iterable[AuthoredDocument]) -> str:
     attested = sorted({one.author for one in documents if one.attested})
     if attested:
-        raise VerificationFailed(
-            Code.ATTESTED, f"the gateway signed on behalf of {' and '.join(attested)}"
+        raise report.VerificationFailed(
+            report.Code.ATTESTED, f"the gateway signed on behalf of {' and '.join(attested)}"
         )
     return ""
 
 
 def verify_receipt(
     data: bytes, trust: TrustAnchors, *, log_history: LogHistory | None = None
-) -> VerificationReport:
+) -> report.VerificationReport:
     """Verify a receipt file (JSON, with the members of receipt.to_json)."""
     try:
-        result: VerifiedReceipt | ReceiptError = confirm_receipt(receipt.parse(data), trust)
-    except ReceiptError as error:
+        result: receipt.VerifiedReceipt | receipt.ReceiptError = confirm_receipt(
+            receipt.parse(data), trust
+        )
+    except receipt.ReceiptError as error:
         result = error
 
     def unless(
-        refusal: type[ReceiptError], found: Callable[[VerifiedReceipt], str]
+        refusal: type[receipt.ReceiptError], found: Callable[[receipt.VerifiedReceipt], str]
     ) -> Callable[[], str]:
         def check() -> str:
             if isinstance(result, refusal):
                 raise result
-            return found(result) if isinstance(result, VerifiedReceipt) else ""
+            return found(result) if isinstance(result, receipt.VerifiedReceipt) else ""
 
         return check
 
-    def compare(confirmed: VerifiedReceipt) -> str:
+    def compare(confirmed: receipt.VerifiedReceipt) -> str:
         if log_history is not None:
             log_history.add([history.of_receipt(confirmed)])
         return ""
 
-    def conclude() -> Conclusion:
-        if not isinstance(result, VerifiedReceipt):
+    def conclude() -> report.Conclusion:
+        if not isinstance(result, receipt.VerifiedReceipt):
             raise result
         return _receipt_conclusion(result)
 
     steps = [
-        ("The file is a receipt", unless(MalformedReceipt, lambda c: f"event {c.event['id']}")),
-        ("The log of the event is trusted", unless(UnknownLog, lambda c: str(c.event["log"]))),
-        ("Every disclosure belongs to the event", unless(UnmatchedDetail, _disclosed)),
-        ("The log contains the event", unless(NotInLog, lambda c: f"entry {c.index}")),
-        ("The log has one history", unless(ReceiptError, compare)),
+        (
+            "The file is a receipt",
+            unless(receipt.MalformedReceipt, lambda c: f"event {c.event['id']}"),
+        ),
+        (
+            "The log of the event is trusted",
+            unless(receipt.UnknownLog, lambda c: str(c.event["log"])),
+        ),
+        ("Every disclosure belongs to the event", unless(receipt.UnmatchedDetail, _disclosed)),
+        ("The log contains the event", unless(receipt.NotInLog, lambda c: f"entry {c.index}")),
+        ("The log has one history", unless(receipt.ReceiptError, compare)),
     ]
-    return run_steps("receipt", steps, conclude)
+    return report.run_steps("receipt", steps, conclude)
 
 
 def verify_presentation(
     data: bytes, trust: TrustAnchors, *, require_signed: bool = False
-) -> VerificationReport:
+) -> report.VerificationReport:
     """Verify one signed document (compact SD-JWT): a case version, an offer or an answer."""
     presentation = DocumentVerification(data, trust)
     steps = [
@@ -216,10 +209,10 @@ def verify_presentation(
     ]
     if require_signed:
         steps.append((_SIGNED, lambda: _require_signed([presentation.signed])))
-    return run_steps("presentation", steps, presentation.conclude)
+    return report.run_steps("presentation", steps, presentation.conclude)
 
 
-def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
+def verify_status(data: bytes, trust: TrustAnchors) -> report.VerificationReport:
     """Verify a membership attestation of the gateway."""
     attestation: MembershipAttestation
 
@@ -239,10 +232,10 @@ def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
         ("The gateway signed the attestation, and its form is valid", check),
         ("The attestation names an organisation and an expiry time", describe),
     ]
-    return run_steps("status", steps, lambda: _status_conclusion(attestation))
+    return report.run_steps("status", steps, lambda: _status_conclusion(attestation))
 
 
-def _status_conclusion(mark: MembershipAttestation) -> Conclusion:
+def _status_conclusion(mark: MembershipAttestation) -> report.Conclusion:
     values = {
         "issuer": mark.issuer,
         "organisation": mark.organisation,
@@ -252,14 +245,14 @@ def _status_conclusion(mark: MembershipAttestation) -> Conclusion:
         "end": format_timestamp(mark.ends),
     }
     simulated = [] if mark.simulated is None else [mark.simulated.isoformat()]
-    return Conclusion(
+    return report.Conclusion(
         [],
-        [Fact("membership", values)],
+        [report.Fact("membership", values)],
         [
-            Fact("membership.later"),
-            *([Fact("simulated", {"dates": simulated})] if simulated else []),
+            report.Fact("membership.later"),
+            *([report.Fact("simulated", {"dates": simulated})] if simulated else []),
         ],
-        Code.SIMULATED if simulated else Code.VERIFIED,
+        report.Code.SIMULATED if simulated else report.Code.VERIFIED,
     )
 
 
@@ -269,14 +262,14 @@ def _text_of(data: bytes) -> str:
     return text.removesuffix("\n")
 
 
-def _unknown(detail: str) -> VerificationReport:
+def _unknown(detail: str) -> report.VerificationReport:
     def fail() -> NoReturn:
-        raise VerificationFailed(Code.UNKNOWN_FORMAT, detail)
+        raise report.VerificationFailed(report.Code.UNKNOWN_FORMAT, detail)
 
-    return run_steps("unknown", [("The format of the file is known", fail)], fail)
+    return report.run_steps("unknown", [("The format of the file is known", fail)], fail)
 
 
-def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
+def _receipt_conclusion(confirmed: receipt.VerifiedReceipt) -> report.Conclusion:
     fields, withheld = confirmed.event, confirmed.opened.withheld
     simulated = fields.get("simulated_date")
     names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
@@ -290,18 +283,18 @@ def _receipt_conclusion(confirmed: VerifiedReceipt) -> Conclusion:
     extra: dict[str, Any] = {}
     for kind, value in confirmed.opened.shown:
         extra.setdefault(kind, []).append(value)
-    return Conclusion(
-        [Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)],
-        [Fact("recorded.word"), Fact("times")],
+    return report.Conclusion(
+        [report.Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)],
+        [report.Fact("recorded.word"), report.Fact("times")],
         [
-            *([Fact("withheld.event", {"number": withheld})] if withheld else []),
-            *([Fact("simulated", {"dates": [simulated]})] if simulated else []),
+            *([report.Fact("withheld.event", {"number": withheld})] if withheld else []),
+            *([report.Fact("simulated", {"dates": [simulated]})] if simulated else []),
         ],
-        Code.SIMULATED if simulated else Code.VERIFIED,
+        report.Code.SIMULATED if simulated else report.Code.VERIFIED,
     )
 
 
-def _disclosed(confirmed: VerifiedReceipt) -> str:
+def _disclosed(confirmed: receipt.VerifiedReceipt) -> str:
     return "; ".join(f"{kind}: {_text(value)}" for kind, value in confirmed.opened.shown)
 
 
@@ -321,7 +314,7 @@ class DocumentVerification:
     document: SdJwt
     typ: str
     signed: AuthoredDocument
-    act: Fact
+    act: report.Fact
     content: dict[str, Any]
     keys: KeyHistory
     statuses: list[key_history.KeyStatus]
@@ -367,28 +360,28 @@ class DocumentVerification:
     def count_withheld(self) -> str:
         return str(self.signed.verified.withheld)
 
-    def conclude(self) -> Conclusion:
+    def conclude(self) -> report.Conclusion:
         """Whose document it is, what it says, and what it does not show."""
         signed = self.signed
         statuses = [one.fact() for one in self.statuses]
         placed = len(signed.verified.placed)
         facts = [self.act, signature_fact(signed, None)]
-        proved = [*self.keys.proved(), Fact("elements.document", {"shown": placed})]
+        proved = [*self.keys.proved(), report.Fact("elements.document", {"shown": placed})]
         if self.typ == CASE_TYP:
             proved += sealed_facts(signed)
-        return Conclusion(
+        return report.Conclusion(
             [*([] if signed.attested else facts), *proved],
-            [*(facts if signed.attested else []), *statuses, Fact("times")],
+            [*(facts if signed.attested else []), *statuses, report.Fact("times")],
             [
                 *self.keys.not_proved(),
-                Fact("unlogged"),
-                Fact("withheld.document", {"number": signed.verified.withheld}),
+                report.Fact("unlogged"),
+                report.Fact("withheld.document", {"number": signed.verified.withheld}),
             ],
-            Code.ATTESTED if signed.attested else Code.VERIFIED,
+            report.Code.ATTESTED if signed.attested else report.Code.VERIFIED,
             shown=self.content,
         )
 
-    def _act(self) -> Fact:
+    def _act(self) -> report.Fact:
         """What its author says with the document."""
         signed, claims = self.signed, self.signed.verified.claims
         values: dict[str, Any] = {
@@ -398,12 +391,12 @@ class DocumentVerification:
         }
         if self.typ == CASE_TYP:
             values |= {"case": str(claims.get("case")), "version": claims.get("version", 1)}
-            return Fact("case", values)
+            return report.Fact("case", values)
         values["handoff"] = str(claims.get("handoff"))
         extra = signed.verified.disclosed
         if self.typ == OFFER_TYP:
             values["to"] = handoff_documents.read_offer(signed.verified).recipient
-            return Fact("offer.alone", values, extra)
+            return report.Fact("offer.alone", values, extra)
         kind = handoff_documents.read_answer(signed.verified).kind
         partial = kind == "acceptance" and "groups" in extra
-        return Fact("acceptance.partial" if partial else kind, values, extra)
+        return report.Fact("acceptance.partial" if partial else kind, values, extra)

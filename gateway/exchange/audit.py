@@ -22,13 +22,7 @@ from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import HEAD_TYP, issue_dated
-from gateway.exchange.results import (
-    AuditedEventResult,
-    AuditEntry,
-    EventPage,
-    Position,
-    StreamEntry,
-)
+from gateway.exchange import results
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -281,14 +275,14 @@ def _inform(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
         events.record_by_gateway(context.ports, context.work, "audit.inform", told, said=known)
 
 
-def _result(ports: Ports, page: _Page) -> AuditedEventResult:
+def _result(ports: Ports, page: _Page) -> results.AuditedEventResult:
     note = ports.checkpoint_signer.sign(page.head)
-    return AuditedEventResult(
+    return results.AuditedEventResult(
         events=[
-            AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
+            results.AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
             for one in page.events
         ],
-        next=None if page.last is None else Position(page.last, page.before),
+        next=None if page.last is None else results.Position(page.last, page.before),
     )
 
 
@@ -327,7 +321,7 @@ def of_gateway(ports: Ports, event: UUID) -> Receipt:
     return receipt_for(ports, logged, GATEWAY)
 
 
-def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
+def stream(ports: Ports, caller: Caller, after: int, limit: int) -> results.EventPage:
     """The caller's own events after a counter, with receipts; ``head`` is its last counter.
 
     A stream without gaps from 1 to ``head`` is complete; ``signed_head`` is the
@@ -354,11 +348,13 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> EventPage:
         signer=ports.attester,
         random=ports.random,
     )
-    return EventPage(
+    return results.EventPage(
         head=head,
         signed_head=signed.compact(),
         events=[
-            StreamEntry(stream_number, logged.event.id, logged.receipt(note, caller.organisation))
+            results.StreamEntry(
+                stream_number, logged.event.id, logged.receipt(note, caller.organisation)
+            )
             for stream_number, logged in found
         ],
         next=None,

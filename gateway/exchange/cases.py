@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
+from gateway.domain import refusals
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case, CaseState, Element, SealedElement, conditions, embargoed
 from gateway.domain.decision import PolicyEntity, Value, case_entity
@@ -17,45 +18,16 @@ from gateway.domain.duty import DutyKind
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import Measure, MeasureKind, is_suspended, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
-from gateway.domain.refusals import (
-    CaseErased,
-    EditConflict,
-    Forbidden,
-    OpenHandoffs,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.domain.revision import VersionChange
 from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import ONWARD, marking_of, needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
 from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange import results, signed_requests, versions
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, OpenedContent, record_consultation
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.measure_events import end_suspensions
-from gateway.exchange.results import (
-    CaseStep,
-    CaseSummary,
-    Conditions,
-    ContentPresentation,
-    MeasureView,
-    SealedReference,
-    Submitted,
-)
-from gateway.exchange.signed_requests import (
-    VerifiedRequest,
-    assurance,
-    attesting,
-    check_signed,
-    stored_case,
-)
-from gateway.exchange.versions import (
-    announce_change,
-    check_change,
-    loosens_cleared,
-    read_version,
-)
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page
@@ -121,7 +93,7 @@ class Submission(Asked):
     by: str
     content: Mapping[str, Any]
     clearance: Clearance | None = None
-    signed: VerifiedRequest | None = None
+    signed: signed_requests.VerifiedRequest | None = None
     change: VersionChange | None = None
 
     def persons(self) -> tuple[NamedPerson, ...]:
@@ -162,12 +134,12 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     request = ActionRequest(action, submission.by, key, submission.asked(), submission.persons())
     act = None
     if submission.signed is not None:
-        document = stored_case(submission.signed)
+        document = signed_requests.stored_case(submission.signed)
         act = partial(_submit, submission, document, sd_jwt.read_own(document))
     elif prepare(ports, caller, request, _may_be_attested):
         # Outside the transaction: salts are drawn here.
         attested = handoff_documents.issue_case(
-            attesting(ports, caller.organisation), submission.content
+            signed_requests.attesting(ports, caller.organisation), submission.content
         )
         act = partial(_submit, submission, *attested)
     return transact(ports, caller, request, act, _submitted_again)
@@ -202,7 +174,14 @@ def clear(
         return cases.clear(found, confirmation.by)
 
     return _step(
-        ports, caller, key, case, confirmation, action="case.clear", step=step, then=announce_change
+        ports,
+        caller,
+        key,
+        case,
+        confirmation,
+        action="case.clear",
+        step=step,
+        then=versions.announce_change,
     )
 
 
@@ -213,7 +192,7 @@ def close(
 
     def step(context: RequestContext, found: Case, content: Mapping[str, Any]) -> Case:
         if context.work.handoffs.open_of(found.originator, found.id):
-            raise OpenHandoffs(
+            raise refusals.OpenHandoffs(
                 "withdraw or recall the open handoffs, or wait until they are closed"
             )
         return cases.close(found)
@@ -227,18 +206,18 @@ def consult(
     """Open the content of one's own case, with person and reason (LED Art. 25)."""
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
-    def act(context: RequestContext) -> ContentPresentation:
+    def act(context: RequestContext) -> results.ContentPresentation:
         found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
         if cases.erasure_is_due(found, context.civil_day):
-            raise WrongState("the case is past the day of its erasure")
+            raise refusals.WrongState("the case is past the day of its erasure")
         return record_consultation(context, opening, _opened(context, version))
 
-    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> results.ContentPresentation:
         _authorized(context, case, {**OWN, **_opened_for(opening)})
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None:
             deny_as_not_found()
-        version = read_version(context.work, consultation.case_digest)
+        version = versions.read_version(context.work, consultation.case_digest)
         return _opened(context, version).present()
 
     return transact(ports, caller, request, act, on_retry)
@@ -249,7 +228,7 @@ def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
     return OpenedContent(
         version,
         elements(version.said, context.organisation),
-        BindingConditions(Conditions(conditions(version.said.content))),
+        BindingConditions(results.Conditions(conditions(version.said.content))),
         (Party(context.caller.organisation, "originator"),),
     )
 
@@ -259,10 +238,10 @@ def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:
     return {"suspended": False, "reason": opening.reason_code}
 
 
-def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
+def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:
     """The routing fields of one's own case; never its content."""
 
-    def query(context: RequestContext) -> CaseSummary:
+    def query(context: RequestContext) -> results.CaseSummary:
         found, version = _authorized(context, case)
         summary = _view(ListedCase(found, version.assurance, version.event, version.summary))
         held = [view_on_measure(context.organisation, one) for one in in_force(context, found)]
@@ -273,10 +252,10 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> CaseSummary:
 
 def page(
     ports: Ports, caller: Caller, after: UUID | None, limit: int, state: CaseState | None = None
-) -> Page[CaseSummary]:
+) -> Page[results.CaseSummary]:
     """A page of one's own cases by age, routing fields only; of those in a ``state``, if named."""
 
-    def query(context: RequestContext) -> Page[CaseSummary]:
+    def query(context: RequestContext) -> Page[results.CaseSummary]:
         rows = partial(context.work.cases.page, caller.organisation, state=state)
         view = partial(_view_in_list, context)
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
@@ -329,13 +308,13 @@ def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
     return [one for one in every if one.holds(context.now)]
 
 
-def view_on_measure(reader: Organisation, measure: Measure) -> MeasureView:
+def view_on_measure(reader: Organisation, measure: Measure) -> results.MeasureView:
     """A measure as a party of the case may see it: who set it, and why, is for its setter, and for
     the originator where that is a public authority."""
     originates = reader.slug == measure.originator
     setter = measure.setter == reader.slug
     until = measure.until if originates or setter else measure.until_for(reader.kind)
-    shown = MeasureView(measure.id, measure.kind, until, measure.ended_at, measure.before)
+    shown = results.MeasureView(measure.id, measure.kind, until, measure.ended_at, measure.before)
     if not setter and not (originates and reader.public_authority):
         return shown
     return replace(shown, setter=measure.setter, code=measure.code, elements=list(measure.elements))
@@ -364,10 +343,10 @@ def elements(
     return found
 
 
-def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[SealedReference]:
+def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[results.SealedReference]:
     """Which of some disclosures are sealed, in their order."""
     return [
-        SealedReference(UUID(p.value["id"]), p.name, p.value["sealed_to"])
+        results.SealedReference(UUID(p.value["id"]), p.name, p.value["sealed_to"])
         for p in verified.placed
         if p.digest in digests and p.in_array and cases.is_sealed(p.value)
     ]
@@ -380,7 +359,7 @@ def find(context: RequestContext, case: UUID, *known: CaseVersion) -> tuple[Case
     which names all that stands in it, is that of the case.
     """
     found = own_case(context, case)
-    return found, read_version(context.work, found.digest, *known)
+    return found, versions.read_version(context.work, found.digest, *known)
 
 
 def own_case(context: RequestContext, case: UUID) -> Case:
@@ -394,21 +373,21 @@ def own_case(context: RequestContext, case: UUID) -> Case:
 
 def _may_be_attested(context: RequestContext) -> bool:
     """Whether the gateway signs for the caller, whom the registry knows: asked before it does."""
-    check_signed(context, None)
+    signed_requests.check_signed(context, None)
     return True
 
 
 def _submit(
     submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, context: RequestContext
-) -> Submitted:
+) -> results.Submitted:
     content, change = submission.content, submission.change
-    check_signed(context, submission.signed)
+    signed_requests.check_signed(context, submission.signed)
     version = CaseVersion(
         originator=context.caller.organisation,
         case=UUID(content["case"]),
         version=content["version"],
         digest=document.digest,
-        assurance=assurance(submission.signed),
+        assurance=signed_requests.assurance(submission.signed),
         event=context.event,
         summary=cases.summary(verified.content),
         document=document.compact(),
@@ -429,7 +408,7 @@ def _submit(
     states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
     facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
     if change is not None:
-        facts["loosens"] = loosens_cleared(context, earlier, verified)
+        facts["loosens"] = versions.loosens_cleared(context, earlier, verified)
         facts["two_persons"] = submission.by_two_persons()
     authorize(context, resource, facts)
     _check_qualifications(context.organisation, content)
@@ -447,7 +426,7 @@ def _submit(
         refuse_recused(context, version.originator, version.case)
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
-        check_change(context, earlier, verified, change)
+        versions.check_change(context, earlier, verified, change)
         context.work.cases.save(case, version)
     own = frozenset({version.originator})
     basis = tuple(f"{one['regime']} {one['article']}" for one in content["legal_basis"])
@@ -461,7 +440,7 @@ def _submit(
     if change is not None:
         _follow(context, case)
         if case.state is CaseState.CLEARED:
-            announce_change(context, case, version)
+            versions.announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
 
 
@@ -525,14 +504,14 @@ def _next(
 ) -> Case:
     """The case with its next version; ``previous`` ties it to the one that its author has read."""
     if case.state is CaseState.ERASED:
-        raise CaseErased("the case was erased: begin another one")
+        raise refusals.CaseErased("the case was erased: begin another one")
     if case.version + 1 != version.version or content.get("previous") != case.digest:
-        raise EditConflict(
+        raise refusals.EditConflict(
             f"the case is at version {case.version}: a new version carries its number plus one "
             "and its digest as 'previous'"
         )
     if case.originator_ref != reference(context.ports, case.originator, content["originator_ref"]):
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/originator_ref", "a case keeps its reference in every version"),)
         )
     revised = cases.revise(
@@ -562,13 +541,13 @@ def _check_qualifications(organisation: Organisation, content: Mapping[str, Any]
     clear = [s for s in content.get("subjects", ()) if not cases.is_sealed(s)]
     led = "led" in organisation.regimes
     if not led and any(needs_led_regime(s["category"]) for s in clear):
-        raise Forbidden(
+        raise refusals.Forbidden(
             "only a police or judicial authority qualifies a person as suspect, convicted, witness "
             "or informant: send the person as unqualified or victim",
             ("R12.qualification",),
         )
     if any(s.get("qualified_by", organisation.slug) != organisation.slug for s in clear):
-        raise Forbidden(
+        raise refusals.Forbidden(
             "a person is qualified by the organisation that sends the case: name it in "
             "'qualified_by', or send the person as unqualified",
             ("R12.qualified_by",),
@@ -589,7 +568,7 @@ def _check_dates(
         *marking_errors(content["marking"], before, context.caller.organisation, day, terms),
     )
     if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
-        raise ValidationFailed(errors)
+        raise refusals.ValidationFailed(errors)
 
 
 def _check_seals(context: RequestContext, content: Mapping[str, Any]) -> None:
@@ -598,7 +577,7 @@ def _check_seals(context: RequestContext, content: Mapping[str, Any]) -> None:
         error for part in cases.sealed_parts(content) for error in _seal_errors(context, part)
     ]
     if errors:
-        raise ValidationFailed(tuple(errors))
+        raise refusals.ValidationFailed(tuple(errors))
 
 
 def _seal_errors(context: RequestContext, part: SealedElement) -> Iterator[tuple[str, str]]:
@@ -616,15 +595,17 @@ def _seal_errors(context: RequestContext, part: SealedElement) -> Iterator[tuple
 
 def _submitted(
     version: CaseVersion, verified: VerifiedSdJwt, originator: Organisation, state: CaseState
-) -> Submitted:
+) -> results.Submitted:
     groups: dict[str, list[str]] = {}
     for digest, part in elements(verified, originator).items():
         groups.setdefault(part.group, []).append(digest)
-    return Submitted(version.case, version.version, version.digest, state, version.document, groups)
+    return results.Submitted(
+        version.case, version.version, version.digest, state, version.document, groups
+    )
 
 
-def _submitted_again(context: RequestContext, logged: LoggedEvent) -> Submitted:
-    version = read_version(context.work, _case_digest(logged))
+def _submitted_again(context: RequestContext, logged: LoggedEvent) -> results.Submitted:
+    version = versions.read_version(context.work, _case_digest(logged))
     cleared = context.request.content["clearance"] is not None
     state = CaseState.CLEARED if cleared else CaseState.DRAFT
     return _submitted(version, version.said, context.organisation, state)
@@ -657,7 +638,7 @@ def _step(
         second_person("/second_assessor", confirmation.second_assessor, ROLES_OF["case.assess"]),
     )
 
-    def act(context: RequestContext) -> CaseStep:
+    def act(context: RequestContext) -> results.CaseStep:
         found, version = _authorized(context, case)
         moved = replace(step(context, found, version.said.content), revision=found.revision + 1)
         context.work.cases.save(moved)
@@ -669,11 +650,11 @@ def _step(
         context.record((own,), *said)
         _follow(context, moved)
         then(context, moved, version)
-        return CaseStep(version.case, version.version, version.digest, _STATES[action])
+        return results.CaseStep(version.case, version.version, version.digest, _STATES[action])
 
-    def on_retry(context: RequestContext, logged: LoggedEvent) -> CaseStep:
-        version = read_version(context.work, _case_digest(logged))
-        return CaseStep(version.case, version.version, version.digest, _STATES[action])
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> results.CaseStep:
+        version = versions.read_version(context.work, _case_digest(logged))
+        return results.CaseStep(version.case, version.version, version.digest, _STATES[action])
 
     return transact(ports, caller, request, act, on_retry)
 
@@ -700,7 +681,7 @@ def _authorized(
     return found, version
 
 
-def _view_in_list(context: RequestContext, listed: ListedCase) -> CaseSummary | None:
+def _view_in_list(context: RequestContext, listed: ListedCase) -> results.CaseSummary | None:
     """The routing fields of one case of a list; None when policy keeps it back, or it is erased.
 
     A case whose key is lost is left out as well: it keeps no other from its originator.
@@ -726,10 +707,10 @@ def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool
     return key is not None and key in ports.keys.states([key])
 
 
-def _view(listed: ListedCase) -> CaseSummary:
+def _view(listed: ListedCase) -> results.CaseSummary:
     """The routing fields of a case: where it is, under which conditions; nothing of content."""
     case, claims = listed.case, listed.summary or {}
-    return CaseSummary(
+    return results.CaseSummary(
         case=case.id,
         version=case.version,
         digest=case.digest,
@@ -739,7 +720,7 @@ def _view(listed: ListedCase) -> CaseSummary:
         unconfirmed_matches=sorted(map(UUID, case.unconfirmed_matches)),
         matter=claims["matter"],
         urgency=claims["urgency"],
-        conditions=Conditions(conditions(claims)),
+        conditions=results.Conditions(conditions(claims)),
         erase_on=case.erase_on,
         event=listed.event,
     )

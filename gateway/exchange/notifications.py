@@ -12,16 +12,10 @@ from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import notification
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.handoff import OPEN, Handoff
 from gateway.domain.json_values import parse_timestamp
-from gateway.domain.notification import (
-    LONGEST_DESCRIPTION,
-    Cursor,
-    DeliveryWay,
-    RefusedNotification,
-    last_contiguous,
-)
 from gateway.domain.organisation import DUTY_CONTACT, Organisation
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
@@ -82,7 +76,7 @@ class Delivery:
     of the contacts for whom that is.
     """
 
-    cursor: Cursor
+    cursor: notification.Cursor
     replays: Sequence[EventNotification]
     following: Sequence[EventNotification]
     erased: frozenset[int]
@@ -135,7 +129,7 @@ def poll(
 
     def query(context: RequestContext) -> Delivery:
         authorize(context, LOG)
-        way = DeliveryWay.NOTIFICATION
+        way = notification.DeliveryWay.NOTIFICATION
         return _following(context.work, organisation, way, MOST, context.now, day=context.today.day)
 
     request = ActionRequest("notification.poll")
@@ -184,13 +178,13 @@ def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> Writ
 
 def overview(work: UnitOfWork) -> list[NotificationStatus]:
     """Every organisation to which notifications were delivered, for administrators."""
-    states = work.notifications.states(DeliveryWay.NOTIFICATION)
+    states = work.notifications.states(notification.DeliveryWay.NOTIFICATION)
     members = (work.organisations.get(one.cursor.organisation) for one in states)
     return [_status(work, one) for one in members if one is not None]
 
 
 def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:
-    cursor = work.notifications.cursor(organisation.slug, DeliveryWay.NOTIFICATION)
+    cursor = work.notifications.cursor(organisation.slug, notification.DeliveryWay.NOTIFICATION)
     return NotificationStatus(
         organisation=organisation.slug,
         push_address=organisation.push_address,
@@ -205,7 +199,9 @@ def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:
 # --- The gateway delivers ------------------------------------------------------------------------
 
 
-def begin_delivery(ports: Ports, organisation: str, way: DeliveryWay) -> Delivery | None:
+def begin_delivery(
+    ports: Ports, organisation: str, way: notification.DeliveryWay
+) -> Delivery | None:
     """Have the turn to deliver to an organisation for a minute, and what it is to get.
 
     None when another process has it, a pause lasts, or the organisation does not take part. Mail
@@ -213,11 +209,11 @@ def begin_delivery(ports: Ports, organisation: str, way: DeliveryWay) -> Deliver
     """
     with ports.begin(TransactionMode.WRITE) as work:
         found, now = work.organisations.get(organisation), ports.now()
-        begin = work.log.counter(organisation) if way is DeliveryWay.MAIL else 0
+        begin = work.log.counter(organisation) if way is notification.DeliveryWay.MAIL else 0
         cursor = work.notifications.cursor(organisation, way, begin)
         if found is None or not found.active or not cursor.is_due(now):
             return None
-        if way is DeliveryWay.NOTIFICATION and found.push_address is None:
+        if way is notification.DeliveryWay.NOTIFICATION and found.push_address is None:
             return None
         work.notifications.save(cursor.lease(now))
         work.commit()
@@ -246,7 +242,7 @@ def sign(ports: Ports, organisation: str, pending: Sequence[EventNotification]) 
 def _note(ports: Ports, delivery: Delivery, report: DeliveryReport, *, ended: bool = False) -> None:
     leased = delivery.cursor
     handled = {one.stream_number for one in (*report.taken, *report.refused)}
-    reached = last_contiguous(leased.acknowledged, handled | delivery.erased)
+    reached = notification.last_contiguous(leased.acknowledged, handled | delivery.erased)
     with ports.begin(TransactionMode.WRITE) as work:
         store, now = work.notifications, ports.now()
         cursor = store.cursor(leased.organisation, leased.way)
@@ -269,13 +265,13 @@ def _note(ports: Ports, delivery: Delivery, report: DeliveryReport, *, ended: bo
 
 def _refusal(
     refused: EventNotification, error: ReceiverError, organisation: str, at: datetime
-) -> RefusedNotification:
-    return RefusedNotification(
+) -> notification.RefusedNotification:
+    return notification.RefusedNotification(
         organisation=organisation,
         event=refused.event,
         stream_number=refused.stream_number,
         error=_printable(error.error)[:LONGEST_ERROR],
-        description=_printable(error.description)[:LONGEST_DESCRIPTION],
+        description=_printable(error.description)[: notification.LONGEST_DESCRIPTION],
         refused_at=at,
     )
 
@@ -285,11 +281,17 @@ def _printable(text: str) -> str:
 
 
 def _following(
-    work: UnitOfWork, organisation: str, way: DeliveryWay, most: int, now: datetime, *, day: date
+    work: UnitOfWork,
+    organisation: str,
+    way: notification.DeliveryWay,
+    most: int,
+    now: datetime,
+    *,
+    day: date,
 ) -> Delivery:
     """What comes after the cursor, and the refused ones that are to be sent again."""
     cursor = work.notifications.cursor(organisation, way)
-    by_mail = way is DeliveryWay.MAIL
+    by_mail = way is notification.DeliveryWay.MAIL
     again = [] if by_mail else work.notifications.refused(organisation, replay=True)[:most]
     replays = [(one.stream_number, one.event) for one in again]
     stream = work.log.stream(organisation, cursor.acknowledged, most)

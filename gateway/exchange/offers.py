@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import refusals
 from gateway.domain.answers import made_of
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value
@@ -25,48 +26,13 @@ from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
 from gateway.domain.organisation import INSIDE, Organisation
-from gateway.domain.refusals import (
-    AlreadyOffered,
-    EditConflict,
-    InvalidDocument,
-    NotAddressable,
-    NothingToOffer,
-    TooManyPreviews,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, SdJwt, VerifiedSdJwt
-from gateway.exchange import duties
-from gateway.exchange.addressing import (
-    ItemsByCountry,
-    authorities_on_duty,
-    claimed,
-    has_duty_contact,
-    help_in_danger,
-    items_by_country,
-    resolve,
-)
-from gateway.exchange.cases import (
-    conditions_digest,
-    elements,
-    entity_on,
-    find,
-    in_force,
-    regimes_of,
-    sealed_of,
-)
+from gateway.exchange import addressing, cases, duties, results
 from gateway.exchange.conditions import is_released, offered_conditions
 from gateway.exchange.disclosure import Reader, select_disclosures
-from gateway.exchange.results import (
-    Conditions,
-    ItemElsewhere,
-    OfferResult,
-    Preview,
-    SealedReference,
-)
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -149,7 +115,7 @@ class SelectionInputs:
     recipient: PolicyEntity
     address: Addressee
     assurance: str
-    items: ItemsByCountry
+    items: addressing.ItemsByCountry
     transfer_tool: str | None
     held_until: datetime | None = None
 
@@ -164,7 +130,7 @@ class PreparedOffer:
     version: CaseVersion
     permitted_disclosures: tuple[str, ...]
     withheld_groups: tuple[str, ...]
-    to_reseal: Sequence[SealedReference]
+    to_reseal: Sequence[results.SealedReference]
     duty_contact: bool | None
     on_duty: Sequence[Addressee]
     updated: Handoff | None = None
@@ -182,7 +148,7 @@ class PreparedOffer:
         return offered_conditions(self.version, permitted, self.terms.purpose, tool)
 
 
-def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> Preview:
+def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> results.Preview:
     """What an offer would give, of which version, and to whom; nothing is kept.
 
     ``routing`` is the version's own document with nothing of content: who signs an offer takes
@@ -198,18 +164,20 @@ def preview_package(
     caller: Caller,
     request: ActionRequest,
     draft_of: Callable[[RequestContext], PreparedOffer],
-) -> Preview:
+) -> results.Preview:
     """What an offer, or update, would give, as its author may read it; TooManyPreviews."""
     with ports.begin(TransactionMode.WRITE) as work:
         require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
         if not work.budgets.consume(caller.organisation, window, PREVIEWS_PER_MINUTE):
-            raise TooManyPreviews("too many previews in this minute: wait, or make the offer")
+            raise refusals.TooManyPreviews(
+                "too many previews in this minute: wait, or make the offer"
+            )
         work.commit()
     draft = read(ports, caller, request, draft_of)
     danger = draft.version.said.content["urgency"] == Urgency.IMMINENT_DANGER
     routing = frozenset(p.digest for p in draft.version.said.placed if p.name in ROUTING_FIELDS)
-    return Preview(
+    return results.Preview(
         case=draft.inputs.case.id,
         version=draft.version.version,
         case_digest=draft.version.digest,
@@ -219,7 +187,7 @@ def preview_package(
         withheld_groups=draft.withheld_groups,
         to_reseal=draft.to_reseal,
         elsewhere=draft.inputs.items.elsewhere,
-        conditions=Conditions(draft.conditions),
+        conditions=results.Conditions(draft.conditions),
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
         on_duty=draft.on_duty or None,
@@ -264,7 +232,7 @@ def make_package(
 
 
 def _draft(case: UUID, wanted: OfferRequest, word: str, context: RequestContext) -> PreparedOffer:
-    found, version = find(context, case)
+    found, version = cases.find(context, case)
     return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
 
@@ -278,11 +246,13 @@ def select_parts(
     authorize_offer(context, version, wanted, inputs)
     verified = version.said
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
-        raise InvalidDocument("the offer is of another version than the case's current one")
-    parts = elements(verified, context.organisation, in_force(context, inputs.case))
+        raise refusals.InvalidDocument(
+            "the offer is of another version than the case's current one"
+        )
+    parts = cases.elements(verified, context.organisation, cases.in_force(context, inputs.case))
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
     asked = _selected(parts, wanted, inputs.items.left_out)
@@ -291,12 +261,16 @@ def select_parts(
         context.ports.policy, asked, inputs.originator, reader
     )
     if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
-        raise NothingToOffer("policy lets nothing of what you selected reach this recipient")
+        raise refusals.NothingToOffer(
+            "policy lets nothing of what you selected reach this recipient"
+        )
     if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
-        raise NothingToOffer("policy withholds a condition of use: nothing is offered without it")
+        raise refusals.NothingToOffer(
+            "policy withholds a condition of use: nothing is offered without it"
+        )
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
     reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
-    others = authorities_on_duty(context, verified.content["matter"], inputs.address)
+    others = addressing.authorities_on_duty(context, verified.content["matter"], inputs.address)
     draft = PreparedOffer(
         wanted,
         inputs,
@@ -314,7 +288,7 @@ def select_parts(
 
 def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
     """Of what runs by the clock, whether somebody is reached at the recipient at any hour."""
-    return has_duty_contact(context, recipient) if urgency in BY_THE_CLOCK else None
+    return addressing.has_duty_contact(context, recipient) if urgency in BY_THE_CLOCK else None
 
 
 def breaks_glass(case: Case) -> bool:
@@ -324,9 +298,9 @@ def breaks_glass(case: Case) -> bool:
 
 def _to_reseal(
     verified: VerifiedSdJwt, asked: Mapping[str, Element], recipient: str
-) -> list[SealedReference]:
+) -> list[results.SealedReference]:
     """What was asked for and cannot be given: sealed to another than this recipient (R17)."""
-    sealed = sealed_of(verified, asked.keys())
+    sealed = cases.sealed_of(verified, asked.keys())
     return [part for part in sealed if part.sealed_to != recipient]
 
 
@@ -336,19 +310,19 @@ def _check_named(signed: VerifiedRequest, draft: PreparedOffer) -> None:
     The handoff's list and package are those of the document that its originator signed.
     """
     claims = signed.verified.claims
-    if claims["to"] != claimed(draft.inputs.address):
-        raise InvalidDocument(
+    if claims["to"] != addressing.claimed(draft.inputs.address):
+        raise refusals.InvalidDocument(
             "the offer names another organisation, or another event, than holds the competence: "
             "preview it, and sign the 'to' that the preview shows"
         )
     if sorted(claims["disclosures"]) != sorted(draft.permitted_disclosures):
-        raise InvalidDocument(
+        raise refusals.InvalidDocument(
             "the offer does not name exactly the parts that policy lets this recipient have, those "
             "of the routing and the conditions of use among them: preview it, and sign the list "
             "that the preview shows"
         )
     if claims.get("transfer_tool") != draft.inputs.transfer_tool:
-        raise InvalidDocument(
+        raise refusals.InvalidDocument(
             "the offer does not name the transfer tool by which the case goes to this recipient: "
             "preview it, and sign the 'transfer_tool' of the conditions"
         )
@@ -376,13 +350,17 @@ def _inputs(
 ) -> SelectionInputs:
     """Raises what `resolve` raises, and ValidationFailed."""
     content = version.said.content
-    context.help |= help_in_danger(context, content, wanted.organisation, wanted.competence)
-    address = resolve(context, wanted.organisation, wanted.competence)
+    context.help |= addressing.help_in_danger(
+        context, content, wanted.organisation, wanted.competence
+    )
+    address = addressing.resolve(context, wanted.organisation, wanted.competence)
     recipient = context.see(address.organisation)
     if recipient is None:
-        raise ValidationFailed((("/to", "no organisation of this gateway has that id"),))
+        raise refusals.ValidationFailed((("/to", "no organisation of this gateway has that id"),))
     if recipient.slug == context.caller.organisation:
-        raise ValidationFailed((("/to", "a case is offered to another organisation than its own"),))
+        raise refusals.ValidationFailed(
+            (("/to", "a case is offered to another organisation than its own"),)
+        )
     items = by_country(context, version, wanted, recipient, context.today.day)
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
@@ -431,7 +409,7 @@ def tool_of(
     its originator states."""
     barred = recipient.is_transfer_barred_on(context.today.day)
     if barred and wanted.derogation and states_danger(version):
-        return DEROGATIONS["led" if "led" in regimes_of(version.said.content) else "gdpr"]
+        return DEROGATIONS["led" if "led" in cases.regimes_of(version.said.content) else "gdpr"]
     return recipient.transfer_tool_on(context.today.day)
 
 
@@ -441,16 +419,18 @@ def by_country(
     wanted: OfferRequest,
     recipient: Organisation,
     day: date,
-) -> ItemsByCountry:
+) -> addressing.ItemsByCountry:
     """The items of a removal offer by country (R8); a notice to a platform has them all."""
     if Purpose.REMOVE not in wanted.purpose or recipient.kind == "provider":
-        return ItemsByCountry()
+        return addressing.ItemsByCountry()
 
     def selected(item: DisclosedValue) -> bool:
         return "items" in wanted.groups or item.digest in wanted.digests
 
     explained = wanted.country_reason is not None
-    return items_by_country(context, version.said, selected, recipient, day, explained=explained)
+    return addressing.items_by_country(
+        context, version.said, selected, recipient, day, explained=explained
+    )
 
 
 def authorize_offer(
@@ -463,13 +443,13 @@ def authorize_offer(
     case = inputs.case
     uncleared = breaks_glass(case)
     if uncleared and not states_danger(version):
-        raise WrongState(
+        raise refusals.WrongState(
             f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
         )
     reader = context.require(inputs.address.organisation)
-    measures, day = in_force(context, case), context.today.day
-    resource = entity_on(version, case.state, day, inputs.originator, measures)
+    measures, day = cases.in_force(context, case), context.today.day
+    resource = cases.entity_on(version, case.state, day, inputs.originator, measures)
     authorize(
         context,
         resource,
@@ -491,16 +471,18 @@ def authorize_offer(
             ),
         },
         "handoff.offer",
-        hidden=NotAddressable(NOT_ADDRESSABLE),
+        hidden=refusals.NotAddressable(NOT_ADDRESSABLE),
     )
     context.about = EventSubject(case_digest=version.digest)
     competence = parse_competence(wanted.competence or "")
     if competence is not None and competence[1] not in version.said.content["matter"]:
-        raise ValidationFailed((("/to/competence/matter", "the case is not about that matter"),))
+        raise refusals.ValidationFailed(
+            (("/to/competence/matter", "the case is not about that matter"),)
+        )
     if uncleared:
         _authorize_break_glass(context, version, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
-        raise WrongState("the offer would end before it begins: give a later 'expires_at'")
+        raise refusals.WrongState("the offer would end before it begins: give a later 'expires_at'")
 
 
 def facts_of_offer(
@@ -513,7 +495,7 @@ def facts_of_offer(
     also by the gateway, to a successor."""
     content, named = version.said.content, f"{version.originator}/{version.case}"
     return {
-        "basis": regimes_of(content),
+        "basis": cases.regimes_of(content),
         "released": is_released(content, recipient.slug),
         "conflict": has_conflict_of_interest(recipient, day, named, content),
         "third_country": recipient.is_transfer_barred_on(day),
@@ -538,7 +520,7 @@ def _refuse_repeated(
     for one in context.work.handoffs.sent_of(case.originator, case.id):
         same = (one.recipient, one.case_digest) == (recipient, case.digest)
         if same and one.state in _KEPT:
-            raise AlreadyOffered(
+            raise refusals.AlreadyOffered(
                 "This recipient already has this version, in a handoff that is open or closed."
                 " To offer it again, give the reason in 'again'."
             )
@@ -567,14 +549,16 @@ def _authorize_break_glass(
     context.rules = (*rules, *context.rules)
 
 
-def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> OfferResult:
+def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> results.OfferResult:
     wanted = draft.terms
-    found, version = find(context, draft.inputs.case.id, draft.version)
+    found, version = cases.find(context, draft.inputs.case.id, draft.version)
     inputs = _inputs(context, found, version, wanted, assurance(wanted.signed))
     check_signed(context, wanted.signed)
     authorize_offer(context, version, wanted, inputs)
     if inputs != draft.inputs:
-        raise EditConflict("the case, the registry or the recipient has changed: send it again")
+        raise refusals.EditConflict(
+            "the case, the registry or the recipient has changed: send it again"
+        )
     require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
     handoff = Handoff(
@@ -611,7 +595,9 @@ def package_fields(
         "permitted_disclosures": permitted,
         "package_digest": handoff_documents.package_digest(permitted),
         "offer_digest": document.digest,
-        "conditions_digest": conditions_digest(context.ports, version.digest, draft.conditions),
+        "conditions_digest": cases.conditions_digest(
+            context.ports, version.digest, draft.conditions
+        ),
         "urgency": Urgency(content["urgency"]),
         "matter": frozenset(content["matter"] if "matter" in shown else ()),
         "expires_at": draft.terms.expires_at,
@@ -621,7 +607,7 @@ def package_fields(
 
 def _offered_again(
     wanted: OfferRequest, context: RequestContext, logged: LoggedEvent
-) -> OfferResult:
+) -> results.OfferResult:
     answer = context.work.handoffs.answer_of(logged.event.id)
     handoff = answer and context.work.handoffs.get(answer.handoff)
     if not answer or not handoff:
@@ -630,7 +616,7 @@ def _offered_again(
     version = read_version(context.work, claims.case_digest)
     day = context.ports.reference_date(handoff.offered_at).day
     items = by_country(context, version, wanted, context.require(handoff.recipient), day)
-    asked = _selected(elements(version.said, context.organisation), wanted, items.left_out)
+    asked = _selected(cases.elements(version.said, context.organisation), wanted, items.left_out)
     permitted = tuple(sorted(claims.disclosures))
     withheld_groups = {part.group for digest, part in asked.items() if digest not in permitted}
     reseal = _to_reseal(version.said, asked, handoff.recipient)
@@ -671,7 +657,7 @@ def _sign(ports: Ports, caller: Caller, draft: PreparedOffer) -> SdJwt:
     return handoff_documents.issue_offer(
         attesting(ports, caller.organisation),
         handoff=wanted.handoff,
-        to=claimed(draft.inputs.address),
+        to=addressing.claimed(draft.inputs.address),
         case_digest=draft.version.digest,
         disclosures=draft.permitted_disclosures,
         purpose=wanted.purpose,
@@ -692,10 +678,15 @@ def _offered(
     handoff: Handoff,
     answer: HandoffAnswer,
     wanted: OfferRequest,
-    chosen: tuple[Sequence[str], Sequence[str], Sequence[SealedReference], Sequence[ItemElsewhere]],
-) -> OfferResult:
+    chosen: tuple[
+        Sequence[str],
+        Sequence[str],
+        Sequence[results.SealedReference],
+        Sequence[results.ItemElsewhere],
+    ],
+) -> results.OfferResult:
     permitted_disclosures, withheld_groups, to_reseal, elsewhere = chosen
-    return OfferResult(
+    return results.OfferResult(
         handoff=handoff.id,
         state=answer.state,
         case=handoff.case,

@@ -10,44 +10,31 @@ from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAns
 from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
+from gateway.exchange import results
 from gateway.exchange.cases import erased_entity, own_case, own_entity
 from gateway.exchange.duties import is_holder
 from gateway.exchange.handoffs.views import in_list
 from gateway.exchange.recalls import answer_for, recall_of
-from gateway.exchange.results import (
-    CaseCoverage,
-    HolderCoverage,
-    LeftOut,
-    OpenDuty,
-    Owed,
-    RecallCoverage,
-)
 from gateway.exchange.versions import read_version
+from gateway.kernel import transact
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
-from gateway.kernel.transact import (
-    ActionRequest,
-    EventSubject,
-    RequestContext,
-    authorize,
-    read,
-)
 from gateway.kernel.values import Caller
 
 
-def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[OpenDuty]:
+def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[results.OpenDuty]:
     """A page of what the caller owes, by urgency, then due time.
 
     ``after`` is the cursor of the page before, None for the first page. What the list of handoffs
     keeps back is kept back here. The review of a retention is there from its reminder on.
     """
 
-    def query(context: RequestContext) -> Page[OpenDuty]:
+    def query(context: transact.RequestContext) -> Page[results.OpenDuty]:
         def rows(cursor: str, number: int) -> Sequence[tuple[HandoffDuty, Urgency]]:
             place = DutyPlace.read(cursor) if cursor else None
             return context.work.duties.owed_by(caller.organisation, context.now, place, number)
 
-        def view(row: tuple[HandoffDuty, Urgency]) -> OpenDuty | None:
+        def view(row: tuple[HandoffDuty, Urgency]) -> results.OpenDuty | None:
             duty, _ = row
             handoff = context.work.handoffs.get(duty.handoff)
             if handoff is None or in_list(context, handoff) is None:
@@ -56,15 +43,17 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[Op
 
         return collect_page(rows, lambda row: str(row[0].place(row[1])), view, after or "", limit)
 
-    return read(ports, caller, ActionRequest("handoff.read"), query)
+    return transact.read(ports, caller, transact.ActionRequest("handoff.read"), query)
 
 
-def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> OpenDuty:
+def _open_duty(
+    context: transact.RequestContext, duty: HandoffDuty, handoff: Handoff
+) -> results.OpenDuty:
     action, updatable = duty.terms.action, takes_update(handoff, context.now)
     if duty.kind is DutyKind.UPDATE and not updatable:
         action = "handoff.notify_correction"
     return shown(
-        OpenDuty,
+        results.OpenDuty,
         handoff,
         kind=duty.kind,
         action=action,
@@ -83,29 +72,29 @@ def _open_duty(context: RequestContext, duty: HandoffDuty, handoff: Handoff) -> 
 # duties.
 
 
-def coverage(ports: Ports, caller: Caller, case: UUID) -> CaseCoverage:
+def coverage(ports: Ports, caller: Caller, case: UUID) -> results.CaseCoverage:
     """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
 
-    def query(context: RequestContext) -> CaseCoverage:
+    def query(context: transact.RequestContext) -> results.CaseCoverage:
         found = own_case(context, case)
         erased = found.state is CaseState.ERASED
         if erased:
             resource = erased_entity(context, found)
         else:
             resource = own_entity(context, found, read_version(context.work, found.digest))
-        authorize(context, resource)
-        context.about = EventSubject(case_digest=found.digest)
+        transact.authorize(context, resource)
+        context.about = transact.EventSubject(case_digest=found.digest)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
         lines = [_line(context, one, told, erased=erased) for one in handoffs]
-        return CaseCoverage(found.id, found.version, found.state, lines)
+        return results.CaseCoverage(found.id, found.version, found.state, lines)
 
-    return read(ports, caller, ActionRequest("case.read"), query)
+    return transact.read(ports, caller, transact.ActionRequest("case.read"), query)
 
 
 def _line(
-    context: RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
-) -> HolderCoverage:
+    context: transact.RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
+) -> results.HolderCoverage:
     """One handoff; of an erased case no document is left, and no package follows."""
     answers = context.work.handoffs.answers(handoff.id, documents=not erased)
     newer = told is not None and told.version > handoff.case_version
@@ -115,7 +104,7 @@ def _line(
     omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE and not erased]
     holds = is_holder(context.work, handoff)
     left_out = omitted[-1] if newer and omitted and told and omitted[-1].at >= told.at else None
-    return HolderCoverage(
+    return results.HolderCoverage(
         handoff=handoff.id,
         recipient=handoff.recipient,
         state=handoff.state,
@@ -125,7 +114,7 @@ def _line(
         announced_only=newer and holds and (left_out is not None or not takes),
         left_out=None if left_out is None else _omission(left_out),
         owed=[
-            Owed(
+            results.Owed(
                 # Where no package can follow, a notice replaces the update.
                 "correction_notice" if one.kind is DutyKind.UPDATE and not takes else str(one.kind),
                 one.organisation,
@@ -142,14 +131,14 @@ def _line(
     )
 
 
-def _recall(context: RequestContext, handoff: Handoff) -> RecallCoverage | None:
+def _recall(context: transact.RequestContext, handoff: Handoff) -> results.RecallCoverage | None:
     """The recall of a handoff, and its holder's final answer as the originator may read it."""
     recall = recall_of(context, handoff)
     if recall is None:
         return None
     done = handoff.recall_answer
     seen = None if done is None else answer_for(context, handoff.recipient, {"done": str(done)})[0]
-    return RecallCoverage(recall.id, recall.code, seen)
+    return results.RecallCoverage(recall.id, recall.code, seen)
 
 
 _ANSWERS = ON_CHANGES | OF_RECALL - {HandoffAction.RECALL}
@@ -165,7 +154,7 @@ _COVERED = frozenset(
 )
 
 
-def _omission(omitted: HandoffAnswer) -> LeftOut:
+def _omission(omitted: HandoffAnswer) -> results.LeftOut:
     """Why a holder was left out of an update, as its originator said."""
     reason = sd_jwt.read_stored(omitted.document).content["reason"]
-    return LeftOut(str(reason), omitted.event)
+    return results.LeftOut(str(reason), omitted.event)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway.domain import answers
+from gateway.domain import answers, refusals
 from gateway.domain.answers import ANSWERS, AnswerKind
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
@@ -31,13 +31,6 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import check_persons
-from gateway.domain.refusals import (
-    EditConflict,
-    InvalidDocument,
-    SecondPersonRequired,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.domain.retention import RetentionGround
 from gateway.domain.staff import second_person
 from gateway.evidence import handoff_documents, sd_jwt
@@ -129,9 +122,11 @@ def approve(
             deny_as_not_found()
         waiting = _waits(context.work, made)
         if waiting is None:
-            raise WrongState("this recall waits for no second person")
+            raise refusals.WrongState("this recall waits for no second person")
         if waiting.person == asked.by:
-            raise SecondPersonRequired("who recalled does not approve it: another person does")
+            raise refusals.SecondPersonRequired(
+                "who recalled does not approve it: another person does"
+            )
         context.work.handoffs.get(waiting.handoff)  # locked, as its duties are
         context.work.duties.save(waiting.close(context.now))
         why = events.reason(asked.reason, Party(found.originator, "originator"))
@@ -197,9 +192,11 @@ def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestCon
     if wanted.signed is not None:
         said = handoff_documents.read_recall(wanted.signed.verified)
         if (said.case, said.handoff, said.code) != (case.id, handoff, wanted.code):
-            raise InvalidDocument("the signed recall is of another case, handoff or code")
+            raise refusals.InvalidDocument("the signed recall is of another case, handoff or code")
         if said.version != case.version:
-            raise EditConflict(f"a recall covers the newest version, which is {case.version}")
+            raise refusals.EditConflict(
+                f"a recall covers the newest version, which is {case.version}"
+            )
     return case
 
 
@@ -208,13 +205,13 @@ def _check_reason(wanted: RecallRequest, case: Case) -> None:
     if wanted.reason is not None:
         _refuse_words(case)
     elif case.state is not CaseState.ERASED:
-        raise ValidationFailed((("/reason", "say why, for its holders"),))
+        raise refusals.ValidationFailed((("/reason", "say why, for its holders"),))
 
 
 def _refuse_words(case: Case) -> None:
     """Words about an erased case would have no key to end with. Raises ValidationFailed."""
     if case.state is CaseState.ERASED:
-        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
+        raise refusals.ValidationFailed((("/reason", "is left out: the case was erased"),))
 
 
 def _bind(
@@ -229,7 +226,7 @@ def _bind(
     case = own_case(context, draft.id)
     context.about = EventSubject(handoff, case.digest)
     if case.version != draft.version:
-        raise EditConflict("the case has a newer version: recall it again")
+        raise refusals.EditConflict("the case has a newer version: recall it again")
     _check_reason(wanted, case)
     listed = context.work.handoffs.of_case(case.originator, case.id)
     named = [one for one in listed if handoff in (None, one.id)]
@@ -255,7 +252,7 @@ def _bind(
     )
     touched = [moved for one in named if (moved := _touch(context, recall, one.id, document))]
     if not touched:
-        raise WrongState("nobody has the case by an offer that is not recalled already")
+        raise refusals.WrongState("nobody has the case by an offer that is not recalled already")
     approve_by = None
     if wanted.approved_by is None:
         approve_by = context.now + APPROVED_WITHIN
@@ -387,14 +384,16 @@ def check_answerable(
     final = kind is ANSWERS["recall_answer"]
     if handoff.recall is not None:
         if not final and handoff.recall_answer is not None:
-            raise WrongState(f"you answered the recall already, by {handoff.recall_answer}")
+            raise refusals.WrongState(
+                f"you answered the recall already, by {handoff.recall_answer}"
+            )
         return
     erases = final and fields["done"] == RecallAnswer.COPIES_ERASED
     case = context.work.cases.get(handoff.originator, handoff.case)
     erased = case is not None and case.state is CaseState.ERASED
     over = erased or context.work.retentions.of_handoff(handoff.id) is not None
     if not (erases and over and is_holder(context.work, handoff)):
-        raise WrongState("no recall stands on this handoff")
+        raise refusals.WrongState("no recall stands on this handoff")
 
 
 def answer_recall(context: RequestContext, handoff: Handoff, fields: Mapping[str, Any]) -> Handoff:

@@ -23,24 +23,11 @@ from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
+from gateway.exchange import consultations
 from gateway.exchange.cases import elements
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.consultations import (
-    ConsultationRequest,
-    OpenedContent,
-    record_consultation,
-    repeat_consultation,
-)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs.access import (
-    accepted_parts,
-    at_package,
-    binding_beside,
-    entity_of,
-    measures_on,
-    party_to,
-    versions_of,
-)
+from gateway.exchange.handoffs import access
 from gateway.exchange.handoffs.consultations import is_needed
 from gateway.exchange.handoffs.views import shown_document
 from gateway.exchange.recalls import consultation_facts
@@ -126,19 +113,19 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
-    kept = at_package(work, handoff, handoff.held or handoff.package)
-    versions = versions_of(work, kept)
+    kept = access.at_package(work, handoff, handoff.held or handoff.package)
+    versions = access.versions_of(work, kept)
     # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
     agreed = versions.agreed if handoff.held else versions.now
     parts = with_strictest_marking(versions.offered, agreed, originator)
     accepted = {
         digest: part
-        for digest, part in accepted_parts(kept, parts).items()
+        for digest, part in access.accepted_parts(kept, parts).items()
         if handoff.held or is_needed(part, handoff.recipient)
     }
     document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
-    binding = binding_beside(versions, accepted, originator)
+    binding = access.binding_beside(versions, accepted, originator)
     answers = work.handoffs.answers(handoff.id)
     return json.dumps(
         {
@@ -168,7 +155,11 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
 
 
 def consult(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, opening: ConsultationRequest
+    ports: Ports,
+    caller: Caller,
+    key: str,
+    handoff: UUID,
+    opening: consultations.ConsultationRequest,
 ) -> WriteResult:
     """Open what the caller keeps of a case that was erased, while its retention holds.
 
@@ -178,10 +169,14 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, asked)
 
     def act(context: RequestContext) -> ContentPresentation:
-        return record_consultation(context, opening, _opened(context, handoff, opening))
+        return consultations.record_consultation(
+            context, opening, _opened(context, handoff, opening)
+        )
 
     def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        return repeat_consultation(context, logged, _opened(context, handoff, opening))
+        return consultations.repeat_consultation(
+            context, logged, _opened(context, handoff, opening)
+        )
 
     return transact(ports, caller, request, act, on_retry)
 
@@ -198,12 +193,14 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     return {"conflict": met, "third_country": reader.is_transfer_barred_on(day)}
 
 
-def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
-    found = party_to(context, handoff)
+def _opened(
+    context: RequestContext, handoff: UUID, opening: consultations.ConsultationRequest
+) -> consultations.OpenedContent:
+    found = access.party_to(context, handoff)
     if context.caller.organisation != found.recipient:
         deny_as_not_found()
     context.about = EventSubject(found.id, found.case_digest)
-    measures = measures_on(context, found)
+    measures = access.measures_on(context, found)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {
         "retained": retained,
@@ -212,7 +209,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         **_barriers(context, found),
         **consultation_facts(context, found),
     }
-    authorize(context, entity_of(context, found), facts, "case.consult_retained")
+    authorize(context, access.entity_of(context, found), facts, "case.consult_retained")
     copy = context.work.retentions.copy(found.id)
     if copy is None:
         raise CaseErased(
@@ -247,7 +244,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
         context.ports.policy, parts, context.entity(originator), reader
     )
     tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
-    return OpenedContent(
+    return consultations.OpenedContent(
         version=version,
         shown={digest: parts[digest] for digest in permitted},
         withheld_groups=withheld,

@@ -17,16 +17,6 @@ from gateway.domain.organisation import organisation_uri
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
-from gateway.evidence.handoff_documents import (
-    HEADING,
-    PERSONS,
-    Heading,
-    StatementError,
-    read_id,
-    read_offer,
-    read_time,
-    request_in,
-)
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, VerifiedSdJwt
 from gateway.evidence.signature import read_document_key
 from gateway.kernel.ports import Ports
@@ -66,12 +56,12 @@ class SignedRequestType:
 
     def body(self, opened: VerifiedRequest) -> dict[str, Any]:
         """The body that a document stands for; InvalidDocument where it is not of the type."""
-        if not opened.verified.claims.keys() <= HEADING | {*self.clear}:
+        if not opened.verified.claims.keys() <= handoff_documents.HEADING | {*self.clear}:
             raise InvalidDocument("a claim stands in clear that the document's type does not have")
         try:
             self.check(opened)
-            asked = request_in(opened.verified)
-        except (StatementError, DocumentError) as error:
+            asked = handoff_documents.request_in(opened.verified)
+        except (handoff_documents.StatementError, DocumentError) as error:
             raise InvalidDocument(f"the signed document is not accepted: {error}") from None
         return {name: value for name, value in asked.items() if name not in self.elsewhere}
 
@@ -95,7 +85,10 @@ def open_signed(
         document = sd_jwt.parse(text)
         _check_form(document, verified)
         opened = VerifiedRequest(
-            document, verified, str(verified.header["kid"]), str(read_id(verified.claims))
+            document,
+            verified,
+            str(verified.header["kid"]),
+            str(handoff_documents.read_id(verified.claims)),
         )
         _check_claims(ports, verified)
     except DocumentError as error:
@@ -126,13 +119,13 @@ def _check_claims(ports: Ports, verified: VerifiedSdJwt) -> None:
         raise DocumentError("only the gateway attests; sign with 'iss' alone")
     if claims["aud"] != ports.issuer:
         raise DocumentError("the document is for this gateway and no other audience beside it")
-    if read_time(claims) > ports.now() + declarations.MAX_SKEW:
+    if handoff_documents.read_time(claims) > ports.now() + declarations.MAX_SKEW:
         raise DocumentError("the document is from the future: set your clock")
 
 
-def attesting(ports: Ports, organisation: str) -> Heading:
+def attesting(ports: Ports, organisation: str) -> handoff_documents.Heading:
     """The heading of a document that the gateway signs for an organisation."""
-    return Heading(
+    return handoff_documents.Heading(
         issuer=ports.issuer,
         audience=ports.issuer,
         at=ports.now(),
@@ -148,7 +141,10 @@ def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
 
     Raises InvalidDocument; a repeat has got the first result before that.
     """
-    if opened and read_time(opened.verified.claims) + declarations.MAX_SKEW < about:
+    if (
+        opened
+        and handoff_documents.read_time(opened.verified.claims) + declarations.MAX_SKEW < about
+    ):
         raise InvalidDocument("is dated before what it is about: set your clock, and sign it again")
 
 
@@ -182,7 +178,9 @@ def _check_case(opened: VerifiedRequest) -> None:
     if any(claims.get(name) != [] or not payload[name] for name in cases.ARRAYS):
         raise InvalidDocument("every array of the case is there, padded, its elements disclosures")
     for placed in opened.verified.placed:
-        allowed = cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *PERSONS)
+        allowed = (
+            cases.ARRAYS if placed.in_array else (*cases.PROPERTIES, *handoff_documents.PERSONS)
+        )
         if placed.name not in allowed:
             raise InvalidDocument("the case has a disclosure that is not of its profile")
     _check_embargo(opened.verified.content)
@@ -200,7 +198,11 @@ def _check_embargo(claims: Mapping[str, Any]) -> None:
 
 def stored_case(opened: VerifiedRequest) -> SdJwt:
     """The case as the gateway keeps it: without the persons, who are in the event and the case."""
-    persons = {p.digest for p in opened.verified.placed if p.name in PERSONS and not p.in_array}
+    persons = {
+        p.digest
+        for p in opened.verified.placed
+        if p.name in handoff_documents.PERSONS and not p.in_array
+    }
     return opened.document.present(
         [one.digest for one in opened.document.disclosures if one.digest not in persons]
     )
@@ -215,7 +217,7 @@ def _check_offer(opened: VerifiedRequest) -> None:
 
 def _check_update(opened: VerifiedRequest) -> None:
     _check_offer(opened)
-    if read_offer(opened.verified).updates is None:
+    if handoff_documents.read_offer(opened.verified).updates is None:
         raise InvalidDocument("an update names the offer that it updates, and what it changes")
 
 

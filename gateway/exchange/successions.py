@@ -17,19 +17,10 @@ from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession, Suc
 from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
 from gateway.evidence import canonical
 from gateway.evidence.declarations import planned
+from gateway.exchange import succession_execution
 from gateway.exchange.cases import has_key, sealed_of
 from gateway.exchange.results import OrganisationApproval, SuccessionView
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed
-from gateway.exchange.succession_execution import (
-    OF_ANOTHER,
-    HandoffDisposition,
-    disposition_of,
-    open_handoffs,
-    parties_of,
-    received,
-    require_succession,
-    subject_of,
-)
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import shown, to_json
@@ -149,9 +140,11 @@ def _record(
 ) -> None:
     """Record an approval for the gateway and both organisations, with its document's digest."""
     context.record(
-        parties_of(succession),
+        succession_execution.parties_of(succession),
         EventDetail(
-            "subject", subject_of(succession), frozenset({GATEWAY, *succession.organisations})
+            "subject",
+            succession_execution.subject_of(succession),
+            frozenset({GATEWAY, *succession.organisations}),
         ),
         document_sha256=None if signed is None else signed.document.digest,
     )
@@ -180,7 +173,7 @@ def view(succession: Succession) -> SuccessionView:
 def report(ports: Ports, succession: UUID) -> dict[str, Any]:
     """What moved, what is to move, what stays, and who may read what until when."""
     with ports.begin(TransactionMode.READ) as work:
-        return _report(ports, work, require_succession(work, succession))
+        return _report(ports, work, succession_execution.require_succession(work, succession))
 
 
 def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
@@ -201,7 +194,7 @@ def list_all(ports: Ports) -> list[SuccessionView]:
 def find(ports: Ports, succession: UUID) -> Succession:
     """A succession by its id. Raises NotFound."""
     with ports.begin(TransactionMode.READ) as work:
-        return require_succession(work, succession)
+        return succession_execution.require_succession(work, succession)
 
 
 def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str, Any]:
@@ -209,7 +202,7 @@ def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str,
     day = max(today, succession.day)
     open_ = (
         _view_of_open(ports, work, succession, handoff, day)
-        for handoff in open_handoffs(work, succession.predecessor)
+        for handoff in succession_execution.open_handoffs(work, succession.predecessor)
     )
     done = work.successions.moved(succession.id)
     return {
@@ -226,9 +219,9 @@ def _view_of_open(
 ) -> dict[str, Any] | None:
     """The disposition of an open handoff; None when its case was erased."""
     if not succession.concerns(handoff):
-        return _open_view(handoff, Disposition.STAY, OF_ANOTHER)
+        return _open_view(handoff, Disposition.STAY, succession_execution.OF_ANOTHER)
     try:
-        disposition = disposition_of(ports, work, succession, handoff, day)
+        disposition = succession_execution.disposition_of(ports, work, succession, handoff, day)
     except CaseKeysUnavailable:
         if has_key(ports, work, handoff.originator, handoff.case):
             raise
@@ -263,12 +256,14 @@ def _open_view(
     }
 
 
-def _to_reseal(succession: Succession, disposition: HandoffDisposition) -> int:
+def _to_reseal(succession: Succession, disposition: succession_execution.HandoffDisposition) -> int:
     sealed = sealed_of(disposition.version.said, disposition.handoff.permitted_disclosures)
     return sum(part.sealed_to == succession.predecessor for part in sealed)
 
 
-def _reads_until(succession: Succession, disposition: HandoffDisposition) -> str | None:
+def _reads_until(
+    succession: Succession, disposition: succession_execution.HandoffDisposition
+) -> str | None:
     """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
     if disposition.way is Disposition.STAY or not disposition.taken_on:
         return None
@@ -306,7 +301,7 @@ def _ended_before(work: UnitOfWork, succession: Succession, moved: set[UUID]) ->
     found = Counter(
         str(handoff.state)
         for state in sorted(set(HandoffState) - OPEN)
-        for handoff in received(work, succession.predecessor, state)
+        for handoff in succession_execution.received(work, succession.predecessor, state)
         if handoff.address.competence == succession.competence and handoff.id not in moved
     )
     return dict(sorted(found.items()))

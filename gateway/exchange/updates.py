@@ -10,57 +10,22 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from gateway.domain import answers
+from gateway.domain import answers, refusals
 from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
 from gateway.domain.json_values import Asked
-from gateway.domain.refusals import (
-    CaseErased,
-    EditConflict,
-    InvalidDocument,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
-from gateway.exchange import duties
+from gateway.exchange import duties, offers, signed_requests
 from gateway.exchange.cases import elements, find
-from gateway.exchange.offers import (
-    PREVIEWED,
-    OfferRequest,
-    PreparedOffer,
-    SelectionInputs,
-    authorize_offer,
-    by_country,
-    make_package,
-    package_fields,
-    preview_package,
-    record_offer,
-    select_parts,
-    tool_of,
-)
 from gateway.exchange.results import Preview, UpdateResult
-from gateway.exchange.signed_requests import (
-    VerifiedRequest,
-    assurance,
-    check_signed,
-    require_not_older,
-)
 from gateway.exchange.versions import identity, read_version
+from gateway.kernel import transact
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import (
-    ActionRequest,
-    EventSubject,
-    RequestContext,
-    WriteResult,
-    authorize,
-    deny_as_not_found,
-    refuse_recused,
-)
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 MOST_LATE = 20
@@ -84,25 +49,25 @@ class UpdateRequest(Asked):
     digests: tuple[str, ...] = ()
     expires_at: datetime | None = None
     note: str | None = None
-    signed: VerifiedRequest | None = None
+    signed: signed_requests.VerifiedRequest | None = None
 
 
-def stale(handoff: Handoff) -> EditConflict:
+def stale(handoff: Handoff) -> refusals.EditConflict:
     """Who answers or updates an older offer than the newest has not read what it is about."""
-    return EditConflict(
+    return refusals.EditConflict(
         f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
         "read it, then answer that one"
     )
 
 
-def stale_notice(newest: str | None) -> EditConflict:
+def stale_notice(newest: str | None) -> refusals.EditConflict:
     """Likewise of a correction notice."""
-    return EditConflict(
+    return refusals.EditConflict(
         f"the newest correction notice of this handoff is {newest}: read it, then answer that one"
     )
 
 
-def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -> None:
+def check_step(context: transact.RequestContext, handoff: Handoff, step: HandoffAction) -> None:
     """Whether what a step of `FOLLOWING` answers is there.
 
     An acknowledgement follows an update, or an announcement where none comes; what was done follows
@@ -112,26 +77,30 @@ def check_step(context: RequestContext, handoff: Handoff, step: HandoffAction) -
     if is_erased(context, handoff):
         given = context.work.handoffs.notices(handoff.id) if step in _ON_NOTICES else ()
         if step in ON_CHANGES and not given:
-            raise CaseErased("the case was erased, and no correction notice came after that")
+            raise refusals.CaseErased(
+                "the case was erased, and no correction notice came after that"
+            )
         if step is HandoffAction.NOTIFY_CORRECTION and len(given) >= MOST_LATE:
-            raise WrongState(f"of an erased case {MOST_LATE} correction notices are given at most")
+            raise refusals.WrongState(
+                f"of an erased case {MOST_LATE} correction notices are given at most"
+            )
         return
     if step in ON_CHANGES:
         told = context.work.cases.announced(handoff.originator, handoff.case)
         if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
-            raise WrongState("there is no update of this handoff, and none was announced")
+            raise refusals.WrongState("there is no update of this handoff, and none was announced")
     owed = {one.kind for one in context.work.duties.of(handoff.id, open_only=True)}
     if step in (HandoffAction.APPLY, HandoffAction.DISPUTE) and DutyKind.ACKNOWLEDGEMENT in owed:
-        raise WrongState("acknowledge the change first")
+        raise refusals.WrongState("acknowledge the change first")
     if step in _FOLLOWS and _FOLLOWS[step] not in owed:
-        raise WrongState(
+        raise refusals.WrongState(
             f"no {_FOLLOWS[step]} is owed in this handoff: 'case coverage' shows what is"
         )
     if step is HandoffAction.NOTIFY_CORRECTION and takes_update(handoff, context.now):
-        raise WrongState("this handoff takes the next package: send the update")
+        raise refusals.WrongState("this handoff takes the next package: send the update")
 
 
-def is_erased(context: RequestContext, handoff: Handoff) -> bool:
+def is_erased(context: transact.RequestContext, handoff: Handoff) -> bool:
     """Whether the case of a handoff is erased here, whatever the handoff's state is."""
     case = context.work.cases.get(handoff.originator, handoff.case)
     return case is None or case.state is CaseState.ERASED
@@ -148,7 +117,9 @@ FOLLOWING = ON_CHANGES | _FOLLOWS.keys()
 """The steps that answer what was sent or is owed, so that it has to be there."""
 
 
-def check_places(context: RequestContext, handoff: Handoff, named: Collection[str]) -> None:
+def check_places(
+    context: transact.RequestContext, handoff: Handoff, named: Collection[str]
+) -> None:
     """A notice names places of what was offered; other ids could be anything (R1).
 
     Of an erased case nothing is left to compare with: then they are ids and names of the profile,
@@ -157,7 +128,7 @@ def check_places(context: RequestContext, handoff: Handoff, named: Collection[st
     if is_erased(context, handoff):
         if len(named) > MOST_LATE or not all(map(is_place, named)):
             sentence = f"name {MOST_LATE} places at most, as /items/ and an id"
-            raise ValidationFailed((("/pointers", sentence),))
+            raise refusals.ValidationFailed((("/pointers", sentence),))
         return
     given = (
         place_of(*identity(part))
@@ -165,20 +136,22 @@ def check_places(context: RequestContext, handoff: Handoff, named: Collection[st
         if part.digest in handoff.permitted_disclosures
     )
     if not {*given, *map(place_of, CLEAR_MARKING)}.issuperset(named):
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/pointers", "name only places of what was offered: /urgency, or /items/ and an id"),)
         )
 
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
     """What an update would give; nothing is kept. Raises TooManyPreviews."""
-    request = ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
-    return preview_package(ports, caller, request, partial(_draft, handoff, wanted, PREVIEWED))
+    request = transact.ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
+    return offers.preview_package(
+        ports, caller, request, partial(_draft, handoff, wanted, offers.PREVIEWED)
+    )
 
 
 def update(
     ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: UpdateRequest
-) -> WriteResult:
+) -> transact.WriteResult:
     """Send the next package of a handoff: the case's current version, once it is cleared.
 
     Raises WrongState (not cleared, no newer version, a handoff that takes none), EditConflict (it
@@ -186,20 +159,24 @@ def update(
     the policy's denials.
     """
     content = {"handoff": str(handoff), **wanted.asked()}
-    request = ActionRequest("handoff.update", wanted.by, key, content)
-    draft_of = partial(_draft, handoff, wanted, assurance(wanted.signed))
-    return make_package(ports, caller, request, draft_of, act=_update, again=_updated_again)
+    request = transact.ActionRequest("handoff.update", wanted.by, key, content)
+    draft_of = partial(_draft, handoff, wanted, signed_requests.assurance(wanted.signed))
+    return offers.make_package(ports, caller, request, draft_of, act=_update, again=_updated_again)
 
 
 def _draft(
-    handoff: UUID, wanted: UpdateRequest, word: str, context: RequestContext
-) -> PreparedOffer:
+    handoff: UUID, wanted: UpdateRequest, word: str, context: transact.RequestContext
+) -> offers.PreparedOffer:
     found = _own(context, handoff)
     case, version = find(context, found.case)
     if case.state is not CaseState.CLEARED:
-        raise WrongState(f"an update sends a version that is cleared; the case is {case.state}")
+        raise refusals.WrongState(
+            f"an update sends a version that is cleared; the case is {case.state}"
+        )
     if version.version <= found.case_version:
-        raise WrongState(f"the handoff has version {found.case_version}, and there is no newer one")
+        raise refusals.WrongState(
+            f"the handoff has version {found.case_version}, and there is no newer one"
+        )
     answers.update(found, ChangeKind.ADDITION)  # whether it takes one at all
     since = context.work.cases.changes(found.originator, found.case, found.case_version)
     change = strictest_change(since)
@@ -207,23 +184,25 @@ def _draft(
         _check_signed_terms(wanted.signed, found, change)
     terms = _terms(context, found, version.said, wanted)
     inputs = _inputs(context, found, case, version, terms, word=word)
-    draft = select_parts(context, terms, version, inputs)
+    draft = offers.select_parts(context, terms, version, inputs)
     return replace(draft, updated=found, change=change)
 
 
-def _own(context: RequestContext, handoff: UUID) -> Handoff:
+def _own(context: transact.RequestContext, handoff: UUID) -> Handoff:
     """The caller's own handoff, once policy lets it be updated."""
     found = context.work.handoffs.get(handoff)
     if found is None or found.originator != context.caller.organisation:
-        deny_as_not_found()
-    refuse_recused(context, found.originator, found.case)
-    context.about = EventSubject(found.id, found.case_digest)
+        transact.deny_as_not_found()
+    transact.refuse_recused(context, found.originator, found.case)
+    context.about = transact.EventSubject(found.id, found.case_digest)
     recipient = context.entity(context.require(found.recipient))
-    authorize(context, handoff_entity(found, context.entity(), recipient))
+    transact.authorize(context, handoff_entity(found, context.entity(), recipient))
     return found
 
 
-def _check_signed_terms(signed: VerifiedRequest, found: Handoff, change: ChangeKind) -> None:
+def _check_signed_terms(
+    signed: signed_requests.VerifiedRequest, found: Handoff, change: ChangeKind
+) -> None:
     """A signed update repeats the handoff's terms, and names its newest offer."""
     offer = handoff_documents.read_offer(signed.verified)
     if offer.updates != found.offer_digest:
@@ -233,17 +212,17 @@ def _check_signed_terms(signed: VerifiedRequest, found: Handoff, change: ChangeK
     told = (offer.handoff, offer.recipient, offer.competence, offer.mandate_event, offer.purpose)
     same = (found.id, address.organisation, address.competence, event, found.purpose)
     if told != same or offer.change is not change:
-        raise InvalidDocument(
+        raise refusals.InvalidDocument(
             "an update repeats the handoff, its recipient, mandate and purposes, and says what it "
             "is to the offer before: preview it, and sign what the preview shows"
         )
     if found.expires_at is not None and offer.expires_at is None:
-        raise InvalidDocument("an update repeats the end of its handoff, or shortens it")
+        raise refusals.InvalidDocument("an update repeats the end of its handoff, or shortens it")
 
 
 def _terms(
-    context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
-) -> OfferRequest:
+    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+) -> offers.OfferRequest:
     """The update as an offer of the parts that it selects.
 
     The reason why items of uncertain country are for this recipient is that of the offer (R8), and
@@ -251,10 +230,10 @@ def _terms(
     """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
-        raise ValidationFailed((("/expires_at", "may only shorten the handoff"),))
-    offer = context.work.handoffs.offer(found.id, 1) or deny_as_not_found()
+        raise refusals.ValidationFailed((("/expires_at", "may only shorten the handoff"),))
+    offer = context.work.handoffs.offer(found.id, 1) or transact.deny_as_not_found()
     said = sd_jwt.read_stored(offer.document).content
-    return OfferRequest(
+    return offers.OfferRequest(
         handoff=found.id,
         by=wanted.by,
         purpose=found.purpose,
@@ -270,7 +249,7 @@ def _terms(
 
 
 def _selected(
-    context: RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
 ) -> tuple[str, ...]:
     """The digests that are selected of the new version, in groups that were offered, and accepted
     where only some were."""
@@ -292,64 +271,72 @@ def _selected(
     }
     if beyond:
         where, named = "/digests" if wanted.digests else "/groups", ", ".join(sorted(beyond))
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             ((where, f"{named} was not offered and accepted in this handoff: make a new offer"),)
         )
     return tuple(sorted(digests))
 
 
 def _inputs(
-    context: RequestContext,
+    context: transact.RequestContext,
     found: Handoff,
     case: Case,
     version: CaseVersion,
-    terms: OfferRequest,
+    terms: offers.OfferRequest,
     *,
     word: str,
-) -> SelectionInputs:
+) -> offers.SelectionInputs:
     recipient, day = context.require(found.recipient), context.today.day
-    return SelectionInputs(
+    return offers.SelectionInputs(
         case,
         context.entity(),
         context.entity(recipient),
         found.address,
         word,
-        by_country(context, version, terms, recipient, day),
-        tool_of(context, version, terms, recipient),
+        offers.by_country(context, version, terms, recipient, day),
+        offers.tool_of(context, version, terms, recipient),
     )
 
 
-def _update(draft: PreparedOffer, document: SdJwt, context: RequestContext) -> UpdateResult:
+def _update(
+    draft: offers.PreparedOffer, document: SdJwt, context: transact.RequestContext
+) -> UpdateResult:
     terms, version = draft.terms, draft.version
-    check_signed(context, terms.signed)
+    signed_requests.check_signed(context, terms.signed)
     found = _own(context, terms.handoff)
     own_rules = context.rules
     if found.offer_digest != draft.updates:
         raise stale(found)
     case, _ = find(context, found.case, version)
-    inputs = _inputs(context, found, case, version, terms, word=assurance(terms.signed))
+    inputs = _inputs(
+        context, found, case, version, terms, word=signed_requests.assurance(terms.signed)
+    )
     if inputs != draft.inputs:
-        raise EditConflict("the case, the registry or the recipient has changed: send it again")
-    authorize_offer(context, version, terms, inputs)
+        raise refusals.EditConflict(
+            "the case, the registry or the recipient has changed: send it again"
+        )
+    offers.authorize_offer(context, version, terms, inputs)
     context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
-    require_not_older(terms.signed, handoff_documents.read_time(version.said.claims))
+    signed_requests.require_not_older(
+        terms.signed, handoff_documents.read_time(version.said.claims)
+    )
     change = draft.change or ChangeKind.ADDITION
     moved = answers.update(found, change)
     if moved.held == moved.package:
         moved = replace(moved, held_under=version.digest)
-    moved = replace(moved, **package_fields(context, draft, document))
+    moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
     duties.store_answer(context.ports, context.work, moved, stored)
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
-    record_offer(context, moved, terms, document)
+    offers.record_offer(context, moved, terms, document)
     return _updated(context, stored, moved.package, version)
 
 
-def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult:
+def _updated_again(context: transact.RequestContext, logged: LoggedEvent) -> UpdateResult:
     stored = context.work.handoffs.answer_of(logged.event.id)
     if stored is None:
-        deny_as_not_found()
+        transact.deny_as_not_found()
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     version = read_version(context.work, offer.case_digest)
     made = context.work.handoffs.answers(stored.handoff)
@@ -358,7 +345,7 @@ def _updated_again(context: RequestContext, logged: LoggedEvent) -> UpdateResult
 
 
 def _updated(
-    context: RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
+    context: transact.RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
 ) -> UpdateResult:
     offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
     return UpdateResult(
@@ -374,7 +361,7 @@ def _updated(
     )
 
 
-def _acknowledge_by(context: RequestContext, stored: HandoffAnswer) -> datetime | None:
+def _acknowledge_by(context: transact.RequestContext, stored: HandoffAnswer) -> datetime | None:
     """When an acknowledgement was due right after an update, whatever came later."""
     for one in context.work.duties.of(stored.handoff):
         owed = one.kind is DutyKind.ACKNOWLEDGEMENT and one.since <= stored.at

@@ -17,38 +17,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+from gateway.domain import item_value, vocabulary
 from gateway.domain.case import PERCEPTUAL
-from gateway.domain.item_value import (
-    FAULTS,
-    has_unsafe_characters,
-    hash_fault,
-    host_fault,
-    ip_event,
-    reference_fault,
-    url_fault,
-)
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.media import find_media
-from gateway.domain.vocabulary import (
-    CASE_TLP,
-    CODES,
-    CONTENT_TYPES,
-    PERCEPTUAL_TLP,
-    TLP,
-    ClassificationMethod,
-    HashAlgorithm,
-    Matter,
-    tlp_rank,
-)
-from gateway.formats.report_file import (
-    ImportProfile,
-    ImportRefused,
-    decode_payload,
-    read_report,
-    refuse_files,
-    refuse_part,
-    shown_name,
-)
+from gateway.formats import report_file
 
 MAX_PARTS = 50  # of evidence, as in XARF's own schema
 LONGEST_TOLD = 200
@@ -70,19 +43,21 @@ class Imported:
 
 
 def import_xarf(
-    data: bytes, profile: ImportProfile, new_id: Callable[[], UUID], now: datetime
+    data: bytes, profile: report_file.ImportProfile, new_id: Callable[[], UUID], now: datetime
 ) -> Imported:
     """Make a case, version 1, from the bytes of one report.
 
     ``now`` carries its offset; ``new_id`` gives fresh ids. Raises ImportRefused.
     """
-    report = read_report(data)
+    report = report_file.read_report(data)
     _refuse_evidence(report)
     if not re.fullmatch(r"4\.[0-9]+\.[0-9]+", str(report.get("xarf_version")), re.ASCII):
-        raise ImportRefused("/xarf_version: only version 4 is imported")
+        raise report_file.ImportRefused("/xarf_version: only version 4 is imported")
     for name, known in (("category", ("content",)), ("type", ("csam", "csem"))):
         if report.get(name) not in known:
-            raise ImportRefused(f"/{name}: only content/csam and content/csem are imported")
+            raise report_file.ImportRefused(
+                f"/{name}: only content/csam and content/csem are imported"
+            )
     made = XarfImporter(report, profile, lambda: str(new_id()), now.astimezone(UTC))
     case = made.case()
     made.drop_rest()
@@ -93,11 +68,15 @@ def _refuse_evidence(report: Mapping[str, Any]) -> None:
     """Refuse the file for any evidence part that is not plainly text, and for any hidden file."""
     parts = report.get("evidence", [])
     if not isinstance(parts, list) or len(parts) > MAX_PARTS:
-        raise ImportRefused(f"/evidence: is no list of at most {MAX_PARTS} parts")
+        raise report_file.ImportRefused(f"/evidence: is no list of at most {MAX_PARTS} parts")
     for index, part in enumerate(parts):
         members = part if isinstance(part, Mapping) else {}
-        refuse_part(f"/evidence/{index}", members.get("content_type"), members.get("payload"))
-    refuse_files(report, judged=frozenset(f"/evidence/{i}/payload" for i in range(len(parts))))
+        report_file.refuse_part(
+            f"/evidence/{index}", members.get("content_type"), members.get("payload")
+        )
+    report_file.refuse_files(
+        report, judged=frozenset(f"/evidence/{i}/payload" for i in range(len(parts)))
+    )
 
 
 _T = TypeVar("_T")
@@ -147,20 +126,20 @@ _TOLD: Mapping[str, str] = {
 
 _HOSTING = frozenset({"hosting_provider", "asn", "registrar"})
 
-_METHODS: Mapping[str, ClassificationMethod] = {
-    "hash_match": ClassificationMethod.HASH_MATCH,
-    "ai_detection": ClassificationMethod.CLASSIFIER,
-    "automated_scan": ClassificationMethod.CLASSIFIER,
-    "behavioral_analysis": ClassificationMethod.CLASSIFIER,
-    "keyword_detection": ClassificationMethod.CLASSIFIER,
-    "manual_review": ClassificationMethod.HUMAN,
-    "law_enforcement_referral": ClassificationMethod.HUMAN,
+_METHODS: Mapping[str, vocabulary.ClassificationMethod] = {
+    "hash_match": vocabulary.ClassificationMethod.HASH_MATCH,
+    "ai_detection": vocabulary.ClassificationMethod.CLASSIFIER,
+    "automated_scan": vocabulary.ClassificationMethod.CLASSIFIER,
+    "behavioral_analysis": vocabulary.ClassificationMethod.CLASSIFIER,
+    "keyword_detection": vocabulary.ClassificationMethod.CLASSIFIER,
+    "manual_review": vocabulary.ClassificationMethod.HUMAN,
+    "law_enforcement_referral": vocabulary.ClassificationMethod.HUMAN,
 }
 """Whose finding a detection is. A user's report is nobody's finding and is not listed."""
 
 _OWN_MATTERS = frozenset({"grooming", "solicitation", "sextortion", "trafficking"})
 _MATERIAL = frozenset({"distribution", "production", "possession"})
-_MEDIA_TYPES = {word: word for word in CONTENT_TYPES} | {"mixed": "other"}
+_MEDIA_TYPES = {word: word for word in vocabulary.CONTENT_TYPES} | {"mixed": "other"}
 _EMPTY = {name: hashlib.new(name, b"").hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
 
 
@@ -173,7 +152,7 @@ class XarfImporter:
     def __init__(
         self,
         report: Mapping[str, Any],
-        profile: ImportProfile,
+        profile: report_file.ImportProfile,
         new_id: Callable[[], str],
         now: datetime,
     ) -> None:
@@ -225,14 +204,14 @@ class XarfImporter:
         """A field of the report, None if absent; ImportRefused if it is not of ``kind``."""
         value = self.report.get(name)
         if value is not None and type(value) is not kind:
-            raise ImportRefused(f"/{name}: must be {_NAMES[kind]}")
+            raise report_file.ImportRefused(f"/{name}: must be {_NAMES[kind]}")
         return value
 
     def need(self, name: str) -> str:
         """A text that XARF requires."""
         value = self.get(name, str)
         if not value:
-            raise ImportRefused(f"/{name}: is required")
+            raise report_file.ImportRefused(f"/{name}: is required")
         return value
 
     def map(self, pointer: str, target: str) -> None:
@@ -254,7 +233,8 @@ class XarfImporter:
         for name in self.report:
             if name not in self.used:
                 self.drop(
-                    f"/{shown_name(name)}", _DROPPED.get(name, "the importer does not know it")
+                    f"/{report_file.shown_name(name)}",
+                    _DROPPED.get(name, "the importer does not know it"),
                 )
 
     # Identity and marking
@@ -266,7 +246,7 @@ class XarfImporter:
         except ValueError:
             known = False
         if not known:
-            raise ImportRefused("/report_id: must be a UUID")
+            raise report_file.ImportRefused("/report_id: must be a UUID")
         self.map("/report_id", "/originator_ref")
         return value
 
@@ -274,7 +254,7 @@ class XarfImporter:
         value = self.get("ncmec_report_id", str)
         if value is None:
             return []
-        if fault := reference_fault(value):
+        if fault := item_value.reference_fault(value):
             self.drop("/ncmec_report_id", f"it {fault}")
             return []
         self.map("/ncmec_report_id", "/references/0/value")
@@ -282,9 +262,9 @@ class XarfImporter:
 
     def _matter(self) -> list[str]:
         kind = self.get("exploitation_type", str)
-        matter = Matter.CSAM.value
+        matter = vocabulary.Matter.CSAM.value
         if self.report["type"] == "csem" and kind not in _MATERIAL:
-            matter = kind if kind in _OWN_MATTERS else Matter.OTHER.value
+            matter = kind if kind in _OWN_MATTERS else vocabulary.Matter.OTHER.value
         for name in ("category", "type"):
             self.map(f"/{name}", "/matter/0")
         return list(dict.fromkeys((matter, *self.profile.matter)))
@@ -304,10 +284,14 @@ class XarfImporter:
                 self.drop(pointer, "it is a label of the sender's own")
                 continue
             label = label.replace("-", "+").replace("_", "+").upper()
-            if label not in (*TLP, "WHITE"):
-                raise ImportRefused(f"{pointer}: is no TLP label, so the sender's wish is unknown")
+            if label not in (*vocabulary.TLP, "WHITE"):
+                raise report_file.ImportRefused(
+                    f"{pointer}: is no TLP label, so the sender's wish is unknown"
+                )
             self.map(pointer, "/marking/tlp")
-            if label in CASE_TLP and tlp_rank(label) > tlp_rank(tlp):
+            if label in vocabulary.CASE_TLP and vocabulary.tlp_rank(label) > vocabulary.tlp_rank(
+                tlp
+            ):
                 self.note(pointer, "is stricter than the profile, and holds")
                 tlp = label
         return tlp
@@ -324,8 +308,8 @@ class XarfImporter:
 
     def _add_url(self) -> None:
         url, secret = _without_credentials(self.need("url"))
-        if fault := url_fault(url):
-            raise ImportRefused(f"/url: {fault}")
+        if fault := item_value.url_fault(url):
+            raise report_file.ImportRefused(f"/url: {fault}")
         item = self._add_item("url", url)
         item["is_source"] = True
         self.map("/url", "/items/0/value")
@@ -350,7 +334,7 @@ class XarfImporter:
         if country is None:
             return
         if not re.fullmatch("[A-Z]{2}", country, re.ASCII):
-            raise ImportRefused("/country_code: must be two capitals")
+            raise report_file.ImportRefused("/country_code: must be two capitals")
         hosting: dict[str, Any] = {"country": country}
         self.map("/country_code", "/items/0/hosting/0/country")
         for name, target in (("hosting_provider", "org"), ("registrar", "registrar")):
@@ -371,19 +355,23 @@ class XarfImporter:
             return
         item["hash"] = [dict(pair) for pair in dict.fromkeys(tuple(h.items()) for h in found)]
         perceptual = any(h["alg"] in PERCEPTUAL for h in found)
-        if perceptual and tlp_rank(self.tlp) < tlp_rank(PERCEPTUAL_TLP):
-            item["marking"] = {"tlp": PERCEPTUAL_TLP}
-            self.note("/hash_values", f"a perceptual hash makes the item {PERCEPTUAL_TLP}")
+        if perceptual and vocabulary.tlp_rank(self.tlp) < vocabulary.tlp_rank(
+            vocabulary.PERCEPTUAL_TLP
+        ):
+            item["marking"] = {"tlp": vocabulary.PERCEPTUAL_TLP}
+            self.note(
+                "/hash_values", f"a perceptual hash makes the item {vocabulary.PERCEPTUAL_TLP}"
+            )
 
     def _hashes(self, name: str) -> Iterator[dict[str, str]]:
         values = self.get(name, dict) or {}
         for algorithm, value in values.items():
-            pointer = f"/{name}/{shown_name(algorithm)}"
-            if algorithm not in tuple(HashAlgorithm) or not isinstance(value, str):
+            pointer = f"/{name}/{report_file.shown_name(algorithm)}"
+            if algorithm not in tuple(vocabulary.HashAlgorithm) or not isinstance(value, str):
                 self.drop(pointer, "it is no hash that the case has a name for")
                 continue
-            digits = value.lower() if algorithm != HashAlgorithm.PHOTODNA else value
-            if fault := hash_fault(algorithm, digits):
+            digits = value.lower() if algorithm != vocabulary.HashAlgorithm.PHOTODNA else value
+            if fault := item_value.hash_fault(algorithm, digits):
                 self.drop(pointer, f"it {fault}")
                 continue
             if digits == _EMPTY.get(algorithm):
@@ -406,11 +394,11 @@ class XarfImporter:
         address = _ip(source)
         if address:
             port = None if port is None else _within("/source_port", port, 65535)
-            self._add_item("ip_event", ip_event(address, port, self.sent_at))
+            self._add_item("ip_event", item_value.ip_event(address, port, self.sent_at))
             self.map("/timestamp", self._last_item())
             if port is not None:
                 self.map("/source_port", self._last_item())
-        elif not host_fault(source.lower()):
+        elif not item_value.host_fault(source.lower()):
             self._add_item("host", source.lower())
         else:
             self._add_account("/source_identifier", source)
@@ -419,8 +407,8 @@ class XarfImporter:
         self.map("/source_identifier", self._last_item())
 
     def _add_account(self, pointer: str, name: str) -> None:
-        if fault := FAULTS["account"](name):
-            raise ImportRefused(f"{pointer}: {fault}")
+        if fault := item_value.FAULTS["account"](name):
+            raise report_file.ImportRefused(f"{pointer}: {fault}")
         self._add_item("account", name)
         self.map(pointer, self._last_item())
 
@@ -430,7 +418,7 @@ class XarfImporter:
             return
         if domain.lower() == urlsplit(self.items[0]["value"]).hostname:
             self.map("/domain", "/items/0/value")
-        elif host_fault(domain.lower()):
+        elif item_value.host_fault(domain.lower()):
             self.drop("/domain", "it is no domain name")
         else:
             self._add_item("host", domain.lower())
@@ -443,7 +431,9 @@ class XarfImporter:
         code = self.get("classification", str)
         if code is None:
             return []
-        scheme = next((s for s in ("interpol_baseline", "ncmec_ab") if code in CODES[s]), None)
+        scheme = next(
+            (s for s in ("interpol_baseline", "ncmec_ab") if code in vocabulary.CODES[s]), None
+        )
         method = self._method()
         if scheme is None or method is None:
             why = "its code is of no known scheme" if method else "nobody is said to have made it"
@@ -451,7 +441,7 @@ class XarfImporter:
             return []
         self.map("/classification", "/classifications/0/code")
         self.map("/detection_method", "/classifications/0/method")
-        if method != ClassificationMethod.HUMAN:
+        if method != vocabulary.ClassificationMethod.HUMAN:
             self.note(
                 "/detection_method", "a match is not a finding: a person must confirm it (R18)"
             )
@@ -459,13 +449,13 @@ class XarfImporter:
         made |= {"assessor_role": self.profile.role, "assessed_at": self.seen_at}
         return [{**made, "method": method.value, **self._confidence()}]
 
-    def _method(self) -> ClassificationMethod | None:
+    def _method(self) -> vocabulary.ClassificationMethod | None:
         """What the classification rests on; a user's report only if somebody verified it."""
         detection = self.need("detection_method")
         by_hand = self.get("verification_method", str) == "manual"
         if detection == "user_report" and by_hand:
             self.note("/detection_method", "a user reported it, the sender verified it")
-            return ClassificationMethod.HUMAN
+            return vocabulary.ClassificationMethod.HUMAN
         return _METHODS.get(detection)
 
     def _confidence(self) -> dict[str, int]:
@@ -473,7 +463,7 @@ class XarfImporter:
         if value is None:
             return {}
         if type(value) not in (int, Decimal) or not 0 <= value <= 1:
-            raise ImportRefused("/confidence: must be a number from 0 to 1")
+            raise report_file.ImportRefused("/confidence: must be a number from 0 to 1")
         percent = int(value * 100)
         self.map("/confidence", "/classifications/0/confidence")
         if percent != value * 100:
@@ -515,7 +505,10 @@ class XarfImporter:
         for pointer in ("/sender/org", "/sender/domain", "/timestamp"):
             self.map(pointer, target)
         for name in (name for name in sender if name not in ("org", "domain")):
-            self.drop(f"/sender/{shown_name(name)}", "how to reach a person stays out of the case")
+            self.drop(
+                f"/sender/{report_file.shown_name(name)}",
+                "how to reach a person stays out of the case",
+            )
         for name, label in _TOLD.items():
             words = self._retold(name)
             if words is not None:
@@ -532,7 +525,9 @@ class XarfImporter:
             return "yes" if value else "no"
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, (str, int)) for part in parts):
-            raise ImportRefused(f"/{name}: must be a word, a number, or a list of words")
+            raise report_file.ImportRefused(
+                f"/{name}: must be a word, a number, or a list of words"
+            )
         return _checked(f"/{name}", ", ".join(str(part) for part in parts))
 
     def _add_description(self) -> None:
@@ -544,7 +539,7 @@ class XarfImporter:
         """Indicators about a person: addresses and accounts, and one assessment by the sender."""
         told = self.get("perpetrator_indicators", dict) or {}
         for name, value in told.items():
-            pointer = f"/perpetrator_indicators/{shown_name(name)}"
+            pointer = f"/perpetrator_indicators/{report_file.shown_name(name)}"
             if name == "account_id" and isinstance(value, str):
                 self._add_account(pointer, value)
             elif name == "ip_addresses" and isinstance(value, list):
@@ -564,7 +559,7 @@ class XarfImporter:
         for index, value in enumerate(values):
             address = _ip(value) if isinstance(value, str) else None
             if address is None:
-                raise ImportRefused(f"{pointer}/{index}: must be an IP address")
+                raise report_file.ImportRefused(f"{pointer}/{index}: must be an IP address")
             self._add_item("ip_event", address)
             self.map(f"{pointer}/{index}", self._last_item())
 
@@ -592,7 +587,7 @@ def _moment(pointer: str, text: str) -> str:
     try:
         parse_timestamp(text)
     except ValueError:
-        raise ImportRefused(f"{pointer}: must be a time with its offset") from None
+        raise report_file.ImportRefused(f"{pointer}: must be a time with its offset") from None
     return text
 
 
@@ -601,12 +596,14 @@ def _hash_holds(part: Mapping[str, Any]) -> bool:
     name, _, digits = str(part.get("hash", "")).partition(":")
     if name not in _EMPTY:
         return True
-    return hashlib.new(name, decode_payload(part["payload"])).hexdigest() == digits.lower()
+    return (
+        hashlib.new(name, report_file.decode_payload(part["payload"])).hexdigest() == digits.lower()
+    )
 
 
 def _within(pointer: str, number: int, highest: int) -> int:
     if not 1 <= number <= highest:
-        raise ImportRefused(f"{pointer}: must be a number from 1 to {highest}")
+        raise report_file.ImportRefused(f"{pointer}: must be a number from 1 to {highest}")
     return number
 
 
@@ -615,11 +612,11 @@ def _checked(
 ) -> str:
     """A text of the file that goes into the case; ImportRefused if it may not."""
     if not isinstance(text, str) or not text.strip() or len(text) > longest:
-        raise ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
-    if has_unsafe_characters(text, lines=lines):
-        raise ImportRefused(f"{pointer}: holds control characters")
+        raise report_file.ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
+    if item_value.has_unsafe_characters(text, lines=lines):
+        raise report_file.ImportRefused(f"{pointer}: holds control characters")
     if fault := find_media(text):
-        raise ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
+        raise report_file.ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
     return text
 
 

@@ -8,26 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gateway.domain import refusals
 from gateway.domain.audit_event import EventResult
 from gateway.domain.enrolment import Invitation
-from gateway.domain.refusals import (
-    AlreadyExists,
-    CaseErased,
-    Forbidden,
-    InvalidApproval,
-    InvitationUnusable,
-    NoCompetentOrganisation,
-    NotAddressable,
-    NotFound,
-    NothingToOffer,
-    OpenHandoffs,
-    Refusal,
-    SecondPersonRequired,
-    SeveralCompetentOrganisations,
-    UnconfirmedMatch,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.kernel.values import Caller
 
 GATEWAY = "gateway"
@@ -69,39 +52,39 @@ Actor = Caller | Administrators | EnrollingSystem | GatewayItself
 """Caller is a partner's system, known by its certificate and token."""
 
 
-RULES_OF_REFUSALS: Mapping[type[Refusal], str] = {
-    UnconfirmedMatch: "R18.unconfirmed",
-    SecondPersonRequired: "R10.same_person",
-    NoCompetentOrganisation: "R11.no_competence",
-    SeveralCompetentOrganisations: "R11.several_competences",
-    NothingToOffer: "R2.nothing_left",
+RULES_OF_REFUSALS: Mapping[type[refusals.Refusal], str] = {
+    refusals.UnconfirmedMatch: "R18.unconfirmed",
+    refusals.SecondPersonRequired: "R10.same_person",
+    refusals.NoCompetentOrganisation: "R11.no_competence",
+    refusals.SeveralCompetentOrganisations: "R11.several_competences",
+    refusals.NothingToOffer: "R2.nothing_left",
 }
 """Refusals that the domain decides and that are rules all the same: denials, so events."""
 
 
-RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[Refusal], EventResult]] = {
+RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[refusals.Refusal], EventResult]] = {
     Caller: {
-        Forbidden: EventResult.DENIED,
-        WrongState: EventResult.WRONG_STATE,
-        OpenHandoffs: EventResult.WRONG_STATE,
-        CaseErased: EventResult.WRONG_STATE,
-        NotAddressable: EventResult.NOT_FOUND,
+        refusals.Forbidden: EventResult.DENIED,
+        refusals.WrongState: EventResult.WRONG_STATE,
+        refusals.OpenHandoffs: EventResult.WRONG_STATE,
+        refusals.CaseErased: EventResult.WRONG_STATE,
+        refusals.NotAddressable: EventResult.NOT_FOUND,
         **dict.fromkeys(RULES_OF_REFUSALS, EventResult.DENIED),
     },
     Administrators: {
-        InvalidApproval: EventResult.DENIED,
-        ValidationFailed: EventResult.DENIED,
-        Forbidden: EventResult.DENIED,
-        NotFound: EventResult.NOT_FOUND,
-        WrongState: EventResult.WRONG_STATE,
-        AlreadyExists: EventResult.WRONG_STATE,
-        InvitationUnusable: EventResult.WRONG_STATE,
+        refusals.InvalidApproval: EventResult.DENIED,
+        refusals.ValidationFailed: EventResult.DENIED,
+        refusals.Forbidden: EventResult.DENIED,
+        refusals.NotFound: EventResult.NOT_FOUND,
+        refusals.WrongState: EventResult.WRONG_STATE,
+        refusals.AlreadyExists: EventResult.WRONG_STATE,
+        refusals.InvitationUnusable: EventResult.WRONG_STATE,
     },
     EnrollingSystem: {
-        InvitationUnusable: EventResult.DENIED,
-        Forbidden: EventResult.DENIED,
-        NotFound: EventResult.DENIED,
-        AlreadyExists: EventResult.DENIED,
+        refusals.InvitationUnusable: EventResult.DENIED,
+        refusals.Forbidden: EventResult.DENIED,
+        refusals.NotFound: EventResult.DENIED,
+        refusals.AlreadyExists: EventResult.DENIED,
     },
     GatewayItself: {},
 }

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
+from gateway.domain import refusals
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.decision import (
     PolicyDecision,
@@ -23,13 +24,6 @@ from gateway.domain.decision import (
 )
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
-from gateway.domain.refusals import (
-    InvalidApproval,
-    NotFound,
-    Refusal,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
@@ -131,7 +125,7 @@ class ChangeContext:
     def organisation(self) -> Organisation:
         """The organisation that the change is about, or NotFound."""
         if self.found is None:
-            raise NotFound(UNKNOWN)
+            raise refusals.NotFound(UNKNOWN)
         return self.found
 
     def read(self, name: str, reader: Callable[[Any], T]) -> T:
@@ -140,14 +134,14 @@ class ChangeContext:
         try:
             return reader(self.values[name])
         except NOT_READ:
-            raise ValidationFailed(((f"/{name}", NOT_OF_FORM),)) from None
+            raise refusals.ValidationFailed(((f"/{name}", NOT_OF_FORM),)) from None
 
     def period(self) -> Period:
         """The days from ``from`` until ``until``, which may be left out."""
         try:
             return Period(self.values["from"], self.values["until"])
         except ValueError as error:
-            raise ValidationFailed((("/until", str(error)),)) from None
+            raise refusals.ValidationFailed((("/until", str(error)),)) from None
 
     def save(self, organisation: Organisation) -> None:
         """Store the organisation's entry as the next version."""
@@ -219,18 +213,18 @@ class _Step:
             change.action, key=self.bearer.key, content=content, describe=self._describe
         )
 
-    def _describe(self, refusal: Refusal) -> str | None:
+    def _describe(self, refusal: refusals.Refusal) -> str | None:
         """The change in words, or by its digest where no approval covers what is in it.
 
         Values that were malformed, or that nobody approved, might be a secret in the wrong place.
         Every other refusal comes after the values were read by their fields.
         """
         try:
-            if isinstance(refusal, ValidationFailed | InvalidApproval):
+            if isinstance(refusal, refusals.ValidationFailed | refusals.InvalidApproval):
                 named = {"action": self.change.action, "organisation": self.change.organisation}
                 return canonical.encode({**named, "change": digest_of(self.change)}).decode()
             return described(self.change)
-        except (ValueError, ValidationFailed):
+        except (ValueError, refusals.ValidationFailed):
             return None
 
 
@@ -305,7 +299,7 @@ def approve(
     with ports.begin(TransactionMode.READ) as work:
         stored = work.proposals.get(proposal)
     if stored is None:
-        raise NotFound(NO_PROPOSAL)
+        raise refusals.NotFound(NO_PROPOSAL)
     change = change_of(stored)
     kind = require_type(types, change)
     step = _Step(f"approve/{proposal}", change, (stored.approval, signed), bearer)
@@ -335,9 +329,11 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
         _authorize_proposal(context, change.action)
         stored = context.work.proposals.get(proposal)
         if stored is None:
-            raise NotFound(NO_PROPOSAL)
+            raise refusals.NotFound(NO_PROPOSAL)
         if stored.proposer != counted.person:
-            raise InvalidApproval("a proposal is withdrawn by the person who made it, nobody else")
+            raise refusals.InvalidApproval(
+                "a proposal is withdrawn by the person who made it, nobody else"
+            )
         _require_open(context.work, proposal)
         approvals.void(context, stored.approval)
         context.work.proposals.withdraw(proposal, context.event)
@@ -352,12 +348,12 @@ def require_type(types: ChangeTypes, change: Change) -> ChangeType:
     """The kind of a change; ValidationFailed for what is not a change, which leaves no event."""
     kind = types.get(change.action)
     if kind is None:
-        raise ValidationFailed((("/action", "there is no such change of the registry"),))
+        raise refusals.ValidationFailed((("/action", "there is no such change of the registry"),))
     if not SLUG.fullmatch(change.organisation):
-        raise ValidationFailed((("/organisation", NO_SLUG),))
+        raise refusals.ValidationFailed((("/organisation", NO_SLUG),))
     if (change.organisation == GATEWAY) is not kind.at_gateway:
         whose = "must be the gateway" if kind.at_gateway else "must be a member, not the gateway"
-        raise ValidationFailed((("/organisation", whose),))
+        raise refusals.ValidationFailed((("/organisation", whose),))
     return kind
 
 
@@ -367,7 +363,7 @@ def digest_of(change: Change) -> str:
     try:
         return declarations.change_digest(change.action, change.organisation, change.values)
     except ValueError as error:
-        raise ValidationFailed((("", f"the change cannot be signed: {error}"),)) from None
+        raise refusals.ValidationFailed((("", f"the change cannot be signed: {error}"),)) from None
 
 
 def withdrawal_of(proposal: UUID) -> Change:
@@ -437,7 +433,7 @@ def proposal(ports: Ports, types: ChangeTypes, identifier: UUID) -> dict[str, An
     with ports.begin(TransactionMode.READ) as work:
         stored = work.proposals.get(identifier)
     if stored is None:
-        raise NotFound(NO_PROPOSAL)
+        raise refusals.NotFound(NO_PROPOSAL)
     return _in_full(ports, types, stored)
 
 
@@ -515,7 +511,9 @@ def _require_new(context: RequestContext, change: Change) -> None:
     rows = partial(_waiting, context.work, context.now)
     for one in iterate(rows, attrgetter("id"), None):
         if change_of(one) == change:
-            raise WrongState(f"this change waits already, as proposal {one.id}: approve that")
+            raise refusals.WrongState(
+                f"this change waits already, as proposal {one.id}: approve that"
+            )
 
 
 def _propose(
@@ -554,7 +552,9 @@ def _context(request: RequestContext, kind: ChangeType, change: Change) -> Chang
     values, today = read_fields(kind.fields, change.values), request.today.day
     passed = [one.name for one in kind.fields if one.passed and values[one.name] is not None]
     if ahead := [name for name in passed if values[name] > today]:
-        raise ValidationFailed([(f"/{name}", f"is after today, {today}") for name in ahead])
+        raise refusals.ValidationFailed(
+            [(f"/{name}", f"is after today, {today}") for name in ahead]
+        )
     found = request.work.organisations.get(change.organisation)
     return ChangeContext(request, change, values, found, request.persons)
 
@@ -607,11 +607,13 @@ def _require_open(work: UnitOfWork, proposal: UUID) -> None:
     """Raise WrongState for a proposal that cannot be made any more."""
     stored = work.proposals.get(proposal)
     if stored is None or stored.applied_event is not None:
-        raise WrongState("the proposal was made before")
+        raise refusals.WrongState("the proposal was made before")
     if stored.withdrawal_event is not None:
-        raise WrongState("the proposal was withdrawn by the person who made it")
+        raise refusals.WrongState("the proposal was withdrawn by the person who made it")
     if (PROPOSAL, str(proposal)) in work.organisations.out_of_service():
-        raise WrongState("the proposal is not what its event says: propose the change again")
+        raise refusals.WrongState(
+            "the proposal is not what its event says: propose the change again"
+        )
 
 
 def _finish(ports: Ports, kind: ChangeType, written: WriteResult) -> WriteResult:
@@ -653,11 +655,11 @@ def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str,
             context = _context(asked, kind, change)
             decision = _decide(context, kind, 2)
             if not decision.allowed:
-                raise WrongState(" ".join(decision.reasons) or _why_not(context, kind))
+                raise refusals.WrongState(" ".join(decision.reasons) or _why_not(context, kind))
             return _warnings(kind.apply(context))
-    except ValidationFailed as refusal:
+    except refusals.ValidationFailed as refusal:
         return {"refusal": "; ".join(f"{place[1:]} {why}" for place, why in refusal.errors)}
-    except Refusal as refusal:
+    except refusals.Refusal as refusal:
         return {"refusal": refusal.detail}
 
 

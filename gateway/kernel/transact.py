@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
+from gateway.domain import refusals
 from gateway.domain.audit_event import EventDetail, EventResult, Party
 from gateway.domain.decision import (
     PolicyDecision,
@@ -23,35 +24,10 @@ from gateway.domain.decision import (
     organisation_entity,
 )
 from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
-from gateway.domain.refusals import (
-    AuditLogUnavailable,
-    Busy,
-    CaseKeysUnavailable,
-    EditConflict,
-    Forbidden,
-    HighWaterMarkUnavailable,
-    IdempotencyKeyReused,
-    InvalidInvitation,
-    LogFrozen,
-    NotFound,
-    Refusal,
-    TooManyAttempts,
-    TooManyDenials,
-    ValidationFailed,
-)
 from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_errors
 from gateway.evidence import base64url, canonical
 from gateway.evidence.receipt import Receipt
-from gateway.kernel import events
-from gateway.kernel.actors import (
-    GATEWAY,
-    RECORDED_REFUSALS,
-    RULES_OF_REFUSALS,
-    Actor,
-    Administrators,
-    EnrollingSystem,
-    GatewayItself,
-)
+from gateway.kernel import actors, events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, IdempotencyRecord, LoggedEvent, ReferenceDate
@@ -89,7 +65,7 @@ class ActionRequest:
     content: Mapping[str, Any] = field(default_factory=dict)
     persons: tuple[NamedPerson, ...] = ()
     refused_as: str = ""
-    describe: Callable[[Refusal], str | None] = lambda _: None
+    describe: Callable[[refusals.Refusal], str | None] = lambda _: None
 
 
 @dataclass
@@ -105,7 +81,7 @@ class RequestContext:
 
     ports: Ports
     work: UnitOfWork
-    actor: Actor
+    actor: actors.Actor
     request: ActionRequest
     now: datetime
     today: ReferenceDate
@@ -127,11 +103,11 @@ class RequestContext:
     def by(self) -> str | tuple[str, ...] | None:
         """Who asks, as the event names them to their own side."""
         match self.actor:
-            case Caller() | GatewayItself():
+            case Caller() | actors.GatewayItself():
                 return self.request.by
-            case Administrators():
+            case actors.Administrators():
                 return self.persons
-            case EnrollingSystem():
+            case actors.EnrollingSystem():
                 return self.actor.invitation.approved_by
 
     @property
@@ -159,11 +135,11 @@ class RequestContext:
     def principal(self) -> PolicyEntity:
         """Who asks, as policy sees them."""
         match self.actor:
-            case Caller() | EnrollingSystem():
+            case Caller() | actors.EnrollingSystem():
                 return self.entity(self.known[self.actor.organisation])
-            case Administrators():
+            case actors.Administrators():
                 return PolicyEntity("Person", self.persons[0], {"enabled": True})
-            case GatewayItself():
+            case actors.GatewayItself():
                 raise TypeError("policy is not asked about what the gateway does on its own")
 
     def record(
@@ -187,7 +163,7 @@ class RequestContext:
             parties,
             event=event or self.event,
             simulated_date=self.today.simulated_date,
-            asked_in=self.actor.organisation if isinstance(self.actor, Caller) else GATEWAY,
+            asked_in=self.actor.organisation if isinstance(self.actor, Caller) else actors.GATEWAY,
             by=self.by,
             roles=self.roles,
             rules=self.rules,
@@ -211,7 +187,7 @@ class WriteResult:
 class RecordedRefusal(Exception):
     """A refusal that is in the log, with its receipt."""
 
-    def __init__(self, refusal: Refusal, receipt: Receipt) -> None:
+    def __init__(self, refusal: refusals.Refusal, receipt: Receipt) -> None:
         """Pair the refusal with the evidence of it."""
         super().__init__(refusal.detail)
         self.refusal = refusal
@@ -221,7 +197,9 @@ class RecordedRefusal(Exception):
 class _Denied(Exception):
     """A refusal that is an event: what to answer, what to record."""
 
-    def __init__(self, refusal: Refusal, result: EventResult, rules: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, refusal: refusals.Refusal, result: EventResult, rules: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
         self.result = result
@@ -233,7 +211,7 @@ class _Denied(Exception):
 
 def transact(
     ports: Ports,
-    actor: Actor,
+    actor: actors.Actor,
     request: ActionRequest,
     act: Callable[[RequestContext], Any] | None,
     on_retry: Callable[[RequestContext, LoggedEvent], Any] | None = None,
@@ -258,18 +236,20 @@ def transact(
                     if previous is not None:
                         logged, result = _repeat(context, previous, on_retry)
                     elif act is None:
-                        raise EditConflict("the result of the earlier request is gone: ask again")
+                        raise refusals.EditConflict(
+                            "the result of the earlier request is gone: ask again"
+                        )
                     else:
                         _require_persons(context)
                         result = act(context)
-                except (_Denied, Refusal) as failure:
+                except (_Denied, refusals.Refusal) as failure:
                     _deny(context, failure)
                 if previous is None:
                     logged = _commit(context, None if on_retry else result)
             break
-        except (_Denied, Refusal) as failure:
+        except (_Denied, refusals.Refusal) as failure:
             shared = mode is TransactionMode.SHARED and work is not None and not work.first
-            if shared and isinstance(failure, Busy):
+            if shared and isinstance(failure, refusals.Busy):
                 mode = TransactionMode.WRITE  # alone it waits for what others hold
                 continue
             if not repeated and _was_done(ports, actor, request):
@@ -282,7 +262,7 @@ def transact(
 
 
 def read(
-    ports: Ports, actor: Actor, request: ActionRequest, query: Callable[[RequestContext], T]
+    ports: Ports, actor: actors.Actor, request: ActionRequest, query: Callable[[RequestContext], T]
 ) -> T:
     """Look something up; a refusal is recorded in a transaction of its own.
 
@@ -296,14 +276,14 @@ def read(
                 if not request.key:
                     _require_persons(context)
                 return query(context)
-            except (_Denied, Refusal) as failure:
+            except (_Denied, refusals.Refusal) as failure:
                 _deny(context, failure)
     except _Denied as denial:
         _refuse(ports, actor, request, denial)
 
 
 def prepare(
-    ports: Ports, actor: Actor, request: ActionRequest, query: Callable[[RequestContext], T]
+    ports: Ports, actor: actors.Actor, request: ActionRequest, query: Callable[[RequestContext], T]
 ) -> T | None:
     """Read what a write needs before its transaction; None when the write was done already.
 
@@ -332,7 +312,7 @@ def _require_persons(context: RequestContext) -> None:
         if one.in_force(context.today.day, context.now):
             entries[one.pseudonym] = one
     if errors := tuple(person_errors(persons, entries)):
-        raise ValidationFailed(errors)
+        raise refusals.ValidationFailed(errors)
     asking = entries[request.by]
     context.roles = tuple([f"{asking.organisation}/{role}" for role in sorted(asking.roles)])
     context.named = tuple([(one.pointer, entries[one.pseudonym]) for one in persons])
@@ -358,7 +338,7 @@ def refuse_recused(context: RequestContext, originator: str, case: object) -> No
         if recusal_digest(context.ports, entry, f"{originator}/{case}") in entry.recusals
     ]
     if errors:
-        raise ValidationFailed(errors)
+        raise refusals.ValidationFailed(errors)
 
 
 def authorize(
@@ -368,7 +348,7 @@ def authorize(
     action: str | None = None,
     *,
     otherwise: str = "",
-    hidden: Refusal | None = None,
+    hidden: refusals.Refusal | None = None,
 ) -> PolicyDecision:
     """Ask whether the actor may do the request's action to the resource; return only on a yes.
 
@@ -385,8 +365,10 @@ def authorize(
         return decision
     if decision.tell == "caller" or not isinstance(context.actor, Caller):
         reason = " ".join(decision.reasons) or otherwise
-        raise _Denied(Forbidden(reason, decision.rules), EventResult.DENIED, decision.rules)
-    raise _Denied(hidden or NotFound(), EventResult.NOT_FOUND, decision.rules)
+        raise _Denied(
+            refusals.Forbidden(reason, decision.rules), EventResult.DENIED, decision.rules
+        )
+    raise _Denied(hidden or refusals.NotFound(), EventResult.NOT_FOUND, decision.rules)
 
 
 def allows(
@@ -407,7 +389,7 @@ def deny_as_not_found() -> NoReturn:
 
     For partners; an administrator's NotFound says what is missing.
     """
-    raise _Denied(NotFound(), EventResult.NOT_FOUND, ("R2.default",))
+    raise _Denied(refusals.NotFound(), EventResult.NOT_FOUND, ("R2.default",))
 
 
 def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt:
@@ -418,15 +400,15 @@ def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt
     """
     try:
         note = ports.checkpoint_signer.sign(logged.head, logged.base)
-    except Refusal as refusal:
+    except refusals.Refusal as refusal:
         refusal.recorded = logged.event.id
         raise
     return logged.receipt(note, organisation)
 
 
-def _key_owner(actor: Actor) -> str:
+def _key_owner(actor: actors.Actor) -> str:
     """Whose idempotency keys count: those of the system that brings the request."""
-    system = actor.system if isinstance(actor, Administrators) else None
+    system = actor.system if isinstance(actor, actors.Administrators) else None
     return actor.organisation if system is None else system.organisation
 
 
@@ -441,14 +423,16 @@ _NOT_ACTIVE = {
 _NO_PART = "your organisation does not take part at present"
 
 
-def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest) -> RequestContext:
+def _admit(
+    ports: Ports, work: UnitOfWork, actor: actors.Actor, request: ActionRequest
+) -> RequestContext:
     """The context of a request whose actor is who they say, as of this transaction.
 
     Only an organisation that takes part is heard, whatever it asks; one that is enrolled, and not
     active yet, is heard for what leads there alone.
     """
     known: dict[str, Organisation] = {}
-    system = actor.system if isinstance(actor, Administrators) else actor
+    system = actor.system if isinstance(actor, actors.Administrators) else actor
     if isinstance(system, Caller):
         require_caller(ports, work, system)
     match actor:
@@ -457,15 +441,17 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
             if organisation is None:
                 deny_as_not_found()
             if not may_act(organisation.status, request.action):
-                inactive = Forbidden(_NOT_ACTIVE.get(organisation.status, _NO_PART), (INACTIVE,))
+                inactive = refusals.Forbidden(
+                    _NOT_ACTIVE.get(organisation.status, _NO_PART), (INACTIVE,)
+                )
                 raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
-        case EnrollingSystem():
+        case actors.EnrollingSystem():
             member = work.organisations.get(actor.invitation.organisation)
             if member is None:
-                raise InvalidInvitation("no invitation has this name and token")
+                raise refusals.InvalidInvitation("no invitation has this name and token")
             known[member.slug] = member
-        case Administrators() | GatewayItself():
+        case actors.Administrators() | actors.GatewayItself():
             pass
     now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
     context = RequestContext(
@@ -483,15 +469,19 @@ def _admit(ports: Ports, work: UnitOfWork, actor: Actor, request: ActionRequest)
     return context
 
 
-def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
+def _deny(context: RequestContext, denied: "_Denied | refusals.Refusal") -> NoReturn:
     """Raise a refusal that is an event as a denial about what was known of the request."""
     (denied.refusal if isinstance(denied, _Denied) else denied).help = context.help
-    if isinstance(denied, Refusal):
-        refusal, result = denied, RECORDED_REFUSALS[type(context.actor)].get(type(denied))
+    if isinstance(denied, refusals.Refusal):
+        refusal, result = denied, actors.RECORDED_REFUSALS[type(context.actor)].get(type(denied))
         if result is None:
             raise refusal
-        own = (RULES_OF_REFUSALS[type(refusal)],) if type(refusal) in RULES_OF_REFUSALS else ()
-        rules = refusal.rules if isinstance(refusal, Forbidden) else own
+        own = (
+            (actors.RULES_OF_REFUSALS[type(refusal)],)
+            if type(refusal) in actors.RULES_OF_REFUSALS
+            else ()
+        )
+        rules = refusal.rules if isinstance(refusal, refusals.Forbidden) else own
         denied = _Denied(refusal, result, rules)
     denied.by, denied.roles = context.by, context.roles
     if denied.result is not EventResult.NOT_FOUND:
@@ -499,7 +489,7 @@ def _deny(context: RequestContext, denied: "_Denied | Refusal") -> NoReturn:
     raise denied from denied.refusal.__cause__
 
 
-def _was_done(ports: Ports, actor: Actor, request: ActionRequest) -> bool:
+def _was_done(ports: Ports, actor: actors.Actor, request: ActionRequest) -> bool:
     """Whether a request with the same key was committed, perhaps while this one waited."""
     if not request.key:
         return False
@@ -515,7 +505,7 @@ def _previous(context: RequestContext) -> IdempotencyRecord | None:
     if not previous:
         return None
     if not hmac.compare_digest(previous.fingerprint, _fingerprint(context)):
-        raise IdempotencyKeyReused(
+        raise refusals.IdempotencyKeyReused(
             "this idempotency key was used with another request: choose a new key"
         )
     return previous
@@ -530,11 +520,11 @@ def _repeat(
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
     if logged is None:
-        raise EditConflict("the result of the earlier request is gone: ask again")
+        raise refusals.EditConflict("the result of the earlier request is gone: ask again")
     if on_retry is not None:
         return logged, on_retry(context, logged)
     if previous.result is None:
-        raise EditConflict("the result of the earlier request is gone: ask again")
+        raise refusals.EditConflict("the result of the earlier request is gone: ask again")
     return logged, json.loads(previous.result)
 
 
@@ -543,7 +533,7 @@ def _commit(context: RequestContext, result: Any) -> LoggedEvent:
     if not context.recorded:
         logged = context.work.log.logged(context.event)
         if logged is None:
-            raise NotFound("the result of the earlier request is gone")
+            raise refusals.NotFound("the result of the earlier request is gone")
         return logged
     request = context.request
     if request.key:
@@ -562,11 +552,11 @@ def _fingerprint(context: RequestContext) -> bytes:
     try:
         encoded = canonical.encode(asked)
     except ValueError as error:
-        raise ValidationFailed((("", f"cannot be repeated exactly: {error}"),)) from None
+        raise refusals.ValidationFailed((("", f"cannot be repeated exactly: {error}"),)) from None
     return hmac.digest(context.ports.fingerprint_key, encoded, "sha256")
 
 
-def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied) -> NoReturn:
+def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _Denied) -> NoReturn:
     """Record a refusal by itself, for whom it may be known to; only then may it be answered.
 
     What was refused is rolled back and uses up nothing.
@@ -586,7 +576,7 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
                 event=event,
                 simulated_date=today.simulated_date,
                 result=denial.result,
-                asked_in=owner if isinstance(actor, Caller) else GATEWAY,
+                asked_in=owner if isinstance(actor, Caller) else actors.GATEWAY,
                 by=request.by if isinstance(actor, Caller) else denial.by,
                 roles=denial.roles,
                 rules=denial.rules,
@@ -598,17 +588,21 @@ def _refuse(ports: Ports, actor: Actor, request: ActionRequest, denial: _Denied)
             )
             (logged,) = work.commit()
     except (
-        TooManyDenials,
-        TooManyAttempts,
-        LogFrozen,
-        HighWaterMarkUnavailable,
-        CaseKeysUnavailable,
+        refusals.TooManyDenials,
+        refusals.TooManyAttempts,
+        refusals.LogFrozen,
+        refusals.HighWaterMarkUnavailable,
+        refusals.CaseKeysUnavailable,
     ):
         raise
-    except Busy as busy:
-        raise AuditLogUnavailable("the refusal could not be recorded: retry in a moment") from busy
+    except refusals.Busy as busy:
+        raise refusals.AuditLogUnavailable(
+            "the refusal could not be recorded: retry in a moment"
+        ) from busy
     except Exception as error:
-        raise AuditLogUnavailable("the refusal could not be recorded: retry later") from error
+        raise refusals.AuditLogUnavailable(
+            "the refusal could not be recorded: retry later"
+        ) from error
     raise RecordedRefusal(denial.refusal, receipt_for(ports, logged, owner)) from denial.refusal
 
 
@@ -616,26 +610,32 @@ def spend_enrolment_refusal(ports: Ports, work: UnitOfWork, organisation: str) -
     """Count a refused attempt with an organisation's invitation; TooManyAttempts beyond ten."""
     window = f"enrolments/{ports.now():%Y%m%dT%H%M}"
     if not work.budgets.consume(organisation, window, ENROLMENTS_REFUSED_PER_MINUTE):
-        raise TooManyAttempts("too many attempts in this minute: wait, then look for the cause")
+        raise refusals.TooManyAttempts(
+            "too many attempts in this minute: wait, then look for the cause"
+        )
 
 
-def _spend_refusal(ports: Ports, work: UnitOfWork, actor: Actor, now: datetime) -> None:
+def _spend_refusal(ports: Ports, work: UnitOfWork, actor: actors.Actor, now: datetime) -> None:
     """Count a refusal, so that nobody fills the log with them; TooManyDenials, TooManyAttempts."""
-    if isinstance(actor, EnrollingSystem):
+    if isinstance(actor, actors.EnrollingSystem):
         spend_enrolment_refusal(ports, work, actor.organisation)
         return
     window = f"denials/{now:%Y%m%dT%H%M}"
     if not work.budgets.consume(actor.organisation, window, ports.denials_per_minute):
-        raise TooManyDenials("too many refused requests in this minute: wait, then look for why")
+        raise refusals.TooManyDenials(
+            "too many refused requests in this minute: wait, then look for why"
+        )
 
 
 def _refused_details(
-    actor: Actor, request: ActionRequest, refusal: Refusal
+    actor: actors.Actor, request: ActionRequest, refusal: refusals.Refusal
 ) -> tuple[EventDetail, ...]:
     """Why, and what, for administrators and who enrols; a partner's denial says neither."""
     subject, found = request.describe(refusal), list[EventDetail]()
-    if isinstance(actor, Administrators):
-        found.append(EventDetail("reason", refusal.detail, frozenset({GATEWAY})))
+    if isinstance(actor, actors.Administrators):
+        found.append(EventDetail("reason", refusal.detail, frozenset({actors.GATEWAY})))
     if subject is not None:
-        found.append(EventDetail("subject", subject, frozenset({GATEWAY, actor.organisation})))
+        found.append(
+            EventDetail("subject", subject, frozenset({actors.GATEWAY, actor.organisation}))
+        )
     return tuple(found)

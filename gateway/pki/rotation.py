@@ -20,13 +20,7 @@ from cryptography import x509
 
 from gateway import files
 from gateway.keys import RotationStep
-from gateway.pki.authority import (
-    LEAF_LIFE,
-    AuthorityError,
-    CertificateAuthority,
-    authority_id,
-    load_authority,
-)
+from gateway.pki import authority
 
 NEXT, RETIRED = "next", "retired"
 
@@ -58,7 +52,7 @@ class StoredAuthority:
     @property
     def id(self) -> str:
         """16 hex digits: what its files are called."""
-        return authority_id(self.certificate)
+        return authority.authority_id(self.certificate)
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class PendingAuthorityStep:
 
 def ceremony(folder: Path) -> AbstractContextManager[None]:
     """Be the only one who changes the authorities of a folder; AuthorityError when another is."""
-    busy = AuthorityError("another ceremony is going on in this folder")
+    busy = authority.AuthorityError("another ceremony is going on in this folder")
     return files.hold(folder, busy, os.O_RDONLY | os.O_DIRECTORY)
 
 
@@ -83,7 +77,9 @@ def kept(folder: Path) -> tuple[StoredAuthority, ...]:
     """
     using = sorted(_read(folder, AuthorityStage.FORMER), key=_age, reverse=True)
     if not using:
-        raise AuthorityError(f"{folder} holds no issuing authority; `casegate init` makes one")
+        raise authority.AuthorityError(
+            f"{folder} holds no issuing authority; `casegate init` makes one"
+        )
     first = using[0]
     current = StoredAuthority(first.certificate, AuthorityStage.CURRENT, first.since, first.file)
     there = {one.id for one in using}
@@ -103,7 +99,9 @@ def _kept(file: Path, place: AuthorityStage) -> StoredAuthority:
     try:
         certificate = x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError as error:
-        raise AuthorityError(f"{file} is not a certificate. Restore it from its backup.") from error
+        raise authority.AuthorityError(
+            f"{file} is not a certificate. Restore it from its backup."
+        ) from error
     return StoredAuthority(
         certificate, place, datetime.fromtimestamp(file.stat().st_mtime, UTC), file
     )
@@ -114,7 +112,7 @@ def _age(one: StoredAuthority) -> tuple[datetime, datetime]:
     return one.certificate.not_valid_before_utc, one.since
 
 
-def load(folder: Path, *places: AuthorityStage) -> tuple[CertificateAuthority, ...]:
+def load(folder: Path, *places: AuthorityStage) -> tuple[authority.CertificateAuthority, ...]:
     """The authorities in these places with their keys, the newest first.
 
     Of those in use the newest signs certificates; each signs its own revocation list until its
@@ -122,7 +120,9 @@ def load(folder: Path, *places: AuthorityStage) -> tuple[CertificateAuthority, .
     file that others may read.
     """
     return tuple(
-        load_authority(one.file.read_bytes(), files.read_private(one.file.with_suffix(".key")))
+        authority.load_authority(
+            one.file.read_bytes(), files.read_private(one.file.with_suffix(".key"))
+        )
         for one in kept(folder)
         if one.place in places
     )
@@ -144,19 +144,21 @@ def next_turn(folder: Path, now: datetime) -> PendingAuthorityStep:
     former = [one for one in found if one.place is AuthorityStage.FORMER]
     if former:
         return PendingAuthorityStep(
-            RotationStep.RETIRE, current.since + LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
+            RotationStep.RETIRE, current.since + authority.LEAF_LIFE + PUBLISHED_BEFORE, former[-1]
         )
     return PendingAuthorityStep(RotationStep.PUBLISH, now)
 
 
-def publish(folder: Path, new: CertificateAuthority, now: datetime) -> None:
+def publish(folder: Path, new: authority.CertificateAuthority, now: datetime) -> None:
     """Put a new authority beside those in use.
 
     AuthorityError when it would be older than the one in use: the newest is the one that signs.
     """
     (current,) = (one for one in kept(folder) if one.place is AuthorityStage.CURRENT)
     if new.certificate.not_valid_before_utc < current.certificate.not_valid_before_utc:
-        raise AuthorityError("the clock is behind the authority in use: set it right first")
+        raise authority.AuthorityError(
+            "the clock is behind the authority in use: set it right first"
+        )
     files.create(folder / NEXT / f"{new.id}.key", new.key_pem())  # first: it has no meaning alone
     files.create(folder / NEXT / f"{new.id}.pem", new.certificate_pem())
     files.set_time(folder / NEXT / f"{new.id}.pem", now)

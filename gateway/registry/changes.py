@@ -9,105 +9,75 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from gateway.domain import organisation
 from gateway.domain.audit import CoverageKind
 from gateway.domain.mandate import FUNCTIONS
-from gateway.domain.organisation import (
-    ADMIN_SCOPES,
-    AGREEMENT_KINDS,
-    AUDIT_SCOPE,
-    CONTACT_ROLES,
-    INTEREST_KINDS,
-    INTEREST_SCOPES,
-    KINDS,
-    SCOPES,
-    STAFF_SCOPE,
-    MembershipClass,
-    StatusChange,
-)
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.service_hours import SPAN
 from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import Matter, Purpose, Regime
+from gateway.kernel import fields
 from gateway.kernel.authentication import read_keys
 from gateway.kernel.changes import ChangeType
-from gateway.kernel.fields import (
-    Field,
-    Given,
-    any_text,
-    boolean,
-    country,
-    date,
-    digest,
-    free_text,
-    identifier,
-    one_of,
-    optional,
-    organisation_id,
-    period,
-    public_key,
-    schema_of,
-    signed_document,
-    subset_of,
-)
 from gateway.registry import keys, mandates, members, staff, systems
 
-_REASON = free_text("reason", "Why; it stands in the event.")
-_UNTIL = date("until", "First day without it.")
-_SYSTEM = organisation_id("system", "Which system.", option="SYSTEM")
-_DECISION = free_text("decision_ref", "Reference of the decision.")
+_REASON = fields.free_text("reason", "Why; it stands in the event.")
+_UNTIL = fields.date("until", "First day without it.")
+_SYSTEM = fields.organisation_id("system", "Which system.", option="SYSTEM")
+_DECISION = fields.free_text("decision_ref", "Reference of the decision.")
 _RESOLUTION = (
     _DECISION,
-    date("decided_on", "Day of the decision.", passed=True),
-    digest(
+    fields.date("decided_on", "Day of the decision.", passed=True),
+    fields.digest(
         "document_sha256",
         "The decision; only its digest is stored.",
-        given=Given.DIGEST_OF_FILE,
+        given=fields.Given.DIGEST_OF_FILE,
         option="--decision-document",
     ),
 )
 _ENTRY = (
-    free_text("name", "Its name."),
-    one_of("kind", "What it is.", KINDS),
-    boolean("public_authority", "It is an authority under public law."),
-    subset_of(
+    fields.free_text("name", "Its name."),
+    fields.one_of("kind", "What it is.", organisation.KINDS),
+    fields.boolean("public_authority", "It is an authority under public law."),
+    fields.subset_of(
         "regimes",
         "Data protection regime; led for competent authorities only.",
         Regime,
         option="--regime",
         default=["gdpr"],
     ),
-    country("country", "ISO 3166-1 alpha-2, as in FR."),
+    fields.country("country", "ISO 3166-1 alpha-2, as in FR."),
 )
-_PERSON = organisation_id("person", "Which administrator.", option="PERSON")
-_MEMBER_KEY = public_key("jwk", "The public key, a JWK.", keys.read_member_key)
-_PROOF = signed_document("proof", "Proof of possession.")
+_PERSON = fields.organisation_id("person", "Which administrator.", option="PERSON")
+_MEMBER_KEY = fields.public_key("jwk", "The public key, a JWK.", keys.read_member_key)
+_PROOF = fields.signed_document("proof", "Proof of possession.")
 
-_CONTACTS = Field(
+_CONTACTS = fields.Field(
     "contacts",
     "Whom to reach, one for each role.",
     members.read_contacts,
-    {"type": "array", "minItems": 1, "items": schema_of(members.CONTACT)},
-    Given.JSON_FILE,
+    {"type": "array", "minItems": 1, "items": fields.schema_of(members.CONTACT)},
+    fields.Given.JSON_FILE,
     error="has a contact or more, each with name, address and its role: "
-    + ", ".join(CONTACT_ROLES),
+    + ", ".join(organisation.CONTACT_ROLES),
 )
-_CLIENT_KEYS = Field(
+_CLIENT_KEYS = fields.Field(
     "keys",
     "All its public keys (JWK); without one its certificate is enough.",
     read_keys,
     {"type": "array", "items": {"type": "object"}},
-    Given.JSON_FILE,
+    fields.Given.JSON_FILE,
     several=True,
 )
 _COMPETENCE = replace(
-    any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_key
+    fields.any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_key
 )
 _TOKEN = replace(
-    digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
+    fields.digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
     read=systems.read_token_digest,
 )
 
-_FIRST_STAFF = Field(
+_FIRST_STAFF = fields.Field(
     "entries",
     "The roles of one person, as head,liaison; once for each person.",
     staff.read_roles,
@@ -124,10 +94,15 @@ CHANGES: Mapping[str, ChangeType] = {
         1,
         (
             *_ENTRY,
-            one_of("membership", "What it applies for.", MembershipClass, MembershipClass),
-            subset_of("purposes", "What it takes part for.", Purpose),
-            free_text("description", "What it does."),
-            date("received_on", "Day of the application.", passed=True),
+            fields.one_of(
+                "membership",
+                "What it applies for.",
+                organisation.MembershipClass,
+                organisation.MembershipClass,
+            ),
+            fields.subset_of("purposes", "What it takes part for.", Purpose),
+            fields.free_text("description", "What it does."),
+            fields.date("received_on", "Day of the application.", passed=True),
             _CONTACTS,
         ),
         members.apply,
@@ -136,13 +111,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an application was approved.",
         2,
         _RESOLUTION,
-        partial(members.decide, StatusChange.APPROVE),
+        partial(members.decide, organisation.StatusChange.APPROVE),
     ),
     "organisation.reject": ChangeType(
         "Record that an application was declined: this is final.",
         2,
         _RESOLUTION,
-        partial(members.decide, StatusChange.REJECT),
+        partial(members.decide, organisation.StatusChange.REJECT),
         loses="The application is over, and its id is never used again.",
     ),
     "organisation.admit": ChangeType(
@@ -163,14 +138,14 @@ CHANGES: Mapping[str, ChangeType] = {
         "Stop an organisation at once.",
         1,
         (_REASON,),
-        partial(members.change_status, StatusChange.SUSPEND),
+        partial(members.change_status, organisation.StatusChange.SUSPEND),
         about="Its next request is refused, in every worker.",
     ),
     "organisation.reinstate": ChangeType(
         "Let a suspended organisation work again.",
         1,
         (_REASON,),
-        partial(members.change_status, StatusChange.REINSTATE),
+        partial(members.change_status, organisation.StatusChange.REINSTATE),
     ),
     "organisation.leave": ChangeType(
         "Record that an organisation leaves, for good.",
@@ -184,13 +159,21 @@ CHANGES: Mapping[str, ChangeType] = {
     "organisation.require_signed": ChangeType(
         "Take only what an organisation signs itself.",
         1,
-        (signed_document("declaration", "What it signed, from `casegate key require-signed`."),),
+        (
+            fields.signed_document(
+                "declaration", "What it signed, from `casegate key require-signed`."
+            ),
+        ),
         partial(keys.set_signed_only, signed_only=True),
     ),
     "organisation.allow_attested": ChangeType(
         "Attest for an organisation again.",
         2,
-        (signed_document("declaration", "What it signed, from `casegate key allow-attested`."),),
+        (
+            fields.signed_document(
+                "declaration", "What it signed, from `casegate key allow-attested`."
+            ),
+        ),
         partial(keys.set_signed_only, signed_only=False),
     ),
     "staff.establish": ChangeType(
@@ -209,10 +192,10 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             replace(
-                any_text("time_zone", "Its time zone, as Europe/Paris."),
+                fields.any_text("time_zone", "Its time zone, as Europe/Paris."),
                 read=members.read_time_zone,
             ),
-            Field(
+            fields.Field(
                 "hours",
                 'A span of the week, as "mon 09:00-17:00"; none: its terms run by the clock.',
                 members.read_hours,
@@ -222,8 +205,8 @@ CHANGES: Mapping[str, ChangeType] = {
                 default=[],
                 emptied="the organisation's terms run by the clock",
             ),
-            optional(
-                Field(
+            fields.optional(
+                fields.Field(
                     "holidays",
                     "A day without service.",
                     members.read_holidays,
@@ -241,8 +224,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Grant a membership for a time.",
         2,
         (
-            one_of("membership", "Which one.", MembershipClass, MembershipClass),
-            *period(),
+            fields.one_of(
+                "membership",
+                "Which one.",
+                organisation.MembershipClass,
+                organisation.MembershipClass,
+            ),
+            *fields.period(),
             _DECISION,
         ),
         members.grant_membership,
@@ -254,30 +242,32 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an organisation is competent for a matter in a territory.",
         2,
         (
-            one_of("function", "What the mandate is for.", FUNCTIONS, default="receive"),
-            one_of("matter", "The matter that it is competent for.", Matter, Matter),
-            country("territory", "ISO 3166-1 alpha-2, as in FR."),
-            free_text("legal_act", "The act that gives the mandate."),
-            *period(),
+            fields.one_of("function", "What the mandate is for.", FUNCTIONS, default="receive"),
+            fields.one_of("matter", "The matter that it is competent for.", Matter, Matter),
+            fields.country("territory", "ISO 3166-1 alpha-2, as in FR."),
+            fields.free_text("legal_act", "The act that gives the mandate."),
+            *fields.period(),
         ),
         mandates.grant,
     ),
     "mandate.end": ChangeType(
         "End a mandate.",
         2,
-        (any_text("competence", "As in receive/csam/FR."), _UNTIL),
+        (fields.any_text("competence", "As in receive/csam/FR."), _UNTIL),
         mandates.end_mandate,
     ),
     "succession.plan": ChangeType(
         "End a mandate here and give it there, in one change.",
         2,
         (
-            organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
+            fields.organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
             _COMPETENCE,
-            date("effective_on", "First day of the successor's mandate."),
-            date("read_until", "First day on which the predecessor opens none of it any more."),
-            free_text("legal_act", "The act that moves the mandate.", 200),
-            boolean(
+            fields.date("effective_on", "First day of the successor's mandate."),
+            fields.date(
+                "read_until", "First day on which the predecessor opens none of it any more."
+            ),
+            fields.free_text("legal_act", "The act that moves the mandate.", 200),
+            fields.boolean(
                 "permissions",
                 "The act says that permissions hold for the successor.",
                 option="--permissions-carry-over",
@@ -290,7 +280,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "succession.cancel": ChangeType(
         "Cancel a planned succession before anything has moved.",
         2,
-        (identifier("succession", "Which one.", option="SUCCESSION"), _REASON),
+        (fields.identifier("succession", "Which one.", option="SUCCESSION"), _REASON),
         mandates.cancel_succession,
         about="The predecessor holds the mandate again; after its day has passed, from today on.",
     ),
@@ -298,62 +288,64 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an organisation declares an interest.",
         1,
         (
-            one_of("scope", "In what.", INTEREST_SCOPES),
-            any_text(
+            fields.one_of("scope", "In what.", organisation.INTEREST_SCOPES),
+            fields.any_text(
                 "subject",
                 "provider.example, AS64500, 192.0.2.0/24, name:COMPANY or account:ACCOUNT; or "
                 "ORIGINATOR/CASE.",
             ),
-            one_of("kind", "Which kind of interest.", INTEREST_KINDS),
-            *period(),
+            fields.one_of("kind", "Which kind of interest.", organisation.INTEREST_KINDS),
+            *fields.period(),
         ),
         members.declare_interest,
     ),
     "interest.end": ChangeType(
         "End a declared interest.",
         2,
-        (identifier("interest", "The event that declared it.", option="EVENT"), _UNTIL),
+        (fields.identifier("interest", "The event that declared it.", option="EVENT"), _UNTIL),
         partial(members.end_named, "interest", "interests"),
     ),
     "agreement.record": ChangeType(
         "Record an agreement.",
         2,
         (
-            one_of("kind", "Of which kind.", AGREEMENT_KINDS),
-            free_text("description", "What was agreed."),
-            free_text("reference", "Legal reference, as in: Art. 46(2)(c) GDPR."),
-            *period(),
+            fields.one_of("kind", "Of which kind.", organisation.AGREEMENT_KINDS),
+            fields.free_text("description", "What was agreed."),
+            fields.free_text("reference", "Legal reference, as in: Art. 46(2)(c) GDPR."),
+            *fields.period(),
         ),
         members.record_agreement,
     ),
     "agreement.end": ChangeType(
         "End an agreement.",
         2,
-        (identifier("agreement", "The event that recorded it.", option="EVENT"), _UNTIL),
+        (fields.identifier("agreement", "The event that recorded it.", option="EVENT"), _UNTIL),
         partial(members.end_named, "agreement", "agreements"),
     ),
     "retention.record": ChangeType(
         "Record how long a member under led keeps cases for a purpose.",
         2,
         (
-            one_of("purpose", "For which purpose.", Purpose),
-            free_text("legal_act", "The act that says so, as in: art. 230-8 CPP.", LONGEST_BASIS),
-            optional(
-                one_of(
+            fields.one_of("purpose", "For which purpose.", Purpose),
+            fields.free_text(
+                "legal_act", "The act that says so, as in: art. 230-8 CPP.", LONGEST_BASIS
+            ),
+            fields.optional(
+                fields.one_of(
                     "years",
                     "Years from its acceptance; left out, without an end.",
                     members.YEARS,
                     int,
                 )
             ),
-            one_of(
+            fields.one_of(
                 "review_years",
                 "Years until its review.",
                 members.REVIEW_YEARS,
                 int,
                 default="3",
             ),
-            *period(),
+            *fields.period(),
         ),
         members.record_retention,
         about="Each acceptance applies it (R14), so that nobody has to answer for each case.",
@@ -361,7 +353,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "retention.end": ChangeType(
         "End a recorded retention; what it was applied to stays retained.",
         2,
-        (identifier("retention", "The event that recorded it.", option="EVENT"), _UNTIL),
+        (fields.identifier("retention", "The event that recorded it.", option="EVENT"), _UNTIL),
         partial(members.end_named, "retention", "retentions"),
     ),
     "system.register": ChangeType(
@@ -369,12 +361,12 @@ CHANGES: Mapping[str, ChangeType] = {
         1,
         (
             _SYSTEM,
-            subset_of(
+            fields.subset_of(
                 "scopes",
                 "What it may ask tokens for; by default all but staff and audit.search.",
-                (*SCOPES, STAFF_SCOPE),
+                (*organisation.SCOPES, organisation.STAFF_SCOPE),
                 option="--scope",
-                default=sorted({*SCOPES} - {AUDIT_SCOPE}),
+                default=sorted({*organisation.SCOPES} - {organisation.AUDIT_SCOPE}),
             ),
         ),
         systems.register_system,
@@ -403,10 +395,10 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             _SYSTEM,
-            subset_of(
+            fields.subset_of(
                 "scopes",
                 "All the operator's scopes that it gets; none: take them away.",
-                ADMIN_SCOPES,
+                organisation.ADMIN_SCOPES,
                 least=0,
                 option="--scope",
                 default=[],
@@ -419,8 +411,10 @@ CHANGES: Mapping[str, ChangeType] = {
         "Revoke a certificate at once.",
         1,
         (
-            optional(any_text("thumbprint", "Its x5t#S256.", option="THUMBPRINT")),
-            optional(organisation_id("system", "Instead of one certificate: all of this system.")),
+            fields.optional(fields.any_text("thumbprint", "Its x5t#S256.", option="THUMBPRINT")),
+            fields.optional(
+                fields.organisation_id("system", "Instead of one certificate: all of this system.")
+            ),
             _REASON,
         ),
         systems.revoke_certificate,
@@ -433,7 +427,9 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             _MEMBER_KEY,
             _PROOF,
-            optional(signed_document("countersignature", "By a document key, if there is one.")),
+            fields.optional(
+                fields.signed_document("countersignature", "By a document key, if there is one.")
+            ),
         ),
         keys.register_key,
         about="Made by `casegate key create`.",
@@ -441,7 +437,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "key.revoke": ChangeType(
         "Revoke a member's document or encryption key.",
         1,
-        (any_text("kid", "The key's id.", option="KEY_ID"), _REASON),
+        (fields.any_text("kid", "The key's id.", option="KEY_ID"), _REASON),
         keys.revoke_key,
         about="Nothing new that it signs, or that is sealed to it, is taken.",
     ),
@@ -451,7 +447,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "invitation.withdraw": ChangeType(
         "Withdraw an invitation.",
         1,
-        (identifier("invitation", "Which one.", option="INVITATION"), _REASON),
+        (fields.identifier("invitation", "Which one.", option="INVITATION"), _REASON),
         systems.withdraw_invitation,
         about="Its token is refused from then on, and so is a request that came by it, until its "
         "certificate is made.",
@@ -461,7 +457,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             replace(
-                one_of(
+                fields.one_of(
                     "coverage",
                     "The whole log, one member's events, or one case.",
                     CoverageKind,
@@ -469,10 +465,14 @@ CHANGES: Mapping[str, ChangeType] = {
                 ),
                 option="--coverage",
             ),
-            optional(organisation_id("member", "Whose events; for a case, its originator.")),
-            optional(identifier("case", "Which case.")),
-            optional(free_text("person", "The one person who may; else anybody there.")),
-            *period(ends=True),
+            fields.optional(
+                fields.organisation_id("member", "Whose events; for a case, its originator.")
+            ),
+            fields.optional(fields.identifier("case", "Which case.")),
+            fields.optional(
+                fields.free_text("person", "The one person who may; else anybody there.")
+            ),
+            *fields.period(ends=True),
             _DECISION,
         ),
         members.grant_audit,
@@ -480,19 +480,23 @@ CHANGES: Mapping[str, ChangeType] = {
     "audit_access.end": ChangeType(
         "End an audit access at once.",
         2,
-        (identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
+        (fields.identifier("audit_access", "The event that gave it.", option="EVENT"), _REASON),
         members.end_audit,
     ),
     "log_hold.set": ChangeType(
         "Keep details of persons in the log beyond their term.",
         2,
         (
-            free_text("reference", "Of the proceedings or the inquiry, as a file number.", 200),
-            date("review_on", "Day by which it is looked at again, within a year."),
-            optional(
-                organisation_id("member", "Only what this member did; for a case, its originator.")
+            fields.free_text(
+                "reference", "Of the proceedings or the inquiry, as a file number.", 200
             ),
-            optional(identifier("case", "Only what anybody did with this case.")),
+            fields.date("review_on", "Day by which it is looked at again, within a year."),
+            fields.optional(
+                fields.organisation_id(
+                    "member", "Only what this member did; for a case, its originator."
+                )
+            ),
+            fields.optional(fields.identifier("case", "Only what anybody did with this case.")),
         ),
         members.set_hold,
         about="Without a member it holds for all. Only log-hold end ends it: casegate doctor warns "
@@ -502,7 +506,7 @@ CHANGES: Mapping[str, ChangeType] = {
     "log_hold.end": ChangeType(
         "End a log hold.",
         2,
-        (identifier("log_hold", "The event that set it.", option="EVENT"), _REASON),
+        (fields.identifier("log_hold", "The event that set it.", option="EVENT"), _REASON),
         members.end_hold,
         about="What it kept beyond its term is erased within a day.",
         at_gateway=True,
@@ -512,7 +516,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             replace(
-                any_text("address", "The receiver's address, an https URL."),
+                fields.any_text("address", "The receiver's address, an https URL."),
                 read=members.read_push_address,
             ),
         ),
@@ -530,9 +534,9 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             _PERSON,
-            free_text("name", "Their name."),
-            public_key("jwk", "Their public key, `key.jwk`.", keys.read_approval_key),
-            signed_document("proof", "That they have it, `key.proof`."),
+            fields.free_text("name", "Their name."),
+            fields.public_key("jwk", "Their public key, `key.jwk`.", keys.read_approval_key),
+            fields.signed_document("proof", "That they have it, `key.proof`."),
         ),
         keys.add_administrator,
         at_gateway=True,
@@ -551,7 +555,11 @@ STEPS: Mapping[str, ChangeType] = {
     "gateway_key.rotate": ChangeType(
         "Take the next step to a new token or key-encryption key.",
         1,
-        (any_text("purpose", "Which."), any_text("step", "Which."), any_text("key", "Which.")),
+        (
+            fields.any_text("purpose", "Which."),
+            fields.any_text("step", "Which."),
+            fields.any_text("key", "Which."),
+        ),
         keys.record_step,
         at_gateway=True,
     ),
@@ -559,9 +567,9 @@ STEPS: Mapping[str, ChangeType] = {
         "Take the next step to a new issuing authority.",
         2,
         (
-            any_text("step", "Which."),
-            any_text("authority", "Which."),
-            any_text("waited", "Whether its time was waited for."),
+            fields.any_text("step", "Which."),
+            fields.any_text("authority", "Which."),
+            fields.any_text("waited", "Whether its time was waited for."),
         ),
         keys.record_step,
         at_gateway=True,
@@ -570,9 +578,9 @@ STEPS: Mapping[str, ChangeType] = {
         "Vouch for the database after the high-water mark was lost.",
         2,
         (
-            any_text("size", "How many entries the database has."),
-            any_text("root", "The root of its log, in hex."),
-            any_text("largest_size", "The largest size that anybody holds."),
+            fields.any_text("size", "How many entries the database has."),
+            fields.any_text("root", "The root of its log, in hex."),
+            fields.any_text("largest_size", "The largest size that anybody holds."),
         ),
         keys.adopt_mark,
         at_gateway=True,

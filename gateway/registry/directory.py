@@ -14,43 +14,18 @@ from gateway.domain.mandate import Mandate
 from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import mandates, membership_attestation
-from gateway.evidence.key_history import (
-    ATTESTED_ALLOWED,
-    KEY,
-    KEY_STATUS_TYP,
-    SIGNED_REQUIRED,
-    SUBJECT,
-)
+from gateway.evidence import key_history, mandates, membership_attestation
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.stream import issue_dated
+from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
-from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    authorize,
-    deny_as_not_found,
-    read,
-    receipt_for,
-)
 from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
-from gateway.registry.results import (
-    AuditAccessEntry,
-    HeldMandate,
-    ListedEncryptionKey,
-    ListedKey,
-    ListedOrganisation,
-    MandateRegistration,
-    MembershipStatement,
-    OwnCertificate,
-    RegisteredDocumentKey,
-    Whoami,
-)
+from gateway.registry import results
 
-K = TypeVar("K", ListedKey, ListedEncryptionKey)
+K = TypeVar("K", results.ListedKey, results.ListedEncryptionKey)
 
 MINUTE = timedelta(minutes=1)
 
@@ -73,24 +48,24 @@ class DirectoryFilter:
         )
 
 
-def whoami(ports: Ports, caller: Caller) -> Whoami:
+def whoami(ports: Ports, caller: Caller) -> results.Whoami:
     """The caller as the gateway sees it: organisation, system, scopes, certificates."""
 
-    def query(context: RequestContext) -> Whoami:
-        authorize(context, LOG)
+    def query(context: transact.RequestContext) -> results.Whoami:
+        transact.authorize(context, LOG)
         certificates = context.work.organisations.certificates(caller.organisation, caller.system)
-        return Whoami(
+        return results.Whoami(
             organisation=_view(context.organisation, context),
             status=context.organisation.status,
             system=caller.system,
             scopes=sorted(caller.scopes),
             certificates=[
-                shown(OwnCertificate, c, days_left=max(0, (c.not_after - context.now).days))
+                shown(results.OwnCertificate, c, days_left=max(0, (c.not_after - context.now).days))
                 for c in certificates
                 if c.revoked_at is None
             ],
             audit_access=[
-                AuditAccessEntry(**reach_of(grant))
+                results.AuditAccessEntry(**reach_of(grant))
                 for grant in context.organisation.audit_access
                 if grant.holds(context.today.day, context.now)
             ],
@@ -98,7 +73,7 @@ def whoami(ports: Ports, caller: Caller) -> Whoami:
             reference_date_simulated=context.today.simulated,
         )
 
-    return read(ports, caller, ActionRequest("whoami.read"), query)
+    return transact.read(ports, caller, transact.ActionRequest("whoami.read"), query)
 
 
 def page(
@@ -107,33 +82,33 @@ def page(
     after: str,
     limit: int,
     wanted: DirectoryFilter = DirectoryFilter(),
-) -> Page[ListedOrganisation]:
+) -> Page[results.ListedOrganisation]:
     """A page of the directory, by organisation id: applicants are not listed."""
 
-    def query(context: RequestContext) -> Page[ListedOrganisation]:
-        authorize(context, LOG)
+    def query(context: transact.RequestContext) -> Page[results.ListedOrganisation]:
+        transact.authorize(context, LOG)
 
-        def view(one: Organisation) -> ListedOrganisation | None:
+        def view(one: Organisation) -> results.ListedOrganisation | None:
             return _view(one, context) if wanted.fits(one, context.today.day) else None
 
         rows = partial(context.work.organisations.page, seen=True)
         return collect_page(rows, attrgetter("slug"), view, after, limit)
 
-    return read(ports, caller, ActionRequest("directory.read"), query)
+    return transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
 
 
-def look_up(ports: Ports, caller: Caller, slug: str) -> ListedOrganisation:
+def look_up(ports: Ports, caller: Caller, slug: str) -> results.ListedOrganisation:
     """One organisation of the directory."""
 
-    def query(context: RequestContext) -> ListedOrganisation:
-        authorize(context, LOG)
+    def query(context: transact.RequestContext) -> results.ListedOrganisation:
+        transact.authorize(context, LOG)
         found = context.see(slug)
-        return deny_as_not_found() if found is None else _view(found, context)
+        return transact.deny_as_not_found() if found is None else _view(found, context)
 
-    return read(ports, caller, ActionRequest("directory.read"), query)
+    return transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
 
 
-def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStatement:
+def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.MembershipStatement:
     """The gateway's signed statement that an organisation takes part, in trust-mark form.
 
     It ends after a day, or when the membership does. WrongState when there is nothing to state: the
@@ -141,20 +116,20 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> MembershipStat
     HighWaterMarkUnavailable.
     """
 
-    def query(context: RequestContext) -> tuple[TreeHead, dict[str, Any]]:
-        authorize(context, LOG)
-        found = context.see(slug) or deny_as_not_found()
+    def query(context: transact.RequestContext) -> tuple[TreeHead, dict[str, Any]]:
+        transact.authorize(context, LOG)
+        found = context.see(slug) or transact.deny_as_not_found()
         return context.work.log.head(), _stated(context, found)
 
-    head, stated = read(ports, caller, ActionRequest("directory.read"), query)
+    head, stated = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
     ports.checkpoint_signer.sign(head)  # a frozen gateway states nothing
     mark = membership_attestation.issue(
         issuer=ports.issuer, organisation=slug, signer=ports.attester, **stated
     )
-    return MembershipStatement(slug, mark, stated["ends"])
+    return results.MembershipStatement(slug, mark, stated["ends"])
 
 
-def _stated(context: RequestContext, organisation: Organisation) -> dict[str, Any]:
+def _stated(context: transact.RequestContext, organisation: Organisation) -> dict[str, Any]:
     """What is stated of an organisation, and until when; WrongState."""
     membership = organisation.membership_on(context.today.day)
     if not organisation.active:
@@ -172,7 +147,10 @@ def _stated(context: RequestContext, organisation: Organisation) -> dict[str, An
 
 
 def _end_of(
-    context: RequestContext, organisation: Organisation, membership: MembershipClass, at: datetime
+    context: transact.RequestContext,
+    organisation: Organisation,
+    membership: MembershipClass,
+    at: datetime,
 ) -> datetime:
     """A day later, or whole minutes earlier when the membership ends before; at least a minute."""
     ends = at + membership_attestation.LIFETIME
@@ -184,7 +162,7 @@ def _end_of(
     return ends
 
 
-def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> RegisteredDocumentKey:
+def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.RegisteredDocumentKey:
     """Where a member's document key came from: the event that registered it, with its subject.
 
     With it goes the event that revoked the key, if one did, which shows the key alone, and those
@@ -194,21 +172,27 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> Registered
     """
 
     def query(
-        context: RequestContext,
+        context: transact.RequestContext,
     ) -> tuple[LoggedEvent, LoggedEvent | None, list[LoggedEvent]]:
-        authorize(context, LOG)
+        transact.authorize(context, LOG)
         key = context.require(slug).document_key(kid)
         registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
-            deny_as_not_found()
+            transact.deny_as_not_found()
         ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
-        return registered, ended, _events_of(context, slug, SIGNED_REQUIRED, ATTESTED_ALLOWED)
+        return (
+            registered,
+            ended,
+            _events_of(context, slug, key_history.SIGNED_REQUIRED, key_history.ATTESTED_ALLOWED),
+        )
 
-    registered, revoked, locks = read(ports, caller, ActionRequest("directory.read"), query)
-    receipt, status = _showing(ports, registered, SUBJECT), None
+    registered, revoked, locks = transact.read(
+        ports, caller, transact.ActionRequest("directory.read"), query
+    )
+    receipt, status = _showing(ports, registered, key_history.SUBJECT), None
     if revoked is None:
         signed = issue_dated(
-            KEY_STATUS_TYP,
+            key_history.KEY_STATUS_TYP,
             issuer=ports.issuer,
             organisation=slug,
             kid=kid,
@@ -218,42 +202,46 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> Registered
             random=ports.random,
         )
         status = signed.compact()
-    return RegisteredDocumentKey(
+    return results.RegisteredDocumentKey(
         slug,
         kid,
         receipt,
-        [] if revoked is None else [_showing(ports, revoked, KEY)],
-        [_showing(ports, one, SUBJECT) for one in locks],
+        [] if revoked is None else [_showing(ports, revoked, key_history.KEY)],
+        [_showing(ports, one, key_history.SUBJECT) for one in locks],
         status,
     )
 
 
-def look_up_mandate(ports: Ports, caller: Caller, slug: str, event: UUID) -> MandateRegistration:
+def look_up_mandate(
+    ports: Ports, caller: Caller, slug: str, event: UUID
+) -> results.MandateRegistration:
     """The event that registered a mandate which an organisation holds or held, with its subject.
 
     Every member may check it (gateway.evidence.mandates); which administrators approved it stays
     sealed. With it go the events by which a mandate of that competence was ended for it.
     """
 
-    def query(context: RequestContext) -> tuple[LoggedEvent, list[LoggedEvent]]:
-        authorize(context, LOG)
+    def query(context: transact.RequestContext) -> tuple[LoggedEvent, list[LoggedEvent]]:
+        transact.authorize(context, LOG)
         held = {one.registration_event: one.key for one in context.require(slug).mandates}
         logged = context.work.log.logged(event) if event in held else None
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
-            deny_as_not_found()
+            transact.deny_as_not_found()
         ends = _events_of(context, slug, mandates.ENDED)
         return logged, [one for one in ends if one.subject["competence"] == held[event]]
 
-    logged, ends = read(ports, caller, ActionRequest("directory.read"), query)
-    shown = [_showing(ports, one, SUBJECT) for one in ends]
-    return MandateRegistration(slug, event, _showing(ports, logged, SUBJECT), shown)
+    logged, ends = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
+    shown = [_showing(ports, one, key_history.SUBJECT) for one in ends]
+    return results.MandateRegistration(
+        slug, event, _showing(ports, logged, key_history.SUBJECT), shown
+    )
 
 
 _SHOWN = (mandates.GRANTED, mandates.PLANNED)
 """The events whose subject names a mandate and no more than the directory shows."""
 
 
-def _events_of(context: RequestContext, slug: str, *types: str) -> list[LoggedEvent]:
+def _events_of(context: transact.RequestContext, slug: str, *types: str) -> list[LoggedEvent]:
     """The events of these types by which something of an organisation changed, in order."""
     log = context.work.log
     query = LogQuery(
@@ -275,13 +263,15 @@ _MOST_SHOWN = 100
 def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
     """The receipt of an event with one kind of its details."""
     shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
-    return replace(receipt_for(ports, logged, GATEWAY), disclosures=shown)
+    return replace(transact.receipt_for(ports, logged, GATEWAY), disclosures=shown)
 
 
-def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisation:
+def _view(
+    organisation: Organisation, context: transact.RequestContext
+) -> results.ListedOrganisation:
     day = context.today.day
     return shown(
-        ListedOrganisation,
+        results.ListedOrganisation,
         organisation,
         organisation=organisation.slug,
         active=organisation.active,
@@ -290,14 +280,16 @@ def _view(organisation: Organisation, context: RequestContext) -> ListedOrganisa
         membership=organisation.membership_on(day),
         mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
         duty_contact=context.work.organisations.has_contact(organisation.slug, DUTY_CONTACT),
-        document_keys=[_key(ListedKey, key) for key in organisation.document_keys],
-        encryption_keys=[_key(ListedEncryptionKey, key) for key in organisation.encryption_keys],
+        document_keys=[_key(results.ListedKey, key) for key in organisation.document_keys],
+        encryption_keys=[
+            _key(results.ListedEncryptionKey, key) for key in organisation.encryption_keys
+        ],
     )
 
 
-def held(one: Mandate) -> HeldMandate:
+def held(one: Mandate) -> results.HeldMandate:
     """A mandate, as it is shown."""
-    return shown(HeldMandate, one, competence=one.key)
+    return shown(results.HeldMandate, one, competence=one.key)
 
 
 def reach_of(grant: AuditAccess) -> dict[str, Any]:

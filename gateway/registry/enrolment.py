@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import refusals
 from gateway.domain.audit_event import EventResult, Party
 from gateway.domain.enrolment import Invitation
 from gateway.domain.organisation import (
@@ -24,16 +25,6 @@ from gateway.domain.organisation import (
     due_expiry_notice,
     move_status,
     read_system_uri,
-)
-from gateway.domain.refusals import (
-    AlreadyExists,
-    EditConflict,
-    InvalidInvitation,
-    InvitationUnusable,
-    NotFound,
-    Refusal,
-    TooManyAttempts,
-    ValidationFailed,
 )
 from gateway.evidence import base64url, canonical
 from gateway.kernel import events
@@ -90,7 +81,7 @@ def redeem_invitation(
     """
     invitation = _invited(ports, name, token)
 
-    def describe(refusal: Refusal) -> str:
+    def describe(refusal: refusals.Refusal) -> str:
         said = {"invitation": str(invitation.id), "system": invitation.system}
         return canonical.encode({**said, "why": refusal.detail}).decode()
 
@@ -100,7 +91,7 @@ def redeem_invitation(
     request = ActionRequest("invitation.redeem", describe=describe)
     try:
         return transact(ports, EnrollingSystem(invitation), request, act)
-    except ValidationFailed:
+    except refusals.ValidationFailed:
         with ports.begin(TransactionMode.WRITE) as work:
             spend_enrolment_refusal(ports, work, invitation.organisation)
             work.commit()
@@ -117,7 +108,7 @@ def _invited(ports: Ports, name: str, token: str) -> Invitation:
     with ports.begin(TransactionMode.READ) as work:
         found = work.invitations.by_token(digest)
     if found is None or not hmac.compare_digest(found.token_sha256, digest):
-        raise InvalidInvitation("no invitation has this name and token")
+        raise refusals.InvalidInvitation("no invitation has this name and token")
     return found
 
 
@@ -130,10 +121,10 @@ def _use(
 ) -> Mapping[str, Any]:
     client_id = f"{invited.organisation}.{invited.system}"
     if name not in (invited.organisation, client_id):
-        raise InvitationUnusable("the invitation is for another system than the one named")
+        raise refusals.InvitationUnusable("the invitation is for another system than the one named")
     invitation = context.work.invitations.get(invited.id)
     if invitation is None:
-        raise InvalidInvitation("no invitation has this name and token")
+        raise refusals.InvalidInvitation("no invitation has this name and token")
     used = invitation.use(asked.key, context.event, context.now)
     _permit(context, invited)
     if used is invitation:
@@ -155,13 +146,13 @@ def _use(
 def _permit(context: RequestContext, invited: Invitation) -> None:
     registered = context.work.organisations.system(invited.organisation, invited.system)
     if registered is None or not registered.enabled:
-        raise NotFound("the system is not registered, or disabled: ask the administrators")
+        raise refusals.NotFound("the system is not registered, or disabled: ask the administrators")
     authorize(context, context.principal(), otherwise="policy does not allow an enrolment now")
 
 
 def _request_of(used: Invitation) -> UUID:
     if used.request is None:
-        raise NotFound("the result of the invitation is gone")
+        raise refusals.NotFound("the result of the invitation is gone")
     return used.request
 
 
@@ -169,7 +160,7 @@ def _register(context: RequestContext, used: Invitation, first_key: FirstDocumen
     """Register the first document key, as those approved who made the invitation."""
     member = context.known[used.organisation]
     if member.document_keys:
-        raise AlreadyExists(
+        raise refusals.AlreadyExists(
             "your organisation has had a document key: enrol without one, and have the next one "
             "registered by the administrators"
         )
@@ -208,7 +199,9 @@ def renew(ports: Ports, shown: Credentials, asked: CertificateRequest) -> WriteR
         authorize(context, context.entity())
         window = f"renewals.{caller.system}/{context.now:%Y%m%d}"
         if not context.work.budgets.consume(caller.organisation, window, RENEWALS_PER_DAY):
-            raise TooManyAttempts("too many certificates for this system today: use the last one")
+            raise refusals.TooManyAttempts(
+                "too many certificates for this system today: use the last one"
+            )
         client_id = f"{caller.organisation}.{caller.system}"
         context.work.signing.add(
             CertificateOrder(
@@ -267,7 +260,7 @@ def issue_approved_certificates(ports: Ports, authority: Authority) -> list[Cert
     with ports.begin(TransactionMode.READ) as work:
         pending = work.signing.pending(100)
     for request in pending:
-        with suppress(EditConflict):
+        with suppress(refusals.EditConflict):
             served.append(_serve(ports, authority, request))
     return served
 
@@ -318,9 +311,9 @@ def _finish(
         now = work.log.moment(ports.now())
         current = work.signing.get(request.id)
         if current is None or current.certificate or current.refusal:
-            raise EditConflict("the request was served by another process")
+            raise refusals.EditConflict("the request was served by another process")
         if certificate is not None and _obstacle(work, request) is not None:
-            raise EditConflict("the registry has changed: the request is looked at again")
+            raise refusals.EditConflict("the registry has changed: the request is looked at again")
         work.signing.save(request)
         if certificate is not None:
             work.organisations.add_certificate(certificate)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any, TypeVar
 
+from gateway.domain import refusals
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.organisation import (
     Administrator,
@@ -14,23 +15,10 @@ from gateway.domain.organisation import (
     Organisation,
     organisation_uri,
 )
-from gateway.domain.refusals import (
-    AlreadyExists,
-    InvalidApproval,
-    NotFound,
-    ValidationFailed,
-    WrongState,
-)
-from gateway.evidence import canonical, declarations, event
+from gateway.evidence import canonical, declarations, event, signature
 from gateway.evidence.declarations import KeyDeclaration, person_uri
 from gateway.evidence.history import CONTINUED, LogPredecessor
 from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.signature import (
-    PublicKey,
-    read_document_key,
-    read_encryption_key,
-    read_registered_key,
-)
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY, GatewayItself
 from gateway.kernel.approvals import key_of
@@ -53,7 +41,7 @@ def _verify_declaration(
     author: str,
     says: str,
     kid: str | None,
-    keys: Mapping[str, PublicKey],
+    keys: Mapping[str, signature.PublicKey],
 ) -> KeyDeclaration:
     """What the value ``name`` says, by one of ``keys`` of an ``author`` (a URI), for this gateway.
 
@@ -61,7 +49,7 @@ def _verify_declaration(
     ``kid``.
     """
     if context.values[name] is None:
-        raise ValidationFailed(((f"/{name}", NOT_OF_FORM),))
+        raise refusals.ValidationFailed(((f"/{name}", NOT_OF_FORM),))
     try:
         return declarations.verify_declaration(
             context.values[name],
@@ -73,14 +61,14 @@ def _verify_declaration(
             now=context.now,
         )
     except DocumentError as error:
-        raise ValidationFailed(((f"/{name}", str(error)),)) from None
+        raise refusals.ValidationFailed(((f"/{name}", str(error)),)) from None
 
 
 # --- Members' document and encryption keys, and the requirement to sign ---------------------------
 
 
-def _keys(jwks: Collection[MemberDocumentKey]) -> dict[str, PublicKey]:
-    return dict(read_document_key(canonical.decode(key.jwk.encode())) for key in jwks)
+def _keys(jwks: Collection[MemberDocumentKey]) -> dict[str, signature.PublicKey]:
+    return dict(signature.read_document_key(canonical.decode(key.jwk.encode())) for key in jwks)
 
 
 def register_key(context: ChangeContext) -> Mapping[str, Any]:
@@ -93,7 +81,7 @@ def register_key(context: ChangeContext) -> Mapping[str, Any]:
 def register_document_key(context: ChangeContext) -> Mapping[str, Any]:
     """Register a document key with its proof, countersigned by a valid one."""
     organisation = context.organisation
-    kid, key = context.read("jwk", read_document_key)
+    kid, key = context.read("jwk", signature.read_document_key)
     _refuse_known(organisation, kid)
     _word(context, "proof", declarations.POSSESSION, kid, {kid: key})
     before = _valid_keys(context, organisation)
@@ -108,7 +96,7 @@ def _register_encryption_key(
     context: ChangeContext, organisation: Organisation
 ) -> Mapping[str, Any]:
     """An encryption key proves possession, and a document key says whose it is."""
-    kid, key = context.read("jwk", read_encryption_key)
+    kid, key = context.read("jwk", signature.read_encryption_key)
     _refuse_known(organisation, kid)
     _word(context, "proof", declarations.ENCRYPTION, kid, {kid: key})
     signers, vouched = _valid_keys(context, organisation), None
@@ -129,7 +117,7 @@ def _kept_jwk(context: ChangeContext) -> str:
 def _refuse_known(organisation: Organisation, kid: str) -> None:
     """A key is registered once, for one use: the thumbprint is the same in both."""
     if organisation.document_key(kid) or organisation.encryption_key(kid):
-        raise AlreadyExists("the organisation has had this key before: make a new one")
+        raise refusals.AlreadyExists("the organisation has had this key before: make a new one")
 
 
 def revoke_key(context: ChangeContext) -> Mapping[str, Any]:
@@ -138,9 +126,9 @@ def revoke_key(context: ChangeContext) -> Mapping[str, Any]:
     kid = context.values["kid"]
     key = organisation.document_key(kid) or organisation.encryption_key(kid)
     if key is None:
-        raise NotFound("the organisation has no such key")
+        raise refusals.NotFound("the organisation has no such key")
     if not key.holds(context.now):
-        raise WrongState("the key is revoked already")
+        raise refusals.WrongState("the key is revoked already")
     context.save(
         replace(
             organisation,
@@ -166,12 +154,12 @@ def set_signed_only(context: ChangeContext, *, signed_only: bool) -> Mapping[str
     says = declarations.LOCK if signed_only else declarations.UNLOCK
     if organisation.signed_only is signed_only:
         has = "has a" if signed_only else "has no"
-        raise WrongState(f"the organisation {has} requirement to sign already")
+        raise refusals.WrongState(f"the organisation {has} requirement to sign already")
     keys = _keys(_valid_keys(context, organisation))
     word = _word(context, "declaration", says, None, keys)
     used = f"registration/{organisation.slug}/{word.jti}"
     if context.work.retries.get(organisation.slug, used) is not None:
-        raise ValidationFailed((("/declaration", "was used before: sign again"),))
+        raise refusals.ValidationFailed((("/declaration", "was used before: sign again"),))
     context.work.retries.add(IdempotencyRecord(organisation.slug, used, b"", context.event))
     context.save(replace(organisation, signed_only=signed_only))
     return {"organisation": organisation.slug, "signed_only": signed_only}
@@ -182,7 +170,11 @@ def _valid_keys(context: ChangeContext, organisation: Organisation) -> list[Memb
 
 
 def _word(
-    context: ChangeContext, name: str, says: str, kid: str | None, keys: Mapping[str, PublicKey]
+    context: ChangeContext,
+    name: str,
+    says: str,
+    kid: str | None,
+    keys: Mapping[str, signature.PublicKey],
 ) -> declarations.KeyDeclaration:
     """A statement of the organisation's among the values of the change."""
     author = organisation_uri(context.issuer, context.change.organisation)
@@ -191,7 +183,9 @@ def _word(
 
 def read_member_key(value: Any) -> Mapping[str, Any]:
     """The JWK of a document or an encryption key; ValueError for any other, or a private one."""
-    read = read_encryption_key if value.get("use") == "enc" else read_document_key
+    read = (
+        signature.read_encryption_key if value.get("use") == "enc" else signature.read_document_key
+    )
     read(value)
     return dict(value)
 
@@ -202,13 +196,13 @@ def read_member_key(value: Any) -> Mapping[str, Any]:
 def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
     """Register an administrator, with proof of a key that no administrator has or had."""
     jwk, person = context.values["jwk"], context.values["person"]
-    kid, key = read_registered_key(jwk)
+    kid, key = signature.read_registered_key(jwk)
     author = person_uri(context.issuer, person)
     _verify_declaration(
         context, "proof", author=author, says=declarations.POSSESSION, kid=kid, keys={kid: key}
     )
     if key in [key_of(one) for one in context.work.organisations.persons()]:
-        raise WrongState("another administrator has or had this key: make a new one")
+        raise refusals.WrongState("another administrator has or had this key: make a new one")
     made = Administrator(person, context.values["name"], canonical.encode(jwk).decode())
     context.work.organisations.add_person(made)
     return {"person": made.id}
@@ -216,7 +210,7 @@ def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_approval_key(value: Any) -> Mapping[str, Any]:
     """The JWK of a key that verifies signatures; ValueError for any other, or a private one."""
-    read_registered_key(value)
+    signature.read_registered_key(value)
     return dict(value)
 
 
@@ -225,12 +219,12 @@ def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
     named = context.values["person"]
     person = context.work.organisations.person(named)
     if person is None:
-        raise NotFound("no administrator has that id")
+        raise refusals.NotFound("no administrator has that id")
     if not person.enabled:
-        raise WrongState("the administrator is disabled already")
+        raise refusals.WrongState("the administrator is disabled already")
     others = [p for p in context.work.organisations.persons() if p.enabled and p.id != named]
     if len(others) < 2:
-        raise WrongState("two administrators must remain: add another one first")
+        raise refusals.WrongState("two administrators must remain: add another one first")
     context.work.organisations.save_person(replace(person, enabled=False))
     return {"person": named}
 
@@ -250,12 +244,14 @@ def found(
     public = [key_of(person) for person in persons]
     shared = any(one == other for one, other in combinations(public, 2))
     if len(persons) < 2 or shared or len({p.id for p in persons}) < len(persons):
-        raise InvalidApproval("a gateway is founded by two persons or more, with a key each")
+        raise refusals.InvalidApproval(
+            "a gateway is founded by two persons or more, with a key each"
+        )
     named = tuple(person.id for person in persons)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         if context.work.organisations.persons():
-            raise WrongState("the gateway was founded before")
+            raise refusals.WrongState("the gateway was founded before")
         for person in persons:
             context.work.organisations.add_person(person)
         if predecessor is not None:
@@ -302,7 +298,9 @@ def adopt_mark(context: ChangeContext) -> Mapping[str, Any]:
     """Record for which head two persons vouch: that of the log to which this is the next entry."""
     head, values = context.work.log.head(), context.values
     if (values["size"], values["root"]) != (str(head.size), head.root.hex()):
-        raise WrongState("the log has another head than the one that was approved: begin again")
+        raise refusals.WrongState(
+            "the log has another head than the one that was approved: begin again"
+        )
     return dict(values)
 
 

@@ -27,62 +27,47 @@ from gateway.kernel.transact import (
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
+from gateway.registry import results
 from gateway.registry.directory import held, reach_of
-from gateway.registry.results import (
-    AdministratorEntry,
-    AgreementEntry,
-    CertificateEntry,
-    ContactEntry,
-    Contacts,
-    DecidedAuditAccess,
-    Entry,
-    EntrySummary,
-    InterestEntry,
-    KeyEntry,
-    MembershipEntry,
-    OpenInvitation,
-    StandingRetentionEntry,
-    SystemEntry,
-)
 
 NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation list`"
 
 
 def page(
     ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
-) -> Page[EntrySummary]:
+) -> Page[results.EntrySummary]:
     """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
 
-    def view(one: Organisation) -> EntrySummary | None:
+    def view(one: Organisation) -> results.EntrySummary | None:
         return _line(one) if status in (None, one.status) else None
 
-    def query(context: RequestContext) -> Page[EntrySummary]:
+    def query(context: RequestContext) -> Page[results.EntrySummary]:
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
     return read_as_operator(ports, caller, query)
 
 
-def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> Entry:
+def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> results.Entry:
     """All of an organisation's entry; with ``day``, what held on that day."""
 
-    def query(context: RequestContext) -> Entry:
+    def query(context: RequestContext) -> results.Entry:
         found = context.work.organisations.get(slug)
         return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
     return read_as_operator(ports, caller, query)
 
 
-def admins(ports: Ports, caller: Caller) -> list[AdministratorEntry]:
+def admins(ports: Ports, caller: Caller) -> list[results.AdministratorEntry]:
     """Who approves, and who did."""
     return read_as_operator(ports, caller, lambda context: _admins(context.work))
 
 
 def invitations(
     ports: Ports, caller: Caller, after: UUID | None, limit: int
-) -> Page[OpenInvitation]:
+) -> Page[results.OpenInvitation]:
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
-    def query(context: RequestContext) -> Page[OpenInvitation]:
+    def query(context: RequestContext) -> Page[results.OpenInvitation]:
         rows = partial(context.work.invitations.open, context.now)
         return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
@@ -101,7 +86,7 @@ def consult(
     content = {"organisation": slug, "reason": reason}
     request = ActionRequest("registry.consult", by, key, content)
 
-    def act(context: RequestContext) -> Contacts:
+    def act(context: RequestContext) -> results.Contacts:
         require_admin_scope(context)
         if context.work.organisations.get(slug) is None:
             deny_as_not_found()
@@ -114,7 +99,7 @@ def consult(
         )
         return _contacts(context, slug)
 
-    def on_retry(context: RequestContext, logged: LoggedEvent) -> Contacts:
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> results.Contacts:
         require_admin_scope(context)
         if _changed_since(context, slug, logged):
             raise EditConflict(
@@ -135,7 +120,7 @@ def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> b
 # --- On the gateway's host -----------------------------------------------------------------------
 
 
-def index(ports: Ports, status: Status | None = None) -> list[EntrySummary]:
+def index(ports: Ports, status: Status | None = None) -> list[results.EntrySummary]:
     """All organisations, or those of one status, by id."""
     with ports.begin(TransactionMode.READ) as work:
         found = iterate(work.organisations.page, _SLUG, "")
@@ -157,7 +142,7 @@ _MOST_PROPOSALS = 1000
 """More are not counted: they live for days, and people sign them."""
 
 
-def report(ports: Ports, slug: str, day: date | None = None) -> Entry:
+def report(ports: Ports, slug: str, day: date | None = None) -> results.Entry:
     """All of an organisation's entry; with ``day``, what held on that day. Raises NotFound."""
     with ports.begin(TransactionMode.READ) as work:
         found = work.organisations.get(slug)
@@ -166,13 +151,13 @@ def report(ports: Ports, slug: str, day: date | None = None) -> Entry:
         return _whole(work, found, day)
 
 
-def administrators(ports: Ports) -> list[AdministratorEntry]:
+def administrators(ports: Ports) -> list[results.AdministratorEntry]:
     """Who approves, and who did."""
     with ports.begin(TransactionMode.READ) as work:
         return _admins(work)
 
 
-def open_invitations(ports: Ports) -> list[OpenInvitation]:
+def open_invitations(ports: Ports) -> list[results.OpenInvitation]:
     """The invitations that can be used still, the oldest first."""
     with ports.begin(TransactionMode.READ) as work:
         rows = partial(work.invitations.open, ports.now())
@@ -182,29 +167,31 @@ def open_invitations(ports: Ports) -> list[OpenInvitation]:
 # --- What is shown -------------------------------------------------------------------------------
 
 
-def _admins(work: UnitOfWork) -> list[AdministratorEntry]:
-    return [AdministratorEntry(p.id, p.name, p.enabled) for p in work.organisations.persons()]
+def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
+    return [
+        results.AdministratorEntry(p.id, p.name, p.enabled) for p in work.organisations.persons()
+    ]
 
 
-def _invitation(one: Invitation) -> OpenInvitation:
-    return shown(OpenInvitation, one, invitation=one.id)
+def _invitation(one: Invitation) -> results.OpenInvitation:
+    return shown(results.OpenInvitation, one, invitation=one.id)
 
 
-def _contacts(context: RequestContext, slug: str) -> Contacts:
+def _contacts(context: RequestContext, slug: str) -> results.Contacts:
     contacts = context.work.organisations.contacts(slug)
-    return Contacts(slug, [shown(ContactEntry, one) for one in contacts])
+    return results.Contacts(slug, [shown(results.ContactEntry, one) for one in contacts])
 
 
-def _line(one: Organisation) -> EntrySummary:
-    return shown(EntrySummary, one, organisation=one.slug)
+def _line(one: Organisation) -> results.EntrySummary:
+    return shown(results.EntrySummary, one, organisation=one.slug)
 
 
-def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
+def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Entry:
     def holds(period: Period) -> bool:
         return day is None or period.holds(day)
 
     return shown(
-        Entry,
+        results.Entry,
         one,
         organisation=one.slug,
         regimes=sorted(one.regimes),
@@ -213,26 +200,30 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
         staff_register=bool(work.staff.page(one.slug, "", 1)),
         conformance_passed=work.conformance.passed(one.slug),
         history=[s for s in one.history if day is None or s.since <= day],
-        memberships=[shown(MembershipEntry, m) for m in one.memberships if holds(m.period)],
+        memberships=[shown(results.MembershipEntry, m) for m in one.memberships if holds(m.period)],
         mandates=[held(c) for c in one.mandates if holds(c.period)],
         interests=[
-            shown(InterestEntry, i, interest=i.id) for i in one.interests if holds(i.period)
+            shown(results.InterestEntry, i, interest=i.id) for i in one.interests if holds(i.period)
         ],
         agreements=[
-            shown(AgreementEntry, a, agreement=a.id) for a in one.agreements if holds(a.period)
+            shown(results.AgreementEntry, a, agreement=a.id)
+            for a in one.agreements
+            if holds(a.period)
         ],
         retentions=[
-            shown(StandingRetentionEntry, r, retention=r.id)
+            shown(results.StandingRetentionEntry, r, retention=r.id)
             for r in one.retentions
             if holds(r.period)
         ],
         audit_access=[
-            DecidedAuditAccess(**reach_of(g), decision_ref=g.decision_ref, ended_at=g.ended_at)
+            results.DecidedAuditAccess(
+                **reach_of(g), decision_ref=g.decision_ref, ended_at=g.ended_at
+            )
             for g in one.audit_access
             if day is None or g.start <= day < g.end
         ],
         keys=[
-            shown(KeyEntry, key, use=use)
+            shown(results.KeyEntry, key, use=use)
             for use, keys in (("sig", one.document_keys), ("enc", one.encryption_keys))
             for key in keys
         ],
@@ -240,14 +231,14 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> Entry:
     )
 
 
-def _system(work: UnitOfWork, one: System) -> SystemEntry:
+def _system(work: UnitOfWork, one: System) -> results.SystemEntry:
     registry = work.organisations
     certificates = registry.certificates(one.organisation, one.name)
     return shown(
-        SystemEntry,
+        results.SystemEntry,
         one,
         system=one.name,
         scopes=sorted(one.scopes),
         keys=len(registry.client_keys(one.organisation, one.name)),
-        certificates=[shown(CertificateEntry, made) for made in certificates],
+        certificates=[shown(results.CertificateEntry, made) for made in certificates],
     )

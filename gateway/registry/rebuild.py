@@ -22,19 +22,8 @@ from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
 from gateway.evidence import event, sd_jwt
 from gateway.evidence.declarations import AdminApproval
-from gateway.kernel import approvals
+from gateway.kernel import approvals, changes
 from gateway.kernel.actors import Administrators
-from gateway.kernel.changes import (
-    APART,
-    APPROVALS,
-    UNKNOWN,
-    Change,
-    ChangeContext,
-    ChangeType,
-    digest_of,
-    store_proposal,
-    withdrawal_of,
-)
 from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
@@ -71,7 +60,7 @@ class Rebuild:
         context = RequestContext(
             ports=self._ports,
             work=work,
-            actor=Administrators(tuple(details.get(APPROVALS, ()))),
+            actor=Administrators(tuple(details.get(changes.APPROVALS, ()))),
             request=ActionRequest(action),
             now=now,
             today=ReferenceDate(day),
@@ -90,7 +79,9 @@ class NotApproved(ValueError):
     """What administrators signed of a change is less than it needs, or not by whom it names."""
 
 
-def _require_approved(context: RequestContext, kind: ChangeType, change: Change) -> None:
+def _require_approved(
+    context: RequestContext, kind: changes.ChangeType, change: changes.Change
+) -> None:
     """Require what as many administrators signed as the table says, each enabled at that moment.
 
     What is signed names the change by its digest: where its event tells a part of the values
@@ -107,13 +98,13 @@ def _require_approved(context: RequestContext, kind: ChangeType, change: Change)
         raise NotApproved("the change was not approved by administrators of that moment")
 
 
-def _counted(context: RequestContext, change: Change) -> list[AdminApproval]:
+def _counted(context: RequestContext, change: changes.Change) -> list[AdminApproval]:
     """The approvals of an event that count for a change; NotApproved."""
     signed = cast(Administrators, context.actor).approvals
-    if change.action in APART and signed:
+    if change.action in changes.APART and signed:
         digest = str(sd_jwt.read_unverified(signed[0]).claims.get("change"))
     else:
-        digest = digest_of(change)
+        digest = changes.digest_of(change)
     try:
         return approvals.count(context, signed, digest)
     except InvalidApproval as why:
@@ -134,26 +125,26 @@ def _require_invited(context: RequestContext, organisation: str, named: set[str]
 
 def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     kind, organisation = CHANGES[action], said.pop("organisation")
-    change = Change(action, organisation, said)
+    change = changes.Change(action, organisation, said)
     _require_approved(context, kind, change)
     found = context.work.organisations.get(organisation)
-    apart = APART.get(action, frozenset())
+    apart = changes.APART.get(action, frozenset())
     told = [field for field in kind.fields if field.name not in apart]
     values = {**dict.fromkeys(apart), **read_fields(told, said)}
-    kind.apply(ChangeContext(context, change, values, found, context.persons))
+    kind.apply(changes.ChangeContext(context, change, values, found, context.persons))
 
 
 def _propose(context: RequestContext, said: dict[str, Any]) -> None:
     """A proposal, without what its event tells apart: its action is the one that was signed."""
     (signed,) = cast(Administrators, context.actor).approvals
     action = str(sd_jwt.read_unverified(signed).claims.get("action"))
-    change = Change(action, said.pop("organisation"), said)
+    change = changes.Change(action, said.pop("organisation"), said)
     (given,) = _counted(replace(context, request=ActionRequest(action)), change)
-    store_proposal(context, change, given, signed)
+    changes.store_proposal(context, change, given, signed)
 
 
 def _withdraw(context: RequestContext, said: Mapping[str, Any]) -> None:
-    withdrawn = withdrawal_of(UUID(said["proposal"]))
+    withdrawn = changes.withdrawal_of(UUID(said["proposal"]))
     (given,) = _counted(context, withdrawn)
     approvals.consume(context, given)
     stored = context.work.proposals.get(UUID(said["proposal"]))
@@ -175,7 +166,7 @@ def _issue(context: RequestContext, said: Mapping[str, Any]) -> None:
 def _enrol(context: RequestContext, said: Mapping[str, Any]) -> None:
     member = context.work.organisations.get(said["organisation"])
     if member is None:
-        raise ValueError(UNKNOWN)
+        raise ValueError(changes.UNKNOWN)
     enrolment.enrol(context.work, member, context.today.day, context.event)
 
 

@@ -9,22 +9,10 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from gateway.domain import staff
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
-from gateway.domain.staff import (
-    ALL_ROLES,
-    APPROVING,
-    ENTERING,
-    ENTERING_TEMPORARILY,
-    MOST_RECUSALS,
-    TEMPORARY,
-    NamedPerson,
-    RegisterRole,
-    StaffEntry,
-    entry_error,
-    pseudonym,
-)
 from gateway.evidence import canonical
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext
@@ -78,17 +66,17 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
     """
     by, approved_by = asked["by"], asked.get("approved_by", ())
     temporary = asked.get("temporary", False)
-    persons = _persons(by, ENTERING_TEMPORARILY if temporary else ENTERING, approved_by)
+    persons = _persons(by, staff.ENTERING_TEMPORARILY if temporary else staff.ENTERING, approved_by)
     request = ActionRequest("staff.add", by, key, dict(asked), persons)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         authorize(context, context.entity())
         make = partial(_entry, context, caller.organisation, temporary=temporary)
         entries = [make(one) for one in asked["entries"]]
-        found = [entry_error(one, context.today.day) for one in entries]
+        found = [staff.entry_error(one, context.today.day) for one in entries]
         if errors := [(f"/entries/{n}", error) for n, error in enumerate(found) if error]:
             raise ValidationFailed(errors)
-        if any(one.roles & APPROVING for one in entries) and len(set(approved_by)) < _TWO:
+        if any(one.roles & staff.APPROVING for one in entries) and len(set(approved_by)) < _TWO:
             raise SecondPersonRequired(_NEED_TWO)
         return _enter(context, entries, (Party(caller.organisation, "actor"),), approved_by)
 
@@ -96,12 +84,15 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
 
 
 def _persons(
-    by: str, roles: frozenset[RegisterRole], approved_by: Sequence[str]
-) -> tuple[NamedPerson, ...]:
+    by: str, roles: frozenset[staff.RegisterRole], approved_by: Sequence[str]
+) -> tuple[staff.NamedPerson, ...]:
     """Who asks, in one of the roles, and who agree."""
     return (
-        NamedPerson("/by", by, roles),
-        *(NamedPerson(f"/approved_by/{n}", one, APPROVING) for n, one in enumerate(approved_by)),
+        staff.NamedPerson("/by", by, roles),
+        *(
+            staff.NamedPerson(f"/approved_by/{n}", one, staff.APPROVING)
+            for n, one in enumerate(approved_by)
+        ),
     )
 
 
@@ -120,13 +111,13 @@ def end(
     that nobody ends the others, and two are left.
     """
     asked = {"pseudonym": person, "approved_by": list(approved_by)}
-    request = ActionRequest("staff.end", by, key, asked, _persons(by, ENTERING, approved_by))
+    request = ActionRequest("staff.end", by, key, asked, _persons(by, staff.ENTERING, approved_by))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         entry = _own(context, person)
         if entry.ends_at is not None and entry.ends_at <= context.now:
             raise WrongState("the entry ended before")
-        if entry.roles & APPROVING and len({*approved_by} - {person}) < _TWO:
+        if entry.roles & staff.APPROVING and len({*approved_by} - {person}) < _TWO:
             raise SecondPersonRequired(_NEED_TWO_WHO_STAY)
         context.work.staff.end(caller.organisation, person, context.now)
         ended = replace(entry, ends_at=context.now)
@@ -148,8 +139,8 @@ def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal
         entry = _own(context, person)
         digest = recusal_digest(context.ports, entry, recusal.case)
         recusals = entry.recusals | {digest}
-        if len(recusals) > MOST_RECUSALS:
-            raise WrongState(f"a person keeps away from {MOST_RECUSALS} cases at most")
+        if len(recusals) > staff.MOST_RECUSALS:
+            raise WrongState(f"a person keeps away from {staff.MOST_RECUSALS} cases at most")
         context.work.staff.recuse(caller.organisation, person, recusals)
         own = Party(caller.organisation, "actor")
         said = events.subject({"pseudonym": person, "recusal": digest}, own)
@@ -160,7 +151,7 @@ def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal
     return transact(ports, caller, request, act)
 
 
-def _own(context: RequestContext, person: str) -> StaffEntry:
+def _own(context: RequestContext, person: str) -> staff.StaffEntry:
     """An entry of the caller's register that it may change; a denial when there is none."""
     authorize(context, context.entity())
     found = context.work.staff.named(context.caller.organisation, [person])
@@ -185,9 +176,9 @@ def page(ports: Ports, caller: Caller, after: str, limit: int) -> Page[StaffMemb
 def read_roles(value: Any) -> tuple[frozenset[str], ...]:
     """The roles of each person, as "head,liaison"; ValueError unless two of them approve."""
     entries = tuple(frozenset(one.split(",")) for one in value)
-    if not isinstance(value, list) or sum(bool(one & APPROVING) for one in entries) < _TWO:
+    if not isinstance(value, list) or sum(bool(one & staff.APPROVING) for one in entries) < _TWO:
         raise ValueError
-    if not all(one <= ALL_ROLES for one in entries):
+    if not all(one <= staff.ALL_ROLES for one in entries):
         raise ValueError
     return entries
 
@@ -200,7 +191,9 @@ def establish(context: ChangeContext) -> Mapping[str, Any]:
     slug, request = context.organisation.slug, context.request
     held = iterate(partial(context.work.staff.page, slug), attrgetter("pseudonym"), "")
     approving = [
-        one for one in held if one.roles & APPROVING and one.in_force(context.today, context.now)
+        one
+        for one in held
+        if one.roles & staff.APPROVING and one.in_force(context.today, context.now)
     ]
     if len(approving) >= _TWO:
         raise WrongState(
@@ -215,16 +208,16 @@ def establish(context: ChangeContext) -> Mapping[str, Any]:
 
 def _entry(
     context: RequestContext, organisation: str, one: Mapping[str, Any], *, temporary: bool = False
-) -> StaffEntry:
+) -> staff.StaffEntry:
     """The entry without its pseudonym, which is drawn when it is stored."""
-    return StaffEntry(
+    return staff.StaffEntry(
         organisation=organisation,
         pseudonym="",
         roles=frozenset(one["roles"]),
         start=parse_date(one["from"]) if "from" in one else context.today.day,
         end=parse_date(one["until"]) if "until" in one else None,
         temporary=temporary,
-        ends_at=context.now + TEMPORARY if temporary else None,
+        ends_at=context.now + staff.TEMPORARY if temporary else None,
         event=context.event,
         salt=context.ports.random(_SALT_BYTES).hex(),
     )
@@ -232,7 +225,7 @@ def _entry(
 
 def _enter(
     context: RequestContext,
-    entries: Iterable[StaffEntry],
+    entries: Iterable[staff.StaffEntry],
     parties: tuple[Party, ...],
     approved_by: Sequence[str] = (),
 ) -> Mapping[str, Any]:
@@ -242,10 +235,10 @@ def _enter(
     return dict(to_json(StaffAdded(context.event, [_view(context, one) for one in stored])))
 
 
-def _store(context: RequestContext, entry: StaffEntry) -> StaffEntry:
+def _store(context: RequestContext, entry: staff.StaffEntry) -> staff.StaffEntry:
     """Draw pseudonyms until one was never used, and store the entry under it."""
     while True:
-        drawn = pseudonym(entry.organisation, context.ports.random(_CHARACTERS))
+        drawn = staff.pseudonym(entry.organisation, context.ports.random(_CHARACTERS))
         named = replace(entry, pseudonym=drawn)
         if context.work.staff.add(named):
             return named
@@ -253,7 +246,7 @@ def _store(context: RequestContext, entry: StaffEntry) -> StaffEntry:
 
 def _record(
     context: RequestContext,
-    entries: Sequence[StaffEntry],
+    entries: Sequence[staff.StaffEntry],
     parties: tuple[Party, ...],
     approved_by: Sequence[str] = (),
 ) -> None:
@@ -276,7 +269,7 @@ def _kept(said: Sequence[Mapping[str, Any]], *parties: Party) -> EventDetail:
     return events.shared(ENTRIES, canonical.encode(list(said)).decode(), parties)
 
 
-def _view(context: RequestContext, entry: StaffEntry) -> StaffMember:
+def _view(context: RequestContext, entry: staff.StaffEntry) -> StaffMember:
     return shown(
         StaffMember,
         entry,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from gateway.domain import refusals
 from gateway.domain.enrolment import INVITATION_LIFE, TOKEN, Invitation
 from gateway.domain.organisation import (
     ADMIN_SCOPES,
@@ -11,12 +12,6 @@ from gateway.domain.organisation import (
     Certificate,
     Organisation,
     System,
-)
-from gateway.domain.refusals import (
-    InvitationUnusable,
-    NotFound,
-    ValidationFailed,
-    WrongState,
 )
 from gateway.kernel.changes import ChangeContext
 
@@ -27,7 +22,7 @@ def register_system(context: ChangeContext) -> Mapping[str, Any]:
     name, scopes = context.values["system"], context.values["scopes"]
     if scopes >= SEPARATE_SCOPES:
         both = " and ".join(sorted(SEPARATE_SCOPES))
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/scopes", f"one system never has both {both}: register a second system"),)
         )
     system = System(organisation.slug, name, scopes)
@@ -50,7 +45,7 @@ def switch_system(context: ChangeContext, *, on: bool) -> Mapping[str, Any]:
     """Stop a system at its next request, or let it work again with tokens of from then on."""
     system = _system(context)
     if system.enabled is on:
-        raise WrongState(f"the system is {'enabled' if on else 'disabled'} already")
+        raise refusals.WrongState(f"the system is {'enabled' if on else 'disabled'} already")
     switched = replace(system, enabled=on, tokens_valid_from=context.now)
     context.work.organisations.save_system(switched)
     return {"client_id": system.client_id, "enabled": on}
@@ -69,7 +64,7 @@ def _system(context: ChangeContext) -> System:
     slug, name = context.organisation.slug, context.values["system"]
     system = context.work.organisations.system(slug, name)
     if system is None:
-        raise NotFound("the organisation has no system of that name: register it first")
+        raise refusals.NotFound("the organisation has no system of that name: register it first")
     return system
 
 
@@ -80,14 +75,14 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
     """
     organisation = context.organisation
     if context.values["system"] is not None and context.values["thumbprint"] is not None:
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/system", "is for all certificates of a system: name that, or one"),)
         )
     if context.values["system"] is not None:
         system = _system(context)
         revoked = _valid_certificates(context, system)
         if not revoked:
-            raise WrongState("the system has no certificate that stands")
+            raise refusals.WrongState("the system has no certificate that stands")
     else:
         revoked = [_certificate(context, organisation)]
         system = System(organisation.slug, revoked[0].system, frozenset())
@@ -102,14 +97,14 @@ def revoke_certificate(context: ChangeContext) -> Mapping[str, Any]:
 
 def _certificate(context: ChangeContext, organisation: Organisation) -> Certificate:
     if context.values["thumbprint"] is None:
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/thumbprint", "is missing: name a thumbprint, or with --system all of a system"),)
         )
     certificate = context.work.organisations.certificate(context.values["thumbprint"])
     if certificate is None or certificate.organisation != organisation.slug:
-        raise NotFound("the organisation has no such certificate")
+        raise refusals.NotFound("the organisation has no such certificate")
     if certificate.revoked_at is not None:
-        raise WrongState("the certificate is revoked already")
+        raise refusals.WrongState("the certificate is revoked already")
     return certificate
 
 
@@ -149,9 +144,9 @@ def withdraw_invitation(context: ChangeContext) -> Mapping[str, Any]:
     organisation = context.organisation
     invitation = context.work.invitations.get(context.values["invitation"])
     if invitation is None or invitation.organisation != organisation.slug:
-        raise NotFound("the organisation has no such invitation")
+        raise refusals.NotFound("the organisation has no such invitation")
     if context.now >= invitation.expires_at and invitation.key is None:
-        raise InvitationUnusable("the invitation has expired: nobody can use it any more")
+        raise refusals.InvitationUnusable("the invitation has expired: nobody can use it any more")
     asked = invitation.request and context.work.signing.get(invitation.request)
     served = bool(asked and asked.certificate)
     context.work.invitations.save(invitation.withdraw(context.now, served=served))

@@ -35,14 +35,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from gateway.serving.framing import (
-    Describe,
-    Incoming,
-    handshake_reason,
-    handshake_trouble,
-    http_answer,
-    status_of,
-)
+from gateway.serving import framing
 from gateway.web.context import WAIT_FOR
 from gateway.web.security_log import failure_place
 
@@ -140,7 +133,7 @@ class _Requests(RequestParser):  # type: ignore[misc] # gunicorn is untyped
     that fills the limit nothing is read: its rest may yet come, and would be taken for a request.
     """
 
-    unreader: Incoming
+    unreader: framing.Incoming
 
     def __next__(self) -> Request:
         request = super().__next__()
@@ -178,7 +171,7 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
         if cfg.is_ssl:
             self.sock = ssl_wrap_socket(client, cfg)
         self.phase = Phase.HANDSHAKE if cfg.is_ssl else Phase.REQUEST
-        self.incoming = Incoming(body)
+        self.incoming = framing.Incoming(body)
         self._new_parser = partial(_Requests, cfg, (), address)
         self.parser = self._new_parser()
         self.parser.unreader = self.incoming
@@ -275,7 +268,7 @@ class WorkerSettings:
 
     deadline: float
     largest_body: int
-    describe: Describe
+    describe: framing.Describe
     met: Callable[[str, str], None]
     heads: Callable[[Collection[str]], Mapping[str, int]]
 
@@ -389,9 +382,9 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         A refused handshake is reported to `met` only, which has the security log.
         """
         if isinstance(exc, ssl.SSLError):
-            self.terms.met(handshake_trouble(exc), handshake_reason(exc))
+            self.terms.met(framing.handshake_trouble(exc), framing.handshake_reason(exc))
             return
-        status = status_of(exc)
+        status = framing.status_of(exc)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.terms.met("failure", failure_place(exc))
             self.log.error("A request failed outside of the application: %s", failure_place(exc))
@@ -399,7 +392,7 @@ class DeadlineWorker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             self.terms.met("unreadable", type(exc).__name__)
             self.log.warning("A request could not be read: %s, %d", type(exc).__name__, status)
         with contextlib.suppress(OSError):
-            client.sendall(http_answer(status, self.terms.describe(status)))
+            client.sendall(framing.http_answer(status, self.terms.describe(status)))
 
     # --- The connections that the main loop waits for ---
 

@@ -26,12 +26,8 @@ from sqlalchemy.exc import DBAPIError
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import SignedTreeHead, TreeHead
+from gateway.store import database
 from gateway.store.columns import NUMBER, TEXT
-from gateway.store.database import (
-    ConnectionPool,
-    FileLock,
-    UnsuitableDatabase,
-)
 from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 # --- In a file of two slots ---
@@ -61,7 +57,7 @@ class HighWaterMarkFile:
         """Name the file, which `open_file` has made."""
         self._file = file
         self._origin = origin
-        self._lock = FileLock(file.with_name(file.name + ".lock"))
+        self._lock = database.FileLock(file.with_name(file.name + ".lock"))
         self._guard = threading.Lock()
         self._known: tuple[bytes, tuple[int, SignedTreeHead | None]] = b"", (0, None)
 
@@ -123,7 +119,9 @@ class HighWaterMarkFile:
         try:
             self.read()
         except HighWaterMarkUnavailable as error:
-            raise UnsuitableDatabase(f"{error.detail}: see [high_water_mark] url") from error
+            raise database.UnsuitableDatabase(
+                f"{error.detail}: see [high_water_mark] url"
+            ) from error
 
     def _newest(self, descriptor: int) -> tuple[int, SignedTreeHead | None]:
         """The mark and its number in the order of moves; (0, None) where there never was one."""
@@ -160,7 +158,7 @@ def open_file(file: Path, origin: str) -> HighWaterMarkFile:
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise UnsuitableDatabase(
+        raise database.UnsuitableDatabase(
             f"the log's high-water mark cannot be opened ({error.strerror}): "
             "see [high_water_mark] url"
         ) from error
@@ -244,13 +242,13 @@ _NEXT = (
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    return (*driver_errors(), UnsuitableDatabase, Busy)
+    return (*driver_errors(), database.UnsuitableDatabase, Busy)
 
 
 class SqlMark:
     """The HighWaterMark port. Each statement is a transaction of its own."""
 
-    def __init__(self, connections: ConnectionPool, origin: str) -> None:
+    def __init__(self, connections: database.ConnectionPool, origin: str) -> None:
         """Nothing is read yet."""
         self._connections = connections
         self._origin = origin
@@ -297,10 +295,10 @@ def open_mark(url: str, *, file: Path | None, origin: str) -> SqlMark | HighWate
     if file is not None:
         return open_file(file, origin)
     try:
-        connections = ConnectionPool(url)
+        connections = database.ConnectionPool(url)
         _metadata.create_all(connections.engine)
     except DBAPIError as error:
-        raise UnsuitableDatabase(
+        raise database.UnsuitableDatabase(
             f"the log's high-water mark cannot be opened ({error.orig}): see [high_water_mark] url"
         ) from error
     return SqlMark(connections, origin)

@@ -45,14 +45,9 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.refusals import Busy, CaseErased, CaseKeysUnavailable
 from gateway.kernel.ports import KeyEncryptionProvider, TransactionMode
+from gateway.store import database
 from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
-from gateway.store.database import (
-    ConnectionPool,
-    FileLock,
-    UnsuitableDatabase,
-    writing_engine,
-)
 from gateway.store.transaction import Row, Transaction, counted, driver_errors
 
 BATCH = 64
@@ -147,7 +142,7 @@ _REWRAP = (
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    return (*driver_errors(), UnsuitableDatabase, Busy, OSError)
+    return (*driver_errors(), database.UnsuitableDatabase, Busy, OSError)
 
 
 _NO_ID = UUID(int=0)
@@ -183,8 +178,8 @@ class SqlKeyring:
 
     def __init__(
         self,
-        connections: ConnectionPool,
-        lock: FileLock | None,
+        connections: database.ConnectionPool,
+        lock: database.FileLock | None,
         origin: str,
         kek: KeyEncryptionProvider,
         *,
@@ -430,7 +425,7 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     try:
         if file is not None:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        engine = writing_engine(url)
+        engine = database.writing_engine(url)
         try:
             with engine.connect() as connection:
                 _metadata.create_all(connection)
@@ -441,7 +436,7 @@ def make_keyring(url: str, *, file: Path | None, origin: str, kek: str) -> None:
     except (OSError, DBAPIError) as error:
         raise _unopened(error) from error
     if not begun:
-        raise UnsuitableDatabase(
+        raise database.UnsuitableDatabase(
             "the keys database has keys of this gateway, and their key-encryption key is not here:"
             " bring keys/kek-* back, or name another database in [case_keys] url for a new gateway"
         )
@@ -461,8 +456,8 @@ def open_keyring(
 
     ``file`` is SQLite's, None with PostgreSQL. Nothing is connected before it is used.
     """
-    lock = None if file is None else FileLock(file.with_name(file.name + ".lock"))
-    connections = ConnectionPool(url)
+    lock = None if file is None else database.FileLock(file.with_name(file.name + ".lock"))
+    connections = database.ConnectionPool(url)
     return SqlKeyring(connections, lock, origin, kek, now=now, new_id=new_id, random=random)
 
 
@@ -473,13 +468,13 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
     which says what to do.
     """
     if file is not None and not file.exists():
-        raise UnsuitableDatabase(f"the keys of cases are missing ({file}): {_BRING_BACK}")
-    engine = writing_engine(url)
+        raise database.UnsuitableDatabase(f"the keys of cases are missing ({file}): {_BRING_BACK}")
+    engine = database.writing_engine(url)
     try:
         with engine.connect() as connection:
             there = inspect(connection).has_table(key_ring.name)
             if not there or connection.execute(_RING, {"origin": origin}).first() is None:
-                raise UnsuitableDatabase(
+                raise database.UnsuitableDatabase(
                     f"the keys database has no keys of this gateway: {_BRING_BACK}"
                 )
     except DBAPIError as error:
@@ -491,6 +486,8 @@ def require_keys(url: str, *, file: Path | None, origin: str) -> None:
 _BRING_BACK = "is [case_keys] url right? Bring the newest copy back"
 
 
-def _unopened(error: Exception) -> UnsuitableDatabase:
+def _unopened(error: Exception) -> database.UnsuitableDatabase:
     reason = error.orig if isinstance(error, DBAPIError) else getattr(error, "strerror", error)
-    return UnsuitableDatabase(f"the keys database cannot be opened ({reason}): see [case_keys] url")
+    return database.UnsuitableDatabase(
+        f"the keys database cannot be opened ({reason}): see [case_keys] url"
+    )

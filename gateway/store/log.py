@@ -18,21 +18,8 @@ from uuid import UUID
 from sqlalchemy import Select, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from gateway.domain import audit_event, refusals
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import (
-    AuditEvent,
-    ErasedDetails,
-    EventResult,
-    LogHold,
-    personal_kinds,
-)
-from gateway.domain.refusals import (
-    Busy,
-    CaseErased,
-    ClockBehind,
-    EditConflict,
-    LogFrozen,
-)
 from gateway.evidence import base64url, event, sd_jwt
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.kernel.actors import GATEWAY
@@ -182,7 +169,7 @@ class EventHeader:
         if not self.head_key or not head.size:
             return
         if not hmac.compare_digest(mac or b"", self.mac_of(head)):
-            raise LogFrozen(
+            raise refusals.LogFrozen(
                 f"no process of this gateway wrote the newest of the {head.size} entries: the "
                 "database was written to behind its back, and the operator has to find out how"
             )
@@ -223,7 +210,7 @@ class SqlLog:
         letterhead: EventHeader,
         contents: ContentCipher,
         begun: Begun,
-        others: Sequence[AuditEvent] = (),
+        others: Sequence[audit_event.AuditEvent] = (),
     ) -> None:
         """Work in this transaction, which ``begun`` found; ``others`` are yet to be appended."""
         self._transaction = transaction
@@ -233,16 +220,16 @@ class SqlLog:
         self._known = False
         self._last_tile: dict[int, bytes] = {}
         self._others = others
-        self.facts: list[AuditEvent] = []
+        self.facts: list[audit_event.AuditEvent] = []
         """What the transaction recorded so far."""
         self._proofs: tiles.InclusionProofs | None = None
 
-    def record(self, fact: AuditEvent) -> None:
+    def record(self, fact: audit_event.AuditEvent) -> None:
         """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""
         self._transaction.require_writing()
         self.facts.append(fact)
 
-    def append(self, facts: Sequence[AuditEvent]) -> AppendResult:
+    def append(self, facts: Sequence[audit_event.AuditEvent]) -> AppendResult:
         """Write facts to the log: the last statements before COMMIT.
 
         Raises LogFrozen when no process of ours wrote the head, LookupError when it is not that of
@@ -318,7 +305,7 @@ class SqlLog:
         Raises Busy for an event of this very moment, which is not in the log yet.
         """
         if any(event == fact.id for fact in self._others):
-            raise Busy("the first of these requests is being stored: repeat this one")
+            raise refusals.Busy("the first of these requests is being stored: repeat this one")
         row = self._transaction.first(_EVENT, {"event": event})
         return None if row is None else self._logged(row, self.head())
 
@@ -332,7 +319,7 @@ class SqlLog:
             if opened is not None:
                 disclosures.append(EventDisclosure(opened, frozenset(readers)))
         if row.idx >= head.size:  # committed after this transaction saw the head
-            raise Busy("the first of these requests was stored just now: repeat this one")
+            raise refusals.Busy("the first of these requests was stored just now: repeat this one")
         if self._proofs is None or self._proofs.size != head.size:
             self._proofs = tiles.InclusionProofs(self.tile, head.size)
         event = EventDocument(row.event, row.document, row.nonce, tuple(disclosures))
@@ -414,7 +401,7 @@ class SqlLog:
         rows = self._transaction.rows(_ENTRIES, {"start": start, "end": end})
         return [row.entry for row in rows]
 
-    def _content_keys(self, facts: Sequence[AuditEvent]) -> Mapping[str | None, UUID]:
+    def _content_keys(self, facts: Sequence[audit_event.AuditEvent]) -> Mapping[str | None, UUID]:
         """The keys of the cases whose content facts repeat, by their versions' digests."""
         keys: dict[str | None, UUID] = {}
         for fact in facts:
@@ -426,7 +413,9 @@ class SqlLog:
                         keys[fact.case_digest] = key
         return keys
 
-    def _closed(self, event: EventDocument, fact: AuditEvent, of_case: UUID | None) -> str:
+    def _closed(
+        self, event: EventDocument, fact: audit_event.AuditEvent, of_case: UUID | None
+    ) -> str:
         """An event's disclosures as they are stored; those that end with a key are encrypted by it:
         their own, or that of the case that they repeat."""
         keys: list[UUID | None] = [None] * len(fact.parties)
@@ -456,7 +445,7 @@ class SqlLog:
         """A disclosure that is stored encrypted; None when it ended with its key."""
         try:
             return self._contents.decrypt(base64url.decode(text), cell_of(event, position))
-        except CaseErased:
+        except refusals.CaseErased:
             return None
 
 
@@ -465,7 +454,7 @@ def _not_before(now: datetime, newest: datetime | None) -> datetime:
     if newest is None or now >= newest:
         return now
     if newest - now > LATENESS:
-        raise ClockBehind("the clock of this host is behind the log's newest event")
+        raise refusals.ClockBehind("the clock of this host is behind the log's newest event")
     return newest
 
 
@@ -484,7 +473,7 @@ def cell_of(event: UUID, position: int) -> CellRef:
 AT_ONCE = 200
 """Events that are looked at in one transaction: writers wait meanwhile."""
 
-_HOLDS = RecordTable(log_hold, LogHold, taken="there is a log hold with this id")
+_HOLDS = RecordTable(log_hold, audit_event.LogHold, taken="there is a log hold with this id")
 _STANDING = _HOLDS.all.where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.id)
 _END_HOLD = _HOLDS.update.where(log_hold.c.ended_at.is_(None))
 _BEGIN_AGAIN = delete(detail_erasure)
@@ -529,15 +518,15 @@ class SqlLogTerms(StorePart):
 
     registry = True
 
-    def holds(self) -> Sequence[LogHold]:
+    def holds(self) -> Sequence[audit_event.LogHold]:
         """The log holds that were not ended, the oldest first."""
         return self._all(_HOLDS, _STANDING)
 
-    def hold(self, hold: UUID) -> LogHold | None:
+    def hold(self, hold: UUID) -> audit_event.LogHold | None:
         """One log hold, ended or not."""
         return self._get(_HOLDS, id=hold)
 
-    def add_hold(self, hold: LogHold) -> None:
+    def add_hold(self, hold: audit_event.LogHold) -> None:
         """Keep a new log hold, in a REGISTRY transaction; AlreadyExists when its id is taken."""
         self._add(_HOLDS, hold)
 
@@ -547,12 +536,12 @@ class SqlLogTerms(StorePart):
         EditConflict when it is not there, or ended before.
         """
         if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
-            raise EditConflict("the log hold was ended before")
+            raise refusals.EditConflict("the log hold was ended before")
         self._transaction.changed(_BEGIN_AGAIN)
 
     def erase_details(
         self, organisation: str, until: datetime, held: Collection[CaseId]
-    ) -> ErasedDetails:
+    ) -> audit_event.ErasedDetails:
         """Erase what some of the next events say of persons, where the organisation acted.
 
         Events of its stream before ``until`` are gone through, a bounded number in their order;
@@ -564,7 +553,7 @@ class SqlLogTerms(StorePart):
         rows = self._transaction.rows(_NEXT, {"organisation": organisation, "after": after})
         due = [row for row in rows if row.at < until]  # times do not go back in the log
         if not due:
-            return ErasedDetails(0, 0, 0, 0, more=False)
+            return audit_event.ErasedDetails(0, 0, 0, 0, more=False)
         reached = {"organisation": organisation, "reached": due[-1].stream_number}
         self._transaction.run(_REACH, reached)
         kept = self._of_cases(held)
@@ -577,7 +566,7 @@ class SqlLogTerms(StorePart):
             self._write_block(n)
         first, last = min(counted, default=0), max(counted, default=0)
         more = len(due) == AT_ONCE
-        return ErasedDetails(first, last, len(counted), sum(counted.values()), more)
+        return audit_event.ErasedDetails(first, last, len(counted), sum(counted.values()), more)
 
     def _of_cases(self, cases: Collection[CaseId]) -> frozenset[Any]:
         """By what events of cases are known: digests of their versions, ids of their handoffs."""
@@ -596,11 +585,11 @@ class SqlLogTerms(StorePart):
         details = json.loads(row.disclosures)
         kinds = [_kind(text) for text, _ in details]
         readers = {kind: who for kind, (_, who) in zip(kinds, details, strict=True)}
-        refused = told["result"] != EventResult.ALLOWED
+        refused = told["result"] != audit_event.EventResult.ALLOWED
         # Who acted reads by whom; what was refused to nobody in particular is the gateway's own.
         if readers.get("by", [GATEWAY] if refused else []) != [organisation]:
             return 0
-        ending = personal_kinds(
+        ending = audit_event.personal_kinds(
             told["type"], told["operation"], told["result"], by_gateway=organisation == GATEWAY
         )
         erased = 0

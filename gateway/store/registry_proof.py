@@ -27,33 +27,12 @@ from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
 from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
+from gateway.store import registry, tables
 from gateway.store.columns import RecordTable
 from gateway.store.content_encryption import ContentCipher, NoContentKeys
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE, SqlLogTerms
 from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
-from gateway.store.registry import (
-    ALL_ORGANISATIONS,
-    STAFF,
-    Entry,
-    RegistryCache,
-    SqlOrganisations,
-    organisations_as_stored,
-)
-from gateway.store.tables import (
-    certificate,
-    client_key,
-    contact,
-    invitation,
-    log_event,
-    log_hold,
-    metadata,
-    person,
-    proposal,
-    staff,
-    succession,
-    system,
-)
 from gateway.store.transaction import SqliteConnection, Transaction
 from gateway.store.unit_of_work import SqlUnitOfWork
 
@@ -61,25 +40,25 @@ CHUNK = 4096
 """Events that are looked through together."""
 
 _EVENTS = (
-    select(*(column for column in log_event.c if column.name != "entry"))
-    .where(log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end"))
-    .order_by(log_event.c.idx)
+    select(*(column for column in tables.log_event.c if column.name != "entry"))
+    .where(tables.log_event.c.idx >= bindparam("start"), tables.log_event.c.idx < bindparam("end"))
+    .order_by(tables.log_event.c.idx)
 )
-_STAFF, _PROPOSALS = RecordTable(staff, StaffEntry), RecordTable(proposal, Proposal)
+_STAFF, _PROPOSALS = RecordTable(tables.staff, StaffEntry), RecordTable(tables.proposal, Proposal)
 _CHANGING = tuple(
     f'"operation":"{one}"'.encode() for one in (Operation.REGISTRY_CHANGE, Operation.KEY_EVENT)
 )
 _OF_CONTACTS = frozenset({"contact.set", "organisation.applied"})
 _PARTIES = ("predecessor", "successor")
 _TABLES: Mapping[Table, frozenset[str]] = {
-    system: frozenset(),
-    client_key: frozenset(),
-    certificate: frozenset({"reminded"}),
-    invitation: frozenset(),
-    person: frozenset(),
-    log_hold: frozenset(),
+    tables.system: frozenset(),
+    tables.client_key: frozenset(),
+    tables.certificate: frozenset({"reminded"}),
+    tables.invitation: frozenset(),
+    tables.person: frozenset(),
+    tables.log_hold: frozenset(),
     # What the two organisations approved is theirs: signed, or in their streams.
-    succession: frozenset({"version"}).union(
+    tables.succession: frozenset({"version"}).union(
         f"{one}_{what}" for one in _PARTIES for what in ("by", "event", "signed")
     ),
 }
@@ -90,7 +69,7 @@ _TABLES: Mapping[Table, frozenset[str]] = {
 class RegistryComparison:
     """Entries whose rows are not what their events say, and what else is wrong, in sentences."""
 
-    differing: frozenset[Entry]
+    differing: frozenset[registry.Entry]
     problems: tuple[str, ...]
 
     def sentences(self) -> tuple[str, ...]:
@@ -107,7 +86,7 @@ class RegistryComparison:
 
 def _public(kind: str, name: str) -> str:
     """The name as it may stand in a log: who works for an organisation is for that alone."""
-    return f"of {name.partition('/')[0]}" if kind == STAFF else name
+    return f"of {name.partition('/')[0]}" if kind == registry.STAFF else name
 
 
 def compare_registry(
@@ -155,7 +134,7 @@ def _empty_registry() -> Iterator[tuple[Transaction, UnitOfWork]]:
         run = Transaction(connection, TransactionMode.REGISTRY)
         cipher = ContentCipher(NoContentKeys())
         parts = SimpleNamespace(
-            organisations=SqlOrganisations(run, cipher, RegistryCache(), 0),
+            organisations=registry.SqlOrganisations(run, cipher, registry.RegistryCache(), 0),
             invitations=SqlInvitations(run, cipher),
             signing=SqlSigning(run, cipher),
             successions=SqlSuccessions(run, cipher),
@@ -174,7 +153,7 @@ def _no_rows() -> bytes:
     """A database of nothing but tables: to write their statements costs more than a comparison."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     with engine.begin() as connection:
-        metadata.create_all(connection)
+        tables.metadata.create_all(connection)
     with closing(cast(sqlite3.Connection, engine.raw_connection().driver_connection)) as made:
         return made.serialize()
 
@@ -240,11 +219,11 @@ def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | N
     )
 
 
-def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Hashable]]:
+def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[registry.Entry, Hashable]]:
     """All that decides something, each with what it belongs to."""
-    found: set[tuple[Entry, Hashable]] = {
+    found: set[tuple[registry.Entry, Hashable]] = {
         (("organisation", one.slug), replace(one, version=0))
-        for one in organisations_as_stored(rows(ALL_ORGANISATIONS))
+        for one in registry.organisations_as_stored(rows(registry.ALL_ORGANISATIONS))
     }
     for table, ignored in _TABLES.items():
         names = [column.name for column in table.c if column.name not in ignored]
@@ -254,20 +233,22 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Ha
     return found
 
 
-def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
+def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[registry.Entry]:
     """The entries of staff registers that are not what their events committed to."""
     entries = map(_STAFF.read, work.rows(_STAFF.all, {}))
     return {
-        (STAFF, f"{one.organisation}/{one.pseudonym}") for one in entries if not committed.has(one)
+        (registry.STAFF, f"{one.organisation}/{one.pseudonym}")
+        for one in entries
+        if not committed.has(one)
     }
 
 
 def _proposals(
     rows: Callable[[Executable, Mapping[str, Any]], Iterable[Any]],
-) -> set[tuple[Entry, Hashable]]:
+) -> set[tuple[registry.Entry, Hashable]]:
     """Proposals as their events tell them: without what those tell apart, and without the event
     that made the change, which uses up the approval."""
-    found: set[tuple[Entry, Hashable]] = set()
+    found: set[tuple[registry.Entry, Hashable]] = set()
     for one in map(_PROPOSALS.read, rows(_PROPOSALS.all, {})):
         told = replace(one, values=described(change_of(one)), applied_event=None)
         found.add(((PROPOSAL, str(one.id)), told))
@@ -276,14 +257,14 @@ def _proposals(
 
 def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[str]:
     """A sentence for each contact that no event set: contacts decide nothing, but are called."""
-    for row in work.rows(select(contact), {}):
+    for row in work.rows(select(tables.contact), {}):
         if row.registration_event not in told:
             yield f"no event set the contact {row.role} of {row.organisation}"
 
 
-def _owner(table: Table, row: Any) -> Entry:
-    if table is person:
+def _owner(table: Table, row: Any) -> registry.Entry:
+    if table is tables.person:
         return "person", row.id
-    if table is log_hold:
+    if table is tables.log_hold:
         return LOG_HOLD, str(row.id)
-    return "organisation", row.predecessor if table is succession else row.organisation
+    return "organisation", row.predecessor if table is tables.succession else row.organisation

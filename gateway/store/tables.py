@@ -47,26 +47,8 @@ from gateway.domain.organisation import Administrator, Certificate, Status, Syst
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement
 from gateway.domain.staff import StaffEntry
-from gateway.kernel.values import (
-    CaseVersion,
-    CertificateOrder,
-    Consultation,
-    IdempotencyRecord,
-    Proposal,
-    RetainedCopy,
-)
-from gateway.store.columns import (
-    NUMBER,
-    SHORT_ID,
-    TEXT,
-    Choice,
-    Day,
-    DueTime,
-    Instant,
-    Rank,
-    Serial,
-    columns_of,
-)
+from gateway.kernel import values
+from gateway.store import columns
 
 metadata = MetaData()
 
@@ -87,17 +69,17 @@ registry = Table(
     "registry",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
-    Column("version", NUMBER, nullable=False),  # raised by every REGISTRY Work that commits
+    Column("version", columns.NUMBER, nullable=False),  # raised by every REGISTRY Work that commits
     CheckConstraint("id = 1", name="registry_is_one_row"),
 )
 
 organisation = _small(
     "organisation",
-    Column("slug", TEXT, primary_key=True),  # permanent: a slug is never used again
-    Column("status", Choice(Status), nullable=False),
+    Column("slug", columns.TEXT, primary_key=True),  # permanent: a slug is never used again
+    Column("status", columns.Choice(Status), nullable=False),
     Column("version", Integer, nullable=False),
     # All other fields but the mandates, by name, as JSON.
-    Column("document", TEXT, nullable=False),
+    Column("document", columns.TEXT, nullable=False),
 )
 
 # Personal data, in an envelope under a key of the organisation. A change makes a new key for all of
@@ -105,7 +87,7 @@ organisation = _small(
 contact = _small(
     "contact",
     Column("organisation", ForeignKey(organisation.c.slug), nullable=False),
-    Column("role", TEXT, nullable=False),
+    Column("role", columns.TEXT, nullable=False),
     Column("registration_event", Uuid, nullable=False),
     Column("content_key", Uuid, nullable=False),
     Column("said", LargeBinary, nullable=False),  # name and address
@@ -121,7 +103,9 @@ doomed_key = _small(
 
 competence = _small(
     "competence",
-    *columns_of(Mandate, organisation=ForeignKey(organisation.c.slug), period=("start", "end")),
+    *columns.columns_of(
+        Mandate, organisation=ForeignKey(organisation.c.slug), period=("start", "end")
+    ),
     Column("position", Integer, nullable=False),  # its place in the organisation's list
     PrimaryKeyConstraint("id"),
     UniqueConstraint("organisation", "position"),
@@ -130,24 +114,24 @@ competence = _small(
 
 system = _small(
     "system",
-    *columns_of(System, organisation=ForeignKey(organisation.c.slug)),
+    *columns.columns_of(System, organisation=ForeignKey(organisation.c.slug)),
     PrimaryKeyConstraint("organisation", "name"),
 )
 
 # Where there are any, the system authenticates with one of them beside its certificate.
 client_key = _small(
     "client_key",
-    Column("organisation", TEXT, nullable=False),
-    Column("system", TEXT, nullable=False),
+    Column("organisation", columns.TEXT, nullable=False),
+    Column("system", columns.TEXT, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("jwk", TEXT, nullable=False),
+    Column("jwk", columns.TEXT, nullable=False),
     PrimaryKeyConstraint("organisation", "system", "position"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
 )
 
 certificate = _small(
     "certificate",
-    *columns_of(Certificate, serial=Serial),
+    *columns.columns_of(Certificate, serial=columns.Serial),
     Column("ordinal", Integer, nullable=False),  # 1, 2... for each system: the newest is last
     PrimaryKeyConstraint("thumbprint"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
@@ -158,7 +142,7 @@ _partial("certificate_revoked", certificate.c.not_after, certificate.c.revoked_a
 
 person = _small(
     "person",
-    *columns_of(Administrator),
+    *columns.columns_of(Administrator),
     PrimaryKeyConstraint("id"),
 )
 
@@ -166,8 +150,8 @@ person = _small(
 # `organisation`, `person`, `proposal` or `log hold`, and the id; `staff`, organisation/pseudonym.
 out_of_service = _small(
     "out_of_service",
-    Column("kind", TEXT, nullable=False),
-    Column("name", TEXT, nullable=False),
+    Column("kind", columns.TEXT, nullable=False),
+    Column("name", columns.TEXT, nullable=False),
     PrimaryKeyConstraint("kind", "name"),
 )
 
@@ -175,7 +159,7 @@ out_of_service = _small(
 proposal = Table(
     "proposal",
     metadata,
-    *columns_of(Proposal),
+    *columns.columns_of(values.Proposal),
     PrimaryKeyConstraint("id"),
     Index("proposal_by_end", "expires_at"),
 )
@@ -184,7 +168,7 @@ proposal = Table(
 signing_request = Table(
     "signing_request",
     metadata,
-    *columns_of(CertificateOrder),
+    *columns.columns_of(values.CertificateOrder),
     Column("served", Boolean, nullable=False),  # certificate or refusal is there
     PrimaryKeyConstraint("id"),
 )
@@ -193,7 +177,7 @@ _partial("signing_request_pending", signing_request.c.id, signing_request.c.serv
 # The token is not here: only its SHA-256. Its end is written once.
 invitation = _small(
     "invitation",
-    *columns_of(Invitation),
+    *columns.columns_of(Invitation),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("token_sha256"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
@@ -204,7 +188,7 @@ invitation = _small(
 succession = Table(
     "succession",
     metadata,
-    *columns_of(
+    *columns.columns_of(
         Succession,
         predecessor=ForeignKey(organisation.c.slug),
         successor=ForeignKey(organisation.c.slug),
@@ -218,7 +202,7 @@ succession = Table(
 # Proceedings or inquiries that suspend the terms of the log; rows stay.
 log_hold = _small(
     "log_hold",
-    *columns_of(LogHold),
+    *columns.columns_of(LogHold),
     PrimaryKeyConstraint("id"),
 )
 
@@ -226,7 +210,7 @@ log_hold = _small(
 # change of the registry. Entries end and stay: a pseudonym is never used again.
 staff = _small(
     "staff",
-    *columns_of(StaffEntry, organisation=ForeignKey(organisation.c.slug)),
+    *columns.columns_of(StaffEntry, organisation=ForeignKey(organisation.c.slug)),
     PrimaryKeyConstraint("organisation", "pseudonym"),
 )
 
@@ -235,7 +219,7 @@ staff = _small(
 # The current state of a case ("case" alone is a word of SQL).
 case_file = _small(
     "case_file",
-    *columns_of(Case),
+    *columns.columns_of(Case),
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
@@ -255,7 +239,7 @@ _partial("case_file_doomed", case_file.c.content_key, _doomed)
 case_version = Table(
     "case_version",
     metadata,
-    *columns_of(CaseVersion, "summary", "document"),
+    *columns.columns_of(values.CaseVersion, "summary", "document"),
     # Encrypted. What a list shows stands before the document, which may fill pages of its own.
     Column("summary", LargeBinary, nullable=False),
     Column("document", LargeBinary, nullable=False),
@@ -267,7 +251,7 @@ case_version = Table(
 # Embargoes and restrictions of processing: they name elements by id, and say nothing of them.
 case_measure = _small(
     "case_measure",
-    *columns_of(Measure),
+    *columns.columns_of(Measure),
     PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_measure_of", "originator", "case"),
@@ -277,7 +261,7 @@ case_measure = _small(
 # the recall touched; its reason ends with the case's key.
 case_recall = _small(
     "case_recall",
-    *columns_of(Recall),
+    *columns.columns_of(Recall),
     PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
     Index("case_recall_of", "originator", "case"),
@@ -286,7 +270,7 @@ case_recall = _small(
 # That holders heard of a correction or tightening, written once by the clearance of its version.
 announcement = _small(
     "announcement",
-    *columns_of(Announcement),
+    *columns.columns_of(Announcement),
     PrimaryKeyConstraint("originator", "case", "version"),
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
 )
@@ -298,15 +282,15 @@ announcement = _small(
 handoff = Table(
     "handoff",
     metadata,
-    *columns_of(
+    *columns.columns_of(
         Handoff,
         "due_at",
         case_digest=ForeignKey(case_version.c.digest),
         address=("recipient", "competence", "mandate_event"),
-        urgency=Rank,
+        urgency=columns.Rank,
     ),
     # Follows the open duties of the recipient (gateway/store/duties.py); the year 9999 for none.
-    Column("due_at", DueTime, nullable=False),
+    Column("due_at", columns.DueTime, nullable=False),
     PrimaryKeyConstraint("id"),
     # Pages of the two boxes, whole and by state; each is read in the index's own order.
     Index("handoff_in", "recipient", "urgency", "due_at", "id"),
@@ -322,7 +306,7 @@ handoff = Table(
 answer = Table(
     "answer",
     metadata,
-    *columns_of(HandoffAnswer, handoff=ForeignKey(handoff.c.id), document=LargeBinary),
+    *columns.columns_of(HandoffAnswer, handoff=ForeignKey(handoff.c.id), document=LargeBinary),
     PrimaryKeyConstraint("handoff", "sequence"),
     UniqueConstraint("event"),
 )
@@ -330,7 +314,7 @@ answer = Table(
 # What a party owes about a handoff, and what was recorded of it as the time ran out.
 duty = _small(
     "duty",
-    *columns_of(HandoffDuty, handoff=ForeignKey(handoff.c.id)),
+    *columns.columns_of(HandoffDuty, handoff=ForeignKey(handoff.c.id)),
     PrimaryKeyConstraint("handoff", "kind", "source"),
 )
 _partial("duty_next", duty.c.next_at, duty.c.next_at.is_not(null()))
@@ -343,7 +327,7 @@ _partial("duty_open", duty.c.due_at, duty.c.closed_at.is_(null()))
 # What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
 retention = _small(
     "retention",
-    *columns_of(Retention, handoff=ForeignKey(handoff.c.id)),
+    *columns.columns_of(Retention, handoff=ForeignKey(handoff.c.id)),
     PrimaryKeyConstraint("id"),
     Index("retention_of_handoff", "handoff"),
     Index("retention_of_case", "originator", "case"),
@@ -353,7 +337,9 @@ retention = _small(
 retained_copy = Table(
     "retained_copy",
     metadata,
-    *columns_of(RetainedCopy, "content", "content_key", handoff=ForeignKey(handoff.c.id)),
+    *columns.columns_of(
+        values.RetainedCopy, "content", "content_key", handoff=ForeignKey(handoff.c.id)
+    ),
     Column("content_key", Uuid, nullable=False),
     Column("content", LargeBinary, nullable=False),  # encrypted
     PrimaryKeyConstraint("handoff"),
@@ -363,7 +349,7 @@ retained_copy = Table(
 # Under which an organisation's answers about erased cases are encrypted.
 answer_key = _small(
     "answer_key",
-    Column("organisation", TEXT, primary_key=True),
+    Column("organisation", columns.TEXT, primary_key=True),
     Column("content_key", Uuid, nullable=False),
     Index("answer_key_by_key", "content_key"),
 )
@@ -372,7 +358,7 @@ answer_key = _small(
 erasure_notice = _small(
     "erasure_notice",
     Column("days", Integer, primary_key=True, autoincrement=False),
-    Column("told", Day, nullable=False),
+    Column("told", columns.Day, nullable=False),
 )
 
 # When duties were last swept, and the last time in which they were not.
@@ -380,14 +366,14 @@ sweep = Table(
     "sweep",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
-    *columns_of(SweepClock),
+    *columns.columns_of(SweepClock),
     CheckConstraint("id = 1", name="sweep_is_one_row"),
 )
 
 consultation = Table(
     "consultation",
     metadata,
-    *columns_of(Consultation),
+    *columns.columns_of(values.Consultation),
     PrimaryKeyConstraint("event"),
     Index("consultation_of_handoff", "handoff"),
 )
@@ -398,7 +384,7 @@ consultation = Table(
 conformance_run = Table(
     "conformance_run",
     metadata,
-    *columns_of(ConformanceRun),
+    *columns.columns_of(ConformanceRun),
     PrimaryKeyConstraint("id"),
     ForeignKeyConstraint(["organisation", "system"], [system.c.organisation, system.c.name]),
     Index("conformance_run_of", "organisation", "id"),
@@ -409,7 +395,7 @@ conformance_run = Table(
 moved_handoff = Table(
     "moved_handoff",
     metadata,
-    *columns_of(
+    *columns.columns_of(
         ReissuedHandoff,
         handoff=ForeignKey(handoff.c.id),
         succession=ForeignKey(succession.c.id),
@@ -424,15 +410,15 @@ moved_handoff = Table(
 
 retry = _small(
     "retry",
-    *columns_of(IdempotencyRecord),
+    *columns.columns_of(values.IdempotencyRecord),
     PrimaryKeyConstraint("organisation", "key"),
     Index("retry_by_event", "event"),
 )
 
 budget = _small(
     "budget",
-    Column("organisation", TEXT, nullable=False),
-    Column("window", TEXT, nullable=False),
+    Column("organisation", columns.TEXT, nullable=False),
+    Column("window", columns.TEXT, nullable=False),
     Column("spent", Integer, nullable=False),
     PrimaryKeyConstraint("organisation", "window"),
 )
@@ -440,17 +426,17 @@ budget = _small(
 # By `jti`, until well after the token's own end.
 revoked_token = _small(
     "revoked_token",
-    Column("jti", TEXT, primary_key=True),
-    Column("expires_at", Instant, nullable=False),
+    Column("jti", columns.TEXT, primary_key=True),
+    Column("expires_at", columns.Instant, nullable=False),
     Index("revoked_token_by_end", "expires_at"),
 )
 
 # What each client used once, until well after its end.
 spent_assertion = _small(
     "spent_assertion",
-    Column("client", TEXT, nullable=False),
-    Column("jti", TEXT, nullable=False),
-    Column("expires_at", Instant, nullable=False),
+    Column("client", columns.TEXT, nullable=False),
+    Column("jti", columns.TEXT, nullable=False),
+    Column("expires_at", columns.Instant, nullable=False),
     PrimaryKeyConstraint("client", "jti"),
     Index("spent_assertion_by_end", "expires_at"),
 )
@@ -461,14 +447,14 @@ spent_assertion = _small(
 # delivery or acknowledgement.
 notification_cursor = _small(
     "notification_cursor",
-    *columns_of(Cursor, acknowledged=NUMBER),
+    *columns.columns_of(Cursor, acknowledged=columns.NUMBER),
     PrimaryKeyConstraint("organisation", "way"),
 )
 
 # What a receiver refused; `error` and `description` are its own words.
 refused_notification = _small(
     "refused_notification",
-    *columns_of(RefusedNotification, stream_number=NUMBER),
+    *columns.columns_of(RefusedNotification, stream_number=columns.NUMBER),
     PrimaryKeyConstraint("organisation", "event"),
 )
 
@@ -478,44 +464,48 @@ log_head = Table(
     "log_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row; its lock is the log's
-    Column("size", NUMBER, nullable=False),
+    Column("size", columns.NUMBER, nullable=False),
     Column("root", LargeBinary, nullable=False),
     Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/tree.py)
-    Column("origin", TEXT),  # whose tree this is, from the first entry on
+    Column("origin", columns.TEXT),  # whose tree this is, from the first entry on
     Column("mac", LargeBinary),  # by a key that is not here: a process of ours wrote this head
-    Column("newest", Instant),  # the time of the newest entry: none is older than the one before
+    Column(
+        "newest", columns.Instant
+    ),  # the time of the newest entry: none is older than the one before
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 
 log_event = Table(
     "log_event",
     metadata,
-    Column("idx", NUMBER, primary_key=True, autoincrement=False),  # the size read under the lock
-    Column("event", SHORT_ID, nullable=False, unique=True),
+    Column(
+        "idx", columns.NUMBER, primary_key=True, autoincrement=False
+    ),  # the size read under the lock
+    Column("event", columns.SHORT_ID, nullable=False, unique=True),
     Column("entry", LargeBinary, nullable=False),
     Column("document", LargeBinary),  # the very bytes that were hashed; NULL when erased
     Column("nonce", LargeBinary),
     # JSON [[disclosure|null, [reader...]]...]: null when erased, in an envelope where it tells of
     # a case
-    Column("disclosures", TEXT, nullable=False),
+    Column("disclosures", columns.TEXT, nullable=False),
 )
 
 # By what auditors search: see gateway/store/event_index.py.
 log_facet = Table(
     "log_facet",
     metadata,
-    Column("idx", NUMBER, primary_key=True, autoincrement=False),
-    Column("at", Instant, nullable=False),
-    Column("words", TEXT, nullable=False),
+    Column("idx", columns.NUMBER, primary_key=True, autoincrement=False),
+    Column("at", columns.Instant, nullable=False),
+    Column("words", columns.TEXT, nullable=False),
     Column("handoff", Uuid),
-    Column("case_digest", TEXT),
+    Column("case_digest", columns.TEXT),
 )
 
 # The words of 256 entries together, once there are as many: a search passes over the others.
 log_block = Table(
     "log_block",
     metadata,
-    Column("n", NUMBER, primary_key=True, autoincrement=False),
+    Column("n", columns.NUMBER, primary_key=True, autoincrement=False),
     Column("words", LargeBinary, nullable=False),
 )
 
@@ -525,7 +515,7 @@ log_tile = Table(
     "log_tile",
     metadata,
     Column("level", Integer, nullable=False),
-    Column("n", NUMBER, nullable=False),
+    Column("n", columns.NUMBER, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("level", "n"),
 )
@@ -534,23 +524,23 @@ log_tile = Table(
 # head's lock.
 party = _small(
     "party",
-    Column("organisation", TEXT, nullable=False),
-    Column("stream_number", NUMBER, nullable=False),
-    Column("idx", NUMBER, nullable=False),
+    Column("organisation", columns.TEXT, nullable=False),
+    Column("stream_number", columns.NUMBER, nullable=False),
+    Column("idx", columns.NUMBER, nullable=False),
     PrimaryKeyConstraint("organisation", "stream_number"),
 )
 
 # The last number of each: it only grows, so that no number is given again after a row was lost.
 stream = _small(
     "stream",
-    Column("organisation", TEXT, primary_key=True),
-    Column("last", NUMBER, nullable=False),
+    Column("organisation", columns.TEXT, primary_key=True),
+    Column("last", columns.NUMBER, nullable=False),
 )
 
 # How far details of persons were erased from each stream after their term
 # (gateway/store/log.py): the last number that was looked at.
 detail_erasure = _small(
     "detail_erasure",
-    Column("organisation", TEXT, primary_key=True),
-    Column("reached", NUMBER, nullable=False),
+    Column("organisation", columns.TEXT, primary_key=True),
+    Column("reached", columns.NUMBER, nullable=False),
 )

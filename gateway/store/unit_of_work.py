@@ -16,7 +16,7 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import LoggedEvent
-from gateway.store import migrations
+from gateway.store import migrations, procedures
 from gateway.store.cases import SqlCases
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import (
@@ -32,13 +32,6 @@ from gateway.store.handoffs import SqlHandoffs, SqlRetentions
 from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
-from gateway.store.procedures import (
-    SqlConformance,
-    SqlInvitations,
-    SqlProposals,
-    SqlSigning,
-    SqlSuccessions,
-)
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.tables import log_head
 from gateway.store.transaction import BrokenRule, Transaction, driver_errors
@@ -293,16 +286,16 @@ _PARTS: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "cases": SqlCases,
     "handoffs": SqlHandoffs,
     "retentions": SqlRetentions,
-    "proposals": SqlProposals,
+    "proposals": procedures.SqlProposals,
     "retries": SqlRetries,
     "budgets": SqlBudgets,
     "replay": SqlReplay,
-    "signing": SqlSigning,
-    "invitations": SqlInvitations,
+    "signing": procedures.SqlSigning,
+    "invitations": procedures.SqlInvitations,
     "log_terms": SqlLogTerms,
-    "conformance": SqlConformance,
+    "conformance": procedures.SqlConformance,
     "duties": SqlDuties,
-    "successions": SqlSuccessions,
+    "successions": procedures.SqlSuccessions,
     "staff": SqlStaff,
     "notifications": SqlNotifications,
 }

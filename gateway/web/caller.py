@@ -21,16 +21,9 @@ from gateway.evidence import base64url, canonical, signature
 from gateway.kernel.authentication import NotAuthenticated, authenticate
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller, Credentials
+from gateway.web import problems
 from gateway.web.context import AppContext, PresentedCertificate
 from gateway.web.inputs import read_query
-from gateway.web.problems import (
-    ClientCertificateRefused,
-    InsufficientScope,
-    InvalidToken,
-    NoCredentials,
-    ProxyHeaderRefused,
-    TokenInQuery,
-)
 
 # --- Access tokens (RFC 9068), bound to a certificate (RFC 8705, section 3) ---
 #
@@ -110,7 +103,7 @@ class Tokens:
         The binding to the connection is not looked at here: that is checked for each request.
         """
         if len(token) > MAX_CHARACTERS or not token.isascii():
-            raise InvalidToken("the token is too long, or holds what no token does")
+            raise problems.InvalidToken("the token is too long, or holds what no token does")
         now = self._gate.ports.now().timestamp()
         # The whole token is the key: of two that differ in the signature alone, one is bad.
         key = hashlib.sha256(token.encode("ascii")).digest()
@@ -129,29 +122,33 @@ class Tokens:
             header = jwt.get_unverified_header(token)
             key = self._keys.get(header.get("kid", ""))
             if key is None or header.get("typ") != TYP:
-                raise InvalidToken("the token is of another type, or by a key that is not ours")
+                raise problems.InvalidToken(
+                    "the token is of another type, or by a key that is not ours"
+                )
             claims = jwt.decode(token, key, algorithms=[ALG], options=_SIGNATURE_ALONE)
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise InvalidToken(f"the token cannot be verified: {type(error).__name__}") from None
+            raise problems.InvalidToken(
+                f"the token cannot be verified: {type(error).__name__}"
+            ) from None
         return self._judge(claims, now)
 
     def _judge(self, claims: Mapping[str, Any], now: float) -> AccessToken:
         """Check the claims by our own clock; each must be there and of its type."""
         if not all(isinstance(claims.get(name), str) for name in _TEXTS):
-            raise InvalidToken("a claim is missing or of another type")
+            raise problems.InvalidToken("a claim is missing or of another type")
         confirmation, ends = claims.get("cnf"), claims.get("exp")
         bound = confirmation.get("x5t#S256") if isinstance(confirmation, dict) else None
         if not isinstance(bound, str) or not base64url.DIGEST.fullmatch(bound):
-            raise InvalidToken("the token is bound to no certificate")
+            raise problems.InvalidToken("the token is bound to no certificate")
         if claims["iss"] != self._gate.issuer or claims["aud"] != self._gate.partners_url:
-            raise InvalidToken("the token is by another issuer or for another address")
+            raise problems.InvalidToken("the token is by another issuer or for another address")
         if type(ends) is not int or ends <= now:
-            raise InvalidToken("the token has ended")
+            raise problems.InvalidToken("the token has ended")
         if claims["sub"] != claims["client_id"]:
-            raise InvalidToken("the token speaks of two clients")
+            raise problems.InvalidToken("the token speaks of two clients")
         scopes, issued = frozenset(claims["scope"].split()), claims.get("iat")
         if type(issued) is not int:
-            raise InvalidToken("the token does not say since when")
+            raise problems.InvalidToken("the token does not say since when")
         return AccessToken(claims["client_id"], scopes, bound, ends, issued, claims["jti"])
 
 
@@ -187,13 +184,13 @@ def peer_of(gate: AppContext, request: Request) -> PresentedCertificate | None:
     try:
         der = gate.peer_der(request.environ)
     except gate.header_refused as error:
-        raise ProxyHeaderRefused(str(error)) from None
+        raise problems.ProxyHeaderRefused(str(error)) from None
     if der is None:
         return None
     try:
         peer = gate.check_peer(der, gate.ports.now())
     except gate.certificate_refused as error:
-        raise ClientCertificateRefused(str(error)) from None
+        raise problems.ClientCertificateRefused(str(error)) from None
     g.thumbprint = peer.thumbprint
     return peer
 
@@ -206,16 +203,18 @@ def claimed_caller(gate: AppContext, tokens: Tokens, request: Request) -> Caller
     """
     peer = peer_of(gate, request)
     if request.query_string and "access_token" in read_query(request):  # RS1
-        raise TokenInQuery("send the access token only in the Authorization header")
+        raise problems.TokenInQuery("send the access token only in the Authorization header")
     sent = request.headers.get("Authorization", "")
     found = _BEARER.fullmatch(sent)
     if not found and sent.lower().startswith("bearer"):
-        raise InvalidToken("the token is not of the form that tokens have")
+        raise problems.InvalidToken("the token is not of the form that tokens have")
     if not found:  # RS3
-        raise NoCredentials("send an access token in the Authorization header")
+        raise problems.NoCredentials("send an access token in the Authorization header")
     token = tokens.read(found[1])
     if peer is None or not hmac.compare_digest(token.thumbprint, peer.thumbprint):  # RS2
-        raise InvalidToken("the token is bound to another certificate than the connection's")
+        raise problems.InvalidToken(
+            "the token is bound to another certificate than the connection's"
+        )
     names = system_of(token.client_id)
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
@@ -234,5 +233,5 @@ def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
     system = authenticate(ports, client_id, claimed.credentials)
     scopes = claimed.scopes & system.scopes
     if scope not in (ANY_SCOPE, *scopes):
-        raise InsufficientScope(scope)
+        raise problems.InsufficientScope(scope)
     return replace(claimed, scopes=scopes, authenticated=[system])

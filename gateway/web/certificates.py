@@ -11,17 +11,7 @@ from uuid import UUID
 from flask import Request, Response, request
 from marshmallow import fields, validate
 
-from gateway.domain.refusals import (
-    AlreadyExists,
-    EditConflict,
-    Forbidden,
-    InvalidInvitation,
-    InvitationUnusable,
-    NotFound,
-    TooManyAttempts,
-    TooManyDenials,
-    ValidationFailed,
-)
+from gateway.domain import refusals
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateRequest, Credentials
 from gateway.registry import enrolment
@@ -51,7 +41,7 @@ def _file(path: Path, media: str) -> Response:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFound from None
+        raise refusals.NotFound from None
     return Response(data, headers={"Cache-Control": KEPT}, content_type=media)
 
 
@@ -71,7 +61,7 @@ def certificates_lists(gate: AppContext) -> Response:
 def certificates_revocations(gate: AppContext, authority: str) -> Response:
     """Get the revocation list of one issuing authority in DER, as its certificates name it."""
     if not _AUTHORITY.fullmatch(authority):
-        raise NotFound
+        raise refusals.NotFound
     return _file(gate.published / f"{authority}.crl", CRL)
 
 
@@ -96,7 +86,7 @@ def checked(gate: AppContext, data: bytes) -> CertificateRequest:
     try:
         return gate.read_request(data)
     except gate.request_refused as error:
-        raise ValidationFailed((("/csr", str(error)),)) from None
+        raise refusals.ValidationFailed((("/csr", str(error)),)) from None
 
 
 def certificate_of(gate: AppContext, request: UUID) -> str | None:
@@ -108,9 +98,9 @@ def certificate_of(gate: AppContext, request: UUID) -> str | None:
     while True:
         found = enrolment.request_status(gate.ports, request)
         if found is None:
-            raise NotFound
+            raise refusals.NotFound
         if found.refusal is not None:
-            raise ValidationFailed((("/csr", found.refusal),))
+            raise refusals.ValidationFailed((("/csr", found.refusal),))
         if found.certificate is not None or time.monotonic() >= ends:
             return found.certificate
         time.sleep(_LOOK_EVERY)
@@ -144,15 +134,22 @@ def certificates_authorities(gate: AppContext) -> Response:
     try:
         pem = (gate.published / CHAIN_FILE).read_bytes()
     except FileNotFoundError:
-        raise NotFound from None
+        raise refusals.NotFound from None
     return _bundle(gate, pem, {"Cache-Control": KEPT})
 
 
 _TEXT = validate.Length(min=1, max=16 * 1024)
 
 
-_RENEWS = (*RECORDED, Forbidden, TooManyDenials, TooManyAttempts, AlreadyExists, EditConflict)
-_ENROLS = (*_RENEWS, InvalidInvitation, InvitationUnusable)
+_RENEWS = (
+    *RECORDED,
+    refusals.Forbidden,
+    refusals.TooManyDenials,
+    refusals.TooManyAttempts,
+    refusals.AlreadyExists,
+    refusals.EditConflict,
+)
+_ENROLS = (*_RENEWS, refusals.InvalidInvitation, refusals.InvitationUnusable)
 
 
 class EnrolmentRequest(StrictSchema):
@@ -197,7 +194,9 @@ def certificates_enrol(gate: AppContext) -> Response:
     """
     body = EnrolmentRequest().load(read_json(request))
     if ("jwk" in body) is not ("proof" in body):
-        raise ValidationFailed((("/proof", "a document key and its proof belong together"),))
+        raise refusals.ValidationFailed(
+            (("/proof", "a document key and its proof belong together"),)
+        )
     first = FirstDocumentKey(body["jwk"], body["proof"]) if "jwk" in body else None
     done = _use(gate, request, checked(gate, body["csr"].encode()), first)
     certificate = certificate_of(gate, UUID(done.result["request"]))
@@ -215,7 +214,7 @@ def _use(
     """Use the invitation whose token stands in the header; its answers never tell who exists."""
     given = sent.authorization
     if given is None or given.type != "basic" or not given.username or not given.password:
-        raise InvalidInvitation("no name and token in the Authorization header")
+        raise refusals.InvalidInvitation("no name and token in the Authorization header")
     return enrolment.redeem_invitation(gate.ports, given.username, given.password, asked, first)
 
 

@@ -37,19 +37,9 @@ from gateway.domain.refusals import (
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller
+from gateway.web import inputs
 from gateway.web.caller import ANY_SCOPE, Tokens, claimed_caller, registered_caller
 from gateway.web.context import AppContext
-from gateway.web.inputs import (
-    SIGNED,
-    IdempotencyKeyRequired,
-    MalformedRequest,
-    UnsupportedMediaType,
-    current_request,
-    read_document,
-    read_json,
-    read_key,
-    read_query,
-)
 from gateway.web.problems import (
     LISTENER_STATUSES,
     PROBLEMS,
@@ -67,7 +57,12 @@ NOTHING = Schema()
 """Takes no field: a query on an endpoint that has none is a mistake worth telling."""
 
 
-_EVERY: tuple[type[Refusal], ...] = (NotFound, Busy, DatabaseUnavailable, UnsupportedMediaType)
+_EVERY: tuple[type[Refusal], ...] = (
+    NotFound,
+    Busy,
+    DatabaseUnavailable,
+    inputs.UnsupportedMediaType,
+)
 """What any address may refuse: its spelling, a body's coding, and what needs the database."""
 
 CONTENT: tuple[type[Refusal], ...] = (CaseErased, CaseKeysUnavailable)
@@ -91,17 +86,17 @@ _TOKEN: tuple[type[Refusal], ...] = (
     Forbidden,
     TooManyDenials,
     *RECORDED,
-    MalformedRequest,
+    inputs.MalformedRequest,
     ValidationFailed,
 )
 _WRITE: tuple[type[Refusal], ...] = (
-    IdempotencyKeyRequired,
+    inputs.IdempotencyKeyRequired,
     IdempotencyKeyReused,
     AlreadyExists,
     EditConflict,
     WrongState,
 )
-_BODY: tuple[type[Refusal], ...] = (MalformedRequest, ValidationFailed)
+_BODY: tuple[type[Refusal], ...] = (inputs.MalformedRequest, ValidationFailed)
 
 
 R = TypeVar("R")
@@ -260,7 +255,7 @@ def _serve(one: Endpoint, gate: AppContext, tokens: Tokens, **path: Any) -> Resp
     The transaction of the action authenticates the caller. Where none did, because something was
     refused before or the view needs none, the registry is asked here: who calls is decided first.
     """
-    asked = current_request()
+    asked = inputs.current_request()
     scope = one.scope or ""
     caller = claimed_caller(gate, tokens, asked)
     if scope not in (ANY_SCOPE, *caller.scopes):
@@ -283,20 +278,20 @@ def _perform(
     one: Endpoint, gate: AppContext, caller: Caller, request: Request, path: Mapping[str, Any]
 ) -> Response:
     """Read what came, then let the view translate it."""
-    is_signed = request.headers.get("Content-Type", "").lower() == SIGNED
+    is_signed = request.headers.get("Content-Type", "").lower() == inputs.SIGNED
     signed = one.signed if is_signed else None
-    key = read_key(request, optional=signed is not None) if one.writes else ""
+    key = inputs.read_key(request, optional=signed is not None) if one.writes else ""
     query: Mapping[str, Any] = {}
     if request.query_string or one.query is not NOTHING:
-        query = one.query.load(read_query(request))
+        query = one.query.load(inputs.read_query(request))
     call = Call(gate.ports, caller, key, {}, query)
     if one.body is not None and signed is not None:
         # A signed document is verified, then held to the schema of the body that it replaces.
-        document, action = read_document(request), one.action or ""
+        document, action = inputs.read_document(request), one.action or ""
         opened = open_signed(gate.ports, caller, document, typ=signed.typ, action=action, key=key)
         body = one.body.load(signed.body(opened))
         call = call._replace(key=opened.jti, body=body, signed=opened)
     elif one.body is not None:
-        call = call._replace(body=one.body.load(read_json(request)))
+        call = call._replace(body=one.body.load(inputs.read_json(request)))
     answer = one.view(call, **path)
     return answer if isinstance(answer, Response) else json_response(answer, one.status)

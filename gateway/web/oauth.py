@@ -22,13 +22,7 @@ from flask import Request, Response, g
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.domain.organisation import System
-from gateway.kernel.authentication import (
-    NotAuthenticated,
-    authenticate,
-    authenticate_client,
-    claimed_client,
-    revoke_token,
-)
+from gateway.kernel import authentication
 from gateway.kernel.values import Credentials
 from gateway.web.caller import AccessToken, Tokens, peer_of
 from gateway.web.context import AppContext, PresentedCertificate
@@ -186,7 +180,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         except OAuth2Error as error:
             return self._refuse("token-not-revoked", error)
         if token is not None:
-            revoke_token(self._gate.ports, token.jti, datetime.fromtimestamp(token.ends, UTC))
+            authentication.revoke_token(
+                self._gate.ports, token.jti, datetime.fromtimestamp(token.ends, UTC)
+            )
             self._note("token-revoked", client, token.jti)
         return json_response({})
 
@@ -221,8 +217,8 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
             return {"active": False}
         try:
             shown = Credentials(token.thumbprint, peer.san_uris, token.jti, token.issued)
-            system = authenticate(self._gate.ports, token.client_id, shown)
-        except NotAuthenticated:
+            system = authentication.authenticate(self._gate.ports, token.client_id, shown)
+        except authentication.NotAuthenticated:
             return {"active": False}
         return {
             "active": True,
@@ -244,7 +240,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         check_form(form, sent, needed)
         if "client_id" not in form:
             # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
-            form["client_id"] = claimed_client(form["client_assertion"]) or ""
+            form["client_id"] = authentication.claimed_client(form["client_assertion"]) or ""
         try:
             peer = peer_of(self._gate, sent)
         except ClientCertificateRefused as refused:
@@ -271,10 +267,10 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
             return None
         shown = Credentials(peer.thumbprint, peer.san_uris)
         try:
-            system = authenticate_client(
+            system = authentication.authenticate_client(
                 self._gate.ports, self._gate.newest(), asked.payload.client_id, shown, assertion
             )
-        except NotAuthenticated as refused:
+        except authentication.NotAuthenticated as refused:
             raise InvalidClient(refused.detail) from refused
         return OAuthClient(system, peer.thumbprint, method)
 

@@ -14,18 +14,10 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Page, encode
 from gateway.kernel.transact import RecordedRefusal
+from gateway.web import problems
 from gateway.web.context import AppContext
 from gateway.web.inputs import listed
 from gateway.web.partners.schema_fields import pointed
-from gateway.web.problems import (
-    FAILED,
-    MEDIA_TYPE,
-    InsufficientScope,
-    ProblemType,
-    document,
-    of_status,
-    problem_of,
-)
 from gateway.web.reference import STYLE_SOURCE
 
 ALWAYS: Mapping[str, str] = {
@@ -89,11 +81,11 @@ def _handle(gate: AppContext, error: Exception) -> Response:
         case HTTPException():
             return _http(gate, error)
     gate.log.fail("server-error", error, request=g.request_id)
-    return _answer(gate, FAILED, {}, {})
+    return _answer(gate, problems.FAILED, {}, {})
 
 
 def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None = None) -> Response:
-    problem = problem_of(refusal)
+    problem = problems.problem_of(refusal)
     members: dict[str, Any] = dict(refusal.help)
     if problem.show_detail and refusal.detail:
         members["detail"] = refusal.detail
@@ -110,7 +102,7 @@ def _refused(gate: AppContext, refusal: Refusal, receipt: Receipt | None = None)
     return _answer(gate, problem, members, _headers(gate, problem, refusal))
 
 
-def _note(gate: AppContext, problem: ProblemType, refusal: Refusal | None = None) -> None:
+def _note(gate: AppContext, problem: problems.ProblemType, refusal: Refusal | None = None) -> None:
     """A line for the operator, who alone may read what the caller is not told."""
     fields = {"kind_of": type(refusal).__name__} if refusal else {}
     if refusal and not problem.show_detail:
@@ -125,7 +117,7 @@ def _note(gate: AppContext, problem: ProblemType, refusal: Refusal | None = None
 
 
 def _http(gate: AppContext, error: HTTPException) -> Response:
-    problem = of_status(error.code or 0)
+    problem = problems.of_status(error.code or 0)
     if problem.security_logged:
         _note(gate, problem)
     kept = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
@@ -134,7 +126,7 @@ def _http(gate: AppContext, error: HTTPException) -> Response:
     return _answer(gate, problem, {}, kept, status=error.code)
 
 
-def _headers(gate: AppContext, problem: ProblemType, refusal: Refusal) -> dict[str, str]:
+def _headers(gate: AppContext, problem: problems.ProblemType, refusal: Refusal) -> dict[str, str]:
     headers = {}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
@@ -151,7 +143,7 @@ def _headers(gate: AppContext, problem: ProblemType, refusal: Refusal) -> dict[s
 def _challenge(gate: AppContext, code: str, refusal: Refusal) -> str:
     """RFC 6750 section 3: without credentials there is no error code; RFC 9728 section 5.1."""
     parts = [f'error="{code}"'] if code else []
-    if isinstance(refusal, InsufficientScope):
+    if isinstance(refusal, problems.InsufficientScope):
         parts.append(f'scope="{refusal.scope}"')
     metadata = f"{gate.partners_url}/.well-known/oauth-protected-resource"
     return "Bearer " + ", ".join([*parts, f'resource_metadata="{metadata}"'])
@@ -159,13 +151,13 @@ def _challenge(gate: AppContext, code: str, refusal: Refusal) -> str:
 
 def _answer(
     gate: AppContext,
-    problem: ProblemType,
+    problem: problems.ProblemType,
     members: Mapping[str, Any],
     headers: Mapping[str, str],
     status: int | None = None,
 ) -> Response:
     """The answer to a request that a problem came of; without words of its own, what to do."""
     gate.problem_sent(problem.slug)
-    about = document(gate.issuer, problem, g.request_id, status)
+    about = problems.document(gate.issuer, problem, g.request_id, status)
     body = {**about, "detail": f"{problem.title}. {problem.remedy}", **members}
-    return json_response(body, body["status"], headers, media_type=MEDIA_TYPE)
+    return json_response(body, body["status"], headers, media_type=problems.MEDIA_TYPE)

@@ -12,6 +12,7 @@ import click
 
 from gateway import keys
 from gateway.changes import CHANGES
+from gateway.cli import output
 from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
     AdminSession,
@@ -23,17 +24,6 @@ from gateway.cli.admin.session import (
     warnings,
 )
 from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
-from gateway.cli.output import (
-    for_machines,
-    format_time,
-    format_value,
-    interactive,
-    print_fields,
-    print_items,
-    print_table,
-    print_wrapped,
-    reply,
-)
 from gateway.cli.system import declare
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
@@ -60,7 +50,7 @@ def list_admins(session: AdminSession) -> None:
     with registry(session, reads=True) as reached:
         found = reached.administrators()
     states = {True: "enabled", False: "disabled"}
-    print_items(found, "person", "name", ("state", lambda one: states[one["enabled"]]))
+    output.print_items(found, "person", "name", ("state", lambda one: states[one["enabled"]]))
 
 
 @NOUNS["administrator"].command(
@@ -92,7 +82,7 @@ def key(session: AdminSession, folder: Path, person: str, issuer: str) -> None:
         whose = declarations.person_uri(issuer, person)
         proof = declare(made, declarations.POSSESSION, made.kid, whose, issuer)
         (folder / "key.proof").write_text(proof)
-    if reply({"kid": made.kid, "folder": str(folder)}):
+    if output.reply({"kid": made.kid, "folder": str(folder)}):
         return
     click.echo(
         f"key {made.kid} in {folder}: send key.jwk and key.proof; confirm the key id out of band"
@@ -131,7 +121,7 @@ def sign_change(
         if not yes:
             _agree({"gateway": issuer, **request}, "Sign this change?")
         signed = sign(issuer, key_file, person, change, now(), new_id())
-    reply({"approval": signed}, signed)
+    output.reply({"approval": signed}, signed)
 
 
 # --- What waits ---
@@ -175,7 +165,7 @@ def waiting(session: AdminSession) -> None:
             for status in COMING
             for one in reached.organisations(str(status))
         ]
-    if reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
+    if output.reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
         *((_proposed(one), _closes(one)) for one in proposed),
@@ -183,13 +173,13 @@ def waiting(session: AdminSession) -> None:
         *(
             (
                 f"{one['organisation']}.{one['system']} is invited",
-                f"until {format_time(one['expires_at'])}",
+                f"until {output.format_time(one['expires_at'])}",
             )
             for one in invited
         ),
     ]
     if rows:
-        print_table(("what waits", "next"), rows)
+        output.print_table(("what waits", "next"), rows)
         click.echo(f"Each by: casegate admin {place(session)} --as PERSON ...")
     else:
         click.echo("Nothing waits.")
@@ -197,13 +187,13 @@ def waiting(session: AdminSession) -> None:
 
 def _proposed(one: Mapping[str, Any]) -> str:
     """What is proposed, by whom and until when; of its values, those of a few words."""
-    values = (f"{n} {format_value(v)}" for n, v in one["values"].items() if _is_short(v))
+    values = (f"{n} {output.format_value(v)}" for n, v in one["values"].items() if _is_short(v))
     what = ", ".join((f"{one['action']} {one['organisation']}", *values))
-    return f"{what}; by {one['proposer']}, until {format_time(one['expires_at'])}"
+    return f"{what}; by {one['proposer']}, until {output.format_time(one['expires_at'])}"
 
 
 def _is_short(value: Any) -> bool:
-    return isinstance(value, str | bool | list) and len(format_value(value)) < _FEW
+    return isinstance(value, str | bool | list) and len(output.format_value(value)) < _FEW
 
 
 _FEW = 40
@@ -234,7 +224,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
-    print_items(found, "proposal", "action", "organisation", "proposer", ("state", _state))
+    output.print_items(found, "proposal", "action", "organisation", "proposer", ("state", _state))
 
 
 @NOUNS["proposal"].command("show")
@@ -247,7 +237,7 @@ def show_(session: AdminSession, proposal_id: UUID) -> None:
     """
     with registry(session, reads=True) as reached:
         one = reached.proposal(proposal_id)
-    if not reply(one):
+    if not output.reply(one):
         _print(one)
 
 
@@ -292,7 +282,7 @@ def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
 
 
 def _agree(shown: Mapping[str, Any], question: str) -> None:
-    if for_machines() or not interactive():
+    if output.for_machines() or not output.interactive():
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )
@@ -307,23 +297,23 @@ def _state(one: Mapping[str, Any]) -> str:
     if one["withdrawal_event"] is not None:
         return "withdrawn"
     ends = datetime.fromisoformat(one["expires_at"])
-    return "over" if ends < now() else f"waits until {format_time(ends)}"
+    return "over" if ends < now() else f"waits until {output.format_time(ends)}"
 
 
 def _print(one: Mapping[str, Any]) -> None:
     """What is proposed: of a key, first the id that is compared; then the values in words."""
     told = {"values", "refusal", "overlaps"}
     fields = {name: value for name, value in one.items() if name not in told}
-    values = {name: format_value(value) for name, value in one["values"].items()}
+    values = {name: output.format_value(value) for name, value in one["values"].items()}
     with suppress(*NOT_READ):
         # Of the key itself: a proposer may have written any kid beside it.
         fields = {"key id, to compare": thumbprint(one["values"]["jwk"]), **fields}
         for name in ("jwk", "proof"):  # the id says which key it is: no eye compares more
             values.pop(name, None)
-    print_fields(fields)
+    output.print_fields(fields)
     click.echo("values")
-    print_fields(values)
+    output.print_fields(values)
     if one.get("refusal"):
-        print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
+        output.print_wrapped(_CANNOT.format(one["refusal"]), "  WARNING: ", 4)
     for sentence in warnings(one):
-        print_wrapped(sentence, "  WARNING: ", 4)
+        output.print_wrapped(sentence, "  WARNING: ", 4)

@@ -14,17 +14,10 @@ from uuid import UUID
 import click
 
 from gateway import files
+from gateway.cli import output
 from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import AdminSession, Registry, hand_over, place, registry, show
 from gateway.cli.arguments import FILE, NewFile
-from gateway.cli.output import (
-    for_machines,
-    format_time,
-    new_file,
-    print_items,
-    print_wrapped,
-    reply,
-)
 from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.enrolment import TOKEN_BYTES
@@ -64,7 +57,7 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
     digest = base64url.digest(token.encode())
     change = Change("invitation.create", slug, {"system": name, "token_sha256": digest})
     waiting = _Waiting(slug, name, token)
-    with registry(session) as reached, new_file(out, mode=0o600) as file:
+    with registry(session) as reached, output.new_file(out, mode=0o600) as file:
         try:
             made = reached.submit(change)
         except Refusal as refusal:
@@ -77,14 +70,14 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
             proposed = UUID(str(made.result["proposal"]))
             _write(file, replace(waiting, proposal=str(proposed)), proposed)
             show("invitation.create", made)
-            if not for_machines():
+            if not output.for_machines():
                 click.echo(f"  then: casegate admin {place(session)} invitation complete {out}")
             return
         created = UUID(str(made.result["invitation"]))
         invited = _invitation_file(reached, created, waiting)
         _write(file, invited, created)
         show("invitation.create", made)
-    if not for_machines():
+    if not output.for_machines():
         _tell(out, invited)
 
 
@@ -128,14 +121,14 @@ def complete(session: AdminSession, file: Path) -> None:
             )
         invited = _invitation_file(reached, UUID(event), waiting)
     files.replace(file, invited.render())
-    if not reply({"invitation": event, "file": str(file)}):
+    if not output.reply({"invitation": event, "file": str(file)}):
         _tell(file, invited)
 
 
 def _tell(file: Path, invited: InvitationFile) -> None:
-    until = format_time(invited.expires_at)
+    until = output.format_time(invited.expires_at)
     what = f"invitation in {file}, until {until}: send it so that only the member reads it"
-    print_wrapped(what, "  ", 4)
+    output.print_wrapped(what, "  ", 4)
     click.echo("  the root's fingerprint, which you read out to the member:")
     for half in re.findall("." * 32, invited.root_sha256):
         click.echo(f"    {' '.join(re.findall('....', half))}")  # to be read aloud
@@ -182,4 +175,4 @@ def list_invitations(session: AdminSession) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.invitations()
-    print_items(found, "invitation", "organisation", "system", ("ends", "expires_at"))
+    output.print_items(found, "invitation", "organisation", "system", ("ends", "expires_at"))

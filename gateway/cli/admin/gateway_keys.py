@@ -10,6 +10,7 @@ import click
 from cryptography import x509
 
 from gateway import files, keys, maintenance, wiring
+from gateway.cli import output
 from gateway.cli.admin.session import (
     AdminSession,
     key_files_option,
@@ -21,15 +22,6 @@ from gateway.cli.admin.session import (
 )
 from gateway.cli.arguments import FOLDER, Words, home_option, json_option, plain_errors
 from gateway.cli.gateway_setup import read_passphrase, root_passphrase_option
-from gateway.cli.output import (
-    for_machines,
-    format_time,
-    interactive,
-    print_columns,
-    print_fields,
-    progress,
-    reply,
-)
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
@@ -104,7 +96,7 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
         written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
         keys.perform_step(folder, turn, now)
         show("gateway_key.rotate", written)
-        if not for_machines():
+        if not output.for_machines():
             click.echo("  restart the listeners now, and take the next step after a day")
 
 
@@ -137,7 +129,7 @@ def _withdraw(
     """Wrap what is left by the current key, and destroy those that nothing needs then."""
     ring, kek = gateway.keyring, wiring.key_encryption(gateway.config)
     total = done = ring.left()
-    with progress("wrapping") as tell:
+    with output.progress("wrapping") as tell:
         while wrapped := ring.rewrap(AT_ONCE):
             done -= wrapped
             tell(total - max(done, 0), total)
@@ -148,7 +140,7 @@ def _withdraw(
 
 def _show_steps(gateway: wiring.GatewayRuntime, done: Sequence[WriteResult]) -> None:
     """Print every step that one command took; for machines, as one object."""
-    if reply({"steps": [result_json(one) for one in done]}):
+    if output.reply({"steps": [result_json(one) for one in done]}):
         return
     for one in done:
         show("gateway_key.rotate", one)
@@ -180,7 +172,7 @@ def require_meant(due: str, named: str | None) -> None:
     that is repeated after some trouble takes no further step so.
     """
     if named is None:
-        if for_machines() or not interactive():
+        if output.for_machines() or not output.interactive():
             raise click.UsageError(f"say which step you mean: --step {due} is the one that is next")
         click.confirm(f"The next step is '{due}'. Take it?", abort=True)
     elif named != due:
@@ -218,9 +210,9 @@ def list_authorities(folder: Path) -> None:
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
-    if reply({"items": [_for_machines(one) for one in authorities]}):
+    if output.reply({"items": [_for_machines(one) for one in authorities]}):
         return
-    print_columns(authorities, (("authority", "id"), ("is", "place"), "since", "ends"))
+    output.print_columns(authorities, (("authority", "id"), ("is", "place"), "since", "ends"))
 
 
 @ca.command("show")
@@ -239,9 +231,9 @@ def show_authority(folder: Path, authority: str | None) -> None:
         found = _named(rotation.kept(config.issuing), authority)
         turn = rotation.next_turn(config.issuing, wiring.now())
     fields = {**_fields(config, found), "next_step": str(turn.step), "next_step_from": turn.due}
-    if reply(_for_machines(fields)):
+    if output.reply(_for_machines(fields)):
         return
-    print_fields({name.replace("_", " "): value for name, value in fields.items()})
+    output.print_fields({name.replace("_", " "): value for name, value in fields.items()})
 
 
 def _named(found: tuple[StoredAuthority, ...], authority: str | None) -> StoredAuthority:
@@ -312,7 +304,8 @@ def rotate_authority(
         require_meant(turn.step, named)
         if now < turn.due and not no_wait:
             raise AuthorityError(
-                f"the step '{turn.step}' is due on {format_time(turn.due)}; --no-wait does not wait"
+                f"the step '{turn.step}' is due on {output.format_time(turn.due)}; "
+                "--no-wait does not wait"
             )
         authority: StoredAuthority | CertificateAuthority
         if turn.of is None:  # the one step that needs the root
@@ -331,7 +324,7 @@ def rotate_authority(
             rotation.retire(config.issuing, authority, now)
         _see_published(gateway)
         show("ca.rotate", written)
-        if not for_machines():
+        if not output.for_machines():
             click.echo(f"  {_DONE[turn.step]}")
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from gateway.changes import CHANGES
+from gateway.cli import output
 from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
     AdminSession,
@@ -23,14 +24,6 @@ from gateway.cli.admin.session import (
 from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
-from gateway.cli.output import (
-    format_value,
-    print_columns,
-    print_fields,
-    print_items,
-    reply,
-    say,
-)
 from gateway.client.errors import raising
 from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Status
@@ -53,7 +46,7 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
     """
     with registry(session, reads=True) as reached:
         found = reached.organisations(status)
-    print_items(found, "organisation", "status", "kind", "name")
+    output.print_items(found, "organisation", "status", "kind", "name")
 
 
 @NOUNS["organisation"].command("show", short_help="Show all that is recorded of an organisation.")
@@ -69,7 +62,7 @@ def show_organisation(session: AdminSession, slug: str, at: date | None) -> None
     """
     with registry(session, reads=True) as reached:
         found = reached.organisation(slug, at.isoformat() if at else None)
-    if not reply(found):
+    if not output.reply(found):
         _print(found)
 
 
@@ -84,14 +77,14 @@ def _print(entry: Mapping[str, Any]) -> None:
         "certificates": certificates,
     }
     apart = {"application", *lists}
-    print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in apart})
+    output.print_fields({n.replace("_", " "): v for n, v in entry.items() if n not in apart})
     if entry["application"]:
         click.echo("\napplication")
-        print_fields({n.replace("_", " "): v for n, v in entry["application"].items()})
+        output.print_fields({n.replace("_", " "): v for n, v in entry["application"].items()})
     for name, rows in lists.items():
         if rows:
             click.echo(f"\n{name.replace('_', ' ')}")
-            print_columns(rows, tuple(rows[0]))
+            output.print_columns(rows, tuple(rows[0]))
 
 
 def _has_rows(value: Any) -> bool:
@@ -149,7 +142,7 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     """
     with read_only(session) as gateway:
         found = mandates.report(gateway.ports)
-    if reply(found):
+    if output.reply(found):
         return
     for one in found["competences"]:
         _print_mandate(one, everything)
@@ -219,11 +212,11 @@ def show_event(session: AdminSession, event: UUID) -> None:
     """
     with read_only(session) as gateway:
         found = audit.of_gateway(gateway.ports, event)
-        if reply(documents.to_json(found)):
+        if output.reply(documents.to_json(found)):
             return
         confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
-        say(f"event {event}", "Verified")
-        print_fields(proved(confirmed))
+        output.say(f"event {event}", "Verified")
+        output.print_fields(proved(confirmed))
 
 
 # --- Successions ---
@@ -323,7 +316,7 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
             if named[0].cancelled is not None:
                 raise click.ClickException("this succession was cancelled: nothing of it moves")
         applied = [_apply(gateway.ports, one) for one in named]
-    if reply({"items": applied}):
+    if output.reply({"items": applied}):
         return
     for one in applied:
         counts = f"moved {one['moved']}, waiting {one['waiting']}"
@@ -342,22 +335,22 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
             break
     state = "finished" if progress.done else f"not finished: it begins on {succession.day}"
     if not progress.done and succession.missing:
-        waits = format_value(succession.missing)
+        waits = output.format_value(succession.missing)
         state = f"not finished: it waits for the approval of {waits}"
     done = {"succession": str(succession.id), "moved": moved}
     return {**done, "waiting": progress.waiting, "state": state}
 
 
 def _print_succession(found: Mapping[str, Any]) -> None:
-    if reply(found):
+    if output.reply(found):
         return
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
-    print_fields({**fields, "approved by": format_value(approved_by(found))})
+    output.print_fields({**fields, "approved by": output.format_value(approved_by(found))})
     for name, columns in _HANDOFFS.items():
         if found[name]:
             click.echo(f"\n{name}")
-            print_columns(map(_with_advice, found[name]), columns)
+            output.print_columns(map(_with_advice, found[name]), columns)
 
 
 _READS = "predecessor_reads_until"
@@ -401,7 +394,7 @@ def list_holds(session: AdminSession) -> None:
         for one in holds
     ]
     columns = ("log_hold", "member", "case", "reference", "review_on", "review_missed")
-    print_items(found, *columns)
+    output.print_items(found, *columns)
 
 
 # --- `casegate admin notification`: members' receivers, and how far each has its notifications ---
@@ -416,7 +409,7 @@ def list_receivers(session: AdminSession) -> None:
     """
     with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         found = to_json(notifications.overview(work))
-    print_items(
+    output.print_items(
         found,
         "organisation",
         ("waiting", lambda one: one["head"] - one["acknowledged"]),

@@ -21,17 +21,8 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from gateway import keys
 from gateway.changes import CHANGES
-from gateway.cli import CommandFailed
+from gateway.cli import CommandFailed, output
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
-from gateway.cli.output import (
-    example,
-    for_machines,
-    format_time,
-    format_value,
-    interactive,
-    print_wrapped,
-    reply,
-)
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration
@@ -353,7 +344,7 @@ def _signing_key(file: Path) -> keys.SigningKey:
     try:
         return keys.load_key(file, KeyPurpose.PERSON)
     except keys.PassphraseNeeded:
-        if not interactive():
+        if not output.interactive():
             raise
     given = click.prompt(f"Passphrase of {file}", hide_input=True, err=True)
     return keys.load_key(file, KeyPurpose.PERSON, given.encode())
@@ -451,25 +442,27 @@ def result_json(written: Made) -> dict[str, Any]:
 
 def show(action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
-    if reply(result_json(written)):
+    if output.reply(result_json(written)):
         return
     result = written.result
     if "proposal" in result and "expires_at" in result:
-        click.echo(f"{action}: waits for another person, until {format_time(result['expires_at'])}")
+        click.echo(
+            f"{action}: waits for another person, until {output.format_time(result['expires_at'])}"
+        )
         click.echo(f"  another person: {hand_over(result['proposal'])}")
         for sentence in warnings(result):
-            print_wrapped(sentence, "  WARNING: ", 4)
+            output.print_wrapped(sentence, "  WARNING: ", 4)
         return
     apart = {"event", "overlaps", "nobody_from", "entries"}
     values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
-    print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
+    output.print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
     for one in result.get("entries", ()):
-        print_wrapped(f"{one['pseudonym']}  {format_value(one['roles'])}", "  ", 4)
+        output.print_wrapped(f"{one['pseudonym']}  {output.format_value(one['roles'])}", "  ", 4)
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {result['event']}{simulated}")
     for sentence in warnings(result):
-        print_wrapped(sentence, "  WARNING: ", 4)
+        output.print_wrapped(sentence, "  WARNING: ", 4)
 
 
 def hand_over(proposal: str) -> str:
@@ -514,9 +507,9 @@ def warnings(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _words(value: Any) -> str:
     if not isinstance(value, list):
-        return format_value(value)
+        return output.format_value(value)
     between = "; " if value and isinstance(value[0], Mapping) else " "
-    return between.join(map(format_value, value)) or "none"
+    return between.join(map(output.format_value, value)) or "none"
 
 
 # --- Commands from the table of changes ---
@@ -592,7 +585,7 @@ _YES = click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is k
 
 def _agree_to_lose(loses: str, named: str) -> None:
     """Let a person type the name of what is lost for good; UsageError where nobody can."""
-    if for_machines() or not interactive():
+    if output.for_machines() or not output.interactive():
         raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
     click.echo(f"This is for good. {loses}")
     if click.prompt(f"Type {named} to do it").strip() != named:
@@ -611,7 +604,7 @@ def _example(group: str, verb: str, kind: ChangeType) -> str:
     ]
     arguments = [one for one in given if not one.startswith("-")]
     options = [one for one in given if one.startswith("-")]
-    return example("admin", *persons, group, verb, *organisation, *arguments, *options)
+    return output.example("admin", *persons, group, verb, *organisation, *arguments, *options)
 
 
 def _given(field: Field) -> str:

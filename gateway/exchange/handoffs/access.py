@@ -19,46 +19,42 @@ from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.interests import has_conflict
 from gateway.exchange.results import Superseded, TightenedElement
 from gateway.exchange.versions import read_version
+from gateway.kernel import transact
 from gateway.kernel.ports import UnitOfWork
-from gateway.kernel.transact import (
-    EventSubject,
-    RequestContext,
-    authorize,
-    deny_as_not_found,
-    refuse_recused,
-)
 from gateway.kernel.values import CaseVersion
 
 
-def party_to(context: RequestContext, handoff: UUID) -> Handoff:
+def party_to(context: transact.RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when the caller is one of its two parties; else there is none."""
     found = context.work.handoffs.get(handoff)
     if found is None or context.caller.organisation not in (found.originator, found.recipient):
-        deny_as_not_found()
-    refuse_recused(context, found.originator, found.case)
+        transact.deny_as_not_found()
+    transact.refuse_recused(context, found.originator, found.case)
     return found
 
 
-def visible(context: RequestContext, handoff: UUID) -> tuple[Handoff, Mapping[str, Value]]:
+def visible(context: transact.RequestContext, handoff: UUID) -> tuple[Handoff, Mapping[str, Value]]:
     """The same and its `barriers`, unless an interest of its own bars the caller: the state or the
     conditions of a handoff would say that it is there. It is what the event, or a refusal, is
     about."""
     found = party_to(context, handoff)
     barred = barriers(context, found)
     if barred.get("conflict"):
-        authorize(context, entity_of(context, found), barred, "handoff.read")
-    context.about = EventSubject(found.id, found.case_digest)
+        transact.authorize(context, entity_of(context, found), barred, "handoff.read")
+    context.about = transact.EventSubject(found.id, found.case_digest)
     return found, barred
 
 
 def authorized(
-    context: RequestContext, handoff: UUID, facts: Mapping[str, Value] | None = None
+    context: transact.RequestContext, handoff: UUID, facts: Mapping[str, Value] | None = None
 ) -> Handoff:
     """The handoff, when policy allows one of its parties what the request asks; it is what the
     event, or the denial, is about."""
     found = party_to(context, handoff)
-    context.about = EventSubject(found.id, found.case_digest)
-    authorize(context, entity_of(context, found), {**(facts or {}), **barriers(context, found)})
+    context.about = transact.EventSubject(found.id, found.case_digest)
+    transact.authorize(
+        context, entity_of(context, found), {**(facts or {}), **barriers(context, found)}
+    )
     return found
 
 
@@ -67,7 +63,7 @@ _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() 
 
 
 def entity_of(
-    context: RequestContext, handoff: Handoff, *, read_access: bool = False
+    context: transact.RequestContext, handoff: Handoff, *, read_access: bool = False
 ) -> PolicyEntity:
     """What policy sees of a handoff and its two parties, as they are now."""
     originator = context.entity(context.require(handoff.originator))
@@ -75,7 +71,7 @@ def entity_of(
     return handoff_entity(handoff, originator, recipient, read_access=read_access)
 
 
-def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
+def barriers(context: transact.RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     """Interests (R9) and third countries (R15) of the caller as the recipient; an originator
     meets none."""
     if context.request.action not in _BARRED:
@@ -88,13 +84,13 @@ def barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
     return {"conflict": conflict, "third_country": barred}
 
 
-def measures_on(context: RequestContext, handoff: Handoff) -> Sequence[Measure]:
+def measures_on(context: transact.RequestContext, handoff: Handoff) -> Sequence[Measure]:
     """The measures on the case that are in force."""
     case = context.work.cases.get(handoff.originator, handoff.case)
     return () if case is None else in_force(context, case)
 
 
-def refuse_erased(context: RequestContext, handoff: Handoff) -> None:
+def refuse_erased(context: transact.RequestContext, handoff: Handoff) -> None:
     """Refuse what needs the content of a case that was erased: its handoffs state no conditions."""
     if handoff.conditions_digest:
         return
@@ -103,13 +99,13 @@ def refuse_erased(context: RequestContext, handoff: Handoff) -> None:
     raise CaseErased("the case was erased, and the handoff ended with it")
 
 
-def copy_is_gone(context: RequestContext, handoff: Handoff) -> bool:
+def copy_is_gone(context: transact.RequestContext, handoff: Handoff) -> bool:
     """Whether nothing of an erased case is kept for its recipient today: what is over counts no
     more, whether maintenance has ended it or not."""
     return not context.work.retentions.has_copy(handoff.id, context.civil_day)
 
 
-def refuse_expired(context: RequestContext, handoff: Handoff) -> None:
+def refuse_expired(context: transact.RequestContext, handoff: Handoff) -> None:
     """Refuse what an offer allows until it expires. Raises WrongState."""
     if handoff.expires_at is not None and handoff.expires_at <= context.now:
         raise WrongState("the offer has ended: ask its originator for a new one")
@@ -143,7 +139,7 @@ def at_package(work: UnitOfWork, handoff: Handoff, number: int) -> Handoff:
     """A handoff as it is at one of its packages, by number: what that gave, of which version."""
     if number == handoff.package:
         return handoff
-    offer = work.handoffs.offer(handoff.id, number) or deny_as_not_found()
+    offer = work.handoffs.offer(handoff.id, number) or transact.deny_as_not_found()
     given = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
     return replace(
         handoff,
@@ -183,7 +179,9 @@ def binding_beside(
     return replace(versions.binding, tightened_elements=tightened)
 
 
-def superseded_by(context: RequestContext, handoff: Handoff, version: int) -> Superseded | None:
+def superseded_by(
+    context: transact.RequestContext, handoff: Handoff, version: int
+) -> Superseded | None:
     """The correction or tightening of which the recipient heard after a version that it holds."""
     told = context.work.cases.announced(handoff.originator, handoff.case)
     if told is None or told.version <= version:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gateway.domain import refusals
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, made_of, move
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
@@ -22,42 +23,18 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
-from gateway.domain.refusals import (
-    CaseErased,
-    ConditionsMismatch,
-    InvalidDocument,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.domain.retention import RetentionGround
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.exchange import duties
+from gateway.exchange import duties, signed_requests
 from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs.access import (
-    Versions,
-    copy_is_gone,
-    entity_of,
-    measures_on,
-    party_to,
-    refuse_erased,
-    refuse_expired,
-    versions_of,
-    visible,
-)
+from gateway.exchange.handoffs import access
 from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
-from gateway.exchange.signed_requests import (
-    VerifiedRequest,
-    assurance,
-    attesting,
-    check_signed,
-    require_not_older,
-)
 from gateway.exchange.updates import (
     FOLLOWING,
     check_places,
@@ -92,7 +69,7 @@ class AnswerRequest:
     kind: AnswerKind
     by: str
     fields: Mapping[str, Any]
-    signed: VerifiedRequest | None = None
+    signed: signed_requests.VerifiedRequest | None = None
     offer: str | None = None
 
 
@@ -116,7 +93,7 @@ def answer(
     request = ActionRequest(asked.kind.action, asked.by, key, content)
 
     def newest(context: RequestContext) -> dict[str, Any]:
-        return _bound(context, party_to(context, handoff), asked.kind)
+        return _bound(context, access.party_to(context, handoff), asked.kind)
 
     act = None
     if asked.signed is not None:
@@ -124,7 +101,7 @@ def answer(
         act = partial(_answer, handoff, asked, asked.signed.document, claims)
     elif bound := prepare(ports, caller, request, newest):
         fields = {"by": asked.by, **asked.fields}
-        heading = attesting(ports, caller.organisation)
+        heading = signed_requests.attesting(ports, caller.organisation)
         document = handoff_documents.issue_answer(heading, fields=fields, **bound)
         act = partial(_answer, handoff, asked, document, bound)
     return transact(ports, caller, request, act, _answered_before)
@@ -144,21 +121,21 @@ def _answer(
 ) -> Answered:
     """Decide and store an answer; ``bound`` is what its document binds."""
     kind, fields = asked.kind, asked.fields
-    check_signed(context, asked.signed)
-    found, barred = visible(context, handoff)
+    signed_requests.check_signed(context, asked.signed)
+    found, barred = access.visible(context, handoff)
     _refuse_late(context, found, asked)
     _check_newest(context, found, asked, bound)
     current = context.work.handoffs.current_version(found)
     if kind.accepts:
         _check_acceptance(context, found, fields, revised=current != found.case_digest)
     _check_fields(context, found, asked)
-    authorize(context, entity_of(context, found), {**_facts(asked), **barred})
+    authorize(context, access.entity_of(context, found), {**_facts(asked), **barred})
     if kind.of_recall:
         check_answerable(context, found, kind, fields)
     if kind.accepts:
-        refuse_expired(context, found)
+        access.refuse_expired(context, found)
     if asked.signed is not None:
-        require_not_older(asked.signed, _recorded_at(context, found))
+        signed_requests.require_not_older(asked.signed, _recorded_at(context, found))
     step = kind.move(fields)
     consulted = kind.of_holder and duties.is_holder(context.work, found)
     moved = move(
@@ -236,7 +213,7 @@ def _check_newest(
     if any(bound.get(name) != value for name, value in newest.items()):
         if attested:
             raise stale(found)
-        raise InvalidDocument(
+        raise refusals.InvalidDocument(
             "the answer is bound to another handoff, offer, package, notice, recall or kind"
         )
 
@@ -247,29 +224,29 @@ def _check_acceptance(
     """An acceptance is of what stands offered, repeats its conditions, and takes groups of it."""
     recipient = context.caller.organisation == found.recipient
     if recipient and found.state is not HandoffState.OFFERED:
-        raise WrongState(f"what stands offered is accepted; this handoff is {found.state}")
+        raise refusals.WrongState(f"what stands offered is accepted; this handoff is {found.state}")
     repeated = fields.get("conditions") or {}
     if revised:
         _check_tightened(context, found, repeated)
     elif conditions_digest(context.ports, found.case_digest, repeated) != found.conditions_digest:
-        _check_conditions(repeated, versions_of(context.work, found))
+        _check_conditions(repeated, access.versions_of(context.work, found))
     if "groups" in fields:
         offered = read_version(context.work, found.case_digest).said
         parts = elements(offered, context.require(found.originator))
         groups = {parts[digest].group for digest in found.permitted_disclosures}
         if not fields["groups"] or not set(fields["groups"]) <= groups:
-            raise ValidationFailed(
+            raise refusals.ValidationFailed(
                 (("/groups", "name at least one group, of those that were offered"),)
             )
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
     if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
-        raise ValidationFailed(errors)
+        raise refusals.ValidationFailed(errors)
     if asked.kind is ANSWERS["recall_answer"]:
         today = context.civil_day
         if errors := recall_answer_errors(asked.fields, today):
-            raise ValidationFailed(errors)
+            raise refusals.ValidationFailed(errors)
     for field, arrays in _ABOUT.items():
         if field in asked.fields:
             _check_elements(context, found, field, arrays, asked.fields[field])
@@ -279,15 +256,17 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
         offer = context.work.handoffs.offer(found.id, 1)
         if offer is not None and "request" in sd_jwt.read_stored(offer.document).content:
             why = f"is {JUDICIAL_AUTHORISATION}: nothing else delays the answer to such a request"
-            raise ValidationFailed((("/code", why),))
+            raise refusals.ValidationFailed((("/code", why),))
     if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
-        raise ValidationFailed((("/time", "lies in the future: say it once you have called"),))
+        raise refusals.ValidationFailed(
+            (("/time", "lies in the future: say it once you have called"),)
+        )
 
 
-def _check_conditions(repeated: Mapping[str, Any], versions: Versions) -> None:
+def _check_conditions(repeated: Mapping[str, Any], versions: access.Versions) -> None:
     """An acceptance repeats what binds at its commit."""
     if repeated != versions.binding.conditions:
-        raise ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
+        raise refusals.ConditionsMismatch("repeat the conditions that the handoff shows, unchanged")
 
 
 def _check_tightened(
@@ -295,7 +274,7 @@ def _check_tightened(
 ) -> None:
     """Accept under a case that was revised after its offer: under its conditions of now, and only
     what could be offered now. What was accepted before stays open (`consultations`)."""
-    versions = versions_of(context.work, handoff)
+    versions = access.versions_of(context.work, handoff)
     _check_conditions(repeated, versions)
     originator = context.require(handoff.originator)
     parts = with_strictest_marking(versions.offered, versions.now, originator)
@@ -306,7 +285,7 @@ def _check_tightened(
     )
     released = is_released(versions.now.said.content, handoff.recipient)
     if len(permitted_disclosures) < len(offered) or not released:
-        raise WrongState(
+        raise refusals.WrongState(
             "the case was marked more strictly after this offer, and could not be offered to you "
             "any more: decline it, and ask its originator for a new offer"
         )
@@ -332,14 +311,14 @@ def _check_elements(
         and placed.digest in handoff.permitted_disclosures
     }
     if not offered.issuperset(named):
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             ((f"/{field}", f"name only {field} that were offered, by their ids"),)
         )
 
 
 def _facts(asked: AnswerRequest) -> dict[str, Value]:
     """The facts about an answer that policy reads."""
-    facts: dict[str, Value] = {"assurance": assurance(asked.signed)}
+    facts: dict[str, Value] = {"assurance": signed_requests.assurance(asked.signed)}
     if asked.kind.accepts:
         facts["conditions_accepted"] = "conditions" in asked.fields
     if asked.kind is ANSWERS["outcome"]:
@@ -353,18 +332,18 @@ def _refuse_late(context: RequestContext, handoff: Handoff, asked: AnswerRequest
     """After the erasure only what outlives the case is answered, and without free text: codes, and
     references."""
     if not asked.kind.outlives_case:
-        refuse_erased(context, handoff)
+        access.refuse_erased(context, handoff)
     if handoff.conditions_digest:
         return
-    if asked.kind is ANSWERS["retention"] and copy_is_gone(context, handoff):
-        raise CaseErased("the case was erased, and nothing of it is kept for you")
+    if asked.kind is ANSWERS["retention"] and access.copy_is_gone(context, handoff):
+        raise refusals.CaseErased("the case was erased, and nothing of it is kept for you")
     told = [
         one.name
         for one in asked.kind.fields
         if one.type is FieldType.TEXT and not one.reference and one.name in asked.fields
     ]
     if told:
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             tuple((f"/{name}", "is left out: the case was erased, write no text") for name in told)
         )
 
@@ -390,9 +369,11 @@ def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
     accepted = next(one for one in made if one.move in ACCEPTING)
     reserved = "reservation" in sd_jwt.read_stored(accepted.document).content
     recipient = context.require(moved.recipient)
-    informed = is_informed(context, moved, recipient, measures_on(context, moved))
+    informed = is_informed(context, moved, recipient, access.measures_on(context, moved))
     if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
-        raise WrongState("the handoff was accepted: recall it, with a code and a second person")
+        raise refusals.WrongState(
+            "the handoff was accepted: recall it, with a code and a second person"
+        )
     return replace(moved, held=0, held_under=None)
 
 

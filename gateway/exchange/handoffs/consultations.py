@@ -17,31 +17,10 @@ from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
 from gateway.domain.vocabulary import Urgency
+from gateway.exchange import consultations
 from gateway.exchange.conditions import is_released
-from gateway.exchange.consultations import (
-    IMMINENT_DANGER,
-    OF_MARKS,
-    SUPERSEDED,
-    ConsultationRequest,
-    OpenedContent,
-    record_consultation,
-    repeat_consultation,
-)
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs.access import (
-    Versions,
-    accepted_parts,
-    at_package,
-    authorized,
-    binding_beside,
-    entity_of,
-    measures_on,
-    refuse_erased,
-    refuse_expired,
-    superseded_by,
-    versions_of,
-    visible,
-)
+from gateway.exchange.handoffs import access
 from gateway.exchange.offers import states_danger
 from gateway.exchange.recalls import consultation_facts
 from gateway.exchange.results import ContentPresentation, Reviewed
@@ -64,7 +43,7 @@ def consult(
     caller: Caller,
     key: str,
     handoff: UUID,
-    opening: ConsultationRequest,
+    opening: consultations.ConsultationRequest,
 ) -> WriteResult:
     """Open the content that was offered and accepted, as policy allows it today.
 
@@ -81,10 +60,12 @@ def consult(
             by = context.now + context.ports.follow_up
             owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
-        return record_consultation(context, opening, opened)
+        return consultations.record_consultation(context, opening, opened)
 
     def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        return repeat_consultation(context, logged, _opened(context, handoff, opening))
+        return consultations.repeat_consultation(
+            context, logged, _opened(context, handoff, opening)
+        )
 
     return transact(ports, caller, request, act, on_retry)
 
@@ -102,10 +83,10 @@ def is_informed(
     )
 
 
-def _breaks_glass(handoff: Handoff, opening: ConsultationRequest) -> bool:
+def _breaks_glass(handoff: Handoff, opening: consultations.ConsultationRequest) -> bool:
     """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
     return (
-        opening.reason_code == IMMINENT_DANGER
+        opening.reason_code == consultations.IMMINENT_DANGER
         and handoff.urgency is Urgency.IMMINENT_DANGER
         and handoff.state is HandoffState.OFFERED
     )
@@ -118,7 +99,9 @@ def is_needed(part: Element, reader: str) -> bool:
     return fact or part.group in ("routing", "items") or part.sealed_to == reader
 
 
-def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest) -> OpenedContent:
+def _opened(
+    context: RequestContext, handoff: UUID, opening: consultations.ConsultationRequest
+) -> consultations.OpenedContent:
     """A package that may be opened now.
 
     Decided by the strictest of its markings and those under which the recipient agreed to it. A
@@ -126,8 +109,8 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    found, barred = visible(context, handoff)
-    refuse_erased(context, found)
+    found, barred = access.visible(context, handoff)
+    access.refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
     # What a recall withdrew may be open to its holder still: policy decides (R13.recall).
@@ -135,16 +118,16 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     is_open = found.state in READABLE or read_access or in_danger or recalled
     if context.caller.organisation == found.recipient and not is_open:
         raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    measures = measures_on(context, found)
+    measures = access.measures_on(context, found)
     facts: dict[str, Value] = {"suspended": is_suspended(measures), "reason": opening.reason_code}
     facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
-    entity = entity_of(context, found, read_access=read_access)
+    entity = access.entity_of(context, found, read_access=read_access)
     authorize(context, entity, {**facts, **barred})
     if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
         raise WrongState("you erased your copies for good: only a new offer opens the case again")
-    refuse_expired(context, found)
+    access.refuse_expired(context, found)
     opened = _opened_package(context, found, opening)
-    versions = versions_of(context.work, opened)
+    versions = access.versions_of(context.work, opened)
     if in_danger:
         _require_danger(found, versions)
     _refuse_past_erasure(context, found, versions.offered)
@@ -154,7 +137,7 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
     accepted = {
         digest: part
-        for digest, part in accepted_parts(opened, parts).items()
+        for digest, part in access.accepted_parts(opened, parts).items()
         if not in_danger or is_needed(part, found.recipient)
     }
     reader = Reader(
@@ -171,13 +154,13 @@ def _opened(context: RequestContext, handoff: UUID, opening: ConsultationRequest
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    superseded = superseded_by(context, found, versions.offered.version)
+    superseded = access.superseded_by(context, found, versions.offered.version)
     informed = is_informed(context, found, context.organisation, measures)
     parties = tuple(p for p in events.parties_of(found) if informed or p.role != "originator")
-    return OpenedContent(
+    return consultations.OpenedContent(
         versions.offered,
         shown,
-        binding_beside(versions, shown, originator),
+        access.binding_beside(versions, shown, originator),
         parties,
         handoff=found,
         withheld_groups=tuple(withheld_groups),
@@ -196,7 +179,7 @@ def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: Cas
         raise WrongState("the case is past the day of its erasure")
 
 
-def _require_danger(handoff: Handoff, versions: Versions) -> None:
+def _require_danger(handoff: Handoff, versions: access.Versions) -> None:
     """Before its acceptance a case is opened only where it says what the danger is, and where it
     could be offered to the reader still."""
     released = is_released(versions.now.said.content, handoff.recipient)
@@ -205,7 +188,7 @@ def _require_danger(handoff: Handoff, versions: Versions) -> None:
 
 
 def _opened_package(
-    context: RequestContext, handoff: Handoff, opening: ConsultationRequest
+    context: RequestContext, handoff: Handoff, opening: consultations.ConsultationRequest
 ) -> Handoff:
     """The handoff at the package to open: the newest that is held, or an older one, as what it is.
 
@@ -220,18 +203,22 @@ def _opened_package(
             else f"the handoff has no package {number}"
         )
     code = opening.reason_code
-    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
-        named = ", ".join((SUPERSEDED, *OF_MARKS))
+    if (
+        code == consultations.SUPERSEDED
+        if number == held
+        else code not in (consultations.SUPERSEDED, *consultations.OF_MARKS)
+    ):
+        named = ", ".join((consultations.SUPERSEDED, *consultations.OF_MARKS))
         raise ValidationFailed(
             (
                 (
                     "/reason_code",
-                    f"is '{SUPERSEDED}' for an older package than {held} alone; that one opens "
-                    f"with {named}",
+                    f"is '{consultations.SUPERSEDED}' for an older package than {held} alone; "
+                    f"that one opens with {named}",
                 ),
             )
         )
-    return at_package(context.work, handoff, number)
+    return access.at_package(context.work, handoff, number)
 
 
 def _read_access(context: RequestContext, handoff: Handoff) -> bool:
@@ -268,7 +255,7 @@ def review(
     request = ActionRequest("handoff.review", asked.by, key, content)
 
     def act(context: RequestContext) -> Any:
-        found = authorized(context, handoff)
+        found = access.authorized(context, handoff)
         owed = context.work.duties.of(handoff, open_only=True)
         originates = found.originator == caller.organisation
         kind = DutyKind.DEROGATION_REVIEW if originates else DutyKind.REVIEW

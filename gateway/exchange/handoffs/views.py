@@ -25,29 +25,11 @@ from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.revision import compare
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
+from gateway.exchange import results
 from gateway.exchange.cases import has_key, sealed_of, view_on_measure
 from gateway.exchange.disclosure import reads_acts_of
-from gateway.exchange.handoffs.access import (
-    authorized,
-    barriers,
-    entity_of,
-    measures_on,
-    refuse_erased,
-    superseded_by,
-    versions_of,
-)
+from gateway.exchange.handoffs import access
 from gateway.exchange.recalls import answer_for
-from gateway.exchange.results import (
-    AnswerView,
-    DutyView,
-    HandoffSummary,
-    HandoffView,
-    NoticesView,
-    PackageView,
-    SucceededBy,
-    Succeeds,
-    WaitingTotals,
-)
 from gateway.exchange.retention import retention_in_force, view_on_retention
 from gateway.exchange.versions import identity, read_version
 from gateway.kernel.ports import Ports
@@ -59,10 +41,10 @@ from gateway.kernel.values import Caller, CaseVersion, HandoffFilter
 
 
 @dataclass(frozen=True)
-class HandoffPage(Page[HandoffSummary]):
+class HandoffPage(Page[results.HandoffSummary]):
     """A page of a box; the first one says how many handoffs wait."""
 
-    waiting: WaitingTotals | None = None
+    waiting: results.WaitingTotals | None = None
 
 
 def page(
@@ -106,7 +88,7 @@ def page(
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
+def _waiting(context: RequestContext, box: str) -> results.WaitingTotals | None:
     """How many wait for an answer; None for who declared an interest: the numbers would tell of
     cases that are kept from it (R9)."""
     day = context.today.day
@@ -114,13 +96,15 @@ def _waiting(context: RequestContext, box: str) -> WaitingTotals | None:
         return None
     found = context.work.handoffs.waiting(context.caller.organisation, box, context.now)
     by_urgency = {str(one): found.by_urgency.get(one, 0) for one in Urgency}
-    return WaitingTotals(**by_urgency, overdue=found.overdue)
+    return results.WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
-def in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
+def in_list(context: RequestContext, handoff: Handoff) -> results.HandoffSummary | None:
     """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
     try:
-        shows = allows(context, entity_of(context, handoff), barriers(context, handoff))
+        shows = allows(
+            context, access.entity_of(context, handoff), access.barriers(context, handoff)
+        )
     except CaseKeysUnavailable:
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
@@ -128,10 +112,10 @@ def in_list(context: RequestContext, handoff: Handoff) -> HandoffSummary | None:
     return summary(context, handoff) if shows else None
 
 
-def summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
+def summary(context: RequestContext, handoff: Handoff) -> results.HandoffSummary:
     """What lists show of a handoff, and its own view first."""
     return shown(
-        HandoffSummary,
+        results.HandoffSummary,
         handoff,
         handoff=handoff.id,
         recipient=handoff.recipient,
@@ -147,19 +131,19 @@ def summary(context: RequestContext, handoff: Handoff) -> HandoffSummary:
 # --- One handoff ---
 
 
-def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
+def look_up(ports: Ports, caller: Caller, handoff: UUID) -> results.HandoffView:
     """A handoff as one of its parties may see it: never content.
 
     Shown are the routing presentation, the conditions, and each document as the caller may read it.
     """
 
-    def query(context: RequestContext) -> HandoffView:
-        found = authorized(context, handoff)
-        refuse_erased(context, found)
-        versions = versions_of(context.work, found)
+    def query(context: RequestContext) -> results.HandoffView:
+        found = access.authorized(context, handoff)
+        access.refuse_erased(context, found)
+        versions = access.versions_of(context.work, found)
         version = versions.offered
         case = context.work.cases.get(found.originator, found.case)
-        measures = measures_on(context, found)
+        measures = access.measures_on(context, found)
         originates = context.caller.organisation == found.originator
         told = measures if originates or found.hears else ()
         # Its originator seals anew what was redirected, or went to a successor.
@@ -169,7 +153,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
         ended = context.work.successions.moved_from(found.id)
         made = context.work.successions.moved_to(found.id)
         answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
-        return HandoffView(
+        return results.HandoffView(
             **vars(summary(context, found)),
             assurance=version.assurance,
             routing=_routing(version, found.permitted_disclosures),
@@ -177,10 +161,12 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
             accepted_groups=None if groups is None else sorted(groups),
             answers=[_shown_answer(context, one, measures) for one in answers],
             packages=_packages(context, answers, version),
-            superseded=superseded_by(context, found, found.case_version) if found.is_held else None,
+            superseded=access.superseded_by(context, found, found.case_version)
+            if found.is_held
+            else None,
             measures=[view_on_measure(context.organisation, one) for one in told],
             retention=None if kept is None else view_on_retention(context, kept),
-            interest=barriers(context, found).get("conflict") is True or None,
+            interest=access.barriers(context, found).get("conflict") is True or None,
             to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
             reissued_as=None if ended is None else _succeeded_by(context, found, ended),
             reissue_of=None if made is None else _succeeds(context, made),
@@ -194,16 +180,16 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> HandoffView:
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
+def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
     """The correction notices of a handoff, those after the erasure of its case, too; and the events
     of its newest offer and of its recall."""
 
-    def query(context: RequestContext) -> NoticesView:
-        found = authorized(context, handoff)
+    def query(context: RequestContext) -> results.NoticesView:
+        found = access.authorized(context, handoff)
         made = context.work.handoffs.answers(handoff, documents=False)
         recalls = [one.event for one in made if one.move is HandoffAction.RECALL]
         given = context.work.handoffs.notices(handoff)
-        return NoticesView(
+        return results.NoticesView(
             handoff=found.id,
             state=found.state,
             case=found.case,
@@ -216,11 +202,11 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> NoticesView:
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _duties(context: RequestContext, handoff: Handoff) -> list[DutyView]:
+def _duties(context: RequestContext, handoff: Handoff) -> list[results.DutyView]:
     """What is owed, as the caller may know it: of the other party's, what is shared."""
     own = context.caller.organisation
     return [
-        DutyView(
+        results.DutyView(
             one.kind,
             one.organisation,
             one.due_at,
@@ -246,16 +232,16 @@ def _packages(
     context: RequestContext,
     answers: Sequence[HandoffAnswer],
     newest: CaseVersion,
-) -> list[PackageView]:
+) -> list[results.PackageView]:
     """The chain of packages, oldest first; a later acknowledgement answers all before it."""
-    found: list[PackageView] = []
+    found: list[results.PackageView] = []
     before: _PackageContent | None = None
     for number, offer in enumerate(offers_of(answers), start=1):
         claims = handoff_documents.read_offer(sd_jwt.read_stored(offer.document))
         version = read_version(context.work, claims.case_digest, newest)
         given = _PackageContent(version, claims.disclosures)
         found.append(
-            PackageView(
+            results.PackageView(
                 number=number,
                 change=claims.change and str(claims.change),
                 reason_codes=_reason_codes(context, before, given) if before else (),
@@ -300,20 +286,22 @@ def _reason_codes(
     return list(dict.fromkeys(codes))
 
 
-def _succeeded_by(context: RequestContext, handoff: Handoff, ended: ReissuedHandoff) -> SucceededBy:
+def _succeeded_by(
+    context: RequestContext, handoff: Handoff, ended: ReissuedHandoff
+) -> results.SucceededBy:
     """What a succession made of a handoff.
 
     Only the originator learns which handoff follows; the former recipient has no part in it.
     """
     own = context.caller.organisation == handoff.originator
-    return SucceededBy(ended.succession, ended.became if own else None)
+    return results.SucceededBy(ended.succession, ended.became if own else None)
 
 
-def _succeeds(context: RequestContext, made: ReissuedHandoff) -> Succeeds:
+def _succeeds(context: RequestContext, made: ReissuedHandoff) -> results.Succeeds:
     """Of which handoff a succession made this one."""
     *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
     document = sd_jwt.parse(offer.document).present(())
-    return Succeeds(made.succession, made.handoff, document.compact())
+    return results.Succeeds(made.succession, made.handoff, document.compact())
 
 
 _PERSONS = frozenset({"by", "approved_by"})
@@ -324,9 +312,9 @@ def _shown_answer(
     context: RequestContext,
     answer: HandoffAnswer,
     measures: Sequence[Measure],
-) -> AnswerView:
+) -> results.AnswerView:
     """An answer as the caller may read it: of the other party's, not the persons."""
-    shown = AnswerView(
+    shown = results.AnswerView(
         sequence=answer.sequence,
         kind=str(answer.move or "offer"),
         state=answer.state,

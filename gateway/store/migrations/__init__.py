@@ -11,12 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gateway.store.database import (
-    REGISTRY_LOCK,
-    UnsuitableDatabase,
-    reading_engine,
-    writing_engine,
-)
+from gateway.store import database
 from gateway.store.transaction import SqliteConnection
 
 FOLDER = Path(__file__).parent
@@ -45,7 +40,7 @@ def upgrade(url: str) -> None:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             time.sleep(PAUSE_SECONDS)
-    raise UnsuitableDatabase(
+    raise database.UnsuitableDatabase(
         "the tables stay locked: end the dump or other long transaction that holds them"
         " (pg_stat_activity shows it), then start again"
     )
@@ -58,7 +53,7 @@ def _upgrade(url: str) -> None:
     file = _file(url)
     if file is not None:
         _make_sure_of(file)
-    engine = writing_engine(url)
+    engine = database.writing_engine(url)
     try:
         with _connect(engine) as connection, connection.begin():
             if file is None:
@@ -81,7 +76,7 @@ def current(url: str) -> str | None:
     file = _file(url)
     if file is not None and not file.exists():
         return None
-    engine = reading_engine(url)
+    engine = database.reading_engine(url)
     try:
         with _connect(engine) as connection:
             return revision_of(connection)
@@ -100,7 +95,7 @@ def _make_sure_of(file: Path) -> None:
     try:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise UnsuitableDatabase(
+        raise database.UnsuitableDatabase(
             f"the database {file} cannot be opened: {error.strerror}"
         ) from error
 
@@ -109,7 +104,7 @@ def _connect(engine: Engine) -> Connection:
     try:
         return engine.connect()
     except DBAPIError as error:
-        raise UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
+        raise database.UnsuitableDatabase(f"the database cannot be opened: {error.orig}") from error
 
 
 def _file(url: str) -> Path | None:
@@ -122,4 +117,4 @@ def _hold_postgresql(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
     driver.answer_seconds = None
     connection.execute(text("SET LOCAL statement_timeout = 0"))
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": REGISTRY_LOCK})
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": database.REGISTRY_LOCK})

@@ -11,44 +11,28 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
+from gateway.domain import item_value
 from gateway.domain import vocabulary as words
 from gateway.domain.case import FORCES, PERCEPTUAL, WITH_FORCE, is_sealed
 from gateway.domain.case_media import media_errors
 from gateway.domain.fields import Validator, up_to
-from gateway.domain.item_value import (
-    FAULTS,
-    LONGEST_ADDRESS,
-    hash_fault,
-    reference_fault,
-    url_fault,
-)
 from gateway.domain.vocabulary import ONWARD, tlp_rank
 from gateway.evidence import seal
 from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import (
-    ANY_UUID,
-    MESSAGES,
-    StrictArray,
-    StrictBoolean,
-    StrictInteger,
-    StrictSchema,
-    StrictString,
-    pointed,
-)
 
 
-class ElementMarking(StrictSchema):
+class ElementMarking(field.StrictSchema):
     """What an element adds to the marking of its case; the strictest of both holds."""
 
     tlp = field.tlp(required=False)
     handling = field.words(words.Handling, required=False)
 
 
-class EmbargoTerms(StrictSchema):
+class EmbargoTerms(field.StrictSchema):
     """What an embargo forbids, and until when; ``until`` is the first day without it."""
 
-    no_notice_to_host = StrictBoolean(required=True)
-    no_publication = StrictBoolean(required=True)
+    no_notice_to_host = field.StrictBoolean(required=True)
+    no_publication = field.StrictBoolean(required=True)
     until = field.day()
 
     @validates_schema
@@ -64,7 +48,7 @@ class Embargo(EmbargoTerms):
     set_by = field.slug()
 
 
-class ConditionForce(StrictSchema):
+class ConditionForce(field.StrictSchema):
     """What obliges to a condition of use, as its originator says: an article, or an agreement."""
 
     force = field.word(FORCES)
@@ -77,7 +61,7 @@ Force = field.schema_of(
 """The conditions to which more obliges than the originator's request (LED Art. 9(3))."""
 
 
-class CaseMarking(StrictSchema):
+class CaseMarking(field.StrictSchema):
     """How recipients may handle the case."""
 
     tlp = field.tlp()
@@ -86,7 +70,7 @@ class CaseMarking(StrictSchema):
     national = field.national(required=False)
     permitted_actions = field.word(words.PERMITTED_ACTIONS)
     attribution = field.word(words.ATTRIBUTIONS)
-    release_to = StrictArray(field.slug())
+    release_to = field.StrictArray(field.slug())
     onward = field.word(ONWARD)
     embargo = field.part(Embargo, required=False)
     force = field.part(Force, required=False)
@@ -108,7 +92,7 @@ class CaseMarking(StrictSchema):
             raise ValidationError(errors)
 
 
-class SourceLegalBasis(StrictSchema):
+class SourceLegalBasis(field.StrictSchema):
     """What let the source collect the content, and when that was so."""
 
     text = field.free(500)
@@ -123,12 +107,12 @@ def _seal_fault(value: str) -> str | None:
     return None
 
 
-class SealedElementBody(StrictSchema):
+class SealedElementBody(field.StrictSchema):
     """An element that only one organisation can open (R17): what can be told from outside."""
 
     id = field.uuid()
     sealed_to = field.slug()
-    sealed = StrictString(Validator(_seal_fault))
+    sealed = field.StrictString(Validator(_seal_fault))
 
 
 SEALED = SealedElementBody()
@@ -137,10 +121,10 @@ SEALED = SealedElementBody()
 class Sealable(fields.Nested):
     """An element as its schema has it, or sealed to one organisation."""
 
-    def __init__(self, schema: type[StrictSchema]) -> None:
+    def __init__(self, schema: type[field.StrictSchema]) -> None:
         """``schema`` is that of the element when it is not sealed."""
         self._open = schema()
-        super().__init__(self._open, required=True, error_messages=MESSAGES)
+        super().__init__(self._open, required=True, error_messages=field.MESSAGES)
 
     def _deserialize(
         self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any
@@ -154,11 +138,11 @@ class Sealable(fields.Nested):
         return (SEALED if is_sealed(value) else self._open).read(value)
 
 
-def _sealable(schema: type[StrictSchema]) -> StrictArray:
-    return StrictArray(Sealable(schema), required=False)
+def _sealable(schema: type[field.StrictSchema]) -> field.StrictArray:
+    return field.StrictArray(Sealable(schema), required=False)
 
 
-class LegalBasis(StrictSchema):
+class LegalBasis(field.StrictSchema):
     """A ground on which the originator shares."""
 
     regime = field.word(words.Regime)
@@ -170,65 +154,65 @@ class LegalBasis(StrictSchema):
     necessity_note = field.free(300, required=False)
 
 
-class Reporter(StrictSchema):
+class Reporter(field.StrictSchema):
     """What may be known of who reported: never who it was."""
 
-    anonymous = StrictBoolean(required=True)
-    feedback_requested = StrictBoolean(required=True)
+    anonymous = field.StrictBoolean(required=True)
+    feedback_requested = field.StrictBoolean(required=True)
 
 
-class Reference(StrictSchema):
+class Reference(field.StrictSchema):
     """The number of another file about the same matter."""
 
     id = field.uuid()
     scheme = field.word(words.REFERENCE_SCHEMES)
-    value = StrictString(Validator(reference_fault))
+    value = field.StrictString(Validator(item_value.reference_fault))
 
 
-class Hosting(StrictSchema):
+class Hosting(field.StrictSchema):
     """Where an item was found to be hosted, at one moment; of several the last one counts."""
 
     ip = field.ip(required=False)
     country = field.territory()
     isp = field.free(200, lines=False, required=False)
     org = field.free(200, lines=False, required=False)
-    as_number = StrictInteger(1, 2**32 - 1, required=False)
-    is_cdn = StrictBoolean(required=False)
+    as_number = field.StrictInteger(1, 2**32 - 1, required=False)
+    is_cdn = field.StrictBoolean(required=False)
     registrar = field.free(200, lines=False, required=False)
     observed_at = field.moment()
     method = field.word(words.HOSTING_METHODS)
 
 
-class Hash(StrictSchema):
+class Hash(field.StrictSchema):
     """A fingerprint of what was reported."""
 
     alg = field.word(words.HashAlgorithm)
-    value = StrictString(up_to(LONGEST_ADDRESS, "is too long for a hash"))
+    value = field.StrictString(up_to(item_value.LONGEST_ADDRESS, "is too long for a hash"))
 
     @validates_schema
     def _has_its_form(self, data: dict[str, Any], **_: Any) -> None:
-        fault = hash_fault(data["alg"], data["value"])
+        fault = item_value.hash_fault(data["alg"], data["value"])
         if fault:
             raise ValidationError(fault, "value")
 
 
-class Online(StrictSchema):
+class Online(field.StrictSchema):
     """What a check of an item found; ``checks`` is 0 when the word is somebody else's."""
 
     status = field.word(words.ONLINE_STATUSES)
     checked_at = field.moment()
-    checks = StrictInteger(0, 10_000)
+    checks = field.StrictInteger(0, 10_000)
 
 
-class Item(StrictSchema):
+class Item(field.StrictSchema):
     """Something reported: metadata only."""
 
     id = field.uuid()
     kind = field.word(words.ItemKind)
-    value = StrictString(up_to(LONGEST_ADDRESS, "is too long"))
-    is_source = StrictBoolean(required=False)
+    value = field.StrictString(up_to(item_value.LONGEST_ADDRESS, "is too long"))
+    is_source = field.StrictBoolean(required=False)
     parent_item = field.uuid(required=False)
-    referrer = StrictString(Validator(url_fault), required=False)
+    referrer = field.StrictString(Validator(item_value.url_fault), required=False)
     site_type = field.word(words.SITE_TYPES, required=False)
     content_type = field.word(words.CONTENT_TYPES, required=False)
     commerciality = field.word(words.COMMERCIALITY, required=False)
@@ -243,7 +227,7 @@ class Item(StrictSchema):
         listed = [fingerprint["value"] for fingerprint in data.get("hash", ())]
         if data["kind"] == words.ItemKind.HASH and data["value"] in listed:
             return
-        fault = FAULTS[data["kind"]](data["value"])
+        fault = item_value.FAULTS[data["kind"]](data["value"])
         if fault:
             raise ValidationError(fault, "value")
 
@@ -253,7 +237,7 @@ class Item(StrictSchema):
             raise ValidationError("must be left out: only a url item is a source", "is_source")
 
 
-class Statement(StrictSchema):
+class Statement(field.StrictSchema):
     """A fact, or somebody's assessment: never both in one (LED Art. 7)."""
 
     id = field.uuid()
@@ -277,14 +261,14 @@ class Statement(StrictSchema):
             )
 
 
-class Subject(StrictSchema):
+class Subject(field.StrictSchema):
     """A person, without a name."""
 
     id = field.uuid()
     category = field.word(words.SubjectCategory)
     minor = field.word(words.YES_NO_UNKNOWN)
     age_group = field.word((*words.ICCAM_AGES, *words.AGE_BANDS), required=False)
-    basis_statement = StrictArray(field.uuid(), least=1)
+    basis_statement = field.StrictArray(field.uuid(), least=1)
     qualified_by = field.slug(required=False)
     qualified_at = field.moment(required=False)
     marking = field.part(ElementMarking, required=False)
@@ -295,7 +279,7 @@ class Subject(StrictSchema):
             _demand(data, ("qualified_by", "qualified_at"), "is required for this category")
 
 
-class Attributes(StrictSchema):
+class Attributes(field.StrictSchema):
     """What a classification says beside its code."""
 
     age_group = field.word(words.ICCAM_AGES, required=False)
@@ -311,11 +295,13 @@ ABOUT = 'must be the id of an item, or "case"'
 """What is wrong with the thing that a classification says to be about."""
 
 
-class Classification(StrictSchema):
+class Classification(field.StrictSchema):
     """A code of one scheme; schemes stand beside each other and are never converted."""
 
     id = field.uuid()
-    about = StrictString(Validator(lambda v: None if v == "case" else ANY_UUID.fault(v) and ABOUT))
+    about = field.StrictString(
+        Validator(lambda v: None if v == "case" else field.ANY_UUID.fault(v) and ABOUT)
+    )
     scheme = field.scheme()
     scheme_version = field.free(20, lines=False, required=False)
     code = field.free(40, lines=False)
@@ -323,7 +309,7 @@ class Classification(StrictSchema):
     assessed_at = field.moment()
     law_ref = field.free(100, lines=False, required=False)
     method = field.word(words.ClassificationMethod)
-    confidence = StrictInteger(0, 100, required=False)
+    confidence = field.StrictInteger(0, 100, required=False)
     supersedes = field.uuid(required=False)
     attributes = field.part(Attributes, required=False)
     marking = field.part(ElementMarking, required=False)
@@ -343,11 +329,11 @@ def _demand(data: Mapping[str, Any], names: Iterable[str], sentence: str) -> Non
         raise ValidationError(missing)
 
 
-class CaseDocument(StrictSchema):
+class CaseDocument(field.StrictSchema):
     """The whole case, one version of it."""
 
     case = field.uuid()
-    version = StrictInteger(1, 1_000_000)
+    version = field.StrictInteger(1, 1_000_000)
     previous = field.digest(required=False)
     originator_ref = field.free(100, lines=False)
     references = field.parts(Reference)
@@ -399,7 +385,7 @@ def load_case(data: Any) -> dict[str, Any]:
     try:
         case = CASE.load(data)
     except ValidationError as refused:
-        errors += pointed(refused.messages)
+        errors += field.pointed(refused.messages)
     if isinstance(data, Mapping):
         errors += (error for check in _CHECKS for error in check(data))
     if not errors:

@@ -11,12 +11,6 @@ from gateway.exchange import cases, erasure, handoffs, measures, recalls
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.erasure import EarlyErasure
 from gateway.exchange.handoffs import ReviewRequest
-from gateway.exchange.measures import (
-    EmbargoConfirmation,
-    EmbargoContest,
-    MeasureEnd,
-    MeasureRequest,
-)
 from gateway.exchange.recalls import ApprovalRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
@@ -51,12 +45,18 @@ _TAKEN: Mapping[str, _Taken] = {
         "cases_advance_erasure", EarlyErasure, {"case": erasure.advance_erasure}, CONTENT
     ),
     "case.embargo": _Taken(
-        "measures_embargo", MeasureRequest, _MEASURE, _BY_TWO, {"kind": MeasureKind.EMBARGO}
+        "measures_embargo",
+        measures.MeasureRequest,
+        _MEASURE,
+        _BY_TWO,
+        {"kind": MeasureKind.EMBARGO},
     ),
-    "case.restrict": _Taken("measures_restrict", MeasureRequest, _MEASURE, _BY_TWO),
-    "case.end_measure": _Taken("measures_end", MeasureEnd, _MEASURE, _BY_TWO),
-    "case.contest_embargo": _Taken("measures_contest", EmbargoContest, _MEASURE, CONTENT),
-    "case.confirm_embargo": _Taken("measures_confirm", EmbargoConfirmation, _MEASURE, CONTENT),
+    "case.restrict": _Taken("measures_restrict", measures.MeasureRequest, _MEASURE, _BY_TWO),
+    "case.end_measure": _Taken("measures_end", measures.MeasureEnd, _MEASURE, _BY_TWO),
+    "case.contest_embargo": _Taken("measures_contest", measures.EmbargoContest, _MEASURE, CONTENT),
+    "case.confirm_embargo": _Taken(
+        "measures_confirm", measures.EmbargoConfirmation, _MEASURE, CONTENT
+    ),
     "case.approve_recall": _Taken(
         "recalls_approve_recall",
         ApprovalRequest,

@@ -7,22 +7,11 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
 
+from gateway.domain import refusals
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.duty import STATUTORY
 from gateway.domain.json_values import read_record
 from gateway.domain.mandate import FUNCTIONS, format_competence
-from gateway.domain.refusals import (
-    AlreadyOffered,
-    EditConflict,
-    InvalidDocument,
-    NoCompetentOrganisation,
-    NotAddressable,
-    NothingToOffer,
-    SeveralCompetentOrganisations,
-    TooManyPreviews,
-    ValidationFailed,
-    WrongState,
-)
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
@@ -179,7 +168,7 @@ def cases_submit(call: Call) -> WriteResult:
     """
     handed_in = submission(call)
     if handed_in.content["version"] != 1:
-        raise ValidationFailed(
+        raise refusals.ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
     return cases.submit(call.ports, call.caller, call.key, handed_in)
@@ -211,7 +200,7 @@ def cases_revise(call: Call, case: UUID) -> WriteResult:
     if handed_in.content["version"] == 1:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
-        raise ValidationFailed(errors)
+        raise refusals.ValidationFailed(errors)
     return cases.submit(call.ports, call.caller, call.key, handed_in)
 
 
@@ -222,7 +211,7 @@ def submission(call: Call) -> Submission:
     if opened is not None and encode(content) != encode(
         signed_requests.CASE.body(opened)["content"]
     ):
-        raise InvalidDocument("the case is not spelled as its profile spells it")
+        raise refusals.InvalidDocument("the case is not spelled as its profile spells it")
     persons = read_record(Clearance, clearance) if clearance else None
     return Submission(body["by"], content, persons, opened)
 
@@ -270,10 +259,10 @@ def cases_consult(call: Call, case: UUID) -> WriteResult:
 
 
 _ADDRESSING = (
-    NoCompetentOrganisation,
-    SeveralCompetentOrganisations,
-    NotAddressable,
-    NothingToOffer,
+    refusals.NoCompetentOrganisation,
+    refusals.SeveralCompetentOrganisations,
+    refusals.NotAddressable,
+    refusals.NothingToOffer,
 )
 
 
@@ -285,7 +274,7 @@ _ADDRESSING = (
     body=OfferBody(),
     status=201,
     signed=signed_requests.OFFER,
-    refusals=(*CONTENT, *_ADDRESSING, AlreadyOffered),
+    refusals=(*CONTENT, *_ADDRESSING, refusals.AlreadyOffered),
 )
 def cases_offer(call: Call, case: UUID) -> WriteResult:
     """Offer a cleared case to one recipient.
@@ -304,7 +293,13 @@ def cases_offer(call: Call, case: UUID) -> WriteResult:
     "handoffs.offer",
     "Preview",
     body=PreviewBody(),
-    refusals=(*CONTENT, *_ADDRESSING, WrongState, EditConflict, TooManyPreviews),
+    refusals=(
+        *CONTENT,
+        *_ADDRESSING,
+        refusals.WrongState,
+        refusals.EditConflict,
+        refusals.TooManyPreviews,
+    ),
 )
 def cases_preview(call: Call) -> Preview:
     """Show what an offer would give, and to whom; nothing is kept."""

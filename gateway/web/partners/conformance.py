@@ -9,12 +9,6 @@ from marshmallow import fields, validate
 
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
 from gateway.exchange import conformance
-from gateway.exchange.conformance import (
-    Acceptance,
-    ConsultationReport,
-    ReceiptChecks,
-    SampleDecline,
-)
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.results import RunView
 from gateway.exchange.signed_requests import CASE
@@ -103,7 +97,9 @@ def conformance_send(call: Call, run: UUID) -> WriteResult:
 )
 def conformance_accept(call: Call, run: UUID) -> WriteResult:
     """Step receive, first: accept the first test offer under its conditions, unchanged."""
-    return conformance.answer(call.ports, call.caller, call.key, run, Acceptance(**call.body))
+    return conformance.answer(
+        call.ports, call.caller, call.key, run, conformance.Acceptance(**call.body)
+    )
 
 
 @writes(
@@ -127,7 +123,7 @@ def conformance_consult(call: Call, run: UUID) -> WriteResult:
 )
 def conformance_report(call: Call, run: UUID) -> WriteResult:
     """Step receive, last: say what was seen, by its digests."""
-    said = ConsultationReport(**call.body)
+    said = conformance.ConsultationReport(**call.body)
     return conformance.answer(call.ports, call.caller, call.key, run, said)
 
 
@@ -143,11 +139,13 @@ def conformance_verify(call: Call, run: UUID) -> WriteResult:
 
     After a wrong check the run has other receipts: read it again.
     """
-    return conformance.answer(call.ports, call.caller, call.key, run, ReceiptChecks(**call.body))
+    return conformance.answer(
+        call.ports, call.caller, call.key, run, conformance.ReceiptChecks(**call.body)
+    )
 
 
 @writes(f"POST {RUN}/decline", "conformance.submit", ANY_SCOPE, "RunView", body=BODIES["decline"])
 def conformance_decline(call: Call, run: UUID) -> WriteResult:
     """Step decline: decline the second test offer, with a reason."""
-    asked = SampleDecline(call.body["by"], call.body["reason"])
+    asked = conformance.SampleDecline(call.body["by"], call.body["reason"])
     return conformance.answer(call.ports, call.caller, call.key, run, asked)

@@ -7,14 +7,8 @@ from gateway.domain.organisation import KINDS, SLUG
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
+from gateway.registry import results
 from gateway.registry.directory import DirectoryFilter
-from gateway.registry.results import (
-    ListedOrganisation,
-    MandateRegistration,
-    MembershipStatement,
-    RegisteredDocumentKey,
-    Whoami,
-)
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
 from gateway.web.partners import schema_fields as field
@@ -32,7 +26,7 @@ class OrganisationsQuery(StrictSchema):
 
 
 @endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
-def directory_whoami(call: Call) -> Whoami:
+def directory_whoami(call: Call) -> results.Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return organisations.whoami(call.ports, call.caller)
 
@@ -57,7 +51,7 @@ def directory_list(call: Call) -> dict[str, Any]:
 @endpoint(
     "GET /organisations/<organisation>", "directory.read", "directory.read", "ListedOrganisation"
 )
-def directory_show(call: Call, organisation: str) -> ListedOrganisation:
+def directory_show(call: Call, organisation: str) -> results.ListedOrganisation:
     """Read one organisation of the directory."""
     if not SLUG.fullmatch(organisation):
         raise NotFound
@@ -71,7 +65,7 @@ def directory_show(call: Call, organisation: str) -> ListedOrganisation:
     "MembershipStatement",
     refusals=(WrongState,),
 )
-def directory_attestation(call: Call, organisation: str) -> MembershipStatement:
+def directory_attestation(call: Call, organisation: str) -> results.MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in
@@ -88,7 +82,7 @@ def directory_attestation(call: Call, organisation: str) -> MembershipStatement:
     "directory.read",
     "RegisteredDocumentKey",
 )
-def directory_show_key(call: Call, organisation: str, kid: str) -> RegisteredDocumentKey:
+def directory_show_key(call: Call, organisation: str, kid: str) -> results.RegisteredDocumentKey:
     """Read the receipt of the event that registered a member's document key.
 
     Its `subject` has the key, the proof of possession, and the declaration by the previous key.
@@ -107,7 +101,9 @@ def directory_show_key(call: Call, organisation: str, kid: str) -> RegisteredDoc
     "directory.read",
     "MandateRegistration",
 )
-def directory_show_mandate(call: Call, organisation: str, event: UUID) -> MandateRegistration:
+def directory_show_mandate(
+    call: Call, organisation: str, event: UUID
+) -> results.MandateRegistration:
     """Read the receipt of the event that registered a mandate of a member.
 
     Its `subject` has the competence, the days and the legal act. An offer to a competence names

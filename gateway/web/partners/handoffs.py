@@ -6,20 +6,12 @@ from uuid import UUID
 
 from marshmallow import fields
 
+from gateway.domain import refusals
 from gateway.domain import vocabulary as words
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind, FieldType, RequestField
 from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.json_values import parse_date
-from gateway.domain.refusals import (
-    ConditionsMismatch,
-    EditConflict,
-    InvalidDocument,
-    NotAddressable,
-    NothingToOffer,
-    TooManyPreviews,
-    WrongState,
-)
 from gateway.domain.vocabulary import ONWARD, TLP
 from gateway.exchange import handoffs, open_duties, retained_copies, updates
 from gateway.exchange.consultations import ConsultationRequest
@@ -123,7 +115,9 @@ def _answer(kind: AnswerKind) -> Endpoint:
         fields = dict(call.body)
         by, offer = fields.pop("by"), fields.pop("offer", None)
         if offer is not None and call.signed is not None:
-            raise InvalidDocument("a signed answer names its offer in 'offer_digest', in clear")
+            raise refusals.InvalidDocument(
+                "a signed answer names its offer in 'offer_digest', in clear"
+            )
         asked = AnswerRequest(kind, by, fields, call.signed, offer)
         return handoffs.answer(call.ports, call.caller, call.key, handoff, asked)
 
@@ -135,7 +129,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
         "Answered",
         body=BODIES[kind.name],
         signed=ANSWER,
-        refusals=(*CONTENT, ConditionsMismatch),
+        refusals=(*CONTENT, refusals.ConditionsMismatch),
     )(view)
 
 
@@ -205,7 +199,7 @@ UPDATE_BODY = UpdateBody()
     body=UPDATE_BODY,
     status=201,
     signed=UPDATE,
-    refusals=(*CONTENT, NotAddressable, NothingToOffer),
+    refusals=(*CONTENT, refusals.NotAddressable, refusals.NothingToOffer),
 )
 def handoffs_update(call: Call, handoff: UUID) -> WriteResult:
     """Send the case's newer version to a recipient, in the handoff that it has.
@@ -224,7 +218,14 @@ def handoffs_update(call: Call, handoff: UUID) -> WriteResult:
     "handoffs.offer",
     "Preview",
     body=UPDATE_BODY,
-    refusals=(*CONTENT, NotAddressable, NothingToOffer, WrongState, EditConflict, TooManyPreviews),
+    refusals=(
+        *CONTENT,
+        refusals.NotAddressable,
+        refusals.NothingToOffer,
+        refusals.WrongState,
+        refusals.EditConflict,
+        refusals.TooManyPreviews,
+    ),
 )
 def handoffs_preview_update(call: Call, handoff: UUID) -> Preview:
     """Show what an update would give, and which offer it would update; nothing is kept."""

@@ -7,15 +7,9 @@ from flask import Response
 from marshmallow import fields
 
 from gateway.changes import CHANGES
+from gateway.domain import refusals
 from gateway.domain.json_values import parse_date
 from gateway.domain.organisation import SLUG, Status
-from gateway.domain.refusals import (
-    InvalidApproval,
-    InvitationUnusable,
-    NotFound,
-    SecondPersonRequired,
-    ValidationFailed,
-)
 from gateway.domain.staff import RegisterRole
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
@@ -119,7 +113,7 @@ def registry_invitations(call: Call) -> dict[str, Any]:
 
 def _require_slug(organisation: str) -> None:
     if not SLUG.fullmatch(organisation):
-        raise NotFound
+        raise refusals.NotFound
 
 
 # --- The staff register of the calling organisation: pseudonyms and roles, no names ---
@@ -182,7 +176,7 @@ def staff_list(call: Call) -> dict[str, Any]:
     "StaffAdded",
     body=StaffBody(),
     status=201,
-    refusals=(SecondPersonRequired,),
+    refusals=(refusals.SecondPersonRequired,),
 )
 def staff_add(call: Call) -> WriteResult:
     """Enter persons, all or none: the gateway draws a pseudonym for each.
@@ -199,7 +193,7 @@ def staff_add(call: Call) -> WriteResult:
     "staff",
     "StaffEnded",
     body=StaffEndBody(),
-    refusals=(SecondPersonRequired,),
+    refusals=(refusals.SecondPersonRequired,),
 )
 def staff_end(call: Call, pseudonym: str) -> WriteResult:
     """End an entry at once; its pseudonym is never used again.
@@ -207,7 +201,7 @@ def staff_end(call: Call, pseudonym: str) -> WriteResult:
     That of an `approver` or `head` ends by two others, in `approved_by`, who stay.
     """
     if PSEUDONYM.fault(pseudonym):
-        raise NotFound
+        raise refusals.NotFound
     by, agree = call.body["by"], call.body.get("approved_by", ())
     return staff.end(call.ports, call.caller, call.key, pseudonym, by, approved_by=agree)
 
@@ -225,7 +219,7 @@ def staff_recuse(call: Call, pseudonym: str) -> WriteResult:
     The case is kept as a keyed digest; it need not be known here yet.
     """
     if PSEUDONYM.fault(pseudonym):
-        raise NotFound
+        raise refusals.NotFound
     recusal = Recusal(call.body["by"], f"{call.body['originator']}/{call.body['case']}")
     return staff.recuse(call.ports, call.caller, call.key, pseudonym, recusal)
 
@@ -273,7 +267,7 @@ class ProposalsQuery(StrictSchema):
     "Changed",
     waits="Proposal",
     body=ChangeBody(),
-    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
+    refusals=(*CONTENT, refusals.InvalidApproval, refusals.InvitationUnusable),
 )
 def changes_submit(call: Call) -> WriteResult | Response:
     """Make a change, or let it wait for the second person whom policy asks for.
@@ -285,8 +279,8 @@ def changes_submit(call: Call) -> WriteResult | Response:
     change = Change(body["action"], body["organisation"], body["values"])
     try:
         read_fields(CHANGES[change.action].fields, change.values)
-    except ValidationFailed as invalid:
-        raise ValidationFailed(
+    except refusals.ValidationFailed as invalid:
+        raise refusals.ValidationFailed(
             [(f"/values{place}", why) for place, why in invalid.errors]
         ) from None
     done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
@@ -299,7 +293,7 @@ def changes_submit(call: Call) -> WriteResult | Response:
     SCOPE,
     "Changed",
     body=ChangeApprovalBody(),
-    refusals=(*CONTENT, InvalidApproval, InvitationUnusable),
+    refusals=(*CONTENT, refusals.InvalidApproval, refusals.InvitationUnusable),
 )
 def changes_approve(call: Call, proposal: UUID) -> WriteResult:
     """Approve a change that waits, as another person than its proposer, which makes it."""
@@ -313,7 +307,7 @@ def changes_approve(call: Call, proposal: UUID) -> WriteResult:
     SCOPE,
     "Changed",
     body=ChangeApprovalBody(),
-    refusals=(InvalidApproval,),
+    refusals=(refusals.InvalidApproval,),
 )
 def changes_withdraw(call: Call, proposal: UUID) -> WriteResult:
     """Withdraw a change that waits, as its proposer, who signs `proposal.withdraw` of `gateway`.
