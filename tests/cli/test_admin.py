@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.cli import main
+from gateway.cli import main, output
 from gateway.cli.admin import admin, certificate, session
 from gateway.cli.admin.session import AdminSession
 from gateway.client.enrolment import InvitationFile
@@ -98,7 +98,7 @@ def test_a_key_with_a_passphrase_is_opened_by_the_person_at_the_terminal(
     file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
     words = ("organisation", "admit", "ofmin", *ADMISSION)
     assert "needs its passphrase" in said(gw.admin(*words, persons=(MARTIN,)))
-    monkeypatch.setattr(session, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     who = ("admin", "--home", gw.folder, "--as", MARTIN)
     assert "waits" in gw.type(*who, *words, input="hunter2\n").stdout
 

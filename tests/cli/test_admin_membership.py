@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.changes import CHANGES
-from gateway.cli.admin import administrators, session
+from gateway.cli import output
 from gateway.evidence import base64url
 from gateway.kernel import results
 from gateway.kernel.changes import Change
@@ -180,7 +180,7 @@ def proposed(gw):
 
 
 def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatch):
-    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", proposed)
     size = gw.size()
     refused = gw.type(*who, input="n\n")
@@ -191,7 +191,7 @@ def test_who_approves_is_shown_what_they_sign_and_asked(gw, proposed, monkeypatc
 
 
 def test_who_adds_an_administrator_is_shown_the_key_id_to_compare(gw, tmp_path, monkeypatch):
-    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     issuer = ("--issuer", gw.config.issuer)
     made = gw.done(
         "--json", "administrator", "create-key", tmp_path / "k", "--person", "leroy", *issuer
@@ -219,7 +219,7 @@ MANDATE = ("--matter", "csam", "--territory", "FR", "--legal-act", "x", "--from"
 
 
 def test_an_overlap_is_shown_to_who_proposes_and_to_who_approves(gw, monkeypatch):
-    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     gw.done("organisation", "admit", "other", *ABC[3:])
     gw.done("mandate", "grant", "other", *MANDATE)
     told = gw.done("mandate", "grant", "abc", *MANDATE, persons=(DUBOIS,))
@@ -258,7 +258,7 @@ LEAVE = ("organisation", "leave", "abc", "--reason", "over")
 
 
 def test_what_is_for_good_is_asked_for_by_name(gw, monkeypatch):
-    monkeypatch.setattr(session, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     who = ("admin", "--home", gw.folder, "--as", "martin", "--as", "dubois", *LEAVE)
     size = gw.size()
     refused = gw.type(*who, input="abcd\n")
@@ -275,7 +275,7 @@ def test_a_script_that_does_not_say_yes_loses_nothing(gw):
 
 
 def test_who_signs_a_proposal_for_good_is_told_what_it_loses(gw, monkeypatch):
-    monkeypatch.setattr(administrators, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     told = gw.told(*LEAVE, "--yes", persons=(DUBOIS,))["result"]["proposal"]
     who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve", told)
     assert CHANGES["organisation.leave"].loses in gw.type(*who, input="n\n").stdout

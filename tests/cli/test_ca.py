@@ -11,7 +11,7 @@ from click.testing import Result
 from cryptography import x509
 
 from gateway import maintenance, wiring
-from gateway.cli.admin import gateway_keys
+from gateway.cli import output
 from gateway.cli.admin import gateway_keys as ca
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE, authority_id, make_root
 from gateway.pki.rotation import AuthorityStage, kept
@@ -124,7 +124,7 @@ def test_a_script_names_the_step_and_a_person_is_asked(
         2,
         True,
     )
-    monkeypatch.setattr(gateway_keys, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     who = ("--as", MARTIN, "--as", DUBOIS)
     typed = ("ca", "rotate", "--home", gw.folder, *who, *words)
     assert gw.type(*typed, input="n\n").exit_code == 1

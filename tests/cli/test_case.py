@@ -134,7 +134,7 @@ def test_a_disk_that_fails_later_hides_nothing_that_was_done(desks, monkeypatch)
         raise click.ClickException(f"{file} cannot be written: No space left on device")
 
     case = desks.submitted()
-    monkeypatch.setattr("gateway.cli.partner_command.write_new", full)
+    monkeypatch.setattr("gateway.cli.output.write_new", full)
     kept = ("--presentation-out", "p.txt", "--receipt-out", "r.json")
     result = desks.run("case", "consult", case, *CONSULT, *kept)
     assert result.exit_code == 6

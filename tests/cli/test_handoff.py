@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import handoff as commands
+from gateway.cli import output
 from gateway.cli.output import format_time
 from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
@@ -330,15 +330,15 @@ def test_conditions_are_shown_and_agreed_to(desks: Desks, monkeypatch: pytest.Mo
     assert unattended.exit_code == 2
     assert "--yes" in unattended.stderr
 
-    monkeypatch.setattr(commands, "interactive", lambda: True)
+    monkeypatch.setattr(output, "interactive", lambda: True)
     machine = desks.run("handoff", "accept", handoff, *BY, "--json", at=OFMIN, input="y\n")
     assert (machine.exit_code, json.loads(machine.stdout)["error"]["kind"]) == (2, "usage-error")
     declined = desks.run("handoff", "accept", handoff, *BY, at=OFMIN, input="n\n")
     assert declined.exit_code == 1
     for shown in (HOTLINE, "csam", "please look", "permitted_actions  ask_first", "ask the origin"):
         assert shown in declined.stdout
-    output = desks.done("handoff", "accept", handoff, *BY, at=OFMIN, input="y\n")
-    assert f"handoff {handoff} is accepted" in output
+    agreed = desks.done("handoff", "accept", handoff, *BY, at=OFMIN, input="y\n")
+    assert f"handoff {handoff} is accepted" in agreed
     again = desks.run("handoff", "accept", handoff, *BY, at=OFMIN)
     assert (again.exit_code, "Conditions" in again.output) == (1, False)
     opened = desks.done("handoff", "consult", handoff, *OPENING, at=OFMIN)

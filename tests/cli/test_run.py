@@ -105,7 +105,7 @@ def test_a_start_renews_first_and_says_where_the_gateway_is_and_by_which_day(gw,
         def run(self) -> int:
             return 0
 
-    monkeypatch.setattr("gateway.cli.run.Supervisor", Recorder)
+    monkeypatch.setattr("gateway.serving.supervisor.Supervisor", Recorder)
     on_sockets(gw)
     gw.set("demo", "simulated_reference_date", "2023-10-31")
     for file in gw.config.server.glob("*.pem"):

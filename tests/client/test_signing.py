@@ -24,9 +24,9 @@ from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.evidence.key_history import verify_registration
 from gateway.evidence.mandates import days_of
-from gateway.evidence.report import VerificationReport
+from gateway.evidence.report import Code, VerificationReport
 from gateway.evidence.trust import TrustAnchors
-from gateway.evidence.verification import Code, verify_bundle
+from gateway.evidence.verification import verify_bundle
 from gateway.exchange import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set

@@ -17,7 +17,7 @@ from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
 from gateway.evidence.bundle_verification import Course, follow
 from gateway.evidence.declarations import UNLOCK
 from gateway.evidence.handoff_documents import ReissueReference, StatementError
-from gateway.evidence.report import Code, VerificationFailed
+from gateway.evidence.report import Code, VerificationFailed, VerificationReport
 from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.each import each
@@ -80,7 +80,7 @@ def succeeded(**changes: Any) -> tuple[Scenario, SdJwt]:
     return story.told("acceptance"), before
 
 
-def found(story: Scenario, before: SdJwt | None) -> verification.VerificationReport:
+def found(story: Scenario, before: SdJwt | None) -> VerificationReport:
     shown = before and before.present(()).compact()
     return verification.verify(story.file(predecessor_offer=shown), TRUST)
 
@@ -220,7 +220,7 @@ SUBJECT = {
 }
 
 
-def with_plan(**changes: Any) -> verification.VerificationReport:
+def with_plan(**changes: Any) -> VerificationReport:
     """The re-issued handoff with the receipt of its plan; ``changes`` are to the plan's fact.
 
     ``offered`` is when the case was offered to the office before; the plan is seconds after AT.
@@ -294,7 +294,7 @@ GRANT = {
 }
 
 
-def with_mandate(**changes: Any) -> verification.VerificationReport:
+def with_mandate(**changes: Any) -> VerificationReport:
     """A handoff to a competence, with what registered it; ``changes`` are to that event."""
     first = Scenario()
     subject = GRANT | changes.pop("subject", {})
@@ -347,7 +347,7 @@ def test_a_mandate_that_was_over_or_had_not_begun_is_told_apart_by_its_day(limit
     assert f"{'ended' if 'until' in limit else 'began'} on {day}" in told.failure
 
 
-def with_end(until: str, before: bool, **subject: str) -> verification.VerificationReport:
+def with_end(until: str, before: bool, **subject: str) -> VerificationReport:
     """A handoff to a mandate which an event before or after the offer ended."""
     log = Scenario()
     said = {"organisation": "police", "competence": "receive/csam/FR", "until": until} | subject
@@ -400,7 +400,7 @@ def test_an_answer_that_is_older_than_its_offer_or_newer_than_its_record_fails(d
 
 
 def test_an_offer_that_was_accepted_after_it_ended_fails_and_an_outcome_may_come_later():
-    def ended(after: timedelta) -> verification.VerificationReport:
+    def ended(after: timedelta) -> VerificationReport:
         story = Scenario()
         story.offer = offer(
             story,

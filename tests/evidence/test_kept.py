@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from gateway.evidence.verification import Code, verify
+from gateway.evidence.report import Code
+from gateway.evidence.verification import verify
 from tests.each import each
 from tests.evidence.kept import trust_folder
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.evidence.key_history import KEY_STATUS_TYP
-from gateway.evidence.report import Code
+from gateway.evidence.report import Code, VerificationReport
 from gateway.evidence.stream import issue_dated
 from gateway.evidence.trust import TrustAnchors
-from gateway.evidence.verification import VerificationReport, verify, verify_bundle
+from gateway.evidence.verification import verify, verify_bundle
 from gateway.ledger import proof
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.formats.report_file import MAX_BYTES, ImportProfile
-from gateway.formats.xarf import ImportRefused, import_xarf
+from gateway.formats.report_file import MAX_BYTES, ImportProfile, ImportRefused
+from gateway.formats.xarf import import_xarf
 from gateway.web.partners.case_document import load_case
 from tests.each import each
 

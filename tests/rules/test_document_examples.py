@@ -30,7 +30,7 @@ from gateway.domain.sealed import FORMAT, TYPES
 from gateway.domain.vocabulary import CODES
 from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal
 from gateway.evidence import receipt as receipts
-from gateway.evidence.verification import Code
+from gateway.evidence.report import Code
 from gateway.keys import (
     KeyPurpose,
     RotationStep,

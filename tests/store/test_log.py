@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from gateway.domain.audit_event import EventDetail
+from gateway.domain.audit_event import EventDetail, LogHold
 from gateway.domain.refusals import AlreadyExists, ClockBehind, LogFrozen
 from gateway.evidence import canonical
 from gateway.evidence.event import EventError, compose, read
@@ -414,7 +414,7 @@ def test_one_more_than_the_events_say_is_found(place, index):
 
 
 def test_the_end_of_a_hold_lets_all_streams_be_gone_through_again(place):
-    store, hold = filled(place), log.LogHold(UUID(int=1), None, None, "12/345", NOON.date())
+    store, hold = filled(place), LogHold(UUID(int=1), None, None, "12/345", NOON.date())
     with store.begin(TransactionMode.REGISTRY) as work:
         work.log_terms.add_hold(hold)
         work.commit()
