@@ -300,6 +300,16 @@ _EITHER: Sequence[Parameter] = (
 )
 
 
+_EXAMPLES: Mapping[str, Sequence[str]] = {
+    "case.approve_recall": ["--by pdc-2"],
+    "case.clear": ["--by pdc-2"],
+    "case.restrict": ["--by pdc-1", "--until 2026-01-02T03:04:05Z"],
+    "handoff.review": ["--by ofmin-2"],
+}
+"""What the examples of some steps give beside the required fields: a second person takes them, or
+policy asks for more."""
+
+
 def add_steps(group: click.Group) -> None:
     """Add to the commands of a noun those that take its steps."""
     for kind in CASE_STEPS.values():
@@ -319,9 +329,11 @@ def _add_step(group: click.Group, kind: CaseStepKind) -> None:
         return written, _SENTENCES[kind.result](written.result)
 
     arguments = [_ARGUMENTS[one] for one in (*(() if either else kind.places), *kind.beside)]
-    ids = ["0198...", "0197..."][: len(arguments)] + (["--case", "0197..."] if either else [])
+    ids = ["0198...", "0197..."][: len(arguments)] + (["--handoff 0197..."] if either else [])
+    first = ["--by ofmin-1" if "handoff" in kind.places else "--by pdc-1"]
     verb = kind.command.replace("_", "-")
-    line = example(str(group.name), verb, *ids, "--by pdc-1", *example_of(fields))
+    asks = [*_EXAMPLES.get(kind.action, first), *example_of(fields)]
+    line = example(str(group.name), verb, *ids, *asks)
     command.__doc__ = f"{kind.about}\n\n{line}"
     parameters = [*arguments, *(_EITHER if either else ()), *options_of(fields)]
     write_command(group, *parameters, name=verb)(command)

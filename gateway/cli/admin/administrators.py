@@ -53,7 +53,7 @@ _issuer = click.option(
 @NOUNS["administrator"].command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
-    """List the administrators and whether their approvals count.
+    """List administrators, and whose approvals count.
 
     Example: casegate admin --home gw administrator list
     """
