@@ -213,7 +213,7 @@ class _Open(threading.local):
 
 
 class _Watched:
-    """A Work that tells whether this thread has one open."""
+    """A unit of work that tells whether this thread has one open."""
 
     def __init__(self, work: UnitOfWork, opened: _Open) -> None:
         self._work, self._open = work, opened
@@ -395,7 +395,7 @@ class Founded:
 
     @contextmanager
     def past_events(self, organisation: str) -> Iterator[UnitOfWork]:
-        """A Work for entries of an organisation that a test makes itself, without an event."""
+        """A unit of work for entries of an organisation that a test makes without an event."""
         unchanged = self.compared == _registry_rows(self.store)
         self.beside.add(organisation)
         with self.ports.begin(TransactionMode.REGISTRY) as work:
@@ -1074,7 +1074,7 @@ def _check_counters(work: UnitOfWork, logged: Iterable[LoggedEvent]) -> None:
             assert disclosure.value["stream_number"] == counted[party], "a counter has a gap"
             assert disclosure.readers == {party}, "a party's place is shown to another"
     for party, last in counted.items():
-        assert work.log.counter(party) == last
+        assert work.log.last_number(party) == last
         stream = work.log.stream(party, 0, last + 1)
         assert [stream_number for stream_number, _ in stream] == list(range(1, last + 1))
 
