@@ -189,9 +189,9 @@ country = partial(_of, _COUNTRY)
 digest = partial(_of, SHA256)
 
 
-def free_text(name: str, about: str, longest: int = LONGEST, *, option: str = "") -> Field:
+def free_text(name: str, about: str, longest: int = LONGEST) -> Field:
     """What a person writes; it carries no file (R1)."""
-    return _of(free(longest), name, about, option=option)
+    return _of(free(longest), name, about)
 
 
 def one_of(

@@ -51,19 +51,17 @@ def visible(context: RequestContext, handoff: UUID) -> tuple[Handoff, Mapping[st
     return found, barred
 
 
-def authorized(
-    context: RequestContext, handoff: UUID, facts: Mapping[str, Value] | None = None
-) -> Handoff:
+def authorized(context: RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when policy allows one of its parties what the request asks; it is what the
     event, or the denial, is about."""
     found = party_to(context, handoff)
     context.about = EventSubject(found.id, found.case_digest)
-    authorize(context, entity_of(context, found), {**(facts or {}), **barriers(context, found)})
+    authorize(context, entity_of(context, found), barriers(context, found))
     return found
 
 
 _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}
-"""What a recipient may not do where something keeps the case from it; it can still refuse."""
+"""What a recipient may not do where something keeps the case from it; it can still decline."""
 
 
 def entity_of(
