@@ -636,10 +636,10 @@ def _tell_the_story(gateway: Founded) -> None:
     _admit(gateway, OCRVP, "OCRVP", kind="police_office", regimes=["gdpr", "led"])
     _admit(gateway, OFMIN, "OFMIN", kind="police_office", regimes=["gdpr", "led"])
     _admit(gateway, ABROAD, "A hotline abroad", kind="hotline", country="BE")
-    _seat(gateway, HOTLINE, "full", date(2000, 1, 1), "statutes")
-    _seat(gateway, OCRVP, "observer", date(2010, 1, 1), "board 2010-01")
-    _seat(gateway, OFMIN, "observer", date(2023, 10, 31), "board 2023-10-31")
-    _seat(gateway, ABROAD, "full", date(2000, 1, 1), "statutes")
+    _grant_membership(gateway, HOTLINE, "full", date(2000, 1, 1), "statutes")
+    _grant_membership(gateway, OCRVP, "observer", date(2010, 1, 1), "board 2010-01")
+    _grant_membership(gateway, OFMIN, "observer", date(2023, 10, 31), "board 2023-10-31")
+    _grant_membership(gateway, ABROAD, "full", date(2000, 1, 1), "statutes")
     _mandate(gateway, OCRVP, date(2006, 5, 6), date(2023, 8, 31), "décret 2006-519")
     _mandate(gateway, OFMIN, date(2023, 8, 31), None, "décret 2023-829")
     for organisation in ORGANISATIONS:
@@ -666,7 +666,9 @@ def _admit(
     )
 
 
-def _seat(gateway: Founded, slug: str, membership: str, start: date, reference: str) -> None:
+def _grant_membership(
+    gateway: Founded, slug: str, membership: str, start: date, reference: str
+) -> None:
     gateway.administer(
         "membership.grant",
         slug,
