@@ -217,7 +217,7 @@ def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:
-    """The days ``from`` and ``until``, the second of which ``ends`` it or may be left out."""
+    """The days ``from`` and ``until``; the second may be left out, unless the period ``ends``."""
     last = date("until", "First day without it.")
     return date("from", "First day."), last if ends else optional(last)
 

@@ -219,7 +219,7 @@ class Transaction:
         self.driver = driver
         self.mode = mode
         self._open = True
-        self.failed = False  # by the database: what is left of the transaction is for it to say
+        self.failed = False  # then only the database knows what is left of the transaction
         self._later: list[_Asked] = []
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
