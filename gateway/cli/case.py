@@ -378,7 +378,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
-    "Reviewed": lambda result: f"{len(result['consultations'])} reviewed",
+    "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
 }
 """What people read of each kind of result."""
 
