@@ -407,8 +407,9 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> WriteReport:
     They stop its use at once, and answer whether their copies are erased. Open handoffs are
     withdrawn. A later version may be offered in a new handoff.
 
-    Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
-    --approved-by pdc-2
+    \b
+    Example: casegate case recall 0198... --by pdc-1 \\
+        --approved-by pdc-2 --code unlawful --reason 'Court order 12/26'
     """
     return recalled(gateway.recall({"case": case}, **options))
 

@@ -85,7 +85,12 @@ _EXAMPLES: Mapping[FieldType, Callable[[RequestField], str]] = {
     FieldType.DAY: lambda _: "2036-01-02",
     FieldType.POINTERS: lambda _: "/items/0198...",
 }
-_EXAMPLES_BY_NAME = {"dpo": "pdc-3", "legal_basis": "'Art. 6(1)(c) GDPR'"}
+_EXAMPLES_BY_NAME = {
+    "article": "'CPP 40'",
+    "dpo": "pdc-3",
+    "function": "'duty officer'",
+    "legal_basis": "'Art. 6(1)(c) GDPR'",
+}
 """What a required field is given in an example: by its type, and by its name."""
 
 

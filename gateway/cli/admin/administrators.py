@@ -120,8 +120,10 @@ def sign_change(
     FILE is a JSON object with action, organisation and values. What is signed is shown first and
     must be confirmed; a script gives --yes.
 
-    Example: casegate admin administrator sign change.json --person martin --key key.pem
-    --issuer https://gateway.example.org
+    \b
+    Example: casegate admin administrator sign change.json \\
+        --person martin --key key.pem \\
+        --issuer https://gateway.example.org
     """
     with plain_errors():
         with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):

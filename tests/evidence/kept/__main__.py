@@ -18,6 +18,7 @@ from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
 from tests.evidence.ingredients import chance
 from tests.evidence.kept import trust_folder
+from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import (
     CSAM_FR,
     HOTLINE,
@@ -32,7 +33,6 @@ from tests.founding import (
     key_of,
 )
 from tests.web.listening import Listening, listening
-from tests.web.partners.test_successions import DAY, PLAN
 
 FOLDER = Path(__file__).parent
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
