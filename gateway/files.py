@@ -149,7 +149,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def hold(path: Path, busy: Exception, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[None]:
-    """Be the only process that holds a file, made for it, or a folder; ``busy`` when another is.
+    """Hold a file, made where there is none, or a folder; raise ``busy`` while another does.
 
     The kernel frees the lock of a process that died.
     """

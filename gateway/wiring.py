@@ -155,7 +155,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
     with ExitStack() as opened:
         keyring = connect_keyring(config)
         opened.callback(keyring.close)
-        letterhead = EventHeader(
+        event_header = EventHeader(
             origin=config.log_origin,
             policy_revision=lambda: policy.revision,
             now=now,
@@ -166,7 +166,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         database = open_database(
             config.database_url, lock_path=config.database_lock, waiters=config.waiters
         )
-        store = Store(database, letterhead, keyring, ignore if counts is None else counts.took)
+        store = Store(database, event_header, keyring, ignore if counts is None else counts.took)
         opened.callback(store.close)
         require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
         keyring.guard(partial(require_newest_key, store, keyring))

@@ -213,7 +213,7 @@ class _Open(threading.local):
 
 
 class _Watched:
-    """A Work that tells whether this thread has one open."""
+    """A unit of work that tells whether this thread has one open."""
 
     def __init__(self, work: UnitOfWork, opened: _Open) -> None:
         self._work, self._open = work, opened
@@ -395,7 +395,7 @@ class Founded:
 
     @contextmanager
     def past_events(self, organisation: str) -> Iterator[UnitOfWork]:
-        """A Work for entries of an organisation that a test makes itself, without an event."""
+        """A unit of work for entries of an organisation that a test makes without an event."""
         unchanged = self.compared == _registry_rows(self.store)
         self.beside.add(organisation)
         with self.ports.begin(TransactionMode.REGISTRY) as work:
@@ -636,10 +636,10 @@ def _tell_the_story(gateway: Founded) -> None:
     _admit(gateway, OCRVP, "OCRVP", kind="police_office", regimes=["gdpr", "led"])
     _admit(gateway, OFMIN, "OFMIN", kind="police_office", regimes=["gdpr", "led"])
     _admit(gateway, ABROAD, "A hotline abroad", kind="hotline", country="BE")
-    _seat(gateway, HOTLINE, "full", date(2000, 1, 1), "statutes")
-    _seat(gateway, OCRVP, "observer", date(2010, 1, 1), "board 2010-01")
-    _seat(gateway, OFMIN, "observer", date(2023, 10, 31), "board 2023-10-31")
-    _seat(gateway, ABROAD, "full", date(2000, 1, 1), "statutes")
+    _grant_membership(gateway, HOTLINE, "full", date(2000, 1, 1), "statutes")
+    _grant_membership(gateway, OCRVP, "observer", date(2010, 1, 1), "board 2010-01")
+    _grant_membership(gateway, OFMIN, "observer", date(2023, 10, 31), "board 2023-10-31")
+    _grant_membership(gateway, ABROAD, "full", date(2000, 1, 1), "statutes")
     _mandate(gateway, OCRVP, date(2006, 5, 6), date(2023, 8, 31), "décret 2006-519")
     _mandate(gateway, OFMIN, date(2023, 8, 31), None, "décret 2023-829")
     for organisation in ORGANISATIONS:
@@ -666,7 +666,9 @@ def _admit(
     )
 
 
-def _seat(gateway: Founded, slug: str, membership: str, start: date, reference: str) -> None:
+def _grant_membership(
+    gateway: Founded, slug: str, membership: str, start: date, reference: str
+) -> None:
     gateway.administer(
         "membership.grant",
         slug,
@@ -1074,7 +1076,7 @@ def _check_counters(work: UnitOfWork, logged: Iterable[LoggedEvent]) -> None:
             assert disclosure.value["stream_number"] == counted[party], "a counter has a gap"
             assert disclosure.readers == {party}, "a party's place is shown to another"
     for party, last in counted.items():
-        assert work.log.counter(party) == last
+        assert work.log.last_number(party) == last
         stream = work.log.stream(party, 0, last + 1)
         assert [stream_number for stream_number, _ in stream] == list(range(1, last + 1))
 

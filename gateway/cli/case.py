@@ -290,6 +290,16 @@ _EITHER: Sequence[Parameter] = (
 )
 
 
+_EXAMPLES: Mapping[str, Sequence[str]] = {
+    "case.approve_recall": ["--by pdc-2"],
+    "case.clear": ["--by pdc-2"],
+    "case.restrict": ["--by pdc-1", "--until 2026-01-02T03:04:05Z"],
+    "handoff.review": ["--by ofmin-2"],
+}
+"""What the examples of some steps give beside the required fields: a second person takes them, or
+policy asks for more."""
+
+
 def add_steps(group: click.Group) -> None:
     """Add to the commands of a noun those that take its steps."""
     for kind in CASE_STEPS.values():
@@ -309,9 +319,11 @@ def _add_step(group: click.Group, kind: CaseStepKind) -> None:
         return written, _SENTENCES[kind.result](written.result)
 
     arguments = [_ARGUMENTS[one] for one in (*(() if either else kind.places), *kind.beside)]
-    ids = ["0198...", "0197..."][: len(arguments)] + (["--case", "0197..."] if either else [])
+    ids = ["0198...", "0197..."][: len(arguments)] + (["--handoff 0197..."] if either else [])
+    first = ["--by ofmin-1" if "handoff" in kind.places else "--by pdc-1"]
     verb = kind.command.replace("_", "-")
-    line = output.example(str(group.name), verb, *ids, "--by pdc-1", *example_of(fields))
+    asks = [*_EXAMPLES.get(kind.action, first), *example_of(fields)]
+    line = output.example(str(group.name), verb, *ids, *asks)
     command.__doc__ = f"{kind.about}\n\n{line}"
     parameters = [*arguments, *(_EITHER if either else ()), *options_of(fields)]
     write_command(group, *parameters, name=verb)(command)
@@ -357,7 +369,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
-    "Reviewed": lambda result: f"{len(result['consultations'])} reviewed",
+    "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
 }
 """What people read of each kind of result."""
 
@@ -386,8 +398,9 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> WriteReport:
     They stop its use at once, and answer whether their copies are erased. Open handoffs are
     withdrawn. A later version may be offered in a new handoff.
 
-    Example: casegate case recall 0198... --code unlawful --reason "court order 12/26" --by pdc-1
-    --approved-by pdc-2
+    \b
+    Example: casegate case recall 0198... --by pdc-1 \\
+        --approved-by pdc-2 --code unlawful --reason 'Court order 12/26'
     """
     return recalled(gateway.recall({"case": case}, **options))
 

@@ -17,8 +17,8 @@ def options_of(fields: Iterable[RequestField]) -> list[Parameter]:
 
 
 def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the options give, as the interface takes it; what was not given is left out, but of a
-    list that there has to be."""
+    """What the options give, as the interface takes it; what was not given is left out, except a
+    list that is required."""
     needed = {one.name for one in fields if one.required}
     given = {
         name: value
@@ -29,10 +29,10 @@ def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dic
 
 
 def example_of(fields: Iterable[RequestField]) -> Iterator[str]:
-    """The options that there have to be, as an example gives them."""
+    """The options that are required, as an example gives them."""
     for one in fields:
         if one.required and one.least:
-            yield f"{_flag(one)} {_EXAMPLES[one.type](one)}"
+            yield f"{_flag(one)} {_EXAMPLES_BY_NAME.get(one.name) or _EXAMPLES[one.type](one)}"
 
 
 _SEVERAL = (FieldType.WORDS, FieldType.IDS, FieldType.POINTERS)
@@ -41,7 +41,7 @@ _FLAGS = {
     "confirmed_matches": "confirm_match",
     "erase_on": "on",
 }
-"""Options that are called otherwise than the field that they fill."""
+"""Options that do not have the name of the field that they fill."""
 
 
 def _flag(one: RequestField) -> str:
@@ -85,7 +85,13 @@ _EXAMPLES: Mapping[FieldType, Callable[[RequestField], str]] = {
     FieldType.DAY: lambda _: "2036-01-02",
     FieldType.POINTERS: lambda _: "/items/0198...",
 }
-"""What a field that has to be there is given in an example."""
+_EXAMPLES_BY_NAME = {
+    "article": "'CPP 40'",
+    "dpo": "pdc-3",
+    "function": "'duty officer'",
+    "legal_basis": "'Art. 6(1)(c) GDPR'",
+}
+"""What a required field is given in an example: by its type, and by its name."""
 
 
 def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:

@@ -250,7 +250,6 @@ def renewed(
     csr: bytes,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
-    transport: httpx.BaseTransport | None = None,
 ) -> bytes:
     """A connection's next certificate (PEM), for the key of a new request (RFC 7030 4.2.2).
 
@@ -259,7 +258,7 @@ def renewed(
     der = x509.load_pem_x509_csr(csr).public_bytes(serialization.Encoding.DER)
     headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
     path = "/.well-known/est/simplereenroll"
-    line = HttpTransport(connection, now, sleep, transport)
+    line = HttpTransport(connection, now, sleep)
     try:
         message = HttpRequest("POST", path, base64.encodebytes(der), headers)
         reply = session.granted(_patient(line, message, sleep))

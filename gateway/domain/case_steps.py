@@ -2,7 +2,7 @@
 
 The address, the body, the client's call and the command all follow from ``CASE_STEPS``. A new step
 is one entry there, what it does (gateway/web/partners/case_steps.py), and a policy that allows its
-action. What is signed, or opens content, is none.
+action. What is signed, or opens content, is no step.
 """
 
 import re
@@ -106,7 +106,7 @@ _KINDS = (
             ),
         ),
         "Record an analyst's assessment of a case.\n\nA person must confirm each automated match "
-        "(R18). A classification by two persons (`human_x2`) needs the other analyst, too.",
+        "(R18). A classification by two persons (`human_x2`) needs a second assessor, too.",
     ),
     CaseStepKind(
         "case.clear",
@@ -120,7 +120,7 @@ _KINDS = (
         "closure",
         "CaseStep",
         _ANY,
-        "End the work on a case.\n\nNone of its handoffs can be open.",
+        "End the work on a case.\n\nNone of its handoffs may be open.",
     ),
     CaseStepKind(
         "case.advance_erasure",
@@ -143,9 +143,10 @@ _KINDS = (
                 replace(_REASON_OF_SECOND, required=True),
             ),
         ),
-        "Bring the erasure of your case forward.\n\nTo tomorrow at the earliest, by two "
-        "persons. No version puts it off again. Who was offered the case hears of the day; what "
-        "another retains by law stays with it.",
+        "Bring the erasure of your case forward.\n\nTo tomorrow at the earliest; two persons "
+        "decide, and name the DPO who advised, a third one. No later version puts it off again. "
+        "Who was offered the case hears of the day; what another organisation retains by law "
+        "stays with it.",
     ),
     CaseStepKind(
         "case.embargo",
@@ -160,20 +161,25 @@ _KINDS = (
                 _word("code", MEASURES[MeasureKind.EMBARGO].codes, "Why."),
                 _ELEMENTS,
                 RequestField(
-                    "until", FieldType.TIME, "When it ends; without it, as long as it may hold."
+                    "until",
+                    FieldType.TIME,
+                    "When it ends, as 2026-01-02T03:04:05Z; without it, as late as it may.",
                 ),
-                _line("authority", "The authority that ordered it (claimed, not checked)."),
-                _line("reference", "Its reference."),
+                _line(
+                    "authority",
+                    "The authority that ordered it (claimed, not checked); needed with judge.",
+                ),
+                _line("reference", "The reference of that order; needed with judge."),
                 _line(
                     "preservation_reference",
-                    "Of your preservation request: the embargo itself is none.",
+                    "The reference of your preservation request: the embargo itself is none.",
                 ),
             ),
         ),
-        "Set or renew an embargo: no removal, no notice to a host.\n\nOn your own case, or one "
-        "that was accepted under a mandate; it binds everybody. Only an authority with law "
-        "enforcement powers can, for 72 hours at first. The same elements again are a renewal, "
-        "which takes a second person.",
+        "Set or renew an embargo on a case.\n\nUntil it ends nothing is removed, and no notice "
+        "goes to a host. An authority with law enforcement powers sets it, on its own case or on "
+        "one that it accepted under a mandate, for 72 hours at first; it binds everybody. To set "
+        "it again on the same elements is a renewal, which takes a second person.",
         _EITHER,
     ),
     CaseStepKind(
@@ -194,15 +200,24 @@ _KINDS = (
                 _word(
                     "code",
                     sorted({code for kind in _RESTRICTIONS for code in MEASURES[kind].codes}),
-                    "Why.",
+                    "Why: unlawful and legal_claim are for a suspension, kept_as_evidence is for a "
+                    "mark.",
                 ),
-                _ELEMENTS,
-                RequestField("until", FieldType.TIME, "When it ends."),
+                replace(
+                    _ELEMENTS,
+                    about="Only this element; without it the whole case. A mark names at least "
+                    "one.",
+                ),
+                RequestField(
+                    "until",
+                    FieldType.TIME,
+                    "When a suspension ends, as 2026-01-02T03:04:05Z; a mark has no such time.",
+                ),
             ),
         ),
-        "Restrict the processing of your case, or of elements.\n\nA suspension stops "
-        "consultations and offers for up to 72 hours, until a cleared version ends it. A marked "
-        "element is kept, and opened for few reasons only; two persons set it, and two end it.",
+        "Restrict the processing of your case.\n\nA suspension stops consultations and offers for "
+        "up to 72 hours; a cleared version ends it before. A marked element is kept, and opened "
+        "for few reasons only; two persons set a mark, and two end it.",
     ),
     CaseStepKind(
         "case.end_measure",
@@ -214,9 +229,9 @@ _KINDS = (
             "a reason.",
             (_SECOND_PERSON, _REASON),
         ),
-        "End a measure on a case.\n\nOne that you set, or your predecessor in the mandate; a case "
-        "shows its id. Where the setter of an embargo did not answer in imminent danger, so may "
-        "anyone who holds the case by mandate, with a reason.",
+        "End a measure on a case.\n\nOne that you set, or your predecessor in the mandate; "
+        "its id is shown with the case. Where the setter of an embargo did not answer in imminent "
+        "danger, a holder of the case by mandate may end it, too, with a reason.",
         _EITHER,
     ),
     CaseStepKind(
@@ -233,7 +248,7 @@ _KINDS = (
         ),
         "Contest an embargo that another organisation set.\n\nIts setter ends or confirms it "
         "within 24 hours, in imminent danger within the time of that class. Without an answer it "
-        "stays in force. Who holds the case by mandate contests in imminent danger only.",
+        "stays in force. A holder by mandate contests it in imminent danger only.",
         _EITHER,
     ),
     CaseStepKind(
@@ -242,7 +257,7 @@ _KINDS = (
         "MeasureView",
         _ANY,
         "Confirm your embargo, which was contested.\n\nIt holds as before. The reason stays "
-        "in the organisation.",
+        "in your organisation.",
         _EITHER,
     ),
     CaseStepKind(
@@ -250,17 +265,18 @@ _KINDS = (
         "recalls/{recall}/approval",
         "RecallApproved",
         _BY_SECOND,
-        "Approve a recall as the second person.\n\nIt stands already. Of what was misdirected "
-        "one person may begin; the second follows within 24 hours.",
+        "Approve a recall as the second person.\n\nThe recall stands already: one person may "
+        "recall what was misdirected, and the second follows within 24 hours.",
     ),
     CaseStepKind(
         "handoff.review",
         "review",
         "Reviewed",
         _BY_SECOND,
-        "Review what was consulted before acceptance.\n\nIn imminent danger that is possible. A "
-        "second person reviews it; the originator is not told. The originator's data protection "
-        "officer reviews an offer to a third country by derogation.",
+        "Review what was consulted before acceptance.\n\nIn imminent danger a case may be "
+        "consulted before it is accepted. A second person reviews that; the originator is not "
+        "told. The originator's data protection officer reviews an offer to a third country by "
+        "derogation.",
         ("handoff",),
     ),
 )

@@ -83,7 +83,7 @@ SHOWN = Validator(_shown, {"minLength": 1})
 
 
 def up_to(longest: int, sentence: str) -> Validator:
-    """Up to so many characters; what they have to be is judged with the fields beside them."""
+    """Up to ``longest`` characters; what else is asked of them depends on other fields."""
     return Validator(
         lambda value: None if len(value) <= longest else sentence, {"maxLength": longest}
     )

@@ -71,13 +71,12 @@ SEPARATE_SCOPES = frozenset({STAFF_SCOPE, "cases.write"})
 ADMIN_SCOPES = ("admin",)
 """Scopes for systems of the operator; two persons grant them (R10)."""
 
-INSIDE = frozenset(
+EEA = frozenset(
     {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE"}
     | {"IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"}
     | {"IS", "LI", "NO"}
 )
-"""The European Union, and with it Iceland, Liechtenstein and Norway: data go there without a
-transfer tool (R15)."""
+"""The European Economic Area: data go there without a transfer tool (R15)."""
 
 _ORGANISATION_URI = re.compile(
     r"(?P<issuer>https://[^\s?#]+)/organisations/(?P<slug>[^/\s?#]+)", re.ASCII
@@ -407,7 +406,7 @@ class Organisation:
     def transfer_tool_on(self, day: date) -> str | None:
         """The reference of what lets data go to it in a third country on ``day`` (R15); None where
         nothing does, or no tool is needed."""
-        if self.country in INSIDE:
+        if self.country in EEA:
             return None
         tools = (one for one in self.agreements if one.kind == "transfer")
         return next((one.reference for one in tools if one.period.holds(day)), None)
@@ -417,7 +416,7 @@ class Organisation:
 
         An adequacy decision is such a tool too: it is recorded like the others.
         """
-        return self.country not in INSIDE and self.transfer_tool_on(day) is None
+        return self.country not in EEA and self.transfer_tool_on(day) is None
 
     def mandated_matters_on(self, day: date) -> frozenset[str]:
         """The matters of its mandates in force on ``day``, whatever their function."""

@@ -114,7 +114,7 @@ def parse(data: bytes) -> Bundle:
     if not isinstance(members, dict) or members.get("format") not in (FORMAT, FORMER):
         raise BundleError(f"the file is not of the format {FORMAT}")
     if members.keys() - _OPTIONAL - {"format"} != _FIELDS[members["format"]]:
-        raise BundleError("a bundle has packages, answers, receipts, keys and registrations")
+        raise BundleError("a bundle has packages, answers, receipts and keys")
     packages = _packages(members)
     texts: dict[str, Any] = {name: tuple(_list(members, name)) for name in _TEXTS}
     alone: dict[str, Any] = {name: members[name] for name in _TEXT if name in members}

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN, RecallAnswer, RecallCode
-from gateway.evidence.history import VerifiedCopy
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.report import Conclusion, Fact, InputFile, VerificationReport, run_steps
 from gateway.evidence.stream import StreamVerification
@@ -96,15 +95,14 @@ _ANSWER = _Owed("handoff.recall_answered", DutyKind.RECALL_ANSWER, ANSWERED_WITH
 
 
 def verify_coverage(
-    statements: Sequence[InputFile],
-    receipts: Iterable[InputFile],
-    trust: TrustAnchors,
-    case: str,
-    copy: VerifiedCopy | None = None,
+    statements: Sequence[InputFile], receipts: Iterable[InputFile], trust: TrustAnchors, case: str
 ) -> VerificationReport:
-    """Verify an originator's stream as `stream.verify_stream` does, then say of each handoff of
-    ``case`` that was recalled what its holder answered, and what it owes."""
-    proof = _Coverage(statements, receipts, trust, copy)
+    """Verify an originator's stream as `stream.verify_stream` does, without a copy of the log.
+
+    Then say of each handoff of ``case`` that was recalled what its holder answered, and what it
+    owes.
+    """
+    proof = _Coverage(statements, receipts, trust, copy=None)
     return run_steps("stream", proof.steps(), lambda: proof.covered(case))
 
 

@@ -332,12 +332,11 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> results.Even
         authorize(context, LOG)
         log = context.work.log
         found = log.read_stream(caller.organisation, after, limit)
-        return log.counter(caller.organisation), log.head(), found
+        return log.last_number(caller.organisation), log.head(), found
 
     head, state, found = read(ports, caller, ActionRequest("events.read"), query)
-    note = ports.checkpoint_signer.sign(
-        state
-    )  # one for all: each was found in the log as it was then
+    # One for all: each was found in the log as it was then.
+    note = ports.checkpoint_signer.sign(state)
     signed = issue_dated(
         HEAD_TYP,
         issuer=ports.issuer,

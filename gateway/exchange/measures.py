@@ -368,7 +368,7 @@ def _succeeds(context: RequestContext, measure: Measure, held: Handoff) -> bool:
     holder, passed = measure.setter, set[str]()
     while holder not in passed:
         passed.add(holder)
-        for one in context.work.successions.from_office(holder, competence):
+        for one in context.work.successions.of_predecessor(holder, competence):
             if one.cancelled is None and one.day <= context.today.day:
                 holder = one.successor
     return holder == context.caller.organisation

@@ -189,7 +189,7 @@ def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:
         organisation=organisation.slug,
         push_address=organisation.push_address,
         acknowledged=cursor.acknowledged,
-        head=work.log.counter(organisation.slug),
+        head=work.log.last_number(organisation.slug),
         failures=cursor.failures,
         next_attempt_at=cursor.next_at,
         refused=work.notifications.refused(organisation.slug)[:MOST],
@@ -209,7 +209,7 @@ def begin_delivery(
     """
     with ports.begin(TransactionMode.WRITE) as work:
         found, now = work.organisations.get(organisation), ports.now()
-        begin = work.log.counter(organisation) if way is notification.DeliveryWay.MAIL else 0
+        begin = work.log.last_number(organisation) if way is notification.DeliveryWay.MAIL else 0
         cursor = work.notifications.cursor(organisation, way, begin)
         if found is None or not found.active or not cursor.is_due(now):
             return None

@@ -25,7 +25,7 @@ from gateway.domain.handoff import (
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
-from gateway.domain.organisation import INSIDE, Organisation
+from gateway.domain.organisation import EEA, Organisation
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
@@ -508,7 +508,7 @@ def _is_other_state(context: RequestContext, address: Addressee) -> bool:
     is treated as such, than its originator's own."""
     competence = parse_competence(address.competence or "")
     own = context.organisation.country
-    return competence is not None and competence[2] in INSIDE - {own}
+    return competence is not None and competence[2] in EEA - {own}
 
 
 def _refuse_repeated(

@@ -69,7 +69,7 @@ class SignedRequestType:
 def open_signed(
     ports: Ports, caller: Caller, text: str, *, typ: str, action: str, key: str
 ) -> VerifiedRequest:
-    """Verify a document of the caller's organisation; ``key`` is a idempotency key sent beside it.
+    """Verify a document of the caller's organisation; ``key`` is the idempotency key sent with it.
 
     Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
     audience, an attestation for another organisation (``attested_for``), a form that is not

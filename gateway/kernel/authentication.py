@@ -269,7 +269,7 @@ def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None
     except AssertionRefused as refused:
         raise NotAuthenticated(str(refused)) from refused
     with ports.begin(TransactionMode.WRITE) as work:
-        if not work.replay.consume(client_id, verified.jti, verified.ends):
+        if not work.used_assertions.consume(client_id, verified.jti, verified.ends):
             raise NotAuthenticated("the assertion was used before")
         work.commit()
 
@@ -291,7 +291,7 @@ def prune_tokens(ports: Ports) -> None:
     """
     with ports.begin(TransactionMode.WRITE) as work:
         work.revoked_tokens.prune(ports.now() - REMEMBERED)
-        work.replay.prune(ports.now() - REMEMBERED)
+        work.used_assertions.prune(ports.now() - REMEMBERED)
         work.conformance.prune(ports.now() - REMEMBERED)
         work.retries.prune(ports.now() - REQUESTS_REMEMBERED)
         work.commit()

@@ -40,7 +40,7 @@ SHA256 = like(DIGEST.pattern, "must be a SHA-256 digest in base64url")
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
 
 Reader = Callable[[Any], Any]
-"""Makes something of a good value; one of NOT_READ where it can not."""
+"""Makes something of a good value; raises one of NOT_READ where it cannot."""
 
 
 class Given(StrEnum):
@@ -147,7 +147,7 @@ def text(value: Any, form: Validator = SHOWN) -> str:
 
 
 def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **more: Any) -> Field:
-    """A field of text; ``turn`` is what is made of a good one."""
+    """A field of text; ``turn`` makes a value of a good one."""
 
     def read(value: Any) -> Any:
         return text(value, form) if turn is None else turn(text(value, form))
@@ -189,9 +189,9 @@ country = partial(_of, _COUNTRY)
 digest = partial(_of, SHA256)
 
 
-def free_text(name: str, about: str, longest: int = LONGEST, *, option: str = "") -> Field:
+def free_text(name: str, about: str, longest: int = LONGEST) -> Field:
     """What a person writes; it carries no file (R1)."""
-    return _of(free(longest), name, about, option=option)
+    return _of(free(longest), name, about)
 
 
 def one_of(
@@ -217,7 +217,7 @@ def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **
 
 
 def period(*, ends: bool = False) -> tuple[Field, Field]:
-    """The days ``from`` and ``until``, the second of which ``ends`` it or may be left out."""
+    """The days ``from`` and ``until``; the second may be left out, unless the period ``ends``."""
     last = date("until", "First day without it.")
     return date("from", "First day."), last if ends else optional(last)
 

@@ -189,7 +189,7 @@ class _Batch:
 
 class CheckpointSigner:
     """Signs the log's heads, and only heads that are committed: by one Ed25519 key for one origin,
-    and the mark that goes before it."""
+    once the high-water mark is raised to them."""
 
     def __init__(self, signer: NoteSigner, mark: HighWaterMark, continuity: LogContinuity) -> None:
         """``signer`` bears the log's origin as its name; ``continuity`` is of the same mark."""

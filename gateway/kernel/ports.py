@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from gateway.store.cases import SqlCases
     from gateway.store.duties import SqlDuties
     from gateway.store.handoffs import SqlHandoffs, SqlRetentions
-    from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
+    from gateway.store.idempotency import (
+        SqlBudgets,
+        SqlRetries,
+        SqlRevokedTokens,
+        SqlUsedAssertions,
+    )
     from gateway.store.keyring import SqlKeyring
     from gateway.store.log import SqlLog, SqlLogTerms
     from gateway.store.notifications import SqlNotifications
@@ -68,7 +73,7 @@ class UnitOfWork(ABC):
     goes on in a transaction that another began.
 
     A duty or a retry that is refused may say so only at a later statement, or at ``commit``;
-    nothing of its Work can be committed then.
+    nothing of this unit of work can be committed then.
     """
 
     organisations: "SqlOrganisations"
@@ -82,7 +87,7 @@ class UnitOfWork(ABC):
     retries: "SqlRetries"
     budgets: "SqlBudgets"
     revoked_tokens: "SqlRevokedTokens"
-    replay: "SqlReplay"
+    used_assertions: "SqlUsedAssertions"
     signing: "SqlSigning"
     invitations: "SqlInvitations"
     conformance: "SqlConformance"

@@ -90,7 +90,7 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
     predecessor = context.organisation
     key, day = context.values["competence"], context.values["effective_on"]
     successor = _known(context, context.values["successor"])
-    if any(not one.over for one in context.work.successions.from_office(predecessor.slug, key)):
+    if any(not one.over for one in context.work.successions.of_predecessor(predecessor.slug, key)):
         raise WrongState("a succession of this mandate is planned already: cancel that first")
     if successor.status not in _MAY_SUCCEED:
         raise WrongState(f"the successor is {successor.status}: it cannot be given a mandate")

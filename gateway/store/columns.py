@@ -208,8 +208,8 @@ def columns_of(
 ) -> Iterator[Column[Any]]:
     """A column for each field of a record, but those ``left_out``; NULL where it may be None.
 
-    Its type follows from the field's; ``own`` has another one, or the foreign key, by name. Of a
-    record in the record it has the names of the columns that are that one's fields.
+    Its type follows from the field's; ``own`` gives another one, or the foreign key, by name. Of a
+    field that is a record itself ``own`` gives the names of the columns of that record's fields.
     """
     for name, hint in types_of(record).items():
         if name in left_out:
@@ -261,7 +261,7 @@ def stands_after(*place: Column[Any]) -> ColumnElement[bool]:
 
 
 class RecordTable(Generic[R]):
-    """How records of a class stand in a table: by what rows are read, added and replaced.
+    """How records of a class stand in a table, and the statements that read, add and replace them.
 
     What replaces a row ``keeps`` some of its columns, and raises its ``counter`` by one, where it
     has one. ``taken`` says why a record cannot be added, ``changed`` why it cannot be replaced.
@@ -382,6 +382,6 @@ class StorePart:
         return self._transaction.changed(statement, values) > 0
 
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
-        """Run one that tells nothing; ``otherwise`` ends the Work where it touches no row."""
+        """Run one that tells nothing; if it touches no row, ``otherwise`` ends the transaction."""
         self._transaction.require_writing()
         self._transaction.defer(statement, values, otherwise)

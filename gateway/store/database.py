@@ -160,7 +160,7 @@ class FairLimiter:
         is inside already: it would wait for itself.
         """
         if threading.get_ident() in self._inside:
-            raise RuntimeError("this thread has a writing Work open already")
+            raise RuntimeError("this thread has a writing unit of work open already")
         turn = None
         with self._guard:
             if self._free:
@@ -295,7 +295,7 @@ class ConnectionPool:
 
 
 class Database(ABC):
-    """What a Work needs of a database."""
+    """What a unit of work needs of a database."""
 
     locks_rows: bool
     limit_row_wait: Sequence[str] = ()

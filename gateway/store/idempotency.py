@@ -99,7 +99,7 @@ class SqlRevokedTokens(StorePart):
         self._write(_PRUNE_REVOKED, {"until": until})
 
 
-class SqlReplay(StorePart):
+class SqlUsedAssertions(StorePart):
     """What may be used once by each client: the ids of its assertions."""
 
     def consume(self, client: str, jti: str, expires_at: datetime) -> bool:

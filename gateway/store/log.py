@@ -207,14 +207,14 @@ class SqlLog:
     def __init__(
         self,
         transaction: Transaction,
-        letterhead: EventHeader,
+        event_header: EventHeader,
         contents: ContentCipher,
         begun: Begun,
         others: Sequence[audit_event.AuditEvent] = (),
     ) -> None:
         """Work in this transaction, which ``begun`` found; ``others`` are yet to be appended."""
         self._transaction = transaction
-        self._letterhead = letterhead
+        self._event_header = event_header
         self._contents = contents
         self._begun = begun
         self._known = False
@@ -239,7 +239,7 @@ class SqlLog:
         """
         if not facts:
             return AppendResult.nothing()
-        run, header = self._transaction, self._letterhead
+        run, header = self._transaction, self._event_header
         names = list(dict.fromkeys([one.organisation for fact in facts for one in fact.parties]))
         asked = {f"organisation_{n}": name for n, name in enumerate(names)}
         keys = self._content_keys(facts)
@@ -326,7 +326,7 @@ class SqlLog:
         return LoggedEvent(event, row.idx, self._proofs.of(row.idx), head)
 
     def stream(self, organisation: str, after: int, limit: int) -> Sequence[tuple[int, UUID]]:
-        """The organisation's own events: (its counter, event id), counter > ``after``."""
+        """The organisation's own events after a stream number: the number and the event's id."""
         values = {"organisation": organisation, "after": after, "limit": limit}
         return [(row.stream_number, row.event) for row in self._transaction.rows(_STREAM, values)]
 
@@ -341,8 +341,8 @@ class SqlLog:
             if (logged := self._logged(row, head)) is not None
         ]
 
-    def counter(self, organisation: str) -> int:
-        """The organisation's last counter; 0 before its first event."""
+    def last_number(self, organisation: str) -> int:
+        """The organisation's last stream number; 0 before its first event."""
         asked = {"organisation_0": organisation}
         return self._transaction.scalar(_counters(1), asked) or 0
 
@@ -353,7 +353,7 @@ class SqlLog:
         the caller looks at its details.
         """
         found: list[EventMatch] = []
-        key, size = self._letterhead.person_key, self._begun.head.size
+        key, size = self._event_header.person_key, self._begun.head.size
         for statement, values in event_index.search(query, key, size):
             left = {**values, "limit": query.limit - len(found)}
             rows = self._transaction.rows(statement, left)
@@ -369,7 +369,7 @@ class SqlLog:
         """
         self._transaction.require_open()
         if not self._known:
-            self._letterhead.require_own(self._begun.head, self._begun.mac)
+            self._event_header.require_own(self._begun.head, self._begun.mac)
             self._known = True
         return self._begun.head
 
@@ -383,7 +383,7 @@ class SqlLog:
     def vouch(self, head: TreeHead) -> None:
         """Let a head that is signed count as our own, where it is the newest: by a new key."""
         self._transaction.require_writing()
-        mac = self._letterhead.mac_of(head)
+        mac = self._event_header.mac_of(head)
         self._transaction.run(_VOUCH, {"of_size": head.size, "of_root": head.root, "mac": mac})
 
     def tile(self, level: int, n: int) -> bytes:

@@ -269,7 +269,7 @@ class SqlSuccessions(StorePart):
         """Those in which an organisation gives or takes the mandate, oldest first."""
         return self._all(_SUCCESSIONS, _SUCCESSIONS_OF, organisation=organisation)
 
-    def from_office(self, predecessor: str, competence: str) -> Sequence[Succession]:
+    def of_predecessor(self, predecessor: str, competence: str) -> Sequence[Succession]:
         """Those in which the organisation gives this competence away, oldest first."""
         values = {"predecessor": predecessor, "competence": competence}
         return self._all(_SUCCESSIONS, _SUCCESSIONS_FROM, **values)

@@ -175,8 +175,8 @@ Entry = tuple[str, str]
 class RegistryCache:
     """What the registry says, remembered by a process as long as the registry's version stays.
 
-    Each Work reads the version in its own transaction, so nothing that was changed is ever used: a
-    suspension counts at the next request in every process, as if nothing were remembered.
+    Each unit of work reads the version in its own transaction, so nothing that was changed is ever
+    used: a suspension counts at the next request in every process, as if nothing were remembered.
     """
 
     def __init__(self) -> None:

@@ -63,13 +63,15 @@ def _partial(name: str, column: Column[Any], rows: ColumnElement[bool]) -> None:
     Index(name, column, sqlite_where=rows, postgresql_where=rows)
 
 
-# --- The registry: owned by the operator, changed only in REGISTRY Works -------------------------
+# --- The registry: owned by the operator, changed only in REGISTRY transactions ------------------
 
 registry = Table(
     "registry",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
-    Column("version", columns.NUMBER, nullable=False),  # raised by every REGISTRY Work that commits
+    Column(
+        "version", columns.NUMBER, nullable=False
+    ),  # raised by every REGISTRY transaction that commits
     CheckConstraint("id = 1", name="registry_is_one_row"),
 )
 
@@ -206,8 +208,8 @@ log_hold = _small(
     PrimaryKeyConstraint("id"),
 )
 
-# Who acts for an organisation, owned by it: changed in WRITE Works, so that a rota waits for no
-# change of the registry. Entries end and stay: a pseudonym is never used again.
+# Who acts for an organisation, owned by it: changed in WRITE transactions, so that a rota waits for
+# no change of the registry. Entries end and stay: a pseudonym is never used again.
 staff = _small(
     "staff",
     *columns.columns_of(StaffEntry, organisation=ForeignKey(organisation.c.slug)),

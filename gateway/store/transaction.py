@@ -207,7 +207,7 @@ _Asked = tuple[Executable, Row, Refusal | None]
 
 
 class Transaction:
-    """The connection of one Work, from BEGIN to COMMIT or ROLLBACK.
+    """The connection of one unit of work, from BEGIN to COMMIT or ROLLBACK.
 
     ``locks_rows`` tells that other transactions write at the same time, so that rows must be
     locked one by one (PostgreSQL). What runs a statement raises Busy for locks and timeouts,
@@ -219,7 +219,7 @@ class Transaction:
         self.driver = driver
         self.mode = mode
         self._open = True
-        self.failed = False  # by the database: what is left of the transaction is for it to say
+        self.failed = False  # then only the database knows what is left of the transaction
         self._later: list[_Asked] = []
         self.locks_rows = locks_rows and mode is not TransactionMode.READ
         # Cases that this transaction already holds with FOR SHARE: to lock them again FOR UPDATE
@@ -261,7 +261,7 @@ class Transaction:
         """Make a change whose result nobody reads: the database hears of it with the next one.
 
         Its error is raised there, or by `flush`, and so is ``refusal`` when it touches no row.
-        Then the Work cannot be committed any more.
+        Then the unit of work cannot be committed any more.
         """
         if not self._open:
             self.require_open()
@@ -304,16 +304,16 @@ class Transaction:
         return translated(error)
 
     def require_writing(self) -> None:
-        """Raise RuntimeError in a Work that may only read, or that is over."""
+        """Raise RuntimeError in a unit of work that may only read, or that is over."""
         if not self._open:
             self.require_open()
         if self.mode is TransactionMode.READ:
-            raise RuntimeError("a reading Work cannot write")
+            raise RuntimeError("a reading unit of work cannot write")
 
     def require_registry(self) -> None:
-        """Raise RuntimeError in a Work that may not change the registry."""
+        """Raise RuntimeError in a unit of work that may not change the registry."""
         if self.mode is not TransactionMode.REGISTRY:
-            raise RuntimeError("the registry is changed in a Work of mode REGISTRY only")
+            raise RuntimeError("the registry is changed in a unit of work of mode REGISTRY only")
 
     def commit(self) -> None:
         """Make everything durable, with what goes together. Raises Busy; then nothing is."""
@@ -324,7 +324,7 @@ class Transaction:
             self._commit_now()
         except BaseException as error:
             # Whether it was committed is unknown, and a connection that is kept must not carry it
-            # into the next Work: closing it leaves the database to decide.
+            # into the next unit of work: closing it leaves the database to decide.
             self.driver.close()
             if isinstance(error, driver_errors()):
                 raise translated(error) from error
@@ -340,6 +340,6 @@ class Transaction:
         self._open = False
 
     def require_open(self) -> None:
-        """Raise RuntimeError when the Work is over."""
+        """Raise RuntimeError when the unit of work is over."""
         if not self._open:
-            raise RuntimeError("the Work is over: nothing of it may be used any more")
+            raise RuntimeError("the unit of work is over: nothing of it may be used any more")

@@ -1,5 +1,5 @@
-"""One Work: state and events together or not at all; and the rounds in which waiting writers
-share a transaction."""
+"""One unit of work: state and events together or not at all; and the rounds in which waiting
+writers share a transaction."""
 
 import os
 import threading
@@ -29,7 +29,7 @@ from gateway.store.database import (
 )
 from gateway.store.duties import SqlDuties
 from gateway.store.handoffs import SqlHandoffs, SqlRetentions
-from gateway.store.idempotency import SqlBudgets, SqlReplay, SqlRetries, SqlRevokedTokens
+from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlRevokedTokens, SqlUsedAssertions
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
@@ -177,7 +177,7 @@ class Round:
     def _commit(self) -> AppendResult:
         store, driver = self.store, self.opened.driver
         transaction = Transaction(driver, self.mode, locks_rows=store.database.locks_rows)
-        log = SqlLog(transaction, store.letterhead, ContentCipher(store.keyring), self.opened)
+        log = SqlLog(transaction, store.event_header, ContentCipher(store.keyring), self.opened)
         try:
             with driver.together():
                 for statement in store.database.restore_row_wait if self.shared else ():
@@ -203,11 +203,11 @@ class Round:
         return self.appended or AppendResult.nothing()
 
 
-# --- One Work ---
+# --- One unit of work ---
 
 
 class SqlUnitOfWork(UnitOfWork):
-    """A Work in SQL; its parts but a few are made when they are first asked for."""
+    """A unit of work in SQL; its parts but a few are made when they are first asked for."""
 
     def __init__(self, store: "Store", mode: TransactionMode) -> None:
         """Nothing happens before the ``with`` block is entered."""
@@ -234,11 +234,11 @@ class SqlUnitOfWork(UnitOfWork):
         self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
         self.revoked_tokens = SqlRevokedTokens(run, cipher, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
-        self.log = SqlLog(run, store.letterhead, cipher, begun, others)
+        self.log = SqlLog(run, store.event_header, cipher, begun, others)
         return self
 
     def __getattr__(self, name: str) -> Any:
-        """Another part of the store, made when it is first asked for: most Works need two more."""
+        """Another part of the store, made when it is first asked for: most need two more."""
         if name not in _PARTS:
             raise AttributeError(name)
         made = self.__dict__[name] = _PARTS[name](self._transaction, self._cipher)
@@ -265,17 +265,17 @@ class SqlUnitOfWork(UnitOfWork):
             self._transaction.flush()
         self._transaction.end()
         if self._round is None:
-            raise RuntimeError("the Work is over")
+            raise RuntimeError("the unit of work is over")
         kept, self._round = self._round, None
         if self._transaction.failed:
             kept.undo()
-            raise RuntimeError("a statement of this Work failed: it cannot be committed")
+            raise RuntimeError("a statement of this unit of work failed: it cannot be committed")
         return kept.keep(self.log.facts)
 
     @property
     def person_key(self) -> bytes:
         """By which persons are blinded where events are searched for; empty for some readers."""
-        return self._store.letterhead.person_key
+        return self._store.event_header.person_key
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """What a statement finds: for the store's own reports, which no action needs."""
@@ -289,7 +289,7 @@ _PARTS: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
     "proposals": procedures.SqlProposals,
     "retries": SqlRetries,
     "budgets": SqlBudgets,
-    "replay": SqlReplay,
+    "used_assertions": SqlUsedAssertions,
     "signing": procedures.SqlSigning,
     "invitations": procedures.SqlInvitations,
     "log_terms": SqlLogTerms,
@@ -308,17 +308,17 @@ class Store:
     """The database as one process holds it: made after the fork, closed before the exit."""
 
     def __init__(
-        self, database: Database, letterhead: EventHeader, keyring: Keyring, took: Took = ignore
+        self, database: Database, event_header: EventHeader, keyring: Keyring, took: Took = ignore
     ) -> None:
         """Check that the database was set up, and for this log. Raises UnsuitableDatabase.
 
-        ``letterhead`` heads all events; ``keyring`` has the keys of cases; ``took`` hears how long
-        writers wait and commit.
+        ``event_header`` is what every event has in common; ``keyring`` has the keys of cases;
+        ``took`` hears how long writers wait and commit.
         """
         self.took = took
         self.keyring = keyring
         self.database = database
-        self.letterhead = letterhead
+        self.event_header = event_header
         self.memory = RegistryCache()
         self._process = os.getpid()
         try:
@@ -328,7 +328,7 @@ class Store:
             raise
 
     def begin(self, mode: TransactionMode) -> SqlUnitOfWork:
-        """A Work of this mode, for one thread.
+        """A unit of work of this mode, for one thread.
 
         Raises RuntimeError in a child process: connections and locks do not survive a fork.
         """
@@ -353,7 +353,7 @@ class Store:
         return found[:1] not in ([], *([old] for old in migrations.REVISIONS[:-1]))
 
     def close(self) -> None:
-        """Close the connections that no Work holds; those of a parent process are left alone."""
+        """Close the connections that are not in use; those of a parent process are left alone."""
         if os.getpid() == self._process:
             self.database.close()
 
@@ -366,9 +366,9 @@ class Store:
                 "the database has no tables of this version: set it up first"
             ) from error
         # One origin names one tree, always.
-        if origin not in (None, self.letterhead.origin):
+        if origin not in (None, self.event_header.origin):
             raise UnsuitableDatabase(
-                f"this is the database of the log {origin}, not {self.letterhead.origin}"
+                f"this is the database of the log {origin}, not {self.event_header.origin}"
             )
 
 
@@ -382,8 +382,8 @@ def open_for_reading(
     SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
     """
     database = open_database(url, lock_path=Path(os.devnull), waiters=0)
-    letterhead = EventHeader(origin, _never, _never, _never, person_key, head_key)
-    with closing(Store(database, letterhead, NoContentKeys())) as store:
+    event_header = EventHeader(origin, _never, _never, _never, person_key, head_key)
+    with closing(Store(database, event_header, NoContentKeys())) as store:
         yield store
 
 

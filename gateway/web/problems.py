@@ -374,7 +374,7 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "The gateway cannot check its log now",
         "Before it signs a receipt, the gateway records how far its log goes, outside its "
         "database. That place does not answer.",
-        f"{_AGAIN[:-1]}: it is done once, whether it was already done or not.",
+        f"{_AGAIN} It is done once, whether it was already done or not.",
         retry_after=5,
     ),
     refusals.CaseErased: ProblemType(

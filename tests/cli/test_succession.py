@@ -9,9 +9,9 @@ import pytest
 from gateway.cli.admin import organisation as commands
 from gateway.exchange import succession_execution, successions
 from tests.cli.desks import Desks
+from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
 from tests.operating import MARTIN, Operator, operator, said
-from tests.web.partners.test_successions import DAY, PLAN
 
 OFFICE = ("--kind", "police_office", "--country", "FR", "--public-authority")
 PLANNED = "--competence receive/csam/FR --effective-on 2023-08-31 --read-until 2023-12-01"

@@ -17,10 +17,10 @@ from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.duty import DUTIES, DutyKind
 from tests.cli.desks import Desks
-from tests.cli.test_succession import PLAN
 from tests.client.client_fixture import MemberClient, cut
 from tests.client.conftest import real_now
 from tests.each import each
+from tests.exchange.moving_mandates import PLAN
 from tests.founding import HOTLINE, OFMIN, case_content
 
 BY = ("--by", "officer-1")

@@ -11,9 +11,9 @@ from gateway.evidence.verification import verify_bundle
 from gateway.exchange import succession_execution
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.evidence.scenario import fact, keys_of
+from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
 from tests.web.listening import Listening, listening
-from tests.web.partners.test_successions import DAY, PLAN
 
 
 @pytest.fixture

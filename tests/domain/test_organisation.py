@@ -1,7 +1,8 @@
-"""Organisations: seats and competences on a day, names, systems and their certificates."""
+"""Organisations: memberships, competences and transfer tools on a day, names, systems."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from gateway.domain.mandate import Period
 from gateway.domain.organisation import (
     ACTIONS_BEFORE_ACTIVATION,
     ACTIONS_WHILE_SUSPENDED,
+    EEA,
+    Agreement,
     Certificate,
     Membership,
     MembershipClass,
@@ -47,7 +50,7 @@ def organisation(**changes: object) -> Organisation:
     return replace(made, **changes)
 
 
-def test_a_standing_is_the_seat_of_the_day():
+def test_the_membership_is_that_of_the_day():
     found = organisation()
     assert found.membership_on(EVE - timedelta(days=1)) is None
     assert found.membership_on(EVE) is MembershipClass.ASSOCIATE
@@ -59,6 +62,38 @@ def test_competences_are_those_of_the_day():
     assert found.competences_on(EVE) == {"receive/csam/FR"}
     assert found.competences_on(CHANGE) == {"receive/csam/BE"}
     assert found.competences_on(date(2000, 1, 1)) == frozenset()
+
+
+# --- Third countries -----------------------------------------------------------------------------
+
+
+def agreement(kind: str, period: Period) -> Agreement:
+    return Agreement(UUID(int=1), kind, "all", "Art. 46", period)
+
+
+def is_barred(country: str, *agreements: Agreement, day: date = CHANGE) -> bool:
+    return organisation(country=country, agreements=agreements).is_transfer_barred_on(day)
+
+
+def test_no_transfer_into_thirty_countries_is_barred():
+    assert len(EEA) == 30
+    assert not any(is_barred(country) for country in EEA)
+
+
+@each("country", ["GB", "CH", "US", "JP", "XX"])
+def test_a_transfer_into_all_others_is_barred_until_a_tool_is_recorded(country):
+    assert is_barred(country)
+    assert is_barred(country, agreement("membership", Period(CHANGE)))
+    assert not is_barred(country, agreement("transfer", Period(CHANGE)))
+
+
+def test_a_transfer_tool_opens_the_way_on_its_days_alone():
+    tool = agreement("transfer", Period(CHANGE, CHANGE + timedelta(days=1)))
+    days = (CHANGE - timedelta(days=1), CHANGE, CHANGE + timedelta(days=1))
+    assert [is_barred("US", tool, day=day) for day in days] == [True, False, True]
+
+
+# --- Names ---------------------------------------------------------------------------------------
 
 
 @each("slug", ["", "a", "A-b", "1a", "-ab", "a_b", "a" * 41, "ab\n", "é-b", "a.b"])

@@ -320,7 +320,7 @@ MARKED = {
 }
 
 
-def seat(gateway: Founded, slug: str) -> None:
+def make_associate(gateway: Founded, slug: str) -> None:
     """Make an observer an associate, to whom cases can be offered."""
     gateway.administer("membership.end", slug, until="2026-01-01")
     values = {"membership": "associate", "decision_ref": "board"}
@@ -338,7 +338,7 @@ def pending(gateway: Founded) -> tuple[WriteResult, UUID, dict[str, Any]]:
 
 
 def test_every_offer_states_the_conditions_whatever_groups_it_selects(gateway):
-    seat(gateway, OCRVP)
+    make_associate(gateway, OCRVP)
     case = submitted(gateway, originator=OFMIN, marking=MARKED)
     offer = offered(gateway, case, originator=OFMIN, to=OCRVP, groups=("items",))
     handoff = UUID(offer.result["handoff"])
@@ -427,7 +427,7 @@ def test_only_a_member_under_the_led_regime_says_that_law_obliges_to_a_condition
 
 
 def test_what_is_marked_h1_is_not_offered_for_a_prosecution(gateway):
-    seat(gateway, OCRVP)
+    make_associate(gateway, OCRVP)
     marking = {"handling": ["H1"], "purpose": ["investigate", "prosecute"]}
     case = submitted(gateway, originator=OFMIN, marking=marking)
     wanted = offer_of(gateway, OCRVP, purpose=("investigate", "prosecute"))
@@ -437,7 +437,7 @@ def test_what_is_marked_h1_is_not_offered_for_a_prosecution(gateway):
 
 
 def test_an_element_marked_h1_is_withheld_from_a_prosecution(gateway):
-    seat(gateway, OCRVP)
+    make_associate(gateway, OCRVP)
     url, host = case_content(gateway.new_id())["items"]
     marked = [url, {**host, "marking": {"handling": ["H1"]}}]
     marking = {"purpose": ["investigate", "prosecute"]}

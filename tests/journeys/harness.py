@@ -42,7 +42,7 @@ def admit_members(stage: DemoEnvironment) -> None:
 
 
 def admit(stage: DemoEnvironment, member: DemoMember) -> None:
-    """Admit and enrol a member, with a seat and persons."""
+    """Admit and enrol a member, with a membership and persons."""
     police = member.values["kind"] == "police_office"
     values = {
         **member.values,
@@ -50,12 +50,12 @@ def admit(stage: DemoEnvironment, member: DemoMember) -> None:
         "regimes": ["gdpr", "led"] if police else ["gdpr"],
     }
     stage.administer("organisation.admit", member.slug, values)
-    seat = {
+    membership = {
         "membership": "observer" if police else "full",
         "from": "2020-01-01",
         "decision_ref": "test",
     }
-    stage.administer("membership.grant", member.slug, seat)
+    stage.administer("membership.grant", member.slug, membership)
     enter_staff(stage, member.slug)
     stage.enrol(member.slug)
 

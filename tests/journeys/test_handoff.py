@@ -89,8 +89,8 @@ def test_a_denial_over_the_wire_changes_nothing_but_the_log_and_carries_its_rece
         assert problem.receipt is not None
         assert check_log(stage).size == before + 1
         assert content["case"] not in [view["case"] for view in hotline.sent()]
-    with stage.client(OCRVP) as seat:
-        assert content["case"] not in [view["case"] for view in seat.inbox()]
+    with stage.client(OCRVP) as other:
+        assert content["case"] not in [view["case"] for view in other.inbox()]
 
 
 def test_a_handoff_of_others_and_one_that_never_was_get_one_answer(stage: DemoEnvironment) -> None:

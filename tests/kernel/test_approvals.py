@@ -1,4 +1,4 @@
-"""How long an approval counts, and for what; that it is used once is in `test_administration`."""
+"""How long an approval counts, and for what; that it is used once is in `test_changes`."""
 
 import secrets
 from dataclasses import replace

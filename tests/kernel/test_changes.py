@@ -103,11 +103,11 @@ def test_a_change_that_takes_two_persons_is_refused_to_one_on_record(gateway):
 
 def test_a_denied_change_is_not_shown_to_the_organisation_it_is_about(gateway):
     with gateway.ports.begin(TransactionMode.READ) as work:
-        before = work.log.counter(HOTLINE)
+        before = work.log.last_number(HOTLINE)
     change = Change("membership.end", HOTLINE, {"until": "2026-04-01"})
     gateway.refusal(make_change, change, gateway.approve(change, ALICE))
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.log.counter(HOTLINE) == before
+        assert work.log.last_number(HOTLINE) == before
 
 
 def test_one_person_suffices_to_stop_an_organisation(gateway):
@@ -210,12 +210,12 @@ def test_a_refused_approval_is_an_event_that_names_whose_signature_was_good(gate
 
 def test_a_change_that_the_registry_refuses_is_an_event_of_the_gateways_alone(gateway):
     with gateway.ports.begin(TransactionMode.READ) as work:
-        before = work.log.counter(HOTLINE)
+        before = work.log.last_number(HOTLINE)
     change = Change("organisation.reinstate", HOTLINE, {"reason": "cleared up"})
     refused = gateway.refusal(make_change, change, gateway.approve(change))
     assert fields_of(refused.receipt)["result"] == "wrong_state"
     with gateway.ports.begin(TransactionMode.READ) as work:
-        assert work.log.counter(HOTLINE) == before
+        assert work.log.last_number(HOTLINE) == before
 
 
 def test_what_is_malformed_or_not_approved_stands_in_the_log_by_its_digest_alone(gateway):

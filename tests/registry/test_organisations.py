@@ -133,7 +133,7 @@ def test_a_status_is_stated_for_a_day_with_the_standing_of_the_legal_date(gatewa
     assert stated(gateway, ABROAD)[1].kind == "member"
 
 
-def test_a_status_ends_with_the_seat(gateway):
+def test_an_attestation_ends_with_the_membership(gateway):
     gateway.administer("membership.end", OFMIN, until="2026-03-03")
     _, mark = stated(gateway, OFMIN)
     # Midnight in Paris is 23:00 in UTC; the clock of the gateway stands at nine o'clock.

@@ -114,7 +114,7 @@ def test_an_organisation_has_an_id_of_its_own(gateway, slug):
     assert error.errors[0][0] == "/organisation"
 
 
-def test_an_admitted_organisation_is_active_and_has_no_seat(gateway):
+def test_an_admitted_organisation_is_active_and_has_no_membership(gateway):
     gateway.administer("organisation.admit", "office-new", **ADMIT)
     found = gateway.organisation("office-new")
     assert (found.status, found.memberships, found.mandates) == ("active", (), ())

@@ -87,8 +87,8 @@ class Place:
     ) -> Any:
         """A store on this database, closed when the test ends."""
         database = open_database(self.url, lock_path=self.lock_path, waiters=waiters)
-        letterhead = EventHeader(origin, lambda: POLICY, now, random, PERSON_KEY, head_key)
-        store = Store(database, letterhead, self.keyring(now))
+        event_header = EventHeader(origin, lambda: POLICY, now, random, PERSON_KEY, head_key)
+        store = Store(database, event_header, self.keyring(now))
         self.stores.append(store)
         return store
 
@@ -207,7 +207,7 @@ def _check_streams(work: Any, entries: list[bytes]) -> None:
     for name in ("hotline", "police", "abroad", "gateway"):
         stream = work.log.stream(name, 0, len(entries) + 1)
         assert [stream_number for stream_number, _ in stream] == list(range(1, len(stream) + 1))
-        assert work.log.counter(name) == len(stream)
+        assert work.log.last_number(name) == len(stream)
         places = []
         for stream_number, event in stream:
             logged = work.log.logged(event)

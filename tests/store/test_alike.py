@@ -142,8 +142,10 @@ WRITES: dict[str, Operation] = {
     "spend": lambda w, a, b, c: w.budgets.consume(SLUGS[a], "12:00", c),
     "revoke token": lambda w, a, b, c: w.revoked_tokens.add(str(a), NOON + timedelta(days=b)),
     "prune tokens": lambda w, a, b, c: w.revoked_tokens.prune(NOON + timedelta(days=a)),
-    "spend once": lambda w, a, b, c: w.replay.consume(SLUGS[a], str(b), NOON + timedelta(days=c)),
-    "prune spent": lambda w, a, b, c: w.replay.prune(NOON + timedelta(days=a)),
+    "spend once": lambda w, a, b, c: w.used_assertions.consume(
+        SLUGS[a], str(b), NOON + timedelta(days=c)
+    ),
+    "prune spent": lambda w, a, b, c: w.used_assertions.prune(NOON + timedelta(days=a)),
     "ask to sign": lambda w, a, b, c: w.signing.add(request(a)),
     "sign": lambda w, a, b, c: w.signing.save(request(a, certificate="pem" if b else None)),
     "record": record,
@@ -178,7 +180,7 @@ READS: dict[str, Operation] = {
     "logged": lambda w, a, b, c: w.log.logged(numbered(1 + a + 4 * b + 16 * c)),
     "stream": lambda w, a, b, c: list(w.log.stream(SLUGS[a], b, c)),
     "read stream": lambda w, a, b, c: list(w.log.read_stream(SLUGS[a], b, c)),
-    "counter": lambda w, a, b, c: w.log.counter(SLUGS[a]),
+    "last number": lambda w, a, b, c: w.log.last_number(SLUGS[a]),
     "head": lambda w, a, b, c: (w.log.head(), w.log.tile(a, b), list(w.log.entries(b, c))),
 }
 OPERATIONS = READS | WRITES | REGISTRY
@@ -188,7 +190,7 @@ _small = st.integers(0, 3)
 
 def _work(mode, operations):
     drawn = st.tuples(st.sampled_from(list(operations)), _small, _small, _small)
-    # Three Works in four are committed.
+    # Three units of work in four are committed.
     commits = st.integers(0, 3).map(bool) if mode is not TransactionMode.READ else st.just(False)
     return st.tuples(st.just(mode), st.lists(drawn, min_size=6, max_size=20), commits)
 
@@ -216,7 +218,7 @@ _BEGINNING = (
 
 
 class Script:
-    """Runs drawn Works on one store and notes every answer and refusal."""
+    """Runs drawn units of work on one store and notes every answer and refusal."""
 
     def __init__(self, place):
         self._random = chance()

@@ -44,7 +44,7 @@ def test_an_empty_log_has_the_empty_root(store):
         assert work.log.tile(0, 0) == b""
         assert work.log.entries(0, 10) == []
         assert work.log.stream("hotline", 0, 10) == []
-        assert work.log.counter("hotline") == 0
+        assert work.log.last_number("hotline") == 0
         assert work.log.logged(new_id()) is None
     assert check_log(store) == 0
 
@@ -115,7 +115,7 @@ def test_each_party_counts_its_own_events_without_a_gap(store):
         assert list(work.log.stream("police", 0, 10)) == [(1, events[0].id), (2, events[2].id)]
         assert list(work.log.stream("hotline", 1, 1)) == [(2, events[1].id)]
         assert list(work.log.stream("hotline", 3, 10)) == []
-        assert (work.log.counter("hotline"), work.log.counter("police")) == (3, 2)
+        assert (work.log.last_number("hotline"), work.log.last_number("police")) == (3, 2)
 
 
 def test_a_stream_is_read_as_its_events_are_read_one_by_one(store):
@@ -146,7 +146,7 @@ def test_a_rolled_back_work_leaves_no_gap_in_index_and_counters(store):
     (logged,) = recorded(store, fact("police", "hotline"))
     assert logged.index == 1
     with store.begin(TransactionMode.READ) as work:
-        assert (work.log.counter("hotline"), work.log.counter("police")) == (2, 1)
+        assert (work.log.last_number("hotline"), work.log.last_number("police")) == (2, 1)
     assert check_log(store) == 2
 
 

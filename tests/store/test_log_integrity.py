@@ -138,7 +138,7 @@ def test_a_number_is_not_given_again_after_its_row_was_lost(database):
         work.commit()
     with store.begin(TransactionMode.READ) as work:
         assert [number for number, _ in work.log.stream("hotline", 18, 9)] == [19, 21]
-        assert work.log.counter("hotline") == 21
+        assert work.log.last_number("hotline") == 21
 
 
 def test_a_number_that_a_party_was_given_twice_is_found(database):

@@ -1,4 +1,4 @@
-"""A Work writes what its mode allows and nothing else; and what it refers to must be there."""
+"""A unit of work writes what its mode allows, nothing else; what it refers to must be there."""
 
 from operator import attrgetter
 
@@ -41,8 +41,8 @@ WRITTEN = {
     "budgets.consume": ("hotline", "12:00", 1),
     "revoked_tokens.add": ("one", NOON),
     "revoked_tokens.prune": (NOON,),
-    "replay.consume": ("hotline.desk", "one", NOON),
-    "replay.prune": (NOON,),
+    "used_assertions.consume": ("hotline.desk", "one", NOON),
+    "used_assertions.prune": (NOON,),
     "log.record": (fact(),),
     "signing.add": (signing_request(),),
     "signing.save": (signing_request(),),

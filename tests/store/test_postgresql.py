@@ -325,7 +325,7 @@ def test_one_writer_too_many_is_busy(postgresql, monkeypatch):
 
 
 def test_indices_follow_commits_however_long_the_works_before_them_take(store):
-    """The head is locked by the append, not by the begin: a slow Work holds nobody up."""
+    """The head is locked by the append, not by the begin: a slow unit of work holds nobody up."""
     with ExitStack() as stack:
         slow = stack.enter_context(store.begin(TransactionMode.WRITE))
         slow.log.record(fact())

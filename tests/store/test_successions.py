@@ -36,8 +36,8 @@ def test_a_succession_is_found_by_its_offices_and_its_mandate(kept):
         assert list(work.successions.all()) == [first, second]
         assert list(work.successions.of("abroad")) == [first, second]
         assert list(work.successions.of("police")) == [first]
-        assert list(work.successions.from_office("police", "receive/csam/FR")) == [first]
-        assert list(work.successions.from_office("police", "receive/csam/BE")) == []
+        assert list(work.successions.of_predecessor("police", "receive/csam/FR")) == [first]
+        assert list(work.successions.of_predecessor("police", "receive/csam/BE")) == []
 
 
 def test_a_moved_handoff_is_found_from_both_ends(kept):

@@ -1,4 +1,4 @@
-"""Revoked tokens and used assertions are known to every later Work, until they are pruned."""
+"""Revoked tokens and used assertions are known to all later units of work, until pruned."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,7 @@ def test_pruning_forgets_what_has_ended_and_nothing_else(store):
 
 def spend(store, client="hotline.desk", jti="one", at=SOON):
     with store.begin(TransactionMode.WRITE) as work:
-        fresh = work.replay.consume(client, jti, at)
+        fresh = work.used_assertions.consume(client, jti, at)
         work.commit()
     return fresh
 
@@ -76,7 +76,7 @@ def test_of_many_that_spend_one_id_at_once_in_two_nodes_one_does(database):
 
 def test_what_was_spent_in_a_rolled_back_work_is_not_spent(store):
     with store.begin(TransactionMode.WRITE) as work:
-        assert work.replay.consume("hotline.desk", "one", SOON)
+        assert work.used_assertions.consume("hotline.desk", "one", SOON)
     assert spend(store)
 
 
@@ -84,6 +84,6 @@ def test_pruning_forgets_ids_that_have_ended_and_no_others(store):
     spend(store, jti="one", at=NOON)
     spend(store, jti="two")
     with store.begin(TransactionMode.WRITE) as work:
-        work.replay.prune(NOON)
+        work.used_assertions.prune(NOON)
         work.commit()
     assert [spend(store, jti="one"), spend(store, jti="two")] == [True, False]

@@ -1,4 +1,4 @@
-"""A Work is all or nothing, reads one state, keeps to its mode, and ends for good."""
+"""A unit of work is all or nothing, reads one state, keeps to its mode, and ends for good."""
 
 import os
 import threading
@@ -68,7 +68,7 @@ def test_a_reading_work_sees_one_state_from_its_first_read_to_its_end(store):
             work.commit()
         assert reader.log.head() == before
         assert [one.case for one in reader.cases.page("hotline", None, 9)] == [first[0]]
-        assert reader.log.counter("hotline") == 1
+        assert reader.log.last_number("hotline") == 1
     with store.begin(TransactionMode.READ) as reader:
         assert reader.log.head().size == 2
 

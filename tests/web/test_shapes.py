@@ -17,6 +17,7 @@ from gateway.kernel.changes import Change
 from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.each import each
+from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import (
     ABROAD,
     ADDITION,
@@ -37,7 +38,6 @@ from tests.founding import (
     submitted,
 )
 from tests.web.listening import Listening, Partner, listening
-from tests.web.partners.test_successions import DAY, PLAN
 
 DESCRIBED = document()
 BY = {"by": "officer-1"}

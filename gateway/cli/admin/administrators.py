@@ -43,7 +43,7 @@ _issuer = click.option(
 @NOUNS["administrator"].command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
-    """List the administrators and whether their approvals count.
+    """List administrators, and whose approvals count.
 
     Example: casegate admin --home gw administrator list
     """
@@ -110,8 +110,10 @@ def sign_change(
     FILE is a JSON object with action, organisation and values. What is signed is shown first and
     must be confirmed; a script gives --yes.
 
-    Example: casegate admin administrator sign change.json --person martin --key key.pem
-    --issuer https://gateway.example.org
+    \b
+    Example: casegate admin administrator sign change.json \\
+        --person martin --key key.pem \\
+        --issuer https://gateway.example.org
     """
     with plain_errors():
         with raising(click.ClickException, f"{file} is not a change", _NO_CHANGE):

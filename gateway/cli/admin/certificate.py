@@ -50,8 +50,9 @@ def make_invitation(session: AdminSession, slug: str, name: str, out: Path) -> N
     only the member reads. It also lets the member register its first document key: two persons
     invite (R10). With one --as the file waits with the invitation; `complete` finishes it.
 
-    Example: casegate admin --as martin --as dubois invitation create hotline-new desk
-    --out hotline-new.json
+    \b
+    Example: casegate admin --as martin --as dubois invitation \\
+        create hotline-new desk --out hotline-new.json
     """
     token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
     digest = base64url.digest(token.encode())
@@ -100,7 +101,9 @@ class _Waiting:
 def complete(session: AdminSession, file: Path) -> None:
     """Finish the invitation in FILE, once another person has approved it.
 
-    Example: casegate admin -c desk/connection.toml invitation complete hotline-new.json
+    \b
+    Example: casegate admin -c desk/connection.toml invitation \\
+        complete hotline-new.json
     """
     try:
         members = json.loads(files.read_private(file))

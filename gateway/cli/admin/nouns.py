@@ -16,7 +16,7 @@ NOUNS = {
         "certificate": "Revoke certificates of members' systems.",
         "contact": "Change whom to reach at a member.",
         "event": "Show events as the gateway recorded them.",
-        "interest": "Record what members declare to be bound to.",
+        "interest": "Record and end declared interests (R9).",
         "invitation": "Invite members' systems to enrol themselves.",
         "log-hold": "Keep details of persons in the log beyond their term.\n\n"
         "For proceedings or the inquiry of an authority: two persons set a hold, and two end it.",
@@ -37,4 +37,4 @@ NOUNS = {
 }
 
 RENAMED = {"admin": "administrator", "key": "member-key"}
-"""Nouns that are called otherwise than their actions."""
+"""Nouns that do not have the name that stands in their actions."""

@@ -133,10 +133,10 @@ def set_contact(session: AdminSession, slug: str, file: Path) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also the days with exactly one holder.")
 @click.pass_obj
 def report_competences(session: AdminSession, everything: bool) -> None:
-    """Report days on which a competence has no holder, or several.
+    """Report days without a holder, or with several.
 
-    Read-only; needs no approval. With several holders an offer names one of them; with none it is
-    refused.
+    Of each competence. With several holders an offer names one of them; with none it is refused.
+    Nothing is changed.
 
     Example: casegate admin --home gw mandate report
     """
@@ -403,7 +403,7 @@ def list_holds(session: AdminSession) -> None:
 @NOUNS["notification"].command("list")
 @click.pass_obj
 def list_receivers(session: AdminSession) -> None:
-    """List who gets or collects notifications, and how many wait.
+    """List receivers, and how many notifications wait.
 
     Example: casegate admin --home gw notification list
     """

@@ -608,13 +608,12 @@ def _example(group: str, verb: str, kind: ChangeType) -> str:
 
 
 def _given(field: Field) -> str:
-    """A field as the example of its command gives it; a list of texts has two."""
+    """A field as the example of its command gives it."""
     value = field.words[0] if field.words else _EXAMPLES.get(field.name)
     value = value or _EXAMPLES_OF[field.given].format(field.name)
     if field.option.isupper():
         return value
-    one = f"{_flag(field)} {value}"
-    return f"{one} {one}" if field.several and not field.words else one
+    return f"{_flag(field)} {value}"
 
 
 _EXAMPLES_OF = {
@@ -629,11 +628,12 @@ _EXAMPLES = {
     "address": "https://cases.ofmin.example.org/",
     "competence": "receive/csam/FR",
     "country": "FR",
-    "entries": "head,liaison",
-    "hours": "'mon 09:00-17:00'",
+    "entries": "head,liaison --entry approver,liaison",
+    "hours": "'mon 09:00-17:00' --hours 'tue 09:00-17:00'",
     "kid": "9VXEYrHb...",
     "name": "'A. Leroy'",
     "person": "leroy",
+    "read_until": "2027-01-01",
     "subject": "provider.example",
     "successor": "ocrvp",
     "system": "desk",

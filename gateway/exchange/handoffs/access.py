@@ -45,21 +45,17 @@ def visible(context: transact.RequestContext, handoff: UUID) -> tuple[Handoff, M
     return found, barred
 
 
-def authorized(
-    context: transact.RequestContext, handoff: UUID, facts: Mapping[str, Value] | None = None
-) -> Handoff:
+def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when policy allows one of its parties what the request asks; it is what the
     event, or the denial, is about."""
     found = party_to(context, handoff)
     context.about = transact.EventSubject(found.id, found.case_digest)
-    transact.authorize(
-        context, entity_of(context, found), {**(facts or {}), **barriers(context, found)}
-    )
+    transact.authorize(context, entity_of(context, found), barriers(context, found))
     return found
 
 
 _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}
-"""What a recipient may not do where something keeps the case from it; it can still refuse."""
+"""What a recipient may not do where something keeps the case from it; it can still decline."""
 
 
 def entity_of(

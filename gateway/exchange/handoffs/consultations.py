@@ -226,7 +226,7 @@ def _read_access(context: RequestContext, handoff: Handoff) -> bool:
     competence, today = handoff.address.competence, context.today.day
     if competence is None or competence in context.organisation.competences_on(today):
         return False
-    successions = context.work.successions.from_office(context.caller.organisation, competence)
+    successions = context.work.successions.of_predecessor(context.caller.organisation, competence)
     held = handoff.is_held
     return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
 

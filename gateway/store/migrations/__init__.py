@@ -29,9 +29,10 @@ REVISIONS = ["first_tables"]
 def upgrade(url: str) -> None:
     """Bring the database to the newest revision; a new SQLite file is made for its owner alone.
 
-    Two upgrades at once follow one another, and Works wait; one that fails changes nothing. Whom
-    a lock is kept from for long, as by a dump, gives way and tries again: others queue behind it.
-    Raises UnsuitableDatabase when the database cannot be opened, or its tables stay locked.
+    Two upgrades at once follow one another, and units of work wait; one that fails changes nothing.
+    An upgrade that waits long for a lock, as for a dump, gives way and tries again: others queue
+    behind it. Raises UnsuitableDatabase when the database cannot be opened, or its tables stay
+    locked.
     """
     for _ in range(TRIES):
         try:
@@ -113,7 +114,7 @@ def _file(url: str) -> Path | None:
 
 
 def _hold_postgresql(connection: Connection) -> None:
-    """Keep Works and other upgrades away, and let nothing cut a long migration short."""
+    """Keep units of work and other upgrades away, and let nothing cut a long migration short."""
     driver: Any = connection.connection.driver_connection
     driver.answer_seconds = None
     connection.execute(text("SET LOCAL statement_timeout = 0"))

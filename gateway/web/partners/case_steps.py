@@ -82,7 +82,7 @@ _BODIES = {kind.body: _body(kind.body) for kind in CASE_STEPS.values()}
 
 
 def _endpoints(kind: CaseStepKind) -> Iterator[Endpoint]:
-    """A step's endpoints: on a handoff by which the case is held, too, where it has both places."""
+    """A step's endpoints: one for each of its places."""
     taken = _TAKEN[kind.action]
     last = kind.path.format_map({one: f"<uuid:{one}>" for one in kind.beside})
     for number, place in enumerate(kind.places):

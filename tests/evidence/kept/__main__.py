@@ -18,6 +18,7 @@ from tests.client.client_fixture import MemberClient
 from tests.client.scenario import CONTENT_GROUPS, submit
 from tests.evidence.ingredients import chance
 from tests.evidence.kept import trust_folder
+from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import (
     CSAM_FR,
     HOTLINE,
@@ -32,7 +33,6 @@ from tests.founding import (
     key_of,
 )
 from tests.web.listening import Listening, listening
-from tests.web.partners.test_successions import DAY, PLAN
 
 FOLDER = Path(__file__).parent
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
@@ -103,11 +103,11 @@ def _suspended(hotline: MemberClient, office: MemberClient, stage: Listening) ->
     case = hotline.handoff(handoff)["case"]
     until = (stage.gateway.clock() + timedelta(days=1)).isoformat()
     asked = {"kind": "suspension", "code": "legal_claim", "until": until}
-    measure = hotline.restrict(case, "liaison-1", **asked).result["measure"]
+    set_ = hotline.step("case.restrict", {"case": case}, "liaison-1", **asked)
     (closed,) = (
         one.receipt for one in office.events() if one.confirmed.event["type"] == "case.restricted"
     )
-    hotline.end_measure({"case": case}, measure, "liaison-1")
+    hotline.step("case.end_measure", {"case": case, "measure": set_.result["measure"]}, "liaison-1")
     whole = bundle.parse(office.export(handoff, "officer-1", "kept evidence"))
     return bundle.encode(replace(whole, receipts=(*whole.receipts, closed)))
 

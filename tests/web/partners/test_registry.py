@@ -50,7 +50,7 @@ def propose(operator: Partner, slug: str, values: dict[str, Any], who: str) -> A
 
 
 def proposal(line: Listening, values: dict[str, Any]) -> dict[str, Any]:
-    """The body of a change that ends a seat, signed by one person."""
+    """The body of a change that ends a membership, signed by one person."""
     approvals = sign(line, "membership.end", ABROAD, values, ALICE)
     said = {"action": "membership.end", "organisation": ABROAD}
     return {**said, "values": values, "approvals": approvals}

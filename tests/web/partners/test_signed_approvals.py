@@ -10,10 +10,10 @@ from gateway.evidence.declarations import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.exchange import succession_execution
 from tests.each import each
+from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log
 from tests.signing import heading
 from tests.web.listening import Listening, Partner, listening
-from tests.web.partners.test_successions import DAY, PLAN
 from tests.web.partners.tricks import OFFICES, OTHER, refused, send
 
 

@@ -1,20 +1,8 @@
 """A succession over HTTP: what its approval takes. What it does is of the exchange."""
 
-from datetime import date
-from typing import Any
-
-from tests.founding import OCRVP, OFMIN
+from tests.exchange.moving_mandates import PLAN
+from tests.founding import OFMIN
 from tests.web.listening import Listening
-
-DAY = date(2026, 4, 1)
-PLAN: dict[str, Any] = {
-    "successor": OCRVP,
-    "competence": "receive/csam/FR",
-    "effective_on": "2026-04-01",
-    "read_until": "2026-05-01",
-    "legal_act": "Decree 2026-1",
-    "permissions": False,
-}
 
 
 def test_an_approval_names_a_person_by_pseudonym_and_nothing_else(line: Listening) -> None:
