@@ -69,9 +69,8 @@ registry = Table(
     "registry",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
-    Column(
-        "version", columns.NUMBER, nullable=False
-    ),  # raised by every REGISTRY transaction that commits
+    # Raised by every REGISTRY transaction that commits.
+    Column("version", columns.NUMBER, nullable=False),
     CheckConstraint("id = 1", name="registry_is_one_row"),
 )
 
