@@ -393,7 +393,10 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
 
 def read_time_zone(value: Any) -> str:
     """A time zone by its name; ValueError or LookupError for one that nobody knows."""
-    return ZoneInfo(text(value)).key
+    try:
+        return ZoneInfo(text(value)).key
+    except OSError as error:  # a folder of zones, as Europe, or no name of a file at all
+        raise ValueError from error
 
 
 def read_hours(value: Any) -> tuple[str, ...]:

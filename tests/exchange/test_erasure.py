@@ -480,6 +480,16 @@ def test_the_day_is_between_tomorrow_and_that_of_before_and_a_dpo_decides_nothin
         advanced(gateway, case, wanted(gateway, **changes))
 
 
+@pytest.mark.usefixtures("case")
+def test_on_the_earlier_day_a_holder_opens_nothing_before_the_erasure_is_done(gateway):
+    other = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, other))
+    advanced(gateway, other, wanted(gateway))
+    assert consulted(gateway, handoff).result
+    gateway.clock.advance(DAY)
+    gateway.refused(WrongState, OFMIN, handoffs.consult, handoff, OPENING)
+
+
 def test_one_person_does_not_do_it(gateway, case):
     asked = id_of(case), wanted(gateway, by="approver-1")
     gateway.denied("R10.early_erasure.own", HOTLINE, erasure.advance_erasure, *asked)

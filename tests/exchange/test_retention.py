@@ -44,6 +44,7 @@ from tests.founding import (
     acknowledged,
     caller,
     consulted,
+    element_id,
     fields_of,
     offered,
     revised,
@@ -243,6 +244,18 @@ def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gatew
     gateway.denied("R13.suspension", OFMIN, retained_copies.consult, handoff, KEPT)
     gateway.clock.advance(timedelta(days=2))
     assert consult(gateway, handoff).result
+
+
+def test_an_element_that_was_marked_before_the_erasure_stays_closed_in_the_copy(gateway):
+    case, handoff = held(gateway, **STATED)
+    marked = element_id("url")
+    mark = MeasureRequest(
+        MeasureKind.MARK, "officer-1", "objection", elements=(marked,), approved_by="approver-1"
+    )
+    gateway.act(HOTLINE, measures.on_case, case, mark)
+    assert erase(gateway) == 1
+    items = {item["id"] for item in kept_document(gateway, handoff)["items"]}
+    assert items and marked not in items
 
 
 # --- Days of grace -------------------------------------------------------------------------------

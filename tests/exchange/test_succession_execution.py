@@ -11,10 +11,12 @@ import pytest
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.domain.duty import STATUTORY, DutyKind
 from gateway.domain.handoff import HandoffState
+from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES, Organisation
 from gateway.domain.refusals import CaseKeysUnavailable, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import handoffs, succession_execution, successions, updates
+from gateway.exchange import handoffs, measures, succession_execution, successions, updates
+from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.succession_execution import Progress
 from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.actors import GATEWAY
@@ -491,6 +493,18 @@ def test_while_somebody_concerned_takes_no_part_the_handoff_waits(
     assert carry_out(gateway, succession).moved == 1
     assert gateway.handoff(handoff).state == "reissued"
     assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
+
+
+def test_while_its_case_is_suspended_a_handoff_waits(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    until = gateway.clock() + timedelta(hours=2)
+    stop = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "objection", until=until)
+    gateway.act(HOTLINE, measures.on_case, gateway.handoff(handoff).case, stop)
+    assert carry_out(gateway, succession) == WAITS
+    gateway.clock.advance(timedelta(hours=2))
+    assert carry_out(gateway, succession).moved == 1
 
 
 # --- what stays

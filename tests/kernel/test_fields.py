@@ -268,6 +268,14 @@ def test_a_value_that_is_none_of_a_change_is_refused_before_anything_is_kept(
     assert gateway.organisation(organisation) == before
 
 
+@each("zone", ["Europe", "Europe/Nowhere", "../../etc/passwd", "x" * 2000])
+def test_a_time_zone_is_one_and_no_folder_of_them(gateway, zone):
+    change = Change("service_hours.set", HOTLINE, {"time_zone": zone, "hours": []})
+    refusal = refused(gateway, change)
+    assert isinstance(refusal, ValidationFailed)
+    assert [pointer for pointer, _ in refusal.errors] == ["/time_zone"]
+
+
 def test_a_word_that_is_not_listed_is_answered_with_those_that_are(gateway):
     refusal = refused(gateway, Change("organisation.apply", "new", {**APPLICATION, "kind": "x"}))
     assert isinstance(refusal, ValidationFailed)

@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence import base64url, handoff_documents, sd_jwt
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, case_content, element_id, submitted
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    case_content,
+    element_id,
+    revised,
+    submitted,
+)
 from tests.signing import signed_offer
 from tests.web.listening import Listening, Partner
 from tests.web.partners.tricks import HOTLINES, OTHER, keyed, offer, preview, refused, send
@@ -79,6 +87,57 @@ def test_an_offer_that_updates_nothing_is_no_update(line, hotline, case):
     handoff = make(hotline, case, document).json["result"]["handoff"]
     again = offer(hotline, case, handoff=handoff)
     assert "updates" in refused(send(hotline, f"/handoffs/{handoff}/updates", again))
+
+
+@pytest.fixture
+def update(line, hotline):
+    """Sign and send an update of a handoff that ends, but for changes; its document, the answer."""
+    first = submitted(line.gateway)
+    case, end = str(first.result["case"]), int(line.gateway.clock().timestamp()) + 86_400
+    made = make(hotline, case, offer(hotline, case, expires_at=end)).json["result"]
+    revised(line.gateway, first, urgency="urgent")
+    path = f"/handoffs/{made['handoff']}/updates"
+    shown = hotline.post(f"{path}/preview", {"by": "liaison-1"}).json
+
+    def send_it(**changes: Any) -> tuple[sd_jwt.SdJwt, Any]:
+        terms = {"updates": shown["updates"], "change": shown["change"], "expires_at": end}
+        named = {"handoff": made["handoff"], **terms, **changes}
+        document = offer(hotline, case, shown=shown, **named)
+        return document, send(hotline, path, document)
+
+    return send_it
+
+
+def test_a_signed_update_stays_as_it_was_signed(update):
+    document, answer = update()
+    assert answer.status_code in (200, 201), answer.text
+    assert answer.json["result"]["offer"] == document.compact()
+
+
+@each(
+    "changes",
+    [
+        {"handoff": element_id("url")},
+        {"to": {"organisation": OFMIN}},
+        {"to": {"organisation": ABROAD}},
+        {"purpose": ["identify_victim", "investigate"]},
+        {"change": "addition"},
+        {"expires_at": None},
+        {"said": {"by": "liaison-1", "groups": ["items"]}},
+        {"said": {"by": "liaison-1", "digests": []}},
+        {"key": OTHER},
+    ],
+)
+def test_a_signed_update_repeats_its_handoff_and_hides_nothing(line, update, changes):
+    before = line.gateway.size()
+    refused(update(**changes)[1])
+    assert line.gateway.size() == before
+
+
+def test_a_signed_update_is_of_the_newest_offer(update):
+    assert update(updates=base64url.digest(b"another"))[1].status_code == 409
+    assert update()[1].status_code in (200, 201)
+    assert update()[1].status_code == 409
 
 
 # --- what it names ---
