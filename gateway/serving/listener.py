@@ -1,5 +1,6 @@
 """A listener: one gunicorn with an address, its TLS, and its workers."""
 
+import gc
 import logging
 import resource
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -184,6 +185,8 @@ def serve(app_factory: Callable[[], WsgiApp], listener: Listener) -> NoReturn:
     factory end the start with a code other than 0.
     """
     end_with_supervisor()
+    gc.collect()
+    gc.freeze()  # workers share what was loaded: no search for garbage writes to its pages
     _Gunicorn(app_factory, gunicorn_settings(listener)).run()
     raise SystemExit(0)
 

@@ -470,18 +470,16 @@ log_head = Table(
     Column("edge", LargeBinary, nullable=False),  # the tree's right edge (gateway/ledger/tree.py)
     Column("origin", columns.TEXT),  # whose tree this is, from the first entry on
     Column("mac", LargeBinary),  # by a key that is not here: a process of ours wrote this head
-    Column(
-        "newest", columns.Instant
-    ),  # the time of the newest entry: none is older than the one before
+    # The time of the newest entry: none is older than the one before.
+    Column("newest", columns.Instant),
     CheckConstraint("id = 1", name="log_head_is_one_row"),
 )
 
 log_event = Table(
     "log_event",
     metadata,
-    Column(
-        "idx", columns.NUMBER, primary_key=True, autoincrement=False
-    ),  # the size read under the lock
+    # The size read under the lock.
+    Column("idx", columns.NUMBER, primary_key=True, autoincrement=False),
     Column("event", columns.SHORT_ID, nullable=False, unique=True),
     Column("entry", LargeBinary, nullable=False),
     Column("document", LargeBinary),  # the very bytes that were hashed; NULL when erased
