@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from gateway.exchange import erasure, measures
 from gateway.kernel.changes import ChangeType
-from gateway.registry import changes
+from gateway.registry import change_table
 
 _ENDING_A_KEY = ("contact.set", "organisation.leave")
 
 CHANGES: Mapping[str, ChangeType] = {
-    **changes.CHANGES,
-    **{one: replace(changes.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY},
+    **change_table.CHANGES,
+    **{
+        one: replace(change_table.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY
+    },
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
 }

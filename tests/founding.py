@@ -61,7 +61,7 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.registry import keys as registry_keys
 from gateway.registry import staff
-from gateway.registry.changes import STEPS
+from gateway.registry.change_table import STEPS
 from gateway.registry.rebuild import Rebuild
 from gateway.store import registry_proof, tables
 from gateway.store.registry_proof import RegistryComparison, compare_registry

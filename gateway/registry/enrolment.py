@@ -50,7 +50,7 @@ from gateway.kernel.values import (
     LoggedEvent,
 )
 from gateway.registry import keys
-from gateway.registry.changes import CHANGES
+from gateway.registry.change_table import CHANGES
 
 RENEWALS_PER_DAY = 10
 """Certificates that one system may request in a day."""

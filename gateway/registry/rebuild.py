@@ -30,7 +30,7 @@ from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
 from gateway.registry import enrolment, staff
-from gateway.registry.changes import CHANGES
+from gateway.registry.change_table import CHANGES
 
 
 class Rebuild:

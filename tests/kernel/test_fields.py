@@ -21,7 +21,7 @@ from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
 from gateway.kernel.fields import NOT_OF_FORM, free_text, read_fields
 from gateway.registry import keys, mandates, members
-from gateway.registry.changes import STEPS
+from gateway.registry.change_table import STEPS
 from tests.each import each
 from tests.founding import (
     ABROAD,

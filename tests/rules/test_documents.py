@@ -13,8 +13,8 @@ from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, organisation_entity
 from gateway.domain.organisation import Organisation, Status
 from gateway.kernel.changes import LOG, ChangeType
-from gateway.registry import changes as registry
-from gateway.registry.changes import STEPS
+from gateway.registry import change_table as registry
+from gateway.registry.change_table import STEPS
 from gateway.registry.members import CONTACT
 from tests.founding import policy
 

@@ -23,7 +23,7 @@ from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
 from gateway.registry import directory, enrolment, queries, staff
-from gateway.registry.changes import STEPS
+from gateway.registry.change_table import STEPS
 from tests.each import each
 from tests.founding import policy
 

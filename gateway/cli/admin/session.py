@@ -45,7 +45,7 @@ from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.registry import queries
-from gateway.registry.changes import STEPS
+from gateway.registry.change_table import STEPS
 
 if TYPE_CHECKING:
     from gateway import wiring
