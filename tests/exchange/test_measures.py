@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -150,6 +150,16 @@ def test_an_authority_that_holds_a_case_stops_its_offer_for_removal_until_an_end
     else:
         gateway.act(OFMIN, measures.on_handoff, handoff, end_of(embargo))
     assert may_go(gateway, case)
+
+
+def test_an_embargo_that_a_case_states_itself_stops_its_offer_for_removal_until_its_day(gateway):
+    terms = {"no_notice_to_host": True, "no_publication": False, "until": "2026-03-04"}
+    embargo = {**terms, "reason": "operation", "set_by": OFMIN}
+    case = submitted(gateway, originator=OFMIN, marking={"embargo": embargo})
+    asked = offers.offer, id_of(case), offer_of(gateway, **REMOVAL)
+    gateway.denied("R7.embargo", OFMIN, *asked)
+    gateway.day = date(2026, 3, 4)
+    assert gateway.act(OFMIN, *asked).result["state"] == "offered"
 
 
 def test_only_the_elements_under_an_embargo_stay_back(gateway):

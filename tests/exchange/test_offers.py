@@ -1,5 +1,7 @@
 """Offering a case: to whom it may go, which parts, and what the offer binds for ever."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -309,6 +311,23 @@ def test_a_preview_that_policy_refuses_is_an_event_and_no_offer(gateway):
     assert (fields["type"], fields["operation"]) == ("handoff.previewed", "consultation")
 
 
+@contextmanager
+def before_it_is_written(gateway: Founded, change: Callable[[], Any]) -> Iterator[None]:
+    """Make a change when a package is signed already, and its transaction has not begun: what it
+    was read from is compared inside."""
+    whole, pending = gateway.ports, [change]
+
+    def begin_after_a_change(mode: TransactionMode) -> Any:
+        if mode is TransactionMode.SHARED and pending:
+            gateway.ports = whole
+            pending.pop()()
+        return whole.begin(mode)
+
+    gateway.ports = replace(whole, begin=begin_after_a_change)
+    yield
+    assert not pending
+
+
 def revise(gateway: Founded, case: WriteResult) -> None:
     revised(gateway, case)
 
@@ -324,22 +343,10 @@ def move_the_mandate(gateway: Founded, case: WriteResult) -> None:
 
 @pytest.mark.parametrize("change", [revise, grant, move_the_mandate], ids=lambda f: f.__name__)
 def test_an_offer_that_was_signed_on_what_has_changed_is_stale(gateway, change):
-    """The offer is signed before its transaction; what it was read from is compared inside."""
     case = submitted(gateway)
-    begin, pending = gateway.ports.begin, [change]
-    whole = gateway.ports
-
-    def begin_after_a_change(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.SHARED and pending:
-            gateway.ports = whole
-            pending.pop()(gateway, case)
-        return begin(mode)
-
     asked = asking(gateway, case)
-    gateway.ports = replace(whole, begin=begin_after_a_change)
-    with pytest.raises(EditConflict):
+    with before_it_is_written(gateway, lambda: change(gateway, case)), pytest.raises(EditConflict):
         gateway.act(*asked)
-    assert not pending
     assert gateway.handoff(asked[-1].handoff) is None
 
 

@@ -29,6 +29,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from gateway.registry import staff
 from tests import answers
+from tests.exchange.test_barriers import move_abroad, tool
 from tests.exchange.test_updates import awaited, covered, events
 from tests.founding import (
     ABROAD,
@@ -579,6 +580,20 @@ def test_a_holder_confirms_that_it_erased_its_copies_of_an_erased_case(gateway):
     assert (line["holds"], line["answered"]) == (False, "answer_recall")
 
 
+def test_of_an_erased_case_nothing_is_answered_but_by_a_holder_that_its_copies_are_erased(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, OFMIN)
+    never = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    erased(gateway)
+    restricted = {"done": "processing_restricted", "until": "2028-01-01"}
+    for by, at, act, fields in (
+        (ABROAD, never, answers.answer_recall, {"done": "copies_erased"}),
+        (OFMIN, handoff, answers.answer_recall, restricted),
+        (OFMIN, handoff, answers.acknowledge_recall, {}),
+    ):
+        gateway.refused(WrongState, by, act, at, answers.said("officer-1", **fields))
+
+
 def test_a_retention_does_not_take_the_place_of_the_answer_to_a_recall(gateway):
     """A copy of an erased case opens by the answer that its holder gave, and by nothing else."""
     _, handoff, _ = taken_back(gateway, code=RecallCode.INACCURATE)
@@ -624,6 +639,16 @@ def test_a_private_member_opens_no_copy_of_a_case_in_which_it_declared_an_intere
     gateway.interest(ABROAD)
     erased(gateway)
     gateway.refused(NotFound, ABROAD, retained_copies.consult, handoff, COPY)
+
+
+def test_a_copy_does_not_open_in_a_third_country_after_the_end_of_its_transfer_tool(gateway):
+    move_abroad(gateway, "US")
+    named = tool(gateway)
+    _, handoff, _ = taken_back(gateway, "far", code=RecallCode.INACCURATE)
+    answer(gateway, handoff, RecallAnswer.DECLINED, by="far", until="2029-01-01")
+    gateway.administer("agreement.end", "far", agreement=named, until="2027-01-01")
+    erased(gateway)
+    gateway.denied("R15.transfer", "far", retained_copies.consult, handoff, COPY)
 
 
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):

@@ -39,6 +39,7 @@ from tests.exchange.moving_mandates import (
     planned,
 )
 from tests.exchange.test_addressing import CONTACT, requested
+from tests.exchange.test_barriers import move_abroad
 from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
 from tests.founding import (
@@ -353,6 +354,11 @@ def of_a_provider(gateway: Founded) -> UUID:
     return UUID(offered(gateway).result["handoff"])
 
 
+def to_a_third_country(gateway: Founded) -> UUID:
+    move_abroad(gateway, "US")
+    return UUID(offered(gateway).result["handoff"])
+
+
 POLICY = "policy does not let it be offered"
 ASKED_ANEW: dict[str, tuple[Callable[[Founded], UUID], dict[str, Any], str]] = {
     "a release list": (lambda g: given(g, submitted(g, **released(OFMIN))), {}, POLICY),
@@ -361,6 +367,7 @@ ASKED_ANEW: dict[str, tuple[Callable[[Founded], UUID], dict[str, Any], str]] = {
     "a purpose taken back": (lambda g: then(g, {}, {"marking": {"purpose": ["remove"]}}), {}, ""),
     "an interest": (of_a_provider, INTEREST, "make a new offer"),
     "an interest in what a later version names": (of_another_provider, INTEREST, ""),
+    "no transfer tool": (to_a_third_country, {"successor": "far"}, POLICY),
     "an originator bound by its signature": (bound_by_its_signature, {}, "what it signs itself"),
     "the end of the offer": (ended_offer, {}, ""),
 }

@@ -28,8 +28,10 @@ from gateway.exchange.updates import UpdateRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
+from tests.exchange.test_offers import before_it_is_written, grant
 from tests.founding import (
     ABROAD,
+    DESK,
     HOTLINE,
     OFMIN,
     Founded,
@@ -288,6 +290,17 @@ def test_an_older_package_stays_readable_as_what_it_is_and_under_its_own_code(ga
             gateway.act(OFMIN, handoffs.consult, handoff, asked)
 
 
+def test_an_older_package_opens_under_the_markings_it_was_accepted_with(gateway):
+    case = submitted(gateway, originator=OFMIN, items=FIRST)
+    offer = offered(gateway, case, originator=OFMIN, to=ABROAD)
+    handoff = accepted(gateway, offer, recipient=ABROAD)
+    closed = [{**FIRST[0], "marking": {"handling": ["H1"]}}, FIRST[1]]
+    revised(gateway, case, originator=OFMIN, items=closed)
+    updated(gateway, handoff, OFMIN)
+    assert values(consulted(gateway, handoff, ABROAD)) == addresses(FIRST[1:])
+    assert values(gateway.act(ABROAD, handoffs.consult, handoff, OLDER)) == addresses(FIRST)
+
+
 @pytest.mark.parametrize("end", [answers.decline, answers.redirect])
 def test_who_ends_a_handoff_does_not_escape_what_was_announced(gateway, end):
     case, handoff = held(gateway)
@@ -321,6 +334,23 @@ def test_only_a_newer_cleared_version_is_sent_and_by_its_originator(gateway):
     for other in (OFMIN, ABROAD):
         gateway.refused(NotFound, other, updates.update, handoff, UPDATE)
     updated(gateway, handoff)
+
+
+def close_the_desk(gateway: Founded, handoff: UUID) -> None:
+    gateway.administer("system.disable", OFMIN, system=DESK, reason="under repair")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "packages"),
+    [(updated, EditConflict, 2), (grant, EditConflict, 1), (close_the_desk, RecordedRefusal, 1)],
+    ids=["another update", "another mandate", "no system"],
+)
+def test_an_update_that_was_signed_on_what_has_changed_is_not_sent(gateway, change, kind, packages):
+    case, handoff = held(gateway)
+    revised(gateway, case, items=CORRECTED)
+    with before_it_is_written(gateway, lambda: change(gateway, handoff)), pytest.raises(kind):
+        updated(gateway, handoff)
+    assert gateway.handoff(handoff).package == packages
 
 
 def test_an_update_only_shortens_the_end(gateway):

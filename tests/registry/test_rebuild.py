@@ -443,6 +443,16 @@ def test_an_approval_of_a_proposal_that_no_event_made_does_not_count(gateway, fo
     assert mandate.period.end is None
 
 
+def test_a_proposal_is_not_withdrawn_by_another_than_its_proposer(gateway):
+    named = proposed(gateway)
+    signed = tuple(gateway.approve(withdrawal_of(named), BENOIT))
+    approvals = EventDetail("approvals", signed, frozenset({GATEWAY}))
+    logged(gateway, "proposal.withdraw", (BENOIT,), {"proposal": str(named)}, approvals)
+    found = registry_compared(gateway)
+    assert found.differing == frozenset()
+    assert "NotApproved" in str(found.problems)
+
+
 def test_a_withdrawn_proposal_that_is_open_again_is_found(gateway):
     named = proposed(gateway)
     gateway.do(changes.withdraw, named, *gateway.approve(withdrawal_of(named), ALICE))

@@ -140,6 +140,17 @@ def test_a_signed_update_is_of_the_newest_offer(update):
     assert update()[1].status_code == 409
 
 
+def test_a_signed_update_whose_key_was_revoked_meanwhile_is_refused(line, update):
+    line.gateway.administer("key.revoke", HOTLINE, kid=HOTLINES.kid, reason="replaced")
+    assert "revoked" in refused(update()[1])
+
+
+def test_a_signed_update_is_not_dated_before_the_version_that_it_sends(line, update):
+    before = line.gateway.size()
+    refused(update(iat=1)[1])
+    assert line.gateway.size() == before
+
+
 # --- what it names ---
 
 
