@@ -190,7 +190,7 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
         content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
         named = f"{handoff.originator}/{handoff.case}"
         met = has_conflict_of_interest(reader, day, named, content)
-    return {"conflict": met, "third_country": reader.is_transfer_barred_on(day)}
+    return {"conflict": met, "third_country": access.is_transfer_barred(reader, handoff, day)}
 
 
 def _opened(

@@ -651,6 +651,17 @@ def test_a_copy_does_not_open_in_a_third_country_after_the_end_of_its_transfer_t
     gateway.denied("R15.transfer", "far", retained_copies.consult, handoff, COPY)
 
 
+def test_a_copy_of_what_came_by_derogation_opens_in_a_third_country(gateway):
+    move_abroad(gateway, "US")
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
+    offer = offered(gateway, case, to="far", derogation=True)
+    handoff = accepted(gateway, offer, recipient="far")
+    recalled(gateway, case, code=RecallCode.INACCURATE)
+    answer(gateway, handoff, RecallAnswer.DECLINED, by="far", until="2029-01-01")
+    erased(gateway)
+    assert gateway.act("far", retained_copies.consult, handoff, COPY).result["presentation"]
+
+
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
@@ -76,8 +77,13 @@ def barriers(context: transact.RequestContext, handoff: Handoff) -> Mapping[str,
     if reader.slug != handoff.recipient:
         return OWN
     conflict = bool(reader.interests) and has_conflict(context.work, reader, handoff, day)
-    barred = reader.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
-    return {"conflict": conflict, "third_country": barred}
+    return {"conflict": conflict, "third_country": is_transfer_barred(reader, handoff, day)}
+
+
+def is_transfer_barred(recipient: Organisation, handoff: Handoff, day: date) -> bool:
+    """Whether R15 bars the recipient from what it got: no tool covers the transfer any more. What
+    came by derogation stays."""
+    return recipient.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
 
 
 def measures_on(context: transact.RequestContext, handoff: Handoff) -> Sequence[Measure]:
