@@ -106,7 +106,7 @@ class Log(Logbook):
 
 
 def logged(
-    action: str, reader: str, by: str, /, *, log: Log | None = None, **changes: Any
+    action: str, reader: str, by: str, /, *, log: Logbook | None = None, **changes: Any
 ) -> Receipt:
     """The receipt of one event, the only one without a log; ``changes`` are to its fact."""
     parts: dict[str, Any] = {

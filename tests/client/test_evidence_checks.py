@@ -6,6 +6,7 @@ Each test tells the truth in all places but one.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,11 @@ from gateway.domain.case import conditions
 from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import canonical, handoff_documents
+from gateway.evidence.key_history import KEY_STATUS_TYP
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.stream import HEAD_TYP, issue_dated
+from gateway.ledger import proof
 from tests import answers
 from tests.client.false_gateway import (
     CASE,
@@ -40,7 +44,9 @@ from tests.client.false_gateway import (
     word_of,
 )
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, START
+from tests.evidence.ingredients import chance
+from tests.evidence.logbook import Logbook
+from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, START, key_of
 
 Lies = list[tuple[Callable[[], None], str]]
 """Each lie, and words of the complaint about it."""
@@ -261,7 +267,7 @@ def changed(*, made: bool = True, action: str = "mandate.end", **changes: Any) -
     evidence_checks.confirm_change({"mandate.end"}, HOTLINES, receipt, made=made)
 
 
-def registered(action: str, log: Log | None = None, **subject: Any) -> Receipt:
+def registered(action: str, log: Logbook | None = None, **subject: Any) -> Receipt:
     """The receipt of an event of the registry, with what it is about."""
     detail = EventDetail("subject", canonical.encode(subject).decode(), frozenset({HOTLINE}))
     return logged(action, HOTLINE, "x1", log=log, details=(detail,))
@@ -281,9 +287,44 @@ def competent(
     return evidence_checks.confirm_mandate(receipt, over, organisation, event, HOTLINES).end
 
 
-def required(organisation: str = OFMIN) -> None:
-    receipt = registered("organisation.require_signed", organisation=OFMIN)
+def required(organisation: str = OFMIN, log: Logbook | None = None) -> None:
+    receipt = registered("organisation.require_signed", log, organisation=OFMIN)
     evidence_checks.confirm_requirements([receipt], organisation, HOTLINES)
+
+
+def elsewhere() -> Logbook:
+    """A log that is not this gateway's."""
+    return Logbook("elsewhere.example.org/log")
+
+
+def keyed(organisation: str = OFMIN, kid: str = "a-key", log: Logbook | None = None) -> None:
+    """The registration of a key of OFMIN, as a reader of such events finds it."""
+    found: Any = SimpleNamespace(organisation=OFMIN, kid="a-key", confirmed=None)
+    receipt = registered("key.register", log)
+    evidence_checks.confirm_key(receipt, organisation, kid, HOTLINES, lambda *_: found)
+
+
+def stated(typ: str, organisation: str, **said: Any) -> str:
+    """The gateway's dated word on an organisation."""
+    note = proof.parse(registered("key.register").proof).checkpoint_note
+    word: dict[str, Any] = {
+        "issuer": ISSUER,
+        "at": START,
+        "signer": key_of("attest"),
+        "random": chance("word"),
+    }
+    return issue_dated(typ, organisation=organisation, note=note, **word, **said).compact()
+
+
+def unrevoked(organisation: str = OFMIN, kid: str = "a-key") -> None:
+    status = stated(KEY_STATUS_TYP, OFMIN, kid="a-key")
+    evidence_checks.confirm_key_status(status, organisation, kid, HOTLINES)
+
+
+def ending_at(number: int, organisation: str = HOTLINE) -> None:
+    """A page of the stream of HOTLINE, which ends at number 3."""
+    page = {"head": 3, "signed_head": stated(HEAD_TYP, organisation, stream_number=number)}
+    evidence_checks.confirm_end(page, HOTLINES)
 
 
 def test_a_true_step_or_change_is_believed() -> None:
@@ -291,6 +332,9 @@ def test_a_true_step_or_change_is_believed() -> None:
     changed()
     changed(made=False, result=EventResult.DENIED)
     required()
+    keyed()
+    unrevoked()
+    ending_at(3)
     assert competent() is None
     assert competent("2026-03-02", "2026-03-01") == date(2026, 3, 1)
 
@@ -301,6 +345,16 @@ LIES_OF_A_CHANGE: Lies = [
     (lambda: changed(result=EventResult.DENIED), "in whether it was allowed"),
     (lambda: changed(action="mandate.grant"), "another kind of change"),
     (lambda: required(ABROAD), "of another organisation"),
+    (lambda: required(log=elsewhere()), "does not verify"),
+    (lambda: keyed(log=elsewhere()), "does not verify"),
+    (lambda: keyed(ABROAD), "of another key"),
+    (lambda: keyed(kid="another"), "of another key"),
+    (lambda: changed(log=elsewhere()), "does not verify"),
+    (lambda: evidence_checks.read_receipt({}), "without a receipt"),
+    (lambda: unrevoked(ABROAD), "of another key"),
+    (lambda: unrevoked(kid="another"), "of another key"),
+    (lambda: ending_at(2), "another end"),
+    (lambda: ending_at(3, OFMIN), "another stream"),
     (lambda: competent(organisation=ABROAD), "of another organisation"),
     (lambda: competent(event=str(OTHER)), "of another event"),
     (lambda: competent(action="mandate.end"), "mandate is not valid"),
