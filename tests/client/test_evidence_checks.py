@@ -256,7 +256,7 @@ def test_an_event_of_others_or_another_event_is_not_shown_as_ours() -> None:
 # --- Steps, and what administrators change -------------------------------------------------------
 
 
-def stepped(digest: str = PARTS[0], **changes: Any) -> None:
+def stepped(digest: str | None = PARTS[0], **changes: Any) -> None:
     write = PendingWrite("case.assess", "/x", "a-good-key", body_of({"by": "x1"}))
     receipt = logged("case.assess", HOTLINE, "x1", **{"case_digest": PARTS[0]} | changes)
     evidence_checks.confirm_write(write, HOTLINES, {"digest": digest}, receipt)
@@ -341,6 +341,7 @@ def test_a_true_step_or_change_is_believed() -> None:
 
 LIES_OF_A_CHANGE: Lies = [
     (lambda: stepped(PARTS[1]), "differ in case_digest"),
+    (lambda: stepped(None, case_digest=None), "differ in case_digest"),
     (lambda: changed(made=False), "in whether it was allowed"),
     (lambda: changed(result=EventResult.DENIED), "in whether it was allowed"),
     (lambda: changed(action="mandate.grant"), "another kind of change"),
