@@ -262,6 +262,13 @@ def stepped(digest: str | None = PARTS[0], **changes: Any) -> None:
     evidence_checks.confirm_write(write, HOTLINES, {"digest": digest}, receipt)
 
 
+def approved(recorded: str = answer_document().digest) -> None:
+    """A succession, approved by what the approver signed."""
+    write = replace(SIGNED_REFUSAL, action="succession.approve", handoff=None)
+    receipt = logged("succession.approve", OFMIN, "officer-1", document_sha256=recorded)
+    evidence_checks.confirm_write(write, OFMINS, {}, receipt)
+
+
 def changed(*, made: bool = True, action: str = "mandate.end", **changes: Any) -> None:
     receipt = logged(action, HOTLINE, "x1", **changes)
     evidence_checks.confirm_change({"mandate.end"}, HOTLINES, receipt, made=made)
@@ -329,6 +336,7 @@ def ending_at(number: int, organisation: str = HOTLINE) -> None:
 
 def test_a_true_step_or_change_is_believed() -> None:
     stepped()
+    approved()
     changed()
     changed(made=False, result=EventResult.DENIED)
     required()
@@ -342,6 +350,7 @@ def test_a_true_step_or_change_is_believed() -> None:
 LIES_OF_A_CHANGE: Lies = [
     (lambda: stepped(PARTS[1]), "differ in case_digest"),
     (lambda: stepped(None, case_digest=None), "differ in case_digest"),
+    (lambda: approved(PARTS[0]), "differ in document_sha256"),
     (lambda: changed(made=False), "in whether it was allowed"),
     (lambda: changed(result=EventResult.DENIED), "in whether it was allowed"),
     (lambda: changed(action="mandate.grant"), "another kind of change"),
