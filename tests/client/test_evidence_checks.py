@@ -58,16 +58,26 @@ SUBMIT = PendingWrite(
 )
 
 
-def submitted(document: SdJwt | None = None, *, result: Any = None, **changes: Any) -> None:
+SIGNED_CASE = replace(SUBMIT, body=case_document(by="x1").compact())
+
+
+def submitted(
+    document: SdJwt | None = None,
+    *,
+    result: Any = None,
+    write: PendingWrite = SUBMIT,
+    **changes: Any,
+) -> None:
     document = document or TRUE_CASE
     told = {"document": document.compact(), "digest": document.digest, **(result or {})}
     fact = {"case_digest": document.digest} | changes
     receipt = logged("case.submit", HOTLINE, "x1", **fact)
-    evidence_checks.confirm_write(SUBMIT, HOTLINES, told, receipt)
+    evidence_checks.confirm_write(write, HOTLINES, told, receipt)
 
 
 def test_a_true_answer_to_a_submission_is_believed() -> None:
     submitted()
+    submitted(case_document(by="x1"), write=SIGNED_CASE)
 
 
 LIES_OF_A_SUBMISSION: Lies = [
@@ -90,6 +100,10 @@ LIES_OF_A_SUBMISSION: Lies = [
     (lambda: submitted(handoff=HANDOFF), "of another handoff"),
     (lambda: submitted(action="case.close"), "another kind of request"),
     (lambda: submitted(result={"document": None}), "is missing"),
+    (
+        lambda: submitted(case_document(by="x1", jti="another"), write=SIGNED_CASE),
+        "another document",
+    ),
 ]
 
 
