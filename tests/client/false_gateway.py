@@ -77,7 +77,7 @@ def offer_document(organisation: str = HOTLINE, **changes: Any) -> SdJwt:
         "by": "liaison-1",
         "note": None,
     }
-    return answers.issue_offer(**word_of(organisation), **said | changes)
+    return answers.issue_offer(**word_of(organisation) | said | changes)
 
 
 TRUE_OFFER = offer_document()
@@ -105,8 +105,10 @@ class Log(Logbook):
         self.signer = note_signer()
 
 
-def logged(action: str, reader: str, by: str, /, **changes: Any) -> Receipt:
-    """The receipt of one event; ``changes`` are to its fact."""
+def logged(
+    action: str, reader: str, by: str, /, *, log: Logbook | None = None, **changes: Any
+) -> Receipt:
+    """The receipt of one event, the only one without a log; ``changes`` are to its fact."""
     parts: dict[str, Any] = {
         "id": UUID("018f0000-0000-7000-8000-0000000000ee"),
         "action": action,
@@ -114,6 +116,5 @@ def logged(action: str, reader: str, by: str, /, **changes: Any) -> Receipt:
         "parties": (Party(HOTLINE, "originator"), Party(OFMIN, "recipient")),
         "details": (EventDetail("by", by, frozenset({HOTLINE, OFMIN})),),
     }
-    log = Log()
-    log.record(AuditEvent(**parts | changes), START)
-    return log.receipt(0, reader)
+    log = log or Log()
+    return log.receipt(log.record(AuditEvent(**parts | changes), START), reader)

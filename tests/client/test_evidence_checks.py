@@ -4,7 +4,9 @@ Each test tells the truth in all places but one.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +14,16 @@ import pytest
 from gateway.client import EvidenceMismatch, PartnerConnection, documents, evidence_checks
 from gateway.client.local_state import PendingWrite
 from gateway.client.session import body_of
-from gateway.domain.audit_event import EventResult, Party
+from gateway.domain.audit_event import EventDetail, EventResult, Party
 from gateway.domain.case import conditions
 from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import handoff_documents
+from gateway.evidence import canonical, handoff_documents
+from gateway.evidence.key_history import KEY_STATUS_TYP
+from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
+from gateway.evidence.stream import HEAD_TYP, issue_dated
+from gateway.ledger import proof
 from tests import answers
 from tests.client.false_gateway import (
     CASE,
@@ -30,6 +36,7 @@ from tests.client.false_gateway import (
     ROUTING,
     TRUE_CASE,
     TRUE_OFFER,
+    Log,
     answer_document,
     case_document,
     logged,
@@ -37,7 +44,9 @@ from tests.client.false_gateway import (
     word_of,
 )
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, OFMIN, START
+from tests.evidence.ingredients import chance
+from tests.evidence.logbook import Logbook
+from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, START, key_of
 
 Lies = list[tuple[Callable[[], None], str]]
 """Each lie, and words of the complaint about it."""
@@ -49,16 +58,26 @@ SUBMIT = PendingWrite(
 )
 
 
-def submitted(document: SdJwt | None = None, *, result: Any = None, **changes: Any) -> None:
+SIGNED_CASE = replace(SUBMIT, body=case_document(by="x1").compact())
+
+
+def submitted(
+    document: SdJwt | None = None,
+    *,
+    result: Any = None,
+    write: PendingWrite = SUBMIT,
+    **changes: Any,
+) -> None:
     document = document or TRUE_CASE
     told = {"document": document.compact(), "digest": document.digest, **(result or {})}
     fact = {"case_digest": document.digest} | changes
     receipt = logged("case.submit", HOTLINE, "x1", **fact)
-    evidence_checks.confirm_write(SUBMIT, HOTLINES, told, receipt)
+    evidence_checks.confirm_write(write, HOTLINES, told, receipt)
 
 
 def test_a_true_answer_to_a_submission_is_believed() -> None:
     submitted()
+    submitted(case_document(by="x1"), write=SIGNED_CASE)
 
 
 LIES_OF_A_SUBMISSION: Lies = [
@@ -81,6 +100,10 @@ LIES_OF_A_SUBMISSION: Lies = [
     (lambda: submitted(handoff=HANDOFF), "of another handoff"),
     (lambda: submitted(action="case.close"), "another kind of request"),
     (lambda: submitted(result={"document": None}), "is missing"),
+    (
+        lambda: submitted(case_document(by="x1", jti="another"), write=SIGNED_CASE),
+        "another document",
+    ),
 ]
 
 
@@ -101,6 +124,7 @@ def offered(
     *,
     permitted_disclosures: Any = PARTS,
     asked: dict[str, Any] = ASKED_OFFER,
+    own: SdJwt | None = None,
     **changes: Any,
 ) -> None:
     document = document or TRUE_OFFER
@@ -112,12 +136,14 @@ def offered(
     }
     receipt = logged("handoff.offer", HOTLINE, "liaison-1", **fact | changes)
     result = {"offer": document.compact(), "permitted_disclosures": permitted_disclosures}
-    write = PendingWrite("handoff.offer", "/x", "a-good-key", body_of(asked), str(HANDOFF))
+    body = body_of(asked) if own is None else own.compact()
+    write = PendingWrite("handoff.offer", "/x", "a-good-key", body, str(HANDOFF))
     evidence_checks.confirm_write(write, HOTLINES, result, receipt)
 
 
 def test_a_true_answer_to_an_offer_is_believed() -> None:
     offered()
+    offered(own=TRUE_OFFER)
 
 
 LIES_OF_AN_OFFER: Lies = [
@@ -139,6 +165,7 @@ LIES_OF_AN_OFFER: Lies = [
     (lambda: offered(permitted_disclosures=PARTS[1:]), "differ in permitted"),
     (lambda: offered(result=EventResult.DENIED), "of a refused request"),
     (lambda: offered(answer_document()), "not of the type"),
+    (lambda: offered(offer_document(jti="another"), own=TRUE_OFFER), "another document"),
 ]
 
 
@@ -166,7 +193,12 @@ REFUSE = PendingWrite(
 )
 
 
-def answered(document: SdJwt | None = None, **changes: Any) -> None:
+SIGNED_REFUSAL = replace(REFUSE, body=answer_document().compact())
+
+
+def answered(
+    document: SdJwt | None = None, *, write: PendingWrite = REFUSE, **changes: Any
+) -> None:
     document = document or answer_document()
     fact = {
         "handoff": HANDOFF,
@@ -175,11 +207,12 @@ def answered(document: SdJwt | None = None, **changes: Any) -> None:
         "document_sha256": document.digest,
     }
     receipt = logged("handoff.decline", OFMIN, "officer-1", **fact | changes)
-    evidence_checks.confirm_write(REFUSE, OFMINS, {"document": document.compact()}, receipt)
+    evidence_checks.confirm_write(write, OFMINS, {"document": document.compact()}, receipt)
 
 
 def test_a_true_answer_to_an_answer_is_believed() -> None:
     answered()
+    answered(write=SIGNED_REFUSAL)
 
 
 LIES_OF_AN_ANSWER: Lies = [
@@ -194,6 +227,7 @@ LIES_OF_AN_ANSWER: Lies = [
     (lambda: answered(case_digest=PARTS[0]), "differ in case_digest"),
     (lambda: answered(details=()), "by somebody else"),
     (lambda: answered(parties=(Party(HOTLINE, "originator"),)), "does not name this"),
+    (lambda: answered(answer_document(jti="another"), write=SIGNED_REFUSAL), "another document"),
 ]
 
 
@@ -221,12 +255,134 @@ LIES_OF_A_REFUSAL: Lies = [
 ]
 
 
-def test_an_event_of_others_is_not_shown_as_ours() -> None:
+EVENT = "018f0000-0000-7000-8000-0000000000ee"
+
+
+def test_an_event_of_others_or_another_event_is_not_shown_as_ours() -> None:
     receipt = logged("handoff.close", ABROAD, "x1")
-    event = "018f0000-0000-7000-8000-0000000000ee"
-    evidence_checks.confirm_event(event, logged("handoff.close", OFMIN, "x1"), OFMINS)
-    with pytest.raises(EvidenceMismatch):
-        evidence_checks.confirm_event(event, receipt, OFMINS)
+    ours = logged("handoff.close", OFMIN, "x1")
+    evidence_checks.confirm_event(EVENT, ours, OFMINS)
+    for event, shown in ((EVENT, receipt), (str(OTHER), ours)):
+        with pytest.raises(EvidenceMismatch):
+            evidence_checks.confirm_event(event, shown, OFMINS)
+
+
+# --- Steps, and what administrators change -------------------------------------------------------
+
+
+def stepped(digest: str | None = PARTS[0], **changes: Any) -> None:
+    write = PendingWrite("case.assess", "/x", "a-good-key", body_of({"by": "x1"}))
+    receipt = logged("case.assess", HOTLINE, "x1", **{"case_digest": PARTS[0]} | changes)
+    evidence_checks.confirm_write(write, HOTLINES, {"digest": digest}, receipt)
+
+
+def approved(recorded: str = answer_document().digest) -> None:
+    """A succession, approved by what the approver signed."""
+    write = replace(SIGNED_REFUSAL, action="succession.approve", handoff=None)
+    receipt = logged("succession.approve", OFMIN, "officer-1", document_sha256=recorded)
+    evidence_checks.confirm_write(write, OFMINS, {}, receipt)
+
+
+def changed(*, made: bool = True, action: str = "mandate.end", **changes: Any) -> None:
+    receipt = logged(action, HOTLINE, "x1", **changes)
+    evidence_checks.confirm_change({"mandate.end"}, HOTLINES, receipt, made=made)
+
+
+def registered(action: str, log: Logbook | None = None, **subject: Any) -> Receipt:
+    """The receipt of an event of the registry, with what it is about."""
+    detail = EventDetail("subject", canonical.encode(subject).decode(), frozenset({HOTLINE}))
+    return logged(action, HOTLINE, "x1", log=log, details=(detail,))
+
+
+MANDATE = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "an act"}
+GRANT = {"organisation": OFMIN, "from": "2026-01-01", **MANDATE}
+
+
+def competent(
+    *ends: str, organisation: str = OFMIN, event: str = EVENT, action: str = "mandate.grant"
+) -> date | None:
+    """When the mandate ends, that events ended on these days."""
+    log, said = Log(), {"organisation": OFMIN, "competence": "receive/csam/FR"}
+    receipt = registered(action, log, **GRANT)
+    over = [registered("mandate.end", log, **said, until=day) for day in ends]
+    return evidence_checks.confirm_mandate(receipt, over, organisation, event, HOTLINES).end
+
+
+def required(organisation: str = OFMIN, log: Logbook | None = None) -> None:
+    receipt = registered("organisation.require_signed", log, organisation=OFMIN)
+    evidence_checks.confirm_requirements([receipt], organisation, HOTLINES)
+
+
+def elsewhere() -> Logbook:
+    """A log that is not this gateway's."""
+    return Logbook("elsewhere.example.org/log")
+
+
+def keyed(organisation: str = OFMIN, kid: str = "a-key", log: Logbook | None = None) -> None:
+    """The registration of a key of OFMIN, as a reader of such events finds it."""
+    found: Any = SimpleNamespace(organisation=OFMIN, kid="a-key", confirmed=None)
+    receipt = registered("key.register", log)
+    evidence_checks.confirm_key(receipt, organisation, kid, HOTLINES, lambda *_: found)
+
+
+def stated(typ: str, organisation: str, **said: Any) -> str:
+    """The gateway's dated word on an organisation."""
+    note = proof.parse(registered("key.register").proof).checkpoint_note
+    word: dict[str, Any] = {
+        "issuer": ISSUER,
+        "at": START,
+        "signer": key_of("attest"),
+        "random": chance("word"),
+    }
+    return issue_dated(typ, organisation=organisation, note=note, **word, **said).compact()
+
+
+def unrevoked(organisation: str = OFMIN, kid: str = "a-key") -> None:
+    status = stated(KEY_STATUS_TYP, OFMIN, kid="a-key")
+    evidence_checks.confirm_key_status(status, organisation, kid, HOTLINES)
+
+
+def ending_at(number: int, organisation: str = HOTLINE) -> None:
+    """A page of the stream of HOTLINE, which ends at number 3."""
+    page = {"head": 3, "signed_head": stated(HEAD_TYP, organisation, stream_number=number)}
+    evidence_checks.confirm_end(page, HOTLINES)
+
+
+def test_a_true_step_or_change_is_believed() -> None:
+    stepped()
+    approved()
+    changed()
+    changed(made=False, result=EventResult.DENIED)
+    required()
+    keyed()
+    unrevoked()
+    ending_at(3)
+    assert competent() is None
+    assert competent("2026-03-02", "2026-03-01") == date(2026, 3, 1)
+
+
+LIES_OF_A_CHANGE: Lies = [
+    (lambda: stepped(PARTS[1]), "differ in case_digest"),
+    (lambda: stepped(None, case_digest=None), "differ in case_digest"),
+    (lambda: approved(PARTS[0]), "differ in document_sha256"),
+    (lambda: changed(made=False), "in whether it was allowed"),
+    (lambda: changed(result=EventResult.DENIED), "in whether it was allowed"),
+    (lambda: changed(action="mandate.grant"), "another kind of change"),
+    (lambda: required(ABROAD), "of another organisation"),
+    (lambda: required(log=elsewhere()), "does not verify"),
+    (lambda: keyed(log=elsewhere()), "does not verify"),
+    (lambda: keyed(ABROAD), "of another key"),
+    (lambda: keyed(kid="another"), "of another key"),
+    (lambda: changed(log=elsewhere()), "does not verify"),
+    (lambda: evidence_checks.read_receipt({}), "without a receipt"),
+    (lambda: unrevoked(ABROAD), "of another key"),
+    (lambda: unrevoked(kid="another"), "of another key"),
+    (lambda: ending_at(2), "another end"),
+    (lambda: ending_at(3, OFMIN), "another stream"),
+    (lambda: competent(organisation=ABROAD), "of another organisation"),
+    (lambda: competent(event=str(OTHER)), "of another event"),
+    (lambda: competent(action="mandate.end"), "mandate is not valid"),
+]
 
 
 # --- Showing -------------------------------------------------------------------------------------
@@ -415,23 +571,35 @@ def recall_document(**changes: Any) -> SdJwt:
     """A recall of the case by two persons of its originator."""
     said = {"case": CASE, "version": 1, "code": RecallCode.UNLAWFUL}
     said |= {"by": "head-1", "approved_by": "approver-1", "reason": None}
-    return answers.issue_recall(**word_of(HOTLINE), **said | changes)
+    return answers.issue_recall(**word_of(HOTLINE) | said | changes)
 
 
 RECALL = recall_document()
 
 
-def asked_to_recall(document: SdJwt = RECALL) -> None:
-    """What was signed for a recall of the case."""
-    asked = {"by": "head-1", "approved_by": "approver-1", "code": "unlawful"}
-    documents.check_recall(document.compact(), f"/cases/{CASE}/recall", asked, HOTLINES)
+ASKED_RECALL = {"by": "head-1", "approved_by": "approver-1", "code": "unlawful"}
+
+
+def asked_to_recall(
+    document: SdJwt = RECALL, *, told: str = "", recorded: str = "", own: SdJwt | None = None
+) -> None:
+    """The answer to a recall of the case, with the digests that it tells and that are recorded."""
+    body = body_of(ASKED_RECALL) if own is None else own.compact()
+    write = PendingWrite("case.recall", f"/cases/{CASE}/recall", "a-good-key", body)
+    receipt = logged("case.recall", HOTLINE, "head-1", document_sha256=recorded or document.digest)
+    result = {"digest": told or document.digest, "document": document.compact()}
+    evidence_checks.confirm_write(write, HOTLINES, result, receipt)
 
 
 def test_a_true_answer_to_a_recall_is_believed() -> None:
     asked_to_recall()
+    asked_to_recall(own=RECALL)
 
 
 LIES_OF_A_RECALL: Lies = [
+    (lambda: asked_to_recall(told=PARTS[0]), "differ in document_sha256"),
+    (lambda: asked_to_recall(told=PARTS[0], recorded=PARTS[0]), "differ in digest"),
+    (lambda: asked_to_recall(recall_document(jti="another"), own=RECALL), "another document"),
     (lambda: asked_to_recall(recall_document(case=OTHER)), "of another case"),
     (lambda: asked_to_recall(recall_document(handoff=HANDOFF)), "of other handoffs"),
     (lambda: asked_to_recall(recall_document(by="head-2")), "does not say what was asked"),
@@ -541,6 +709,7 @@ LIES_OF_A_COURSE: Lies = [
         *LIES_OF_AN_OFFER,
         *LIES_OF_AN_ANSWER,
         *LIES_OF_A_REFUSAL,
+        *LIES_OF_A_CHANGE,
         *LIES_OF_A_HANDOFF,
         *LIES_OF_A_CHAIN,
         *LIES_OF_A_RECALL,

@@ -145,6 +145,14 @@ def test_an_earlier_offer_where_none_is_followed_is_a_mismatch():
     assert told.code == Code.MISMATCH
 
 
+def test_an_earlier_offer_convicts_nobody_where_the_first_package_is_left_out():
+    story, before = succeeded()
+    story.updated(to={"organisation": story.recipient, **MANDATE})
+    whole = story.bundle(predecessor_offer=before.present(()).compact())
+    without = bundle.encode(replace(whole, packages=whole.packages[1:]))
+    assert verification.verify(without, TRUST).code == Code.INCOMPLETE
+
+
 def test_an_earlier_offer_with_a_false_signature_is_refused():
     story, before = succeeded()
     head, payload, _ = before.issuer_signed.split(".")

@@ -44,18 +44,28 @@ def test_a_chain_verifies_and_tells_of_each_package():
     [
         ({"handoff": "01890000-0000-7000-8000-00000000abce"}, "handoff"),
         ({"to": {"organisation": "stranger"}}, "recipient"),
+        ({"to": {"organisation": "police", "competence": "receive/csam/FR"}}, "competence"),
+        ({"to": {"organisation": "police", "mandate_event": "1"}}, "mandate"),
         ({"purpose": ["remove"]}, "purpose"),
         ({"version": 1}, "newer case version"),
+        ({"updates": None, "change": None}, "another offer"),
     ],
 )
 def test_an_update_repeats_what_it_updates_and_is_newer(changes, reason):
     broken(Scenario().told("acceptance").updated(**changes), reason)
 
 
+def test_an_update_is_by_the_originator():
+    story = Scenario()
+    story.originator = "police"
+    broken(story.updated(logged=False), "originator")
+
+
 def test_an_update_ends_no_later():
     story = Scenario()
-    story.updated(expires_at=datetime(2026, 2, 1, tzinfo=UTC))
-    verified(story.file())
+    for _ in range(2):
+        story.updated(expires_at=datetime(2026, 2, 1, tzinfo=UTC))
+        verified(story.file())
     story.updated(expires_at=datetime(2026, 3, 1, tzinfo=UTC))
     broken(story, "ends later")
 

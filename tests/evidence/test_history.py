@@ -15,7 +15,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.evidence.report import Code, InputFile, VerificationFailed, VerificationReport
 from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger import tiles, tree
-from gateway.ledger.note import Checkpoint, sign_checkpoint
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.ledger.proof import TlogProof
 from tests.each import each
 from tests.evidence.logbook import ORIGIN, Logbook
@@ -186,6 +186,7 @@ def test_a_receipt_of_another_history_is_a_contradiction():
 
 OLD = signer_of("old.example.org")
 OTHER = signer_of("other.example.org")
+NEW = Logbook("new.example.org").signer
 AT = datetime(2026, 11, 26, tzinfo=UTC)
 SIZE = 300
 
@@ -197,6 +198,12 @@ def named(size: int = SIZE, last: int = SIZE, fork: int | None = None, **other: 
     note = Served(OLD, last, fork).note().decode()
     said = {"log": OLD.name, "log_key": OLD.vkey, "root": root, "note": note} | other
     return LogPredecessor(size=size, **said)
+
+
+def signed_by(other: NoteSigner) -> LogPredecessor:
+    """The same entries, of the log of another key."""
+    note = Served(other, SIZE).note().decode()
+    return named(log=other.name, log_key=other.vkey, note=note)
 
 
 def check(
@@ -246,10 +253,10 @@ DEFECTS = {
         lambda: check(named(note=Served(OTHER, SIZE).note().decode())),
         Code.MISMATCH,
     ),
-    "another log": (
-        lambda: check(
-            named(log=OTHER.name, log_key=OTHER.vkey, note=Served(OTHER, SIZE).note().decode())
-        ),
+    "another log": (lambda: check(signed_by(OTHER)), Code.MISMATCH),
+    "another log that is trusted": (lambda: check(signed_by(NEW)), Code.MISMATCH),
+    "another key under the name of the log": (
+        lambda: check(signed_by(replace(OTHER, name=OLD.name))),
         Code.MISMATCH,
     ),
     "not the first event": (lambda: check(named(), first=False), Code.MISMATCH),
