@@ -29,7 +29,7 @@ from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.key_history import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
-from gateway.kernel.fields import NOT_OF_FORM, NOT_READ, Field, read_fields
+from gateway.kernel.fields import NOT_READ, Field, read_fields
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
@@ -134,7 +134,8 @@ class ChangeContext:
         try:
             return reader(self.values[name])
         except NOT_READ:
-            raise refusals.ValidationFailed(((f"/{name}", NOT_OF_FORM),)) from None
+            wrong = "is not what the values beside it ask for"
+            raise refusals.ValidationFailed(((f"/{name}", wrong),)) from None
 
     def period(self) -> Period:
         """The days from ``from`` until ``until``, which may be left out."""

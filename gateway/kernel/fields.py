@@ -30,7 +30,7 @@ from gateway.evidence.base64url import DIGEST
 NOT_READ = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a reader raises for a value that is not as it must be, of whatever type that is."""
 
-NOT_OF_FORM = "is missing, or does not have the form of this field"
+REQUIRED = "is required"
 
 LONGEST = 2_000
 """Characters of free text."""
@@ -63,8 +63,8 @@ class Field:
     ``several`` says that it is a list of them. ``option`` is what it is called on the command
     line: an option with dashes, or in capitals an argument; ``default`` is what is signed when
     the option is left out. ``emptied`` is what an empty list does, which is printed before it is
-    signed. A day that has ``passed`` is refused when it is after today. ``error`` says what is
-    wrong with a value that cannot be read.
+    signed. A day that has ``passed`` is refused when it is after today. ``error`` says what a value
+    must be, where ``about`` does not.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Field:
     default: Any = None
     emptied: str = ""
     passed: bool = False
-    error: str = NOT_OF_FORM
+    error: str = ""
 
 
 def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +100,8 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
             except Misfit as misfit:
                 errors.append((f"/{name}", str(misfit)))
             except NOT_READ:
-                errors.append((f"/{name}", field.error))
+                wrong = field.error or f"must be as described: {field.about}"
+                errors.append((f"/{name}", wrong if name in values else f"{REQUIRED}: it {wrong}"))
     errors += [(_pointer(name), "is not a value of this change") for name in values.keys() - known]
     if errors:
         raise ValidationFailed(errors)
@@ -153,11 +154,12 @@ def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **mo
         return text(value, form) if turn is None else turn(text(value, form))
 
     words = tuple(form.described.get("enum", ()))
-    return Field(name, about, read, form.schema, words=words, error=_missing(form), **more)
+    return Field(name, about, read, form.schema, words=words, error=_fault(form), **more)
 
 
-def _missing(form: Validator) -> str:
-    return f"is required: it {form.fault('')}"
+def _fault(form: Validator) -> str:
+    """What a text of a form must be; nothing of one that may say anything."""
+    return "" if form is SHOWN else form.fault("") or ""
 
 
 def _parse_id(value: str) -> None:
@@ -212,7 +214,7 @@ def subset_of(name: str, about: str, words: Iterable[str], *, least: int = 1, **
 
     described = {"type": "array", "items": form.schema, **({"minItems": least} if least else {})}
     known = tuple(form.described["enum"])
-    more = {"words": known, "several": True, "error": _missing(form), **cli}
+    more = {"words": known, "several": True, "error": _fault(form), **cli}
     return Field(name, about, read, described, **more)
 
 

@@ -58,7 +58,7 @@ _CONTACTS = fields.Field(
     members.read_contacts,
     {"type": "array", "minItems": 1, "items": fields.schema_of(members.CONTACT)},
     fields.Given.JSON_FILE,
-    error="has a contact or more, each with name, address and its role: "
+    error="must have a contact or more, each with name, address and its role: "
     + ", ".join(organisation.CONTACT_ROLES),
 )
 _CLIENT_KEYS = fields.Field(
@@ -84,7 +84,7 @@ _FIRST_STAFF = fields.Field(
     {"type": "array", "minItems": 2, "items": {"type": "string", "pattern": "^[a-z,]+$"}},
     several=True,
     option="--entry",
-    error="has two persons or more, two of them with the role approver or head; roles are "
+    error="must have two persons or more, two of them with the role approver or head; roles are "
     + ", ".join(sorted(ALL_ROLES)),
 )
 

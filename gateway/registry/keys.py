@@ -24,7 +24,7 @@ from gateway.kernel.actors import GATEWAY, GatewayItself
 from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
-from gateway.kernel.fields import NOT_OF_FORM
+from gateway.kernel.fields import REQUIRED
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
 from gateway.kernel.values import IdempotencyRecord, LoggedEvent
@@ -49,7 +49,7 @@ def _verify_declaration(
     ``kid``.
     """
     if context.values[name] is None:
-        raise refusals.ValidationFailed(((f"/{name}", NOT_OF_FORM),))
+        raise refusals.ValidationFailed(((f"/{name}", REQUIRED),))
     try:
         return declarations.verify_declaration(
             context.values[name],

@@ -37,7 +37,7 @@ from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext
-from gateway.kernel.fields import NOT_OF_FORM, free_text, one_of, read_fields, text
+from gateway.kernel.fields import REQUIRED, free_text, one_of, read_fields, text
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
 
@@ -365,7 +365,7 @@ def _given(context: ChangeContext, name: str) -> Any:
     """A value that may be left out for another reach, but not for this one."""
     value = context.values[name]
     if value is None:
-        raise ValidationFailed(((f"/{name}", NOT_OF_FORM),))
+        raise ValidationFailed(((f"/{name}", REQUIRED),))
     return value
 
 

@@ -261,7 +261,7 @@ def test_what_is_no_public_key_is_not_registered(ofmin: Operator, tmp_path: Path
     words = ("system", "set-keys", "ofmin", "desk")
     for name, sentence in (
         ("text", "is not JSON"),
-        ("other", "keys is missing, or does not have the form"),
+        ("other", "keys must be as described"),
     ):
         result = ofmin.admin(*words, "--key", tmp_path / name)
         assert result.exit_code == 1

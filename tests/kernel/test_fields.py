@@ -19,7 +19,7 @@ from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
-from gateway.kernel.fields import NOT_OF_FORM, free_text, read_fields
+from gateway.kernel.fields import REQUIRED, free_text, read_fields
 from gateway.registry import keys, mandates, members
 from gateway.registry.change_table import STEPS
 from tests.each import each
@@ -229,7 +229,7 @@ def test_an_audit_grant_names_what_it_reaches_over(gateway, coverage, name):
     values = {"coverage": coverage, **given, **GRANT}
     refusal = refused(gateway, Change("audit_access.grant", ABROAD, values))
     assert isinstance(refusal, ValidationFailed)
-    assert refusal.errors == ((f"/{name}", NOT_OF_FORM),)
+    assert refusal.errors == ((f"/{name}", REQUIRED),)
 
 
 def test_what_is_revoked_is_a_certificate_or_all_of_a_system_and_not_both(gateway):
@@ -274,6 +274,16 @@ def test_a_time_zone_is_one_and_no_folder_of_them(gateway, zone):
     refusal = refused(gateway, change)
     assert isinstance(refusal, ValidationFailed)
     assert [pointer for pointer, _ in refusal.errors] == ["/time_zone"]
+
+
+@each("values", [{"hours": ["mon 9-17"]}, {"hours": 7}, {}])
+def test_a_value_that_cannot_be_read_is_answered_with_its_description(gateway, values):
+    (about,) = (one.about for one in FORMS["service_hours.set"] if one.name == "hours")
+    asked = {"time_zone": "Europe/Paris", **values}
+    refusal = refused(gateway, Change("service_hours.set", HOTLINE, asked))
+    assert isinstance(refusal, ValidationFailed)
+    ((pointer, told),) = refusal.errors
+    assert (pointer, about in told, REQUIRED in told) == ("/hours", True, not values)
 
 
 def test_a_word_that_is_not_listed_is_answered_with_those_that_are(gateway):
