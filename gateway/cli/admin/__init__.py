@@ -51,8 +51,10 @@ def admin(
     Where policy asks for two persons (R10), give --as twice; with one, the change waits as a
     proposal until another person approves it. With --connection two persons work at two machines.
 
-    As in: casegate admin --home gw --as martin --as dubois organisation admit ofmin --name OFMIN
-    --kind police_office --country FR --public-authority
+    \b
+    Example: casegate admin --home gw --as martin --as dubois \\
+        organisation admit ofmin --name OFMIN \\
+        --kind police_office --country FR --public-authority
     """
     if connection is not None:
         _require_one_place(context, "connection")

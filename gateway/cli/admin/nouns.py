@@ -18,19 +18,19 @@ NOUNS = {
         "event": "Show events as the gateway recorded them.",
         "interest": "Record and end declared interests (R9).",
         "invitation": "Invite members' systems to enrol themselves.",
-        "log-hold": "Keep details of persons in the log beyond their term.\n\n"
+        "log-hold": "Keep persons' details in the log longer.\n\n"
         "For proceedings or the inquiry of an authority: two persons set a hold, and two end it.",
-        "mandate": "Grant and end legal mandates; report gaps and overlaps.",
+        "mandate": "Grant and end mandates; report gaps.",
         "member-key": "Register and revoke members' own keys.",
-        "membership": "Grant and end memberships: full, associate, observer.",
-        "notification": "Send members' notifications to their receivers.",
+        "membership": "Grant and end memberships.",
+        "notification": "Send notifications to members.",
         "organisation": "Take organisations from application to leaving.\n\n"
         "List them, and show all that is recorded of one: with the ids that other commands ask "
         "for.",
         "proposal": "Read, approve and withdraw waiting changes.",
         "retention": "Record and end terms of retention (R14).",
         "service-hours": "Record when members are at work.",
-        "staff": "Enter the first persons of a member's staff register.",
+        "staff": "Enter a member's first persons.",
         "succession": "Move a mandate and its open handoffs.",
         "system": "Register members' systems.",
     }.items()
