@@ -30,7 +30,7 @@ from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES, CaseId
-from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
 from gateway.evidence import account, canonical, history, recalls
@@ -342,7 +342,7 @@ class _CaseName(click.ParamType[CaseId]):
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
 
-_ACTIONS = {kind: action for action, (kind, _) in EVENT_TYPES.items()}
+_ACTIONS = {kind: action for action, (kind, _) in READABLE_EVENTS.items()}
 
 
 class _Action(click.ParamType[str]):
@@ -353,8 +353,8 @@ class _Action(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The policy's word; a usage error names what is near."""
         action = _ACTIONS.get(value, str(value))
-        if action not in EVENT_TYPES:
-            near = get_close_matches(action, EVENT_TYPES) or sorted(EVENT_TYPES)
+        if action not in READABLE_EVENTS:
+            near = get_close_matches(action, READABLE_EVENTS) or sorted(READABLE_EVENTS)
             self.fail(f"'{value}' is no action: as {', '.join(near)}", param, ctx)
         return action
 

@@ -20,7 +20,7 @@ from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit import AuditFilters, CoverageKind
-from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt, security_event
 from gateway.evidence.bundle import Bundle, BundlePackage
@@ -224,7 +224,7 @@ def _check_filters(one: AuditedEvent, asked: Mapping[str, Any]) -> None:
     wanted = {
         "handoff": asked.get("handoff"),
         "result": asked.get("result"),
-        "type": EVENT_TYPES[asked["action"]][0] if "action" in asked else None,
+        "type": READABLE_EVENTS[asked["action"]][0] if "action" in asked else None,
     }
     fits = all(value is None or event.get(name) == value for name, value in wanted.items())
     sealed = (

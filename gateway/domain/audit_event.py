@@ -9,6 +9,7 @@ from enum import StrEnum
 from operator import attrgetter
 from uuid import UUID
 
+from gateway.domain import read_only
 from gateway.domain.answers import ANSWERS
 from gateway.domain.organisation import OrganisationName
 
@@ -227,6 +228,11 @@ for, the certificate that the holder
 of the issuing key made, a certificate's end that comes near, a conformance run that is passed with
 its last step, the status that goes with a first certificate, and a succession that was approved; so
 are the answers that the gateway makes."""
+
+READABLE_EVENTS: dict[str, tuple[str, Operation]] = EVENT_TYPES | {
+    action: (event, Operation(operation)) for action, (event, operation) in read_only.EVENTS.items()
+}
+"""Likewise, with those that only a log of before may hold: whatever reads a log asks this one."""
 
 
 # --- How long the log names persons and their reasons: its terms, and what suspends them ---

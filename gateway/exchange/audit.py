@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit import AuditFilters, CaseId, Coverage, coverage
-from gateway.domain.audit_event import EVENT_TYPES, EventDetail, Party
+from gateway.domain.audit_event import READABLE_EVENTS, EventDetail, Party
 from gateway.domain.json_values import Asked
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.evidence import canonical, event, handoff_documents
@@ -204,7 +204,7 @@ def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
         limit=reading.limit + 1,
         before=before,
         after=reading.after,
-        typ=None if action is None else EVENT_TYPES[action][0],
+        typ=None if action is None else READABLE_EVENTS[action][0],
     )
 
 

@@ -8,7 +8,7 @@ from flask import Response, request
 from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain.audit import REASON_CODES, AuditFilters
-from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import LONGEST_DESCRIPTION
 from gateway.evidence import receipt
@@ -86,7 +86,7 @@ class FiltersBody(StrictSchema):
     rule = field.rule(required=False)
     case = fields.Nested(CaseIdBody())
     handoff = field.uuid(required=False)
-    action = field.word(sorted(EVENT_TYPES), required=False)
+    action = field.word(sorted(READABLE_EVENTS), required=False)
     result = field.word(EventResult, required=False)
     before = field.moment(required=False)
 
