@@ -271,9 +271,9 @@ class Config:
     due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = _setting(
         "due.of_kinds",
         setting_validators.terms(Urgency, KINDS),
-        "Other terms for some kinds of organisations, in hours: by default none. Terms of the\n"
-        "classes priority and normal run on the days of service that an organisation declared;\n"
-        'as in ["priority judicial 120", "normal provider 336"].',
+        "Other terms for some kinds of organisations, in hours: by default none; longer ones for\n"
+        "who does not work every day, as in\n"
+        '["priority judicial 120", "normal provider 336"].',
         [],
     )
     due_call: int = _setting(

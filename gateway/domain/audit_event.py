@@ -156,7 +156,6 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "organisation.activate": ("organisation.activated", Operation.REGISTRY_CHANGE),
     "organisation.leave": ("organisation.left", Operation.REGISTRY_CHANGE),
     "contact.set": ("contact.set", Operation.REGISTRY_CHANGE),
-    "service_hours.set": ("service_hours.set", Operation.REGISTRY_CHANGE),
     "interest.declare": ("interest.declared", Operation.REGISTRY_CHANGE),
     "interest.end": ("interest.ended", Operation.REGISTRY_CHANGE),
     "agreement.record": ("agreement.recorded", Operation.REGISTRY_CHANGE),
@@ -232,7 +231,7 @@ are the answers that the gateway makes."""
 READABLE_EVENTS: dict[str, tuple[str, Operation]] = EVENT_TYPES | {
     action: (event, Operation(operation)) for action, (event, operation) in read_only.EVENTS.items()
 }
-"""Likewise, with those that only a log of before may hold: whatever reads a log asks this one."""
+"""Likewise, with those that only an earlier log may hold: whatever reads a log asks this one."""
 
 
 # --- How long the log names persons and their reasons: its terms, and what suspends them ---

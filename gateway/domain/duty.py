@@ -14,7 +14,6 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.handoff import ACCEPTING, Handoff, HandoffAction, HandoffPlace
-from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 
@@ -38,8 +37,8 @@ statutory, in calendar days (Directive (EU) 2023/977, Art. 5(1))."""
 JUDICIAL_AUTHORISATION = "judicial_authorisation"
 """The only reason for which such an answer may take longer (Art. 5(2))."""
 
-BY_THE_CLOCK = frozenset({Urgency.IMMINENT_DANGER, Urgency.URGENT})
-"""What does not wait for hours of service: it is for whoever is on duty."""
+FOR_ON_DUTY = frozenset({Urgency.IMMINENT_DANGER, Urgency.URGENT})
+"""What is for whoever is on duty: its offer tells whether somebody is reached at any hour."""
 
 CALL_WITHIN = timedelta(minutes=15)
 """Time to telephone after the offer of an imminent danger, unless the operator sets another."""
@@ -96,9 +95,9 @@ class DutyTerms:
 
     ``action`` is the policy's that fulfils it, or the first of several: an offer may be declined,
     too. It is due in the time of the case's urgency, at the latest after the ``longest`` time, or
-    in a ``term`` of its own; ``in_service``: in the service hours of who owes it, unless it is
-    urgent. ``outlives_case``: the erasure of the case does not end it, for copies of holders live
-    on. ``of_second_person``: it follows within hours where one person acted first (R16).
+    in a ``term`` of its own. ``outlives_case``: the erasure of the case does not end it, for copies
+    of holders live on. ``of_second_person``: it follows within hours where one person acted first
+    (R16).
     """
 
     owes: AnswerAuthor
@@ -106,7 +105,6 @@ class DutyTerms:
     ended_by: frozenset[HandoffAction] = frozenset()
     shared: bool = False
     longest: timedelta = timedelta.max
-    in_service: bool = False
     term: timedelta | None = None
     outlives_case: bool = False
     of_second_person: bool = False
@@ -138,9 +136,7 @@ def _ended_by(*moves: HandoffAction) -> frozenset[HandoffAction]:
 _ORIGINATOR, _RECIPIENT = AnswerAuthor.ORIGINATOR, AnswerAuthor.RECIPIENT
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
-    DutyKind.ANSWER: DutyTerms(
-        _RECIPIENT, "handoff.accept", _ENDS_OFFER, shared=True, in_service=True
-    ),
+    DutyKind.ANSWER: DutyTerms(_RECIPIENT, "handoff.accept", _ENDS_OFFER, shared=True),
     DutyKind.UPDATE: DutyTerms(
         _ORIGINATOR,
         "handoff.update",
@@ -153,7 +149,6 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         _ended_by(HandoffAction.ACKNOWLEDGE),
         shared=True,
         longest=timedelta(days=3),
-        in_service=True,
     ),
     DutyKind.APPLICATION: DutyTerms(
         _RECIPIENT,
@@ -292,20 +287,6 @@ class DutyPlace(NamedTuple):
         if str(place) != cursor:
             raise ValueError("spelled in another way")
         return place
-
-
-def end_of_term(
-    owes: Organisation, kind: DutyKind, urgency: Urgency, term: timedelta, since: datetime
-) -> datetime:
-    """When a duty is due that begins at ``since``; ``term`` is the time to answer by urgency.
-
-    What is not urgent is due in the service hours of who ``owes`` it, if it declared any.
-    """
-    terms = DUTIES[kind]
-    longest, hours = terms.term or min(term, terms.longest), owes.service_hours
-    if hours is None or not terms.in_service or urgency in BY_THE_CLOCK:
-        return since + longest
-    return hours.end_of(since, longest)
 
 
 def begin(

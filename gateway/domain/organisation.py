@@ -12,7 +12,6 @@ from uuid import UUID
 from gateway.domain.audit import AuditAccess
 from gateway.domain.mandate import Mandate, Period
 from gateway.domain.refusals import WrongState
-from gateway.domain.service_hours import ServiceHours
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 NO_SLUG = "must be an organisation id, as hotline-a"
@@ -344,7 +343,7 @@ class Organisation:
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present. ``push_address`` is where its notifications are sent to, None where it collects
-    them. ``service_hours`` is None where its terms run by the clock.
+    them.
     """
 
     slug: str
@@ -367,7 +366,6 @@ class Organisation:
     retentions: tuple[StandingRetention, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
     push_address: str | None = None
-    service_hours: ServiceHours | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""

@@ -16,7 +16,6 @@ from gateway.domain.duty import (
     HandoffDuty,
     SweepClock,
     begin,
-    end_of_term,
 )
 from gateway.domain.handoff import (
     Handoff,
@@ -60,7 +59,8 @@ def due_at(
     if found is None:
         raise LookupError("a party of a handoff is not in the registry")
     term = ports.due_of_kinds.get((urgency, found.kind), ports.due[urgency])
-    return end_of_term(found, kind, urgency, term, since)
+    terms = DUTIES[kind]
+    return since + (terms.term or min(term, terms.longest))
 
 
 def owe(

@@ -11,7 +11,7 @@ from gateway.domain import refusals
 from gateway.domain.answers import made_of
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value
-from gateway.domain.duty import BY_THE_CLOCK
+from gateway.domain.duty import FOR_ON_DUTY
 from gateway.domain.handoff import (
     DEROGATIONS,
     OPEN,
@@ -287,8 +287,8 @@ def select_parts(
 
 
 def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
-    """Of what runs by the clock, whether somebody is reached at the recipient at any hour."""
-    return addressing.has_duty_contact(context, recipient) if urgency in BY_THE_CLOCK else None
+    """Of what is urgent, whether somebody is reached at the recipient at any hour."""
+    return addressing.has_duty_contact(context, recipient) if urgency in FOR_ON_DUTY else None
 
 
 def breaks_glass(case: Case) -> bool:

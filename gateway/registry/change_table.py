@@ -13,7 +13,6 @@ from gateway.domain import organisation
 from gateway.domain.audit import CoverageKind
 from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.retention import LONGEST_BASIS
-from gateway.domain.service_hours import SPAN
 from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel import fields
@@ -186,39 +185,6 @@ CHANGES: Mapping[str, ChangeType] = {
     ),
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact
-    ),
-    "service_hours.set": ChangeType(
-        "Record when an organisation is at work.",
-        2,
-        (
-            replace(
-                fields.any_text("time_zone", "Its time zone, as Europe/Paris."),
-                read=members.read_time_zone,
-            ),
-            fields.Field(
-                "hours",
-                'A span of the week, as "mon 09:00-17:00"; none: its terms run by the clock.',
-                members.read_hours,
-                {"type": "array", "items": {"type": "string", "pattern": f"^{SPAN}$"}},
-                several=True,
-                option="--hours",
-                default=[],
-                emptied="the organisation's terms run by the clock",
-            ),
-            fields.optional(
-                fields.Field(
-                    "holidays",
-                    "A day without service.",
-                    members.read_holidays,
-                    {"type": "array", "items": {"type": "string", "format": "date"}},
-                    several=True,
-                    option="--holiday",
-                )
-            ),
-        ),
-        members.set_service_hours,
-        about="What is not urgent falls due on its days of service, while it is at work. It "
-        "replaces what was recorded before, holidays too.",
     ),
     "membership.grant": ChangeType(
         "Grant a membership for a time.",

@@ -1,20 +1,17 @@
 """Members: how they come in and leave, their membership, contacts, interests and agreements, which
-of them audit, their service hours and receivers, and holds on the log.
+of them audit, their receivers, and holds on the log.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
 from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
 from gateway.domain.interest import read_subject
-from gateway.domain.json_values import parse_date
 from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
     CONTACT_ROLES,
@@ -33,7 +30,6 @@ from gateway.domain.organisation import (
     new_organisation,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
-from gateway.domain.service_hours import MOST_HOLIDAYS, SPAN, ServiceHours
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext
@@ -386,46 +382,6 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
         raise WrongState("the organisation has no such audit access, or it was ended before")
     context.save(replace(organisation, audit_access=ended))
     return {"organisation": organisation.slug, "audit_access": str(grant)}
-
-
-# --- When a member is at work --------------------------------------------------------------------
-
-
-def read_time_zone(value: Any) -> str:
-    """A time zone by its name; ValueError or LookupError for one that nobody knows."""
-    try:
-        return ZoneInfo(text(value)).key
-    except OSError as error:  # a folder of zones, as Europe, or no name of a file at all
-        raise ValueError from error
-
-
-def read_hours(value: Any) -> tuple[str, ...]:
-    """The spans of a week, several a day or none at all; ValueError unless each is one."""
-    if not isinstance(value, list) or not all(re.fullmatch(SPAN, one, re.ASCII) for one in value):
-        raise ValueError
-    return tuple(value)
-
-
-def read_holidays(value: Any) -> tuple[date, ...]:
-    """Days without service, in their order; ValueError for too many, or one twice."""
-    days = tuple(sorted(map(parse_date, value)))
-    if not isinstance(value, list) or len(set(days)) < len(days) or len(days) > MOST_HOLIDAYS:
-        raise ValueError
-    return days
-
-
-def set_service_hours(context: ChangeContext) -> Mapping[str, Any]:
-    """Let terms run on days of service; without hours, by the clock again."""
-    said, found = context.values, None
-    if said["hours"]:
-        try:
-            found = ServiceHours(said["time_zone"], said["hours"], said["holidays"] or ())
-        except ValueError as error:
-            raise ValidationFailed((("/hours", str(error)),)) from None
-    elif said["holidays"]:
-        raise ValidationFailed((("/hours", "are missing, and holidays are given"),))
-    context.save(replace(context.organisation, service_hours=found))
-    return {"organisation": context.organisation.slug, "hours": list(said["hours"])}
 
 
 # --- Where a member's notifications go -----------------------------------------------------------

@@ -17,7 +17,6 @@ from gateway.domain.organisation import (
     Status,
     StatusEntry,
 )
-from gateway.domain.service_hours import ServiceHours
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
 
@@ -67,7 +66,6 @@ class ListedOrganisation:
     membership: MembershipClass | None
     mandates: Sequence[HeldMandate]
     duty_contact: Annotated[bool, "Whether somebody is reached at any hour; if not: telephone."]
-    service_hours: Annotated[ServiceHours, "Null where its terms run by the clock."] | None
     signed_only: bool
     document_keys: Sequence[ListedKey]
     encryption_keys: Sequence[ListedEncryptionKey]

@@ -8,10 +8,9 @@ import pytest
 
 from gateway.domain.duty import DUE, NOTICE
 from gateway.domain.handoff import HandoffState
-from gateway.domain.refusals import ValidationFailed, WrongState
+from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.exchange import duties, erasure, handoffs
-from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.each import each
@@ -60,10 +59,6 @@ def test_the_recipient_is_reminded_at_half_and_both_hear_at_the_end_once(gateway
     assert [one["kind"] for one in view["duties"]] == ["answer"]
 
 
-OFFICE_WEEK = [f"{day} 09:00-17:00" for day in ("mon", "tue", "wed", "thu", "fri")]
-THURSDAYS = {"time_zone": "Europe/Paris", "hours": ["thu 09:00-17:00"]}
-
-
 def term(gateway: Founded, urgency: str) -> timedelta:
     """From the offer until its answer is due."""
     made = submitted(gateway, urgency=urgency)
@@ -72,36 +67,13 @@ def term(gateway: Founded, urgency: str) -> timedelta:
     return handoff.due_at - handoff.offered_at
 
 
-def test_only_what_is_not_urgent_waits_for_the_service_hours_of_who_owes_it(gateway):
-    gateway.administer("service_hours.set", HOTLINE, **THURSDAYS)  # the other party's are nothing
-    assert term(gateway, "priority") == DUE[Urgency.PRIORITY]
-    gateway.administer("service_hours.set", OFMIN, **THURSDAYS)
-    assert term(gateway, "urgent") == DUE[Urgency.URGENT]
-    assert term(gateway, "priority") > timedelta(weeks=2)
-    assert term(gateway, "normal") > timedelta(weeks=6)
-    gateway.administer("service_hours.set", OFMIN, **{**THURSDAYS, "hours": []})
-    assert term(gateway, "priority") == DUE[Urgency.PRIORITY]
-
-
-def test_a_kind_of_organisation_may_have_a_term_of_its_own(gateway):
-    terms = {(Urgency.PRIORITY, "police_office"): 5 * HOUR}
+@each("longer", [5 * HOUR, timedelta(days=5)])
+def test_a_kind_of_organisation_may_have_a_term_of_its_own(gateway, longer):
+    others = {(Urgency.NORMAL, "hotline"): MINUTE}  # the other party's are nothing
+    terms = {(Urgency.PRIORITY, "police_office"): longer, **others}
     gateway.ports = replace(gateway.ports, due_of_kinds=terms)
-    assert term(gateway, "priority") == 5 * HOUR
+    assert term(gateway, "priority") == longer
     assert term(gateway, "normal") == DUE[Urgency.NORMAL]
-
-
-@each(
-    "values",
-    [
-        {"hours": ["mon 09:00-12:00", "mon 11:00-13:00"]},
-        {"hours": ["mon 12:00-09:00"]},
-        {"hours": [], "holidays": ["2026-05-01"]},
-        {"hours": OFFICE_WEEK, "holidays": ["2026-05-01", "2026-05-01"]},
-        {"hours": OFFICE_WEEK, "time_zone": "Europe/Nowhere"},
-    ],
-)
-def test_what_are_no_service_hours_are_not_recorded(gateway, values):
-    gateway.unmade(ValidationFailed, Change("service_hours.set", OFMIN, {**THURSDAYS, **values}))
 
 
 @pytest.mark.parametrize("answer", ["accept", "decline", "withdraw"])

@@ -85,15 +85,6 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.leave", HOTLINE, REASON),
     ("contact.set", HOTLINE, CONTACT),
     ("staff.establish", HOTLINE, {"entries": ["head,analyst", "approver"]}),
-    (
-        "service_hours.set",
-        HOTLINE,
-        {
-            "time_zone": "Europe/Paris",
-            "hours": ["mon 09:00-17:00"],
-            "holidays": ["2026-05-01"],
-        },
-    ),
     ("membership.grant", HOTLINE, {"membership": "associate", "decision_ref": "board", **DAYS}),
     ("membership.end", HOTLINE, {"until": "2026-04-01"}),
     ("mandate.grant", HOTLINE, {**COMPETENCE, **DAYS}),
@@ -160,11 +151,8 @@ NO_VALUE: tuple[Any, ...] = (5, [], {}, None, "")
 GOOD_AFTER_ALL = {
     ("system.set_keys", "keys"),
     ("system.set_admin_scopes", "scopes"),
-    ("service_hours.set", "holidays"),
-    ("service_hours.set", "hours"),
 }
-"""What an empty list says: no key any more, no scope of the operator's any more, no holiday. That
-there are some hours is no matter of form, see below."""
+"""What an empty list says: no key any more, no scope of the operator's any more."""
 
 
 def completed(action: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,15 +186,6 @@ def test_no_value_of_a_change_is_of_another_type_than_its_own(action, organisati
             with pytest.raises(ValidationFailed) as refusal:
                 read_fields(FORMS[action], {**values, name: wrong})
             assert refusal.value.errors[0][0] == f"/{name}", wrong
-
-
-def test_service_hours_are_some(gateway):
-    action, organisation, values = next(one for one in SAMPLES if one[0] == "service_hours.set")
-    refusal = refused(
-        gateway, Change(action, organisation, {**completed(action, values), "hours": []})
-    )
-    assert isinstance(refusal, ValidationFailed)
-    assert refusal.errors[0][0] == "/hours"
 
 
 UNSEEN = ("\0", "\x1b[2J", "\u202e", "\ud800")
@@ -268,22 +247,13 @@ def test_a_value_that_is_none_of_a_change_is_refused_before_anything_is_kept(
     assert gateway.organisation(organisation) == before
 
 
-@each("zone", ["Europe", "Europe/Nowhere", "../../etc/passwd", "x" * 2000])
-def test_a_time_zone_is_one_and_no_folder_of_them(gateway, zone):
-    change = Change("service_hours.set", HOTLINE, {"time_zone": zone, "hours": []})
-    refusal = refused(gateway, change)
-    assert isinstance(refusal, ValidationFailed)
-    assert [pointer for pointer, _ in refusal.errors] == ["/time_zone"]
-
-
-@each("values", [{"hours": ["mon 9-17"]}, {"hours": 7}, {}])
+@each("values", [{"keys": [5]}, {"keys": 7}, {}])
 def test_a_value_that_cannot_be_read_is_answered_with_its_description(gateway, values):
-    (about,) = (one.about for one in FORMS["service_hours.set"] if one.name == "hours")
-    asked = {"time_zone": "Europe/Paris", **values}
-    refusal = refused(gateway, Change("service_hours.set", HOTLINE, asked))
+    (about,) = (one.about for one in FORMS["system.set_keys"] if one.name == "keys")
+    refusal = refused(gateway, Change("system.set_keys", HOTLINE, {"system": "desk", **values}))
     assert isinstance(refusal, ValidationFailed)
     ((pointer, told),) = refusal.errors
-    assert (pointer, about in told, REQUIRED in told) == ("/hours", True, not values)
+    assert (pointer, about in told, REQUIRED in told) == ("/keys", True, not values)
 
 
 def test_a_word_that_is_not_listed_is_answered_with_those_that_are(gateway):

@@ -36,7 +36,6 @@ def test_an_organisation_is_shown_as_it_stands(gateway):
             }
         ],
         "duty_contact": False,
-        "service_hours": None,
         "signed_only": False,
         "document_keys": [],
         "encryption_keys": [],

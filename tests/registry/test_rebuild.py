@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.audit_event import EventDetail
+from gateway.domain import read_only
+from gateway.domain.audit_event import EVENT_TYPES, READABLE_EVENTS, EventDetail, Operation
 from gateway.domain.json_values import to_json
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import WrongState
@@ -25,6 +26,7 @@ from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
 from gateway.registry.staff import Recusal
 from gateway.store.registry_proof import RegistryComparison
+from tests.each import each
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -44,6 +46,7 @@ from tests.newcomers import Newcomer
 
 NEW = "new-ngo"
 SAME = RegistryComparison(frozenset(), ())
+MADE_AGAIN = {Operation.REGISTRY_CHANGE, Operation.KEY_EVENT}
 
 
 @pytest.fixture
@@ -65,6 +68,17 @@ def test_what_administrators_changed_is_what_its_events_say(gateway):
     gateway.register_key(OFMIN, document_key("first"))
     gateway.register_key(OFMIN, document_key("second"), document_key("first"))
     gateway.administer("organisation.suspend", HOTLINE, reason="for the test")
+    assert registry_compared(gateway) == SAME
+
+
+@each("action", [one for one, (_, kind) in read_only.EVENTS.items() if kind in MADE_AGAIN])
+def test_what_nobody_can_change_any_more_is_passed_over(gateway, monkeypatch, action):
+    with monkeypatch.context() as before, gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        before.setitem(EVENT_TYPES, action, READABLE_EVENTS[action])
+        said = {"organisation": OFMIN, "entries": []}
+        events.record_by_gateway(gateway.ports, work, action, events.gateway_and(OFMIN), said=said)
+        work.commit()
+    assert gateway.types(OFMIN)[-1] == READABLE_EVENTS[action][0]
     assert registry_compared(gateway) == SAME
 
 

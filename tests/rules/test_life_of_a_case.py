@@ -13,7 +13,7 @@ from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 PAGE = Path(__file__).parents[2] / "docs" / "life-of-a-case.md"
 
 DUE = {
-    DutyKind.ANSWER: "by urgency, in your service hours",
+    DutyKind.ANSWER: "by urgency",
     DutyKind.UPDATE: "by urgency, 24 hours at most",
     DutyKind.ACKNOWLEDGEMENT: "by urgency, 3 days at most",
     DutyKind.APPLICATION: "30 days after the acknowledgement",

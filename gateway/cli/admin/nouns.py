@@ -29,7 +29,6 @@ NOUNS = {
         "for.",
         "proposal": "Read, approve and withdraw waiting changes.",
         "retention": "Record and end terms of retention (R14).",
-        "service-hours": "Record when members are at work.",
         "staff": "Enter a member's first persons.",
         "succession": "Move a mandate and its open handoffs.",
         "system": "Register members' systems.",
