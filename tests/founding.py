@@ -230,7 +230,7 @@ class _Watched:
 
 @dataclass
 class WatchedSigner:
-    """The attest key; it refuses to sign while a transaction is open (contracts.md 6)."""
+    """The key of notifications; it refuses to sign while a transaction is open."""
 
     key: SigningKey
     opened: _Open
@@ -244,7 +244,7 @@ class WatchedSigner:
         return self.key.alg
 
     def sign(self, message: bytes) -> bytes:
-        assert not self.opened.works, "an attestation is signed while a transaction is open"
+        assert not self.opened.works, "a notification is signed while a transaction is open"
         return self.key.sign(message)
 
 
@@ -597,7 +597,7 @@ def unfounded(
         gateway=SHORT_NAME,
         begin=lambda mode: _Watched(kept.begin(mode), opened),  # type: ignore[arg-type,return-value]
         policy=policy(),
-        attester=WatchedSigner(key_of("attest"), opened),
+        attester=key_of("attest"),
         notifier=WatchedSigner(key_of("notification"), opened),
         checkpoint_signer=checkpoint_signer,
         keys=keys,

@@ -39,7 +39,6 @@ from gateway.kernel.transact import (
     allows,
     authorize,
     deny_as_not_found,
-    prepare,
     read,
     refuse_recused,
     transact,
@@ -132,17 +131,9 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     """
     action = "case.submit" if submission.change is None else "case.revise"
     request = ActionRequest(action, submission.by, key, submission.asked(), submission.persons())
-    act = None
-    if submission.signed is not None:
-        document = signed_requests.stored_case(submission.signed)
-        act = partial(_submit, submission, document, sd_jwt.read_own(document))
-    elif prepare(ports, caller, request, _may_be_attested):
-        # Outside the transaction: salts are drawn here.
-        attested = handoff_documents.issue_case(
-            signed_requests.attesting(ports, caller.organisation), submission.content
-        )
-        act = partial(_submit, submission, *attested)
-    return transact(ports, caller, request, act, _submitted_again)
+    return transact(
+        ports, caller, request, lambda context: _submit(context, submission), _submitted_again
+    )
 
 
 def assess(
@@ -371,17 +362,21 @@ def own_case(context: RequestContext, case: UUID) -> Case:
     return found
 
 
-def _may_be_attested(context: RequestContext) -> bool:
-    """Whether the gateway signs for the caller, whom the registry knows: asked before it does."""
-    signed_requests.check_signed(context, None)
-    return True
-
-
-def _submit(
-    submission: Submission, document: sd_jwt.SdJwt, verified: VerifiedSdJwt, context: RequestContext
-) -> results.Submitted:
-    content, change = submission.content, submission.change
+def _document(
+    context: RequestContext, submission: Submission
+) -> tuple[sd_jwt.SdJwt, VerifiedSdJwt]:
+    """The case as its originator signed it, or as the gateway attests it; and what it says."""
     signed_requests.check_signed(context, submission.signed)
+    if submission.signed is not None:
+        document = signed_requests.stored_case(submission.signed)
+        return document, sd_jwt.read_own(document)
+    heading = signed_requests.attesting(context.ports, context.caller.organisation)
+    return handoff_documents.issue_case(heading, submission.content)
+
+
+def _submit(context: RequestContext, submission: Submission) -> results.Submitted:
+    content, change = submission.content, submission.change
+    document, verified = _document(context, submission)
     version = CaseVersion(
         originator=context.caller.organisation,
         case=UUID(content["case"]),

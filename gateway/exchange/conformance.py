@@ -38,7 +38,6 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
     read,
     transact,
 )
@@ -348,17 +347,14 @@ class _Misjudged(Exception):
 def start(ports: Ports, caller: Caller, key: str, by: str) -> WriteResult:
     """Begin a run for the calling system, with test data of its own; TooManyAttempts."""
     request = ActionRequest("conformance.start", by, key, {"system": caller.system})
-    if not prepare(ports, caller, request, lambda context: authorize(context, context.entity())):
-        return transact(ports, caller, request, None, _on_retry)
-    made = ports.new_id()
-    sandbox = make(ports, caller.organisation, made)
 
     def act(context: RequestContext) -> RunView:
         authorize(context, context.entity())
         window = f"conformance/{context.now:%Y%m%d}"
         if not context.work.budgets.consume(caller.organisation, window, RUNS_PER_DAY):
             raise TooManyAttempts("too many runs today: go on with the last one")
-        context.event = made
+        made = context.event
+        sandbox = make(ports, caller.organisation, made)
         run = ConformanceRun(
             made, caller.organisation, caller.system, context.now + RUN_LIFE, sandbox.text()
         )

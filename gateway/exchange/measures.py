@@ -52,7 +52,6 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
@@ -161,20 +160,23 @@ def on_handoff(
     """Likewise on a case that the caller holds by mandate. Who erased its copies ends what it set,
     and does nothing else (WrongState)."""
     request = _request(wanted, key, {"handoff": str(handoff)})
-    held = prepare(ports, caller, request, lambda context: party_to(context, handoff))
-    acted = None if held is None else partial(_act_on_handoff, wanted, held)
-    return transact(ports, caller, request, acted, partial(_again, wanted, handoff))
+    return transact(
+        ports,
+        caller,
+        request,
+        lambda context: _act_on_handoff(context, wanted, handoff),
+        partial(_again, wanted, handoff),
+    )
 
 
 def _act_on_handoff(
-    wanted: Wanted, held: Handoff, context: RequestContext
+    context: RequestContext, wanted: Wanted, handoff: UUID
 ) -> MeasureView | Contested:
     # The case first, and for itself alone: a handoff would share its row with others.
-    case = context.work.cases.get(held.originator, held.case)
-    if case is None:
-        deny_as_not_found()
+    place = context.work.handoffs.case_of(handoff) or deny_as_not_found()
+    case = context.work.cases.get(*place) or deny_as_not_found()
+    held = party_to(context, handoff)
     context.about = EventSubject(held.id, held.case_digest)
-    held = party_to(context, held.id)
     erased = held.recall_answer is RecallAnswer.COPIES_ERASED
     if erased and not isinstance(wanted, MeasureEnd):
         raise WrongState("you erased your copies: end what you set; you set and confirm no more")

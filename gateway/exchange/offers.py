@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +50,6 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
     read,
     transact,
 )
@@ -105,7 +103,7 @@ class OfferRequest(Asked):
 
 @dataclass(frozen=True)
 class SelectionInputs:
-    """All that the choice of disclosures depends on; equal inputs, equal choice.
+    """All that the choice of disclosures depends on.
 
     ``held_until``: a removal waits until then for the police.
     """
@@ -122,8 +120,8 @@ class SelectionInputs:
 
 @dataclass(frozen=True)
 class PreparedOffer:
-    """An offer as read and decided before the transaction that makes it; of an update, in which
-    handoff it is the next package, and what it is to the one before."""
+    """An offer as read and decided, before it is signed; of an update, in which handoff it is the
+    next package, and what it is to the one before."""
 
     terms: OfferRequest
     inputs: SelectionInputs
@@ -156,7 +154,9 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> re
     previews would map what policy lets through to whom.
     """
     request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
-    return preview_package(ports, caller, request, partial(_draft, case, offer, PREVIEWED))
+    return preview_package(
+        ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED)
+    )
 
 
 def preview_package(
@@ -202,36 +202,20 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
 
     Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, NotAddressable,
     WrongState (not cleared, or ``expires_at`` is past), AlreadyOffered, NothingToOffer,
-    AlreadyExists (handoff id), EditConflict (something has changed), InvalidDocument (a signed
-    offer of something else than policy lets through now), and the policy's denials.
+    AlreadyExists (handoff id), InvalidDocument (a signed offer of something else than policy lets
+    through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
-    draft_of = partial(_draft, case, wanted, assurance(wanted.signed))
-    again = partial(_offered_again, wanted)
-    return make_package(ports, caller, request, draft_of, act=_offer, again=again)
+    return transact(
+        ports,
+        caller,
+        request,
+        lambda context: _offer(context, case, wanted),
+        lambda context, logged: _offered_again(context, logged, wanted),
+    )
 
 
-def make_package(
-    ports: Ports,
-    caller: Caller,
-    request: ActionRequest,
-    draft_of: Callable[[RequestContext], PreparedOffer],
-    *,
-    act: Callable[[PreparedOffer, SdJwt, RequestContext], Any],
-    again: Callable[[RequestContext, LoggedEvent], Any],
-) -> WriteResult:
-    """Make an offer, or update: decided, then signed by the gateway unless its originator did, then
-    made by ``act``, which decides it anew."""
-    draft = prepare(ports, caller, request, draft_of)
-    acted = None
-    if draft is not None:
-        own = draft.terms.signed
-        document = _sign(ports, caller, draft) if own is None else own.document
-        acted = partial(act, draft, document)
-    return transact(ports, caller, request, acted, again)
-
-
-def _draft(case: UUID, wanted: OfferRequest, word: str, context: RequestContext) -> PreparedOffer:
+def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
     found, version = cases.find(context, case)
     return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
@@ -549,18 +533,14 @@ def _authorize_break_glass(
     context.rules = (*rules, *context.rules)
 
 
-def _offer(draft: PreparedOffer, signed: SdJwt, context: RequestContext) -> results.OfferResult:
-    wanted = draft.terms
-    found, version = cases.find(context, draft.inputs.case.id, draft.version)
-    inputs = _inputs(context, found, version, wanted, assurance(wanted.signed))
+def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results.OfferResult:
     check_signed(context, wanted.signed)
-    authorize_offer(context, version, wanted, inputs)
-    if inputs != draft.inputs:
-        raise refusals.EditConflict(
-            "the case, the registry or the recipient has changed: send it again"
-        )
+    draft = _draft(context, case, wanted, assurance(wanted.signed))
+    inputs, version = draft.inputs, draft.version
+    found = inputs.case
     require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
+    signed = document_of(context, draft)
     handoff = Handoff(
         id=wanted.handoff,
         originator=context.caller.organisation,
@@ -606,7 +586,7 @@ def package_fields(
 
 
 def _offered_again(
-    wanted: OfferRequest, context: RequestContext, logged: LoggedEvent
+    context: RequestContext, logged: LoggedEvent, wanted: OfferRequest
 ) -> results.OfferResult:
     answer = context.work.handoffs.answer_of(logged.event.id)
     handoff = answer and context.work.handoffs.get(answer.handoff)
@@ -651,11 +631,13 @@ def record_offer(
     )
 
 
-def _sign(ports: Ports, caller: Caller, draft: PreparedOffer) -> SdJwt:
-    """Attest an offer, or update, for its originator."""
+def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
+    """An offer, or update, as its originator signed it, or as the gateway attests it."""
     wanted = draft.terms
+    if wanted.signed is not None:
+        return wanted.signed.document
     return handoff_documents.issue_offer(
-        attesting(ports, caller.organisation),
+        attesting(context.ports, context.caller.organisation),
         handoff=wanted.handoff,
         to=addressing.claimed(draft.inputs.address),
         case_digest=draft.version.digest,

@@ -7,7 +7,6 @@ transaction. It needs no content, so it reaches the holders of a case that was e
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +51,6 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
@@ -147,44 +145,46 @@ def _waits(work: UnitOfWork, recall: Recall) -> HandoffDuty | None:
 def _recall(
     ports: Ports, caller: Caller, key: str, wanted: RecallRequest, where: Mapping[str, UUID]
 ) -> WriteResult:
-    second, handoff = wanted.approved_by, where.get("handoff")
-    persons = second_person("/approved_by", second)
+    persons = second_person("/approved_by", wanted.approved_by)
     content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
     request = ActionRequest("case.recall", wanted.by, key, content, persons=persons)
-    draft = prepare(ports, caller, request, partial(_draft, wanted, where))
-    act = None
-    if draft is not None:
-        if wanted.signed is not None:
-            document = wanted.signed.document
-        else:
-            document = handoff_documents.issue_recall(
-                attesting(ports, caller.organisation),
-                case=draft.id,
-                version=draft.version,
-                code=wanted.code,
-                by=wanted.by,
-                approved_by=second,
-                reason=wanted.reason,
-                handoff=handoff,
-            )
-        act = partial(_bind, wanted, draft, handoff, document)
-    return transact(ports, caller, request, act, _again)
+    return transact(ports, caller, request, lambda context: _bind(context, wanted, where), _again)
 
 
-def _named(where: Mapping[str, UUID], context: RequestContext) -> Case:
+def _document(
+    context: RequestContext, wanted: RecallRequest, case: Case, handoff: UUID | None
+) -> SdJwt:
+    """The recall as its originator signed it, or as the gateway attests it."""
+    if wanted.signed is not None:
+        return wanted.signed.document
+    return handoff_documents.issue_recall(
+        attesting(context.ports, context.caller.organisation),
+        case=case.id,
+        version=case.version,
+        code=wanted.code,
+        by=wanted.by,
+        approved_by=wanted.approved_by,
+        reason=wanted.reason,
+        handoff=handoff,
+    )
+
+
+def _named(context: RequestContext, where: Mapping[str, UUID]) -> Case:
     """The caller's own case, by its id or by that of a handoff of it."""
     if "case" in where:
         return own_case(context, where["case"])
-    found = context.work.handoffs.get(where["handoff"])
-    if found is None or found.originator != context.caller.organisation:
+    originator, case = context.work.handoffs.case_of(where["handoff"]) or deny_as_not_found()
+    if originator != context.caller.organisation:
         deny_as_not_found()
-    return own_case(context, found.case)
+    return own_case(context, case)
 
 
-def _draft(wanted: RecallRequest, where: Mapping[str, UUID], context: RequestContext) -> Case:
+def _recalled_case(
+    context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUID]
+) -> Case:
     """The case that is recalled, once a signed recall says the same of it."""
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
-    case, handoff = _named(where, context), where.get("handoff")
+    case, handoff = _named(context, where), where.get("handoff")
     context.about = EventSubject(handoff, case.digest)
     _check_reason(wanted, case)
     persons = wanted.code.persons if wanted.approved_by is None else 2
@@ -214,20 +214,10 @@ def _refuse_words(case: Case) -> None:
         raise refusals.ValidationFailed((("/reason", "is left out: the case was erased"),))
 
 
-def _bind(
-    wanted: RecallRequest,
-    draft: Case,
-    handoff: UUID | None,
-    document: SdJwt,
-    context: RequestContext,
-) -> Recalled:
+def _bind(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UUID]) -> Recalled:
     check_signed(context, wanted.signed)
-    authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
-    case = own_case(context, draft.id)
-    context.about = EventSubject(handoff, case.digest)
-    if case.version != draft.version:
-        raise refusals.EditConflict("the case has a newer version: recall it again")
-    _check_reason(wanted, case)
+    case, handoff = _recalled_case(context, wanted, where), where.get("handoff")
+    document = _document(context, wanted, case, handoff)
     listed = context.work.handoffs.of_case(case.originator, case.id)
     named = [one for one in listed if handoff in (None, one.id)]
     recall = Recall(

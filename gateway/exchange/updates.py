@@ -7,7 +7,6 @@ purposes. It names the offer that it updates, so that a handoff has one history.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from gateway.domain import answers, refusals
@@ -19,7 +18,7 @@ from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_der
 from gateway.domain.json_values import Asked
 from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
+from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import duties, offers, signed_requests
 from gateway.exchange.cases import elements, find
 from gateway.exchange.results import Preview, UpdateResult
@@ -145,7 +144,10 @@ def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) 
     """What an update would give; nothing is kept. Raises TooManyPreviews."""
     request = transact.ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
     return offers.preview_package(
-        ports, caller, request, partial(_draft, handoff, wanted, offers.PREVIEWED)
+        ports,
+        caller,
+        request,
+        lambda context: _draft(context, _own(context, handoff), wanted, offers.PREVIEWED),
     )
 
 
@@ -160,14 +162,15 @@ def update(
     """
     content = {"handoff": str(handoff), **wanted.asked()}
     request = transact.ActionRequest("handoff.update", wanted.by, key, content)
-    draft_of = partial(_draft, handoff, wanted, signed_requests.assurance(wanted.signed))
-    return offers.make_package(ports, caller, request, draft_of, act=_update, again=_updated_again)
+    return transact.transact(
+        ports, caller, request, lambda context: _update(context, handoff, wanted), _updated_again
+    )
 
 
 def _draft(
-    handoff: UUID, wanted: UpdateRequest, word: str, context: transact.RequestContext
+    context: transact.RequestContext, found: Handoff, wanted: UpdateRequest, word: str
 ) -> offers.PreparedOffer:
-    found = _own(context, handoff)
+    own_rules = context.rules
     case, version = find(context, found.case)
     if case.state is not CaseState.CLEARED:
         raise refusals.WrongState(
@@ -185,6 +188,7 @@ def _draft(
     terms = _terms(context, found, version.said, wanted)
     inputs = _inputs(context, found, case, version, terms, word=word)
     draft = offers.select_parts(context, terms, version, inputs)
+    context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     return replace(draft, updated=found, change=change)
 
 
@@ -298,25 +302,11 @@ def _inputs(
     )
 
 
-def _update(
-    draft: offers.PreparedOffer, document: SdJwt, context: transact.RequestContext
-) -> UpdateResult:
+def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
+    signed_requests.check_signed(context, wanted.signed)
+    found = _own(context, handoff)
+    draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed))
     terms, version = draft.terms, draft.version
-    signed_requests.check_signed(context, terms.signed)
-    found = _own(context, terms.handoff)
-    own_rules = context.rules
-    if found.offer_digest != draft.updates:
-        raise stale(found)
-    case, _ = find(context, found.case, version)
-    inputs = _inputs(
-        context, found, case, version, terms, word=signed_requests.assurance(terms.signed)
-    )
-    if inputs != draft.inputs:
-        raise refusals.EditConflict(
-            "the case, the registry or the recipient has changed: send it again"
-        )
-    offers.authorize_offer(context, version, terms, inputs)
-    context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
     signed_requests.require_not_older(
         terms.signed, handoff_documents.read_time(version.said.claims)
     )
@@ -324,6 +314,7 @@ def _update(
     moved = answers.update(found, change)
     if moved.held == moved.package:
         moved = replace(moved, held_under=version.digest)
+    document = offers.document_of(context, draft)
     moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     stored = answers.made_of(moved, step, document.compact(), context.now, context.event)

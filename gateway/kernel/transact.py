@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import Enum, auto
 from operator import attrgetter
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from gateway.domain import refusals
@@ -209,20 +210,31 @@ class _Denied(Exception):
         self.roles: tuple[str, ...] = ()
 
 
+class Retry(Enum):
+    """How a repeated request gets the first result, where no function of the act makes it again."""
+
+    STORED = auto()
+    """It was stored beside the idempotency key: for results that hold no content of a case."""
+
+
+OnRetry = Callable[[RequestContext, LoggedEvent], Any] | Literal[Retry.STORED]
+"""How a repeated request gets the first result: a function makes it of what the first one stored,
+of which it gets the event."""
+
+
 def transact(
     ports: Ports,
     actor: actors.Actor,
     request: ActionRequest,
-    act: Callable[[RequestContext], Any] | None,
-    on_retry: Callable[[RequestContext, LoggedEvent], Any] | None = None,
+    act: Callable[[RequestContext], Any],
+    on_retry: OnRetry = Retry.STORED,
 ) -> WriteResult:
     """Do a write once, however often it is asked.
 
-    ``act`` loads, authorizes, decides, saves and records one event; without it the request must
-    have been done before. ``on_retry`` finds the result of an earlier one; without it the first
-    result was stored, which is for what holds no content of a case. Raises RecordedRefusal for
-    refusals that are events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those
-    that are not.
+    ``act`` loads, authorizes, decides, signs, saves and records one event, all in one transaction;
+    where that was rolled back, what it signed never leaves the process (ADR 0069). It is called
+    again where another transaction stood in the way. Raises RecordedRefusal for refusals that are
+    events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those that are not.
     """
     mode = TransactionMode.SHARED if isinstance(actor, Caller) else TransactionMode.REGISTRY
     repeated = False
@@ -235,17 +247,13 @@ def transact(
                     previous = _previous(context)
                     if previous is not None:
                         logged, result = _repeat(context, previous, on_retry)
-                    elif act is None:
-                        raise refusals.EditConflict(
-                            "the result of the earlier request is gone: ask again"
-                        )
                     else:
                         _require_persons(context)
                         result = act(context)
                 except (_Denied, refusals.Refusal) as failure:
                     _deny(context, failure)
                 if previous is None:
-                    logged = _commit(context, None if on_retry else result)
+                    logged = _commit(context, result if on_retry is Retry.STORED else None)
             break
         except (_Denied, refusals.Refusal) as failure:
             shared = mode is TransactionMode.SHARED and work is not None and not work.first
@@ -280,21 +288,6 @@ def read(
                 _deny(context, failure)
     except _Denied as denial:
         _refuse(ports, actor, request, denial)
-
-
-def prepare(
-    ports: Ports, actor: actors.Actor, request: ActionRequest, query: Callable[[RequestContext], T]
-) -> T | None:
-    """Read what a write needs before its transaction; None when the write was done already.
-
-    A retry gets the first result, whatever has changed since: nothing may be judged before it.
-    """
-
-    def query_unless_done(context: RequestContext) -> T | None:
-        previous = context.work.retries.get(_key_owner(context.actor), request.key)
-        return query(context) if previous is None else None
-
-    return read(ports, actor, request, query_unless_done)
 
 
 def _require_persons(context: RequestContext) -> None:
@@ -514,14 +507,14 @@ def _previous(context: RequestContext) -> IdempotencyRecord | None:
 def _repeat(
     context: RequestContext,
     previous: IdempotencyRecord,
-    on_retry: Callable[[RequestContext, LoggedEvent], Any] | None,
+    on_retry: OnRetry,
 ) -> tuple[LoggedEvent, Any]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
     if logged is None:
         raise refusals.EditConflict("the result of the earlier request is gone: ask again")
-    if on_retry is not None:
+    if on_retry is not Retry.STORED:
         return logged, on_retry(context, logged)
     if previous.result is None:
         raise refusals.EditConflict("the result of the earlier request is gone: ask again")

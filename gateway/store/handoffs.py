@@ -218,6 +218,11 @@ class SqlHandoffs(StorePart):
             raise EditConflict("the handoff has changed: read it again")
         return _HANDOFFS.read(locked[0]) if locked else None
 
+    def case_of(self, handoff: UUID) -> tuple[str, UUID] | None:
+        """Its case, by originator and id; nothing is locked."""
+        row = self._transaction.first(_CASE_OF, {"handoff": handoff})
+        return None if row is None else (row.originator, row.case)
+
     def current_version(self, handoff: Handoff) -> str:
         """The digest of its case's current version, for what `get` returned in a writing
         transaction: no further query."""

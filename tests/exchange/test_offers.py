@@ -1,7 +1,5 @@
 """Offering a case: to whom it may go, which parts, and what the offer binds for ever."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +10,6 @@ import pytest
 from gateway.domain.case import GROUPS
 from gateway.domain.refusals import (
     AlreadyExists,
-    EditConflict,
     NoCompetentOrganisation,
     NotAddressable,
     NothingToOffer,
@@ -23,7 +20,6 @@ from gateway.domain.refusals import (
 )
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import offers
-from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
@@ -309,45 +305,6 @@ def test_a_preview_that_policy_refuses_is_an_event_and_no_offer(gateway):
     assert shown(refused.receipt)["rules"] == ["R3.membership"]
     fields = fields_of(refused.receipt)
     assert (fields["type"], fields["operation"]) == ("handoff.previewed", "consultation")
-
-
-@contextmanager
-def before_it_is_written(gateway: Founded, change: Callable[[], Any]) -> Iterator[None]:
-    """Make a change when a package is signed already, and its transaction has not begun: what it
-    was read from is compared inside."""
-    whole, pending = gateway.ports, [change]
-
-    def begin_after_a_change(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.SHARED and pending:
-            gateway.ports = whole
-            pending.pop()()
-        return whole.begin(mode)
-
-    gateway.ports = replace(whole, begin=begin_after_a_change)
-    yield
-    assert not pending
-
-
-def revise(gateway: Founded, case: WriteResult) -> None:
-    revised(gateway, case)
-
-
-def grant(gateway: Founded, case: WriteResult) -> None:
-    gateway.mandate(OFMIN, "investigate/csam/FR")
-
-
-def move_the_mandate(gateway: Founded, case: WriteResult) -> None:
-    gateway.administer("mandate.end", OFMIN, competence=CSAM_FR, until="2026-03-01")
-    gateway.mandate(OCRVP, start="2026-03-01")
-
-
-@pytest.mark.parametrize("change", [revise, grant, move_the_mandate], ids=lambda f: f.__name__)
-def test_an_offer_that_was_signed_on_what_has_changed_is_stale(gateway, change):
-    case = submitted(gateway)
-    asked = asking(gateway, case)
-    with before_it_is_written(gateway, lambda: change(gateway, case)), pytest.raises(EditConflict):
-        gateway.act(*asked)
-    assert gateway.handoff(asked[-1].handoff) is None
 
 
 def test_everything_can_be_offered_by_its_group(gateway):

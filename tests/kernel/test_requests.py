@@ -186,19 +186,19 @@ class _WithoutItems:
         return self._policy.decide(question)
 
 
-def test_a_retry_whose_first_result_is_gone_is_not_done_again_unprepared(gateway):
-    """The reading before a write saw its key used; the write itself does not."""
-    due = ERRANDS["offer a case"](gateway)
-    due.do(gateway, "once")
-    begin = gateway.ports.begin
+@each_errand
+def test_a_write_reads_decides_signs_and_stores_in_one_transaction(gateway, errand):
+    due, begun, begin = errand(gateway), list[TransactionMode](), gateway.ports.begin
 
-    def forgetful(mode: TransactionMode) -> Any:
-        if mode is TransactionMode.SHARED:
-            gateway.store.change("DELETE FROM retry")
+    def noted(mode: TransactionMode) -> Any:
+        begun.append(mode)
         return begin(mode)
 
-    gateway.ports = replace(gateway.ports, begin=forgetful)
-    refused_without_event(gateway, EditConflict, due.action, *due.arguments("once"))
+    gateway.ports = replace(gateway.ports, begin=noted)
+    due.do(gateway, "once")
+    # Who searches the log reads at length, and holds no lock meanwhile.
+    before = [TransactionMode.READ] if due.action is audit.search else []
+    assert begun == [*before, TransactionMode.SHARED]
 
 
 # --- denials -------------------------------------------------------------------------------------

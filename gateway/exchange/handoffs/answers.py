@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +50,6 @@ from gateway.kernel.transact import (
     WriteResult,
     authorize,
     deny_as_not_found,
-    prepare,
     transact,
 )
 from gateway.kernel.values import Caller, LoggedEvent
@@ -78,8 +76,8 @@ def answer(
 ) -> WriteResult:
     """Answer a handoff: policy is asked, the answer checked against what stands there, and stored.
 
-    It is signed before the transaction, about the handoff's newest package, and the transaction
-    takes it where nothing newer came meanwhile. What its author signed is held against the same.
+    The gateway signs it in the transaction, about the handoff's newest package. What its author
+    signed is held against the same.
 
     Raises ConditionsMismatch when an acceptance does not repeat the conditions, ValidationFailed
     for groups that were not offered, WrongState, EditConflict (it is about an older offer than the
@@ -91,20 +89,9 @@ def answer(
     if asked.signed is not None:
         content["signed"] = True
     request = ActionRequest(asked.kind.action, asked.by, key, content)
-
-    def newest(context: RequestContext) -> dict[str, Any]:
-        return _bound(context, access.party_to(context, handoff), asked.kind)
-
-    act = None
-    if asked.signed is not None:
-        claims = asked.signed.verified.claims
-        act = partial(_answer, handoff, asked, asked.signed.document, claims)
-    elif bound := prepare(ports, caller, request, newest):
-        fields = {"by": asked.by, **asked.fields}
-        heading = signed_requests.attesting(ports, caller.organisation)
-        document = handoff_documents.issue_answer(heading, fields=fields, **bound)
-        act = partial(_answer, handoff, asked, document, bound)
-    return transact(ports, caller, request, act, _answered_before)
+    return transact(
+        ports, caller, request, lambda context: _answer(context, handoff, asked), _answered_before
+    )
 
 
 def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
@@ -112,19 +99,14 @@ def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
     return deny_as_not_found() if stored is None else _answered(stored)
 
 
-def _answer(
-    handoff: UUID,
-    asked: AnswerRequest,
-    document: SdJwt,
-    bound: Mapping[str, Any],
-    context: RequestContext,
-) -> Answered:
-    """Decide and store an answer; ``bound`` is what its document binds."""
+def _answer(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Answered:
+    """Decide, sign and store an answer."""
     kind, fields = asked.kind, asked.fields
     signed_requests.check_signed(context, asked.signed)
     found, barred = access.visible(context, handoff)
     _refuse_late(context, found, asked)
-    _check_newest(context, found, asked, bound)
+    binds = _bound(context, found, asked.kind)
+    _check_newest(found, asked, binds)
     current = context.work.handoffs.current_version(found)
     if kind.accepts:
         _check_acceptance(context, found, fields, revised=current != found.case_digest)
@@ -152,6 +134,7 @@ def _answer(
         moved = _withdraw_reserved(context, moved)
     if step is HandoffAction.ANSWER_RECALL:
         moved = answer_recall(context, moved, fields)
+    document = _document(context, asked, binds)
     stored = made_of(moved, step, document.compact(), context.now, context.event)
     duties.store_answer(context.ports, context.work, moved, stored)
     if step is HandoffAction.RETAIN:
@@ -196,23 +179,30 @@ def _bound(context: RequestContext, found: Handoff, kind: AnswerKind) -> dict[st
     }
 
 
-def _check_newest(
-    context: RequestContext, found: Handoff, asked: AnswerRequest, bound: Mapping[str, Any]
-) -> None:
+def _document(context: RequestContext, asked: AnswerRequest, binds: Mapping[str, Any]) -> SdJwt:
+    """The answer as its author signed it, or as the gateway attests it."""
+    if asked.signed is not None:
+        return asked.signed.document
+    heading = signed_requests.attesting(context.ports, context.caller.organisation)
+    return handoff_documents.issue_answer(heading, fields={"by": asked.by, **asked.fields}, **binds)
+
+
+def _check_newest(found: Handoff, asked: AnswerRequest, newest: Mapping[str, Any]) -> None:
     """An answer is about the newest offer, and about the newest of what it answers beside that."""
-    attested, updated = asked.signed is None, found.package > 1
-    if attested and asked.offer is None and asked.kind.accepts and updated:
-        raise stale(found)  # who does not name what it accepts has not seen the update
-    named = asked.offer or bound.get("offer_digest")
-    if named != found.offer_digest and (attested or updated):
+    updated = found.package > 1
+    if asked.signed is None:
+        # Who does not name what it accepts has not seen the update.
+        unseen = asked.offer is None and asked.kind.accepts and updated
+        if unseen or asked.offer not in (None, found.offer_digest):
+            raise stale(found)
+        return
+    bound = asked.signed.verified.claims
+    if updated and (asked.offer or bound.get("offer_digest")) != found.offer_digest:
         raise stale(found)
-    newest = _bound(context, found, asked.kind)
     notice = newest["notice_digest"]
     if notice is not None and bound.get("notice_digest") != notice:
         raise stale_notice(notice)
     if any(bound.get(name) != value for name, value in newest.items()):
-        if attested:
-            raise stale(found)
         raise refusals.InvalidDocument(
             "the answer is bound to another handoff, offer, package, notice, recall or kind"
         )
