@@ -381,7 +381,7 @@ recall_options: Sequence[Parameter] = (
         "--code",
         required=True,
         type=Words(RecallCode),
-        help="Why. misdirected: one person may begin.",
+        help="Why. misdirected, conditions_not_met (of one handoff): one person may begin.",
     ),
     click.option(
         "--reason",

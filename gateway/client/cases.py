@@ -187,9 +187,10 @@ class CaseClient(ClientBase):
     ) -> ConfirmedWrite:
         """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
 
-        ``code`` is one of `gateway.domain.handoff.RecallCode`; two persons decide it, of what was
-        ``misdirected`` the second may follow within a day (`step`, `case.approve_recall`). The
-        reason is left out where the case was erased. With a document key the recall is signed here.
+        ``code`` is one of `gateway.domain.handoff.RecallCode`; two persons decide it; of what was
+        ``misdirected``, and by ``conditions_not_met``, the second may follow within a day (`step`,
+        `case.approve_recall`). The reason is left out where the case was erased. With a document
+        key the recall is signed here.
         """
         ((place, name),) = where.items()
         path, handoff = f"/{place}s/{spelled(name)}", None if place == "case" else spelled(name)

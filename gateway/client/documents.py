@@ -14,7 +14,7 @@ from uuid import UUID
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
 from gateway.domain import case as cases
-from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, MOVES
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, READABLE_MOVES
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
 from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
@@ -345,7 +345,7 @@ def _check_answers(
     reached: HandoffState | None = HandoffState.OFFERED
     for shown in answers[1:]:
         move: Any = str(shown.get("kind"))
-        reached = reached and MOVES.get((reached, move))
+        reached = reached and READABLE_MOVES.get((reached, move))
         if move == UPDATE:
             placed.append(next(updates))
             continue

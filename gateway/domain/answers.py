@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
+from gateway.domain import read_only
 from gateway.domain.case import GROUPS, WITH_FORCE
 from gateway.domain.handoff import (
     ACCEPTING,
@@ -311,8 +312,8 @@ _KINDS = (
         "handoff.withdraw",
         "handoff.withdrawn",
         AnswerAuthor.ORIGINATOR,
-        {HandoffAction.WITHDRAW: _from_open(HandoffState.WITHDRAWN)},
-        "Withdraw an offer; only its originator can.",
+        {HandoffAction.WITHDRAW: {HandoffState.OFFERED: HandoffState.WITHDRAWN}},
+        "Withdraw an offer that was not accepted; only its originator can.",
         path="withdrawal",
         fields=(_WHY,),
     ),
@@ -650,6 +651,12 @@ MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
 }
 """The state after each move that is possible; what is missing is refused."""
 
+READABLE_MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = MOVES | {
+    (HandoffState(state), HandoffAction(move)): HandoffState(target)
+    for state, move, target in read_only.MOVES
+}
+"""Likewise, with those that only an older log or document may hold: whatever reads asks this."""
+
 
 def move(
     handoff: Handoff,
@@ -672,6 +679,7 @@ def move(
     if target is None:
         raise WrongState(
             f"'{step}' is not possible: the handoff is {handoff.state} (GET /handoffs/{handoff.id})"
+            + (", what was accepted is recalled" if step is HandoffAction.WITHDRAW else "")
         )
     if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
         raise WrongState(f"'{step}' is for the other party of the handoff")

@@ -266,7 +266,8 @@ _KINDS = (
         "RecallApproved",
         _BY_SECOND,
         "Approve a recall as the second person.\n\nThe recall stands already: one person may "
-        "recall what was misdirected, and the second follows within 24 hours.",
+        "recall what was misdirected, or accepted with a reservation, and the second follows "
+        "within 24 hours.",
     ),
     CaseStepKind(
         "handoff.review",

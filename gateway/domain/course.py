@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.domain.answers import MOVES, RECALLED
+from gateway.domain.answers import READABLE_MOVES, RECALLED
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -90,7 +90,7 @@ def fold(moves: Iterable[Moved], *, consulted: bool = False, erased: bool = Fals
             course = _lapsed(course)
         if one.sequence != course.sequence + 1:
             raise Impossible(f"document {course.sequence + 1} is missing")
-        if one.step is None or (course.state, one.step) not in MOVES:
+        if one.step is None or (course.state, one.step) not in READABLE_MOVES:
             raise Impossible(f"document {one.sequence} cannot follow: it was {course.state}")
         course = _after(course, one, one.step, consulted=consulted)
     if course is None:
@@ -103,7 +103,7 @@ def _lapsed(course: Course) -> Course:
 
 
 def _after(course: Course, one: Moved, step: HandoffAction, *, consulted: bool) -> Course:
-    moved = replace(course, sequence=one.sequence, state=MOVES[course.state, step])
+    moved = replace(course, sequence=one.sequence, state=READABLE_MOVES[course.state, step])
     if step in AGREEMENTS:
         return _agreed(moved, one, accepts=step in ACCEPTING)
     if step is HandoffAction.UPDATE:

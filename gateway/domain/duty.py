@@ -61,9 +61,9 @@ class DutyKind(StrEnum):
     """What is owed.
 
     An answer to the offer; the update that was announced to a holder, or the correction notice
-    where no package can follow; the acknowledgement of a correction or tightening; what was done
-    with one's own copy after it; an answer to the proposal of a correction; the clearance of a case
-    that was offered before it; a second person's review of a consultation before acceptance; the
+    where no package can follow; the acknowledgement of a correction or tightening; an answer
+    to the proposal of a correction; the clearance of a case that was offered before it; a second
+    person's review of a consultation before acceptance; the
     answer to who contests an embargo, without hurry or in imminent danger; the call that goes with
     an imminent danger; the data protection officer's review of an offer to a third country by
     derogation; the retention without which a copy in its days of grace is destroyed; the review of
@@ -74,7 +74,6 @@ class DutyKind(StrEnum):
     ANSWER = "answer"
     UPDATE = "update"
     ACKNOWLEDGEMENT = "acknowledgement"
-    APPLICATION = "application"
     PROPOSAL_ANSWER = "proposal_answer"
     CLEARANCE = "clearance"
     REVIEW = "review"
@@ -149,13 +148,6 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         _ended_by(HandoffAction.ACKNOWLEDGE),
         shared=True,
         longest=timedelta(days=3),
-    ),
-    DutyKind.APPLICATION: DutyTerms(
-        _RECIPIENT,
-        "handoff.apply",
-        _ended_by(HandoffAction.APPLY, HandoffAction.DISPUTE),
-        shared=True,
-        term=timedelta(days=30),
     ),
     DutyKind.PROPOSAL_ANSWER: DutyTerms(
         _ORIGINATOR,

@@ -286,6 +286,7 @@ class RecallCode(StrEnum):
     """Why a case is recalled."""
 
     MISDIRECTED = "misdirected"
+    CONDITIONS_NOT_MET = "conditions_not_met"  # of one handoff, accepted with a reservation
     UNLAWFUL = "unlawful"
     INACCURATE = "inaccurate"
     BASIS_ENDED = "basis_ended"
@@ -296,8 +297,9 @@ class RecallCode(StrEnum):
 
     @property
     def persons(self) -> int:
-        """How many persons decide before it binds: what went astray is stopped at once."""
-        return 1 if self is RecallCode.MISDIRECTED else 2
+        """How many persons decide before it binds: what one handoff gave to whom it should not
+        have, or who cannot keep its conditions, is stopped at once."""
+        return 1 if self in (RecallCode.MISDIRECTED, RecallCode.CONDITIONS_NOT_MET) else 2
 
 
 RETAINING = frozenset(RecallAnswer) - {RecallAnswer.COPIES_ERASED}

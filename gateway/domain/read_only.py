@@ -4,9 +4,16 @@ Whatever reads (rebuild, fold, client, verifier, search) goes on knowing what st
 writes does not. What ended, and with which version, is in CHANGELOG.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 EVENTS: Mapping[str, tuple[str, str]] = {
     "service_hours.set": ("service_hours.set", "registry_change"),
 }
 """By its former action, the event that it became and the kind of its operation."""
+
+MOVES: Collection[tuple[str, str, str]] = (
+    ("accepted", "withdraw", "withdrawn"),
+    ("partially_accepted", "withdraw", "withdrawn"),
+)
+"""Moves of a handoff: its state, the move, the state after it. Who withdrew what was accepted (with
+a reservation, before any consultation) left its recipient holding nothing."""

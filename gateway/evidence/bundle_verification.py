@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from gateway.domain.answers import ANSWERS, MOVES
+from gateway.domain.answers import ANSWERS, READABLE_MOVES
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
 from gateway.evidence import bundle_receipts, chain, key_history, mandates, recalls
@@ -271,7 +271,8 @@ def follow(shown: Sequence[Collection[HandoffAction]]) -> Course:
 def _after(
     states: Iterable[HandoffState], moves: Collection[HandoffAction]
 ) -> frozenset[HandoffState]:
-    return frozenset(MOVES[s, m] for s in states for m in moves if (s, m) in MOVES)
+    pairs = ((state, move) for state in states for move in moves)
+    return frozenset(READABLE_MOVES[pair] for pair in pairs if pair in READABLE_MOVES)
 
 
 def _reachable(states: frozenset[HandoffState]) -> frozenset[HandoffState]:

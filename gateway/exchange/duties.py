@@ -93,16 +93,13 @@ def store_answer(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: Hando
     if not holds and handoff.state is not HandoffState.OFFERED:
         ends.add(HandoffAction.RECALL)
     owed = work.duties.of(handoff.id, open_only=True)
-    ended, begins, announced = set[DutyKind](), list[DutyKind](), False
+    begins, announced = list[DutyKind](), False
     for one in owed:
         announced = announced or one.kind is DutyKind.UPDATE
         if not DUTIES[one.kind].ended_by.isdisjoint(ends):
-            ended.add(one.kind)
             work.duties.save(one.close(answer.at))
     if (announced and holds and answer.move in ENDS_PACKAGES) or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)
-    if DutyKind.ACKNOWLEDGEMENT in ended and answer.move is HandoffAction.ACKNOWLEDGE:
-        begins.append(DutyKind.APPLICATION)
     if answer.move is HandoffAction.PROPOSE_CORRECTION:
         begins.append(DutyKind.PROPOSAL_ANSWER)
     for kind in begins:

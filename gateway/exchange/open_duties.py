@@ -146,7 +146,6 @@ _COVERED = frozenset(
     {
         DutyKind.UPDATE,
         DutyKind.ACKNOWLEDGEMENT,
-        DutyKind.APPLICATION,
         DutyKind.PROPOSAL_ANSWER,
         DutyKind.RECALL_ACKNOWLEDGEMENT,
         DutyKind.RECALL_ANSWER,

@@ -17,6 +17,7 @@ from gateway.domain.case import Case, CaseState
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import (
+    ACCEPTING,
     ANSWERED_WITHIN,
     APPROVED_WITHIN,
     RETAINING,
@@ -220,6 +221,8 @@ def _bind(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UU
     document = _document(context, wanted, case, handoff)
     listed = context.work.handoffs.of_case(case.originator, case.id)
     named = [one for one in listed if handoff in (None, one.id)]
+    if wanted.code is RecallCode.CONDITIONS_NOT_MET:
+        _require_reservation(context, case, handoff)
     recall = Recall(
         id=context.event,
         originator=case.originator,
@@ -249,6 +252,22 @@ def _bind(context: RequestContext, wanted: RecallRequest, where: Mapping[str, UU
         owed = begin(touched[0], DutyKind.RECALL_APPROVAL, recall.id, context.now, approve_by)
         context.work.duties.add(replace(owed, person=wanted.by))
     return _recalled(recall, touched, document.compact(), approve_by)
+
+
+def _require_reservation(context: RequestContext, case: Case, handoff: UUID | None) -> None:
+    """That conditions are not met its recipient said itself, in the acceptance of one handoff.
+
+    Raises ValidationFailed, WrongState.
+    """
+    if handoff is None:
+        raise refusals.ValidationFailed((("/code", "is of one handoff: recall that one"),))
+    erased = case.state is CaseState.ERASED
+    made = () if erased else reversed(context.work.handoffs.answers(handoff))
+    accepted = next((one for one in made if one.move in ACCEPTING), None)
+    if accepted is None or "reservation" not in sd_jwt.read_stored(accepted.document).content:
+        raise refusals.WrongState(
+            "no acceptance of this handoff shows a reservation: recall it by another code"
+        )
 
 
 def _touch(

@@ -492,8 +492,8 @@ class HandoffView(HandoffSummary):
 
 @dataclass(frozen=True)
 class Owed:
-    """What is owed after a change: an update or a correction notice, an acknowledgement, an
-    application; the answer to a proposal; or an acknowledgement of a recall, and its answer.
+    """What is owed after a change: an update or a correction notice, an acknowledgement; the
+    answer to a proposal; or an acknowledgement of a recall, and its answer.
 
     ``by`` is who owes it, ``event`` the one that it is owed since; ``late``: its time is over.
     """

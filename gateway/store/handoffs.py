@@ -180,7 +180,6 @@ _WAS_INFORMED = (
     .where(matching(consultation, "handoff"), consultation.c.informed)
     .limit(1)
 )
-_WAS_CONSULTED = select(consultation.c.event).where(matching(consultation, "handoff")).limit(1)
 
 
 class SqlHandoffs(StorePart):
@@ -346,10 +345,6 @@ class SqlHandoffs(StorePart):
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Whether the originator is a party of a consultation of the handoff."""
         return self._transaction.first(_WAS_INFORMED, {"handoff": handoff}) is not None
-
-    def was_consulted(self, handoff: UUID) -> bool:
-        """Whether the content of the handoff was ever consulted."""
-        return self._transaction.first(_WAS_CONSULTED, {"handoff": handoff}) is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
         """What the consultation recorded by ``event`` showed."""

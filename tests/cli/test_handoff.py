@@ -163,7 +163,8 @@ def test_a_notice_goes_from_desk_to_desk(desks: Desks, tls_files: Path) -> None:
     (waiting,) = desks.told("todo", at=OFMIN)["items"]
     assert waiting["first"] == f"casegate handoff notices {handoff}"
     desks.done("handoff", "acknowledge", handoff, *BY, at=OFMIN)
-    assert "application" in desks.done("case", "coverage", case)
+    (line,) = desks.told("case", "coverage", case)["handoffs"]
+    assert (line["owed"], line["answered"]) == ([], "acknowledge")
 
 
 def signing(desks: Desks) -> SigningKey:

@@ -577,6 +577,11 @@ def recall_document(**changes: Any) -> SdJwt:
 RECALL = recall_document()
 
 
+def test_a_withdrawal_of_what_was_accepted_is_still_believed() -> None:
+    withdrawn = ("withdraw", HOTLINE, answer_document(HOTLINE, kind="withdrawal"))
+    view(**with_answers(ACCEPTS, withdrawn, state="withdrawn"))
+
+
 ASKED_RECALL = {"by": "head-1", "approved_by": "approver-1", "code": "unlawful"}
 
 

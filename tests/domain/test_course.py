@@ -89,8 +89,6 @@ class Walk:
                 row, step, party, groups=groups, under=under, consulted=self.consulted
             )
             made = replace(made, groups=groups, under=under)
-            if step is HandoffAction.WITHDRAW:
-                moved = replace(moved, held=0, held_under=None)
             if step is HandoffAction.ANSWER_RECALL:
                 done = chance.choice(list(RecallAnswer))
                 if row.recall is None and not (self.erased and done is RecallAnswer.COPIES_ERASED):
@@ -216,6 +214,17 @@ def recalled() -> Walk:
     walk.step(HandoffAction.RECALL, random.Random(0))
     assert walk.differences() == ()
     return walk
+
+
+def test_what_was_withdrawn_after_its_acceptance_is_held_no_more() -> None:
+    walk, chance = Walk.begin(), random.Random(0)
+    walk.step(HandoffAction.ACCEPT, chance)
+    with pytest.raises(WrongState, match="recalled"):
+        walk.step(HandoffAction.WITHDRAW, chance)
+    walk.moves.append(Moved(3, HandoffAction.WITHDRAW))
+    withdrawn = {"state": HandoffState.WITHDRAWN, "held": 0, "held_under": None, "sequence": 3}
+    walk.row = replace(walk.row, **withdrawn)
+    assert walk.differences() == ()
 
 
 def test_a_recall_that_the_row_forgot_is_named() -> None:

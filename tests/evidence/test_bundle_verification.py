@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.answers import ANSWERS, MOVES
+from gateway.domain.answers import ANSWERS, MOVES, READABLE_MOVES
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.evidence import bundle, handoff_documents, sd_jwt, verification
@@ -586,6 +586,13 @@ def test_an_acceptance_may_have_been_partial_while_its_groups_are_withheld():
     )
 
 
+@each("accepts, state", [("accept", "accepted"), ("accept_partly", "partially_accepted")])
+def test_what_was_withdrawn_after_an_acceptance_is_followed_and_withdrawn_no_more(accepts, state):
+    followed = follow([{HandoffAction(accepts)}, {HandoffAction.WITHDRAW}])
+    assert followed == Course(frozenset({HandoffState.WITHDRAWN}), 0)
+    assert (HandoffState(state), HandoffAction.WITHDRAW) not in MOVES
+
+
 def test_a_move_that_needs_one_that_is_not_shown_is_a_gap():
     followed = follow([{HandoffAction.OUTCOME}])
     assert followed == Course(
@@ -615,11 +622,11 @@ def test_an_acceptance_cannot_follow_another():
 def test_any_lawful_course_is_followed_and_any_part_of_it_is_possible(data):
     state, moves = HandoffState.OFFERED, []
     for _ in range(data.draw(st.integers(0, 6))):
-        lawful = sorted(m for s, m in MOVES if s == state)
+        lawful = sorted(m for s, m in READABLE_MOVES if s == state)
         if not lawful:
             break
         moves.append(data.draw(st.sampled_from(lawful)))
-        state = MOVES[state, moves[-1]]
+        state = READABLE_MOVES[state, moves[-1]]
     assert follow([{m} for m in moves]) == Course(frozenset({state}), 0)
     part = [m for m in moves if data.draw(st.booleans())]
     follow([{m} for m in part])

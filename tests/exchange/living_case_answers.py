@@ -502,8 +502,6 @@ class Answers(RuleBasedStateMachine):
         self._moved(one, step)
         if step.startswith("accept"):
             one.held, one.whole, one.reserved = len(one.packages), step == "accept", reserved
-            if reserved:  # let its originator withdraw it, which a consultation would prevent
-                self.touched.remove(one)
         assert self.told(one.case.originator, self.news[one.recipient][-1]["type"], one.id)
 
     @precondition(lambda self: self.police_first and self.world.handoffs)
@@ -521,9 +519,7 @@ class Answers(RuleBasedStateMachine):
         one = self.handoff(number)
         reply = answers.said("liaison-1", "by mistake")
         if self.attempt(one.case.originator, answers.withdraw, one.id, reply) is not None:
-            if one.is_held:
-                assert one.reserved and not one.consulted, "only a recall ends what was accepted"
-                one.held = 0
+            assert not one.is_held, "only a recall ends what was accepted"
             self._moved(one, "withdraw")
             assert self.told(one.recipient, "handoff.withdrawn", one.id)
 
@@ -576,7 +572,9 @@ class Answers(RuleBasedStateMachine):
     @precondition(lambda self: self.world.handoffs)
     @rule(
         number=NUMBERS,
-        code=st.sampled_from(["misdirected", "unlawful", "inaccurate", "authority_order"]),
+        code=st.sampled_from(
+            ["misdirected", "conditions_not_met", "unlawful", "inaccurate", "authority_order"]
+        ),
         two=st.sampled_from([True, True, False]),
         whole=st.booleans(),
     )
@@ -592,7 +590,8 @@ class Answers(RuleBasedStateMachine):
             written = self.attempt(case.originator, recalls.of_handoff, one.id, asked)
         if written is None:
             return
-        assert two or code == "misdirected"
+        assert two or code in ("misdirected", "conditions_not_met")
+        assert code != "conditions_not_met" or (one.reserved and not whole)
         assert self.told(case.originator, "case.recalled")
         if whole:
             case.recalled = case.newest.number

@@ -68,7 +68,6 @@ class Duties(Moves):
             DutyKind.ANSWER: (answers.decline, said("officer-1", "not ours")),
             DutyKind.UPDATE: (answers.omit_update, said("liaison-1", "told by telephone")),
             DutyKind.ACKNOWLEDGEMENT: (answers.acknowledge, said("officer-1")),
-            DutyKind.APPLICATION: (answers.apply, said("officer-1", done="rectified")),
             DutyKind.PROPOSAL_ANSWER: (
                 answers.answer_proposal,
                 said("liaison-1", decision="not_followed"),

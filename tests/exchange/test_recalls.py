@@ -10,7 +10,6 @@ import pytest
 
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import RecallAnswer, RecallCode
-from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.refusals import (
     Forbidden,
     NotFound,
@@ -39,7 +38,6 @@ from tests.founding import (
     accepted,
     acknowledged,
     conditions_of,
-    consulted,
     founded,
     offer_of,
     offered,
@@ -51,6 +49,8 @@ from tests.founding import (
 UNLAWFUL = RecallRequest("approver-1", RecallCode.UNLAWFUL, "court order 12/26", "approver-2")
 ALONE = {"code": RecallCode.MISDIRECTED, "approved_by": None}
 """What one person recalls at once; the second person follows."""
+NOT_MET = replace(UNLAWFUL, code=RecallCode.CONDITIONS_NOT_MET, approved_by=None)
+OF_CASE = [code for code in RecallCode if code is not RecallCode.CONDITIONS_NOT_MET]
 UNTIL = "2026-12-31"
 KEPT = {
     RecallAnswer.COPIES_ERASED: {},
@@ -66,6 +66,18 @@ ANSWER = DutyKind.RECALL_ANSWER
 @pytest.fixture
 def gateway() -> Founded:
     return founded()
+
+
+def reserved(gateway: Founded) -> UUID:
+    """A handoff that OFMIN accepted with a reservation."""
+    handoff = UUID(offered(gateway).result["handoff"])
+    said = {
+        "conditions": conditions_of(gateway, handoff, OFMIN),
+        "offer": gateway.handoff(handoff).offer_digest,
+        "reservation": {"condition": "erase_on", "legal_basis": "CPP 706-47"},
+    }
+    gateway.answer(OFMIN, answers.accept, handoff, **said)
+    return handoff
 
 
 def recalled(gateway: Founded, case: WriteResult | UUID, **changes: Any) -> WriteResult:
@@ -270,9 +282,41 @@ def test_of_what_was_misdirected_the_second_person_follows(gateway):
     gateway.refused(WrongState, HOTLINE, recalls.approve, *asked("approver-3"))
 
 
+def test_one_person_recalls_what_was_accepted_with_a_reservation_and_the_second_follows(gateway):
+    handoff = reserved(gateway)
+    made = gateway.act(HOTLINE, recalls.of_handoff, handoff, NOT_MET).result
+    assert term(gateway, handoff, DutyKind.RECALL_APPROVAL) == timedelta(hours=24)
+    assert opens(gateway, handoff, "recall_review")
+    second = ApprovalRequest(UUID(made["recall"]), "approver-2")
+    gateway.act(HOTLINE, recalls.approve, UUID(made["case"]), second)
+    assert owed(gateway, handoff) == {DutyKind.RECALL_ACKNOWLEDGEMENT, ANSWER}
+
+
+@pytest.mark.parametrize("second", [None, "approver-2"])
+@pytest.mark.parametrize("why", ["no reservation", "not accepted", "erased"])
+def test_conditions_are_not_met_where_an_acceptance_that_is_there_says_so(gateway, why, second):
+    if why == "not accepted":
+        handoff = UUID(offered(gateway).result["handoff"])
+    else:
+        handoff = reserved(gateway) if why == "erased" else accepted(gateway)
+    if why == "erased":
+        erased(gateway)
+    reason = None if why == "erased" else "it cannot erase in time"
+    asked = replace(NOT_MET, approved_by=second, reason=reason)
+    gateway.refused(WrongState, HOTLINE, recalls.of_handoff, handoff, asked)
+
+
+def test_conditions_that_are_not_met_recall_one_handoff_and_no_whole_case(gateway):
+    case = gateway.handoff(reserved(gateway)).case
+    with pytest.raises(ValidationFailed) as failed:
+        gateway.act(HOTLINE, recalls.of_case, case, NOT_MET)
+    assert [pointer for pointer, _ in failed.value.errors] == ["/code"]
+
+
 def test_the_administrators_hear_of_what_was_misdirected_and_of_nothing_else(gateway):
     for code in (RecallCode.MISDIRECTED, RecallCode.OTHER):
         taken_back(gateway, code=code)
+    gateway.act(HOTLINE, recalls.of_handoff, reserved(gateway), NOT_MET)
     assert gateway.types(GATEWAY).count("case.recalled") == 1
 
 
@@ -351,7 +395,7 @@ def test_a_version_may_leave_out_who_was_told_to_erase_the_case(gateway):
 
 # --- what is open to whom (the table of holders) -------------------------------------------------
 
-PLAIN = [c for c in RecallCode if c not in ("misdirected", "authority_order", "unlawful")]
+PLAIN = [c for c in OF_CASE if c not in ("misdirected", "authority_order", "unlawful")]
 NO_NEW_USE = {*PLAIN, RecallCode.UNLAWFUL}
 CODES_OF = {
     RecallAnswer.IN_PROCEEDINGS: "in_proceedings",
@@ -360,7 +404,7 @@ CODES_OF = {
 }
 
 
-@pytest.mark.parametrize("code", RecallCode, ids=str)
+@pytest.mark.parametrize("code", OF_CASE, ids=str)
 def test_an_authority_makes_no_new_use_until_it_answers(gateway, code):
     case = submitted(gateway)
     handoff = given(gateway, case, OFMIN)
@@ -375,7 +419,7 @@ def test_an_authority_makes_no_new_use_until_it_answers(gateway, code):
 @pytest.mark.parametrize(
     "code, done",
     [
-        *product(RecallCode, (RecallAnswer.IN_PROCEEDINGS, RecallAnswer.DECLINED)),
+        *product(OF_CASE, (RecallAnswer.IN_PROCEEDINGS, RecallAnswer.DECLINED)),
         (RecallCode.UNLAWFUL, RecallAnswer.PROCESSING_RESTRICTED),
     ],
     ids=str,
@@ -391,7 +435,7 @@ def test_an_authority_consults_what_it_keeps_under_a_code_of_its_own(gateway, co
     assert not opens(gateway, handoff, CODES_OF[done])
 
 
-@pytest.mark.parametrize("code", RecallCode, ids=str)
+@pytest.mark.parametrize("code", OF_CASE, ids=str)
 def test_what_a_hotline_had_is_closed_and_opens_by_a_decline_where_it_was_lawful(gateway, code):
     _, handoff, _ = taken_back(gateway, ABROAD, code=code)
     codes = ("assessment", "recall_review", "imminent_danger", "retention")
@@ -518,39 +562,6 @@ def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):
     (said,) = events(gateway, "handoff.recall_answered")
     assert (line["owed"], line["answered_by_event"]) == ([], said["id"])
     assert line["recall"]["answer"] == "kept_by_law"
-
-
-# --- withdrawal after an acceptance --------------------------------------------------------------
-
-
-def reserved(gateway: Founded) -> UUID:
-    """A handoff that OFMIN accepted with a reservation."""
-    handoff = UUID(offered(gateway).result["handoff"])
-    said = {
-        "conditions": conditions_of(gateway, handoff, OFMIN),
-        "offer": gateway.handoff(handoff).offer_digest,
-        "reservation": {"condition": "erase_on", "legal_basis": "CPP 706-47"},
-    }
-    gateway.answer(OFMIN, answers.accept, handoff, **said)
-    return handoff
-
-
-@pytest.mark.parametrize("why", ["no reservation", "a consultation", "consultations are not told"])
-def test_what_was_accepted_is_recalled_and_not_withdrawn(gateway, why):
-    if why == "consultations are not told":
-        gateway.ports = replace(gateway.ports, consultations=ConsultationNotice.NONE)
-    handoff = accepted(gateway) if why == "no reservation" else reserved(gateway)
-    if why == "a consultation":
-        consulted(gateway, handoff)
-    said = answers.said("liaison-1", "sent in error")
-    gateway.refused(WrongState, HOTLINE, answers.withdraw, handoff, said)
-
-
-def test_what_was_accepted_with_a_reservation_is_withdrawn_before_it_is_consulted(gateway):
-    handoff = reserved(gateway)
-    gateway.answer(HOTLINE, answers.withdraw, handoff, "sent in error")
-    assert gateway.handoff(handoff).is_held is False
-    assert not owed(gateway, handoff)
 
 
 # --- after the erasure ---------------------------------------------------------------------------

@@ -225,7 +225,7 @@ def test_a_correction_is_shown_at_once_and_has_to_be_acknowledged(gateway):
     assert values(found) == addresses(CORRECTED)
     assert gateway.view(OFMIN, handoff)["due_at"] == written.result["acknowledge_by"]
     acknowledged(gateway, handoff)
-    assert gateway.owed(handoff) == ["application"]
+    assert gateway.owed(handoff) == []
 
 
 def test_a_package_says_why_it_was_made_and_which_of_the_given_places_changed(gateway):
@@ -310,7 +310,7 @@ def test_who_ends_a_handoff_does_not_escape_what_was_announced(gateway, end):
     assert gateway.handoff(handoff).due_at > gateway.clock()
     notified(gateway, handoff)
     acknowledged(gateway, handoff)
-    assert gateway.owed(handoff) == ["application"]
+    assert gateway.owed(handoff) == []
 
 
 def test_an_update_that_was_not_sent_before_the_end_of_its_handoff_becomes_a_notice(gateway):
@@ -596,9 +596,9 @@ def test_what_an_update_is_in_each_state_and_what_the_recipient_may_do_then(
 def test_a_notice_may_follow_the_acknowledgement_of_what_was_announced(gateway):
     case, handoff = ended(gateway)
     acknowledged(gateway, handoff)
-    assert awaited(gateway, case) == ["correction_notice", "application"]
+    assert awaited(gateway, case) == ["correction_notice"]
     notified(gateway, handoff)
-    assert awaited(gateway, case) == ["acknowledgement", "application"]
+    assert awaited(gateway, case) == ["acknowledgement"]
 
 
 # --- an update that meets an answer --------------------------------------------------------------
@@ -771,11 +771,9 @@ def test_coverage_follows_a_correction_from_the_announcement_to_what_was_done(ga
     assert owed() == [("acknowledgement", OFMIN, False)]
     gateway.clock.advance(timedelta(days=4))
     assert owed() == [("acknowledgement", OFMIN, True)]
-    acknowledged(gateway, handoff)
-    assert owed() == [("application", OFMIN, False)]
-    gateway.clock.advance(timedelta(days=31))
-    assert owed() == [("application", OFMIN, True)]
     assert gateway.view(OFMIN, handoff)["overdue"]
+    acknowledged(gateway, handoff)
+    assert owed() == []
     gateway.answer(OFMIN, answers.apply, handoff, done="rectified")
     line = covered(gateway, case)
     assert (line["owed"], line["answered"], line["package"]) == ([], "apply", 2)

@@ -16,7 +16,6 @@ DUE = {
     DutyKind.ANSWER: "by urgency",
     DutyKind.UPDATE: "by urgency, 24 hours at most",
     DutyKind.ACKNOWLEDGEMENT: "by urgency, 3 days at most",
-    DutyKind.APPLICATION: "30 days after the acknowledgement",
     DutyKind.PROPOSAL_ANSWER: "7 days",
     DutyKind.CLEARANCE: "24 hours: the case was offered before it, in imminent danger",
     DutyKind.REVIEW: "24 hours: the case was consulted before its acceptance, in imminent danger",
@@ -28,7 +27,9 @@ DUE = {
     DutyKind.RETENTION_REVIEW: "the day of review that you stated, within 3 years",
     DutyKind.RECALL_ACKNOWLEDGEMENT: "72 hours; 8 in imminent danger",
     DutyKind.RECALL_ANSWER: "21 days",
-    DutyKind.RECALL_APPROVAL: "24 hours: one person recalled what was misdirected",
+    DutyKind.RECALL_APPROVAL: (
+        "24 hours: one person recalled, what was misdirected or accepted with a reservation"
+    ),
 }
 """By when each is due, in words; the terms are the code's."""
 

@@ -1,7 +1,7 @@
 """What the two parties answer to a handoff: one function for every kind in the table."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,6 @@ from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
 from gateway.domain.duty import JUDICIAL_AUTHORISATION
 from gateway.domain.handoff import (
-    ACCEPTING,
     AGREEMENTS,
     Handoff,
     HandoffAction,
@@ -30,7 +29,6 @@ from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs import access
-from gateway.exchange.handoffs.consultations import is_informed
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
 from gateway.exchange.results import Answered
 from gateway.exchange.retention import apply_standing_retention, set_retention
@@ -130,8 +128,6 @@ def _answer(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ans
     )
     if step in FOLLOWING:
         check_step(context, found, step)
-    if step is HandoffAction.WITHDRAW and found.is_held:
-        moved = _withdraw_reserved(context, moved)
     if step is HandoffAction.ANSWER_RECALL:
         moved = answer_recall(context, moved, fields)
     document = _document(context, asked, binds)
@@ -347,24 +343,6 @@ def _retain(context: RequestContext, handoff: Handoff, asked: AnswerRequest) -> 
         legal_basis=asked.fields["legal_basis"],
         **{name: day and parse_date(day) for name, day in days.items()},
     )
-
-
-def _withdraw_reserved(context: RequestContext, moved: Handoff) -> Handoff:
-    """A handoff that is withdrawn after its acceptance: its recipient holds nothing.
-
-    That is possible before the first consultation, where the acceptance has a reservation and the
-    originator would hear of a consultation; else only a recall ends what a holder may do.
-    """
-    made = context.work.handoffs.answers(moved.id)
-    accepted = next(one for one in made if one.move in ACCEPTING)
-    reserved = "reservation" in sd_jwt.read_stored(accepted.document).content
-    recipient = context.require(moved.recipient)
-    informed = is_informed(context, moved, recipient, access.measures_on(context, moved))
-    if not (reserved and informed) or context.work.handoffs.was_consulted(moved.id):
-        raise refusals.WrongState(
-            "the handoff was accepted: recall it, with a code and a second person"
-        )
-    return replace(moved, held=0, held_under=None)
 
 
 def _answered(answer: HandoffAnswer) -> Answered:

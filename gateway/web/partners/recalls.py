@@ -14,7 +14,8 @@ from gateway.web.partners.schema_fields import PersonBody
 
 
 class RecallBody(PersonBody):
-    """Why a case is recalled; two persons decide it, of what was misdirected one at first.
+    """Why a case is recalled; two persons decide it. One begins with what was misdirected, or
+    where the recipient of one handoff accepted it with a reservation (conditions_not_met).
 
     The reason is left out once the case was erased, and needed before.
     """
