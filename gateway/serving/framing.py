@@ -25,8 +25,8 @@ _FRAMING = re.compile(
     rb"\r\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
     re.IGNORECASE,
 )
-_DIGITS = re.compile(rb"[0-9]{1,10}")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+_DIGITS = re.compile(rb"0*([0-9]{1,10})")
+_CHUNK_SIZE = re.compile(rb"0*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
 
 class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
@@ -78,25 +78,39 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Refuse to wait for more: a thread gets a whole request, or one that cannot be served."""
-        if data := self._given.read(max(_PIECE, size_hint or 0)):
+        if data := self._given.read(min(max(_PIECE, size_hint or 0), self._most)):
             return data
         raise NoMoreData if self._head_given else LimitRequestHeaders("the head does not end")
 
     def is_whole(self) -> bool:
         """Whether a request is there, or so much of one that more bytes cannot make good."""
         data = self.received
-        if not self._head and not self._find_head(data):
-            return self._spoilt(data)
+        if not self._head:
+            end = data.find(_END, self._looked)
+            if self._is_spoilt(data, end):
+                return True
+            if end < 0:
+                self._looked = max(0, len(data) - len(_END) + 1)
+                return False
+            self._read_head(data, end)
         if self._chunked:
             return self._chunks_are_whole(data)
         return len(data) >= self._needed
 
-    def _find_head(self, data: bytearray) -> bool:
-        end = data.find(_END, self._looked)
-        if end < 0:
+    def _is_spoilt(self, data: bytearray, end: int) -> bool:
+        """Whether there is no head up to `end`, -1 while it has none.
+
+        What follows is left out then: the parser reads the same however much has arrived.
+        """
+        end = end if end >= 0 else len(data)
+        bare = _BARE_LINE_FEED.search(data, self._looked, end)
+        if bare is None and end <= HEAD_BYTES:
             return False
-        self._head = end + len(_END)
-        self._needed = self._head
+        del data[bare.end() if bare else HEAD_BYTES + 1 :]
+        return True
+
+    def _read_head(self, data: bytearray, end: int) -> None:
+        self._head = self._needed = end + len(_END)
         fields = _FRAMING.findall(data, 0, end + 2)
         lengths = [(name.lower(), value) for name, value in fields if name.lower() != b"expect"]
         self.expects_continue = len(fields) > len(lengths)
@@ -104,14 +118,8 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
             name, value = lengths[0]
             if name == b"transfer-encoding":
                 self._chunked = value.lower() == b"chunked"
-            elif _DIGITS.fullmatch(value) and int(value) <= self.largest_body:
-                self._needed += int(value)
-        return True
-
-    def _spoilt(self, data: bytearray) -> bool:
-        bare = _BARE_LINE_FEED.search(data, self._looked)
-        self._looked = max(0, len(data) - len(_END) + 1)
-        return bare is not None or len(data) > HEAD_BYTES
+            elif (digits := _DIGITS.fullmatch(value)) and int(digits[1]) <= self.largest_body:
+                self._needed += int(digits[1])
 
     def _chunks_are_whole(self, data: bytearray) -> bool:
         """Whether the last chunk is there (RFC 9112 section 7.1), or enough to refuse the body."""
@@ -121,8 +129,11 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
                 return len(data) - self._needed > HEAD_BYTES
             size = _CHUNK_SIZE.fullmatch(data, self._needed, line)
             length = int(size[1], 16) if size else -1
-            if length <= 0:
-                return length < 0 or data.find(_END, line) >= 0 or len(data) - line > HEAD_BYTES
+            if length < 0 or data.find(_END, line, line + HEAD_BYTES) >= 0 == length:
+                return True
+            if length == 0:
+                del data[line + HEAD_BYTES :]
+                return len(data) == line + HEAD_BYTES
             begin, end = line + 2, line + 2 + length
             enough = self._decoded + min(length, len(data) - begin) >= self.largest_body
             broken = len(data) >= end + 2 and data[end : end + 2] != b"\r\n"

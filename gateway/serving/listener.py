@@ -3,6 +3,7 @@
 import gc
 import logging
 import resource
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from gateway.serving.framing import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import DeadlineWorker, WorkerSettings
+from gateway.web.security_log import failure_place
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
 
@@ -191,38 +193,40 @@ def serve(app_factory: Callable[[], WsgiApp], listener: Listener) -> NoReturn:
     raise SystemExit(0)
 
 
-# --- Floods of warnings about connections that are no requests: counted, not written ---
+# --- Floods of lines about connections that are no requests: counted, not written ---
 
 
-JUNK_LINES = 60  # log lines a minute of one worker
+JUNK_LINES = 60  # log lines a minute of one level and one worker
 
 
 class JunkFilter(logging.Filter):
-    """Let pass so many warnings a minute; the next one that passes says how many did not.
+    """Let pass so many lines of a level a minute; the next one that passes says how many did not.
 
-    Refused handshakes and cut connections are news to the operator and a weapon in hostile hands.
+    Cut connections and failures are news to the operator and a weapon in hostile hands. Of an
+    exception its place is written: its message may repeat what is secret.
     """
 
     def __init__(self, lines: int = JUNK_LINES) -> None:
-        """`lines` a minute."""
+        """`lines` a minute of each level."""
         super().__init__()
         self._lines = lines
         self._minute = 0
-        self._passed = 0
-        self._left_out = 0
+        self._passed = Counter[int]()
+        self._left_out = Counter[int]()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written; errors always are."""
-        if record.levelno != logging.WARNING:
-            return True
-        minute = int(record.created // 60)
+        """Whether a line is written."""
+        minute, level = int(record.created // 60), record.levelno
         if minute != self._minute:
-            self._minute, self._passed = minute, 0
-        if self._passed >= self._lines:
-            self._left_out += 1
+            self._minute = minute
+            self._passed.clear()
+        if self._passed[level] >= self._lines:
+            self._left_out[level] += 1
             return False
-        self._passed += 1
-        if self._left_out:
-            record.msg = f"{record.msg} ({self._left_out} such lines were left out)"
-            self._left_out = 0
+        self._passed[level] += 1
+        if record.exc_info and record.exc_info[1]:
+            record.msg = f"{record.msg} ({failure_place(record.exc_info[1])})"
+            record.exc_info = None
+        if left_out := self._left_out.pop(level, 0):
+            record.msg = f"{record.msg} ({left_out} such lines were left out)"
         return True

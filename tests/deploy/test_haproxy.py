@@ -1,9 +1,11 @@
 """HAProxy's configuration as we ship it: HAProxy takes it, and each frontend has its bound."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,19 @@ def test_one_address_gets_no_more_than_a_share_of_the_connections(frontend: str)
         re.fullmatch(r"tcp-request connection reject if { sc0_conn_cur gt \d+ }", line)
         for line in lines
     )
+
+
+OWN_PAGES = {400, 401, 403, 404, 405, 407, 408, 410, 413, 421, 422, 425, 429, *range(500, 505)}
+"""The statuses of errors that HAProxy 3.0 answers with a page of its own."""
+
+
+def test_whatever_haproxy_refuses_by_itself_is_a_problem() -> None:
+    told = re.findall(
+        r"^    http-error status (\d+) content-type application/problem\+json string '(.*)'$",
+        CONFIGURATION.read_text(),
+        re.MULTILINE,
+    )
+    assert {int(status) for status, _ in told} == OWN_PAGES
+    for status, body in told:
+        code = HTTPStatus(int(status))
+        assert json.loads(body) == {"title": code.phrase, "status": code.value}

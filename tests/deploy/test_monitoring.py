@@ -32,3 +32,10 @@ def test_every_alert_says_what_to_do():
     alerts = re.split(r"- alert: ", rules)[1:]
     assert alerts
     assert all("summary: " in one and "action: " in one for one in alerts)
+
+
+def test_the_alert_on_server_errors_sees_failures_in_the_application_and_outside_of_it():
+    rules = (ROOT / "deploy/prometheus/casegate.rules.yml").read_text()
+    expression = rules.partition("- alert: CasegateServerErrors\n")[2].partition("labels:")[0]
+    assert 'casegate_problems_total{problem="server-error"}' in expression
+    assert 'casegate_connection_errors_total{trouble="failure"}' in expression

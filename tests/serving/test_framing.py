@@ -20,6 +20,8 @@ WHOLE = {
     "an empty line first": b"\r\n" + LINE + b"\r\n",
     "no chunks": CHUNKED + b"0\r\n\r\n",
     "chunks": CHUNKED + b"3\r\nabc\r\n0A;x=1\r\n0123456789\r\n0\r\n\r\n",
+    "a length with zeros": LINE + b"Content-Length: 0000000000000003\r\n\r\nabc",
+    "a chunk's size with zeros": CHUNKED + b"0" * 20 + b"1\r\na\r\n0\r\n\r\n",
     "a trailer": CHUNKED + b"3\r\n\r\n0\r\n0\r\nX: 1\r\n\r\n",
 }
 HOPELESS = {
@@ -76,6 +78,34 @@ def test_a_head_without_an_end_is_refused_and_not_read_on() -> None:
     assert incoming.is_whole()
     with pytest.raises(LimitRequestHeaders):
         parsed(incoming)
+
+
+def test_a_chunk_whose_size_no_machine_counts_ends_like_one_that_is_cut_off() -> None:
+    huge = received(CHUNKED + b"f" * 17 + b"\r\n")
+    assert huge.is_whole()
+    with pytest.raises(NoMoreData):
+        parsed(huge)
+
+
+LONG = b"X: " + b"a" * 1000 + b"\r\n"
+ODD = {
+    "a bare line feed before the end": LINE + b"X: 1\nExpect: more\r\n\r\n",
+    "a head that is too long": LINE + LONG * 40 + b"\r\n",
+    "a trailer that is too long": CHUNKED + b"0\r\n" + LONG * 40 + b"\r\n",
+}
+
+
+@each("sent", ODD.values())
+def test_what_is_refused_is_refused_the_same_whenever_it_arrives(sent: bytes) -> None:
+    at_once, bit_by_bit = received(sent), received(b"")
+    for at in range(len(sent)):
+        bit_by_bit.received += sent[at : at + 1]
+        if bit_by_bit.is_whole():
+            break
+    assert at_once.is_whole()
+    assert at_once.received == bit_by_bit.received
+    with pytest.raises(ParseException):
+        parsed(at_once)
 
 
 def test_of_a_body_too_large_no_more_is_taken_than_shows_it() -> None:

@@ -34,6 +34,7 @@ CASES = {
     ),
     "a chunk without a size": (CHUNKED + b"zz\r\n", 400),
     "a chunk of another size": (CHUNKED + b"1\r\n" + SECRET, 400),
+    "a chunk whose size no machine counts": (CHUNKED + b"f" * 17 + b"\r\n" + SECRET, 400),
     "a chunk of hostile framing": (CHUNKED + b"1;" + SECRET + b"=\r\na\r\n0\r\n\r\n", 400),
     "a forbidden trailer": (CHUNKED + b"0\r\nHost: " + SECRET + b"\r\n\r\n", 400),
     "more framing than content": (CHUNKED + (b"1;%b\r\na\r\n" % (b"x" * 4000)) * 200, 400),
@@ -43,6 +44,10 @@ CASES = {
     "a target that is a URL": (b"GET http://evil.example/ HTTP/1.1\r\n" + GOOD + b"\r\n", 400),
     "a target that is no path": (b"OPTIONS * HTTP/1.1\r\n" + GOOD + b"\r\n", 400),
     "an unknown coding": (b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: x\r\n\r\n", 501),
+    "a coding beside chunked": (
+        b"POST / HTTP/1.1\r\n" + GOOD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        501,
+    ),
 }
 
 
