@@ -335,20 +335,3 @@ def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...])
     """
     written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
     return written, f"{pseudonym} is not in force any more"
-
-
-@write_command(
-    staff,
-    click.argument("pseudonym"),
-    click.argument("originator", callback=arguments.organisation_id),
-    click.argument("case", type=click.UUID),
-)
-def recuse(gateway: Gateway, by: str, pseudonym: str, originator: str, case: UUID) -> WriteReport:
-    """Keep PSEUDONYM away from the CASE of ORIGINATOR, for good.
-
-    For somebody whom an interest binds: no request about the case may name them.
-
-    Example: casegate staff recuse pdc-7k3f ofmin 0198... --by pdc-1
-    """
-    written = gateway.recuse_staff(pseudonym, by, originator, case)
-    return written, f"{pseudonym} keeps away from case {case}"

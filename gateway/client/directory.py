@@ -255,10 +255,3 @@ class StaffClient(ClientBase):
         head."""
         path = f"/staff/{quote(pseudonym, safe='')}/end"
         return self._write("staff.end", path, by=by, approved_by=list(approved_by) or None)
-
-    def recuse_staff(
-        self, pseudonym: str, by: str, originator: str, case: UUID | str
-    ) -> ConfirmedWrite:
-        """Keep a person away from a case for good: no request about it may name them."""
-        path = f"/staff/{quote(pseudonym, safe='')}/recusals"
-        return self._write("staff.recuse", path, by=by, originator=originator, case=spelled(case))

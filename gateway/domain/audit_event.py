@@ -198,7 +198,6 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "staff.read": ("staff.read", Operation.CONSULTATION),
     "staff.add": ("staff.added", Operation.REGISTRY_CHANGE),
     "staff.end": ("staff.ended", Operation.REGISTRY_CHANGE),
-    "staff.recuse": ("staff.recused", Operation.REGISTRY_CHANGE),
     "staff.establish": ("staff.established", Operation.REGISTRY_CHANGE),
     "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),

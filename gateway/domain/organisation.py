@@ -146,7 +146,6 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
         "staff.read",
         "staff.add",
         "staff.end",
-        "staff.recuse",
     }
 )
 """What an organisation that is enrolled may ask before it is active; policies state it too."""

@@ -7,6 +7,7 @@ writes does not. What ended, and with which version, is in CHANGELOG.md.
 from collections.abc import Collection, Mapping
 
 EVENTS: Mapping[str, tuple[str, str]] = {
+    "staff.recuse": ("staff.recused", "registry_change"),
     "service_hours.set": ("service_hours.set", "registry_change"),
 }
 """By its former action, the event that it became and the kind of its operation."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -37,9 +37,6 @@ ENTERING_TEMPORARILY = frozenset({RegisterRole.HEAD, RegisterRole.LIAISON, Regis
 TEMPORARY = timedelta(hours=24)
 """How long a temporary entry holds: what is needed at night is confirmed by day, or ends."""
 
-MOST_RECUSALS = 100
-"""Cases that one person keeps away from."""
-
 ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.submit": WORKING,
     "case.revise": WORKING,
@@ -67,7 +64,6 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "registry.consult": ALL_ROLES,
     "staff.add": ENTERING | ENTERING_TEMPORARILY,
     "staff.end": ENTERING,
-    "staff.recuse": ENTERING,
 }
 """For each action that names a person, the roles of which the person has one."""
 
@@ -78,8 +74,7 @@ class StaffEntry:
 
     The entry holds from ``start`` until ``end`` (days; None: no end yet), and in no case from
     ``ends_at`` on: the moment at which it was ended, or a temporary one ends by itself. ``event``
-    recorded it. ``recusals`` are keyed digests of the cases that the person keeps away from.
-    ``salt`` is random, so that nobody guesses an entry from its `commitment`.
+    recorded it. ``salt`` is random, so that nobody guesses an entry from its `commitment`.
     """
 
     organisation: str
@@ -91,7 +86,6 @@ class StaffEntry:
     ends_at: datetime | None
     event: UUID
     salt: str
-    recusals: frozenset[str] = frozenset()
 
     def commitment(self) -> str:
         """What its events say of it for good: a digest that names nobody, and from which nothing of
@@ -114,7 +108,6 @@ class _Committed:
     parties: frozenset[str]
     event: UUID
     ends_at: datetime | None
-    recusals: set[str] = field(default_factory=set)
 
 
 class CommittedStaff:
@@ -132,26 +125,16 @@ class CommittedStaff:
 
     def end(self, commitment: str, parties: frozenset[str], ends_at: datetime) -> None:
         """Take in its end; nothing for an entry that these organisations do not know."""
-        for one in self._known(commitment, parties):
-            one.ends_at = ends_at
-
-    def recuse(self, commitment: str, parties: frozenset[str], recusal: str) -> None:
-        """Take in that the person keeps away from a case; nothing as `end`."""
-        for one in self._known(commitment, parties):
-            one.recusals.add(recusal)
-
-    def _known(self, commitment: str, parties: frozenset[str]) -> Iterator[_Committed]:
         found = self._entries.get(commitment)
         if found is not None and not found.parties.isdisjoint(parties):
-            yield found
+            found.ends_at = ends_at
 
     def has(self, entry: StaffEntry) -> bool:
-        """Whether events made exactly this entry, with this end and these recusals."""
+        """Whether events made exactly this entry, with this end."""
         found = self._entries.get(entry.commitment())
         if found is None or entry.organisation not in found.parties:
             return False
-        made = (found.event, found.ends_at, frozenset(found.recusals))
-        return made == (entry.event, entry.ends_at, entry.recusals)
+        return (found.event, found.ends_at) == (entry.event, entry.ends_at)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,6 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     read,
-    refuse_recused,
     transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, ListedCase, LoggedEvent
@@ -358,7 +357,6 @@ def own_case(context: RequestContext, case: UUID) -> Case:
     found = context.work.cases.get(context.caller.organisation, case)
     if found is None:
         deny_as_not_found()
-    refuse_recused(context, found.originator, found.id)
     return found
 
 
@@ -418,7 +416,6 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     else:
         if earlier is None:
             deny_as_not_found()
-        refuse_recused(context, version.originator, version.case)
         case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
         _check_dates(context, content, earlier)
         versions.check_change(context, earlier, verified, change)

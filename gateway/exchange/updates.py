@@ -197,7 +197,6 @@ def _own(context: transact.RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or found.originator != context.caller.organisation:
         transact.deny_as_not_found()
-    transact.refuse_recused(context, found.originator, found.case)
     context.about = transact.EventSubject(found.id, found.case_digest)
     recipient = context.entity(context.require(found.recipient))
     transact.authorize(context, handoff_entity(found, context.entity(), recipient))

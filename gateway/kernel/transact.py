@@ -25,8 +25,8 @@ from gateway.domain.decision import (
     organisation_entity,
 )
 from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
-from gateway.domain.staff import ROLES_OF, NamedPerson, StaffEntry, person_errors
-from gateway.evidence import base64url, canonical
+from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
+from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import actors, events
 from gateway.kernel.authentication import require_caller
@@ -74,10 +74,9 @@ class RequestContext:
     """One request in one transaction. ``event`` is the id that its event will have.
 
     An act that finds its work done before points ``event`` at the earlier event, and records
-    nothing. ``persons`` are administrators whose signatures were good; ``roles`` those of who
-    asks in the staff register, as `ofmin/officer`, ``named`` the entries of all whom the request
-    names, each at its pointer. ``help`` is what a refusal of the request says beside its sentence,
-    once the caller may know what it is about.
+    nothing. ``persons`` are administrators whose signatures were good; ``roles`` the asking
+    person's in the staff register, as `ofmin/officer`. ``help`` is what a refusal of the request says
+    beside its sentence, once the caller may know what it is about.
     """
 
     ports: Ports
@@ -91,7 +90,6 @@ class RequestContext:
     rules: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-    named: tuple[tuple[str, StaffEntry], ...] = ()
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
     help: dict[str, Any] = field(default_factory=dict)
@@ -300,38 +298,15 @@ def _require_persons(context: RequestContext) -> None:
         return
     persons = (NamedPerson("/by", request.by, ROLES_OF[request.action]), *request.persons)
     named = {*map(attrgetter("pseudonym"), persons)}
-    entries: dict[str, StaffEntry] = {}
-    for one in context.work.staff.named(context.actor.organisation, named):
-        if one.in_force(context.today.day, context.now):
-            entries[one.pseudonym] = one
+    entries = {
+        one.pseudonym: one
+        for one in context.work.staff.named(context.actor.organisation, named)
+        if one.in_force(context.today.day, context.now)
+    }
     if errors := tuple(person_errors(persons, entries)):
         raise refusals.ValidationFailed(errors)
     asking = entries[request.by]
     context.roles = tuple([f"{asking.organisation}/{role}" for role in sorted(asking.roles)])
-    context.named = tuple([(one.pointer, entries[one.pseudonym]) for one in persons])
-
-
-def recusal_digest(ports: Ports, entry: StaffEntry, case: str) -> str:
-    """A case, ``<originator>/<case id>``, in the entry of a person who keeps away from it (R9).
-
-    It is keyed: who reads the staff register learns neither the case nor what binds the person.
-    """
-    named = f"recusal {entry.organisation} {entry.pseudonym} {case}"
-    return base64url.encode(hmac.digest(ports.fingerprint_key, named.encode(), "sha256"))
-
-
-def refuse_recused(context: RequestContext, originator: str, case: object) -> None:
-    """Refuse a request on a case that names somebody who keeps away from it.
-
-    Raises ValidationFailed, which names each person's field.
-    """
-    errors = [
-        (pointer, "keeps away from this case in your staff register: name another person")
-        for pointer, entry in context.named
-        if recusal_digest(context.ports, entry, f"{originator}/{case}") in entry.recusals
-    ]
-    if errors:
-        raise refusals.ValidationFailed(errors)
 
 
 def authorize(

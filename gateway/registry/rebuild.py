@@ -197,10 +197,6 @@ def _end(context: RequestContext, said: Mapping[str, Any]) -> None:
     _committed(context).end(said["entry"], said["parties"], ends_at)
 
 
-def _recuse(context: RequestContext, said: Mapping[str, Any]) -> None:
-    _committed(context).recuse(said["entry"], said["parties"], said["recusal"])
-
-
 def _committed(context: RequestContext) -> CommittedStaff:
     return cast(CommittedStaff, context.work.staff)
 
@@ -210,7 +206,6 @@ _STAFF: Mapping[str, _Redo] = {
     "staff.establish": _enter,
     "staff.add": _enter,
     "staff.end": _end,
-    "staff.recuse": _recuse,
 }
 _ACTIONS: Mapping[str, _Redo] = {
     # Contacts decide nothing, and end.

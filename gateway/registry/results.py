@@ -150,14 +150,6 @@ class StaffEnded:
 
 
 @dataclass(frozen=True)
-class StaffRecused:
-    """A person who keeps away from a case."""
-
-    event: UUID
-    pseudonym: str
-
-
-@dataclass(frozen=True)
 class OwnCertificate:
     """A certificate of the calling system."""
 

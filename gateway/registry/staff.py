@@ -4,7 +4,7 @@ Two administrators enter the first ones. From then on the organisation keeps its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -25,20 +25,10 @@ from gateway.kernel.transact import (
     authorize,
     deny_as_not_found,
     read,
-    recusal_digest,
     transact,
 )
 from gateway.kernel.values import Caller
-from gateway.registry.results import StaffAdded, StaffEnded, StaffMember, StaffRecused
-
-
-@dataclass(frozen=True)
-class Recusal:
-    """A case, ``<originator>/<case id>``, that a person is kept away from, and ``by`` whom."""
-
-    by: str
-    case: str
-
+from gateway.registry.results import StaffAdded, StaffEnded, StaffMember
 
 ENTRIES = "entries"
 """The detail of an event that has the commitments of the entries that it is about, with their ends:
@@ -123,30 +113,6 @@ def end(
         ended = replace(entry, ends_at=context.now)
         _record(context, [ended], (Party(caller.organisation, "actor"),), approved_by)
         return dict(to_json(StaffEnded(context.event, person)))
-
-    return transact(ports, caller, request, act)
-
-
-def recuse(ports: Ports, caller: Caller, key: str, person: str, recusal: Recusal) -> WriteResult:
-    """Keep a person away from a case that an interest binds them to, for good.
-
-    The case need not be known here. Raises WrongState beyond MOST_RECUSALS.
-    """
-    asked = {"pseudonym": person, "case": recusal.case}
-    request = ActionRequest("staff.recuse", recusal.by, key, asked)
-
-    def act(context: RequestContext) -> Mapping[str, Any]:
-        entry = _own(context, person)
-        digest = recusal_digest(context.ports, entry, recusal.case)
-        recusals = entry.recusals | {digest}
-        if len(recusals) > staff.MOST_RECUSALS:
-            raise WrongState(f"a person keeps away from {staff.MOST_RECUSALS} cases at most")
-        context.work.staff.recuse(caller.organisation, person, recusals)
-        own = Party(caller.organisation, "actor")
-        said = events.subject({"pseudonym": person, "recusal": digest}, own)
-        kept = {"entry": entry.commitment(), "recusal": digest}
-        context.record((own,), said, _kept([kept], own))
-        return dict(to_json(StaffRecused(context.event, person)))
 
     return transact(ports, caller, request, act)
 

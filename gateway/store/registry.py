@@ -551,8 +551,3 @@ class SqlStaff(StorePart):
         """Let an entry end at a moment."""
         values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "ends_at": ends_at}
         self._write(_ENTRIES.update, values)
-
-    def recuse(self, organisation: str, pseudonym: str, recusals: frozenset[str]) -> None:
-        """Replace the digests of the cases that a person keeps away from."""
-        values = {"of_organisation": organisation, "of_pseudonym": pseudonym, "recusals": recusals}
-        self._write(_ENTRIES.update, values)

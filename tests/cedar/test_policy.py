@@ -88,7 +88,6 @@ ON_ITSELF = (
     "staff.read",
     "staff.add",
     "staff.end",
-    "staff.recuse",
 )
 """What a system asks for its own organisation, before it is active too; so is whoami.read."""
 ON_OWN_CASES = ("case.recall", "case.approve_recall")

@@ -26,7 +26,6 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
-from gateway.registry import staff
 from tests import answers
 from tests.exchange.test_barriers import move_abroad, tool
 from tests.exchange.test_updates import awaited, covered, events
@@ -256,16 +255,6 @@ def test_two_persons_of_its_originator_recall(gateway):
         alone = replace(UNLAWFUL, approved_by=second)
         gateway.refused(SecondPersonRequired, HOTLINE, recalls.of_handoff, handoff, alone)
     gateway.refused(NotFound, OFMIN, recalls.of_handoff, handoff, UNLAWFUL)
-
-
-def test_who_keeps_away_from_a_case_recalls_it_not(gateway):
-    case = submitted(gateway)
-    given(gateway, case, OFMIN)
-    kept = staff.Recusal("approver-3", f"{HOTLINE}/{case.result['case']}")
-    gateway.act(HOTLINE, staff.recuse, "approver-2", kept)
-    with pytest.raises(ValidationFailed) as failed:
-        recalled(gateway, case)
-    assert [pointer for pointer, _ in failed.value.errors] == ["/approved_by"]
 
 
 def test_of_what_was_misdirected_the_second_person_follows(gateway):

@@ -24,7 +24,6 @@ from gateway.kernel.changes import Change, withdrawal_of
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
-from gateway.registry.staff import Recusal
 from gateway.store.registry_proof import RegistryComparison
 from tests.each import each
 from tests.founding import (
@@ -352,8 +351,6 @@ def test_a_staff_register_is_what_its_events_committed_to(register):
     first, head = established(register)
     second = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in second["entries"])
-    case = f"{HOTLINE}/{register.new_id()}"
-    register.act(NEW, staff.recuse, named, Recusal(first, case))
     register.act(NEW, staff.end, named, first)
     night = {**_entering(head), "temporary": True}
     register.act(NEW, staff.add, night)
@@ -386,7 +383,6 @@ def _entering(by: str) -> dict[str, object]:
         "start = '2001-01-01'",
         "\"end\" = '2099-01-01'",
         "ends_at = 4102444800000",
-        "recusals = '[\"x\"]'",
         "salt = 'x'",
         "pseudonym = 'new-eve1'",
     ],

@@ -210,40 +210,11 @@ def test_a_duty_person_enters_somebody_for_a_night_and_nobody_for_longer(gateway
 def test_its_own_organisation_ends_an_entry_once_and_it_stays_in_the_register(gateway):
     analyst = entered(gateway, "analyst")[0]
     gateway.refusal(staff.end, caller(OFMIN), gateway.key(), analyst, "approver-1")
-    recusal = staff.Recusal("approver-1", f"{HOTLINE}/{gateway.new_id()}")
-    gateway.refusal(staff.recuse, caller(OFMIN), gateway.key(), analyst, recusal)
     assert register(gateway)[analyst]["in_force"]
     assert analyst not in register(gateway, OFMIN)
     gateway.act(HOTLINE, staff.end, analyst, "approver-1")
     assert not register(gateway)[analyst]["in_force"]
     gateway.refused(WrongState, HOTLINE, staff.end, analyst, "approver-1")
-
-
-def recused(gateway, organisation, person, case, originator=HOTLINE):
-    recusal = staff.Recusal("approver-1", f"{originator}/{case}")
-    return gateway.act(organisation, staff.recuse, person, recusal)
-
-
-def test_who_keeps_away_from_a_case_is_named_in_no_request_about_it(gateway):
-    made = submitted(gateway, **DRAFT)
-    case, other = UUID(made.result["case"]), UUID(submitted(gateway, **DRAFT).result["case"])
-    analyst = entered(gateway, "analyst")[0]
-    written = recused(gateway, HOTLINE, analyst, case)
-    assert str(case) not in shown(written.receipt)["subject"]
-    refused = gateway.unheard(ValidationFailed, HOTLINE, cases.assess, case, step(analyst))
-    assert pointers(refused) == ["/by"]
-    gateway.act(HOTLINE, cases.assess, other, step(analyst))
-    gateway.act(HOTLINE, cases.assess, case, step("analyst-1"))
-
-
-def test_a_recipients_person_keeps_away_from_the_handoffs_of_a_case(gateway):
-    officer = entered(gateway, "officer", organisation=OFMIN)[0]
-    made = submitted(gateway)
-    recused(gateway, OFMIN, officer, made.result["case"])
-    handoff = UUID(offered(gateway, made).result["handoff"])
-    said = answers.said(officer, reason="not ours")
-    gateway.unheard(ValidationFailed, OFMIN, answers.decline, handoff, said)
-    gateway.answer(OFMIN, answers.decline, handoff, reason="not ours")
 
 
 def agreed(persons):

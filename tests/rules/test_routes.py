@@ -107,7 +107,6 @@ API = {
     ("GET", "/staff"): ("staff.read", ANY_SCOPE),
     ("POST", "/staff"): ("staff.add", "staff"),
     ("POST", "/staff/{pseudonym}/end"): ("staff.end", "staff"),
-    ("POST", "/staff/{pseudonym}/recusals"): ("staff.recuse", "staff"),
     ("GET", "/events"): ("events.read", "events.read"),
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("POST", "/notifications"): ("notification.poll", "events.read"),

@@ -61,7 +61,6 @@ BY_SYSTEMS = {
     "staff.read": staff.page,
     "staff.add": staff.add,
     "staff.end": staff.end,
-    "staff.recuse": staff.recuse,
 }
 """What systems ask for about themselves, of nouns that administrators change."""
 

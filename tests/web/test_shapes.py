@@ -457,8 +457,6 @@ def tell_of_staff(story: Story) -> None:
     story.partners[ABROAD].held = None
     body = {**BY, "entries": [{"roles": ["analyst"], "until": "2030-01-01"}]}
     (made,) = story.post(ABROAD, "/staff", body)["result"]["entries"]
-    recusal = {**BY, "originator": HOTLINE, "case": str(story.line.gateway.new_id())}
-    story.post(ABROAD, "/staff/{pseudonym}/recusals", recusal, pseudonym=made["pseudonym"])
     story.post(ABROAD, "/staff/{pseudonym}/end", BY, pseudonym=made["pseudonym"])
     story.get(ABROAD, "/staff", "?limit=2")
 

@@ -30,7 +30,6 @@ def party_to(context: transact.RequestContext, handoff: UUID) -> Handoff:
     found = context.work.handoffs.get(handoff)
     if found is None or context.caller.organisation not in (found.originator, found.recipient):
         transact.deny_as_not_found()
-    transact.refuse_recused(context, found.originator, found.case)
     return found
 
 

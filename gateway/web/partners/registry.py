@@ -18,7 +18,6 @@ from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.registry import staff
 from gateway.registry.results import Entry
-from gateway.registry.staff import Recusal
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -148,13 +147,6 @@ class StaffEndBody(PersonBody):
     approved_by = field.several(field.staff(), required=False)
 
 
-class RecusalBody(PersonBody):
-    """The case that a person keeps away from, and who says so."""
-
-    originator = field.slug()
-    case = field.uuid()
-
-
 class StaffQuery(StrictSchema):
     """A page of entries, by pseudonym."""
 
@@ -204,24 +196,6 @@ def staff_end(call: Call, pseudonym: str) -> WriteResult:
         raise refusals.NotFound
     by, agree = call.body["by"], call.body.get("approved_by", ())
     return staff.end(call.ports, call.caller, call.key, pseudonym, by, approved_by=agree)
-
-
-@writes(
-    "POST /staff/<pseudonym>/recusals",
-    "staff.recuse",
-    "staff",
-    "StaffRecused",
-    body=RecusalBody(),
-)
-def staff_recuse(call: Call, pseudonym: str) -> WriteResult:
-    """Keep a person away from a case, for good: no request about it may name them (R9).
-
-    The case is kept as a keyed digest; it need not be known here yet.
-    """
-    if PSEUDONYM.fault(pseudonym):
-        raise refusals.NotFound
-    recusal = Recusal(call.body["by"], f"{call.body['originator']}/{call.body['case']}")
-    return staff.recuse(call.ports, call.caller, call.key, pseudonym, recusal)
 
 
 # --- Changes: each is one request, signed by persons; policy says the rest ---
