@@ -75,8 +75,8 @@ class RequestContext:
 
     An act that finds its work done before points ``event`` at the earlier event, and records
     nothing. ``persons`` are administrators whose signatures were good; ``roles`` the asking
-    person's in the staff register, as `ofmin/officer`. ``help`` is what a refusal of the request says
-    beside its sentence, once the caller may know what it is about.
+    person's in the staff register, as `ofmin/officer`. ``help`` is what a refusal of the request
+    says beside its sentence, once the caller may know what it is about.
     """
 
     ports: Ports
