@@ -195,8 +195,8 @@ class Config:
     )
     token_seconds: int = _setting(
         "limits.access_token_seconds",
-        setting_validators.integer(30, 3600),
-        "Seconds that an access token lives.",
+        setting_validators.integer(30, 300),
+        "Seconds that an access token lives: 300 at most, for none is revoked before.",
         300,
     )
     body_bytes: int = _setting(

@@ -29,7 +29,7 @@ from gateway.exchange import duties, erasure, retention, succession_execution
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -373,7 +373,7 @@ def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:
 
 def prune(upkeep: Maintenance, now: datetime) -> None:
     """Forget what need not be remembered, and remind of certificates that end."""
-    prune_tokens(upkeep.gateway.ports)
+    prune_remembered(upkeep.gateway.ports)
     remind(upkeep.gateway.ports)
 
 

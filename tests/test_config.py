@@ -121,6 +121,13 @@ def test_a_wrong_value_in_the_file_is_refused_as_one_to_be_written_is(tmp_path: 
         load(write(tmp_path, text), {})
 
 
+def test_a_token_lives_no_longer_than_one_that_nobody_revokes_may(tmp_path: Path) -> None:
+    text = render(**GIVEN).replace("# access_token_seconds = 300", "access_token_seconds = 3600")
+    said = r"\[limits\] access_token_seconds must be a whole number from 30 to 300$"
+    with pytest.raises(ConfigError, match=said):
+        load(write(tmp_path, text), {})
+
+
 def test_render_refuses_a_name_that_is_no_setting() -> None:
     with pytest.raises(ConfigError, match="speed is not a setting"):
         render(**GIVEN, speed=1)

@@ -205,12 +205,10 @@ def require_standing(
     member = work.organisations.get(organisation)
     if member is None or member.status not in _HEARD:
         raise NotAuthenticated("the organisation is not active, enrolled or suspended")
-    if shown.token is not None and work.revoked_tokens.has(shown.token):
-        raise NotAuthenticated("the token was revoked")
     valid_from = registered.tokens_valid_from
     # A token tells its time in seconds: one of the second of the withdrawal counts as earlier.
     if (
-        shown.token is not None
+        shown.issued is not None
         and valid_from is not None
         and shown.issued <= int(valid_from.timestamp())
     ):
@@ -243,7 +241,7 @@ def authenticate_client(
     shown: Credentials,
     assertion: str | None,
 ) -> System:
-    """The registered system that asks for a token or about one; NotAuthenticated otherwise.
+    """The registered system that asks for a token; NotAuthenticated otherwise.
 
     A system with registered keys proves itself with an assertion, beside the certificate that its
     tokens are bound to (C5); every other one with the certificate alone (C1: the registered
@@ -274,23 +272,12 @@ def _spend(ports: Ports, client_id: str, text: str, keys: Sequence[str]) -> None
         work.commit()
 
 
-def revoke_token(ports: Ports, jti: str, expires_at: datetime) -> None:
-    """End an access token before its time: at the next request, in every worker (RFC 7009).
-
-    Whose token it is was checked before.
-    """
-    with ports.begin(TransactionMode.WRITE) as work:
-        work.revoked_tokens.add(jti, expires_at)
-        work.commit()
-
-
-def prune_tokens(ports: Ports) -> None:
-    """Forget the revoked tokens, assertions and runs not passed that ended `REMEMBERED` ago.
+def prune_remembered(ports: Ports) -> None:
+    """Forget the assertions and runs not passed that ended `REMEMBERED` ago.
 
     Requests are remembered for `REQUESTS_REMEMBERED`: a repeat returns the first result so long.
     """
     with ports.begin(TransactionMode.WRITE) as work:
-        work.revoked_tokens.prune(ports.now() - REMEMBERED)
         work.used_assertions.prune(ports.now() - REMEMBERED)
         work.conformance.prune(ports.now() - REMEMBERED)
         work.retries.prune(ports.now() - REQUESTS_REMEMBERED)

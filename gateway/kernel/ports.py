@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gateway.store.idempotency import (
         SqlBudgets,
         SqlRetries,
-        SqlRevokedTokens,
         SqlUsedAssertions,
     )
     from gateway.store.keyring import SqlKeyring
@@ -86,7 +85,6 @@ class UnitOfWork(ABC):
     log_terms: "SqlLogTerms"
     retries: "SqlRetries"
     budgets: "SqlBudgets"
-    revoked_tokens: "SqlRevokedTokens"
     used_assertions: "SqlUsedAssertions"
     signing: "SqlSigning"
     invitations: "SqlInvitations"

@@ -22,13 +22,12 @@ from gateway.ledger import proof
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a system showed on its connection: a certificate's thumbprint and names, and the `jti`
-    of its access token, if one was shown, with its `iat` in whole seconds since 1970."""
+    """What a system showed on its connection: a certificate's thumbprint and names, and when its
+    access token was ``issued``, if one was shown, in whole seconds since 1970."""
 
     thumbprint: str
     uris: tuple[str, ...]
-    token: str | None = None
-    issued: int = 0
+    issued: int | None = None
 
 
 @dataclass(frozen=True)

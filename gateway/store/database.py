@@ -87,15 +87,13 @@ class Begun:
     """A driver's connection in a transaction, and what the first look into the database found.
 
     ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
-    ``mac`` stands beside the head. ``any_revoked``: there are tokens that were revoked, of which
-    this one may be one.
+    ``mac`` stands beside the head.
     """
 
     driver: Any
     version: int
     head: TreeHead
     mac: bytes | None
-    any_revoked: bool
 
 
 def writing_engine(url: str) -> Engine:
@@ -437,8 +435,7 @@ _REGISTRY_LOCKS = {
 
 # Every transaction asks for the first, every one that writes for the others; each has one row.
 _STATE = (
-    "SELECT registry.version, log_head.size, log_head.root, log_head.mac,"
-    " EXISTS (SELECT 1 FROM revoked_token) FROM registry, log_head"
+    "SELECT registry.version, log_head.size, log_head.root, log_head.mac FROM registry, log_head"
 )
 
 
@@ -476,8 +473,8 @@ def run_first(driver: Any, *first: str) -> Begun:
         for statement in first:
             driver.send(statement)
         found = driver.send(_STATE)
-    ((version, size, root, mac, any_revoked),) = found.fetchall()
-    return Begun(driver, version, TreeHead(size, root), mac, bool(any_revoked))
+    ((version, size, root, mac),) = found.fetchall()
+    return Begun(driver, version, TreeHead(size, root), mac)
 
 
 def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database:

@@ -1,17 +1,16 @@
-"""Done once, or so often only: idempotency keys, rate limits, revoked tokens, used assertions."""
+"""Done once, or so often only: idempotency keys, rate limits, used assertions."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, delete, select
+from sqlalchemy import Uuid, bindparam, delete
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.refusals import EditConflict
 from gateway.kernel.values import IdempotencyRecord
 from gateway.store.columns import RecordTable, StorePart, matching
-from gateway.store.content_encryption import ContentCipher
-from gateway.store.tables import budget, retry, revoked_token, spent_assertion
-from gateway.store.transaction import Transaction, counted, insert_new
+from gateway.store.tables import budget, retry, spent_assertion
+from gateway.store.transaction import counted, insert_new
 
 _RETRIES = RecordTable(retry, IdempotencyRecord)
 # Keys of requests have no slash. Keys with one belong to approvals and declarations,
@@ -35,10 +34,6 @@ _FORGET = delete(budget).where(
     budget.c.window >= bindparam("first"),
     budget.c.window < bindparam("window"),
 )
-
-_ADD_REVOKED = insert_new(revoked_token)
-_IS_REVOKED = select(revoked_token.c.jti).where(matching(revoked_token, "jti"))
-_PRUNE_REVOKED = delete(revoked_token).where(revoked_token.c.expires_at <= bindparam("until"))
 
 _USE = insert_new(spent_assertion)
 _PRUNE_USED = delete(spent_assertion).where(spent_assertion.c.expires_at <= bindparam("until"))
@@ -76,27 +71,6 @@ class SqlBudgets(StorePart):
         self._write(_FORGET, earlier)
         values = {"organisation": organisation, "window": window, "limit": limit}
         return limit > 0 and self._write(_SPEND, values)
-
-
-class SqlRevokedTokens(StorePart):
-    """Access tokens that ended before their time, each remembered until long after it."""
-
-    def __init__(self, transaction: Transaction, cipher: ContentCipher, any_revoked: bool) -> None:
-        super().__init__(transaction, cipher)
-        self._any = any_revoked
-
-    def add(self, jti: str, expires_at: datetime) -> None:
-        """Revoke a token; revoking it twice is no error."""
-        self._any = True
-        self._write(_ADD_REVOKED, {"jti": jti, "expires_at": expires_at})
-
-    def has(self, jti: str) -> bool:
-        """Whether the token was revoked."""
-        return self._any and bool(self._transaction.rows(_IS_REVOKED, {"jti": jti}))
-
-    def prune(self, until: datetime) -> None:
-        """Forget the tokens that have expired at ``until``: nobody would take them anyway."""
-        self._write(_PRUNE_REVOKED, {"until": until})
 
 
 class SqlUsedAssertions(StorePart):

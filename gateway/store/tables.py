@@ -424,14 +424,6 @@ budget = _small(
     PrimaryKeyConstraint("organisation", "window"),
 )
 
-# By `jti`, until well after the token's own end.
-revoked_token = _small(
-    "revoked_token",
-    Column("jti", columns.TEXT, primary_key=True),
-    Column("expires_at", columns.Instant, nullable=False),
-    Index("revoked_token_by_end", "expires_at"),
-)
-
 # What each client used once, until well after its end.
 spent_assertion = _small(
     "spent_assertion",

@@ -29,7 +29,7 @@ from gateway.store.database import (
 )
 from gateway.store.duties import SqlDuties
 from gateway.store.handoffs import SqlHandoffs, SqlRetentions
-from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlRevokedTokens, SqlUsedAssertions
+from gateway.store.idempotency import SqlBudgets, SqlRetries, SqlUsedAssertions
 from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
@@ -232,7 +232,6 @@ class SqlUnitOfWork(UnitOfWork):
         cipher = ContentCipher(store.keyring)
         self._transaction, self._cipher = run, cipher
         self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
-        self.revoked_tokens = SqlRevokedTokens(run, cipher, begun.any_revoked)
         others = () if self._round is None else tuple(self._round.facts)
         self.log = SqlLog(run, store.event_header, cipher, begun, others)
         return self

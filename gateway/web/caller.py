@@ -22,7 +22,7 @@ from gateway.kernel.authentication import NotAuthenticated, authenticate
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller, Credentials
 from gateway.web import problems
-from gateway.web.context import AppContext, PresentedCertificate
+from gateway.web.context import TOKEN_SECONDS, AppContext, PresentedCertificate
 from gateway.web.inputs import read_query
 
 # --- Access tokens (RFC 9068), bound to a certificate (RFC 8705, section 3) ---
@@ -53,7 +53,6 @@ class AccessToken:
     thumbprint: str
     ends: int
     issued: int
-    jti: str
 
 
 class Tokens:
@@ -147,9 +146,9 @@ class Tokens:
         if claims["sub"] != claims["client_id"]:
             raise problems.InvalidToken("the token speaks of two clients")
         scopes, issued = frozenset(claims["scope"].split()), claims.get("iat")
-        if type(issued) is not int:
-            raise problems.InvalidToken("the token does not say since when")
-        return AccessToken(claims["client_id"], scopes, bound, ends, issued, claims["jti"])
+        if type(issued) is not int or ends - issued > TOKEN_SECONDS:
+            raise problems.InvalidToken("the token does not say since when, or lives too long")
+        return AccessToken(claims["client_id"], scopes, bound, ends, issued)
 
 
 _SIGNATURE_ALONE: Any = {
@@ -218,14 +217,14 @@ def claimed_caller(gate: AppContext, tokens: Tokens, request: Request) -> Caller
     names = system_of(token.client_id)
     if names is None:
         raise NotAuthenticated("the client id is not of the form organisation.system")
-    shown = Credentials(peer.thumbprint, peer.san_uris, token.jti, token.issued)
+    shown = Credentials(peer.thumbprint, peer.san_uris, token.issued)
     return Caller(*names, token.scopes, shown)
 
 
 def registered_caller(ports: Ports, claimed: Caller, scope: str) -> Caller:
     """The same caller with the scopes that the registry grants at this moment (RS5).
 
-    ``scope`` may be ANY_SCOPE. Raises NotAuthenticated (RS1: revoked), InsufficientScope.
+    ``scope`` may be ANY_SCOPE. Raises NotAuthenticated, InsufficientScope.
     """
     if claimed.credentials is None:
         raise NotAuthenticated("no connection stands behind the caller")

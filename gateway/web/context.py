@@ -18,6 +18,8 @@ def _ignore(*_: object) -> None:
 
 
 TOKEN_SECONDS = 300
+"""How long an access token lives at most: none is revoked before its end."""
+
 BODY_BYTES = 256 * 1024
 
 WAIT_FOR = "casegate.wait_for"

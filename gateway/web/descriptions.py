@@ -345,7 +345,6 @@ _WORDS: Mapping[str, str] = {
     "token_type": "How the token is used (RFC 6750).",
     "client_assertion_type": "The one type of assertion that there is.",
     "client_id": "`<organisation>.<system>`.",
-    "iss sub aud iat exp jti cnf": "As in RFC 7662 section 2.2.",
     # problems
     "type": "The address of a page about the problem.",
     "title": "What is wrong, in short.",

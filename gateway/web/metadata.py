@@ -21,12 +21,7 @@ KEPT = {"Cache-Control": "public, max-age=900"}
 
 def server_document(gate: AppContext) -> dict[str, Any]:
     """The authorization server's metadata (RFC 8414 section 2, RFC 8705 section 5; M1)."""
-    oauth = f"{gate.partners_url}/oauth"
-    endpoints = {
-        "token_endpoint": f"{oauth}/token",
-        "revocation_endpoint": f"{oauth}/revoke",
-        "introspection_endpoint": f"{oauth}/introspect",
-    }
+    endpoints = {"token_endpoint": f"{gate.partners_url}/oauth/token"}
     return {
         "issuer": gate.issuer,
         **endpoints,
@@ -36,10 +31,6 @@ def server_document(gate: AppContext) -> dict[str, Any]:
         "grant_types_supported": [GRANT],
         "token_endpoint_auth_methods_supported": list(METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-        "revocation_endpoint_auth_methods_supported": list(METHODS),
-        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
-        "introspection_endpoint_auth_methods_supported": list(METHODS),
-        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "tls_client_certificate_bound_access_tokens": True,
         "scopes_supported": [*SCOPES, STAFF_SCOPE, *ADMIN_SCOPES],
         "protected_resources": [gate.partners_url],

@@ -1,4 +1,4 @@
-"""Tokens asked for, revoked and looked at, over mutual TLS: RFC 6749 4.4, 7009, 7662, FAPI 2.0.
+"""Tokens asked for, over mutual TLS: RFC 6749 section 4.4, FAPI 2.0.
 
 Authlib dispatches: client authentication, grant, generator. Every check that guards a token is
 ours, because its defaults are for other profiles (parameters in the query, repeated parameters,
@@ -9,7 +9,6 @@ docs/security-flow.md.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,11 +23,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from gateway.domain.organisation import System
 from gateway.kernel import authentication
 from gateway.kernel.values import Credentials
-from gateway.web.caller import AccessToken, Tokens, peer_of
+from gateway.web.caller import Tokens, peer_of
 from gateway.web.context import AppContext, PresentedCertificate
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
 from gateway.web.inputs import current_request, read_body, read_pairs
-from gateway.web.problems import ClientCertificateRefused, InvalidToken
+from gateway.web.problems import ClientCertificateRefused
 from gateway.web.responses import json_response
 
 GRANT = "client_credentials"
@@ -79,18 +78,15 @@ def read_form(sent: Request) -> dict[str, str]:
         raise _bad_request("the body cannot be read, or gives a parameter twice") from None
 
 
-def check_form(form: Mapping[str, str], sent: Request, needed: str) -> None:
-    """One way to authenticate (C1), and nothing asked for that would be left out silently.
-
-    ``needed`` is the parameter without which this endpoint has nothing to do.
-    """
+def check_form(form: Mapping[str, str], sent: Request) -> None:
+    """One way to authenticate (C1), and nothing asked for that would be left out silently."""
     if "Authorization" in sent.headers or "client_secret" in form:
         raise _bad_request("clients authenticate by certificate, or by assertion beside it")
     if ("client_assertion" in form) is not ("client_assertion_type" in form):
         raise _bad_request("an assertion and its type belong together")
     if form.get("client_assertion_type", _ASSERTION_TYPE) != _ASSERTION_TYPE:
         raise _bad_request("the assertion is of a type that is not known here")
-    for name in (needed,) if "client_assertion" in form else (needed, "client_id"):
+    for name in ("grant_type", *(() if "client_assertion" in form else ("client_id",))):
         if name not in form:
             raise _bad_request(f"{name} is missing")
     if "authorization_details" in form:
@@ -163,81 +159,16 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         Raises LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
         """
         try:
-            asked = self._asked(sent, "grant_type")
+            asked = self._asked(sent)
         except OAuth2Error as error:
             return self.handle_error_response(None, error)
         answer: Response = self.create_token_response(asked)
         return answer
 
-    def revoke(self, sent: Request) -> Response:
-        """End the caller's own token; what is no token of ours is no error (RFC 7009 2.2; M2)."""
-        try:
-            token, client, _ = self._about_token(sent)
-            if token is not None and token.client_id != client.get_client_id():
-                raise OAuth2Error(
-                    error="invalid_grant", description="the token is another client's"
-                )
-        except OAuth2Error as error:
-            return self._refuse("token-not-revoked", error)
-        if token is not None:
-            authentication.revoke_token(
-                self._gate.ports, token.jti, datetime.fromtimestamp(token.ends, UTC)
-            )
-            self._note("token-revoked", client, token.jti)
-        return json_response({})
-
-    def introspect(self, sent: Request) -> Response:
-        """What a token is worth to the caller who holds it (RFC 7662 2.2; M2).
-
-        Raises LogFrozen, HighWaterMarkUnavailable, DatabaseUnavailable.
-        """
-        try:
-            token, client, peer = self._about_token(sent)
-        except OAuth2Error as error:
-            return self._refuse("token-not-introspected", error)
-        return json_response(self._worth(token, client, peer))
-
-    def _about_token(
-        self, sent: Request
-    ) -> tuple[AccessToken | None, OAuthClient, PresentedCertificate]:
-        """The token of the form, None when it is none of ours or has ended, and who asks."""
-        asked = self._asked(sent, "token")
-        client: OAuthClient = self.authenticate_client(asked, list(METHODS))
-        try:
-            token = self._tokens.read(asked.payload.data["token"])
-        except InvalidToken:
-            token = None
-        return token, client, asked.credential
-
-    def _worth(
-        self, token: AccessToken | None, client: OAuthClient, peer: PresentedCertificate
-    ) -> dict[str, Any]:
-        """Judged as a request with the token would be, on the connection it is bound to."""
-        if token is None or token.client_id != client.get_client_id():
-            return {"active": False}
-        try:
-            shown = Credentials(token.thumbprint, peer.san_uris, token.jti, token.issued)
-            system = authentication.authenticate(self._gate.ports, token.client_id, shown)
-        except authentication.NotAuthenticated:
-            return {"active": False}
-        return {
-            "active": True,
-            "iss": self._gate.issuer,
-            "sub": token.client_id,
-            "client_id": token.client_id,
-            "aud": self.resource,
-            "scope": " ".join(sorted(token.scopes & system.scopes)),
-            "token_type": "Bearer",
-            "iat": token.issued,
-            "exp": token.ends,
-            "jti": token.jti,
-            "cnf": {"x5t#S256": token.thumbprint},
-        }
-
-    def _asked(self, sent: Request, needed: str) -> OAuth2Request:
+    def _asked(self, sent: Request) -> OAuth2Request:
         """The request as Authlib reads it, from the body alone, with the connection's client."""
         form = read_form(sent)
-        check_form(form, sent, needed)
+        check_form(form, sent)
         if "client_id" not in form:
             # RFC 7521 4.2: with an assertion the id may be left out, for the assertion has it.
             form["client_id"] = authentication.claimed_client(form["client_assertion"]) or ""
@@ -278,17 +209,14 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         client_id = client.get_client_id()
         ended = client.system.tokens_valid_from
         token, jti = self._tokens.issue(client_id, scope.split(), client.thumbprint, ended)
-        self._note("token-issued", client, jti)
-        return token
-
-    def _note(self, kind: str, client: OAuthClient, jti: str) -> None:
         self._gate.log.note(
-            kind,
+            "token-issued",
             request=g.request_id,
-            client=client.get_client_id(),
+            client=client_id,
             thumbprint=client.thumbprint,
             jti=jti,
         )
+        return token
 
     def save_token(self, token: Mapping[str, Any], request: OAuth2Request) -> None:
         """Keep nothing: a token proves itself, and rights are read from the registry."""
@@ -298,12 +226,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
 
     def handle_error_response(self, request: OAuth2Request | None, error: OAuth2Error) -> Response:
         """Our words alone: Authlib's repeat what was sent."""
-        return self._refuse("token-not-issued", error)
-
-    def _refuse(self, kind: str, error: OAuth2Error) -> Response:
         self._gate.problem_sent(f"oauth:{error.error}")
         self._gate.log.refuse(
-            kind,
+            "token-not-issued",
             request=g.request_id,
             error=error.error,
             reason=getattr(error, "reason", None),
@@ -324,18 +249,13 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
         return json_response(body, status)
 
 
-_REFUSED: dict[str, Any] = {
-    "refusals": RECORDED,
-    "others": ((400, "TokenError"), (401, "TokenError")),
-}
-
-
 @unauthenticated(
     "POST /oauth/token",
     access=EndpointAccess.CERTIFICATE,
     form="TokenRequest",
     response="Token",
-    **_REFUSED,
+    refusals=RECORDED,
+    others=((400, "TokenError"), (401, "TokenError")),
 )
 def oauth_token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
@@ -346,36 +266,4 @@ def oauth_token(server: TokenServer) -> Response:
     return server.answer(current_request())
 
 
-@unauthenticated(
-    "POST /oauth/revoke",
-    access=EndpointAccess.CERTIFICATE,
-    form="TokenQuestion",
-    **_REFUSED,
-    response="Revoked",
-)
-def oauth_revocation(server: TokenServer) -> Response:
-    """End an access token of your own before its time (RFC 7009).
-
-    The next request with it is refused, whichever process answers. A token that is unknown, or
-    has ended, is no error: there is nothing left to do.
-    """
-    return server.revoke(current_request())
-
-
-@unauthenticated(
-    "POST /oauth/introspect",
-    access=EndpointAccess.CERTIFICATE,
-    form="TokenQuestion",
-    **_REFUSED,
-    response="TokenState",
-)
-def oauth_introspection(server: TokenServer) -> Response:
-    """Ask what an access token of your own is worth now (RFC 7662).
-
-    Of any other token, and of one that would be refused, the answer says only that it is not
-    active.
-    """
-    return server.introspect(current_request())
-
-
-ENDPOINTS = (oauth_token, oauth_revocation, oauth_introspection)
+ENDPOINTS = (oauth_token,)

@@ -29,7 +29,7 @@ from gateway.exchange.conformance import (
     SampleDecline,
 )
 from gateway.exchange.consultations import ConsultationRequest
-from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -233,7 +233,7 @@ def test_a_run_ends_after_a_day_and_is_forgotten_unless_it_was_passed(gateway):
     )
     assert "ended" in refused.refusal.detail
     gateway.clock.advance(timedelta(hours=2))
-    prune_tokens(gateway.ports)
+    prune_remembered(gateway.ports)
     with gateway.ports.begin(TransactionMode.READ) as work:
         assert work.conformance.get(one.run) is None
         assert work.conformance.get(other.run) is not None

@@ -35,9 +35,9 @@ RUN = "from schemathesis.cli import schemathesis; schemathesis()"
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
-    """A gateway with a case on its way, tokens that last and denials that nobody counts."""
+    """A gateway with a case on its way, and denials that nobody counts."""
     folder = tmp_path_factory.mktemp("schema")
-    with running(folder, token_seconds=3600, denials_per_minute=100_000) as started:
+    with running(folder, denials_per_minute=100_000) as started:
         scopes = {"system": "desk", "scopes": list(ADMIN_SCOPES)}
         started.administer("system.set_admin_scopes", HOTLINE, scopes)
         offered(started)

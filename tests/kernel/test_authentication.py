@@ -13,11 +13,8 @@ from gateway.domain.organisation import (
     system_uri,
 )
 from gateway.kernel.authentication import (
-    REMEMBERED,
     NotAuthenticated,
     authenticate,
-    prune_tokens,
-    revoke_token,
 )
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Caller, Credentials
@@ -129,32 +126,14 @@ def test_a_member_that_left_is_refused(issued):
     assert "not active" in why_not(issued, CLIENT, "thumb-1", (URI,))
 
 
-def test_a_revoked_token_is_refused_from_then_on(issued):
-    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-1"))
-    revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
-    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
-    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-2"))
-    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,)))
-
-
-def test_a_revoked_token_is_forgotten_only_when_it_has_long_ended(issued):
-    revoke_token(issued.ports, "token-1", issued.clock() + timedelta(minutes=5))
-    issued.clock.advance(timedelta(minutes=4) + REMEMBERED)
-    prune_tokens(issued.ports)
-    assert "revoked" in why_not(issued, CLIENT, "thumb-1", (URI,), "token-1")
-    issued.clock.advance(timedelta(minutes=1))
-    prune_tokens(issued.ports)
-    authenticate(issued.ports, CLIENT, Credentials("thumb-1", (URI,), "token-1"))
-
-
 def test_a_request_under_way_ends_with_what_it_was_authenticated_by(issued):
     """Between the check at the door and the transaction, a certificate was revoked, or a scope."""
-    shown = Credentials("thumb-1", (URI,), "token-1")
+    shown = Credentials("thumb-1", (URI,))
     caller = Caller(HOTLINE, "desk", frozenset({"directory.read"}), shown)
     assert organisations.whoami(issued.ports, caller).organisation.organisation == HOTLINE
     more = replace(caller, scopes=caller.scopes | {"admin"})
     with pytest.raises(NotAuthenticated, match="scopes"):
         organisations.whoami(issued.ports, more)
-    revoke_token(issued.ports, "token-1", issued.clock())
+    issued.administer("certificate.revoke", HOTLINE, thumbprint="thumb-1", reason="lost")
     with pytest.raises(NotAuthenticated, match="revoked"):
         organisations.whoami(issued.ports, caller)

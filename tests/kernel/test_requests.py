@@ -19,7 +19,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange import audit, cases, handoffs, offers
 from gateway.exchange.cases import CaseStepRequest
-from gateway.kernel.authentication import REQUESTS_REMEMBERED, prune_tokens
+from gateway.kernel.authentication import REQUESTS_REMEMBERED, prune_remembered
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
@@ -450,11 +450,11 @@ def test_a_request_is_remembered_for_thirty_days_and_then_forgotten():
     look = replace(OPENING, by="analyst-1", reason_code="quality")
     first = gateway.do(cases.consult, caller(HOTLINE), key, case, look)
     gateway.clock.advance(REQUESTS_REMEMBERED - timedelta(hours=1))
-    prune_tokens(gateway.ports)
+    prune_remembered(gateway.ports)
     again = gateway.do(cases.consult, caller(HOTLINE), key, case, look)
     assert again.receipt == first.receipt
     gateway.clock.advance(timedelta(hours=2))
-    prune_tokens(gateway.ports)
+    prune_remembered(gateway.ports)
     later = gateway.do(cases.consult, caller(HOTLINE), key, case, look)
     assert later.receipt != first.receipt
     check_log(gateway)

@@ -139,8 +139,6 @@ API = {
 
 OPEN_TO_CERTIFICATES = {
     ("POST", "/oauth/token"),
-    ("POST", "/oauth/revoke"),
-    ("POST", "/oauth/introspect"),
     ("GET", "/.well-known/est/cacerts"),
     ("POST", "/.well-known/est/simplereenroll"),
     ("GET", "/.well-known/oauth-protected-resource"),

@@ -140,8 +140,6 @@ WRITES: dict[str, Operation] = {
         IdempotencyRecord(SLUGS[a], str(b), b"f", numbered(c))
     ),
     "spend": lambda w, a, b, c: w.budgets.consume(SLUGS[a], "12:00", c),
-    "revoke token": lambda w, a, b, c: w.revoked_tokens.add(str(a), NOON + timedelta(days=b)),
-    "prune tokens": lambda w, a, b, c: w.revoked_tokens.prune(NOON + timedelta(days=a)),
     "spend once": lambda w, a, b, c: w.used_assertions.consume(
         SLUGS[a], str(b), NOON + timedelta(days=c)
     ),
@@ -175,7 +173,6 @@ READS: dict[str, Operation] = {
     "told": lambda w, a, b, c: w.handoffs.was_informed_of_consultation(numbered(a)),
     "retry": lambda w, a, b, c: w.retries.get(SLUGS[a], str(b)),
     "client keys": lambda w, a, b, c: list(w.organisations.client_keys(SLUGS[a], "intake")),
-    "revoked token": lambda w, a, b, c: w.revoked_tokens.has(str(a)),
     "to sign": lambda w, a, b, c: list(w.signing.pending(a)),
     "logged": lambda w, a, b, c: w.log.logged(numbered(1 + a + 4 * b + 16 * c)),
     "stream": lambda w, a, b, c: list(w.log.stream(SLUGS[a], b, c)),

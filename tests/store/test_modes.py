@@ -39,8 +39,6 @@ WRITTEN = {
     "handoffs.add_consultation": (consultation(OFFER[0]),),
     "retries.add": (retry(),),
     "budgets.consume": ("hotline", "12:00", 1),
-    "revoked_tokens.add": ("one", NOON),
-    "revoked_tokens.prune": (NOON,),
     "used_assertions.consume": ("hotline.desk", "one", NOON),
     "used_assertions.prune": (NOON,),
     "log.record": (fact(),),

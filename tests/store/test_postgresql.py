@@ -21,7 +21,7 @@ from gateway.store.database import ConnectionPool, UnsuitableDatabase, reading_e
 from gateway.store.high_water_mark import open_mark
 from gateway.store.keyring import make_keyring, require_keys
 from gateway.store.postgresql_connection import BoundedConnection
-from gateway.store.tables import revoked_token
+from gateway.store.tables import spent_assertion
 from gateway.store.transaction import Transaction, translated
 from tests.postgresql import new_database
 from tests.store.places import check_log
@@ -575,9 +575,9 @@ def test_a_query_in_a_pipeline_gets_its_rows_and_not_the_answer_before(postgresq
     with connections.lent() as driver:
         run = Transaction(driver, TransactionMode.WRITE, locks_rows=True)
         with driver.together():
-            run.run(insert(revoked_token), {"jti": "a", "expires_at": NOON})
+            run.run(insert(spent_assertion), {"client": "c", "jti": "a", "expires_at": NOON})
             driver.pgconn.send_flush_request()
             driver.pgconn.flush()
             assert select.select([driver.pgconn.socket], [], [], 20)[0]
-            assert [one.jti for one in run.rows(query(revoked_token))] == ["a"]
+            assert [one.jti for one in run.rows(query(spent_assertion))] == ["a"]
     connections.close()

@@ -15,8 +15,12 @@ from tests.each import each
 from tests.store.samples import NOON
 
 ROWS = [
-    {"jti": "a", "expires_at": NOON},
-    {"jti": "\N{EM DASH} %s ? :x $1", "expires_at": NOON.replace(year=1971, microsecond=1)},
+    {"client": "c", "jti": "a", "expires_at": NOON},
+    {
+        "client": "c",
+        "jti": "\N{EM DASH} %s ? :x $1",
+        "expires_at": NOON.replace(year=1971, microsecond=1),
+    },
 ]
 
 
@@ -41,10 +45,10 @@ def _dialect(connection):
 
 
 def test_the_driver_writes_and_reads_what_the_engine_does(connection):
-    table = tables.revoked_token
+    table = tables.spent_assertion
     connection.execute(table.delete())
     connection.execute(insert(table), ROWS[:1])
-    write = prepare(insert(table), ("jti", "expires_at"), _dialect(connection))
+    write = prepare(insert(table), ("client", "jti", "expires_at"), _dialect(connection))
     _run(connection, write, ROWS[1])
     query = select(table).order_by(table.c.jti)
     read = prepare(query, (), _dialect(connection))
@@ -54,7 +58,7 @@ def test_the_driver_writes_and_reads_what_the_engine_does(connection):
 
 
 def test_a_value_that_the_statement_brings_stands_in_its_place(connection):
-    table = tables.revoked_token
+    table = tables.spent_assertion
     statement = select(table.c.jti).where(table.c.jti != "b", table.c.expires_at == NOON)
     prepared = prepare(statement, (), _dialect(connection))
     given = prepared.parameters({})
@@ -63,7 +67,7 @@ def test_a_value_that_the_statement_brings_stands_in_its_place(connection):
 
 
 def test_a_statement_whose_text_depends_on_a_value_or_that_lacks_one_is_refused(connection):
-    table = tables.revoked_token
+    table = tables.spent_assertion
     dialect = _dialect(connection)
     in_list, lacking = select(table).where(table.c.jti.in_(["a", "b"])), insert(table)
     for refused in (in_list, lacking, text("SELECT :x")):

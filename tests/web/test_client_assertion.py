@@ -13,7 +13,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from gateway.domain.refusals import ValidationFailed
 from gateway.evidence import base64url
-from gateway.kernel.authentication import prune_tokens
+from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.transact import RecordedRefusal
 from tests.each import each
 from tests.founding import DESK, HOTLINE, ISSUER, OFMIN
@@ -295,16 +295,6 @@ def test_c1_half_an_assertion_or_another_method_beside_it_is_refused(gateway, ho
     assert_error(ask(hotline, signed(claims(gateway)), **changes), "invalid_request")
 
 
-@each("endpoint", ["revoke", "introspect"])
-def test_c4_an_assertion_authenticates_at_the_other_endpoints_too(gateway, hotline, endpoint):
-    token = ask(hotline, signed(claims(gateway))).json["access_token"]
-    form = {"client_id": CLIENT, "token": token}
-    assert_invalid_client(hotline.send("POST", f"/oauth/{endpoint}", data=form))
-    form |= {"client_assertion": signed(claims(gateway)), "client_assertion_type": TYPE}
-    assert hotline.send("POST", f"/oauth/{endpoint}", data=form).status_code == 200
-    assert_invalid_client(hotline.send("POST", f"/oauth/{endpoint}", data=form))
-
-
 # --- rotation, and what may be registered ---
 
 
@@ -352,8 +342,8 @@ def test_c4_only_public_keys_of_ordinary_strength_are_registered(gateway, keys):
 def test_an_assertion_is_forgotten_long_after_it_ended(gateway, hotline):
     accepted(hotline, signed(claims(gateway)))
     gateway.gateway.clock.advance(timedelta(hours=1, seconds=59))
-    prune_tokens(gateway.gateway.ports)
+    prune_remembered(gateway.gateway.ports)
     assert gateway.gateway.store.tables()["spent_assertion"]
     gateway.gateway.clock.advance(timedelta(seconds=1))
-    prune_tokens(gateway.gateway.ports)
+    prune_remembered(gateway.gateway.ports)
     assert not gateway.gateway.store.tables()["spent_assertion"]

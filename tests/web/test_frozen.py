@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from werkzeug.test import TestResponse
 
 from gateway.domain.refusals import DatabaseUnavailable, HighWaterMarkUnavailable, LogFrozen
 from gateway.kernel.ports import TransactionMode
@@ -51,39 +50,28 @@ def before(line: Listening, organisation: str) -> Partner:
     return partner
 
 
-def ask_about(partner: Partner, what: str, token: str) -> TestResponse:
-    form = {"client_id": partner.client_id, "token": token}
-    return partner.send("POST", f"/oauth/{what}", data=form)
+def refuses_a_token(partner: Partner, problem: str) -> None:
+    answer = partner.ask_token()
+    assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (503, problem)
+    assert "access_token" not in answer.text
 
 
-def refuses_all_about_tokens(partner: Partner, token: str, problem: str) -> None:
-    """No token is given, none is told to be active, and none is revoked in silence."""
-    asked = (partner.ask_token(), *(ask_about(partner, w, token) for w in ("introspect", "revoke")))
-    for answer in asked:
-        assert (answer.status_code, answer.json["type"].rpartition("/")[2]) == (503, problem)
-        assert "access_token" not in answer.text
-        assert "active" not in answer.json
-
-
-def test_no_token_is_given_or_called_active_or_revoked_while_the_log_is_frozen(
-    line, marking
-) -> None:
+def test_no_token_is_given_while_the_log_is_frozen(line, marking) -> None:
     """An older registry has forgotten what was revoked since."""
     partner = before(line, HOTLINE)
     marking.freeze()
-    refuses_all_about_tokens(partner, partner.held, "log-frozen")
+    refuses_a_token(partner, "log-frozen")
 
 
-def test_no_token_is_given_or_called_active_or_revoked_without_the_mark(line, marking) -> None:
+def test_no_token_is_given_without_the_mark(line, marking) -> None:
     partner = before(line, HOTLINE)
     marking.mark.reachable = False
-    refuses_all_about_tokens(partner, partner.held, "high-water-mark-unavailable")
+    refuses_a_token(partner, "high-water-mark-unavailable")
     marking.mark.reachable = True
-    assert ask_about(partner, "revoke", partner.held).status_code == 200
-    assert ask_about(partner, "introspect", partner.held).json == {"active": False}
+    assert partner.ask_token().status_code == 200
 
 
-def test_no_token_is_given_or_called_active_or_revoked_without_the_database(line) -> None:
+def test_no_token_is_given_without_the_database(line) -> None:
     partner = before(line, HOTLINE)
 
     def away(_mode):
@@ -92,7 +80,7 @@ def test_no_token_is_given_or_called_active_or_revoked_without_the_database(line
     ports = replace(line.gate.ports, begin=away)
     without = replace(line.gate, ports=ports, newest=lambda: away(TransactionMode.READ))
     lost = replace(partner, listening=replace(line, partners=create_partner_app(without)))
-    refuses_all_about_tokens(lost, partner.held, "database-unavailable")
+    refuses_a_token(lost, "database-unavailable")
     assert lost.get("/whoami").status_code == 503
 
 

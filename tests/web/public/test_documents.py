@@ -25,8 +25,6 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
     answer = line.anybody().get(path)
     endpoints = {
         "token_endpoint": f"{PARTNERS}/oauth/token",
-        "revocation_endpoint": f"{PARTNERS}/oauth/revoke",
-        "introspection_endpoint": f"{PARTNERS}/oauth/introspect",
     }
     assert answer.content_type == "application/json"
     assert answer.json == {
@@ -38,10 +36,6 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["tls_client_auth", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256", "EdDSA"],
-        "revocation_endpoint_auth_methods_supported": ["tls_client_auth", "private_key_jwt"],
-        "revocation_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256", "EdDSA"],
-        "introspection_endpoint_auth_methods_supported": ["tls_client_auth", "private_key_jwt"],
-        "introspection_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256", "EdDSA"],
         "tls_client_certificate_bound_access_tokens": True,
         "scopes_supported": [
             "directory.read",
@@ -62,9 +56,8 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
 def test_m1_what_the_metadata_names_is_there(line):
     found = line.anybody().get("/.well-known/oauth-authorization-server").json
     assert line.anybody().get(found["jwks_uri"].removeprefix(ISSUER)).status_code == 200
-    for name in ("token_endpoint", "revocation_endpoint", "introspection_endpoint"):
-        path = found[name].removeprefix(PARTNERS)
-        assert line.partner().send("GET", path).status_code == 405
+    path = found["token_endpoint"].removeprefix(PARTNERS)
+    assert line.partner().send("GET", path).status_code == 405
 
 
 def test_rs4_the_resource_s_metadata_is_where_the_challenge_points(line):

@@ -1,4 +1,4 @@
-"""Revoked tokens and used assertions are known to all later units of work, until pruned."""
+"""Used assertions are known to all later units of work, until pruned."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,47 +8,6 @@ from gateway.kernel.ports import TransactionMode
 from tests.store.samples import NOON
 
 SOON = NOON + timedelta(minutes=5)
-
-
-def revoke(store, *ids, at=SOON):
-    with store.begin(TransactionMode.WRITE) as work:
-        for jti in ids:
-            work.revoked_tokens.add(jti, at)
-        work.commit()
-
-
-def known(store, *ids):
-    with store.begin(TransactionMode.READ) as work:
-        return [work.revoked_tokens.has(jti) for jti in ids]
-
-
-def test_a_revoked_token_is_known_by_its_very_id(store):
-    revoke(store, "one")
-    assert known(store, "one", "two", "ONE", "") == [True, False, False, False]
-
-
-def test_a_token_may_be_revoked_again_and_keeps_its_end(store):
-    revoke(store, "one", "one")
-    revoke(store, "one", at=NOON)
-    with store.begin(TransactionMode.WRITE) as work:
-        work.revoked_tokens.prune(NOON)
-        work.commit()
-    assert known(store, "one") == [True]
-
-
-def test_a_revocation_that_was_rolled_back_is_none(store):
-    with store.begin(TransactionMode.WRITE) as work:
-        work.revoked_tokens.add("one", SOON)
-    assert known(store, "one") == [False]
-
-
-def test_pruning_forgets_what_has_ended_and_nothing_else(store):
-    revoke(store, "one", at=NOON)
-    revoke(store, "two", at=SOON)
-    with store.begin(TransactionMode.WRITE) as work:
-        work.revoked_tokens.prune(NOON)
-        work.commit()
-    assert known(store, "one", "two") == [False, True]
 
 
 def spend(store, client="hotline.desk", jti="one", at=SOON):
