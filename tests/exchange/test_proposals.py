@@ -119,6 +119,15 @@ def test_a_proposal_tells_while_it_waits_why_it_cannot_be_made_any_more(gateway)
     assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
 
 
+def test_a_proposal_of_what_nobody_changes_any_more_is_never_made_and_withdrawn(gateway):
+    named = proposed(gateway)
+    left = {action: kind for action, kind in CHANGES.items() if action != END.action}
+    assert "no such change" in changes.proposal(gateway.ports, left, named)["refusal"]
+    with pytest.raises(ValidationFailed):
+        changes.approve(gateway.ports, left, named, *gateway.approve(END, BENOIT))
+    withdraw(gateway, named)
+
+
 def test_a_proposal_of_a_person_who_was_disabled_since_is_said_to_count_no_more(gateway):
     named = proposed(gateway)
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
