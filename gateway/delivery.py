@@ -4,7 +4,6 @@ Each receiver gets its notifications in order and at least once: nothing counts 
 the receiver has answered 202. Several nodes may deliver; each receiver is one's at a time.
 """
 
-import ipaddress
 import json
 import re
 import socket
@@ -26,7 +25,7 @@ import httpx
 from gateway.config import Config
 from gateway.domain.item_value import has_unsafe_characters
 from gateway.domain.media import find_media
-from gateway.domain.notification import ERROR_CODE, DeliveryWay
+from gateway.domain.notification import ERROR_CODE, DeliveryWay, is_public
 from gateway.evidence import canonical
 from gateway.evidence.security_event import EventNotification
 from gateway.exchange import notifications
@@ -59,8 +58,6 @@ LARGEST_ANSWER = 16 * 1024
 
 MAIL_SECONDS = 20.0
 """Of one run of the operator's mail command."""
-
-_GLOBAL = ipaddress.ip_network("2000::/3")
 
 Receiver = tuple[str, DeliveryWay]
 
@@ -283,14 +280,6 @@ def _resolve(host: str, port: int, *, private: bool) -> str:
     if not private and not all(map(is_public, addresses)):
         raise ReceiverFailed("its host has an address of a private network")
     return addresses[0]
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, and hides no other one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and (ip.sixtofour or ip.teredo or ip not in _GLOBAL):
-        return False
-    return ip.is_global and not ip.is_multicast
 
 
 # --- By the operator's mail ----------------------------------------------------------------------

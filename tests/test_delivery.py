@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from gateway import delivery, wiring
-from gateway.delivery import Deliverer, is_public
+from gateway.delivery import Deliverer
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
 from gateway.exchange import notifications
 from gateway.kernel.ports import TransactionMode
@@ -228,23 +228,6 @@ def test_receivers_are_found_and_served_each_in_a_thread(sending: Sending) -> No
     wait_until(lambda: sending.receiver.numbers() == [1, 2, 3])
     wait_until(lambda: all(one.done() for one in sending.deliverer._running.values()))
     assert sending.deliverer._due() == set()
-
-
-@each(
-    "address",
-    [
-        *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.1"),
-        *("100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1"),
-        *("::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "2001:0:1::", "ff02::1"),
-    ],
-)
-def test_no_address_leads_into_a_private_network(address: str) -> None:
-    assert not is_public(address)
-
-
-@each("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
-def test_public_addresses_may_be_called(address: str) -> None:
-    assert is_public(address)
 
 
 def test_a_host_with_one_private_address_among_others_is_not_called(

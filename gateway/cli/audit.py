@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -530,6 +531,10 @@ def _in_words(text: str) -> str:
     return output.sanitise(output.format_value(told))
 
 
+_FORMULA = re.compile("[\\s\\0-\\x1f\\u200b\\ufeff=+@\\u2212\\uff0b\\uff0d\\uff1d\\uff20-]")
+"""How a cell begins that a spreadsheet reads as a formula, maybe once it has cut off blanks."""
+
+
 def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
     """A table for a spreadsheet, in which no cell is a formula; nothing without events."""
     text = io.StringIO()
@@ -537,7 +542,7 @@ def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
         table = csv.DictWriter(text, list(rows[0]))
         table.writeheader()
         for row in rows:
-            table.writerow({n: f"'{c}" if c[:1] in tuple("=+-@") else c for n, c in row.items()})
+            table.writerow({n: f"'{c}" if _FORMULA.match(c) else c for n, c in row.items()})
     click.echo(text.getvalue(), nl=False)
 
 

@@ -82,6 +82,23 @@ SHOWN = Validator(_shown, {"minLength": 1})
 """Not blank, and showing all that it holds; judged further where it is used."""
 
 
+def plain(value: str) -> str | None:
+    """What is wrong with a text that is shown in lists, letters and tables, or None."""
+    return _PILED if _MARKS.search(value) else None
+
+
+def one_line(value: str) -> str | None:
+    """Likewise with one that may have no second line."""
+    return "must be one line, without tabs" if has_unsafe_characters(value) else plain(value)
+
+
+_PILED = "must not pile marks on a letter"
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0e31-\u0e3a\u0e47-\u0e4e"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{7}"
+)
+
+
 def up_to(longest: int, sentence: str) -> Validator:
     """Up to ``longest`` characters; what else is asked of them depends on other fields."""
     return Validator(

@@ -4,11 +4,16 @@ A receiver's notifications are its own stream of events, in order. So nothing is
 says up to which stream number they are acknowledged, and all that comes after is still to come.
 """
 
+import ipaddress
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from gateway.domain.item_value import is_ip
+from gateway.domain.media import find_media
 
 LEASE = timedelta(minutes=1)
 """How long one process may deliver to a receiver before another one may."""
@@ -118,3 +123,46 @@ class DeliveryState:
         """Whether there is something to deliver; refused ones are sent again to receivers alone."""
         replays = self.replays if self.cursor.way is DeliveryWay.NOTIFICATION else 0
         return self.lag + replays > 0
+
+
+# --- Where they are pushed to ---
+
+LONGEST_ADDRESS = 500
+"""Characters of the address of a receiver."""
+
+_GLOBAL = ipaddress.ip_network("2000::/3")
+_LABEL = "(?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(
+    rf"https://(?:(?P<name>(?:[a-z0-9]{_LABEL}\.)*[a-z]{_LABEL})|(?P<v4>[0-9.]+)|\[(?P<v6>[0-9a-f:.]+)\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>(?:[/?][!$&-;=?@A-Z_a-z~%]*)?)",
+    re.ASCII,
+)
+_CONTROLS = re.compile("%(?:[01]|7f)", re.IGNORECASE)
+
+
+def push_address_fault(value: str) -> str | None:
+    """What is wrong with the address of a receiver, or None.
+
+    Where a name leads is judged when it is called (`is_public`); an address that is written out
+    can be judged now.
+    """
+    found = _ADDRESS.fullmatch(value)
+    if not found or len(value) > LONGEST_ADDRESS or int(found["port"] or 443) > 65535:
+        return (
+            "must be https, with a host in lower case, without a user name, password or fragment, "
+            f"in at most {LONGEST_ADDRESS} ASCII characters"
+        )
+    ip = found["v4"] or found["v6"]
+    if ip and not (is_ip(ip) and is_public(ip)):
+        return "must not be of a private network: give a receiver there a name"
+    if _CONTROLS.search(found["rest"]):
+        return "must not hold control characters, also not percent-encoded"
+    return find_media(found["rest"])
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, and hides no other one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.sixtofour or ip.teredo or ip not in _GLOBAL):
+        return False
+    return ip.is_global and not ip.is_multicast

@@ -34,6 +34,7 @@ MAX_DIGESTS = 1024
 """Digests of a whole document: what the padding of 500 elements and some properties comes to."""
 
 _SALT = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # RFC 7638: all that a message repeats of one
 _HEADER = frozenset({"alg", "kid", "typ"})
 _RESERVED = frozenset({"_sd", "...", "_sd_alg"})
 _MISPLACED = frozenset({"...", "_sd_alg"})
@@ -347,7 +348,8 @@ def verify(
         raise DocumentError("the header has alg, kid and typ, and nothing else")
     kid = header.get("kid")
     if not isinstance(kid, str) or kid not in keys:
-        raise UnknownKey(f"no key {ascii(kid)[:80]} was given for the document's issuer")
+        named = f" {kid}" if isinstance(kid, str) and _KEY_ID.fullmatch(kid) else ""
+        raise UnknownKey(f"no key{named} was given for the document's issuer")
     # 3. The signature, by the algorithm that the key is for.
     message = document.issuer_signed.rpartition(".")[0].encode("ascii")
     if not signature.is_valid(header.get("alg"), keys[kid], message, signed):

@@ -30,7 +30,7 @@ from gateway.exchange.results import AdvancedErasure
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
-from gateway.kernel.fields import free_text, identifier
+from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
@@ -87,7 +87,7 @@ CHANGE = ChangeType(
     2,
     (
         identifier("case", "Which case.", option="CASE"),
-        free_text("reason", "Why, in up to 200 characters; no content.", 200),
+        prose("reason", "Why, in up to 200 characters; no content.", 200),
     ),
     _erase_by_hand,
     about="The originator has closed it. On its day of erasure the gateway erases it, or "

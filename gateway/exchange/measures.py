@@ -43,7 +43,7 @@ from gateway.exchange.results import Contested, MeasureView
 from gateway.exchange.versions import read_version
 from gateway.kernel import events
 from gateway.kernel.changes import ChangeContext, ChangeType
-from gateway.kernel.fields import free_text, identifier
+from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
@@ -413,7 +413,7 @@ CHANGE = ChangeType(
     2,
     (
         identifier("measure", "Which embargo.", option="MEASURE"),
-        free_text("reason", "Why, in up to 200 characters; no content.", 200),
+        prose("reason", "Why, in up to 200 characters; no content.", 200),
     ),
     _lift,
     about="A suspended member can neither renew nor end what it set. Everybody who holds the case "

@@ -99,7 +99,11 @@ def open_signed(
 
 
 def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
-    """Its author shows all of it: no more decoys than the padding needs."""
+    """Its author shows all of it: no more decoys than the padding needs, and salts that differ,
+    so that no value that is withheld later can be found by guessing.
+    """
+    if len({one.salt for one in document.disclosures}) < len(document.disclosures):
+        raise DocumentError("each disclosure has a salt of its own, drawn at random")
     shown = Counter(one.name if one.in_array else "_sd" for one in verified.placed)
     lists = sd_jwt.digest_lists(sd_jwt.payload_of(document))
     if "_sd" not in lists:

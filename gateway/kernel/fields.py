@@ -20,6 +20,8 @@ from gateway.domain.fields import (
     among,
     free,
     like,
+    one_line,
+    plain,
     read_by,
 )
 from gateway.domain.json_values import parse_date
@@ -64,7 +66,8 @@ class Field:
     line: an option with dashes, or in capitals an argument; ``default`` is what is signed when
     the option is left out. ``emptied`` is what an empty list does, which is printed before it is
     signed. A day that has ``passed`` is refused when it is after today. ``error`` says what a value
-    must be, where ``about`` does not.
+    must be, where ``about`` does not. ``refuse`` says what is wrong with a new text: a log may
+    hold older ones.
     """
 
     name: str
@@ -80,13 +83,17 @@ class Field:
     emptied: str = ""
     passed: bool = False
     error: str = ""
+    refuse: Callable[[Any], str | None] = lambda _: None
 
 
-def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
+def read_fields(
+    fields: Iterable[Field], values: Mapping[str, Any], *, recorded: bool = False
+) -> dict[str, Any]:
     """Each value as its field reads it, and None for one that is left out.
 
-    Raises ValidationFailed for what is missing, malformed, or not a value of these fields: a name
-    that is misspelt must not pass as one that is left out.
+    Those of a log are ``recorded``, and have the form of their day. Raises ValidationFailed for
+    what is missing, malformed, or not a value of these fields: a name that is misspelt must not
+    pass as one that is left out.
     """
     if not isinstance(values, Mapping):
         raise ValidationFailed((("", "must be an object"),))
@@ -97,6 +104,8 @@ def read_fields(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str,
         if name in values or field.required:
             try:
                 read[name] = field.read(values[name])
+                if not recorded and (fault := field.refuse(values[name])):
+                    raise Misfit(fault)
             except Misfit as misfit:
                 errors.append((f"/{name}", str(misfit)))
             except NOT_READ:
@@ -154,6 +163,7 @@ def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **mo
         return text(value, form) if turn is None else turn(text(value, form))
 
     words = tuple(form.described.get("enum", ()))
+    more = {"refuse": one_line, **more}
     return Field(name, about, read, form.schema, words=words, error=_fault(form), **more)
 
 
@@ -192,8 +202,13 @@ digest = partial(_of, SHA256)
 
 
 def free_text(name: str, about: str, longest: int = LONGEST) -> Field:
-    """What a person writes; it carries no file (R1)."""
+    """One line that a person writes; it carries no file (R1)."""
     return _of(free(longest), name, about)
+
+
+def prose(name: str, about: str, longest: int = LONGEST) -> Field:
+    """The same, which may have several lines."""
+    return replace(free_text(name, about, longest), refuse=plain)
 
 
 def one_of(

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -225,6 +226,11 @@ def issue_client(
     )
 
 
+_PEM_REQUEST = re.compile(
+    rb"\s*-----BEGIN ((?:NEW )?CERTIFICATE REQUEST)-----[A-Za-z0-9+/=\s]+-----END \1-----\s*"
+)
+
+
 def read_csr(
     csr: bytes,
 ) -> tuple[x509.CertificateSigningRequest, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey]:
@@ -232,7 +238,7 @@ def read_csr(
     if len(csr) > LARGEST_REQUEST:
         raise CsrRefused(f"a certificate request has at most {LARGEST_REQUEST} bytes")
     pem = csr.lstrip().startswith(b"-----BEGIN")
-    if pem and csr.count(b"-----BEGIN") > 1:  # the reader would take the first one
+    if pem and not _PEM_REQUEST.fullmatch(csr):  # the reader would pass over the rest
         raise CsrRefused("a file has one certificate request and nothing else")
     try:
         request = (x509.load_pem_x509_csr if pem else x509.load_der_x509_csr)(csr)

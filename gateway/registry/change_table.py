@@ -12,6 +12,7 @@ from functools import partial
 from gateway.domain import organisation
 from gateway.domain.audit import CoverageKind
 from gateway.domain.mandate import FUNCTIONS
+from gateway.domain.notification import push_address_fault
 from gateway.domain.retention import LONGEST_BASIS
 from gateway.domain.staff import ALL_ROLES
 from gateway.domain.vocabulary import Matter, Purpose, Regime
@@ -20,7 +21,7 @@ from gateway.kernel.authentication import read_keys
 from gateway.kernel.changes import ChangeType
 from gateway.registry import keys, mandates, members, staff, systems
 
-_REASON = fields.free_text("reason", "Why; it stands in the event.")
+_REASON = fields.prose("reason", "Why; it stands in the event.")
 _UNTIL = fields.date("until", "First day without it.")
 _SYSTEM = fields.organisation_id("system", "Which system.", option="SYSTEM")
 _DECISION = fields.free_text("decision_ref", "Reference of the decision.")
@@ -100,7 +101,7 @@ CHANGES: Mapping[str, ChangeType] = {
                 organisation.MembershipClass,
             ),
             fields.subset_of("purposes", "What it takes part for.", Purpose),
-            fields.free_text("description", "What it does."),
+            fields.prose("description", "What it does."),
             fields.date("received_on", "Day of the application.", passed=True),
             _CONTACTS,
         ),
@@ -276,7 +277,7 @@ CHANGES: Mapping[str, ChangeType] = {
         2,
         (
             fields.one_of("kind", "Of which kind.", organisation.AGREEMENT_KINDS),
-            fields.free_text("description", "What was agreed."),
+            fields.prose("description", "What was agreed."),
             fields.free_text("reference", "Legal reference, as in: Art. 46(2)(c) GDPR."),
             *fields.period(),
         ),
@@ -483,7 +484,7 @@ CHANGES: Mapping[str, ChangeType] = {
         (
             replace(
                 fields.any_text("address", "The receiver's address, an https URL."),
-                read=members.read_push_address,
+                refuse=push_address_fault,
             ),
         ),
         members.set_push,

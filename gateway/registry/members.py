@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
 from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
@@ -33,12 +32,9 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext
-from gateway.kernel.fields import REQUIRED, free_text, one_of, read_fields, text
+from gateway.kernel.fields import REQUIRED, free_text, one_of, read_fields
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
-
-LONGEST_ADDRESS = 500
-"""Characters of the address of a receiver."""
 
 CONTACT = (
     one_of("role", "What they are to be reached for.", CONTACT_ROLES),
@@ -385,24 +381,6 @@ def end_audit(context: ChangeContext) -> Mapping[str, Any]:
 
 
 # --- Where a member's notifications go -----------------------------------------------------------
-
-
-def read_push_address(value: Any) -> str:
-    """The address of a receiver: https, a host in lower case, no person's name or password.
-
-    ValueError for anything else. Whether the host may be called is judged when it is.
-    """
-    address = text(value)
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    plain = address.isascii() and address.isprintable() and len(address) <= LONGEST_ADDRESS
-    port = "" if parts.port is None else f":{parts.port}"
-    named = f"[{host}]" if ":" in host else host
-    if parts.scheme != "https" or not host or not plain or parts.fragment:
-        raise ValueError
-    if parts.netloc != named + port or " " in address:
-        raise ValueError
-    return address
 
 
 def set_push(context: ChangeContext) -> Mapping[str, Any]:

@@ -130,7 +130,7 @@ def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
     found = context.work.organisations.get(organisation)
     apart = changes.APART.get(action, frozenset())
     told = [field for field in kind.fields if field.name not in apart]
-    values = {**dict.fromkeys(apart), **read_fields(told, said)}
+    values = {**dict.fromkeys(apart), **read_fields(told, said, recorded=True)}
     kind.apply(changes.ChangeContext(context, change, values, found, context.persons))
 
 

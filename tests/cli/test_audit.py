@@ -1,6 +1,8 @@
 """`casegate event list` and `casegate audit`: streams and copies of the log, verified offline."""
 
+import contextlib
 import csv
+import io
 import json
 import re
 from importlib import import_module
@@ -315,6 +317,15 @@ def test_several_actions_are_several_searches(desks: Desks, granted: str) -> Non
     told = desks.told("audit", "search", *WHO, *asked, at=ABROAD)["events"]
     types = {one["event"]["type"] for one in told}
     assert types == {"mandate.granted", "membership.granted"}
+
+
+@each("first", [*"=+-@\t\r\n \x00\u00a0\u2003\u200b\ufeff\uff1d\uff0b\uff0d\uff20\u2212"])
+def test_no_cell_of_a_table_begins_like_a_formula(first: str) -> None:
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        MIRROR._print_csv([{"reason": f"{first}1+1", "entry": "1"}])
+    (row,) = csv.DictReader(io.StringIO(written.getvalue(), newline=""))
+    assert row == {"reason": f"'{first}1+1", "entry": "1"}
 
 
 def test_a_search_is_written_for_a_spreadsheet_without_a_formula(

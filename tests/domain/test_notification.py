@@ -1,5 +1,6 @@
 """How far notifications are acknowledged, and when a receiver that failed is tried again."""
 
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +11,11 @@ from gateway.domain.notification import (
     Cursor,
     DeliveryState,
     DeliveryWay,
+    is_public,
     last_contiguous,
+    push_address_fault,
 )
+from tests.each import each
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CURSOR = Cursor("hotline", DeliveryWay.NOTIFICATION)
@@ -58,3 +62,66 @@ def test_what_was_refused_is_sent_again_to_a_receiver_and_not_by_mail() -> None:
     assert DeliveryState(CURSOR, 5, refused=0, replays=0).pending
     by_mail = replace(at_head, way=DeliveryWay.MAIL)
     assert not DeliveryState(by_mail, 5, refused=1, replays=1).pending
+
+
+@each(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.1"),
+        *("100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1"),
+        *("::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "2001:0:1::", "ff02::1"),
+    ],
+)
+def test_no_address_leads_into_a_private_network(address: str) -> None:
+    assert not is_public(address)
+
+
+@each("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
+def test_public_addresses_may_be_called(address: str) -> None:
+    assert is_public(address)
+
+
+PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043") + bytes(range(200))
+
+
+@each(
+    "address",
+    [
+        *("https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/", "https://10.1.2.3/"),
+        *("https://[::ffff:10.0.0.1]/", "https://2130706433/", "https://0x7f.1/", "https://127.1/"),
+        *(
+            "https://0177.0.0.1/",
+            "https://./",
+            "https://receiver.example:0/",
+            "https://a.example:99999/",
+        ),
+        *(
+            "https://a.example/%0d%0aX",
+            "https://a.example/%3Csvg%20onload=x%3E",
+            "https://a..example/",
+        ),
+        "https://a.example/?p=data:image/png;base64,iVBORw0KGgo",
+        "https://a.example/?p=" + b64encode(PICTURE).decode(),
+        "https://a.example/?p=" + PICTURE.hex(),
+        "https://a.example/" + "a" * 500,
+    ],
+)
+def test_an_address_that_cannot_work_or_carries_a_file_is_refused(
+    address: str,
+) -> None:
+    assert push_address_fault(address)
+
+
+@each(
+    "address",
+    [
+        *("https://a.example/events", "https://localhost:8443/events", "https://93.184.215.14/"),
+        *(
+            "https://a.example?tenant=12&kind=set",
+            "https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]:8443/x",
+        ),
+        "https://notifications.hotline.example/casegate/v1/security-events/receive",
+    ],
+)
+def test_a_receiver_has_a_name_or_a_public_address(address: str) -> None:
+    assert push_address_fault(address) is None

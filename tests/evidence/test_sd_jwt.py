@@ -348,6 +348,13 @@ def test_a_key_id_that_was_not_given_is_refused(kid):
         check(signed({}, kid=kid))
 
 
+@each("kid, told", [("A" * 43, True), ("/9j/4AAQSkZJRgABAQ", False), ("A" * 44, False)])
+def test_of_an_unknown_key_id_no_more_is_repeated_than_a_thumbprint(kid, told):
+    with pytest.raises(UnknownKey) as refused:
+        check(signed({}, kid=kid))
+    assert (kid in str(refused.value)) is told
+
+
 def test_a_signature_by_another_key_under_a_known_id_is_refused():
     other = SoftwareSigner("key-1", "ES256", es256("other").private)
     with pytest.raises(BadSignature):

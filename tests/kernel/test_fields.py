@@ -19,7 +19,7 @@ from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
-from gateway.kernel.fields import REQUIRED, free_text, read_fields
+from gateway.kernel.fields import REQUIRED, Given, free_text, read_fields
 from gateway.registry import keys, mandates, members
 from gateway.registry.change_table import STEPS
 from tests.each import each
@@ -147,6 +147,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 KINDS = {**CHANGES, **STEPS}
 FORMS = {action: kind.fields for action, kind in KINDS.items()}
 
+SAMPLE_OF = {action: values for action, _, values in SAMPLES}
+
 NO_VALUE: tuple[Any, ...] = (5, [], {}, None, "")
 GOOD_AFTER_ALL = {
     ("system.set_keys", "keys"),
@@ -200,6 +202,50 @@ def test_no_text_of_a_change_holds_what_its_approver_does_not_see(action, organi
             with pytest.raises(ValidationFailed) as refusal:
                 read_fields(FORMS[action], {**values, name: values[name] + mark})
             assert refusal.value.errors[0][0] == f"/{name}", mark
+
+
+PROSE = {"reason", "description"}
+"""What may have lines; every other text of a change is one."""
+
+
+@each("action, organisation, values", SAMPLES)
+def test_a_new_text_of_a_change_is_one_line_without_piled_marks(action, organisation, values):
+    values = completed(action, values)
+    kinds = {field.name: field.given for field in FORMS[action]}
+    texts = {
+        name
+        for name, value in values.items()
+        if isinstance(value, str) and kinds[name] is not Given.TEXT_FILE
+    }
+    for name in texts:
+        for wrong in ("\n", "\r\n", "\t", "\u2028", "e" + "\u0301" * 20, "\u0e01" + "\u0e47" * 20):
+            if name in PROSE and wrong in ("\n", "\r\n", "\t"):
+                continue
+            with pytest.raises(ValidationFailed):
+                read_fields(FORMS[action], {**values, name: f"{values[name]}{wrong}x"})
+
+
+def test_a_contact_is_one_line_too():
+    for name in ("name", "address"):
+        contact = {"role": "security", "name": "D. Petit", "address": "a@new.example"}
+        with pytest.raises(ValidationFailed):
+            read_fields(members.CONTACT, {**contact, name: "D.\nPetit"})
+
+
+def test_every_free_text_of_a_change_is_one_line_or_known_as_prose():
+    for action, fields in FORMS.items():
+        for one in fields:
+            if one.schema.get("type") == "string" and one.given is not Given.TEXT_FILE:
+                assert bool(one.refuse("a\nb")) is (one.name not in PROSE), (action, one.name)
+
+
+def test_a_text_of_a_log_keeps_the_form_of_its_day():
+    values = completed("membership.grant", dict(SAMPLE_OF["membership.grant"]))
+    old = {**values, "decision_ref": "2026/1\nof the board"}
+    with pytest.raises(ValidationFailed):
+        read_fields(FORMS["membership.grant"], old)
+    read = read_fields(FORMS["membership.grant"], old, recorded=True)
+    assert read["decision_ref"] == old["decision_ref"]
 
 
 @each("coverage, name", [("member", "member"), ("case", "case")])

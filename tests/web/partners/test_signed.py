@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain import case as cases
-from gateway.evidence import base64url, receipt, sd_jwt, signature
+from gateway.evidence import base64url, canonical, receipt, sd_jwt, signature
 from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.report import Code
@@ -136,6 +136,20 @@ def test_a_list_of_elements_is_padded_too_and_no_further(line, hotline, refs):
         claims["references"] = refs(claims["references"])
 
     refused(send(hotline, "/cases", resigned(case(line), change)))
+
+
+def test_no_two_disclosures_of_a_signed_case_share_a_salt(line, hotline):
+    document = case(line)
+    first, second = document.disclosures[:2]
+    said = [first.salt, second.name, second.value]
+    encoded = base64url.encode(canonical.compact(said).encode())
+    weak = sd_jwt.read_disclosure(encoded)
+
+    def change(claims: dict[str, Any]) -> None:
+        claims["_sd"] = [weak.digest if d == second.digest else d for d in claims["_sd"]]
+
+    good = replace(document, disclosures=(first, weak, *document.disclosures[2:]))
+    assert "salt of its own" in refused(send(hotline, "/cases", resigned(good, change)))
 
 
 @each("claims", [{"profile": "casegate-case/9"}, {"version": 1.5}])
