@@ -37,7 +37,7 @@ from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
-from gateway.domain.duty import STATUTORY, DutyKind
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
@@ -95,11 +95,6 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "--country-reason",
         metavar="REASON",
         help="For removal: why items of uncertain country are for this recipient.",
-    ),
-    click.option(
-        "--request",
-        type=arguments.Words(STATUTORY),
-        help="To another State's single point of contact: due in 8 hours, 3 or 7 days.",
     ),
     click.option(
         "--derogation",
@@ -360,7 +355,6 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
-            **({"statutory request": view["request"]} if view.get("request") else {}),
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],

@@ -142,7 +142,7 @@ def check_offer(
         content.get("expires_at") == (ends and int(ends.timestamp())),
         "the offer ends at another time",
     )
-    for name in ("purpose", "by", "note", "again", "country_reason", "request"):
+    for name in ("purpose", "by", "note", "again", "country_reason"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 
@@ -307,8 +307,6 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         and view.get("permitted_disclosures") == sorted(newest.disclosures),
         "the handoff is not shown as it was offered",
     )
-    asked = offers[0].signed.verified.content.get("request")
-    require(view.get("request") == asked, "the handoff is shown as another request than it is")
     links = _links(view.get("packages"), offers, connection)
     routing = open_ours(view.get("routing"), handoff_documents.CASE_TYP, connection)
     check_presentation(routing, newest)
@@ -620,7 +618,6 @@ class DocumentSigner:
             note=asked.get("note"),
             again=asked.get("again"),
             country_reason=asked.get("country_reason"),
-            request=asked.get("request"),
             transfer_tool=previewed.transfer_tool,
             updates=previewed.updates.digest if previewed.updates else None,
             change=previewed.change,

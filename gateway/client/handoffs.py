@@ -257,7 +257,6 @@ class OfferTerms(UpdateTerms, total=False):
     offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
     already, ``country_reason`` why items of uncertain hosting country are for this recipient.
     ``derogation``: in imminent danger it goes to a third country without a transfer tool.
-    ``request``: to the single point of contact of another Member State, with a statutory time.
     """
 
     purpose: Required[Sequence[str]]
@@ -266,7 +265,6 @@ class OfferTerms(UpdateTerms, total=False):
     again: str | None
     country_reason: str | None
     derogation: bool
-    request: str | None
 
 
 class Offers(Directory, HandoffClient):
@@ -373,6 +371,6 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "to": to,
         **_update_terms(terms),
         "purpose": list(terms["purpose"]),
-        **{name: terms.get(name) for name in ("again", "country_reason", "request")},
+        **{name: terms.get(name) for name in ("again", "country_reason")},
         "derogation": terms.get("derogation") or None,
     }

@@ -313,7 +313,7 @@ _KINDS = (
         "handoff.withdrawn",
         AnswerAuthor.ORIGINATOR,
         {HandoffAction.WITHDRAW: {HandoffState.OFFERED: HandoffState.WITHDRAWN}},
-        "Withdraw an offer that was not accepted; only its originator can.",
+        "Withdraw an offer before its acceptance.",
         path="withdrawal",
         fields=(_WHY,),
     ),

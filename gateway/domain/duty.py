@@ -26,17 +26,6 @@ DUE: Mapping[Urgency, timedelta] = {
 """Time to answer by urgency, unless the operator sets another: a convention, not a statutory
 term."""
 
-STATUTORY: Mapping[str, timedelta] = {
-    "directly_accessible": timedelta(hours=8),
-    "indirectly_accessible": timedelta(days=3),
-    "other": timedelta(days=7),
-}
-"""Time to answer a request to a single point of contact, by how it reaches what is asked for:
-statutory, in calendar days (Directive (EU) 2023/977, Art. 5(1))."""
-
-JUDICIAL_AUTHORISATION = "judicial_authorisation"
-"""The only reason for which such an answer may take longer (Art. 5(2))."""
-
 FOR_ON_DUTY = frozenset({Urgency.IMMINENT_DANGER, Urgency.URGENT})
 """What is for whoever is on duty: its offer tells whether somebody is reached at any hour."""
 

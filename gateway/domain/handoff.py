@@ -86,9 +86,7 @@ OUTCOMES = frozenset(
         "refused", "no_reply", "more_needed", "assessment_not_confirmed",
     }
 )  # fmt: skip
-DELAY_CODES = frozenset(
-    {"judicial_authorisation", "information_awaited", "workload", "technical", "other"}
-)
+DELAY_CODES = frozenset({"information_awaited", "workload", "technical", "other"})
 POLICE_ONLY_OUTCOMES = frozenset({"child_safeguarded", "victim_identified", "suspect_identified"})
 SHOWN_TO_ALL = frozenset({"received", "duplicate", "more_needed", "assessment_not_confirmed"})
 """What every reader reads of an outcome of the police; the rest is in gateway/domain/outcome.py."""

@@ -13,10 +13,7 @@ from uuid import UUID
 from gateway.domain import refusals
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
 
-SINGLE_POINT_OF_CONTACT = "single_point_of_contact"
-
-
-FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route", SINGLE_POINT_OF_CONTACT)
+FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
 """What a mandate allows an organisation to do in a matter: receive reports, investigate, have
 items removed, protect children, and find a recipient for what is nobody's."""
 

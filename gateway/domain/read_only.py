@@ -18,3 +18,6 @@ MOVES: Collection[tuple[str, str, str]] = (
 )
 """Moves of a handoff: its state, the move, the state after it. Who withdrew what was accepted (with
 a reservation, before any consultation) left its recipient holding nothing."""
+
+FUNCTIONS = ("single_point_of_contact",)
+"""Functions of a mandate."""

@@ -240,13 +240,12 @@ def issue_offer(
     note: str | None,
     again: str | None = None,
     country_reason: str | None = None,
-    request: str | None = None,
     transfer_tool: str | None = None,
     reissue_of: ReissueReference | None = None,
     updates: str | None = None,
     change: ChangeKind | None = None,
 ) -> SdJwt:
-    """Sign an offer; ``by``, ``note``, the two reasons and ``request`` are its disclosures.
+    """Sign an offer; ``by``, ``note`` and the two reasons are its disclosures.
 
     ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
     ``disclosures`` are the digests that may be shown; ``expires_at`` is an aware time, written as
@@ -268,7 +267,6 @@ def issue_offer(
     if reissue_of is not None:
         claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
     words = {"by": by, "note": note, "again": again, "country_reason": country_reason}
-    words["request"] = request
     return heading.sign(OFFER_TYP, claims, words)
 
 

@@ -11,7 +11,6 @@ from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
     ENDS_PACKAGES,
-    STATUTORY,
     DutyKind,
     HandoffDuty,
     SweepClock,
@@ -113,19 +112,13 @@ def add(work: UnitOfWork, duty: HandoffDuty) -> None:
         work.duties.add(duty)
 
 
-def answer_due_at(
-    ports: Ports, work: UnitOfWork, handoff: Handoff, request: str | None
-) -> datetime:
-    """When the answer to an offer is due; ``request`` is one of STATUTORY, where it is one."""
+def answer_due_at(ports: Ports, work: UnitOfWork, handoff: Handoff) -> datetime:
+    """When the answer to an offer is due."""
     kind, urgency, since = DutyKind.ANSWER, handoff.urgency, handoff.offered_at
-    if request is not None:
-        return since + STATUTORY[request]
     return due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=since)
 
 
-def store_offer(
-    ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer, request: str | None
-) -> None:
+def store_offer(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer) -> None:
     """Store a new handoff, and begin what its offer asks for, or the reissue to a successor: the
     answer, in imminent danger the call, and a second person's review of a derogation.
 
@@ -133,7 +126,7 @@ def store_offer(
     `owe_clearance`.
     """
     work.handoffs.add(handoff, offer)
-    due = answer_due_at(ports, work, handoff, request)
+    due = answer_due_at(ports, work, handoff)
     add(work, begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due))
     _owe_call(ports, work, handoff, offer)
     _owe_review(ports, work, handoff, offer)

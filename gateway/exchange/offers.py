@@ -24,7 +24,7 @@ from gateway.domain.handoff import (
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
-from gateway.domain.organisation import EEA, Organisation
+from gateway.domain.organisation import Organisation
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
@@ -81,8 +81,7 @@ class OfferRequest(Asked):
     ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
     ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
     uncertain country are for this recipient (R8). ``derogation``: without a transfer tool it goes
-    to a third country all the same, because of an imminent danger (R15). ``request`` is one of
-    STATUTORY: it is a request to the single point of contact of another Member State (R8).
+    to a third country all the same, because of an imminent danger (R15).
     """
 
     handoff: UUID
@@ -97,7 +96,6 @@ class OfferRequest(Asked):
     again: str | None = None
     country_reason: str | None = None
     derogation: bool = False
-    request: str | None = None
     signed: VerifiedRequest | None = None
 
 
@@ -447,8 +445,6 @@ def authorize_offer(
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
-            "request": wanted.request is not None,
-            "other_state": _is_other_state(context, inputs.address),
             "recalled": any(
                 one.covers(version.version, reader.slug)
                 for one in context.work.cases.recalls(case.originator, case.id)
@@ -485,14 +481,6 @@ def facts_of_offer(
         "third_country": recipient.is_transfer_barred_on(day),
         "addressable": work.organisations.has_system(recipient.slug),
     }
-
-
-def _is_other_state(context: RequestContext, address: Addressee) -> bool:
-    """Whether the competence that an offer addresses is for another State of the Union, or one that
-    is treated as such, than its originator's own."""
-    competence = parse_competence(address.competence or "")
-    own = context.organisation.country
-    return competence is not None and competence[2] in EEA - {own}
 
 
 def _refuse_repeated(
@@ -553,7 +541,7 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
         **package_fields(context, draft, signed),
     )
     answer = made_of(handoff, None, signed.compact(), context.now, context.event)
-    duties.store_offer(context.ports, context.work, handoff, answer, wanted.request)
+    duties.store_offer(context.ports, context.work, handoff, answer)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
     record_offer(context, handoff, wanted, signed)
@@ -648,7 +636,6 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
         note=wanted.note,
         again=wanted.again,
         country_reason=wanted.country_reason,
-        request=wanted.request,
         transfer_tool=draft.inputs.transfer_tool,
         updates=draft.updates,
         change=draft.change,
@@ -674,7 +661,7 @@ def _offered(
         case=handoff.case,
         version=handoff.case_version,
         to=handoff.address,
-        due_at=duties.answer_due_at(context.ports, context.work, handoff, wanted.request),
+        due_at=duties.answer_due_at(context.ports, context.work, handoff),
         offer=answer.document,
         permitted_disclosures=sorted(permitted_disclosures),
         withheld_groups=sorted(withheld_groups),

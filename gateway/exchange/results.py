@@ -466,8 +466,7 @@ class HandoffView(HandoffSummary):
 
     ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
     whose update is not here yet. ``interest``: the reader, a public authority, declared an interest
-    that the case meets (R9). ``erase_on``: as of a case's own summary. ``request``: it is a request
-    to a single point of contact, whose answer is due in a statutory time.
+    that the case meets (R9). ``erase_on``: as of a case's own summary.
     """
 
     assurance: str
@@ -487,7 +486,6 @@ class HandoffView(HandoffSummary):
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
     retention: RetentionView | None = None
-    request: str | None = None
 
 
 @dataclass(frozen=True)

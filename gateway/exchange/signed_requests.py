@@ -24,7 +24,7 @@ from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
 _TERMS = frozenset(EMBARGO_TERMS)
-_BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason", "request"})
+_BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What is disclosed in a signed offer, or update."""
 
 

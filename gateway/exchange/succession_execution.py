@@ -51,9 +51,8 @@ PAGE = 100
 class HandoffDisposition:
     """What a succession does to one handoff, why, and what that rests on.
 
-    ``rules`` are those of the policy that decided. ``offer`` is the newest, ``first`` the one that
-    alone says whether it is a request with a statutory time. ``version`` is the one that was
-    offered.
+    ``rules`` are those of the policy that decided. ``offer`` is the newest, ``version`` that which
+    was offered.
     """
 
     handoff: Handoff
@@ -61,16 +60,9 @@ class HandoffDisposition:
     why: str
     rules: tuple[str, ...]
     offer: HandoffAnswer
-    first: HandoffAnswer
     taken_on: bool
     originator: Organisation
     version: CaseVersion
-
-    @property
-    def request(self) -> str | None:
-        """One of STATUTORY, where it is such a request."""
-        said = {one.name: one.value for one in sd_jwt.parse(self.first.document).disclosures}
-        return said.get("request")
 
 
 @dataclass(frozen=True)
@@ -209,14 +201,12 @@ def _decide(
     if version is None or originator is None:
         raise EditConflict("the case of a handoff is gone")
     answers = work.handoffs.answers(handoff.id)
-    first, *_ = offers = offers_of(answers)
     disposition = HandoffDisposition(
         handoff=handoff,
         way=succession.way(handoff, version.said.content["matter"]),
         why="",
         rules=(),
-        offer=offers[-1],
-        first=first,
+        offer=offers_of(answers)[-1],
         taken_on=handoff.is_held,
         originator=originator,
         version=version,
@@ -393,7 +383,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if followed_by is not None:
             following, offer = followed_by
             became = following.id
-            duties.store_offer(ports, work, following, offer, disposition.request)
+            duties.store_offer(ports, work, following, offer)
             _record(
                 work,
                 "handoff.offer",
@@ -463,7 +453,6 @@ def _following(
         transfer_tool=before.transfer_tool,
         by=said.get("by", "erased"),
         note=said.get("note"),
-        request=disposition.request,
         reissue_of=handoff_documents.ReissueReference(
             predecessor=succession.predecessor,
             handoff=before.id,

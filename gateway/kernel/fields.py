@@ -66,8 +66,8 @@ class Field:
     line: an option with dashes, or in capitals an argument; ``default`` is what is signed when
     the option is left out. ``emptied`` is what an empty list does, which is printed before it is
     signed. A day that has ``passed`` is refused when it is after today. ``error`` says what a value
-    must be, where ``about`` does not. ``refuse`` says what is wrong with a new text: a log may
-    hold older ones.
+    must be, where ``about`` does not. ``refuse`` says what is wrong with a new text, ``former`` are
+    words that are taken no more: a log may hold older ones.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Field:
     passed: bool = False
     error: str = ""
     refuse: Callable[[Any], str | None] = lambda _: None
+    former: tuple[str, ...] = ()
 
 
 def read_fields(
@@ -103,8 +104,9 @@ def read_fields(
     for name, field in known.items():
         if name in values or field.required:
             try:
-                read[name] = field.read(values[name])
-                if not recorded and (fault := field.refuse(values[name])):
+                value = values[name]
+                read[name] = value if recorded and value in field.former else field.read(value)
+                if not recorded and (fault := field.refuse(value)):
                     raise Misfit(fault)
             except Misfit as misfit:
                 errors.append((f"/{name}", str(misfit)))

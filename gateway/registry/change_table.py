@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from gateway.domain import organisation
+from gateway.domain import organisation, read_only
 from gateway.domain.audit import CoverageKind
 from gateway.domain.mandate import FUNCTIONS
 from gateway.domain.notification import push_address_fault
@@ -209,7 +209,13 @@ CHANGES: Mapping[str, ChangeType] = {
         "Record that an organisation is competent for a matter in a territory.",
         2,
         (
-            fields.one_of("function", "What the mandate is for.", FUNCTIONS, default="receive"),
+            fields.one_of(
+                "function",
+                "What the mandate is for.",
+                FUNCTIONS,
+                default="receive",
+                former=read_only.FUNCTIONS,
+            ),
             fields.one_of("matter", "The matter that it is competent for.", Matter, Matter),
             fields.country("territory", "ISO 3166-1 alpha-2, as in FR."),
             fields.free_text("legal_act", "The act that gives the mandate."),

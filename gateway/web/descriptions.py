@@ -310,7 +310,6 @@ _WORDS: Mapping[str, str] = {
     "reference_date_simulated": "Whether that day is simulated, for a demonstration.",
     "invitation": "The id of the invitation.",
     "Enrolled.request": "The id of the request.",
-    "request": "Of a statutory request: how accessible the information is (2023/977 art. 5).",
     "offer_event": "The event of the newest offer or update.",
     "recall_event": "The event of the recall; null while there is none.",
     "csr": "The certificate request (PKCS #10), PEM.",

@@ -441,6 +441,20 @@ def test_a_handoff_shown_truly_is_believed() -> None:
     view(**with_answer(withdrawal, HOTLINE, "withdraw"), state="withdrawn")
 
 
+def test_an_earlier_request_with_a_statutory_time_is_still_believed() -> None:
+    claims = {
+        "handoff": str(HANDOFF),
+        "to": {"organisation": OFMIN},
+        "case_digest": TRUE_CASE.digest,
+        "disclosures": PARTS,
+        "purpose": ["identify_victim"],
+    }
+    words = {"by": "liaison-1", "request": "other"}
+    heading = answers.heading_of(word_of(HOTLINE))
+    offer = heading.sign(handoff_documents.OFFER_TYP, claims, words)
+    view(**with_answers(offer=offer), state="offered")
+
+
 def _beyond_the_offer() -> None:
     """The routing part shows content that the signed offer does not name."""
     offer = offer_document(disclosures=ROUTING)

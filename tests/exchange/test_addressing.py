@@ -1,31 +1,25 @@
 """Whom a case is for: any function, one of several holders, and the country of each item (R8)."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import (
     AlreadyOffered,
     Forbidden,
     NoCompetentOrganisation,
     SeveralCompetentOrganisations,
-    ValidationFailed,
 )
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, handoffs, offers
+from gateway.exchange import cases, offers
 from gateway.exchange.cases import Submission
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import RecordedRefusal
 from tests import answers
-from tests.each import each
 from tests.founding import (
     ABROAD,
     CLEARED,
     CSAM_FR,
-    DESK,
     HOTLINE,
     OCRVP,
     OFMIN,
@@ -34,7 +28,6 @@ from tests.founding import (
     accepted,
     caller,
     case_content,
-    founded,
     offer_of,
     offered,
     revised,
@@ -218,66 +211,3 @@ def test_a_mandate_that_ended_opens_ones_own_case_no_more_and_leaves_the_duty_to
 def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
     case = submitted(gateway, matter=["bullying"])
     gateway.act(HOTLINE, cases.consult, UUID(case.result["case"]), OPENING)
-
-
-# --- statutory requests --------------------------------------------------------------------------
-
-
-CONTACT = "single_point_of_contact/csam/BE"
-
-
-def requested(gateway: Founded, country: str = "BE", **changes: Any) -> Any:
-    """A request of OFMIN to the single point of contact of another State."""
-    contact = f"single_point_of_contact/csam/{country}"
-    gateway.administer(
-        "organisation.admit",
-        "police-abroad",
-        name="A police office abroad",
-        kind="police_office",
-        public_authority=True,
-        regimes=["led"],
-        country=country,
-    )
-    system = {"system": DESK, "scopes": sorted(SCOPES)}
-    gateway.administer("system.register", "police-abroad", **system)
-    gateway.mandate("police-abroad", contact)
-    asked = {"request": "directly_accessible", **changes}
-    return offered(gateway, originator=OFMIN, to=contact, **asked)
-
-
-@each("request, hours", [("directly_accessible", 8), ("indirectly_accessible", 72), ("other", 168)])
-def test_an_answer_to_a_single_point_of_contact_is_due_in_the_statutory_time(request, hours):
-    gateway = founded()
-    made = requested(gateway, request=request)
-    stored = gateway.handoff(UUID(made.result["handoff"]))
-    assert stored.due_at - stored.offered_at == timedelta(hours=hours)
-    seen = handoffs.look_up(gateway.ports, caller("police-abroad"), UUID(made.result["handoff"]))
-    assert seen.request == request
-
-
-@each("code, passes", [("workload", False), ("judicial_authorisation", True)])
-def test_only_a_judicial_authorisation_delays_it(code, passes):
-    gateway = founded()
-    handoff = UUID(requested(gateway).result["handoff"])
-    until = (gateway.clock() + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    said = answers.said("officer-1", code=code, until=until)
-    args = (answers.delay, caller("police-abroad"), gateway.key(), handoff, said)
-    if passes:
-        gateway.do(*args)
-        return
-    with pytest.raises(ValidationFailed):
-        gateway.do(*args)
-
-
-def test_a_request_to_anybody_else_is_refused(gateway):
-    case = submitted(gateway)
-    failed = refusal(gateway, case, request="other")
-    assert failed.rules == ("R8.request",)
-
-
-@each("country", ["US", "FR"])
-def test_a_request_outside_the_union_or_at_home_is_refused(country):
-    gateway = founded()
-    with pytest.raises(RecordedRefusal) as refused:
-        requested(gateway, country)
-    assert "R8.request" in refused.value.refusal.rules

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
-from gateway.domain.duty import STATUTORY, DutyKind
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
-from gateway.domain.organisation import SCOPES, Organisation
+from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseKeysUnavailable, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import handoffs, measures, succession_execution, successions, updates
@@ -38,7 +38,6 @@ from tests.exchange.moving_mandates import (
     moved,
     planned,
 )
-from tests.exchange.test_addressing import CONTACT, requested
 from tests.exchange.test_barriers import move_abroad
 from tests.exchange.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.test_sealed_cases import PERSON, taken
@@ -273,25 +272,6 @@ def test_a_mandate_can_move_on_and_the_handoff_with_it(gateway):
     planned(gateway, effective_on="2026-07-01", read_until="2026-07-01")
     assert registry_compared(gateway) == RegistryComparison(frozenset(), ()), "the first is over"
     gateway.refused(WrongState, OCRVP, handoffs.consult, new, OPENING)
-
-
-def test_a_statutory_request_stays_one_with_its_time_under_the_successor(gateway):
-    old = UUID(requested(gateway).result["handoff"])
-    gateway.administer(
-        "organisation.admit",
-        "police-next",
-        name="Another police office abroad",
-        kind="police_office",
-        public_authority=True,
-        regimes=["led"],
-        country="BE",
-    )
-    gateway.administer("system.register", "police-next", system=DESK, scopes=sorted(SCOPES))
-    moved(gateway, "police-abroad", successor="police-next", competence=CONTACT)
-    again = UUID(gateway.view(OFMIN, old)["reissued_as"]["handoff"])
-    stored = gateway.handoff(again)
-    assert gateway.view("police-next", again)["request"] == "directly_accessible"
-    assert stored.due_at - stored.offered_at == STATUTORY["directly_accessible"]
 
 
 def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):

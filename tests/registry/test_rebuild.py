@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +16,13 @@ from gateway.domain import read_only
 from gateway.domain.audit_event import EVENT_TYPES, READABLE_EVENTS, EventDetail, Operation
 from gateway.domain.json_values import to_json
 from gateway.domain.organisation import Status
-from gateway.domain.refusals import WrongState
+from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.evidence import canonical
 from gateway.exchange import erasure
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, withdrawal_of
+from gateway.kernel.fields import read_fields
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.registry import staff
@@ -79,6 +81,22 @@ def test_what_nobody_can_change_any_more_is_passed_over(gateway, monkeypatch, ac
         work.commit()
     assert gateway.types(OFMIN)[-1] == READABLE_EVENTS[action][0]
     assert registry_compared(gateway) == SAME
+
+
+@each("function", read_only.FUNCTIONS)
+def test_a_mandate_of_a_function_that_ended_is_made_again_and_granted_no_more(
+    gateway, monkeypatch, function
+):
+    key = f"{function}/csam/FR"
+    with monkeypatch.context() as before:
+        before.setattr(changes, "read_fields", partial(read_fields, recorded=True))
+        gateway.mandate(OFMIN, key)
+    assert key in {one.key for one in gateway.organisation(OFMIN).mandates}
+    assert registry_compared(gateway) == SAME
+    place = {"matter": "csam", "territory": "FR", "legal_act": "an act", "from": "2026-01-01"}
+    again = Change("mandate.grant", OCRVP, {"function": function, **place})
+    failed = gateway.unmade(ValidationFailed, again)
+    assert [pointer for pointer, _ in failed.errors] == ["/function"]
 
 
 FORGERIES = {

@@ -10,7 +10,6 @@ from gateway.domain import refusals
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, made_of, move
 from gateway.domain.case import ARRAYS
 from gateway.domain.decision import Value
-from gateway.domain.duty import JUDICIAL_AUTHORISATION
 from gateway.domain.handoff import (
     AGREEMENTS,
     Handoff,
@@ -238,11 +237,6 @@ def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest)
             _check_elements(context, found, field, arrays, asked.fields[field])
     if "pointers" in asked.fields:
         check_places(context, found, asked.fields["pointers"])
-    if asked.kind is ANSWERS["delay"] and asked.fields["code"] != JUDICIAL_AUTHORISATION:
-        offer = context.work.handoffs.offer(found.id, 1)
-        if offer is not None and "request" in sd_jwt.read_stored(offer.document).content:
-            why = f"is {JUDICIAL_AUTHORISATION}: nothing else delays the answer to such a request"
-            raise refusals.ValidationFailed((("/code", why),))
     if asked.kind is ANSWERS["call"] and parse_timestamp(asked.fields["time"]) > context.now:
         raise refusals.ValidationFailed(
             (("/time", "lies in the future: say it once you have called"),)

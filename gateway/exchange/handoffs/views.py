@@ -174,7 +174,6 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> results.HandoffView:
             erase_on=None if case is None else case.erase_on,
             tightened_by=versions.binding.tightened_by,
             duties=_duties(context, found),
-            request=sd_jwt.read_stored(answers[0].document).content.get("request"),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)

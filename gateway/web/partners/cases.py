@@ -9,7 +9,6 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain import refusals
 from gateway.domain.case import GROUPS, CaseState
-from gateway.domain.duty import STATUTORY
 from gateway.domain.json_values import read_record
 from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
@@ -119,7 +118,6 @@ class PreviewBody(StrictSchema):
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
     derogation = field.StrictBoolean(required=False)
-    request = field.word(tuple(STATUTORY), required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:

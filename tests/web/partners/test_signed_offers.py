@@ -324,3 +324,8 @@ def test_nobody_offers_a_case_of_another_by_its_own_signature(line, hotline, cas
     line.gateway.register_key(ABROAD, OTHER)
     document = signed_offer(line.gateway, ABROAD, OTHER, shown)
     assert make(line.partner(ABROAD), case, document).status_code == 404
+
+
+def test_it_is_no_request_with_a_statutory_time(hotline, case):
+    said = {"by": "liaison-1", "request": "other"}
+    assert "no other disclosures" in refused(make(hotline, case, offer(hotline, case, said=said)))
