@@ -81,15 +81,6 @@ class Wire:
         token: str = answer.json["access_token"]
         return token
 
-    def about(self, endpoint: str, token: str) -> Answer:
-        form = {"client_id": self.client_id, "token": token}
-        return self.ask(
-            "POST",
-            f"/oauth/{endpoint}",
-            urlencode(form),
-            Content_Type="application/x-www-form-urlencoded",
-        )
-
 
 @pytest.fixture
 def hotline(stage: DemoEnvironment) -> Iterator[Wire]:
