@@ -226,7 +226,7 @@ class Config:
     embargo_longest_days: int = _setting(
         "embargo.longest_days",
         setting_validators.integer(1, 366),
-        "Days after which only a judicial authority's order renews an embargo.",
+        "Days that an embargo holds at most in all, with its renewals.",
         EMBARGO_TOTAL.days,
     )
     police_first_hours: int = _setting(

@@ -363,10 +363,6 @@ def _measured(result: Mapping[str, Any]) -> str:
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "CaseStep": _state,
     "MeasureView": _measured,
-    "Contested": lambda result: (
-        f"its setter answers by {output.format_time(result['due_at'])}; "
-        "the embargo holds until then"
-    ),
     "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
     "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",

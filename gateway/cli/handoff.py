@@ -37,7 +37,6 @@ from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
-from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
@@ -360,7 +359,6 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "erased here on": view["erase_on"],
             "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
             **measure_lines(view["measures"]),
-            "to confirm": _contested(view),
             "retention": _retention(view["retention"]) if "retention" in view else None,
             "RECALLED": _RECALLED if view["recalled"] else None,
             "parts offered": len(view["permitted_disclosures"]),
@@ -423,15 +421,6 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
         f"{one['kind']} of {one['organisation']}, due {output.format_time(one['due_at'])}"
         for one in view["duties"]
         if one["overdue"] is late and one["closed_at"] is None
-    ]
-
-
-def _contested(view: Mapping[str, Any]) -> list[str]:
-    """By when the setter of an embargo that was contested ends or confirms it."""
-    return [
-        f"an embargo, by {one['organisation']}, due {output.format_time(one['due_at'])}"
-        for one in view["duties"]
-        if one["kind"].startswith(DutyKind.CONFIRMATION) and one["closed_at"] is None
     ]
 
 

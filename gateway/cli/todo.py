@@ -102,7 +102,7 @@ def _duties(gateway: Gateway) -> Iterator[Waiting]:
         sent = one["originator"] == own
         other = f"to {one['recipient']}" if sent else f"from {one['originator']}"
         what = f"{one['kind'].replace('_', ' ')} ({other})"
-        command = _command(one, sent=sent)
+        command = _command(one)
         due = (one["urgency"], one["due_at"], one["overdue"])
         yield Waiting(what, command, *due, first=_first(one))
 
@@ -115,14 +115,11 @@ def _first(duty: Mapping[str, Any]) -> str | None:
     return f"handoff {verb} {duty['handoff']}"
 
 
-def _command(duty: Mapping[str, Any], *, sent: bool) -> str:
+def _command(duty: Mapping[str, Any]) -> str:
     """The command that fulfils a duty: its action, about the handoff or the case."""
     noun, _, verb = str(duty["action"]).partition(".")
     command = f"{noun} {verb.replace('_', '-')}"
     match duty["action"]:
-        case "case.confirm_embargo":
-            held = f"--case {duty['case']}" if sent else f"--handoff {duty['handoff']}"
-            return f"{command} {duty['source']} {held}"
         case "case.approve_recall":
             return f"{command} {duty['case']} {duty['source']}"
         case _:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.domain.answers import FieldType, RequestField
-from gateway.domain.measure import CONTEST_GROUNDS, MEASURES, MeasureKind
+from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.retention import DpoAdvice
 
 
@@ -165,11 +165,8 @@ _KINDS = (
                     FieldType.TIME,
                     "When it ends, as 2026-01-02T03:04:05Z; without it, as late as it may.",
                 ),
-                _line(
-                    "authority",
-                    "The authority that ordered it (claimed, not checked); needed with judge.",
-                ),
-                _line("reference", "The reference of that order; needed with judge."),
+                _line("authority", "The authority that ordered it (claimed, not checked)."),
+                _line("reference", "The reference of that order."),
                 _line(
                     "preservation_reference",
                     "The reference of your preservation request: the embargo itself is none.",
@@ -179,7 +176,8 @@ _KINDS = (
         "Set or renew an embargo on a case.\n\nUntil it ends nothing is removed, and no notice "
         "goes to a host. An authority with law enforcement powers sets it, on its own case or on "
         "one that it accepted under a mandate, for 72 hours at first; it binds everybody. To set "
-        "it again on the same elements is a renewal, which takes a second person.",
+        "it again on the same elements, within 14 days after its end too, is a renewal: it takes a "
+        "second person, and has a bound in all.",
         _EITHER,
     ),
     CaseStepKind(
@@ -225,39 +223,14 @@ _KINDS = (
         "MeasureView",
         StepBody(
             "MeasureEndBody",
-            "Who ends a measure before its time; a mark takes a second person, one of another "
-            "a reason.",
+            "Who ends a measure before its time; a mark, and an embargo in imminent danger, take "
+            "a second person, one of another a reason.",
             (_SECOND_PERSON, _REASON),
         ),
         "End a measure on a case.\n\nOne that you set, or your predecessor in the mandate; "
-        "its id is shown with the case. Where the setter of an embargo did not answer in imminent "
-        "danger, a holder of the case by mandate may end it, too, with a reason.",
-        _EITHER,
-    ),
-    CaseStepKind(
-        "case.contest_embargo",
-        "measures/{measure}/contest",
-        "Contested",
-        StepBody(
-            "ContestBody",
-            "Why an embargo of another organisation should end; its setter reads it.",
-            (
-                _word("ground", CONTEST_GROUNDS, "Why."),
-                _REASON,
-            ),
-        ),
-        "Contest an embargo that another organisation set.\n\nIts setter ends or confirms it "
-        "within 24 hours, in imminent danger within the time of that class. Without an answer it "
-        "stays in force. A holder by mandate contests it in imminent danger only.",
-        _EITHER,
-    ),
-    CaseStepKind(
-        "case.confirm_embargo",
-        "measures/{measure}/confirmation",
-        "MeasureView",
-        _ANY,
-        "Confirm your embargo, which was contested.\n\nIt holds as before. The reason stays "
-        "in your organisation.",
+        "its id is shown with the case. In imminent danger two persons of an authority that holds "
+        "the case by mandate may end an embargo of another, with a reason that its setter and the "
+        "originator read.",
         _EITHER,
     ),
     CaseStepKind(

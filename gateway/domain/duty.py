@@ -50,14 +50,12 @@ class DutyKind(StrEnum):
     """What is owed.
 
     An answer to the offer; the update that was announced to a holder, or the correction notice
-    where no package can follow; the acknowledgement of a correction or tightening; an answer
-    to the proposal of a correction; the clearance of a case that was offered before it; a second
-    person's review of a consultation before acceptance; the
-    answer to who contests an embargo, without hurry or in imminent danger; the call that goes with
-    an imminent danger; the data protection officer's review of an offer to a third country by
-    derogation; the retention without which a copy in its days of grace is destroyed; the review of
-    a retention by its holder. After a recall: that its holder stopped the use, its final answer,
-    and the originator's second person.
+    where no package can follow; the acknowledgement of a correction or tightening; an answer to the
+    proposal of a correction; the clearance of a case that was offered before it; a second person's
+    review of a consultation before acceptance; the call that goes with an imminent danger; the data
+    protection officer's review of an offer to a third country by derogation; the retention without
+    which a copy in its days of grace is destroyed; the review of a retention by its holder. After a
+    recall: that its holder stopped the use, its final answer, and the originator's second person.
     """
 
     ANSWER = "answer"
@@ -66,8 +64,6 @@ class DutyKind(StrEnum):
     PROPOSAL_ANSWER = "proposal_answer"
     CLEARANCE = "clearance"
     REVIEW = "review"
-    CONFIRMATION = "confirmation"
-    CONFIRMATION_IN_DANGER = "confirmation_in_danger"
     CALL = "call"
     DEROGATION_REVIEW = "derogation_review"
     RETENTION = "retention"
@@ -147,8 +143,6 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     ),
     DutyKind.CLEARANCE: DutyTerms(_ORIGINATOR, "case.clear", of_second_person=True),
     DutyKind.REVIEW: DutyTerms(_RECIPIENT, "handoff.review", of_second_person=True),
-    DutyKind.CONFIRMATION: DutyTerms(_RECIPIENT, "case.confirm_embargo", shared=True),
-    DutyKind.CONFIRMATION_IN_DANGER: DutyTerms(_RECIPIENT, "case.confirm_embargo", shared=True),
     DutyKind.DEROGATION_REVIEW: DutyTerms(_ORIGINATOR, "handoff.review", of_second_person=True),
     DutyKind.CALL: DutyTerms(
         _ORIGINATOR, "handoff.call", _ENDS_OFFER | {HandoffAction.CALL}, shared=True

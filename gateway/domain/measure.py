@@ -6,8 +6,7 @@ with how many persons. What it forbids to offer, disclose or open is policy's (R
 R13.suspension, R13.mark), and so is who else than its setter ends it. What an embargo hides
 meanwhile denies nobody an action, and is decided here: of an outcome all but its arrival, and
 consultations by the police (both in `gateway.domain.outcome`), and of its own end the hour
-(`Measure.until_for`). An embargo can be contested: that asks its setter, and ends
-nothing.
+(`Measure.until_for`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed
+from gateway.domain.vocabulary import EMBARGO_REASONS
 
 
 class MeasureKind(StrEnum):
@@ -35,6 +35,11 @@ class Terms:
     longest: timedelta
     renewal: timedelta
     total: timedelta | None = None
+
+    def latest(self, since: datetime, now: datetime, *, renews: bool) -> datetime:
+        """Until when one may hold that is set now; the first of its chain was set at ``since``."""
+        latest = now + (self.renewal if renews else self.longest)
+        return min(latest, since + self.total) if self.total else latest
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,8 @@ EMBARGO_TOTAL = timedelta(days=14)
 EMBARGO = Terms(timedelta(hours=72), timedelta(days=7), EMBARGO_TOTAL)
 """The default of the settings `[embargo]`: conventions, no law."""
 
-JUDGE = "judge"
-"""The reason of an embargo that a judicial authority ordered; it states authority and reference."""
-
-IN_DANGER = "imminent_danger"
-CONTEST_GROUNDS = (IN_DANGER, "no_longer_needed", "too_long", "other")
-"""Why an embargo is contested. In imminent danger its setter answers in the time of that class."""
-
-CONFIRMED_WITHIN = timedelta(hours=24)
-"""Otherwise the setter of an embargo that is contested ends or confirms it in this time."""
+AGAIN = timedelta(days=14)
+"""An embargo that is set again within this time after its end is renewed."""
 
 ONLY_TOLD_THE_DAY = frozenset({"provider", "researcher", "regulator"})
 """Kinds of organisations that learn of an embargo on what they hold only before which day not to
@@ -74,7 +72,7 @@ act: an hour would tell more of what is planned."""
 MEASURES: Mapping[MeasureKind, MeasureType] = {
     MeasureKind.EMBARGO: MeasureType(
         "case.embargo",
-        ("preserve", "operation", JUDGE),
+        EMBARGO_REASONS,
         EMBARGO,
     ),
     MeasureKind.SUSPENSION: MeasureType(
@@ -139,7 +137,7 @@ class Measure:
         """Whether another one now goes on with it: it holds, or ended so short a while ago that
         one person could hold the case without an end by ending and setting again."""
         ended = min(filter(None, (self.ended_at, self.until)), default=None)
-        pause = (terms.total or terms.renewal) if terms else timedelta(0)
+        pause = (AGAIN if terms.total else terms.renewal) if terms else timedelta(0)
         return ended is None or now < ended + pause
 
 
@@ -154,20 +152,21 @@ def check_persons(by: str, approved_by: str | None, persons: int) -> None:
 def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: bool) -> None:
     """Refuse a measure that is longer than its kind allows.
 
-    ``terms`` are those of its kind here; ``renews``: it goes on with one of the setter's.
+    ``terms`` are those of its kind here; ``renews``: it goes on with one of the same mandate.
     Raises ValidationFailed.
     """
     if terms is None:
         if measure.until is not None:
             raise ValidationFailed((("/until", "is left out: two persons end a mark"),))
         return
-    longest = terms.renewal if renews else terms.longest
-    if measure.until is None or not now < measure.until <= now + longest:
-        hours = longest // timedelta(hours=1)
-        raise ValidationFailed((("/until", f"is a moment within the next {hours} hours"),))
-    if terms.total and measure.code != JUDGE and measure.until > measure.since + terms.total:
-        beyond = f"beyond {terms.total.days} days in all only a judicial authority orders it: "
-        raise ValidationFailed((("/until", beyond + f"give the code '{JUDGE}'"),))
+    latest = terms.latest(measure.since, now, renews=renews)
+    if measure.until is None or not now < measure.until <= latest:
+        when = f"is a moment from now to {latest:%Y-%m-%dT%H:%M:%SZ}"
+        if latest <= now:
+            when = (
+                f"has no moment left: set another one {AGAIN.days} days after the end of this one"
+            )
+        raise ValidationFailed((("/until", when),))
 
 
 def is_suspended(measures: Iterable[Measure]) -> bool:
@@ -191,22 +190,17 @@ def marking_errors(
     """What is wrong with the embargo in the marking of a case version, by JSON pointer.
 
     ``before`` is the embargo in the version before, ``by`` who writes this one, ``today`` its civil
-    day. It is bounded as one beside the versions is: what a version prolongs, a judicial authority
-    has ordered.
+    day. It is bounded as one beside the versions is, and no version prolongs it.
     """
     embargo = marking.get("embargo")
     if not embargo:
         return
     if embargo["set_by"] != by:
         yield "/marking/embargo/set_by", f"is {by}: an embargo is set by who writes it"
-    if embargo["reason"] == JUDGE:
-        if "embargo" not in marking.get("force", {}):
-            yield "/marking/force", "names the order of the judicial authority: its reference"
-        return
     until = date.fromisoformat(embargo["until"])
     if before is None and terms.total and until > today + terms.total:
         days = terms.total.days
-        yield "/marking/embargo/until", f"is at most {days} days from today, unless a judge ordered"
+        yield "/marking/embargo/until", f"is at most {days} days from today"
     if before is not None and until > date.fromisoformat(before["until"]):
-        why = "is prolonged by two persons and casegate case embargo, or by the order of a judge"
+        why = "is prolonged by two persons and casegate case embargo, by no version"
         yield "/marking/embargo/until", why

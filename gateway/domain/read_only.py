@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 EVENTS: Mapping[str, tuple[str, str]] = {
     "staff.recuse": ("staff.recused", "registry_change"),
     "service_hours.set": ("service_hours.set", "registry_change"),
+    "case.contest_embargo": ("case.embargo_contested", "alteration"),
+    "case.confirm_embargo": ("case.embargo_confirmed", "alteration"),
 }
 """By its former action, the event that it became and the kind of its operation."""
 
@@ -21,3 +23,6 @@ a reservation, before any consultation) left its recipient holding nothing."""
 
 FUNCTIONS = ("single_point_of_contact",)
 """Functions of a mandate."""
+
+EMBARGO_REASONS = ("judge",)
+"""Reasons of an embargo: an authority ordered one for longer than `[embargo] longest_days`."""

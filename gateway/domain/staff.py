@@ -48,8 +48,6 @@ ROLES_OF: Mapping[str, frozenset[RegisterRole]] = {
     "case.embargo": WORKING,
     "case.restrict": WORKING,
     "case.end_measure": WORKING,
-    "case.contest_embargo": WORKING,
-    "case.confirm_embargo": WORKING,
     "case.recall": APPROVING,
     "case.approve_recall": APPROVING,
     "handoff.offer": WORKING,

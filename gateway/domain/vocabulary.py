@@ -294,7 +294,7 @@ PERMITTED_ACTIONS = ("none", "ask_first", "internal", "passive_lookup", "contact
 ATTRIBUTIONS = ("may", "must", "must_not")
 """Whether the source may be named (IEP 2.0)."""
 
-EMBARGO_REASONS = ("preserve", "operation", "judge")
+EMBARGO_REASONS = ("preserve", "operation")
 """Why police come first."""
 
 

@@ -38,13 +38,15 @@ def record_measure(
     said: Mapping[str, str | None],
     *,
     to_setter: str | None = None,
+    to_originator: bool = False,
     action: str | None = None,
     event: UUID | None = None,
 ) -> None:
     """Record for who asked and the originator, then for the setter, where that is another, and for
     each other holder.
 
-    ``said`` are details for who asked, ``to_setter`` the reason that the setter reads, too.
+    ``said`` are details for who asked, ``to_setter`` the reason that the setter reads, too; with
+    ``to_originator`` the originator reads it as well, and which organisation asked.
     ``action`` and ``event`` name another one than that of the request.
     """
     own = context.caller.organisation
@@ -52,14 +54,18 @@ def record_measure(
     if own != case.originator:
         parties.append(Party(own, "recipient"))
     shown = {**known(measure), "elements": list(measure.elements)}
-    asked = [EventDetail(kind, text, frozenset({own})) for kind, text in said.items() if text]
-    context.record(
-        tuple(parties), *asked, events.subject(shown, *parties), action=action, event=event
-    )
+    about = {**shown, "by": own}
+    readers = {"reason": frozenset({own, case.originator})} if to_originator else {}
+    asked = [
+        EventDetail(kind, text, readers.get(kind, frozenset({own})))
+        for kind, text in said.items()
+        if text
+    ]
+    subject = events.subject(about if to_originator else shown, *parties)
+    context.record(tuple(parties), *asked, subject, action=action, event=event)
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
-        about = {**shown, "by": own}
         where = EventSubject(measure.handoff, case.digest)
         tell(context, measure, measure.setter, about, where, action=action, reason=to_setter)
     tell_holders(context, measure, told, action)

@@ -67,14 +67,6 @@ class MeasureView:
 
 
 @dataclass(frozen=True)
-class Contested:
-    """An embargo that was contested, and by when its setter ends or confirms it."""
-
-    measure: UUID
-    due_at: datetime
-
-
-@dataclass(frozen=True)
 class Submitted:
     """A case version that was taken: the signed document, and its digests by group."""
 
@@ -356,8 +348,8 @@ class OpenDuty:
     """Something that the caller owes about a handoff of which it is a party.
 
     ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
-    follows from: a contested embargo and a recall are named by it. ``package`` is the newest of the
-    handoff; None where no further one can follow, and a correction notice tells of a change.
+    follows from: a recall is named by it. ``package`` is the newest of the handoff; None where no
+    further one can follow, and a correction notice tells of a change.
     """
 
     kind: DutyKind

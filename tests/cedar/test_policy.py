@@ -67,11 +67,7 @@ ON_HANDOFF = (
         and action not in ("handoff.accept", "handoff.retain")
     ),
 )
-ON_MEASURE = {
-    "case.end_measure": ("setter", "successor", "unanswered"),
-    "case.contest_embargo": ("setter", "in_danger"),
-    "case.confirm_embargo": ("setter",),
-}
+ON_MEASURE = {"case.end_measure": ("setter", "successor", "in_danger")}
 """With the facts that are told of each."""
 BY_ORIGINATORS = (
     "handoff.update",

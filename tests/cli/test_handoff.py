@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gateway.cli import output
-from gateway.cli.output import format_time
 from gateway.evidence import sd_jwt, verification
 from gateway.keys import SigningKey
 from tests.cli.desks import CLEARED, Desks
@@ -508,21 +507,6 @@ def test_an_authority_sets_renews_and_ends_an_embargo_from_its_desk(desks: Desks
     assert [one["measure"] for one in shown["measures"]] == [renewed["measure"]]
     ended = desks.told("case", "end-measure", renewed["measure"], *where, at=OFMIN)["result"]
     assert ended["ended_at"]
-
-
-def test_an_embargo_is_contested_and_confirmed_from_two_desks(desks: Desks) -> None:
-    handoff = accepted(desks)
-    case = desks.told("handoff", "show", handoff)["case"]
-    where = ("--handoff", handoff, *BY)
-    embargo = ("case", "embargo", *where, "--code", "operation")
-    set_ = desks.told(*embargo, at=OFMIN)["result"]["measure"]
-    contest = ("case", "contest-embargo", set_, "--case", case, "--ground", "too_long", *BY)
-    due = desks.told(*contest)["result"]["due_at"]
-    assert format_time(due) in desks.done("handoff", "show", handoff, at=OFMIN)
-    confirmed = desks.told("case", "confirm-embargo", set_, *where, at=OFMIN)["result"]
-    assert confirmed["ended_at"] is None
-    assert due not in desks.done("handoff", "show", handoff, at=OFMIN)
-    assert set_ in desks.done("case", "show", case)
 
 
 def test_an_originator_suspends_its_case_from_its_desk(desks: Desks) -> None:

@@ -1,5 +1,6 @@
 """Measures: how long each kind holds, and how many persons set it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -73,9 +74,25 @@ def test_renewals_of_an_embargo_end_two_weeks_after_it_was_set():
         check_term(longer, EMBARGO, NOW, renews=True)
 
 
-def test_a_judicial_authority_orders_a_longer_embargo():
-    ordered = measure(code="judge", since=NOW - timedelta(days=60), until=NOW + timedelta(days=7))
-    check_term(ordered, EMBARGO, NOW, renews=True)
+@given(st.integers(0, 60))
+def test_nothing_renews_an_embargo_beyond_its_two_weeks(days):
+    since = NOW - timedelta(days=days)
+    latest = EMBARGO.latest(since, NOW, renews=True)
+    assert latest <= since + timedelta(days=14)
+    found = measure(since=since, until=latest)
+    if latest > NOW:
+        check_term(found, EMBARGO, NOW, renews=True)
+        return
+    with pytest.raises(ValidationFailed):
+        check_term(found, EMBARGO, NOW, renews=True)
+
+
+@pytest.mark.parametrize("longest", [timedelta(days=1), timedelta(days=14), timedelta(days=90)])
+def test_an_embargo_set_within_two_weeks_of_its_end_goes_on_whatever_its_longest_time(longest):
+    ended = measure(until=NOW + HOUR, ended_at=NOW)
+    terms = replace(EMBARGO, total=longest)
+    assert ended.is_renewed(terms, NOW + timedelta(days=14) - HOUR)
+    assert not ended.is_renewed(terms, NOW + timedelta(days=14))
 
 
 def test_a_suspension_has_an_end_and_a_mark_has_none():
@@ -107,10 +124,9 @@ def test_an_embargo_in_a_version_ends_within_two_weeks_and_no_version_prolongs_i
     assert written(15) == written(11, before=10) == ["until"]
 
 
-def test_a_judge_orders_a_longer_one_by_a_reference():
+def test_no_order_makes_an_embargo_in_a_version_longer():
     order = {"embargo": {"force": "law", "reference": "26/123"}}
-    assert written(60, reason="judge") == ["force"]
-    assert written(60, reason="judge", force=order) == []
+    assert written(60, reason="judge", force=order) == ["until"]
 
 
 def test_nobody_writes_an_embargo_in_the_name_of_another():

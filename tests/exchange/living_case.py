@@ -86,8 +86,6 @@ class Measure:
     until: datetime | None
     ended: bool = False
     handoff: UUID | None = None
-    contested: dict[str, datetime] = field(default_factory=dict)
-    """Until when its setter has to answer, by the ground on which it was contested."""
 
     def holds(self, now: datetime) -> bool:
         return not self.ended and (self.until is None or now < self.until)

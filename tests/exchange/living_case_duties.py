@@ -8,9 +8,8 @@ from hypothesis.stateful import precondition, rule
 
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty
 from gateway.domain.organisation import may_act
-from gateway.exchange import handoffs, measures, recalls
+from gateway.exchange import handoffs, recalls
 from gateway.exchange.handoffs import ReviewRequest
-from gateway.exchange.measures import EmbargoConfirmation, MeasureEnd
 from gateway.exchange.recalls import ApprovalRequest
 from gateway.kernel.ports import TransactionMode
 from tests import answers
@@ -50,8 +49,6 @@ class Duties(Moves):
     def _fulfil(self, duty: HandoffDuty, one: Handoff) -> None:
         if duty.kind is DutyKind.CLEARANCE:
             self._assess_and_clear(one.case)
-        elif duty.kind in (DutyKind.CONFIRMATION, DutyKind.CONFIRMATION_IN_DANGER):
-            self._confirm(duty, one)
         else:
             action, where, asked = self._act(duty, one)
             written = self.attempt(duty.organisation, action, where, asked)
@@ -104,17 +101,3 @@ class Duties(Moves):
             one.retained_until = self.day + timedelta(days=60)
         elif duty.kind is DutyKind.RECALL_ANSWER:
             one.answer, one.retained_until, one.copy = "copies_erased", None, False
-
-    def _confirm(self, duty: HandoffDuty, one: Handoff) -> None:
-        """Confirm an embargo that was contested; who erased its copies ends it."""
-        set_by = next(m for m in one.case.measures if m.id == duty.source)
-        erased = set_by.handoff is not None and one.answer == "copies_erased"
-        own = set_by.handoff is None
-        act, at = (measures.on_case, one.case.id) if own else (measures.on_handoff, set_by.handoff)
-        asked: Any = EmbargoConfirmation(set_by.id, "officer-1")
-        if erased and set_by.holds(self.now):
-            asked = MeasureEnd(set_by.id, "officer-1", "approver-2")
-            set_by.ended = True
-        written = self.attempt(duty.organisation, act, at, asked)
-        assert written is not None, f"{duty.organisation} cannot answer who contests its embargo"
-        set_by.contested.clear()

@@ -17,7 +17,7 @@ from gateway.exchange import (
     succession_execution,
     successions,
 )
-from gateway.exchange.measures import EmbargoContest, MeasureEnd, MeasureRequest
+from gateway.exchange.measures import MeasureEnd, MeasureRequest
 from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -68,8 +68,10 @@ class Moves(Answers):
             return
         assert self.world.members[setter].led or kind != "embargo"
         for one in case.measures:
-            same = (one.kind, one.setter, one.items) == (kind, setter, named)
-            one.ended = one.ended or same
+            same = (one.kind, one.items) == (kind, named)
+            if same and (one.setter == setter or self._succeeds(one, held)):
+                assert two or not one.holds(self.now) or kind == "mark"
+                one.ended = True
         id_ = UUID(str(written.result["measure"]))
         at = None if held is None else held.id
         case.measures.append(Measure(id_, kind, setter, named, until, handoff=at))
@@ -103,44 +105,32 @@ class Moves(Answers):
             self._heard_of_measure(case, "case.measure_ended")
 
     @precondition(lambda self: any(one.kind == "embargo" for _, one in self.measured()))
-    @rule(number=NUMBERS, danger=st.booleans(), own=st.booleans())
-    def contest(self, number: int, danger: bool, own: bool) -> None:
-        """An originator contests an embargo of another, or an authority that holds the case."""
-        case, one = self._embargo(number)
-        holder = self._other_authority(case, one, number)
-        if own or holder is None:
-            who, act, at = case.originator, measures.on_case, case.id
-        else:
-            who, act, at = holder.recipient, measures.on_handoff, holder.id
-        ground = "imminent_danger" if danger else "too_long"
-        asked = EmbargoContest(one.id, "officer-1", ground=ground)
-        if self.attempt(who, act, at, asked) is None:
-            return
-        assert who != one.setter
-        assert one.holds(self.now)
-        assert ground not in one.contested
-        assert case.urgency == "imminent_danger" or not danger
-        assert act is measures.on_case or danger
-        assert self.told(one.setter, "case.embargo_contested")
-        one.contested[ground] = self.now + timedelta(hours=1 if danger else 24)
-
-    @precondition(lambda self: any(one.kind == "embargo" for _, one in self.measured()))
-    @rule(number=NUMBERS)
-    def end_unanswered(self, number: int) -> None:
-        """An authority that holds the case ends an embargo that its setter does not answer for."""
+    @rule(number=NUMBERS, two=st.booleans())
+    def end_in_danger(self, number: int, two: bool) -> None:
+        """An authority that holds the case ends the embargo of another."""
         case, one = self._embargo(number)
         holder = self._other_authority(case, one, number)
         if holder is None:
             return
-        asked = MeasureEnd(one.id, "officer-1", "approver-2", "a child is in danger")
+        approver = "approver-2" if two else None
+        asked = MeasureEnd(one.id, "officer-1", approver, "a child is in danger")
         if self.attempt(holder.recipient, measures.on_handoff, holder.id, asked) is None:
             return
-        due = one.contested.get("imminent_danger")
-        succeeds = (one.setter, holder.recipient) == (OFMIN, OCRVP) and self.succession
-        assert succeeds or (due is not None and due <= self.now)
+        succeeds = self._succeeds(one, holder)
+        assert succeeds or (two and case.urgency == "imminent_danger")
+        assert succeeds or holder.answer != "copies_erased"
         assert one.holds(self.now)
         one.ended = True
         self._heard_of_measure(case, "case.measure_ended")
+
+    def _succeeds(self, measure: Measure, held: Handoff | None) -> bool:
+        """Whether the mandate of who set a measure has moved to who holds the case."""
+        if held is None or (measure.setter, held.recipient) != (OFMIN, OCRVP):
+            return False
+        under = next((one for one in self.world.handoffs if one.id == measure.handoff), None)
+        same = under is not None and {under.competence, held.competence} == {CSAM_FR}
+        moves = [one.begin for one in self.world.mandates if one.holder == OCRVP]
+        return same and self.succession and any(day <= self.day for day in moves)
 
     def _embargo(self, number: int) -> tuple[Case, Measure]:
         found = [pair for pair in self.measured() if pair[1].kind == "embargo"]

@@ -21,21 +21,14 @@ from gateway.domain.refusals import (
 from gateway.evidence import event, sd_jwt
 from gateway.exchange import (
     cases,
-    duties,
     erasure,
     handoffs,
     measures,
     offers,
-    open_duties,
     recalls,
 )
 from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.measures import (
-    EmbargoConfirmation,
-    EmbargoContest,
-    MeasureEnd,
-    MeasureRequest,
-)
+from gateway.exchange.measures import MeasureEnd, MeasureRequest
 from gateway.exchange.recalls import RecallRequest
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
@@ -45,6 +38,7 @@ from tests.exchange.moving_mandates import accepted_by_successor, agreed, carry_
 from tests.founding import (
     ABROAD,
     CLEARED,
+    CSAM_FR,
     HOTLINE,
     OCRVP,
     OFMIN,
@@ -136,6 +130,14 @@ def kept(gateway: Founded, case: WriteResult, rule: str = "R7.embargo") -> Recor
 
 def may_go(gateway: Founded, case: WriteResult) -> bool:
     return bool(offered(gateway, case, **REMOVAL).result["state"] == "offered")
+
+
+def told_last(gateway: Founded, organisation: str) -> dict[str, Any]:
+    """What the newest event of an organisation says to it."""
+    told = gateway.stream(organisation)[-1].event
+    shown = event.open_disclosures(told.document, told.shown_to(organisation)).shown
+    read = {kind: value for kind, value in shown if kind != "party"}
+    return {**read, "subject": json.loads(read["subject"])}
 
 
 # --- an embargo ----------------------------------------------------------------------------------
@@ -260,9 +262,7 @@ def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):
     (one,) = shown(gateway, "regulator", UUID(offer.result["handoff"]))
     assert one.keys() - {"ended_at"} == {"measure", "kind", "until"}
     assert one["until"].endswith("T00:00:00+00:00") and one["until"] > embargo.result["until"]
-    told = gateway.stream("regulator")[-1].event
-    disclosed = event.open_disclosures(told.document, told.shown_to("regulator"))
-    subject = json.loads(dict(disclosed.shown)["subject"])
+    subject = told_last(gateway, "regulator")["subject"]
     assert subject.keys() == {"measure", "kind", "until"}
     assert subject["until"] == one["until"]
 
@@ -282,13 +282,6 @@ def test_who_gave_a_case_back_is_shown_measures_on_it_only_if_it_had_accepted(ga
     assert [len(shown(gateway, reader, never)) for reader in (ABROAD, HOTLINE)] == [0, 1]
 
 
-def test_a_judge_is_named_with_a_reference(gateway):
-    _, handoff = taken(gateway)
-    with pytest.raises(ValidationFailed):
-        held(gateway, handoff, code="judge")
-    held(gateway, handoff, code="judge", authority="tribunal", reference="26/123")
-
-
 def test_an_outcome_reads_as_received_for_a_private_party_while_an_embargo_holds(gateway):
     _, handoff, _ = embargoed(gateway)
     gateway.answer(OFMIN, answers.outcome, handoff, code="no_further_action")
@@ -297,9 +290,10 @@ def test_an_outcome_reads_as_received_for_a_private_party_while_an_embargo_holds
     assert gateway.view(HOTLINE, handoff)["answers"][-1]["code"] == "closed"
 
 
-# --- ended by others, contested, confirmed -------------------------------------------------------
+# --- ended by others -----------------------------------------------------------------------------
 
 OF_ANOTHER = "R7.measure_of_another.recipient"
+BY_TWO = {"reason": "the child was moved", "approved_by": "approver-2"}
 
 
 def also_competent(gateway: Founded, case: WriteResult) -> UUID:
@@ -308,81 +302,78 @@ def also_competent(gateway: Founded, case: WriteResult) -> UUID:
     return accepted(gateway, offered(gateway, case, organisation=OCRVP), recipient=OCRVP)
 
 
-def contested(gateway: Founded, by: str, where: UUID, embargo: WriteResult, ground: str) -> Any:
-    """Contest an embargo on one's own case (a hotline), or on one that is held by mandate."""
-    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground=ground)
-    act = measures.on_case if by == HOTLINE else measures.on_handoff
-    return gateway.act(by, act, where, asked)
+def in_danger(gateway: Founded) -> tuple[WriteResult, UUID, WriteResult, UUID]:
+    """A case in imminent danger under an embargo of OFMIN, and the handoff of another authority."""
+    case, handoff, embargo = embargoed(gateway, submitted(gateway, **DANGER))
+    return case, handoff, embargo, also_competent(gateway, case)
 
 
-def confirmation(embargo: WriteResult) -> EmbargoConfirmation:
-    return EmbargoConfirmation(UUID(embargo.result["measure"]), "officer-1")
-
-
-def let_pass(gateway: Founded, hours: int) -> None:
-    for _ in range(hours * 15):
-        gateway.clock.advance(timedelta(minutes=4))
-        duties.sweep(gateway.ports)
-
-
-@pytest.mark.parametrize("confirmed", [False, True])
-def test_in_imminent_danger_who_holds_a_case_by_mandate_ends_an_embargo_that_nobody_confirms(
-    gateway, confirmed
-):
-    case, handoff, embargo = embargoed(gateway, submitted(gateway, **DANGER), until=None)
-    other = also_competent(gateway, case)
-    end = end_of(embargo, reason="the child was moved")
-    gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end)
-    contested(gateway, OCRVP, other, embargo, "imminent_danger")
-    assert "case.embargo_contested" in gateway.types(OFMIN)
-    gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end)
-    if confirmed:
-        gateway.act(OFMIN, measures.on_handoff, handoff, confirmation(embargo))
-        assert gateway.types(OCRVP)[-1] == "case.embargo_confirmed"
-    let_pass(gateway, 2)
-    if confirmed:
-        gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end)
-        kept(gateway, case)
-        return
+def test_in_imminent_danger_two_persons_of_who_holds_a_case_by_mandate_end_its_embargo(gateway):
+    case, _, embargo, other = in_danger(gateway)
+    asked = OCRVP, measures.on_handoff, other
+    alone = end_of(embargo, reason="the child was moved")
+    gateway.refused(SecondPersonRequired, *asked, alone)
+    gateway.refused(SecondPersonRequired, *asked, replace(alone, approved_by=alone.by))
     with pytest.raises(ValidationFailed):
-        gateway.act(OCRVP, measures.on_handoff, other, end_of(embargo))
-    gateway.act(OCRVP, measures.on_handoff, other, end)
-    assert gateway.types(OFMIN)[-1] == gateway.types(HOTLINE)[-1] == "case.measure_ended"
+        gateway.act(*asked, end_of(embargo, approved_by="approver-2"))
+    kept(gateway, case)
+    gateway.act(*asked, end_of(embargo, **BY_TWO))
     assert may_go(gateway, case)
 
 
-def test_who_erased_its_copies_ends_its_embargo_and_neither_sets_nor_confirms_one(gateway):
-    case, handoff, embargo = embargoed(gateway, until=None)
-    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
-    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="CPP 706-47")
-    gateway.answer(OFMIN, answers.answer_recall, handoff, done="copies_erased")
-    for asked in (wanted(gateway, EMBARGO, approved_by="approver-2"), confirmation(embargo)):
-        gateway.refused(WrongState, OFMIN, measures.on_handoff, handoff, asked)
-    gateway.act(OFMIN, measures.on_handoff, handoff, end_of(embargo, approved_by="approver-2"))
-    assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
+def test_setter_and_originator_of_an_embargo_hear_who_ended_it_in_danger_and_why(gateway):
+    *_, embargo, other = in_danger(gateway)
+    gateway.act(OCRVP, measures.on_handoff, other, end_of(embargo, **BY_TWO))
+    for hearer in (OFMIN, HOTLINE):
+        assert gateway.types(hearer)[-1] == "case.measure_ended"
+        told = told_last(gateway, hearer)
+        assert (told["reason"], told["subject"]["by"]) == (BY_TWO["reason"], OCRVP)
+        assert not {"by", "approved_by"} & told.keys(), "no person of another organisation"
 
 
-def test_who_answers_after_the_end_of_its_embargo_closes_what_it_owes(gateway):
-    case, handoff, embargo = embargoed(gateway, until=None)
-    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
-    gateway.clock.advance(timedelta(days=4))
-    gateway.act(OFMIN, measures.on_handoff, handoff, confirmation(embargo))
-    assert not open_duties.page(gateway.ports, caller(OFMIN), None, 10).items
+def test_an_originator_that_set_it_hears_who_ended_its_embargo_in_danger_and_why(gateway):
+    gateway.mandate(OCRVP)
+    case = submitted(gateway, originator=OFMIN, **DANGER)
+    own = wanted(gateway, EMBARGO)
+    embargo = gateway.act(OFMIN, measures.on_case, id_of(case), own)
+    offer = offered(gateway, case, originator=OFMIN, organisation=OCRVP)
+    other = accepted(gateway, offer, recipient=OCRVP)
+    gateway.act(OCRVP, measures.on_handoff, other, end_of(embargo, **BY_TWO))
+    told = told_last(gateway, OFMIN)
+    assert (told["reason"], told["subject"]["by"]) == (BY_TWO["reason"], OCRVP)
 
 
-def test_an_originator_contests_once_and_its_contest_ends_nothing(gateway):
-    case, handoff, embargo = embargoed(gateway, until=None)
-    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground="too_long")
-    first = gateway.act(HOTLINE, measures.on_case, id_of(case), asked, key="the same")
-    owed = gateway.view(OFMIN, handoff)["duties"]
-    assert first.result["due_at"] in [one["due_at"] for one in owed]
-    let_pass(gateway, 1)
-    again = gateway.act(HOTLINE, measures.on_case, id_of(case), asked, key="the same")
-    assert (first.result, first.receipt) == (again.result, again.receipt)
-    gateway.refused(WrongState, HOTLINE, measures.on_case, id_of(case), asked)
-    let_pass(gateway, 24)
-    assert gateway.types(HOTLINE)[-1] == "handoff.overdue"
-    kept(gateway, case)
+def test_danger_is_the_word_of_the_newest_version_and_not_of_who_ends(gateway):
+    case, _, embargo = embargoed(gateway)
+    other = also_competent(gateway, case)
+    asked = OCRVP, measures.on_handoff, other, end_of(embargo, **BY_TWO)
+    gateway.denied(OF_ANOTHER, *asked)
+    revised(gateway, case, **DANGER)
+    gateway.act(*asked)
+
+
+def test_danger_ends_no_measure_but_an_embargo(gateway):
+    case, handoff = taken(gateway, submitted(gateway, **DANGER))
+    suspension = restricted(gateway, case, SUSPENSION)
+    end = end_of(suspension, **BY_TWO)
+    gateway.denied(OF_ANOTHER, OFMIN, measures.on_handoff, handoff, end)
+
+
+def test_the_originator_ends_no_embargo_of_another_in_danger_either(gateway):
+    case, _, embargo, _ = in_danger(gateway)
+    end = end_of(embargo, **BY_TWO)
+    gateway.denied("R7.measure_of_another", HOTLINE, measures.on_case, id_of(case), end)
+
+
+def test_who_erased_its_copies_ends_its_own_embargo_and_sets_and_ends_no_other(gateway):
+    _, handoff, embargo, other = in_danger(gateway)
+    for who, where in ((OFMIN, handoff), (OCRVP, other)):
+        gateway.answer(who, answers.retain, where, legal_basis="CPP 706-47")
+        gateway.answer(who, answers.answer_recall, where, done="copies_erased")
+    again = wanted(gateway, EMBARGO, approved_by="approver-2")
+    gateway.refused(WrongState, OFMIN, measures.on_handoff, handoff, again)
+    gateway.denied(OF_ANOTHER, OCRVP, measures.on_handoff, other, end_of(embargo, **BY_TWO))
+    gateway.act(OFMIN, measures.on_handoff, handoff, end_of(embargo))
 
 
 def words(gateway: Founded, organisation: str) -> str:
@@ -391,15 +382,14 @@ def words(gateway: Founded, organisation: str) -> str:
     return " ".join(str(detail.value) for details in logged for detail in details)
 
 
-def test_the_words_of_who_contests_reach_the_setter_and_end_with_the_case(gateway):
-    case, _, embargo = embargoed(gateway, until=None)
-    said = {"reason": "as we said by telephone", "ground": "other"}
-    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", **said)
-    gateway.act(HOTLINE, measures.on_case, id_of(case), asked)
-    assert "as we said by telephone" in words(gateway, OFMIN)
+def test_the_words_of_who_ends_an_embargo_of_another_end_with_the_case(gateway):
+    *_, embargo, other = in_danger(gateway)
+    gateway.act(OCRVP, measures.on_handoff, other, end_of(embargo, **BY_TWO))
+    hearers = OFMIN, HOTLINE, OCRVP
+    assert all(BY_TWO["reason"] in words(gateway, one) for one in hearers)
     gateway.clock.advance(timedelta(days=4000))
     assert erasure.erase_due(gateway.ports) == 1
-    assert "as we said by telephone" not in words(gateway, OFMIN)
+    assert not any(BY_TWO["reason"] in words(gateway, one) for one in hearers)
 
 
 def test_who_may_open_a_case_after_its_recall_hears_of_its_measures(gateway):
@@ -433,45 +423,64 @@ def test_who_ends_a_measure_writes_no_words_about_an_erased_case(gateway):
         gateway.act(OFMIN, measures.on_handoff, handoff, end)
 
 
-def test_a_renewed_embargo_owes_no_answer_about_the_one_before(gateway):
-    case, handoff, embargo = embargoed(gateway, until=None)
-    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
-    held(gateway, handoff, until=None, approved_by="approver-2")
-    assert gateway.owed(handoff) == []
-
-
-def test_danger_is_the_word_of_the_case_not_of_who_contests(gateway):
-    case, _, embargo = embargoed(gateway, until=None)
-    with pytest.raises(ValidationFailed):
-        contested(gateway, HOTLINE, id_of(case), embargo, "imminent_danger")
-
-
-def test_an_embargo_that_ends_before_the_answer_is_not_contested(gateway):
-    case, _, embargo = embargoed(gateway)
-    asked = EmbargoContest(UUID(embargo.result["measure"]), "officer-1", ground="too_long")
-    gateway.refused(WrongState, HOTLINE, measures.on_case, id_of(case), asked)
+def embargo_of_a_predecessor(gateway: Founded) -> tuple[WriteResult, UUID]:
+    """An embargo of OFMIN until its sixth day, whose mandate moved to OCRVP on the third; and the
+    handoff that OCRVP accepted."""
+    _, handoff, _ = embargoed(gateway, until=None)
+    gateway.clock.advance(timedelta(days=1))
+    later = gateway.ports.now() + timedelta(days=4)
+    embargo = held(gateway, handoff, until=later, approved_by="approver-2")
+    succession = agreed(gateway, effective_on="2026-03-04")
+    gateway.clock.advance(timedelta(days=2))
+    carry_out(gateway, succession)
+    return embargo, accepted_by_successor(gateway, handoff)
 
 
 def test_the_successor_in_the_mandate_ends_what_its_predecessor_set(gateway):
-    _, handoff, _ = embargoed(gateway, until=None)
-    judge = {"code": "judge", "authority": "tribunal", "reference": "26/123"}
-    week = gateway.ports.now() + timedelta(days=7)
-    embargo = held(gateway, handoff, until=week, approved_by="approver-2", **judge)
-    succession = agreed(gateway, effective_on="2026-03-04")
-    gateway.clock.advance(timedelta(days=3))
-    carry_out(gateway, succession)
-    new = accepted_by_successor(gateway, handoff)
+    embargo, new = embargo_of_a_predecessor(gateway)
     gateway.act(OCRVP, measures.on_handoff, new, end_of(embargo, reason="the operation is over"))
     assert gateway.types(OFMIN)[-1] == "case.measure_ended"
+    assert told_last(gateway, OFMIN)["reason"] == "the operation is over"
+    assert "reason" not in told_last(gateway, HOTLINE)
 
 
-def test_two_administrators_lift_what_a_suspended_member_set(gateway):
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_the_successor_sets_goes_on_with_the_embargo_of_its_predecessor(gateway, ended):
+    embargo, new = embargo_of_a_predecessor(gateway)
+    asked = OCRVP, measures.on_handoff, new
+    if ended:
+        gateway.act(*asked, end_of(embargo, reason="the operation is over"))
+    gateway.refused(SecondPersonRequired, *asked, wanted(gateway, EMBARGO))
+    gateway.clock.advance(timedelta(days=8))
+    both = {"until": None, "approved_by": "approver-2"}
+    renewed = gateway.act(*asked, wanted(gateway, EMBARGO, **both)).result
+    assert renewed["until"].startswith("2026-03-16"), "fourteen days after the first was set"
+    gateway.clock.advance(timedelta(days=4))
+    with pytest.raises(ValidationFailed):
+        gateway.act(*asked, wanted(gateway, EMBARGO, **both))
+
+
+def test_an_embargo_of_another_mandate_is_no_renewal(gateway):
+    case, _, _ = embargoed(gateway)
+    other = also_competent(gateway, case)
+    gateway.act(OCRVP, measures.on_handoff, other, wanted(gateway, EMBARGO))
+
+
+@pytest.mark.parametrize("gone", ["suspended", "left", "no member"])
+def test_two_administrators_lift_what_a_member_set_that_is_suspended_or_gone(gateway, gone):
     case, _, embargo = embargoed(gateway, until=None)
-    contested(gateway, HOTLINE, id_of(case), embargo, "too_long")
     lift = {"measure": embargo.result["measure"], "reason": "its setter cannot"}
     with pytest.raises(RecordedRefusal):
         gateway.administer("case.lift_embargo", OFMIN, **lift)
-    gateway.administer("organisation.suspend", OFMIN, reason="under review")
+    if gone == "suspended":
+        gateway.administer("organisation.suspend", OFMIN, reason="under review")
+    elif gone == "left":
+        gateway.administer("organisation.leave", OFMIN, reason="it was dissolved")
+    else:
+        gateway.administer("membership.end", OFMIN, until="2026-03-01")
+        with pytest.raises(RecordedRefusal):
+            gateway.administer("case.lift_embargo", OFMIN, **lift)
+        gateway.administer("mandate.end", OFMIN, competence=CSAM_FR, until="2026-03-01")
     with pytest.raises(RecordedRefusal):
         gateway.administer("case.lift_embargo", OCRVP, **lift)
     gateway.administer("case.lift_embargo", OFMIN, **lift)

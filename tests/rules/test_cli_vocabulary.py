@@ -49,8 +49,6 @@ OTHER_VERBS = {
     "report-outcome": "report_outcome",
     "advance-erasure": "advance_erasure",
     "end-measure": "end_measure",
-    "contest-embargo": "contest_embargo",
-    "confirm-embargo": "confirm_embargo",
     "propose-correction": "propose_correction",
     "pass-on-by-law": "pass_on_by_law",
     "give-go-ahead": "give_go_ahead",

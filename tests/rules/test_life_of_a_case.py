@@ -19,8 +19,6 @@ DUE = {
     DutyKind.PROPOSAL_ANSWER: "7 days",
     DutyKind.CLEARANCE: "24 hours: the case was offered before it, in imminent danger",
     DutyKind.REVIEW: "24 hours: the case was consulted before its acceptance, in imminent danger",
-    DutyKind.CONFIRMATION: "24 hours after your embargo was contested",
-    DutyKind.CONFIRMATION_IN_DANGER: "1 hour after it was contested, in imminent danger",
     DutyKind.CALL: "15 minutes after an offer in imminent danger",
     DutyKind.DEROGATION_REVIEW: "24 hours, by your DPO: the offer left for a third country",
     DutyKind.RETENTION: "30 days after the erasure: then your copy is destroyed",
@@ -72,10 +70,11 @@ def table() -> str:
     """Each kind of duty: who owes it, by when, and the command that fulfils it."""
     rows = ["| owed | by | by when | command | late: heard by |", "|---|---|---|---|---|"]
     for kind, terms in DUTIES.items():
-        owes = "setter" if kind.startswith(DutyKind.CONFIRMATION) else terms.owes
         hears = "both" if terms.shared else "who owes it"
         verb = terms.action.replace(".", " ").replace("_", "-")
-        rows.append(f"| {kind.replace('_', ' ')} | {owes} | {DUE[kind]} | `{verb}` | {hears} |")
+        rows.append(
+            f"| {kind.replace('_', ' ')} | {terms.owes} | {DUE[kind]} | `{verb}` | {hears} |"
+        )
     return "\n".join(rows) + "\n"
 
 

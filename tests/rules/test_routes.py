@@ -48,19 +48,6 @@ API = {
     ("POST", "/handoffs/{handoff}/embargo"): ("case.embargo", "handoffs.answer"),
     ("POST", "/cases/{case}/processing-restriction"): ("case.restrict", "cases.write"),
     ("POST", "/cases/{case}/measures/{measure}/end"): ("case.end_measure", "cases.write"),
-    ("POST", "/cases/{case}/measures/{measure}/contest"): ("case.contest_embargo", "cases.write"),
-    ("POST", "/cases/{case}/measures/{measure}/confirmation"): (
-        "case.confirm_embargo",
-        "cases.write",
-    ),
-    ("POST", "/handoffs/{handoff}/measures/{measure}/contest"): (
-        "case.contest_embargo",
-        "handoffs.answer",
-    ),
-    ("POST", "/handoffs/{handoff}/measures/{measure}/confirmation"): (
-        "case.confirm_embargo",
-        "handoffs.answer",
-    ),
     ("POST", "/handoffs/{handoff}/measures/{measure}/end"): (
         "case.end_measure",
         "handoffs.answer",

@@ -117,8 +117,6 @@ READS = {
     "case.approve_recall": "approve",
     "case.restrict": "on_case",
     "case.end_measure": "on_case",
-    "case.contest_embargo": "on_case",
-    "case.confirm_embargo": "on_case",
 }
 
 

@@ -269,12 +269,6 @@ def tell_of_measures(story: Story, case: str, handoff: str) -> None:
     path = "/handoffs/{handoff}/embargo"
     set_ = story.post(OFMIN, path, body, handoff=handoff)["result"]["measure"]
     story.get(HOTLINE, "/handoffs/{handoff}", handoff=handoff)
-    held = story.get(OFMIN, "/handoffs/{handoff}", handoff=handoff)["case"]
-    path = "/cases/{case}/measures/{measure}/contest"
-    contest = {**BY, "ground": "too_long"}
-    story.post(HOTLINE, path, contest, case=held, measure=set_)
-    path = "/handoffs/{handoff}/measures/{measure}/confirmation"
-    story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     path = "/handoffs/{handoff}/measures/{measure}/end"
     story.post(OFMIN, path, BY, handoff=handoff, measure=set_)
     suspension = {**body, "kind": "suspension", "code": "legal_claim"}
@@ -340,24 +334,6 @@ def tell_of_successions(story: Story) -> None:
     story.get(OCRVP, "/successions/{succession}", succession=succession)
     seen = story.get(HOTLINE, "/handoffs/{handoff}", handoff=str(handoff))
     story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["reissued_as"]["handoff"])
-
-
-def tell_of_an_own_embargo(story: Story) -> None:
-    """One that its originator set, contested by another authority of the same mandate."""
-    gateway = story.line.gateway
-    mandate = {"function": "receive", "matter": "csam", "territory": "FR", "legal_act": "decree"}
-    gateway.administer("mandate.grant", OFMIN, **mandate, start=DAY.isoformat())
-    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
-    made = submitted(gateway, originator=OCRVP, **danger)
-    offer = offered(gateway, made, originator=OCRVP, organisation=OFMIN)
-    handoff = accepted(gateway, offer, recipient=OFMIN)
-    case, body = made.result["case"], {**BY, "code": "operation"}
-    set_ = story.post(OCRVP, "/cases/{case}/embargo", body, case=case)["result"]["measure"]
-    path = "/handoffs/{handoff}/measures/{measure}/contest"
-    contest = {**BY, "ground": "imminent_danger"}
-    story.post(OFMIN, path, contest, handoff=str(handoff), measure=set_)
-    path = "/cases/{case}/measures/{measure}/confirmation"
-    story.post(OCRVP, path, BY, case=case, measure=set_)
 
 
 def tell_of_the_rest(story: Story, case: str) -> None:
@@ -476,7 +452,6 @@ def test_every_answer_of_the_interface_is_as_described():
     tell_of_the_rest(story, case)
     tell_of_the_registry(story)
     tell_of_successions(story)
-    tell_of_an_own_embargo(story)
     tell_of_staff(story)
     api = {
         (one.method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", one.path)) for one in listeners.PARTNERS

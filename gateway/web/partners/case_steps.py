@@ -53,10 +53,6 @@ _TAKEN: Mapping[str, _Taken] = {
     ),
     "case.restrict": _Taken("measures_restrict", measures.MeasureRequest, _MEASURE, _BY_TWO),
     "case.end_measure": _Taken("measures_end", measures.MeasureEnd, _MEASURE, _BY_TWO),
-    "case.contest_embargo": _Taken("measures_contest", measures.EmbargoContest, _MEASURE, CONTENT),
-    "case.confirm_embargo": _Taken(
-        "measures_confirm", measures.EmbargoConfirmation, _MEASURE, CONTENT
-    ),
     "case.approve_recall": _Taken(
         "recalls_approve_recall",
         ApprovalRequest,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from marshmallow import fields
 
-from gateway.domain import refusals
+from gateway.domain import read_only, refusals
 from gateway.domain import vocabulary as words
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind, FieldType, RequestField
 from gateway.domain.case import GROUPS
@@ -31,7 +31,7 @@ from gateway.web.responses import page
 class EmbargoSource(StrictSchema):
     """Who set the embargo, and why; only public authorities read it."""
 
-    reason = field.word(words.EMBARGO_REASONS)
+    reason = field.word((*words.EMBARGO_REASONS, *read_only.EMBARGO_REASONS))
     set_by = field.slug()
 
 
