@@ -60,10 +60,6 @@ def _word(name: str, words: Iterable[str], about: str) -> RequestField:
     return RequestField(name, FieldType.WORD, about, required=True, words=tuple(map(str, words)))
 
 
-def _line(name: str, about: str) -> RequestField:
-    return RequestField(name, FieldType.LINE, about, longest=200)
-
-
 _EITHER = ("case", "handoff")
 
 _REASON = RequestField("reason", FieldType.TEXT, "Why, in up to 300 characters.", longest=300)
@@ -165,11 +161,11 @@ _KINDS = (
                     FieldType.TIME,
                     "When it ends, as 2026-01-02T03:04:05Z; without it, as late as it may.",
                 ),
-                _line("authority", "The authority that ordered it (claimed, not checked)."),
-                _line("reference", "The reference of that order."),
-                _line(
+                RequestField(
                     "preservation_reference",
+                    FieldType.LINE,
                     "The reference of your preservation request: the embargo itself is none.",
+                    longest=200,
                 ),
             ),
         ),

@@ -57,7 +57,7 @@ LIFT = "case.lift_embargo"
 class MeasureRequest(Asked):
     """What an organisation sets: of which kind, why, on which elements (none: the whole case),
     until when (an embargo without it: as long as one may). ``approved_by`` is the second person;
-    ``authority``, ``reference`` and ``preservation_reference`` are claims."""
+    ``preservation_reference`` is a claim."""
 
     kind: MeasureKind
     by: str
@@ -65,8 +65,6 @@ class MeasureRequest(Asked):
     elements: tuple[str, ...] = ()
     until: datetime | None = None
     approved_by: str | None = None
-    authority: str | None = None
-    reference: str | None = None
     preservation_reference: str | None = None
 
     @property
@@ -157,9 +155,7 @@ def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionReques
 
 def _again(wanted: Wanted, context: RequestContext, logged: LoggedEvent) -> MeasureView:
     set_by = logged.event.id if isinstance(wanted, MeasureRequest) else wanted.measure
-    found = context.work.cases.measure(set_by)
-    if found is None:
-        deny_as_not_found()
+    found = context.work.cases.measure(set_by) or deny_as_not_found()
     ended_at = found.ended_at if isinstance(wanted, MeasureEnd) else None
     return view_on_measure(context.organisation, replace(found, ended_at=ended_at))
 
@@ -206,12 +202,7 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
     context.work.cases.add_measure(measure)
     preservation = wanted.preservation_reference and f"preservation {wanted.preservation_reference}"
-    grounds = (wanted.authority, wanted.reference, preservation)
-    said = {
-        "reason_code": wanted.code,
-        "reason": ", ".join(filter(None, grounds)),
-        "approved_by": wanted.approved_by,
-    }
+    said = {"reason_code": wanted.code, "reason": preservation, "approved_by": wanted.approved_by}
     record_measure(context, case, measure, said)
     return view_on_measure(context.organisation, measure)
 
@@ -316,8 +307,8 @@ CHANGE = ChangeType(
         prose("reason", "Why, in up to 200 characters; no content.", 200),
     ),
     _lift,
-    about="Gone is who has left, or has neither a membership nor a mandate any more: it does not "
-    "end what it set. Everybody who holds the case hears that the embargo ended.",
+    about="A setter is gone once it left, or without a membership and a mandate: it ends nothing "
+    "any more. Everybody who holds the case hears that the embargo ended.",
 )
 
 

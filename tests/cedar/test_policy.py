@@ -538,7 +538,7 @@ FITTING = [
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
     ("case.embargo", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),
     *(
-        (a, HOTLINE, OWN_CASE, dict.fromkeys(facts, False) | {"setter": "in_danger" not in facts})
+        (a, HOTLINE, OWN_CASE, dict.fromkeys(facts, False) | {"setter": True})
         for a, facts in ON_MEASURE.items()
     ),
     ("handoff.give_go_ahead", OFFICE, handoff(HOTLINE, OFFICE, CSAM), {}),

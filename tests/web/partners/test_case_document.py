@@ -273,6 +273,7 @@ WRONG = [
     ("/marking/release_to", ["Police A"]),
     ("/marking/embargo/until", ABSENT),
     ("/marking/embargo/no_publication", "no"),
+    ("/marking/embargo/reason", "judge"),
     ("/marking/purpose", []),
     ("/marking/purpose", ["fun"]),
     ("/legal_basis", []),

@@ -7,7 +7,7 @@ import pytest
 from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.each import each
-from tests.founding import ABROAD, offered
+from tests.founding import ABROAD, OCRVP, offered, submitted
 from tests.web.listening import Listening, Partner
 
 OPENING = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
@@ -51,6 +51,15 @@ def test_an_acceptance_says_what_was_asked(line, office, handoff):
     assert answer.json["result"]["state"] == "partially_accepted"
     assert said(answer) == asked
     line.gateway.confirm(receipt.from_json(answer.json["receipt"]))
+
+
+def test_an_acceptance_repeats_the_reason_of_an_embargo_that_nobody_gives_any_more(line, office):
+    terms = {"no_notice_to_host": True, "no_publication": False, "until": "2026-03-16"}
+    embargo = {**terms, "reason": "judge", "set_by": OCRVP}
+    case = submitted(line.gateway, originator=OCRVP, marking={"embargo": embargo})
+    handoff = offered(line.gateway, case, originator=OCRVP).result["handoff"]
+    assert acceptance(office, handoff)["conditions"]["embargo_source"]["reason"] == "judge"
+    accept(office, handoff)
 
 
 def test_outcomes_follow_and_the_recipient_closes(office, handoff):
