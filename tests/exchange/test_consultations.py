@@ -308,7 +308,7 @@ def test_the_originator_learns_that_its_case_was_opened_and_not_by_whom(gateway)
 
 
 EMBARGO = {"no_notice_to_host": True, "no_publication": False, "until": "2026-03-16"}
-SOURCE = {"reason": "judge", "set_by": OFMIN}  # as a version of before may say
+SOURCE = {"reason": "judge", "set_by": OFMIN}  # as an earlier version may say
 ORDER = {"embargo": {"force": "law", "reference": "tribunal 26/123"}}
 FORCE = {"onward": {"force": "law", "reference": "LED 9(3)"}, **ORDER}
 MARKED = {

@@ -7,7 +7,7 @@ import pytest
 from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.each import each
-from tests.founding import ABROAD, OCRVP, offered, submitted
+from tests.founding import ABROAD, OCRVP, OFMIN, offered, submitted
 from tests.web.listening import Listening, Partner
 
 OPENING = {"by": "officer-1", "reason_code": "investigation", "reason": "first look"}
@@ -56,8 +56,10 @@ def test_an_acceptance_says_what_was_asked(line, office, handoff):
 def test_an_acceptance_repeats_the_reason_of_an_embargo_that_nobody_gives_any_more(line, office):
     terms = {"no_notice_to_host": True, "no_publication": False, "until": "2026-03-16"}
     embargo = {**terms, "reason": "judge", "set_by": OCRVP}
+    line.gateway.mandate(OCRVP)
     case = submitted(line.gateway, originator=OCRVP, marking={"embargo": embargo})
-    handoff = offered(line.gateway, case, originator=OCRVP).result["handoff"]
+    offer = offered(line.gateway, case, originator=OCRVP, organisation=OFMIN)
+    handoff = offer.result["handoff"]
     assert acceptance(office, handoff)["conditions"]["embargo_source"]["reason"] == "judge"
     accept(office, handoff)
 
