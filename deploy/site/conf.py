@@ -65,6 +65,7 @@ READERS = {
     ],
     "Operators": [
         "docs/operators",
+        "docs/monitoring",
         "docs/postgresql",
         "certs/README",
         "deploy/haproxy/README",

@@ -97,6 +97,14 @@ def test_no_process_of_the_image_is_root_or_may_become_it():
         assert "user" not in one
 
 
+def test_no_service_is_without_limits_of_its_log_its_memory_and_its_processes():
+    for one in SERVICES.values():
+        assert one["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
+        assert one["pids_limit"]
+        assert one["mem_limit"]
+        assert "no-new-privileges:true" in one["security_opt"]
+
+
 def test_every_secret_is_a_file_and_the_databases_are_three():
     named = {secret for one in SERVICES.values() for secret in one.get("secrets", [])}
     assert named == COMPOSITION["secrets"].keys()

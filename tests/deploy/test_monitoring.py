@@ -9,7 +9,7 @@ _HISTOGRAM_PARTS = re.compile(r"_(bucket|sum|count)$")
 
 
 def _documented() -> set[str]:
-    page = (ROOT / "docs/operators.md").read_text()
+    page = (ROOT / "docs/monitoring.md").read_text()
     table = page.partition("<!-- metrics -->")[2].partition("<!-- /metrics -->")[0]
     return set(re.findall(r"casegate_\w+", table))
 
@@ -39,3 +39,13 @@ def test_the_alert_on_server_errors_sees_failures_in_the_application_and_outside
     expression = rules.partition("- alert: CasegateServerErrors\n")[2].partition("labels:")[0]
     assert 'casegate_problems_total{problem="server-error"}' in expression
     assert 'casegate_connection_errors_total{trouble="failure"}' in expression
+
+
+def test_each_node_is_watched_by_itself_and_silence_is_an_alarm():
+    rules = (ROOT / "deploy/prometheus/casegate.rules.yml").read_text()
+    absent = rules.partition("- alert: CasegateMetricsAbsent\n")[2].partition("labels:")[0]
+    assert "absent(casegate_maintenance_timestamp_seconds)" in absent
+    assert 'up{job="casegate"} == 0' in absent
+    down = rules.partition("- alert: CasegateMaintenanceDown\n")[2].partition("labels:")[0]
+    assert "max(" not in down
+    assert "unless on (instance) casegate_maintenance_timestamp_seconds" in down

@@ -641,7 +641,7 @@ def test_a_listener_s_unit_cannot_reach_the_issuing_key(unit: str) -> None:
 
 def test_the_page_of_numbers_lists_what_is_counted_and_nothing_else() -> None:
     rows = re.findall(
-        r"^\| `casegate_(\w+)` \| ([`a-z ]*)\|", between("operators.md", "metrics"), re.M
+        r"^\| `casegate_(\w+)` \| ([`a-z ]*)\|", between("monitoring.md", "metrics"), re.M
     )
     listed = {
         name.removesuffix("_total"): set(re.findall(r"`(\w+)`", labels)) for name, labels in rows
