@@ -651,9 +651,9 @@ MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
 }
 """The state after each move that is possible; what is missing is refused."""
 
-READABLE_MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = MOVES | {
-    (HandoffState(state), HandoffAction(move)): HandoffState(target)
-    for state, move, target in read_only.MOVES
+READABLE_MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
+    **MOVES,
+    **{(HandoffState(s), HandoffAction(m)): HandoffState(t) for s, m, t in read_only.MOVES},
 }
 """Likewise, with those that only an older log or document may hold: whatever reads asks this."""
 
