@@ -185,12 +185,13 @@ def measures_on(element: str, measures: Iterable[Measure], version: int) -> froz
 
 
 def marking_errors(
-    marking: Mapping[str, Any], before: Mapping[str, Any] | None, by: str, today: date, terms: Terms
+    marking: Mapping[str, Any], before: Mapping[str, Any] | None, by: str, since: date, terms: Terms
 ) -> Iterator[tuple[str, str]]:
     """What is wrong with the embargo in the marking of a case version, by JSON pointer.
 
-    ``before`` is the embargo in the version before, ``by`` who writes this one, ``today`` its civil
-    day. It is bounded as one beside the versions is, and no version prolongs it.
+    ``before`` is the embargo in the version before, ``by`` who writes this one, ``since`` the civil
+    day of the first of its chain. It is bounded as one beside the versions is, and no version
+    prolongs it.
     """
     embargo = marking.get("embargo")
     if not embargo:
@@ -198,9 +199,9 @@ def marking_errors(
     if embargo["set_by"] != by:
         yield "/marking/embargo/set_by", f"is {by}: an embargo is set by who writes it"
     until = date.fromisoformat(embargo["until"])
-    if before is None and terms.total and until > today + terms.total:
-        days = terms.total.days
-        yield "/marking/embargo/until", f"is at most {days} days from today"
+    if before is None and terms.total and until > since + terms.total:
+        latest = f"is {since + terms.total} at the latest: an embargo holds {terms.total.days} days"
+        yield "/marking/embargo/until", f"{latest} in all, with those of the last {AGAIN.days}"
     if before is not None and until > date.fromisoformat(before["until"]):
         why = "is prolonged by two persons and casegate case embargo, by no version"
         yield "/marking/embargo/until", why

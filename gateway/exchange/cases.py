@@ -552,12 +552,17 @@ def _check_dates(
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
     day = context.civil_day
-    terms, before = context.ports.embargo_terms, None
-    if earlier is not None and (version := context.work.cases.version(earlier.digest)):
-        before = version.summary.get("embargo")
+    by, terms, before, since = context.caller.organisation, context.ports.embargo_terms, None, day
+    if earlier is not None and "embargo" in content["marking"]:
+        before = versions.read_version(context.work, earlier.digest).summary.get("embargo")
+        beside = context.work.cases.measures(earlier.originator, earlier.id)
+        set_before = [one for one in beside if (one.kind, one.setter) == (MeasureKind.EMBARGO, by)]
+        set_before += versions.stated_embargo(context, earlier)
+        chain = [one.since for one in set_before if one.is_renewed(terms, context.now)]
+        since = min(map(context.ports.civil_day, chain), default=day)
     found = (
         *cases.date_errors(content, context.now, day, planned),
-        *marking_errors(content["marking"], before, context.caller.organisation, day, terms),
+        *marking_errors(content["marking"], before, by, since, terms),
     )
     if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
         raise refusals.ValidationFailed(errors)

@@ -35,7 +35,7 @@ from gateway.exchange.measure_events import (
     tell_holders,
 )
 from gateway.exchange.results import MeasureView
-from gateway.exchange.versions import read_version
+from gateway.exchange.versions import read_version, stated_embargo
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports
@@ -178,10 +178,14 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
         and one.is_renewed(terms, now)
         and (one.setter == setter or _succeeds(context, one, place))
     ]
-    since = min((one.since for one in renewed), default=now)
+    chain = list(renewed)
+    if embargo and place.held is None:
+        stated = stated_embargo(context, case)
+        chain += [one for one in stated if one.is_renewed(terms, now)]
+    since, renews = min((one.since for one in chain), default=now), bool(chain)
     until = wanted.until
     if embargo and until is None:
-        until = context.ports.embargo_terms.latest(since, now, renews=bool(renewed))
+        until = context.ports.embargo_terms.latest(since, now, renews=renews)
     measure = Measure(
         id=context.event,
         originator=case.originator,
@@ -194,8 +198,8 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
         until=until,
         handoff=None if place.held is None else place.held.id,
     )
-    check_persons(wanted.by, wanted.approved_by, 2 if renewed else kind.persons)
-    check_term(measure, terms, now, renews=bool(renewed))
+    check_persons(wanted.by, wanted.approved_by, 2 if renews else kind.persons)
+    check_term(measure, terms, now, renews=renews)
     for one in renewed:
         if one.holds(now) and set(one.elements) == set(wanted.elements):
             context.work.cases.end_measure(one.id, now)

@@ -1,9 +1,13 @@
 """Further versions of a case: what they may change, and who hears of it once they are cleared."""
 
+from datetime import UTC, date, datetime, time
+
 from gateway.domain.answers import takes_update
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import RETAINING, Handoff, HandoffState
+from gateway.domain.json_values import parse_timestamp
+from gateway.domain.measure import AGAIN, Measure, MeasureKind
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.domain.revision import (
     ANSWERED,
@@ -16,6 +20,7 @@ from gateway.domain.revision import (
     strictest_change,
 )
 from gateway.domain.vocabulary import Urgency
+from gateway.evidence import event
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
@@ -157,6 +162,29 @@ def touched_groups(handoff: Handoff, was: CaseVersion, now: CaseVersion) -> tupl
 def identity(part: DisclosedValue) -> tuple[str, str]:
     """What a part is in every version of its case: its name, and the id of an element."""
     return part.name, part.value["id"] if part.in_array else ""
+
+
+def stated_embargo(context: RequestContext, case: Case) -> list[Measure]:
+    """The newest embargo that versions of a case state, as a measure on the whole case; none, where
+    none does. It holds since the first version of its chain."""
+    digest: str | None = case.digest
+    newest = since = None
+    while digest is not None:
+        version = read_version(context.work, digest)
+        if embargo := version.summary.get("embargo"):
+            until = datetime.combine(date.fromisoformat(embargo["until"]), time(), UTC)
+            if since is not None and until + AGAIN <= since:
+                break
+            logged = context.work.log.logged(version.event) or deny_as_not_found()
+            since = parse_timestamp(event.read(logged.event.document)["time"])
+            newest = newest or (version, until)
+        digest = version.said.content.get("previous")
+    if newest is None or since is None:
+        return []
+    version, until = newest
+    code, setter = version.summary["embargo_source"]["reason"], case.originator
+    place = version.event, case.originator, case.id
+    return [Measure(*place, MeasureKind.EMBARGO, setter, code, (), since, until)]
 
 
 def read_version(work: UnitOfWork, digest: str, *known: CaseVersion | None) -> CaseVersion:

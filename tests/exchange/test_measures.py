@@ -491,6 +491,47 @@ def test_two_administrators_lift_what_a_member_set_that_is_suspended_or_gone(gat
     assert registry_compared(gateway) == RegistryComparison(frozenset(), ())
 
 
+def stated(gateway: Founded, days: int | None, earlier: WriteResult | None = None) -> WriteResult:
+    """A version of OFMIN that states an embargo for so many days, or none."""
+    until = gateway.ports.now().date() + timedelta(days=days or 0)
+    terms = {"no_notice_to_host": True, "no_publication": False, "until": until.isoformat()}
+    embargo = {**terms, "reason": "operation", "set_by": OFMIN}
+    marking = {} if days is None else {"marking": {"embargo": embargo}}
+    if earlier is None:
+        return submitted(gateway, originator=OFMIN, **marking)
+    return revised(gateway, earlier, originator=OFMIN, **marking)
+
+
+def test_no_version_begins_the_time_of_an_embargo_again(gateway):
+    """Which is left out for a while, and stated again."""
+    case = stated(gateway, 9)
+    gateway.clock.advance(timedelta(days=4))
+    without = stated(gateway, None, case)
+    gateway.clock.advance(timedelta(days=4))
+    with pytest.raises(ValidationFailed):
+        stated(gateway, 7, without)
+    again = stated(gateway, 6, without)
+    gateway.clock.advance(timedelta(days=21))
+    stated(gateway, 14, stated(gateway, None, again))
+
+
+@pytest.mark.parametrize("first", ["in a version", "beside"])
+def test_an_embargo_in_a_version_and_one_beside_it_are_one_chain(gateway, first):
+    case = stated(gateway, 3 if first == "in a version" else None)
+    on_own = measures.on_case, id_of(case)
+    if first == "beside":
+        gateway.act(OFMIN, *on_own, wanted(gateway, EMBARGO, until=None))
+    gateway.clock.advance(timedelta(days=12))
+    if first == "beside":
+        with pytest.raises(ValidationFailed):
+            stated(gateway, 3, case)
+        stated(gateway, 2, case)
+        return
+    gateway.refused(SecondPersonRequired, OFMIN, *on_own, wanted(gateway, EMBARGO))
+    both = wanted(gateway, EMBARGO, until=None, approved_by="approver-2")
+    assert gateway.act(OFMIN, *on_own, both).result["until"].startswith("2026-03-16")
+
+
 # --- the police first ----------------------------------------------------------------------------
 
 
