@@ -10,7 +10,7 @@ from functools import partial
 from itertools import groupby
 from uuid import UUID
 
-from gateway.domain import refusals
+from gateway.domain import read_only, refusals
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
 
 FUNCTIONS = ("receive", "investigate", "take_down", "protect", "route")
@@ -67,6 +67,10 @@ class Mandate:
         """The name that policies compare: ``receive/csam/FR``."""
         return format_competence(self.function, self.matter, self.territory)
 
+    def holds(self, day: date) -> bool:
+        """Whether it is in force on ``day``; never for a function that left."""
+        return self.function not in read_only.FUNCTIONS and self.period.holds(day)
+
 
 def format_competence(function: str, matter: str, territory: str) -> str:
     """Spell a competence as one string, for the policy engine has no string building."""
@@ -104,7 +108,7 @@ def resolve_competence(
     Raises NoCompetentOrganisation or SeveralCompetentOrganisations, which name the holders: a
     case is never sent on a guess (R11).
     """
-    found = {c.organisation: c for c in mandates if c.key == key and c.period.holds(day)}
+    found = {c.organisation: c for c in mandates if c.key == key and c.holds(day)}
     names, on = ", ".join(sorted(found)), day.isoformat()
     if not found:
         raise refusals.NoCompetentOrganisation(
@@ -259,8 +263,9 @@ class Succession:
 
     @property
     def over(self) -> bool:
-        """Whether it was carried out or cancelled."""
-        return self.applied is not None or self.cancelled is not None
+        """Whether it was carried out or cancelled, or its function left."""
+        left = self.competence.partition("/")[0] in read_only.FUNCTIONS
+        return left or self.applied is not None or self.cancelled is not None
 
     @property
     def approvals(self) -> tuple[tuple[str, SuccessionApproval | None], ...]:

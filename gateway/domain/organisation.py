@@ -398,7 +398,7 @@ class Organisation:
 
     def competences_on(self, day: date) -> frozenset[str]:
         """The keys of the competences in force on ``day``."""
-        return frozenset(one.key for one in self.mandates if one.period.holds(day))
+        return frozenset(one.key for one in self.mandates if one.holds(day))
 
     def transfer_tool_on(self, day: date) -> str | None:
         """The reference of what lets data go to it in a third country on ``day`` (R15); None where
@@ -417,7 +417,7 @@ class Organisation:
 
     def mandated_matters_on(self, day: date) -> frozenset[str]:
         """The matters of its mandates in force on ``day``, whatever their function."""
-        return frozenset(one.matter for one in self.mandates if one.period.holds(day))
+        return frozenset(one.matter for one in self.mandates if one.holds(day))
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _holding(
 ) -> Iterator[Mandate]:
     for matter in matters:
         held = context.work.organisations.holders(function, matter)
-        yield from (one for one in held if one.period.holds(day))
+        yield from (one for one in held if one.holds(day))
 
 
 # --- An imminent danger ---

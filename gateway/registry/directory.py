@@ -278,7 +278,7 @@ def _view(
         addressable=organisation.active
         and context.work.organisations.has_system(organisation.slug),
         membership=organisation.membership_on(day),
-        mandates=[held(c) for c in organisation.mandates if c.period.holds(day)],
+        mandates=[held(c) for c in organisation.mandates if c.holds(day)],
         duty_contact=context.work.organisations.has_contact(organisation.slug, DUTY_CONTACT),
         document_keys=[_key(results.ListedKey, key) for key in organisation.document_keys],
         encryption_keys=[

@@ -5,6 +5,9 @@ Alembic is imported by who upgrades, so that no worker has it in memory.
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.store import database
+from gateway.store.migrations import ending
+from gateway.store.migrations.ending import Ending
 from gateway.store.transaction import SqliteConnection
 
 FOLDER = Path(__file__).parent
@@ -22,7 +27,7 @@ lets them go on for as long: for ten minutes in all."""
 LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's code (appendix A)."""
 
-REVISIONS = ["first_tables"]
+REVISIONS = ["first_tables", "end_what_left"]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 
 
@@ -77,10 +82,24 @@ def current(url: str) -> str | None:
     file = _file(url)
     if file is not None and not file.exists():
         return None
+    with _reading(url) as connection:
+        return revision_of(connection)
+
+
+def endings(url: str, today: date) -> tuple[Ending, ...]:
+    """What an upgrade will end that is open now, for a database that `current` says is older."""
+    with _reading(url) as connection:
+        if revision_of(connection) != REVISIONS[0]:
+            return ()
+        return tuple(one for one in ending.endings(connection, today) if one.count)
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[Connection]:
     engine = database.reading_engine(url)
     try:
         with _connect(engine) as connection:
-            return revision_of(connection)
+            yield connection
     finally:
         engine.dispose()
 

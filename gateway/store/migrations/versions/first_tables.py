@@ -1,7 +1,8 @@
 """The first tables: all of `gateway/store/tables.py`, and the rows that an empty database has.
 
 Until a version is released this makes whatever `tables.py` says; from then on each change of the
-tables is a migration of its own, and this one is written out as it was released.
+tables is a migration of its own, and this one is written out as it was released. What a database
+that was made before has more, later migrations take away.
 """
 
 from alembic import op

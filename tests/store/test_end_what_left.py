@@ -1,0 +1,92 @@
+"""The migration that ends what left after 2d826964: the same on both databases, beside the log."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, create_engine, select
+
+from gateway.store import columns
+from gateway.store.migrations import upgrade
+from gateway.store.tables import metadata
+from tests.postgresql import new_database
+from tests.upgraded import kept, upgraded
+
+LOG = [name for name in metadata.tables if name.startswith("log_")]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """A database as 2d826964 left it."""
+    file = _file(kept(tmp_path / "before").folder)
+    return file if request.param == "sqlite" else _moved(file)
+
+
+def _file(folder: Path) -> str:
+    return f"sqlite:///{folder / 'casegate.db'}"
+
+
+def _moved(file: str) -> str:
+    """What a file holds, in PostgreSQL, with the tables of then."""
+    url, then = new_database(), _then()
+    old, new = create_engine(file), create_engine(url)
+    with old.connect() as before, new.begin() as after:
+        then.create_all(after)
+        for one in then.sorted_tables:
+            if rows := [dict(row) for row in before.execute(select(one)).mappings()]:
+                after.execute(one.insert(), rows)
+        after.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+        after.exec_driver_sql("INSERT INTO alembic_version VALUES ('first_tables')")
+    old.dispose()
+    new.dispose()
+    return url
+
+
+def _then() -> MetaData:
+    """The tables of 2d826964."""
+    then = _plain()
+    then.tables["staff"].append_column(Column("recusals", Text, nullable=False))
+    ends = Column("expires_at", BigInteger, nullable=False)
+    Table("revoked_token", then, Column("jti", Text, primary_key=True), ends)
+    Index("revoked_token_by_end", ends)
+    return then
+
+
+def _plain() -> MetaData:
+    """The tables of today, read as they are stored: a word of then may be none of today."""
+    plain = MetaData()
+    for one in metadata.sorted_tables:
+        for column in one.to_metadata(plain).c:
+            if isinstance(column.type, columns._Stored):
+                column.type = column.type.impl_instance
+    return plain
+
+
+def rows(url: str, names: Iterable[str]) -> dict[str, list[str]]:
+    """What tables hold."""
+    engine, plain = create_engine(url), _plain()
+    with engine.connect() as connection:
+        found = {
+            name: sorted(map(str, connection.execute(select(plain.tables[name])))) for name in names
+        }
+    engine.dispose()
+    return found
+
+
+def test_the_tables_are_those_of_this_version(url):
+    upgrade(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_the_log_stays_as_it_is_and_the_rest_is_the_same_on_both(url, tmp_path):
+    log = rows(url, LOG)
+    upgrade(url)
+    assert rows(url, LOG) == log
+    assert rows(url, metadata.tables) == rows(
+        _file(upgraded(tmp_path / "after").folder), metadata.tables
+    )
