@@ -14,7 +14,7 @@ from gateway.client.documents import require
 from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
-from gateway.domain.audit_event import EVENT_TYPES, EventResult
+from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
@@ -51,7 +51,7 @@ def confirm_write(
     event = confirmed.event
     require(event["result"] == EventResult.ALLOWED, "the receipt is of a refused request")
     require(event.get("handoff") == write.handoff, "the receipt is of another handoff")
-    typ = EVENT_TYPES[write.action][0]
+    typ = READABLE_EVENTS[write.action][0]
     require(event["type"] == typ, "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     _check_by(write, confirmed)
@@ -68,7 +68,7 @@ def confirm_refusal(
     require(
         event["result"] != EventResult.ALLOWED, "the receipt of a refusal says that it was allowed"
     )
-    require(event["type"] == EVENT_TYPES[action][0], "the receipt is of another kind of request")
+    require(event["type"] == READABLE_EVENTS[action][0], "the receipt is of another kind of request")
     _check_party(confirmed, connection)
     if write is not None:
         own = (None, write.handoff)
@@ -86,7 +86,7 @@ def confirm_change(
     event = confirmed.event
     allowed = event["result"] == EventResult.ALLOWED
     require(allowed is made, "the answer and its receipt differ in whether it was allowed")
-    known = {EVENT_TYPES[action][0] for action in actions}
+    known = {READABLE_EVENTS[action][0] for action in actions}
     require(event["type"] in known, "the receipt is of another kind of change")
     return confirmed
 

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 from gateway import files
 from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, SettingsError, raising
-from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.handoff_documents import request_in
 from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree, read_tile
@@ -141,7 +141,7 @@ def _write_of(members: Any) -> PendingWrite | None:
     write = PendingWrite(**members)
     signed = write.document is not None
     asked = write.asked if signed else canonical.decode(write.body.encode(), fractions=True)
-    known = write.action in EVENT_TYPES and write.path.startswith("/") and _KEY.fullmatch(write.key)
+    known = write.action in READABLE_EVENTS and write.path.startswith("/") and _KEY.fullmatch(write.key)
     return write if known and isinstance(asked, dict) else None
 
 

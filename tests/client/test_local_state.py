@@ -17,6 +17,7 @@ from gateway.client.local_state import (
     Outbox,
     PendingWrite,
 )
+from gateway.domain import read_only
 from gateway.evidence.history import SignedTree, prove_fork
 from gateway.evidence.report import Code, InputFile
 from gateway.evidence.trust import TrustAnchors
@@ -92,6 +93,15 @@ def test_half_a_file_of_a_crash_is_not_a_write_and_does_no_harm(tmp_path: Path) 
     assert list(spool.waiting()) == []
     spool.keep(write())
     assert list(spool.waiting()) == [write()]
+
+
+@each("action", read_only.EVENTS)
+def test_a_write_of_before_that_nobody_can_do_any_more_still_waits(
+    tmp_path: Path, action: str
+) -> None:
+    spool = Outbox(tmp_path)
+    spool.keep(write(action=action))
+    assert list(spool.waiting()) == [write(action=action)]
 
 
 @each(
