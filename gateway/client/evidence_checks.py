@@ -68,7 +68,9 @@ def confirm_refusal(
     require(
         event["result"] != EventResult.ALLOWED, "the receipt of a refusal says that it was allowed"
     )
-    require(event["type"] == READABLE_EVENTS[action][0], "the receipt is of another kind of request")
+    require(
+        event["type"] == READABLE_EVENTS[action][0], "the receipt is of another kind of request"
+    )
     _check_party(confirmed, connection)
     if write is not None:
         own = (None, write.handoff)

@@ -141,7 +141,9 @@ def _write_of(members: Any) -> PendingWrite | None:
     write = PendingWrite(**members)
     signed = write.document is not None
     asked = write.asked if signed else canonical.decode(write.body.encode(), fractions=True)
-    known = write.action in READABLE_EVENTS and write.path.startswith("/") and _KEY.fullmatch(write.key)
+    known = (
+        write.action in READABLE_EVENTS and write.path.startswith("/") and _KEY.fullmatch(write.key)
+    )
     return write if known and isinstance(asked, dict) else None
 
 
