@@ -22,6 +22,7 @@ from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
+from gateway.domain.course import HANDOFF
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
@@ -48,6 +49,7 @@ from gateway.registry.enrolment import issue_approved_certificates, remind
 from gateway.registry.rebuild import Rebuild
 from gateway.store import log_integrity, migrations, registry_proof
 from gateway.store.database import UnsuitableDatabase
+from gateway.store.handoff_proof import HandoffComparison, LoggedHandoffs, compare_handoffs
 from gateway.store.log_integrity import StoredLogCorrupt
 from gateway.store.registry import Entry
 from gateway.store.registry_proof import RegistryComparison
@@ -112,6 +114,8 @@ class Maintenance:
     published: Published | None = None
     unused_key: UUID | None = None
     """Where the search for keys that no case has goes on."""
+    logged: tuple[LoggedHandoffs, datetime] | None = None
+    """What the log said of handoffs when it was gone through last, and since when it is kept."""
     signed_size: tuple[int, datetime] | None = None
     """The size that was signed last, and when that was first seen."""
     _due: dict[str, datetime] = field(default_factory=dict)
@@ -288,13 +292,25 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     While the log is frozen, too: this asks for no event.
     """
     gateway = upkeep.gateway
+    logged, since = upkeep.logged or (LoggedHandoffs(), now)
+    if since + _DAY <= now:
+        logged, since = LoggedHandoffs(), now
     with gateway.store.begin(TransactionMode.READ) as work:
-        found = registry_comparison(gateway.config, work)
+        found = registry_comparison(gateway.config, work, logged.note)
         before = work.organisations.out_of_service()
-    stopped = {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
-    if before != found.differing | stopped:
-        _put_out_of_service(gateway, found.differing | stopped)
-    return TaskReport(found.sentences())
+        try:
+            handoffs = handoff_comparison(gateway.config, work, logged)
+            out, told = handoffs.entries, handoffs.sentences()
+        except Exception as failure:  # a stored value of a form that nothing here ever wrote
+            out = frozenset(one for one in before if one[0] == HANDOFF)
+            why = type(failure).__name__
+            told = (f"cases and handoffs are not compared with the log: {why}",)
+    upkeep.logged = None if found.problems else (logged, since)
+    out |= found.differing
+    out |= {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
+    if before != out:
+        _put_out_of_service(gateway, out)
+    return TaskReport((*found.sentences(), *told))
 
 
 def _put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:
@@ -354,11 +370,26 @@ def record_suspensions(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(tuple(alarms))
 
 
-def registry_comparison(config: Config, work: SqlUnitOfWork) -> RegistryComparison:
-    """The registry of a gateway, compared with what its log's events make of an empty one."""
+def registry_comparison(
+    config: Config, work: SqlUnitOfWork, note: registry_proof.Note = lambda *_: None
+) -> RegistryComparison:
+    """The registry of a gateway, compared with what its log's events make of an empty one; ``note``
+    hears of every event."""
+    rebuild = Rebuild(config.issuer, _civil_day(config))
+    return registry_proof.compare_registry(work, rebuild, note)
+
+
+def handoff_comparison(
+    config: Config, work: SqlUnitOfWork, logged: LoggedHandoffs
+) -> HandoffComparison:
+    """The cases and handoffs of a gateway, compared with what was taken of its log. Raises
+    CaseKeysUnavailable."""
+    return compare_handoffs(work, logged, _civil_day(config))
+
+
+def _civil_day(config: Config) -> Callable[[datetime], date]:
     zone = config.civil_time_zone
-    rebuild = Rebuild(config.issuer, lambda moment: moment.astimezone(zone).date())
-    return registry_proof.compare_registry(work, rebuild)
+    return lambda moment: moment.astimezone(zone).date()
 
 
 def verify_log(upkeep: Maintenance, now: datetime) -> TaskReport:

@@ -64,6 +64,7 @@ from gateway.registry import staff
 from gateway.registry.change_table import STEPS
 from gateway.registry.rebuild import Rebuild
 from gateway.store import registry_proof, tables
+from gateway.store.handoff_proof import HandoffComparison, LoggedHandoffs, compare_handoffs
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
@@ -953,11 +954,22 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         compared = _compared_since_the_story(gateway)
         assert {name for _, name in compared.differing} <= gateway.beside
         assert gateway.beside or not compared.problems
+    assert handoffs_compared(gateway).sentences() == ()
     documents = {one.index: one.event.document for one in logged}
     for given in gateway.receipts:
         confirmed = gateway.confirm(given)
         assert given.document == documents[confirmed.index], "a receipt is of another event"
     return [event.read(one.event.document) for one in logged]
+
+
+def handoffs_compared(gateway: Founded) -> HandoffComparison:
+    """Cases, handoffs and what stands beside them, compared with the log and their documents."""
+    with gateway.store.begin(TransactionMode.READ) as work:
+        return compare_handoffs(cast(SqlUnitOfWork, work), LoggedHandoffs(), _civil_day)
+
+
+def _civil_day(moment: datetime) -> date:
+    return moment.astimezone(ZONE).date()
 
 
 def _may_differ(gateway: Founded, logged: Iterable[LoggedEvent]) -> bool:
@@ -986,7 +998,7 @@ def registry_compared(gateway: Founded) -> RegistryComparison:
 
 
 def _rebuild() -> Rebuild:
-    return Rebuild(ISSUER, lambda moment: moment.astimezone(ZONE).date())
+    return Rebuild(ISSUER, _civil_day)
 
 
 def _compared(

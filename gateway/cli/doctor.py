@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import click
 from cryptography import x509
@@ -45,6 +46,7 @@ from gateway.pki.rotation import IN_USE, AuthorityStage, load, reminder
 from gateway.registry import queries
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
+from gateway.store.handoff_proof import LoggedHandoffs
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
@@ -198,7 +200,7 @@ def _require_file(config: Config) -> None:
 
 
 @contextmanager
-def _read(config: Config, **secrets: bytes) -> Iterator[SqlUnitOfWork]:
+def _read(config: Config, **secrets: Any) -> Iterator[SqlUnitOfWork]:
     _require_file(config)
     store = open_for_reading(config.database_url, config.log_origin, **secrets)
     with store as opened, opened.begin(TransactionMode.READ) as work:
@@ -210,9 +212,9 @@ class OlderTables(Exception):
 
 
 @contextmanager
-def _read_rows(config: Config) -> Iterator[SqlUnitOfWork]:
+def _read_rows(config: Config, **secrets: Any) -> Iterator[SqlUnitOfWork]:
     """Likewise, where a check reads more than the log; raises OlderTables."""
-    with _read(config) as work:
+    with _read(config, **secrets) as work:
         if migrations.current(config.database_url) in migrations.REVISIONS[:-1]:
             raise OlderTables
         yield work
@@ -461,6 +463,17 @@ def registry(config: Config, now: datetime) -> Findings:
         yield Level.OK, "the registry is what the log's events say"
 
 
+def handoffs(config: Config, now: datetime) -> Findings:
+    """Whether cases, handoffs and what stands beside them are what log and documents say."""
+    keyring = wiring.connect_keyring(config)
+    with closing(keyring), _read_rows(config, keyring=keyring) as work:
+        told = maintenance.handoff_comparison(config, work, LoggedHandoffs()).sentences()
+    for sentence in told:
+        yield Level.ERROR, sentence
+    if not told:
+        yield Level.OK, "cases and handoffs are what the log and their documents say"
+
+
 def notifications(config: Config, now: datetime) -> Findings:
     """Whether members' receivers answer, and what they refused."""
     with _read_rows(config) as work:
@@ -582,6 +595,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     waiting,
     log,
     registry,
+    handoffs,
     case_keys,
     notifications,
     disk,

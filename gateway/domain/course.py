@@ -21,6 +21,9 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.revision import ANSWERED
 
+HANDOFF = "handoff"
+"""The kind under which a handoff is out of service that is not what its documents say."""
+
 
 class Impossible(ValueError):
     """The moves are not those of one handoff, or one of them is missing; the text says which."""
@@ -124,15 +127,14 @@ def _agreed(course: Course, one: Moved, *, accepts: bool) -> Course:
     stays so under the one by which it was agreed to."""
     if accepts and one.step is HandoffAction.ACCEPT_PARTLY:
         course = _as_read(replace(course, accepted_groups=one.groups), one, "accepted_groups")
-    known = course.unknown.isdisjoint({"held"})
+    known = "held" not in course.unknown
     if not (course.held or accepts) or (course.held == course.package and known):
         return course
     # Of an erased update nobody knows whether it was held before: then its version is not known.
     unknown = course.unknown - {"held", "held_under"}
     if one.under is None or not known:
         unknown |= {"held_under"}
-    held = {"held": course.package, "held_under": one.under}
-    return replace(course, **held, unknown=unknown)
+    return replace(course, held=course.package, held_under=one.under, unknown=unknown)
 
 
 def _updated(course: Course, one: Moved) -> Course:

@@ -448,6 +448,18 @@ def read_stored(text: str) -> VerifiedSdJwt:
     return _fit(header, payload, [read_stored_disclosure(one) for one in encoded[:-1]])
 
 
+def stored_claims(text: str) -> tuple[str, dict[str, Any]]:
+    """The digest of a document of one's own store, and what stands in clear in it, its digests
+    too. Raises DocumentError."""
+    document = SdJwt(text.partition("~")[0], ())
+    try:
+        signed = document.issuer_signed.split(".")[1]
+        payload: dict[str, Any] = _decode(_text_of(signed.encode()))[0]
+    except (ValueError, TypeError, IndexError) as error:
+        raise DocumentError(f"a stored document cannot be read: {error}") from None
+    return document.digest, payload
+
+
 def read_stored_disclosure(encoded: str) -> Disclosure:
     """Likewise one disclosure."""
     try:

@@ -1,7 +1,7 @@
 """Cases of originators: the current state of each, and every version as a signed document."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,7 @@ _PAGES = {
 }
 """By whether it goes on after a case, and whether a state is named."""
 _VERSION = RecordTable(case_version, CaseVersion).one
+_SUMMARY = select(case_version.c.summary).where(matching(case_version, "digest"))
 _ADD_VERSION = insert(case_version)
 _MEASURES = RecordTable(case_measure, Measure)
 _MEASURES_OF = _MEASURES.by("originator", "case").order_by(case_measure.c.id)
@@ -201,6 +202,16 @@ class SqlCases(StorePart):
             "document": self._cipher.decrypt(row.document, _cell(digest, "document")),
         }
         return CaseVersion(**row._asdict() | opened)
+
+    def summary(self, digest: str) -> Mapping[str, Any] | None:
+        """What a list shows of a version, without its document. Raises CaseErased."""
+        row = self._transaction.first(_SUMMARY, {"digest": digest})
+        if row is None:
+            return None
+        said: Mapping[str, Any] = json.loads(
+            self._cipher.decrypt(row.summary, _cell(digest, "summary"))
+        )
+        return said
 
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
         """What each version of the case after number ``after`` is to the one before it."""

@@ -254,6 +254,16 @@ class SqlHandoffs(StorePart):
             return [HandoffAnswer(**row._asdict() | {"document": ""}) for row in rows]
         return [self._answer(row) for row in rows]
 
+    def moves(self, handoff: UUID) -> Sequence[HandoffAnswer]:
+        """The offer and every answer, in order, with the documents that were not erased."""
+        rows = self._transaction.rows(_ANSWERS, {"handoff": handoff})
+        return [
+            HandoffAnswer(**row._asdict() | {"document": ""})
+            if row.document == ERASED
+            else self._answer(row)
+            for row in rows
+        ]
+
     def notices(self, handoff: UUID) -> Sequence[HandoffAnswer]:
         """The correction notices, in order; those from before the erasure of the case went with
         it."""

@@ -89,15 +89,22 @@ def _public(kind: str, name: str) -> str:
     return f"of {name.partition('/')[0]}" if kind == registry.STAFF else name
 
 
+Note = Callable[[int, bytes, str], None]
+"""Hears of each event, as it is passed: its place, its document, its details as they are stored."""
+
+
 def compare_registry(
-    work: SqlUnitOfWork, redo: Callable[[LoggedEvent, UnitOfWork], None]
+    work: SqlUnitOfWork,
+    redo: Callable[[LoggedEvent, UnitOfWork], None],
+    note: Note = lambda *_: None,
 ) -> RegistryComparison:
-    """Make all changes that the log holds again by ``redo``, and compare the rows."""
+    """Make all changes that the log holds again by ``redo``, and compare the rows; ``note`` hears
+    of the other events, too."""
     problems: list[str] = []
     told_of_contacts: set[UUID] = set()
     with _empty_registry() as (run, anew):
         committed = cast(CommittedStaff, anew.staff)
-        for index, logged in _changes(work, problems):
+        for index, logged in _changes(work, problems, note):
             try:
                 redo(logged, anew)
                 if event.read(logged.event.document)["type"] in _OF_CONTACTS:
@@ -158,7 +165,9 @@ def _no_rows() -> bytes:
         return made.serialize()
 
 
-def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:
+def _changes(
+    work: SqlUnitOfWork, problems: list[str], note: Note
+) -> Iterator[tuple[int, LoggedEvent]]:
     """The events that may have changed the registry, each held against the log's head.
 
     Those that tell of other things count, too: one that lost what it told would not be missed.
@@ -172,7 +181,9 @@ def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, Lo
             leaves.append(_leaf(row))
             if not isinstance(row.document, bytes):
                 problems.append(f"the document of entry {row.idx} is missing: no event erased it")
-            elif any(kind in row.document for kind in _CHANGING):
+                continue
+            note(row.idx, row.document, row.disclosures)
+            if any(kind in row.document for kind in _CHANGING):
                 logged = _whole(row, proofs, head)
                 if logged is None:
                     problems.append(f"the document of entry {row.idx} is not the one in the log")

@@ -373,16 +373,22 @@ class Store:
 
 @contextmanager
 def open_for_reading(
-    url: str, origin: str, *, head_key: bytes = b"", person_key: bytes = b""
+    url: str,
+    origin: str,
+    *,
+    head_key: bytes = b"",
+    person_key: bytes = b"",
+    keyring: Keyring | None = None,
 ) -> Iterator[Store]:
-    """Open the database of the log ``origin`` to read it, without content.
+    """Open the database of the log ``origin`` to read it, without content unless ``keyring`` has
+    the keys of cases.
 
     Without ``head_key`` nobody asks who wrote the head; ``person_key`` is for `verify_log`. A
     SQLite file gets its journals beside it, as whenever it is open. Raises UnsuitableDatabase.
     """
     database = open_database(url, lock_path=Path(os.devnull), waiters=0)
     event_header = EventHeader(origin, _never, _never, _never, person_key, head_key)
-    with closing(Store(database, event_header, NoContentKeys())) as store:
+    with closing(Store(database, event_header, keyring or NoContentKeys())) as store:
         yield store
 
 

@@ -1,0 +1,119 @@
+"""The course of a handoff as its documents and the log's events tell it together.
+
+Each document is the one that its event recorded, and the events that move a handoff are exactly its
+documents, in the log's order: so nobody who can write rows alone adds, drops or renames a move.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from gateway.domain.answers import ANSWERS
+from gateway.domain.course import Course, Impossible, Moved, fold
+from gateway.domain.handoff import (
+    AGREEMENTS,
+    Handoff,
+    HandoffAction,
+    HandoffAnswer,
+    RecallAnswer,
+)
+from gateway.evidence import sd_jwt
+
+TYPES: Mapping[HandoffAction | None, str] = {
+    None: "handoff.offered",
+    HandoffAction.UPDATE: "handoff.updated",
+    HandoffAction.RECALL: "handoff.recalled",
+    **{move: kind.event for kind in ANSWERS.values() for move in kind.moves},
+}
+"""The event of each move."""
+
+MOVING = frozenset(TYPES.values())
+CONSULTED = "case.consulted"
+_ACCEPTED = TYPES[HandoffAction.ACCEPT]
+
+
+@dataclass(frozen=True)
+class ToldEvent:
+    """An event of a handoff that was allowed: its place in the log, its id and type, and the digest
+    of the document that it recorded, where that is known."""
+
+    index: int
+    id: UUID
+    type: str
+    digest: str | None = None
+
+
+def read_moves(
+    handoff: Handoff,
+    answers: Sequence[HandoffAnswer],
+    told: Sequence[ToldEvent],
+    versions: Sequence[tuple[int, str]],
+) -> list[Moved]:
+    """The moves of a handoff, as its documents tell them.
+
+    ``answers`` are all of them in order, those that were erased without text; ``told`` what the log
+    says of it; ``versions`` the places and digests of the versions of its case, both in the log's
+    order. Raises Impossible, and DocumentError for what cannot be read.
+    """
+    moving = [one for one in told if one.type in MOVING]
+    if [one.event for one in answers] != [one.id for one in moving]:
+        raise Impossible(f"{len(answers)} documents are stored, the log has {len(moving)}")
+    moves = []
+    for stored, event in zip(answers, moving, strict=True):
+        move = read_move(stored, late=not handoff.conditions_digest)
+        if move.step != stored.move or TYPES[move.step] != event.type:
+            raise Impossible(f"document {stored.sequence} is of another kind")
+        if None not in (move.digest, event.digest) and move.digest != event.digest:
+            raise Impossible(f"document {stored.sequence} is not the one in the log")
+        if move.step in AGREEMENTS:
+            before = [digest for index, digest in versions if index < event.index]
+            move = replace(move, under=before[-1] if before else None)
+        moves.append(replace(move, digest=event.digest or move.digest))
+    return moves
+
+
+def was_consulted_early(told: Sequence[ToldEvent]) -> bool:
+    """Whether the content was opened before an acceptance, in imminent danger."""
+    deciding = (one.type for one in told if one.type in (CONSULTED, _ACCEPTED))
+    return next(deciding, None) == CONSULTED
+
+
+def read_course(
+    handoff: Handoff,
+    answers: Sequence[HandoffAnswer],
+    told: Sequence[ToldEvent],
+    versions: Sequence[tuple[int, str]],
+) -> Course:
+    """Where the documents of a handoff lead; see `read_moves`."""
+    moves = read_moves(handoff, answers, told, versions)
+    erased = not handoff.conditions_digest
+    return fold(moves, consulted=was_consulted_early(told), erased=erased)
+
+
+def read_move(stored: HandoffAnswer, *, late: bool) -> Moved:
+    """A stored document as the move that it says it is; one that was erased, as its row says.
+
+    Raises DocumentError.
+    """
+    if not stored.document:
+        return Moved(stored.sequence, stored.move, readable=False)
+    digest, claims = sd_jwt.stored_claims(stored.document)
+    move = Moved(stored.sequence, None, late=late, digest=digest)
+    kind = ANSWERS.get(claims.get("kind", ""))
+    if kind is None:
+        step = None
+        if "to" not in claims:
+            step = HandoffAction.RECALL
+        elif "updates" in claims:
+            step = HandoffAction.UPDATE
+        return replace(move, step=step, claims=claims)
+    if not (kind.accepts or HandoffAction.ANSWER_RECALL in kind.moves):
+        return replace(move, step=kind.move({}))
+    said = sd_jwt.read_stored(stored.document).content
+    groups, done = said.get("groups"), said.get("done")
+    return replace(
+        move,
+        step=kind.move(said),
+        groups=frozenset(groups) if groups else None,
+        done=RecallAnswer(done) if done else None,
+    )
