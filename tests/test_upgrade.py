@@ -59,6 +59,10 @@ TOLD = {
 }
 
 
+USUAL = ["permissions", "issuing_key", "administrators"]
+"""What doctor warns of in each gateway of a test."""
+
+
 def test_doctor_lists_what_the_upgrade_ends_and_who_should_hear(tmp_path):
     found = findings(kept(tmp_path))
     told = {one.sentence for one in found if one.check == "schema" and one.level is Level.WARNING}
@@ -69,8 +73,15 @@ def test_doctor_lists_what_the_upgrade_ends_and_who_should_hear(tmp_path):
 
 
 def test_the_upgraded_gateway_is_whole(home):
-    warned = [one for one in findings(home) if one.level is not Level.OK]
-    assert [one.check for one in warned] == ["permissions", "issuing_key", "administrators"]
+    assert [one.check for one in findings(home) if one.level is not Level.OK] == USUAL
+
+
+def test_a_backup_before_the_upgrade_is_whole_too_and_upgraded_when_it_is_restored(tmp_path):
+    home, backup = kept(tmp_path), tmp_path / "backup"
+    for words in (("backup", backup), ("restore", backup)):
+        result = home.type(*words, "--home", home.folder, input="y\n")
+        assert result.exit_code == 0, result.output
+    assert [one.check for one in findings(home) if one.level is not Level.OK] == USUAL
 
 
 def test_its_members_go_on(home):

@@ -239,8 +239,9 @@ def _examined(database: Path, config: Config) -> TreeHead:
         store.begin(TransactionMode.READ) as work,
     ):
         head = verify_log(work, tell)
-        for sentence in maintenance.registry_comparison(config, work).sentences():
-            warn(sentence)
+        if store.is_current():
+            for sentence in maintenance.registry_comparison(config, work).sentences():
+                warn(sentence)
     merge_wal(database)
     return head
 

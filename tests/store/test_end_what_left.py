@@ -9,10 +9,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, create_engine, select
 
 from gateway.store import columns
-from gateway.store.migrations import upgrade
+from gateway.store.migrations import endings, upgrade
 from gateway.store.tables import metadata
 from tests.postgresql import new_database
-from tests.upgraded import kept, upgraded
+from tests.upgraded import STOPPED, kept, upgraded
 
 LOG = [name for name in metadata.tables if name.startswith("log_")]
 
@@ -81,6 +81,15 @@ def test_the_tables_are_those_of_this_version(url):
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_what_it_ends_is_told_of_both_alike_and_only_before(url, tmp_path):
+    file = _file(kept(tmp_path / "file").folder)
+    told = [str(one) for one in endings(url, STOPPED.date())]
+    assert told == [str(one) for one in endings(file, STOPPED.date())]
+    assert len(told) == 8
+    upgrade(url)
+    assert endings(url, STOPPED.date()) == ()
 
 
 def test_the_log_stays_as_it_is_and_the_rest_is_the_same_on_both(url, tmp_path):
