@@ -201,7 +201,7 @@ def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Ent
         conformance_passed=work.conformance.passed(one.slug),
         history=[s for s in one.history if day is None or s.since <= day],
         memberships=[shown(results.MembershipEntry, m) for m in one.memberships if holds(m.period)],
-        mandates=[held(c) for c in one.mandates if holds(c.period)],
+        mandates=[held(c) for c in one.mandates if day is None or c.holds(day)],
         interests=[
             shown(results.InterestEntry, i, interest=i.id) for i in one.interests if holds(i.period)
         ],

@@ -4,51 +4,38 @@ The tables are those of 2d826964, whatever `tables.py` says today.
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    TableClause,
-    and_,
-    column,
-    null,
-    or_,
-    select,
-    table,
-)
+from sqlalchemy import Connection, text
 
-FUNCTION = "single_point_of_contact"
-"""The function whose mandates are in force no more; their rows stay, as their events say."""
+_ENDS: Mapping[str, str] = {
+    "reports owed of how a correction was applied": """
+        SELECT organisation FROM duty WHERE kind = 'application' AND closed_at IS NULL""",
+    "mandates of the function single_point_of_contact": """
+        SELECT organisation FROM competence WHERE function = 'single_point_of_contact'
+        AND coalesce("end", '9999') > :today""",
+    "successions planned of such mandates": """
+        SELECT predecessor, successor FROM succession WHERE applied IS NULL AND cancelled IS NULL
+        AND competence LIKE 'single_point_of_contact/%'""",
+    "the right to accept or open handoffs that were addressed to such mandates": """
+        SELECT originator, recipient FROM handoff WHERE competence LIKE 'single_point_of_contact/%'
+        AND state IN ('offered', 'accepted', 'partially_accepted')""",
+    "recusals of persons": "SELECT organisation FROM staff WHERE recusals <> '[]'",
+    "proposals of what can be done no more": """
+        SELECT proposer FROM proposal WHERE (action = 'service_hours.set'
+        OR "values" LIKE '%"single_point_of_contact_%')
+        AND applied_event IS NULL AND withdrawal_event IS NULL""",
+}
+"""What is open, and who should hear of each."""
 
-_CONTESTED = "typ:case.embargo_contested"
-
-
-def _table(name: str, columns: str) -> TableClause:
-    return table(name, *map(column, columns.split()))
-
-
-duty = _table("duty", "handoff kind organisation since due_at closed_at")
-handoff = _table("handoff", "id originator recipient competence state due_at")
-proposal = _table("proposal", "action values proposer applied_event withdrawal_event")
-organisation = _table("organisation", "slug document")
-_mandate = _table("competence", "organisation function end")
-_succession = _table("succession", "predecessor successor competence applied cancelled")
-_staff = _table("staff", "organisation recusals")
-_facet = _table("log_facet", "idx at words handoff")
-
-_open = duty.c.closed_at == null()
-_of_contest = duty.c.kind.in_(("confirmation", "confirmation_in_danger"))
-_of_application = duty.c.kind == "application"
-DUTIES: ColumnElement[bool] = or_(_of_contest, _of_application)
-OPEN_DUTIES = and_(DUTIES, _open)
-PROPOSALS = or_(
-    proposal.c.action == "service_hours.set",
-    proposal.c["values"].like(f'%"{FUNCTION}"%'),
-    proposal.c["values"].like(f'%"{FUNCTION}/%'),
-)
+_CONTESTS = """
+    SELECT handoff, since, organisation FROM duty
+    WHERE kind IN ('confirmation', 'confirmation_in_danger') AND closed_at IS NULL"""
+_EVENTS_OF_CONTESTS = """
+    SELECT idx, at, handoff, words FROM log_facet
+    WHERE words LIKE '%|typ:case.embargo_contested|%' ORDER BY idx"""
 
 
 @dataclass(frozen=True)
@@ -57,60 +44,23 @@ class Ending:
 
     what: str
     count: int
-    tell: Collection[str]
+    tell: frozenset[str]
 
     def __str__(self) -> str:
         """The sentence for the operator."""
-        return f"the upgrade ends {self.what}: {self.count}; tell {', '.join(sorted({*self.tell}))}"
+        return f"the upgrade ends {self.what}: {self.count}; tell {', '.join(sorted(self.tell))}"
 
 
 def endings(connection: Connection, today: date) -> Iterator[Ending]:
     """All that is open, in a database of 2d826964 that was not upgraded yet."""
-
-    def found(
-        what: str, shown: tuple[ColumnElement[str], ...], *where: ColumnElement[bool]
-    ) -> Ending:
-        rows = connection.execute(select(*shown).where(*where)).all()
-        return Ending(what, len(rows), {one for row in rows for one in row})
-
-    yield found(
-        "reports owed of how a correction was applied",
-        (duty.c.organisation,),
-        _of_application,
-        _open,
-    )
+    for what, statement in _ENDS.items():
+        rows = connection.execute(text(statement), {"today": today.isoformat()}).all()
+        yield Ending(what, len(rows), frozenset(one for row in rows for one in row))
     contested = _contested(connection)
-    yield Ending("contests of embargoes", len(contested), set().union(*contested))
-    yield found(
-        f"mandates of the function {FUNCTION}",
-        (_mandate.c.organisation,),
-        _mandate.c.function == FUNCTION,
-        or_(_mandate.c.end == null(), _mandate.c.end > today.isoformat()),
-    )
-    yield found(
-        "successions planned of such mandates",
-        (_succession.c.predecessor, _succession.c.successor),
-        _succession.c.competence.like(f"{FUNCTION}/%"),
-        _succession.c.applied == null(),
-        _succession.c.cancelled == null(),
-    )
-    yield found(
-        "the right to accept or open handoffs that were addressed to such mandates",
-        (handoff.c.originator, handoff.c.recipient),
-        handoff.c.competence.like(f"{FUNCTION}/%"),
-        handoff.c.state.in_(("offered", "accepted", "partially_accepted")),
-    )
-    yield found("recusals of persons", (_staff.c.organisation,), _staff.c.recusals != "[]")
-    members = connection.execute(select(organisation.c.slug, organisation.c.document))
-    hours = {slug for slug, said in members if json.loads(said).get("service_hours")}
+    yield Ending("contests of embargoes", len(contested), frozenset().union(*contested))
+    members = connection.execute(text("SELECT slug, document FROM organisation"))
+    hours = frozenset(slug for slug, said in members if json.loads(said).get("service_hours"))
     yield Ending("service hours", len(hours), hours)
-    yield found(
-        "proposals of what can be done no more",
-        (proposal.c.proposer,),
-        PROPOSALS,
-        proposal.c.applied_event == null(),
-        proposal.c.withdrawal_event == null(),
-    )
 
 
 def _contested(connection: Connection) -> list[set[str]]:
@@ -119,11 +69,10 @@ def _contested(connection: Connection) -> list[set[str]]:
     A contest is two events, one after the other: of who contests, and of the setter, by the handoff
     that the duty is about.
     """
-    events = select(_facet).where(_facet.c.words.like(f"%|{_CONTESTED}|%")).order_by(_facet.c.idx)
-    told = connection.execute(events).all()
+    told = connection.execute(text(_EVENTS_OF_CONTESTS)).all()
     words = {one.idx: one.words.split("|") for one in told}
     found = []
-    for owed in connection.execute(select(duty).where(_of_contest, _open)):
+    for owed in connection.execute(text(_CONTESTS)):
         of_setter = (o.idx for o in told if o.handoff == owed.handoff and o.at >= owed.since)
         asked = words.get(next(of_setter, 0) - 1, [])
         by = {word.removeprefix("party:") for word in asked if word.startswith("party:")}

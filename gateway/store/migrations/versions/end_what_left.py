@@ -8,52 +8,45 @@ of the function that left stay, as their events say; no reader takes one as in f
 import json
 
 from alembic import op
-from sqlalchemy import bindparam, delete, func, inspect, null, select, text, update
-
-from gateway.store.migrations.ending import (
-    DUTIES,
-    OPEN_DUTIES,
-    PROPOSALS,
-    duty,
-    handoff,
-    organisation,
-    proposal,
-)
+from sqlalchemy import inspect, text
 
 revision = "end_what_left"
 down_revision = "first_tables"
 
-_NEVER = 253370764800000000
-"""The year 9999, in microseconds: of a handoff about which its recipient owes nothing."""
-
-_SHOWN = ("answer", "acknowledgement", "recall_acknowledgement", "recall_answer")
-"""What a recipient owes and its originator knows of: the handoff's place in lists follows it."""
+# A handoff's place in lists follows what its recipient owes, and its originator knows of; of one
+# about which nothing is owed, it is the year 9999 in microseconds.
+_ENDS = (
+    """
+    UPDATE handoff SET due_at = coalesce((
+        SELECT min(duty.due_at) FROM duty WHERE duty.handoff = handoff.id
+        AND duty.organisation = handoff.recipient AND duty.closed_at IS NULL AND duty.kind IN
+        ('answer', 'acknowledgement', 'recall_acknowledgement', 'recall_answer')
+    ), 253370764800000000) WHERE id IN (
+        SELECT handoff FROM duty WHERE closed_at IS NULL
+        AND kind IN ('application', 'confirmation', 'confirmation_in_danger'))
+    """,
+    "DELETE FROM duty WHERE kind IN ('application', 'confirmation', 'confirmation_in_danger')",
+    """
+    DELETE FROM proposal WHERE action = 'service_hours.set'
+    OR "values" LIKE '%"single_point_of_contact_%'
+    """,
+    "UPDATE registry SET version = version + 1",
+)
 
 
 def upgrade() -> None:
     """Delete what is ended; nothing in a database that never had it."""
     connection = op.get_bind()
-    left = select(duty.c.handoff).where(OPEN_DUTIES)
-    owed = select(func.coalesce(func.min(duty.c.due_at), _NEVER)).where(
-        duty.c.handoff == handoff.c.id,
-        duty.c.organisation == handoff.c.recipient,
-        duty.c.kind.in_(_SHOWN),
-        duty.c.closed_at == null(),
-    )
-    follow = update(handoff).where(handoff.c.id.in_(left))
-    connection.execute(follow.values(due_at=owed.scalar_subquery()))
-    connection.execute(delete(duty).where(DUTIES))
-    connection.execute(delete(proposal).where(PROPOSALS))
-    rewrite = update(organisation).where(organisation.c.slug == bindparam("of"))
-    for slug, document in connection.execute(select(organisation)).all():
+    for statement in _ENDS:
+        connection.execute(text(statement))
+    rewrite = text("UPDATE organisation SET document = :written WHERE slug = :slug")
+    for slug, document in connection.execute(text("SELECT slug, document FROM organisation")).all():
         said = json.loads(document)
-        if "service_hours" in said:
-            del said["service_hours"]
+        if said.pop("service_hours", said) is not said:
             written = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
-            connection.execute(rewrite.values(document=written), {"of": slug})
+            connection.execute(rewrite, {"slug": slug, "written": written})
     before = inspect(connection)
     if "recusals" in {one["name"] for one in before.get_columns("staff")}:
         op.drop_column("staff", "recusals")
     if before.has_table("revoked_token"):
         op.drop_table("revoked_token")
-    connection.execute(text("UPDATE registry SET version = version + 1"))
