@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from gateway import setting_validators
 from gateway.domain.audit_event import GDPR_YEARS, LED_YEARS, LONGEST_GDPR_YEARS, LogTerms
+from gateway.domain.course import HandoffChecks
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.organisation import KINDS
@@ -329,6 +330,13 @@ class Config:
         "Of which consultations by law enforcement a private originator learns: none, the first\n"
         "of each handoff, or each. During an embargo of none.",
         ConsultationNotice.FIRST,
+    )
+    handoff_checks: HandoffChecks = _setting(  # noqa: RUF009 - likewise
+        "checks.handoffs",
+        setting_validators.word(HandoffChecks),
+        "What comes of a handoff that is not what its documents and the log say: alarm tells the\n"
+        "operator, refuse also lets nobody open or answer it. A new gateway refuses.",
+        HandoffChecks.ALARM,
     )
     simulated_reference_date: date | None = _setting(  # noqa: RUF009 - likewise
         "demo.simulated_reference_date",

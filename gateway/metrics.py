@@ -108,6 +108,10 @@ class Counts:
         """So many notifications were accepted or refused, or an attempt failed."""
         self._child("notification_attempts", result).inc(count)
 
+    def differed(self) -> None:
+        """An answer or a consultation was about a handoff that is not what its documents say."""
+        self._child("handoff_differences").inc()
+
     def counting(self, policy: Policy) -> Policy:
         """The same policy, whose decisions are counted."""
         return CountedPolicy(policy, self)
@@ -129,6 +133,7 @@ _COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "connection_errors": ("Connections that came to no answer of the application.", ("trouble",)),
     "write_seconds": ("Seconds of a writing transaction: wait for the turn, commit.", ("step",)),
     "notification_attempts": ("Notifications accepted or refused; failed attempts.", ("result",)),
+    "handoff_differences": ("Answers and consultations about a handoff that was changed.", ()),
     "policy_decisions": ("Answers of the policy.", ("action", "result")),
 }
 """What is counted: its text and its labels, beside that of the process."""

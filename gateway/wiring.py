@@ -1,8 +1,9 @@
 """The one place where parts meet: configuration in, filled ports and apps out."""
 
+import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -202,12 +203,33 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         call_within=timedelta(minutes=config.due_call),
         follow_up=timedelta(hours=config.due_second_person),
         retention_grace_days=config.retention_grace_days,
+        handoff_checks=config.handoff_checks,
+        differs=_alarm(counts),
         consultations=config.consultations,
         log_terms=config.log_terms,
     )
     return GatewayRuntime(
         config, signing, store, keyring, mark, continuity, checkpoint_signer, ports, counts
     )
+
+
+def _alarm(counts: "Counts | None") -> Callable[[UUID, Sequence[str]], None]:
+    """Tell the operator of a handoff that was changed past the gateway: each once by a process."""
+    told, log = set[UUID](), logging.getLogger("casegate.handoffs")
+
+    def differs(handoff: UUID, names: Sequence[str]) -> None:
+        if counts is not None:
+            counts.differed()
+        if handoff not in told:
+            told.add(handoff)
+            log.warning(
+                "the handoff %s is not what its documents and the log say (%s): see "
+                "docs/operators.md, 'A handoff differs from the log'",
+                handoff,
+                ", ".join(names) or "found before",
+            )
+
+    return differs
 
 
 def _require_time_zone(config: Config, store: Store) -> None:

@@ -22,6 +22,7 @@ from gateway.cli.doctor import ENOUGH
 from gateway.client.connection import gather_trust
 from gateway.client.errors import SettingsError
 from gateway.config import DATABASE_VARIABLE, Config
+from gateway.domain.course import HandoffChecks
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.domain.refusals import WrongState
 from gateway.evidence import history
@@ -355,7 +356,8 @@ def init(
         raise click.UsageError("a log is continued by --continues DIR and --continues-key together")
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
     with arguments.plain_errors():
-        text = config_file.render(**{k: v for k, v in settings.items() if v is not None})
+        given = {k: v for k, v in settings.items() if v is not None}
+        text = config_file.render(handoff_checks=HandoffChecks.REFUSE, **given)
         require_free(place)
         before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
         make(place, text, admins, _passphrase(root_passphrase_file), before or None)

@@ -6,6 +6,7 @@ alone where they lead; whatever else says how the handoff stands is held against
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from gateway.domain.answers import READABLE_MOVES, RECALLED
@@ -20,6 +21,15 @@ from gateway.domain.handoff import (
     RecallAnswer,
 )
 from gateway.domain.revision import ANSWERED
+
+
+class HandoffChecks(StrEnum):
+    """What comes of an answer or a consultation about a handoff that is not what its documents
+    say: it is told to the operator alone, or it is refused as well."""
+
+    ALARM = "alarm"
+    REFUSE = "refuse"
+
 
 HANDOFF = "handoff"
 """The kind under which a handoff is out of service that is not what its documents say."""

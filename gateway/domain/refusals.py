@@ -39,6 +39,10 @@ class WrongState(Refusal):
     """The action is not possible in the current state."""
 
 
+class OutOfService(Refusal):
+    """What is stored of a handoff is not what its documents and the log say."""
+
+
 class EditConflict(Refusal):
     """The data changed after the caller read it."""
 

@@ -34,13 +34,14 @@ _ACCEPTED = TYPES[HandoffAction.ACCEPT]
 
 @dataclass(frozen=True)
 class ToldEvent:
-    """An event of a handoff that was allowed: its place in the log, its id and type, and the digest
-    of the document that it recorded, where that is known."""
+    """An event of a handoff that was allowed: its place in the log, its id and type, and, where
+    they are known, the digest of the document that it recorded, and its parties."""
 
     index: int
     id: UUID
     type: str
     digest: str | None = None
+    parties: frozenset[str] | None = None
 
 
 def read_moves(
@@ -58,6 +59,9 @@ def read_moves(
     moving = [one for one in told if one.type in MOVING]
     if [one.event for one in answers] != [one.id for one in moving]:
         raise Impossible(f"{len(answers)} documents are stored, the log has {len(moving)}")
+    named = moving[0].parties if moving else None
+    if named is not None and not named >= {handoff.originator, handoff.recipient}:
+        raise Impossible("its parties are not those of its offer")
     moves = []
     for stored, event in zip(answers, moving, strict=True):
         move = read_move(stored, late=not handoff.conditions_digest)

@@ -26,6 +26,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange import consultations
 from gateway.exchange.cases import elements
 from gateway.exchange.conditions import BindingConditions
+from gateway.exchange.course_check import check_course
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs import access
 from gateway.exchange.handoffs.consultations import is_needed
@@ -200,6 +201,7 @@ def _opened(
     if context.caller.organisation != found.recipient:
         deny_as_not_found()
     context.about = EventSubject(found.id, found.case_digest)
+    check_course(context, found)
     measures = access.measures_on(context, found)
     retained = retention_in_force(context, found) is not None
     facts: dict[str, Value] = {

@@ -21,6 +21,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import duties, offers, signed_requests
 from gateway.exchange.cases import elements, find
+from gateway.exchange.course_check import check_course
 from gateway.exchange.results import Preview, UpdateResult
 from gateway.exchange.versions import identity, read_version
 from gateway.kernel import transact
@@ -200,6 +201,7 @@ def _own(context: transact.RequestContext, handoff: UUID) -> Handoff:
     context.about = transact.EventSubject(found.id, found.case_digest)
     recipient = context.entity(context.require(found.recipient))
     transact.authorize(context, handoff_entity(found, context.entity(), recipient))
+    check_course(context, found)
     return found
 
 

@@ -66,6 +66,7 @@ RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[refusals.Refusal], EventRes
     Caller: {
         refusals.Forbidden: EventResult.DENIED,
         refusals.WrongState: EventResult.WRONG_STATE,
+        refusals.OutOfService: EventResult.WRONG_STATE,
         refusals.OpenHandoffs: EventResult.WRONG_STATE,
         refusals.CaseErased: EventResult.WRONG_STATE,
         refusals.NotAddressable: EventResult.NOT_FOUND,

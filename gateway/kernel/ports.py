@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from uuid import UUID
 
 from gateway.domain.audit_event import LogTerms
+from gateway.domain.course import HandoffChecks
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.measure import EMBARGO, Terms
@@ -190,6 +191,8 @@ class Ports:
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
     urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
+    ``differs`` hears of a handoff that is not what its documents say, and of the names of the
+    fields; ``handoff_checks`` is what comes of it beside.
     ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
     which ones by the police a private originator learns; ``log_terms`` how long the log names
     persons.
@@ -217,6 +220,8 @@ class Ports:
     call_within: timedelta = CALL_WITHIN
     follow_up: timedelta = FOLLOW_UP
     retention_grace_days: int = GRACE_DAYS
+    handoff_checks: HandoffChecks = HandoffChecks.REFUSE
+    differs: Callable[[UUID, Sequence[str]], None] = lambda _handoff, _names: None
     consultations: ConsultationNotice = ConsultationNotice.FIRST
     log_terms: LogTerms = field(default_factory=LogTerms)
 

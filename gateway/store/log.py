@@ -15,13 +15,15 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain import audit_event, refusals
 from gateway.domain.audit import CaseId
+from gateway.domain.handoff import Handoff
 from gateway.evidence import base64url, event, sd_jwt
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
+from gateway.evidence.handoff_course import ToldEvent
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead
@@ -94,6 +96,26 @@ _EVENT = select(
 _STREAM_EVENTS = _STREAM.add_columns(
     log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
 )
+_TYPED_CONSULTED = "|typ:case.consulted|result:allowed|"
+_consulted = func.substr(log_facet.c.words, 1, len(_TYPED_CONSULTED)) == _TYPED_CONSULTED
+_of_handoff = log_facet.c.handoff == bindparam("handoff", type_=log_facet.c.handoff.type)
+_FIRST_CONSULTED = select(func.min(log_facet.c.idx)).where(_of_handoff, _consulted)
+# Of consultations, which have no end, only the first counts.
+_HISTORY = (
+    select(log_facet.c.idx, log_facet.c.words, log_event.c.event)
+    .join(log_event, log_event.c.idx == log_facet.c.idx)
+    .where(
+        _of_handoff, or_(not_(_consulted), log_facet.c.idx == _FIRST_CONSULTED.scalar_subquery())
+    )
+    .order_by(log_facet.c.idx)
+)
+_VERSIONS = (
+    select(case_version.c.digest, case_version.c.event, log_event.c.idx)
+    .outerjoin(log_event, log_event.c.event == case_version.c.event)
+    .where(matching(case_version, "originator", "case"))
+)
+_COMING = 1 << 62
+"""The place of what another writer of this transaction recorded, and is yet to be appended."""
 _WORDS = select(log_facet.c.words).where(
     log_facet.c.idx >= bindparam("start"), log_facet.c.idx < bindparam("end")
 )
@@ -134,6 +156,8 @@ CONTENT = frozenset({"reason"})
 """The kinds of details that are free text, and so may repeat what a case says: they are encrypted
 by its key and end with it. The others are the log that has to stay (LED Art. 25)."""
 
+
+_ALLOWED = f"result:{audit_event.EventResult.ALLOWED}"
 
 LATENESS = timedelta(seconds=1)
 """How far a host's clock may be behind the newest event, whose time the next one then has."""
@@ -228,6 +252,32 @@ class SqlLog:
         """Queue a fact; ``commit`` appends all of them, in order, as the last thing it does."""
         self._transaction.require_writing()
         self.facts.append(fact)
+
+    def history(self, handoff: Handoff) -> tuple[list[ToldEvent], list[tuple[int, str]]]:
+        """The events of a handoff that were allowed, of consultations only the first; and the
+        places and digests of the versions of its case. Both in the log's order, with what others
+        of this transaction recorded."""
+        of_case = {"originator": handoff.originator, "case": handoff.case}
+        rows, versions = self._transaction.queries(
+            (_HISTORY, {"handoff": handoff.id}), (_VERSIONS, of_case)
+        )
+        coming = {fact.id: (_COMING + n, fact) for n, fact in enumerate(self._others)}
+        told = []
+        for row in rows:
+            _, type_, result, *words = row.words.split("|")
+            if result == _ALLOWED:
+                parties = frozenset(word[6:] for word in words if word.startswith("party:"))
+                told.append(ToldEvent(row.idx, row.event, type_[4:], None, parties))
+        told += [
+            ToldEvent(index, fact.id, fact.type, fact.document_sha256)
+            for index, fact in coming.values()
+            if fact.handoff == handoff.id and fact.result is audit_event.EventResult.ALLOWED
+        ]
+        places = (
+            (coming[row.event][0] if row.event in coming else row.idx, row.digest)
+            for row in versions
+        )
+        return told, sorted(one for one in places if one[0] is not None)
 
     def append(self, facts: Sequence[audit_event.AuditEvent]) -> AppendResult:
         """Write facts to the log: the last statements before COMMIT.

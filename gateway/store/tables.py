@@ -491,6 +491,7 @@ log_facet = Table(
     Column("handoff", Uuid),
     Column("case_digest", columns.TEXT),
 )
+_partial("log_facet_of_handoff", log_facet.c.handoff, log_facet.c.handoff.is_not(null()))
 
 # The words of 256 entries together, once there are as many: a search passes over the others.
 log_block = Table(

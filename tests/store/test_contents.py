@@ -262,7 +262,7 @@ def test_an_older_keys_database_is_noticed_and_makes_no_keys(place, tmp_path):
     assert (found.readable, found.lost, len(found.missing)) == (0, 1, 1)
 
 
-def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
+def test_a_list_and_an_acceptance_decrypt_no_version_of_a_case(place, monkeypatch):
     gateway = opened(place)
     offer = offered(gateway)
     handoff = UUID(offer.result["handoff"])
@@ -270,17 +270,19 @@ def test_a_list_and_an_acceptance_decrypt_no_document(place, monkeypatch):
     decrypt, columns = ContentCipher.decrypt, set()
 
     def noted(cipher, stored, cell):
-        columns.add(cell.column)
+        columns.add((cell.table, cell.column))
         return decrypt(cipher, stored, cell)
 
     monkeypatch.setattr(ContentCipher, "decrypt", noted)
     reply = answers.said("officer-1", conditions=conditions)
     gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
+    assert columns == {("answer", "document")}, "its own offer, which its row is held against"
+    columns.clear()
     handoffs.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
     assert listed.originator_ref
-    assert columns == {"summary"}
+    assert columns == {("case_version", "summary")}
 
 
 def test_only_what_a_holder_retains_or_may_still_retain_opens_after_an_erasure(place, tmp_path):

@@ -5,23 +5,27 @@ stands, or what opens, the next answer and the next consultation are refused as 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import pytest
 
+from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
-from gateway.exchange import measures, recalls
+from gateway.domain.refusals import OutOfService
+from gateway.exchange import handoffs, measures, recalls
 from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.recalls import RecallRequest
+from gateway.kernel.ports import TransactionMode
 from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
 from tests.founding import (
     HOTLINE,
     OFMIN,
+    OPENING,
     Founded,
     accepted,
     acknowledged,
@@ -102,14 +106,15 @@ def row(name: str, of: str, seen: str, changes: str) -> Act:
 
 
 ACTS = [
-    row("diverted to a stranger", "held", "to", "recipient = 'hotline-new', competence = NULL,"
+    row("diverted to a stranger", "held", "to", "recipient = 'ocrvp', competence = NULL,"
         " mandate_event = NULL"),
     row("another competence", "held", "to", "competence = 'receive/csam/DE'"),
-    row("another originator", "danger", "originator", "originator = 'hotline-new'"),
+    row("another originator", "danger", "originator", "originator = 'hotline-abroad'")
+    ._replace(about=None),  # it is not found
     row("a decline taken back", "declined", "state", "state = 'accepted', held = 1"),
     row("an acceptance by the row alone", "danger", "state", "state = 'accepted', held = 1"),
     row("a danger that vanished", "danger", "state", "state = 'withdrawn'"),
-    row("a danger without hurry", "danger", "urgency", "urgency = 3"),
+    row("a danger without hurry", "danger", "urgency", "urgency = 3")._replace(about=None),
     row("another end", "danger", "expires_at", "expires_at = 1800000000000000"),
     row("another purpose", "held", "purpose", "purpose = '[\"prosecute\"]'"),
     row("the package before", "held", "package", "package = 1, held = 1"),
@@ -203,3 +208,63 @@ def test_no_act_on_rows_passes_unseen(act):
     there.change(act.script)
     found = handoffs_compared(there.gateway)
     assert act.seen in " ".join(found.sentences())
+
+
+@pytest.mark.parametrize("act", [one for one in ACTS if one.about], ids=lambda one: one.name)
+def test_the_next_act_about_what_was_changed_is_refused(act):
+    there = scene()
+    there.change(act.script)
+    gateway, handoff = there.gateway, there.handoffs[act.about or ""]
+    row = gateway.handoff(handoff)
+    said = answers.said("officer-1", "not ours")
+    gateway.refused(OutOfService, row.recipient, handoffs.consult, handoff, OPENING)
+    gateway.refused(OutOfService, row.recipient, answers.decline, handoff, said)
+
+
+def test_what_was_not_changed_goes_on():
+    there = scene()
+    there.change("UPDATE handoff SET state = 'withdrawn' WHERE id = {danger}")
+    consulted(there.gateway, accepted(there.gateway))
+
+
+def test_a_refusal_in_danger_names_whom_to_call():
+    there = scene()
+    there.change("UPDATE handoff SET state = 'withdrawn', urgency = 3 WHERE id = {danger}")
+    danger = there.handoffs["danger"]
+    found = there.gateway.refused(OutOfService, OFMIN, handoffs.consult, danger, OPENING)
+    assert f"telephone the duty contact of {HOTLINE}" in found.detail
+    assert found.help == {"emergency_numbers": ("17", "112")}
+
+
+def test_a_recall_is_answered_all_the_same():
+    there = scene()
+    there.change("UPDATE handoff SET purpose = '[]' WHERE id = {recalled}")
+    there.gateway.answer(OFMIN, answers.acknowledge_recall, there.handoffs["recalled"])
+
+
+def test_a_gateway_that_only_alarms_tells_and_goes_on():
+    there, told = scene(), []
+    there.gateway.ports = replace(
+        there.gateway.ports,
+        handoff_checks=HandoffChecks.ALARM,
+        differs=lambda handoff, names: told.append((handoff, tuple(names))),
+    )
+    there.change(
+        "UPDATE handoff SET matter = '[]', urgency = 0, purpose = '[\"x\"]' WHERE id = {held}"
+    )
+    there.gateway.answer(OFMIN, answers.close, there.handoffs["held"])
+    assert told == [(there.handoffs["held"], ("purpose",))]
+
+
+def test_what_was_found_out_of_service_is_refused_until_it_is_found_whole():
+    there = scene()
+    handoff = there.handoffs["danger"]
+    for out in ({("handoff", str(handoff))}, set()):
+        with there.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+            work.organisations.put_out_of_service(frozenset(out))
+            work.commit()
+        said = answers.said("officer-1", "not ours")
+        if out:
+            there.gateway.refused(OutOfService, OFMIN, answers.decline, handoff, said)
+        else:
+            there.gateway.answer(OFMIN, answers.decline, handoff, "not ours")

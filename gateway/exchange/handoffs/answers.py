@@ -26,6 +26,7 @@ from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties, signed_requests
 from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.conditions import is_released
+from gateway.exchange.course_check import check_course
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs import access
 from gateway.exchange.recalls import answer_recall, check_answerable, recall_of
@@ -101,6 +102,7 @@ def _answer(context: RequestContext, handoff: UUID, asked: AnswerRequest) -> Ans
     kind, fields = asked.kind, asked.fields
     signed_requests.check_signed(context, asked.signed)
     found, barred = access.visible(context, handoff)
+    check_course(context, found, of_recall=kind.of_recall)
     _refuse_late(context, found, asked)
     binds = _bound(context, found, asked.kind)
     _check_newest(found, asked, binds)

@@ -19,6 +19,7 @@ from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_erro
 from gateway.domain.vocabulary import Urgency
 from gateway.exchange import consultations
 from gateway.exchange.conditions import is_released
+from gateway.exchange.course_check import check_course
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs import access
 from gateway.exchange.offers import states_danger
@@ -110,6 +111,7 @@ def _opened(
     which is what the decoys are for.
     """
     found, barred = access.visible(context, handoff)
+    check_course(context, found)
     access.refuse_erased(context, found)
     read_access = _read_access(context, found)
     in_danger = _breaks_glass(found, opening)
