@@ -1,27 +1,42 @@
 """Rule R1 over a case as a whole: what no single text may carry, all of them together may not.
 
 A file in many addresses, statements or hashes, a piece in each, passes whoever judges piece by
-piece. So the pieces of each array are put together and looked at, and characters that spell
-nothing are counted over the case: an item may have an id or a signature in its address, and all
-that goes beyond comes out of one budget. What is left is measured by `tests.domain.residual`.
+piece. So the pieces of each array are put together and looked at, and what spells nothing is
+weighed over the case. A case about an imminent danger is weighed
+against nothing: it may not carry what is plainly a file. What is left is measured by
+`tests.domain.residual`.
 """
 
 import re
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from gateway.domain.case import SealedElement, is_sealed, sealed_parts
-from gateway.domain.media import Media, sniff, sniff_row, strange_tokens, strange_words, unexplained
-from gateway.domain.vocabulary import ItemKind
+from gateway.domain.media import (
+    ACCOUNT_FORM,
+    Media,
+    sniff,
+    sniff_numbers,
+    sniff_row,
+    strange_tokens,
+    without_hidden_hosts,
+)
+from gateway.domain.residue import Residue, strange_words, weigh
+from gateway.domain.vocabulary import ItemKind, Urgency
 
-FREE_IN_ITEM = 40
-"""Characters of an item that may spell nothing without being counted: the longest common id."""
+MOST_UNEXPLAINED = 3_500
+"""Bytes of a case that may spell nothing; as many more that its versions add in a day, and as many
+again in the answers of each party to a handoff in a day."""
 
-MOST_UNEXPLAINED = 8_000
-"""Characters of a case that may spell nothing beyond that."""
+FREE_IN_ADDRESS = 18
+"""Bytes of an address that may spell nothing and are not counted: two ids of digits, or a UUID."""
+
+FREE_IN_ITEM = 8
+"""Likewise of another item: an id of eighteen digits."""
 
 MOST_HASH_CHARACTERS = 32_000
 """Of all hashes of a case: a list of 500 SHA-256."""
@@ -51,6 +66,31 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "hosting": ("isp", "org", "registrar"),
     "source_legal_basis": ("text",),
 }
+_FORMED = frozenset({ItemKind.HASH, ItemKind.IP_EVENT})
+_NAMES = frozenset({ItemKind.ACCOUNT, ItemKind.PAYMENT})
+_ADDRESSES = frozenset({ItemKind.URL, ItemKind.ONION, ItemKind.P2P})
+_FREE: Mapping[str, int] = {
+    **dict.fromkeys(ItemKind, FREE_IN_ITEM),
+    **dict.fromkeys(_ADDRESSES, FREE_IN_ADDRESS),
+}
+
+
+def _parameters(names: str, value: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<=[?&])(?:{names})={value}(?=[&#\s]|$)")
+
+
+# What services sign or count in their addresses: by a part of the host, what is not counted.
+_SIGNED = (
+    (".discordapp.", _parameters("ex|is", "[0-9a-f]{8}")),
+    (".discordapp.", _parameters("hm", "[0-9a-f]{64}")),
+    ("facebook.com/", _parameters(r"__cft__(?:\[0\]|%5B0%5D)|fbclid", "[A-Za-z0-9_-]{1,250}")),
+    ("fbcdn.net/", _parameters("_nc_[a-z]{2,4}|oh|oe|ccb", "[A-Za-z0-9_-]{1,120}")),
+    ("cdninstagram.com/", _parameters("_nc_[a-z]{2,4}|oh|oe|ccb", "[A-Za-z0-9_-]{1,120}")),
+    ("X-Amz-Signature=", _parameters("X-Amz-Signature", "[0-9a-f]{64}")),
+    ("X-Amz-Signature=", _parameters("X-Amz-Credential", "AKIA[A-Z0-9]{16}[%0-9A-Za-z_-]{1,60}")),
+    ("dropbox.com/", _parameters("rlkey", "[a-z0-9]{25}")),
+    ("//mega.nz/", re.compile("#[A-Za-z0-9_-]{22,43}(?=\\s|$)")),
+)
 _AUTHORITY = re.compile(r"(?<![\w+.-])[a-z][a-z0-9+.-]{0,20}://[^/?#\s]*[/?#]?", re.I)
 
 Error = tuple[str, str]
@@ -59,24 +99,57 @@ Error = tuple[str, str]
 
 def media_errors(case: Mapping[str, Any]) -> Iterator[Error]:
     """Say where a case, each field of which is valid, carries files or more than a case needs."""
-    texts = {
+    for array, several in _texts(case).items():
+        if kind := _sniff_together([f"{one.own} {one.within}" for one in several]):
+            yield f"/{array}", f"hold an encoded {kind} together: media is never taken (R1)"
+    yield from _hash_files(case)
+    if case["urgency"] != Urgency.IMMINENT_DANGER:
+        yield from _budget_errors(case)
+
+
+def _budget_errors(case: Mapping[str, Any]) -> Iterator[Error]:
+    spent = _unexplained(case)
+    if spent > MOST_UNEXPLAINED:
+        yield (
+            "",
+            f"has {spent} bytes of numbers and of signs that spell nothing, and may have "
+            f"{MOST_UNEXPLAINED} beside a short id in each item (R1): put addresses, hashes, "
+            "accounts and wallets into items of their kind, cut what follows the ? of addresses, "
+            "or split the case",
+        )
+    yield from _hash_errors(case)
+    yield from _seal_errors(sealed_parts(case))
+
+
+def added_bytes(case: Mapping[str, Any], before: Mapping[str, Any]) -> int:
+    """How many bytes that spell nothing a version has in texts that the one before has not."""
+    return _unexplained(case, before)
+
+
+def bytes_of_texts(texts: Iterable[str]) -> int:
+    """How many bytes that spell nothing these texts have together."""
+    left, spelt = [], []
+    for one in map(Residue, texts):
+        left += one.left
+        spelt += one.spelt
+    return weigh(left, [spelt])
+
+
+class _Texts(NamedTuple):
+    """The texts of an element: of its own, and of the parts within it."""
+
+    kind: str
+    own: str
+    within: str
+
+
+def _texts(case: Mapping[str, Any]) -> dict[str, list[_Texts]]:
+    """The texts of each array, element by element."""
+    return {
         array: [_of_element(one, names) for one in case[array] if not is_sealed(one)]
         for array, names in _TEXTS.items()
         if array in case
     }
-    for array, several in texts.items():
-        kind = _sniff_together(several) if len(several) > 1 else None  # one was judged alone
-        if kind:
-            yield f"/{array}", f"hold an encoded {kind} together: media is never taken (R1)"
-    spent = _unexplained(" ".join(_of_case(case)), texts)
-    if spent > MOST_UNEXPLAINED:
-        yield (
-            "",
-            f"has {spent} characters that spell nothing, and may have {MOST_UNEXPLAINED} beyond "
-            f"{FREE_IN_ITEM} an item (R1): split the case, or cut what follows the ? of addresses",
-        )
-    yield from _hash_errors(case)
-    yield from _seal_errors(sealed_parts(case))
 
 
 def _of_case(case: Mapping[str, Any]) -> Iterator[str]:
@@ -88,22 +161,26 @@ def _of_case(case: Mapping[str, Any]) -> Iterator[str]:
     yield from marking["release_to"]
 
 
-def _of_element(element: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _of_element(element: Mapping[str, Any], names: tuple[str, ...]) -> _Texts:
     """The texts of an element, in order; what has a form of its own is left out."""
-    if element.get("kind") == ItemKind.HASH:
+    kind = element.get("kind", "")
+    if kind in _FORMED:
         names = ("referrer",)
-    found = [element[name] for name in names if name in element]
+    own = " ".join(element[name] for name in names if name in element)
+    within = []
     for part, inner in _PARTS.items():
         if part in element:
             parts = element[part] if isinstance(element[part], list) else [element[part]]
-            found += [one[name] for one in parts for name in inner if name in one]
-    return " ".join(found)
+            within += [one[name] for one in parts for name in inner if name in one]
+    return _Texts(kind, own, " ".join(within))
 
 
 def _sniff_together(texts: list[str]) -> Media | None:
-    if sum(map(len, texts)) < _WORTH_A_LOOK:
-        return None
+    if len(texts) < 2 or sum(map(len, texts)) < _WORTH_A_LOOK:
+        return None  # one text was judged alone
     bare = [_AUTHORITY.sub(" ", unquote(text)) for text in texts]
+    if kind := sniff_numbers(" ".join(bare)):
+        return kind
     words = "".join(word for text in bare for word in strange_words(text))
     if len(words) < _WORTH_A_LOOK:
         return None
@@ -112,25 +189,56 @@ def _sniff_together(texts: list[str]) -> Media | None:
     return sniff_row("".join(bare)) or sniff_row(tokens) or sniff_row(words)
 
 
-def _unexplained(outside: str, texts: Mapping[str, list[str]]) -> int:
-    """How many characters of a case spell nothing, beyond what each item may have."""
-    if len(outside) + sum(len(text) for several in texts.values() for text in several) <= (
-        MOST_UNEXPLAINED
-    ):
-        return 0  # nearly every case ends here
-    counted = {array: list(map(unexplained, several)) for array, several in texts.items()}
-    items = counted.pop("items", [])
-    beyond = sum(max(0, count - FREE_IN_ITEM) for count in items)
-    return unexplained(outside) + beyond + sum(map(sum, counted.values()))
+def _unexplained(case: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> int:
+    """How many bytes it takes to write down what in a case spells nothing, and is new in it."""
+    known = {one for several in _texts(before).values() for one in several} if before else set()
+    arrays = {
+        array: [one for one in dict.fromkeys(several) if one not in known]
+        for array, several in _texts(case).items()
+    }
+    said = {*_of_case(before)} if before else set()
+    loose = [text for text in dict.fromkeys(_of_case(case)) if text not in said]
+    every = chain(loose, *(chain.from_iterable(several) for several in arrays.values()))
+    if before is None and sum(len(text.encode()) for text in every) <= MOST_UNEXPLAINED:
+        return 0  # nearly every case ends here: no text carries more than its bytes
+    left = [piece for text in loose for piece in Residue(text).left]
+    spelt: list[list[str]] = []
+    for several in arrays.values():
+        words: list[str] = []
+        for kind, own, within in several:
+            mine, others = Residue(_without_known(kind, own)), Residue(within)
+            words += mine.spelt + others.spelt
+            left += others.left
+            if mine.bytes_left > _FREE.get(kind, 0):
+                left += mine.left
+        spelt.append(words)
+    return weigh(left, spelt)
+
+
+def _without_known(kind: str, own: str) -> str:
+    """The text of an element without what makes an account, a wallet or an address of its kind."""
+    if kind in _NAMES:
+        return ACCOUNT_FORM.sub(" ", own)
+    if kind in _ADDRESSES:
+        for service, known in _SIGNED:
+            if service in own:
+                own = known.sub("", own)
+        return without_hidden_hosts(own)
+    return own
+
+
+def _hashes(case: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The hashes of a case, each with its pointer."""
+    for place, item in enumerate(case.get("items", ())):
+        own = enumerate(item.get("hash", ()))
+        yield from ((f"/items/{place}/hash/{n}/value", one["value"]) for n, one in own)
+        if item.get("kind") == ItemKind.HASH:
+            yield f"/items/{place}/value", item["value"]
 
 
 def _hash_errors(case: Mapping[str, Any]) -> Iterator[Error]:
-    values: list[tuple[str, str]] = []
     for place, item in enumerate(case.get("items", ())):
         own = item.get("hash", ())
-        values += [(f"/items/{place}/hash/{n}/value", one["value"]) for n, one in enumerate(own)]
-        if item.get("kind") == ItemKind.HASH:
-            values.append((f"/items/{place}/value", item["value"]))
         if len(own) > MOST_OF_ONE_ALGORITHM:
             for algorithm, count in Counter(one["alg"] for one in own).items():
                 if count > MOST_OF_ONE_ALGORITHM:
@@ -138,12 +246,16 @@ def _hash_errors(case: Mapping[str, Any]) -> Iterator[Error]:
                         f"/items/{place}/hash",
                         f"has more than two of {algorithm}: give others items of their own",
                     )
-    if sum(len(value) for _, value in values) > MOST_HASH_CHARACTERS:
+    if sum(len(value) for _, value in _hashes(case)) > MOST_HASH_CHARACTERS:
         yield (
             "/items",
             f"must not have more than {MOST_HASH_CHARACTERS} characters of hashes: split the case",
         )
-    data = [(pointer, _bytes_of(value)) for pointer, value in values]
+
+
+def _hash_files(case: Mapping[str, Any]) -> Iterator[Error]:
+    """Say which hashes are bytes of a file."""
+    data = [(pointer, _bytes_of(value)) for pointer, value in _hashes(case)]
     for place, (pointer, begun) in enumerate(data):
         if begun[:1] in _FIRST_BYTES and (
             kind := sniff(b"".join(more for _, more in data[place : place + _LOOKED_AT]))

@@ -15,10 +15,13 @@ import re
 import string
 import unicodedata
 from base64 import b32decode, b32encode, b64decode, b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import unquote
+
+from gateway.domain.residue import LONGEST_WORD
 
 LONGEST_RUN = 64
 """The longest run of base64 characters in free text: a SHA-256 in hexadecimal still fits."""
@@ -163,24 +166,34 @@ _DATA_ADDRESS = re.compile(
 )
 _PATHS = (
     (
-        re.compile(r"(?<![\w.+-])(?:file|smb|afp|nfs|blob):(?:\S|\s*/)", re.I),
-        "holds the address of a file (file:, smb:, blob:)",
+        re.compile(r"(?<![\w.+-])(?:(?:file|smb|afp|nfs|blob):(?:\S|\s*/)|content://)", re.I),
+        "holds the address of a file (file:, smb:, blob:, content:)",
     ),
     (
         re.compile(r"\\\\[^\s\\/]+[\\/]\S|(?<![:\w/\\])//[^\s\\/]+/[^\s/]"),
         "holds the path of a file on a network",
     ),
     (
-        re.compile(
-            r"(?<!\w)[A-Za-z]:[\\/]|(?<![\w/.:~-])/(?:home|Users|root|mnt|media|Volumes)/\w"
+        re.compile(  # of a file: a folder says where something was, and opens nothing
+            r"(?:(?<!\w)[A-Za-z]:[\\/]|(?<!\w)~/|(?<![\w/.:~-])/(?:home|Users|root|mnt|media|Volumes)/)"
+            r"[^\n:<>|\"*?~]{0,250}\.(?:jpe?g|jpe|jfif|png|gif|webp|hei[cf]|avif|jxl|bmp|tiff?|svg|ico"
+            r"|psd|raw|dng|mp[34]|m[14][av]|mov|avi|mkv|webm|wm[av]|flv|mpe?g|3gp|vob|ts|wav|ogg|opus"
+            r"|flac|aac|zip|rar|7z|tar|gz|pdf|docx?|pptx?|xlsx?)(?!\w)",
+            re.I,
         ),
         "holds the path of a file on a drive",
     ),
 )
-_MARKUP = re.compile(
-    r"<\s*(?:/\s*)?(?:svg|script|img|image|iframe|object|embed|video|audio|picture|canvas)\b", re.I
+_DRAWING = r"(?:svg|script|img|image|iframe|object|embed|video|audio|picture|canvas)\b"
+_MARKUP = re.compile(  # a tag that is only named draws nothing
+    rf"<\s*{_DRAWING}[\s/]+[\w:-]+\s*=|<\s*/\s*{_DRAWING}", re.I
 )
-_PIXELS = re.compile(r"\s*P[1-3]\s+\d+\s+\d+(?:\s+\d+){8}")  # a picture as text (netpbm)
+_PLAIN = re.compile(
+    r"(?<!\w)P[1-3]\s+\d+\s+\d+(?:\s+\d+){8}"  # netpbm
+    r"|/\*\s*XPM\s*\*/|\bstatic\s+(?:unsigned\s+|const\s+)?char\b[^=]{0,80}=\s*\{"  # XPM, XBM
+    r"|%!PS|%PDF-\d|\{\\rtf|\bbegin [0-7]{3} \S|=ybegin |<~[!-u\s]{40}"
+)
+"""How files begin that are text: pictures of numbers and strings, documents, uuencode and such."""
 _ADDRESSING = re.compile(r"[:;/\\]")
 """Without one of these signs no text holds a `data:` or `file:` address, nor a path."""
 
@@ -195,8 +208,8 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
     if len(text) < _SHORTEST and text.isascii() and not _SIGNS.search(text):
         return None  # no address is without one of these signs, no file so short
     if "/" in text:
-        fault = _fault_of_links(_LINK.findall(text))
-        if fault:
+        links = _LINK.findall(text)
+        if fault := next(filter(None, map(find_media_in_link, links)), None):
             return fault
         text = _LINK.sub(" ", text)
     for reading in _readings(text):
@@ -207,25 +220,18 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
     return f"holds an encoded {kind}" if kind else None
 
 
-def _fault_of_links(links: list[str]) -> str | None:
-    named = _ONION.sub(_unless_hidden_host, " ".join(links))
-    if unexplained(named) > MOST_IN_LINKS:
-        return (
-            f"holds more than {MOST_IN_LINKS} characters of addresses that spell nothing: {_ITEMS}"
-        )
-    return next(filter(None, map(find_media_in_link, links)), None)
-
-
 def _fault_of(text: str, longest_run: int) -> str | None:
     found = _address_in(text) if _ADDRESSING.search(text) else None
     if found:
         return found
-    if ("<" in text and _MARKUP.search(text)) or _PIXELS.match(text):
+    if "<" in text and _MARKUP.search(text):
         return "holds markup that draws or runs, as svg, img and script: describe it in words"
+    if _PLAIN.search(text):
+        return "begins a picture or a document that is written as text: describe it in words"
     if _has_run(text, longest_run):
-        return f"holds a run of more than {longest_run} characters, as base64 has: {_ITEMS}"
+        return f"holds more than {longest_run} characters in a row that spell no words: {_ITEMS}"
     if _is_scrambled(text, longest_run):
-        return f"holds a long run of signs that spell nothing, as base85 has: {_ITEMS}"
+        return f"holds a long run of signs that spell no words: {_ITEMS}"
     return None
 
 
@@ -277,34 +283,14 @@ def _unescaped(found: re.Match[str]) -> str:
     return "/" if found[4] else "\n"
 
 
-# --- characters that spell nothing ---
+# --- addresses and words in text ---
 
-MOST_IN_LINKS = 1024
-"""Characters that spell nothing in all addresses of one text; an invitation has about twenty."""
-
-_ITEMS = "put an address into an item of kind url, a hash into the hashes of its item"
+_ITEMS = "put an address or an account into an item of its kind, a hash into the hashes of its item"
 _LINK = re.compile(
     r"(?<![\w.+/-])(?<!blob:)"
     r"(?:(?:https?|ftp)://|(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,24}/)[^\s<>\"]+",
     re.I,
 )
-_ALNUM = re.compile(r"[A-Za-z0-9]+")
-_SPELT = re.compile(
-    r"[A-Z]?[a-z]+(?:[A-Z][a-z]{2,})*[0-9]{0,6}|[A-Z]+[0-9]{0,6}|[0-9]{1,13}[a-z]{0,4}"
-)
-_PAIRS = re.compile(r"(?<![A-Za-z0-9])(?:[0-9A-Fa-f]{2}[^A-Za-z0-9]{1,2}){8,}")
-_BROKEN = re.compile("[\ufffd\0-\x08\x0e-\x1f\x7f-\x9f]")
-
-
-def strange_words(text: str) -> list[str]:
-    """The words of ASCII letters and digits that no language and no count would have, in order."""
-    return [
-        word
-        for part in text.split()
-        if not (part.isalpha() and part.islower())
-        for word in _ALNUM.findall(part)
-        if len(word) > _LONGEST_WORD or not _SPELT.fullmatch(word)
-    ]
 
 
 def strange_tokens(text: str) -> list[str]:
@@ -312,24 +298,15 @@ def strange_tokens(text: str) -> list[str]:
     return [
         token
         for token in _TOKEN.findall(text)
-        if len(token) > _LONGEST_WORD or not _is_wordlike(token)
+        if len(token) > LONGEST_WORD or not _is_wordlike(token)
     ]
-
-
-def unexplained(text: str) -> int:
-    """How many characters of a text spell nothing: of strange words, of bytes that are written as
-    escapes and make no text, and of pairs of hexadecimal digits in a row."""
-    if "%" in text:
-        text = unquote(text)
-    broken = 0 if text.isascii() and text.isprintable() else len(_BROKEN.findall(text))
-    pairs = sum(map(len, _PAIRS.findall(text)))
-    return 3 * broken + pairs + sum(map(len, strange_words(text)))
 
 
 # --- runs of base64, whole or wrapped ---
 
 _TOKEN = re.compile(_RUN + "+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2,6}Z?)?")
 _ONION = re.compile(r"\b[a-z2-7]{56}(?=\.onion\b)")
 _ONION_VERSION = b"\3"
 _HASH = re.compile(
@@ -337,13 +314,20 @@ _HASH = re.compile(
     r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{66}|[0-9a-f]{96}|[0-9a-f]{128})",
     re.I,
 )
-_WALLET = r"[48][1-9A-HJ-NP-Za-km-z]{94}(?:[1-9A-HJ-NP-Za-km-z]{11})?"  # Monero
-_KNOWN_FORM = re.compile(f"(?<!{_RUN})(?:(?i:{_HASH.pattern})|{_WALLET})(?!{_RUN})")
-_SHORTEST_HASH = 32
-_MOST_KNOWN = 10
-"""Hashes and wallets that one text may name: more are a list, and belong in items."""
+_BASE58 = "[1-9A-HJ-NP-Za-km-z]"
+_WALLET = (
+    rf"[13LMDTr]{_BASE58}{{25,34}}"  # Bitcoin, Litecoin, Dogecoin, Tron, Ripple
+    rf"|(?:bc1|ltc1|BC1)[02-9AC-HJ-NP-Zac-hj-np-z]{{39,59}}"
+    rf"|[48]{_BASE58}{{94}}(?:{_BASE58}{{11}})?"  # Monero
+)
+ACCOUNT_FORM = re.compile(
+    rf"(?<!{_RUN})(?:{_WALLET}|0x[0-9A-Fa-f]{{40}}|05[0-9a-f]{{64}}|[0-9A-F]{{76}}"
+    rf"|[A-Z]{{2}}[0-9]{{2}}[A-Z0-9]{{11,30}})(?!{_RUN})"
+)
+"""Wallets, the ids of Session and Tox, account numbers of banks."""
+_KNOWN_FORM = re.compile(f"(?<!{_RUN})(?i:{_HASH.pattern})(?!{_RUN})|{ACCOUNT_FORM.pattern}")
+_SHORTEST_KNOWN = 15
 _WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
-_LONGEST_WORD = 25
 _EVEN_WIDTH = 16  # pieces this wide, all alike, are a wrapped run whatever they spell
 _MARKS = 6  # quotes, plus signs, commas: as many as may part two wide pieces of one run
 _STREWN = 8  # times as much as may stand in a row may stand in pieces between other signs
@@ -352,7 +336,7 @@ _STREWN = 8  # times as much as may stand in a row may stand in pieces between o
 class _Piece(NamedTuple):
     """A token of base64 characters: how many, how many that spell no word, and what went before.
 
-    An identifier (a UUID) has no width: it ends a run. ``unknown`` leaves out hashes too.
+    A number, a day or a UUID has no width: it ends a run. ``unknown`` leaves out hashes too.
     """
 
     width: int
@@ -367,8 +351,10 @@ def _pieces(text: str) -> Iterator[_Piece]:
         token = found[0]
         if len(token) <= 3 and not any(c.isalnum() for c in token):
             continue  # the plus sign between two quoted pieces, the dash of a list
-        width = 0 if _UUID.fullmatch(token) else len(token)
-        odd = 0 if len(token) <= _LONGEST_WORD and _WORDLIKE.fullmatch(token) else width
+        # Numbers are no base64; what they may carry is looked at, and weighed, as numbers.
+        named = token.isdigit() or _DAY.fullmatch(token) or _UUID.fullmatch(token)
+        width = 0 if named else len(token)
+        odd = 0 if len(token) <= LONGEST_WORD and _WORDLIKE.fullmatch(token) else width
         unknown = 0 if _HASH.fullmatch(token) else odd
         yield _Piece(width, odd, unknown, len(_squeezed(text[end : found.start()])))
         end = found.end()
@@ -378,15 +364,17 @@ def _has_run(text: str, longest: int) -> bool:
     if len(text) <= longest:
         return False
     tokens = _TOKEN.findall(text)
-    if len(max(tokens, key=len, default="")) >= _SHORTEST_HASH:
-        text = _KNOWN_FORM.sub(" ", text, count=_MOST_KNOWN)
+    if len(max(tokens, key=len, default="")) >= _SHORTEST_KNOWN:
+        text = _KNOWN_FORM.sub(" ", text)
         tokens = _TOKEN.findall(text)
         if len(max(tokens, key=len, default="")) > longest:
             return True
-    strange = sum(len(t) for t in tokens if len(t) >= _EVEN_WIDTH or not _is_wordlike(t))
+    strange = sum(
+        len(t) for t in tokens if not t.isdigit() and (len(t) >= _EVEN_WIDTH or not _is_wordlike(t))
+    )
     if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
         return False
-    pieces = list(_pieces(_ONION.sub(_unless_hidden_host, text)))
+    pieces = list(_pieces(without_hidden_hosts(text)))
     rules = (_is_even, _is_dense, _is_strewn)
     return any(rule(pieces, longest) for rule in rules)
 
@@ -394,6 +382,11 @@ def _has_run(text: str, longest: int) -> bool:
 def _is_wordlike(token: str) -> bool:
     """Most words are small letters and nothing else, which is asked faster than by the pattern."""
     return (token.isalpha() and token.islower()) or _WORDLIKE.fullmatch(token) is not None
+
+
+def without_hidden_hosts(text: str) -> str:
+    """A text without the names of onion services."""
+    return _ONION.sub(_unless_hidden_host, text) if ".onion" in text else text
 
 
 def _unless_hidden_host(found: re.Match[str]) -> str:
@@ -471,9 +464,11 @@ _DIGITS = str.maketrans("", "", "0123456789")
 _MOST_LOOKS = 2000  # ten times what a whole request of random signs comes to
 _FEWEST_DIGITS = 16  # of the 48 signs of the shortest file in hexadecimal digits
 
+_JPEG = b"\xff\xd8\xff"
+
 # Beginnings whose bytes alone say too little for _MAGIC; `sniff` looks at the rest.
 _HINTS: tuple[tuple[int, bytes], ...] = (
-    (0, b"\xff\xd8\xff"),
+    (0, _JPEG),
     (0, b"BM"),
     (0, b"\0\0\x01\0"),
     *((0, riff) for riff in (b"RIFF", b"RIFX", b"RF64")),
@@ -557,8 +552,8 @@ _HEX = _Code(1, 2, lambda data: data.hex().encode("ascii"), bytes.fromhex, b"012
 
 def sniff_encoded(text: str) -> Media | None:
     """Tell what file ``text`` carries in base64, in any wrapping, also base64 inside base64, in
-    hexadecimal digits, or in escapes of bytes."""
-    return _sniff_escaped(text) or _sniff_encoded(text, _ROUNDS - 1)
+    hexadecimal digits, in escapes of bytes, or in numbers."""
+    return _sniff_escaped(text) or _sniff_encoded(text, _ROUNDS - 1) or sniff_numbers(text)
 
 
 def sniff_row(text: str) -> Media | None:
@@ -597,10 +592,13 @@ def _sniff_escaped(text: str) -> Media | None:
     if not any(sign in text for sign in ("%", "\\x", "=", "0x")):
         return None
     data, count = _BYTE.subn(_unwritten, text.encode("latin-1", "replace"))
-    if count < _FEWEST_BYTES:
-        return None
+    return _sniff_anywhere(data) if count >= _FEWEST_BYTES else None
+
+
+def _sniff_anywhere(data: bytes, shortest: int = 0) -> Media | None:
+    """Look for each beginning of ``shortest`` bytes and more, and what `sniff` says of it."""
     for offset, magic in _BEGINNINGS:
-        at = data.find(magic)
+        at = data.find(magic) if len(magic) >= shortest or magic == _JPEG else -1
         kind = sniff(data[at - offset : at - offset + _WINDOW]) if at >= offset else None
         if kind:
             return kind
@@ -623,3 +621,77 @@ def _sniff_blocks(text: str, rounds: int) -> Media | None:
         if kind:
             return kind
     return None
+
+
+# --- files as numbers, and as signs of any script ---
+
+_NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
+_OCTETS, _OCTAL, _BITS = (
+    _Code(
+        1,
+        width,
+        lambda data, form=form: "".join(format(byte, form) for byte in data).encode("ascii"),
+        lambda row, base=base, width=width: bytes(
+            min(255, int(row[at : at + width], base)) for at in range(0, len(row), width)
+        ),
+        digits,
+    )
+    for width, form, base, digits in (
+        (3, "03d", 10, b"0123456789"),
+        (3, "03o", 8, b"01234567"),
+        (8, "08b", 2, b"01"),
+    )
+)
+_FEWEST_NUMBERS = 2 * _SHORTEST  # digits: no file is written in fewer
+_FEWEST_BYTES_APART = 16
+
+
+def sniff_numbers(text: str) -> Media | None:
+    """Tell what file a text carries as decimal, octal or binary numbers, one for each byte or, of
+    one width, for several; or as signs of which each stands for a byte."""
+    if not text.isascii():
+        kind = _sniff_signs(text)
+        if kind:
+            return kind
+    elif len(text) - len(text.translate(_DIGITS)) < _FEWEST_NUMBERS:
+        return None
+    numbers = _NUMBER.findall(text)
+    row = "".join(numbers)
+    if len(row) < _FEWEST_NUMBERS:
+        return None
+    if not row.isascii():
+        numbers = [str(int(number)).zfill(len(number)) for number in numbers]
+        row = "".join(numbers)
+    short = [number for number in numbers if len(number) <= 3 and int(number) < 256]
+    if len(set(short)) < _FEWEST_BYTES_APART:
+        short = []  # zeros and ones would be icons
+    octal = [number for number in numbers if len(number) in (3, 4) and not number.strip("01234567")]
+    return (
+        _OCTETS.sniff("".join(number.zfill(3) for number in short))
+        or _OCTETS.sniff(row)
+        or _OCTAL.sniff("".join(number[-3:] for number in octal))
+        or _BITS.sniff(_BITS.row(row))
+        or _sniff_wide([number for number in numbers if 4 <= len(number) <= 40] or ["0"])
+    )
+
+
+def _sniff_wide(numbers: list[str]) -> Media | None:
+    """Numbers of one width, of which each is several bytes, the highest or the lowest first."""
+    width, _ = Counter(map(len, numbers)).most_common(1)[0]
+    # What is not filled up with zeros may be shorter.
+    wide = [int(number) for number in numbers if width - 2 <= len(number) <= width]
+    size = (max(wide).bit_length() + 7) // 8
+    if not 2 <= size <= 16:
+        return None
+    return _sniff_anywhere(b"".join(one.to_bytes(size, "big") for one in wide), 4) or (
+        _sniff_anywhere(b"".join(one.to_bytes(size, "little") for one in wide), 4)
+    )
+
+
+_ASCII = re.compile(r"[\0-\x7f]+")
+
+
+def _sniff_signs(text: str) -> Media | None:
+    """Signs of one block of Unicode, each for a byte: a block begins at a round number."""
+    data = _ASCII.sub("", text).encode("utf-32-le", "surrogatepass")[::4]
+    return _sniff_anywhere(data, 4) if len(data) >= _SHORTEST else None

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time
 
 from gateway.domain.answers import takes_update
 from gateway.domain.case import Case, CaseState, case_from_claims
+from gateway.domain.case_media import FREE_IN_ITEM, MOST_UNEXPLAINED, added_bytes
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import RETAINING, Handoff, HandoffState
 from gateway.domain.json_values import parse_timestamp
@@ -60,6 +61,23 @@ def check_change(
         raise ValidationFailed(tuple(errors))
     if earlier.state is CaseState.CLOSED and said.kind is ChangeKind.ADDITION:
         raise WrongState("a closed case takes corrections and tightenings, no additions")
+    if after["urgency"] != Urgency.IMMINENT_DANGER:
+        spend_unexplained(context, f"versions {earlier.id}", added_bytes(after, was), "/content")
+
+
+def spend_unexplained(context: RequestContext, what: str, amount: int, pointer: str) -> None:
+    """Count bytes that spell nothing against what one may add of them in a day (R1).
+
+    Raises ValidationFailed beyond it. An id in each, or a date, is not counted.
+    """
+    if amount > FREE_IN_ITEM and not context.work.budgets.consume(
+        context.caller.organisation, f"{what}/{context.now:%Y%m%d}", MOST_UNEXPLAINED, amount
+    ):
+        why = (
+            f"adds {amount} bytes of numbers and of signs that spell nothing; {MOST_UNEXPLAINED} "
+            "may be added here in a day (R1): leave out what nobody needs, or go on tomorrow"
+        )
+        raise ValidationFailed(((pointer, why),))
 
 
 def loosens_cleared(

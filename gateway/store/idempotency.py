@@ -22,11 +22,15 @@ _PRUNE = delete(retry).where(
 # One statement, so that two workers cannot both spend the last one.
 _SPEND = counted(
     insert(budget)
-    .values(organisation=bindparam("organisation"), window=bindparam("window"), spent=1)
+    .values(
+        organisation=bindparam("organisation"),
+        window=bindparam("window"),
+        spent=bindparam("amount"),
+    )
     .on_conflict_do_update(
         index_elements=[budget.c.organisation, budget.c.window],
-        set_={"spent": budget.c.spent + 1},
-        where=budget.c.spent < bindparam("limit"),
+        set_={"spent": budget.c.spent + bindparam("amount")},
+        where=budget.c.spent + bindparam("amount") <= bindparam("limit"),
     )
 )
 _FORGET = delete(budget).where(
@@ -60,8 +64,8 @@ class SqlRetries(StorePart):
 class SqlBudgets(StorePart):
     """Counts that limit callers, shared by all workers."""
 
-    def consume(self, organisation: str, window: str, limit: int) -> bool:
-        """Count one more in the window; False, and nothing counted, when ``limit`` is reached.
+    def consume(self, organisation: str, window: str, limit: int, amount: int = 1) -> bool:
+        """Count so much more in the window; False, and nothing counted, beyond ``limit``.
 
         ``window`` is ``<what>/<time>``, times of one length; the organisation's earlier windows
         of the same thing are forgotten, so that no more than one of each is kept.
@@ -69,8 +73,8 @@ class SqlBudgets(StorePart):
         what, _, _ = window.partition("/")
         earlier = {"organisation": organisation, "first": f"{what}/", "window": window}
         self._write(_FORGET, earlier)
-        values = {"organisation": organisation, "window": window, "limit": limit}
-        return limit > 0 and self._write(_SPEND, values)
+        values = {"organisation": organisation, "window": window, "limit": limit, "amount": amount}
+        return amount <= limit and self._write(_SPEND, values)
 
 
 class SqlUsedAssertions(StorePart):

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.domain import refusals
 from gateway.domain.answers import ANSWERS, AnswerKind, FieldType, made_of, move
 from gateway.domain.case import ARRAYS
+from gateway.domain.case_media import bytes_of_texts
 from gateway.domain.decision import Value
 from gateway.domain.handoff import (
     AGREEMENTS,
@@ -21,6 +22,7 @@ from gateway.domain.handoff import (
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
 from gateway.domain.retention import RetentionGround
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties, signed_requests
@@ -39,7 +41,7 @@ from gateway.exchange.updates import (
     stale,
     stale_notice,
 )
-from gateway.exchange.versions import owe_announced, read_version
+from gateway.exchange.versions import owe_announced, read_version, spend_unexplained
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -228,6 +230,9 @@ def _check_acceptance(
 
 
 def _check_fields(context: RequestContext, found: Handoff, asked: AnswerRequest) -> None:
+    if found.urgency is not Urgency.IMMINENT_DANGER:
+        said = [str(asked.fields.get(one.name, "")) for one in asked.kind.fields if one.longest]
+        spend_unexplained(context, f"answers {found.id}", bytes_of_texts(said), "")
     if asked.kind is ANSWERS["outcome"] and (errors := outcome_errors(asked.fields, context.now)):
         raise refusals.ValidationFailed(errors)
     if asked.kind is ANSWERS["recall_answer"]:
