@@ -67,7 +67,7 @@ def free(longest: int, *, lines: bool = True, blank: bool = False) -> Validator:
             return f"must have at most {longest} characters"
         if has_unsafe_characters(value, lines=lines):
             return UNSAFE
-        return find_media(value)
+        return plain(value) or find_media(value)
 
     return Validator(fault, {"minLength": 0 if blank else 1, "maxLength": longest})
 
@@ -84,7 +84,7 @@ SHOWN = Validator(_shown, {"minLength": 1})
 
 def plain(value: str) -> str | None:
     """What is wrong with a text that is shown in lists, letters and tables, or None."""
-    return _PILED if _MARKS.search(value) else None
+    return _PILED if not value.isascii() and _MARKS.search(value) else None
 
 
 def one_line(value: str) -> str | None:

@@ -5,8 +5,10 @@ document? Of text: does it carry a file, by address (`data:`, `file:`, a network
 by content (base64, also wrapped, escaped, or encoded several times over; hex, base32, percent and
 `\\x` escapes), or is it markup that draws or runs? Addresses in a text are judged as addresses.
 
-What this cannot do: recognise a file without a known beginning that is cut into short words, or is
-of a few hundred characters between other signs. `case_media` bounds what a whole case could pass.
+Files are known by their beginning in base64, base32 and hexadecimal digits, in escapes, in decimal,
+octal and binary numbers, and where each sign stands for a byte. What this cannot do: recognise a
+file without a known beginning that is cut into short words, or is of a few hundred characters
+between other signs. `case_media` bounds what a whole case could pass.
 """
 
 import hashlib
@@ -194,6 +196,7 @@ _PLAIN = re.compile(
     r"|%!PS|%PDF-\d|\{\\rtf|\bbegin [0-7]{3} \S|=ybegin |<~[!-u\s]{40}"
 )
 """How files begin that are text: pictures of numbers and strings, documents, uuencode and such."""
+_PLAIN_SIGNS = re.compile("[%*{~]|P[1-3]|begin |=y")  # asked first: few texts have one
 _ADDRESSING = re.compile(r"[:;/\\]")
 """Without one of these signs no text holds a `data:` or `file:` address, nor a path."""
 
@@ -226,7 +229,7 @@ def _fault_of(text: str, longest_run: int) -> str | None:
         return found
     if "<" in text and _MARKUP.search(text):
         return "holds markup that draws or runs, as svg, img and script: describe it in words"
-    if _PLAIN.search(text):
+    if _PLAIN_SIGNS.search(text) and _PLAIN.search(text):
         return "begins a picture or a document that is written as text: describe it in words"
     if _has_run(text, longest_run):
         return f"holds more than {longest_run} characters in a row that spell no words: {_ITEMS}"
@@ -306,6 +309,7 @@ def strange_tokens(text: str) -> list[str]:
 
 _TOKEN = re.compile(_RUN + "+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SHORTEST_DAY = 10
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2,6}Z?)?")
 _ONION = re.compile(r"\b[a-z2-7]{56}(?=\.onion\b)")
 _ONION_VERSION = b"\3"
@@ -352,10 +356,11 @@ def _pieces(text: str) -> Iterator[_Piece]:
         if len(token) <= 3 and not any(c.isalnum() for c in token):
             continue  # the plus sign between two quoted pieces, the dash of a list
         # Numbers are no base64; what they may carry is looked at, and weighed, as numbers.
-        named = token.isdigit() or _DAY.fullmatch(token) or _UUID.fullmatch(token)
-        width = 0 if named else len(token)
-        odd = 0 if len(token) <= LONGEST_WORD and _WORDLIKE.fullmatch(token) else width
-        unknown = 0 if _HASH.fullmatch(token) else odd
+        width = 0 if token.isdigit() else len(token)
+        if width >= _SHORTEST_DAY and (_DAY.fullmatch(token) or _UUID.fullmatch(token)):
+            width = 0
+        odd = 0 if width <= LONGEST_WORD and _is_wordlike(token) else width
+        unknown = 0 if width > LONGEST_WORD and _HASH.fullmatch(token) else odd
         yield _Piece(width, odd, unknown, len(_squeezed(text[end : found.start()])))
         end = found.end()
 
@@ -502,13 +507,13 @@ class _Code:
         With each: how many signs before it the groups start that hold the file's first byte, and
         which byte of them that is.
         """
-        bits = 8 * size // self._width
+        width = self._width
         for offset, magic in _BEGINNINGS:
             for shift in range(size):
-                first, last = -(-8 * shift // bits), 8 * (shift + len(magic)) // bits
+                first, last = -(-width * shift // size), width * (shift + len(magic)) // size
                 written = encode(b"\0" * shift + magic + b"\0" * size).decode("ascii")[first:last]
                 groups = max(0, -(-(offset - shift) // size))
-                yield written, first + self._width * groups, shift + size * groups - offset
+                yield written, first + width * groups, shift + size * groups - offset
 
     def row(self, text: str) -> str:
         """The signs of a text, without what stands between them."""
@@ -642,7 +647,7 @@ _OCTETS, _OCTAL, _BITS = (
         (8, "08b", 2, b"01"),
     )
 )
-_FEWEST_NUMBERS = 2 * _SHORTEST  # digits: no file is written in fewer
+_FEWEST_NUMBERS = 64  # digits: no file is written in fewer
 _FEWEST_BYTES_APART = 16
 
 

@@ -43,6 +43,7 @@ _NO_LETTERS = re.compile(f"[{_BLOCKS}\\0-@\\[-`{{-\xbf\u2010-\u2060\u3000-\u303f
 _MOST_SIGNS = 0.5
 """The share of punctuation, once numbers are left out: in sentences it is a tenth."""
 _EVEN = 1.3
+"""What `_evenness` is below in a code. In ninety languages 1.32 was the least of 500 letters."""
 
 
 def strange_words(text: str) -> list[str]:
@@ -162,7 +163,7 @@ def _pieces(signs: Pieces, size: int) -> list[Pieces]:
 
 def _evenness(signs: str) -> float:
     """The chance that two signs are the same, by what it were if all were as frequent: about 1 in a
-    code, 1.3 in syllables of chance, 1.7 and more in the letters of any language."""
+    code, 1.25 in syllables of chance, 1.7 and more in the letters of a language."""
     counts = Counter(signs)
     same = sum(count * (count - 1) for count in counts.values())
     return same * len(counts) / (len(signs) * (len(signs) - 1))

@@ -5,6 +5,7 @@ A carrier is a form in a place. `tests.domain.residual` measures what each still
 
 import base64
 import binascii
+import hashlib
 import quopri
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv6Address
@@ -24,6 +25,7 @@ MASKED = Random(18).randbytes(150_000)
 """What a picture is once it was changed by a key: no beginning gives it away."""
 
 Case = dict[str, Any]
+Carrier = Callable[[bytes], Case]
 
 
 # --- forms ---
@@ -604,7 +606,7 @@ def _chunks(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size].ljust(size, b"\0")
 
 
-def _in_hashes(algorithm: str, size: int) -> Callable[[bytes], Case]:
+def _in_hashes(algorithm: str, size: int) -> Carrier:
     def carry(data: bytes) -> Case:
         return with_items(
             [
@@ -665,23 +667,33 @@ def _in_addresses(data: bytes) -> Case:
 
 
 def _in_signed_addresses(data: bytes) -> Case:
-    """As an attachment's address has them: two ids, two times, a signature."""
+    """As the address of a photograph has them: two ids, and a long signature."""
     return with_values(
         "url",
         [
-            f"https://cdn.discordapp.com/attachments/1{int.from_bytes(one[:7], 'big'):017}/"
-            f"1{int.from_bytes(one[7:14], 'big'):017}/a.png?ex={one[14:18].hex()}"
-            f"&is={one[18:22].hex()}&hm={one[22:].hex()}"
-            for one in _chunks(data, 54)
+            f"https://www.facebook.com/photo/?fbid=1{int.from_bytes(one[:7], 'big'):017}"
+            f"&set=a.1{int.from_bytes(one[7:14], 'big'):017}&__cft__[0]={_base64url(one[14:])}"
+            for one in _chunks(data, 134)
         ],
     )
 
 
 def _in_wallets(data: bytes) -> Case:
-    return with_values("payment", [f"0x{one.hex()}" for one in _chunks(data, 20)])
+    write = _base(_B58, 17, 24)
+    return with_values("payment", [f"4{write(one)[2:]}" for one in _chunks(data, 68)])
 
 
-SHAPED: Mapping[str, Callable[[bytes], Case]] = {
+def _in_hidden_hosts(data: bytes) -> Case:
+    """Keys of onion services that nobody has, with the checksum that makes a host of each."""
+
+    def host(key: bytes) -> str:
+        checksum = hashlib.sha3_256(b".onion checksum" + key + b"\3").digest()[:2]
+        return base64.b32encode(key + checksum + b"\3").decode().lower() + ".onion"
+
+    return with_values("onion", [host(one) for one in _chunks(data, 32)])
+
+
+SHAPED: Mapping[str, Carrier] = {
     "hashes that are none": _in_hashes("sha512", 64),
     "ids of elements": _in_ids,
     "IPv6 addresses of events": _in_events,
@@ -690,10 +702,11 @@ SHAPED: Mapping[str, Callable[[bytes], Case]] = {
     "short addresses": _in_addresses,
     "addresses with the signature of their service": _in_signed_addresses,
     "wallets that are none": _in_wallets,
+    "hidden hosts that are none": _in_hidden_hosts,
 }
 
 
-def _carrier(place: str, form: str) -> Callable[[bytes], Case]:
+def _carrier(place: str, form: str) -> Carrier:
     return lambda data: PLACES[place](FORMS[form](data))
 
 
@@ -707,7 +720,7 @@ _EVERY_PLACE = (
 )
 """Forms that are tried in every place; all forms are tried in statements and in addresses."""
 
-CARRIERS: Mapping[str, Callable[[bytes], Case]] = {
+CARRIERS: Mapping[str, Carrier] = {
     **{f"statements: {form}": _carrier("statements", form) for form in FORMS},
     **{f"?p=: {form}": _carrier("?p=", form) for form in FORMS},
     **{

@@ -102,7 +102,7 @@ BAD = [
     ("account", "a\u202eb"),
     ("account", "a" * 65),
     ("account", "x" * 301),
-    ("account", "C:\\Users\\x"),
+    ("account", "C:\\Users\\x.jpg"),
     ("payment", "4" * 107),
     ("p2p", "magnet:?dn=x"),
     ("p2p", "something"),

@@ -284,8 +284,10 @@ def test_a_longer_run_passes_where_it_is_allowed():
         "at //server/share/a.jpg",
         "C:\\Users\\x\\a.jpg",
         "c:/pictures/a.jpg",
-        "on (D:\\x)",
-        "%43%3A%5Cx",
+        "on (D:\\a folder\\x.png)",
+        "%43%3A%5Cx.mp4",
+        "~/Pictures/x.jpg",
+        "content://media/external/images/1",
     ],
 )
 def test_the_address_of_a_file_is_found(text):
@@ -310,6 +312,9 @@ def test_the_address_of_a_file_is_found(text):
         "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
         "anticonstitutionnellement constitutionnellement professionnellement conventionnellement",
         "100 % sûr & certain",
+        "The screenshot shows C:\\Users\\Lola\\Desktop.",
+        "The folder ~/Pictures was open, and the content: pictures.",
+        "The chat shows <img> placeholders, and <script> once.",
     ],
 )
 def test_plain_prose_passes(text):
@@ -460,6 +465,13 @@ def dump(data):
         "blob:https://x.example/1234",
         "smb://server/share/a.jpg",
         "see /home/user/a.jpg",
+        "/* XPM */ static char *a[] = {",
+        "static unsigned char a_bits[] = { 0",
+        "%!PS-Adobe-3.0",
+        "{\\rtf1 x}",
+        "map P3 3 2 255 255 0 0 0 255 0 0 0 255 255 255 0",
+        "begin 644 a.jpg\nM_]C_X``02D9)1@`!",
+        "=ybegin line=128 size=3 name=a.jpg",
         "https://x.example/?p=data:image/png;base64,AAAA",
         "x.example/?p=data:,hello",
     ],
@@ -489,7 +501,7 @@ def letters(length, n):
         "Session ID 05" + digits(64, 6),
         "SHA-512 " + digits(128, 7),
         "SHA-384: " + digits(96, 7).upper(),
-        "\n".join(digits(64, n) for n in range(6)),
+        "\n".join(digits(64, n) for n in range(20)),
         "\n".join(digits(40, n) for n in range(10)),
         "\n".join("https://t.me/+" + letters(16, n) for n in range(40)),
         "\n".join("t.me/+" + letters(16, n) for n in range(40)),
@@ -502,16 +514,58 @@ def test_identifiers_and_addresses_in_texts_pass(text):
     assert find_media(text) is None
 
 
+def test_a_refused_text_is_told_where_it_belongs():
+    assert "into an item of its kind" in find_media("see " + letters(1200, 1))
+
+
+def with_numbers(write, between=" "):
+    return between.join(write(byte) for byte in PICTURE)
+
+
+WIDE = [int.from_bytes(PICTURE[at : at + 4], "big") for at in range(0, 240, 4)]
+
+
 @each(
     "text",
     [
-        "see https://x.example/" + letters(1200, 1),
-        "\n".join("https://x.example/" + letters(50, n) for n in range(25)),
-        "\n".join(digits(64, n) for n in range(20)),
+        with_numbers(str, ","),
+        with_numbers(str, "."),
+        with_numbers(str, ":"),
+        "[" + with_numbers(str, ",\n") + "]",
+        "The values are " + with_numbers(lambda n: f"{n};"),
+        with_numbers(lambda n: f"&#{n};", ""),
+        with_numbers(lambda n: str(n).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))),
+        with_numbers(lambda n: f"{n:03o}"),
+        with_numbers(lambda n: f"\\{n:03o}", ""),
+        with_numbers(lambda n: f"{n:08b}"),
+        wrapped(with_numbers(lambda n: f"{n:08b}", ""), 50, " "),
+        wrapped(with_numbers(lambda n: f"{n:03}", ""), 60, " "),
+        wrapped(with_numbers(lambda n: f"{n:03}", ""), 12, " "),
+        " ".join(f"{number:010}" for number in WIDE),
+        ", ".join(map(str, WIDE)),
+        "".join(chr(0x100 + byte) for byte in PICTURE),
+        "".join(chr(0x4E00 + byte) for byte in PICTURE),
+        "".join(chr(0xAC00 + byte) for byte in PICTURE),
+        "".join(chr(0x2800 + byte) for byte in PICTURE),
+        "".join(chr(0x1F300 + byte) for byte in PICTURE),
     ],
 )
-def test_a_refused_text_is_told_where_it_belongs(text):
-    assert "item of kind url" in find_media(text)
+def test_a_file_in_numbers_or_in_signs_of_a_block_is_found(text):
+    assert sniff_encoded("before 12 it, " + text) == Media.IMAGE
+    assert find_media(text)
+
+
+@each(
+    "text",
+    [
+        "0 0 1 0 " * 60,
+        " ".join(str(n % 256) for n in range(400)),
+        " ".join(str(10**17 + n * 10**15 + 7) for n in range(60)),
+        ", ".join(f"{n:03}" for n in range(200)),
+    ],
+)
+def test_numbers_that_begin_no_file_pass(text):
+    assert find_media(text) is None
 
 
 @each("signs", ["Qk0", "IJGQ", "424d", "AAAB", "76H5R777", "a", "/9j/"])

@@ -1,12 +1,14 @@
 """What the two parties do with a handoff, and what each of them sees of it."""
 
 from datetime import date, timedelta
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from gateway.domain.case import ROUTING_FIELDS
+from gateway.domain.case_media import MOST_UNEXPLAINED
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import ConditionsMismatch, NotFound, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
@@ -189,6 +191,24 @@ def test_outcomes_are_appended_and_move_nothing(gateway):
     assert gateway.handoff(handoff).state == "accepted"
     seen = [(a["kind"], a["sequence"]) for a in gateway.view(OFMIN, handoff)["answers"]]
     assert seen == [("offer", 1), ("accept", 2), ("outcome", 3), ("outcome", 4)]
+
+
+def numbers(seed: int) -> str:
+    return ",".join(map(str, Random(seed).randbytes(120)))
+
+
+def test_the_answers_of_a_day_to_a_handoff_carry_no_more_than_their_budget(gateway):
+    handoff, other = accepted(gateway), accepted(gateway)
+    said = 0
+    with pytest.raises(ValidationFailed) as caught:
+        for said in range(50):
+            answer(gateway, "outcome", handoff, code="received", note=numbers(said))
+    assert "go on tomorrow" in caught.value.errors[0][1]
+    assert said * 120 < MOST_UNEXPLAINED
+    answer(gateway, "outcome", handoff, code="received", note="seen on 2 January, in 3 places")
+    answer(gateway, "outcome", other, code="received", note=numbers(51))
+    gateway.clock.advance(timedelta(days=1))
+    answer(gateway, "outcome", handoff, code="received", note=numbers(52))
 
 
 def test_a_hotline_reports_no_outcome_that_only_the_police_know_and_the_police_see_its_own(gateway):

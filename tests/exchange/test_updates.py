@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from gateway.domain.case import case_from_claims
+from gateway.domain.case_media import MOST_UNEXPLAINED
 from gateway.domain.duty import DUE
 from gateway.domain.refusals import (
     CaseErased,
@@ -203,6 +205,28 @@ def test_a_version_that_leaves_out_a_holder_is_refused(gateway):
         revised(gateway, case, items=FIRST, marking={"release_to": [ABROAD]})
     assert refused.value.errors[0][0] == "/content/marking/release_to"
     revised(gateway, case, items=FIRST, marking={"release_to": [ABROAD, OFMIN]})
+
+
+def statement(seed: int) -> dict[str, Any]:
+    """A statement of numbers."""
+    said = ",".join(map(str, Random(seed).randbytes(480)))
+    made = {"kind": "fact", "language": "en", "made_by_role": "analyst", "content_warning": "none"}
+    id_ = str(UUID(int=0x018F << 112 | 7 << 76 | 2 << 62 | 800 + seed))
+    return {**made, "id": id_, "made_at": "2026-01-02T10:00:00Z", "text": said}
+
+
+def test_the_versions_of_a_day_add_no_more_than_their_budget(gateway):
+    version = submitted(gateway)
+    with pytest.raises(ValidationFailed) as caught:
+        for seed in range(20):
+            version = revised(gateway, version, statements=[statement(n) for n in range(seed + 1)])
+    assert caught.value.errors[0][0] == "/content"
+    assert "go on tomorrow" in caught.value.errors[0][1]
+    added = version.result["version"] - 1
+    assert 0 < 480 * added < MOST_UNEXPLAINED
+    said = [statement(n) for n in range(added + 1)]
+    danger = {"urgency": "imminent_danger", "urgency_reason": "suicide_risk"}
+    revised(gateway, version, statements=said, **danger)
 
 
 def test_a_correction_is_called_nothing_milder(gateway):

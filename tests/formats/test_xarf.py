@@ -520,6 +520,8 @@ def test_the_second_part_is_looked_at_too():
         ("something_new", ["data:image/png;base64,AAAA"]),
         ("something_new", {b64encode(JPEG).decode(): 1}),
         ("description", b64encode(JPEG).decode()),
+        ("description", ",".join(map(str, JPEG))),
+        ("url", "https://a.example/?p=" + ",".join(map(str, JPEG))),
         ("description", "see C:\\Users\\x\\a.jpg"),
         ("evidence_source", "A" * 65),
         ("screenshot_url", "data:image/png;base64,AAAA"),

@@ -174,6 +174,37 @@ def test_a_small_picture_in_pieces_is_found_by_its_beginning(encoding):
     assert [pointer for pointer, _ in errors] == ["/items"]
 
 
+def in_danger(case: dict[str, Any]) -> dict[str, Any]:
+    return {**case, "urgency": "imminent_danger", "urgency_reason": "suicide_risk"}
+
+
+def test_an_imminent_danger_is_refused_for_a_file_and_by_no_budget():
+    beyond = [
+        with_statements(*pieces(" ".join(map(str, RANDOM.randbytes(8000))), 1900, 40)),
+        with_hashes("sha512", *sha512(RANDOM.randbytes(64 * 251)), each_item=2),
+        with_urls(*(f"https://x.example/{base64url(RANDOM.randbytes(90))}" for _ in range(90))),
+    ]
+    for case in beyond:
+        refused(case)
+        load_case(in_danger(case))
+    for numbers in (
+        " ".join(map(str, JPEG[:8000])),
+        "".join(f"{byte:03o} " for byte in JPEG[:8000]),
+    ):
+        refused(in_danger(with_statements(*pieces(numbers, 1900, 40))))
+    refused(in_danger(with_hashes("sha512", *sha512(JPEG), each_item=2)))
+
+
+def test_a_case_has_its_budget_whatever_the_signs():
+    def spelt(count: int) -> dict[str, Any]:
+        return with_statements(*pieces(" ".join(map(str, RANDOM.randbytes(count))), 1900, 40))
+
+    load_case(spelt(2000))
+    ((pointer, sentence),) = refused(spelt(4000))
+    assert pointer == ""
+    assert "split the case" in sentence
+
+
 def test_a_picture_in_many_addresses_is_refused_by_the_budget_alone():
     hidden = base64url(RANDOM.randbytes(150_000))
     urls = [f"https://x.example/{one}" for one in pieces(hidden, 2000, 102)]

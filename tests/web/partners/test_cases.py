@@ -220,7 +220,7 @@ def test_content_opens_with_person_and_reason_alone(line, hotline):
         ({"reason": "look\u202eback"}, "/reason"),
         ({"reason": "nul\x00"}, "/reason"),
         ({"reason": 5}, "/reason"),
-        ({"reason": r"C:\pictures\one"}, "/reason"),
+        ({"reason": r"C:\pictures\one.jpg"}, "/reason"),
         ({"by": None}, "/by"),
     ],
 )

@@ -1,0 +1,41 @@
+"""R1 over what carries a picture: forms and places, each as large as a request may be."""
+
+import pytest
+
+from tests.domain.carriers import CARRIERS, MASKED, PICTURE
+from tests.domain.residual import PASSING, accepted, most
+from tests.each import each
+
+REFUSED = sorted({*CARRIERS} - {*PASSING})
+
+
+def test_at_most_eight_carriers_take_a_picture():
+    assert len(CARRIERS) >= 74
+    assert {*PASSING} < {*CARRIERS}
+    assert len(PASSING) <= 8
+
+
+@each("name", REFUSED)
+def test_no_other_carrier_takes_four_kilobytes(name):
+    assert not accepted(CARRIERS[name](MASKED[:4000]))
+    assert not accepted(CARRIERS[name](PICTURE[:4000]))
+
+
+@pytest.mark.slow
+@each("name", REFUSED)
+def test_no_other_carrier_takes_more_of_a_larger_file(name):
+    for size in (8_000, 16_000, 40_000, 90_000, 140_000):
+        assert not accepted(CARRIERS[name](MASKED[:size]))
+        assert not accepted(CARRIERS[name](PICTURE[:size]))
+
+
+@each("name, figure", sorted(PASSING.items()))
+def test_the_figures_of_the_threat_model_are_the_largest(name, figure):
+    assert figure * 0.9 < most(CARRIERS[name]) <= figure
+
+
+@each("name", sorted(PASSING))
+def test_no_carrier_takes_what_begins_as_a_picture_does(name):
+    if name.startswith(("ids", "IPv6", "wallets", "statements", "addresses")):
+        return  # their values are ids, addresses and words: nothing reads them as bytes
+    assert not accepted(CARRIERS[name](PICTURE[:4000]))
