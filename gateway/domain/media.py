@@ -631,22 +631,22 @@ def _sniff_blocks(text: str, rounds: int) -> Media | None:
 # --- files as numbers, and as signs of any script ---
 
 _NUMBER = re.compile(r"(?<![^\W_])\d+(?![^\W_])")
-_OCTETS, _OCTAL, _BITS = (
-    _Code(
-        1,
-        width,
-        lambda data, form=form: "".join(format(byte, form) for byte in data).encode("ascii"),
-        lambda row, base=base, width=width: bytes(
-            min(255, int(row[at : at + width], base)) for at in range(0, len(row), width)
-        ),
-        digits,
-    )
-    for width, form, base, digits in (
-        (3, "03d", 10, b"0123456789"),
-        (3, "03o", 8, b"01234567"),
-        (8, "08b", 2, b"01"),
-    )
-)
+
+
+def _numerals(width: int, base: int, form: str) -> _Code:
+    """A byte as so many digits of a base."""
+
+    def encode(data: bytes) -> bytes:
+        return "".join(format(byte, form) for byte in data).encode("ascii")
+
+    def decode(row: str) -> bytes:
+        numbers = (int(row[at : at + width], base) for at in range(0, len(row), width))
+        return bytes(min(255, number) for number in numbers)
+
+    return _Code(1, width, encode, decode, string.digits[:base].encode("ascii"))
+
+
+_OCTETS, _OCTAL, _BITS = _numerals(3, 10, "03d"), _numerals(3, 8, "03o"), _numerals(8, 2, "08b")
 _FEWEST_NUMBERS = 64  # digits: no file is written in fewer
 _FEWEST_BYTES_APART = 16
 
