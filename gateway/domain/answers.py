@@ -45,6 +45,10 @@ class AnswerAuthor(StrEnum):
     RECIPIENT = "recipient"
     GATEWAY = "gateway"
 
+    def of(self, originator: T, recipient: T) -> T:
+        """The one of the two in whose name it is made."""
+        return originator if self is AnswerAuthor.ORIGINATOR else recipient
+
 
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first six, an array of text for the next
@@ -149,10 +153,6 @@ class AnswerKind:
     def accepts(self) -> bool:
         """Whether it repeats the conditions of use, and so takes the case under them."""
         return any(one.type is FieldType.CONDITIONS for one in self.fields)
-
-    def party(self, originator: T, recipient: T) -> T:
-        """The one of the two in whose name the answer is made."""
-        return originator if self.author is AnswerAuthor.ORIGINATOR else recipient
 
     def move(self, fields: Mapping[str, object]) -> HandoffAction:
         """Which of its moves an answer with these fields is: a partial acceptance names groups."""
@@ -658,6 +658,24 @@ READABLE_MOVES: Mapping[tuple[HandoffState, HandoffAction], HandoffState] = {
 """Likewise, with those that only an older log or document may hold: whatever reads asks this."""
 
 
+def why_no_move(handoff: Handoff, step: HandoffAction, by: str, *, consulted: bool) -> str | None:
+    """Why an organisation cannot make a step now, by the table alone; None where it can.
+
+    ``consulted``: its recipient opened the content before an acceptance, so that it holds the case
+    as well.
+    """
+    kind = KIND_OF_MOVE[step]
+    if (handoff.state, step) not in MOVES:
+        recalled = ", what was accepted is recalled" if step is HandoffAction.WITHDRAW else ""
+        where = f"the handoff is {handoff.state} (GET /handoffs/{handoff.id})"
+        return f"'{step}' is not possible: {where}{recalled}"
+    if by != kind.author.of(handoff.originator, handoff.recipient):
+        return f"'{step}' is for the other party of the handoff"
+    if kind.of_holder and not (handoff.is_held or consulted):
+        return f"'{step}' is for a handoff that its recipient has accepted"
+    return None
+
+
 def move(
     handoff: Handoff,
     step: HandoffAction,
@@ -671,25 +689,15 @@ def move(
 
     ``groups`` are those that a partial acceptance takes: it names at least one, and no other
     step names any (ValueError). ``under`` is the digest of the case's version by whose markings an
-    acceptance or acknowledgement agrees. ``consulted``: its recipient opened the content before an
-    acceptance, so that it holds the case as well. Raises WrongState when the table does not know
-    the move, when it is the other party's, or only a holder's.
+    acceptance or acknowledgement agrees. Raises WrongState for what `why_no_move` tells.
     """
-    target = MOVES.get((handoff.state, step))
-    if target is None:
-        raise WrongState(
-            f"'{step}' is not possible: the handoff is {handoff.state} (GET /handoffs/{handoff.id})"
-            + (", what was accepted is recalled" if step is HandoffAction.WITHDRAW else "")
-        )
-    if by != KIND_OF_MOVE[step].party(handoff.originator, handoff.recipient):
-        raise WrongState(f"'{step}' is for the other party of the handoff")
-    if KIND_OF_MOVE[step].of_holder and not (handoff.is_held or consulted):
-        raise WrongState(f"'{step}' is for a handoff that its recipient has accepted")
+    if why := why_no_move(handoff, step, by, consulted=consulted):
+        raise WrongState(why)
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
     return replace(
         handoff,
-        state=target,
+        state=MOVES[handoff.state, step],
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
         **(_agreed(handoff, step, under) if step in AGREEMENTS else {}),
@@ -702,7 +710,7 @@ def made_of(
     """What made a handoff what it is now: a step of the party that may take it, or its offer
     (None), with the compact ``document`` that says so."""
     kind = step and KIND_OF_MOVE.get(step)  # none of an update and a recall: the originator's
-    author = kind.party(handoff.originator, handoff.recipient) if kind else handoff.originator
+    author = kind.author.of(handoff.originator, handoff.recipient) if kind else handoff.originator
     return HandoffAnswer(
         handoff.id, handoff.sequence, step, handoff.state, author, at, document, event
     )

@@ -5,7 +5,7 @@ what it follows from stores. The rows are state: the sweeper of maintenance read
 that a restart repeats nothing and forgets nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
-from gateway.domain.handoff import ACCEPTING, Handoff, HandoffAction, HandoffPlace
+from gateway.domain.handoff import ACCEPTING, Handoff, HandoffAction, HandoffPlace, RecallAnswer
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 
@@ -75,17 +75,17 @@ class DutyKind(StrEnum):
 
 @dataclass(frozen=True)
 class DutyTerms:
-    """Who owes it, which answers end it, and whether the other party learns of it.
+    """Who owes it, what fulfils or ends it, and whether the other party learns of it.
 
-    ``action`` is the policy's that fulfils it, or the first of several: an offer may be declined,
-    too. It is due in the time of the case's urgency, at the latest after the ``longest`` time, or
-    in a ``term`` of its own. ``outlives_case``: the erasure of the case does not end it, for copies
-    of holders live on. ``of_second_person``: it follows within hours where one person acted first
-    (R16).
+    ``fulfilled_by`` are the policy's actions, the usual one first: an offer may be declined, too.
+    Moves that it is ``ended_by`` need not fulfil it: after a withdrawal nothing is owed. It is due
+    in the time of the case's urgency, at the latest after the ``longest`` time, or in a ``term`` of
+    its own. ``outlives_case``: the erasure of the case does not end it, for copies of holders live
+    on. ``of_second_person``: it follows within hours where one person acted first (R16).
     """
 
     owes: AnswerAuthor
-    action: str
+    fulfilled_by: tuple[str, ...]
     ended_by: frozenset[HandoffAction] = frozenset()
     shared: bool = False
     longest: timedelta = timedelta.max
@@ -93,9 +93,14 @@ class DutyTerms:
     outlives_case: bool = False
     of_second_person: bool = False
 
+    @property
+    def action(self) -> str:
+        """The usual one by which it is fulfilled."""
+        return self.fulfilled_by[0]
+
     def party(self, handoff: Handoff) -> str:
         """The organisation that owes it."""
-        return handoff.originator if self.owes is AnswerAuthor.ORIGINATOR else handoff.recipient
+        return self.owes.of(handoff.originator, handoff.recipient)
 
 
 ENDS_PACKAGES = frozenset(
@@ -120,53 +125,65 @@ def _ended_by(*moves: HandoffAction) -> frozenset[HandoffAction]:
 _ORIGINATOR, _RECIPIENT = AnswerAuthor.ORIGINATOR, AnswerAuthor.RECIPIENT
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
-    DutyKind.ANSWER: DutyTerms(_RECIPIENT, "handoff.accept", _ENDS_OFFER, shared=True),
+    DutyKind.ANSWER: DutyTerms(
+        _RECIPIENT,
+        ("handoff.accept", "handoff.decline", "handoff.redirect"),
+        _ENDS_OFFER,
+        shared=True,
+    ),
     DutyKind.UPDATE: DutyTerms(
         _ORIGINATOR,
-        "handoff.update",
+        ("handoff.update", "handoff.notify_correction", "handoff.omit_update"),
         _ended_by(HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE),
         longest=timedelta(hours=24),
     ),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
         _RECIPIENT,
-        "handoff.acknowledge",
+        ("handoff.acknowledge",),
         _ended_by(HandoffAction.ACKNOWLEDGE),
         shared=True,
         longest=timedelta(days=3),
     ),
     DutyKind.PROPOSAL_ANSWER: DutyTerms(
         _ORIGINATOR,
-        "handoff.answer_proposal",
+        ("handoff.answer_proposal",),
         _ended_by(HandoffAction.ANSWER_PROPOSAL),
         shared=True,
         term=timedelta(days=7),
     ),
-    DutyKind.CLEARANCE: DutyTerms(_ORIGINATOR, "case.clear", of_second_person=True),
-    DutyKind.REVIEW: DutyTerms(_RECIPIENT, "handoff.review", of_second_person=True),
-    DutyKind.DEROGATION_REVIEW: DutyTerms(_ORIGINATOR, "handoff.review", of_second_person=True),
+    DutyKind.CLEARANCE: DutyTerms(_ORIGINATOR, ("case.clear",), of_second_person=True),
+    DutyKind.REVIEW: DutyTerms(_RECIPIENT, ("handoff.review",), of_second_person=True),
+    DutyKind.DEROGATION_REVIEW: DutyTerms(_ORIGINATOR, ("handoff.review",), of_second_person=True),
     DutyKind.CALL: DutyTerms(
-        _ORIGINATOR, "handoff.call", _ENDS_OFFER | {HandoffAction.CALL}, shared=True
+        _ORIGINATOR, ("handoff.call",), _ENDS_OFFER | {HandoffAction.CALL}, shared=True
     ),
-    DutyKind.RETENTION: DutyTerms(_RECIPIENT, "handoff.retain", frozenset({HandoffAction.RETAIN})),
-    DutyKind.RETENTION_REVIEW: DutyTerms(_RECIPIENT, "handoff.retain", outlives_case=True),
+    DutyKind.RETENTION: DutyTerms(
+        _RECIPIENT, ("handoff.retain",), frozenset({HandoffAction.RETAIN})
+    ),
+    DutyKind.RETENTION_REVIEW: DutyTerms(_RECIPIENT, ("handoff.retain",), outlives_case=True),
     DutyKind.RECALL_ACKNOWLEDGEMENT: DutyTerms(
         _RECIPIENT,
-        "handoff.acknowledge_recall",
+        ("handoff.acknowledge_recall", "handoff.answer_recall"),
         frozenset({HandoffAction.ACKNOWLEDGE_RECALL, HandoffAction.ANSWER_RECALL}),
         shared=True,
         outlives_case=True,
     ),
     DutyKind.RECALL_ANSWER: DutyTerms(
         _RECIPIENT,
-        "handoff.answer_recall",
+        ("handoff.answer_recall",),
         frozenset({HandoffAction.ANSWER_RECALL}),
         shared=True,
         outlives_case=True,
     ),
-    DutyKind.RECALL_APPROVAL: DutyTerms(_ORIGINATOR, "case.approve_recall", outlives_case=True),
+    DutyKind.RECALL_APPROVAL: DutyTerms(_ORIGINATOR, ("case.approve_recall",), outlives_case=True),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it; an update
 that no package can bring is replaced by a correction notice."""
+
+OWED_TO_ORIGINATOR = frozenset(
+    kind for kind, one in DUTIES.items() if one.shared and one.owes is AnswerAuthor.RECIPIENT
+)
+"""For what the recipient may ask more time."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +257,15 @@ class HandoffDuty:
         if self.overdue_at is not None:
             return moved
         return replace(moved, next_at=until if self.reminded_at else _half(self.since, until))
+
+
+def holds_copies(handoff: Handoff, duties: Iterable[HandoffDuty]) -> bool:
+    """Whether the recipient has copies, by all ``duties`` of the handoff: it accepted, or opened
+    the content before that in imminent danger, which asks for a review, and has not confirmed that
+    they are erased."""
+    if handoff.is_held or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
+        return handoff.is_held
+    return any(one.kind is DutyKind.REVIEW for one in duties)
 
 
 class DutyPlace(NamedTuple):

@@ -69,9 +69,9 @@ class OpenedContent:
     """What may be opened now: which parts of a version are ``shown`` (by digest), under which
     conditions, and who hears of it.
 
-    ``withheld_groups`` names the groups of which something was kept back, ``beside`` has the fields
-    of the answer that only a handoff has. The reason ends with the key of its case, or with the
-    ``content_key``.
+    ``in_danger``: before an acceptance (R16). ``withheld_groups`` names the groups of which
+    something was kept back, ``beside`` has the fields of the answer that only a handoff has. The
+    reason ends with the key of its case, or with the ``content_key``.
     """
 
     version: CaseVersion
@@ -79,6 +79,7 @@ class OpenedContent:
     binding: BindingConditions
     parties: tuple[Party, ...]
     handoff: Handoff | None = None
+    in_danger: bool = False
     withheld_groups: Sequence[str] = ()
     beside: Mapping[str, Any] = field(default_factory=dict)
     content_key: UUID | None = None

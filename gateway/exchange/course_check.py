@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.course import HANDOFF, HandoffChecks, differences
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
 from gateway.domain.refusals import CaseErased, OutOfService
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.handoff_course import read_course
@@ -11,25 +12,33 @@ from gateway.kernel.ports import UnitOfWork
 from gateway.kernel.transact import RequestContext
 
 
-def find_differences(work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
+def find_differences(
+    work: UnitOfWork, handoff: Handoff, moves: Sequence[HandoffAnswer], recall: Recall | None
+) -> Sequence[str]:
     """The names of what the row of a handoff says otherwise than its documents and the log, in a
-    writing transaction."""
+    writing transaction; ``recall`` is the one that the row names."""
     told, versions = work.log.history(handoff)
     try:
-        course = read_course(handoff, work.handoffs.moves(handoff.id), told, versions)
+        course = read_course(handoff, moves, told, versions)
     except ValueError:  # one is missing, of another handoff, or no document
         return ("documents",)
-    recall = None if handoff.recall is None else work.cases.recall(handoff.recall)
     return differences(handoff, course, recall)
 
 
-def check_course(context: RequestContext, handoff: Handoff, *, of_recall: bool = False) -> None:
+def check_course(
+    context: RequestContext,
+    handoff: Handoff,
+    moves: Sequence[HandoffAnswer],
+    recall: Recall | None,
+) -> None:
     """Require that a handoff is what its documents and the log say, and was found to be.
 
-    Where it is not, the operator is told; an answer ``of_recall`` goes on all the same, and
+    Where it is not, the operator is told; an answer to a recall goes on all the same, and
     everything does while the gateway only alarms. Raises OutOfService.
     """
-    names = find_differences(context.work, handoff)
+    names = find_differences(context.work, handoff, moves, recall)
+    kind = KIND_OF_ACTION.get(context.request.action)
+    of_recall = kind is not None and kind.of_recall
     out = (HANDOFF, str(handoff.id)) in context.work.organisations.out_of_service()
     if not (names or out):
         return

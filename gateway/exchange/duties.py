@@ -6,25 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
 from gateway.domain.duty import (
     DUTIES,
     ENDS_PACKAGES,
+    OWED_TO_ORIGINATOR,
     DutyKind,
     HandoffDuty,
     SweepClock,
     begin,
+    holds_copies,
 )
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
-    RecallAnswer,
     is_derogation,
 )
-from gateway.domain.refusals import WrongState
 from gateway.domain.revision import ANSWERED, ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
@@ -34,11 +33,6 @@ from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 AT_ONCE = 50
 """Duties that are swept in one transaction: writers wait meanwhile."""
 
-
-_ANSWERED = frozenset(
-    kind for kind, one in DUTIES.items() if one.shared and one.owes is AnswerAuthor.RECIPIENT
-)
-"""What the recipient owes the originator: it may ask for more time."""
 
 _TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
 """What takes the place of an update, and is acknowledged as it would be."""
@@ -78,25 +72,30 @@ def owe(
     add(work, begin(handoff, kind, source, since, due))
 
 
-def store_answer(ports: Ports, work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer) -> None:
-    """Store what was answered in a handoff; close the duties that it fulfils or ends, and begin
-    those that follow from it.
+def store_answer(
+    ports: Ports,
+    work: UnitOfWork,
+    handoff: Handoff,
+    answer: HandoffAnswer,
+    every: Sequence[HandoffDuty],
+) -> None:
+    """Store what was answered in a handoff; close the duties that it fulfils or ends, ``every`` one
+    of the handoff being given, and begin those that follow from it.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
     more, its holder acknowledges the announcement, and the originator still owes the notice. Once
     its recipient has no copies, nothing is owed, as after a recall.
     """
-    work.handoffs.save(handoff, answer)
-    holds = is_holder(work, handoff)
+    holds = holds_copies(handoff, every)
     ends = {answer.move}
     if not holds and handoff.state is not HandoffState.OFFERED:
         ends.add(HandoffAction.RECALL)
-    owed = work.duties.of(handoff.id, open_only=True)
-    begins, announced = list[DutyKind](), False
+    owed = [one for one in every if one.closed_at is None]
+    work.handoffs.save(handoff, answer)
     for one in owed:
-        announced = announced or one.kind is DutyKind.UPDATE
-        if not DUTIES[one.kind].ended_by.isdisjoint(ends):
+        if not one.terms.ended_by.isdisjoint(ends):
             work.duties.save(one.close(answer.at))
+    begins, announced = list[DutyKind](), any(one.kind is DutyKind.UPDATE for one in owed)
     if (announced and holds and answer.move in ENDS_PACKAGES) or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)
     if answer.move is HandoffAction.PROPOSE_CORRECTION:
@@ -176,22 +175,17 @@ def _owe_review(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffA
         add(work, begin(handoff, DutyKind.DEROGATION_REVIEW, made.event, made.at, by))
 
 
-def delay(work: UnitOfWork, handoff: UUID, until: datetime, now: datetime) -> None:
-    """Move the due time of what the recipient owes. Raises WrongState when it owes nothing, or
+def delay(work: UnitOfWork, every: Sequence[HandoffDuty], until: datetime, now: datetime) -> None:
+    """Move the due time of what the recipient owes, of all duties of a handoff. Raises WrongState
     when the new time is not later, or too far."""
-    owed = [one for one in work.duties.of(handoff, open_only=True) if one.kind in _ANSWERED]
-    if not owed:
-        raise WrongState("nothing is due from you in this handoff")
-    for duty in owed:
-        work.duties.save(duty.delay(until, now))
+    for duty in every:
+        if duty.kind in OWED_TO_ORIGINATOR and duty.closed_at is None:
+            work.duties.save(duty.delay(until, now))
 
 
 def is_holder(work: UnitOfWork, handoff: Handoff) -> bool:
-    """Whether the recipient has copies: it accepted, or opened the content before that in imminent
-    danger, which asks for a review, and has not confirmed that they are erased."""
-    if handoff.is_held or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
-        return handoff.is_held
-    return any(one.kind is DutyKind.REVIEW for one in work.duties.of(handoff.id))
+    """As `holds_copies`; duties are read where they decide."""
+    return holds_copies(handoff, () if handoff.is_held else work.duties.of(handoff.id))
 
 
 def close_of_case(

@@ -25,8 +25,8 @@ from gateway.domain.measure import (
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
+from gateway.exchange.access import entity_of, party_to
 from gateway.exchange.cases import find, own_entity, view_on_measure
-from gateway.exchange.handoffs.access import entity_of, party_to
 from gateway.exchange.measure_events import (
     END,
     known,

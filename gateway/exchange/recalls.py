@@ -6,41 +6,34 @@ transaction. It needs no content, so it reaches the holders of a case that was e
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers, refusals
-from gateway.domain.answers import ANSWERS, AnswerKind
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case, CaseState
-from gateway.domain.decision import Value
-from gateway.domain.duty import DutyKind, HandoffDuty, begin
+from gateway.domain.duty import DutyKind, HandoffDuty, begin, holds_copies
 from gateway.domain.handoff import (
     ACCEPTING,
     ANSWERED_WITHIN,
     APPROVED_WITHIN,
-    RETAINING,
     Handoff,
     HandoffAction,
     Recall,
-    RecallAnswer,
     RecallCode,
     acknowledgement_due_at,
     recall_answer_as_read,
 )
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import check_persons
-from gateway.domain.retention import RetentionGround
 from gateway.domain.staff import second_person
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.cases import own_case
 from gateway.exchange.disclosure import reads_acts_of
-from gateway.exchange.duties import is_holder
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
-from gateway.exchange.retention import end_retention, retention_in_force, set_retention
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -280,12 +273,13 @@ def _touch(
     work, found = context.work, context.work.handoffs.get(handoff)
     if found is None:
         return None
-    moved = answers.recall(found, recall.id, consulted=duties.is_holder(work, found))
+    every = work.duties.of(found.id)
+    moved = answers.recall(found, recall.id, consulted=holds_copies(found, every))
     if moved is None:
         return None
     step, event = HandoffAction.RECALL, context.ports.new_id()
     stored = answers.made_of(moved, step, document.compact(), recall.at, event)
-    duties.store_answer(context.ports, work, moved, stored)
+    duties.store_answer(context.ports, work, moved, stored, every)
     if moved.recall is not None:
         stopped = acknowledgement_due_at(moved.urgency, recall.at)
         for kind, due in (
@@ -370,55 +364,6 @@ def _approve_by(
 def recall_of(context: RequestContext, handoff: Handoff) -> Recall | None:
     """The recall that stands on a handoff."""
     return None if handoff.recall is None else context.work.cases.recall(handoff.recall)
-
-
-def consultation_facts(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
-    """What policy knows of a recall when its holder consults (R13.recall); nothing without one."""
-    recall = recall_of(context, handoff)
-    if recall is None:
-        return {}
-    return {
-        "recall": str(recall.code),
-        "recall_answer": str(handoff.recall_answer or ""),
-        "retained": retention_in_force(context, handoff) is not None,
-    }
-
-
-def check_answerable(
-    context: RequestContext, handoff: Handoff, kind: AnswerKind, fields: Mapping[str, Any]
-) -> None:
-    """Refuse an answer to no recall, but that the copies of a case are erased which was erased
-    here, or which its holder kept; and an acknowledgement after the final answer. Raises
-    WrongState."""
-    final = kind is ANSWERS["recall_answer"]
-    if handoff.recall is not None:
-        if not final and handoff.recall_answer is not None:
-            raise refusals.WrongState(
-                f"you answered the recall already, by {handoff.recall_answer}"
-            )
-        return
-    erases = final and fields["done"] == RecallAnswer.COPIES_ERASED
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    erased = case is not None and case.state is CaseState.ERASED
-    over = erased or context.work.retentions.of_handoff(handoff.id) is not None
-    if not (erases and over and is_holder(context.work, handoff)):
-        raise refusals.WrongState("no recall stands on this handoff")
-
-
-def answer_recall(context: RequestContext, handoff: Handoff, fields: Mapping[str, Any]) -> Handoff:
-    """The handoff with a final answer: what is kept is a retention, what is erased ends it.
-
-    Raises WrongState.
-    """
-    done = RecallAnswer(fields["done"])
-    answered = answers.answer_recall(handoff, done)
-    if done in RETAINING:
-        until = date.fromisoformat(fields["until"])
-        basis = fields.get("legal_basis")
-        set_retention(context, handoff, RetentionGround(done), legal_basis=basis, until=until)
-    else:
-        end_retention(context.work, handoff, context.now)
-    return answered
 
 
 def answer_for(

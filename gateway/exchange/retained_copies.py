@@ -11,39 +11,36 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
 from gateway.domain.case import Case
 from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.measure import is_suspended
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
-from gateway.exchange import consultations
+from gateway.exchange import access, consultations
 from gateway.exchange.cases import elements
 from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.course_check import check_course
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs import access
 from gateway.exchange.handoffs.consultations import is_needed
 from gateway.exchange.handoffs.views import shown_document
-from gateway.exchange.recalls import consultation_facts
 from gateway.exchange.results import (
     Conditions,
     ContentPresentation,
     RetainedDocument,
     TightenedElement,
 )
-from gateway.exchange.retention import end_and_record, retention_in_force, start_of
+from gateway.exchange.retention import end_and_record, start_of
+from gateway.exchange.standing import standing_of
 from gateway.kernel import results
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     authorize,
@@ -197,20 +194,12 @@ def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
 def _opened(
     context: RequestContext, handoff: UUID, opening: consultations.ConsultationRequest
 ) -> consultations.OpenedContent:
-    found = access.party_to(context, handoff)
-    if context.caller.organisation != found.recipient:
+    standing = standing_of(context, handoff)
+    found, measures = standing.handoff, standing.measures
+    if standing.side is not AnswerAuthor.RECIPIENT:
         deny_as_not_found()
-    context.about = EventSubject(found.id, found.case_digest)
-    check_course(context, found)
-    measures = access.measures_on(context, found)
-    retained = retention_in_force(context, found) is not None
-    facts: dict[str, Value] = {
-        "retained": retained,
-        "reason": opening.reason_code,
-        "suspended": is_suspended(measures),
-        **_barriers(context, found),
-        **consultation_facts(context, found),
-    }
+    facts = {**standing.facts(opening.reason_code), **_barriers(context, found)}
+    del facts["break_glass"]
     authorize(context, access.entity_of(context, found), facts, "case.consult_retained")
     copy = context.work.retentions.copy(found.id)
     if copy is None:

@@ -365,7 +365,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if disposition_of(ports, work, current, handoff, today.day) != disposition:
             raise EditConflict("the handoff has changed")
         subject = subject_of(succession)
-        duties.store_answer(ports, work, ended, ending)
+        duties.store_answer(ports, work, ended, ending, work.duties.of(ended.id))
         _record(
             work,
             KIND_OF_MOVE[step].action,

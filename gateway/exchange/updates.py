@@ -4,35 +4,29 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from gateway.domain import answers, refusals
-from gateway.domain.answers import ON_CHANGES, takes_update
-from gateway.domain.case import CLEAR_MARKING, ROUTING_FIELDS, Case, CaseState
-from gateway.domain.decision import handoff_entity
+from gateway.domain.answers import AnswerAuthor
+from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
 from gateway.domain.json_values import Asked
-from gateway.domain.revision import ChangeKind, is_place, place_of, strictest_change
+from gateway.domain.revision import ChangeKind, strictest_change
+from gateway.domain.standing import Standing
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 from gateway.exchange import duties, offers, signed_requests
+from gateway.exchange.access import entity_of
 from gateway.exchange.cases import elements, find
-from gateway.exchange.course_check import check_course
 from gateway.exchange.results import Preview, UpdateResult
+from gateway.exchange.standing import standing_of
 from gateway.exchange.versions import identity, read_version
 from gateway.kernel import transact
 from gateway.kernel.ports import Ports
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
-
-MOST_LATE = 20
-"""Places of a correction notice about an erased case, and such notices of one handoff: nothing
-shows that the ids are those of the case, and many would carry a file (R1)."""
-
-_ON_NOTICES = frozenset({*ON_CHANGES, HandoffAction.NOTIFY_CORRECTION})
 
 
 @dataclass(frozen=True)
@@ -67,80 +61,6 @@ def stale_notice(newest: str | None) -> refusals.EditConflict:
     )
 
 
-def check_step(context: transact.RequestContext, handoff: Handoff, step: HandoffAction) -> None:
-    """Whether what a step of `FOLLOWING` answers is there.
-
-    An acknowledgement follows an update, or an announcement where none comes; what was done follows
-    the acknowledgement. A notice replaces an update that is owed and cannot be sent; after the
-    erasure of the case its originator gives one when it has to. Raises WrongState, CaseErased.
-    """
-    if is_erased(context, handoff):
-        given = context.work.handoffs.notices(handoff.id) if step in _ON_NOTICES else ()
-        if step in ON_CHANGES and not given:
-            raise refusals.CaseErased(
-                "the case was erased, and no correction notice came after that"
-            )
-        if step is HandoffAction.NOTIFY_CORRECTION and len(given) >= MOST_LATE:
-            raise refusals.WrongState(
-                f"of an erased case {MOST_LATE} correction notices are given at most"
-            )
-        return
-    if step in ON_CHANGES:
-        told = context.work.cases.announced(handoff.originator, handoff.case)
-        if handoff.package == 1 and (told is None or told.version <= handoff.case_version):
-            raise refusals.WrongState("there is no update of this handoff, and none was announced")
-    owed = {one.kind for one in context.work.duties.of(handoff.id, open_only=True)}
-    if step in (HandoffAction.APPLY, HandoffAction.DISPUTE) and DutyKind.ACKNOWLEDGEMENT in owed:
-        raise refusals.WrongState("acknowledge the change first")
-    if step in _FOLLOWS and _FOLLOWS[step] not in owed:
-        raise refusals.WrongState(
-            f"no {_FOLLOWS[step]} is owed in this handoff: 'case coverage' shows what is"
-        )
-    if step is HandoffAction.NOTIFY_CORRECTION and takes_update(handoff, context.now):
-        raise refusals.WrongState("this handoff takes the next package: send the update")
-
-
-def is_erased(context: transact.RequestContext, handoff: Handoff) -> bool:
-    """Whether the case of a handoff is erased here, whatever the handoff's state is."""
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    return case is None or case.state is CaseState.ERASED
-
-
-_FOLLOWS: Mapping[HandoffAction, DutyKind] = {
-    HandoffAction.NOTIFY_CORRECTION: DutyKind.UPDATE,
-    HandoffAction.OMIT_UPDATE: DutyKind.UPDATE,
-    HandoffAction.ANSWER_PROPOSAL: DutyKind.PROPOSAL_ANSWER,
-}
-"""The steps of an originator that are possible only while it owes something."""
-
-FOLLOWING = ON_CHANGES | _FOLLOWS.keys()
-"""The steps that answer what was sent or is owed, so that it has to be there."""
-
-
-def check_places(
-    context: transact.RequestContext, handoff: Handoff, named: Collection[str]
-) -> None:
-    """A notice names places of what was offered; other ids could be anything (R1).
-
-    Of an erased case nothing is left to compare with: then they are ids and names of the profile,
-    and few. Raises ValidationFailed.
-    """
-    if is_erased(context, handoff):
-        if len(named) > MOST_LATE or not all(map(is_place, named)):
-            sentence = f"name {MOST_LATE} places at most, as /items/ and an id"
-            raise refusals.ValidationFailed((("/pointers", sentence),))
-        return
-    given = (
-        place_of(*identity(part))
-        for part in read_version(context.work, handoff.case_digest).said.placed
-        if part.digest in handoff.permitted_disclosures
-    )
-    if not {*given, *map(place_of, CLEAR_MARKING)}.issuperset(named):
-        raise refusals.ValidationFailed(
-            (("/pointers", "name only places of what was offered: /urgency, or /items/ and an id"),)
-        )
-
-
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
     """What an update would give; nothing is kept. Raises TooManyPreviews."""
     request = transact.ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
@@ -148,7 +68,7 @@ def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) 
         ports,
         caller,
         request,
-        lambda context: _draft(context, _own(context, handoff), wanted, offers.PREVIEWED),
+        lambda context: _draft(context, _own(context, handoff).handoff, wanted, offers.PREVIEWED),
     )
 
 
@@ -193,16 +113,13 @@ def _draft(
     return replace(draft, updated=found, change=change)
 
 
-def _own(context: transact.RequestContext, handoff: UUID) -> Handoff:
-    """The caller's own handoff, once policy lets it be updated."""
-    found = context.work.handoffs.get(handoff)
-    if found is None or found.originator != context.caller.organisation:
+def _own(context: transact.RequestContext, handoff: UUID) -> Standing:
+    """How the caller's own handoff stands, once policy lets it be updated."""
+    standing = standing_of(context, handoff)
+    if standing.side is not AnswerAuthor.ORIGINATOR:
         transact.deny_as_not_found()
-    context.about = transact.EventSubject(found.id, found.case_digest)
-    recipient = context.entity(context.require(found.recipient))
-    transact.authorize(context, handoff_entity(found, context.entity(), recipient))
-    check_course(context, found)
-    return found
+    transact.authorize(context, entity_of(context, standing.handoff))
+    return standing
 
 
 def _check_signed_terms(
@@ -305,7 +222,8 @@ def _inputs(
 
 def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
     signed_requests.check_signed(context, wanted.signed)
-    found = _own(context, handoff)
+    standing = _own(context, handoff)
+    found = standing.handoff
     draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed))
     terms, version = draft.terms, draft.version
     signed_requests.require_not_older(
@@ -319,7 +237,7 @@ def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateReque
     moved = replace(moved, **offers.package_fields(context, draft, document))
     step = HandoffAction.UPDATE
     stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
-    duties.store_answer(context.ports, context.work, moved, stored)
+    duties.store_answer(context.ports, context.work, moved, stored, standing.duties)
     duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
     offers.record_offer(context, moved, terms, document)
     return _updated(context, stored, moved.package, version)

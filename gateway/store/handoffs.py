@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.domain.case import Case
 from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
@@ -77,28 +78,25 @@ _HANDOFFS = RecordTable(
 _FIELDS = len(_HANDOFFS.columns)
 _of_handoff = handoff.c.id == bindparam("handoff")
 _GET = _HANDOFFS.all.where(_of_handoff)
-_GET_LOCKED = _GET.with_for_update()
 _case_of_handoff = and_(
     case_file.c.originator == handoff.c.originator, case_file.c.id == handoff.c.case
 )
-# Where the database has one writer, what an answer needs to know of the case is read at once.
-_GET_WITH_KEY = (
-    select(
-        *_HANDOFFS.columns,
-        case_file.c.state.label("case_state"),
-        case_file.c.content_key,
-        case_file.c.digest.label("current"),
+_CASES = RecordTable(case_file, Case)
+# What an answer needs to know of the case is read with the handoff.
+_GET_WITH_CASE = (
+    _HANDOFFS.all.add_columns(
+        case_file.c.content_key, *(one.label(f"case_{one.name}") for one in _CASES.columns)
     )
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
 )
+_GET_LOCKED = _GET_WITH_CASE.with_for_update(of=handoff)
 _CASE_OF = (
     select(
         handoff.c.originator,
         handoff.c.case,
-        case_file.c.state.label("case_state"),
         case_file.c.content_key,
-        case_file.c.digest.label("current"),
+        case_file.c.state.label("case_state"),
     )
     .join(case_file, _case_of_handoff)
     .where(_of_handoff)
@@ -188,44 +186,35 @@ class SqlHandoffs(StorePart):
     def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
         super().__init__(transaction, cipher)
         self._case_of: dict[UUID, tuple[str, UUID]] = {}
-        self._current: dict[UUID, str] = {}
 
     def get(self, handoff: UUID) -> Handoff | None:
         """A handoff; in a writing transaction its case is locked (shared) first, then its row."""
-        values = {"handoff": handoff}
         if self._transaction.mode is TransactionMode.READ:
-            return self._one(_HANDOFFS, _GET, **values)
-        if not self._transaction.locks_rows:
-            row = self._transaction.first(_GET_WITH_KEY, values)
-            if row is None:
-                return None
-            self._case_of[handoff] = (row.originator, row.case)
-            self._current[handoff] = row.current
-            self._cipher.note_case(row.originator, row.case, row.case_state, row.content_key)
-            return _HANDOFFS.read(row[:_FIELDS])
-        # Cases are locked before handoffs, by everybody.
-        shared, locked = self._transaction.queries((_SHARE_CASE, values), (_GET_LOCKED, values))
-        if not shared:
+            return self._one(_HANDOFFS, _GET, handoff=handoff)
+        found = self.with_case(handoff)
+        return found and found[0]
+
+    def with_case(self, handoff: UUID) -> tuple[Handoff, Case] | None:
+        """The same, and its case as it is now."""
+        values, locks_rows = {"handoff": handoff}, self._transaction.locks_rows
+        if locks_rows:  # cases before handoffs, by everybody; a handoff is always of one case
+            _, rows = self._transaction.queries((_SHARE_CASE, values), (_GET_LOCKED, values))
+        else:
+            rows = self._transaction.rows(_GET_WITH_CASE, values)
+        if not rows:
             return None
-        (held,) = shared
-        case = (held.originator, held.case)
-        self._case_of[handoff] = case
-        self._current[handoff] = held.current
-        self._cipher.note_case(*case, held.case_state, held.content_key)
-        self._transaction.shared_cases.add(case)
-        if any((row.originator, row.case) != case for row in locked):
-            raise EditConflict("the handoff has changed: read it again")
-        return _HANDOFFS.read(locked[0]) if locked else None
+        (row,) = rows
+        found, case = _HANDOFFS.read(row[:_FIELDS]), _CASES.read(row[_FIELDS + 1 :])
+        self._case_of[handoff] = (case.originator, case.id)
+        self._cipher.note_case(case.originator, case.id, case.state, row.content_key)
+        if locks_rows:
+            self._transaction.shared_cases.add((case.originator, case.id))
+        return found, case
 
     def case_of(self, handoff: UUID) -> tuple[str, UUID] | None:
         """Its case, by originator and id; nothing is locked."""
         row = self._transaction.first(_CASE_OF, {"handoff": handoff})
         return None if row is None else (row.originator, row.case)
-
-    def current_version(self, handoff: Handoff) -> str:
-        """The digest of its case's current version, for what `get` returned in a writing
-        transaction: no further query."""
-        return self._current[handoff.id]
 
     def add(self, handoff: Handoff, offer: HandoffAnswer) -> None:
         """Store a new handoff and its offer; AlreadyExists when the id is taken.

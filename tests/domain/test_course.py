@@ -82,7 +82,7 @@ class Walk:
         elif step is HandoffAction.RECALL:
             moved, made = self._recalled(made)
         else:
-            party = KIND_OF_MOVE[step].party(HOTLINE, POLICE)
+            party = KIND_OF_MOVE[step].author.of(HOTLINE, POLICE)
             under = digest(500 + made.sequence) if step in AGREEMENTS else None
             groups = GROUPS if step is HandoffAction.ACCEPT_PARTLY else None
             moved = answers.move(

@@ -252,7 +252,7 @@ class Scenario:
 
     def answer(self, kind: str, by: str | None = None, **changes: Any) -> SdJwt:
         """Sign an answer without logging it; ``changes`` are to its claims."""
-        author = by or ANSWERS[kind].party(self.originator, self.recipient)
+        author = by or ANSWERS[kind].author.of(self.originator, self.recipient)
         claims = {
             "audience": GATEWAY,
             "at": AT,

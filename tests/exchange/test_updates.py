@@ -21,6 +21,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.domain.standing import MOST_LATE
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import cases, erasure, handoffs, offers, open_duties, updates
@@ -752,7 +753,7 @@ def test_a_notice_about_an_erased_case_names_places_and_no_texts(gateway, named)
 
 
 def test_notices_about_an_erased_case_carry_no_file_in_their_ids(gateway):
-    handoff, most = erased(gateway), updates.MOST_LATE
+    handoff, most = erased(gateway), MOST_LATE
     places = [f"/items/{gateway.new_id()}" for _ in range(most + 1)]
     with pytest.raises(ValidationFailed):
         said = {"code": "other", "pointers": places}

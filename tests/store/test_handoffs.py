@@ -63,12 +63,13 @@ def test_a_handoff_and_its_offer_come_back_as_they_were_stored(store, stored_cas
             assert work.handoffs.answer_of(new_id()) is None
 
 
-def test_a_writer_learns_with_a_handoff_whether_its_case_was_revised(store, stored_case):
+def test_a_handoff_is_read_with_its_case_as_it_is_now(store, stored_case):
     made, _ = stored(store, handoff(stored_case))
     for unchanged in (True, False):
         with store.begin(TransactionMode.WRITE) as work:
-            found = work.handoffs.get(made.id)
-            assert (work.handoffs.current_version(found) == made.case_digest) is unchanged
+            found, case = work.handoffs.with_case(made.id)
+            assert (found, case) == (made, work.cases.get(made.originator, made.case))
+            assert (case.digest == found.case_digest) is unchanged
         with store.begin(TransactionMode.WRITE) as work:
             work.cases.save(*revised(work.cases.get(made.originator, made.case)))
             work.commit()

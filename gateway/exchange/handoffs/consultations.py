@@ -6,26 +6,23 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Element, erasure_is_due
-from gateway.domain.decision import Value
+from gateway.domain.case import Element
 from gateway.domain.duty import DutyKind, begin
-from gateway.domain.handoff import READABLE, Handoff, HandoffState, RecallAnswer
-from gateway.domain.measure import Measure, MeasureKind, is_suspended
+from gateway.domain.handoff import Handoff
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
 from gateway.domain.outcome import informs_originator
-from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
+from gateway.domain.refusals import CaseErased, SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
-from gateway.domain.vocabulary import Urgency
-from gateway.exchange import consultations
+from gateway.domain.standing import COPY_KEPT, Closed, Opens
+from gateway.exchange import access, consultations
 from gateway.exchange.conditions import is_released
-from gateway.exchange.course_check import check_course
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs import access
 from gateway.exchange.offers import states_danger
-from gateway.exchange.recalls import consultation_facts
 from gateway.exchange.results import ContentPresentation, Reviewed
-from gateway.exchange.retention import retention_in_force
+from gateway.exchange.standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import to_json
@@ -36,7 +33,7 @@ from gateway.kernel.transact import (
     authorize,
     transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, LoggedEvent
 
 
 def consult(
@@ -57,7 +54,7 @@ def consult(
 
     def act(context: RequestContext) -> ContentPresentation:
         opened = _opened(context, handoff, opening)
-        if opened.handoff and _breaks_glass(opened.handoff, opening):
+        if opened.handoff and opened.in_danger:
             by = context.now + context.ports.follow_up
             owed = begin(opened.handoff, DutyKind.REVIEW, context.event, context.now, by)
             context.work.duties.add(replace(owed, person=opening.by))
@@ -84,15 +81,6 @@ def is_informed(
     )
 
 
-def _breaks_glass(handoff: Handoff, opening: consultations.ConsultationRequest) -> bool:
-    """Whether it is consulted before its acceptance, in imminent danger by its own urgency."""
-    return (
-        opening.reason_code == consultations.IMMINENT_DANGER
-        and handoff.urgency is Urgency.IMMINENT_DANGER
-        and handoff.state is HandoffState.OFFERED
-    )
-
-
 def is_needed(part: Element, reader: str) -> bool:
     """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
     which alone knows a contact."""
@@ -110,29 +98,24 @@ def _opened(
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    found, barred = access.visible(context, handoff)
-    check_course(context, found)
-    access.refuse_erased(context, found)
-    read_access = _read_access(context, found)
-    in_danger = _breaks_glass(found, opening)
-    # What a recall withdrew may be open to its holder still: policy decides (R13.recall).
-    recalled = found.recall is not None and found.is_held and found.state is HandoffState.WITHDRAWN
-    is_open = found.state in READABLE or read_access or in_danger or recalled
-    if context.caller.organisation == found.recipient and not is_open:
-        raise WrongState(f"content opens after acceptance; the handoff is {found.state}")
-    measures = access.measures_on(context, found)
-    facts: dict[str, Value] = {"suspended": is_suspended(measures), "reason": opening.reason_code}
-    facts |= {"break_glass": in_danger, **consultation_facts(context, found)}
-    entity = access.entity_of(context, found, read_access=read_access)
-    authorize(context, entity, {**facts, **barred})
-    if found.recall_answer is RecallAnswer.COPIES_ERASED:  # a recall passes it over from then on
-        raise WrongState("you erased your copies for good: only a new offer opens the case again")
-    access.refuse_expired(context, found)
+    standing = standing_of(context, handoff)
+    found, measures = standing.handoff, standing.measures
+    opens = standing.opening(opening.reason_code)
+    if standing.is_erased:
+        raise CaseErased(COPY_KEPT if opens is Opens.COPY else Closed.NO_COPY)
+    if opens is Closed.NOT_ACCEPTED and standing.side is AnswerAuthor.RECIPIENT:
+        raise WrongState(f"{opens}; the handoff is {found.state}")
+    entity = access.entity_of(context, found, read_access=standing.read_access)
+    authorize(context, entity, standing.facts(opening.reason_code))
+    if isinstance(opens, Closed):
+        raise WrongState(opens)
+    in_danger = opens is Opens.DANGER
     opened = _opened_package(context, found, opening)
-    versions = access.versions_of(context.work, opened)
+    versions = access.versions_of(context.work, opened, standing.case)
     if in_danger:
         _require_danger(found, versions)
-    _refuse_past_erasure(context, found, versions.offered)
+    if standing.is_past_erasure(date.fromisoformat(versions.offered.said.claims["erase_on"])):
+        raise WrongState(Closed.PAST_ERASURE)
     originator = context.require(found.originator)
     # Nothing was agreed to before an acceptance: then the case as it is now decides.
     agreed = versions.now if in_danger else versions.agreed
@@ -146,7 +129,7 @@ def _opened(
         context.entity(),
         found.address.competence,
         found.purpose,
-        read_access,
+        standing.read_access,
         opening.reason_code,
     )
     permitted_disclosures, _ = select_disclosures(
@@ -165,20 +148,10 @@ def _opened(
         access.binding_beside(versions, shown, originator),
         parties,
         handoff=found,
+        in_danger=in_danger,
         withheld_groups=tuple(withheld_groups),
         beside={"package": opened.package, "superseded": superseded},
     )
-
-
-def _refuse_past_erasure(context: RequestContext, handoff: Handoff, offered: CaseVersion) -> None:
-    """Refuse from the day of erasure on: the case's, and before it that of the package, which no
-    later version puts off unasked, unless the recipient retains it."""
-    day = context.civil_day
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    over = case is None or erasure_is_due(case, day)
-    agreed = date.fromisoformat(offered.said.claims["erase_on"])
-    if over or (agreed <= day and retention_in_force(context, handoff) is None):
-        raise WrongState("the case is past the day of its erasure")
 
 
 def _require_danger(handoff: Handoff, versions: access.Versions) -> None:
@@ -221,16 +194,6 @@ def _opened_package(
             )
         )
     return access.at_package(context.work, handoff, number)
-
-
-def _read_access(context: RequestContext, handoff: Handoff) -> bool:
-    """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
-    competence, today = handoff.address.competence, context.today.day
-    if competence is None or competence in context.organisation.competences_on(today):
-        return False
-    successions = context.work.successions.of_predecessor(context.caller.organisation, competence)
-    held = handoff.is_held
-    return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)
 
 
 # --- A second person's review of what one person did alone ---

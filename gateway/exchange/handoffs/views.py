@@ -25,10 +25,9 @@ from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.revision import compare
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import results
+from gateway.exchange import access, results
 from gateway.exchange.cases import has_key, sealed_of, view_on_measure
 from gateway.exchange.disclosure import reads_acts_of
-from gateway.exchange.handoffs import access
 from gateway.exchange.recalls import answer_for
 from gateway.exchange.retention import retention_in_force, view_on_retention
 from gateway.exchange.versions import identity, read_version

@@ -6,12 +6,13 @@ from datetime import date
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
-from gateway.domain.case import Element
+from gateway.domain.case import Case, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
-from gateway.domain.refusals import CaseErased, WrongState
+from gateway.domain.refusals import CaseErased
+from gateway.domain.standing import COPY_KEPT, Closed
 from gateway.domain.vocabulary import marking_of, strictest
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.cases import OWN, elements, in_force
@@ -27,22 +28,15 @@ from gateway.kernel.values import CaseVersion
 
 def party_to(context: transact.RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when the caller is one of its two parties; else there is none."""
-    found = context.work.handoffs.get(handoff)
-    if found is None or context.caller.organisation not in (found.originator, found.recipient):
-        transact.deny_as_not_found()
+    found = context.work.handoffs.get(handoff) or transact.deny_as_not_found()
+    require_party(context, found)
     return found
 
 
-def visible(context: transact.RequestContext, handoff: UUID) -> tuple[Handoff, Mapping[str, Value]]:
-    """The same and its `barriers`, unless an interest of its own bars the caller: the state or the
-    conditions of a handoff would say that it is there. It is what the event, or a refusal, is
-    about."""
-    found = party_to(context, handoff)
-    barred = barriers(context, found)
-    if barred.get("conflict"):
-        transact.authorize(context, entity_of(context, found), barred, "handoff.read")
-    context.about = transact.EventSubject(found.id, found.case_digest)
-    return found, barred
+def require_party(context: transact.RequestContext, handoff: Handoff) -> None:
+    """Refuse who is none of its two parties as if there were no such handoff."""
+    if context.caller.organisation not in (handoff.originator, handoff.recipient):
+        transact.deny_as_not_found()
 
 
 def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
@@ -96,20 +90,14 @@ def refuse_erased(context: transact.RequestContext, handoff: Handoff) -> None:
     if handoff.conditions_digest:
         return
     if context.caller.organisation == handoff.recipient and not copy_is_gone(context, handoff):
-        raise CaseErased("the case was erased: consult what you retain of it")
-    raise CaseErased("the case was erased, and the handoff ended with it")
+        raise CaseErased(COPY_KEPT)
+    raise CaseErased(Closed.NO_COPY)
 
 
 def copy_is_gone(context: transact.RequestContext, handoff: Handoff) -> bool:
     """Whether nothing of an erased case is kept for its recipient today: what is over counts no
     more, whether maintenance has ended it or not."""
     return not context.work.retentions.has_copy(handoff.id, context.civil_day)
-
-
-def refuse_expired(context: transact.RequestContext, handoff: Handoff) -> None:
-    """Refuse what an offer allows until it expires. Raises WrongState."""
-    if handoff.expires_at is not None and handoff.expires_at <= context.now:
-        raise WrongState("the offer has ended: ask its originator for a new one")
 
 
 # --- The packages of a handoff, the versions of the case in them, and the conditions that bind ---
@@ -126,10 +114,10 @@ class Versions:
     binding: BindingConditions
 
 
-def versions_of(work: UnitOfWork, handoff: Handoff) -> Versions:
+def versions_of(work: UnitOfWork, handoff: Handoff, case: Case | None = None) -> Versions:
     """The versions that decide about the package of a handoff that it is at."""
     offered = agreed = read_version(work, handoff.case_digest)
-    case = work.cases.get(handoff.originator, handoff.case)
+    case = case or work.cases.get(handoff.originator, handoff.case)
     now = offered if case is None else read_version(work, case.digest, offered)
     if handoff.held_under is not None and handoff.package == handoff.held:
         agreed = read_version(work, handoff.held_under, offered, now)

@@ -1,0 +1,69 @@
+"""An answer of a party, and the handoff to which it is given, in its transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gateway.domain.answers import AnswerKind, move
+from gateway.domain.handoff import AGREEMENTS, Handoff, HandoffAction
+from gateway.domain.standing import Standing
+from gateway.exchange import signed_requests
+from gateway.kernel.transact import RequestContext
+
+
+@dataclass(frozen=True)
+class AnswerRequest:
+    """An answer of a party: its kind, the person, and those fields of the kind that are there.
+
+    The transport checks which fields a kind takes and of which form, as the table of kinds says.
+    ``offer`` is the digest of the offer that it is about, which an answer without a document may
+    name. ``signed`` is the document, where its author signed it.
+    """
+
+    kind: AnswerKind
+    by: str
+    fields: Mapping[str, Any]
+    signed: signed_requests.VerifiedRequest | None = None
+    offer: str | None = None
+
+
+@dataclass(frozen=True)
+class Answering:
+    """An answer that is given to a handoff."""
+
+    context: RequestContext
+    standing: Standing
+    request: AnswerRequest
+
+    @property
+    def handoff(self) -> Handoff:
+        """The handoff before it."""
+        return self.standing.handoff
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Those of the answer."""
+        return self.request.fields
+
+    @cached_property
+    def step(self) -> HandoffAction:
+        """Which of the moves of its kind it is."""
+        return self.request.kind.move(self.fields)
+
+    @property
+    def is_revised(self) -> bool:
+        """Whether the case has a newer version than that of the newest package."""
+        return self.standing.case.digest != self.handoff.case_digest
+
+    def move(self) -> Handoff:
+        """The handoff after it, as the table says. Raises WrongState."""
+        groups = self.fields["groups"] if self.step is HandoffAction.ACCEPT_PARTLY else ()
+        return move(
+            self.handoff,
+            self.step,
+            self.standing.organisation,
+            groups=frozenset(groups) or None,
+            under=self.standing.case.digest if self.step in AGREEMENTS else None,
+            consulted=self.standing.holds,
+        )
