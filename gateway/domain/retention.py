@@ -32,7 +32,7 @@ class RetentionGround(StrEnum):
     """By which act a holder keeps a case."""
 
     STATED = "stated"  # its answer
-    STANDING = "standing"  # its registered term for a purpose, applied by the acceptance
+    REGISTERED = "standing"  # its registered term for a purpose, applied by the acceptance
     IN_PROCEEDINGS = "in_proceedings"  # the last three are final answers to a recall (R13)
     PROCESSING_RESTRICTED = "processing_restricted"
     DECLINED = "declined"
@@ -91,7 +91,7 @@ def retention_errors(
         yield "/review_on", f"is a day within three years: {day + LONGEST_REVIEW} at the latest"
 
 
-def standing_retention(
+def registered_retention(
     terms: Iterable[StandingRetention], purpose: Collection[str], day: date
 ) -> StandingRetention | None:
     """The one that an organisation applies to what it accepts on a day: of several the longest."""

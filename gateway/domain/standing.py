@@ -1,7 +1,7 @@
 """How a handoff stands for one of its parties at a moment: one value, read once in a request.
 
-What a party may do, what it owes, what it may open and why not, and what policy is told of that
-follow from here, and from nowhere else.
+What a party may do, what it owes, what it may open and why not, and the facts by which policy
+decides that, follow from here and from nowhere else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -82,8 +82,8 @@ class Standing:
     ``moves`` are its offer and all that followed, with no document where that was erased. ``case``
     is the case as it is now; ``duties`` are all of the handoff, of either side. ``retention`` is
     the one that was not ended; ``has_copy``: something of an erased case is kept for its recipient
-    today. ``newer`` is the change of the case that its holders were told of. ``read_access`` comes
-    from a succession. ``barred`` are the facts of R9 and R15.
+    today. ``newer`` is the change of the case that was announced to its holders. ``read_access``
+    comes from a succession. ``barred`` are the facts of R9 and R15.
     """
 
     side: AnswerAuthor
@@ -133,12 +133,12 @@ class Standing:
 
     @property
     def is_superseded(self) -> bool:
-        """Whether the recipient was told of a newer version than its newest package has."""
+        """Whether a newer version was announced than that of the newest package."""
         return self.newer is not None and self.newer.version > self.handoff.case_version
 
     @cached_property
     def notices(self) -> list[HandoffAnswer]:
-        """The correction notices; those of before the erasure of the case went with it."""
+        """The correction notices; those that came before the erasure of the case went with it."""
         notices = (one for one in self.moves if one.move is HandoffAction.NOTIFY_CORRECTION)
         return [one for one in notices if one.document]
 
@@ -180,7 +180,7 @@ class Standing:
         return agreed is not None and agreed <= self.day and not self.is_retained
 
     def facts(self, reason: str) -> dict[str, Value]:
-        """What policy is told where content is opened, be it a package or a copy."""
+        """The facts by which policy decides whether content opens, of a package or a copy alike."""
         opens = self.opening(reason)
         facts: dict[str, Value] = {
             "reason": reason,

@@ -15,9 +15,9 @@ from gateway.domain.retention import (
     RetentionEnd,
     RetentionGround,
     in_years,
+    registered_retention,
     retention_errors,
     review_day,
-    standing_retention,
 )
 from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RetentionView
@@ -78,15 +78,15 @@ def set_retention(
     return made
 
 
-def apply_standing_retention(context: RequestContext, handoff: Handoff) -> None:
+def apply_registered_retention(context: RequestContext, handoff: Handoff) -> None:
     """Retain what the caller accepts by this request, where a term for its purpose is recorded."""
     day = context.civil_day
-    found = standing_retention(context.organisation.retentions, handoff.purpose, day)
+    found = registered_retention(context.organisation.retentions, handoff.purpose, day)
     if found is not None:
         set_retention(
             context,
             handoff,
-            RetentionGround.STANDING,
+            RetentionGround.REGISTERED,
             legal_basis=found.legal_act,
             until=None if found.years is None else in_years(day, found.years),
             review_on=in_years(day, found.review_years),

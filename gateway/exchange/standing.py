@@ -15,7 +15,7 @@ from gateway.kernel import transact
 def standing_of(
     context: transact.RequestContext, handoff: UUID, *, checked: bool = True
 ) -> Standing:
-    """How a handoff stands for the caller, which is one of its parties; else there is none.
+    """The standing of a handoff for the caller, which is one of its parties; else there is none.
 
     Where an interest of its own bars the caller it is refused as policy says: state or conditions
     would say that the handoff is there. It is what the event, or a refusal, is about. Of recalls,

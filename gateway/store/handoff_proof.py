@@ -37,7 +37,7 @@ from gateway.domain.handoff import (
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import MEASURES, Measure
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
-from gateway.domain.retention import Retention, RetentionGround, in_years, standing_retention
+from gateway.domain.retention import Retention, RetentionGround, in_years, registered_retention
 from gateway.domain.revision import ANSWERED
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url, event, sd_jwt
@@ -512,11 +512,11 @@ class _Held:
             terms = self.of.work.organisations.get(self.row.recipient)
             at = parse_timestamp(self._event(stored.event)[1]["time"])
             day = self.of.civil_day(at)
-            found = terms and standing_retention(terms.retentions, self.row.purpose, day)
+            found = terms and registered_retention(terms.retentions, self.row.purpose, day)
             if not found:
                 return {"ground": None}
             return {
-                "ground": RetentionGround.STANDING,
+                "ground": RetentionGround.REGISTERED,
                 "until": None if found.years is None else in_years(day, found.years),
                 "review_on": in_years(day, found.review_years),
             }

@@ -422,14 +422,14 @@ def test_what_stops_before_the_decision_leaves_the_case_as_it_was(gateway, monke
     assert has_copy(gateway, handoff)
 
 
-# --- Standing ------------------------------------------------------------------------------------
+# --- Registered ----------------------------------------------------------------------------------
 
 
 def test_an_acceptance_applies_the_term_that_was_recorded_for_its_purpose(gateway):
     values = {"purpose": "identify_victim", "legal_act": BASIS, "years": "10", "review_years": "2"}
     gateway.administer("retention.record", OFMIN, **values, start="2026-01-01")
     found = stands(gateway, accepted(gateway))
-    assert (found.ground, found.legal_basis) == (RetentionGround.STANDING, BASIS)
+    assert (found.ground, found.legal_basis) == (RetentionGround.REGISTERED, BASIS)
     assert found.until == in_years(gateway.clock().date(), 10)
     assert found.review_on == in_years(gateway.clock().date(), 2)
 

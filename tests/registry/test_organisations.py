@@ -1,4 +1,4 @@
-"""The directory: who takes part, with which standing and competences on the reference date."""
+"""The directory: who takes part, of which status and competences on the reference date."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -11,7 +11,7 @@ from gateway.exchange.cases import conditions_digest, elements
 from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.answering import Answering
-from gateway.exchange.retention import apply_standing_retention
+from gateway.exchange.retention import apply_registered_retention
 from gateway.exchange.versions import owe_announced, read_version
 
 
@@ -74,7 +74,7 @@ def _check_groups(given: Answering) -> None:
 
 
 def facts_of_acceptance(fields: Mapping[str, Any]) -> dict[str, Value]:
-    """What policy is told of an acceptance."""
+    """The facts of an acceptance that policy decides by."""
     return {"conditions_accepted": "conditions" in fields}
 
 
@@ -84,4 +84,4 @@ def follow_acceptance(given: Answering, moved: Handoff) -> None:
     if given.is_revised:
         owe_announced(given.context, moved)
     if given.context.organisation.retentions:
-        apply_standing_retention(given.context, moved)
+        apply_registered_retention(given.context, moved)

@@ -34,9 +34,11 @@ def _no_facts(_: Mapping[str, Any]) -> dict[str, Value]:
 
 @dataclass(frozen=True)
 class AnswerSteps:
-    """How one kind of answer is given: what is wrong with it (``check`` raises that), which
-    ``facts`` policy is told of its fields, the handoff after it (``move``), and what is done once
-    that is stored (``follow``)."""
+    """How one kind of answer is given.
+
+    ``check`` raises what is wrong with it, ``facts`` are those of its fields that policy decides
+    by, ``move`` makes the handoff after it, ``follow`` does what follows once that is stored.
+    """
 
     check: Callable[[Answering], None] = _nothing
     facts: Callable[[Mapping[str, Any]], dict[str, Value]] = _no_facts
@@ -55,7 +57,7 @@ def check_outcome(given: Answering) -> None:
 
 
 def facts_of_outcome(fields: Mapping[str, Any]) -> dict[str, Value]:
-    """What policy is told of an outcome."""
+    """The fact of an outcome that policy decides by."""
     return {"code": fields["code"]}
 
 
@@ -145,12 +147,12 @@ def check_recall_answer(given: Answering) -> None:
 
 
 def facts_of_recall_answer(fields: Mapping[str, Any]) -> dict[str, Value]:
-    """What policy is told of a final answer."""
+    """The fact of a final answer that policy decides by."""
     return {"done": fields["done"]}
 
 
 def move_by_recall_answer(given: Answering) -> Handoff:
-    """Only one is given before the copies are erased, and without a recall nothing else is said."""
+    """Only one is given before the copies are erased; without a recall, only that they are."""
     done = RecallAnswer(given.fields["done"])
     if given.handoff.recall is None and done in RETAINING:
         raise refusals.WrongState("no recall stands on this handoff")

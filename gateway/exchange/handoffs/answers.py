@@ -7,8 +7,10 @@ from uuid import UUID
 
 from gateway.domain import refusals
 from gateway.domain.answers import AnswerKind, FieldType, made_of
+from gateway.domain.case_media import bytes_of_texts
 from gateway.domain.handoff import HandoffAction, HandoffAnswer
 from gateway.domain.standing import Standing
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import access, duties, signed_requests
@@ -17,6 +19,7 @@ from gateway.exchange.handoffs.answering import Answering, AnswerRequest
 from gateway.exchange.results import Answered
 from gateway.exchange.standing import standing_of
 from gateway.exchange.updates import stale, stale_notice
+from gateway.exchange.versions import spend_unexplained
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -66,6 +69,7 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
     _refuse_late(given)
     binds = _bound(standing, kind)
     _check_newest(given, binds)
+    _spend_texts(given)
     steps.check(given)
     facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(request.fields)}
     authorize(context, access.entity_of(context, standing.handoff), {**facts, **standing.barred})
@@ -152,6 +156,15 @@ def _refuse_late(given: Answering) -> None:
     why = "is left out: the case was erased, write no text"
     if errors := tuple((f"/{one.name}", why) for one in texts):
         raise refusals.ValidationFailed(errors)
+
+
+def _spend_texts(given: Answering) -> None:
+    """Count what spells nothing in its texts (R1); in imminent danger nothing is counted."""
+    if given.handoff.urgency is not Urgency.IMMINENT_DANGER:
+        named = (one.name for one in given.request.kind.fields if one.longest)
+        texts = [str(given.fields.get(name, "")) for name in named]
+        what = f"answers {given.handoff.id}"
+        spend_unexplained(given.context, what, bytes_of_texts(texts), "")
 
 
 def _answered(answer: HandoffAnswer) -> Answered:
