@@ -25,6 +25,7 @@ from sqlalchemy import select
 
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.changes import CHANGES
+from gateway.client.told_stream import ToldStream
 from gateway.domain import revision
 from gateway.domain.audit_event import Operation
 from gateway.domain.case import GROUPS, case_from_claims
@@ -48,7 +49,7 @@ from gateway.kernel.changes import HERE, Bearer, Change
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.kernel.values import Caller, LoggedEvent, ReferenceDate, TreeHead
+from gateway.kernel.values import Caller, HandoffFilter, LoggedEvent, ReferenceDate, TreeHead
 from gateway.keys import (
     DecryptionKey,
     KeyPurpose,
@@ -955,11 +956,43 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         assert {name for _, name in compared.differing} <= gateway.beside
         assert gateway.beside or not compared.problems
     assert handoffs_compared(gateway).sentences() == ()
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        for slug in _slugs(work):
+            assert contradictions(work, slug, logged) == []
     documents = {one.index: one.event.document for one in logged}
     for given in gateway.receipts:
         confirmed = gateway.confirm(given)
         assert given.document == documents[confirmed.index], "a receipt is of another event"
     return [event.read(one.event.document) for one in logged]
+
+
+def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -> list[str]:
+    """What the rows of a member's handoffs and duties say otherwise than its stream, as its client
+    compares them: here all of them, for no interest keeps any back."""
+    told = ToldStream(slug, ORIGIN, None)
+    for number, event_id in work.log.stream(slug, 0, 10**6):
+        document = next(one.event for one in logged if one.event.id == event_id)
+        opened = event.open_disclosures(document.document, document.shown_to(slug))
+        proved = VerifiedReceipt(event.read(document.document), opened, *[cast(Any, None)] * 3)
+        told.take(number, proved)
+    told.interested = False
+    found = list[str]()
+    for box in ("in", "out"):
+        rows = work.handoffs.page(slug, box, HandoffFilter(), None, 10**6)
+        shown = [
+            {
+                **vars(one),
+                "handoff": str(one.id),
+                "recalled": one.recall is not None,
+                "recipient": one.recipient,
+            }
+            for one in rows
+        ]
+        found += told.of_list(shown, told.last, box, None)
+        owed = [one for row in rows for one in work.duties.of(row.id, open_only=True)]
+        duties = [{"handoff": str(one.handoff), "kind": str(one.kind)} for one in owed]
+        found += told.of_duties(duties, told.last) if box == "in" else ()
+    return found
 
 
 def handoffs_compared(gateway: Founded) -> HandoffComparison:

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
         UnexpectedAnswer,
         UnknownReference,
     )
-    from gateway.client.events import AuditedEvent, StreamEvent
+    from gateway.client.events import AuditedEvent
     from gateway.client.gateway import Gateway, Resent
+    from gateway.client.own_stream import StreamEvent
     from gateway.client.sealing import OpenedElement
     from gateway.client.session import ConfirmedWrite
     from gateway.domain.audit import AuditFilters
@@ -63,7 +64,16 @@ __all__ = [
     "UnknownReference",
 ]
 
-_MODULES = ("connection", "errors", "session", "cases", "sealing", "events", "gateway")
+_MODULES = (
+    "connection",
+    "errors",
+    "session",
+    "cases",
+    "own_stream",
+    "sealing",
+    "events",
+    "gateway",
+)
 """Where these names are; in this order, so that what needs least is imported first."""
 
 

@@ -14,10 +14,11 @@ from uuid import UUID
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import EvidenceMismatch, InvalidCase, KeyNotHeld, raising
 from gateway.domain import case as cases
-from gateway.domain.answers import ANSWERS, KIND_OF_ACTION, READABLE_MOVES
+from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EventResult
 from gateway.domain.case import conditions, repeats
-from gateway.domain.handoff import KEPT, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.course import fold
+from gateway.domain.handoff import KEPT, HandoffAction, RecallAnswer
 from gateway.domain.mandate import format_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
@@ -25,6 +26,7 @@ from gateway.domain.revision import ChangeKind
 from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
 from gateway.evidence.declarations import MAX_SKEW
+from gateway.evidence.handoff_course import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims
@@ -316,7 +318,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         "the conditions shown are not those that the case states",
     )
     check_conditions(view, routing, newest)
-    _check_answers(view["answers"], links, view.get("state"), connection)
+    _check_answers(view, links, connection)
     if "reissue_of" in view:
         (shown,) = _objects([view["reissue_of"]], "the handoff is shown without what it replaces")
         before = open_offer(shown.get("offer"), connection)
@@ -326,12 +328,9 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
 
 
 def _check_answers(
-    answers: Sequence[Mapping[str, Any]],
-    links: Sequence[Link],
-    state: Any,
-    connection: PartnerConnection,
+    view: Mapping[str, Any], links: Sequence[Link], connection: PartnerConnection
 ) -> None:
-    """The answers, each by itself and in the order shown; ``state`` is the one that they lead to.
+    """The answers of a handoff, each by itself and in the order shown; it stands where they lead.
 
     What one of them names is shown: nothing is left out here.
     """
@@ -340,10 +339,8 @@ def _check_answers(
     placed: list[Link | VerifiedAnswer] = [links[0]]
     recall: str | None = None
     finals: list[RecallAnswer | None] = []
-    reached: HandoffState | None = HandoffState.OFFERED
-    for shown in answers[1:]:
-        move: Any = str(shown.get("kind"))
-        reached = reached and READABLE_MOVES.get((reached, move))
+    for shown in view["answers"][1:]:
+        move = str(shown.get("kind"))
         if move == UPDATE:
             placed.append(next(updates))
             continue
@@ -363,7 +360,21 @@ def _check_answers(
                 done = answer.signed.verified.disclosed.get("done")
                 finals.append(done and RecallAnswer(done))
         placed.append(answer)
-    require(reached == state, "the handoff is shown in another state than its answers lead to")
+    with _compared():
+        made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
+        course = fold(made)
+    require(
+        view.get("state") == course.state,
+        "the handoff is shown in another state than its answers lead to",
+    )
+    groups = course.accepted_groups and sorted(course.accepted_groups)
+    # A recall stands, too, on what was opened before an acceptance.
+    standing = (True,) if course.recall else (recall is not None, False)
+    require(
+        (view.get("package"), view.get("accepted_groups")) == (course.package, groups)
+        and view.get("recalled") in standing,
+        "the handoff is not shown as its answers have it",
+    )
     notices = {None, *(one.digest for one in placed if chain.is_notice(one))}
     named = {one.claims.notice_digest for one in placed if isinstance(one, Verified)}
     require(named <= notices, "an answer shown is about a notice not shown")

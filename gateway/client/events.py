@@ -17,7 +17,7 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord
 from gateway.client.documents import RECALL, UPDATE, require
 from gateway.client.handoffs import HandoffClient
-from gateway.client.session import ConfirmedWrite, list_of, next_page, spelled
+from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.answers import ANSWERS
 from gateway.domain.audit import AuditFilters, CoverageKind
 from gateway.domain.audit_event import READABLE_EVENTS
@@ -29,70 +29,8 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
-from gateway.evidence.stream import StreamHead
 from gateway.evidence.trust import read_unverified_claims
 from gateway.evidence.verification import verify_bundle
-
-OnEnd = Callable[[str, StreamHead], None]
-"""Told the end of a stream: the statement's text, and what it says."""
-
-
-@dataclass(frozen=True)
-class StreamEvent:
-    """An event of this organisation's own: its place in the stream, and its receipt."""
-
-    stream_number: int
-    event: UUID
-    receipt: Receipt
-    confirmed: VerifiedReceipt
-
-
-class Events(ClientBase):
-    """The stream of events that concern this organisation."""
-
-    def events(self, after: int = 0, on_end: OnEnd | None = None) -> Iterator[StreamEvent]:
-        """This organisation's own events after a place in its stream, each receipt verified.
-
-        ``on_end`` is given the gateway's verified statement of where the stream ends, once for
-        each page, before its entries. Raises EvidenceMismatch when one is missing between
-        ``after`` and that end.
-        """
-        path: str | None = f"/events?after={int(after)}"
-        while path:
-            before = self._exchange.newest()
-            page = self._exchange.read("events.read", path)
-            end = evidence_checks.confirm_end(page, self.connection)
-            self._exchange.observe_head(end, before)
-            if on_end:
-                on_end(page["signed_head"], end)
-            for item in list_of(page, "events"):
-                after = after + 1
-                entry = self._entry(item, after)
-                self._exchange.observe(entry.confirmed, before)
-                yield entry
-            path = next_page(page, path)
-            last = end.stream_number
-            require(
-                last >= after,
-                f"the stream of events went back: its last number is {last}, and {after} was known",
-            )
-            require(bool(path) or last == after, "the end of the stream of events is missing")
-
-    def receipt(self, event: UUID | str) -> StreamEvent:
-        """The receipt of one event that concerns this organisation, verified."""
-        found, confirmed = self._proved(event)
-        numbers = confirmed.stream_numbers(self.connection.organisation)
-        return StreamEvent(numbers[0] if numbers else 0, UUID(spelled(event)), found, confirmed)
-
-    def _entry(self, item: Any, place: int) -> StreamEvent:
-        well_formed = isinstance(item, dict) and item.get("stream_number") == place
-        require(well_formed, f"number {place} of the stream of events is missing")
-        found = evidence_checks.read_receipt(item.get("receipt"))
-        confirmed = evidence_checks.confirm_event(str(item.get("event")), found, self.connection)
-        own = confirmed.stream_numbers(self.connection.organisation)
-        require(own == [place], f"number {place} of the stream of events is another event")
-        return StreamEvent(place, UUID(confirmed.event["id"]), found, confirmed)
-
 
 # --- What an auditor's system asks for: events by filters, each with a receipt that is verified ---
 
@@ -244,7 +182,7 @@ Progress = Callable[[int, int], None]
 """Told how many parts of how many are done."""
 
 
-class Exports(CaseClient, Directory, HandoffClient, Events):
+class Exports(CaseClient, Directory, HandoffClient):
     """What this organisation can prove about its handoffs."""
 
     def export(

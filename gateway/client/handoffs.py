@@ -4,21 +4,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Required, TypedDict, Unpack
 from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents
-from gateway.client.cases import ClientBase, ConsultedContent, read_content
+from gateway.client.cases import ConsultedContent, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import RequestRefused
+from gateway.client.own_stream import Events
 from gateway.client.session import ConfirmedWrite, spelled
+from gateway.client.told_stream import ToldStream
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
+from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
 from gateway.evidence import handoff_documents
 from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
 from gateway.evidence.mandates import days_of
+
+Shown = list[dict[str, Any]]
+"""The items of a list."""
 
 
 class BoxFilters(TypedDict, total=False):
@@ -30,13 +37,16 @@ class BoxFilters(TypedDict, total=False):
     erase_before: date | None
 
 
-class HandoffClient(ClientBase):
-    """The handoffs that this member is a party of."""
+class HandoffClient(Events):
+    """The handoffs that this member is a party of, held against its own events."""
 
     def inbox(
         self, state: str | None = None, **filters: Unpack[BoxFilters]
     ) -> Iterator[dict[str, Any]]:
-        """The handoffs received, by urgency, then due time, page by page as they are iterated."""
+        """The handoffs received, by urgency, then due time.
+
+        All are read first, and held against this member's own events: EvidenceMismatch.
+        """
         return self._box("in", state, filters)
 
     def sent(
@@ -46,8 +56,9 @@ class HandoffClient(ClientBase):
         return self._box("out", state, filters)
 
     def duties(self) -> Iterator[dict[str, Any]]:
-        """What this member owes, by urgency, then due time, page by page as it is iterated."""
-        return self._exchange.items("handoff.read", "/duties")
+        """What this member owes, by urgency, then due time, read and held likewise."""
+        owed = partial(self._all, "/duties")
+        return iter(self._held(owed, ToldStream.of_duties))
 
     def handoff(self, handoff: UUID | str) -> dict[str, Any]:
         """A handoff with its offer, conditions and answers, each verified; never content."""
@@ -172,13 +183,27 @@ class HandoffClient(ClientBase):
         day = filters.get("erase_before")
         wanted["erase_before"] = day and day.isoformat()
         query = urlencode({name: value for name, value in wanted.items() if value})
-        return self._exchange.items("handoff.read", f"/handoffs?{query}")
+        # Events tell neither whether an acceptance named groups, nor an originator, of which case.
+        told_apart = box == "in" and state != HandoffState.ACCEPTED
+        whole = None if any(filters.values()) or not (state is None or told_apart) else box
+
+        def otherwise(told: ToldStream, shown: Shown, since: int) -> Iterator[str]:
+            return told.of_list(shown, since, whole, state)
+
+        return iter(self._held(partial(self._all, f"/handoffs?{query}"), otherwise))
+
+    def _all(self, path: str) -> Shown:
+        return list(self._exchange.items("handoff.read", path))
 
     def _view(self, handoff: UUID | str) -> tuple[dict[str, Any], tuple[VerifiedOffer, ...]]:
-        """A handoff, and its offers, oldest first."""
-        view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
-        require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
-        return view, documents.check_view(view, self.connection)
+        """A handoff, and its offers, oldest first; held against this member's own events."""
+
+        def read() -> tuple[dict[str, Any], tuple[VerifiedOffer, ...]]:
+            view = self._exchange.read("handoff.read", f"/handoffs/{spelled(handoff)}")
+            require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
+            return view, documents.check_view(view, self.connection)
+
+        return self._held(read, lambda told, shown, since: told.of_view(shown[0], since))
 
     def _answered(self, handoff: str, kind: AnswerKind, offer: str | None) -> AnsweredOffer:
         """What an answer is about, verified: a correction notice, or the ``offer`` that was read,

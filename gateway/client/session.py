@@ -13,6 +13,7 @@ from uuid import UUID
 
 from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
+from gateway.client.told_stream import ToldStream
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
 from gateway.evidence.history import SignedTree
@@ -59,6 +60,13 @@ class Session:
         self._sightings = local_state.CheckpointStore(
             connection.log_key, connection.checkpoint_file, tile
         )
+        self.told = ToldStream(
+            connection.organisation, connection.log_key.name, connection.checkpoint_file
+        )
+
+    def may(self, scope: str) -> bool:
+        """Whether this system has a scope, as far as its newest token says."""
+        return self._access.scopes is None or scope in self._access.scopes
 
     def newest(self) -> SignedTree | None:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""

@@ -322,6 +322,8 @@ class AccessTokens:
         self._line, self._client_id, self._now = line, client_id, now
         self._assertions = assertions
         self._token: _Token | None = None
+        self.scopes: frozenset[str] | None = None
+        """Those of the newest token; None where it does not say."""
         self._lock = threading.Lock()
 
     def send(self, message: HttpRequest) -> HttpResponse:
@@ -364,6 +366,8 @@ class AccessTokens:
             raise errors.UnexpectedAnswer("the gateway's token is not of the form that tokens have")
         if str(kind).lower() != "bearer" or type(life) is not int or life <= 0:
             raise errors.UnexpectedAnswer("the gateway's token has no kind or no life that we know")
+        scope = members.get("scope")
+        self.scopes = frozenset(scope.split()) if isinstance(scope, str) else None
         ends = asked_at + timedelta(seconds=life)
         # A token with a very short life is used for the first half of it.
         return _Token(text, max(ends - RENEW_BEFORE, asked_at + timedelta(seconds=life) / 2))

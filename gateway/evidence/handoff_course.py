@@ -64,7 +64,11 @@ def read_moves(
         raise Impossible("its parties are not those of its offer")
     moves = []
     for stored, event in zip(answers, moving, strict=True):
-        move = read_move(stored, late=not handoff.conditions_digest)
+        if stored.document:
+            late = not handoff.conditions_digest
+            move = replace(read_move(stored.sequence, stored.document), late=late)
+        else:
+            move = Moved(stored.sequence, stored.move, readable=False)
         if move.step != stored.move or TYPES[move.step] != event.type:
             raise Impossible(f"document {stored.sequence} is of another kind")
         if None not in (move.digest, event.digest) and move.digest != event.digest:
@@ -94,15 +98,11 @@ def read_course(
     return fold(moves, consulted=was_consulted_early(told), erased=erased)
 
 
-def read_move(stored: HandoffAnswer, *, late: bool) -> Moved:
-    """A stored document as the move that it says it is; one that was erased, as its row says.
-
-    Raises DocumentError.
-    """
-    if not stored.document:
-        return Moved(stored.sequence, stored.move, readable=False)
-    digest, claims = sd_jwt.stored_claims(stored.document)
-    move = Moved(stored.sequence, None, late=late, digest=digest)
+def read_move(sequence: int, document: str) -> Moved:
+    """A document, whose signature was verified, as the move that it says it is. Raises
+    DocumentError."""
+    digest, claims = sd_jwt.stored_claims(document)
+    move = Moved(sequence, None, digest=digest)
     kind = ANSWERS.get(claims.get("kind", ""))
     if kind is None:
         step = None
@@ -113,7 +113,7 @@ def read_move(stored: HandoffAnswer, *, late: bool) -> Moved:
         return replace(move, step=step, claims=claims)
     if not (kind.accepts or HandoffAction.ANSWER_RECALL in kind.moves):
         return replace(move, step=kind.move({}))
-    said = sd_jwt.read_stored(stored.document).content
+    said = sd_jwt.read_stored(document).content
     groups, done = said.get("groups"), said.get("done")
     return replace(
         move,

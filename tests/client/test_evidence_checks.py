@@ -413,7 +413,10 @@ def view(connection: PartnerConnection = OFMINS, **changes: Any) -> None:
             {"kind": "decline", "author": OFMIN, "document": answer_document().compact()},
         ],
     }
-    documents.check_view(shown | changes, connection)
+    shown |= changes
+    recalled = any(one["kind"] == "recall" for one in shown["answers"] if isinstance(one, dict))
+    newest = {"package": len(shown["packages"]), "recalled": recalled}
+    documents.check_view(newest | shown, connection)
 
 
 def with_answers(
@@ -711,8 +714,8 @@ LIES_OF_A_COURSE: Lies = [
     (lambda: declined(answer_document(notice_digest=PARTS[0])), "answers a notice"),
     (lambda: acknowledged(TRUE_OFFER.digest), "a notice not shown"),
     (lambda: acknowledged(ACCEPTS[2].digest), "a notice not shown"),
-    (lambda: view(**with_answers(ACCEPTS, ACCEPTS, state="accepted")), "another state"),
-    (lambda: view(**with_answers(REFUSES, ACCEPTS, state="accepted")), "another state"),
+    (lambda: view(**with_answers(ACCEPTS, ACCEPTS, state="accepted")), "cannot follow"),
+    (lambda: view(**with_answers(REFUSES, ACCEPTS, state="accepted")), "cannot follow"),
     (lambda: view(state="accepted"), "another state"),
     (lambda: view(reissue_of={"offer": TRUE_OFFER.compact()}), "replaces none"),
     (lambda: view(**with_answer(answer_document(), kind=["decline"])), "as something else"),

@@ -558,7 +558,7 @@ def test_a_lost_answer_to_a_signed_answer_is_got_by_the_same_bytes(stage, tmp_pa
     handoff = UUID(founding.offered(stage.gateway).result["handoff"])
     office = desk(stage, OFMIN, outbox=tmp_path)
     view = office.handoff(handoff)
-    office.wire.faults = [lambda *_: None, lose_answer]
+    office.wire.faults = [passing, passing, lose_answer]
     office.accept(view, "officer-1")
     sent = [r.content for r in office.wire.requests if r.url.path.endswith("/acceptance")]
     assert len(sent) == 2
