@@ -25,7 +25,7 @@ from sqlalchemy import select
 
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.changes import CHANGES
-from gateway.client.told_stream import ToldStream
+from gateway.client.own_stream import ToldStream
 from gateway.domain import revision
 from gateway.domain.audit_event import Operation
 from gateway.domain.case import GROUPS, case_from_claims
@@ -983,15 +983,16 @@ def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -
             {
                 **vars(one),
                 "handoff": str(one.id),
+                "case": str(one.case),
                 "recalled": one.recall is not None,
                 "recipient": one.recipient,
             }
             for one in rows
         ]
-        found += told.of_list(shown, told.last, box, None)
+        found += told.in_list(shown, box, None)
         owed = [one for row in rows for one in work.duties.of(row.id, open_only=True)]
         duties = [{"handoff": str(one.handoff), "kind": str(one.kind)} for one in owed]
-        found += told.of_duties(duties, told.last) if box == "in" else ()
+        found += told.in_duties(duties) if box == "in" else ()
     return found
 
 

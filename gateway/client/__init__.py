@@ -64,16 +64,7 @@ __all__ = [
     "UnknownReference",
 ]
 
-_MODULES = (
-    "connection",
-    "errors",
-    "session",
-    "cases",
-    "own_stream",
-    "sealing",
-    "events",
-    "gateway",
-)
+_MODULES = ("connection", "errors", "session", "own_stream", "sealing", "events", "gateway")
 """Where these names are; in this order, so that what needs least is imported first."""
 
 

@@ -14,9 +14,8 @@ from gateway.client.cases import ConsultedContent, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import RequestRefused
-from gateway.client.own_stream import Events
+from gateway.client.own_stream import Events, ToldStream
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.client.told_stream import ToldStream
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
@@ -58,7 +57,7 @@ class HandoffClient(Events):
     def duties(self) -> Iterator[dict[str, Any]]:
         """What this member owes, by urgency, then due time, read and held likewise."""
         owed = partial(self._all, "/duties")
-        return iter(self._held(owed, ToldStream.of_duties))
+        return iter(self._held(owed, ToldStream.in_duties))
 
     def handoff(self, handoff: UUID | str) -> dict[str, Any]:
         """A handoff with its offer, conditions and answers, each verified; never content."""
@@ -186,11 +185,8 @@ class HandoffClient(Events):
         # Events tell neither whether an acceptance named groups, nor an originator, of which case.
         told_apart = box == "in" and state != HandoffState.ACCEPTED
         whole = None if any(filters.values()) or not (state is None or told_apart) else box
-
-        def otherwise(told: ToldStream, shown: Shown, since: int) -> Iterator[str]:
-            return told.of_list(shown, since, whole, state)
-
-        return iter(self._held(partial(self._all, f"/handoffs?{query}"), otherwise))
+        listed = partial(self._all, f"/handoffs?{query}")
+        return iter(self._held(listed, lambda told, shown: told.in_list(shown, whole, state)))
 
     def _all(self, path: str) -> Shown:
         return list(self._exchange.items("handoff.read", path))
@@ -203,7 +199,7 @@ class HandoffClient(Events):
             require(view.get("handoff") == spelled(handoff), "the handoff shown is another one")
             return view, documents.check_view(view, self.connection)
 
-        return self._held(read, lambda told, shown, since: told.of_view(shown[0], since))
+        return self._held(read, lambda told, shown: told.in_view(shown[0]))
 
     def _answered(self, handoff: str, kind: AnswerKind, offer: str | None) -> AnsweredOffer:
         """What an answer is about, verified: a correction notice, or the ``offer`` that was read,

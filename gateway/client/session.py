@@ -13,7 +13,6 @@ from uuid import UUID
 
 from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
-from gateway.client.told_stream import ToldStream
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.evidence import canonical, history, sd_jwt
 from gateway.evidence.history import SignedTree
@@ -59,9 +58,6 @@ class Session:
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
         self._sightings = local_state.CheckpointStore(
             connection.log_key, connection.checkpoint_file, tile
-        )
-        self.told = ToldStream(
-            connection.organisation, connection.log_key.name, connection.checkpoint_file
         )
 
     def may(self, scope: str) -> bool:

@@ -225,7 +225,7 @@ def test_what_was_read_is_kept_and_only_newer_events_are_read(tmp_path: Path) ->
     list(there.office.inbox())
     kept = file.with_name("newest.checkpoint.stream")
     assert kept.stat().st_mode & 0o777 == 0o600
-    last = str(json.loads(kept.read_text())["last"])
+    last = str(json.loads(kept.read_text())[1])
     later = MemberClient(there.stage, OFMIN, checkpoint_file=file)
     list(later.inbox())
     list(later.inbox())
@@ -235,7 +235,7 @@ def test_what_was_read_is_kept_and_only_newer_events_are_read(tmp_path: Path) ->
         list(MemberClient(there.stage, OFMIN, checkpoint_file=file).inbox())
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"of": 1}', "another member's"])
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "[1, 2, 3]", "another member's"])
 def test_what_is_damaged_or_of_another_is_read_anew(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "newest.checkpoint"
     there = scene(checkpoint_file=file)
