@@ -24,11 +24,10 @@ from cryptography import x509
 
 from gateway import apps, keys, maintenance, wiring
 from gateway.cli.admin import approve
-from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.changes import Change
+from gateway.verification.trust import TrustAnchors
 from gateway.web.app import create_partner_app
 from tests.client.client_fixture import MemberClient
-from tests.evidence.kept import trust_folder
 from tests.founding import (
     ALICE,
     BENOIT,
@@ -40,6 +39,7 @@ from tests.founding import (
     _Open,
 )
 from tests.operating import Operator
+from tests.verification.kept import trust_folder
 from tests.web.listening import DER, Listening, Partner
 
 FOLDER = Path(__file__).parent / "data" / "upgrade" / "2d826964"

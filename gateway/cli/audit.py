@@ -34,15 +34,17 @@ from gateway.domain.audit import REASON_CODES, CaseId
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
-from gateway.evidence import account, canonical, history, recalls
+from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.event import PARTY
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.evidence.report import InputFile, VerificationReport, pluralise
 from gateway.evidence.sd_jwt import MAX_TEXT
-from gateway.evidence.stream import StreamHead, of_page, verify_stream
-from gateway.evidence.trust import TrustAnchors
+from gateway.text.numbers import pluralise
+from gateway.verification import account, history, log_copy, recalls
+from gateway.verification.report import InputFile, VerificationReport
+from gateway.verification.stream import StreamHead, of_page, verify_stream
+from gateway.verification.trust import TrustAnchors
 
 
 @click.group()
@@ -79,7 +81,7 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
     """
     copy = None
     if folder is not None:
-        report, copy = history.check_copy(arguments.reader(folder), trust)
+        report, copy = log_copy.check_copy(arguments.reader(folder), trust)
         if copy is None:
             return report
     return _of_stream(stream, lambda heads, found: verify_stream(heads, found, trust, copy))
@@ -163,7 +165,7 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
     Example: casegate audit account shown.json --log mirror \\
         --trust trust
     """
-    report, copy = history.check_copy(arguments.reader(folder), trust)
+    report, copy = log_copy.check_copy(arguments.reader(folder), trust)
     if copy is None:
         return report
     parts: list[InputFile] = []
@@ -207,7 +209,7 @@ def check_copy(folder: Path, trust: TrustAnchors, successor: bytes | None) -> Ve
     with raising(click.UsageError, "--continued-by"):
         continued_by = None if successor is None else receipts.parse(successor)
     with output.progress("entries") as tell:
-        return history.check_copy(arguments.reader(folder), trust, tell, continued_by)[0]
+        return log_copy.check_copy(arguments.reader(folder), trust, tell, continued_by)[0]
 
 
 # --- `casegate audit prove-fork`: whether a folder proves that a log has two histories ---

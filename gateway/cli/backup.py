@@ -31,9 +31,6 @@ from gateway.client.errors import raising
 from gateway.config import Config
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import canonical
-from gateway.evidence.history import VerifiedCopy, check_copy
-from gateway.evidence.report import count_entries
-from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.log_continuity import require_beginnings, require_prefixes
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import TreeHead
@@ -42,6 +39,9 @@ from gateway.store import migrations
 from gateway.store.log_integrity import StoredLogCorrupt, verify_log
 from gateway.store.sqlite_backup import InUse, copy_database, merge_wal, put_in_place, sync
 from gateway.store.unit_of_work import open_for_reading
+from gateway.text.numbers import pluralise
+from gateway.verification.log_copy import VerifiedCopy, check_copy
+from gateway.verification.trust import TrustAnchors
 
 FORMAT = "casegate-backup/1"
 MANIFEST_FILE = "backup.json"
@@ -414,7 +414,7 @@ def _put(spare: Path, file: Path) -> Path | None:
 
 def describe_head(head: TreeHead) -> str:
     """A head in words."""
-    return f"{count_entries(head.size)}, root {head.root.hex()[:16]}"
+    return f"{pluralise(head.size, 'entry')}, root {head.root.hex()[:16]}"
 
 
 _mirrors_option = click.option(

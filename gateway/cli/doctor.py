@@ -35,7 +35,6 @@ from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
 from gateway.evidence import event
-from gateway.evidence.report import pluralise
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
@@ -51,6 +50,7 @@ from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
 from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
+from gateway.text.numbers import pluralise
 
 SOON = timedelta(days=5)
 """Before a listener's certificate ends: it should have been renewed five days earlier."""

@@ -25,9 +25,7 @@ from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.course import HandoffChecks
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.domain.refusals import WrongState
-from gateway.evidence import history
-from gateway.evidence.history import LogPredecessor
-from gateway.evidence.report import VerificationFailed
+from gateway.evidence.log_predecessor import LogPredecessor
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
 from gateway.ledger.tree import EMPTY_ROOT
@@ -37,6 +35,8 @@ from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.key_inventory import has_content
 from gateway.store.keyring import make_keyring
+from gateway.verification import log_copy
+from gateway.verification.report import VerificationFailed
 
 root_passphrase_option: Callable[[Any], Any] = click.option(
     "--root-passphrase-file",
@@ -374,12 +374,12 @@ def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
         trust = gather_trust((), (key,), (), ())
         if len(trust.log_keys) != 1:
             raise click.UsageError("--continues-key names one key")
-        report, copy = history.check_copy(arguments.reader(mirror), trust)
+        report, copy = log_copy.check_copy(arguments.reader(mirror), trust)
         if copy is None:
             raise click.ClickException(f"{mirror} cannot be continued: {report.sentence}")
         known = copy.checkpoint
-        note = (last or mirror / history.CHECKPOINT).read_bytes()
-        newest = history.open_head(note, trust)
+        note = (last or mirror / log_copy.CHECKPOINT).read_bytes()
+        newest = log_copy.open_head(note, trust)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     except VerificationFailed as failed:

@@ -5,8 +5,8 @@ from html import escape
 
 from gateway.cli.verify import content_lines
 from gateway.domain.item_value import defang_text
-from gateway.evidence import catalogue
-from gateway.evidence.report import VerificationReport, describe
+from gateway.text import catalogue
+from gateway.verification.report import VerificationReport, describe
 
 _STYLE = (
     "body{font:11pt/1.5 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"

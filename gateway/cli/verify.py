@@ -12,8 +12,8 @@ from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
 from gateway.domain.item_value import defang, defang_text
 
 if TYPE_CHECKING:
-    from gateway.evidence.report import VerificationReport
-    from gateway.evidence.trust import TrustAnchors
+    from gateway.verification.report import VerificationReport
+    from gateway.verification.trust import TrustAnchors
 
 # What reads keys and signatures is imported by the commands, not here: help needs none of it.
 
@@ -151,8 +151,8 @@ def print_report(
     report: "VerificationReport", language: str = "en", *, content: bool = False
 ) -> None:
     """Print a report: the result, the facts by heading, content if asked, and the checks."""
-    from gateway.evidence import catalogue  # noqa: PLC0415
-    from gateway.evidence.report import describe  # noqa: PLC0415
+    from gateway.text import catalogue  # noqa: PLC0415
+    from gateway.verification.report import describe  # noqa: PLC0415
 
     def heading(name: str) -> None:
         click.echo(f"\n{catalogue.heading(name, language)}")
@@ -182,7 +182,7 @@ def print_report(
 
 def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each verified value by its path, with no address that could be followed."""
-    from gateway.evidence.report import plain  # noqa: PLC0415
+    from gateway.verification.report import plain  # noqa: PLC0415
 
     def lines(name: str, value: Any, kind: str) -> list[tuple[str, str]]:
         match value:
@@ -274,16 +274,14 @@ def verify(
 
     Example: casegate verify handoff.json --trust trust
     """
-    from gateway.evidence import verification  # noqa: PLC0415
+    from gateway.verification import verifier  # noqa: PLC0415
 
     try:
-        known = verification.remembered_history(trust)
+        known = verifier.remembered_history(trust)
     except ValueError as error:
         raise click.UsageError(f"the checkpoints that you remember: {error}") from error
     reports = {
-        name: verification.verify(
-            data, trust, log_history=known, require_signed=require is not None
-        )
+        name: verifier.verify(data, trust, log_history=known, require_signed=require is not None)
         for name, data in files
     }
     code = max((report.code for report in reports.values()), key=_gravity)

@@ -15,10 +15,10 @@ from gateway.domain.case import case_from_claims
 from gateway.domain.case_steps import CASE_STEPS
 from gateway.domain.handoff import RecallCode
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.evidence.chain import VerifiedOffer
 from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.seal import OpeningKey
+from gateway.verification.chain import VerifiedOffer
 
 
 class ClientBase:

@@ -20,8 +20,8 @@ from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
-from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import ED25519, VerificationKey
+from gateway.verification.trust import TrustAnchors
 
 T = TypeVar("T")
 

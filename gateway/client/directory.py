@@ -11,13 +11,14 @@ from gateway.client.cases import ClientBase
 from gateway.client.documents import require
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.evidence import declarations, key_history
+from gateway.evidence import declarations
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
-from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
+from gateway.verification import key_history
+from gateway.verification.mandates import RegisteredMandate
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class KeyRecord:
     """The receipts of the events that registered a document key, and that revoked it, if any.
 
     ``locks`` are those by which its owner required its own signature, or ended that. ``status`` is
-    the gateway's statement that the key was not revoked (`gateway.evidence.key_history`).
+    the gateway's statement that the key was not revoked (`gateway.verification.key_history`).
     """
 
     registration: Receipt
@@ -109,7 +110,7 @@ class Directory(ClientBase):
     def key_record(self, organisation: str, kid: str) -> KeyRecord:
         """The events that registered a member's document key, and that revoked it.
 
-        Verified to the end (`gateway.evidence.key_history`); EvidenceMismatch when they do not
+        Verified to the end (`gateway.verification.key_history`); EvidenceMismatch when they do not
         hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):

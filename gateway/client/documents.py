@@ -23,13 +23,14 @@ from gateway.domain.mandate import format_competence
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import chain, handoff_documents, membership_attestation, sd_jwt
-from gateway.evidence.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
+from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_course import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
-from gateway.evidence.trust import AuthoredDocument, open_document, read_unverified_claims
+from gateway.verification import chain
+from gateway.verification.chain import Link, Verified, VerifiedAnswer, VerifiedOffer
+from gateway.verification.trust import AuthoredDocument, open_document, read_unverified_claims
 
 Claims = TypeVar("Claims")
 

@@ -32,8 +32,8 @@ from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import ReceiptError
 from gateway.evidence.signature import public_keys
-from gateway.evidence.trust import TrustAnchors, confirm_receipt
 from gateway.ledger.note import ED25519, NoteError, VerificationKey
+from gateway.verification.trust import TrustAnchors, confirm_receipt
 
 ASKED_AGAIN = 24
 """How often a certificate that is not made yet is asked for: two minutes by five seconds."""

@@ -24,13 +24,12 @@ from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt, security_event
 from gateway.evidence.bundle import Bundle, BundlePackage
-from gateway.evidence.chain import VerifiedOffer
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
-from gateway.evidence.trust import read_unverified_claims
-from gateway.evidence.verification import verify_bundle
+from gateway.verification.trust import read_unverified_claims
+from gateway.verification.verifier import verify_bundle
 
 # --- What an auditor's system asks for: events by filters, each with a receipt that is verified ---
 

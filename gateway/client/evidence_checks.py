@@ -15,13 +15,13 @@ from gateway.client.errors import EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
-from gateway.evidence import key_history, mandates
 from gateway.evidence import receipt as receipts
-from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
-from gateway.evidence.mandates import RegisteredMandate
 from gateway.evidence.receipt import Receipt, ReceiptError, VerifiedReceipt
-from gateway.evidence.stream import StreamHead, read_head
-from gateway.evidence.trust import AuthoredDocument, TrustAnchors
+from gateway.verification import key_history, mandates
+from gateway.verification.chain import VerifiedAnswer, VerifiedOffer
+from gateway.verification.mandates import RegisteredMandate
+from gateway.verification.stream import StreamHead, read_head
+from gateway.verification.trust import AuthoredDocument, TrustAnchors
 
 _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 

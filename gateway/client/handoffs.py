@@ -20,8 +20,8 @@ from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
 from gateway.evidence import handoff_documents
-from gateway.evidence.chain import VerifiedAnswer, VerifiedOffer
-from gateway.evidence.mandates import days_of
+from gateway.verification.chain import VerifiedAnswer, VerifiedOffer
+from gateway.verification.mandates import days_of
 
 Shown = list[dict[str, Any]]
 """The items of a list."""

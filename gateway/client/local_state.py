@@ -28,12 +28,13 @@ from gateway.client.errors import ClientError, GatewayUnavailable, LogForked, Se
 from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.handoff_documents import request_in
-from gateway.evidence.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree, read_tile
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.ledger import tree
 from gateway.ledger.note import MAX_NOTE_BYTES, NoteError, VerificationKey, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.ledger.tiles import entry_proof
+from gateway.verification.history import CHECKPOINT_SUFFIX, ForkedLog, LogHistory, SignedTree
+from gateway.verification.log_copy import read_tile
 
 logger = logging.getLogger(__name__)
 

@@ -22,11 +22,12 @@ from gateway.client import errors
 from gateway.client.connection import ADDRESS
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
-from gateway.evidence.history import CHECKPOINT, SignedTree, VerifiedCopy, open_head
-from gateway.evidence.report import VerificationFailed
-from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
 from gateway.ledger.note import Checkpoint
+from gateway.verification.history import SignedTree
+from gateway.verification.log_copy import CHECKPOINT, VerifiedCopy, open_head
+from gateway.verification.report import VerificationFailed
+from gateway.verification.trust import TrustAnchors
 
 Fetch = Callable[[str], bytes]
 """The bytes at a path of the public listener, `/checkpoint` or a tile's; raises ClientError."""

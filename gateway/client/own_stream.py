@@ -28,7 +28,7 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.evidence import canonical
 from gateway.evidence.handoff_course import CONSULTED, TYPES
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
-from gateway.evidence.stream import StreamHead
+from gateway.verification.stream import StreamHead
 
 logger = logging.getLogger(__name__)
 

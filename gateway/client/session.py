@@ -14,12 +14,13 @@ from uuid import UUID
 from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
-from gateway.evidence import canonical, history, sd_jwt
-from gateway.evidence.history import SignedTree
+from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
-from gateway.evidence.stream import StreamHead
+from gateway.verification import history
+from gateway.verification.history import SignedTree
+from gateway.verification.stream import StreamHead
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -23,6 +23,12 @@ VERSION = 1
 PARTY = "party"
 """The one kind of disclosure that may repeat: an organisation, its role, its own counter."""
 
+SUBJECT = "subject"
+"""The kind of the detail that says what was changed, as canonical JSON."""
+
+KEY = "key"
+"""The kind of the detail that names a revoked key: a list of organisation id and key id."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)+", re.ASCII)
 _REQUIRED = frozenset({"v", "log", "id", "time", "operation", "type", "result", "policy", "sd"})

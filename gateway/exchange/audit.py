@@ -19,9 +19,9 @@ from gateway.domain.audit_event import READABLE_EVENTS, EventDetail, Party
 from gateway.domain.json_values import Asked
 from gateway.domain.refusals import EditConflict, NotFound
 from gateway.evidence import canonical, event, handoff_documents
+from gateway.evidence.dated_statement import HEAD_TYP, issue_dated
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.stream import HEAD_TYP, issue_dated
 from gateway.exchange import results
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY

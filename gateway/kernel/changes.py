@@ -26,7 +26,7 @@ from gateway.domain.mandate import Period
 from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
-from gateway.evidence.key_history import KEY
+from gateway.evidence.event import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
 from gateway.kernel.fields import NOT_READ, Field, read_fields

@@ -23,11 +23,11 @@ from operator import attrgetter
 from threading import Lock
 
 from gateway.domain.refusals import AlreadyExists, LogFrozen
-from gateway.evidence.report import count_entries
 from gateway.kernel.ports import HighWaterMark, TransactionMode, UnitOfWork
 from gateway.kernel.values import SignedTreeHead, TreeHead
 from gateway.ledger import tiles
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
+from gateway.text.numbers import pluralise
 
 CHECKED_EVERY = 60.0
 """Seconds after which a writing process compares the whole beginning of the log again."""
@@ -135,8 +135,9 @@ def _require_reached(current: TreeHead, signed: TreeHead) -> None:
     """Require that the log is as long as what was signed, and the same when it is no longer."""
     if current.size < signed.size:
         raise LogFrozen(
-            f"the database has {count_entries(current.size)} of the log, but {signed.size} were "
-            "signed: it is an older copy, and the operator has to bring the newer one back"
+            f"the database has {pluralise(current.size, 'entry')} of the log, but "
+            f"{signed.size} were signed: it is an older copy, and the operator has to "
+            "bring the newer one back"
         )
     if current.size == signed.size and current.root != signed.root:
         raise _forked(signed)
@@ -151,8 +152,8 @@ def _root(read: tiles.ReadTile, size: int) -> bytes:
 
 def _forked(signed: TreeHead) -> LogFrozen:
     return LogFrozen(
-        f"the log's beginning ({count_entries(signed.size)}) is not the one that was signed: the "
-        "database was written to without its gateway, and the operator has to find out how"
+        f"the log's beginning ({pluralise(signed.size, 'entry')}) is not the one that was signed: "
+        "the database was written to without its gateway, and the operator has to find out how"
     )
 
 

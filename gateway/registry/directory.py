@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, Coverage
-from gateway.domain.audit_event import EventResult
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.mandate import Mandate
 from gateway.domain.organisation import DUTY_CONTACT, MemberKey, MembershipClass, Organisation
 from gateway.domain.refusals import WrongState
 from gateway.evidence import event as event_document
-from gateway.evidence import key_history, mandates, membership_attestation
+from gateway.evidence import membership_attestation
+from gateway.evidence.dated_statement import KEY_STATUS_TYP, issue_dated
+from gateway.evidence.event import KEY, SUBJECT
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.stream import issue_dated
 from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -167,7 +168,7 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
 
     With it goes the event that revoked the key, if one did, which shows the key alone, and those
     by which the member required its own signature, or ended that. Every member may check all of
-    them (gateway.evidence.key_history). Who else they concerned,
+    them (gateway.verification.key_history). Who else they concerned,
     which administrators approved them, and why a key was revoked, stays sealed.
     """
 
@@ -183,16 +184,16 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
         return (
             registered,
             ended,
-            _events_of(context, slug, key_history.SIGNED_REQUIRED, key_history.ATTESTED_ALLOWED),
+            _events_of(context, slug, *_SIGNING),
         )
 
     registered, revoked, locks = transact.read(
         ports, caller, transact.ActionRequest("directory.read"), query
     )
-    receipt, status = _showing(ports, registered, key_history.SUBJECT), None
+    receipt, status = _showing(ports, registered, SUBJECT), None
     if revoked is None:
         signed = issue_dated(
-            key_history.KEY_STATUS_TYP,
+            KEY_STATUS_TYP,
             issuer=ports.issuer,
             organisation=slug,
             kid=kid,
@@ -206,8 +207,8 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
         slug,
         kid,
         receipt,
-        [] if revoked is None else [_showing(ports, revoked, key_history.KEY)],
-        [_showing(ports, one, key_history.SUBJECT) for one in locks],
+        [] if revoked is None else [_showing(ports, revoked, KEY)],
+        [_showing(ports, one, SUBJECT) for one in locks],
         status,
     )
 
@@ -217,8 +218,8 @@ def look_up_mandate(
 ) -> results.MandateRegistration:
     """The event that registered a mandate which an organisation holds or held, with its subject.
 
-    Every member may check it (gateway.evidence.mandates); which administrators approved it stays
-    sealed. With it go the events by which a mandate of that competence was ended for it.
+    Every member may check it (gateway.verification.mandates); which administrators approved it
+    stays sealed. With it go the events by which a mandate of that competence was ended for it.
     """
 
     def query(context: transact.RequestContext) -> tuple[LoggedEvent, list[LoggedEvent]]:
@@ -227,18 +228,21 @@ def look_up_mandate(
         logged = context.work.log.logged(event) if event in held else None
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
             transact.deny_as_not_found()
-        ends = _events_of(context, slug, mandates.ENDED)
+        ends = _events_of(context, slug, _ENDED)
         return logged, [one for one in ends if one.subject["competence"] == held[event]]
 
     logged, ends = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
-    shown = [_showing(ports, one, key_history.SUBJECT) for one in ends]
-    return results.MandateRegistration(
-        slug, event, _showing(ports, logged, key_history.SUBJECT), shown
-    )
+    shown = [_showing(ports, one, SUBJECT) for one in ends]
+    return results.MandateRegistration(slug, event, _showing(ports, logged, SUBJECT), shown)
 
 
-_SHOWN = (mandates.GRANTED, mandates.PLANNED)
+_SHOWN = tuple(EVENT_TYPES[one][0] for one in ("mandate.grant", "succession.plan"))
 """The events whose subject names a mandate and no more than the directory shows."""
+
+_ENDED = EVENT_TYPES["mandate.end"][0]
+_SIGNING = tuple(
+    EVENT_TYPES[one][0] for one in ("organisation.require_signed", "organisation.allow_attested")
+)
 
 
 def _events_of(context: transact.RequestContext, slug: str, *types: str) -> list[LoggedEvent]:

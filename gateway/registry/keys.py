@@ -17,7 +17,7 @@ from gateway.domain.organisation import (
 )
 from gateway.evidence import canonical, declarations, event, signature
 from gateway.evidence.declarations import KeyDeclaration, person_uri
-from gateway.evidence.history import CONTINUED, LogPredecessor
+from gateway.evidence.log_predecessor import CONTINUED, LogPredecessor
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY, GatewayItself

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from gateway import maintenance, wiring
 from gateway.cli.backup import Manifest, digest
 from gateway.client.mirror import Mirror
-from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
+from gateway.verification.trust import TrustAnchors
 from tests.each import each
 from tests.ledger.copies import Served
 from tests.operating import DUBOIS, MARTIN, Operator, execute, said

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from gateway import files
 from gateway.cli import main
 from gateway.client.transport import PAUSES
-from gateway.evidence.trust import TrustAnchors
 from gateway.keys import generate_encryption_key
 from gateway.ledger.note import Checkpoint, sign_checkpoint
+from gateway.verification.trust import TrustAnchors
 from tests.cli.desks import Desks
 from tests.client import client_fixture as desk_module
 from tests.client.client_fixture import Fault, MemberClient, answer, cut, passing

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.cli import output
-from gateway.evidence import sd_jwt, verification
+from gateway.evidence import sd_jwt
 from gateway.keys import SigningKey
+from gateway.verification import verifier
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
 from tests.each import each
@@ -90,7 +91,7 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool
     assert (line["recall"]["answer"], line["owed"]) == ("copies_erased", [])
     desks.done("handoff", "export", handoff, "--without-content", "--out", "recalled.json")
     file = desks.folder / "recalled.json"
-    result = verification.verify(file.read_bytes(), trust)
+    result = verifier.verify(file.read_bytes(), trust)
     assert result.conclusion is not None, result.sentence
     told = {one.key for facts in result.conclusion.facts().values() for one in facts}
     assert {"recall", "recall_acknowledgement", "recall_answer"} <= told
@@ -389,9 +390,7 @@ def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None
     told = desks.told("handoff", "export", handoff, "--without-content", "--out", "bare.json")
     assert told["file"] == "bare.json"
     for name in ("with.json", "bare.json"):
-        found = verification.verify(
-            (desks.folder / name).read_bytes(), trust_of(desks.stage.gateway)
-        )
+        found = verifier.verify((desks.folder / name).read_bytes(), trust_of(desks.stage.gateway))
         assert found.passed, found.sentence
     assert (desks.folder / "with.json").stat().st_mode & 0o777 == 0o600
 
@@ -432,7 +431,7 @@ def test_the_receipt_of_an_answer_is_kept_where_asked(desks: Desks) -> None:
     )
     data = (desks.folder / "r.json").read_bytes()
     assert json.loads(data).keys() == {"document", "nonce", "disclosures", "proof"}
-    assert verification.verify(data, trust_of(desks.stage.gateway)).passed
+    assert verifier.verify(data, trust_of(desks.stage.gateway)).passed
 
 
 # --- Whom an offer is for ---

@@ -18,10 +18,10 @@ from gateway.cli import gateway_setup, main
 from gateway.cli.gateway_setup import init
 from gateway.client.mirror import Mirror
 from gateway.evidence import event, sd_jwt
-from gateway.evidence.trust import TrustAnchors
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, load_key
 from gateway.pki.authority import AuthorityError, load_authority
+from gateway.verification.trust import TrustAnchors
 from tests.each import each
 from tests.ledger.copies import Served, flipped, signer_of
 from tests.operating import (

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.client.connection import read_key_file, read_keys
-from gateway.evidence import membership_attestation, verification
+from gateway.evidence import membership_attestation
 from gateway.keys import jwk_set
+from gateway.verification import verifier
 from tests.cli.desks import CLEARED, Desks
 from tests.client.client_fixture import trust_of
 from tests.founding import ABROAD, HOTLINE, OFMIN, START, document_key, key_of
@@ -42,7 +43,7 @@ def test_a_saved_receipt_verifies_offline(desks: Desks) -> None:
     output = desks.done("receipt", "save", last["event"], "--out", "r.json")
     assert "r.json holds the receipt" in output
     data = (desks.folder / "r.json").read_bytes()
-    assert verification.verify(data, trust_of(desks.stage.gateway)).passed
+    assert verifier.verify(data, trust_of(desks.stage.gateway)).passed
     told = desks.told("receipt", "save", last["event"], "--out", "s.json")
     assert told == {"file": "s.json", "event": last["event"]}
 

@@ -17,8 +17,8 @@ from gateway.cli import main
 from gateway.cli.verify import MAX_BUNDLE_BYTES
 from gateway.evidence import base64url, bundle, receipt, sd_jwt
 from tests.evidence.ingredients import chance
-from tests.evidence.logbook import Logbook
-from tests.evidence.scenario import SIGNERS, Scenario, uri
+from tests.verification.logbook import Logbook
+from tests.verification.scenario import SIGNERS, Scenario, uri
 
 VKEY = Logbook().signer.vkey
 

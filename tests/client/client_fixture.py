@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from gateway.client import Gateway, PartnerConnection
-from gateway.evidence.trust import TrustAnchors
+from gateway.verification.trust import TrustAnchors
 from tests.founding import DESK, HOTLINE, ISSUER, ORIGIN, Founded
 from tests.web.listening import DER, PARTNERS, Listening, der
 

@@ -14,8 +14,8 @@ from gateway.evidence.sd_jwt import SdJwt
 from tests import answers
 from tests.client.client_fixture import connection_of
 from tests.evidence.ingredients import chance
-from tests.evidence.logbook import Logbook
 from tests.founding import HOTLINE, ISSUER, OFMIN, ORIGIN, START, case_content, key_of, note_signer
+from tests.verification.logbook import Logbook
 from tests.web.listening import listening
 
 HOTLINES, OFMINS = (connection_of(listening(), name) for name in (HOTLINE, OFMIN))

@@ -17,13 +17,14 @@ from gateway.client import (
     UnexpectedAnswer,
 )
 from gateway.client.events import REMEMBERED, SeenNotifications, audited
-from gateway.evidence import bundle, receipt, sd_jwt, verification
-from gateway.evidence.report import Code
-from gateway.evidence.stream import read_head
-from gateway.evidence.trust import TrustAnchors
+from gateway.evidence import bundle, receipt, sd_jwt
 from gateway.kernel.values import EventMatch, LogQuery
 from gateway.keys import KeyPurpose, generate_key, jwk_set
 from gateway.store.log import SqlLog
+from gateway.verification import verifier
+from gateway.verification.report import Code
+from gateway.verification.stream import read_head
+from gateway.verification.trust import TrustAnchors
 from tests.client.client_fixture import MemberClient, cut, trust_of
 from tests.client.scenario import CLEARED, Tamper, accepted, disbelieved, offer, submit
 from tests.each import each
@@ -255,7 +256,7 @@ def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: L
         hotline.export(handoff, "liaison-1", "for the file"),
         hotline.export(handoff),
     ):
-        found = verification.verify(data, trusted(stage))
+        found = verifier.verify(data, trusted(stage))
         assert (found.kind, found.passed) == ("bundle", True), found.sentence
     shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).packages[-1].case
     names = {d.name for d in sd_jwt.parse(shown).disclosures}
@@ -266,10 +267,10 @@ def test_consultations_that_an_originator_is_not_told_of_make_its_file_no_less_c
     stage: Listening,
 ) -> None:
     hotline, office, handoff = accepted(stage)
-    before = verification.verify(hotline.export(handoff), trusted(stage)).code
+    before = verifier.verify(hotline.export(handoff), trusted(stage)).code
     for _ in range(2):
         office.consult(handoff, "officer-1", "investigation", "to look again")
-    after = verification.verify(hotline.export(handoff), trusted(stage)).code
+    after = verifier.verify(hotline.export(handoff), trusted(stage)).code
     assert before is after is not Code.INCOMPLETE
     numbers = [one.stream_number for one in hotline.events()]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -298,7 +299,7 @@ def test_content_of_an_older_version_is_not_exported(stage: Listening) -> None:
     with pytest.raises(OutdatedVersion):
         hotline.export(handoff, "liaison-1", "for the file")
     assert stage.gateway.size() == before
-    assert verification.verify(hotline.export(handoff), trusted(stage)).passed
+    assert verifier.verify(hotline.export(handoff), trusted(stage)).passed
 
 
 def test_a_bundle_that_does_not_verify_is_not_returned(stage: Listening) -> None:

@@ -19,10 +19,9 @@ from gateway.domain.case import conditions
 from gateway.domain.handoff import RecallCode
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import canonical, handoff_documents
-from gateway.evidence.key_history import KEY_STATUS_TYP
+from gateway.evidence.dated_statement import HEAD_TYP, KEY_STATUS_TYP, issue_dated
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.evidence.stream import HEAD_TYP, issue_dated
 from gateway.ledger import proof
 from tests import answers
 from tests.client.false_gateway import (
@@ -45,8 +44,8 @@ from tests.client.false_gateway import (
 )
 from tests.each import each
 from tests.evidence.ingredients import chance
-from tests.evidence.logbook import Logbook
 from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, START, key_of
+from tests.verification.logbook import Logbook
 
 Lies = list[tuple[Callable[[], None], str]]
 """Each lie, and words of the complaint about it."""

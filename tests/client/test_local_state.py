@@ -18,10 +18,10 @@ from gateway.client.local_state import (
     PendingWrite,
 )
 from gateway.domain import read_only
-from gateway.evidence.history import SignedTree, prove_fork
-from gateway.evidence.report import Code, InputFile
-from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint, sign_checkpoint
+from gateway.verification.history import SignedTree, prove_fork
+from gateway.verification.report import Code, InputFile
+from gateway.verification.trust import TrustAnchors
 from tests.each import each
 from tests.founding import ORIGIN, Ids, note_signer
 from tests.ledger.copies import Served

@@ -17,12 +17,12 @@ from gateway.client import (
     UnexpectedAnswer,
 )
 from gateway.client.mirror import FORKED, Mirror, PublicListener, PublicLog
-from gateway.evidence import history
-from gateway.evidence.history import prove_fork
-from gateway.evidence.report import Code, InputFile
-from gateway.evidence.trust import TrustAnchors
 from gateway.ledger import tiles
 from gateway.ledger.note import Checkpoint, sign_checkpoint
+from gateway.verification import log_copy
+from gateway.verification.history import prove_fork
+from gateway.verification.report import Code, InputFile
+from gateway.verification.trust import TrustAnchors
 from tests.each import each
 from tests.founding import START
 from tests.ledger.copies import Served, flipped, signer_of
@@ -53,7 +53,7 @@ def whole(folder: Path, size: int) -> None:
         except FileNotFoundError:
             raise LookupError(path) from None
 
-    verdict, _ = history.check_copy(read, TRUST)
+    verdict, _ = log_copy.check_copy(read, TRUST)
     assert verdict.code == Code.VERIFIED, verdict
     assert f"all {size} entries" in verdict.sentence or size == 1
     for path in files(folder):

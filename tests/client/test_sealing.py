@@ -10,11 +10,10 @@ from gateway.client.sealing import key_for
 from gateway.domain.organisation import organisation_uri
 from gateway.domain.sealed import SealedContent
 from gateway.evidence import declarations, seal, signature
-from gateway.evidence.verification import verify_bundle
 from gateway.keys import DecryptionKey, jwk_set
+from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, connection_of, trust_of
 from tests.each import each
-from tests.evidence.scenario import fact
 from tests.founding import (
     ABROAD,
     CSAM_FR,
@@ -30,6 +29,7 @@ from tests.founding import (
     fields_of,
     shown,
 )
+from tests.verification.scenario import fact
 from tests.web.listening import Listening, listening
 
 KEYS = {OFMIN: encryption_key("ofmin"), OCRVP: encryption_key("ocrvp")}

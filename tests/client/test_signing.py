@@ -20,20 +20,20 @@ from gateway.client import (
 from gateway.client.connection import FETCHED, read_organisations
 from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
-from gateway.evidence import handoff_documents, key_history, sd_jwt, signature
+from gateway.evidence import handoff_documents, sd_jwt, signature
 from gateway.evidence import receipt as receipts
-from gateway.evidence.key_history import verify_registration
-from gateway.evidence.mandates import days_of
-from gateway.evidence.report import Code, VerificationReport
-from gateway.evidence.trust import TrustAnchors
-from gateway.evidence.verification import verify_bundle
 from gateway.exchange import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set
+from gateway.verification import key_history
+from gateway.verification.key_history import verify_registration
+from gateway.verification.mandates import days_of
+from gateway.verification.report import Code, VerificationReport
+from gateway.verification.trust import TrustAnchors
+from gateway.verification.verifier import verify_bundle
 from tests import founding
 from tests.client.client_fixture import MemberClient, cut, lose_answer, passing, trust_of
 from tests.each import each
-from tests.evidence.scenario import fact, keys_of
 from tests.founding import (
     ABROAD,
     ADDITION,
@@ -46,6 +46,7 @@ from tests.founding import (
     correction,
     document_key,
 )
+from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
 
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}

@@ -7,12 +7,12 @@ import pytest
 from gateway.client import RequestRefused
 from gateway.client.errors import EvidenceMismatch
 from gateway.evidence import sd_jwt
-from gateway.evidence.verification import verify_bundle
 from gateway.exchange import succession_execution
+from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
-from tests.evidence.scenario import fact, keys_of
 from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted, document_key
+from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.evidence import bundle
 from gateway.evidence.bundle import Bundle, BundleError, BundlePackage
 from tests.each import each
-from tests.evidence.scenario import Scenario
+from tests.verification.scenario import Scenario
 
 GOOD = json.loads(Scenario().told("acceptance").file())
 FORMER = {name: value for name, value in GOOD.items() if name != "packages"}

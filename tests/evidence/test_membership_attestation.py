@@ -8,17 +8,12 @@ from typing import Any
 import pytest
 
 from gateway.domain.organisation import MembershipClass
-from gateway.evidence import (
-    base64url,
-    handoff_documents,
-    membership_attestation,
-    sd_jwt,
-    verification,
-)
-from gateway.evidence.report import Code
+from gateway.evidence import base64url, handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.sd_jwt import BadSignature, DocumentError, UnknownKey
+from gateway.verification import verifier
+from gateway.verification.report import Code
 from tests.each import each
-from tests.evidence.scenario import GATEWAY, SIGNERS, TRUST, Scenario, fact
+from tests.verification.scenario import GATEWAY, SIGNERS, TRUST, Scenario, fact
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEYS = SIGNERS["gateway"].keys()
@@ -124,7 +119,7 @@ def test_no_other_document_of_the_same_key_is_taken_for_one():
 
 
 def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
-    found = verification.verify(mark().encode() + b"\n", TRUST)
+    found = verifier.verify(mark().encode() + b"\n", TRUST)
     assert (found.kind, found.code) == ("status", Code.VERIFIED)
     told = fact(found, "membership")
     assert (told["under"], told["membership"]) == ("operator_word", "observer")
@@ -134,10 +129,10 @@ def test_verify_knows_a_statement_by_itself_and_tells_when_it_ends():
 
 def test_verify_refuses_a_false_statement_and_needs_the_gateways_key():
     false = mark(signer=SIGNERS["stranger"])
-    assert verification.verify(false.encode(), TRUST).code == Code.KEY_MISSING
+    assert verifier.verify(false.encode(), TRUST).code == Code.KEY_MISSING
     head, _, signature = mark().split(".")
     other = mark(organisation="ocrvp").split(".")[1]
     forged = f"{head}.{other}.{signature}"
-    assert verification.verify(forged.encode(), TRUST).code == Code.BAD_SIGNATURE
+    assert verifier.verify(forged.encode(), TRUST).code == Code.BAD_SIGNATURE
     alone = replace(TRUST, gateway_keys={})
-    assert verification.verify(mark().encode(), alone).code == Code.KEY_MISSING
+    assert verifier.verify(mark().encode(), alone).code == Code.KEY_MISSING

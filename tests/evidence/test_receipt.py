@@ -23,7 +23,7 @@ from gateway.evidence.receipt import (
 from gateway.ledger.note import COSIGNATURE, VerificationKey, key_id
 from gateway.ledger.tree import entry_commitment
 from tests.each import each
-from tests.evidence.logbook import ORIGIN, Logbook
+from tests.verification.logbook import ORIGIN, Logbook
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

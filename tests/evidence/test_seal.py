@@ -15,11 +15,11 @@ from jwcrypto import jwk as other_jwk
 
 from gateway.domain.sealed import MAX_BYTES, SealedContent
 from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal, signature
-from gateway.evidence.report import Code
 from gateway.evidence.seal import ALG, ENC, MAX_TEXT, SEAL_TYP, SIZES, NoMatchingKey, SealError
-from gateway.evidence.trust import TrustAnchors
-from gateway.evidence.verification import verify_presentation
 from gateway.keys import DecryptionKey, KeyPurpose, generate_encryption_key, generate_key, jwk_set
+from gateway.verification.report import Code
+from gateway.verification.trust import TrustAnchors
+from gateway.verification.verifier import verify_presentation
 from tests.each import each
 
 CONTENTS = SealedContent(

@@ -4,15 +4,16 @@ Oracle: each value that is read is the claim as it was signed, the organisation 
 gateway's, and the checkpoint one that the log signed.
 """
 
-from gateway.evidence import sd_jwt, stream
+from gateway.evidence import dated_statement, sd_jwt
 from gateway.evidence.receipt import NotInLog, UnknownLog
 from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.trust import TrustAnchors
 from gateway.ledger.note import Checkpoint, open_checkpoint, sign_checkpoint
+from gateway.verification import stream
+from gateway.verification.trust import TrustAnchors
 from tests.fuzz import envelope, note
 
 _NOTE = sign_checkpoint(Checkpoint(note.signer().name, 7, bytes(32)), note.signer())
-_HEADER = {"alg": "EdDSA", "kid": envelope.KID, "typ": stream.HEAD_TYP}
+_HEADER = {"alg": "EdDSA", "kid": envelope.KID, "typ": dated_statement.HEAD_TYP}
 _CLAIMS = {
     "iss": "https://gw.example.org",
     "aud": "https://gw.example.org/organisations/hotline",
@@ -41,7 +42,7 @@ def check(data: bytes) -> None:
         head = stream.read_head(text, trust)
     except (DocumentError, UnknownLog, NotInLog):
         return
-    claims = sd_jwt.verify(text, typ=stream.HEAD_TYP, keys=envelope.public_keys()).claims
+    claims = sd_jwt.verify(text, typ=dated_statement.HEAD_TYP, keys=envelope.public_keys()).claims
     assert (head.stream_number, head.note) == (claims["stream_number"], claims["checkpoint"])
     assert int(head.at.timestamp()) == claims["iat"]
     assert claims["aud"] == f"{claims['iss']}/organisations/{head.organisation}"

@@ -52,7 +52,7 @@ def test_evidence_is_verified(bare, demonstration):
 
 
 def test_kept_evidence_is_verified(bare):
-    kept = ROOT / "tests/evidence/kept"
+    kept = ROOT / "tests/verification/kept"
     bundle, trust = str(kept / "files/signed-bundle.json"), str(kept / "trust")
     expected = json.loads((kept / "expected.json").read_bytes())["signed-bundle.json"]["code"]
     told = json.loads(

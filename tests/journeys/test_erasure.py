@@ -12,8 +12,9 @@ from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import PartnerConnection, RequestRefused
 from gateway.domain.refusals import CaseErased
-from gateway.evidence import receipt, verification
+from gateway.evidence import receipt
 from gateway.kernel.ports import TransactionMode
+from gateway.verification import verifier
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
@@ -42,7 +43,7 @@ def test_an_erased_case_opens_nowhere_and_every_receipt_verifies(tmp_path: Path)
         after = _receipts(stage)
         trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
         for one in (*before.values(), *after.values()):
-            found = verification.verify(json.dumps(receipt.to_json(one)).encode(), trust)
+            found = verifier.verify(json.dumps(receipt.to_json(one)).encode(), trust)
             assert found.passed, found
         assert before.keys() < after.keys()
         check_log(stage)

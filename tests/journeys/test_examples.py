@@ -14,7 +14,7 @@ import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
-from gateway.evidence import verification
+from gateway.verification import verifier
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log
 from tests.journeys.npm import installed
 from tests.programs import require
@@ -60,7 +60,7 @@ def check(stage: DemoEnvironment, content: dict[str, Any], told: dict[str, Any])
         assert opened.content["items"] == content["items"]
         bundle = office.export(told["handoff"], "ofmin-1", "for the file")
     trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
-    found = verification.verify(bundle, trust)
+    found = verifier.verify(bundle, trust)
     assert found.passed, found.sentence
     assert "attested" not in found.sentence
     origin = f"key {told['kid']} of {HOTLINE}: registered on"
@@ -84,7 +84,7 @@ def test_a_partner_by_curl_offers_a_case_and_keeps_receipts(signing: Any, tmp_pa
     assert (told["case"], told["to"], told["state"]) == (content["case"], OFMIN, "offered")
     trust = PartnerConnection.read(home / "connection.toml").trust
     for step in ("submitted", "offered"):
-        found = verification.verify((tmp_path / f"{told['case']}.{step}.json").read_bytes(), trust)
+        found = verifier.verify((tmp_path / f"{told['case']}.{step}.json").read_bytes(), trust)
         assert found.passed, found.sentence
 
 

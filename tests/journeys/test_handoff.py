@@ -7,7 +7,8 @@ import pytest
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import RequestRefused
-from gateway.evidence import receipt, verification
+from gateway.evidence import receipt
+from gateway.verification import verifier
 from tests.journeys.harness import (
     ABROAD,
     CONTENT,
@@ -65,7 +66,7 @@ def test_a_case_is_offered_accepted_opened_and_closed_and_every_step_is_in_one_t
     assert sizes == list(range(sizes[0], sizes[0] + 8))
     trust = PartnerConnection.read(stage.folder / OFMIN / "connection.toml").trust
     for one in receipts:
-        found = verification.verify(json.dumps(receipt.to_json(one)).encode(), trust)
+        found = verifier.verify(json.dumps(receipt.to_json(one)).encode(), trust)
         assert found.passed, found.sentence
 
 
@@ -130,7 +131,7 @@ def test_a_presentation_for_a_private_member_lacks_what_is_for_the_police_and_st
         assert siena not in opened.content.get("references", [])
         bundle = abroad.export(handoff, "be-1", "for the file")
     trust = PartnerConnection.read(stage.folder / HOTLINE / "connection.toml").trust
-    assert verification.verify(bundle, trust).passed
+    assert verifier.verify(bundle, trust).passed
 
 
 def test_the_stream_of_a_party_is_complete_and_every_receipt_in_it_verifies(

@@ -13,7 +13,7 @@ from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client import RequestRefused
 from gateway.client.handoffs import OfferTerms
 from gateway.evidence import sd_jwt
-from gateway.evidence.report import Code
+from gateway.verification.report import Code
 from tests.journeys.harness import (
     ABROAD,
     CONTENT,

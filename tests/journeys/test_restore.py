@@ -16,10 +16,10 @@ from gateway.cli.demo.environment import ADMINS, DemoEnvironment, free_ports
 from gateway.client import Gateway, GatewayUnavailable, PartnerConnection
 from gateway.client.mirror import Mirror
 from gateway.evidence.receipt import to_json
-from gateway.evidence.trust import TrustAnchors
-from gateway.evidence.verification import verify_receipt
 from gateway.ledger import tree
 from gateway.ledger.note import VerificationKey, open_checkpoint
+from gateway.verification.trust import TrustAnchors
+from gateway.verification.verifier import verify_receipt
 from tests.journeys.harness import (
     HOTLINE,
     OFMIN,

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.client.connection import PartnerConnection
-from gateway.evidence import verification
+from gateway.verification import verifier
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, casegate, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
@@ -82,7 +82,7 @@ def test_the_operator_keeps_what_it_cannot_read_and_the_addressee_reads_it(
         *theirs,
     )  # fmt: skip
     trust = PartnerConnection.read(office / "connection.toml").trust
-    assert verification.verify(bundle.read_bytes(), trust).passed
+    assert verifier.verify(bundle.read_bytes(), trust).passed
     check_log(stage)
     assert holds(bundle, content["items"][0]["value"])
     files = [file for file in stage.operator.rglob("*") if file.is_file()]

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.client.connection import PartnerConnection
 from gateway.client.errors import RequestRefused
-from gateway.evidence import verification
+from gateway.verification import verifier
 from tests.journeys.harness import HOTLINE, OFMIN, case_content, check_log, clearance, running
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -43,7 +43,7 @@ def test_where_signatures_are_demanded_nothing_attested_passes(tmp_path: Path) -
             bundle = office.export(handoff, "ofmin-1", "for the file")
         check_log(stage)
     trust = PartnerConnection.read(tmp_path / OFMIN / "connection.toml").trust
-    found = verification.verify(bundle, trust)
+    found = verifier.verify(bundle, trust)
     assert found.passed, found.sentence
     assert "attested" not in found.sentence
     assert "key file" not in found.sentence

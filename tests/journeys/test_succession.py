@@ -10,7 +10,7 @@ from gateway import wiring
 from gateway.cli.demo.environment import DemoEnvironment, DemoMember
 from gateway.client import RequestRefused
 from gateway.client.connection import PartnerConnection
-from gateway.evidence import verification
+from gateway.verification import verifier
 from tests.journeys.harness import (
     HOTLINE,
     admin,
@@ -90,9 +90,9 @@ def test_an_open_handoff_goes_with_the_mandate(
     connection = stage.folder / HOTLINE / "connection.toml"
     status = casegate("directory", "attestation", offices[1], "--connection", connection)
     trust = PartnerConnection.read(connection).trust
-    found = verification.verify(data, trust)
+    found = verifier.verify(data, trust)
     assert found.passed, found.sentence
-    stated = verification.verify(status.encode(), trust)
+    stated = verifier.verify(status.encode(), trust)
     assert stated.passed, stated.sentence
 
 

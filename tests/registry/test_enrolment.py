@@ -19,8 +19,7 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.evidence import event, key_history, receipt
-from gateway.evidence.trust import TrustAnchors
+from gateway.evidence import event, receipt
 from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
@@ -34,6 +33,8 @@ from gateway.registry.enrolment import (
     FirstDocumentKey,
     issue_approved_certificates,
 )
+from gateway.verification import key_history
+from gateway.verification.trust import TrustAnchors
 from tests.each import each
 from tests.founding import (
     ALICE,

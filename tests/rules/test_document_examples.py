@@ -30,7 +30,6 @@ from gateway.domain.sealed import FORMAT, TYPES
 from gateway.domain.vocabulary import CODES
 from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal
 from gateway.evidence import receipt as receipts
-from gateway.evidence.report import Code
 from gateway.keys import (
     KeyPurpose,
     RotationStep,
@@ -42,6 +41,7 @@ from gateway.keys import (
 )
 from gateway.ledger import proof, tree
 from gateway.serving.tls import openssl_conf
+from gateway.verification.report import Code
 from gateway.web.partners.case_document import CASE, load_case
 from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.web.problems import all_problems

@@ -5,7 +5,6 @@ from types import ModuleType
 from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.evidence.bundle_receipts import MOVES_OF_EVENTS
 from gateway.exchange import (
     audit,
     cases,
@@ -24,6 +23,7 @@ from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
 from gateway.registry import directory, enrolment, queries, staff
 from gateway.registry.change_table import STEPS
+from gateway.verification.receipts import MOVES_OF_EVENTS
 from tests.each import each
 from tests.founding import policy
 

@@ -28,12 +28,13 @@ from gateway.client.handoffs import OfferTerms
 from gateway.client.session import ConfirmedWrite
 from gateway.domain.case import GROUPS, PROPERTIES
 from gateway.domain.organisation import SCOPES
-from gateway.evidence import base64url, receipt, sd_jwt, verification
+from gateway.evidence import base64url, receipt, sd_jwt
 from gateway.evidence import event as events
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.trust import TrustAnchors
 from gateway.formats.report_file import ImportProfile, ImportRefused, read_profile
 from gateway.formats.xarf import import_xarf
+from gateway.verification import verifier
+from gateway.verification.trust import TrustAnchors
 
 BEFORE = date(2023, 8, 30)  # the last day of OCRVP's mandate
 AFTER = date(2023, 11, 2)  # OFMIN holds the mandate, and its observer's membership since two days
@@ -682,13 +683,13 @@ def _verify(files: Sequence[Path], bundles: Mapping[Path, bytes], trust: TrustAn
     click.echo()
     click.secho("9. The gateway is stopped: what the files prove", bold=True)
     for file in files:
-        found = verification.verify(file.read_bytes(), trust)
+        found = verifier.verify(file.read_bytes(), trust)
         if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
     _say(f"{len(files)} receipts verified offline", "+", "green")
     for file, data in bundles.items():
         file.write_bytes(data)
-        found = verification.verify(data, trust)
+        found = verifier.verify(data, trust)
         if not found.passed:
             raise click.ClickException(f"{file.name}: {found.sentence}")
         _say(f"{file.name}: {found.headline}", "+", "green")

@@ -2,16 +2,10 @@
 
 from dataclasses import replace
 
-from gateway.evidence import (
-    declarations,
-    key_history,
-    mandates,
-    membership_attestation,
-    receipt,
-    signature,
-)
-from gateway.evidence.trust import confirm_receipt
+from gateway.evidence import declarations, membership_attestation, receipt, signature
 from gateway.keys import jwk_set
+from gateway.verification import key_history, mandates
+from gateway.verification.trust import confirm_receipt
 from tests.client.client_fixture import trust_of
 from tests.each import each
 from tests.founding import (

@@ -4,8 +4,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from gateway.evidence import receipt, stream
+from gateway.evidence import receipt
 from gateway.ledger import proof
+from gateway.verification import stream
 from gateway.web.context import WAIT_FOR
 from tests.client.client_fixture import trust_of
 from tests.each import each

@@ -13,10 +13,10 @@ from gateway.domain import case as cases
 from gateway.evidence import base64url, canonical, receipt, sd_jwt, signature
 from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import CASE_TYP
-from gateway.evidence.report import Code
-from gateway.evidence.trust import TrustAnchors, open_document
-from gateway.evidence.verification import verify
 from gateway.keys import jwk_set
+from gateway.verification.report import Code
+from gateway.verification.trust import TrustAnchors, open_document
+from gateway.verification.verifier import verify
 from tests.each import each
 from tests.founding import ADDITION, HOTLINE, ISSUER, OCRVP, OFMIN, case_content, offered
 from tests.signing import heading, signed_answer

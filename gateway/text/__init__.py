@@ -1,0 +1,1 @@
+"""The words of reports and pages, in English and in French: their one home."""

@@ -1,0 +1,1 @@
+"""What a stranger checks, offline: files, with the keys that it brings. Nothing here signs."""

@@ -1,0 +1,166 @@
+"""By what right the parties acted: mandate, keys, and whose signature they allowed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.receipt import VerifiedReceipt
+from gateway.text.numbers import pluralise
+from gateway.verification import chain, key_history, mandates
+from gateway.verification.key_history import KeyHistory, KeyRegistration, KeyRevocation
+from gateway.verification.mandates import MandateEnd, RegisteredMandate
+from gateway.verification.receipts import Histories, Receipts
+from gateway.verification.report import Mismatch
+from gateway.verification.steps import Checks, step
+from gateway.verification.trust import AuthoredDocument, TrustAnchors, confirm_receipt
+
+
+@dataclass(frozen=True)
+class ShownMandate:
+    """What registered the recipient's mandate, and what ended it, as far as the file has that."""
+
+    registered: RegisteredMandate | None = None
+    ends: Sequence[MandateEnd] = ()
+
+
+@dataclass(frozen=True)
+class Rights:
+    """All of it."""
+
+    mandate: ShownMandate
+    keys: KeyHistory
+
+
+@step("The recipient was registered for the mandate")
+def check_mandate(
+    bundle: Bundle, receipts: Receipts, trust: TrustAnchors
+) -> tuple[ShownMandate, str]:
+    """What registered the mandate that the offer addressed: same holder, mandate and day.
+
+    The plan of a succession shows also when the mandate ended for the predecessor, for offers made
+    after it was planned: one of the same day that came first was good.
+    """
+    documents = receipts.documents
+    offer, plan, before = documents.offer, receipts.plan, documents.before
+    if plan is not None and before is not None:
+        moved, offered = mandates.read(plan), chain.signed_at(before)
+        known = not plan.event.get("simulated_date") and plan.time <= offered
+        if known and moved.start <= mandates.days_of(offered)[0]:
+            predecessor = str(plan.subject()["organisation"])
+            raise mandates.ended(predecessor, moved.competence, moved.start)
+    if offer.competence is None:
+        return ShownMandate(), "the offer addresses an organisation"
+    if bundle.mandate is None:
+        return (
+            ShownMandate(),
+            f"not proved: no receipt of event {offer.mandate_event} is in this file",
+        )
+    if not documents.starts_here:
+        return ShownMandate(), "not proved: the first offer is not in this file"
+    confirmed = confirm_receipt(bundle.mandate, trust)
+    record = receipts.record_of(documents.links[0].offered)
+    if not receipts.is_here(confirmed) or confirmed.index >= record.index:
+        raise Mismatch("the mandate was not registered before the offer, in the same log")
+    first, last = _days_of(record)
+    found = mandates.check(confirmed, offer, first, last)
+    shown = (confirm_receipt(one, trust) for one in bundle.mandate_ends)
+    ends = [mandates.read_end(one) for one in shown if receipts.is_here(one)]
+    ends = [one for one in ends if one.of(found)]
+    for one in ends:
+        if one.confirmed.index < record.index and one.day <= first:
+            raise mandates.ended(one.organisation, one.competence, one.day)
+    return ShownMandate(found, ends), found.describe()
+
+
+@step("Origin of each member's key")
+def trace_keys(
+    bundle: Bundle, receipts: Receipts, histories: Histories, trust: TrustAnchors
+) -> tuple[KeyHistory, str]:
+    """The registrations of the keys that signed: in one history with the rest, and before it.
+
+    Likewise their revocations, which come after it. A key that only a key file confirms is reported
+    and is not a failure: the user knows where that file came from.
+    """
+    documents = receipts.documents.authored
+    registered = (*bundle.registrations, *trust.registrations)
+    origins = key_history.registrations(documents, registered, trust)
+    revoked = key_history.revocations(documents, (*bundle.revocations, *trust.revocations), trust)
+    for one in origins:
+        if receipts.is_here(one.confirmed) and _first_use(one, receipts) <= one.confirmed.index:
+            raise Mismatch("a key was registered after it was used")
+    for other in revoked:
+        if (
+            receipts.is_here(other.confirmed)
+            and _last_use(other, receipts) >= other.confirmed.index
+        ):
+            raise Mismatch("a key was used after it was revoked")
+    key_history.require_consistent(histories.statuses, revoked)
+    undated = [
+        one
+        for one in revoked
+        if not all(_came_before(s, one.confirmed, receipts) for s in filter(one.of, documents))
+    ]
+    # Statements that a key was not revoked count at the gateway that signed, beyond all entries.
+    last, at = receipts.confirmed[-1].index, receipts.documents.offered.gateway
+    good = (one for one in histories.statuses if one.size > last and one.gateway == at)
+    unrevoked = {(one.organisation, one.kid) for one in good if one.log == receipts.log}
+    keys = KeyHistory(documents, origins, revoked, undated, unrevoked)
+    return keys, keys.describe()
+
+
+@step("No attested document breaks a requirement to sign")
+def check_requirements(bundle: Bundle, receipts: Receipts, trust: TrustAnchors) -> tuple[None, str]:
+    """No document is attested for a member that, at that entry, signed everything itself."""
+    documents = receipts.documents
+    required = key_history.signing_requirements((*bundle.locks, *trust.locks), trust)
+    for one in documents.moved:
+        if one.attested and not documents.is_gateways_own(one):
+            key_history.require_own_signature(required, one.author, receipts.record_of(one))
+    return None, f"{pluralise(len(required), 'requirement')} to sign, or its end, shown"
+
+
+ROWS = (check_mandate, trace_keys, check_requirements)
+
+
+def verify(
+    checks: Checks, bundle: Bundle, receipts: Receipts, histories: Histories, trust: TrustAnchors
+) -> Rights:
+    """Take these steps, each with what the ones before it found."""
+    mandate = checks(check_mandate, bundle, receipts, trust)
+    keys = checks(trace_keys, bundle, receipts, histories, trust)
+    checks(check_requirements, bundle, receipts, trust)
+    return Rights(mandate, keys)
+
+
+def _first_use(one: KeyRegistration, receipts: Receipts) -> int:
+    """The first place in the log that names a document which the key signed."""
+    digests = {s.document.digest for s in receipts.documents.authored if s.kid == one.kid}
+    used = (c.index for c in receipts.confirmed if digests & _named_by(c))
+    return next(used, one.confirmed.index + 1)
+
+
+def _last_use(one: KeyRevocation, receipts: Receipts) -> int:
+    """The last place at which a document that the key signed is shown to have come; or -1."""
+    signed = filter(one.of, receipts.documents.authored)
+    return max((at for s in signed if (at := receipts.place_of(s)) is not None), default=-1)
+
+
+def _came_before(signed: AuthoredDocument, end: VerifiedReceipt, receipts: Receipts) -> bool:
+    """Whether an entry before the end of its key names a document."""
+    digest = signed.document.digest
+    return receipts.is_here(end) and any(
+        c.index < end.index and digest in _named_by(c) for c in receipts.confirmed
+    )
+
+
+def _named_by(confirmed: VerifiedReceipt) -> set[str | None]:
+    """The digests of the documents that an event names."""
+    return {confirmed.document, confirmed.event.get("case_digest")}
+
+
+def _days_of(confirmed: VerifiedReceipt) -> tuple[date, date]:
+    """The first and last day that was the reference date of an event."""
+    if simulated := confirmed.event.get("simulated_date"):
+        return date.fromisoformat(simulated), date.fromisoformat(simulated)
+    return mandates.days_of(confirmed.time)

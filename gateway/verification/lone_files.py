@@ -1,0 +1,317 @@
+"""Verify what is no bundle: a receipt, one signed document, a membership attestation."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.domain.json_values import format_timestamp
+from gateway.evidence import handoff_documents, membership_attestation, receipt, sd_jwt, seal
+from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, read_time
+from gateway.evidence.membership_attestation import MembershipAttestation
+from gateway.evidence.receipt import ReceiptError, VerifiedReceipt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
+from gateway.verification import history, key_history, steps
+from gateway.verification.facts import sealed_facts, signature_fact
+from gateway.verification.history import LogHistory
+from gateway.verification.key_history import KeyHistory, KeyStatus
+from gateway.verification.report import (
+    Code,
+    Conclusion,
+    Fact,
+    VerificationFailed,
+    VerificationReport,
+)
+from gateway.verification.steps import Checks, StepRow, step
+from gateway.verification.trust import (
+    AuthoredDocument,
+    TrustAnchors,
+    confirm_receipt,
+    of_known,
+    open_document,
+    read_unverified_claims,
+)
+
+
+@step("Every document is signed by its author")
+def check_own_signatures(acts: Iterable[AuthoredDocument]) -> tuple[None, str]:
+    """For a verifier who asks for it."""
+    attested = sorted({one.author for one in acts if one.attested})
+    if attested:
+        raise VerificationFailed(
+            Code.ATTESTED, f"the gateway signed on behalf of {' and '.join(attested)}"
+        )
+    return None, ""
+
+
+# --- A receipt ---
+
+
+def _unless(
+    title: str, refusal: type[ReceiptError], describe: Callable[[VerifiedReceipt], str]
+) -> StepRow[[VerifiedReceipt | ReceiptError], None]:
+    """The row that fails by one of the refusals of a receipt, which is checked at once."""
+
+    def check(result: VerifiedReceipt | ReceiptError) -> tuple[None, str]:
+        if isinstance(result, refusal):
+            raise result
+        return None, describe(result) if isinstance(result, VerifiedReceipt) else ""
+
+    return StepRow(title, check)
+
+
+@step("The log has one history")
+def _compare(confirmed: VerifiedReceipt, known: LogHistory | None) -> tuple[None, str]:
+    if known is not None:
+        known.add([history.of_receipt(confirmed)])
+    return None, ""
+
+
+_CONFIRMED = (
+    _unless("The file is a receipt", receipt.MalformedReceipt, lambda c: f"event {c.event['id']}"),
+    _unless("The log of the event is trusted", receipt.UnknownLog, lambda c: str(c.event["log"])),
+    _unless(
+        "Every disclosure belongs to the event",
+        receipt.UnmatchedDetail,
+        lambda c: "; ".join(f"{kind}: {_text(value)}" for kind, value in c.opened.shown),
+    ),
+    _unless("The log contains the event", receipt.NotInLog, lambda c: f"entry {c.index}"),
+)
+
+
+def verify_receipt(
+    data: bytes, trust: TrustAnchors, *, log_history: LogHistory | None = None
+) -> VerificationReport:
+    """Verify a receipt file (JSON, with the members of receipt.to_json)."""
+
+    def check(checks: Checks) -> Conclusion:
+        result: VerifiedReceipt | ReceiptError
+        try:
+            result = confirm_receipt(receipt.parse(data), trust)
+        except ReceiptError as error:
+            result = error
+        for row in _CONFIRMED:
+            checks(row, result)
+        if isinstance(result, ReceiptError):
+            raise AssertionError("one of the rows refuses it")
+        checks(_compare, result, log_history)
+        return _conclude_receipt(result)
+
+    return steps.run("receipt", (*_CONFIRMED, _compare), check)
+
+
+def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
+    fields, withheld = confirmed.event, confirmed.opened.withheld
+    simulated = fields.get("simulated_date")
+    names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
+    values = {
+        "log": fields["log"],
+        "at": fields["time"],
+        "entry": confirmed.index,
+        "size": confirmed.checkpoint.size,
+        **{name: fields[name] for name in names if name in fields},
+    }
+    extra: dict[str, Any] = {}
+    for kind, value in confirmed.opened.shown:
+        extra.setdefault(kind, []).append(value)
+    return Conclusion(
+        [Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)],
+        [Fact("recorded.word"), Fact("times")],
+        [
+            *([Fact("withheld.event", {"number": withheld})] if withheld else []),
+            *([Fact("simulated", {"dates": [simulated]})] if simulated else []),
+        ],
+        Code.SIMULATED if simulated else Code.VERIFIED,
+    )
+
+
+def _text(value: Any) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {_text(member)}" for name, member in value.items())
+        case list():
+            return ", ".join(_text(element) for element in value)
+        case _:
+            return str(value)
+
+
+# --- One signed document ---
+
+_TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer"}
+
+
+def text_of(data: bytes) -> str:
+    """The text of a signed document; two characters more than may be show that it is too long."""
+    return data[: sd_jwt.MAX_TEXT + 2].decode("ascii", errors="replace").removesuffix("\n")
+
+
+@step("The file is a signed document")
+def _read(data: bytes) -> tuple[tuple[SdJwt, str], str]:
+    document = sd_jwt.parse(text_of(data))
+    typ = str(read_unverified_claims(document).header.get("typ"))
+    if typ not in _TYPES:
+        raise DocumentError("the type of the document is unknown")
+    return (document, typ), f"{_TYPES[typ]}, digest {document.digest}"
+
+
+@step("The signature is valid")
+def _check_signature(document: SdJwt, typ: str, trust: TrustAnchors) -> tuple[None, str]:
+    return None, open_document(document.present(()), typ, trust).signature()
+
+
+@dataclass(frozen=True)
+class _Presented:
+    """A document with what it shows: its act, as a fact, and the ``content`` of a case."""
+
+    typ: str
+    signed: AuthoredDocument
+    act: Fact
+    content: Mapping[str, Any]
+
+
+@step("Every disclosure belongs to the document")
+def _show(document: SdJwt, typ: str, trust: TrustAnchors) -> tuple[_Presented, str]:
+    signed = open_document(document, typ, trust)
+    shown = _Presented(typ, signed, _act(typ, signed), sd_jwt.merge_disclosures(signed.verified))
+    names = ", ".join(placed.name for placed in signed.verified.placed)
+    sealed = seal.describe(seal.shown(signed.verified)) if typ == CASE_TYP else ""
+    return shown, "; ".join(filter(None, [names, sealed]))
+
+
+def _act(typ: str, signed: AuthoredDocument) -> Fact:
+    """What its author says with the document."""
+    claims = signed.verified.claims
+    values: dict[str, Any] = {
+        "at": format_timestamp(read_time(claims)),
+        "by": signed.author,
+        "digest": signed.document.digest,
+    }
+    if typ == CASE_TYP:
+        values |= {"case": str(claims.get("case")), "version": claims.get("version", 1)}
+        return Fact("case", values)
+    values["handoff"] = str(claims.get("handoff"))
+    extra = signed.verified.disclosed
+    if typ == OFFER_TYP:
+        values["to"] = handoff_documents.read_offer(signed.verified).recipient
+        return Fact("offer.alone", values, extra)
+    kind = handoff_documents.read_answer(signed.verified).kind
+    partial = kind == "acceptance" and "groups" in extra
+    return Fact("acceptance.partial" if partial else kind, values, extra)
+
+
+@step("Origin of the key")
+def _trace_key(
+    signed: AuthoredDocument, trust: TrustAnchors
+) -> tuple[tuple[KeyHistory, Sequence[KeyStatus]], str]:
+    documents = [signed]
+    registered = key_history.registrations(documents, trust.registrations, trust)
+    revoked = key_history.revocations(documents, trust.revocations, trust)
+    found = key_history.newest_status(
+        of_known(key_history.read_status, trust.key_statuses, trust), documents
+    )
+    key_history.require_consistent(found, revoked)
+    # What was signed of a key before the document says nothing of the day of the document.
+    signed_at = read_time(signed.verified.claims)
+    statuses = [one for one in found if one.at >= signed_at]
+    unrevoked = {(one.organisation, one.kid) for one in statuses}
+    # When the document came into the log, it does not show.
+    keys = KeyHistory(documents, registered, revoked, revoked, unrevoked)
+    return (keys, statuses), keys.describe()
+
+
+@step("Undisclosed elements are counted")
+def _count_withheld(signed: AuthoredDocument) -> tuple[None, str]:
+    return None, str(signed.verified.withheld)
+
+
+_DOCUMENT: Sequence[StepRow[Any, Any]] = (
+    _read, _check_signature, _show, _trace_key, _count_withheld,
+)  # fmt: skip
+
+
+def verify_presentation(
+    data: bytes, trust: TrustAnchors, *, require_signed: bool = False
+) -> VerificationReport:
+    """Verify one signed document (compact SD-JWT): a case version, an offer or an answer."""
+
+    def check(checks: Checks) -> Conclusion:
+        document, typ = checks(_read, data)
+        checks(_check_signature, document, typ, trust)
+        shown = checks(_show, document, typ, trust)
+        keys, statuses = checks(_trace_key, shown.signed, trust)
+        checks(_count_withheld, shown.signed)
+        if require_signed:
+            checks(check_own_signatures, [shown.signed])
+        return _conclude_document(shown, keys, statuses)
+
+    rows = (*_DOCUMENT, *([check_own_signatures] if require_signed else []))
+    return steps.run("presentation", rows, check)
+
+
+def _conclude_document(
+    shown: _Presented, keys: KeyHistory, statuses: Iterable[KeyStatus]
+) -> Conclusion:
+    """Whose document it is, what it says, and what it does not show."""
+    signed = shown.signed
+    placed = len(signed.verified.placed)
+    facts = [shown.act, signature_fact(signed, None)]
+    proved = [*keys.proved(), Fact("elements.document", {"shown": placed})]
+    if shown.typ == CASE_TYP:
+        proved += sealed_facts(signed)
+    return Conclusion(
+        [*([] if signed.attested else facts), *proved],
+        [*(facts if signed.attested else []), *(one.fact() for one in statuses), Fact("times")],
+        [
+            *keys.not_proved(),
+            Fact("unlogged"),
+            Fact("withheld.document", {"number": signed.verified.withheld}),
+        ],
+        Code.ATTESTED if signed.attested else Code.VERIFIED,
+        shown=shown.content,
+    )
+
+
+# --- A membership attestation ---
+
+
+@step("The gateway signed the attestation, and its form is valid")
+def _open_attestation(text: str, trust: TrustAnchors) -> tuple[MembershipAttestation, str]:
+    keys = trust.of_gateway(str(membership_attestation.read_issuer(text))).gateway_keys
+    if not keys:
+        raise UnknownKey("no key was provided for what the gateway attests")
+    attestation = membership_attestation.verify(text, keys)
+    return attestation, f"attested by the gateway, key {attestation.kid}"
+
+
+@step("The attestation names an organisation and an expiry time")
+def _describe(attestation: MembershipAttestation) -> tuple[None, str]:
+    return None, attestation.describe()
+
+
+def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
+    """Verify a membership attestation of the gateway."""
+
+    def check(checks: Checks) -> Conclusion:
+        attestation = checks(_open_attestation, text_of(data), trust)
+        checks(_describe, attestation)
+        return _conclude_status(attestation)
+
+    return steps.run("status", (_open_attestation, _describe), check)
+
+
+def _conclude_status(mark: MembershipAttestation) -> Conclusion:
+    values = {
+        "issuer": mark.issuer,
+        "organisation": mark.organisation,
+        "status": mark.status,
+        "membership": mark.membership,
+        "at": format_timestamp(mark.issued),
+        "end": format_timestamp(mark.ends),
+    }
+    simulated = [] if mark.simulated is None else [mark.simulated.isoformat()]
+    later = [Fact("simulated", {"dates": simulated})] if simulated else []
+    return Conclusion(
+        [],
+        [Fact("membership", values)],
+        [Fact("membership.later"), *later],
+        Code.SIMULATED if simulated else Code.VERIFIED,
+    )

@@ -1,0 +1,145 @@
+"""The keys that a verifier brings, and documents and receipts checked with exactly those."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gateway.evidence import event, handoff_documents, receipt, sd_jwt
+from gateway.evidence.event import EventError
+from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
+from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
+from gateway.evidence.signature import PublicKey
+from gateway.ledger.note import VerificationKey
+from gateway.verification.report import Incomplete
+
+Proof = TypeVar("Proof")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class TrustAnchors:
+    """The keys of logs, of one gateway and of its organisations that the verifier believes in.
+
+    ``origins`` are the logs that count. ``gateway_keys`` are the keys that attest documents, by
+    key id; ``organisations`` has the document keys of each organisation id, by key id.
+    ``registrations`` are receipts of the events that registered such keys, ``revocations`` of those
+    that revoked them, ``locks`` of those by which members required their own signature, or ended
+    that; they are not believed, but checked against the log. ``key_statuses`` are the gateway's
+    statements that keys were not revoked. ``checkpoints`` are notes that the verifier remembers.
+    ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
+    ``others`` are the anchors of other gateways, each with its issuer.
+    """
+
+    log_keys: Sequence[VerificationKey]
+    origins: Collection[str]
+    gateway_keys: Mapping[str, PublicKey] = field(default_factory=dict)
+    organisations: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
+    registrations: Sequence[Receipt] = ()
+    revocations: Sequence[Receipt] = ()
+    locks: Sequence[Receipt] = ()
+    key_statuses: Sequence[str] = ()
+    checkpoints: Sequence[str] = ()
+    issuer: str = ""
+    others: Sequence["TrustAnchors"] = ()
+
+    def of_gateway(self, issuer: str) -> "TrustAnchors":
+        """The anchors of one gateway: no key of another speaks for it or its organisations.
+
+        Raises UnknownKey when the verifier has none.
+        """
+        for anchors in (self, *self.others):
+            if anchors.issuer == issuer or (not anchors.issuer and not self.others):
+                return anchors
+        raise UnknownKey(f"no key was provided for the gateway {ascii(issuer)[:200]}")
+
+    def of_log(self, origin: str) -> "TrustAnchors":
+        """The anchors that trust a log; UnknownLog when none does."""
+        for anchors in (self, *self.others):
+            if origin in anchors.origins:
+                return anchors
+        raise UnknownLog(
+            f"the event is of the log {ascii(origin)[:200]}, which is not among the trusted ones"
+        )
+
+
+@dataclass(frozen=True)
+class AuthoredDocument:
+    """A document whose signature is valid: its author, and whether the gateway signed for them.
+
+    ``gateway`` is the URI of the gateway at which the author is a member.
+    """
+
+    document: SdJwt
+    verified: VerifiedSdJwt
+    author: str
+    attested: bool
+    gateway: str
+
+    @property
+    def kid(self) -> str:
+        """The key that signed."""
+        return str(self.verified.header["kid"])
+
+    def signature(self) -> str:
+        """Who signed for whom, with which key."""
+        if self.attested:
+            return f"attested by the gateway for {self.author}, key {self.kid}"
+        return f"signed by {self.author} itself, key {self.kid}"
+
+
+def read_unverified_claims(document: SdJwt) -> VerifiedSdJwt:
+    """What a document says in clear, while its signature is still unchecked."""
+    return sd_jwt.read_unverified(document.present(()).compact())
+
+
+def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDocument:
+    """Check a document with the keys of the author that it names, and no others.
+
+    Raises what sd_jwt.verify raises, StatementError when it names no author, and UnknownKey when
+    no key was provided for that organisation or for the gateway's attestations.
+    """
+    claims = read_unverified_claims(document).claims
+    gateway, author = handoff_documents.author_at(claims)
+    attested = "attested_for" in claims
+    anchors = trust.of_gateway(gateway)
+    keys = anchors.gateway_keys if attested else anchors.organisations.get(author)
+    if not keys:
+        owner = "what the gateway attests" if attested else f"documents of {author}"
+        raise UnknownKey(f"no key was provided for {owner}")
+    verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
+    return AuthoredDocument(document, verified, author, attested, gateway)
+
+
+def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
+    """Check a receipt of any of the trusted logs; raises what receipt.verify raises."""
+    try:
+        log = event.read(one.document)["log"]
+    except EventError as error:
+        raise MalformedReceipt(str(error)) from None
+    return receipt.verify(one, trust.of_log(log).log_keys, log)
+
+
+def of_known(
+    read: Callable[[Proof, TrustAnchors], Found], proofs: Iterable[Proof], trust: TrustAnchors
+) -> Iterator[Found]:
+    """What each receipt, or statement, proves; raises what ``read`` raises.
+
+    Leaves out those of gateways and logs whose keys were not provided: they prove nothing.
+    """
+    for one in proofs:
+        try:
+            found = read(one, trust)
+        except (UnknownKey, UnknownLog):
+            continue
+        yield found
+
+
+def require_subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
+    """What an event is about; VerificationFailed (INCOMPLETE) where its receipt leaves that out."""
+    subject = confirmed.subject()
+    if not subject:
+        raise Incomplete(
+            f"the receipt of {confirmed.event['type']}, entry {confirmed.index}, does not disclose "
+            "what it is about: ask its parties"
+        )
+    return subject

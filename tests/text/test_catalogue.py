@@ -1,0 +1,102 @@
+"""Every sentence exists in both languages, with the same places for values."""
+
+import json
+import re
+from pathlib import Path
+from string import Formatter
+
+from gateway.text import catalogue
+from gateway.verification.report import Code
+from gateway.verification.verifier import verify
+from tests.each import each
+from tests.verification.kept import trust_folder
+from tests.verification.test_kept import EXPECTED, FOLDER, NEVER_VALID
+
+TABLES = catalogue._tables()
+SENTENCES = TABLES["sentences"]
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@each("key", sorted(SENTENCES))
+def test_a_sentence_has_the_same_values_in_both_languages(key: str) -> None:
+    english, french = SENTENCES[key]
+    assert places(english) == places(french) - {"nb"}
+
+
+@each("key", sorted(SENTENCES))
+def test_french_sets_a_space_that_does_not_break_before_two_part_marks(key: str) -> None:
+    values = dict.fromkeys(places(SENTENCES[key][0]) - {"states"}, "x")
+    text = catalogue.sentence(key, values | {"states": ["offered"]}, {}, catalogue.FRENCH)
+    assert not re.search(r" [:;?!]|'", text), text
+
+
+@each("code", list(Code))
+def test_every_result_has_a_headline_in_both_languages(code: Code) -> None:
+    passed = code in (Code.VERIFIED, Code.ATTESTED, Code.SIMULATED)
+    english, french = (
+        catalogue.headline(int(code), passed, "why", one) for one in catalogue.LANGUAGES
+    )
+    assert english.partition(":")[0].rstrip(".") in french, "the English word is repeated"
+
+
+BUNDLES = [
+    name
+    for name, expected in EXPECTED.items()
+    if expected["kind"] == "bundle" and expected["code"] in (0, 17, 18)
+]
+
+
+@each("name", BUNDLES)
+def test_what_the_checks_of_a_bundle_found_is_told_in_french(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    for step in report.steps:
+        clauses = step.detail.split("; ") if step.detail else []
+        told = catalogue.detail(step.detail, True, catalogue.FRENCH)
+        assert not set(told.split("; ")) & set(clauses), step
+        assert catalogue.detail(step.detail, True, catalogue.ENGLISH) == step.detail
+
+
+@each("english", sorted(TABLES["reasons"]))
+def test_a_reason_is_one_that_a_check_gives_with_the_same_values(english: str) -> None:
+    french = TABLES["reasons"][english]
+    assert places(english) == places(french)
+    words = ("one", "two", "three", "four")
+    said = english.format(*words)
+    told = catalogue.reason(said, catalogue.FRENCH)
+    assert told != said
+    assert all(word in told for word, _ in zip(words, places(english), strict=False))
+    assert not re.search(r" [:;?!]|'", told)
+    # Python joins texts that stand one after the other.
+    folder = Path(catalogue.__file__).parent
+    folders = (folder.parent / "evidence", folder.parent / "verification")
+    files = [one.read_text() for found in folders for one in found.glob("*.py")]
+    code = re.sub(r'"\s+f?"', "", "".join(files))
+    parts = [part for part in re.split(r"\{\d\}", english) if len(part) > 4]
+    assert all(part in code for part in parts), parts
+
+
+@each("name", sorted(name for name in EXPECTED if name.startswith(NEVER_VALID)))
+def test_why_a_kept_file_fails_is_said_in_french(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    assert catalogue.reason(report.failure, catalogue.FRENCH) != report.failure, report.failure
+
+
+@each("name", sorted(EXPECTED))
+def test_every_title_of_a_step_has_its_french(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    for step in report.steps:
+        assert catalogue.title(step.title, catalogue.FRENCH) != step.title
+
+
+@each("name", sorted(EXPECTED))
+def test_a_report_is_the_same_facts_as_data(name: str) -> None:
+    report = verify((FOLDER / "files" / name).read_bytes(), trust_folder(FOLDER / "trust"))
+    told = json.loads(json.dumps(report.to_json()))
+    assert told["code"] == EXPECTED[name]["code"]
+    if report.conclusion is not None:
+        assert [one["fact"] for one in told["proved"]] == [
+            one.key for one in report.conclusion.proved
+        ]

@@ -1,0 +1,236 @@
+"""Write the kept evidence anew: ``python -m tests.verification.kept``.
+
+Only for a change of the formats before the first release. Afterwards add files and change none.
+"""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from gateway.domain.organisation import MembershipClass
+from gateway.evidence import bundle, membership_attestation, receipt, sd_jwt
+from gateway.exchange import succession_execution
+from gateway.keys import jwk_set
+from gateway.verification.verifier import verify
+from tests.client.client_fixture import MemberClient
+from tests.client.scenario import CONTENT_GROUPS, submit
+from tests.evidence.ingredients import chance
+from tests.exchange.moving_mandates import DAY, PLAN
+from tests.founding import (
+    CSAM_FR,
+    HOTLINE,
+    ISSUER,
+    OCRVP,
+    OFMIN,
+    START,
+    accepted,
+    case_content,
+    correction,
+    document_key,
+    key_of,
+)
+from tests.verification.kept import trust_folder
+from tests.web.listening import Listening, listening
+
+FOLDER = Path(__file__).parent
+KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
+"""These members sign their own documents in one half of the files."""
+
+
+def main() -> None:
+    """Write every file, the keys, and the table of what each file proves."""
+    for old in FOLDER.glob("files/*"):
+        old.unlink()
+    (FOLDER / "files").mkdir(exist_ok=True)
+    (FOLDER / "trust/organisations").mkdir(parents=True, exist_ok=True)
+    attested, signed, reissued = listening(), listening(), listening()
+    _write_keys(attested)
+    files = {**_attested(attested), **_signed(signed), **_reissued(reissued)}
+    files |= _broken(files)
+    trust = trust_folder(FOLDER / "trust")
+    expected = {}
+    for name, data in sorted(files.items()):
+        (FOLDER / "files" / name).write_bytes(data)
+        report = verify(data, trust)
+        expected[name] = {"kind": report.kind, "code": int(report.code)}
+    _write_json(FOLDER / "expected.json", expected)
+
+
+def _write_keys(stage: Listening) -> None:
+    (FOLDER / "trust/log.vkey").write_text(f"{stage.gateway.checkpoint_signer.signer.key}\n")
+    _write_json(FOLDER / "trust/gateway-keys.json", jwk_set([key_of("attest")]))
+    for organisation, key in KEYS.items():
+        _write_json(FOLDER / f"trust/organisations/{organisation}.json", jwk_set([key]))
+
+
+def _write_json(file: Path, members: object) -> None:
+    file.write_text(json.dumps(members, indent=1) + "\n")
+
+
+def _handoff(hotline: MemberClient, office: MemberClient, stage: Listening) -> str:
+    """A case offered to the competent organisation, accepted in part, with an outcome, closed."""
+    case = submit(hotline, stage)
+    offered = hotline.offer(
+        case, "liaison-1", purpose=["identify_victim"], competence=CSAM_FR, groups=CONTENT_GROUPS
+    )
+    handoff = str(offered.result["handoff"])
+    office.accept(office.handoff(handoff), "officer-1", groups=["items"])
+    office.answer("close", handoff, "officer-1")
+    return handoff
+
+
+def _corrected(hotline: MemberClient, office: MemberClient, stage: Listening) -> str:
+    """A case that was accepted, then corrected, sent again and acknowledged."""
+    content = case_content(stage.gateway.new_id())
+    persons = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
+    first = hotline.submit(content, "intake-1", persons)
+    terms = {"purpose": ["identify_victim"], "competence": CSAM_FR, "groups": ["items"]}
+    handoff = str(hotline.offer(content["case"], "liaison-1", **terms).result["handoff"])
+    office.accept(office.handoff(handoff), "officer-1")
+    second = {**content, "version": 2, "previous": first.result["digest"], "urgency": "normal"}
+    hotline.revise(second, "intake-1", correction("/urgency"), persons)
+    hotline.update(handoff, "liaison-1")
+    office.answer("acknowledge", handoff, "officer-1")
+    return handoff
+
+
+def _suspended(hotline: MemberClient, office: MemberClient, stage: Listening) -> bytes:
+    """A case that was suspended and opened again, in a file that leaves out the suspension's end:
+    as if it had been opened in between."""
+    handoff = _corrected(hotline, office, stage)
+    case = hotline.handoff(handoff)["case"]
+    until = (stage.gateway.clock() + timedelta(days=1)).isoformat()
+    asked = {"kind": "suspension", "code": "legal_claim", "until": until}
+    set_ = hotline.step("case.restrict", {"case": case}, "liaison-1", **asked)
+    (closed,) = (
+        one.receipt for one in office.events() if one.confirmed.event["type"] == "case.restricted"
+    )
+    hotline.step("case.end_measure", {"case": case, "measure": set_.result["measure"]}, "liaison-1")
+    whole = bundle.parse(office.export(handoff, "officer-1", "kept evidence"))
+    return bundle.encode(replace(whole, receipts=(*whole.receipts, closed)))
+
+
+def _receipt_file(one: receipt.Receipt) -> bytes:
+    return json.dumps(receipt.to_json(one)).encode()
+
+
+def _attested(stage: Listening) -> dict[str, bytes]:
+    """What the gateway signs on behalf of its members."""
+    hotline, office = MemberClient(stage), MemberClient(stage, OFMIN)
+    handoff = _handoff(hotline, office, stage)
+    view = hotline.handoff(handoff)
+    offer, *answers = (str(answer["document"]) for answer in view["answers"])
+    last = str(view["answers"][-1]["event"])
+    return {
+        "attested-bundle-of-originator.json": hotline.export(handoff),
+        "attested-bundle-of-recipient.json": office.export(handoff),
+        "attested-case.sd-jwt": str(view["routing"]).encode(),
+        "attested-offer.sd-jwt": offer.encode(),
+        "attested-answer.sd-jwt": answers[-1].encode(),
+        "receipt-of-originator.json": _receipt_file(hotline.receipt(last).receipt),
+        "receipt-of-recipient.json": _receipt_file(office.receipt(last).receipt),
+        "attestation.jwt": _attestation().encode(),
+        "simulated-attestation.jwt": _attestation(date(2026, 4, 1)).encode(),
+    }
+
+
+def _attestation(simulated: date | None = None) -> str:
+    return membership_attestation.issue(
+        issuer=ISSUER,
+        organisation=OFMIN,
+        status="active",
+        membership=MembershipClass.FULL,
+        at=START,
+        ends=START + membership_attestation.LIFETIME,
+        simulated=simulated,
+        signer=key_of("attest"),
+    )
+
+
+def _signed(stage: Listening) -> dict[str, bytes]:
+    """What two members sign themselves; the key of one is revoked in the end."""
+    for organisation, key in KEYS.items():
+        stage.gateway.register_key(organisation, key)
+    trust = trust_folder(FOLDER / "trust")
+    hotline, office = (
+        MemberClient(stage, organisation, trust=trust, document_key=key)
+        for organisation, key in KEYS.items()
+    )
+    handoff = _handoff(hotline, office, stage)
+    before = office.export(handoff, "officer-1", "kept evidence")
+    chain = office.export(_corrected(hotline, office, stage), "officer-1", "kept evidence")
+    suspended = _suspended(hotline, office, stage)
+    kid = KEYS[HOTLINE].kid
+    stage.gateway.administer("key.revoke", HOTLINE, kid=kid, reason="lost")
+    record = office.key_record(HOTLINE, kid)
+    view = hotline.handoff(handoff)
+    return {
+        "signed-bundle.json": before,
+        "signed-chain-bundle.json": chain,
+        "missing-end-bundle.json": suspended,
+        "signed-bundle-with-revoked-key.json": office.export(handoff),
+        "signed-offer.sd-jwt": str(view["answers"][0]["document"]).encode(),
+        "signed-presentation.sd-jwt": bundle.parse(before).packages[-1].case.encode(),
+        "receipt-of-key-registration.json": _receipt_file(record.registration),
+        "receipt-of-key-revocation.json": _receipt_file(record.revocations[0]),
+    }
+
+
+def _reissued(stage: Listening) -> dict[str, bytes]:
+    """A handoff that the gateway re-issued because its mandate moved."""
+    old = str(accepted(stage.gateway))
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
+    succession = planned.result["succession"]
+    for organisation in (OFMIN, OCRVP):
+        MemberClient(stage, organisation).approve_succession(succession, "officer-3")
+    stage.gateway.day = DAY
+    succession_execution.apply(stage.gateway.ports, UUID(succession))
+    hotline, successor = MemberClient(stage), MemberClient(stage, OCRVP)
+    new = hotline.handoff(old)["reissued_as"]["handoff"]
+    successor.accept(successor.handoff(new), "officer-7")
+    return {
+        "bundle-before-succession.json": hotline.export(old),
+        "bundle-after-succession.json": successor.export(new),
+    }
+
+
+def _broken(files: dict[str, bytes]) -> dict[str, bytes]:
+    """What must never verify, one file for each reason."""
+    whole = json.loads(files["attested-bundle-of-originator.json"])
+    other = json.loads(files["signed-bundle.json"])
+    own, recipients = (
+        json.loads(files[f"receipt-of-{name}.json"]) for name in ("originator", "recipient")
+    )
+    first = whole["receipts"][0]
+    (package,), (others,) = whole["packages"], other["packages"]
+    head, payload, _ = package["offer"].partition("~")[0].split(".")
+    signature = others["offer"].partition("~")[0].rpartition(".")[2]
+    forged = {**package, "offer": f"{head}.{payload}.{signature}~"}
+    chain = json.loads(files["signed-chain-bundle.json"])
+    broken = {
+        "false-signature-bundle.json": {**whole, "packages": [forged]},
+        "false-chain-bundle.json": {**chain, "packages": chain["packages"][::-1]},
+        "false-proof-receipt.json": {**own, "proof": first["proof"]},
+        "false-detail-receipt.json": {**recipients, "disclosures": first["disclosures"]},
+        "false-answer-bundle.json": {**whole, "answers": other["answers"]},
+        "missing-receipt-bundle.json": {**whole, "receipts": whole["receipts"][1:]},
+        "missing-member-receipt.json": {k: v for k, v in own.items() if k != "nonce"},
+    }
+    stranger = sd_jwt.issue(
+        typ="casegate-case+sd-jwt",
+        claims={"iss": f"{ISSUER}/organisations/{OCRVP}", "aud": ISSUER, "iat": 1},
+        properties=(),
+        arrays=(),
+        signer=document_key("stranger"),
+        random=chance("stranger"),
+    )
+    return {
+        **{name: json.dumps(members).encode() for name, members in broken.items()},
+        "unknown-key-case.sd-jwt": stranger.compact().encode(),
+    }
+
+
+if __name__ == "__main__":
+    main()

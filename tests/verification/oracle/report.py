@@ -1,0 +1,275 @@
+"""Verification reports: numbered steps until one fails, then what is proved, and an exit code.
+
+The first step that fails decides the code. The later ones are skipped: what they would compare is
+not established. A report that passed concludes by facts, under three headings: proved, only the
+operator's word, and not proved.
+"""
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from gateway.evidence import receipt, sd_jwt
+from gateway.text import catalogue
+
+_LONGEST_DETAIL = 1000
+
+
+class Code(IntEnum):
+    """How a verification ended, as exit code of a command.
+
+    ``ATTESTED`` and ``SIMULATED`` passed every step, and so did ``INCOMPLETE`` where a bundle
+    lacks documents; what passed is still not what ``VERIFIED`` says.
+    """
+
+    VERIFIED = 0
+    UNKNOWN_FORMAT = 10
+    BAD_SIGNATURE = 11
+    NOT_IN_LOG = 12
+    MISMATCH = 13
+    KEY_MISSING = 14
+    INCOMPLETE = 15
+    CONTRADICTION = 16
+    ATTESTED = 17
+    SIMULATED = 18
+    LET_THROUGH = 19
+
+
+class StepResult(StrEnum):
+    """How a step ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class VerificationStep:
+    """One step: its number from 1, what it checks, how it ended, and the detail."""
+
+    number: int
+    title: str
+    outcome: StepResult
+    detail: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact: the key of its sentence in `catalogue`, and the values in it.
+
+    Times are RFC 3339, organisations ids. ``extra`` is what a document says besides.
+    """
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fact as data."""
+        return {"fact": self.key, **self.values, **({"says": self.extra} if self.extra else {})}
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What follows from steps that all passed. ``shown`` are the verified elements of a case."""
+
+    proved: Sequence[Fact]
+    operator_word: Sequence[Fact] = ()
+    not_proved: Sequence[Fact] = ()
+    code: Code = Code.VERIFIED
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Sequence[Fact]]:
+        """The facts by heading, in order."""
+        return {
+            "proved": self.proved,
+            "operator_word": self.operator_word,
+            "not_proved": self.not_proved,
+        }
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """All steps, the conclusion, and the exit code.
+
+    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, ``stream``, ``log``, or
+    ``unknown`` for others. ``failure`` says why a step failed. ``proof`` are the files, by suffix
+    and text, that prove a contradiction to others.
+    """
+
+    kind: str
+    steps: tuple[VerificationStep, ...]
+    code: Code
+    conclusion: Conclusion | None = None
+    failure: str = ""
+    proof: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step passed, whatever the conclusion leaves open."""
+        return self.conclusion is not None
+
+    @property
+    def headline(self) -> str:
+        """The result in a sentence."""
+        return self.headline_in(catalogue.ENGLISH)
+
+    def headline_in(self, language: str) -> str:
+        """The result in a sentence of that language; that it is a demonstration, in one more."""
+        codes = [self.code]
+        open_facts = () if self.conclusion is None else self.conclusion.not_proved
+        if self.code is not Code.SIMULATED and any(one.key == "simulated" for one in open_facts):
+            codes.append(Code.SIMULATED)
+        return " ".join(
+            catalogue.headline(int(code), self.passed, self.failure, language) for code in codes
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The result, then each fact in a sentence."""
+        return " ".join([self.headline, *self.sentences()])
+
+    def sentences(self, language: str = catalogue.ENGLISH) -> list[str]:
+        """All facts in sentences, whatever their heading."""
+        if self.conclusion is None:
+            return []
+        return [
+            line for facts in self.conclusion.facts().values() for line in describe(facts, language)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as data: result, facts, steps."""
+        facts = {} if self.conclusion is None else self.conclusion.facts()
+        return {
+            "kind": self.kind,
+            "code": int(self.code),
+            "result": self.code.name.lower(),
+            "sentence": self.sentence,
+            **{name: [one.to_json() for one in found] for name, found in facts.items()},
+            "steps": [
+                {
+                    "number": step.number,
+                    "title": step.title,
+                    "outcome": str(step.outcome),
+                    "detail": step.detail,
+                }
+                for step in self.steps
+            ],
+        }
+
+
+def describe(facts: Sequence[Fact], language: str) -> list[str]:
+    """What the facts say, without what would move a terminal's cursor, no address a link.
+
+    An act and whose signature it has are one text.
+    """
+    lines: list[str] = []
+    for one in facts:
+        text = plain(catalogue.sentence(one.key, one.values, one.extra, language))
+        if one.key in catalogue.CONTINUES and lines:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return lines
+
+
+class VerificationFailed(ValueError):
+    """A check failed on documents that are each valid by themselves."""
+
+    def __init__(self, code: Code, detail: str, proof: Sequence[tuple[str, str]] = ()) -> None:
+        """``code`` is the report's, ``detail`` one clause without a full stop."""
+        super().__init__(detail)
+        self.code = code
+        self.proof = tuple(proof)
+
+
+class Mismatch(VerificationFailed):
+    """Documents that are each valid do not match each other."""
+
+    def __init__(self, detail: str) -> None:
+        """``detail`` is one clause without a full stop."""
+        super().__init__(Code.MISMATCH, detail)
+
+
+class Incomplete(VerificationFailed):
+    """Something is not shown that may have been left out: it convicts nobody."""
+
+    def __init__(self, detail: str) -> None:
+        """``detail`` is one clause, with whom to ask."""
+        super().__init__(Code.INCOMPLETE, detail)
+
+
+_CODES: Sequence[tuple[type[ValueError], Code]] = (
+    (sd_jwt.BadSignature, Code.BAD_SIGNATURE),
+    (sd_jwt.UnknownKey, Code.KEY_MISSING),
+    (receipt.UnknownLog, Code.KEY_MISSING),
+    (receipt.NotInLog, Code.NOT_IN_LOG),
+    (receipt.UnmatchedDetail, Code.MISMATCH),
+    (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
+)
+
+
+def run_steps(
+    kind: str, steps: Sequence[tuple[str, Callable[[], str]]], conclude: Callable[[], Conclusion]
+) -> VerificationReport:
+    """Run titled steps in order; each returns its detail or raises a ValueError.
+
+    ``conclude`` gives the conclusion when all passed.
+    """
+    taken: list[VerificationStep] = []
+    failure: ValueError | None = None
+    for number, (title, check) in enumerate(steps, start=1):
+        if failure is not None:
+            taken.append(VerificationStep(number, title, StepResult.SKIPPED, ""))
+            continue
+        try:
+            taken.append(VerificationStep(number, title, StepResult.OK, _short(check())))
+        except ValueError as error:
+            failure = error
+            taken.append(VerificationStep(number, title, StepResult.FAILED, _short(str(error))))
+    if failure is None:
+        concluded = conclude()
+        return VerificationReport(kind, tuple(taken), concluded.code, concluded)
+    proof = failure.proof if isinstance(failure, VerificationFailed) else ()
+    return VerificationReport(
+        kind, tuple(taken), _code(failure), failure=_short(str(failure)), proof=proof
+    )
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file, or one receipt of a page: its name, for the report, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+def pluralise(number: int, noun: str) -> str:
+    """A number and its noun, in the plural unless it is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def count_entries(size: int) -> str:
+    """How many entries a log has, in words."""
+    return "1 entry" if size == 1 else f"{size} entries"
+
+
+def _code(error: ValueError) -> Code:
+    if isinstance(error, VerificationFailed):
+        return error.code
+    return next((code for kind, code in _CODES if isinstance(error, kind)), Code.UNKNOWN_FORMAT)
+
+
+def _short(text: str) -> str:
+    one_line = plain(text)
+    return one_line if len(one_line) <= _LONGEST_DETAIL else one_line[:_LONGEST_DETAIL] + "..."
+
+
+def plain(text: str) -> str:
+    """A text in which nothing moves the cursor of the reader's terminal."""
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )

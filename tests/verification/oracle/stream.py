@@ -1,0 +1,145 @@
+"""A stream: the gateway's signed last number, and proof that no event is missing.
+
+Each event has a number in the stream of each of its parties: 1, 2, 3... without a gap. The
+gateway signs the last number with its attestation key, for one signed checkpoint of the log.
+Receipts with all numbers up to that one are all events of the organisation. Two events under
+one number, an event after the last one, or two roots of one size are contradictions, which the
+files prove.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.domain.organisation import organisation_uri, read_organisation_uri
+from gateway.evidence import sd_jwt
+from gateway.evidence.receipt import NotInLog, UnknownLog
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
+from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
+from tests.verification.oracle.trust import TrustAnchors
+
+HEAD_TYP = "casegate-stream+sd-jwt"
+
+_LATEST = 253402300799
+"""The last second of the year 9999, which is the last one that `datetime` has."""
+
+
+@dataclass(frozen=True)
+class StreamHead:
+    """A verified stream head: ``stream_number`` is the organisation's last under ``checkpoint``.
+
+    It is 0 for an organisation without events. ``at`` is the gateway's time, in whole seconds;
+    ``kid`` the key that signed. ``note`` is the checkpoint as the log signed it.
+    """
+
+    organisation: str
+    stream_number: int
+    checkpoint: Checkpoint
+    note: str
+    at: datetime
+    kid: str
+
+
+def issue_dated(
+    typ: str,
+    *,
+    issuer: str,
+    organisation: str,
+    note: str,
+    at: datetime,
+    signer: Signer,
+    random: Callable[[int], bytes],
+    **said: str | int,
+) -> SdJwt:
+    """Sign what is ``said`` of an organisation (by its id) under the signed checkpoint ``note``.
+
+    A stream head says ``stream_number``, the last one of its stream; a key status ``kid``, a key
+    that is not revoked. ``issuer`` is the gateway's URI, ``at`` an aware time, written as whole
+    seconds.
+    """
+    claims = {
+        "iss": issuer,
+        "aud": organisation_uri(issuer, organisation),
+        "iat": int(at.timestamp()),
+        **said,
+        "checkpoint": note,
+    }
+    return sd_jwt.issue(
+        typ=typ, claims=claims, properties=(), arrays=(), signer=signer, random=random
+    )
+
+
+@dataclass(frozen=True)
+class DatedStatement:
+    """What the gateway signed about an organisation under a checkpoint of the log."""
+
+    organisation: str
+    checkpoint: Checkpoint
+    note: str
+    at: datetime
+    kid: str
+    claims: Mapping[str, Any]
+
+
+def read_dated(text: str, typ: str, trust: TrustAnchors) -> DatedStatement:
+    """Verify a statement with the gateway's keys, and its checkpoint with those of the log.
+
+    Raises DocumentError (BadSignature, UnknownKey), UnknownLog for a log that is not trusted,
+    NotInLog when the log did not sign the checkpoint.
+    """
+    issuer = sd_jwt.read_unverified(text).claims.get("iss")
+    anchors = trust.of_gateway(str(issuer))
+    if not anchors.gateway_keys:
+        raise UnknownKey("no key was provided for what the gateway attests")
+    verified = sd_jwt.verify(text, typ=typ, keys=anchors.gateway_keys)
+    note = verified.claims.get("checkpoint")
+    if not isinstance(note, str):
+        raise DocumentError("the statement has no checkpoint of the log")
+    return DatedStatement(
+        organisation=_organisation(verified),
+        checkpoint=_checkpoint(note, anchors),
+        note=note,
+        at=_time(verified),
+        kid=str(verified.header["kid"]),
+        claims=verified.claims,
+    )
+
+
+def read_head(text: str, trust: TrustAnchors) -> StreamHead:
+    """Verify a stream head; raises what `read_dated` raises."""
+    dated = read_dated(text, HEAD_TYP, trust)
+    number = _number(dated.claims, "stream_number")
+    return StreamHead(dated.organisation, number, dated.checkpoint, dated.note, dated.at, dated.kid)
+
+
+def _organisation(verified: VerifiedSdJwt) -> str:
+    issuer, audience = verified.claims.get("iss"), verified.claims.get("aud")
+    named = read_organisation_uri(audience) if isinstance(audience, str) else None
+    if named is None or named[0] != issuer:
+        raise DocumentError("the statement names no organisation of the gateway that signed it")
+    return named[1]
+
+
+def _number(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if type(value) is not int or value < 0:
+        raise DocumentError(f"{name} of the statement is not a number")
+    return value
+
+
+def _time(verified: VerifiedSdJwt) -> datetime:
+    at = _number(verified.claims, "iat")
+    if at > _LATEST:
+        raise DocumentError("the time of the statement is after the year 9999")
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _checkpoint(note: str, trust: TrustAnchors) -> Checkpoint:
+    origin = note.partition("\n")[0]
+    if origin not in trust.origins:
+        raise UnknownLog(f"the log of the checkpoint is not trusted: {ascii(origin)[:200]}")
+    try:
+        return open_checkpoint(note, trust.log_keys, origin)
+    except NoteError as error:
+        raise NotInLog(f"the log did not sign the checkpoint: {error}") from None
