@@ -28,6 +28,7 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
+from gateway.verification.chain import VerifiedOffer
 from gateway.verification.trust import read_unverified_claims
 from gateway.verification.verifier import verify_bundle
 
