@@ -1,10 +1,10 @@
-"""All that administrators change, over the network and on the host: the registry, erasure, and the
-end of an embargo whose setter is suspended."""
+"""All that administrators change, over the network and on the host: the registry, erasure, the end
+of an embargo whose setter is suspended, and the repair of a handoff."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.exchange import erasure, measures
+from gateway.exchange import erasure, handoff_repair, measures
 from gateway.kernel.changes import ChangeType
 from gateway.registry import change_table
 
@@ -17,5 +17,6 @@ CHANGES: Mapping[str, ChangeType] = {
     },
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
+    handoff_repair.REPAIR: handoff_repair.CHANGE,
 }
 """Every change, by its action."""

@@ -119,6 +119,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.advance_erasure": ("case.erasure_advanced", Operation.ALTERATION),
     "case.embargo": ("case.embargoed", Operation.ALTERATION),
     "case.restrict": ("case.restricted", Operation.ALTERATION),
+    "case.repair_handoff": ("case.handoff_repaired", Operation.ALTERATION),
     "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION),
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION),
     "case.recall": ("case.recalled", Operation.ALTERATION),

@@ -76,6 +76,7 @@ _HANDOFFS = RecordTable(
     changed="the handoff has changed: read it again",
 )  # fmt: skip
 _FIELDS = len(_HANDOFFS.columns)
+_RESTORE = update(handoff).where(matching(handoff, "id", prefix="of_"))
 _of_handoff = handoff.c.id == bindparam("handoff")
 _GET = _HANDOFFS.all.where(_of_handoff)
 _case_of_handoff = and_(
@@ -234,6 +235,13 @@ class SqlHandoffs(StorePart):
         """
         self._replace(_HANDOFFS, handoff)
         self._add_answer(answer)
+
+    def restore(self, handoff: Handoff) -> None:
+        """Replace the whole row of a handoff, in a REGISTRY transaction."""
+        self._transaction.require_registry()
+        due = {"due_at": handoff.due_at or NEVER}
+        row = {"of_id": handoff.id, **_HANDOFFS.row(handoff), **due}
+        self._transaction.changed(_RESTORE, row)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order; without ``documents`` these are empty, as they are

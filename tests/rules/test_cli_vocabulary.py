@@ -73,6 +73,7 @@ def verbs(noun: str) -> set[str]:
 NOT_ASKED = {
     "case.erase",
     "case.lift_embargo",
+    "case.repair_handoff",
     "handoff.announce_change",
     "handoff.recall",
     "handoff.reissue",

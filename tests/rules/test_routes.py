@@ -260,6 +260,7 @@ def test_every_action_of_partners_can_be_asked_for():
         "case.disclose",
         "case.erase",
         "case.lift_embargo",
+        "case.repair_handoff",
         "handoff.break_glass",
         "handoff.read_guarded",
     }

@@ -95,11 +95,12 @@ ADMINISTRATORS_OF_PARTNERS_NOUNS = {
     "succession.cancel",
     "case.erase",
     "case.lift_embargo",
+    "case.repair_handoff",
     "notification.set_push",
     "notification.end_push",
 }
 """Administrators plan what the two offices then approve, cancel it, erase cases early, lift
-embargoes, and say to which address notifications go."""
+embargoes, repair handoffs, and say to which address notifications go."""
 
 READS = {
     "case.read": "look_up",

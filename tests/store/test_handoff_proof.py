@@ -15,10 +15,11 @@ import pytest
 from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
-from gateway.domain.refusals import OutOfService
+from gateway.domain.refusals import OutOfService, WrongState
 from gateway.exchange import handoffs, measures, recalls
 from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.recalls import RecallRequest
+from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
@@ -268,3 +269,45 @@ def test_what_was_found_out_of_service_is_refused_until_it_is_found_whole():
             there.gateway.refused(OutOfService, OFMIN, answers.decline, handoff, said)
         else:
             there.gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+
+
+def repaired(there: Scene, handoff: UUID) -> None:
+    there.gateway.administer(
+        "case.repair_handoff", HOTLINE, handoff=str(handoff), reason="changed by SQL"
+    )
+
+
+OF_ROWS = [one for one in ACTS if one.script.startswith("UPDATE handoff")]
+
+
+@pytest.mark.parametrize("act", OF_ROWS, ids=[one.name for one in OF_ROWS])
+def test_two_administrators_have_a_row_written_again(act):
+    there = scene()
+    before = there.gateway.store.tables("handoff")
+    there.change(act.script)
+    changed = there.gateway.store.tables("handoff")["handoff"]
+    (handoff,) = (
+        UUID(new[0]) for old, new in zip(before["handoff"], changed, strict=True) if old != new
+    )
+    if act.name == "another originator":
+        there.gateway.store.change("UPDATE handoff SET originator = 'point-de-contact'")
+    with there.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        work.organisations.put_out_of_service(handoffs_compared(there.gateway).entries)
+        work.commit()
+    repaired(there, handoff)
+    assert handoffs_compared(there.gateway) == NONE
+    with there.gateway.ports.begin(TransactionMode.READ) as work:
+        assert not work.organisations.out_of_service()
+    assert there.gateway.types(OFMIN)[-1] == "case.handoff_repaired"
+    assert [row[:12] for row in there.gateway.store.tables("handoff")["handoff"]] == [
+        row[:12] for row in before["handoff"]
+    ]
+
+
+def test_what_no_document_tells_is_not_repaired():
+    there = scene()
+    there.change("DELETE FROM answer WHERE handoff = {held} AND sequence > 3")
+    change = Change(
+        "case.repair_handoff", HOTLINE, {"handoff": str(there.handoffs["held"]), "reason": "x"}
+    )
+    there.gateway.unmade(WrongState, change)
