@@ -8,7 +8,7 @@ from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
 from gateway.domain.refusals import CaseErased, OutOfService
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.handoff_course import read_course
-from gateway.kernel.ports import UnitOfWork
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
 
 
@@ -25,25 +25,37 @@ def find_differences(
     return differences(handoff, course, recall)
 
 
+def read_differences(work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
+    """Likewise, once its documents and its recall are read."""
+    try:
+        moves = work.handoffs.moves(handoff.id)
+    except ValueError:  # one is of another handoff
+        return ("documents",)
+    recall = None if handoff.recall is None else work.cases.recall(handoff.recall)
+    return find_differences(work, handoff, moves, recall)
+
+
+def is_refused(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
+    """Whether nothing is done about a handoff that differs by ``names``, or was found to. The
+    operator is told, whether the gateway refuses or only alarms."""
+    if not names and (HANDOFF, str(handoff.id)) not in work.organisations.out_of_service():
+        return False
+    ports.differs(handoff.id, names)
+    return ports.handoff_checks is HandoffChecks.REFUSE
+
+
 def check_course(
     context: RequestContext,
     handoff: Handoff,
     moves: Sequence[HandoffAnswer],
     recall: Recall | None,
 ) -> None:
-    """Require that a handoff is what its documents and the log say, and was found to be.
-
-    Where it is not, the operator is told; an answer to a recall goes on all the same, and
-    everything does while the gateway only alarms. Raises OutOfService.
-    """
+    """Require that something may be done about a handoff (`is_refused`); an answer to a recall goes
+    on all the same. Raises OutOfService."""
     names = find_differences(context.work, handoff, moves, recall)
     kind = KIND_OF_ACTION.get(context.request.action)
-    of_recall = kind is not None and kind.of_recall
-    out = (HANDOFF, str(handoff.id)) in context.work.organisations.out_of_service()
-    if not (names or out):
-        return
-    context.ports.differs(handoff.id, names)
-    if of_recall or context.ports.handoff_checks is HandoffChecks.ALARM:
+    refused = is_refused(context.ports, context.work, handoff, names)
+    if not refused or (kind is not None and kind.of_recall):
         return
     why = (
         "what is stored of this handoff is not what its documents and the log say: the gateway's "

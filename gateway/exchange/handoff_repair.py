@@ -16,9 +16,9 @@ from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_course import read_course, read_move
+from gateway.exchange import access
 from gateway.exchange.cases import conditions_digest
-from gateway.exchange.course_check import find_differences
-from gateway.exchange.handoffs import access
+from gateway.exchange.course_check import read_differences
 from gateway.exchange.versions import read_version
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import identifier, prose
@@ -36,7 +36,7 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
     if found is None or found.originator != context.change.organisation:
         raise NotFound("that organisation has sent no such handoff")
     whole = _from_documents(context.request.ports, work, found)
-    if find_differences(work, whole):
+    if read_differences(work, whole):
         raise WrongState(
             "its documents, its recall or the log's index were changed as well: restore them from "
             "the newest backup taken before"

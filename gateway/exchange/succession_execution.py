@@ -34,6 +34,7 @@ from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.addressing import claimed
 from gateway.exchange.cases import entity_on, has_key
+from gateway.exchange.course_check import is_refused, read_differences
 from gateway.exchange.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.kernel import events
@@ -256,6 +257,8 @@ def _judged(
     measures = [m for m in work.cases.measures(of.originator, of.case) if m.holds(ports.now())]
     if is_suspended(measures):
         wait = "the case is suspended"
+    if is_refused(ports, work, of, read_differences(work, of)):
+        wait = "the handoff is out of service"
     if wait:
         return replace(disposition, way=Disposition.WAIT, why=wait)
     obstacle = _obstacle(succession, disposition, ports.now())
@@ -473,6 +476,7 @@ def _following(
         package=1,
         held=0,
         held_under=None,
+        recall_answer=None,
     )
     return handoff, made_of(handoff, None, offer.compact(), at, ports.new_id())
 

@@ -482,6 +482,17 @@ def test_while_somebody_concerned_takes_no_part_the_handoff_waits(
     assert gateway.handoff(following(gateway, handoff)).recipient == OCRVP
 
 
+def test_a_handoff_that_was_changed_past_the_gateway_waits(gateway):
+    handoff = accepted(gateway)
+    succession = agreed(gateway)
+    gateway.day = DAY
+    forged = "UPDATE handoff SET purpose = ? WHERE id = ?"
+    gateway.store.change(forged, "[]", handoff.hex)
+    assert carry_out(gateway, succession) == WAITS
+    gateway.store.change(forged, '["identify_victim"]', handoff.hex)
+    assert carry_out(gateway, succession).moved == 1
+
+
 def test_while_its_case_is_suspended_a_handoff_waits(gateway):
     handoff = accepted(gateway)
     succession = agreed(gateway)
