@@ -107,6 +107,9 @@ def _several(one: RequestField, element: field.StrictString) -> field.StrictArra
     return field.several(element, least=one.least, required=one.required)
 
 
+HELD = (*CONTENT, refusals.OutOfService)
+"""What every act refuses that is held against the documents of its handoff."""
+
 BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 
@@ -129,7 +132,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
         "Answered",
         body=BODIES[kind.name],
         signed=ANSWER,
-        refusals=(*CONTENT, refusals.ConditionsMismatch),
+        refusals=(*HELD, refusals.ConditionsMismatch),
     )(view)
 
 
@@ -148,7 +151,7 @@ class PackageBody(ConsultationBody):
     "handoffs.answer",
     "ContentPresentation",
     body=PackageBody(),
-    refusals=CONTENT,
+    refusals=HELD,
 )
 def handoffs_consult(call: Call, handoff: UUID) -> WriteResult:
     """Open the content that was offered and accepted; an event with person and reason.
@@ -167,7 +170,7 @@ def handoffs_consult(call: Call, handoff: UUID) -> WriteResult:
     "handoffs.answer",
     "ContentPresentation",
     body=ConsultationBody(),
-    refusals=CONTENT,
+    refusals=HELD,
 )
 def handoffs_consult_retained(call: Call, handoff: UUID) -> WriteResult:
     """Open what one retains of a case that was erased, with the reason code `retention`.
@@ -199,7 +202,7 @@ UPDATE_BODY = UpdateBody()
     body=UPDATE_BODY,
     status=201,
     signed=UPDATE,
-    refusals=(*CONTENT, refusals.NotAddressable, refusals.NothingToOffer),
+    refusals=(*HELD, refusals.NotAddressable, refusals.NothingToOffer),
 )
 def handoffs_update(call: Call, handoff: UUID) -> WriteResult:
     """Send the case's newer version to a recipient, in the handoff that it has.
@@ -219,7 +222,7 @@ def handoffs_update(call: Call, handoff: UUID) -> WriteResult:
     "Preview",
     body=UPDATE_BODY,
     refusals=(
-        *CONTENT,
+        *HELD,
         refusals.NotAddressable,
         refusals.NothingToOffer,
         refusals.WrongState,
