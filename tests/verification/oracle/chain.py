@@ -147,7 +147,7 @@ def check_answer(
     require_same(
         f"the {kind.name}",
         ("handoff", answer.handoff, offer.handoff),
-        ("party", answer.author, kind.party(offer.author, offer.recipient)),
+        ("party", answer.author, kind.author.of(offer.author, offer.recipient)),
     )
     if answer.recall is not None and not (kind.of_recall and recall in (None, answer.recall)):
         raise Mismatch(f"the {kind.name} answers another recall")
