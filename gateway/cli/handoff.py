@@ -42,6 +42,7 @@ from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
+from gateway.exchange.consultations import RETENTION
 
 
 @click.group(epilog=EPILOG)
@@ -560,8 +561,9 @@ def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any
     """Consult the content of HANDOFF.
 
     The log records it, with person and reason. You see what the offer names and policy allows
-    today. The text of statements is hidden without --show-text, sealed elements without
-    --open-sealed. The JSON has everything as it was written: addresses in it are live.
+    today. Of an erased case it is what you retain, for the reason code retention. The text of
+    statements is hidden without --show-text, sealed elements without --open-sealed. The JSON has
+    everything as it was written: addresses in it are live.
 
     \b
     Example: casegate handoff consult 0198... --by ofmin-1 \\
@@ -573,18 +575,15 @@ def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any
     show_opened(gateway, opened, options)
 
 
-@partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:])
+@partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:], hidden=True)
 def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
-    """Consult what you retain of HANDOFF.
-
-    Its case was erased. Your copy is for you alone, while your retention holds. The log records
-    the consultation, with person and reason.
+    """Consult what you retain of HANDOFF: see `handoff consult`.
 
     \b
     Example: casegate handoff consult-retained 0198... \\
         --by ofmin-1 --reason 'File 4711'
     """
-    opened = gateway.consult_retained(handoff, options["by"], options["reason"])
+    opened = gateway.consult(handoff, options["by"], RETENTION, options["reason"])
     show_opened(gateway, opened, options)
 
 

@@ -280,18 +280,19 @@ Parameter = Callable[[Any], Any]
 
 
 def partner_command(
-    group: click.Group, *parameters: Parameter, name: str | None = None
+    group: click.Group, *parameters: Parameter, name: str | None = None, hidden: bool = False
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Declare a command of a partner, with its parameters in the order of its help.
 
-    The command gets ``gateway`` beside them; its name is the function's.
+    The command gets ``gateway`` beside them; its name is the function's. Help shows none that is
+    ``hidden``.
     """
 
     def declare(function: Callable[..., None]) -> click.Command:
         command = partner(function)
         for parameter in reversed(parameters):
             command = parameter(command)
-        return group.command(name, epilog=EPILOG)(command)
+        return group.command(name, epilog=EPILOG, hidden=hidden)(command)
 
     return declare
 

@@ -153,28 +153,21 @@ class HandoffClient(Events):
         """Open the content of an accepted handoff; an event with person and reason.
 
         It is the newest ``package``; an older one, by its number, needs the reason code
-        ``superseded_package``. The presentation is verified, and shows nothing that the signed
-        offer does not name.
+        ``superseded_package``. Of an erased case it is what this member retains, for the reason
+        code ``retention``. The presentation is verified, and shows nothing that the signed offer
+        does not name.
         """
         asked: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
         asked |= {} if package is None else {"package": package}
-        view, chain = self._view(handoff)
+        try:
+            view, chain = self._view(handoff)
+        except RequestRefused as refused:
+            if refused.slug != "case-erased":
+                raise
+            return self._consult(handoff, (), asked)
         opened = self._consult(handoff, chain, asked)
         number = opened.package or 1
         return replace(opened, changed=view["packages"][number - 1]) if number > 1 else opened
-
-    def consult_retained(self, handoff: UUID | str, by: str, reason: str) -> ConsultedContent:
-        """Open what this member retains of an erased case, while its retention holds.
-
-        It is verified against the signed offer that was kept with it.
-        """
-        asked = {"by": by, "reason_code": "retention", "reason": reason}
-        name = spelled(handoff)
-        path = f"/handoffs/{name}/retained/consultations"
-        written = self._exchange.write("case.consult", path, asked, name)
-        chain = documents.offers_of(written.result.get("documents"), self.connection)
-        require(str(chain[0].claims.handoff) == name, "what is shown is not of this handoff")
-        return self._package(written, chain)
 
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
         wanted = {"box": box, "state": state, **filters}
@@ -232,6 +225,10 @@ class HandoffClient(Events):
         path = f"/handoffs/{spelled(handoff)}/consultations"
         with self._asked_of(AnswerAuthor.RECIPIENT, spelled(handoff)):
             written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        if not chain:  # of an erased case: the offers were kept with the copy
+            chain = documents.offers_of(written.result.get("documents"), self.connection)
+            named = str(chain[0].claims.handoff) == spelled(handoff)
+            require(named, "what is shown is not of this handoff")
         return self._package(written, chain, asked.get("package"))
 
     def _package(

@@ -184,6 +184,7 @@ class Standing:
         opens = self.opening(reason)
         facts: dict[str, Value] = {
             "reason": reason,
+            "copy": opens is Opens.COPY,
             "break_glass": opens is Opens.DANGER,
             "suspended": is_suspended(self.measures),
             "retained": self.is_retained,

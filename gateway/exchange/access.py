@@ -150,6 +150,13 @@ def accepted_parts(handoff: Handoff, parts: Mapping[str, Element]) -> Mapping[st
     }
 
 
+def is_needed(part: Element, reader: str) -> bool:
+    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
+    which alone knows a contact."""
+    fact = part.group == "statements" and part.category == "fact"
+    return fact or part.group in ("routing", "items") or part.sealed_to == reader
+
+
 def binding_beside(
     versions: Versions, shown: Collection[str], originator: Organisation
 ) -> BindingConditions:

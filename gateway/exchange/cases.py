@@ -225,7 +225,7 @@ def _opened(context: RequestContext, version: CaseVersion) -> OpenedContent:
 
 def _opened_for(opening: ConsultationRequest) -> Mapping[str, Value]:
     """Its originator looks into a suspended case: nobody else could find out what is right."""
-    return {"suspended": False, "reason": opening.reason_code}
+    return {"suspended": False, "copy": False, "reason": opening.reason_code}
 
 
 def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:

@@ -3,6 +3,7 @@
 Who is barred hears nothing more of the case: news of it would say that it is there.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from gateway.domain.handoff import Handoff
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.evidence import sd_jwt
 from gateway.kernel.ports import UnitOfWork
 
 
@@ -19,7 +21,8 @@ def has_conflict(work: UnitOfWork, reader: Organisation, handoff: Handoff, day: 
     """Whether an interest of the recipient meets the case of a handoff on a day.
 
     Judged on the version that was offered and on the current one: a case may come to name a host
-    later. What cannot be found counts as met. The case is read only where something is declared.
+    later. Of an erased case it is the copy that the recipient retains. What cannot be found counts
+    as met. The case is read only where something is declared.
     Raises CaseKeysUnavailable.
     """
     if not any(one.period.holds(day) for one in reader.interests):
@@ -30,7 +33,7 @@ def has_conflict(work: UnitOfWork, reader: Organisation, handoff: Handoff, day: 
         try:
             version = work.cases.version(digest)
         except CaseErased:
-            content: Mapping[str, Any] = {}  # what is gone is kept from nobody
+            content = _copied(work, handoff)
         else:
             if version is None:
                 return True
@@ -38,6 +41,15 @@ def has_conflict(work: UnitOfWork, reader: Organisation, handoff: Handoff, day: 
         if has_conflict_of_interest(reader, day, named, content):
             return True
     return False
+
+
+def _copied(work: UnitOfWork, handoff: Handoff) -> Mapping[str, Any]:
+    """The content of a copy; what is gone is kept from nobody."""
+    try:
+        copy = work.retentions.copy(handoff.id)
+    except CaseErased:
+        copy = None
+    return sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content if copy else {}
 
 
 def is_barred(work: UnitOfWork, handoff: UUID, day: date) -> bool:

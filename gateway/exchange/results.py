@@ -138,8 +138,8 @@ class ContentPresentation:
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
-    used any more. ``documents`` are those of the handoff, oldest first, with what a holder retains
-    of an erased case.
+    used any more. ``copy``: of a handoff, whether it is what its holder retains of an erased case,
+    and no package that stands; then ``documents`` are those of the handoff, oldest first.
     """
 
     case: UUID
@@ -153,6 +153,7 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
+    copy: bool | None = None
     documents: Sequence[RetainedDocument] | None = None
 
 

@@ -11,45 +11,23 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from gateway.domain.answers import AnswerAuthor
-from gateway.domain.audit_event import Party
 from gateway.domain.case import Case
-from gateway.domain.decision import Value
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, RecallAnswer
-from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
-from gateway.domain.vocabulary import marking_of
 from gateway.evidence import sd_jwt
-from gateway.exchange import access, consultations
-from gateway.exchange.cases import elements
-from gateway.exchange.conditions import BindingConditions
-from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs.consultations import is_needed
+from gateway.exchange import access
+from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.handoffs.views import shown_document
-from gateway.exchange.results import (
-    Conditions,
-    ContentPresentation,
-    RetainedDocument,
-    TightenedElement,
-)
 from gateway.exchange.retention import end_and_record, start_of
-from gateway.exchange.standing import standing_of
 from gateway.kernel import results
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import (
-    ActionRequest,
-    RequestContext,
-    WriteResult,
-    authorize,
     deny_as_not_found,
-    transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent, RetainedCopy
-
-# --- Written with the erasure --------------------------------------------------------------------
+from gateway.kernel.values import RetainedCopy
 
 
 def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUID, RetainedCopy]:
@@ -119,7 +97,7 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
     accepted = {
         digest: part
         for digest, part in access.accepted_parts(kept, parts).items()
-        if handoff.held or is_needed(part, handoff.recipient)
+        if handoff.held or access.is_needed(part, handoff.recipient)
     }
     document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
     marked = {one: parts[one].marking for one in accepted}
@@ -146,109 +124,4 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
             ],
         },
         separators=(",", ":"),
-    )
-
-
-# --- Opened by its holder -----------------------------------------------------------------------
-
-
-def consult(
-    ports: Ports,
-    caller: Caller,
-    key: str,
-    handoff: UUID,
-    opening: consultations.ConsultationRequest,
-) -> WriteResult:
-    """Open what the caller keeps of a case that was erased, while its retention holds.
-
-    Raises CaseErased where there is no copy, CaseKeysUnavailable, and the policy's denials.
-    """
-    asked = {"handoff": str(handoff), "retained": True, **opening.asked()}
-    request = ActionRequest("case.consult", opening.by, key, asked)
-
-    def act(context: RequestContext) -> ContentPresentation:
-        return consultations.record_consultation(
-            context, opening, _opened(context, handoff, opening)
-        )
-
-    def on_retry(context: RequestContext, logged: LoggedEvent) -> ContentPresentation:
-        return consultations.repeat_consultation(
-            context, logged, _opened(context, handoff, opening)
-        )
-
-    return transact(ports, caller, request, act, on_retry)
-
-
-def _barriers(context: RequestContext, handoff: Handoff) -> Mapping[str, Value]:
-    """Interests of the holder (R9), judged on what its copy says, and third countries (R15)."""
-    reader, day = context.organisation, context.today.day
-    copy = context.work.retentions.copy(handoff.id) if reader.interests else None
-    met = False
-    if copy is not None:
-        content = sd_jwt.read_stored(json.loads(copy.content)["presentation"]).content
-        named = f"{handoff.originator}/{handoff.case}"
-        met = has_conflict_of_interest(reader, day, named, content)
-    return {"conflict": met, "third_country": access.is_transfer_barred(reader, handoff, day)}
-
-
-def _opened(
-    context: RequestContext, handoff: UUID, opening: consultations.ConsultationRequest
-) -> consultations.OpenedContent:
-    standing = standing_of(context, handoff)
-    found, measures = standing.handoff, standing.measures
-    if standing.side is not AnswerAuthor.RECIPIENT:
-        deny_as_not_found()
-    facts = {**standing.facts(opening.reason_code), **_barriers(context, found)}
-    del facts["break_glass"]
-    authorize(context, access.entity_of(context, found), facts, "case.consult_retained")
-    copy = context.work.retentions.copy(found.id)
-    if copy is None:
-        raise CaseErased(
-            "nothing is kept of the case for you here: a copy is made when it is erased"
-        )
-    content = json.loads(copy.content)
-    version = CaseVersion(
-        originator=found.originator,
-        case=found.case,
-        version=content["version"],
-        digest=content["digest"],
-        assurance=content["assurance"],
-        event=UUID(content["event"]),
-        summary={},
-        document=content["presentation"],
-    )
-    originator = context.require(found.originator)
-    # Under the markings that decided on the day of the erasure, and the measures that hold still.
-    markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
-    parts = {
-        digest: one._replace(marking=marking_of(markings[digest]))
-        for digest, one in elements(presented, originator, measures).items()
-    }
-    reader = Reader(
-        context.entity(),
-        found.address.competence,
-        found.purpose,
-        read_access=True,  # what is retained is the holder's own, whatever became of its mandate
-        reason_code=opening.reason_code,
-    )
-    permitted, withheld = select_disclosures(
-        context.ports.policy, parts, context.entity(originator), reader
-    )
-    tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
-    return consultations.OpenedContent(
-        version=version,
-        shown={digest: parts[digest] for digest in permitted},
-        withheld_groups=withheld,
-        binding=BindingConditions(
-            Conditions(content["conditions"]),
-            content["tightened_by"] and UUID(content["tightened_by"]),
-            tightened,
-        ),
-        parties=(Party(found.recipient, "recipient"),),
-        handoff=found,
-        beside={
-            "package": content["package"],
-            "documents": [RetainedDocument(*one) for one in content["documents"]],
-        },
-        content_key=copy.content_key,
     )

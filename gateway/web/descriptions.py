@@ -139,6 +139,7 @@ _WORDS: Mapping[str, str] = {
     "Entry.conformance_passed": "Whether one of its systems has passed a conformance run so far.",
     # cases and handoffs, as they are answered
     "case_digest": "The digest of the case's version.",
+    "copy": "Whether it is what its holder retains of an erased case, and no package that stands.",
     "documents": "The signed documents, oldest first.",
     "assurance": "Whether its author signed the document, or the gateway attested it.",
     "unconfirmed_matches": "The automated matches that no person confirmed.",

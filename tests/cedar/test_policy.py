@@ -97,7 +97,6 @@ BY_PARTNERS = (
     *ON_SUCCESSION,
     "case.advance_erasure",
     "case.consult",
-    "case.consult_retained",
     "case.embargo",
     *ON_MEASURE,
     "handoff.retain",
@@ -207,7 +206,9 @@ GIVE: Mapping[str, Any] = {
 }
 SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
 REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
-OPEN: Mapping[str, Any] = {"reason": "assessment", "suspended": False, **FREE}
+OPEN: Mapping[str, Any] = {
+    "reason": "assessment", "suspended": False, "copy": False, **FREE,
+}  # fmt: skip
 REPORT: Mapping[str, Any] = {"code": "received"}
 ERASED: Mapping[str, Any] = {"done": "copies_erased"}
 SAID = {"handoff.report_outcome": REPORT, "handoff.answer_recall": ERASED}
@@ -664,11 +665,11 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
         "handoff.read": FREE,
         **SAID,
         "case.advance_erasure": {"persons": draw(st.integers(1, 3))},
-        "case.consult": OPEN,
-        "case.consult_retained": {
+        "case.consult": OPEN
+        | {
+            "copy": draw(st.booleans()),
             "retained": draw(st.booleans()),
             "reason": draw(st.sampled_from(["retention", "evidence"])),
-            "third_country": draw(st.booleans()),
         },
         **{a: {one: draw(st.booleans()) for one in facts} for a, facts in ON_MEASURE.items()},
         "handoff.offer": offer_to(draw(party), competence),
@@ -732,7 +733,11 @@ def test_a_stranger_is_told_nothing_of_a_handoff(stranger, action, competence, s
     found = handoff(organisation("sender"), organisation("receiver"), competence, state)
     context = dict(FREE) if action in BARRED else {}
     context |= SAID.get(action, {})
-    context |= {"reason": "assessment", "suspended": False} if action == "case.consult" else {}
+    context |= (
+        {"reason": "assessment", "suspended": False, "copy": False}
+        if action == "case.consult"
+        else {}
+    )
     context |= {"conditions_accepted": accepted} if action == "handoff.accept" else {}
     assert POLICY.decide(PolicyQuestion(stranger, action, found, context)) == NO_POLICY_SPOKE
 

@@ -11,6 +11,7 @@ import pytest
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import RecallAnswer, RecallCode
 from gateway.domain.refusals import (
+    CaseErased,
     Forbidden,
     NotFound,
     SecondPersonRequired,
@@ -18,7 +19,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import erasure, handoffs, offers, recalls, retained_copies, updates
+from gateway.exchange import erasure, handoffs, offers, recalls, updates
 from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.updates import UpdateRequest
@@ -599,12 +600,12 @@ def test_a_retention_does_not_take_the_place_of_the_answer_to_a_recall(gateway):
     _, handoff, _ = taken_back(gateway, code=RecallCode.INACCURATE)
     retain(gateway, handoff)
     erased(gateway)
-    asked = OFMIN, retained_copies.consult, handoff, COPY
+    asked = OFMIN, handoffs.consult, handoff, COPY
     gateway.denied("R13.recall.copy", *asked)
     answer(gateway, handoff, RecallAnswer.DECLINED, until="2029-01-01")
     assert gateway.act(*asked).result
     erase_copies(gateway, handoff)
-    gateway.refused(Forbidden, *asked)
+    gateway.refused(CaseErased, *asked)
 
 
 def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gateway):
@@ -615,7 +616,7 @@ def test_who_never_accepted_keeps_no_more_than_it_could_consult_in_danger(gatewa
     recalled(gateway, case)
     answer(gateway, handoff, RecallAnswer.IN_PROCEEDINGS, until="2029-01-01")
     erased(gateway)
-    kept = gateway.act(OFMIN, retained_copies.consult, handoff, COPY).result
+    kept = gateway.act(OFMIN, handoffs.consult, handoff, COPY).result
 
     def elements(opened: Any) -> set[str]:
         return {one.digest for one in sd_jwt.read_stored(opened["presentation"]).placed}
@@ -638,7 +639,7 @@ def test_a_private_member_opens_no_copy_of_a_case_in_which_it_declared_an_intere
     answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD, until="2029-01-01")
     gateway.interest(ABROAD)
     erased(gateway)
-    gateway.refused(NotFound, ABROAD, retained_copies.consult, handoff, COPY)
+    gateway.refused(NotFound, ABROAD, handoffs.consult, handoff, COPY)
 
 
 def test_a_copy_does_not_open_in_a_third_country_after_the_end_of_its_transfer_tool(gateway):
@@ -648,7 +649,7 @@ def test_a_copy_does_not_open_in_a_third_country_after_the_end_of_its_transfer_t
     answer(gateway, handoff, RecallAnswer.DECLINED, by="far", until="2029-01-01")
     gateway.administer("agreement.end", "far", agreement=named, until="2027-01-01")
     erased(gateway)
-    gateway.denied("R15.transfer", "far", retained_copies.consult, handoff, COPY)
+    gateway.denied("R15.transfer", "far", handoffs.consult, handoff, COPY)
 
 
 def test_a_copy_of_what_came_by_derogation_opens_in_a_third_country(gateway):
@@ -659,7 +660,7 @@ def test_a_copy_of_what_came_by_derogation_opens_in_a_third_country(gateway):
     recalled(gateway, case, code=RecallCode.INACCURATE)
     answer(gateway, handoff, RecallAnswer.DECLINED, by="far", until="2029-01-01")
     erased(gateway)
-    assert gateway.act("far", retained_copies.consult, handoff, COPY).result["presentation"]
+    assert gateway.act("far", handoffs.consult, handoff, COPY).result["presentation"]
 
 
 def test_a_recall_reaches_the_holders_of_a_case_that_was_erased_here(gateway):

@@ -15,7 +15,6 @@ from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
     Forbidden,
-    NotFound,
     ValidationFailed,
     WrongState,
 )
@@ -27,7 +26,7 @@ from gateway.domain.retention import (
     in_years,
 )
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, duties, erasure, handoffs, measures, retained_copies, retention
+from gateway.exchange import cases, duties, erasure, handoffs, measures, retention
 from gateway.exchange.consultations import RETENTION, ConsultationRequest
 from gateway.exchange.measures import MeasureRequest
 from gateway.kernel.changes import Change
@@ -84,7 +83,7 @@ def end_due(gateway, days):
 
 
 def consult(gateway, handoff, **key):
-    return gateway.act(OFMIN, retained_copies.consult, handoff, KEPT, **key)
+    return gateway.act(OFMIN, handoffs.consult, handoff, KEPT, **key)
 
 
 def kept_document(gateway, handoff):
@@ -178,8 +177,11 @@ def test_what_is_retained_opens_after_the_erasure_for_its_holder_alone(gateway):
     assert consult(gateway, handoff, key="the same").result == opened.result
     assert gateway.size() == size
     assert gateway.handoff(handoff).state is HandoffState.LAPSED
-    gateway.refused(NotFound, HOTLINE, retained_copies.consult, handoff, KEPT)
-    gateway.refused(CaseErased, OFMIN, handoffs.consult, handoff, OPENING)
+    assert (before.result["copy"], opened.result["copy"]) == (False, True)
+    gateway.refused(CaseErased, HOTLINE, handoffs.consult, handoff, KEPT)
+    numbered = replace(KEPT, package=1)
+    with pytest.raises(ValidationFailed):
+        gateway.act(OFMIN, handoffs.consult, handoff, numbered)
 
 
 def test_what_nobody_retains_is_gone_at_once(gateway):
@@ -217,7 +219,7 @@ def test_a_copy_opens_for_its_own_reason_code_alone(gateway):
     _, handoff = held(gateway, **STATED)
     gateway.denied("R6.reason", OFMIN, handoffs.consult, handoff, KEPT)
     erase(gateway)
-    gateway.denied("R14.reason", OFMIN, retained_copies.consult, handoff, OPENING)
+    gateway.denied("R14.reason", OFMIN, handoffs.consult, handoff, OPENING)
 
 
 def test_the_reason_of_a_consultation_ends_with_the_key_of_the_copy(gateway):
@@ -233,7 +235,7 @@ def test_the_reason_of_a_consultation_ends_with_the_key_of_the_copy(gateway):
     gateway.receipts.clear()
 
 
-def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gateway):
+def test_a_copy_of_a_suspended_case_opens_in_proceedings_alone(gateway):
     case, handoff = held(gateway, **STATED)
     gateway.clock.advance(timedelta(days=364))
     until = gateway.clock() + timedelta(hours=72)
@@ -241,7 +243,9 @@ def test_a_copy_stays_closed_while_the_processing_of_the_case_is_suspended(gatew
     gateway.act(HOTLINE, measures.on_case, case, stop)
     gateway.clock.advance(timedelta(days=1))
     assert erasure.erase_due(gateway.ports) == 1
-    gateway.denied("R13.suspension", OFMIN, retained_copies.consult, handoff, KEPT)
+    gateway.denied("R13.suspension", OFMIN, handoffs.consult, handoff, KEPT)
+    proceedings = replace(KEPT, reason_code="in_proceedings")
+    assert gateway.act(OFMIN, handoffs.consult, handoff, proceedings).result["copy"]
     gateway.clock.advance(timedelta(days=2))
     assert consult(gateway, handoff).result
 
@@ -266,7 +270,7 @@ def test_a_holder_under_led_that_stated_nothing_has_days_of_grace(gateway):
     erase(gateway)
     assert has_copy(gateway, handoff)
     assert gateway.owed(handoff) == [DutyKind.RETENTION]
-    gateway.denied("R14.stated", OFMIN, retained_copies.consult, handoff, KEPT)
+    gateway.denied("R14.stated", OFMIN, handoffs.consult, handoff, KEPT)
     retain(gateway, handoff)
     assert gateway.owed(handoff) == REVIEW
     assert not end_due(gateway, GRACE_DAYS)
@@ -349,7 +353,7 @@ def test_a_suspended_holder_opens_nothing_and_what_it_retains_stands(gateway):
     gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
     end_due(gateway, 90)
     assert has_copy(gateway, handoff)
-    gateway.denied("R2.inactive", OFMIN, retained_copies.consult, handoff, KEPT)
+    gateway.denied("R2.inactive", OFMIN, handoffs.consult, handoff, KEPT)
 
 
 # --- Keys ----------------------------------------------------------------------------------------

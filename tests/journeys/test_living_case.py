@@ -243,15 +243,15 @@ def _opens_for_its_holder_alone(
         stage.client(OFMIN) as office,
         stage.client(ABROAD) as abroad,
     ):
-        opened = office.consult_retained(handoff, "ofmin-1", "file 4711")
+        opened = office.consult(handoff, "ofmin-1", "retention", "file 4711")
         assert opened.content["items"] == content["items"]
         for status, ask in (
-            (404, lambda: hotline.consult_retained(handoff, "pdc-1", "file 4711")),
-            (404, lambda: abroad.consult_retained(handoff, "be-1", "file 4711")),
+            (410, lambda: hotline.consult(handoff, "pdc-1", "retention", "file 4711")),
+            (404, lambda: abroad.consult(handoff, "be-1", "retention", "file 4711")),
             (410, lambda: abroad.consult(other, "be-1", "assessment", "again")),
             (410, lambda: hotline.case(content["case"])),
             (410, lambda: hotline.handoff(handoff)),
-            (410, lambda: office.consult(handoff, "ofmin-1", "assessment", "again")),
+            (403, lambda: office.consult(handoff, "ofmin-1", "assessment", "again")),
         ):
             with pytest.raises(RequestRefused) as refused:
                 ask()

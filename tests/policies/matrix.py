@@ -216,6 +216,7 @@ def opens(recipient: Recipient, purpose: str, reason: str) -> bool:
     facts = {
         "reason": reason,
         "suspended": False,
+        "copy": False,
         "conflict": False,
         "third_country": False,
     }

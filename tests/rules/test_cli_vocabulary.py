@@ -27,7 +27,7 @@ MORE = {
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
-        "consult-retained": "case.consult, of what is retained of an erased case",
+        "consult-retained": "case.consult: the former name of consult, for one release",
         "recall": "case.recall, of what one handoff gave",
         "export": "case.consult and receipt.read, into one file",
         "notices": "handoff.read: the correction notices, after an erasure too",

@@ -64,7 +64,6 @@ API = {
     ("POST", "/handoffs/{handoff}/closure"): ("handoff.close", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/retention"): ("handoff.retain", "handoffs.answer"),
-    ("POST", "/handoffs/{handoff}/retained/consultations"): ("case.consult", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
@@ -256,7 +255,6 @@ def test_every_action_of_partners_can_be_asked_for():
     asked = {one.action for one in listeners.PARTNERS}
     partners = {a for a in policy().actions if a.partition(".")[0] in ("case", "handoff")}
     by_others = {
-        "case.consult_retained",
         "case.disclose",
         "case.erase",
         "case.lift_embargo",

@@ -303,8 +303,8 @@ def tell_of_retention(story: Story) -> None:
     story.post(HOTLINE, "/cases/{case}/closure", BY, case=id_)
     gateway.administer("case.erase", HOTLINE, case=id_, reason="a request")
     opening = {**BY, "reason_code": "retention", "reason": "file 4711"}
-    path = "/handoffs/{handoff}/retained/consultations"
-    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["documents"]
+    path = "/handoffs/{handoff}/consultations"
+    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["copy"]
 
 
 def tell_of_imminent_danger(story: Story) -> None:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
-from gateway.domain.case import Element
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import Measure, MeasureKind
@@ -16,10 +15,11 @@ from gateway.domain.organisation import Organisation
 from gateway.domain.outcome import informs_originator
 from gateway.domain.refusals import CaseErased, SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_errors
-from gateway.domain.standing import COPY_KEPT, Closed, Opens
+from gateway.domain.standing import Closed, Opens, Standing
 from gateway.exchange import access, consultations
 from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.handoffs.copies import open_copy
 from gateway.exchange.offers import states_danger
 from gateway.exchange.results import ContentPresentation, Reviewed
 from gateway.exchange.standing import standing_of
@@ -43,7 +43,8 @@ def consult(
     handoff: UUID,
     opening: consultations.ConsultationRequest,
 ) -> WriteResult:
-    """Open the content that was offered and accepted, as policy allows it today.
+    """Open the content that was offered and accepted, as policy allows it today; of an erased case
+    the copy that the caller retains.
 
     Unless ``opening`` names a package it is the newest that the recipient holds; an older one is
     superseded, and opens with a reason code of its own.
@@ -81,35 +82,38 @@ def is_informed(
     )
 
 
-def is_needed(part: Element, reader: str) -> bool:
-    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
-    which alone knows a contact."""
-    fact = part.group == "statements" and part.category == "fact"
-    return fact or part.group in ("routing", "items") or part.sealed_to == reader
-
-
 def _opened(
     context: RequestContext, handoff: UUID, opening: consultations.ConsultationRequest
 ) -> consultations.OpenedContent:
-    """A package that may be opened now.
+    """The package that may be opened now; of an erased case, the copy that the caller retains."""
+    standing, reason_code = standing_of(context, handoff), opening.reason_code
+    opens = standing.opening(reason_code)
+    if opens is Closed.NO_COPY:
+        raise CaseErased(opens)
+    if opens is Closed.NOT_ACCEPTED and standing.side is AnswerAuthor.RECIPIENT:
+        raise WrongState(f"{opens}; the handoff is {standing.handoff.state}")
+    entity = access.entity_of(context, standing.handoff, read_access=standing.read_access)
+    authorize(context, entity, standing.facts(reason_code))
+    if isinstance(opens, Closed):
+        raise WrongState(opens)
+    if opens is not Opens.COPY:
+        return _open_package(context, standing, opening)
+    if opening.package is not None:
+        raise ValidationFailed((("/package", "is left out: what is retained is one package"),))
+    return open_copy(context, standing, reason_code)
 
-    Decided by the strictest of its markings and those under which the recipient agreed to it. A
-    tightening that comes later binds by the conditions that are shown, and closes nothing. Only
+
+def _open_package(
+    context: RequestContext, standing: Standing, opening: consultations.ConsultationRequest
+) -> consultations.OpenedContent:
+    """A package, by the strictest of its markings and those under which the recipient agreed to it.
+
+    A tightening that comes later binds by the conditions that are shown, and closes nothing. Only
     groups of the offer are named as withheld: of what was never offered a reader learns nothing,
     which is what the decoys are for.
     """
-    standing = standing_of(context, handoff)
     found, measures = standing.handoff, standing.measures
-    opens = standing.opening(opening.reason_code)
-    if standing.is_erased:
-        raise CaseErased(COPY_KEPT if opens is Opens.COPY else Closed.NO_COPY)
-    if opens is Closed.NOT_ACCEPTED and standing.side is AnswerAuthor.RECIPIENT:
-        raise WrongState(f"{opens}; the handoff is {found.state}")
-    entity = access.entity_of(context, found, read_access=standing.read_access)
-    authorize(context, entity, standing.facts(opening.reason_code))
-    if isinstance(opens, Closed):
-        raise WrongState(opens)
-    in_danger = opens is Opens.DANGER
+    in_danger = standing.opening(opening.reason_code) is Opens.DANGER
     opened = _opened_package(context, found, opening)
     versions = access.versions_of(context.work, opened, standing.case)
     if in_danger:
@@ -123,7 +127,7 @@ def _opened(
     accepted = {
         digest: part
         for digest, part in access.accepted_parts(opened, parts).items()
-        if not in_danger or is_needed(part, found.recipient)
+        if not in_danger or access.is_needed(part, found.recipient)
     }
     reader = Reader(
         context.entity(),
@@ -150,7 +154,7 @@ def _opened(
         handoff=found,
         in_danger=in_danger,
         withheld_groups=tuple(withheld_groups),
-        beside={"package": opened.package, "superseded": superseded},
+        beside={"copy": False, "package": opened.package, "superseded": superseded},
     )
 
 

@@ -13,7 +13,7 @@ from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.json_values import parse_date
 from gateway.domain.vocabulary import ONWARD, TLP
-from gateway.exchange import handoffs, open_duties, retained_copies, updates
+from gateway.exchange import handoffs, open_duties, updates
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.handoffs import AnswerRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview
@@ -158,28 +158,11 @@ def handoffs_consult(call: Call, handoff: UUID) -> WriteResult:
 
     What is shown is decided each time, on today's rights. It is the newest package; an older one
     needs its number and the reason code `superseded_package`, and is not to be used. `conditions`
-    are those that bind today.
+    are those that bind today. Of an erased case it is the copy that its holder retains, with
+    `copy`, `documents` and the conditions of that day, for the reason code `retention`.
     """
     asked = call.read_body(ConsultationRequest)
     return handoffs.consult(call.ports, call.caller, call.key, handoff, asked)
-
-
-@writes(
-    "POST /handoffs/<uuid:handoff>/retained/consultations",
-    "case.consult",
-    "handoffs.answer",
-    "ContentPresentation",
-    body=ConsultationBody(),
-    refusals=HELD,
-)
-def handoffs_consult_retained(call: Call, handoff: UUID) -> WriteResult:
-    """Open what one retains of a case that was erased, with the reason code `retention`.
-
-    For the holder alone, while its retention holds. `documents` are those of the handoff, and
-    `conditions` those that bound on the day of the erasure.
-    """
-    asked = call.read_body(ConsultationRequest)
-    return retained_copies.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
 class UpdateBody(PersonBody):

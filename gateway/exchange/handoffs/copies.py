@@ -1,0 +1,75 @@
+"""Open the copy that a holder retains of a case that was erased (exchange/retained_copies.py)."""
+
+import json
+from uuid import UUID
+
+from gateway.domain.audit_event import Party
+from gateway.domain.refusals import CaseErased
+from gateway.domain.standing import Closed, Standing
+from gateway.domain.vocabulary import marking_of
+from gateway.evidence import sd_jwt
+from gateway.exchange.cases import elements
+from gateway.exchange.conditions import BindingConditions
+from gateway.exchange.consultations import OpenedContent
+from gateway.exchange.disclosure import Reader, select_disclosures
+from gateway.exchange.results import Conditions, RetainedDocument, TightenedElement
+from gateway.kernel.transact import RequestContext
+from gateway.kernel.values import CaseVersion
+
+
+def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> OpenedContent:
+    """The copy of a holder, as policy lets it be opened today.
+
+    Raises CaseErased when its key is destroyed, CaseKeysUnavailable.
+    """
+    found, measures = standing.handoff, standing.measures
+    copy = context.work.retentions.copy(found.id)
+    if copy is None:
+        raise CaseErased(Closed.NO_COPY)
+    content = json.loads(copy.content)
+    version = CaseVersion(
+        originator=found.originator,
+        case=found.case,
+        version=content["version"],
+        digest=content["digest"],
+        assurance=content["assurance"],
+        event=UUID(content["event"]),
+        summary={},
+        document=content["presentation"],
+    )
+    originator = context.require(found.originator)
+    # Under the markings that decided on the day of the erasure, and the measures that hold still.
+    markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
+    parts = {
+        digest: one._replace(marking=marking_of(markings[digest]))
+        for digest, one in elements(presented, originator, measures).items()
+    }
+    reader = Reader(
+        context.entity(),
+        found.address.competence,
+        found.purpose,
+        read_access=True,  # what is retained is the holder's own, whatever became of its mandate
+        reason_code=reason_code,
+    )
+    permitted, withheld = select_disclosures(
+        context.ports.policy, parts, context.entity(originator), reader
+    )
+    tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
+    return OpenedContent(
+        version=version,
+        shown={digest: parts[digest] for digest in permitted},
+        withheld_groups=withheld,
+        binding=BindingConditions(
+            Conditions(content["conditions"]),
+            content["tightened_by"] and UUID(content["tightened_by"]),
+            tightened,
+        ),
+        parties=(Party(found.recipient, "recipient"),),
+        handoff=found,
+        beside={
+            "copy": True,
+            "package": content["package"],
+            "documents": [RetainedDocument(*one) for one in content["documents"]],
+        },
+        content_key=copy.content_key,
+    )
