@@ -147,7 +147,7 @@ def _admit_members(stage: DemoEnvironment) -> None:
 
 def _enter_staff(stage: DemoEnvironment, member: str) -> None:
     """Enter the persons of the workload under their fixed pseudonyms, past the drawn ones."""
-    with opened(stage.operator) as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
+    with opened(stage.operator) as gateway, gateway.ports.begin(TransactionMode.REGISTRY) as work:
         event, days = gateway.ports.new_id(), (date(2000, 1, 1), None, False, None)
         made = [StaffEntry(member, one, WORKING, *days, event, one) for one in STAFF]
         for one in made:

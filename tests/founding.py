@@ -113,7 +113,7 @@ def enter_staff(
 ) -> None:
     """Enter persons in an organisation's staff register, past its drawn pseudonyms, and past its
     events, too, unless there is an id for one."""
-    with begin(TransactionMode.WRITE) as work:
+    with begin(TransactionMode.REGISTRY) as work:
         days = (date(2000, 1, 1), None, False, None)
         made = [StaffEntry(organisation, one, roles, *days, event, one) for one in pseudonyms]
         for one in made:

@@ -342,14 +342,9 @@ def sealed_of(verified: VerifiedSdJwt, digests: Collection[str]) -> list[results
     ]
 
 
-def find(context: RequestContext, case: UUID, *known: CaseVersion) -> tuple[Case, CaseVersion]:
-    """The caller's own case and its current version; a denial when there is none.
-
-    ``known`` are versions that were read before: one need not be read again while its digest,
-    which names all that stands in it, is that of the case.
-    """
-    found = own_case(context, case)
-    return found, versions.read_version(context.work, found.digest, *known)
+def find(context: RequestContext, case: UUID) -> tuple[Case, CaseVersion]:
+    """The caller's own case and its current version; a denial when there is none."""
+    return context.work.cases.current(context.caller.organisation, case) or deny_as_not_found()
 
 
 def own_case(context: RequestContext, case: UUID) -> Case:
@@ -388,7 +383,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
         reason_code=change.reason_code if change else None,
         unlawful=change.unlawful if change else (),
     )
-    earlier = context.work.cases.get(version.originator, version.case)
+    earlier = context.work.cases.get(version.originator, version.case) if change else None
     marked = {**verified.content, "handling": cases.handling_codes(content)}
     resource = case_entity(
         context.entity(),

@@ -2,7 +2,7 @@
 runs out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -91,10 +91,15 @@ def store_answer(
     if not holds and handoff.state is not HandoffState.OFFERED:
         ends.add(HandoffAction.RECALL)
     owed = [one for one in every if one.closed_at is None]
-    work.handoffs.save(handoff, answer)
-    for one in owed:
-        if not one.terms.ended_by.isdisjoint(ends):
-            work.duties.save(one.close(answer.at))
+    closed = [one for one in owed if not one.terms.ended_by.isdisjoint(ends)]
+    times = [
+        one.due_at
+        for one in owed
+        if one not in closed and one.terms.shared and one.organisation == handoff.recipient
+    ]
+    work.handoffs.save(replace(handoff, due_at=min(times, default=None)), answer)
+    for one in closed:
+        work.duties.save(one.close(answer.at), follows=False)
     begins, announced = list[DutyKind](), any(one.kind is DutyKind.UPDATE for one in owed)
     if (announced and holds and answer.move in ENDS_PACKAGES) or answer.move in _TOLD:
         begins.append(DutyKind.ACKNOWLEDGEMENT)
@@ -124,9 +129,9 @@ def store_offer(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: Handoff
     The clearance that a case offered before it owes runs on since that offer: see
     `owe_clearance`.
     """
-    work.handoffs.add(handoff, offer)
     due = answer_due_at(ports, work, handoff)
-    add(work, begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due))
+    work.handoffs.add(replace(handoff, due_at=due), offer)
+    work.duties.add(begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due), follows=False)
     _owe_call(ports, work, handoff, offer)
     _owe_review(ports, work, handoff, offer)
 

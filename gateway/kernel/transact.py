@@ -56,8 +56,9 @@ class ActionRequest:
 
     ``key`` is the idempotency key of a write, empty for what is asked without one; ``content`` is
     what a repetition must repeat. ``persons`` are further persons of the asking organisation whom
-    the content names. ``refused_as`` is the action of a refusal's event, where that is another;
-    ``describe`` says in it what was refused.
+    the content names. ``registry`` tells that a partner changes what every process remembers of
+    the registry: its staff. ``refused_as`` is the action of a refusal's event, where that is
+    another; ``describe`` says in it what was refused.
     """
 
     action: str
@@ -65,6 +66,7 @@ class ActionRequest:
     key: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     persons: tuple[NamedPerson, ...] = ()
+    registry: bool = False
     refused_as: str = ""
     describe: Callable[[refusals.Refusal], str | None] = lambda _: None
 
@@ -234,7 +236,8 @@ def transact(
     again where another transaction stood in the way. Raises RecordedRefusal for refusals that are
     events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those that are not.
     """
-    mode = TransactionMode.SHARED if isinstance(actor, Caller) else TransactionMode.REGISTRY
+    shares = isinstance(actor, Caller) and not request.registry
+    mode = TransactionMode.SHARED if shares else TransactionMode.REGISTRY
     repeated = False
     while True:
         work: UnitOfWork | None = None

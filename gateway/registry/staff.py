@@ -57,7 +57,7 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
     by, approved_by = asked["by"], asked.get("approved_by", ())
     temporary = asked.get("temporary", False)
     persons = _persons(by, staff.ENTERING_TEMPORARILY if temporary else staff.ENTERING, approved_by)
-    request = ActionRequest("staff.add", by, key, dict(asked), persons)
+    request = ActionRequest("staff.add", by, key, dict(asked), persons, registry=True)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         authorize(context, context.entity())
@@ -101,7 +101,8 @@ def end(
     that nobody ends the others, and two are left.
     """
     asked = {"pseudonym": person, "approved_by": list(approved_by)}
-    request = ActionRequest("staff.end", by, key, asked, _persons(by, staff.ENTERING, approved_by))
+    persons = _persons(by, staff.ENTERING, approved_by)
+    request = ActionRequest("staff.end", by, key, asked, persons, registry=True)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         entry = _own(context, person)

@@ -2,11 +2,24 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, null, or_, select, tuple_, update
+from sqlalchemy import (
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import OPEN, HandoffState, Recall
@@ -16,7 +29,7 @@ from gateway.domain.revision import Announcement, ChangeKind
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
-from gateway.store.content_encryption import ERASED, CellRef
+from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
 from gateway.store.tables import (
     announcement,
     answer,
@@ -28,6 +41,7 @@ from gateway.store.tables import (
     handoff,
     retry,
 )
+from gateway.store.transaction import Transaction
 
 _CASES = RecordTable(
     case_file,
@@ -37,10 +51,18 @@ _CASES = RecordTable(
     changed="the case has changed: read it again",
 )
 _CASE_FIELDS = len(_CASES.columns)
-_GET = select(*_CASES.columns, case_file.c.content_key).where(
+_of_case = and_(
     case_file.c.originator == bindparam("originator"), case_file.c.id == bindparam("case")
 )
-_GET_LOCKED = _GET.with_for_update()
+_recalled = exists().where(
+    case_recall.c.originator == case_file.c.originator, case_recall.c.case == case_file.c.id
+)
+_GET = select(*_CASES.columns, case_file.c.content_key, _recalled.label("recalled")).where(_of_case)
+_LOCK = select(case_file.c.id).where(_of_case).with_for_update()
+_VERSIONS = RecordTable(case_version, CaseVersion)
+_GET_CURRENT = _GET.add_columns(*_VERSIONS.columns).join(
+    case_version, case_version.c.digest == case_file.c.digest
+)
 _PAGE = (
     select(
         *_CASES.columns,
@@ -71,7 +93,6 @@ _PAGES = {
     (True, True): _PAGE_AFTER.where(_in_state),
 }
 """By whether it goes on after a case, and whether a state is named."""
-_VERSION = RecordTable(case_version, CaseVersion).one
 _SUMMARY = select(case_version.c.summary).where(matching(case_version, "digest"))
 _ADD_VERSION = insert(case_version)
 _MEASURES = RecordTable(case_measure, Measure)
@@ -147,19 +168,34 @@ class SqlCases(StorePart):
     that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
     """
 
+    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
+        super().__init__(transaction, cipher)
+        self._unrecalled: set[tuple[str, UUID]] = set()
+
     def get(self, originator: str, case: UUID) -> Case | None:
         """The originator's case; in a writing transaction its row is locked until the end."""
-        locking = (
-            self._transaction.locks_rows
-            # Held with FOR SHARE already: nobody changes it, and asking for more could deadlock.
-            and (originator, case) not in self._transaction.shared_cases
-        )
-        values = {"originator": originator, "case": case}
-        row = self._transaction.first(_GET_LOCKED if locking else _GET, values)
+        row = self._read(_GET, originator, case)
+        return None if row is None else Case(*row[:_CASE_FIELDS])
+
+    def current(self, originator: str, case: UUID) -> tuple[Case, CaseVersion] | None:
+        """The same with its current version."""
+        row = self._read(_GET_CURRENT, originator, case)
         if row is None:
             return None
-        self._cipher.note_case(originator, case, row.state, row.content_key)
-        return Case(*row[:_CASE_FIELDS])
+        return Case(*row[:_CASE_FIELDS]), self._opened(row[-len(_VERSIONS.columns) :])
+
+    def _read(self, query: Select[Any], originator: str, case: UUID) -> Any:
+        named, values = (originator, case), {"originator": originator, "case": case}
+        # Held with FOR SHARE already: nobody changes it, and asking for more could deadlock.
+        if self._transaction.locks_rows and named not in self._transaction.shared_cases:
+            # Of its own: what is read after the lock is the latest that was committed.
+            self._transaction.defer(_LOCK, values)
+        row = self._transaction.first(query, values)
+        if row is not None:
+            self._cipher.note_case(originator, case, row.state, row.content_key)
+            if not row.recalled:
+                self._unrecalled.add(named)
+        return row
 
     def add(self, case: Case, version: CaseVersion) -> None:
         """Store a new case; AlreadyExists when its id or its reference is taken.
@@ -194,14 +230,15 @@ class SqlCases(StorePart):
 
     def version(self, digest: str) -> CaseVersion | None:
         """A case version by the digest of its document."""
-        row = self._transaction.first(_VERSION, {"digest": digest})
-        if row is None:
-            return None
-        opened = {
-            "summary": json.loads(self._cipher.decrypt(row.summary, _cell(digest, "summary"))),
-            "document": self._cipher.decrypt(row.document, _cell(digest, "document")),
-        }
-        return CaseVersion(**row._asdict() | opened)
+        row = self._transaction.first(_VERSIONS.one, {"digest": digest})
+        return None if row is None else self._opened(row)
+
+    def _opened(self, row: Sequence[Any]) -> CaseVersion:
+        stored: Any = _VERSIONS.read(row)  # with what is encrypted
+        summary = self._cipher.decrypt(stored.summary, _cell(stored.digest, "summary"))
+        document = self._cipher.decrypt(stored.document, _cell(stored.digest, "document"))
+        opened: CaseVersion = replace(stored, summary=json.loads(summary), document=document)
+        return opened
 
     def summary(self, digest: str) -> Mapping[str, Any] | None:
         """What a list shows of a version, without its document. Raises CaseErased."""
@@ -268,6 +305,8 @@ class SqlCases(StorePart):
 
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
         """Every recall of a case, or of a handoff of it, in the order in which they were made."""
+        if (originator, case) in self._unrecalled:
+            return ()
         return self._all(_RECALLS, _RECALLS_OF, originator=originator, case=case)
 
     def recall(self, recall: UUID) -> Recall | None:
@@ -276,6 +315,7 @@ class SqlCases(StorePart):
 
     def add_recall(self, recall: Recall) -> None:
         """Store a new recall; in a transaction that holds the case."""
+        self._unrecalled.discard((recall.originator, recall.case))
         self._add(_RECALLS, recall)
 
     def erase(self, case: Case) -> Erasure:
@@ -289,10 +329,10 @@ class SqlCases(StorePart):
         self.save(case)
         self._cipher.note_case(case.originator, case.id, case.state, None)
         of = {"of_originator": case.originator, "of_case": case.id}
-        versions = self._transaction.changed(_ERASE_VERSIONS, of)
+        versions = self._transaction.run(_ERASE_VERSIONS, of).rowcount
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
-        statements = self._transaction.changed(_ERASE_ANSWERS, of)
+        statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
         self._transaction.run(_FORGET_RETRIES, of)
         return Erasure(versions, statements)
 

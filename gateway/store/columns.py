@@ -379,7 +379,7 @@ class StorePart:
             self._transaction.require_registry()
         else:
             self._transaction.require_writing()
-        return self._transaction.changed(statement, values) > 0
+        return bool(self._transaction.run(statement, values).rowcount)
 
     def _write_later(self, statement: Executable, values: Row, otherwise: Refusal) -> None:
         """Run one that tells nothing; if it touches no row, ``otherwise`` ends the transaction."""

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.domain.refusals import Busy, DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
+from gateway.store.columns import Instant
 from gateway.store.transaction import BEGIN_BESIDE, SqliteConnection, driver_errors, translated
 
 if TYPE_CHECKING:
@@ -86,14 +88,16 @@ class UnsuitableDatabase(RuntimeError):
 class Begun:
     """A driver's connection in a transaction, and what the first look into the database found.
 
-    ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken.
-    ``mac`` stands beside the head.
+    ``version`` is the registry's; while writers work side by side, ``head`` may be overtaken, with
+    what stands beside it: ``mac``, the tree's right ``edge``, and the time of the ``newest`` entry.
     """
 
     driver: Any
     version: int
     head: TreeHead
     mac: bytes | None
+    edge: bytes
+    newest: datetime | None
 
 
 def writing_engine(url: str) -> Engine:
@@ -435,7 +439,8 @@ _REGISTRY_LOCKS = {
 
 # Every transaction asks for the first, every one that writes for the others; each has one row.
 _STATE = (
-    "SELECT registry.version, log_head.size, log_head.root, log_head.mac FROM registry, log_head"
+    "SELECT registry.version, log_head.size, log_head.root, log_head.mac, log_head.edge,"
+    " log_head.newest FROM registry, log_head"
 )
 
 
@@ -473,8 +478,9 @@ def run_first(driver: Any, *first: str) -> Begun:
         for statement in first:
             driver.send(statement)
         found = driver.send(_STATE)
-    ((version, size, root, mac),) = found.fetchall()
-    return Begun(driver, version, TreeHead(size, root), mac)
+    ((version, size, root, mac, edge, newest),) = found.fetchall()
+    at = None if newest is None else Instant.read(newest)
+    return Begun(driver, version, TreeHead(size, root), mac, edge, at)
 
 
 def open_database(url: str, *, lock_path: Path | None, waiters: int) -> Database:

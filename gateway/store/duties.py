@@ -74,18 +74,23 @@ class SqlDuties(StorePart):
     A duty is added and saved in a transaction that holds its handoff (`SqlHandoffs.get`).
     """
 
-    def add(self, duty: HandoffDuty) -> None:
-        """Store a new duty; AlreadyExists when its handoff has one of that kind and source."""
+    def add(self, duty: HandoffDuty, *, follows: bool = True) -> None:
+        """Store a new duty; AlreadyExists when its handoff has one of that kind and source.
+
+        The due time of its handoff ``follows``, unless that was stored with the handoff.
+        """
         self._write_later(
             _DUTIES.insert, vars(duty), AlreadyExists("this duty is recorded already")
         )
-        self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
+        if follows:
+            self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
-    def save(self, duty: HandoffDuty) -> None:
-        """Replace the stored one, which must be open; else EditConflict."""
+    def save(self, duty: HandoffDuty, *, follows: bool = True) -> None:
+        """Replace the stored one, which must be open (else EditConflict); ``follows`` as above."""
         changed = EditConflict("the duty has changed: read it again")
         self._write_later(_SAVE, _DUTIES.changes(duty), changed)
-        self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
+        if follows:
+            self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
     def of(self, handoff: UUID, *, open_only: bool = False) -> Sequence[HandoffDuty]:
         """The duties of a handoff, the oldest first."""

@@ -1,10 +1,10 @@
-"""By what auditors may search events: one small row for each entry, only ever added to.
+"""By what auditors may search events: the words in the row of each.
 
-A row has the words that an event is found by: its type, its result, parties, persons and rules,
-each between bars and with its kind. Once 256 entries are there, the words of all of them are
-also written together in one row, shortened to four bytes each: a search passes over blocks
-that lack a word it asks for, and walks the other rows in the log's order until its page is full.
-No index costs a write anything.
+They are all that an event is found by: its type, its result, parties, persons and rules, each
+between bars and with its kind. Once 256 entries are there, the words of all of them are also
+written together in one row, shortened to four bytes each: a search passes over blocks that lack a
+word it asks for, and walks the other rows in the log's order until its page is full. What is asked
+for by its handoff is found by an index.
 
 Persons stand here as HMACs under a key that is not in the database: the database alone does not
 let anybody try out pseudonyms.
@@ -35,7 +35,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.domain.audit_event import AuditEvent
 from gateway.kernel.values import LogQuery
-from gateway.store.tables import case_version, handoff, log_block, log_event, log_facet
+from gateway.store.tables import case_version, handoff, log_block, log_event
 
 BLOCK = 256
 """Entries of a block: as many as have a tile."""
@@ -49,12 +49,11 @@ def person_digest(key: bytes, person: str) -> str:
     return hmac.digest(key, b"log-facet/person/" + person.encode(), "sha256")[:_PERSON_BYTES].hex()
 
 
-def row_of(fact: AuditEvent, index: int, at: datetime, key: bytes) -> dict[str, Any]:
-    """The row of an event."""
+def columns_of(fact: AuditEvent, at: datetime, key: bytes) -> dict[str, Any]:
+    """The columns of an event's row by which it is found."""
     details = {detail.kind: detail.value for detail in fact.details}
     parties = map(attrgetter("organisation"), fact.parties)
     return {
-        "idx": index,
         "at": at.replace(microsecond=at.microsecond // 1000 * 1000),  # as the document has it
         "words": words_of(fact.type, fact.result.value, parties, details, key),
         "handoff": fact.handoff,
@@ -162,9 +161,9 @@ def _asked(query: LogQuery, key: bytes) -> tuple[list[str], dict[str, Any]]:
 
 
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
-    "of_handoff": log_facet.c.handoff == bindparam("of_handoff"),
-    "since": log_facet.c.at >= bindparam("since"),
-    "until": log_facet.c.at < bindparam("until"),
+    "of_handoff": log_event.c.handoff == bindparam("of_handoff"),
+    "since": log_event.c.at >= bindparam("since"),
+    "until": log_event.c.at < bindparam("until"),
 }
 
 
@@ -176,22 +175,20 @@ def _statement(
     words, filters, with_case = asked
     whole, members, cases = covered
     of_case = _any(_of_case(f"originator_{n}", f"case_{n}") for n in range(cases))
-    of_member = _any(_Holds(log_facet.c.words, bindparam(f"member_{n}")) for n in range(members))
+    of_member = _any(_Holds(log_event.c.words, bindparam(f"member_{n}")) for n in range(members))
     # Within a block the block bounds the range: SQLite takes one condition for each end of it,
     # and not one on a sum.
-    index = log_facet.c.idx + 0 if by_block else log_facet.c.idx
+    index = log_event.c.idx + 0 if by_block else log_event.c.idx
     conditions = [
         index > bindparam("after"),
         index < bindparam("before"),
         true() if whole else or_(of_member, of_case),
-        *(_Holds(log_facet.c.words, bindparam(f"word_{n}")) for n in range(words)),
+        *(_Holds(log_event.c.words, bindparam(f"word_{n}")) for n in range(words)),
         *(_FILTERS[name] for name in filters),
     ]
     if with_case:
         conditions.append(_of_case("originator", "case"))
-    # Asked for what is found alone: a join may begin with these larger rows.
-    event = select(log_event.c.event).where(log_event.c.idx == log_facet.c.idx).scalar_subquery()
-    found = select(log_facet.c.idx, event.label("event"), of_case.label("of_case"))
+    found = select(log_event.c.idx, log_event.c.event, of_case.label("of_case"))
     if by_block:
         conditions += [
             log_block.c.n >= bindparam("first_block"),
@@ -199,11 +196,11 @@ def _statement(
                 _Holds(log_block.c.words, bindparam(f"short_{n}", type_=LargeBinary))
                 for n in range(words)
             ),
-            log_facet.c.idx >= log_block.c.n * BLOCK,
-            log_facet.c.idx < (log_block.c.n + 1) * BLOCK,
+            log_event.c.idx >= log_block.c.n * BLOCK,
+            log_event.c.idx < (log_block.c.n + 1) * BLOCK,
         ]
         found = found.select_from(log_block).order_by(log_block.c.n)
-    return found.where(*conditions).order_by(log_facet.c.idx).limit(bindparam("limit"))
+    return found.where(*conditions).order_by(log_event.c.idx).limit(bindparam("limit"))
 
 
 def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
@@ -219,6 +216,6 @@ def _of_case(originator: str, case: str) -> ColumnElement[bool]:
         handoff.c.originator == bindparam(originator), handoff.c.case == bindparam(case)
     )
     return or_(
-        and_(log_facet.c.case_digest.is_not(None), log_facet.c.case_digest.in_(digests)),
-        and_(log_facet.c.handoff.is_not(None), log_facet.c.handoff.in_(handoffs)),
+        and_(log_event.c.case_digest.is_not(None), log_event.c.case_digest.in_(digests)),
+        and_(log_event.c.handoff.is_not(None), log_event.c.handoff.in_(handoffs)),
     )

@@ -69,7 +69,7 @@ _HANDOFFS = RecordTable(
     Handoff,
     keeps=(
         "originator", "case", "recipient", "competence", "mandate_event", "purpose",
-        "offered_at", "due_at", "break_glass",
+        "offered_at", "break_glass",
     ),
     counter="sequence",
     taken="the handoff's id is taken",
@@ -230,10 +230,9 @@ class SqlHandoffs(StorePart):
         """Replace the stored one, whose sequence must be one less (else EditConflict), and append
         the answer. RuntimeError as for ``add``.
 
-        Parties, address and purpose stay as they were; so does the due time, which follows the
-        duties.
+        Parties, address and purpose stay as they were.
         """
-        self._replace(_HANDOFFS, handoff)
+        self._replace(_HANDOFFS, handoff, due_at=handoff.due_at or NEVER)
         self._add_answer(answer)
 
     def restore(self, handoff: Handoff) -> None:
@@ -375,7 +374,7 @@ class SqlHandoffs(StorePart):
             return cast(UUID, row.content_key)
         key = self._cipher.new_key()
         made = {"organisation": author, "content_key": key}
-        if not self._transaction.changed(_ADD_ANSWER_KEY, made):
+        if not self._transaction.run(_ADD_ANSWER_KEY, made).rowcount:
             raise EditConflict("another request made the key: ask again")
         return key
 

@@ -281,7 +281,8 @@ class SqlMark:
     def _move(self, statement: Executable, values: Row) -> bool:
         try:
             with self._connections.lent() as driver:
-                return Transaction(driver, TransactionMode.WRITE).changed(statement, values) > 0
+                done = Transaction(driver, TransactionMode.WRITE).run(statement, values)
+                return bool(done.rowcount)
         except _unreachable() as error:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
 

@@ -273,7 +273,7 @@ class SqlKeyring:
         with self._changing() as transaction:
             for id_ in ids:
                 values = {"of_id": id_, "of_origin": self._origin, "destroyed_at": at}
-                if transaction.changed(_DESTROY, values):
+                if transaction.run(_DESTROY, values).rowcount:
                     destroyed += 1
                 elif not transaction.rows(_keys(1), {"id_0": id_, "origin": self._origin}):
                     gone = {"id": id_, "origin": self._origin, "kek": None, "wrapped": None}

@@ -41,19 +41,16 @@ from gateway.store.tables import (
     handoff,
     log_block,
     log_event,
-    log_facet,
     log_head,
     log_hold,
     log_tile,
     party,
     stream,
 )
-from gateway.store.transaction import Row, Transaction
+from gateway.store.transaction import NO_VALUES, Row, Transaction
 
-_HEAD = select(
-    log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
-).with_for_update()
-_NEWEST = select(log_head.c.newest)
+_LOCK = select(log_head.c.size).with_for_update()
+_HEAD = (log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac)
 _MOVE_HEAD = update(log_head)
 _VOUCH = (
     update(log_head)
@@ -97,17 +94,16 @@ _STREAM_EVENTS = _STREAM.add_columns(
     log_event.c.idx, log_event.c.document, log_event.c.nonce, log_event.c.disclosures
 )
 _TYPED_CONSULTED = "|typ:case.consulted|result:allowed|"
-_consulted = func.substr(log_facet.c.words, 1, len(_TYPED_CONSULTED)) == _TYPED_CONSULTED
-_of_handoff = log_facet.c.handoff == bindparam("handoff", type_=log_facet.c.handoff.type)
-_FIRST_CONSULTED = select(func.min(log_facet.c.idx)).where(_of_handoff, _consulted)
+_consulted = func.substr(log_event.c.words, 1, len(_TYPED_CONSULTED)) == _TYPED_CONSULTED
+_of_handoff = log_event.c.handoff == bindparam("handoff", type_=log_event.c.handoff.type)
+_FIRST_CONSULTED = select(func.min(log_event.c.idx)).where(_of_handoff, _consulted)
 # Of consultations, which have no end, only the first counts.
 _HISTORY = (
-    select(log_facet.c.idx, log_facet.c.words, log_event.c.event)
-    .join(log_event, log_event.c.idx == log_facet.c.idx)
+    select(log_event.c.idx, log_event.c.words, log_event.c.event)
     .where(
-        _of_handoff, or_(not_(_consulted), log_facet.c.idx == _FIRST_CONSULTED.scalar_subquery())
+        _of_handoff, or_(not_(_consulted), log_event.c.idx == _FIRST_CONSULTED.scalar_subquery())
     )
-    .order_by(log_facet.c.idx)
+    .order_by(log_event.c.idx)
 )
 _VERSIONS = (
     select(case_version.c.digest, case_version.c.event, log_event.c.idx)
@@ -116,12 +112,11 @@ _VERSIONS = (
 )
 _COMING = 1 << 62
 """The place of what another writer of this transaction recorded, and is yet to be appended."""
-_WORDS = select(log_facet.c.words).where(
-    log_facet.c.idx >= bindparam("start"), log_facet.c.idx < bindparam("end")
+_WORDS = select(log_event.c.words).where(
+    log_event.c.idx >= bindparam("start"), log_event.c.idx < bindparam("end")
 )
 _ADD_EVENTS = insert(log_event)
 _ADD_PARTIES = insert(party)
-_ADD_FACETS = insert(log_facet)
 _ADD_BLOCK = insert(log_block)
 _KEY_OF = (
     select(case_file.c.content_key)
@@ -140,8 +135,8 @@ ENVELOPE = "AQ"
 
 
 @lru_cache
-def _counters(count: int) -> Select[Any]:
-    """The last numbers of so many organisations' streams."""
+def _counters(count: int, *, with_head: bool = False) -> Select[Any]:
+    """The last numbers of so many organisations' streams, and what the row of the head says."""
     last = (
         select(stream.c.last)
         .where(stream.c.organisation == bindparam(f"organisation_{n}"))
@@ -149,7 +144,7 @@ def _counters(count: int) -> Select[Any]:
         .label(f"last_{n}")
         for n in range(count)
     )
-    return select(*last)
+    return select(*last, *(_HEAD if with_head else ()))
 
 
 CONTENT = frozenset({"reason"})
@@ -293,19 +288,25 @@ class SqlLog:
         names = list(dict.fromkeys([one.organisation for fact in facts for one in fact.parties]))
         asked = {f"organisation_{n}": name for n, name in enumerate(names)}
         keys = self._content_keys(facts)
-        # Sent in one message: whatever is read after the first is read after the lock, the latest
-        # that was committed.
-        (row,), (counted,) = run.queries((_HEAD, {}), (_counters(len(names)), asked))
+        if run.locks_rows:
+            # Sent in one message: what is read after the lock is the latest that was committed.
+            run.defer(_LOCK, NO_VALUES)
+            *counted, size, root, edge, newest, mac = run.first(
+                _counters(len(names), with_head=True), asked
+            )
+            base = TreeHead(size, root)
+        else:  # nobody else has written since the transaction began
+            counted, begun = run.first(_counters(len(names)), asked), self._begun
+            base, edge, newest, mac = begun.head, begun.edge, begun.newest, begun.mac
         counters = {name: last or 0 for name, last in zip(names, counted, strict=True)}
-        base = TreeHead(row.size, row.root)
-        header.require_own(base, row.mac)
-        if tree.grow(row.edge, base.size, ()).root != base.root:
+        header.require_own(base, mac)
+        if tree.grow(edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
         judged_at = (fact.at for fact in facts if fact.at is not None)
-        at = _not_before(next(judged_at, None) or header.now(), row.newest)
+        at = _not_before(next(judged_at, None) or header.now(), newest)
         policy = header.policy_revision()
         events, leaves = list[EventDocument](), list[bytes]()
-        rows, facets, parties = list[Row](), list[Row](), list[Row]()
+        rows, parties = list[Row](), list[Row]()
         for index, fact in enumerate(facts, base.size):
             for one in fact.parties:
                 name = one.organisation
@@ -330,14 +331,13 @@ class SqlLog:
                     "document": event.document,
                     "nonce": event.nonce,
                     "disclosures": self._closed(event, fact, keys.get(fact.case_digest)),
+                    **event_index.columns_of(fact, at, header.person_key),
                 }
             )
-            facets.append(event_index.row_of(fact, index, at, header.person_key))
             leaves.append(tree.leaf_hash(entry))
             events.append(event)
-        grown = tree.grow(row.edge, base.size, leaves)
+        grown = tree.grow(edge, base.size, leaves)
         run.run(_ADD_EVENTS, *rows)
-        run.run(_ADD_FACETS, *facets)
         run.run(_ADD_PARTIES, *parties)
         # As they are after the events were composed: each party's last number.
         run.run(_SET_COUNTER, *({"organisation": o, "last": n} for o, n in counters.items()))
@@ -428,7 +428,7 @@ class SqlLog:
 
         Raises ClockBehind.
         """
-        return _not_before(now, self._transaction.scalar(_NEWEST))
+        return _not_before(now, self._begun.newest)
 
     def vouch(self, head: TreeHead) -> None:
         """Let a head that is signed count as our own, where it is the newest: by a new key."""
@@ -528,8 +528,6 @@ _STANDING = _HOLDS.all.where(log_hold.c.ended_at.is_(None)).order_by(log_hold.c.
 _END_HOLD = _HOLDS.update.where(log_hold.c.ended_at.is_(None))
 _BEGIN_AGAIN = delete(detail_erasure)
 
-# Nobody appends meanwhile: a block that filled up now would have words that end here.
-_LOCK = select(log_head.c.size).with_for_update()
 _REACHED = select(detail_erasure.c.reached).where(matching(detail_erasure, "organisation"))
 _begin = upsert(detail_erasure)
 _REACH = _begin.on_conflict_do_update(
@@ -542,13 +540,12 @@ _NEXT = (
         log_event.c.idx,
         log_event.c.document,
         log_event.c.disclosures,
-        log_facet.c.at,
-        log_facet.c.words,
-        log_facet.c.handoff,
-        log_facet.c.case_digest,
+        log_event.c.at,
+        log_event.c.words,
+        log_event.c.handoff,
+        log_event.c.case_digest,
     )
     .join(log_event, log_event.c.idx == party.c.idx)
-    .join(log_facet, log_facet.c.idx == party.c.idx)
     .where(
         matching(party, "organisation"),
         party.c.stream_number > bindparam("after"),
@@ -557,7 +554,6 @@ _NEXT = (
     .limit(AT_ONCE)
 )
 _ERASE = update(log_event).where(matching(log_event, "idx", prefix="of_"))
-_SET_WORDS = update(log_facet).where(matching(log_facet, "idx", prefix="of_"))
 _SET_BLOCK = update(log_block).where(matching(log_block, "n", prefix="of_"))
 _DIGESTS = select(case_version.c.digest).where(matching(case_version, "originator", "case"))
 _HANDOFFS = select(handoff.c.id).where(matching(handoff, "originator", "case"))
@@ -587,7 +583,7 @@ class SqlLogTerms(StorePart):
         """
         if not self._write(_END_HOLD, {"of_id": hold, "ended_at": at}):
             raise refusals.EditConflict("the log hold was ended before")
-        self._transaction.changed(_BEGIN_AGAIN)
+        self._transaction.run(_BEGIN_AGAIN, NO_VALUES)
 
     def erase_details(
         self, organisation: str, until: datetime, held: Collection[CaseId]
@@ -598,6 +594,7 @@ class SqlLogTerms(StorePart):
         those about the cases ``held`` are passed over.
         """
         self._transaction.require_writing()
+        # Nobody appends meanwhile: a block that filled up now would have words that end here.
         self._transaction.rows(_LOCK)
         after = self._transaction.scalar(_REACHED, {"organisation": organisation}) or 0
         rows = self._transaction.rows(_NEXT, {"organisation": organisation, "after": after})
@@ -648,11 +645,9 @@ class SqlLogTerms(StorePart):
                 detail[0] = None
                 erased += 1
         if erased:
-            self._transaction.run(_ERASE, {"of_idx": row.idx, "disclosures": write_json(details)})
             words = [one for one in row.words[1:-1].split("|") if not one.startswith("person:")]
-            self._transaction.run(
-                _SET_WORDS, {"of_idx": row.idx, "words": event_index.joined(words)}
-            )
+            left = {"disclosures": write_json(details), "words": event_index.joined(words)}
+            self._transaction.run(_ERASE, {"of_idx": row.idx, **left})
         return erased
 
     def _write_block(self, n: int) -> None:

@@ -24,7 +24,7 @@ from gateway.ledger import tiles, tree
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
 from gateway.store.log import ENVELOPE, TILE
-from gateway.store.tables import log_block, log_event, log_facet, log_head, log_tile, party, stream
+from gateway.store.tables import log_block, log_event, log_head, log_tile, party, stream
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
@@ -33,20 +33,14 @@ CHUNK = 4096
 _STORED = (
     select(
         *(column for column in log_event.c if column.name != "event"),
-        log_facet.c.at,
-        log_facet.c.words,
-        log_facet.c.handoff,
-        log_facet.c.case_digest,
     )
-    .join(log_facet, log_facet.c.idx == log_event.c.idx, isouter=True)
     .where(log_event.c.idx >= bindparam("start"))
     .order_by(log_event.c.idx)
     .limit(bindparam("limit"))
 )
 _ERASING = (
     select(log_event.c.idx, log_event.c.disclosures)
-    .join(log_facet, log_facet.c.idx == log_event.c.idx)
-    .where(log_facet.c.words.startswith(f"|typ:{EVENT_TYPES['log.erase_details'][0]}|"))
+    .where(log_event.c.words.startswith(f"|typ:{EVENT_TYPES['log.erase_details'][0]}|"))
     .order_by(log_event.c.idx)
 )
 _STREAM_ROWS = (
@@ -70,7 +64,6 @@ _COUNTS = {
     for name, table in {
         "entries": log_event,
         "tiles": log_tile,
-        "facets": log_facet,
         "blocks": log_block,
     }.items()
 }
@@ -130,7 +123,6 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
     if counted != {
         "entries": head.size,
         "tiles": len(stored),
-        "facets": head.size,
         "blocks": head.size // event_index.BLOCK,
     }:
         raise StoredLogCorrupt("there are rows beyond the head, or rows to search by are missing")
@@ -274,7 +266,7 @@ def _require_told(row: Row[Any], streams: _Streams, erasures: _Erasures, person_
         else:
             details[str(read.name)] = read.value
     made = event_index.words_of(told["type"], told["result"], parties, details, person_key)
-    found = (_comparable(row.words or "", person_key), row.at, row.handoff, row.case_digest)
+    found = (_comparable(row.words, person_key), row.at, row.handoff, row.case_digest)
     handoff = told.get("handoff")
     expected = (
         _comparable(made, person_key),

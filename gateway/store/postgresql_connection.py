@@ -6,7 +6,7 @@ its inner parts is why pyproject.toml bounds it from above.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from typing import Any
@@ -166,6 +166,10 @@ class BoundedConnection(psycopg.Connection[Any]):
             written.append(found[1](value))
         self.pgconn.send_query_prepared(name, written, formats, _BINARY)
         return self._await(None)
+
+    def many(self, sql: str, each: Iterable[Sequence[Any]]) -> PendingResult:
+        """Let a statement go for each of some values; the result of the last."""
+        return [self.send(sql, values) for values in each][-1]
 
     def receive(self, pending: PendingResult) -> None:
         """Wait for a result, and so for all before it."""

@@ -194,8 +194,8 @@ class RegistryCache:
         return fresh
 
 
-class SqlOrganisations(StorePart):
-    """The registry. Changes need a REGISTRY transaction."""
+class _RegistryPart(StorePart):
+    """A part of the registry. Changes need a REGISTRY transaction."""
 
     registry = True
 
@@ -208,8 +208,17 @@ class SqlOrganisations(StorePart):
     ) -> None:
         """Work in this transaction, which found ``version``, with what the process remembers."""
         super().__init__(transaction, cipher)
-        changes = transaction.mode is TransactionMode.REGISTRY
-        self._entries: Entries = {} if changes else cache.at(version)
+        self._changes = transaction.mode is TransactionMode.REGISTRY
+        self._entries: Entries = {} if self._changes else cache.at(version)
+
+    def _remember(self, key: tuple[str, ...], found: Any) -> None:
+        """Keep what was found at this version; who changes the registry always looks."""
+        if not self._changes and len(self._entries) < MOST_REMEMBERED:
+            self._entries[key] = found
+
+
+class SqlOrganisations(_RegistryPart):
+    """Organisations, their mandates, systems, keys and certificates, and the administrators."""
 
     def raise_version(self) -> None:
         """End the time of what every process remembers: the last statement before a commit."""
@@ -241,7 +250,7 @@ class SqlOrganisations(StorePart):
             found, out = self._all(_MANDATES, _HOLDERS, **values), self.out_of_service()
             return tuple(one for one in found if ("organisation", one.organisation) not in out)
 
-        return self._remembered(("holders", function, matter), find)
+        return self._remembered(("holders", function, matter), find, none=True)
 
     def add(self, organisation: Organisation) -> None:
         """Store a new organisation; AlreadyExists when the slug was ever used."""
@@ -255,7 +264,7 @@ class SqlOrganisations(StorePart):
         self._require_in_service(organisation.slug)
         values = _organisation_row(organisation)
         expected = {"of_slug": values.pop("slug"), "previous": organisation.version - 1}
-        if not self._transaction.changed(_SAVE, values | expected):
+        if not self._transaction.run(_SAVE, values | expected).rowcount:
             raise EditConflict("the organisation has changed: read it again")
         self._transaction.run(_DROP_COMPETENCES, {"slug": organisation.slug})
         self._add_mandates(organisation)
@@ -381,7 +390,7 @@ class SqlOrganisations(StorePart):
         self._transaction.require_registry()
         held = self._transaction.rows(_CONTACTS, {"organisation": organisation})
         for key in {row.content_key for row in held}:
-            self._transaction.changed(_DOOM, {"content_key": key})
+            self._transaction.run(_DOOM, {"content_key": key})
         self._transaction.run(_DROP_CONTACTS, {"of_organisation": organisation})
 
     def uses_key(self, key: UUID) -> bool:
@@ -444,7 +453,7 @@ class SqlOrganisations(StorePart):
         return replace(person, enabled=person.enabled and in_service)
 
     def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
-        """What was found at this version; who changes the registry always looks.
+        """What is remembered, or else found.
 
         That there is ``none`` only of what is registered: others' names have no end.
         """
@@ -452,9 +461,8 @@ class SqlOrganisations(StorePart):
             known: T = self._entries[key]
             return known
         found = find()
-        changes = self._transaction.mode is TransactionMode.REGISTRY
-        if (found or none) and not changes and len(self._entries) < MOST_REMEMBERED:
-            self._entries[key] = found
+        if found or none:
+            self._remember(key, found)
         return found
 
     def _add_mandates(self, organisation: Organisation) -> None:
@@ -528,11 +536,20 @@ _STAFF_PAGE = (
 )
 
 
-class SqlStaff(StorePart):
+class SqlStaff(_RegistryPart):
     """The staff registers of organisations; entries end, and no row is ever taken away."""
 
     def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
         """The organisation's entries of these pseudonyms, five at most, in one statement."""
+        keys = [(STAFF, organisation, one) for one in pseudonyms]
+        if all(key in self._entries for key in keys):
+            return [self._entries[key] for key in keys]
+        found = self._read(organisation, pseudonyms)
+        for one in found:
+            self._remember((STAFF, organisation, one.pseudonym), one)
+        return found
+
+    def _read(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
         first, *others = pseudonyms
         names = dict(zip(_NAMED_PERSONS, (first, *others), strict=False))
         values = {**dict.fromkeys(_NAMED_PERSONS, first), **names, "organisation": organisation}

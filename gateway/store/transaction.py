@@ -58,6 +58,7 @@ class SqliteConnection(sqlite3.Connection):
     """How writing transactions begin: a lock taken later may have to be given up."""
     closed = False
     ask = send = sqlite3.Connection.execute
+    many = sqlite3.Connection.executemany
     together = nullcontext
 
     def finish(self) -> None:
@@ -202,8 +203,8 @@ def _sqlstate(cause: BaseException | None) -> str:
     return str(code)
 
 
-_Asked = tuple[Executable, Row, Refusal | None]
-"""A statement, its values, and what is raised where it touches no row."""
+_Asked = tuple[Executable, Sequence[Row], Refusal | None]
+"""A statement, the values of each time it is run, and what is raised where it touches no row."""
 
 
 class Transaction:
@@ -228,7 +229,7 @@ class Transaction:
 
     def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
         """All rows that a query finds, with named columns."""
-        found: list[Any] = self._send([(query, values, None)])[0]
+        found: list[Any] = self._send((query, (values,), None))
         return found
 
     def first(self, query: Executable, values: Row = NO_VALUES) -> Any:
@@ -241,60 +242,55 @@ class Transaction:
         row = self.first(query, values)
         return None if row is None else row[0]
 
-    def queries(self, *asked: tuple[Executable, Row]) -> list[list[Any]]:
-        """The rows of several queries, which go to the server in one message."""
-        return self._send([(query, values, None) for query, values in asked])
+    def run(self, statement: Executable, *each: Row) -> Any:
+        """Run an insert, update or delete for each of some values, if there are any.
 
-    def run(self, statement: Executable, *each: Row) -> None:
-        """Run a change for each of some values, in one message.
-
+        Where it is run once, ``rowcount`` of what it returns says how many rows it touched.
         Between others that go together nothing waits for it: its error is raised when they end.
         """
-        self._send([(statement, values, None) for values in each])
-
-    def changed(self, statement: Executable, values: Row = NO_VALUES) -> int:
-        """Run an insert, update or delete; how many rows it touched."""
-        count: int = self._send([(statement, values, None)])[0].rowcount
-        return count
+        return self._send((statement, each, None)) if each else None
 
     def defer(self, statement: Executable, values: Row, refusal: Refusal | None = None) -> None:
-        """Make a change whose result nobody reads: the database hears of it with the next one.
+        """Run one whose result nobody reads: the database hears of it with the next statement.
 
         Its error is raised there, or by `flush`, and so is ``refusal`` when it touches no row.
         Then the unit of work cannot be committed any more.
         """
         if not self._open:
             self.require_open()
-        self._later.append((statement, values, refusal))
+        self._later.append((statement, (values,), refusal))
 
     def flush(self) -> None:
-        """Make the changes that wait for a next statement."""
+        """Run what waits for a next statement."""
         if self._later:
-            self._send([])
+            self._send(self._later.pop())
 
-    def _send(self, asked: Sequence[_Asked]) -> list[Any]:
-        """What statements give, in one message with the changes that wait for them: a query its
-        rows, a change what tells how many it touched."""
+    def _send(self, asked: _Asked) -> Any:
+        """What a statement gives, in one message with those that wait for it: a query its rows, a
+        change what tells how many it touched."""
         if not self._open:
             self.require_open()
         later, self._later = self._later, []
-        driver, sent, given = self.driver, [], list[Any]()
+        driver, sent, given = self.driver, [], None
         try:
             with driver.together():
-                for statement, values, refusal in (*later, *asked):
-                    prepared = prepare(statement, tuple(values), driver.dialect)
-                    result = driver.send(prepared.sql, prepared.parameters(values))
+                for statement, each, refusal in (*later, asked):
+                    prepared = prepare(statement, tuple(each[0]), driver.dialect)
+                    if len(each) == 1:
+                        result = driver.send(prepared.sql, prepared.parameters(each[0]))
+                    else:
+                        result = driver.many(prepared.sql, map(prepared.parameters, each))
                     sent.append((prepared.row, result, refusal))
             for row, result, refusal in sent:
                 if refusal is not None and not result.rowcount:
                     raise refusal
-                given.append(result if row is None else [*map(row, result.fetchall())])
+                given = result if row is None else [*map(row, result.fetchall())]
         except driver_errors() as error:
             raise self._failure(error) from error
         except BaseException:  # what waited, and was not sent, is lost
             self.failed = True
             raise
-        return given[len(later) :]
+        return given
 
     def _failure(self, error: Exception) -> Exception:
         """What a failed statement means; a connection that stays unfit is given up."""

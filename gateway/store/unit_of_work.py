@@ -207,7 +207,7 @@ class Round:
 
 
 class SqlUnitOfWork(UnitOfWork):
-    """A unit of work in SQL; its parts but a few are made when they are first asked for."""
+    """A unit of work in SQL."""
 
     def __init__(self, store: "Store", mode: TransactionMode) -> None:
         """Nothing happens before the ``with`` block is entered."""
@@ -230,18 +230,26 @@ class SqlUnitOfWork(UnitOfWork):
         self.first = self._round is None or not self._round.shared
         run = Transaction(begun.driver, mode, locks_rows=store.database.locks_rows)
         cipher = ContentCipher(store.keyring)
-        self._transaction, self._cipher = run, cipher
-        self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
+        self._transaction = run
         others = () if self._round is None else tuple(self._round.facts)
         self.log = SqlLog(run, store.event_header, cipher, begun, others)
+        self.log_terms = SqlLogTerms(run, cipher)
+        self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
+        self.staff = SqlStaff(run, cipher, store.memory, begun.version)
+        self.cases = SqlCases(run, cipher)
+        self.handoffs = SqlHandoffs(run, cipher)
+        self.duties = SqlDuties(run, cipher)
+        self.retentions = SqlRetentions(run, cipher)
+        self.successions = procedures.SqlSuccessions(run, cipher)
+        self.notifications = SqlNotifications(run, cipher)
+        self.retries = SqlRetries(run, cipher)
+        self.budgets = SqlBudgets(run, cipher)
+        self.used_assertions = SqlUsedAssertions(run, cipher)
+        self.proposals = procedures.SqlProposals(run, cipher)
+        self.signing = procedures.SqlSigning(run, cipher)
+        self.invitations = procedures.SqlInvitations(run, cipher)
+        self.conformance = procedures.SqlConformance(run, cipher)
         return self
-
-    def __getattr__(self, name: str) -> Any:
-        """Another part of the store, made when it is first asked for: most need two more."""
-        if name not in _PARTS:
-            raise AttributeError(name)
-        made = self.__dict__[name] = _PARTS[name](self._transaction, self._cipher)
-        return made
 
     def __exit__(self, *_: object) -> None:
         self._transaction.end()
@@ -279,25 +287,6 @@ class SqlUnitOfWork(UnitOfWork):
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.rows(statement, values)
-
-
-_PARTS: Mapping[str, Callable[[Transaction, ContentCipher], Any]] = {
-    "cases": SqlCases,
-    "handoffs": SqlHandoffs,
-    "retentions": SqlRetentions,
-    "proposals": procedures.SqlProposals,
-    "retries": SqlRetries,
-    "budgets": SqlBudgets,
-    "used_assertions": SqlUsedAssertions,
-    "signing": procedures.SqlSigning,
-    "invitations": procedures.SqlInvitations,
-    "log_terms": SqlLogTerms,
-    "conformance": procedures.SqlConformance,
-    "duties": SqlDuties,
-    "successions": procedures.SqlSuccessions,
-    "staff": SqlStaff,
-    "notifications": SqlNotifications,
-}
 
 
 _REVISION: Select[str] = select(column("version_num")).select_from(table("alembic_version"))

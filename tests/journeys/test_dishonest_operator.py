@@ -131,8 +131,8 @@ class Database:
         entry = entry_commitment(made.document, made.nonce)
         kept = json.dumps([[one.encoded, sorted(one.readers)] for one in made.disclosures])
         self.connection.execute(
-            "INSERT INTO log_event (idx, event, entry, document, nonce, disclosures)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO log_event (idx, event, entry, document, nonce, disclosures, at, words)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, '||')",
             (self.head().size, made.id.bytes, entry, made.document, made.nonce, kept),
         )
 
@@ -180,7 +180,7 @@ def swap_entries_and_rebuild(stored: Database) -> None:
 
 
 def drop_end(stored: Database) -> None:
-    for table in ("party", "log_facet", "log_event"):
+    for table in ("party", "log_event"):
         stored.connection.execute(f"DELETE FROM {table} WHERE idx >= ?", (stored.head().size - 3,))
     stored.run(
         "UPDATE stream SET last = (SELECT max(stream_number) FROM party"
@@ -191,12 +191,11 @@ def drop_end(stored: Database) -> None:
 
 def delete_event(stored: Database) -> None:
     stored.run("UPDATE log_event SET document = NULL, nonce = NULL WHERE idx = :entry")
-    for table in ("log_facet", "party"):
-        stored.run(f"DELETE FROM {table} WHERE idx = :entry")
+    stored.run("DELETE FROM party WHERE idx = :entry")
 
 
 def change_words(stored: Database) -> None:
-    stored.run("UPDATE log_facet SET words = replace(words, 'ofmin', 'nobody') WHERE idx = :entry")
+    stored.run("UPDATE log_event SET words = replace(words, 'ofmin', 'nobody') WHERE idx = :entry")
 
 
 def insert_event(stored: Database) -> None:

@@ -136,7 +136,7 @@ def test_coverage_cuts_what_is_found(full):
 def test_the_database_names_no_person(database):
     record(database.open(), fact(details=by("intake-1")))
     with database.connected() as connection:
-        (words,) = connection.execute(text("SELECT words FROM log_facet")).one()
+        (words,) = connection.execute(text("SELECT words FROM log_event")).one()
     digest = event_index.person_digest(PERSON_KEY, "intake-1")
     assert f"|person:{digest}|" in words
     assert "intake" not in words

@@ -88,7 +88,7 @@ def test_the_store_goes_on_without_a_gap(broken, after):
 def test_a_fault_in_the_middle_of_the_append_leaves_nothing(database, monkeypatch):
     store = database.open()
     submit(store)
-    monkeypatch.setattr("gateway.store.event_index.row_of", _fail)
+    monkeypatch.setattr("gateway.store.event_index.columns_of", _fail)
     made, version = case()
     event = fact()
     with store.begin(TransactionMode.WRITE) as work:

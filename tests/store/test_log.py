@@ -219,10 +219,9 @@ def _lay(place, store, laid, root, leaves):
     ]
     right = tree.grow(b"", 0, leaves).edge
     with place.connected() as connection:
-        for table in (tables.log_event, tables.log_facet):
-            # What stands beneath whole tiles is not read again.
-            beyond = range(size - size % 256, size)
-            connection.execute(table.insert(), [_laid(table, n) for n in beyond])
+        # What stands beneath whole tiles is not read again.
+        beyond = range(size - size % 256, size)
+        connection.execute(tables.log_event.insert(), [*map(_laid, beyond)])
         if rows:
             connection.execute(tables.log_tile.insert(), rows)
         connection.execute(tables.log_head.update(), {"size": size, "root": root, "edge": right})
@@ -231,11 +230,11 @@ def _lay(place, store, laid, root, leaves):
         work.commit()
 
 
-def _laid(table, n):
-    if table is tables.log_facet:
-        return {"idx": n, "at": NOON, "words": "||"}
-    line = b"%d" % n
-    return {"idx": n, "event": UUID(int=n), "entry": line, "disclosures": "[]"}
+_FOUND_BY_NOTHING = {"at": NOON, "words": "||", "disclosures": "[]"}
+
+
+def _laid(n):
+    return {"idx": n, "event": UUID(int=n), "entry": b"%d" % n, **_FOUND_BY_NOTHING}
 
 
 def test_a_tree_without_its_right_edge_takes_no_more_events(database):
@@ -281,7 +280,7 @@ def forged(database, store):
     )
     entry = entry_commitment(made.document, made.nonce)
     grown = tree.grow(edge, head.size, [tree.leaf_hash(entry)])
-    row = {"idx": head.size, "event": made.id, "entry": entry, "disclosures": "[]"}
+    row = {"idx": head.size, "event": made.id, "entry": entry, **_FOUND_BY_NOTHING}
     with database.connected() as connection:
         connection.execute(
             tables.log_event.insert(), {**row, "document": made.document, "nonce": made.nonce}
@@ -356,7 +355,7 @@ def verified(store):
 
 def words(place):
     with place.connected() as connection:
-        return connection.execute(text("SELECT words FROM log_facet ORDER BY idx")).scalars().all()
+        return connection.execute(text("SELECT words FROM log_event ORDER BY idx")).scalars().all()
 
 
 def test_details_end_in_steps_that_a_restart_goes_on_with(place):

@@ -59,7 +59,6 @@ DAMAGES = {
     "a tile of the level above is gone": "DELETE FROM log_tile WHERE level = 1",
     "the head is another": "UPDATE log_head SET root = (SELECT nonce FROM log_event LIMIT 1)",
     "the edge is another": "UPDATE log_head SET edge = (SELECT nonce FROM log_event LIMIT 1)",
-    "a row to search by is gone": "DELETE FROM log_facet WHERE idx = 7",
     "the words of a block are gone": "DELETE FROM log_block",
     "there is a tile too many": "INSERT INTO log_tile SELECT 5, 0, data FROM log_tile LIMIT 1",
     "the head is behind": "UPDATE log_head SET size = size - 1",
@@ -84,9 +83,9 @@ DAMAGES = {
         "UPDATE party SET idx = 8 WHERE organisation = 'police' AND stream_number = 7"
     ),
     "words to search by are others": (
-        "UPDATE log_facet SET words = replace(words, 'police', 'polise') WHERE idx = 7"
+        "UPDATE log_event SET words = replace(words, 'police', 'polise') WHERE idx = 7"
     ),
-    "a time to search by is another": "UPDATE log_facet SET at = at + 1 WHERE idx = 7",
+    "a time to search by is another": "UPDATE log_event SET at = at + 1 WHERE idx = 7",
     "the words of a block are others": (
         "UPDATE log_block SET words = (SELECT nonce FROM log_event LIMIT 1)"
     ),

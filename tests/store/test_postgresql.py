@@ -302,7 +302,7 @@ def test_a_statement_that_takes_too_long_is_busy_and_the_connection_goes_on(
     monkeypatch.setattr(database, "_POSTGRESQL_SETTINGS", quick)
     store = postgresql.open()
     with store.begin(TransactionMode.WRITE) as work, pytest.raises(Busy):
-        work._transaction.changed(text("SELECT pg_sleep(5)"))
+        work._transaction.run(text("SELECT pg_sleep(5)"), {})
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact())
         work.commit()

@@ -165,7 +165,7 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
         *(registry._HOLDERS, registry._CERTIFICATES, registry._REVOKED),
         *(
             cases._GET,
-            cases._VERSION,
+            *(cases._GET_CURRENT, cases._VERSIONS.one),
             idempotency._RETRIES.one,
             procedures._REQUESTS.one,
             log.TILE,
