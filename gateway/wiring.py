@@ -176,6 +176,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         opened.pop_all()
     continuity = LogContinuity(mark, store.begin, time.monotonic)
     checkpoint_signer = CheckpointSigner(signing.log, mark, continuity)
+    store.sign = checkpoint_signer.sign_own
     ports = Ports(
         issuer=config.issuer,
         gateway=config.name,

@@ -258,7 +258,7 @@ class RememberingSigner:
     opened: _Open
     signed: dict[int, bytes] = field(default_factory=dict)
 
-    def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
+    def sign(self, head: TreeHead) -> str:
         assert not self.opened.works, "a checkpoint is signed while a transaction is open"
         assert self.signed.setdefault(head.size, head.root) == head.root, "the log has forked"
         return sign_checkpoint(Checkpoint(self.signer.name, head.size, head.root), self.signer)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,6 @@ class MemoryMark:
         self.reachable = True
         self.before_read: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
-
-    def turn(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def read(self) -> SignedTreeHead | None:
         self.before_read()

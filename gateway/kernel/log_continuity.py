@@ -16,11 +16,8 @@ read in this order, a mark that lies beyond the head is no race.
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from copy import copy
 from functools import cache
 from math import inf
-from operator import attrgetter
-from threading import Lock
 
 from gateway.domain.refusals import AlreadyExists, LogFrozen
 from gateway.kernel.ports import HighWaterMark, TransactionMode, UnitOfWork
@@ -162,30 +159,8 @@ def _forked(signed: TreeHead) -> LogFrozen:
 # A head leaves here signed only once it is the mark, or a beginning of the same log as the mark.
 # The mark moves from one head to the next by compare-and-set, and only where the database's log
 # has both: so even two gateways on two databases with one mark sign one history between them, and
-# the other one freezes. A move of the mark is a durable write: threads that sign at once share
-# one.
-
-
-class _Batch:
-    """Heads of several threads that wait for the mark together; the first in line works for all."""
-
-    def __init__(self) -> None:
-        self.heads: set[TreeHead] = set()
-        self.steps: set[tuple[TreeHead, TreeHead]] = set()
-        self.settled = False
-        self.mark: SignedTreeHead | None = None
-        self.failure: Exception | None = None
-
-    def follows(self, seen: TreeHead) -> bool:
-        """Whether the log went from what was signed to each of the heads, step after step.
-
-        Never by two steps from one head: those are two histories, of which one at most is ours.
-        """
-        passed = [seen]
-        for base, head in sorted(self.steps, key=lambda step: step[1].size):
-            if base == passed[-1]:
-                passed.append(head)
-        return self.heads <= {*passed}
+# the other one freezes. Whoever commits moves the mark and signs, before the next one commits:
+# writers that share a commit share that as well (ADR 0069).
 
 
 class CheckpointSigner:
@@ -197,10 +172,17 @@ class CheckpointSigner:
         self._signer = signer
         self._mark = mark
         self._continuity = continuity
-        self._gathering = _Batch()
-        self._gathers = Lock()
-        self._turn = Lock()
-        self._signed: SignedTreeHead | None = None
+
+    def sign_own(self, base: TreeHead, head: TreeHead) -> str | None:
+        """The checkpoint of a head that a commit of this process has just made of ``base``.
+
+        None where it cannot be signed: the commit stands, and who needs its checkpoint asks
+        for it by `sign`, and hears why.
+        """
+        try:
+            return self.sign(head, base)
+        except Exception:
+            return None
 
     def sign(self, head: TreeHead, base: TreeHead | None = None) -> str:
         """The checkpoint of ``head`` as a signed note; signing it twice gives the same bytes.
@@ -209,23 +191,20 @@ class CheckpointSigner:
         LogFrozen when the log would show two histories, HighWaterMarkUnavailable when nobody can
         tell.
         """
-        signed = self._signed
-        if base is not None and signed is not None and signed.head == head:
-            return signed.note  # of a commit that several share, held against the mark as one
-        with self._gathers:
-            batch = self._gathering
-            batch.heads.add(head)
-            if base is not None:
-                batch.steps.add((base, head))
-        with self._turn:
-            if not batch.settled:
-                self._lead(batch)
-        if batch.failure is not None:
-            raise copy(batch.failure) from batch.failure
-        if batch.mark is not None and batch.mark.head == head:
-            self._signed = batch.mark
-            return batch.mark.note
-        return self._note(head)
+        seen = self._continuity.seen
+        # What is remembered serves where the move itself compares it with the mark.
+        if seen is None or seen.head != base:
+            seen = self._read()
+        while True:
+            if seen.head not in (base, head):
+                self._continuity.require(seen, {head})
+            if head.size <= seen.head.size:
+                return self._note(head)
+            moved = SignedTreeHead(head, self._note(head))
+            if self._mark.advance(seen, moved):
+                self._continuity.seen = moved
+                return moved.note
+            seen = self._read()  # another process moved it
 
     def stored(self) -> str:
         """The note of the largest head ever signed: what a frozen log still shows.
@@ -241,39 +220,6 @@ class CheckpointSigner:
         """
         if not self._mark.advance(None, SignedTreeHead(head, self._note(head))):
             raise AlreadyExists("the log has a high-water mark, and nobody may set it back")
-
-    def _lead(self, batch: _Batch) -> None:
-        with self._mark.turn():
-            with self._gathers:
-                self._gathering = _Batch()  # who comes from now on waits for the next turn
-            try:
-                batch.mark = self._pass(batch)
-            except Exception as failure:  # each waiting thread raises it
-                batch.failure = failure
-            batch.settled = True
-
-    def _pass(self, batch: _Batch) -> SignedTreeHead:
-        """The mark, once all heads are beginnings of one log with it and none lies beyond."""
-        largest = max(batch.heads, key=attrgetter("size"))
-        remembered = self._continuity.seen
-        while True:
-            # What is remembered serves where the move itself compares it with the mark.
-            serves = (
-                remembered is not None
-                and largest.size > remembered.head.size
-                and batch.follows(remembered.head)
-            )
-            seen = remembered if remembered is not None and serves else self._read()
-            remembered = None
-            if not batch.follows(seen.head):
-                self._continuity.require(seen, batch.heads)
-            if largest.size <= seen.head.size:
-                return seen
-            moved = SignedTreeHead(largest, self._note(largest))
-            if self._mark.advance(seen, moved):
-                self._continuity.seen = moved
-                return moved
-            # Another node moved the mark, often beyond our heads.
 
     def _read(self) -> SignedTreeHead:
         return _known(self._mark.read())

@@ -131,12 +131,6 @@ class HighWaterMark(Protocol):
     One for all processes and nodes of a gateway. All of it raises HighWaterMarkUnavailable.
     """
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Wait until no other process of this host moves the mark, where that can be told.
-
-        Only to spare work: `advance` compares all the same.
-        """
-
     def read(self) -> SignedTreeHead | None:
         """The mark; None before the first head was signed, or when it was lost."""
 

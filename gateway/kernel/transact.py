@@ -370,7 +370,7 @@ def receipt_for(ports: Ports, logged: LoggedEvent, organisation: str) -> Receipt
     refusal of the checkpoint_signer's names the event as ``recorded``.
     """
     try:
-        note = ports.checkpoint_signer.sign(logged.head, logged.base)
+        note = logged.note or ports.checkpoint_signer.sign(logged.head)
     except refusals.Refusal as refusal:
         refusal.recorded = logged.event.id
         raise

@@ -201,14 +201,14 @@ class TreeHead:
 class LoggedEvent:
     """An event in the log: what it says, where it stands, and why that is so at ``head``.
 
-    ``base`` is the head to which the transaction that made ``head`` added; None when it was read.
+    ``note`` is the checkpoint of ``head``, where the commit of the event signed it.
     """
 
     event: EventDocument
     index: int
     proof: tuple[bytes, ...]
     head: TreeHead
-    base: TreeHead | None = field(default=None, compare=False)
+    note: str | None = field(default=None, compare=False)
 
     @property
     def subject(self) -> Mapping[str, Any]:

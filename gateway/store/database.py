@@ -329,6 +329,10 @@ class Database(ABC):
         """Roll back what was not committed and give the connection and its locks back."""
         (self._readers if mode is TransactionMode.READ else self._writers).give_back(driver)
 
+    def has_entry(self, index: int, entry: bytes) -> bool:
+        """Whether the log still has an entry of which this process was told that it is durable."""
+        return True
+
     @abstractmethod
     def turn(self) -> AbstractContextManager[object]:
         """Have the turn to serve certificate requests, among all nodes. Raises Busy."""
@@ -384,6 +388,14 @@ class Postgresql(Database):
             return _begin(self._readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         return _begin(self._writers, BEGIN_BESIDE, _REGISTRY_LOCKS[mode])
 
+    def has_entry(self, index: int, entry: bytes) -> bool:
+        """Not after a standby has taken over that had not got it."""
+        try:
+            with self._readers.lent() as driver:
+                return bool(driver.ask(_HAS_ENTRY, (index, entry)).fetchall())
+        except driver_errors():
+            return False
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The server frees the lock of a node that dies."""
@@ -428,6 +440,7 @@ _SERVER = text(
     " inet_server_addr() IS NULL, current_user,"
     " coalesce(has_table_privilege(to_regclass('log_event'), 'DELETE'), false)"
 )
+_HAS_ENTRY = "SELECT idx FROM log_event WHERE idx = $1 AND entry = $2"
 _REGISTRY_LOCKS = {
     **dict.fromkeys(
         (TransactionMode.WRITE, TransactionMode.SHARED),

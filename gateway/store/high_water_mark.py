@@ -5,7 +5,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -57,20 +57,8 @@ class HighWaterMarkFile:
         """Name the file, which `open_file` has made."""
         self._file = file
         self._origin = origin
-        self._lock = database.FileLock(file.with_name(file.name + ".lock"))
         self._guard = threading.Lock()
         self._known: tuple[bytes, tuple[int, SignedTreeHead | None]] = b"", (0, None)
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        try:
-            self._lock.acquire()
-        except OSError as error:
-            raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     def read(self) -> SignedTreeHead | None:
         """None, too, when the file is gone."""
@@ -252,10 +240,6 @@ class SqlMark:
         """Nothing is read yet."""
         self._connections = connections
         self._origin = origin
-
-    def turn(self) -> AbstractContextManager[None]:
-        """Nodes do without: a move that comes too late finds another mark."""
-        return nullcontext()
 
     def read(self) -> SignedTreeHead | None:
         try:

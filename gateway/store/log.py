@@ -207,16 +207,22 @@ class AppendResult:
         """What a transaction without events added."""
         return cls((), TreeHead(0, tree.EMPTY_ROOT), tree.Growth(0, {}))
 
-    def prove(self, first: int, count: int) -> tuple[LoggedEvent, ...]:
-        """``count`` of the events from ``first`` on, with proofs at the new head.
+    @property
+    def head(self) -> TreeHead:
+        """The head that it made."""
+        return TreeHead(self.grown.size, self.grown.root)
+
+    def prove(self, first: int, count: int, note: str | None) -> tuple[LoggedEvent, ...]:
+        """``count`` of the events from ``first`` on, with proofs at the new head, which ``note``
+        signs.
 
         No database is asked: new leaves are on the right edge of the tree.
         """
-        head, found = TreeHead(self.grown.size, self.grown.root), list[LoggedEvent]()
+        head, found = self.head, list[LoggedEvent]()
         for n in range(first, first + count):
             index = self.base.size + n
             proof = self.grown.inclusion_proof(index)
-            found.append(LoggedEvent(self.events[n], index, proof, head, self.base))
+            found.append(LoggedEvent(self.events[n], index, proof, head, note))
         return tuple(found)
 
 

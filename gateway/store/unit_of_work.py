@@ -15,7 +15,8 @@ from sqlalchemy import Executable, Select, column, select, table
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.values import LoggedEvent
+from gateway.kernel.values import LoggedEvent, TreeHead
+from gateway.ledger.tree import entry_commitment
 from gateway.store import migrations, procedures
 from gateway.store.cases import SqlCases
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
@@ -62,6 +63,14 @@ def ignore(_step: str, _seconds: float) -> None:
     """What nobody measures."""
 
 
+Sign = Callable[[TreeHead, TreeHead], str | None]
+"""Makes the checkpoint of the second head, which a commit has just made of the first one."""
+
+
+def leave_unsigned(_base: TreeHead, _head: TreeHead) -> None:
+    """What a process does that has no key for checkpoints: who has one signs it later."""
+
+
 @dataclass
 class Round:
     """One open transaction, the facts of those who are done in it, and its result.
@@ -82,6 +91,7 @@ class Round:
     last: bool = False
     facts: list[AuditEvent] = field(default_factory=list)
     appended: AppendResult | None = None
+    note: str | None = None
     failure: BaseException | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -125,7 +135,7 @@ class Round:
         first, self.kept = len(self.facts), True
         self.facts.extend(facts)
         self._leave()
-        return self._outcome().prove(first, len(facts))
+        return self._outcome().prove(first, len(facts), self.note)
 
     def undo(self, *, broken: bool = False) -> None:
         """Take a writer's part back; the others' stands.
@@ -166,6 +176,7 @@ class Round:
                 self.failure = Busy("the database failed another request: retry after a moment")
             elif self.kept:
                 self.appended = self._commit()
+                self.note = self._sign(self.appended)
         except BaseException as failure:  # each of them raises it, see `_outcome`
             self.failure = failure
         finally:
@@ -191,6 +202,16 @@ class Round:
         finally:
             transaction.end()
         return appended
+
+    def _sign(self, appended: AppendResult) -> str | None:
+        """The checkpoint of what was committed, before any other process of this host commits."""
+        if not appended.events:
+            return None
+        last = appended.events[-1]
+        entry = entry_commitment(last.document, last.nonce)
+        if not self.store.database.has_entry(appended.head.size - 1, entry):
+            return None
+        return self.store.sign(appended.base, appended.head)
 
     def _outcome(self) -> AppendResult:
         """What the round added to the log, once it is durable."""
@@ -308,6 +329,7 @@ class Store:
         self.database = database
         self.event_header = event_header
         self.memory = RegistryCache()
+        self.sign: Sign = leave_unsigned
         self._process = os.getpid()
         try:
             self._require_own_log()

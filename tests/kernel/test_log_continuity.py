@@ -1,8 +1,5 @@
 """A database that does not continue what was signed is read, and never written."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 from uuid import UUID
@@ -333,27 +330,37 @@ def test_a_head_that_was_appended_to_another_than_the_mark_is_looked_at() -> Non
 
 
 @each("longer", [1, 2])
-def test_of_two_heads_that_were_appended_to_one_the_log_s_own_alone_is_signed(longer: int) -> None:
-    """As when a replica without the last commit takes over while signatures wait for the mark."""
+def test_of_two_heads_that_were_appended_to_one_the_other_is_not_signed(longer: int) -> None:
+    """As when a replica without the last commit takes over."""
     node = new_node()
-    first = grow(node)
+    node.checkpoint_signer.sign(grow(node))
     before = node.store.copy()
-    ours = step(node)
+    base, ours = step(node)
     node.store.put_back(before)
-    theirs = [step(node) for _ in range(longer)]
-    working = hold_until_gathered(node, 1 + longer)
-    with ThreadPoolExecutor(4) as pool:
-        begun = pool.submit(node.checkpoint_signer.sign, first, TreeHead(0, tree.EMPTY_ROOT))
-        assert working.wait(10)
-        waiting = [
-            pool.submit(node.checkpoint_signer.sign, head, base) for base, head in (ours, *theirs)
-        ]
-    assert signed(begun.result()) == first == marked_head(node)
-    assert all(isinstance(one.exception(), LogFrozen) for one in waiting)
-    for base, head in theirs:
-        assert signed(node.checkpoint_signer.sign(head, base)) == head == marked_head(node)
+    for appended_to, theirs in [step(node) for _ in range(longer)]:
+        note = node.checkpoint_signer.sign(theirs, appended_to)
+        assert signed(note) == theirs == marked_head(node)
     with pytest.raises(LogFrozen):
-        node.checkpoint_signer.sign(*reversed(ours))
+        node.checkpoint_signer.sign(ours, base)
+
+
+def test_a_commit_whose_checkpoint_cannot_be_signed_stands(marking) -> None:
+    marking.gateway.store.sign = marking.node.checkpoint_signer.sign_own
+    due = ERRANDS["accept a handoff"](marking.gateway)
+    size, advance = marking.node.head().size, marking.mark.advance
+
+    def unreachable(seen: SignedTreeHead | None, to: SignedTreeHead) -> bool:
+        raise HighWaterMarkUnavailable("the mark does not answer")
+
+    marking.mark.advance = unreachable
+    with pytest.raises(HighWaterMarkUnavailable) as refused:
+        due.action(marking.gateway.ports, *due.arguments("once"))
+    assert marking.node.head().size == size + 1
+    marking.mark.advance = advance
+    written = due.action(marking.gateway.ports, *due.arguments("once"))
+    assert marking.gateway.confirm(written.receipt).event["id"] == str(refused.value.recorded)
+    assert marking.mark.marked is not None
+    assert marking.mark.marked.head.size == size + 1
 
 
 @each("size", [1, 2, 3])
@@ -416,20 +423,6 @@ def test_a_fork_that_is_put_under_a_running_process_is_not_signed() -> None:
         grow(one)
 
 
-def test_a_head_of_another_log_is_not_signed_beside_a_good_one() -> None:
-    node = new_node()
-    first, second = (grow(node) for _ in range(2))
-    wrong = TreeHead(second.size, tree.leaf_hash(b"another"))
-    last = grow(node)
-    working = hold_until_gathered(node, 2)
-    with ThreadPoolExecutor(3) as pool:
-        begun = pool.submit(node.checkpoint_signer.sign, first)
-        assert working.wait(10)
-        together = [pool.submit(node.checkpoint_signer.sign, head) for head in (wrong, last)]
-    assert begun.exception() is None
-    assert isinstance(together[0].exception(), LogFrozen)
-
-
 def test_a_mark_that_moves_meanwhile_is_looked_at_again() -> None:
     node = new_node()
     beside = Node(node.store, node.mark, SIGNER, node.seconds)
@@ -443,56 +436,6 @@ def test_a_mark_that_moves_meanwhile_is_looked_at_again() -> None:
 
     node.mark.advance = overtaken
     assert signed(node.checkpoint_signer.sign(heads[1])) == heads[1] == marked_head(node)
-
-
-def hold_until_gathered(node: Node, number: int) -> threading.Event:
-    """Let the mark move only once so many heads wait for the next turn; set when it would move."""
-    advance, working = node.mark.advance, threading.Event()
-
-    def held(seen, to):
-        working.set()
-        ends = time.monotonic() + 10
-        while len(node.checkpoint_signer._gathering.heads) < number and time.monotonic() < ends:
-            time.sleep(0.001)
-        node.mark.advance = advance
-        return advance(seen, to)
-
-    node.mark.advance = held
-    return working
-
-
-def test_threads_that_sign_at_once_share_the_moves_of_the_mark() -> None:
-    node = new_node()
-    first, *others = (grow(node) for _ in range(20))
-    before = node.mark.moves
-    working = hold_until_gathered(node, len(others))
-    with ThreadPoolExecutor(20) as pool:
-        begun = pool.submit(node.checkpoint_signer.sign, first)
-        assert working.wait(10)
-        notes = list(pool.map(node.checkpoint_signer.sign, others))
-    assert [signed(note) for note in (begun.result(), *notes)] == [first, *others]
-    assert marked_head(node) == others[-1]
-    assert node.mark.moves == before + 2
-
-
-def test_a_failure_reaches_every_thread_that_waited_for_it() -> None:
-    node = new_node()
-    heads = [grow(node) for _ in range(8)]
-
-    def unreachable(seen, to):
-        time.sleep(0.005)
-        raise HighWaterMarkUnavailable("no")
-
-    node.mark.advance = unreachable
-
-    def sign(head: TreeHead) -> str:
-        try:
-            return node.checkpoint_signer.sign(head)
-        except HighWaterMarkUnavailable as refusal:
-            return refusal.detail
-
-    with ThreadPoolExecutor(len(heads)) as pool:
-        assert set(pool.map(sign, heads)) == {"no"}
 
 
 NODES = st.sampled_from([0, 1])

@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> None:
     mark = open_mark(mark_url, file=Path(mark_file) if mark_file else None, origin=ORIGIN)
     continuity = LogContinuity(mark, store.begin, time.monotonic)
     checkpoint_signer = CheckpointSigner(SIGNER, mark, continuity)
+    store.sign = checkpoint_signer.sign_own
     print("ready", flush=True)
     sys.stdin.readline()
     writers = [
@@ -61,7 +62,8 @@ def _write(continuity: LogContinuity, checkpoint_signer: CheckpointSigner) -> No
                 (logged,) = work.commit()
         except Busy:
             continue
-        found = open_checkpoint(checkpoint_signer.sign(logged.head), [SIGNER.key], ORIGIN)
+        note = logged.note or checkpoint_signer.sign(logged.head)
+        found = open_checkpoint(note, [SIGNER.key], ORIGIN)
         with _line:
             print(found.size, found.root.hex(), flush=True)
 

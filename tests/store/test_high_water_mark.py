@@ -286,25 +286,6 @@ def test_of_many_that_move_a_mark_at_once_one_does(kept) -> None:
     assert marks[0].read() == at(moved.index(True) + 1)
 
 
-def test_processes_of_one_host_take_turns(tmp_path) -> None:
-    file = tmp_path / "mark"
-    marks = [open_mark(f"file:{file}", file=file, origin=ORIGIN) for _ in range(2)]
-    inside = threading.Event()
-
-    def enter() -> None:
-        with marks[1].turn():
-            inside.set()
-
-    waiting = threading.Thread(target=enter)
-    with marks[0].turn():
-        waiting.start()
-        assert not inside.wait(0.1)
-    assert inside.wait(5)
-    waiting.join()
-    for one in marks:
-        one.close()
-
-
 def adopted(place: Place, mark: SqlMark) -> tuple[Any, CheckpointSigner]:
     store = place.open()
     continuity = LogContinuity(mark, store.begin, time.monotonic)

@@ -336,6 +336,26 @@ def test_indices_follow_commits_however_long_the_works_before_them_take(store):
     assert check_log(store) == 2
 
 
+def test_a_commit_that_a_standby_lacks_which_took_over_is_not_signed(postgresql, store):
+    """Else the log that goes on without it would be frozen by its checkpoint."""
+    signed = []
+    store.sign = lambda base, head: signed.append(head.size) or "note"
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact())
+        assert work.commit()[0].note == "note"
+
+    def take_over(step, _seconds):
+        if step == "commit":
+            with postgresql.connected() as connection:
+                connection.execute(text("DELETE FROM log_event WHERE idx = 1"))
+
+    store.took = take_over
+    with store.begin(TransactionMode.WRITE) as work:
+        work.log.record(fact())
+        assert work.commit()[0].note is None
+    assert signed == [1]
+
+
 def test_the_nodes_serve_certificate_requests_one_after_the_other(postgresql):
     one, other = postgresql.open(), postgresql.open()
 

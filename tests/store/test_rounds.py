@@ -110,6 +110,24 @@ def test_who_stands_in_line_together_is_committed_together(store, commits):
     assert check_log(store) == 5
 
 
+def test_who_commits_signs_once_for_all_of_them_before_the_next_one_begins(store):
+    signed = []
+
+    def sign(base, head):
+        with store.begin(TransactionMode.READ) as work:
+            assert work.log.head() == head, "it is not committed"
+        signed.append((base.size, head.size))
+        return f"note of {head.size}"
+
+    store.sign = sign
+    outcomes = in_line(store, *(storing(case()) for _ in range(3)))
+    assert {logged.note for (logged,) in outcomes} == {"note of 3"}
+    with store.begin(TransactionMode.WRITE) as work:
+        (logged,) = storing(case())(work)
+    assert logged.note == "note of 4"
+    assert signed == [(0, 3), (3, 4)]
+
+
 def test_a_lone_writer_waits_for_nobody(store, commits):
     for number in range(3):
         with store.begin(TransactionMode.WRITE) as work:
