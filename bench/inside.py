@@ -3,6 +3,9 @@
 The partners' app is asked in this process, over real databases on disk, and the processor time of
 this thread is taken. It also tells what starting costs, and the memory of a running gateway.
 
+What a request passes through of our code, and what it sends to the databases, is counted as well.
+It is the same on every machine: where it is more than `MOST`, the exit status is 1.
+
 `--cases` fills the store first, as it is after years. Each filled case is the copy of one that went
 through the gateway, under ids and a digest of its own, kept by the store as everything is kept.
 Only the signatures are of another case: what opens one would see that, and none is opened.
@@ -10,8 +13,8 @@ Only the signatures are of another case: what opens one would see that, and none
 
 import contextlib
 import hashlib
+import io
 import json
-import os
 import resource
 import secrets
 import subprocess
@@ -56,6 +59,7 @@ from gateway.exchange import erasure
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import CaseVersion, HandoffFilter
 from gateway.keys import KeyPurpose, load_key
+from gateway.store.transaction import SqliteConnection
 
 _BATCH = 200  # filled cases of one transaction
 _FEWER = 10  # times as few reads as writes
@@ -82,20 +86,32 @@ class _Socket:
         return self.certificate
 
 
+class _Nowhere(io.TextIOBase):
+    """Where the app's log goes."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class Inside:
     """The partners' app of a gateway in this process, and two members who ask it."""
 
     def __init__(self, made: Site, gateway: wiring.GatewayRuntime) -> None:
         """Ask for a token for each member."""
-        with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123 - its log
+        with contextlib.redirect_stderr(_Nowhere()):
             self.app = apps.make_app(apps.Audience.PARTNERS, gateway)
         self._sockets = {}
         for member in (ORIGINATOR, RECIPIENT):
             pem = (made.stage.folder / member / "certificate.pem").read_bytes()
             leaf = x509.load_pem_x509_certificates(pem)[0]
             self._sockets[member] = _Socket(leaf.public_bytes(Encoding.DER))
+        self.flow = Handoffs.of(0, "localhost", dict.fromkeys(self._sockets, ""))
+        self.renew()
+
+    def renew(self) -> None:
+        """Go on with new tokens: the filling of a store may outlast them."""
         self.tokens = {member: self.token(member)[1] for member in self._sockets}
-        self.flow = Handoffs.of(0, "localhost", self.tokens)
+        self.flow.templates = Handoffs.of(0, "localhost", self.tokens).templates
 
     def call(self, member: str, path: str, body: bytes | None = None, **fields: str) -> Any:
         """Ask as a member: microseconds and the answer's JSON; NotAnswered when refused."""
@@ -116,10 +132,10 @@ class Inside:
         token = f"Bearer {self.tokens[member]}"
         return self.call(member, path, body, Authorization=token, **fields)
 
-    def handoff(self, accepting: Callable[..., None] | None = None) -> dict[str, float]:
+    def handoff(self, notes: Mapping[str, Callable[..., None]] | None = None) -> dict[str, float]:
         """Microseconds of each request of one whole handoff.
 
-        ``accepting`` hears of each call while it is accepted, as `sys.setprofile` tells it.
+        Of ``notes`` that of its kind hears of each call in it, as `sys.setprofile` tells it.
         """
         took: dict[str, float] = {}
         for member in (ORIGINATOR, ORIGINATOR, RECIPIENT):
@@ -128,7 +144,7 @@ class Inside:
             head, _, body = request.data.partition(b"\r\n\r\n")
             first, *lines = head.decode("ascii").split("\r\n")
             fields = dict(line.split(": ", 1) for line in lines)
-            sys.setprofile(accepting if request.kind == "accept" else None)
+            sys.setprofile(notes[request.kind] if notes else None)
             try:
                 took[request.kind], _ = self.call(member, first.split()[1], body, **fields)
             finally:
@@ -163,29 +179,79 @@ def inside(database: str = "sqlite") -> Iterator[tuple[Inside, Site, wiring.Gate
 
 
 class Walk(NamedTuple):
-    """What of our own code one acceptance passes through, from HTTP to SQL: who reads it must."""
+    """What one request passes through, from HTTP to SQL.
 
-    files: int
+    Of our own code ``functions`` that have a name, in ``files``, so ``depth`` inside one another:
+    who reads it must. ``statements`` are all that the databases are sent, that of the keys
+    included; ``round_trips`` are the waits for an answer of PostgreSQL.
+    """
+
+    statements: int
+    round_trips: int
     functions: int
+    files: int
     depth: int
 
 
-def walk(app: Inside) -> Walk:
-    """Follow one acceptance; it is the same on every machine."""
-    ours, seen = str(Path(wiring.__file__).parent), set[CodeType]()
-    depth = deepest = 0
+MOST: Mapping[str, Mapping[str, int]] = {
+    "submit": {"statements": 13, "round_trips": 11, "functions": 350},
+    "offer": {"statements": 16, "round_trips": 13, "functions": 345},
+    "accept": {"statements": 18, "round_trips": 15, "functions": 285},
+}
+"""What a request may pass through at most. On PostgreSQL statements do not count: locks are such,
+and go in the message of what they are for."""
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        nonlocal depth, deepest
-        if event not in ("call", "return") or not frame.f_code.co_filename.startswith(ours):
-            return
-        depth += 1 if event == "call" else -1
-        deepest = max(deepest, depth)
-        seen.add(frame.f_code)
 
-    app.handoff(note)
-    named = {(code.co_filename, code.co_qualname) for code in seen}
-    return Walk(len({file for file, _ in named}), len(named), deepest)
+class _Follower:
+    """Follows one request; what it finds is the same on every machine."""
+
+    _ours = str(Path(wiring.__file__).parent)
+
+    def __init__(self) -> None:
+        self._seen = set[CodeType]()
+        self._depth = self._deepest = self._statements = self._round_trips = 0
+
+    def note(self, frame: FrameType, event: str, called: Any) -> None:
+        """Hear of a call, as `sys.setprofile` tells it."""
+        if event == "c_call":
+            run = isinstance(getattr(called, "__self__", None), SqliteConnection)
+            self._statements += run and called.__name__ in ("execute", "executemany")
+        elif event in {"call", "return"}:
+            self._pass(frame.f_code, 1 if event == "call" else -1)
+
+    def _pass(self, code: CodeType, step: int) -> None:
+        if step > 0 and code.co_filename.endswith("postgresql_connection.py"):
+            self._statements += code.co_qualname == "BoundedConnection.send"
+            self._round_trips += code.co_qualname == "BoundedConnection.wait"
+        if code.co_filename.startswith(self._ours):
+            self._depth += step
+            self._deepest = max(self._deepest, self._depth)
+            self._seen.add(code)
+
+    def found(self) -> Walk:
+        """What the request passed through."""
+        passed = {(one.co_filename, one.co_qualname) for one in self._seen}
+        named = [name for _, name in passed if not name.endswith(">")]
+        files = {file for file, _ in passed}
+        return Walk(self._statements, self._round_trips, len(named), len(files), self._deepest)
+
+
+def walk(app: Inside) -> dict[str, Walk]:
+    """Follow each request of one handoff."""
+    followers = {kind: _Follower() for kind in HANDOFF}
+    app.handoff({kind: one.note for kind, one in followers.items()})
+    return {kind: one.found() for kind, one in followers.items()}
+
+
+def beyond(walked: Mapping[str, Walk]) -> list[str]:
+    """What is more than it may be, as sentences."""
+    return [
+        f"{kind}: {found} {name.replace('_', ' ')}, {most} at most"
+        for kind, bounds in MOST.items()
+        for name, most in bounds.items()
+        if (found := getattr(walked[kind], name)) > most
+        and not (name == "statements" and walked[kind].round_trips)
+    ]
 
 
 def handoffs(app: Inside, rounds: int) -> dict[str, float]:
@@ -268,7 +334,7 @@ def erase(ports: Ports) -> float:
     return (time.thread_time_ns() - began) / 1000 / erased
 
 
-def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], Walk]:
+def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], dict[str, Walk]]:
     """Typical microseconds of each kind of request, with so many cases in the store before."""
     with inside(database) as (app, made, gateway):
         app.handoff()
@@ -277,6 +343,7 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
                 length=cases, label=f"filling in {cases:,}", file=sys.stderr
             ) as bar:
                 fill(gateway.ports, RECIPIENT, cases, bar.update)
+            app.renew()
         with contextlib.closing(lean_database(made.stage.folder / LEAN_FILE)) as lean:
             figures = {
                 "BARE beside it": _baseline(bare_app(), rounds),
@@ -291,6 +358,7 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
         spent = machine.family_seconds(*made.databases) - before
         figures["PostgreSQL beside it"] = spent / rounds / len(HANDOFF) * 1e6
         signed = _signed(made, gateway.config.issuer)
+        app.renew()
         measures: dict[str, Callable[[], float]] = {
             "submit, signed": lambda: app.ask(
                 ORIGINATOR, "/cases", signed(), Content_Type="application/sd-jwt"
@@ -373,7 +441,7 @@ def memory() -> list[tuple[str, float]]:
 def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     """Print processor microseconds: of a request in one thread, of starting; memory in MB.
 
-    Exit code 2 when nothing could be measured.
+    Exit code 1 when a request passes through more than it may, 2 when nothing could be measured.
     """
     try:
         found = {cases: requests(database, cases, rounds) for cases in sorted(set(levels))}
@@ -388,15 +456,19 @@ def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     for name in columns[min(columns)]:
         values = "".join(f"{figures[name]:12,.0f}" for figures in columns.values())
         click.echo(f"{name:26}{values}")
-    click.echo(
-        f"an acceptance passes {walked.functions} functions of {walked.files} files of ours, "
-        f"{walked.depth} deep"
-    )
+    for kind, one in walked.items():
+        click.echo(
+            f"{kind:10}{one.statements:3} statements,{one.round_trips:3} round trips,"
+            f"{one.functions:4} functions of{one.files:3} files, {one.depth} deep"
+        )
     for arguments in (("--help",), ("verify", "--help")):
         click.echo(f"casegate {' '.join(arguments):17}{start_up(*arguments):12,.0f}")
     click.echo(f"\nmemory of casegate run {sum(size for _, size in processes):15,.0f} MB")
     for name, size in processes:
         click.echo(f"    {name:22}{size:12,.0f}")
+    if more := beyond(walked):
+        click.echo("\n" + "\n".join(more), err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 from bench import machine
 from bench.baselines import bare_app, lean_app, lean_database
-from bench.inside import fill
+from bench.inside import MOST, Walk, beyond, fill, inside, walk
 from bench.workload import Posts, filled_id
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tree
@@ -34,6 +34,28 @@ def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():
 def test_nothing_is_filled_in_before_a_handoff_went_through():
     with pytest.raises(LookupError):
         fill(founded().ports, OFMIN, 10, lambda _: None)
+
+
+@pytest.mark.enable_socket
+def test_a_handoff_asks_the_database_no_more_than_it_may():
+    """Fewer statements are welcome: lower the bound with them."""
+    with inside() as (app, _, _):
+        for _ in range(3):
+            app.handoff()
+        assert beyond(walk(app)) == []
+
+
+def test_what_is_beyond_its_bound_is_named():
+    walked = {kind: Walk(round_trips=0, files=1, depth=1, **_bounds(kind)) for kind in MOST}
+    assert beyond(walked) == []
+    walked["accept"] = walked["accept"]._replace(statements=19)
+    assert beyond(walked) == ["accept: 19 statements, 18 at most"]
+    walked["accept"] = walked["accept"]._replace(round_trips=16)
+    assert beyond(walked) == ["accept: 16 round trips, 15 at most"]
+
+
+def _bounds(kind):
+    return {name: most for name, most in MOST[kind].items() if name != "round_trips"}
 
 
 def test_lean_keeps_each_case_with_an_entry_and_the_head(tmp_path):
