@@ -382,7 +382,8 @@ class NoticesView:
 
 @dataclass(frozen=True)
 class WaitingTotals:
-    """How many handoffs of a box wait for an answer, by urgency, and how many are overdue."""
+    """How many handoffs of a box wait for an answer, by urgency, and how many are overdue; 1000
+    stands for 1000 or more."""
 
     imminent_danger: int
     urgent: int

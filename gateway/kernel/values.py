@@ -159,7 +159,8 @@ class HandoffFilter:
 
 @dataclass(frozen=True)
 class WaitingHandoffs:
-    """How many handoffs of a box wait for an answer: by urgency, and those that are overdue."""
+    """How many handoffs of a box wait for an answer: by urgency, and those that are overdue; 1000
+    stands for 1000 or more."""
 
     by_urgency: Mapping[Urgency, int]
     overdue: int

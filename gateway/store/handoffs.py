@@ -8,10 +8,11 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
+    ColumnElement,
     Row,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
@@ -38,6 +39,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
+from gateway.domain.vocabulary import Urgency
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import (
     Consultation,
@@ -63,6 +65,9 @@ from gateway.store.tables import (
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
+
+COUNTED = 1000
+"""Waiting handoffs of one urgency that are counted at most: a list costs what its page costs."""
 
 _HANDOFFS = RecordTable(
     handoff,
@@ -125,11 +130,20 @@ def _page(box: str, *filters: str) -> Any:
     return _PAGE.where(owner, *(_FILTERS[name] for name in filters))
 
 
-_late = func.sum(case((handoff.c.due_at <= bindparam("now"), 1), else_=0))
+_late = handoff.c.due_at <= bindparam("now")
+
+
+def _count(owner: Column[Any], urgency: Urgency, *where: ColumnElement[bool]) -> Any:
+    """How many of a box wait of one urgency, as far as they are counted."""
+    state = handoff.c.state == HandoffState.OFFERED
+    waiting = select(handoff.c.id).where(
+        owner == bindparam("organisation"), state, handoff.c.urgency == urgency, *where
+    )
+    return select(func.count()).select_from(waiting.limit(COUNTED).subquery()).scalar_subquery()
+
+
 _WAITING = {
-    box: select(handoff.c.urgency, func.count(), _late)
-    .where(owner == bindparam("organisation"), handoff.c.state == HandoffState.OFFERED)
-    .group_by(handoff.c.urgency)
+    box: select(*(_count(owner, one, *late) for late in ((), (_late,)) for one in Urgency))
     for box, owner in _BOXES.items()
 }
 _RECEIVED = (
@@ -314,11 +328,13 @@ class SqlHandoffs(StorePart):
         return self._all(_HANDOFFS, statement, **values)
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
-        """How many of a box are offered and not answered, and overdue of those at a moment."""
+        """How many of a box are offered and not answered, and overdue of those at a moment; no
+        number is more than COUNTED."""
         values = {"organisation": organisation, "now": now}
-        rows: Sequence[Any] = self._transaction.rows(_WAITING[box], values)
-        by_urgency = {row[0]: int(row[1]) for row in rows}
-        return WaitingHandoffs(by_urgency, sum(int(row[2]) for row in rows))
+        counts = self._transaction.first(_WAITING[box], values)
+        kinds = len(Urgency)
+        by_urgency = {one: n for one, n in zip(Urgency, counts[:kinds], strict=True) if n}
+        return WaitingHandoffs(by_urgency, min(sum(counts[kinds:]), COUNTED))
 
     def received(
         self, organisation: str, state: str, after: UUID | None, limit: int

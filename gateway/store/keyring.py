@@ -154,7 +154,10 @@ MISSING = "the key of this case is missing: the operator has to bring the newest
 def _keys(count: int) -> Select[Any]:
     """What is stored of so many keys."""
     wanted = case_key.c.id.in_([bindparam(f"id_{n}", type_=Uuid) for n in range(count)])
-    return select(case_key.c.id, case_key.c.kek, case_key.c.wrapped).where(wanted, _own)
+    # Whose they are is not asked: SQLite would look by that, and so at every key.
+    return select(case_key.c.id, case_key.c.origin, case_key.c.kek, case_key.c.wrapped).where(
+        wanted
+    )
 
 
 class KeyEncryption(NamedTuple):
@@ -364,7 +367,8 @@ class SqlKeyring:
         # As many as the next power of two, so that few statements are prepared.
         wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
         asked = {f"id_{n}": id_ for n, id_ in enumerate(wanted)}
-        return {row.id: row for row in self._read(_keys(len(wanted)), **asked)}
+        found = self._read(_keys(len(wanted)), **asked)
+        return {row.id: row for row in found if row.origin == self._origin}
 
     def _ids(self, page: Executable, after: UUID | None, limit: int, **more: Any) -> list[UUID]:
         rows = self._read(page, after=after or _NO_ID, limit=limit, **more)

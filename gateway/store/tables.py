@@ -486,13 +486,7 @@ log_event = Table(
     # a case
     Column("disclosures", columns.TEXT, nullable=False),
 )
-Index(
-    "log_event_by_handoff",
-    log_event.c.handoff,
-    sqlite_where=log_event.c.handoff.is_not(None),
-    postgresql_where=log_event.c.handoff.is_not(None),
-)
-_partial("log_facet_of_handoff", log_facet.c.handoff, log_facet.c.handoff.is_not(null()))
+_partial("log_event_by_handoff", log_event.c.handoff, log_event.c.handoff.is_not(null()))
 
 # The words of 256 entries together, once there are as many: a search passes over the others.
 log_block = Table(

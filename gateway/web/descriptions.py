@@ -180,7 +180,7 @@ _WORDS: Mapping[str, str] = {
     "overdue late": "Whether the time is over.",
     "WaitingTotals.overdue": "How many are overdue.",
     "imminent_danger urgent priority normal": "How many wait, of this urgency.",
-    "waiting": "How many wait for an answer; on the first page only.",
+    "waiting": "How many wait for an answer, 1000 for 1000 or more; on the first page only.",
     "condition": "Which condition.",
     "originator": "The organisation that the case is from.",
     "recipient": "The organisation that it was offered to.",
