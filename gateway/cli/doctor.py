@@ -444,7 +444,8 @@ def log(config: Config, now: datetime) -> Findings:
 def whole_log(config: Config, now: datetime) -> Findings:
     """Whether every document, detail, stream and search word is as the log has it: takes long."""
     person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
-    with _read(config, person_key=person_key) as work, output.progress("checking the log") as tell:
+    read = _read_rows(config, person_key=person_key)
+    with read as work, output.progress("checking the log") as tell:
         try:
             head = verify_log(work, tell)
         except StoredLogCorrupt as error:

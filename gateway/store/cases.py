@@ -140,11 +140,12 @@ _LAPSE_HANDOFFS = (
     .values(state=HandoffState.LAPSED)
 )
 _ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(document=ERASED)
-_FORGET_RETRIES = delete(retry).where(
-    or_(
-        retry.c.event.in_(select(case_version.c.event).where(_versions)),
-        retry.c.event.in_(select(answer.c.event).where(answer.c.handoff.in_(_handoff_ids))),
-    )
+# Each by its own: PostgreSQL would read all retries for one of two conditions.
+_FORGET_RETRIES = (
+    delete(retry).where(retry.c.event.in_(select(case_version.c.event).where(_versions))),
+    delete(retry).where(
+        retry.c.event.in_(select(answer.c.event).where(answer.c.handoff.in_(_handoff_ids)))
+    ),
 )
 _DOOMED = (
     select(case_file.c.content_key)
@@ -333,7 +334,8 @@ class SqlCases(StorePart):
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
         statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
-        self._transaction.run(_FORGET_RETRIES, of)
+        for forget in _FORGET_RETRIES:
+            self._transaction.run(forget, of)
         return Erasure(versions, statements)
 
     def due(self, day: date, limit: int) -> Sequence[Case]:

@@ -30,6 +30,7 @@ from sqlalchemy import (
     Select,
     Table,
     Uuid,
+    and_,
     bindparam,
     exists,
     func,
@@ -87,7 +88,8 @@ case_key = Table(
     sqlite_with_rowid=False,
 )
 
-_own = case_key.c.origin == bindparam("origin")
+# Joined with nothing: else SQLite looks by the origin, and so at every key.
+_own = case_key.c.origin.concat("") == bindparam("origin")
 _RING = select(key_ring.c.kek, key_ring.c.coming).where(key_ring.c.origin == bindparam("origin"))
 _RING_HELD = _RING.with_for_update(read=True)
 _new_ring = insert(key_ring)
@@ -125,15 +127,18 @@ _PAGE = (
 )
 _DESTROYED = _PAGE.where(case_key.c.wrapped.is_(null()))
 _OLD = _PAGE.where(case_key.c.wrapped.is_not(null()), case_key.c.made_at < bindparam("before"))
+_by_kek = case_key.c.origin == bindparam("origin")
+# Two ranges of an index, before and after all that is wrapped by the current one.
+_other = or_(
+    and_(_by_kek, case_key.c.kek < bindparam("kek")),
+    and_(_by_kek, case_key.c.kek > bindparam("kek")),
+)
 _OTHERS = (
     select(case_key.c.id, case_key.c.kek, case_key.c.wrapped)
-    .where(_own, not_(case_key.c.kek == bindparam("kek")))
-    .order_by(case_key.c.id)
+    .where(_other)
     .limit(bindparam("limit"))
 )
-_LEFT = (
-    select(func.count()).select_from(case_key).where(_own, not_(case_key.c.kek == bindparam("kek")))
-)
+_LEFT = select(func.count()).select_from(case_key).where(_other)
 _REWRAP = (
     update(case_key)
     .where(case_key.c.id == bindparam("of_id"), case_key.c.kek == bindparam("of_kek"))
@@ -154,10 +159,7 @@ MISSING = "the key of this case is missing: the operator has to bring the newest
 def _keys(count: int) -> Select[Any]:
     """What is stored of so many keys."""
     wanted = case_key.c.id.in_([bindparam(f"id_{n}", type_=Uuid) for n in range(count)])
-    # Whose they are is not asked: SQLite would look by that, and so at every key.
-    return select(case_key.c.id, case_key.c.origin, case_key.c.kek, case_key.c.wrapped).where(
-        wanted
-    )
+    return select(case_key.c.id, case_key.c.kek, case_key.c.wrapped).where(wanted, _own)
 
 
 class KeyEncryption(NamedTuple):
@@ -367,8 +369,7 @@ class SqlKeyring:
         # As many as the next power of two, so that few statements are prepared.
         wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
         asked = {f"id_{n}": id_ for n, id_ in enumerate(wanted)}
-        found = self._read(_keys(len(wanted)), **asked)
-        return {row.id: row for row in found if row.origin == self._origin}
+        return {row.id: row for row in self._read(_keys(len(wanted)), **asked)}
 
     def _ids(self, page: Executable, after: UUID | None, limit: int, **more: Any) -> list[UUID]:
         rows = self._read(page, after=after or _NO_ID, limit=limit, **more)

@@ -2,11 +2,24 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, create_engine, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    literal_column,
+    select,
+    table,
+    text,
+)
 
 from gateway.store import columns
 from gateway.store.migrations import endings, upgrade
@@ -14,7 +27,9 @@ from gateway.store.tables import metadata
 from tests.postgresql import new_database
 from tests.upgraded import STOPPED, kept, upgraded
 
-LOG = [name for name in metadata.tables if name.startswith("log_")]
+LOG = [name for name in metadata.tables if name.startswith("log_") and name != "log_event"]
+_APART = ("at", "words", "handoff", "case_digest")
+"""The columns of `log_event` that had a table of their own."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -47,6 +62,12 @@ def _moved(file: str) -> str:
 def _then() -> MetaData:
     """The tables of 2d826964."""
     then = _plain()
+    event = then.tables["log_event"]
+    then.remove(event)
+    apart = [one for one in event.c if one.name in ("idx", *_APART)]
+    left = [one for one in event.c if one.name not in _APART]
+    for name, of_then in (("log_facet", apart), ("log_event", left)):
+        Table(name, then, *(one._copy() for one in of_then))
     then.tables["staff"].append_column(Column("recusals", Text, nullable=False))
     ends = Column("expires_at", BigInteger, nullable=False)
     Table("revoked_token", then, Column("jti", Text, primary_key=True), ends)
@@ -93,9 +114,22 @@ def test_what_it_ends_is_told_of_both_alike_and_only_before(url, tmp_path):
 
 
 def test_the_log_stays_as_it_is_and_the_rest_is_the_same_on_both(url, tmp_path):
-    log = rows(url, LOG)
+    log, events, found_by = rows(url, LOG), of_log(url, "log_event"), of_log(url, "log_facet")
     upgrade(url)
     assert rows(url, LOG) == log
+    assert of_log(url, "log_event", *events[0]) == events
+    assert of_log(url, "log_event", *found_by[0]) == found_by
     assert rows(url, metadata.tables) == rows(
         _file(upgraded(tmp_path / "after").folder), metadata.tables
     )
+
+
+def of_log(url: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
+    """The names of columns of a table of the log, and then its rows in the order of the entries."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        wanted = [*map(literal_column, columns or ("*",))]
+        found = connection.execute(select(*wanted).select_from(table(name)).order_by(text("idx")))
+        told = [tuple(found.keys()), *map(tuple, found)]
+    engine.dispose()
+    return told
