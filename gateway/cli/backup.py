@@ -230,8 +230,18 @@ def _fill(config: Config, spare: Path) -> Manifest:
 
 
 def _examined(database: Path, config: Config) -> TreeHead:
-    """The head of a copy whose log is whole: a backup that was never read is none."""
-    url = f"sqlite:///{database.absolute()}"
+    """The head of a copy whose log is whole: a backup that was never read is none.
+
+    One of an earlier version is read as it is after its upgrade, which the backup waits for.
+    """
+    url, older = (
+        f"sqlite:///{database.absolute()}",
+        database.with_name(f".{database.name}.upgraded"),
+    )
+    if migrations.current(url) != migrations.REVISIONS[-1]:
+        shutil.copy(database, older)
+        url = f"sqlite:///{older.absolute()}"
+        migrations.upgrade(url)
     person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     with (
         progress("checking") as tell,
@@ -239,10 +249,11 @@ def _examined(database: Path, config: Config) -> TreeHead:
         store.begin(TransactionMode.READ) as work,
     ):
         head = verify_log(work, tell)
-        if store.is_current():
-            for sentence in maintenance.registry_comparison(config, work).sentences():
-                warn(sentence)
+        for sentence in maintenance.registry_comparison(config, work).sentences():
+            warn(sentence)
     merge_wal(database)
+    for ending in ("", "-wal", "-shm"):
+        older.with_name(older.name + ending).unlink(missing_ok=True)
     return head
 
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import Busy
 from gateway.kernel.ports import TransactionMode
-from gateway.store import cases, database, duties, handoffs, idempotency, log, procedures, registry
+from gateway.store import cases, database, duties, handoffs, log
 from gateway.store.database import UnsuitableDatabase, open_database, reading_engine, writing_engine
 from tests.each import each
 from tests.store.places import check_log, plan
@@ -156,29 +156,6 @@ def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
     steps = [step for step in plan(sqlite, log._counters(2)) if "SUBQUERY" not in step]
     assert [step.split()[0] for step in steps] == ["SCAN", "SEARCH", "SEARCH"]
     assert steps[0] == "SCAN CONSTANT ROW"
-
-
-@each(
-    "statement",
-    [
-        *(registry._GET, registry._SYSTEM_RECORDS.one, registry._CERTIFICATE_RECORDS.one),
-        *(registry._HOLDERS, registry._CERTIFICATES, registry._REVOKED),
-        *(
-            cases._GET,
-            *(cases._GET_CURRENT, cases._VERSIONS.one),
-            idempotency._RETRIES.one,
-            procedures._REQUESTS.one,
-            log.TILE,
-            log._EVENT,
-        ),
-        *(handoffs._GET, handoffs._ANSWERS, handoffs._ANSWER_OF, handoffs._OPEN_OF),
-        handoffs._CONSULTATIONS.one,
-        *(duties._OF, duties._OPEN_OF_CASE, duties._OWED_BY),
-        *(handoffs._WAITING["in"], cases._PAGE_AFTER),
-    ],
-)
-def test_single_things_are_found_by_an_index(sqlite, statement):
-    assert not any(step.startswith("SCAN") for step in plan(sqlite, statement))
 
 
 def test_the_locks_go_with_the_commit_not_with_the_block(sqlite):
