@@ -8,6 +8,7 @@ Counters of organisations are counted under the same lock.
 
 import hmac
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, not_, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain import audit_event, refusals
@@ -49,8 +50,9 @@ from gateway.store.tables import (
 )
 from gateway.store.transaction import NO_VALUES, Row, Transaction
 
-_LOCK = select(log_head.c.size).with_for_update()
-_HEAD = (log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac)
+_HEAD = select(
+    log_head.c.size, log_head.c.root, log_head.c.edge, log_head.c.newest, log_head.c.mac
+).with_for_update()
 _MOVE_HEAD = update(log_head)
 _VOUCH = (
     update(log_head)
@@ -64,10 +66,7 @@ _adding = upsert(log_tile)
 _SET_TILE = _adding.on_conflict_do_update(
     index_elements=[log_tile.c.level, log_tile.c.n], set_={"data": _adding.excluded.data}
 )
-_counting = upsert(stream)
-_SET_COUNTER = _counting.on_conflict_do_update(
-    index_elements=[stream.c.organisation], set_={"last": _counting.excluded.last}
-)
+_LAST = select(stream.c.last).where(matching(stream, "organisation"))
 _STREAM = (
     select(party.c.stream_number, log_event.c.event)
     .join(log_event, log_event.c.idx == party.c.idx)
@@ -135,16 +134,18 @@ ENVELOPE = "AQ"
 
 
 @lru_cache
-def _counters(count: int, *, with_head: bool = False) -> Select[Any]:
-    """The last numbers of so many organisations' streams, and what the row of the head says."""
-    last = (
-        select(stream.c.last)
-        .where(stream.c.organisation == bindparam(f"organisation_{n}"))
-        .scalar_subquery()
-        .label(f"last_{n}")
-        for n in range(count)
+def _count(count: int) -> Any:
+    """Raise the last numbers of so many organisations' streams by how many are ``more``, and tell
+    the new ones."""
+    adding = upsert(stream).values(
+        [
+            {"organisation": bindparam(f"organisation_{n}"), "last": bindparam(f"more_{n}")}
+            for n in range(count)
+        ]
     )
-    return select(*last, *(_HEAD if with_head else ()))
+    return adding.on_conflict_do_update(
+        index_elements=[stream.c.organisation], set_={"last": stream.c.last + adding.excluded.last}
+    ).returning(stream.c.organisation, stream.c.last)
 
 
 CONTENT = frozenset({"reason"})
@@ -291,20 +292,20 @@ class SqlLog:
         if not facts:
             return AppendResult.nothing()
         run, header = self._transaction, self._event_header
-        names = list(dict.fromkeys([one.organisation for fact in facts for one in fact.parties]))
-        asked = {f"organisation_{n}": name for n, name in enumerate(names)}
+        named = Counter([one.organisation for fact in facts for one in fact.parties])
+        counting, counted = _count(len(named)), dict[str, Any]()
+        for n, (name, more) in enumerate(named.items()):
+            counted |= {f"organisation_{n}": name, f"more_{n}": more}
         keys = self._content_keys(facts)
         if run.locks_rows:
-            # Sent in one message: what is read after the lock is the latest that was committed.
-            run.defer(_LOCK, NO_VALUES)
-            *counted, size, root, edge, newest, mac = run.first(
-                _counters(len(names), with_head=True), asked
-            )
+            # Sent in one message: what is counted after the lock follows what was committed.
+            (head,), last = run.queries((_HEAD, NO_VALUES), (counting, counted))
+            size, root, edge, newest, mac = head
             base = TreeHead(size, root)
         else:  # nobody else has written since the transaction began
-            counted, begun = run.first(_counters(len(names)), asked), self._begun
+            last, begun = run.rows(counting, counted), self._begun
             base, edge, newest, mac = begun.head, begun.edge, begun.newest, begun.mac
-        counters = {name: last or 0 for name, last in zip(names, counted, strict=True)}
+        counters = {row.organisation: row.last - named[row.organisation] for row in last}
         header.require_own(base, mac)
         if tree.grow(edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
@@ -345,8 +346,6 @@ class SqlLog:
         grown = tree.grow(edge, base.size, leaves)
         run.run(_ADD_EVENTS, *rows)
         run.run(_ADD_PARTIES, *parties)
-        # As they are after the events were composed: each party's last number.
-        run.run(_SET_COUNTER, *({"organisation": o, "last": n} for o, n in counters.items()))
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
         moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
@@ -399,8 +398,7 @@ class SqlLog:
 
     def last_number(self, organisation: str) -> int:
         """The organisation's last stream number; 0 before its first event."""
-        asked = {"organisation_0": organisation}
-        return self._transaction.scalar(_counters(1), asked) or 0
+        return self._transaction.scalar(_LAST, {"organisation": organisation}) or 0
 
     def search(self, query: LogQuery) -> Sequence[EventMatch]:
         """Events in the log's order.
@@ -601,7 +599,7 @@ class SqlLogTerms(StorePart):
         """
         self._transaction.require_writing()
         # Nobody appends meanwhile: a block that filled up now would have words that end here.
-        self._transaction.rows(_LOCK)
+        self._transaction.rows(_HEAD)
         after = self._transaction.scalar(_REACHED, {"organisation": organisation}) or 0
         rows = self._transaction.rows(_NEXT, {"organisation": organisation, "after": after})
         due = [row for row in rows if row.at < until]  # times do not go back in the log

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Executable, Select, Table
+from sqlalchemy import Executable, Table
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
@@ -104,9 +104,10 @@ def prepare(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> 
                 placed[position] = convert(value)
         return placed
 
-    if not isinstance(statement, Select):
+    exported: Any = getattr(statement, "exported_columns", ())  # of a query, or a RETURNING
+    selected = [(c.key, c.type.dialect_impl(dialect)) for c in exported]
+    if not selected:
         return PreparedStatement(compiled.string, parameters, None)
-    selected = [(c.key, c.type.dialect_impl(dialect)) for c in statement.exported_columns]
     reads = _needed(type_.result_processor(dialect, None) for _, type_ in selected)
     named: Any = namedtuple("Row", [key for key, _ in selected], rename=True)  # type: ignore[misc] # its fields are the statement's
 
@@ -229,8 +230,11 @@ class Transaction:
 
     def rows(self, query: Executable, values: Row = NO_VALUES) -> list[Any]:
         """All rows that a query finds, with named columns."""
-        found: list[Any] = self._send((query, (values,), None))
-        return found
+        return self.queries((query, values))[0]
+
+    def queries(self, *asked: tuple[Executable, Row]) -> list[list[Any]]:
+        """The rows of several queries, in one message."""
+        return self._send(*((query, (values,), None) for query, values in asked))
 
     def first(self, query: Executable, values: Row = NO_VALUES) -> Any:
         """The first row that a query finds, or None."""
@@ -248,7 +252,7 @@ class Transaction:
         Where it is run once, ``rowcount`` of what it returns says how many rows it touched.
         Between others that go together nothing waits for it: its error is raised when they end.
         """
-        return self._send((statement, each, None)) if each else None
+        return self._send((statement, each, None))[0] if each else None
 
     def defer(self, statement: Executable, values: Row, refusal: Refusal | None = None) -> None:
         """Run one whose result nobody reads: the database hears of it with the next statement.
@@ -263,18 +267,18 @@ class Transaction:
     def flush(self) -> None:
         """Run what waits for a next statement."""
         if self._later:
-            self._send(self._later.pop())
+            self._send()
 
-    def _send(self, asked: _Asked) -> Any:
-        """What a statement gives, in one message with those that wait for it: a query its rows, a
+    def _send(self, *asked: _Asked) -> list[Any]:
+        """What statements give, in one message with those that wait for them: a query its rows, a
         change what tells how many it touched."""
         if not self._open:
             self.require_open()
         later, self._later = self._later, []
-        driver, sent, given = self.driver, [], None
+        driver, sent, given = self.driver, [], list[Any]()
         try:
             with driver.together():
-                for statement, each, refusal in (*later, asked):
+                for statement, each, refusal in (*later, *asked):
                     prepared = prepare(statement, tuple(each[0]), driver.dialect)
                     if len(each) == 1:
                         result = driver.send(prepared.sql, prepared.parameters(each[0]))
@@ -284,13 +288,13 @@ class Transaction:
             for row, result, refusal in sent:
                 if refusal is not None and not result.rowcount:
                     raise refusal
-                given = result if row is None else [*map(row, result.fetchall())]
+                given.append(result if row is None else [*map(row, result.fetchall())])
         except driver_errors() as error:
             raise self._failure(error) from error
         except BaseException:  # what waited, and was not sent, is lost
             self.failed = True
             raise
-        return given
+        return given[len(later) :]
 
     def _failure(self, error: Exception) -> Exception:
         """What a failed statement means; a connection that stays unfit is given up."""

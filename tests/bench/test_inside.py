@@ -50,7 +50,7 @@ def test_what_is_beyond_its_bound_is_named():
     assert beyond(walked) == []
     walked["accept"] = walked["accept"]._replace(statements=19)
     assert beyond(walked) == ["accept: 19 statements, 18 at most"]
-    walked["accept"] = walked["accept"]._replace(round_trips=16)
+    walked["accept"] = walked["accept"]._replace(round_trips=16)  # of PostgreSQL
     assert beyond(walked) == ["accept: 16 round trips, 15 at most"]
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.sql import Delete, Select, Update
 from gateway import store
 from gateway.domain.audit import Coverage
 from gateway.kernel.values import LogQuery
-from gateway.store import event_index, handoffs, high_water_mark, keyring, log, tables
+from gateway.store import event_index, handoffs, high_water_mark, keyring, tables
 from gateway.store.columns import RecordTable
 from gateway.store.postgresql_connection import NUMBERED
 from tests.postgresql import new_database
@@ -78,7 +78,6 @@ def statements() -> Iterator[tuple[str, Executable]]:
         for name, value in vars(import_module(f"gateway.store.{module.name}")).items():
             if name not in PARTS.get(module.name, ()):
                 yield from _of(f"{module.name}.{name}", value)
-    yield "log._counters", log._counters(2)
     yield "keyring._keys", keyring._keys(32)
     for box in ("in", "out"):
         yield "handoffs._page", handoffs._page(box)

@@ -152,12 +152,6 @@ def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
     assert [step.split()[0] for step in steps] == ["SEARCH"] * len(steps)
 
 
-def test_the_last_number_of_each_stream_is_the_end_of_an_index(sqlite):
-    steps = [step for step in plan(sqlite, log._counters(2)) if "SUBQUERY" not in step]
-    assert [step.split()[0] for step in steps] == ["SCAN", "SEARCH", "SEARCH"]
-    assert steps[0] == "SCAN CONSTANT ROW"
-
-
 def test_the_locks_go_with_the_commit_not_with_the_block(sqlite):
     store = sqlite.open(waiters=0)
     with store.begin(TransactionMode.WRITE) as work:
