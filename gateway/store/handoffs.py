@@ -254,7 +254,7 @@ class SqlHandoffs(StorePart):
         self._transaction.require_registry()
         due = {"due_at": handoff.due_at or NEVER}
         row = {"of_id": handoff.id, **_HANDOFFS.row(handoff), **due}
-        self._transaction.changed(_RESTORE, row)
+        self._transaction.run(_RESTORE, row)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order; without ``documents`` these are empty, as they are
