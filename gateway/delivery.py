@@ -23,9 +23,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from gateway.config import Config
-from gateway.domain.item_value import has_unsafe_characters
-from gateway.domain.media import find_media
-from gateway.domain.notification import ERROR_CODE, DeliveryWay, is_public
+from gateway.domain.notification import (
+    DESCRIPTION,
+    ERROR_CODE,
+    LONGEST_DESCRIPTION,
+    DeliveryWay,
+    is_public,
+)
 from gateway.evidence import canonical
 from gateway.evidence.security_event import EventNotification
 from gateway.exchange import notifications
@@ -259,11 +263,11 @@ def _read_error(response: httpx.Response) -> ReceiverError:
             raise ReceiverFailed("its answer is too long")
     try:
         members = json.loads(body)
-        code, words = str(members["err"]), str(members.get("description", ""))
+        code, words = str(members["err"]), str(members.get("description", ""))[:LONGEST_DESCRIPTION]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReceiverFailed("it answers 400 without a reason that can be read") from error
     # R1: what a receiver says carries no file either.
-    unfit = has_unsafe_characters(words) or find_media(words)
+    unfit = DESCRIPTION.fault(words)
     known = re.fullmatch(ERROR_CODE, code, re.ASCII)
     return ReceiverError(code if known else "", "" if unfit else words)
 

@@ -11,7 +11,7 @@ import re
 import zlib
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -23,7 +23,6 @@ from gateway.domain.media import (
     sniff,
     sniff_numbers,
     sniff_row,
-    strange_tokens,
     without_hidden_hosts,
 )
 from gateway.domain.residue import Residue, strange_words, weigh
@@ -31,7 +30,7 @@ from gateway.domain.vocabulary import ItemKind, Urgency
 
 MOST_UNEXPLAINED = 3_500
 """Bytes of a case that may spell nothing; as many more that its versions add in a day, and as many
-again in the answers of each party to a handoff in a day."""
+again in what each party says in a handoff in a day."""
 
 FREE_IN_ADDRESS = 18
 """Bytes of an address that may spell nothing and are not counted: two ids of digits, or a UUID."""
@@ -131,15 +130,6 @@ def added_bytes(case: Mapping[str, Any], before: Mapping[str, Any]) -> int:
     return _unexplained(case, before)
 
 
-def bytes_of_texts(texts: Iterable[str]) -> int:
-    """How many bytes that spell nothing these texts have together."""
-    left, spelt = [], []
-    for one in map(Residue, texts):
-        left += one.left
-        spelt += one.spelt
-    return weigh(left, [spelt])
-
-
 class _Texts(NamedTuple):
     """The texts of an element: of its own, and of the parts within it."""
 
@@ -190,9 +180,7 @@ def _sniff_together(texts: list[str]) -> Media | None:
     words = "".join(word for text in bare for word in strange_words(text))
     if len(words) < _WORTH_A_LOOK:
         return None
-    # As it stands, without the words between the pieces, and without the signs between them.
-    tokens = "".join(token for text in bare for token in strange_tokens(text))
-    return sniff_row("".join(bare)) or sniff_row(tokens) or sniff_row(words)
+    return sniff_row("".join(bare)) or sniff_row(words)
 
 
 def _unexplained(case: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> int:

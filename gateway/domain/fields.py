@@ -12,6 +12,7 @@ from gateway.domain.item_value import UNSAFE, has_unsafe_characters
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.media import find_media
 from gateway.domain.organisation import NO_SLUG, SLUG
+from gateway.domain.residue import bytes_of_texts
 from gateway.domain.vocabulary import Fault
 
 
@@ -58,7 +59,10 @@ def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> 
 
 
 def free(longest: int, *, lines: bool = True, blank: bool = False) -> Validator:
-    """What a person writes, up to ``longest`` characters; R1 keeps it from carrying a file."""
+    """What a person writes, up to ``longest`` characters; R1 keeps it from carrying a file.
+
+    What spells nothing in it is weighed with its case or its handoff; `note` is for other texts.
+    """
 
     def fault(value: str) -> str | None:
         if not value.strip() and not blank:
@@ -76,6 +80,23 @@ def _shown(value: str) -> str | None:
     if not value.strip():
         return "must not be empty"
     return UNSAFE if has_unsafe_characters(value, lines=True) else None
+
+
+MOST_UNEXPLAINED = 200
+"""Bytes of a text that may spell nothing, where no budget of a case or of a handoff counts them."""
+
+
+def weight_fault(value: str) -> str | None:
+    """What is wrong with a text that belongs to no case and no handoff, by its weight (R1)."""
+    if bytes_of_texts([value]) <= MOST_UNEXPLAINED:
+        return None
+    return f"has more than {MOST_UNEXPLAINED} bytes of numbers and of signs that spell nothing (R1)"
+
+
+def note(longest: int, *, lines: bool = True, blank: bool = False) -> Validator:
+    """What a person writes that belongs to no case and no handoff: it is weighed by itself."""
+    form = free(longest, lines=lines, blank=blank)
+    return Validator(lambda value: form.fault(value) or weight_fault(value), form.described)
 
 
 SHOWN = Validator(_shown, {"minLength": 1})

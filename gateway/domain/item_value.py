@@ -154,7 +154,6 @@ def address_of_event(value: str) -> str | None:
 
 # --- names, numbers and the rest ---
 
-_LONGEST_PAYMENT_RUN = 106  # an integrated Monero address, the longest that is in use
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#-]{0,99}", re.ASCII)
 _P2P = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}"
@@ -209,13 +208,10 @@ def reference_fault(value: str) -> str | None:
     return find_media(value)
 
 
-def _name_fault(longest_run: int) -> Fault:
-    def fault(value: str) -> str | None:
-        if not value.strip() or len(value) > LONGEST_NAME or has_unsafe_characters(value):
-            return f"must be one line of 1 to {LONGEST_NAME} characters"
-        return find_media(value, longest_run)
-
-    return fault
+def _name_fault(value: str) -> str | None:
+    if not value.strip() or len(value) > LONGEST_NAME or has_unsafe_characters(value):
+        return f"must be one line of 1 to {LONGEST_NAME} characters"
+    return find_media(value)
 
 
 def _p2p_fault(value: str) -> str | None:
@@ -229,8 +225,8 @@ FAULTS: Mapping[str, Fault] = {
     ItemKind.HASH: _hash_value_fault,
     ItemKind.HOST: host_fault,
     ItemKind.IP_EVENT: _ip_event_fault,
-    ItemKind.ACCOUNT: _name_fault(64),
-    ItemKind.PAYMENT: _name_fault(_LONGEST_PAYMENT_RUN),
+    ItemKind.ACCOUNT: _name_fault,
+    ItemKind.PAYMENT: _name_fault,
     ItemKind.ONION: _onion_fault,
     ItemKind.P2P: _p2p_fault,
     ItemKind.REPORT_REF: reference_fault,

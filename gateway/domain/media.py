@@ -2,13 +2,11 @@
 
 Two questions are asked. Of bytes: do they begin like a picture, a film, a sound, an archive or a
 document? Of text: does it carry a file, by address (`data:`, `file:`, a network or drive path) or
-by content (base64, also wrapped, escaped, or encoded several times over; hex, base32, percent and
-`\\x` escapes), or is it markup that draws or runs? Addresses in a text are judged as addresses.
+by content, or is it markup that draws or runs? Addresses in a text are judged as addresses.
 
 Files are known by their beginning in base64, base32 and hexadecimal digits, in escapes, in decimal,
-octal and binary numbers, and where each sign stands for a byte. What this cannot do: recognise a
-file without a known beginning that is cut into short words, or is of a few hundred characters
-between other signs. `case_media` bounds what a whole case could pass.
+octal and binary numbers, and where each sign is a byte. A file without a known beginning
+is not recognised: `residue` weighs what spells nothing, and so bounds what it could be.
 """
 
 import hashlib
@@ -20,13 +18,7 @@ from base64 import b32decode, b32encode, b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import NamedTuple
 from urllib.parse import unquote
-
-from gateway.domain.residue import LONGEST_WORD
-
-LONGEST_RUN = 64
-"""The longest run of base64 characters in free text: a SHA-256 in hexadecimal still fits."""
 
 _LAYERS = 8  # of percent, entity and escape decoding: honest text has one or two
 _ROUNDS = 3  # of base64 inside base64
@@ -41,6 +33,8 @@ class Media(StrEnum):
     ARCHIVE = "archive"
     DOCUMENT = "document"
 
+
+_TAR_AT, _TAR = 257, b"ustar"
 
 # (offset, bytes, kind), from the formats' own specifications.
 _MAGIC: tuple[tuple[int, bytes, Media], ...] = (
@@ -76,7 +70,7 @@ _MAGIC: tuple[tuple[int, bytes, Media], ...] = (
     (0, b"\x28\xb5\x2f\xfd", Media.ARCHIVE),  # Zstandard
     (0, b"\x04\x22\x4d\x18", Media.ARCHIVE),  # LZ4
     (0, b"MSCF\0\0\0\0", Media.ARCHIVE),
-    (257, b"ustar", Media.ARCHIVE),
+    (_TAR_AT, _TAR, Media.ARCHIVE),
     (0, b"{\\rtf", Media.DOCUMENT),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Media.DOCUMENT),  # compound file: old office formats
 )
@@ -89,14 +83,21 @@ _SVG = re.compile(rb"(?:<\?[^>]*+>|(?><!--.*?-->)|<!DOCTYPE[^>]*+>|\s)*+<svg\b",
 
 def sniff(data: bytes) -> Media | None:
     """Tell from its first bytes what file ``data`` is, or None if it begins like none known."""
-    white = b" \t\r\n"
-    return _sniff(data) or _sniff(data.lstrip(white)) or _sniff(data.lstrip(white + b"\0"))
+    kind, white = _sniff(data), b" \t\r\n"
+    if kind or data[:1] not in (b" ", b"\t", b"\r", b"\n", b"\0"):
+        return kind
+    return _sniff(data.lstrip(white)) or _sniff(data.lstrip(white + b"\0"))
+
+
+_BEGINS = re.compile(b"|".join(re.escape(magic) for offset, magic, _ in _MAGIC if not offset))
+_KINDS = {magic: kind for _, magic, kind in _MAGIC}
 
 
 def _sniff(data: bytes) -> Media | None:
-    for offset, magic, kind in _MAGIC:
-        if data.startswith(magic, offset):
-            return kind
+    if found := _BEGINS.match(data):
+        return _KINDS[found[0]]
+    if data.startswith(_TAR, _TAR_AT):
+        return Media.ARCHIVE
     return _picture(data) or _film(data) or _sound(data) or _packed(data)
 
 
@@ -203,11 +204,8 @@ _ADDRESSING = re.compile(r"[:;/\\]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt])|(/))")
 
 
-def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
-    """Say why free text may carry a file, as the end of a sentence; None if nothing was found.
-
-    ``longest_run`` is the number of base64 characters that may stand in a row.
-    """
+def find_media(text: str) -> str | None:
+    """Say why free text carries a file, as the end of a sentence; None if nothing was found."""
     if len(text) < _SHORTEST and text.isascii() and not _SIGNS.search(text):
         return None  # no address is without one of these signs, no file so short
     if "/" in text:
@@ -216,14 +214,14 @@ def find_media(text: str, longest_run: int = LONGEST_RUN) -> str | None:
             return fault
         text = _LINK.sub(" ", text)
     for reading in _readings(text):
-        fault = _fault_of(reading, longest_run)
+        fault = _fault_of(reading)
         if fault:
             return fault
     kind = sniff_encoded(text)
     return f"holds an encoded {kind}" if kind else None
 
 
-def _fault_of(text: str, longest_run: int) -> str | None:
+def _fault_of(text: str) -> str | None:
     found = _address_in(text) if _ADDRESSING.search(text) else None
     if found:
         return found
@@ -231,10 +229,6 @@ def _fault_of(text: str, longest_run: int) -> str | None:
         return "holds markup that draws or runs, as svg, img and script: describe it in words"
     if _PLAIN_SIGNS.search(text) and _PLAIN.search(text):
         return "begins a picture or a document that is written as text: describe it in words"
-    if _has_run(text, longest_run):
-        return f"holds more than {longest_run} characters in a row that spell no words: {_ITEMS}"
-    if _is_scrambled(text, longest_run):
-        return f"holds a long run of signs that spell no words: {_ITEMS}"
     return None
 
 
@@ -273,7 +267,8 @@ def _readings(text: str) -> Iterator[str]:
 def _decoded(text: str) -> str:
     if not text.isascii():  # full-width letters and invisible characters read like plain ones
         text = unicodedata.normalize("NFKC", text)
-        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+        hidden = [ord(c) for c in set(text) if unicodedata.category(c) == "Cf"]
+        text = text.translate(dict.fromkeys(hidden)) if hidden else text
     if "\\" in text:
         text = _ESCAPE.sub(_unescaped, text)
     return html.unescape(unquote(text)) if "%" in text or "&" in text else text
@@ -286,38 +281,15 @@ def _unescaped(found: re.Match[str]) -> str:
     return "/" if found[4] else "\n"
 
 
-# --- addresses and words in text ---
+# --- addresses, words and names in text ---
 
-_ITEMS = "put an address or an account into an item of its kind, a hash into the hashes of its item"
 _LINK = re.compile(
     r"(?<![\w.+/-])(?<!blob:)"
     r"(?:(?:https?|ftp)://|(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,24}/)[^\s<>\"]+",
     re.I,
 )
-
-
-def strange_tokens(text: str) -> list[str]:
-    """The runs of base64 characters that are no ordinary words, in order."""
-    return [
-        token
-        for token in _TOKEN.findall(text)
-        if len(token) > LONGEST_WORD or not _is_wordlike(token)
-    ]
-
-
-# --- runs of base64, whole or wrapped ---
-
-_TOKEN = re.compile(_RUN + "+")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_SHORTEST_DAY = 10
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2,6}Z?)?")
 _ONION = re.compile(r"\b[a-z2-7]{56}(?=\.onion\b)")
 _ONION_VERSION = b"\3"
-_HASH = re.compile(
-    r"(?:0x)?(?=[a-f]*[0-9])(?=[0-9]*[a-f])"
-    r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{66}|[0-9a-f]{96}|[0-9a-f]{128})",
-    re.I,
-)
 _BASE58 = "[1-9A-HJ-NP-Za-km-z]"
 _WALLET = (
     rf"[13LMDTr]{_BASE58}{{25,34}}"  # Bitcoin, Litecoin, Dogecoin, Tron, Ripple
@@ -329,64 +301,6 @@ ACCOUNT_FORM = re.compile(
     rf"|[A-Z]{{2}}[0-9]{{2}}[A-Z0-9]{{11,30}})(?!{_RUN})"
 )
 """Wallets, the ids of Session and Tox, account numbers of banks."""
-_KNOWN_FORM = re.compile(f"(?<!{_RUN})(?i:{_HASH.pattern})(?!{_RUN})|{ACCOUNT_FORM.pattern}")
-_SHORTEST_KNOWN = 15
-_WORDLIKE = re.compile(r"[+/_-]*(?:(?>[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+[a-z]*)(?:[+/_-]+|$))*")
-_EVEN_WIDTH = 16  # pieces this wide, all alike, are a wrapped run whatever they spell
-_MARKS = 6  # quotes, plus signs, commas: as many as may part two wide pieces of one run
-_STREWN = 8  # times as much as may stand in a row may stand in pieces between other signs
-
-
-class _Piece(NamedTuple):
-    """A token of base64 characters: how many, how many that spell no word, and what went before.
-
-    A number, a day or a UUID has no width: it ends a run. ``unknown`` leaves out hashes too.
-    """
-
-    width: int
-    odd: int
-    unknown: int
-    marks: int
-
-
-def _pieces(text: str) -> Iterator[_Piece]:
-    end = 0
-    for found in _TOKEN.finditer(text):
-        token = found[0]
-        if len(token) <= 3 and not any(c.isalnum() for c in token):
-            continue  # the plus sign between two quoted pieces, the dash of a list
-        # Numbers are no base64; what they may carry is looked at, and weighed, as numbers.
-        width = 0 if token.isdigit() else len(token)
-        if width >= _SHORTEST_DAY and (_DAY.fullmatch(token) or _UUID.fullmatch(token)):
-            width = 0
-        odd = 0 if width <= LONGEST_WORD and _is_wordlike(token) else width
-        unknown = 0 if width > LONGEST_WORD and _HASH.fullmatch(token) else odd
-        yield _Piece(width, odd, unknown, len(_squeezed(text[end : found.start()])))
-        end = found.end()
-
-
-def _has_run(text: str, longest: int) -> bool:
-    if len(text) <= longest:
-        return False
-    tokens = _TOKEN.findall(text)
-    if len(max(tokens, key=len, default="")) >= _SHORTEST_KNOWN:
-        text = _KNOWN_FORM.sub(" ", text)
-        tokens = _TOKEN.findall(text)
-        if len(max(tokens, key=len, default="")) > longest:
-            return True
-    strange = sum(
-        len(t) for t in tokens if not t.isdigit() and (len(t) >= _EVEN_WIDTH or not _is_wordlike(t))
-    )
-    if 4 * strange <= longest:  # too few for either rule below: nearly all prose ends here
-        return False
-    pieces = list(_pieces(without_hidden_hosts(text)))
-    rules = (_is_even, _is_dense, _is_strewn)
-    return any(rule(pieces, longest) for rule in rules)
-
-
-def _is_wordlike(token: str) -> bool:
-    """Most words are small letters and nothing else, which is asked faster than by the pattern."""
-    return (token.isalpha() and token.islower()) or _WORDLIKE.fullmatch(token) is not None
 
 
 def without_hidden_hosts(text: str) -> str:
@@ -400,62 +314,6 @@ def _unless_hidden_host(found: re.Match[str]) -> str:
     key, checksum, version = name[:32], name[32:34], name[34:]
     expected = hashlib.sha3_256(b".onion checksum" + key + _ONION_VERSION).digest()[:2]
     return "" if (checksum, version) == (expected, _ONION_VERSION) else found[0]
-
-
-def _is_even(pieces: list[_Piece], longest: int) -> bool:
-    """Whether pieces of one width, with a shorter last one, make a run: base64 as it is wrapped."""
-    width = total = odd = 0
-    for piece in pieces:
-        joined = 0 < piece.width <= width and piece.marks <= (_MARKS if width >= _EVEN_WIDTH else 0)
-        total = (total if joined else 0) + piece.width
-        odd = (odd if joined else 0) + piece.odd
-        if joined and total > longest and (width >= _EVEN_WIDTH or 4 * odd >= total):
-            return True
-        if piece.width != width:  # the last line of a run, or the first of the next one
-            width, total, odd = piece.width, piece.width, piece.odd
-    return False
-
-
-def _is_dense(pieces: list[_Piece], longest: int) -> bool:
-    """Whether pieces that spell no words follow each other: base64 cut at any width."""
-    total = 0
-    for piece in pieces:
-        total = (total if piece.marks == 0 else 0) + piece.unknown if piece.unknown else 0
-        if total > longest:
-            return True
-    return False
-
-
-def _is_strewn(pieces: list[_Piece], longest: int) -> bool:
-    """Whether pieces that spell no words outweigh the words among them, whatever parts them."""
-    weight = 0
-    for piece in pieces:
-        weight = max(0, weight + (piece.unknown if piece.odd else -2 * piece.width))
-        if weight > _STREWN * longest:
-            return True
-    return False
-
-
-# --- base85: signs of all kinds in a row ---
-
-_ADDRESS = re.compile(r"\W*+(?:[a-z][a-z0-9+.-]*:|[\w-]+(?:\.[\w-]+)+(?:[/:?#]|$))", re.I)
-_SCRAMBLED = 20  # characters without a space: no word is so long and has so many signs
-_KINDS_OF_SIGNS = 4
-_RARE = frozenset("!#$%&*+;<=>?@^`{|}~")
-
-
-def _is_scrambled(text: str, longest: int) -> bool:
-    """Whether long words full of signs outweigh the others: base85, which RFC 1924 and PDF have."""
-    if len(text) <= _STREWN * longest:
-        return False
-    weight = 0
-    for word in text.split():
-        kinds = len(_RARE.intersection(word)) if len(word) >= _SCRAMBLED else 0
-        strange = kinds >= _KINDS_OF_SIGNS and not _ADDRESS.match(word)
-        weight = max(0, weight + (len(word) if strange else -len(word)))
-        if weight > _STREWN * longest:
-            return True
-    return False
 
 
 # --- files inside base64, base32 and hexadecimal digits ---
@@ -618,8 +476,10 @@ def _sniff_blocks(text: str, rounds: int) -> Media | None:
     """Open each block of long lines: its first part is enough to know a file, or more base64."""
     for found in _BLOCK.finditer(text):
         start = found.start()
-        row = _BASE64.row(text[start : start + 4 * _WINDOW])
-        inner = _BASE64.decode(row)
+        first = _BASE64.decode(_BASE64.row(text[start : start + 64]))
+        if not first.isascii() and first.lstrip(b" \t\r\n\0")[:1] not in (b"\xff", b"G"):
+            continue  # a file that is neither MPEG nor text was found at whatever place
+        inner = _BASE64.decode(_BASE64.row(text[start : start + 4 * _WINDOW]))
         kind = sniff(inner)
         if not kind and rounds and inner.isascii():
             kind = _sniff_encoded(inner.decode("ascii"), rounds - 1)
@@ -653,7 +513,7 @@ _FEWEST_BYTES_APART = 16
 
 def sniff_numbers(text: str) -> Media | None:
     """Tell what file a text carries as decimal, octal or binary numbers, one for each byte or, of
-    one width, for several; or as signs of which each stands for a byte."""
+    one width, for several; or as signs of which each is a byte."""
     if not text.isascii():
         kind = _sniff_signs(text)
         if kind:

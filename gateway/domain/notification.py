@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from gateway.domain.fields import note, weight_fault
 from gateway.domain.item_value import is_ip
 from gateway.domain.media import find_media
 
@@ -24,7 +25,8 @@ ERROR_CODE = "[a-z_]{1,40}"
 """The form of the codes by which a receiver refuses (RFC 8935 2.4)."""
 
 LONGEST_DESCRIPTION = 300
-"""Characters of a receiver's words beside the code."""
+DESCRIPTION = note(LONGEST_DESCRIPTION, lines=False, blank=True)
+"""A receiver's words beside the code."""
 
 
 class DeliveryWay(StrEnum):
@@ -157,7 +159,7 @@ def push_address_fault(value: str) -> str | None:
         return "must not be of a private network: give a receiver there a name"
     if _CONTROLS.search(found["rest"]):
         return "must not hold control characters, also not percent-encoded"
-    return find_media(found["rest"])
+    return find_media(found["rest"]) or weight_fault(found["rest"])
 
 
 def is_public(address: str) -> bool:

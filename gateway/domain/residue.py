@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 Pieces = TypeVar("Pieces", str, list[str])
 
-LONGEST_WORD = 25
+_LONGEST_WORD = 25
 
 _ALNUM = re.compile(r"[A-Za-z0-9]+")
 _SPELT = re.compile(
@@ -40,6 +40,7 @@ _COMMON = re.compile(
 _FEWEST_COMMON = 0.2
 """The share of kana and common signs: in running text it is two fifths and more."""
 _NO_LETTERS = re.compile(f"[{_BLOCKS}\\0-@\\[-`{{-\xbf\u2010-\u2060\u3000-\u303f\uff00-\uffef]+")
+_SYMBOLS = frozenset({"So", "Sm", "Sk", "No", "Nl", "Cf", "Co", "Cn", "Cs"})
 _MOST_SIGNS = 0.5
 """The share of punctuation, once numbers are left out: in sentences it is a tenth."""
 _EVEN = 1.3
@@ -58,8 +59,8 @@ def strange_words(text: str) -> list[str]:
 
 
 def is_strange(word: str) -> bool:
-    """Whether letters and digits are no word, no count, and no word with a number."""
-    return len(word) > LONGEST_WORD or not _SPELT.fullmatch(word)
+    """Whether letters and digits are neither a word nor a count, nor a word with a number."""
+    return len(word) > _LONGEST_WORD or not _SPELT.fullmatch(word)
 
 
 class Residue:
@@ -92,9 +93,9 @@ class Residue:
 
     def _without_symbols(self, text: str) -> str:
         symbols = {
-            ord(sign): " "
+            ord(sign): "" if kind == "Cf" else " "  # what is invisible parts no word
             for sign in set(text)
-            if sign > "\x7f" and category(sign) in {"So", "Sm", "Sk", "No", "Nl", "Co", "Cn", "Cs"}
+            if sign > "\x7f" and (kind := category(sign)) in _SYMBOLS
         }
         if symbols:
             self.left.append("".join(sign for sign in text if ord(sign) in symbols))
@@ -106,6 +107,15 @@ class Residue:
         signs = "".join(self.left)
         digits = sum(map(len, _NUMBER.findall(signs)))
         return (3 * len(signs) - 1.3 * digits) / 4
+
+
+def bytes_of_texts(texts: Iterable[str]) -> int:
+    """How many bytes that spell nothing these texts have together."""
+    left, spelt = [], []
+    for one in map(Residue, texts):
+        left += one.left
+        spelt += one.spelt
+    return weigh(left, [spelt])
 
 
 def weigh(left: Iterable[str], spelt: Iterable[list[str]]) -> int:

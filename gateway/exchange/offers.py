@@ -39,7 +39,7 @@ from gateway.exchange.signed_requests import (
     check_signed,
     require_not_older,
 )
-from gateway.exchange.versions import read_version
+from gateway.exchange.versions import read_version, spend_texts
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -606,6 +606,7 @@ def record_offer(
     context.about = EventSubject(handoff.id, handoff.case_digest)
     broken = handoff.break_glass and handoff.package == 1
     reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
+    spend_texts(context, handoff, [wanted.note or "", reasons])
     parties = events.parties_of(handoff)
     number = events.shared("sequence", str(handoff.sequence), parties)
     context.record(

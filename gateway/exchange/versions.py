@@ -1,5 +1,6 @@
 """Further versions of a case: what they may change, and who hears of it once they are cleared."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 
 from gateway.domain.answers import takes_update
@@ -10,6 +11,7 @@ from gateway.domain.handoff import RETAINING, Handoff, HandoffState
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import AGAIN, Measure, MeasureKind
 from gateway.domain.refusals import ValidationFailed, WrongState
+from gateway.domain.residue import bytes_of_texts
 from gateway.domain.revision import (
     ANSWERED,
     Announcement,
@@ -62,10 +64,17 @@ def check_change(
     if earlier.state is CaseState.CLOSED and said.kind is ChangeKind.ADDITION:
         raise WrongState("a closed case takes corrections and tightenings, no additions")
     if after["urgency"] != Urgency.IMMINENT_DANGER:
-        spend_unexplained(context, f"versions {earlier.id}", added_bytes(after, was), "/content")
+        added = added_bytes(after, was) + bytes_of_texts([said.reason])
+        _spend_unexplained(context, f"versions {earlier.id}", added, "/content")
 
 
-def spend_unexplained(context: RequestContext, what: str, amount: int, pointer: str) -> None:
+def spend_texts(context: RequestContext, handoff: Handoff, texts: Iterable[str]) -> None:
+    """Count what spells nothing in what one writes in a handoff; in imminent danger nothing is."""
+    if handoff.urgency is not Urgency.IMMINENT_DANGER:
+        _spend_unexplained(context, f"answers {handoff.id}", bytes_of_texts(texts), "")
+
+
+def _spend_unexplained(context: RequestContext, what: str, amount: int, pointer: str) -> None:
     """Count bytes that spell nothing against what one may add of them in a day (R1).
 
     Raises ValidationFailed beyond it. An id in each, or a date, is not counted.

@@ -21,8 +21,8 @@ from gateway.domain.fields import (
     free,
     like,
     one_line,
-    plain,
     read_by,
+    weight_fault,
 )
 from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import ValidationFailed
@@ -205,12 +205,12 @@ digest = partial(_of, SHA256)
 
 def free_text(name: str, about: str, longest: int = LONGEST) -> Field:
     """One line that a person writes; it carries no file (R1)."""
-    return _of(free(longest), name, about)
+    return _of(free(longest), name, about, refuse=lambda new: one_line(new) or weight_fault(new))
 
 
 def prose(name: str, about: str, longest: int = LONGEST) -> Field:
     """The same, which may have several lines."""
-    return replace(free_text(name, about, longest), refuse=plain)
+    return replace(free_text(name, about, longest), refuse=weight_fault)
 
 
 def one_of(

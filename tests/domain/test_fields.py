@@ -1,7 +1,13 @@
 """What a text from outside must be: each form takes its own, and says what is wrong with others."""
 
+from base64 import b64encode
+from random import Random
+
 from gateway.domain import fields
 from tests.each import each
+
+LONG_DIGEST = f"SHA-512 {Random(1).randbytes(64).hex()}"
+CODE = b64encode(Random(2).randbytes(210)).decode()
 
 FORMS = {
     "words": (fields.among(("a", "b")), ["a", "b"], ["c", "", "A", 1, None, ["a"]]),
@@ -11,7 +17,8 @@ FORMS = {
     "organisation": (fields.ORGANISATION, ["hotline-a"], ["Hotline", "a b", "", 1]),
     "free": (fields.free(5), ["Müll", "a\nb"], ["", " ", "abcdef", "a\0", "a\u202e", 1]),
     "line": (fields.free(5, lines=False, blank=True), ["", "a b"], ["a\nb"]),
-    "no file": (fields.free(99), ["see there"], ["see data:image/png;base64,AAAA", "A1b2" * 20]),
+    "no file": (fields.free(99), ["see there"], ["see data:image/png;base64,AAAA"]),
+    "note": (fields.note(999), ["see there", LONG_DIGEST], ["x" * 1000, "/9j/" * 99, CODE]),
     "shown": (fields.SHOWN, ["a\nb", "A1b2" * 20], ["", " ", "a\0", None]),
     "up to": (fields.up_to(3, "is too long"), ["", "abc", "\0"], ["abcd", 3]),
 }

@@ -8,7 +8,7 @@ from random import Random
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.media import (
@@ -167,93 +167,6 @@ def test_no_text_breaks_the_search(text):
         assert find(text) is None or isinstance(find(text), str)
 
 
-# --- runs of base64 ---
-
-
-@given(st.binary(min_size=49, max_size=400), st.sampled_from(["", "see ", "x:", "é"]))
-def test_no_base64_run_over_64_characters_passes(data, before):
-    assert find_media(before + b64(data))
-    assert find_media(before + base64.urlsafe_b64encode(data).decode() + " and so on")
-
-
-@given(
-    st.binary(min_size=60, max_size=400),
-    st.integers(16, 64),
-    st.sampled_from(
-        ["\n", "\r\n", " ", "\t", "\n  ", "\n> ", "=\n", '" +\n"', ",", "\\n", "&#10;", "%0A"]
-    ),
-)
-@example(bytes(100), 64, "\n")
-@example(bytes(100), 16, "\n")
-def test_no_base64_run_passes_wrapped_in_lines(data, width, end):
-    assert find_media(wrapped(b64(data), width, end))
-
-
-# Bytes that spell words, zeros for one, may pass in pieces as short as words: no file is made of
-# them. So these two take bytes as files have them.
-
-
-@each("width", range(4, 16))
-def test_no_file_passes_cut_into_short_pieces(width):
-    for seed in range(20):
-        assert find_media(wrapped(b64(Random(seed).randbytes(120)), width, " "))
-
-
-def test_no_file_passes_cut_into_pieces_of_different_widths():
-    for seed in range(40):
-        random = Random(seed)
-        text, pieces = b64(random.randbytes(240)), []
-        while text:
-            cut = random.randint(20, 40)
-            pieces.append(text[:cut])
-            text = text[cut:]
-        assert find_media("\n".join(pieces))
-
-
-@each("parted", [", ", ". ", "|", " / ", "; ", "\n- ", " * ", "', '"])
-@each("width", [4, 6, 8, 12, 15])
-def test_no_file_passes_in_pieces_between_other_signs(width, parted):
-    for seed in range(5):
-        assert find_media(wrapped(b64(Random(seed).randbytes(1500)), width, parted))
-
-
-@each("encode", [base64.b85encode, base64.a85encode])
-@each("width", [60, 75, 2000])
-def test_no_file_passes_in_base85(encode, width):
-    for seed in range(20):
-        assert find_media(wrapped(encode(Random(seed).randbytes(1280)).decode(), width))
-
-
-@given(st.binary(min_size=49, max_size=100))
-def test_percent_signs_and_entities_hide_no_run(data):
-    every = "".join(f"%{byte:02X}" for byte in b64(data).encode())
-    assert find_media(every)
-    assert find_media(quote(every))
-    assert find_media("".join(f"&#{ord(c)};" for c in b64(data)))
-    assert find_media("".join(f"\\u{ord(c):04x}" for c in b64(data)))
-    assert find_media("".join(f"\\x{ord(c):02x}" for c in b64(data)))
-
-
-@given(st.binary(min_size=49, max_size=100), st.sampled_from(["\u200b", "\u00ad", "\ufeff"]))
-def test_invisible_characters_hide_no_run(data, invisible):
-    assert find_media(invisible.join(b64(data)))
-
-
-def test_full_width_letters_hide_no_run():
-    assert find_media("".join(chr(ord(c) + 0xFEE0) for c in "QUJD" * 20))
-
-
-def test_a_run_of_64_characters_passes_and_one_more_does_not():
-    sha256 = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
-    assert find_media(f"the hash is {sha256}.") is None
-    assert "64 characters" in find_media(f"the hash is {sha256}0.")
-
-
-def test_a_longer_run_passes_where_it_is_allowed():
-    assert find_media("4" * 95, longest_run=106) is None
-    assert find_media("4" * 107, longest_run=106)
-
-
 # --- addresses of files ---
 
 
@@ -362,13 +275,6 @@ def test_hidden_hosts_are_named_as_real_ones_are():
     assert hidden_host(base64.b32decode(real[:56].upper())[:32]) == real
 
 
-def test_a_file_in_pieces_that_look_like_hidden_hosts_is_found():
-    text = base64.b32encode(Random(1).randbytes(700)).decode().lower()
-    pieces = [text[start : start + 56] + ".onion" for start in range(0, len(text), 56)]
-    assert find_media("Seen: " + ", ".join(pieces))
-    assert find_media("\n".join(pieces))
-
-
 def test_a_list_of_accounts_of_addresses_or_of_hidden_hosts_passes():
     random = Random(1)
 
@@ -381,7 +287,7 @@ def test_a_list_of_accounts_of_addresses_or_of_hidden_hosts_passes():
     searches = ["https://e.example/?a=1&b=2+3;c=4#5!" + made(8, "abc$~*") for _ in range(40)]
     for several in (accounts, films, hosts, searches):
         assert find_media("Seen: " + ", ".join(several)) is None
-        assert find_media("\n".join(several)) is None or several is accounts
+        assert find_media("\n".join(several)) is None
 
 
 # --- links ---
@@ -500,6 +406,7 @@ def letters(length, n):
         "Monero 4" + letters(94, 5).translate(str.maketrans("-_0OIl", "abcdef")),
         "Session ID 05" + digits(64, 6),
         "SHA-512 " + digits(128, 7),
+        "The token was " + letters(900, 8),
         "SHA-384: " + digits(96, 7).upper(),
         "\n".join(digits(64, n) for n in range(20)),
         "\n".join(digits(40, n) for n in range(10)),
@@ -512,10 +419,6 @@ def letters(length, n):
 )
 def test_identifiers_and_addresses_in_texts_pass(text):
     assert find_media(text) is None
-
-
-def test_a_refused_text_is_told_where_it_belongs():
-    assert "into an item of its kind" in find_media("see " + letters(1200, 1))
 
 
 def with_numbers(write, between=" "):

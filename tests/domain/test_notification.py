@@ -103,6 +103,7 @@ PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffdb0043") + by
         "https://a.example/?p=data:image/png;base64,iVBORw0KGgo",
         "https://a.example/?p=" + b64encode(PICTURE).decode(),
         "https://a.example/?p=" + PICTURE.hex(),
+        "https://a.example/?p=" + PICTURE[24:].hex(),
         "https://a.example/" + "a" * 500,
     ],
 )

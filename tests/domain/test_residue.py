@@ -1,6 +1,8 @@
 """What of a text spells nothing is left over; what any language has is not."""
 
+import base64
 import time
+from itertools import product
 from random import Random
 
 from gateway.domain.residue import Residue, weigh
@@ -36,6 +38,36 @@ def test_numbers_symbols_and_strange_words_are_left(text, left):
 @each("form", sorted({*FORMS} - {"a list of 65,536 words"}))
 def test_what_is_left_of_a_form_weighs_what_it_carries(form):
     assert weight(FORMS[form](MASKED[:6000])) > 5000
+
+
+def cut(width, between):
+    text = base64.b64encode(MASKED[:300]).decode()
+    return between.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+PARTED = [" ", "\n", ", ", ". ", "|", " / ", "; ", "\n- ", " * ", "', '", '" +\n"', "\\n", "&#10;"]
+
+
+@each(
+    "width, between", [*product((4, 5, 8, 15, 16, 40, 76, 999), PARTED), (1, "\u200b"), (1, "\xad")]
+)
+def test_base64_weighs_what_it_carries_however_it_is_wrapped(width, between):
+    assert weight(cut(width, between)) >= 300
+
+
+@each(
+    "write",
+    [
+        lambda sign: f"%{ord(sign):02X}",
+        lambda sign: f"%25{ord(sign):02X}",
+        lambda sign: f"&#{ord(sign)};",
+        lambda sign: f"\\u{ord(sign):04x}",
+        lambda sign: f"\\x{ord(sign):02x}",
+        lambda sign: chr(ord(sign) + 0xFEE0),
+    ],
+)
+def test_base64_weighs_what_it_carries_however_its_signs_are_written(write):
+    assert weight("".join(map(write, cut(999, "")))) >= 250
 
 
 PROSE = [text for text in TEXTS if len(text) > 80 and not any(map(str.isdigit, text))]

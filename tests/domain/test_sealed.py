@@ -55,7 +55,7 @@ def test_content_that_breaks_a_rule_of_its_type_is_told_by_its_place(kind, value
 
 
 @each("kind", ["reporter", "identity", "credentials", "statement", "item"])
-@each("text", ["data:image/png;base64,AAAA", "/9j/" + "4AAQSkZJRgABAQAAAQABAAD" * 4, "A1b2" * 20])
+@each("text", ["data:image/png;base64,AAAA", "/9j/" + "4AAQSkZJRgABAQAAAQABAAD" * 4])
 def test_nothing_but_metadata_is_sealed(kind, text):
     field = {"statement": "text"}.get(kind, "note")
     value = {**dict(GOOD)[kind], field: text}

@@ -13,7 +13,7 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import ConditionsMismatch, NotFound, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
-from gateway.exchange import audit, handoffs
+from gateway.exchange import audit, handoffs, versions
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
@@ -209,6 +209,20 @@ def test_the_answers_of_a_day_to_a_handoff_carry_no_more_than_their_budget(gatew
     answer(gateway, "outcome", other, code="received", note=numbers(51))
     gateway.clock.advance(timedelta(days=1))
     answer(gateway, "outcome", handoff, code="received", note=numbers(52))
+
+
+def test_what_an_offer_says_beside_its_case_is_weighed_unless_there_is_a_danger(
+    gateway, monkeypatch
+):
+    monkeypatch.setattr(versions, "MOST_UNEXPLAINED", 100)
+    danger = submitted(gateway, urgency="imminent_danger", urgency_reason="suicide_risk")
+    offered(gateway, danger, note=numbers(1), again=numbers(2))
+    calm = submitted(gateway)
+    offered(gateway, calm, note="seen on 2 January, in 3 places")
+    for said in ({"note": numbers(3), "again": "it was lost"}, {"again": numbers(3)}):
+        with pytest.raises(ValidationFailed) as caught:
+            offered(gateway, calm, **said)
+        assert "go on tomorrow" in caught.value.errors[0][1]
 
 
 def test_a_hotline_reports_no_outcome_that_only_the_police_know_and_the_police_see_its_own(gateway):

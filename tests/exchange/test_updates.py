@@ -24,7 +24,7 @@ from gateway.domain.revision import ChangeKind, VersionChange
 from gateway.domain.standing import MOST_LATE
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import cases, erasure, handoffs, offers, open_duties, updates
+from gateway.exchange import cases, erasure, handoffs, offers, open_duties, updates, versions
 from gateway.exchange.cases import CaseStepRequest
 from gateway.exchange.consultations import ConsultationRequest
 from gateway.exchange.updates import UpdateRequest
@@ -228,6 +228,15 @@ def test_the_versions_of_a_day_add_no_more_than_their_budget(gateway):
     said = [statement(n) for n in range(added + 1)]
     danger = {"urgency": "imminent_danger", "urgency_reason": "suicide_risk"}
     revised(gateway, version, statements=said, **danger)
+
+
+def test_why_there_is_a_further_version_is_weighed_with_it(gateway, monkeypatch):
+    monkeypatch.setattr(versions, "MOST_UNEXPLAINED", 100)
+    version = submitted(gateway)
+    why = VersionChange(ChangeKind.ADDITION, "other", statement(1)["text"][:300])
+    with pytest.raises(ValidationFailed) as caught:
+        revised(gateway, version, change=why)
+    assert "go on tomorrow" in caught.value.errors[0][1]
 
 
 def test_a_correction_is_called_nothing_milder(gateway):

@@ -523,7 +523,7 @@ def test_the_second_part_is_looked_at_too():
         ("description", ",".join(map(str, JPEG))),
         ("url", "https://a.example/?p=" + ",".join(map(str, JPEG))),
         ("description", "see C:\\Users\\x\\a.jpg"),
-        ("evidence_source", "A" * 65),
+        ("evidence_source", b64encode(JPEG).decode()),
         ("screenshot_url", "data:image/png;base64,AAAA"),
         ("platform", "file:///x"),
     ],

@@ -5,6 +5,7 @@ import base64
 import inspect
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from random import Random
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from gateway.exchange import erasure
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change
-from gateway.kernel.fields import REQUIRED, Given, free_text, read_fields
+from gateway.kernel.fields import REQUIRED, Given, free_text, prose, read_fields
 from gateway.registry import keys, mandates, members
 from gateway.registry.change_table import STEPS
 from tests.each import each
@@ -274,11 +275,20 @@ def test_an_id_has_one_spelling_and_the_reason_of_an_erasure_a_bound():
 
 
 def test_what_a_person_says_has_lines_and_a_bound_and_carries_no_file():
-    prose = free_text("reason", "Why.").read
-    assert prose("two\nlines") == "two\nlines"
-    for wrong in ("x" * 2001, base64.b64encode(bytes(range(99))).decode()):
+    read = free_text("reason", "Why.").read
+    assert read("two\nlines") == "two\nlines"
+    for wrong in ("x" * 2001, "see data:,x"):
         with pytest.raises(ValueError):
-            prose(wrong)
+            read(wrong)
+
+
+@each("text", [free_text("reason", "Why."), prose("reason", "Why.")])
+def test_a_new_text_of_the_registry_is_weighed_and_one_of_a_log_is_not(text):
+    code = {"reason": base64.b64encode(Random(1).randbytes(300)).decode()}
+    with pytest.raises(ValidationFailed) as caught:
+        read_fields([text], code)
+    assert "spell nothing" in caught.value.errors[0][1]
+    assert read_fields([text], code, recorded=True) == code
 
 
 @each("action, organisation, values", SAMPLES)

@@ -7,10 +7,8 @@ from uuid import UUID
 
 from gateway.domain import refusals
 from gateway.domain.answers import AnswerKind, FieldType, made_of
-from gateway.domain.case_media import bytes_of_texts
 from gateway.domain.handoff import HandoffAction, HandoffAnswer
 from gateway.domain.standing import Standing
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import access, duties, signed_requests
@@ -19,7 +17,7 @@ from gateway.exchange.handoffs.answering import Answering, AnswerRequest
 from gateway.exchange.results import Answered
 from gateway.exchange.standing import standing_of
 from gateway.exchange.updates import stale, stale_notice
-from gateway.exchange.versions import spend_unexplained
+from gateway.exchange.versions import spend_texts
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
@@ -159,12 +157,9 @@ def _refuse_late(given: Answering) -> None:
 
 
 def _spend_texts(given: Answering) -> None:
-    """Count what spells nothing in its texts (R1); in imminent danger nothing is counted."""
-    if given.handoff.urgency is not Urgency.IMMINENT_DANGER:
-        named = (one.name for one in given.request.kind.fields if one.longest)
-        texts = [str(given.fields.get(name, "")) for name in named]
-        what = f"answers {given.handoff.id}"
-        spend_unexplained(given.context, what, bytes_of_texts(texts), "")
+    named = (one.name for one in given.request.kind.fields if one.longest)
+    texts = [str(given.fields.get(name, "")) for name in named]
+    spend_texts(given.context, given.handoff, texts)
 
 
 def _answered(answer: HandoffAnswer) -> Answered:

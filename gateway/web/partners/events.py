@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from gateway.domain.audit import REASON_CODES, AuditFilters
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
-from gateway.domain.notification import LONGEST_DESCRIPTION
+from gateway.domain.notification import DESCRIPTION
 from gateway.evidence import receipt
 from gateway.exchange import audit, notifications
 from gateway.exchange.audit import AuditSearch
@@ -111,7 +111,7 @@ class SearchBody(PersonBody):
     """Who reads the log, why, and what for: one of the four purposes that LED Art. 25(2) allows."""
 
     reason_code = field.word(REASON_CODES)
-    reason = field.free(200)
+    reason = field.note(200)
     filters = fields.Nested(FiltersBody())
     page = fields.Nested(CursorBody())
     limit = field.whole(1, field.LARGEST_LIMIT, required=False)
@@ -139,7 +139,7 @@ class SetErrorBody(StrictSchema):
     """Why a notification is refused: a code of RFC 8935, and words for people."""
 
     err = field.error_code()
-    description = field.free(LONGEST_DESCRIPTION, lines=False, blank=True, required=False)
+    description = field.StrictString(DESCRIPTION, required=False)
 
 
 class PollBody(StrictSchema):

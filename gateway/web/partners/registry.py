@@ -51,7 +51,7 @@ class InvitationsQuery(StrictSchema):
 class ContactsBody(PersonBody):
     """Who opens the contacts, and why."""
 
-    reason = field.free(300)
+    reason = field.note(300)
 
 
 @endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())

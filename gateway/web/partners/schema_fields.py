@@ -25,6 +25,7 @@ from gateway.domain.fields import (
     read_by,
 )
 from gateway.domain.fields import free as free_text
+from gateway.domain.fields import note as note_text
 from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import is_ip
 from gateway.domain.notification import ERROR_CODE
@@ -317,6 +318,11 @@ def free(
 ) -> StrictString:
     """Free text of up to ``longest`` characters, which R1 keeps from carrying a file."""
     return StrictString(free_text(longest, lines=lines, blank=blank), required=required)
+
+
+def note(longest: int) -> StrictString:
+    """Likewise, of a text that belongs to no case and no handoff."""
+    return StrictString(note_text(longest))
 
 
 class Number(fields.Integer):
