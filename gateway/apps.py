@@ -15,6 +15,7 @@ from gateway import maintenance, wiring
 from gateway.config import Config
 from gateway.domain import refusals
 from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.transact import AHEAD
 from gateway.pki import client_certificate
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE, CsrRefused, certs_only, read_request
 from gateway.serving.framing import HANDSHAKE, ErrorResponse
@@ -139,17 +140,29 @@ def _unready(gateway: wiring.GatewayRuntime) -> NotReady | None:
             return NotReady(
                 "database-version", "the database is of another version: see the upgrade"
             )
+        if full := wiring.full_disks(gateway.config):
+            raise refusals.DiskFull(f"no room is left on the disk of: {', '.join(full)}")
+        if gateway.ports.leapt():
+            raise refusals.ClockAhead(AHEAD)
         gateway.continuity.check()
+        with gateway.store.begin(TransactionMode.READ) as work:
+            work.log.moment(gateway.ports.now())
         require_newest_key(gateway.store, gateway.keyring)
-    except refusals.LogFrozen as frozen:
-        return NotReady("log-frozen", frozen.detail)
-    except refusals.HighWaterMarkUnavailable as unreachable:
-        return NotReady("high-water-mark-unavailable", unreachable.detail)
-    except refusals.CaseKeysUnavailable as unavailable:
-        return NotReady("case-keys-unavailable", unavailable.detail)
+    except _UNREADY as refusal:
+        return NotReady(problems.problem_of(refusal).slug, refusal.detail)
     except Exception:  # whatever it is, its words are not for everybody
         return NotReady("database-unavailable", "the database cannot be read")
     return None
+
+
+_UNREADY = (
+    refusals.LogFrozen,
+    refusals.HighWaterMarkUnavailable,
+    refusals.CaseKeysUnavailable,
+    refusals.DiskFull,
+    refusals.ClockAhead,
+    refusals.ClockBehind,
+)
 
 
 def listener(worker: Worker) -> Listener:

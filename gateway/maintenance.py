@@ -6,7 +6,9 @@ PostgreSQL database each keep the files of their own folder, and take turns at w
 records.
 """
 
+import errno
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
@@ -32,8 +34,8 @@ from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.changes import Change
-from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import AHEAD, RecordedRefusal
 from gateway.kernel.values import SignedTreeHead
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority, rotation
@@ -55,7 +57,14 @@ from gateway.store.registry import Entry
 from gateway.store.registry_proof import RegistryComparison
 from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.web.security_log import failure_place
-from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, IssuingAuthority, connect
+from gateway.wiring import (
+    DELIVERY_CERTIFICATE,
+    GatewayRuntime,
+    IssuingAuthority,
+    clock_ahead,
+    connect,
+    data_folders,
+)
 
 if TYPE_CHECKING:
     from gateway.metrics import Counts
@@ -69,8 +78,8 @@ BATCHES = 20  # of erasures in one run: other tasks wait
 MOST_WAITING = 1000  # certificate requests that are counted
 
 
-Show = Callable[[Mapping[str, float], Mapping[str, datetime]], None]
-"""Shows the operator's metrics: what is known of the state, and when certificates and lists end."""
+Show = Callable[[Mapping[str | tuple[str, str], float]], None]
+"""Shows the operator's metrics: what is known of the state, by name, or by name and label."""
 
 
 class AlreadyRunning(Exception):
@@ -125,7 +134,9 @@ class Maintenance:
         """Run each task that is due. What fails is an alarm, and keeps no other task."""
         for task in TIMETABLE:
             now = self.gateway.ports.now()
-            if self._due.setdefault(task.name, now + task.after_start) <= now:
+            due = self._due.setdefault(task.name, now + task.after_start)
+            # A due time that no pause explains was set by a clock that has gone back since.
+            if not now < due <= now + max(task.every, task.after_start):
                 self._attempt(task)
 
     def start(self) -> None:
@@ -144,6 +155,8 @@ class Maintenance:
         now = self.gateway.ports.now()
         if task.records and self.log_refusal is not None:
             return None
+        if (task.records or task.run is publish) and self.gateway.ports.leapt():
+            return None
         failure: Exception | None = None
         report = TaskReport(more=True)
         try:
@@ -156,7 +169,7 @@ class Maintenance:
             return None
         except Exception as error:  # a database that restarts, a full disk, a defect
             failure = error
-            reason = error.detail if isinstance(error, Refusal) else failure_place(error)
+            reason = _reason(error)
             report = TaskReport((f"{task.failing}: {reason}",))
         pause = min(task.every, RETRY_AFTER) if failure else task.every
         self._due[task.name] = now if report.more else now + pause
@@ -185,6 +198,20 @@ class Task:
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
+def _reason(error: Exception) -> str:
+    """Why a task failed; of a failure that nobody foresaw, the place alone."""
+    if isinstance(error, Refusal):
+        return error.detail
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the disk is full: make room ({error.filename or 'a file'})"
+    return str(error) if isinstance(error, AuthorityError) else failure_place(error)
+
+
+def check_clock(upkeep: Maintenance, now: datetime) -> TaskReport:
+    """Look whether the clock was moved ahead; while it is, nothing is published or recorded."""
+    return TaskReport((AHEAD,) if upkeep.gateway.ports.leapt() else ())
+
+
 def refresh_authorities(upkeep: Maintenance, now: datetime) -> TaskReport:
     """Read what a ceremony changed; one that cannot be read changes nothing."""
     try:
@@ -210,7 +237,7 @@ def publish(upkeep: Maintenance, now: datetime) -> TaskReport:
     serials = frozenset(entry.serial for entry in revoked)
     ids = (authorities[0].id, *(authority.id for authority in trusted))
     last = upkeep.published
-    if last and last[1:3] == (serials, ids) and now < last.at + PUBLISH_EVERY:
+    if last and last[1:3] == (serials, ids) and last.at <= now < last.at + PUBLISH_EVERY:
         return TaskReport(last.alarms)
     if not _is_newest(upkeep.gateway):
         # A database that may be an older copy lets nobody in again: who is listed stays so.
@@ -493,7 +520,8 @@ def show_health(upkeep: Maintenance, now: datetime) -> None:
     if upkeep.show is None:
         return
     gateway = upkeep.gateway
-    known: dict[str, float] = {
+    known: dict[str | tuple[str, str], float] = {
+        "clock_ahead_seconds": clock_ahead().total_seconds(),
         "log_frozen": isinstance(upkeep.log_refusal, LogFrozen),
         "high_water_mark_up": True,
         "maintenance_timestamp_seconds": now.timestamp(),
@@ -501,6 +529,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> None:
     with suppress(Exception), gateway.ports.begin(TransactionMode.READ) as work:
         # Other tasks say what is wrong with the database.
         known["log_entries"] = work.log.head().size
+        known["administrator_keys_here"] = len(keys_here(gateway.config, work))
         known["certificate_requests_waiting"] = len(work.signing.pending(MOST_WAITING))
         known["duties_overdue"] = work.duties.overdue(now)
         known["administrators_waited_for"] = sum(queries.waiting(work, now))
@@ -522,7 +551,36 @@ def show_health(upkeep: Maintenance, now: datetime) -> None:
             known["log_unsigned_entries"] = known["log_entries"] - signed
     if upkeep.signed_size is not None:
         known["log_signed_timestamp_seconds"] = upkeep.signed_size[1].timestamp()
-    upkeep.show(known, _server_ends(gateway.config) | authority.ends(gateway.config.published))
+    ends = _server_ends(gateway.config) | authority.ends(gateway.config.published)
+    known |= {("end_timestamp_seconds", what): end.timestamp() for what, end in ends.items()}
+    with suppress(OSError):
+        for name, folder in data_folders(gateway.config).items():
+            known["disk_free_bytes", name] = shutil.disk_usage(folder).free
+    for what in BACKUPS:
+        made = last_backup(gateway.config, what)
+        known["backup_timestamp_seconds", what] = made.timestamp() if made else 0.0
+    upkeep.show(known)
+
+
+BACKUPS = ("database", "case-keys")
+"""What is backed up, each with a file in the folder whose time says when that was last done."""
+
+
+def note_backup(config: Config, what: str) -> None:
+    """Remember that a backup was made just now."""
+    (config.folder / f"last-backup-{what}").touch(mode=0o600)
+
+
+def last_backup(config: Config, what: str) -> datetime | None:
+    """When a backup was last made from this folder."""
+    file = config.folder / f"last-backup-{what}"
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC) if file.exists() else None
+
+
+def keys_here(config: Config, work: UnitOfWork) -> list[Path]:
+    """The private keys of enabled administrators that lie in this folder."""
+    files = ((one, config.people / f"{one.id}.pem") for one in work.organisations.persons())
+    return [file for person, file in files if person.enabled and file.exists()]
 
 
 def _server_ends(config: Config) -> dict[str, datetime]:
@@ -541,6 +599,7 @@ _EACH_STEP, _MINUTE = timedelta(0), timedelta(minutes=1)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 TIMETABLE: tuple[Task, ...] = (
+    Task("clock", _EACH_STEP, check_clock, "the clock is not looked at"),
     Task("authorities", _EACH_STEP, refresh_authorities, "authorities are not read again"),
     Task("publication", _EACH_STEP, publish, "lists are not published", vital=True),
     Task("review", _EACH_STEP, review_published, "what is published is not reviewed"),

@@ -13,7 +13,6 @@ import os
 import socketserver
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
@@ -171,19 +170,25 @@ class Gauges:
 
     def __init__(self) -> None:
         """`begin` was called before."""
-        self._plain = {name: _gauge(f"casegate_{name}", text) for name, text in _GAUGES.items()}
-        self._ends = _gauge("casegate_end_timestamp_seconds", _ENDS, ["what"])
+        self._gauges = {
+            name: _gauge(f"casegate_{name}", text, LABELS.get(name, ()))
+            for name, text in _GAUGES.items()
+        }
 
-    def show(self, known: Mapping[str, float], ends: Mapping[str, datetime]) -> None:
-        """Tell what is known of how things stand, and when certificates and lists end, by name."""
-        for name, value in known.items():
-            self._plain[name].set(value)
-        for what, end in ends.items():
-            self._ends.labels(what).set(end.timestamp())
+    def show(self, known: Mapping[str | tuple[str, str], float]) -> None:
+        """Tell what is known of how things stand, by name, or by name and label."""
+        for key, value in known.items():
+            name, label = (key, None) if isinstance(key, str) else key
+            gauge = self._gauges[name]
+            (gauge.labels(label) if label else gauge).set(value)
 
 
-_ENDS = "When a certificate or a revocation list ends, in seconds since 1970."
 _GAUGES: Mapping[str, str] = {
+    "end_timestamp_seconds": "When a certificate or a revocation list ends, seconds since 1970.",
+    "disk_free_bytes": "Free on the disk of the folder and of each database that is a file here.",
+    "backup_timestamp_seconds": "When a backup was last made here, in seconds since 1970; or 0.",
+    "administrator_keys_here": "Enabled administrators whose key lies in people/.",
+    "clock_ahead_seconds": "How far the clock is ahead of the start and the time since.",
     "log_entries": "Entries of the log.",
     "log_signed_entries": "Entries that a checkpoint was signed for: the high-water mark.",
     "log_unsigned_entries": "Entries without a signed checkpoint; negative when the log is frozen.",
@@ -198,9 +203,15 @@ _GAUGES: Mapping[str, str] = {
     "notification_receivers_failing": "Receivers whose last attempt got no answer.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",
 }
+LABELS = {
+    "end_timestamp_seconds": ("what",),
+    "disk_free_bytes": ("disk",),
+    "backup_timestamp_seconds": ("what",),
+}
+"""The one label of a gauge; the others have none."""
 
 
-def _gauge(name: str, text: str, labels: tuple[str, ...] | list[str] = ()) -> Gauge:
+def _gauge(name: str, text: str, labels: tuple[str, ...]) -> Gauge:
     return Gauge(name, text, labels, registry=None, multiprocess_mode="mostrecent")
 
 

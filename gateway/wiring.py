@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -49,13 +50,64 @@ HEAD_KEY_FILE = "log-head.secret"
 DELIVERY_CERTIFICATE = "deliver.pem"
 
 
+LEAP = timedelta(minutes=2)
+"""By how much the system's clock may be ahead of the time since the start before it is doubted."""
+
+
+def _system() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - the Clock port itself
+
+
+def _elapsed() -> float:
+    """Seconds of a clock that nobody sets; that of Linux goes on while the host is suspended."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+_began = _system(), _elapsed()  # before a listener's workers are forked: it counts for them too
+
+
+def clock_ahead() -> timedelta:
+    """How far the system's clock is ahead of the process's start plus the time since."""
+    started, elapsed = _began
+    return _system() - started - timedelta(seconds=_elapsed() - elapsed)
+
+
+def leapt() -> bool:
+    """Whether the system's clock was moved ahead, by more than is believed."""
+    return clock_ahead() > LEAP
+
+
 def now() -> datetime:
     """The system's time, in UTC: the only clock of tokens, log, retries and due times.
 
-    To the millisecond, as documents say it: what a row says is exactly what its event says.
+    Without a leap that is not believed. To the millisecond, as documents say it: what a row says is
+    exactly what its event says.
     """
-    moment = datetime.now(UTC)  # noqa: TID251 - the Clock port itself
+    moment, ahead = _system(), clock_ahead()
+    if ahead > LEAP:
+        moment -= ahead
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+FULL_BYTES = 4 * 1024**2
+"""Less free space than a large request takes, with its event and the journal."""
+
+
+def data_folders(config: Config) -> dict[str, Path]:
+    """The folders whose disks a gateway fills, by what is there; PostgreSQL's are not seen here."""
+    files = {
+        "database": config.database_file,
+        "high-water mark": config.mark_file,
+        "case keys": config.keys_file,
+    }
+    found = {name: file.parent for name, file in files.items() if file is not None}
+    return {"folder": config.folder, **found}
+
+
+def full_disks(config: Config) -> list[str]:
+    """What is on a disk on which nothing more can be written."""
+    free = {name: shutil.disk_usage(at).free for name, at in data_folders(config).items()}
+    return [name for name, size in free.items() if size < FULL_BYTES]
 
 
 new_id: Callable[[], UUID] = compat.uuid7
@@ -187,6 +239,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         checkpoint_signer=checkpoint_signer,
         keys=keyring,
         now=now,
+        leapt=leapt,
         reference_date=reference_date(config),
         new_id=new_id,
         random=secrets.token_bytes,

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,26 @@ def test_what_is_in_the_way_of_writing_and_signing_is_told(
         assert found is not None
         assert found.reason == reason
         assert "SELECT" not in found.detail
+
+
+def test_a_full_disk_and_a_clock_that_jumps_are_told(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gw.opened() as gateway:
+
+        def reason(**ports: Any) -> str:
+            changed = replace(gateway, ports=replace(gateway.ports, **ports))
+            found = gate(Audience.PUBLIC, changed).unready()
+            assert found is not None
+            assert found.detail
+            return found.reason
+
+        assert reason(leapt=lambda: True) == "clock-ahead"
+        a_day_ago = wiring.now() - timedelta(days=1)
+        assert reason(now=lambda: a_day_ago) == "clock-behind"
+        usage = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=1024**2))
+        monkeypatch.setattr(wiring, "shutil", usage)
+        assert reason() == "disk-full"
 
 
 def test_an_older_version_is_ready_on_the_tables_of_a_newer_one(gw: Operator) -> None:

@@ -1,5 +1,6 @@
 """Maintenance: lists each hour and at once, renewals, requests, one at a time, whatever happens."""
 
+import errno
 import os
 import shutil
 import signal
@@ -28,7 +29,7 @@ from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.transact import AHEAD, RecordedRefusal
 from gateway.kernel.values import Caller, CertificateOrder, LogQuery, TreeHead
 from gateway.maintenance import AlreadyRunning, Maintenance
 from gateway.pki import authority, rotation
@@ -232,6 +233,66 @@ def test_a_gateway_whose_authority_has_ended_does_not_start(gw: Operator) -> Non
         clock.at = NOW + 1096 * DAY
         with pytest.raises(AuthorityError):
             upkeep.start()
+        (said,) = [one for one in upkeep.alarms() if one.startswith("lists are not published")]
+    assert "ca rotate --step publish --no-wait" in said
+    assert "ca rotate --step activate --no-wait" in said
+
+
+def test_a_full_disk_is_told_as_one(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/casegate/published/crl.pem")
+
+    monkeypatch.setattr(maintenance.authority, "publish_crls", full)
+    with maintained(gw) as (upkeep, _):
+        upkeep.step()
+        assert (
+            "lists are not published: the disk is full: make room (/srv/casegate/published/crl.pem)"
+            in upkeep.alarms()
+        )
+
+
+# --- A clock that jumps
+
+
+def test_while_the_clock_is_moved_ahead_nothing_is_published_or_recorded(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        upkeep.step()
+        moved = [False]
+        ports = replace(upkeep.gateway.ports, leapt=lambda: moved[0])
+        upkeep.gateway = replace(upkeep.gateway, ports=ports)
+        before, size = published_at(gw), gw.size()
+        moved[0] = True
+        clock.at += 2 * HOUR
+        upkeep.step()
+        assert upkeep.alarms() == [AHEAD]
+        assert (published_at(gw), gw.size()) == (before, size)
+        moved[0] = False
+        upkeep.step()
+        assert upkeep.alarms() == []
+        assert published_at(gw) == NOW + 2 * HOUR
+
+
+def test_lists_of_a_time_to_come_are_made_again_once_the_clock_is_right(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        clock.at = NOW + DAY
+        upkeep.step()
+        assert published_at(gw) == NOW + DAY
+        (said,) = authority.alarms(gw.config.published, NOW)
+        assert "is to come: its clients are refused" in said
+        clock.at = NOW
+        upkeep.step()
+        assert published_at(gw) == NOW
+        assert upkeep.alarms() == []
+
+
+def test_what_is_done_each_hour_waits_for_no_clock_that_has_gone_back(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        clock.at = NOW + DAY
+        upkeep.step()
+        clock.at = NOW
+        execute(gw.folder / "casegate.db", "UPDATE person SET enabled = 0 WHERE id = 'martin'")
+        upkeep.step()
+        assert any("martin" in one for one in upkeep.alarms())
 
 
 # --- Certificate requests
@@ -499,11 +560,17 @@ def test_a_start_fails_with_what_it_cannot_do_without(
 
 
 def test_each_gauge_of_the_operator_s_is_shown_where_the_gateway_is_well(gw: Operator) -> None:
-    shown: list[Mapping[str, float]] = []
+    shown: list[Mapping[str | tuple[str, str], float]] = []
     with maintained(gw) as (upkeep, _):
-        upkeep.show = lambda known, _: shown.append(known)
+        upkeep.show = shown.append
         upkeep.step()
-    assert shown[0].keys() == metrics._GAUGES.keys()
+    names = {one if isinstance(one, str) else one[0] for one in shown[0]}
+    assert names == metrics._GAUGES.keys()
+    labelled = {one[0] for one in shown[0] if isinstance(one, tuple)}
+    assert labelled == metrics.LABELS.keys()
+    assert shown[0]["administrator_keys_here"] == 2
+    assert shown[0]["disk_free_bytes", "case keys"] > 0
+    assert shown[0]["backup_timestamp_seconds", "database"] == 0
 
 
 def test_a_single_step_tells_its_alarms_and_does_not_wait(gw: Operator) -> None:

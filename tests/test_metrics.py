@@ -93,8 +93,8 @@ def test_how_things_stand_is_what_was_told_last(folder: Path) -> None:
         "at = datetime(2026, 1, 2, tzinfo=UTC)\n"
         "gauges = metrics.Gauges()\n"
         "known = {'log_entries': 9, 'log_unsigned_entries': 1, 'log_frozen': True}\n"
-        "gauges.show(known, {'root': at})\n"
-        "gauges.show({'log_entries': 10, 'log_frozen': False}, {})\n"
+        "gauges.show({**known, ('end_timestamp_seconds', 'root'): at.timestamp()})\n"
+        "gauges.show({'log_entries': 10, 'log_frozen': False})\n"
     )
     work(folder, 0, told)
     at = datetime(2026, 1, 2, tzinfo=UTC).timestamp()

@@ -36,6 +36,31 @@ def test_now_is_of_one_time_zone_and_of_this_moment() -> None:
     assert abs(wiring.now().timestamp() - Path("/proc/self").stat().st_ctime) < 3600
 
 
+@pytest.mark.parametrize(
+    ("moved", "followed"),
+    [
+        (timedelta(minutes=1), timedelta(minutes=1)),
+        (timedelta(days=-1), timedelta(days=-1)),
+        (timedelta(days=1), timedelta(0)),
+    ],
+)
+def test_now_follows_no_leap_ahead_within_one_process(
+    monkeypatch: pytest.MonkeyPatch, moved: timedelta, followed: timedelta
+) -> None:
+    before, system = wiring.now(), wiring._system
+    monkeypatch.setattr(wiring, "_system", lambda: system() + moved)
+    assert abs(wiring.now() - before - followed) < timedelta(seconds=5)
+    assert wiring.leapt() is (moved != followed)
+    assert abs(wiring.clock_ahead() - moved) < timedelta(seconds=5)
+
+
+def test_a_pause_of_the_host_is_no_leap(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause, system, elapsed = timedelta(hours=3), wiring._system, wiring._elapsed
+    monkeypatch.setattr(wiring, "_system", lambda: system() + pause)
+    monkeypatch.setattr(wiring, "_elapsed", lambda: elapsed() + pause.total_seconds())
+    assert not wiring.leapt()
+
+
 def test_ids_are_uuids_of_version_7_in_the_order_of_their_making() -> None:
     made = [wiring.new_id() for _ in range(1000)]
     assert made == sorted(set(made))

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 import click
 from sqlalchemy import make_url
 
-from gateway import keys, maintenance, wiring
+from gateway import files, keys, maintenance, wiring
 from gateway.cli.admin.session import (
     AdminSession,
     key_files_option,
@@ -117,7 +117,13 @@ def digest(file: Path) -> str:
 @click.command()
 @home_option
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-def backup(folder: Path, target: Path) -> None:
+@click.option(
+    "--restored-at",
+    "restored_at",
+    metavar="URL",
+    help="With PostgreSQL: check the dump DIR, which you restored into this other database.",
+)
+def backup(folder: Path, target: Path, restored_at: str | None) -> None:
     """Copy the gateway's database, settings and published files to DIR.
 
     The gateway can run: the copy is of one moment, and its whole log is checked. The copy never
@@ -128,6 +134,9 @@ def backup(folder: Path, target: Path) -> None:
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
+        if restored_at is not None:
+            _check_dump(config, target, restored_at)
+            return
         _require_sqlite(config, target)
         spare = _new_folder(target)
         try:
@@ -142,6 +151,7 @@ def backup(folder: Path, target: Path) -> None:
             ) from error
         finally:
             shutil.rmtree(spare, ignore_errors=True)
+        maintenance.note_backup(config, "database")
     click.echo(f"Made {target}: {describe_head(manifest.head)}. Its log was checked whole.")
     click.echo("Not in it: keys/, issuing/, people/, offline/ (back them up once, and apart), the")
     click.echo("keys of cases (backup-keys, kept for days only), the high-water mark (never).")
@@ -160,8 +170,9 @@ def backup_keys(folder: Path, target: Path) -> None:
         /srv/backup-keys/2026-01-02
     """
     with plain_errors():
-        file = wiring.load_config(folder.absolute()).keys_file
-        _copy_keys(file, target)
+        config = wiring.load_config(folder.absolute())
+        _copy_keys(config.keys_file, target)
+        maintenance.note_backup(config, "case-keys")
 
 
 def _copy_keys(file: Path | None, target: Path) -> None:
@@ -191,9 +202,29 @@ def _require_sqlite(config: Config, target: Path) -> None:
     address, file = shlex.quote(url.render_as_string()), shlex.quote(f"{target}.dump")
     raise click.ClickException(
         "the database is in PostgreSQL, which has its own means. Copy casegate.toml and published/"
-        f" by hand, and run:\n  pg_dump --format=custom --file={file} {address}\n"
-        "with the password in PGPASSFILE. Never put the high-water mark's database into it."
+        f" by hand, and run, with the password in PGPASSFILE:\n"
+        f"  umask 077; pg_dump --format=custom --file={file} {address}\n"
+        f"  createdb casegate_check; pg_restore --no-owner --dbname=casegate_check {file}\n"
+        f"  casegate backup --restored-at postgresql+psycopg:///casegate_check {file}\n"
+        "  dropdb casegate_check\n"
+        "Never put the high-water mark's database into it."
     )
+
+
+def _check_dump(config: Config, dump: Path, url: str) -> None:
+    """Check the whole log of a restored dump, and that the gateway's own log goes on from it."""
+    if not dump.is_file():
+        raise click.ClickException(f"{dump} does not exist: name the dump that was restored")
+    files.require_private(dump)
+    if migrations.current(url) not in migrations.REVISIONS:
+        raise click.ClickException("no dump of a gateway was restored at this address")
+    with raising(click.ClickException, f"the dump {dump} is damaged", StoredLogCorrupt):
+        head = _read_whole(url, config)
+    live = open_for_reading(config.database_url, config.log_origin)
+    with live as store, store.begin(TransactionMode.READ) as work:
+        require_beginnings(work, {head})
+    maintenance.note_backup(config, "database")
+    click.echo(f"{dump}: {describe_head(head)}. Its log was checked whole, and goes on here.")
 
 
 def _new_folder(target: Path) -> Path:
@@ -241,6 +272,16 @@ def _examined(database: Path, config: Config) -> TreeHead:
     if migrations.current(url) != migrations.REVISIONS[-1]:
         shutil.copy(database, older)
         url = f"sqlite:///{older.absolute()}"
+    head = _read_whole(url, config)
+    merge_wal(database)
+    for ending in ("", "-wal", "-shm"):
+        older.with_name(older.name + ending).unlink(missing_ok=True)
+    return head
+
+
+def _read_whole(url: str, config: Config) -> TreeHead:
+    """The head of a copy's log, after all of it was read; where it is older, it is upgraded."""
+    if migrations.current(url) != migrations.REVISIONS[-1]:
         migrations.upgrade(url)
     person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     with (
@@ -251,9 +292,6 @@ def _examined(database: Path, config: Config) -> TreeHead:
         head = verify_log(work, tell)
         for sentence in maintenance.registry_comparison(config, work).sentences():
             warn(sentence)
-    merge_wal(database)
-    for ending in ("", "-wal", "-shm"):
-        older.with_name(older.name + ending).unlink(missing_ok=True)
     return head
 
 

@@ -3,6 +3,7 @@
 A sentence says what is so and, unless all is well, what to do about it.
 """
 
+import ctypes
 import dataclasses
 import pwd
 import shutil
@@ -56,6 +57,7 @@ SOON = timedelta(days=5)
 """Before a listener's certificate ends: it should have been renewed five days earlier."""
 
 SKEW = timedelta(seconds=2)
+OLD_BACKUP = timedelta(days=2)
 LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 256 * 1024**2
 
 ENOUGH = 3
@@ -234,10 +236,38 @@ def clock(config: Config, now: datetime) -> Findings:
                 " UTC: set it right by NTP before the gateway writes",
             )
             return
+    if _is_unsynchronised():
+        yield (
+            Level.WARNING,
+            "the system calls its clock unsynchronised: run an NTP client (chrony, or `timedatectl "
+            "set-ntp true`), for the gateway believes the clock that it starts with",
+        )
     if abs(there - now) > SKEW:
         yield Level.WARNING, "the clocks here and of PostgreSQL's host differ: keep both by NTP"
         return
     yield Level.OK, "the clock is not behind the newest event"
+
+
+def _is_unsynchronised() -> bool:
+    """What the kernel says (adjtimex(2), TIME_ERROR); False where it does not tell."""
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == _TIME_ERROR)
+
+
+_TIME_ERROR = 5
+
+
+def backups(config: Config, now: datetime) -> Findings:
+    """Whether backups are made here, and how old the last ones are."""
+    for what in maintenance.BACKUPS:
+        made = maintenance.last_backup(config, what)
+        told = "never" if made is None else output.format_time(made)
+        if made is None or now - made > OLD_BACKUP:
+            mend = "run deploy/systemd/back-up daily (docs/operators.md, 'Back up')"
+            yield Level.WARNING, f"the last backup of the {what} was made: {told}; {mend}"
+        else:
+            yield Level.OK, f"the last backup of the {what} was made: {told}"
 
 
 def due(config: Config, now: datetime) -> Findings:
@@ -300,7 +330,7 @@ def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
     if not file.exists():
         return [(Level.WARNING, f"{file} is missing: maintenance makes it when it starts")]
     ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    mend = "see that maintenance runs, which renews it"
+    mend = "see that maintenance runs, which renews it, unless the issuing authority has ended"
     if now >= ends:
         return [(Level.ERROR, f"{file} ended on {ends:%Y-%m-%d}: {mend}")]
     if now > ends - SOON:
@@ -354,7 +384,7 @@ def servers(config: Config, now: datetime) -> Findings:
     log = found.get("the log")
     if log is not None and log.deletes:
         yield (
-            Level.OK,
+            Level.WARNING,
             f"{log.role} may delete events: give the listeners a role of their own, see 'Roles'"
             " in docs/postgresql.md",
         )
@@ -397,9 +427,7 @@ def schema(config: Config, now: datetime) -> Findings:
 
 def disk(config: Config, now: datetime) -> Findings:
     """Whether there is room to go on."""
-    files = (config.database_file, config.mark_file, config.keys_file)
-    folders = {file.parent for file in files if file is not None} or {config.folder}
-    for folder in sorted(folders):
+    for folder in sorted({*wiring.data_folders(config).values()}):
         free = shutil.disk_usage(folder).free
         sentence = f"{free / 1024**3:.1f} GiB are free at {folder}"
         if free < NO_SPACE:
@@ -497,9 +525,9 @@ def _apart(config: Config) -> Findings:
     file, mark = config.database_file, config.mark_file
     if file is not None and mark is not None and file.stat().st_dev == mark.stat().st_dev:
         yield (
-            Level.OK,
+            Level.WARNING,
             "the high-water mark is on the disk of the database: a restored image of that disk"
-            " takes both back, and goes unnoticed",
+            " takes both back, and goes unnoticed; put it on another one ([high_water_mark] url)",
         )
 
 
@@ -567,9 +595,16 @@ def policies(config: Config, now: datetime) -> Findings:
 
 
 def administrators(config: Config, now: datetime) -> Findings:
-    """Whether one administrator could be disabled by two others."""
+    """Whether one could be disabled by two others, and each alone has their key."""
     with _read_rows(config) as work:
         enabled = [person for person in work.organisations.persons() if person.enabled]
+        here = maintenance.keys_here(config, work)
+    if here:
+        yield (
+            Level.WARNING,
+            f"keys of {len(here)} enabled administrators are on this machine, and who reads it is "
+            f"all of them: give each their key, and delete it here ({', '.join(map(str, here))})",
+        )
     if len(enabled) < ENOUGH:
         yield (
             Level.WARNING,
@@ -591,6 +626,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     schema,
     administrators,
     clock,
+    backups,
     due,
     log_holds,
     waiting,

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,13 @@ from gateway import files, keys, maintenance, wiring
 from gateway.cli import arguments
 from gateway.cli.doctor import ENOUGH
 from gateway.client.connection import gather_trust
-from gateway.client.errors import SettingsError
+from gateway.client.errors import SettingsError, raising
 from gateway.config import DATABASE_VARIABLE, Config
 from gateway.domain.course import HandoffChecks
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.domain.refusals import WrongState
+from gateway.evidence import canonical, signature
+from gateway.evidence.declarations import POSSESSION, person_uri, verify_declaration
 from gateway.evidence.log_predecessor import LogPredecessor
 from gateway.kernel.values import TreeHead
 from gateway.keys import KeyPurpose
@@ -63,9 +65,9 @@ def read_passphrase(file: Path | None, *, new: bool = False) -> str:
 
 
 def _one_line(file: Path) -> str:
-    """The one line of a file, without its end."""
+    """The one line of a file for its owner alone, without its end; raises PrivateFileError."""
     try:
-        text = file.read_text(encoding="utf-8").removesuffix("\n")
+        text = files.read_private(file).decode().removesuffix("\n")
     except UnicodeDecodeError:
         text = "\n"
     if "\n" in text:
@@ -109,11 +111,13 @@ def make(
     persons: Sequence[tuple[str, str]],
     passphrase: bytes,
     predecessor: LogPredecessor | None = None,
+    own_keys: Mapping[str, str] = {},
 ) -> None:
     """Make an operator's folder; nothing of it stays behind when it cannot be made.
 
     ``folder`` is absolute and its parent exists; ``settings`` is the text of its configuration;
-    ``persons`` are ids and names of the first administrators; its log continues ``predecessor``.
+    ``persons`` are ids and names of the first administrators, ``own_keys`` the JWKs of those who
+    made their keys themselves; its log continues ``predecessor``.
     Raises FileExistsError when something is there; UnsuitableDatabase, WrongState or AlreadyExists
     when a database cannot be that of a new gateway, or the log has the name of the one before it;
     OSError.
@@ -129,7 +133,7 @@ def make(
                 "new gateway another --issuer, from which the name of its log follows"
             )
         with _new_files(config.database_file, config.mark_file, config.keys_file):
-            _fill(config, persons, passphrase, predecessor)
+            _fill(config, persons, own_keys, passphrase, predecessor)
             _move(unfinished, folder)
 
 
@@ -151,13 +155,17 @@ def _folder_of_its_own(folder: Path) -> Iterator[None]:
 def _fill(
     config: Config,
     persons: Sequence[tuple[str, str]],
+    own_keys: Mapping[str, str],
     passphrase: bytes,
     predecessor: LogPredecessor | None,
 ) -> None:
     files.create(config.folder / "README", README.encode())
     _make_keys(config)
     _make_authorities(config, passphrase, wiring.now())
-    people = [_make_person(config, *person) for person in persons]
+    people = [
+        Administrator(person, name, own_keys.get(person) or _make_person_key(config, person))
+        for person, name in persons
+    ]
     migrations.upgrade(config.database_url)
     _make_case_keys(config)
     with closing(wiring.connect(config)) as gateway, maintenance.holding(config):
@@ -226,10 +234,10 @@ def _make_authorities(config: Config, passphrase: bytes, now: datetime) -> None:
     files.replace(config.published / ROOT_FILE, root.certificate_pem(), mode=0o644)
 
 
-def _make_person(config: Config, person: str, name: str) -> Administrator:
+def _make_person_key(config: Config, person: str) -> str:
     key = keys.generate_key(KeyPurpose.PERSON)
     keys.write_key(config.people / f"{person}.pem", key)
-    return Administrator(person, name, json.dumps(key.public_jwk(), sort_keys=True))
+    return json.dumps(key.public_jwk(), sort_keys=True)
 
 
 # --- `casegate init`: make the operator's folder of a new gateway ---
@@ -309,6 +317,14 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
     callback=lambda _context, _parameter, given: _persons(given),
     help="An administrator, as in martin='A. Martin'; give two or more.",
 )
+@click.option(
+    "--admin-key",
+    "admin_keys",
+    multiple=True,
+    metavar="ID=JWK,PROOF",
+    help="The files of a key that this administrator made themselves (`administrator create-key`): "
+    "the private key never comes to this machine.",
+)
 @root_passphrase_option
 @click.option(
     "--continues",
@@ -332,6 +348,7 @@ def _database_option(flag: str, name: str, about: str) -> Callable[[Any], Any]:
 def init(
     folder: Path,
     admins: Sequence[tuple[str, str]],
+    admin_keys: Sequence[str],
     root_passphrase_file: Path | None,
     mirror: Path | None,
     mirror_key: str | None,
@@ -360,12 +377,43 @@ def init(
         text = config_file.render(handoff_checks=HandoffChecks.REFUSE, **given)
         require_free(place)
         before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
-        make(place, text, admins, _passphrase(root_passphrase_file), before or None)
+        own = _own_keys(admin_keys, dict(admins), str(settings["issuer"]))
+        make(place, text, admins, _passphrase(root_passphrase_file), before or None, own)
     if before:
         click.echo(
             f"Its log continues {before.log}, {before.size} entries, root {before.root[:16]}."
         )
-    _tell(folder, admins)
+    for person, jwk in own.items():
+        kid, _ = signature.read_registered_key(json.loads(jwk))
+        click.echo(f"Key of {person}: {kid}. Compare it with them, by telephone.")
+    _tell(folder, admins, [person for person, _ in admins if person not in own])
+
+
+def _own_keys(given: Sequence[str], persons: Collection[str], issuer: str) -> dict[str, str]:
+    """The JWKs that administrators brought, by person, each with its proof of possession."""
+    found = {}
+    for person, _, named in (one.partition("=") for one in given):
+        jwk, _, proof = named.partition(",")
+        if person not in persons or not proof:
+            raise click.UsageError(
+                "--admin-key is ID=JWK,PROOF: the id of an --admin, and the files key.jwk and "
+                "key.proof that `casegate admin administrator create-key` made"
+            )
+        wrong = f"{named}: no key of {person} with its proof for {issuer}"
+        with raising(click.ClickException, wrong):
+            value = canonical.decode(Path(jwk).read_bytes())
+            kid, key = signature.read_registered_key(value)
+            verify_declaration(
+                Path(proof).read_text(encoding="ascii").strip(),
+                organisation=person_uri(issuer, person),
+                audience=issuer,
+                says=POSSESSION,
+                kid=kid,
+                keys={kid: key},
+                now=wiring.now(),
+            )
+        found[person] = canonical.encode(value).decode()
+    return found
 
 
 def _predecessor(mirror: Path, key: str, last: Path | None) -> LogPredecessor:
@@ -418,7 +466,7 @@ def _passphrase(file: Path | None) -> bytes:
     return text.encode()
 
 
-def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
+def _tell(folder: Path, persons: Sequence[tuple[str, str]], made_here: Sequence[str]) -> None:
     names = " ".join(f"--as {person}" for person, _ in persons[:2])
     click.echo(f"Made {folder}. Next:")
     click.echo(f"  1. Move {folder / 'offline'} off this machine; it is needed in ceremonies only.")
@@ -432,6 +480,6 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]]) -> None:
         click.echo(f"  {step}. {what}")
         click.echo(f"     casegate admin --home {folder} {names} {command} ...")
     click.echo("     (docs/administrators.md, 'A system for each administrator')")
-    people = folder / "people"
-    give = f"Give each administrator their key in {people}, for --approver-key, and delete it here."
-    click.echo(f"  {len(steps) + 3}. {give}")
+    if made_here:
+        give = f"Give {', '.join(made_here)} their key in {folder / 'people'}, for --approver-key,"
+        click.echo(f"  {len(steps) + 3}. {give}\n     and delete it here.")

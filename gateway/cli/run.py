@@ -22,6 +22,7 @@ from gateway.config import CONFIG_FILE, Config, load
 from gateway.serving import supervisor
 from gateway.serving.tls import listener_environ
 from gateway.setting_validators import host_and_port
+from gateway.web.security_log import LineBudget
 
 if TYPE_CHECKING:
     from gateway import metrics
@@ -54,7 +55,10 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     """
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    stream = logging.StreamHandler()
+    stream.addFilter(LineBudget())  # others can cause lines: a receiver that fails now and then
+    form = "%(asctime)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=form, handlers=[stream])
     with plain_errors():
         config = load(folder.absolute() / CONFIG_FILE)
         if only is not None and not once and config.metrics_bind is not None:

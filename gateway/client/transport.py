@@ -9,6 +9,7 @@ connection is the credential. A system with a registered key adds an assertion (
 Tokens are bound to the certificate and kept only in memory.
 """
 
+import logging
 import re
 import socket
 import ssl
@@ -36,6 +37,9 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 LONGEST_PAUSE = 30.0
 """The longest Retry-After, in seconds, that is waited for; a person decides about longer ones."""
 
+TOLD_AFTER = 5.0
+"""Seconds of waiting after which a line of the log `gateway.client.transport` says for what."""
+
 LONGEST_ANSWER = 120.0
 """Seconds that one answer may take from its first byte to its last."""
 
@@ -43,6 +47,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """Seconds without any progress; a write waits for the log's commit and its checkpoint."""
 
 _TRIED_AGAIN = frozenset({502, 503, 504})
+_log = logging.getLogger(__name__)
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -118,7 +123,7 @@ class HttpTransport:
 
     def send_anew(self, make: Callable[[], HttpRequest]) -> HttpResponse:
         """As `send`, with a message made for each attempt: of what is good once only."""
-        reached = False
+        reached, began = False, self._now()
         for pause in (*PAUSES, None):
             try:
                 reply = self._attempt(make())
@@ -131,13 +136,19 @@ class HttpTransport:
                     raise errors.GatewayUnavailable(
                         f"no answer from {self.address}: {_in_words(causes)}", reached=reached
                     ) from error
-                self._sleep(pause)
+                self._wait(pause, began, _in_words(causes))
                 continue
             reached, wait = True, self._retry_after(reply) or 0.0
             if pause is None or wait > LONGEST_PAUSE or not self._try_again(reply):
                 return reply
-            self._sleep(max(pause, wait))
+            self._wait(max(pause, wait), began, _title(reply))
         raise AssertionError("the last attempt returns or raises")
+
+    def _wait(self, pause: float, began: datetime, reason: str) -> None:
+        """Wait, and say for what where it comes to more than a person waits without asking."""
+        if (self._now() - began).total_seconds() + pause >= TOLD_AFTER:
+            _log.warning("waiting for %s: %s; asked again in %.0f s", self.address, reason, pause)
+        self._sleep(pause)
 
     def _try_again(self, reply: HttpResponse) -> bool:
         patient = reply.status == 429 and self._retry_after(reply) is not None
@@ -180,6 +191,16 @@ class HttpTransport:
                     f"the answer takes longer than {LONGEST_ANSWER:.0f} seconds"
                 )
             yield chunk
+
+
+def _title(reply: HttpResponse) -> str:
+    """What a problem is called, without what could move a terminal's cursor; else its status."""
+    title = _members(reply).get("title")
+    readable = isinstance(title, str) and title.isprintable() and len(title) <= _LONGEST_TITLE
+    return str(title) if readable else f"it answers {reply.status}"
+
+
+_LONGEST_TITLE = 100
 
 
 def clock_difference(reply: HttpResponse, now: datetime) -> float | None:

@@ -136,8 +136,16 @@ class DatabaseUnavailable(Busy):
     """The database does not answer; nothing was done, or a retry returns the result."""
 
 
+class DiskFull(DatabaseUnavailable):
+    """A disk of the gateway's is full; nothing was done."""
+
+
 class ClockBehind(Busy):
     """This host's clock is behind the newest event: time never runs backwards in the log."""
+
+
+class ClockAhead(Busy):
+    """This host's clock was moved ahead while the gateway ran: nothing but danger is written."""
 
 
 class AuditLogUnavailable(Refusal):

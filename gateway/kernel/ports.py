@@ -179,7 +179,8 @@ class Ports:
 
     ``attester`` signs documents for organisations, ``notifier`` their notifications. ``issuer`` is
     the gateway's public URL, ``gateway`` its short name in certificates; ``fingerprint_key`` keys
-    the HMAC over retried requests; ``denials_per_minute`` bounds what one organisation may have
+    the HMAC over retried requests; ``leapt`` says that the system's clock was moved ahead, which
+    ``now`` does not follow; ``denials_per_minute`` bounds what one organisation may have
     recorded; ``embargo_terms`` how long an embargo holds, ``police_first`` how long a removal waits
     for the police; ``emergency_numbers`` are
     named where an offer about an imminent danger is refused. ``due`` is the time to answer by
@@ -205,6 +206,7 @@ class Ports:
     new_id: Callable[[], UUID]
     random: Callable[[int], bytes]
     fingerprint_key: bytes = field(repr=False)
+    leapt: Callable[[], bool] = lambda: False
     denials_per_minute: int = 60
     embargo_terms: Terms = EMBARGO
     police_first: timedelta = timedelta(0)

@@ -26,6 +26,7 @@ from gateway.domain.decision import (
 )
 from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
 from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import actors, events
@@ -37,6 +38,12 @@ T = TypeVar("T")
 
 INACTIVE = "R2.inactive"
 """The rule by which only active organisations take part; policies state it too."""
+
+AHEAD = (
+    "the clock of this host was moved ahead while the gateway ran: set it right by NTP, or, where "
+    "it is right, start the gateway again"
+)
+"""Why only what is about an imminent danger is recorded now."""
 
 ENROLMENTS_REFUSED_PER_MINUTE = 10
 """Refused attempts with the tokens of one organisation's invitations."""
@@ -506,6 +513,8 @@ def _commit(context: RequestContext, result: Any) -> LoggedEvent:
         if logged is None:
             raise refusals.NotFound("the result of the earlier request is gone")
         return logged
+    if context.ports.leapt() and not _is_in_danger(context):
+        raise refusals.ClockAhead(AHEAD)
     request = context.request
     if request.key:
         kept = None if result is None else json.dumps(result)
@@ -514,6 +523,13 @@ def _commit(context: RequestContext, result: Any) -> LoggedEvent:
             IdempotencyRecord(owner, request.key, fingerprint, context.event, kept)
         )
     return next(one for one in context.work.commit() if one.event.id == context.event)
+
+
+def _is_in_danger(context: RequestContext) -> bool:
+    """Whether the request is about an imminent danger, as its case says."""
+    digest = context.about.case_digest
+    found = None if digest is None else context.work.cases.version(digest)
+    return found is not None and found.summary["urgency"] == Urgency.IMMINENT_DANGER
 
 
 def _fingerprint(context: RequestContext) -> bytes:
@@ -532,6 +548,8 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
 
     What was refused is rolled back and uses up nothing.
     """
+    if ports.leapt():
+        raise refusals.ClockAhead(AHEAD) from denial
     now, event = ports.now(), ports.new_id()
     today = ports.reference_date(now)
     owner = actor.organisation
@@ -564,6 +582,8 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
         refusals.LogFrozen,
         refusals.HighWaterMarkUnavailable,
         refusals.CaseKeysUnavailable,
+        refusals.DiskFull,
+        refusals.ClockAhead,
     ):
         raise
     except refusals.Busy as busy:

@@ -34,6 +34,10 @@ class AuthorityError(Exception):
     """An authority cannot do what is asked; the message says what to do."""
 
 
+class AuthorityEnded(AuthorityError):
+    """The issuing authority is past its end, and signs nothing more."""
+
+
 @dataclass(frozen=True)
 class CertificateAuthority:
     """A certificate that may sign others, with its key."""
@@ -333,7 +337,7 @@ def _leaf_builder(
     # A leaf that outlived its authority would fail before the day written in it.
     not_after = min(now + LEAF_LIFE, authority.certificate.not_valid_after_utc)
     if not_after <= now:
-        raise AuthorityError("the issuing authority has ended; make a new one")
+        raise AuthorityEnded(f"the issuing authority has ended: {AFTER_THE_END}")
     return (
         certificate_builder(name, key, now, not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -379,6 +383,11 @@ def certs_only(pem: bytes) -> bytes:
 
 # --- The published folder: authorities' certificates and revocation lists, and what to act on ---
 
+
+AFTER_THE_END = (
+    "run `casegate ca rotate --step publish --no-wait`, then `casegate ca rotate --step activate "
+    "--no-wait`, then invite the members' systems again (certs/README.md, 'After its end')"
+)
 
 AUTHORITY_ALARM = timedelta(days=90)  # time to find the root's keeper and hold the ceremony
 
@@ -500,6 +509,9 @@ def alarms(folder: Path, now: datetime) -> list[str]:
         return [f"{folder / CHAIN_FILE} cannot be read: every client is refused"]
     found = [
         f"{_common_name(c)} ends on {c.not_valid_after_utc:%Y-%m-%d}: prepare its successor"
+        if now < c.not_valid_after_utc
+        else f"{_common_name(c)} has ended, and every client is refused: "
+        + (AFTER_THE_END if c.issuer != c.subject else "a new gateway has to be made")
         for c in _last_of_their_kind(certificates)
         if now > c.not_valid_after_utc - AUTHORITY_ALARM
     ]
@@ -522,6 +534,12 @@ def _list_alarm(folder: Path, authority: x509.Certificate, now: datetime) -> lis
         return [f"the revocation list of {name} cannot be read: its clients are refused"]
     if now >= ends:
         return [f"the revocation list of {name} has ended: its clients are refused"]
+    if now < ends - CRL_LIFE - SKEW:
+        made = f"{ends - CRL_LIFE:%Y-%m-%d %H:%M}"
+        return [
+            f"the revocation list of {name} is of {made} UTC, which is to come: its clients are "
+            "refused until maintenance makes it again"
+        ]
     if now > ends - CRL_LIFE / 2:
         return [f"the revocation list of {name} ends at {ends:%Y-%m-%d %H:%M} UTC: renew it"]
     return []

@@ -3,7 +3,6 @@
 import gc
 import logging
 import resource
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from gateway.serving.framing import Describe, describe_plainly
 from gateway.serving.supervisor import end_with_supervisor
 from gateway.serving.tls import TlsContexts, TlsFiles
 from gateway.serving.worker import DeadlineWorker, WorkerSettings
-from gateway.web.security_log import failure_place
+from gateway.web.security_log import LineBudget
 
 KEEP_ALIVE = 15  # seconds; a partner's client reuses its connection: a handshake costs 1.4 ms
 
@@ -149,7 +148,6 @@ def _hooks(listener: Listener) -> dict[str, Any]:
         places.free(worker.age)
 
     def post_worker_init(worker: Any) -> None:
-        logging.getLogger("gunicorn.error").addFilter(JunkFilter())
         if worker.cfg.is_ssl:
             worker.cfg.ssl_context(worker.cfg, None)  # bad files end the start, not a handshake
         listener.on_worker_start()
@@ -189,44 +187,6 @@ def serve(app_factory: Callable[[], WsgiApp], listener: Listener) -> NoReturn:
     end_with_supervisor()
     gc.collect()
     gc.freeze()  # workers share what was loaded: no search for garbage writes to its pages
+    logging.getLogger("gunicorn.error").addFilter(LineBudget())  # of the master, and of each worker
     _Gunicorn(app_factory, gunicorn_settings(listener)).run()
     raise SystemExit(0)
-
-
-# --- Floods of lines about connections that are no requests: counted, not written ---
-
-
-JUNK_LINES = 60  # log lines a minute of one level and one worker
-
-
-class JunkFilter(logging.Filter):
-    """Let pass so many lines of a level a minute; the next one that passes says how many did not.
-
-    Cut connections and failures are news to the operator and a weapon in hostile hands. Of an
-    exception its place is written: its message may repeat what is secret.
-    """
-
-    def __init__(self, lines: int = JUNK_LINES) -> None:
-        """`lines` a minute of each level."""
-        super().__init__()
-        self._lines = lines
-        self._minute = 0
-        self._passed = Counter[int]()
-        self._left_out = Counter[int]()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written."""
-        minute, level = int(record.created // 60), record.levelno
-        if minute != self._minute:
-            self._minute = minute
-            self._passed.clear()
-        if self._passed[level] >= self._lines:
-            self._left_out[level] += 1
-            return False
-        self._passed[level] += 1
-        if record.exc_info and record.exc_info[1]:
-            record.msg = f"{record.msg} ({failure_place(record.exc_info[1])})"
-            record.exc_info = None
-        if left_out := self._left_out.pop(level, 0):
-            record.msg = f"{record.msg} ({left_out} such lines were left out)"
-        return True

@@ -44,12 +44,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from gateway.domain.refusals import Busy, CaseErased, CaseKeysUnavailable
+from gateway.domain.refusals import Busy, CaseErased, CaseKeysUnavailable, DiskFull
 from gateway.kernel.ports import KeyEncryptionProvider, TransactionMode
 from gateway.store import database
 from gateway.store.columns import TEXT, Instant
 from gateway.store.content_encryption import KEY_BYTES
-from gateway.store.transaction import Row, Transaction, counted, driver_errors
+from gateway.store.transaction import Row, Transaction, counted, driver_errors, translated
 
 BATCH = 64
 """Keys made at a time: one durable write of this database for so many new cases."""
@@ -220,7 +220,7 @@ class SqlKeyring:
             return
         try:
             self._make()
-        except CaseKeysUnavailable:
+        except (CaseKeysUnavailable, DiskFull):
             self._restocked_from = self._now() + RESTOCKED_AFTER
 
     def take(self) -> tuple[UUID, bytes]:
@@ -412,7 +412,8 @@ def _translating() -> Iterator[None]:
     try:
         yield
     except _unreachable() as error:
-        raise CaseKeysUnavailable(AWAY) from error
+        full = translated(error)
+        raise full if isinstance(full, DiskFull) else CaseKeysUnavailable(AWAY) from error
 
 
 def _ring(rows: Sequence[Any]) -> KeyEncryption:

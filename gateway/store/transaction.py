@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
-from gateway.domain.refusals import Busy, DatabaseUnavailable, Refusal
+from gateway.domain.refusals import Busy, DatabaseUnavailable, DiskFull, Refusal
 from gateway.kernel.ports import TransactionMode
 
 # --- Statements compiled once by SQLAlchemy and run by the database's own driver ---
@@ -133,8 +133,8 @@ NO_VALUES: Row = {}
 
 # SQLite's primary result codes BUSY and LOCKED (https://sqlite.org/rescode.html).
 _SQLITE_BUSY = frozenset({5, 6})
-# IOERR, FULL and CANTOPEN: the file or its disk is away.
-_SQLITE_AWAY = frozenset({10, 13, 14})
+# IOERR and CANTOPEN: the file or its disk is away.
+_SQLITE_AWAY = frozenset({10, 14})
 # PostgreSQL's serialization_failure, deadlock_detected, lock_not_available and query_canceled
 # (a timeout): another try may well succeed.
 _POSTGRESQL_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -176,6 +176,8 @@ def translated(error: Exception) -> Exception:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if _is_busy(cause):
         return Busy("another request holds what this one needs: retry after a moment")
+    if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or _sqlstate(cause) == "53100":
+        return DiskFull("the disk of a database is full: the operator has to make room")
     if _is_away(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database does not answer: retry after a moment")
     if isinstance(cause, sqlite3.IntegrityError) or _sqlstate(cause).startswith(_BROKEN_RULE):

@@ -20,8 +20,10 @@ from gateway.domain.refusals import (
     Busy,
     CaseErased,
     CaseKeysUnavailable,
+    ClockAhead,
     ClockBehind,
     DatabaseUnavailable,
+    DiskFull,
     EditConflict,
     Forbidden,
     HighWaterMarkUnavailable,
@@ -61,6 +63,7 @@ _EVERY: tuple[type[Refusal], ...] = (
     NotFound,
     Busy,
     DatabaseUnavailable,
+    DiskFull,
     inputs.UnsupportedMediaType,
 )
 """What any address may refuse: its spelling, a body's coding, and what needs the database."""
@@ -70,6 +73,7 @@ CONTENT: tuple[type[Refusal], ...] = (CaseErased, CaseKeysUnavailable)
 
 RECORDED: tuple[type[Refusal], ...] = (
     AuditLogUnavailable,
+    ClockAhead,
     ClockBehind,
     LogFrozen,
     HighWaterMarkUnavailable,

@@ -105,7 +105,8 @@ def log_readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
     Reasons: `log-frozen`, `high-water-mark-unavailable`, `case-keys-unavailable` (also if they are
-    older), `database-version` (its tables are of another version), `database-unavailable`.
+    older), `database-version` (its tables are of another version), `database-unavailable`,
+    `disk-full`, `clock-ahead` (moved ahead since the start), `clock-behind` (its newest event).
     """
     trouble = gate.unready()
     if trouble is None:

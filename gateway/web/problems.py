@@ -350,6 +350,13 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         _AGAIN,
         retry_after=5,
     ),
+    refusals.DiskFull: _not_now(
+        "disk-full",
+        "A disk of the gateway is full",
+        "The database cannot grow, so nothing is written. Nothing was done.",
+        f"{_AGAIN} Tell the operator: somebody has to make room.",
+        retry_after=30,
+    ),
     refusals.AuditLogUnavailable: _not_now(
         "audit-log-unavailable",
         "The answer could not be recorded",
@@ -364,6 +371,15 @@ PROBLEMS: Mapping[type[Refusal], ProblemType] = {
         "The newest event is more than a second later than the clock of the host that was to "
         "record this request. Time never runs backwards in the log, so nothing was done.",
         f"{_AGAIN} The operator sets the clock right by NTP.",
+        retry_after=30,
+    ),
+    refusals.ClockAhead: _not_now(
+        "clock-ahead",
+        "The gateway's clock was moved ahead",
+        "The clock of the host that was to record this request is more than two minutes ahead of "
+        "where it was at the gateway's start plus the time since. Only what is about an imminent "
+        "danger is recorded, by the time without the leap. Nothing was done.",
+        f"{_AGAIN} The operator sets the clock right by NTP, or starts the gateway again.",
         retry_after=30,
     ),
     refusals.LogFrozen: _not_now(

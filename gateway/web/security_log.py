@@ -6,7 +6,9 @@ Hostile callers can cause lines, so each kind has a budget; the next line tells 
 """
 
 import json
+import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -89,3 +91,37 @@ class SecurityLog:
 
     def _stamp(self) -> str:
         return self._now().isoformat(timespec="milliseconds")
+
+
+class LineBudget(logging.Filter):
+    """Let pass so many lines of a level a minute; the next one that passes says how many did not.
+
+    For the logs of processes: cut connections, failures and receivers that fail now and then are
+    news to the operator and a weapon in hostile hands. Of an exception its place is written: its
+    message may repeat what is secret.
+    """
+
+    def __init__(self, lines: int = LINES) -> None:
+        """`lines` a minute of each level."""
+        super().__init__()
+        self._lines = lines
+        self._minute = 0
+        self._passed = Counter[int]()
+        self._left_out = Counter[int]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is written."""
+        minute, level = int(record.created // 60), record.levelno
+        if minute != self._minute:
+            self._minute = minute
+            self._passed.clear()
+        if self._passed[level] >= self._lines:
+            self._left_out[level] += 1
+            return False
+        self._passed[level] += 1
+        if record.exc_info and record.exc_info[1]:
+            record.msg = f"{record.msg} ({failure_place(record.exc_info[1])})"
+            record.exc_info = None
+        if left_out := self._left_out.pop(level, 0):
+            record.msg = f"{record.msg} ({left_out} such lines were left out)"
+        return True

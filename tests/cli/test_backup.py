@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import Result
 from hypothesis import given
@@ -17,13 +18,24 @@ from hypothesis import strategies as st
 
 from gateway import maintenance, wiring
 from gateway.cli.backup import Manifest, digest
+from gateway.cli.gateway_setup import make
 from gateway.client.mirror import Mirror
 from gateway.kernel.ports import TransactionMode
 from gateway.store import sqlite_backup
 from gateway.verification.trust import TrustAnchors
 from tests.each import each
 from tests.ledger.copies import Served
-from tests.operating import DUBOIS, MARTIN, Operator, execute, said
+from tests.operating import (
+    DUBOIS,
+    MARTIN,
+    PASSPHRASE,
+    PERSONS,
+    Operator,
+    execute,
+    said,
+    settings,
+)
+from tests.postgresql import OwnServer, new_database, own_server
 from tests.store.samples import fact
 
 
@@ -37,6 +49,15 @@ def backup(gw: Operator, name: str = "backup") -> Path:
     result = gw.type("backup", "--home", gw.folder, target)
     assert result.exit_code == 0, result.output
     return target
+
+
+def test_when_each_backup_was_made_is_noted(gw: Operator) -> None:
+    assert {maintenance.last_backup(gw.config, what) for what in maintenance.BACKUPS} == {None}
+    backup(gw)
+    assert maintenance.last_backup(gw.config, "database") is not None
+    assert maintenance.last_backup(gw.config, "case-keys") is None
+    assert gw.type("backup-keys", "--home", gw.folder, gw.folder.parent / "k").exit_code == 0
+    assert maintenance.last_backup(gw.config, "case-keys") is not None
 
 
 def restore(gw: Operator, source: Path, *words: object, **kwargs: str) -> Result:
@@ -527,3 +548,47 @@ def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
 def said_last(result: Result) -> str:
     assert result.exit_code == 1, result.output
     return result.stderr.splitlines()[-1]
+
+
+# --- A dump of PostgreSQL, restored aside
+
+
+def _dumped(server: OwnServer, dump: Path) -> str:
+    """Dump a server's database and restore it into another; the address of that one."""
+    live, inside = server.url.replace("+psycopg", ""), server.folder / "casegate.dump"
+    aside = live.replace("/postgres?", "/casegate_check?")
+    server.run("pg_dump", "--format=custom", f"--file={inside}", live)
+    with psycopg.connect(live, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE casegate_check")
+    server.run("pg_restore", "--no-owner", f"--dbname={aside}", inside)
+    shutil.copyfile(inside, dump)
+    dump.chmod(0o600)
+    return aside.replace("postgresql:", "postgresql+psycopg:")
+
+
+def test_a_dump_that_was_restored_aside_is_checked_whole_and_noted(tmp_path: Path) -> None:
+    gw, dump = Operator(tmp_path / "gw"), tmp_path / "casegate.dump"
+    with own_server() as server:
+        make(gw.folder, settings(database_url=server.url), PERSONS, PASSPHRASE)
+        told = gw.type("backup", "--home", gw.folder, dump).stderr
+        for step in ("umask 077; pg_dump", "createdb", "pg_restore", "backup --restored-at"):
+            assert step in told
+        aside = _dumped(server, dump)
+        grow(gw)  # the gateway goes on meanwhile
+        words = ("backup", "--home", gw.folder, "--restored-at", aside, dump)
+        done = gw.type(*words)
+        assert done.exit_code == 0, done.output
+        assert "1 entry" in done.stdout
+        assert "checked whole, and goes on here" in done.stdout
+        assert maintenance.last_backup(gw.config, "database") is not None
+        (gw.folder / "last-backup-database").unlink()
+        empty = new_database()
+        nothing = gw.type("backup", "--home", gw.folder, "--restored-at", empty, dump)
+        assert "no dump of a gateway was restored" in said(nothing)
+        dump.chmod(0o644)
+        assert "chmod 600" in said(gw.type(*words))
+        dump.chmod(0o600)
+        with psycopg.connect(aside.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("UPDATE log_event SET document = document || ' ' WHERE idx = 0")
+        assert "is damaged" in said(gw.type(*words))
+        assert maintenance.last_backup(gw.config, "database") is None

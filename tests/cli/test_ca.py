@@ -2,7 +2,8 @@
 
 import json
 import os
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ from cryptography import x509
 from gateway import maintenance, wiring
 from gateway.cli import output
 from gateway.cli.admin import gateway_keys as ca
-from gateway.pki.authority import CHAIN_FILE, CRL_FILE, authority_id, make_root
+from gateway.domain.organisation import Certificate, Organisation, Status, System
+from gateway.kernel.ports import TransactionMode
+from gateway.pki import authority
+from gateway.pki.authority import (
+    CHAIN_FILE,
+    CRL_FILE,
+    ISSUING_LIFE,
+    LEAF_LIFE,
+    authority_id,
+    make_root,
+)
 from gateway.pki.rotation import AuthorityStage, kept
 from tests.operating import DUBOIS, MARTIN, PASSPHRASE, Operator, said
 
@@ -24,6 +35,7 @@ DAY = 86_400
 def passphrase(tmp_path: Path) -> Path:
     file = tmp_path / "passphrase"
     file.write_bytes(PASSPHRASE + b"\n")
+    file.chmod(0o600)
     return file
 
 
@@ -97,6 +109,64 @@ def test_when_the_key_was_lost_no_step_waits_and_the_event_says_so(
     steps = [rotated(gw, "--no-wait", "--step", step) for step in ("activate", "retire")]
     assert [(one["step"], one["waited"]) for one in steps] == [("activate", "no"), ("retire", "no")]
     assert len(chain(gw)) == 1
+
+
+def test_who_would_be_cut_off_is_counted_and_named_and_the_authority_s_id_is_typed(
+    gw: Operator, passphrase: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = chain(gw)
+    rotated(gw, "--step", "publish", "--root-passphrase-file", passphrase)
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        none: frozenset[str] = frozenset()
+        for slug in ("ofmin", "hotline", "member"):
+            work.organisations.add(
+                Organisation(slug, slug, "police_office", True, none, "FR", Status.ACTIVE)
+            )
+            work.organisations.add_system(System(slug, "desk", none))
+            ends = wiring.now() + LEAF_LIFE
+            work.organisations.add_certificate(Certificate(slug, len(slug), slug, "desk", ends))
+        work.commit()
+    rotated(gw, "--no-wait", "--step", "activate")
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        ends = wiring.now() + LEAF_LIFE  # it renewed: the old certificate ends nothing
+        work.organisations.add_certificate(Certificate("new", 99, "member", "desk", ends))
+        work.commit()
+    words = ("--no-wait", "--step", "retire")
+    size = gw.size()
+    asked = rotate(gw, *words)
+    assert asked.exit_code == 2
+    assert "2 systems of 2 organisations did not renew their certificate yet" in asked.stderr
+    assert "hotline/desk, ofmin/desk" in asked.stderr
+    assert "--yes" in asked.stderr
+    monkeypatch.setattr(output, "interactive", lambda: True)
+    typed = ("ca", "rotate", "--home", gw.folder, "--as", MARTIN, "--as", DUBOIS, *words)
+    assert gw.type(*typed, input="yes\n").exit_code == 1
+    assert (len(chain(gw)), gw.size()) == (2, size)
+    assert gw.type(*typed, input=f"{old}\n").exit_code == 0
+    assert len(chain(gw)) == 1
+
+
+def test_an_authority_that_has_ended_is_an_error_and_the_two_commands_that_are_named_mend_it(
+    gw: Operator, passphrase: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = chain(gw)
+    system, (began, elapsed) = wiring._system, wiring._began
+    later = ISSUING_LIFE + timedelta(days=1)
+    monkeypatch.setattr(wiring, "_system", lambda: system() + later)
+    monkeypatch.setattr(wiring, "_began", (began + later, elapsed))
+    told = gw.type("doctor", "--home", gw.folder, "--json")
+    (said,) = [
+        one["sentence"]
+        for one in json.loads(told.stdout)["findings"]
+        if one["level"] == "error" and "every client is refused" in one["sentence"]
+    ]
+    named = re.findall(r"`casegate ca rotate (.*?)`", said)
+    assert named == ["--step publish --no-wait", "--step activate --no-wait"]
+    rotated(gw, *named[0].split(), "--root-passphrase-file", passphrase)
+    rotated(gw, *named[1].split())
+    new = wiring.IssuingAuthority(gw.config).authorities[0].id
+    assert (new != old, server_authority(gw)) == (True, new)
+    assert authority.alarms(gw.config.published, wiring.now()) == []
 
 
 def test_a_step_that_is_repeated_takes_no_further_one(

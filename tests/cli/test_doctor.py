@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import wiring
+from gateway import maintenance, wiring
 from gateway.cli import doctor
 from gateway.cli.backup import digest
 from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
@@ -34,6 +34,12 @@ DAY = timedelta(days=1)
 def proven_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests here have the same policies, whose proof takes longer than all other checks."""
     monkeypatch.setattr(doctor, "check_policies", _proof)
+
+
+@pytest.fixture(autouse=True)
+def synchronised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine's clock is."""
+    monkeypatch.setattr(doctor, "_is_unsynchronised", lambda: False)
 
 
 _proof = cache(doctor.check_policies)
@@ -67,8 +73,9 @@ def test_a_new_gateway_has_no_error(gw: Operator) -> None:
     assert result.exit_code == 1, result.output
     lines = result.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok", "warning"}
-    warned = [line for line in lines if line.startswith("warning")]
-    assert [line.split()[1] for line in warned] == ["permissions:", "issuing", "administrators:"]
+    warned = [line.split()[1] for line in lines if line.startswith("warning")]
+    people, copies = ["administrators:"] * 2, ["backups:"] * 2
+    assert warned == ["permissions:", "issuing", *people, *copies, "log:"]
 
 
 def add_bernard(gw: Operator, own: Path) -> None:
@@ -81,9 +88,45 @@ def add_bernard(gw: Operator, own: Path) -> None:
 def test_a_gateway_in_good_order_gets_zero(gw: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(gw.config.offline)
     monkeypatch.setattr(doctor, "_listeners_run_as", lambda: {54321})
+    monkeypatch.setattr(doctor, "_apart", lambda _: iter(()))  # the tests have one disk
     add_bernard(gw, gw.folder.parent / "own")
+    shutil.rmtree(gw.config.people)
+    for what in maintenance.BACKUPS:
+        maintenance.note_backup(gw.config, what)
     result = gw.type("doctor", "--home", gw.folder)
     assert result.exit_code == 0, result.output
+
+
+def test_the_keys_of_enabled_administrators_on_the_host_are_a_warning(gw: Operator) -> None:
+    add_bernard(gw, gw.folder.parent / "own")
+    told = sentences(gw, "administrators", Level.WARNING)
+    assert "keys of 2 enabled administrators are on this machine" in told
+    assert f"{gw.config.people}/martin.pem" in told
+    (gw.config.people / "martin.pem").unlink()
+    assert "keys of 1 " in sentences(gw, "administrators", Level.WARNING)
+    (gw.config.people / "dubois.pem").unlink()
+    assert "two can disable a third" in sentences(gw, "administrators", Level.OK)
+
+
+def test_a_backup_that_is_missing_or_old_is_a_warning(gw: Operator) -> None:
+    assert "never" in sentences(gw, "backups", Level.WARNING)
+    for what in maintenance.BACKUPS:
+        maintenance.note_backup(gw.config, what)
+    told = sentences(gw, "backups", Level.OK, DAY)
+    assert "database" in told
+    assert "case-keys" in told
+    assert "run deploy/systemd/back-up daily" in sentences(gw, "backups", Level.WARNING, 3 * DAY)
+
+
+def test_a_clock_that_the_system_calls_unsynchronised_is_a_warning(
+    gw: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_is_unsynchronised", lambda: True)
+    assert "run an NTP client" in sentences(gw, "clock", Level.WARNING)
+
+
+def test_a_list_of_a_time_to_come_is_an_error(gw: Operator) -> None:
+    assert "is to come" in sentences(gw, "certificates", Level.ERROR, -DAY)
 
 
 def test_with_two_administrators_neither_can_be_disabled(gw: Operator, tmp_path: Path) -> None:
@@ -176,7 +219,7 @@ def test_a_gateway_may_run_meanwhile(gw: Operator) -> None:
         ("rm published/ca-chain.pem", "certificates", Level.ERROR, "every client is refused"),
         ("rm server/partners.pem", "certificates", Level.WARNING, "partners.pem is missing"),
         ("chmod 644 casegate.db", "database", Level.ERROR, "chmod o="),
-        ("true", "log", Level.OK, "goes unnoticed"),
+        ("true", "log", Level.WARNING, "goes unnoticed"),
     ],
 )
 def test_what_was_done_in_the_folder_is_told_by_its_check(
@@ -412,7 +455,7 @@ def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
     assert the(found, "clock", Level.OK)
     assert "(1 of 1)" in the(found, "log", Level.OK)
     assert "on one server" in the(found, "servers", Level.WARNING)
-    assert "may delete events" in the(found, "servers", Level.OK)
+    assert "may delete events" in the(found, "servers", Level.WARNING)
     apart = findings(gw, timedelta(seconds=10))
     assert "keep both by NTP" in the(apart, "clock", Level.WARNING)
 

@@ -43,6 +43,7 @@ ADMINS = ("--admin", "martin=A. Martin", "--admin", "dubois=B. Dubois")
 def passphrase_file(tmp_path: Path) -> Path:
     file = tmp_path / "passphrase"
     file.write_bytes(PASSPHRASE + b"\n")
+    file.chmod(0o600)
     return file
 
 
@@ -121,6 +122,7 @@ def mirrored(folder: Path, size: int = 300) -> None:
 def continuing(place: Path, *more: object) -> Result:
     passphrase = place / "passphrase"
     passphrase.write_bytes(PASSPHRASE + b"\n")
+    passphrase.chmod(0o600)
     given = ("--root-passphrase-file", passphrase, "--continues", place / "copy")
     return typed(place / "gw", *given, "--continues-key", LOST.vkey, *more)
 
@@ -427,7 +429,49 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(
 def test_a_passphrase_that_is_short_or_more_than_a_line_is_refused(tmp_path, content, sentence):
     file = tmp_path / "passphrase"
     file.write_bytes(content)
+    file.chmod(0o600)
     assert sentence in said(typed(tmp_path / "gw", "--root-passphrase-file", file))
+    assert not (tmp_path / "gw").exists()
+
+
+def test_a_passphrase_that_others_can_read_is_refused(tmp_path, passphrase_file):
+    passphrase_file.chmod(0o644)
+    refused = typed(tmp_path / "gw", "--root-passphrase-file", passphrase_file)
+    assert f"Run: chmod 600 {passphrase_file}" in said(refused)
+    assert not (tmp_path / "gw").exists()
+
+
+def brought(place: Path, person: str, issuer: str = ISSUER) -> str:
+    """The value of --admin-key after a person made their key on their own machine."""
+    words = ["admin", "administrator", "create-key", place, "--person", person, "--issuer", issuer]
+    assert CliRunner().invoke(main, [str(word) for word in words]).exit_code == 0
+    return f"{person}={place}/key.jwk,{place}/key.proof"
+
+
+def test_an_administrator_s_own_key_never_comes_to_the_machine(tmp_path, passphrase_file):
+    given = ("--admin-key", brought(tmp_path / "own", "martin"))
+    result = typed(tmp_path / "gw", *given, "--root-passphrase-file", passphrase_file)
+    assert result.exit_code == 0, result.output
+    key = load_key(tmp_path / "own/key.pem", KeyPurpose.PERSON)
+    assert f"Key of martin: {key.kid}" in result.stdout
+    assert "Give dubois their key" in result.stdout
+    made = Operator(tmp_path / "gw")
+    assert [file.name for file in made.config.people.iterdir()] == ["dubois.pem"]
+    act = ("log-hold", "set", "--reference", "1", "--review-on", "2027-01-10")
+    assert "--approver-key martin=FILE" in said(made.admin(*act))
+    assert made.admin("--approver-key", f"martin={tmp_path}/own/key.pem", *act).exit_code == 0
+
+
+def test_a_key_without_its_person_s_proof_for_this_gateway_founds_nothing(
+    tmp_path, passphrase_file
+):
+    secret = ("--root-passphrase-file", passphrase_file)
+    foreign = brought(tmp_path / "a", "martin", "https://other.example.org")
+    of_dubois = brought(tmp_path / "b", "dubois").replace("dubois=", "martin=")
+    for given in (foreign, of_dubois, "martin=nothing,nowhere"):
+        assert said(typed(tmp_path / "gw", "--admin-key", given, *secret))
+    for given in ("nobody=a,b", "martin=key.jwk"):
+        assert typed(tmp_path / "gw", "--admin-key", given, *secret).exit_code == 2
     assert not (tmp_path / "gw").exists()
 
 

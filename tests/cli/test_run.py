@@ -183,3 +183,25 @@ def _command_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize("part", ["maintain", "deliver"])
+def test_no_process_writes_lines_without_end_however_often_something_fails(
+    gw: Operator, part: str
+) -> None:
+    """As of a receiver that refuses, is well and refuses again, or a disk that comes and goes."""
+    code = (
+        "import logging, sys\n"
+        "from gateway.cli import main, run\n"
+        "def flood(*_, **__):\n"
+        f"    alarm = logging.getLogger('casegate.{part}').warning\n"
+        "    for n in range(1000):\n"
+        "        alarm(f'notification to ofmin: it answers {500 + n}; it is tried again')\n"
+        f"run._{part} = flood\n"
+        f"main(['run', '--home', sys.argv[1], '--only', '{part}'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, gw.folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert 60 <= len(done.stderr.splitlines()) <= 120  # a minute may end meanwhile

@@ -93,6 +93,31 @@ def test_a_busy_gateway_is_asked_again_with_the_same_bytes(status: int) -> None:
     assert sent == {(b'{"by":"x"}', "one-key")}
 
 
+def problem(title: str, after: str) -> httpx.Response:
+    return httpx.Response(503, headers={"Retry-After": after}, json={"title": title})
+
+
+def test_whoever_waits_for_more_than_five_seconds_is_told_for_what(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert Talk(problem("The disk is full", "30"), good()).send().status == 200
+    assert caplog.messages == [
+        f"waiting for {PARTNERS}: The disk is full; asked again in 30 s",
+    ]
+    caplog.clear()
+    assert Talk(problem("The disk is full", "1"), good()).send().status == 200
+    assert caplog.messages == []
+    with pytest.raises(GatewayUnavailable):
+        Talk(httpx.ReadTimeout("x"), step=2.0).send()
+    assert "it took the request, and does not answer it" in caplog.messages[0]
+
+
+@each("title", ["\x1b[2J", "x" * 101, 7, None])
+def test_what_a_far_end_says_reaches_no_terminal_unless_it_can_be_read(title: Any) -> None:
+    heard = HttpResponse(503, {}, json.dumps({"title": title}).encode())
+    assert lines._title(heard) == "it answers 503"
+
+
 @each(
     "broken",
     [

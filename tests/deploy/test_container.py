@@ -207,6 +207,7 @@ def test_a_gateway_is_made_and_runs_from_the_wheel_and_its_hashed_packages(image
     gateway, environ = tmp_path / "srv", _environ(image, CASEGATE_HOME=str(tmp_path / "srv"))
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("correct horse battery\n")
+    passphrase.chmod(0o600)
     words = (
         f"casegate init {gateway} --name demo --issuer https://localhost:{public}"
         f" --partners-url https://localhost:{partners} --public-bind 127.0.0.1:{public}"

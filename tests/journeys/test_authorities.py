@@ -112,7 +112,7 @@ def test_members_change_to_a_new_authority_without_a_moment_in_which_they_are_re
     eventually(stage, stage.folder / ABROAD, taken=False)
     assert shakes_hands(stage, stage.folder / OFMIN)
 
-    assert rotate(stage, "--no-wait", "--step", "retire")["authority"] == first
+    assert rotate(stage, "--no-wait", "--step", "retire", "--yes")["authority"] == first
     eventually(stage, before, taken=False)  # although it sends the retired authority along
     eventually(stage, stage.folder / OFMIN, taken=False)
     assert shakes_hands(stage, stage.folder / HOTLINE)

@@ -106,6 +106,7 @@ def _continue(new: DemoEnvironment, mirror: Path, key: str, place: Path) -> None
     """Type `casegate init --continues` for a gateway of a new name."""
     public, partners = free_ports()
     (place / "passphrase").write_text("correct horse battery staple\n")
+    (place / "passphrase").chmod(0o600)
     binds = ("--public-bind", f"127.0.0.1:{public}", "--partners-bind", f"127.0.0.1:{partners}")
     names = ("--issuer", f"https://localhost:{public}", "--name", "demo2")
     addresses = ("--partners-url", f"https://localhost:{partners}", *binds)

@@ -13,6 +13,7 @@ from gateway.changes import CHANGES
 from gateway.domain.refusals import (
     AuditLogUnavailable,
     Busy,
+    ClockAhead,
     Forbidden,
     IdempotencyKeyReused,
     InvitationUnusable,
@@ -44,6 +45,7 @@ from tests.founding import (
 )
 from tests.newcomers import TOKEN, Newcomer
 
+DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 REINSTATEMENT = Change("organisation.reinstate", ABROAD, {"reason": "it is active already"})
 ERASURE = Change("case.erase", HOTLINE, {"case": UNKNOWN, "reason": "an order"})
@@ -258,3 +260,31 @@ def test_policy_says_no_to_one_person_where_two_are_needed_now(gateway: Founded)
     refused = gateway.refusal(make_change, MEMBERSHIP, gateway.approve(MEMBERSHIP, ALICE))
     assert isinstance(refused.refusal, Forbidden)
     assert refused.refusal.rules == ("R10.two_persons",)
+
+
+# --- A clock that was moved ahead
+
+
+def test_while_the_clock_is_moved_ahead_only_an_imminent_danger_is_recorded(
+    gateway: Founded,
+) -> None:
+    whole, size = gateway.ports, gateway.size()
+    gateway.ports = replace(whole, leapt=lambda: True)
+    with pytest.raises(ClockAhead) as refused:
+        submitted(gateway)
+    assert "set it right by NTP" in refused.value.detail
+    assert gateway.size() == size
+    case = submitted(gateway, **DANGER)
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    assert gateway.handoff(handoff).urgency == "imminent_danger"
+    gateway.ports = whole
+    submitted(gateway)
+
+
+def test_while_the_clock_is_moved_ahead_no_refusal_is_recorded_or_told(gateway: Founded) -> None:
+    asked = _question(gateway)
+    size = gateway.size()
+    gateway.ports = replace(gateway.ports, leapt=lambda: True)
+    with pytest.raises(ClockAhead):
+        asked()
+    assert gateway.size() == size

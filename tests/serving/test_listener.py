@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from gateway.serving.listener import JunkFilter, Listener
+from gateway.serving import listener
+from gateway.serving.listener import Listener
 from gateway.serving.supervisor import listener_answers
 from gateway.serving.tls import TlsFiles
-from tests.each import each
+from gateway.web.security_log import LineBudget
 from tests.receiver import wait_until
 from tests.serving.listeners import (
     CLOSE,
@@ -88,37 +89,10 @@ def test_a_tcp_listener_without_tls_is_refused():
         Listener("partners", "unix:/run/x.sock", tls=TlsFiles(Path("server.pem")))
 
 
-# --- Floods of lines ---
-
-
-def line(created: float, level: int = logging.WARNING, error: BaseException | None = None):
-    exc_info = (type(error), error, None) if error else None
-    record = logging.LogRecord("gunicorn.error", level, "", 0, "refused", None, exc_info)
-    record.created = created
-    return record
-
-
-@each("level", [logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL])
-def test_floods_of_lines_of_any_level_are_counted_not_written(level):
-    junk = JunkFilter(lines=3)
-    assert [junk.filter(line(60.0 + n, level)) for n in range(5)] == [True] * 3 + [False] * 2
-    later = line(120.0, level)
-    assert junk.filter(later)
-    assert later.getMessage() == "refused (2 such lines were left out)"
-    after = line(121.0, level)
-    assert junk.filter(after)
-    assert after.getMessage() == "refused"
-
-
-def test_a_flood_of_warnings_hides_no_error():
-    junk = JunkFilter(lines=1)
-    assert [junk.filter(line(60.0)) for _ in range(3)] == [True, False, False]
-    failed = line(60.0, logging.ERROR)
-    assert junk.filter(failed)
-    assert failed.getMessage() == "refused"
-
-
-def test_of_an_exception_its_place_is_written_in_one_line_and_not_its_message():
-    failed = line(60.0, logging.ERROR, KeyError("a name that nobody may read"))
-    assert JunkFilter().filter(failed)
-    assert logging.Formatter().format(failed) == "refused (KeyError in nowhere)"
+def test_the_budget_of_lines_holds_for_the_master_and_for_what_it_forks(monkeypatch):
+    log = logging.getLogger("gunicorn.error")
+    monkeypatch.setattr(log, "filters", [])
+    monkeypatch.setattr(listener._Gunicorn, "run", lambda _: None)
+    with pytest.raises(SystemExit):
+        listener.serve(lambda: None, Listener("public", "unix:/run/x.sock", tls=None))
+    assert [type(one) for one in log.filters] == [LineBudget]

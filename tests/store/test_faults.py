@@ -1,12 +1,15 @@
 """Each way of failing around COMMIT leaves everything or nothing, and the store usable."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from psycopg import errors
 
-from gateway.domain.refusals import DatabaseUnavailable
+from gateway.domain.refusals import DatabaseUnavailable, DiskFull
 from gateway.kernel.ports import TransactionMode
+from gateway.store import database
 from gateway.store.migrations import upgrade
 from gateway.store.transaction import Transaction, translated
 from tests.each import each
@@ -132,6 +135,24 @@ def test_a_file_that_is_away_is_a_database_that_does_not_answer(sqlite):
 )
 def test_a_server_that_is_full_or_only_reads_is_a_database_that_does_not_answer(said):
     assert isinstance(translated(said("as the server says it")), DatabaseUnavailable)
+
+
+def test_a_disk_without_room_is_a_refusal_of_its_own_and_nothing_is_stored(sqlite, monkeypatch):
+    pages = _pages(sqlite.url)
+    monkeypatch.setitem(database._SQLITE_SETTINGS, "max_page_count", (pages, pages))
+    with pytest.raises(DiskFull, match="has to make room"):
+        while True:
+            with sqlite.open().begin(TransactionMode.WRITE) as work:
+                work.log.record(fact())
+                work.commit()
+    monkeypatch.undo()
+    assert _pages(sqlite.url) == pages
+    assert isinstance(translated(errors.DiskFull("as the server says it")), DiskFull)
+
+
+def _pages(url):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        return connection.execute("PRAGMA page_count").fetchone()[0]
 
 
 def test_a_server_that_stops_is_a_database_that_does_not_answer_until_it_is_back():

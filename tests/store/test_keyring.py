@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, DiskFull
+from gateway.store import database
 from gateway.store import keyring as keyrings
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.keyring import make_keyring, require_keys
@@ -48,6 +49,19 @@ def test_a_key_that_is_taken_is_durable_already(ring):
     assert len(key) == 32
     assert ring.other.key(id_) == key
     assert ring.states([id_, new_id()]) == {id_: True}
+
+
+def test_where_the_disk_is_full_no_key_is_made_and_the_refusal_says_why(tmp_path, monkeypatch):
+    place = places.sqlite(tmp_path)
+    with closing(sqlite3.connect(Path(place.keys_folder()) / "keys.db")) as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    monkeypatch.setitem(database._SQLITE_SETTINGS, "max_page_count", (pages, pages))
+    full = place.keyring(Clock())
+    with pytest.raises(DiskFull, match="has to make room"):
+        while True:
+            full.take()
+    full.restock()  # says nothing: not all that is written needs a key
+    place.close()
 
 
 def test_no_key_is_given_twice(ring):

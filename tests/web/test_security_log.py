@@ -2,11 +2,13 @@
 
 import io
 import json
+import logging
 from datetime import timedelta
 
 import pytest
 
-from gateway.web.security_log import SecurityLog
+from gateway.web.security_log import LineBudget, SecurityLog
+from tests.each import each
 from tests.founding import Clock
 
 
@@ -92,3 +94,39 @@ def test_two_logs_in_one_process_are_apart(written):
 def test_a_value_cannot_break_the_line(written):
     written.log.refuse("x", reason='a\n{"event": "forged"}')
     assert len(written.lines()) == 1
+
+
+# --- Floods of lines in the logs of processes ---
+
+
+def line(created: float, level: int = logging.WARNING, error: BaseException | None = None):
+    exc_info = (type(error), error, None) if error else None
+    record = logging.LogRecord("gunicorn.error", level, "", 0, "refused", None, exc_info)
+    record.created = created
+    return record
+
+
+@each("level", [logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL])
+def test_floods_of_lines_of_any_level_are_counted_not_written(level):
+    junk = LineBudget(lines=3)
+    assert [junk.filter(line(60.0 + n, level)) for n in range(5)] == [True] * 3 + [False] * 2
+    later = line(120.0, level)
+    assert junk.filter(later)
+    assert later.getMessage() == "refused (2 such lines were left out)"
+    after = line(121.0, level)
+    assert junk.filter(after)
+    assert after.getMessage() == "refused"
+
+
+def test_a_flood_of_warnings_hides_no_error():
+    junk = LineBudget(lines=1)
+    assert [junk.filter(line(60.0)) for _ in range(3)] == [True, False, False]
+    failed = line(60.0, logging.ERROR)
+    assert junk.filter(failed)
+    assert failed.getMessage() == "refused"
+
+
+def test_of_an_exception_its_place_is_written_in_one_line_and_not_its_message():
+    failed = line(60.0, logging.ERROR, KeyError("a name that nobody may read"))
+    assert LineBudget().filter(failed)
+    assert logging.Formatter().format(failed) == "refused (KeyError in nowhere)"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gateway import files, keys, maintenance, wiring
 from gateway.cli import output
 from gateway.cli.admin.session import (
     AdminSession,
+    agree_to_lose,
     key_files_option,
     opened,
     persons_option,
@@ -25,10 +27,12 @@ from gateway.cli.gateway_setup import read_passphrase, root_passphrase_option
 from gateway.config import Config
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
+from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from gateway.keys import KeyPurpose, RotationStep
 from gateway.pki import authority, rotation
 from gateway.pki.authority import (
+    AuthorityEnded,
     AuthorityError,
     CertificateAuthority,
     authority_id,
@@ -36,6 +40,7 @@ from gateway.pki.authority import (
     make_issuing,
 )
 from gateway.pki.rotation import AuthorityStage, StoredAuthority
+from gateway.text.numbers import pluralise
 
 KEK = "kek"
 """The purpose of the key that wraps the keys of cases."""
@@ -276,6 +281,7 @@ def _for_machines(fields: Mapping[str, Any]) -> dict[str, Any]:
     is_flag=True,
     help="Skip the waiting period, for example when the issuing key may be compromised.",
 )
+@click.option("--yes", is_flag=True, help="Do not ask: who is cut off by `retire` is known.")
 @json_option
 def rotate_authority(
     folder: Path,
@@ -285,6 +291,7 @@ def rotate_authority(
     root_passphrase_file: Path | None,
     named: str | None,
     no_wait: bool,
+    yes: bool,
 ) -> None:
     """Take the next step to a new issuing authority.
 
@@ -313,6 +320,8 @@ def rotate_authority(
             authority = make_issuing(config.name, root, now)
         else:
             authority = turn.of
+        if turn.of is not None and turn.step is RotationStep.RETIRE and not yes:
+            _agree_to_cut_off(gateway, turn.of)
         waited = "no" if now < turn.due else "yes"
         values = {"step": str(turn.step), "authority": authority.id, "waited": waited}
         written = record_step(session, gateway, Change("ca.rotate", GATEWAY, values))
@@ -326,6 +335,31 @@ def rotate_authority(
         show("ca.rotate", written)
         if not output.for_machines():
             click.echo(f"  {_DONE[turn.step]}")
+
+
+def _agree_to_cut_off(gateway: wiring.GatewayRuntime, former: StoredAuthority) -> None:
+    """Tell whom an authority's end cuts off; have its id typed, where it is somebody.
+
+    They are the systems that have no certificate of a later day than that on which the next
+    authority took over.
+    """
+    now = gateway.ports.now()
+    until = _named(rotation.kept(gateway.config.issuing), None).since + authority.LEAF_LIFE
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        renewed = work.organisations.expiring(until, now + authority.LEAF_LIFE)
+        found = work.organisations.expiring(now, until)
+    systems = {(c.organisation, c.system) for c in found}
+    systems -= {(c.organisation, c.system) for c in renewed}
+    if systems:
+        organisations = pluralise(
+            len({organisation for organisation, _ in systems}), "organisation"
+        )
+        named = ", ".join(map("/".join, sorted(systems)))
+        agree_to_lose(
+            f"{pluralise(len(systems), 'system')} of {organisations} did not renew their "
+            f"certificate yet, and are refused from then on: {named}.",
+            former.id,
+        )
 
 
 def _load_root(config: Config, folder: Path, passphrase_file: Path | None) -> CertificateAuthority:
@@ -346,7 +380,7 @@ def _see_published(gateway: wiring.GatewayRuntime) -> None:
     """Wait until listeners can see the step: by `maintain` when it runs, else by our own hand."""
     config = gateway.config
     try:
-        with maintenance.holding(config):
+        with maintenance.holding(config), suppress(AuthorityEnded):  # its successor signs later
             maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
     except maintenance.AlreadyRunning:
         pass
