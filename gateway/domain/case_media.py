@@ -101,18 +101,27 @@ Error = tuple[str, str]
 """A JSON pointer and what is wrong there."""
 
 
+class _Texts(NamedTuple):
+    """The texts of an element: of its own, and of the parts within it."""
+
+    kind: str
+    own: str
+    within: str
+
+
 def media_errors(case: Mapping[str, Any]) -> Iterator[Error]:
     """Say where a case, each field of which is valid, carries files or more than a case needs."""
-    for array, several in _texts(case).items():
+    texts = _texts(case)
+    for array, several in texts.items():
         if kind := _sniff_together([f"{one.own} {one.within}".strip() for one in several]):
             yield f"/{array}", f"hold an encoded {kind} together: media is never taken (R1)"
     yield from _hash_files(case)
     if case["urgency"] != Urgency.IMMINENT_DANGER:
-        yield from _budget_errors(case)
+        yield from _budget_errors(case, texts)
 
 
-def _budget_errors(case: Mapping[str, Any]) -> Iterator[Error]:
-    spent = _unexplained(case)
+def _budget_errors(case: Mapping[str, Any], texts: Mapping[str, list[_Texts]]) -> Iterator[Error]:
+    spent = _unexplained(case, texts)
     if spent > MOST_UNEXPLAINED:
         yield (
             "",
@@ -127,15 +136,7 @@ def _budget_errors(case: Mapping[str, Any]) -> Iterator[Error]:
 
 def added_bytes(case: Mapping[str, Any], before: Mapping[str, Any]) -> int:
     """How many bytes that spell nothing a version has in texts that the one before has not."""
-    return _unexplained(case, before)
-
-
-class _Texts(NamedTuple):
-    """The texts of an element: of its own, and of the parts within it."""
-
-    kind: str
-    own: str
-    within: str
+    return _unexplained(case, _texts(case), before)
 
 
 def _texts(case: Mapping[str, Any]) -> dict[str, list[_Texts]]:
@@ -183,12 +184,16 @@ def _sniff_together(texts: list[str]) -> Media | None:
     return sniff_row("".join(bare)) or sniff_row(words)
 
 
-def _unexplained(case: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> int:
+def _unexplained(
+    case: Mapping[str, Any],
+    texts: Mapping[str, list[_Texts]],
+    before: Mapping[str, Any] | None = None,
+) -> int:
     """How many bytes it takes to write down what in a case spells nothing, and is new in it."""
     known = {one for several in _texts(before).values() for one in several} if before else set()
     arrays = {
         array: [one for one in dict.fromkeys(several) if one not in known]
-        for array, several in _texts(case).items()
+        for array, several in texts.items()
     }
     said = {*_of_case(before)} if before else set()
     loose = [text for text in dict.fromkeys(_of_case(case)) if text not in said]
