@@ -191,7 +191,7 @@ _SOURCES: Sequence[tuple[str | None, Callable[[Gateway], Iterator[Waiting]]]] = 
 
 @click.group(epilog=EPILOG)
 def notification() -> None:
-    """Poll or watch for events that concern you, and replay refused ones."""
+    """Poll or watch for events that concern you, and replay earlier ones."""
 
 
 @partner_command(
@@ -199,21 +199,23 @@ def notification() -> None:
     click.option("--keep", is_flag=True, help="Acknowledge none of them: they come again."),
 )
 def poll(gateway: Gateway, keep: bool) -> None:
-    """List the notifications that wait, and acknowledge them.
+    """List the next notifications and acknowledge them.
+
+    At most a hundred at a time. They are acknowledged once they are listed.
 
     Example: casegate notification poll
     """
-    found: list[EventNotification] = []
     page = gateway.poll_notifications()
-    found += page.notifications
-    while page.notifications and not keep:
-        page = gateway.poll_notifications(acknowledge=page.notifications)
-        found += page.notifications
-    headings = ("number", "time", "event", "handoff", "urgency", "due")
-    if not output.reply({"items": [one.members() for one in found]}):
-        output.print_table(headings, [_row(one) for one in found])
-    if keep and page.more and not output.for_machines():
-        click.echo("There are more: without --keep they are all listed.", err=True)
+    found = [one.members() for one in page.notifications]
+    if not output.reply({"items": found, "more": page.more}):
+        headings = ("number", "time", "event", "handoff", "urgency", "due")
+        output.print_table(headings, [_row(one) for one in page.notifications])
+    # Only what the output took: it is flushed by now, and a full disk or closed pipe has raised.
+    if page.notifications and not keep:
+        gateway.poll_notifications(most=0, acknowledge=page.notifications)
+    if page.more and not output.for_machines():
+        advice = "acknowledge these first, without --keep" if keep else "repeat the command"
+        click.echo(f"There are more: {advice}.", err=True)
 
 
 @partner_command(notification)
@@ -262,7 +264,9 @@ def status(gateway: Gateway) -> None:
 
 @write_command(notification, click.argument("event", type=click.UUID))
 def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
-    """Have the refused notification of EVENT sent again.
+    """Have the notification of EVENT sent again.
+
+    EVENT is any of your own events (`casegate event list`): refused, or taken and lost.
 
     Example: casegate notification replay 0198... --by pdc-1
     """

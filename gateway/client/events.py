@@ -414,7 +414,7 @@ class NotificationClient(ClientBase):
         return self._exchange.read("notification.poll", "/notifications")
 
     def replay_notification(self, event: UUID | str, by: str) -> ConfirmedWrite:
-        """Have a refused notification sent again, before those that follow."""
+        """Have the notification of an own event sent again, before those that follow."""
         path = f"/notifications/{spelled(event)}/replay"
         return self._write("notification.replay", path, by=by)
 

@@ -2,7 +2,7 @@
 
 A partner polls for them, or the gateway delivers them; one cursor serves both. At least once: a
 notification counts as delivered when it was acknowledged, and comes again until then. One that its
-receiver refuses is kept and passed over, and comes again when the organisation asks for it.
+receiver refuses is kept and passed over. Any event comes again when the organisation asks for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from gateway.domain.organisation import DUTY_CONTACT, Organisation
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import event as events
 from gateway.evidence import security_event
+from gateway.evidence.event import PARTY
 from gateway.evidence.security_event import EventNotification
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import (
@@ -54,6 +55,8 @@ KEEPING_WATCH = ("head", "data_protection")
 """Who hears of each entry of the staff register, whoever made it."""
 
 LONGEST_ERROR = 100
+NOT_REFUSED = "not_refused"
+"""The error of what is sent again though its receiver took it."""
 
 
 @dataclass(frozen=True)
@@ -158,15 +161,25 @@ def status(ports: Ports, caller: Caller) -> NotificationStatus:
 
 
 def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> WriteResult:
-    """Send a refused notification again, before those that follow."""
+    """Send the notification of an event of the caller's own stream again, before those that follow.
+
+    Refused as not found where it is another's, or its document was erased.
+    """
     replayed = ReplayedNotification(event)
 
     def act(context: RequestContext) -> ReplayedNotification:
         authorize(context, LOG)
-        kept = {one.event: one for one in context.work.notifications.refused(caller.organisation)}
-        if event not in kept:
+        store, logged = context.work.notifications, context.work.log.logged(event)
+        details = () if logged is None else logged.event.disclosures
+        own = [d.value for d in details if d.kind == PARTY and caller.organisation in d.readers]
+        numbers = [v["stream_number"] for v in own if v["organisation"] == caller.organisation]
+        if not numbers:
             deny_as_not_found()
-        context.work.notifications.refuse(replace(kept[event], replay=True))
+        refused = {one.event: one for one in store.refused(caller.organisation)}
+        again = refused.get(event) or notification.RefusedNotification(
+            caller.organisation, event, *numbers, NOT_REFUSED, "asked for again", context.now
+        )
+        store.refuse(replace(again, replay=True))
         context.record(gateway_and(caller.organisation, role="actor"))
         return replayed
 

@@ -1,8 +1,10 @@
 """`casegate todo`: what waits, with commands that do it; and the command after each step."""
 
+import errno
 import json
 import re
 from datetime import timedelta
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +226,31 @@ def test_what_waits_is_listed_and_acknowledged_unless_it_is_kept(
     (told,) = desks.told("notification", "poll", at=OFMIN)["items"]
     assert (told["handoff"], told["type"]) == (handoff, "handoff.offered")
     assert desks.told("notification", "poll", at=OFMIN)["items"] == []
+
+
+def test_what_the_output_did_not_take_waits_again(
+    desks: Desks, handoff: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(click, "echo", full)
+        for words in ([], ["--json"]):
+            assert desks.run("notification", "poll", *words, at=OFMIN).exit_code == 6
+    assert handoff in desks.done("notification", "poll", at=OFMIN)
+
+
+def test_a_page_is_listed_at_a_time_and_what_follows_is_announced(
+    desks: Desks, handoff: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks.offered()
+    one_each = partialmethod(MemberClient.poll_notifications, most=1)
+    monkeypatch.setattr(MemberClient, "poll_notifications", one_each)
+    told = desks.told("notification", "poll", at=OFMIN)
+    assert ([one["handoff"] for one in told["items"]], told["more"]) == ([handoff], True)
+    second = desks.run("notification", "poll", at=OFMIN)
+    assert (second.exit_code, "There are more" in second.stderr) == (0, False)
 
 
 def test_a_watch_prints_a_line_for_each_until_it_is_stopped(

@@ -142,10 +142,21 @@ def test_what_is_refused_ahead_of_a_missing_one_is_not_passed_over(gateway):
     assert status(gateway)["refused"] == []
 
 
-def test_only_what_was_refused_can_be_sent_again_and_each_time_it_is_an_event(gateway):
-    (first, *_) = polled(gateway)
+def test_what_was_acknowledged_is_sent_again_when_it_is_asked_for(gateway):
+    told = polled(gateway)
+    polled(gateway, acknowledged=jtis(told))
+    gateway.act(OFMIN, notifications.replay, told[0].event, "analyst-1")
+    again = polled(gateway)
+    assert [one.event for one in again[:-1]] == [told[0].event]
+    assert polled(gateway, acknowledged=jtis(again)) == []
+
+
+def test_an_event_of_others_alone_cannot_be_sent_again_and_the_refusal_is_an_event(gateway):
+    theirs = {one.event for one in polled(gateway, HOTLINE)} - {
+        one.event for one in polled(gateway)
+    }
     denied = gateway.refusal(
-        notifications.replay, caller(OFMIN), gateway.key(), first.event, "analyst-1"
+        notifications.replay, caller(OFMIN), gateway.key(), theirs.pop(), "analyst-1"
     )
     assert isinstance(denied.refusal, NotFound)
     assert event.read(denied.receipt.document)["type"] == "notification.replayed"

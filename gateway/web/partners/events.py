@@ -193,5 +193,7 @@ def notifications_show(call: Call) -> NotificationStatus:
     body=PersonBody(),
 )
 def notifications_replay(call: Call, event: UUID) -> WriteResult:
-    """Have a refused notification sent again, before those that follow."""
+    """Have the notification of an event of one's own stream sent again, before those that follow.
+
+    So a receiver gets again what it refused, or took and lost."""
     return notifications.replay(call.ports, call.caller, call.key, event, call.body["by"])
