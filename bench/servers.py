@@ -165,7 +165,7 @@ def register_key(stage: DemoEnvironment) -> Path:
     """Let the hotline sign its own cases: the file of its document key."""
     keys = stage.folder / ORIGINATOR / "keys"
     issuer = wiring.load_config(stage.operator).issuer
-    command = [sys.executable, "-m", "gateway.cli", "key", "create", "--use", "signing", str(keys)]
+    command = [sys.executable, "-m", "gateway", "key", "create", "--use", "signing", str(keys)]
     command += ["--organisation", ORIGINATOR, "--gateway", issuer]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
     jwk = json.loads((keys / "document.jwk").read_text(encoding="ascii"))
@@ -210,7 +210,7 @@ def _baseline(kind: str, made: Site) -> Iterator[Target]:
 @contextlib.contextmanager
 def gateway_process(stage: DemoEnvironment) -> Iterator[int]:
     """`casegate run`, as shipped: the process of the supervisor, once all of its parts answer."""
-    command = ["-m", "gateway.cli", "run", "--home", str(stage.operator)]
+    command = ["-m", "gateway", "run", "--home", str(stage.operator)]
     log = stage.folder / f"{GATEWAY}.log"
     with _process(command, dict(os.environ), log, lambda text: "ready\n" in text) as process:
         yield process

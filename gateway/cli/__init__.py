@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import click
@@ -51,7 +52,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "key": ("system", "Create signing and encryption keys for your organisation."),
         "notification": (
             "todo",
-            "Poll or watch for events that concern you, and replay refused ones.",
+            "Poll or watch for events that concern you, and replay earlier ones.",
         ),
         "outbox": ("system", "Resend writes that received no answer."),
         "receipt": ("audit", "Show, verify and save receipts."),
@@ -111,6 +112,16 @@ _JSON = "gateway.cli.json"
 """Where it is kept that a line asks for machine output, before its command is known: a line that
 cannot be read fails for machines, too."""
 
+DONE = "gateway.cli.done"
+"""Where it is kept that what was asked for is done, and told."""
+
+
+def interrupt(_signum: int, _frame: FrameType | None) -> None:
+    """Stop at Ctrl-C; not any more once all is done and told."""
+    context = click.get_current_context(silent=True)
+    if context is not None and DONE not in context.meta:
+        raise KeyboardInterrupt
+
 
 # --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
 
@@ -130,6 +141,14 @@ class CommandFailed(click.ClickException):
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
         self.members, self.done = dict(members), dict(done or {})
+
+
+class Interrupted(CommandFailed):
+    """Ctrl-C, before anything was done."""
+
+    def __init__(self) -> None:
+        """Make it, with the exit status that shells give (128 and the signal's number)."""
+        super().__init__("interrupted", {"kind": "interrupted"}, exit_code=130)
 
 
 class OutputNotWritten(click.ClickException):
@@ -212,7 +231,10 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line, and whether it asks for machine output."""
         ctx.meta[_JSON] = wants_json(args)
-        return super().parse_args(ctx, self._in_place(ctx, args))
+        try:
+            return super().parse_args(ctx, self._in_place(ctx, args))
+        except KeyboardInterrupt:
+            raise Interrupted from None
 
     def _in_place(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The command line with what says where to work behind the command that takes it."""
@@ -242,16 +264,20 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except OutputNotWritten:
             raise  # what was done is on the output already
-        except click.ClickException as error:
-            if not as_json:
+        except click.ClickException as failed:
+            error = failed
+        except (click.Abort, EOFError, KeyboardInterrupt) as stop:
+            # Ctrl-C at a question is an Abort, as is no answer, and a person's no.
+            if KeyboardInterrupt in (type(stop), type(stop.__context__)):
+                error = Interrupted()
+            elif as_json:
+                error = CommandFailed("not confirmed", {"kind": "not-confirmed"})
+            else:
                 raise
-            print_failure(error)
-            ctx.exit(error.exit_code)
-        except (click.Abort, EOFError, KeyboardInterrupt):
-            if not as_json:
-                raise
-            print_failure(click.ClickException("interrupted"))
-            ctx.exit(1)
+        if not as_json:
+            raise error
+        print_failure(error)
+        raise click.exceptions.Exit(error.exit_code)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands by audience, from the table alone."""

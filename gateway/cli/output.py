@@ -22,6 +22,7 @@ import click
 from click.core import ParameterSource
 
 from gateway import files
+from gateway.cli import DONE
 from gateway.domain.json_values import parse_timestamp
 
 
@@ -96,6 +97,11 @@ def reply(value: Any, *lines: str, word: str = "") -> bool:
     for number, line in enumerate(lines):
         say(line, "" if number else word)
     return False
+
+
+def finish() -> None:
+    """From here on Ctrl-C stops nothing: what was asked for is done; only to tell it is left."""
+    click.get_current_context().meta[DONE] = True
 
 
 def print_json(value: Any) -> None:

@@ -2,7 +2,8 @@
 
 Exit status: 0 done; 1 refused by the gateway; 2 the command was called wrongly; 3 no answer: ask
 again what changes nothing, resume a write; 4 the connection cannot be used (settings, certificate,
-token); 5 the evidence does not verify; 6 done, but a file that was asked for could not be written.
+token); 5 the evidence does not verify; 6 done, but a file that was asked for could not be written;
+130 Ctrl-C before anything was done.
 """
 
 import functools
@@ -68,7 +69,8 @@ _CODES: dict[type[ClientError], int] = {
 EPILOG = (
     "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
     "what would change something waits for `casegate outbox resend`), 4 no connection (settings, "
-    "certificate, token), 5 evidence does not verify, 6 done, but a file could not be written."
+    "certificate, token), 5 evidence does not verify, 6 done, but a file could not be written, 130 "
+    "Ctrl-C before anything was done."
 )
 
 
@@ -204,10 +206,10 @@ def tell_silence(gateway: Gateway) -> None:
         click.echo(f"No answer from {address} yet; still trying. Ctrl-C ends it.", err=True)
 
 
-def _interrupted(stopped: KeyboardInterrupt) -> Exception:
+def _interrupted(stopped: KeyboardInterrupt) -> BaseException:
     notes = getattr(stopped, "__notes__", [])
     if not notes:
-        return click.Abort()
+        return stopped
     return CommandFailed(f"interrupted; {notes[0]}", {"kind": "interrupted"}, exit_code=NO_ANSWER)
 
 
@@ -352,6 +354,7 @@ def print_result(
     ``more`` are further members of the JSON; ``presentation`` is a file to keep beside the
     receipt's. Nothing that goes wrong on the disk hides what was done.
     """
+    output.finish()
     receipt = receipts.to_json(written.receipt)
     if not output.reply({"result": written.result, "receipt": receipt, **(more or {})}):
         _print_written(written, sentence)

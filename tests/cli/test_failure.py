@@ -1,6 +1,9 @@
 """For machines every failure is one JSON value of one shape, and nothing else."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import click
 import pytest
@@ -38,16 +41,75 @@ def test_a_failure_is_one_value_of_one_shape(desks, words, kind, code):
     assert desks.run(*words).stdout == "", "people read it on the error stream"
 
 
-@pytest.mark.parametrize("stop", [click.Abort, KeyboardInterrupt, EOFError])
-def test_a_command_that_is_stopped_says_so_too(stop, monkeypatch):
-    def stopped(*_: object) -> None:
-        raise stop
+def at_a_question(_: object) -> None:
+    """What click makes of Ctrl-C at a question."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        raise click.Abort from None
 
-    monkeypatch.setattr("gateway.cli.doctor.check_policies", stopped)
+
+def stopped(_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def unconfirmed(_: object) -> None:
+    raise click.Abort
+
+
+@pytest.mark.parametrize(
+    "stop, code, kind",
+    [
+        (stopped, 130, "interrupted"),
+        (at_a_question, 130, "interrupted"),
+        (unconfirmed, 1, "not-confirmed"),
+    ],
+)
+def test_a_command_that_is_stopped_says_so_too(stop, code, kind, monkeypatch):
+    monkeypatch.setattr("gateway.cli.doctor.check_policies", stop)
     result = CliRunner().invoke(main, ["policy", "check", "--json"])
-    assert (result.exit_code, result.stderr) == (1, "")
-    told = {"kind": "error", "message": "interrupted"}
-    assert json.loads(result.stdout) == {"error": told}
+    assert (result.exit_code, result.stderr) == (code, "")
+    assert json.loads(result.stdout)["error"]["kind"] == kind
+    assert CliRunner().invoke(main, ["policy", "check"]).exit_code == code
+
+
+STOPPED_AT = """
+import click, os, signal, sys
+
+def ctrl_c(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+
+class Early:
+    def find_spec(self, name, *_):
+        if name == "gateway.cli":
+            ctrl_c()
+
+def work():
+    from gateway.cli import output
+    if {place!r} == "done":
+        output.finish()
+        click.echo("Done")
+    ctrl_c()
+
+from gateway.__main__ import command
+if {place!r} == "start":
+    sys.meta_path.insert(0, Early())
+else:
+    from gateway import cli
+    cli.Subcommand.load = lambda self: click.Command("todo", callback=work)
+sys.argv = ["casegate", "todo"]
+command()
+"""
+
+
+@pytest.mark.parametrize(
+    "place, code, says",
+    [("start", -signal.SIGINT, ""), ("work", 130, "Error: interrupted\n"), ("done", 0, "")],
+)
+def test_ctrl_c_is_130_before_and_0_once_all_is_done_and_told(place, code, says):
+    program = [sys.executable, "-c", STOPPED_AT.format(place=place)]
+    result = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (code, says)
 
 
 def test_machine_output_is_asked_for_before_the_options_end():

@@ -303,7 +303,7 @@ def test_the_folder_is_named_on_either_side_of_the_command(words, gw):
 def test_an_output_without_space_is_one_sentence(words):
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "gateway.cli", *words.split()],
+            [sys.executable, "-m", "gateway", *words.split()],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

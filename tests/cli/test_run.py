@@ -21,7 +21,7 @@ TOP = Path(__file__).parents[2]
 
 
 def command(gw: Operator, *words: str) -> list[str]:
-    return [sys.executable, "-m", "gateway.cli", "run", "--home", str(gw.folder), *words]
+    return [sys.executable, "-m", "gateway", "run", "--home", str(gw.folder), *words]
 
 
 @pytest.fixture

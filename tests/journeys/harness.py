@@ -98,7 +98,7 @@ def running(
 def play(folder: Path, database: str) -> str:
     """Play the demonstration to its end; what it prints."""
     words = ["demo", "--out", str(folder), "--database", database]
-    command = [sys.executable, "-m", "gateway.cli", *words]
+    command = [sys.executable, "-m", "gateway", *words]
     played = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert played.returncode == 0, played.stdout + played.stderr
     return played.stdout

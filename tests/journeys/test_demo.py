@@ -38,7 +38,7 @@ TOLD = {
 
 
 def casegate(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway.cli", *map(str, words)]
+    command = [sys.executable, "-m", "gateway", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -85,7 +85,7 @@ def test_a_database_that_cannot_be_used_is_an_error_in_words(tmp_path, database)
 
 
 def test_a_demonstration_that_is_killed_leaves_nothing_running(tmp_path):
-    command = [sys.executable, "-m", "gateway.cli", "demo", "--out", str(tmp_path / "demo")]
+    command = [sys.executable, "-m", "gateway", "demo", "--out", str(tmp_path / "demo")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as played:
         _wait_until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
         played.kill()

@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "passphrase").write_bytes(PASSPHRASE + b"\n")
     command = tmp_path / "bin" / "casegate"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway.cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n')
     command.chmod(0o755)
     return tmp_path
 

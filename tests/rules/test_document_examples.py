@@ -185,7 +185,7 @@ def test_every_command_in_a_page_exists_with_its_options(page: str) -> None:
 def test_the_page_for_contributors_draws_the_layers_that_are_enforced() -> None:
     settings = tomllib.loads((CODE / "pyproject.toml").read_text("utf-8"))
     contract = settings["tool"]["importlinter"]["contracts"][0]
-    drawn = next(b for b in blocks("../CONTRIBUTING.md") if b.startswith("cli"))
+    drawn = next(b for b in blocks("../CONTRIBUTING.md") if b.startswith("__main__"))
     assert [re.split(r"  +", line)[0] for line in drawn.splitlines()] == contract["layers"]
 
 

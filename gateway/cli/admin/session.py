@@ -442,6 +442,7 @@ def result_json(written: Made) -> dict[str, Any]:
 
 def show(action: str, written: Made) -> None:
     """Print what was done, and which event it is; for machines, with the receipt."""
+    output.finish()
     if output.reply(result_json(written)):
         return
     result = written.result
