@@ -37,7 +37,7 @@ from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
-from gateway.domain.handoff import HandoffState
+from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
@@ -491,16 +491,21 @@ def _answer_command(kind: answers.AnswerKind) -> None:
             options |= {"conditions": view["conditions"], "offer": newest_offer(view).digest}
             if not options.pop("yes") and view["state"] == HandoffState.OFFERED:
                 _agree(view)
+        elif kind.name == "recall_answer":
+            _agree_to_erase(options)
         fields = values_of(kind.fields, options)
         written = gateway.answer(kind.command, handoff, by, **fields)
         state = f"handoff {handoff} is {written.result['state']}"
         return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
     by = "--by pdc-1" if kind.author is answers.AnswerAuthor.ORIGINATOR else "--by ofmin-1"
-    asks = () if kind.accepts else example_of(kind.fields)
+    asks = [] if kind.accepts else [*example_of(kind.fields)]
+    if kind.name == "recall_answer":
+        asks.append("--no-backups")
     line = output.example("handoff", verb, "0198...", by, *asks)
     command.__doc__ = f"{kind.about}\n\n{line}"
-    write_command(handoff, handoff_argument, *options_of(kind.fields), name=verb)(command)
+    declared = (*options_of(kind.fields), *(_ERASED if kind.name == "recall_answer" else ()))
+    write_command(handoff, handoff_argument, *declared, name=verb)(command)
 
 
 def _recorded(kind: answers.AnswerKind, fields: Mapping[str, Any]) -> str:
@@ -521,6 +526,26 @@ def _agree(view: Mapping[str, Any]) -> None:
     output.print_fields({"from": view["originator"], **_matter(view)})
     _print_conditions(view["conditions"])
     click.confirm("Accept these conditions?", abort=True)
+
+
+_ERASED = (
+    click.option("--no-backups", is_flag=True, help="Erased: there are no backups of them."),
+    click.option("--yes", is_flag=True, help="Do not ask: they are erased, and access ends."),
+)
+
+
+def _agree_to_erase(options: dict[str, Any]) -> None:
+    no_backups, yes = options.pop("no_backups"), options.pop("yes")
+    if options["done"] != RecallAnswer.COPIES_ERASED:
+        return
+    if no_backups == bool(options["backups_until"]):
+        raise click.UsageError(
+            "--done copies_erased: say by when your backups are erased, with --backups-until DAY, "
+            "or that there are none, with --no-backups"
+        )
+    if not yes:
+        loses = "You state that all your copies are erased. You can consult the case no more."
+        output.agree_to_lose(loses, options["done"])
 
 
 for _kind in answers.PARTIES_ANSWERS:

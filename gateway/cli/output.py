@@ -249,6 +249,15 @@ def interactive() -> bool:
     return sys.stdin.isatty()
 
 
+def agree_to_lose(loses: str, named: str) -> None:
+    """Let a person type the name of what is lost for good; UsageError where nobody can."""
+    if for_machines() or not interactive():
+        raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
+    click.echo(f"This is for good. {loses}")
+    if click.prompt(f"Type {named} to do it").strip() != named:
+        raise click.Abort
+
+
 @contextmanager
 def new_file(file: Path, *, mode: int) -> Iterator[io.FileIO]:
     """A new file, made before what goes into it; it is gone again when nothing was written.

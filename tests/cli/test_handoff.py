@@ -63,7 +63,9 @@ def test_an_offer_tells_to_whom_it_went_and_until_when(desks: Desks) -> None:
 
 
 @pytest.mark.parametrize("signs", [False, True], ids=["attested", "signed"])
-def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool) -> None:
+def test_a_recall_goes_from_desk_to_desk_and_is_proved(
+    desks: Desks, signs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trust = trust_of(desks.stage.gateway)
     if signs:
         key = signing(desks)
@@ -83,10 +85,14 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(desks: Desks, signs: bool
     desks.changes.pop("document_key", None)
     assert "RECALLED" in desks.done("handoff", "show", handoff, at=OFMIN)
     desks.done("handoff", "acknowledge-recall", handoff, *BY, at=OFMIN)
-    desks.done(
-        "handoff", "answer-recall", handoff, *BY, "--done", "copies_erased",
-        "--backups-until", "2026-06-30", at=OFMIN,
-    )  # fmt: skip
+    erased = ("handoff", "answer-recall", handoff, *BY, "--done", "copies_erased")
+    assert "--no-backups" in desks.run(*erased, at=OFMIN).stderr
+    final = (*erased, "--backups-until", "2026-06-30")
+    assert "Give --yes" in desks.run(*final, at=OFMIN).stderr
+    with monkeypatch.context() as terminal:
+        terminal.setattr("gateway.cli.output.interactive", lambda: True)
+        assert desks.run(*final, at=OFMIN, input="no\n").exit_code == 1
+        desks.done(*final, at=OFMIN, input="copies_erased\n")
     (line,) = desks.told("case", "coverage", case)["handoffs"]
     assert (line["recall"]["answer"], line["owed"]) == ("copies_erased", [])
     desks.done("handoff", "export", handoff, "--without-content", "--out", "recalled.json")

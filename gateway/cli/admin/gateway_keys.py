@@ -14,7 +14,6 @@ from gateway import files, keys, maintenance, wiring
 from gateway.cli import output
 from gateway.cli.admin.session import (
     AdminSession,
-    agree_to_lose,
     key_files_option,
     opened,
     persons_option,
@@ -355,7 +354,7 @@ def _agree_to_cut_off(gateway: wiring.GatewayRuntime, former: StoredAuthority) -
             len({organisation for organisation, _ in systems}), "organisation"
         )
         named = ", ".join(map("/".join, sorted(systems)))
-        agree_to_lose(
+        output.agree_to_lose(
             f"{pluralise(len(systems), 'system')} of {organisations} did not renew their "
             f"certificate yet, and are refused from then on: {named}.",
             former.id,

@@ -555,7 +555,7 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
                 click.echo(f"without {_flag(field)}: {field.emptied}", err=True)
         if kind.loses and not given["yes"]:
             named = next((values[f.name] for f in kind.fields if f.option.isupper()), organisation)
-            agree_to_lose(kind.loses, named)
+            output.agree_to_lose(kind.loses, named)
         change_registry(session, action, organisation, values)
 
     about = ORGANISATIONS.get(action, "ORGANISATION")
@@ -583,15 +583,6 @@ def make_command(group: str, action: str, kind: ChangeType) -> click.Command:
 
 
 _YES = click.Option(["--yes"], is_flag=True, help="Do not ask: what is lost is known.")
-
-
-def agree_to_lose(loses: str, named: str) -> None:
-    """Let a person type the name of what is lost for good; UsageError where nobody can."""
-    if output.for_machines() or not output.interactive():
-        raise click.UsageError(f"This is for good: {loses} Give --yes to do it.")
-    click.echo(f"This is for good. {loses}")
-    if click.prompt(f"Type {named} to do it").strip() != named:
-        raise click.Abort
 
 
 def _example(group: str, verb: str, kind: ChangeType) -> str:
