@@ -1,7 +1,6 @@
 """Handoffs: offer a cleared case; read, answer and consult what was offered."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -16,7 +15,7 @@ from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.own_stream import Events, ToldStream
 from gateway.client.session import ConfirmedWrite, spelled
-from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor, AnswerKind
+from gateway.domain.answers import KIND_OF_ACTION, AnswerKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
 from gateway.evidence import handoff_documents
@@ -109,28 +108,7 @@ class HandoffClient(Events):
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
-        with self._asked_of(kind.author, name):
-            return self._exchange.write(kind.action, path, document or asked, name)
-
-    @contextmanager
-    def _asked_of(self, party: AnswerAuthor, handoff: str) -> Iterator[None]:
-        """Say whose part it is, where the gateway does not find a handoff that it shows."""
-        try:
-            yield
-        except RequestRefused as refused:
-            if refused.slug != "not-found":
-                raise
-            try:
-                view = self._exchange.read("handoff.read", f"/handoffs/{handoff}")
-            except RequestRefused:
-                raise refused from None
-            if view.get(party) == self.connection.organisation:
-                raise
-            told = (
-                f"only the handoff's {party}, {view.get(party)}, can do that: see `casegate "
-                f"handoff show {handoff}`"
-            )
-            raise RequestRefused(replace(refused.problem, detail=told)) from refused
+        return self._exchange.write(kind.action, path, document or asked, name)
 
     def notices(self, handoff: UUID | str) -> dict[str, Any]:
         """The correction notices of a handoff, each verified, and what is owed; they are there
@@ -223,8 +201,7 @@ class HandoffClient(Events):
         asked: Mapping[str, Any],
     ) -> ConsultedContent:
         path = f"/handoffs/{spelled(handoff)}/consultations"
-        with self._asked_of(AnswerAuthor.RECIPIENT, spelled(handoff)):
-            written = self._exchange.write("case.consult", path, asked, spelled(handoff))
+        written = self._exchange.write("case.consult", path, asked, spelled(handoff))
         if not chain:  # of an erased case: the offers were kept with the copy
             chain = documents.offers_of(written.result.get("documents"), self.connection)
             named = str(chain[0].claims.handoff) == spelled(handoff)

@@ -44,8 +44,19 @@ def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
     event, or the denial, is about."""
     found = party_to(context, handoff)
     context.about = transact.EventSubject(found.id, found.case_digest)
-    transact.authorize(context, entity_of(context, found), barriers(context, found))
+    transact.authorize(
+        context,
+        entity_of(context, found),
+        barriers(context, found),
+        visible=lambda: reads(context, found),
+    )
     return found
+
+
+def reads(context: transact.RequestContext, handoff: Handoff) -> bool:
+    """Whether the caller, who asks for something else, may read the handoff."""
+    facts = barriers(context, handoff, "handoff.read")
+    return transact.allows(context, entity_of(context, handoff), facts, "handoff.read")
 
 
 _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}
@@ -61,10 +72,12 @@ def entity_of(
     return handoff_entity(handoff, originator, recipient, read_access=read_access)
 
 
-def barriers(context: transact.RequestContext, handoff: Handoff) -> Mapping[str, Value]:
-    """Interests (R9) and third countries (R15) of the caller as the recipient; an originator
-    meets none."""
-    if context.request.action not in _BARRED:
+def barriers(
+    context: transact.RequestContext, handoff: Handoff, action: str | None = None
+) -> Mapping[str, Value]:
+    """Interests (R9) and third countries (R15) of the caller as the recipient, for the request's
+    action or another; an originator meets none."""
+    if (action or context.request.action) not in _BARRED:
         return {}
     reader, day = context.organisation, context.today.day
     if reader.slug != handoff.recipient:

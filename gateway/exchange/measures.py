@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from gateway.domain.case import Case, CaseState
-from gateway.domain.decision import PolicyEntity
+from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.json_values import Asked
 from gateway.domain.measure import (
@@ -25,7 +25,7 @@ from gateway.domain.measure import (
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
 from gateway.domain.vocabulary import Urgency
-from gateway.exchange.access import entity_of, party_to
+from gateway.exchange.access import entity_of, party_to, reads
 from gateway.exchange.cases import find, own_entity, view_on_measure
 from gateway.exchange.measure_events import (
     END,
@@ -44,6 +44,7 @@ from gateway.kernel.transact import (
     EventSubject,
     RequestContext,
     WriteResult,
+    allows,
     authorize,
     deny_as_not_found,
     transact,
@@ -160,11 +161,22 @@ def _again(wanted: Wanted, context: RequestContext, logged: LoggedEvent) -> Meas
     return view_on_measure(context.organisation, replace(found, ended_at=ended_at))
 
 
+def _authorize(
+    context: RequestContext, place: _Place, facts: Mapping[str, Value] | None = None
+) -> None:
+    def visible() -> bool:
+        if place.held is not None:
+            return reads(context, place.held)
+        return allows(context, place.resource, action="case.read")
+
+    authorize(context, place.resource, facts, visible=visible)
+
+
 # --- Setting -------------------------------------------------------------------------------------
 
 
 def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> MeasureView:
-    authorize(context, place.resource)
+    _authorize(context, place)
     case, setter, now = place.case, context.caller.organisation, context.now
     _check(context, case, wanted)
     kind = MEASURES[wanted.kind]
@@ -233,9 +245,7 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     own, succeeds = found.setter == context.caller.organisation, _succeeds(context, found, place)
     of_another = not (own or succeeds)
     in_danger = of_another and _is_in_danger(context, found, place)
-    authorize(
-        context, place.resource, {"setter": own, "successor": succeeds, "in_danger": in_danger}
-    )
+    _authorize(context, place, {"setter": own, "successor": succeeds, "in_danger": in_danger})
     check_persons(wanted.by, wanted.approved_by, 2 if of_another else MEASURES[found.kind].persons)
     _require_in_force(context, found)
     if wanted.reason and place.case.state is CaseState.ERASED:  # it would have no key to end with

@@ -327,12 +327,14 @@ def authorize(
     *,
     otherwise: str = "",
     hidden: refusals.Refusal | None = None,
+    visible: Callable[[], bool] | None = None,
 ) -> PolicyDecision:
     """Ask whether the actor may do the request's action to the resource; return only on a yes.
 
     A partner learns a rule only where the policy says so; else it gets ``hidden``, by default
-    NotFound. Who acts for the gateway learns every reason, or ``otherwise`` where no policy states
-    one.
+    NotFound. Where it may read the resource (``visible``) it gets ``otherwise``, or how to look up
+    who may do this. Who acts for the gateway learns every reason, or ``otherwise`` where no policy
+    states one.
     """
     question = PolicyQuestion(
         context.principal(), action or context.request.action, resource, facts or {}
@@ -346,7 +348,17 @@ def authorize(
         raise _Denied(
             refusals.Forbidden(reason, decision.rules), EventResult.DENIED, decision.rules
         )
+    if visible is not None and visible():
+        reason = otherwise or _NOT_YOURS.format(question.action)
+        told = refusals.Forbidden(reason, ("R2.default",))
+        raise _Denied(told, EventResult.DENIED, decision.rules)
     raise _Denied(hidden or refusals.NotFound(), EventResult.NOT_FOUND, decision.rules)
+
+
+_NOT_YOURS = (
+    "your organisation may read this, and no rule lets it do this to it: `casegate policy explain "
+    "{}` names who may"
+)
 
 
 def allows(

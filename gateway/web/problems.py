@@ -78,8 +78,8 @@ _NOT_FOUND = ProblemType(
     "Not found, or not visible to you",
     "Nothing with that name exists, or it is not visible to your organisation. Both get the same "
     "answer on purpose.",
-    "Check the id and the address. If a partner gave you the id, ask whether you are the "
-    "recipient.",
+    "Check the id and the address. If a partner gave you the id of a handoff, ask whether you are "
+    "its recipient.",
     show_detail=False,
 )
 _MALFORMED = ProblemType(

@@ -154,6 +154,16 @@ def test_content_that_was_accepted_does_not_open_any_more_and_the_case_can_be_gi
     gateway.answer(ABROAD, answers.decline, handoff, reason="we are funded by the provider")
 
 
+def test_a_party_is_told_whose_part_it_is_unless_an_interest_hides_the_handoff_from_it(gateway):
+    handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    reply = answers.said("officer-1", "by mistake")
+    told = gateway.refused(Forbidden, ABROAD, answers.withdraw, handoff, reply)
+    assert str(told) == f"only the handoff's originator, {HOTLINE}, can do that"
+    gateway.refused(NotFound, OFMIN, answers.withdraw, handoff, reply)
+    gateway.interest(ABROAD)
+    gateway.refused(NotFound, ABROAD, answers.withdraw, handoff, reply)
+
+
 def test_who_is_barred_learns_of_no_handoff_from_what_else_is_wrong_with_its_request(gateway):
     handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
     conditions = conditions_of(gateway, handoff, ABROAD)

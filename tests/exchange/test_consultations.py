@@ -12,7 +12,13 @@ import pytest
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.measure import MeasureKind
 from gateway.domain.outcome import ConsultationNotice
-from gateway.domain.refusals import ConditionsMismatch, NotFound, NothingToOffer, WrongState
+from gateway.domain.refusals import (
+    ConditionsMismatch,
+    Forbidden,
+    NotFound,
+    NothingToOffer,
+    WrongState,
+)
 from gateway.evidence import handoff_documents, receipt, sd_jwt
 from gateway.exchange import audit, cases, handoffs, measures, offers
 from gateway.exchange.consultations import ConsultationRequest
@@ -166,9 +172,9 @@ def test_content_closes_with_the_mandate(gateway):
     gateway.denied("R3.mandate", OCRVP, handoffs.consult, handoff, OPENING)
 
 
-@each("reader", [HOTLINE, ABROAD])
-def test_nobody_but_the_recipient_consults_a_handoff(gateway, reader):
-    gateway.refused(NotFound, reader, handoffs.consult, accepted(gateway), OPENING)
+@each("reader, kind", [(HOTLINE, Forbidden), (ABROAD, NotFound)])
+def test_nobody_but_the_recipient_consults_a_handoff(gateway, reader, kind):
+    gateway.refused(kind, reader, handoffs.consult, accepted(gateway), OPENING)
 
 
 # --- what ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from gateway.domain.measure import MeasureKind
 from gateway.domain.organisation import SCOPES
 from gateway.domain.refusals import (
     EditConflict,
+    Forbidden,
     NotFound,
     SecondPersonRequired,
     ValidationFailed,
@@ -191,8 +192,10 @@ def test_an_embargo_is_set_by_an_authority_on_what_it_has_accepted(gateway):
     case = submitted(gateway)
     offer = UUID(offered(gateway, case).result["handoff"])
     asked = wanted(gateway, EMBARGO)
-    gateway.refused(NotFound, HOTLINE, measures.on_case, id_of(case), asked)
-    gateway.refused(NotFound, OFMIN, measures.on_handoff, offer, asked)
+    denied = gateway.refused(Forbidden, HOTLINE, measures.on_case, id_of(case), asked)
+    assert "casegate policy explain case.embargo" in str(denied)
+    gateway.refused(Forbidden, OFMIN, measures.on_handoff, offer, asked)
+    gateway.refused(NotFound, OFMIN, measures.on_case, id_of(case), asked)
 
 
 def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):

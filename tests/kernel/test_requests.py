@@ -318,13 +318,13 @@ def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
         view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
         reply = answers.said("x-1", conditions=view["conditions"])
     refused = refusal_to(gateway, HOTLINE, handoff, action, reply)
-    assert isinstance(refused.refusal, NotFound)
-    assert not {"handoff", "case_digest"} & fields_of(refused.receipt).keys()
+    assert isinstance(refused.refusal, Forbidden)
+    assert {"handoff", "case_digest"} <= fields_of(refused.receipt).keys()
 
 
 def test_the_recipient_cannot_withdraw_for_the_originator(gateway):
     refused = refusal_to(gateway, OFMIN, accepted(gateway), *HANDOFF_QUESTIONS["withdraw"])
-    assert isinstance(refused.refusal, NotFound)
+    assert isinstance(refused.refusal, Forbidden)
 
 
 def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):

@@ -73,10 +73,16 @@ def test_only_a_refusal_by_policy_names_rules(line):
 def test_not_found_says_the_same_whatever_it_hides(line):
     hidden = answer_to(line, NotFound("a case of another")).json
     nothing = answer_to(line, NotFound()).json
-    routed = line.partners.test_client().get("/nothing/here").json
-    for one in (hidden, nothing, routed):
+    for one in (hidden, nothing):
         one.pop("instance")
-    assert hidden == nothing == routed
+    assert hidden == nothing
+
+
+def test_an_address_that_no_endpoint_has_is_told_both_addresses(line):
+    told = line.partners.test_client().get("/nothing/here")
+    assert (told.status_code, told.json["title"]) == (404, "Not found, or not visible to you")
+    assert "https://partners.example.org" in told.json["detail"]
+    assert "https://gateway.example.org" in told.json["detail"]
 
 
 def test_a_recorded_refusal_carries_its_receipt(line):

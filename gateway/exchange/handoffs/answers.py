@@ -59,6 +59,13 @@ def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:
     return deny_as_not_found() if stored is None else _answered(stored)
 
 
+def _of_other_party(standing: Standing, kind: AnswerKind) -> str:
+    if kind.author is standing.side:
+        return ""
+    party = kind.author.of(standing.handoff.originator, standing.handoff.recipient)
+    return f"only the handoff's {kind.author}, {party}, can do that"
+
+
 def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
     """Decide, sign and store an answer."""
     signed_requests.check_signed(context, request.signed)
@@ -70,7 +77,13 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
     _spend_texts(given)
     steps.check(given)
     facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(request.fields)}
-    authorize(context, access.entity_of(context, standing.handoff), {**facts, **standing.barred})
+    authorize(
+        context,
+        access.entity_of(context, standing.handoff),
+        {**facts, **standing.barred},
+        otherwise=_of_other_party(standing, kind),
+        visible=lambda: access.reads(context, standing.handoff),
+    )
     if why := standing.why_not(kind):
         raise refusals.WrongState(why)
     if request.signed is not None:

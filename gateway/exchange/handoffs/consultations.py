@@ -93,7 +93,8 @@ def _opened(
     if opens is Closed.NOT_ACCEPTED and standing.side is AnswerAuthor.RECIPIENT:
         raise WrongState(f"{opens}; the handoff is {standing.handoff.state}")
     entity = access.entity_of(context, standing.handoff, read_access=standing.read_access)
-    authorize(context, entity, standing.facts(reason_code))
+    facts = standing.facts(reason_code)
+    authorize(context, entity, facts, visible=lambda: access.reads(context, standing.handoff))
     if isinstance(opens, Closed):
         raise WrongState(opens)
     if opens is not Opens.COPY:
