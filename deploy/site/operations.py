@@ -42,14 +42,13 @@ def _operation(method: str, path: str, operation: Description) -> str:
 
 def _caller(operation: Description) -> str:
     """On which address, and by which means, an operation is called."""
-    hosts = [one.get("description") or "on the public address" for one in operation["servers"]]
+    address = "the public address" if "servers" in operation else "the partners' address"
     needed = [
         f"{scheme} with the scope `{scopes[0]}`" if scopes else scheme
         for one in operation["security"]
         for scheme, scopes in one.items()
     ]
-    where = " or ".join(hosts).replace("with", "on the partners' address, with", 1)
-    return f"Called {where}" + (f"; needs: {', '.join(needed)}" if needed else "")
+    return f"Called on {address}" + (f"; needs: {', '.join(needed)}" if needed else "")
 
 
 def _bodies(answer: Description) -> str:

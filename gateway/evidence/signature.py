@@ -80,7 +80,7 @@ def public_keys(key_set: Any) -> dict[str, PublicKey]:
 
 def _public_key(member: Any) -> tuple[str, PublicKey]:
     if not isinstance(member, Mapping) or not isinstance(member.get("kid"), str):
-        raise ValueError("each key of a JWK set is an object with a kid")
+        raise ValueError("a key is a JWK with a kid: its thumbprint (RFC 7638)")
     if _PRIVATE_MEMBERS & member.keys():
         raise ValueError("a set of public keys holds a private or shared key")
     if member.get("use", "sig") != "sig":

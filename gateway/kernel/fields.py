@@ -258,5 +258,13 @@ def signed_document(name: str, about: str) -> Field:
 
 
 def public_key(name: str, about: str, read: Reader) -> Field:
-    """A public key, a JWK."""
-    return Field(name, about, read, {"type": "object"}, Given.JSON_FILE)
+    """A public key, a JWK; what is wrong with one is said."""
+
+    def read_key(value: Any) -> Any:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise Misfit(str(error)) from error
+
+    schema = {"type": "object", "required": ["kty", "kid"]}
+    return Field(name, about, read_key, schema, Given.JSON_FILE)

@@ -4,10 +4,10 @@ The interface's description is derived from these classes, and so is its JSON
 (`gateway.kernel.results`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from gateway.domain.audit import CoverageKind
@@ -18,7 +18,7 @@ from gateway.domain.organisation import (
     StatusEntry,
 )
 from gateway.evidence.receipt import Receipt
-from gateway.kernel.results import Digest, SignedText
+from gateway.kernel.results import Digest, Jwk, SignedText
 
 # --- The directory -------------------------------------------------------------------------------
 
@@ -39,7 +39,7 @@ class ListedKey:
     """A document key; ``valid_until`` is its end by revocation."""
 
     kid: str
-    jwk: Annotated[Mapping[str, Any], "The public key (RFC 7517)."]
+    jwk: Jwk
     valid_from: datetime
     valid_until: datetime | None
     registration_event: UUID

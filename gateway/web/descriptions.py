@@ -8,6 +8,8 @@ its fields stands there.
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.kernel.results import JWK
+
 _WORDS: Mapping[str, str] = {
     # the case
     "case": "The case's id, of its originator's own making.",
@@ -258,7 +260,7 @@ _WORDS: Mapping[str, str] = {
     "legal_act": "The act or agreement that it follows from.",
     "registration_event": "The event that registered it.",
     "kid": "The key's id, its thumbprint (RFC 7638).",
-    "jwk": "The public key (RFC 7517).",
+    "jwk": JWK,
     "use": "Whether it signs (sig) or is sealed to (enc).",
     "valid_from valid_until": "When it is valid; the end is its revocation.",
     "document_keys": "The keys by which it signs documents.",

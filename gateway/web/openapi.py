@@ -226,8 +226,9 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
         title="Casegate",
         version=VERSION,
         openapi_version="3.1.0",
-        info={"description": _DESCRIPTION},
+        info={"description": _DESCRIPTION, "license": {"name": _LICENSE, "identifier": _LICENSE}},
         plugins=[plugin],
+        servers=[_server(partners)],
     )
     converter: Any = plugin.converter  # there once a specification has the plugin
     _describe_seals(converter)
@@ -239,8 +240,11 @@ def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> 
     spec.components.security_scheme("certificate", {"type": "mutualTLS"})
     spec.components.security_scheme("token", _oauth(partners))
     spec.components.security_scheme("invitation", {"type": "http", "scheme": "basic"})
-    for one, servers in _served(partners, issuer).items():
-        _describe(spec, one, servers)
+    with_certificate = (*listeners.TOKEN, *listeners.PARTNERS_OPEN, *listeners.PARTNERS)
+    for one in dict.fromkeys((*with_certificate, *listeners.PUBLIC, *ENDPOINTS)):
+        _describe(spec, one, {} if one in with_certificate else {"servers": [{"url": issuer}]})
+    for name in sorted({_tag(one) for one in (*with_certificate, *listeners.PUBLIC, *ENDPOINTS)}):
+        spec.tag({"name": name})
     written = spec.to_dict()
     for (kind, *_), name in converter.refs.items():
         # What is sent to us has the fields named there and no others; answers may grow.
@@ -277,15 +281,22 @@ def _describe_seals(converter: Any) -> None:
     converter.add_attribute_function(either)
 
 
-def _served(partners: str, issuer: str) -> dict[Endpoint, list[dict[str, str]]]:
-    """Each endpoint, and the listeners that have it."""
-    found: dict[Endpoint, list[dict[str, str]]] = {}
-    with_certificate = {"url": partners, "description": "with a client certificate"}
-    for one in (*listeners.TOKEN, *listeners.PARTNERS_OPEN, *listeners.PARTNERS):
-        found.setdefault(one, []).append(with_certificate)
-    for one in (*listeners.PUBLIC, *ENDPOINTS):
-        found.setdefault(one, []).append({"url": issuer})
-    return found
+_LICENSE = "Apache-2.0"
+
+
+def _server(partners: str) -> dict[str, Any]:
+    """The partners' listener, at an address that who generates a client may replace; what only the
+    public listener has names that."""
+    host = {"default": partners.removeprefix("https://"), "description": "The partners' address."}
+    return {
+        "url": "https://{partners}",
+        "description": "With a client certificate.",
+        "variables": {"partners": host},
+    }
+
+
+def _tag(one: Endpoint) -> str:
+    return one.name.partition("_")[0]
 
 
 _DESCRIPTION = (
@@ -302,13 +313,13 @@ def _oauth(partners: str) -> dict[str, Any]:
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 
-def _describe(spec: APISpec, one: Endpoint, servers: Sequence[Mapping[str, str]]) -> None:
+def _describe(spec: APISpec, one: Endpoint, servers: Mapping[str, Any]) -> None:
     path = _PATH_PARTS.sub(r"{\2}", one.path)
     operation = {
         "operationId": one.name,
-        "tags": [one.name.partition("_")[0]],
+        "tags": [_tag(one)],
         **_words(one),
-        "servers": [dict(server) for server in servers],
+        **servers,
         "security": _security(one),
         "parameters": _parameters(one),
         "responses": _responses(one),

@@ -139,6 +139,10 @@ def test_an_invitation_becomes_a_certificate_a_document_key_and_a_status(gateway
 def test_nothing_but_the_key_enters_the_registry_with_an_enrolment(gateway, host):
     host.invite()
     first = host.first_key()
+    nameless = {name: part for name, part in first.jwk.items() if name != "kid"}
+    with pytest.raises(ValidationFailed) as told:
+        host.use(first=replace(first, jwk=nameless))
+    assert told.value.errors == (("/jwk", "a key is a JWK with a kid: its thumbprint (RFC 7638)"),)
     picture = {**first.jwk, "x-picture": "data:image/jpeg;base64,/9j/4AAQ"}
     with pytest.raises(ValidationFailed):
         host.use(first=replace(first, jwk=picture))

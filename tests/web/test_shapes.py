@@ -60,6 +60,8 @@ FORMATS = {
 
 def assert_fits(value: Any, schema: dict[str, Any], where: str) -> None:
     """The part of JSON Schema that the description uses; members it does not name are faults."""
+    if not schema:
+        return None
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return assert_fits(value, DESCRIBED["components"]["schemas"][name], f"{where}({name})")
@@ -81,9 +83,11 @@ def assert_fits(value: Any, schema: dict[str, Any], where: str) -> None:
         members = schema.get("properties", {})
         others = schema.get("additionalProperties")
         assert set(schema.get("required", ())) <= value.keys(), where
-        assert others or value.keys() <= members.keys(), f"{where} has {value.keys() - members}"
+        assert others is not None or value.keys() <= members.keys(), (
+            f"{where} has {value.keys() - members}"
+        )
         for name, one in value.items():
-            assert_fits(one, members.get(name, others), f"{where}/{name}")
+            assert_fits(one, members.get(name, others or {}), f"{where}/{name}")
     return None
 
 

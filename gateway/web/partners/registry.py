@@ -205,7 +205,11 @@ def staff_end(call: Call, pseudonym: str) -> WriteResult:
 
 
 VALUES: list[dict[str, Any]] = [
-    {"properties": {"action": {"const": action}, "values": schema_of(kind.fields)}}
+    {
+        "title": f"{action} change",
+        "required": ["action", "values"],
+        "properties": {"action": {"const": action}, "values": schema_of(kind.fields)},
+    }
     for action, kind in CHANGES.items()
 ]
 """What a change of each action carries, as JSON Schema."""
