@@ -177,7 +177,7 @@ def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> Writ
             deny_as_not_found()
         refused = {one.event: one for one in store.refused(caller.organisation)}
         again = refused.get(event) or notification.RefusedNotification(
-            caller.organisation, event, *numbers, NOT_REFUSED, "asked for again", context.now
+            caller.organisation, event, numbers[0], NOT_REFUSED, "asked for again", context.now
         )
         store.refuse(replace(again, replay=True))
         context.record(gateway_and(caller.organisation, role="actor"))
