@@ -4,6 +4,7 @@ They know nothing of our code: what they sign and check, they sign and check by 
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -84,8 +85,31 @@ def test_a_partner_by_curl_offers_a_case_and_keeps_receipts(signing: Any, tmp_pa
     assert (told["case"], told["to"], told["state"]) == (content["case"], OFMIN, "offered")
     trust = PartnerConnection.read(home / "connection.toml").trust
     for step in ("submitted", "offered"):
-        found = verifier.verify((tmp_path / f"{told['case']}.{step}.json").read_bytes(), trust)
+        found = verifier.verify((home / f"{told['case']}.{step}.json").read_bytes(), trust)
         assert found.passed, found.sentence
+
+
+def test_the_page_of_the_example_is_played_as_written_and_again(
+    signing: Any, tmp_path: Path
+) -> None:
+    require("the example by curl", "curl", "jq")
+    stage, _ = signing
+    (tmp_path / "docs").symlink_to(EXAMPLES.parent)
+    (tmp_path / "demo").symlink_to(stage.folder)
+    command = tmp_path / ".venv" / "bin" / "casegate"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n')
+    command.chmod(0o700)
+    page = (EXAMPLES / "README.md").read_text()
+    typed = "\n".join(re.findall(r"^\$ (.*)$", page, re.MULTILINE))
+    people = {"ANALYST": "analyst-1", "APPROVER": "approver-1"}
+    program = f"set -eu\n{re.sub('ANALYST|APPROVER', lambda one: people[one[0]], typed)}\n"
+    for _ in range(2):
+        done = subprocess.run(
+            ["sh", "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "VERIFIED" in done.stdout
 
 
 @pytest.fixture(scope="module")
