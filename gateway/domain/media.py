@@ -201,6 +201,7 @@ _PLAIN_SIGNS = re.compile("[%*{~]|P[1-3]|begin |=y")  # asked first: few texts h
 _ADDRESSING = re.compile(r"[:;/\\]")
 """Without one of these signs no text holds a `data:` or `file:` address, nor a path."""
 
+_QUOTED = re.compile("%[0-9A-Fa-f]{2}")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt])|(/))")
 
 
@@ -213,11 +214,10 @@ def find_media(text: str) -> str | None:
         if fault := next(filter(None, map(find_media_in_link, links)), None):
             return fault
         text = _LINK.sub(" ", text)
-    for reading in _readings(text):
-        fault = _fault_of(reading)
-        if fault:
-            return fault
-    kind = sniff_encoded(text)
+    readings = [*_readings(text)]
+    if fault := next(filter(None, map(_fault_of, readings)), None):
+        return fault
+    kind = _sniff_readings(readings)
     return f"holds an encoded {kind}" if kind else None
 
 
@@ -243,9 +243,10 @@ def find_media_in_link(text: str) -> str | None:
 
     A link may name a picture (``.jpg``): that is what is reported, and nobody fetches it.
     """
-    if any(_DATA_ADDRESS.search(_squeezed(reading)) for reading in _readings(text)):
+    readings = [*_readings(text)]
+    if any(_DATA_ADDRESS.search(_squeezed(reading)) for reading in readings):
         return "holds a data: address"
-    kind = sniff_encoded(text)
+    kind = _sniff_readings(readings)
     return f"holds an encoded {kind}" if kind else None
 
 
@@ -271,7 +272,9 @@ def _decoded(text: str) -> str:
         text = text.translate(dict.fromkeys(hidden)) if hidden else text
     if "\\" in text:
         text = _ESCAPE.sub(_unescaped, text)
-    return html.unescape(unquote(text)) if "%" in text or "&" in text else text
+    if "%" in text and _QUOTED.search(text):
+        text = unquote(text)
+    return html.unescape(text) if "&" in text else text
 
 
 def _unescaped(found: re.Match[str]) -> str:
@@ -416,7 +419,12 @@ _HEX = _Code(1, 2, lambda data: data.hex().encode("ascii"), bytes.fromhex, b"012
 def sniff_encoded(text: str) -> Media | None:
     """Tell what file ``text`` carries in base64, in any wrapping, also base64 inside base64, in
     hexadecimal digits, in escapes of bytes, or in numbers."""
-    return _sniff_escaped(text) or _sniff_encoded(text, _ROUNDS - 1) or sniff_numbers(text)
+    return _sniff_readings([*_readings(text)])
+
+
+def _sniff_readings(readings: list[str]) -> Media | None:
+    text = readings[0]
+    return _sniff_escaped(text) or _sniff_encoded(readings, _ROUNDS - 1) or sniff_numbers(text)
 
 
 def sniff_row(text: str) -> Media | None:
@@ -429,10 +437,10 @@ def sniff_row(text: str) -> Media | None:
     )
 
 
-def _sniff_encoded(text: str, rounds: int) -> Media | None:
-    if len(text) < 4 * _SHORTEST // 3:
+def _sniff_encoded(readings: list[str], rounds: int) -> Media | None:
+    if len(readings[0]) < 4 * _SHORTEST // 3:
         return None
-    for reading in _readings(text):
+    for reading in readings:
         row = _BASE64.row(reading)
         kind = _BASE64.sniff(row) or _sniff_blocks(reading, rounds) or _sniff_hex(reading)
         if kind:
@@ -482,7 +490,7 @@ def _sniff_blocks(text: str, rounds: int) -> Media | None:
         inner = _BASE64.decode(_BASE64.row(text[start : start + 4 * _WINDOW]))
         kind = sniff(inner)
         if not kind and rounds and inner.isascii():
-            kind = _sniff_encoded(inner.decode("ascii"), rounds - 1)
+            kind = _sniff_encoded([*_readings(inner.decode("ascii"))], rounds - 1)
         if kind:
             return kind
     return None
