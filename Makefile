@@ -13,7 +13,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # Many images set it; then every process of the tests would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi docs man requirements clean
+.PHONY: help demo run test test-slow fuzz tls-scan check format bench openapi docs man release requirements clean
 .DEFAULT_GOAL := help
 
 help: ## Show the tasks
@@ -97,6 +97,18 @@ docs: $(VENV)-docs/docs.stamp ## The documents as a site with search, build/site
 man: $(VENV)/run.stamp ## Write the manual page of the command, build/casegate.1
 	@$(BIN)/python deploy/man.py build/casegate.1
 
+$(VENV)-release/release.stamp: requirements/release.txt
+	@test -x $(VENV)-release/bin/python || $(PYTHON) -m venv $(VENV)-release
+	@$(VENV)-release/bin/python -m pip install --quiet --require-hashes -r requirements/release.txt
+	@touch $@
+
+release: $(VENV)/run.stamp $(VENV)-release/release.stamp ## Wheel, source, bill of materials and checksums, dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -d dist
+	@$(VENV)-release/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-format JSON -o dist/casegate.cdx.json
+	@cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
 bench: $(VENV)/dev.stamp ## What a handoff costs in processor time, beside servers that do less
 	@$(BIN)/python -m bench
 
@@ -110,6 +122,8 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/docs.txt
 	uv pip compile --group fuzz --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/fuzz.txt
+	uv pip compile --group release --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/release.txt
 	echo 'sslyze>=6.3' | uv pip compile - --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/scan.txt
 	for pin in medallion==3.0.0 opentaxii==0.9.3 dot=django-oauth-toolkit==3.4.1; do \
@@ -117,4 +131,4 @@ requirements: ## Pin the packages anew, with hashes (needs uv)
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/peers/$$name.txt; done
 
 clean: ## Remove what was made here: environment, caches, demonstration
-	rm -rf $(VENV) $(VENV)-scan $(VENV)-docs .venv-peers build $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-scan $(VENV)-docs $(VENV)-release dist .venv-peers build $(DEMO) demo demo-postgresql .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

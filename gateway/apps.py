@@ -95,6 +95,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
     gate = AppContext(
         ports=gateway.ports,
         partners_url=config.partners_url,
+        contact=config.contact,
         tokens=keys.token.current,
         token_keys=keys.token.jwks(),
         attestation_keys=keys.attest.jwks(),

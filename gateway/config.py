@@ -112,6 +112,13 @@ class Config:
         "The time zone in which memberships and mandates begin and end: never change it.",
         "Europe/Paris",
     )
+    contact: str | None = _setting(
+        "contact.address",
+        setting_validators.contact,
+        "Where anybody writes to you of a weakness or an outage, mailto:name@host or a page:\n"
+        "published in /.well-known/security.txt, on the first page and with the interface.",
+        None,
+    )
     public_bind: str = _setting(
         "public.bind",
         setting_validators.address,

@@ -49,6 +49,14 @@ def origin(value: object) -> str:
     return url
 
 
+def contact(value: object) -> str:
+    """Where people write: `mailto:` with an address, or an `https:` page (RFC 9116 2.5.3)."""
+    where = text(value)
+    if not re.fullmatch(r"mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s<>]+", where):
+        raise ValueError("must be mailto:name@host, or the https:// address of a page")
+    return where
+
+
 def address(value: object) -> str:
     """`host:port`, or `unix:/path` of a socket."""
     bind = text(value)

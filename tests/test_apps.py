@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway import wiring
+from gateway import __version__, wiring
 from gateway.apps import Audience, Worker, gate, listener, make_app
 from gateway.cli.gateway_setup import make
 from gateway.keys import OVERLAP, KeyPurpose, RotationStep, pending_step, perform_step
@@ -161,7 +161,7 @@ def test_a_database_server_that_is_down_is_a_503_of_its_own_and_both_listeners_l
             server.start()
             for app in apps:
                 assert app.get("/healthz").json == {"status": "ok"}
-                assert app.get("/readyz").json == {"status": "ready"}
+                assert app.get("/readyz").json == {"status": "ready", "version": __version__}
 
 
 def test_a_refused_handshake_is_counted_and_in_the_security_log_and_a_cut_line_only_counted(

@@ -43,6 +43,7 @@ def test_an_address_that_is_accepted_is_written_in_one_way_only(text: str) -> No
         (setting_validators.origin, "https://Gateway.example", "in lower case"),
         (setting_validators.origin, "https://gateway.example/", "nothing after"),
         (setting_validators.origin, "https://gateway.example:70000", "from 1 to 65535"),
+        (setting_validators.contact, "security@gateway.example", "mailto:name@host"),
         (setting_validators.address, "unix:run/x.sock", "absolute path"),
         (setting_validators.local, "0.0.0.0:9000", "loopback"),
         (setting_validators.integer(1, 64), True, "whole number from 1 to 64"),

@@ -16,6 +16,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from gateway import __version__
+
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
 OPERATORS = "Operators, on the gateway's host"
@@ -291,13 +293,7 @@ class LazyGroup(click.Group):
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    from importlib import metadata  # noqa: PLC0415 - a fifth of what `--help` would take
-
-    try:
-        version = metadata.version("casegate")
-    except metadata.PackageNotFoundError:
-        version = "(not installed: run from its source)"
-    click.echo(f"casegate {version}")
+    click.echo(f"casegate {__version__}")
     ctx.exit()
 
 

@@ -66,7 +66,8 @@ class AppContext:
     DatabaseUnavailable where the registry may be an older one, which forgot what was revoked since.
     ``unready`` looks whether the gateway can write and sign, and says what is in the way.
     ``answered`` hears of each answer, where anybody counts them: its route's template, method,
-    status and seconds; ``problem_sent`` of each problem: the last part of its type.
+    status and seconds; ``problem_sent`` of each problem: the last part of its type. ``contact`` is
+    where people write to the operator, where it is set.
     """
 
     ports: Ports
@@ -92,6 +93,7 @@ class AppContext:
     patience: float = 5.0
     answered: Callable[[str, str, int, float], None] | None = None
     problem_sent: Callable[[str], None] = _ignore
+    contact: str | None = None
 
     @property
     def issuer(self) -> str:

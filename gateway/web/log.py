@@ -2,6 +2,7 @@
 
 from flask import Response, request
 
+from gateway import __version__
 from gateway.domain.refusals import LogFrozen, NotFound
 from gateway.evidence import base64url
 from gateway.evidence import receipt as receipts
@@ -110,7 +111,7 @@ def log_readiness(gate: AppContext) -> Response:
     """
     trouble = gate.unready()
     if trouble is None:
-        return json_response({"status": "ready"})
+        return json_response({"status": "ready", "version": __version__})
     return json_response({"status": "not_ready", **vars(trouble)}, status=503)
 
 

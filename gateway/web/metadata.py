@@ -1,10 +1,12 @@
 """What anybody finds out: metadata (RFC 8414, RFC 9728), the public keys, what problems mean."""
 
+from datetime import timedelta
 from html import escape
 from typing import Any
 
 from flask import Response
 
+from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import NotFound
 from gateway.kernel.authentication import ALGORITHMS
@@ -109,8 +111,29 @@ def metadata_start(gate: AppContext) -> Response:
         "<p>A gateway by which hotlines and police share cases of child protection: metadata only, "
         "never media. This is its public address: keys, log, and what anybody may check. Partners' "
         f"systems call <code>{escape(gate.partners_url)}</code> with a certificate, which they get "
-        f"by an invitation of its administrators.</p>\n<ul>\n{links}\n</ul>",
+        f"by an invitation of its administrators.</p>\n{_operator(gate)}<ul>\n{links}\n</ul>",
     )
+
+
+def _operator(gate: AppContext) -> str:
+    if gate.contact is None:
+        return ""
+    where = escape(gate.contact)
+    return f'<p>Write to its operator: <a href="{where}">{where}</a></p>\n'
+
+
+@unauthenticated("GET /.well-known/security.txt", media="text/plain")
+def metadata_security_contact(gate: AppContext) -> Response:
+    """Find whom to tell of a weakness (RFC 9116); 404 where the operator named nobody."""
+    if gate.contact is None:
+        raise NotFound
+    expires = gate.ports.now() + timedelta(days=30)
+    lines = (
+        f"Contact: {gate.contact}",
+        f"Expires: {format_timestamp(expires)}",
+        f"Canonical: {gate.issuer}/.well-known/security.txt",
+    )
+    return Response("\n".join([*lines, ""]), headers=KEPT, content_type="text/plain; charset=utf-8")
 
 
 _LINKS = {
@@ -152,6 +175,7 @@ def metadata_problem_page(gate: AppContext, name: str) -> Response:
 
 PUBLIC = (
     metadata_start,
+    metadata_security_contact,
     metadata_authorization_server,
     metadata_openid_configuration,
     metadata_token_keys,

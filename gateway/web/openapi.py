@@ -18,6 +18,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
+from gateway import __version__
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE, AdmissionDecision
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
@@ -35,9 +36,6 @@ from gateway.web.partners.registry import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.reference import reference
 from gateway.web.responses import json_response
-
-VERSION = "1.0.0"
-"""Of the interface: the first number changes when a partner's system would have to."""
 
 EXAMPLE_PARTNERS = "https://partners.gateway.example"
 EXAMPLE_ISSUER = "https://gateway.example"
@@ -219,14 +217,20 @@ _KEY_PARAMETER = {
 _PATH_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 
-def document(partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER) -> dict[str, Any]:
-    """The description, for listeners at these addresses."""
+def document(
+    partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER, contact: str | None = None
+) -> dict[str, Any]:
+    """The description, for listeners at these addresses and an operator who is written to there."""
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title="Casegate",
-        version=VERSION,
+        version=__version__,
         openapi_version="3.1.0",
-        info={"description": _DESCRIPTION, "license": {"name": _LICENSE, "identifier": _LICENSE}},
+        info={
+            "description": _DESCRIPTION,
+            "license": {"name": _LICENSE, "identifier": _LICENSE},
+            "contact": _contact(contact or f"{issuer}/.well-known/security.txt"),
+        },
         plugins=[plugin],
         servers=[_server(partners)],
     )
@@ -282,6 +286,11 @@ def _describe_seals(converter: Any) -> None:
 
 
 _LICENSE = "Apache-2.0"
+
+
+def _contact(where: str) -> dict[str, str]:
+    mail = where.startswith("mailto:")
+    return {"name": "The operator", "email" if mail else "url": where.removeprefix("mailto:")}
 
 
 def _server(partners: str) -> dict[str, Any]:
@@ -431,7 +440,7 @@ def render(described: Mapping[str, Any]) -> str:
 @unauthenticated("GET /openapi.json")
 def openapi_describe(gate: AppContext) -> Response:
     """Get this description, with the gateway's own addresses."""
-    return json_response(_kept(gate.partners_url, gate.issuer), headers=KEPT)
+    return json_response(_kept(gate.partners_url, gate.issuer, gate.contact), headers=KEPT)
 
 
 _kept = lru_cache(maxsize=2)(document)
@@ -441,12 +450,12 @@ _kept = lru_cache(maxsize=2)(document)
 @unauthenticated("GET /reference", media="text/html")
 def openapi_read(gate: AppContext) -> Response:
     """Read this description as a page."""
-    return page("Interface", _kept_page(gate.partners_url, gate.issuer))
+    return page("Interface", _kept_page(gate.partners_url, gate.issuer, gate.contact))
 
 
 @lru_cache(maxsize=2)
-def _kept_page(partners: str, issuer: str) -> str:
-    return reference(_kept(partners, issuer))
+def _kept_page(partners: str, issuer: str, contact: str | None) -> str:
+    return reference(_kept(partners, issuer, contact))
 
 
 ENDPOINTS = (openapi_describe, openapi_read)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 from click.testing import CliRunner
 
-from gateway import cli
+from gateway import __version__, cli
 from gateway.cli import AUDIENCES, OPERATORS, SUBCOMMANDS, Subcommand, main
 from tests.each import each
 
@@ -88,7 +88,7 @@ def test_a_missing_part_of_our_own_is_not_taken_for_a_choice(monkeypatch):
 def test_the_version_is_printed_with_the_products_name():
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0
-    assert result.output.startswith("casegate ")
+    assert result.output == f"casegate {__version__}\n"
 
 
 def _lists(command: click.Group, words: str) -> list[tuple[str, str]]:

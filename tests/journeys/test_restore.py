@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gateway import wiring
+from gateway import __version__, wiring
 from gateway.cli import main
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment, free_ports
 from gateway.client import Gateway, GatewayUnavailable, PartnerConnection
@@ -179,7 +179,7 @@ def _bring_back_the_newer(stage: DemoEnvironment) -> None:
 
 
 def _check_going_on(stage: DemoEnvironment, newest: str) -> None:
-    assert json.loads(fetch(stage, "/readyz")) == {"status": "ready"}
+    assert json.loads(fetch(stage, "/readyz")) == {"status": "ready", "version": __version__}
     assert fetch(stage, "/checkpoint").decode() == newest
     with _keeping(stage) as hotline:
         (resent,) = hotline.resume()  # what was asked while the log was frozen

@@ -137,6 +137,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/reference"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/.well-known/security.txt"),
     ("GET", "/jwks.json"),
     ("GET", "/keys/attestation"),
     ("GET", "/keys/notification"),

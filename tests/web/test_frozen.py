@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway import __version__
 from gateway.domain.refusals import DatabaseUnavailable, HighWaterMarkUnavailable, LogFrozen
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger.note import open_checkpoint
@@ -174,4 +175,4 @@ def test_readiness_tells_the_reason_on_both_listeners(reason: str) -> None:
 
 def test_a_gateway_without_trouble_is_ready() -> None:
     answer = listening().anybody().get("/readyz")
-    assert (answer.status_code, answer.json) == (200, {"status": "ready"})
+    assert (answer.status_code, answer.json) == (200, {"status": "ready", "version": __version__})

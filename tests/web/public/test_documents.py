@@ -4,9 +4,11 @@ import hashlib
 import html
 import re
 from base64 import b64encode
+from datetime import timedelta
 
 from cryptography import x509
 
+from gateway.domain.json_values import parse_timestamp
 from gateway.evidence.signature import public_keys
 from gateway.keys import KeyPurpose, generate_key, jwk_set
 from gateway.pki.authority import CHAIN_FILE, CRL_FILE
@@ -181,6 +183,22 @@ def test_a_page_may_use_its_own_style_and_nothing_else(line, path):
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'"
     assert told.headers["Content-Security-Policy"] == policy
+
+
+def test_the_operator_s_contact_is_named_where_anybody_looks_for_it(line):
+    address = "/.well-known/security.txt"
+    assert line.anybody().get(address).status_code == 404
+    named = listening(line.gateway, contact="mailto:security@gateway.example.org")
+    told = named.anybody().get(address)
+    assert told.content_type == "text/plain; charset=utf-8"
+    said = dict(one.split(": ", 1) for one in told.text.splitlines())
+    assert said["Contact"] == "mailto:security@gateway.example.org"
+    assert said["Canonical"] == ISSUER + address
+    left = parse_timestamp(said["Expires"]) - named.gateway.ports.now()
+    assert timedelta(days=29) < left < timedelta(days=365)
+    assert "mailto:security@gateway.example.org" in named.anybody().get("/").text
+    contact = named.anybody().get("/openapi.json").json["info"]["contact"]
+    assert contact == {"name": "The operator", "email": "security@gateway.example.org"}
 
 
 def test_the_description_names_the_gateway_s_own_addresses(line):
