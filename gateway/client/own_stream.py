@@ -95,7 +95,8 @@ class ToldStream:
         self.lock, self.last, self.interested = threading.RLock(), 0, False
         self._kept = list[list[Any]]()
         self._handoffs: dict[str, ToldHandoff] = {}
-        self._erased: dict[str, int] = {}
+        self._erased: dict[tuple[str, str], int] = {}
+        # Own cases by their id, of others a handoff: each chooses the ids of its own.
 
     @property
     def _file(self) -> Path | None:
@@ -134,7 +135,7 @@ class ToldStream:
             self._handoffs[about] = ToldHandoff(box)
         told = self._handoffs.get(about)
         if kind == _ERASED:
-            self._erased[about] = number
+            self._erased[box, about] = number
         elif kind == _INTEREST:
             self.interested = True
         elif told and kind in _STEPS:
@@ -157,7 +158,7 @@ class ToldStream:
             listed.add(item["handoff"])
             yield from self.in_item(item)
         for name, told in self._expected(whole):
-            stands = told.course(self._erased.get(name)).state
+            stands = told.course(self._erased.get(("in", name))).state
             if name not in listed and state in (None, stands):
                 yield told.newest, f"handoff {name}, which is {stands}, is left out"
 
@@ -167,7 +168,7 @@ class ToldStream:
         if told is None or self._own != item["originator" if told.box == "out" else "recipient"]:
             yield 0, f"handoff {name} is shown, of which no event tells"
             return
-        erased = self._erased.get(name, self._erased.get(item["case"]))
+        erased = self._erased.get((told.box, name if told.box == "in" else item["case"]))
         course = told.course(erased)
         recalled, shown = told.recalled(course), item["recalled"]
         # The event of an acceptance does not tell whether it named groups.
@@ -187,7 +188,7 @@ class ToldStream:
         """What is owed, and left out."""
         shown = {(one["handoff"], one["kind"]) for one in duties}
         for name, told in self._expected("in"):
-            for kind in told.owed(told.course(self._erased.get(name))):
+            for kind in told.owed(told.course(self._erased.get(("in", name)))):
                 if (name, kind) not in shown:
                     owed = kind.replace("_", " ")
                     yield told.newest, f"handoff {name} asks for its {owed}, which is left out"

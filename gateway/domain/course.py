@@ -202,6 +202,8 @@ def _is_of(recall: Recall | None, document: Moved | None, row: Handoff) -> bool:
         return recall is None and document is None and row.recall is None
     if recall.id != row.recall or (recall.originator, recall.case) != (row.originator, row.case):
         return False
+    if recall.recipient not in (None, row.recipient):
+        return False
     if document.digest is not None and document.digest != recall.digest:
         return False
     claims = document.claims

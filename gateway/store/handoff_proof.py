@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
+from gateway.domain.answers import made_of
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case, CaseState
 from gateway.domain.course import HANDOFF, Course, Moved, differences, fold
@@ -37,8 +38,14 @@ from gateway.domain.handoff import (
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import MEASURES, Measure
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
-from gateway.domain.retention import Retention, RetentionGround, in_years, registered_retention
-from gateway.domain.revision import ANSWERED
+from gateway.domain.retention import (
+    Retention,
+    RetentionGround,
+    in_years,
+    registered_retention,
+    review_day,
+)
+from gateway.domain.revision import ANSWERED, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url, event, sd_jwt
 from gateway.evidence.handoff_course import (
@@ -48,6 +55,7 @@ from gateway.evidence.handoff_course import (
     read_moves,
     was_consulted_early,
 )
+from gateway.evidence.handoff_documents import package_digest
 from gateway.kernel.values import Consultation
 from gateway.store import tables
 from gateway.store.columns import RecordTable
@@ -116,10 +124,14 @@ class LoggedHandoffs:
     told: dict[UUID, list[ToldEvent]] = field(default_factory=lambda: defaultdict(list))
     offers: dict[UUID, _Event] = field(default_factory=dict)
     of_cases: list[_Event] = field(default_factory=list)
+    consultations: dict[UUID, tuple[Any, ...]] = field(default_factory=dict)
+    """By event: the handoff, who opened what, and whether its originator heard."""
     recalls: dict[UUID, _Event] = field(default_factory=dict)
     measures: dict[UUID, _Event] = field(default_factory=dict)
     ended: dict[UUID, int] = field(default_factory=dict)
-    """The place of the event that ended a measure, a retention, or what a handoff kept."""
+    """The place of the event that ended a measure or a retention: by ids that the gateway made."""
+    given_up: dict[UUID, int] = field(default_factory=dict)
+    """Likewise what a handoff kept, by the handoff, whose id its originator chose."""
     erased: dict[UUID, int] = field(default_factory=dict)
     """Likewise, by handoff, of its case."""
     reviewed: dict[UUID | str, int] = field(default_factory=dict)
@@ -147,12 +159,16 @@ class LoggedHandoffs:
             self.told[handoff].append(ToldEvent(one.index, one.id, one.type, one.digest))
             if one.type in ("handoff.offered", "handoff.updated"):
                 self.offers[one.id] = one
+            elif one.type == CONSULTED:
+                reader, informed = one.details.get("as recipient"), "as originator" in one.details
+                said = (handoff, reader, one.case_digest, one.package_digest, informed)
+                self.consultations[one.id] = said
         elif one.type in _SETTING and subject.get("measure") == str(one.id):
             self.measures[one.id] = one  # what others hear of it names it, too
         elif one.type in _ENDING and "measure" in subject:
             self.ended.setdefault(UUID(subject["measure"]), one.index)
         elif one.type == "handoff.retention_ended" and handoff is not None:
-            self.ended[handoff] = one.index
+            self.given_up[handoff] = one.index
             if "retention" in subject:
                 self.ended[UUID(subject["retention"])] = one.index
         elif one.type == "case.recalled":
@@ -240,7 +256,14 @@ _DUTIES = RecordTable(tables.duty, HandoffDuty)
 _CONSULTATIONS = RecordTable(tables.consultation, Consultation)
 _version = tables.case_version.c
 _ALL_VERSIONS = select(
-    _version.digest, _version.originator, _version.case, _version.version, _version.event
+    _version.digest,
+    _version.originator,
+    _version.case,
+    _version.version,
+    _version.event,
+    _version.change,
+    _version.reason_code,
+    _version.unlawful,
 )
 _NEXT = (
     _HANDOFFS.all.where(tables.handoff.c.id > bindparam("after"))
@@ -317,6 +340,13 @@ class _Comparison:
             if told is None or told.case_digest != row.digest:
                 self.of_cases[key].add("versions")
                 continue
+            kind, code = (told.details.get(n, getattr(row, n)) for n in ("change", "reason_code"))
+            said = (kind, code, row.unlawful)
+            if kind is None or told.complete:  # else nobody knows any more what it corrected
+                pointers = tuple(told.details.get("pointers", ()))
+                said = (kind, code, VersionChange(kind, code, "", pointers).unlawful)
+            if (row.change, row.reason_code, row.unlawful) != said:
+                self.of_cases[key].add("versions")
             self.places[key].append((told.index, row.digest))
         for key, placed in self.places.items():
             placed.sort()
@@ -335,9 +365,10 @@ class _Comparison:
             key = row.originator, row.id
             made = steps.pop(key, [])
             self.clearances[key] = [one for one in made if _clears(one)]
-            told = _fold_case(made) | {"version": len(self.places[key])}
-            if key in measured:
-                told["measured"] = True
+            told = _fold_case(made) | {
+                "version": len(self.places[key]),
+                "measured": key in measured,
+            }
             if not told["early"] and (said := self.summary(row.digest)):
                 told["erase_on"] = date.fromisoformat(said["erase_on"])
             self.of_cases[key] |= {n for n, value in told.items() if getattr(row, n) != value}
@@ -412,15 +443,18 @@ class _Comparison:
             self._miss(one, "measure")
 
     def _hold_consultations(self) -> None:
-        told = {
-            one.id: handoff
-            for handoff, events in self.logged.told.items()
-            for one in events
-            if one.type == CONSULTED
+        rows = [one for one in self._all(_CONSULTATIONS) if one.handoff is not None]
+        there = {
+            one.event: (
+                one.handoff,
+                one.organisation,
+                one.case_digest,
+                package_digest(one.shown),
+                one.informed,
+            )
+            for one in rows
         }
-        rows = self._all(_CONSULTATIONS)
-        there = {one.event: one.handoff for one in rows if one.handoff is not None}
-        for one in dict(told.items() ^ there.items()):
+        for one in dict(self.logged.consultations.items() ^ there.items()):
             self._tell(f"the consultation {one} is not what the log says")
 
     # --- One handoff ---
@@ -437,7 +471,12 @@ class _Comparison:
         except Exception:  # whatever is wrong with one, the others are compared
             yield "documents"
             return
-        yield from differences(row, course, self.recalls.get(row.recall or row.id))
+        if any(
+            one.author != made_of(row, one.move, "", one.at, one.event).author for one in answers
+        ):
+            yield "author"
+        recall = None if row.recall is None else self.recalls.get(row.recall)
+        yield from differences(row, course, recall)
         if erased is not (row.id in self.logged.erased):
             yield "conditions_digest"
         yield from self._differing_package(row, moves, course)
@@ -463,8 +502,14 @@ class _Comparison:
         if row.conditions_digest and (said := self.summary(row.case_digest)):
             if said["urgency"] != row.urgency:
                 yield "urgency"
-            if row.matter and row.matter != set(said["matter"]):
+            if row.matter != set(said["matter"]) and (row.matter or self._shows_matter(row)):
                 yield "matter"
+
+    def _shows_matter(self, row: Handoff) -> bool:
+        version = self.work.cases.version(row.case_digest)
+        placed = sd_jwt.read_stored(version.document).placed if version else ()
+        shown = (one.name for one in placed if one.digest in row.permitted_disclosures)
+        return "matter" in shown
 
 
 @dataclass
@@ -508,10 +553,12 @@ class _Held:
 
     def _retained(self, stored: HandoffAnswer, move: Moved, one: Retention) -> Mapping[str, Any]:
         """What a retention has to say that an answer set, as far as that is known."""
+        at = parse_timestamp(self._event(stored.event)[1]["time"])
+        if abs(at - one.since) > MOMENT:
+            return {"since": at}
+        day = self.of.civil_day(one.since)
         if move.step in ACCEPTING:
             terms = self.of.work.organisations.get(self.row.recipient)
-            at = parse_timestamp(self._event(stored.event)[1]["time"])
-            day = self.of.civil_day(at)
             found = terms and registered_retention(terms.retentions, self.row.purpose, day)
             if not found:
                 return {"ground": None}
@@ -523,9 +570,13 @@ class _Held:
         if not stored.document:
             return {}
         said = sd_jwt.read_stored(stored.document).content
-        days = {name: date.fromisoformat(said[name]) for name in _DAYS if name in said}
-        ground = RetentionGround(said.get("done", RetentionGround.STATED))
-        return {"until": None, "legal_basis": said.get("legal_basis"), "ground": ground, **days}
+        until, asked = (said.get(n) and date.fromisoformat(said[n]) for n in ("until", "review_on"))
+        return {
+            "ground": RetentionGround(said.get("done", RetentionGround.STATED)),
+            "until": until,
+            "review_on": review_day(day, until, asked),
+            "legal_basis": said.get("legal_basis"),
+        }
 
     def duties(self) -> Iterator[str]:
         """What is owed that does not follow from an event, or was closed without one; and what
@@ -614,7 +665,7 @@ class _Held:
             )
             or (
                 kind in (DutyKind.RETENTION, DutyKind.RETENTION_REVIEW)
-                and (logged.ended.get(row.id, -1) > index or not steps.isdisjoint(_RETENTIVE))
+                and (logged.given_up.get(row.id, -1) > index or not steps.isdisjoint(_RETENTIVE))
             )
             or (recall is not None and recall.digest in logged.reviewed)
             or (kind in _REVIEWED and logged.reviewed.get(row.id, -1) > index)
@@ -628,7 +679,6 @@ class _Held:
 
 
 _ANSWER_RECALL = HandoffAction.ANSWER_RECALL
-_DAYS = ("until", "review_on")
 _RETENTIVE = frozenset({HandoffAction.RETAIN, _ANSWER_RECALL, *ACCEPTING})
 _REVIEWED = frozenset({DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW})
 _OF_RECALL = frozenset({DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER})

@@ -18,6 +18,7 @@ from gateway.exchange import erasure, recalls
 from gateway.exchange.recalls import RecallRequest
 from tests import answers
 from tests.client.client_fixture import MemberClient
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -189,6 +190,20 @@ def test_an_erased_case_is_shown_as_its_events_say() -> None:
     there.forge("UPDATE handoff SET state = 'accepted' WHERE id = {danger}")
     with pytest.raises(EvidenceMismatch, match="not lapsed"):
         inbox(there)
+
+
+@each("of", ["case", "handoff"])
+def test_what_another_calls_as_an_erased_case_is_not_erased(of: str) -> None:
+    gateway = founded()
+    soon = {"erase_on": "2026-03-12"}
+    own = UUID(submitted(gateway, originator=OFMIN, marking=soon).result["case"])
+    gateway.clock.advance(timedelta(days=12))
+    assert erasure.erase_due(gateway.ports) == 1
+    later = {"erase_on": "2026-08-12"}
+    named = {"case": {"case": own}, "handoff": {}}[of]
+    offered(gateway, submitted(gateway, marking=later, **named), **({} if named else {of: own}))
+    (shown,) = MemberClient(listening(gateway), OFMIN).inbox()
+    assert (shown["state"], shown[of]) == ("offered", str(own))
 
 
 # --- Events come while one reads ---

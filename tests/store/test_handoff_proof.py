@@ -16,7 +16,7 @@ from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import OutOfService, WrongState
-from gateway.exchange import handoffs, measures, recalls
+from gateway.exchange import handoffs, measures, recalls, retention
 from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.recalls import RecallRequest
 from gateway.kernel.changes import Change
@@ -24,6 +24,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
 from tests.founding import (
+    ABROAD,
     HOTLINE,
     OFMIN,
     OPENING,
@@ -269,6 +270,18 @@ def test_what_was_found_out_of_service_is_refused_until_it_is_found_whole():
             there.gateway.refused(OutOfService, OFMIN, answers.decline, handoff, said)
         else:
             there.gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+
+
+def test_an_id_that_an_originator_chose_is_that_of_nothing_else():
+    there = scene()
+    gateway = there.gateway
+    measured, recalled = (gateway.store.tables(n)[n][0][0] for n in ("case_measure", "case_recall"))
+    for one in map(UUID, (measured, recalled)):
+        other = accepted(gateway, offered(gateway, originator=ABROAD, handoff=one))
+        gateway.answer(OFMIN, answers.retain, other, legal_basis="Art. 1", until="2026-03-03")
+    gateway.clock.advance(timedelta(days=2))
+    retention.end_due(gateway.ports)
+    assert handoffs_compared(gateway) == NONE
 
 
 def repaired(there: Scene, handoff: UUID) -> None:
