@@ -329,6 +329,12 @@ def _add_step(group: click.Group, kind: CaseStepKind) -> None:
     write_command(group, *parameters, name=verb)(command)
 
 
+def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The commands that are open to the reader now, and by when, where it owes them."""
+    verbs = ((one["action"].partition(".")[2].replace("_", "-"), one["due_at"]) for one in acts)
+    return [f"{verb} by {output.format_time(due)}" if due else verb for verb, due in verbs]
+
+
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The measures in force on a case, for people; of an own embargo how far it reaches."""
     held = list(measures)
@@ -562,11 +568,12 @@ def show(gateway: Gateway, case: UUID) -> None:
     if output.reply(found):
         return
     output.say(f"Case {found['case']}")
-    apart = ("case", "measures")
+    apart = ("case", "measures", "acts")
     output.print_fields(
         {
             **{name: value for name, value in found.items() if name not in apart},
             **measure_lines(found.get("measures") or ()),
+            "you may": act_words(found.get("acts") or ()),
         }
     )
 

@@ -13,6 +13,7 @@ import click
 from gateway.cli import OutputNotWritten, arguments, output
 from gateway.cli.case import (
     CONSULT_OPTIONS,
+    act_words,
     add_steps,
     case_argument,
     handoff_argument,
@@ -366,6 +367,8 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "groups accepted": view["accepted_groups"],
             "interest": _INTEREST if view.get("interest") else None,
             "to reseal": _sealed(view.get("to_reseal", ())),
+            "you may": act_words(view["acts"]),
+            "content": view.get("closed"),
             **_succession(view),
         }
     )
@@ -602,7 +605,9 @@ def consult(gateway: Gateway, handoff: UUID, package: int | None, **options: Any
 
 @partner_command(handoff, handoff_argument, by_option, *CONSULT_OPTIONS[1:], hidden=True)
 def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
-    """Consult what you retain of HANDOFF: see `handoff consult`.
+    """Consult what you retain of HANDOFF.
+
+    For one release the former name of `handoff consult`.
 
     \b
     Example: casegate handoff consult-retained 0198... \\

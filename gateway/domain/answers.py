@@ -753,6 +753,13 @@ def update(handoff: Handoff, change: ChangeKind) -> Handoff:
     return replace(moved, held=number)
 
 
+def may_be_recalled(handoff: Handoff, *, holds: bool) -> bool:
+    """Whether a recall touches a handoff: its recipient ``holds`` the case, or may take it."""
+    if handoff.recall is not None or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
+        return False
+    return holds or handoff.state is HandoffState.OFFERED
+
+
 def recall(handoff: Handoff, by_recall: UUID, *, consulted: bool) -> Handoff | None:
     """The handoff after a recall, which is named by the event that recorded it.
 
@@ -760,10 +767,8 @@ def recall(handoff: Handoff, by_recall: UUID, *, consulted: bool) -> Handoff | N
     a recall stands on it. ``consulted``: it was consulted before acceptance, so that its recipient
     holds the case as well. An offer that nobody took is withdrawn, and nothing is owed.
     """
-    if handoff.recall is not None or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
-        return None
     holds = handoff.is_held or consulted
-    if not holds and handoff.state is not HandoffState.OFFERED:
+    if not may_be_recalled(handoff, holds=holds):
         return None
     return replace(
         handoff,

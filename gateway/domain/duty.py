@@ -100,7 +100,7 @@ class DutyTerms:
 
     def party(self, handoff: Handoff) -> str:
         """The organisation that owes it."""
-        return self.owes.of(handoff.originator, handoff.recipient)
+        return handoff.originator if self.owes is _ORIGINATOR else handoff.recipient
 
 
 ENDS_PACKAGES = frozenset(

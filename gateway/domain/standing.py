@@ -4,9 +4,9 @@ What a party may do, what it owes, what it may open and why not, and the facts b
 decides that, follow from here and from nowhere else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
@@ -16,16 +16,18 @@ from gateway.domain.answers import (
     PARTIES_ANSWERS,
     AnswerAuthor,
     AnswerKind,
+    may_be_recalled,
     takes_update,
     why_no_move,
 )
-from gateway.domain.case import Case, CaseState, erasure_is_due
+from gateway.domain.case import CASE_MOVES, Case, CaseAction, CaseState, erasure_is_due
 from gateway.domain.decision import Value
 from gateway.domain.duty import OWED_TO_ORIGINATOR, DutyKind, HandoffDuty, holds_copies
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
     NEVER,
+    OPEN,
     READABLE,
     Handoff,
     HandoffAction,
@@ -68,11 +70,10 @@ COPY_KEPT = "the case was erased: consult what you retain of it"
 
 
 class Act(NamedTuple):
-    """What a party may do now: the policy's action, and by when, where it is ``owed``."""
+    """What a party may do now: the policy's action, and by when, where it is owed."""
 
     action: str
     due_at: datetime | None = None
-    owed: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,14 @@ class Standing:
         return not self.handoff.conditions_digest
 
     @property
+    def gone(self) -> str | None:
+        """Why what needs the content of an erased case is refused; None where it is there."""
+        if not self.is_erased:
+            return None
+        kept = self.has_copy and self.side is AnswerAuthor.RECIPIENT
+        return COPY_KEPT if kept else Closed.NO_COPY
+
+    @property
     def is_retained(self) -> bool:
         """Whether a retention of the recipient is in force."""
         return self.retention is not None and self.retention.holds(self.day)
@@ -145,7 +154,7 @@ class Standing:
     # --- What may be opened ---
 
     def opening(self, reason: str) -> Opens | Closed:
-        """By what this side may open content for a reason, or why not; policy comes after that.
+        """Tell by what this side may open content for a reason, or why not; policy comes after.
 
         Of an erased case it is the copy that the recipient retains.
         """
@@ -161,6 +170,12 @@ class Standing:
             return Closed.EXPIRED
         return Closed.PAST_ERASURE if self.is_past_erasure() else opens
 
+    @property
+    def opens(self) -> Opens | Closed:
+        """By what content opens for some reason, or why for none."""
+        found = self.opening("")
+        return self.opening(Urgency.IMMINENT_DANGER) if found is Closed.NOT_ACCEPTED else found
+
     def _opening_of_package(self, reason: str) -> Opens | None:
         one = self.handoff
         if one.recall is not None and one.is_held and one.state is HandoffState.WITHDRAWN:
@@ -173,8 +188,9 @@ class Standing:
         return Opens.DANGER if danger and one.state is HandoffState.OFFERED else None
 
     def is_past_erasure(self, agreed: date | None = None) -> bool:
-        """Whether the day of erasure has come: the case's, and before it that which was ``agreed``
-        with a package. No later version puts that off unasked, unless the recipient retains it."""
+        """Tell whether the day of erasure has come: the case's, and before it that which was
+        ``agreed`` with a package. No later version puts that off unasked, unless the recipient
+        retains it."""
         if erasure_is_due(self.case, self.day):
             return True
         return agreed is not None and agreed <= self.day and not self.is_retained
@@ -213,8 +229,7 @@ class Standing:
         if not self.is_erased:
             return None
         if not kind.outlives_case:
-            kept = self.has_copy and self.side is AnswerAuthor.RECIPIENT
-            return COPY_KEPT if kept else Closed.NO_COPY
+            return self.gone
         if HandoffAction.RETAIN in kind.moves and not self.has_copy:
             return "the case was erased, and nothing of it is kept for you"
         if kind.on_changes and not self.notices:
@@ -261,17 +276,16 @@ class Standing:
         return None
 
     def acts(self) -> list[Act]:
-        """What this side may do now, what is owed first; policy comes after that."""
+        """List what this side may do now, what is owed first; policy comes after that."""
         answers = (
             kind.action
             for kind in PARTIES_ANSWERS
             if self.why_not(kind) is None and not self.is_idle(kind)
         )
-        acts = map(self._act, (*answers, *self._further_acts()))
-        return sorted(acts, key=lambda one: (not one.owed, one.due_at or NEVER, one.action))
+        return _by_time((*answers, *self._further_acts()), self.side, self.duties)
 
     def is_idle(self, kind: AnswerKind) -> bool:
-        """Whether an answer, though possible, would say nothing new: a call where nobody is in
+        """Tell whether an answer, though possible, would say nothing new: a call where nobody is in
         danger, and a second acknowledgement of the same."""
         if HandoffAction.CALL in kind.moves:
             return self.handoff.urgency is not Urgency.IMMINENT_DANGER
@@ -285,28 +299,68 @@ class Standing:
         """The acts that are no answers."""
         one = self.handoff
         if self.side is AnswerAuthor.RECIPIENT:
-            reasons = ("", Urgency.IMMINENT_DANGER)
-            if any(isinstance(self.opening(reason), Opens) for reason in reasons):
+            if isinstance(self.opens, Opens):
                 yield "case.consult"
             reviewed = DutyKind.REVIEW
         else:
             newer = self.case.version > one.case_version and self.case.state is CaseState.CLEARED
             if newer and takes_update(one, self.now):
                 yield "handoff.update"
-            done = one.recall is not None or one.recall_answer is RecallAnswer.COPIES_ERASED
-            if not done and (self.holds or one.state is HandoffState.OFFERED):
+            if may_be_recalled(one, holds=self.holds):
                 yield "case.recall"
             reviewed = DutyKind.DEROGATION_REVIEW
         if reviewed in self.owed:
             yield "handoff.review"
 
-    def _act(self, action: str) -> Act:
-        due = [
-            one.due_at
-            for one in self.owed.values()
-            if one.terms.owes is self.side and action in one.terms.fulfilled_by
-        ]
-        return Act(action, min(due, default=None), bool(due))
+
+@dataclass(frozen=True)
+class CaseStanding:
+    """How a case stands for its originator: ``handoffs`` are all of it, ``duties`` what is owed
+    about them now; ``danger``: it says what the imminent danger is."""
+
+    case: Case
+    day: date
+    handoffs: tuple[Handoff, ...]
+    duties: tuple[HandoffDuty, ...]
+    danger: bool = False
+
+    def acts(self) -> list[Act]:
+        """As `Standing.acts`; what is done about one handoff is an act there."""
+        return _by_time(self._actions(), AnswerAuthor.ORIGINATOR, self.duties)
+
+    def _actions(self) -> Iterator[str]:
+        case, is_due = self.case, erasure_is_due(self.case, self.day)
+        open_ones = [one for one in self.handoffs if one.state in OPEN]
+        for action in (CaseAction.REVISE, CaseAction.ASSESS, CaseAction.CLEAR, CaseAction.CLOSE):
+            waits = action is CaseAction.CLOSE and open_ones
+            if (case.state, action) in CASE_MOVES and not waits:
+                yield f"case.{action}"
+        uncleared = case.state in (CaseState.DRAFT, CaseState.ASSESSED)
+        if case.state is CaseState.CLEARED or (uncleared and self.danger):
+            yield "handoff.offer"
+        if not is_due:
+            yield from ("case.consult", "case.embargo", "case.restrict")
+        if case.erase_on > self.day + timedelta(days=1):
+            yield "case.advance_erasure"
+        consulted = {one.handoff for one in self.duties if one.kind is DutyKind.REVIEW}
+        held = ((one, one.is_held or one.id in consulted) for one in self.handoffs)
+        if any(may_be_recalled(one, holds=holds) for one, holds in held):
+            yield "case.recall"
+        if any(one.kind is DutyKind.RECALL_APPROVAL for one in self.duties):
+            yield "case.approve_recall"
+
+
+def _by_time(
+    actions: Iterable[str], side: AnswerAuthor, duties: Iterable[HandoffDuty]
+) -> list[Act]:
+    """Acts with the time by which ``side`` owes them, the most urgent first."""
+    due: dict[str, datetime] = {}
+    for one in duties:
+        if one.closed_at is None and one.terms.owes is side:
+            for action in one.terms.fulfilled_by:
+                due[action] = min(one.due_at, due.get(action, NEVER))
+    acts = [Act(action, due.get(action)) for action in actions]
+    return sorted(acts, key=lambda one: (one.due_at or NEVER, one.action))
 
 
 _AFTER_ACKNOWLEDGEMENT = frozenset({HandoffAction.APPLY, HandoffAction.DISPUTE})

@@ -1,6 +1,6 @@
 """Who may do what with a handoff, and with which of its packages: parties, bars, conditions."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
@@ -9,13 +9,11 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Case, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff, is_derogation
-from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
-from gateway.domain.refusals import CaseErased
-from gateway.domain.standing import COPY_KEPT, Closed
+from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import marking_of, strictest
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange.cases import OWN, elements, in_force
+from gateway.exchange.cases import OWN, elements
 from gateway.exchange.conditions import BindingConditions, binding_conditions
 from gateway.exchange.disclosure import with_strictest_marking
 from gateway.exchange.interests import has_conflict
@@ -66,7 +64,7 @@ _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() 
 def entity_of(
     context: transact.RequestContext, handoff: Handoff, *, read_access: bool = False
 ) -> PolicyEntity:
-    """What policy sees of a handoff and its two parties, as they are now."""
+    """Describe a handoff and its two parties to policy, as they are now."""
     originator = context.entity(context.require(handoff.originator))
     recipient = context.entity(context.require(handoff.recipient))
     return handoff_entity(handoff, originator, recipient, read_access=read_access)
@@ -87,30 +85,9 @@ def barriers(
 
 
 def is_transfer_barred(recipient: Organisation, handoff: Handoff, day: date) -> bool:
-    """Whether R15 bars the recipient from what it got: no tool covers the transfer any more. What
+    """Tell whether R15 bars the recipient from what it got: no tool covers the transfer now. What
     came by derogation stays."""
     return recipient.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
-
-
-def measures_on(context: transact.RequestContext, handoff: Handoff) -> Sequence[Measure]:
-    """The measures on the case that are in force."""
-    case = context.work.cases.get(handoff.originator, handoff.case)
-    return () if case is None else in_force(context, case)
-
-
-def refuse_erased(context: transact.RequestContext, handoff: Handoff) -> None:
-    """Refuse what needs the content of a case that was erased: its handoffs state no conditions."""
-    if handoff.conditions_digest:
-        return
-    if context.caller.organisation == handoff.recipient and not copy_is_gone(context, handoff):
-        raise CaseErased(COPY_KEPT)
-    raise CaseErased(Closed.NO_COPY)
-
-
-def copy_is_gone(context: transact.RequestContext, handoff: Handoff) -> bool:
-    """Whether nothing of an erased case is kept for its recipient today: what is over counts no
-    more, whether maintenance has ended it or not."""
-    return not context.work.retentions.has_copy(handoff.id, context.civil_day)
 
 
 # --- The packages of a handoff, the versions of the case in them, and the conditions that bind ---
@@ -164,8 +141,8 @@ def accepted_parts(handoff: Handoff, parts: Mapping[str, Element]) -> Mapping[st
 
 
 def is_needed(part: Element, reader: str) -> bool:
-    """Whether a rescue needs a part at once: where it is, facts, and what is sealed to the reader,
-    which alone knows a contact."""
+    """Tell whether a rescue needs a part at once: where it is, facts, and what is sealed to the
+    reader, which alone knows a contact."""
     fact = part.group == "statements" and part.category == "fact"
     return fact or part.group in ("routing", "items") or part.sealed_to == reader
 
@@ -188,11 +165,8 @@ def binding_beside(
     return replace(versions.binding, tightened_elements=tightened)
 
 
-def superseded_by(
-    context: transact.RequestContext, handoff: Handoff, version: int
-) -> Superseded | None:
+def superseded_by(told: Announcement | None, version: int) -> Superseded | None:
     """The correction or tightening of which the recipient heard after a version that it holds."""
-    told = context.work.cases.announced(handoff.originator, handoff.case)
     if told is None or told.version <= version:
         return None
     return Superseded(str(told.change), told.version, told.at)

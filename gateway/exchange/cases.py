@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -20,9 +19,10 @@ from gateway.domain.measure import Measure, MeasureKind, is_suspended, marking_e
 from gateway.domain.organisation import Organisation
 from gateway.domain.revision import VersionChange
 from gateway.domain.staff import APPROVING, ROLES_OF, NamedPerson, second_person
-from gateway.domain.vocabulary import ONWARD, marking_of, needs_led_regime
+from gateway.domain.standing import CaseStanding
+from gateway.domain.vocabulary import ONWARD, Urgency, marking_of, needs_led_regime
 from gateway.evidence import base64url, canonical, event, handoff_documents, sd_jwt, seal
-from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.evidence.sd_jwt import SdJwt, VerifiedSdJwt
 from gateway.exchange import results, signed_requests, versions
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import ConsultationRequest, OpenedContent, record_consultation
@@ -235,9 +235,35 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:
         found, version = _authorized(context, case)
         summary = _view(ListedCase(found, version.assurance, version.event, version.summary))
         held = [view_on_measure(context.organisation, one) for one in in_force(context, found)]
-        return replace(summary, measures=held)
+        return replace(summary, measures=held, acts=_acts(context, found, version))
 
     return read(ports, caller, ActionRequest("case.read"), query)
+
+
+def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[results.ActView]:
+    """What the caller may do about its own case, as far as state and policy go. Of a revision and
+    an offer policy asks what is in it, or to whom it goes: these are not asked."""
+    content, key = version.said.content, (case.originator, case.id)
+    standing = CaseStanding(
+        case,
+        context.civil_day,
+        tuple(context.work.handoffs.of_case(*key)),
+        tuple(context.work.duties.open_of_case(*key)),
+        content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content,
+    )
+    entity, own, signed = own_entity(context, case, version), context.entity(), "signed"
+    asked: Mapping[str, tuple[PolicyEntity, Mapping[str, Value]]] = {
+        "case.consult": (entity, {**OWN, "suspended": False, "copy": False, "reason": "quality"}),
+        "case.advance_erasure": (entity, {"persons": 3}),
+        "case.recall": (own, {"assurance": signed}),
+        "case.approve_recall": (own, {}),
+    }
+    return [
+        results.ActView(one.action, one.due_at)
+        for one in standing.acts()
+        if one.action in ("case.revise", "handoff.offer")
+        or allows(context, *asked.get(one.action, (entity, {})), one.action)
+    ]
 
 
 def page(
@@ -246,8 +272,12 @@ def page(
     """A page of one's own cases by age, routing fields only; of those in a ``state``, if named."""
 
     def query(context: RequestContext) -> Page[results.CaseSummary]:
-        rows = partial(context.work.cases.page, caller.organisation, state=state)
-        view = partial(_view_in_list, context)
+        def rows(place: UUID | None, number: int) -> Sequence[ListedCase]:
+            return context.work.cases.page(caller.organisation, place, number, state=state)
+
+        def view(listed: ListedCase) -> results.CaseSummary | None:
+            return _view_in_list(context, listed)
+
         return collect_page(rows, attrgetter("case.id"), view, after, limit)
 
     return read(ports, caller, ActionRequest("case.read"), query)
@@ -370,19 +400,7 @@ def _document(
 def _submit(context: RequestContext, submission: Submission) -> results.Submitted:
     content, change = submission.content, submission.change
     document, verified = _document(context, submission)
-    version = CaseVersion(
-        originator=context.caller.organisation,
-        case=UUID(content["case"]),
-        version=content["version"],
-        digest=document.digest,
-        assurance=signed_requests.assurance(submission.signed),
-        event=context.event,
-        summary=cases.summary(verified.content),
-        document=document.compact(),
-        change=change.kind if change else None,
-        reason_code=change.reason_code if change else None,
-        unlawful=change.unlawful if change else (),
-    )
+    version = _made_version(context, submission, document, verified)
     earlier = context.work.cases.get(version.originator, version.case) if change else None
     marked = {**verified.content, "handling": cases.handling_codes(content)}
     resource = case_entity(
@@ -402,19 +420,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject(case_digest=document.digest)
-    if change is None:
-        named = reference(context.ports, version.originator, content["originator_ref"])
-        first = _first(version.originator, content, digest=version.digest, originator_ref=named)
-        case = _cleared(first, submission.clearance, content)
-        _check_dates(context, content)
-        context.work.cases.add(case, version)
-    else:
-        if earlier is None:
-            deny_as_not_found()
-        case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
-        _check_dates(context, content, earlier)
-        versions.check_change(context, earlier, verified, change)
-        context.work.cases.save(case, version)
+    case = _store(context, submission, version, verified, earlier)
     own = frozenset({version.originator})
     basis = tuple(f"{one['regime']} {one['article']}" for one in content["legal_basis"])
     context.record(
@@ -429,6 +435,50 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
         if case.state is CaseState.CLEARED:
             versions.announce_change(context, case, version)
     return _submitted(version, verified, context.organisation, case.state)
+
+
+def _made_version(
+    context: RequestContext, submission: Submission, document: SdJwt, verified: VerifiedSdJwt
+) -> CaseVersion:
+    content, change = submission.content, submission.change
+    return CaseVersion(
+        originator=context.caller.organisation,
+        case=UUID(content["case"]),
+        version=content["version"],
+        digest=document.digest,
+        assurance=signed_requests.assurance(submission.signed),
+        event=context.event,
+        summary=cases.summary(verified.content),
+        document=document.compact(),
+        change=change.kind if change else None,
+        reason_code=change.reason_code if change else None,
+        unlawful=change.unlawful if change else (),
+    )
+
+
+def _store(
+    context: RequestContext,
+    submission: Submission,
+    version: CaseVersion,
+    verified: VerifiedSdJwt,
+    earlier: Case | None,
+) -> Case:
+    """Store a first version, or the next one of the case that is there; the case with it."""
+    content, change = submission.content, submission.change
+    if change is None:
+        named = reference(context.ports, version.originator, content["originator_ref"])
+        first = _first(version.originator, content, digest=version.digest, originator_ref=named)
+        case = _cleared(first, submission.clearance, content)
+        _check_dates(context, content)
+        context.work.cases.add(case, version)
+        return case
+    if earlier is None:
+        deny_as_not_found()
+    case = _cleared(_next(context, earlier, version, content), submission.clearance, content)
+    _check_dates(context, content, earlier)
+    versions.check_change(context, earlier, verified, change)
+    context.work.cases.save(case, version)
+    return case
 
 
 def _change_details(change: VersionChange | None, readers: frozenset[str]) -> Iterator[EventDetail]:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -399,7 +398,7 @@ def answer(ports: Ports, caller: Caller, key: str, run: UUID, said: Answer) -> W
     persons = said.persons() if isinstance(said, Submission) else ()
     request = ActionRequest("conformance.submit", said.by, key, asked, persons)
     try:
-        return transact(ports, caller, request, partial(_judged, said), _on_retry)
+        return transact(ports, caller, request, lambda context: _judged(said, context), _on_retry)
     except _Misjudged as misjudged:
         _redraw(ports, caller, run)
         raise ValidationFailed(misjudged.errors) from None

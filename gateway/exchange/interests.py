@@ -18,7 +18,7 @@ from gateway.kernel.ports import UnitOfWork
 
 
 def has_conflict(work: UnitOfWork, reader: Organisation, handoff: Handoff, day: date) -> bool:
-    """Whether an interest of the recipient meets the case of a handoff on a day.
+    """Tell whether an interest of the recipient meets the case of a handoff on a day.
 
     Judged on the version that was offered and on the current one: a case may come to name a host
     later. Of an erased case it is the copy that the recipient retains. What cannot be found counts
@@ -53,7 +53,7 @@ def _copied(work: UnitOfWork, handoff: Handoff) -> Mapping[str, Any]:
 
 
 def is_barred(work: UnitOfWork, handoff: UUID, day: date) -> bool:
-    """Whether R9 keeps a handoff from its recipient: a private member, as policy has it.
+    """Tell whether R9 keeps a handoff from its recipient: a private member, as policy has it.
 
     Also while the case's key is not there: what cannot be judged is not told.
     """

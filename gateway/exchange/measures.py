@@ -7,7 +7,6 @@ An originator sets them on its own case, an authority on one that it holds. Who 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -118,7 +117,9 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
         place = _Place(found, own_entity(context, found, version))
         return _ACTS[type(wanted)](wanted, context, place)
 
-    return transact(ports, caller, request, acted, partial(_again, wanted))
+    return transact(
+        ports, caller, request, acted, lambda context, logged: _again(wanted, context, logged)
+    )
 
 
 def on_handoff(
@@ -132,7 +133,7 @@ def on_handoff(
         caller,
         request,
         lambda context: _act_on_handoff(context, wanted, handoff),
-        partial(_again, wanted),
+        lambda context, logged: _again(wanted, context, logged),
     )
 
 

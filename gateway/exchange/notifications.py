@@ -8,7 +8,7 @@ receiver refuses is kept and passed over. Any event comes again when the organis
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -312,8 +312,11 @@ def _following(
     ]
     known: dict[int, EventNotification] = {}
     for_mail: dict[UUID, Sequence[str]] = {}
-    # Several events of a page are about one handoff.
-    handoff_of = cache(partial(_handoff, work, organisation, day=day))
+
+    @cache  # several events of a page are about one handoff
+    def handoff_of(named: str | None) -> Handoff | None:
+        return _handoff(work, organisation, named, day=day)
+
     for number, logged in found:
         if logged is None:
             continue

@@ -145,7 +145,7 @@ class PreparedOffer:
 
 
 def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> results.Preview:
-    """What an offer would give, of which version, and to whom; nothing is kept.
+    """Show what an offer would give, of which version, and to whom; nothing is kept.
 
     ``routing`` is the version's own document with nothing of content: who signs an offer takes
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
@@ -163,7 +163,7 @@ def preview_package(
     request: ActionRequest,
     draft_of: Callable[[RequestContext], PreparedOffer],
 ) -> results.Preview:
-    """What an offer, or update, would give, as its author may read it; TooManyPreviews."""
+    """Show what an offer, or update, would give, as its author may read it; TooManyPreviews."""
     with ports.begin(TransactionMode.WRITE) as work:
         require_caller(ports, work, caller)
         window = f"previews/{ports.now():%Y%m%dT%H%M}"
@@ -274,14 +274,14 @@ def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool
 
 
 def breaks_glass(case: Case) -> bool:
-    """Whether an offer of a case goes before the second person: it is not cleared (R16)."""
+    """Tell whether an offer of a case goes before the second person: it is not cleared (R16)."""
     return case.state is not CaseState.CLEARED
 
 
 def _to_reseal(
     verified: VerifiedSdJwt, asked: Mapping[str, Element], recipient: str
 ) -> list[results.SealedReference]:
-    """What was asked for and cannot be given: sealed to another than this recipient (R17)."""
+    """List what was asked for and cannot be given: sealed to another than this recipient (R17)."""
     sealed = cases.sealed_of(verified, asked.keys())
     return [part for part in sealed if part.sealed_to != recipient]
 
@@ -361,8 +361,8 @@ _UNHEARD = OPEN | {HandoffState.WITHDRAWN}
 def _held_for_police(
     context: RequestContext, case: Case, wanted: OfferRequest, recipient: Organisation
 ) -> datetime | None:
-    """Until when a removal waits for the police to which the case was offered (R7); silence is no
-    answer, and ends with the hours of the convention."""
+    """Tell until when a removal waits for the police to which the case was offered (R7); silence is
+    no answer, and ends with the hours of the convention."""
     hours = context.ports.police_first
     police = "led" in recipient.regimes | context.organisation.regimes
     if not hours or Purpose.REMOVE not in wanted.purpose or police:
@@ -387,8 +387,8 @@ def tool_of(
     wanted: OfferRequest,
     recipient: Organisation,
 ) -> str | None:
-    """What lets an offer go to a third country: a tool, or in imminent danger the derogation that
-    its originator states."""
+    """Name what lets an offer go to a third country: a tool, or in imminent danger the derogation
+    that its originator states."""
     barred = recipient.is_transfer_barred_on(context.today.day)
     if barred and wanted.derogation and states_danger(version):
         return DEROGATIONS["led" if "led" in cases.regimes_of(version.said.content) else "gdpr"]
@@ -471,8 +471,8 @@ def facts_of_offer(
     recipient: Organisation,
     day: date,
 ) -> dict[str, Value]:
-    """What policy reads of a case version and a recipient wherever the one is offered to the other,
-    also by the gateway, to a successor."""
+    """Collect what policy reads of a case version and a recipient wherever the one is offered to
+    the other, also by the gateway, to a successor."""
     content, named = version.said.content, f"{version.originator}/{version.case}"
     return {
         "basis": cases.regimes_of(content),
@@ -503,7 +503,7 @@ _KEPT = OPEN | {HandoffState.CLOSED}
 
 
 def states_danger(version: CaseVersion) -> bool:
-    """Whether a case is about an imminent danger, and says which."""
+    """Tell whether a case is about an imminent danger, and says which."""
     content = version.said.content
     return content["urgency"] == Urgency.IMMINENT_DANGER and "urgency_reason" in content
 
@@ -552,8 +552,8 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
 def package_fields(
     context: RequestContext, draft: PreparedOffer, document: SdJwt
 ) -> dict[str, Any]:
-    """What a handoff says of its newest package, which an offer, or update, made. Its matters are
-    those of the case, where the recipient may know them."""
+    """Collect what a handoff says of its newest package, which an offer, or update, made. Its
+    matters are those of the case, where the recipient may know them."""
     version, permitted = draft.version, frozenset(draft.permitted_disclosures)
     content = version.said.content
     shown = {one.name for one in version.said.placed if one.digest in permitted}

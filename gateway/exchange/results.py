@@ -17,6 +17,7 @@ from gateway.domain.handoff import Addressee, HandoffState, RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.notification import RefusedNotification
 from gateway.domain.retention import RetentionGround
+from gateway.domain.standing import Closed, Opens
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, SignedText
@@ -83,7 +84,8 @@ class CaseSummary:
     """The routing fields of a case; nothing of content.
 
     ``erase_on`` is the first day without it here: earlier than that of its conditions where its
-    erasure was brought forward.
+    erasure was brought forward. ``acts``, of one case, are what its originator may do now, as in
+    the view of a handoff; what an offer or a revision is asked beside is left out.
     """
 
     case: UUID
@@ -99,6 +101,7 @@ class CaseSummary:
     erase_on: date
     event: UUID
     measures: Sequence[MeasureView] | None = None
+    acts: "Sequence[ActView] | None" = None
 
 
 @dataclass(frozen=True)
@@ -345,6 +348,14 @@ class DutyView:
 
 
 @dataclass(frozen=True)
+class ActView:
+    """Something that the reader may do now, by the name of the policy's action."""
+
+    action: str
+    due_at: Annotated[datetime | None, "By when the reader owes it; null where it owes it not."]
+
+
+@dataclass(frozen=True)
 class OpenDuty:
     """Something that the caller owes about a handoff of which it is a party.
 
@@ -460,7 +471,10 @@ class HandoffView(HandoffSummary):
 
     ``packages`` are all of them, oldest first; ``superseded`` is a change that was announced, and
     whose update is not here yet. ``interest``: the reader, a public authority, declared an interest
-    that the case meets (R9). ``erase_on``: as of a case's own summary.
+    that the case meets (R9). ``erase_on``: as of a case's own summary. ``acts`` are what the reader
+    may do now, what is owed first, as far as state and policy go: the fields of an answer and the
+    markings of the case decide beside them. ``opens`` says by what a consultation opens content for
+    it, ``closed`` why it does not. ``groups`` are those of the newest package.
     """
 
     assurance: str
@@ -480,6 +494,10 @@ class HandoffView(HandoffSummary):
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
     retention: RetentionView | None = None
+    acts: Sequence[ActView] = ()
+    opens: Opens | None = None
+    closed: Closed | None = None
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.duty import holds_copies
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
 from gateway.domain.standing import Standing
 from gateway.exchange import access
 from gateway.exchange.cases import in_force
@@ -31,12 +31,7 @@ def standing_of(
         transact.authorize(context, access.entity_of(context, found), barred, "handoff.read")
     context.about = transact.EventSubject(found.id, found.case_digest)
     recall = None if found.recall is None else work.cases.recall(found.recall)
-    try:
-        moves = tuple(work.handoffs.moves(found.id))
-    except ValueError:  # one is of another handoff: then it has none, which the log denies
-        moves = ()
-    if checked:
-        check_course(context, found, moves, recall)
+    moves = _moves(context, found, recall, checked=checked)
     duties, is_erased = tuple(work.duties.of(found.id)), not found.conditions_digest
     received = context.caller.organisation == found.recipient
     is_current = case.digest == found.case_digest
@@ -59,8 +54,23 @@ def standing_of(
     )
 
 
+def _moves(
+    context: transact.RequestContext, handoff: Handoff, recall: Recall | None, *, checked: bool
+) -> tuple[HandoffAnswer, ...]:
+    """The offer and all that followed, held against the log where that is to be ``checked``."""
+    try:
+        moves = tuple(context.work.handoffs.moves(handoff.id))
+    except ValueError:  # one is of another handoff: then it has none, which the log denies
+        if not checked:
+            raise
+        moves = ()
+    if checked:
+        check_course(context, handoff, moves, recall)
+    return moves
+
+
 def _has_read_access(context: transact.RequestContext, handoff: Handoff) -> bool:
-    """Whether a succession lets the recipient open what its mandate, now moved, had given it."""
+    """Tell whether a succession lets the recipient open what its mandate, which moved, gave it."""
     competence, today = handoff.address.competence, context.today.day
     reader = context.organisation
     if competence is None or competence in reader.competences_on(today):

@@ -47,7 +47,7 @@ class UpdateRequest(Asked):
 
 
 def stale(handoff: Handoff) -> refusals.EditConflict:
-    """Who answers or updates an older offer than the newest has not read what it is about."""
+    """Refuse who answers or updates an older offer than the newest: it has not read that."""
     return refusals.EditConflict(
         f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
         "read it, then answer that one"
@@ -62,7 +62,7 @@ def stale_notice(newest: str | None) -> refusals.EditConflict:
 
 
 def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
-    """What an update would give; nothing is kept. Raises TooManyPreviews."""
+    """Show what an update would give; nothing is kept. Raises TooManyPreviews."""
     request = transact.ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
     return offers.preview_package(
         ports,
@@ -114,7 +114,7 @@ def _draft(
 
 
 def _own(context: transact.RequestContext, handoff: UUID) -> Standing:
-    """How the caller's own handoff stands, once policy lets it be updated."""
+    """Read how the caller's own handoff stands, once policy lets it be updated."""
     standing = standing_of(context, handoff)
     if standing.side is not AnswerAuthor.ORIGINATOR:
         transact.deny_as_not_found()
@@ -272,7 +272,7 @@ def _updated(
 
 
 def _acknowledge_by(context: transact.RequestContext, stored: HandoffAnswer) -> datetime | None:
-    """When an acknowledgement was due right after an update, whatever came later."""
+    """Tell when an acknowledgement was due right after an update, whatever came later."""
     for one in context.work.duties.of(stored.handoff):
         owed = one.kind is DutyKind.ACKNOWLEDGEMENT and one.since <= stored.at
         if owed and (one.closed_at is None or one.closed_at > stored.at):

@@ -141,6 +141,9 @@ _WORDS: Mapping[str, str] = {
     "Entry.conformance_passed": "Whether one of its systems has passed a conformance run so far.",
     # cases and handoffs, as they are answered
     "case_digest": "The digest of the case's version.",
+    "acts": "The acts that are open to the reader now, what is owed first.",
+    "opens": "By what a consultation opens content for the reader; left out where it does not.",
+    "closed": "Why no consultation opens content for the reader, which received the handoff.",
     "copy": "Whether it is what its holder retains of an erased case, and no package that stands.",
     "documents": "The signed documents, oldest first.",
     "assurance": "Whether its author signed the document, or the gateway attested it.",

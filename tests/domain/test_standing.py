@@ -60,8 +60,8 @@ def erased(handoff: Handoff) -> Handoff:
 def test_who_was_offered_an_imminent_danger_answers_first_and_may_open_it():
     danger = replace(OFFERED, urgency=Urgency.IMMINENT_DANGER)
     first, *others = standing(danger, owes=[(DutyKind.ANSWER, 1)]).acts()
-    assert first == ("handoff.accept", NOW + HOUR, True)
-    owed = [one for one in others if one.owed]
+    assert first == ("handoff.accept", NOW + HOUR)
+    owed = [one for one in others if one.due_at]
     assert [one.action for one in owed] == ["handoff.decline", "handoff.redirect"]
     assert {"case.consult", "handoff.delay", "handoff.give_go_ahead"} <= {a for a, *_ in others}
 
@@ -69,7 +69,7 @@ def test_who_was_offered_an_imminent_danger_answers_first_and_may_open_it():
 def test_its_originator_calls_first_and_may_take_it_back():
     danger = replace(OFFERED, urgency=Urgency.IMMINENT_DANGER)
     found = standing(danger, ORIGINATOR, owes=[(DutyKind.CALL, 1), (DutyKind.ANSWER, 1)])
-    assert found.acts()[0] == ("handoff.call", NOW + HOUR, True)
+    assert found.acts()[0] == ("handoff.call", NOW + HOUR)
     assert actions(found)[1:] == ["case.recall", "handoff.withdraw"]
     assert "handoff.call" not in actions(standing(OFFERED, ORIGINATOR))
 
@@ -235,7 +235,7 @@ def test_who_consulted_in_danger_holds_copies_and_has_it_reviewed():
     ended = replace(OFFERED, state=HandoffState.DECLINED)
     found = standing(ended, owes=[(DutyKind.REVIEW, 24)])
     assert found.holds
-    assert found.acts()[0] == ("handoff.review", NOW + 24 * HOUR, True)
+    assert found.acts()[0] == ("handoff.review", NOW + 24 * HOUR)
     assert found.why_not(KIND_OF_ACTION["handoff.propose_correction"]) is None
     with pytest.raises(KeyError):
         standing(ended).owed[DutyKind.REVIEW]

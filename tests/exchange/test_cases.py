@@ -334,3 +334,25 @@ def test_an_originator_opens_its_own_case_by_a_consultation(gateway):
     assert told["reason_code"] == "investigation"
     assert told["reason"] == "first look at the report"
     assert told["groups"] == sorted(GROUPS)
+
+
+def test_a_case_shows_its_originator_what_it_may_do_now_what_is_owed_first(gateway):
+    def acts(case):
+        seen = to_json(cases.look_up(gateway.ports, caller(HOTLINE), id_of(case)))
+        return {one["action"]: one["due_at"] for one in seen["acts"]}
+
+    draft = acts(submitted(gateway, clearance=None))
+    assert list(draft) == [
+        "case.advance_erasure", "case.assess", "case.close", "case.consult", "case.restrict",
+        "case.revise",
+    ]  # fmt: skip
+    danger = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
+    early = submitted(gateway, clearance=None, **danger)
+    offered(gateway, early)
+    owed = acts(early)
+    assert "case.clear" not in owed  # it was not assessed yet
+    assert {"case.recall", "handoff.offer"} < owed.keys()
+    assert "case.close" not in owed  # its handoff is open
+    gateway.act(HOTLINE, cases.assess, id_of(early), CaseStepRequest("analyst-1", "seen"))
+    first, due = next(iter(acts(early).items()))
+    assert (first, due is not None) == ("case.clear", True)

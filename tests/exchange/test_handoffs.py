@@ -405,3 +405,27 @@ def test_who_holds_a_case_states_the_law_that_obliged_it_and_a_hotline_reads_tha
     said = answers.said("officer-1", **BY_LAW)
     offer = handoff_of(offered(gateway))
     gateway.refused(WrongState, OFMIN, answers.pass_on_by_law, offer, said)
+
+
+def test_a_handoff_shows_each_party_what_it_may_do_now_as_policy_has_it(gateway):
+    handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    acts = {one["action"] for one in gateway.view(ABROAD, handoff)["acts"]}
+    assert {"handoff.accept", "handoff.decline"} < acts
+    assert "handoff.give_go_ahead" not in acts  # which is for the police
+    assert "handoff.accept" not in {one["action"] for one in gateway.view(HOTLINE, handoff)["acts"]}
+
+
+def test_a_handoff_says_by_what_its_content_opens_and_which_groups_it_has(gateway):
+    case = submitted(gateway)
+    offer = offered(gateway, case, groups=("items",))
+    handoff = UUID(offer.result["handoff"])
+    before = gateway.view(OFMIN, handoff)
+    assert ("opens" not in before, before["closed"]) == (True, "content opens after acceptance")
+    assert {"items", "routing"} <= set(before["groups"])
+    assert "statements" not in before["groups"]
+    accepted(gateway, offer)
+    after = gateway.view(OFMIN, handoff)
+    assert (after["opens"], "closed" in after) == ("accepted", False)
+    assert "case.consult" in {one["action"] for one in after["acts"]}
+    mine = gateway.view(HOTLINE, handoff)
+    assert not {"opens", "closed"} & mine.keys()

@@ -50,7 +50,7 @@ class AnswerSteps:
 
 
 def check_outcome(given: Answering) -> None:
-    """Its fields fit together, and its items were offered."""
+    """Require that its fields fit together, and that its items were offered."""
     if errors := outcome_errors(given.fields, given.context.now):
         raise refusals.ValidationFailed(errors)
     check_elements(given, "items", ("items",))
@@ -62,7 +62,7 @@ def facts_of_outcome(fields: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def check_proposal(given: Answering) -> None:
-    """Its elements were offered."""
+    """Require that its elements were offered."""
     check_elements(given, "elements", ARRAYS)
 
 
@@ -87,13 +87,13 @@ def check_elements(given: Answering, field: str, arrays: Collection[str]) -> Non
 
 
 def follow_delay(given: Answering, moved: Handoff) -> None:
-    """What the recipient owes is due later."""
+    """Put off what the recipient owes."""
     until = parse_timestamp(given.fields["until"])
     duties.delay(given.context.work, given.standing.duties, until, given.context.now)
 
 
 def check_call(given: Answering) -> None:
-    """It was made."""
+    """Require that it was made."""
     if parse_timestamp(given.fields["time"]) > given.context.now:
         why = "lies in the future: say it once you have called"
         raise refusals.ValidationFailed((("/time", why),))
@@ -129,7 +129,7 @@ def check_notice(given: Answering) -> None:
 
 
 def follow_retention(given: Answering, moved: Handoff) -> None:
-    """The recipient keeps the case on the basis that it states."""
+    """Let the recipient keep the case on the basis that it states."""
     days = {name: given.fields.get(name) for name in ("until", "review_on")}
     set_retention(
         given.context,
@@ -141,7 +141,7 @@ def follow_retention(given: Answering, moved: Handoff) -> None:
 
 
 def check_recall_answer(given: Answering) -> None:
-    """Its fields fit together."""
+    """Require that its fields fit together."""
     if errors := recall_answer_errors(given.fields, given.context.civil_day):
         raise refusals.ValidationFailed(errors)
 
@@ -160,7 +160,7 @@ def move_by_recall_answer(given: Answering) -> Handoff:
 
 
 def follow_recall_answer(given: Answering, moved: Handoff) -> None:
-    """What is kept is a retention, what is erased ends it."""
+    """Make a retention of what is kept, and end it where the copies are erased."""
     context, fields, done = given.context, given.fields, given.fields["done"]
     if done in RETAINING:
         until, basis = parse_date(fields["until"]), fields.get("legal_basis")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from gateway.domain.answers import AnswerKind, move
@@ -30,26 +29,15 @@ class AnswerRequest:
 
 @dataclass(frozen=True)
 class Answering:
-    """An answer that is given to a handoff."""
+    """An answer to a ``handoff`` that stands so before it: its ``fields``, and the ``step`` that it
+    is of the moves of its kind."""
 
     context: RequestContext
     standing: Standing
     request: AnswerRequest
-
-    @property
-    def handoff(self) -> Handoff:
-        """The handoff before it."""
-        return self.standing.handoff
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """Those of the answer."""
-        return self.request.fields
-
-    @cached_property
-    def step(self) -> HandoffAction:
-        """Which of the moves of its kind it is."""
-        return self.request.kind.move(self.fields)
+    handoff: Handoff
+    fields: Mapping[str, Any]
+    step: HandoffAction
 
     @property
     def is_revised(self) -> bool:

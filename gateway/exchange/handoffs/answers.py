@@ -69,8 +69,9 @@ def _of_other_party(standing: Standing, kind: AnswerKind) -> str:
 def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
     """Decide, sign and store an answer."""
     signed_requests.check_signed(context, request.signed)
-    standing, kind = standing_of(context, handoff), request.kind
-    given, steps = Answering(context, standing, request), ANSWER_STEPS.get(kind.name, AnswerSteps())
+    standing, kind, fields = standing_of(context, handoff), request.kind, request.fields
+    given = Answering(context, standing, request, standing.handoff, fields, kind.move(fields))
+    steps = ANSWER_STEPS.get(kind.name, AnswerSteps())
     _refuse_late(given)
     binds = _bound(standing, kind)
     _check_newest(given, binds)
@@ -103,7 +104,7 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
 
 
 def _recorded_at(standing: Standing) -> datetime:
-    """When the newest package of a handoff came into the log."""
+    """Tell when the newest package of a handoff came into the log."""
     updates = (one.at for one in standing.moves if one.move is HandoffAction.UPDATE)
     return max(updates, default=standing.handoff.offered_at)
 

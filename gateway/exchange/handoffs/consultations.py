@@ -19,7 +19,7 @@ from gateway.domain.standing import Closed, Opens, Standing
 from gateway.exchange import access, consultations
 from gateway.exchange.conditions import is_released
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
-from gateway.exchange.handoffs.copies import open_copy
+from gateway.exchange.handoffs.retained_copy import open_copy
 from gateway.exchange.offers import states_danger
 from gateway.exchange.results import ContentPresentation, Reviewed
 from gateway.exchange.standing import standing_of
@@ -72,7 +72,7 @@ def consult(
 def is_informed(
     context: RequestContext, handoff: Handoff, reader: Organisation, measures: Sequence[Measure]
 ) -> bool:
-    """Whether the originator hears of the next consultation."""
+    """Tell whether the originator hears of the next consultation."""
     return informs_originator(
         context.ports.consultations,
         originator_is_public=context.require(handoff.originator).public_authority,
@@ -125,18 +125,11 @@ def _open_package(
     # Nothing was agreed to before an acceptance: then the case as it is now decides.
     agreed = versions.now if in_danger else versions.agreed
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
-    accepted = {
-        digest: part
-        for digest, part in access.accepted_parts(opened, parts).items()
-        if not in_danger or access.is_needed(part, found.recipient)
-    }
-    reader = Reader(
-        context.entity(),
-        found.address.competence,
-        found.purpose,
-        standing.read_access,
-        opening.reason_code,
-    )
+    accepted = access.accepted_parts(opened, parts)
+    if in_danger:
+        needed = found.recipient
+        accepted = {n: one for n, one in accepted.items() if access.is_needed(one, needed)}
+    reader = _reader(context, standing, opening.reason_code)
     permitted_disclosures, _ = select_disclosures(
         context.ports.policy, accepted, context.entity(originator), reader
     )
@@ -144,19 +137,32 @@ def _open_package(
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    superseded = access.superseded_by(context, found, versions.offered.version)
-    informed = is_informed(context, found, context.organisation, measures)
-    parties = tuple(p for p in events.parties_of(found) if informed or p.role != "originator")
+    told = context.work.cases.announced(found.originator, found.case)
+    superseded = access.superseded_by(told, versions.offered.version)
     return consultations.OpenedContent(
         versions.offered,
         shown,
         access.binding_beside(versions, shown, originator),
-        parties,
+        _parties(context, found, measures),
         handoff=found,
         in_danger=in_danger,
         withheld_groups=tuple(withheld_groups),
         beside={"copy": False, "package": opened.package, "superseded": superseded},
     )
+
+
+def _reader(context: RequestContext, standing: Standing, reason_code: str) -> Reader:
+    found, read_access = standing.handoff, standing.read_access
+    competence = found.address.competence
+    return Reader(context.entity(), competence, found.purpose, read_access, reason_code)
+
+
+def _parties(
+    context: RequestContext, handoff: Handoff, measures: Sequence[Measure]
+) -> tuple[Party, ...]:
+    """Name the parties that hear of a consultation."""
+    informed = is_informed(context, handoff, context.organisation, measures)
+    return tuple(p for p in events.parties_of(handoff) if informed or p.role != "originator")
 
 
 def _require_danger(handoff: Handoff, versions: access.Versions) -> None:
@@ -246,7 +252,7 @@ def review(
 
 
 def _require_reviewer(context: RequestContext, by: str, roles: Collection[RegisterRole]) -> None:
-    """Which roles may review depends on what is reviewed."""
+    """Require a role that may review; which one depends on what is reviewed."""
     entries = context.work.staff.named(context.caller.organisation, [by])
     named = NamedPerson("/by", by, frozenset(roles))
     if errors := list(person_errors([named], {one.pseudonym: one for one in entries})):

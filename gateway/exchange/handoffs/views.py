@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from gateway.domain.answers import KIND_OF_MOVE
+from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor
 from gateway.domain.case import ROUTING_FIELDS, case_from_claims
+from gateway.domain.duty import HandoffDuty
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
@@ -21,19 +21,22 @@ from gateway.domain.handoff import (
 from gateway.domain.mandate import ReissuedHandoff
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.outcome import outcome_as_read
-from gateway.domain.refusals import CaseKeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.revision import compare
+from gateway.domain.standing import Closed, Opens
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import access, results
-from gateway.exchange.cases import has_key, sealed_of, view_on_measure
+from gateway.exchange.cases import elements, has_key, sealed_of, view_on_measure
 from gateway.exchange.disclosure import reads_acts_of
+from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.recalls import answer_for
-from gateway.exchange.retention import retention_in_force, view_on_retention
+from gateway.exchange.retention import view_on_retention
+from gateway.exchange.standing import standing_of
 from gateway.exchange.versions import identity, read_version
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
-from gateway.kernel.transact import ActionRequest, RequestContext, allows, read
+from gateway.kernel.transact import ActionRequest, RequestContext, allows, authorize, read
 from gateway.kernel.values import Caller, CaseVersion, HandoffFilter
 
 # --- The handoffs that an organisation received or sent, by what is due first ---
@@ -79,7 +82,9 @@ def page(
             listed = context.work.handoffs.page
             return listed(caller.organisation, box, filters, place, number)
 
-        view = partial(in_list, context)
+        def view(handoff: Handoff) -> results.HandoffSummary | None:
+            return in_list(context, handoff)
+
         found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
         waiting = None if after else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
@@ -88,8 +93,8 @@ def page(
 
 
 def _waiting(context: RequestContext, box: str) -> results.WaitingTotals | None:
-    """How many wait for an answer; None for who declared an interest: the numbers would tell of
-    cases that are kept from it (R9)."""
+    """Count those that wait for an answer; None for who declared an interest: the numbers would
+    tell of cases that are kept from it (R9)."""
     day = context.today.day
     if any(one.period.holds(day) for one in context.organisation.interests):
         return None
@@ -112,7 +117,7 @@ def in_list(context: RequestContext, handoff: Handoff) -> results.HandoffSummary
 
 
 def summary(context: RequestContext, handoff: Handoff) -> results.HandoffSummary:
-    """What lists show of a handoff, and its own view first."""
+    """Show of a handoff what lists do, and its own view first."""
     return shown(
         results.HandoffSummary,
         handoff,
@@ -136,46 +141,55 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> results.HandoffView:
     Shown are the routing presentation, the conditions, and each document as the caller may read it.
     """
 
-    def query(context: RequestContext) -> results.HandoffView:
-        found = access.authorized(context, handoff)
-        access.refuse_erased(context, found)
-        versions = access.versions_of(context.work, found)
-        version = versions.offered
-        case = context.work.cases.get(found.originator, found.case)
-        measures = access.measures_on(context, found)
-        originates = context.caller.organisation == found.originator
-        told = measures if originates or found.hears else ()
-        # Its originator seals anew what was redirected, or went to a successor.
-        left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
-        seals = left and originates
-        kept = retention_in_force(context, found)
-        ended = context.work.successions.moved_from(found.id)
-        made = context.work.successions.moved_to(found.id)
-        answers, groups = context.work.handoffs.answers(found.id), found.accepted_groups
-        return results.HandoffView(
-            **vars(summary(context, found)),
-            assurance=version.assurance,
-            routing=_routing(version, found.permitted_disclosures),
-            permitted_disclosures=sorted(found.permitted_disclosures),
-            accepted_groups=None if groups is None else sorted(groups),
-            answers=[_shown_answer(context, one, measures) for one in answers],
-            packages=_packages(context, answers, version),
-            superseded=access.superseded_by(context, found, found.case_version)
-            if found.is_held
-            else None,
-            measures=[view_on_measure(context.organisation, one) for one in told],
-            retention=None if kept is None else view_on_retention(context, kept),
-            interest=access.barriers(context, found).get("conflict") is True or None,
-            to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
-            reissued_as=None if ended is None else _succeeded_by(context, found, ended),
-            reissue_of=None if made is None else _succeeds(context, made),
-            conditions=versions.binding.conditions,
-            erase_on=None if case is None else case.erase_on,
-            tightened_by=versions.binding.tightened_by,
-            duties=_duties(context, found),
-        )
+    request = ActionRequest("handoff.read")
+    return read(ports, caller, request, lambda context: _view(context, handoff))
 
-    return read(ports, caller, ActionRequest("handoff.read"), query)
+
+def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
+    # One reading, and a line for each field: nothing is derived twice.
+    standing = standing_of(context, handoff, checked=False)
+    found, measures, answers = standing.handoff, standing.measures, standing.moves
+    entity = access.entity_of(context, found, read_access=standing.read_access)
+    authorize(context, entity, standing.barred)
+    if standing.gone is not None:
+        raise CaseErased(standing.gone)
+    versions = access.versions_of(context.work, found, standing.case)
+    version, originates = versions.offered, standing.side is AnswerAuthor.ORIGINATOR
+    told = measures if originates or found.hears else ()
+    # Its originator seals anew what was redirected, or went to a successor.
+    left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
+    seals = left and originates
+    kept = standing.retention if standing.is_retained else None
+    ended = context.work.successions.moved_from(found.id)
+    made = context.work.successions.moved_to(found.id)
+    parts = elements(version.said, context.require(found.originator))
+    accepted, opens = found.accepted_groups, standing.opens
+    return results.HandoffView(
+        **vars(summary(context, found)),
+        assurance=version.assurance,
+        routing=_routing(version, found.permitted_disclosures),
+        permitted_disclosures=sorted(found.permitted_disclosures),
+        accepted_groups=None if accepted is None else sorted(accepted),
+        answers=[_shown_answer(context, one, measures) for one in answers],
+        packages=_packages(context, answers, version),
+        superseded=access.superseded_by(standing.newer, found.case_version)
+        if found.is_held
+        else None,
+        measures=[view_on_measure(context.organisation, one) for one in told],
+        retention=None if kept is None else view_on_retention(context, kept),
+        interest=standing.barred.get("conflict") is True or None,
+        to_reseal=sealed_of(version.said, found.permitted_disclosures) if seals else None,
+        reissued_as=None if ended is None else _succeeded_by(context, found, ended),
+        reissue_of=None if made is None else _succeeds(context, made),
+        conditions=versions.binding.conditions,
+        erase_on=standing.case.erase_on,
+        tightened_by=versions.binding.tightened_by,
+        duties=_duties(context, standing.duties),
+        acts=acts_allowed(context, standing, entity),
+        opens=opens if isinstance(opens, Opens) else None,
+        closed=opens if isinstance(opens, Closed) and not originates else None,
+        groups=sorted({parts[one].group for one in found.permitted_disclosures}),
+    )
 
 
 def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
@@ -194,14 +208,14 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
             offer_event=offers_of(made)[-1].event,
             recall_event=recalls[-1] if found.recall is not None else None,
             notices=[_shown_answer(context, one, ()) for one in given],
-            duties=_duties(context, found),
+            duties=_duties(context, context.work.duties.of(found.id)),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
 
 
-def _duties(context: RequestContext, handoff: Handoff) -> list[results.DutyView]:
-    """What is owed, as the caller may know it: of the other party's, what is shared."""
+def _duties(context: RequestContext, duties: Sequence[HandoffDuty]) -> list[results.DutyView]:
+    """List what is owed, as the caller may know it: of the other party's, what is shared."""
     own = context.caller.organisation
     return [
         results.DutyView(
@@ -211,7 +225,7 @@ def _duties(context: RequestContext, handoff: Handoff) -> list[results.DutyView]
             one.closed_at,
             overdue=(one.closed_at or context.now) >= one.due_at,
         )
-        for one in context.work.duties.of(handoff.id)
+        for one in duties
         if one.terms.shared or one.organisation == own
     ]
 
@@ -262,7 +276,7 @@ class _PackageContent(NamedTuple):
     disclosures: Collection[str]
 
     def parts(self) -> Iterator[tuple[str, str]]:
-        """What is given, as what it is in every version."""
+        """List what is given, as what it is in every version."""
         return (identity(p) for p in self.version.said.placed if p.digest in self.disclosures)
 
 
@@ -287,7 +301,7 @@ def _reason_codes(
 def _succeeded_by(
     context: RequestContext, handoff: Handoff, ended: ReissuedHandoff
 ) -> results.SucceededBy:
-    """What a succession made of a handoff.
+    """Tell what a succession made of a handoff.
 
     Only the originator learns which handoff follows; the former recipient has no part in it.
     """

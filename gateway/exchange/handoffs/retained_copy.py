@@ -1,9 +1,12 @@
 """Open the copy that a holder retains of a case that was erased (exchange/retained_copies.py)."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
+from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import CaseErased
 from gateway.domain.standing import Closed, Standing
 from gateway.domain.vocabulary import marking_of
@@ -27,16 +30,6 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
     if copy is None:
         raise CaseErased(Closed.NO_COPY)
     content = json.loads(copy.content)
-    version = CaseVersion(
-        originator=found.originator,
-        case=found.case,
-        version=content["version"],
-        digest=content["digest"],
-        assurance=content["assurance"],
-        event=UUID(content["event"]),
-        summary={},
-        document=content["presentation"],
-    )
     originator = context.require(found.originator)
     # Under the markings that decided on the day of the erasure, and the measures that hold still.
     markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
@@ -54,16 +47,11 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
     permitted, withheld = select_disclosures(
         context.ports.policy, parts, context.entity(originator), reader
     )
-    tightened = [TightenedElement(**one) for one in content["tightened_elements"]]
     return OpenedContent(
-        version=version,
+        version=_version(found, content),
         shown={digest: parts[digest] for digest in permitted},
         withheld_groups=withheld,
-        binding=BindingConditions(
-            Conditions(content["conditions"]),
-            content["tightened_by"] and UUID(content["tightened_by"]),
-            tightened,
-        ),
+        binding=_binding(content),
         parties=(Party(found.recipient, "recipient"),),
         handoff=found,
         beside={
@@ -72,4 +60,27 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
             "documents": [RetainedDocument(*one) for one in content["documents"]],
         },
         content_key=copy.content_key,
+    )
+
+
+def _version(handoff: Handoff, content: Mapping[str, Any]) -> CaseVersion:
+    """The version that was copied, with what the holder accepted of it."""
+    return CaseVersion(
+        originator=handoff.originator,
+        case=handoff.case,
+        version=content["version"],
+        digest=content["digest"],
+        assurance=content["assurance"],
+        event=UUID(content["event"]),
+        summary={},
+        document=content["presentation"],
+    )
+
+
+def _binding(content: Mapping[str, Any]) -> BindingConditions:
+    """The conditions that bound on the day of the erasure."""
+    return BindingConditions(
+        Conditions(content["conditions"]),
+        content["tightened_by"] and UUID(content["tightened_by"]),
+        [TightenedElement(**one) for one in content["tightened_elements"]],
     )
