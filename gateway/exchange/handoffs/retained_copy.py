@@ -25,7 +25,7 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
 
     Raises CaseErased when its key is destroyed, CaseKeysUnavailable.
     """
-    found, measures = standing.handoff, standing.measures
+    found = standing.handoff
     copy = context.work.retentions.copy(found.id)
     if copy is None:
         raise CaseErased(Closed.NO_COPY)
@@ -35,15 +35,11 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
     markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
     parts = {
         digest: one._replace(marking=marking_of(markings[digest]))
-        for digest, one in elements(presented, originator, measures).items()
+        for digest, one in elements(presented, originator, standing.measures).items()
     }
-    reader = Reader(
-        context.entity(),
-        found.address.competence,
-        found.purpose,
-        read_access=True,  # what is retained is the holder's own, whatever became of its mandate
-        reason_code=reason_code,
-    )
+    # What is retained is the holder's own, whatever became of its mandate.
+    own, competence = context.entity(), found.address.competence
+    reader = Reader(own, competence, found.purpose, read_access=True, reason_code=reason_code)
     permitted, withheld = select_disclosures(
         context.ports.policy, parts, context.entity(originator), reader
     )

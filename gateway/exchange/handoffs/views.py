@@ -82,10 +82,9 @@ def page(
             listed = context.work.handoffs.page
             return listed(caller.organisation, box, filters, place, number)
 
-        def view(handoff: Handoff) -> results.HandoffSummary | None:
-            return in_list(context, handoff)
-
-        found = collect_page(rows, lambda one: str(one.place), view, after or "", limit)
+        found = collect_page(
+            rows, lambda one: str(one.place), lambda one: in_list(context, one), after or "", limit
+        )
         waiting = None if after else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
 
