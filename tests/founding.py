@@ -973,7 +973,7 @@ def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -
     for number, event_id in work.log.stream(slug, 0, 10**6):
         document = next(one.event for one in logged if one.event.id == event_id)
         opened = event.open_disclosures(document.document, document.shown_to(slug))
-        proved = VerifiedReceipt(event.read(document.document), opened, *[cast(Any, None)] * 3)
+        proved = VerifiedReceipt(event.read(document.document), opened, *[cast(Any, None)] * 4)
         told.take(number, proved)
     told.interested = False
     found = list[str]()

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from html import escape
+from typing import Any
 
-from gateway.cli.verify import content_lines
+from gateway.cli.verify import content_heading, content_lines
 from gateway.domain.item_value import defang_text
 from gateway.text import catalogue
-from gateway.verification.report import VerificationReport, describe
+from gateway.verification.report import VerificationReport
 
 _STYLE = (
     "body{font:11pt/1.5 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"
@@ -19,11 +20,22 @@ _STYLE = (
 
 
 def render(
-    reports: Mapping[str, VerificationReport], language: str, *, content: bool = False
+    reports: Mapping[str, VerificationReport],
+    checked: Mapping[str, Mapping[str, Any]],
+    language: str,
+    *,
+    content: bool = False,
 ) -> str:
-    """One page for the reports by file name, in a language of `catalogue.LANGUAGES`."""
+    """One page for the reports by file name, in a language of `catalogue.LANGUAGES`.
+
+    ``checked`` says of each file what identifies its report: digest, day, version, command, keys.
+    """
     title = _word("title", language)
-    parts = [part for name, one in reports.items() for part in _one(name, one, language, content)]
+    parts = [
+        part
+        for name, one in reports.items()
+        for part in (*_one(one, checked[name], language, content),)
+    ]
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
@@ -32,20 +44,22 @@ def render(
     )
 
 
-def _one(name: str, report: VerificationReport, language: str, content: bool) -> Iterable[str]:
-    yield f"<h2>{_word('file', language)} {_text(name)}</h2>\n"
+def _one(
+    report: VerificationReport, checked: Mapping[str, Any], language: str, content: bool
+) -> Iterable[str]:
+    yield f"<h2>{_word('file', language)} {_text(checked['file'])}</h2>\n"
     yield f'<p class="result">{_text(report.headline_in(language))}</p>\n'
-    if report.conclusion is not None:
-        for heading, facts in report.conclusion.facts().items():
-            if facts:
-                lines = "".join(f"<li>{escape(line)}</li>\n" for line in describe(facts, language))
-                yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
-        if content:
-            rows = "".join(
-                f"<tr><td>{escape(path)}</td><td>{escape(value)}</td></tr>\n"
-                for path, value in content_lines(report.conclusion.shown)
-            )
-            yield f"<h3>{_word('content', language)}</h3>\n<table>\n{rows}</table>\n"
+    yield from _identified(checked, language)
+    for heading, sentences in report.sections(language).items():
+        lines = "".join(f"<li>{escape(line)}</li>\n" for line in sentences)
+        yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
+    if report.conclusion is not None and content:
+        rows = "".join(
+            f"<tr><td>{escape(path)}</td><td>{escape(value)}</td></tr>\n"
+            for path, value in content_lines(report.conclusion.shown)
+        )
+        title = escape(content_heading(report.conclusion.shown, language))
+        yield f"<h3>{title}</h3>\n<table>\n{rows}</table>\n"
     steps = "".join(
         f"<li>{_text(catalogue.title(step.title, language))} : "
         f"{catalogue.outcome(step.outcome, language)}</li>\n"
@@ -53,11 +67,26 @@ def _one(name: str, report: VerificationReport, language: str, content: bool) ->
     )
     yield f"<h3>{_word('checks', language)}</h3>\n<ol>\n{steps}</ol>\n"
     told = (
-        (step.number, catalogue.detail(step.detail, step.outcome == "ok", language))
+        (step.number, catalogue.detail(step.detail, step.outcome != "failed", language))
         for step in report.steps
     )
     details = "".join(f"<tr><td>{at}</td><td>{_text(text)}</td></tr>\n" for at, text in told)
     yield f"<h3>{_word('details', language)}</h3>\n<table>\n{details}</table>\n"
+
+
+def _identified(checked: Mapping[str, Any], language: str) -> Iterable[str]:
+    day = catalogue.moment(checked["checked_on"], language)
+    head = catalogue.heading("checked", language).format(day=day, version=checked["casegate"])
+    lines = [
+        f"{catalogue.heading(name, language)}{catalogue.colon(language)} {checked[key]}"
+        for name, key in (("digest", "sha256"), ("command", "command"))
+    ]
+    yield f"<p>{escape(head)}<br>\n{'<br>'.join(map(escape, lines))}</p>\n"
+    rows = "".join(
+        f"<tr><td>{_text(one['of'])}</td><td>{_text(one['id'])}</td><td>{_text(one['from'])}</td></tr>\n"
+        for one in checked["keys"]
+    )
+    yield f"<h3>{_word('keys', language)}</h3>\n<table>\n{rows}</table>\n"
 
 
 def _word(name: str, language: str) -> str:

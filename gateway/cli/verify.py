@@ -1,23 +1,29 @@
 """`casegate verify`: the keys that a verifier brings, and the report as people read it."""
 
 import functools
+import hashlib
+import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway import __version__
 from gateway.cli import output
 from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
 from gateway.domain.item_value import defang, defang_text
 
 if TYPE_CHECKING:
+    from gateway.verification.history import LogHistory
     from gateway.verification.report import VerificationReport
     from gateway.verification.trust import TrustAnchors
 
 # What reads keys and signatures is imported by the commands, not here: help needs none of it.
 
-_COLOURS = {"ok": "green", "failed": "red", "skipped": "bright_black"}
+_COLOURS = {"ok": "green", "failed": "red", "skipped": "bright_black", "not_shown": "yellow"}
 
 CODES = (
     "Exit status: 0 verified, 2 called wrongly, 10 an unknown format, 11 an invalid signature, "
@@ -152,32 +158,39 @@ def print_report(
 ) -> None:
     """Print a report: the result, the facts by heading, content if asked, and the checks."""
     from gateway.text import catalogue  # noqa: PLC0415
-    from gateway.verification.report import describe  # noqa: PLC0415
 
     def heading(name: str) -> None:
         click.echo(f"\n{catalogue.heading(name, language)}")
 
     shade = "red" if not report.passed else "yellow" if report.code else "green"
     output.print_wrapped(defang_text(report.headline_in(language)), "", 0, shade)
-    if report.conclusion is not None:
-        for name, facts in report.conclusion.facts().items():
-            if facts:
-                heading(name)
-            for line in describe(facts, language):
-                output.print_wrapped(line, "  - ", 4)
-        if content:
-            heading("content")
-            for name, text in content_lines(report.conclusion.shown):
-                output.print_wrapped(text, f"  {name}: ", 4)
+    for name, lines in report.sections(language).items():
+        heading(name)
+        for line in lines:
+            output.print_wrapped(line, "  - ", 4)
+    if report.conclusion is not None and content:
+        click.echo(f"\n{content_heading(report.conclusion.shown, language)}")
+        for name, text in content_lines(report.conclusion.shown):
+            output.print_wrapped(text, f"  {name}: ", 4)
     heading("checks")
     outcomes = {name: catalogue.outcome(name, language) for name in _COLOURS}
     width = max(map(len, outcomes.values()))
     for step in report.steps:
         outcome = output.colour(outcomes[step.outcome].ljust(width), _COLOURS[step.outcome])
-        told = defang_text(catalogue.detail(step.detail, step.outcome == "ok", language))
+        told = defang_text(
+            catalogue.detail(step.detail, step.outcome in ("ok", "not_shown"), language)
+        )
         detail = f"{catalogue.colon(language)} {told}" if told else ""
         title = catalogue.title(step.title, language)
         output.print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", width + 6)
+
+
+def content_heading(shown: Mapping[str, Any], language: str) -> str:
+    """The heading of verified content, which names its version."""
+    from gateway.text import catalogue  # noqa: PLC0415
+
+    version = shown.get("version", 1)
+    return catalogue.heading("content", language).format(version=version)
 
 
 def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -241,6 +254,20 @@ class _File(click.ParamType[tuple[str, bytes]]):
     help="Fail with 17 for any document that its author did not sign itself.",
 )
 @click.option("--content", is_flag=True, help="Show the verified content, no address a link.")
+@click.option(
+    "--version",
+    "wanted",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Show the content of this version, not of the newest that the recipient took.",
+)
+@click.option(
+    "--log",
+    "copy",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="DIR",
+    help="A copy of the log (casegate audit mirror): all files are held against it.",
+)
 @language_option
 @click.option(
     "--report",
@@ -263,6 +290,8 @@ def verify(
     trust: "TrustAnchors",
     require: str | None,
     content: bool,
+    wanted: int | None,
+    copy: Path | None,
     language: str,
     page: Path | None,
     keep_proof: Path | None,
@@ -280,17 +309,22 @@ def verify(
         known = verifier.remembered_history(trust)
     except ValueError as error:
         raise click.UsageError(f"the checkpoints that you remember: {error}") from error
+    if copy is not None:
+        _add_copy(known, copy, trust)
     reports = {
-        name: verifier.verify(data, trust, log_history=known, require_signed=require is not None)
+        name: verifier.verify(
+            data, trust, log_history=known, require_signed=require is not None, version=wanted
+        )
         for name, data in files
     }
+    checked = {name: _about(context, name, data, trust) for name, data in files}
     code = max((report.code for report in reports.values()), key=_gravity)
     if page is not None:
         from gateway.cli.report_page import render  # noqa: PLC0415
 
-        output.write_new(page, render(reports, language, content=content).encode())
+        output.write_new(page, render(reports, checked, language, content=content).encode())
     if output.for_machines():
-        told = [{"file": name, **report.to_json()} for name, report in reports.items()]
+        told = [{**checked[name], **report.to_json()} for name, report in reports.items()]
         output.print_json(told[0] if len(told) == 1 else {"code": int(code), "files": told})
     else:
         for number, (name, report) in enumerate(reports.items()):
@@ -304,6 +338,48 @@ def verify(
             keep_fork(keep_proof, report.proof)
             click.echo(f"Kept in {keep_proof}. Show it: casegate audit prove-fork", err=True)
     context.exit(int(code))
+
+
+def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:
+    from gateway.cli.arguments import reader  # noqa: PLC0415
+    from gateway.verification import history, log_copy  # noqa: PLC0415
+
+    report, copied = log_copy.check_copy(reader(folder), trust)
+    if copied is None:
+        raise click.UsageError(f"--log: {report.headline}")
+    note = copied.read(log_copy.CHECKPOINT).decode()
+    known.add_copy(history.SignedTree(copied.checkpoint, note), copied.root)
+
+
+def _about(context: click.Context, name: str, data: bytes, trust: "TrustAnchors") -> dict[str, Any]:
+    """What identifies a report: the file, the day, the version, the command and the keys; no path,
+    which would name persons and cases."""
+    return {
+        "file": Path(name).name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "checked_on": f"{datetime.now(UTC):%Y-%m-%d}",  # noqa: TID251 - the day of this machine
+        "casegate": __version__,
+        "command": _typed(context),
+        "keys": trust.named_keys(),
+    }
+
+
+def _typed(context: click.Context) -> str:
+    """The command that was typed, each path by its last part."""
+    words = ["casegate", *context.command_path.split()[1:]]
+    for one in context.command.params:
+        value = context.params.get(str(one.name))
+        if not value or value == one.default:
+            continue
+        several = value if isinstance(value, tuple) else (value,)
+        texts = [str(part[0]) if isinstance(part, tuple) else str(part) for part in several]
+        texts = [text if "+" in text else re.sub(r"[^=]*/", "", text) for text in texts]
+        if isinstance(one, click.Option):
+            flagged = [one.opts[0]] if one.is_flag else [w for t in texts for w in (one.opts[0], t)]
+            words += flagged
+        else:
+            words += texts
+    return shlex.join(words)
 
 
 def _gravity(code: int) -> int:

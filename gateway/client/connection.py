@@ -19,7 +19,12 @@ from gateway.client.errors import KeyNotHeld, SettingsError, raising
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
-from gateway.evidence.signature import PublicKey, encryption_keys, public_keys
+from gateway.evidence.signature import (
+    PublicKey,
+    encryption_keys,
+    public_keys,
+    read_document_key,
+)
 from gateway.ledger.note import ED25519, VerificationKey
 from gateway.verification.trust import TrustAnchors
 
@@ -113,12 +118,18 @@ class PartnerConnection:
             issuer=_origin(file, "issuer", values["issuer"]),
             client_id=values["client_id"],
             trust=replace(
-                _merged([compared, fetched]),
+                _merged([compared, replace(fetched, vouched=_names(fetched))]),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(attestation_keys),
                 checkpoints=_checkpoints([paths.get("checkpoint_file")]),
                 issuer=values["issuer"],
+                origin_of={
+                    **fetched.origin_of,
+                    **compared.origin_of,
+                    str(log_key): file.name,
+                    **dict.fromkeys(read_keys(attestation_keys), attestation_keys.name),
+                },
             ),
             seal_to={file.stem: _read_set(file, encryption_keys) for file in _key_files(kept)},
             compared=compared.organisations,
@@ -187,10 +198,12 @@ def read_key_file(organisation: str, file: Path) -> TrustAnchors:
     RFC 7517 section 5 allows additional members in a JWK set: ``registrations``, ``revocations``
     and ``locks`` hold receipts, ``key_statuses`` signed statements of the gateway.
     """
+    keys = read_keys(file)
     return TrustAnchors(
         (),
         (),
-        organisations={organisation: read_keys(file)},
+        organisations={organisation: keys},
+        origin_of={f"{organisation} {kid}": file.name for kid in keys},
         registrations=_listed(file, "registrations", receipts.from_json),
         revocations=_listed(file, "revocations", receipts.from_json),
         locks=_listed(file, "locks", receipts.from_json),
@@ -354,8 +367,8 @@ def gather_trust(
     return _joined(
         [
             *(_trust_at(place) for place in places),
-            TrustAnchors(*_log_trust([key for given in log_keys for key in _keys_of(given)])),
-            *(TrustAnchors((), (), gateway_keys=read_keys(keys)) for keys in gateway_keys),
+            *(_of_logs(_keys_of(given), given) for given in log_keys),
+            *(_of_gateway(keys) for keys in gateway_keys),
             *(read_key_file(*_named_file(given)) for given in organisation_keys),
         ]
     )
@@ -367,17 +380,38 @@ def _trust_at(place: Path) -> TrustAnchors:
         return PartnerConnection.read(place).trust
     if (place / "connection.toml").exists():
         return PartnerConnection.read(place / "connection.toml").trust
-    keys = [key for file in sorted(place.glob("*.vkey")) for key in _keys_in(file)]
-    gateway = place / "gateway-keys.json"
-    log_keys, origins = _log_trust(keys)
+    gateway, administrators = place / "gateway-keys.json", place / "administrators.json"
+    found = _merged(
+        [
+            read_organisations(place / "organisations"),
+            *(_of_logs(_keys_in(file), file) for file in sorted(place.glob("*.vkey"))),
+            *([_of_gateway(gateway)] if gateway.exists() else []),
+        ]
+    )
     return replace(
-        read_organisations(place / "organisations"),
-        log_keys=log_keys,
-        origins=origins,
-        gateway_keys=read_keys(gateway) if gateway.exists() else {},
+        found,
+        administrators=_administrators(administrators) if administrators.exists() else {},
         checkpoints=_checkpoints(sorted(place.glob("*.checkpoint"))),
         issuer=_issuer(gateway) if gateway.exists() else "",
     )
+
+
+def _of_logs(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:
+    """The keys of logs, and where they come from: a file, or the command line."""
+    place = Path(given).name if Path(given).is_file() else "--log-key"
+    return TrustAnchors(*_log_trust(keys), origin_of={str(key): place for key in keys})
+
+
+def _of_gateway(file: Path) -> TrustAnchors:
+    keys = read_keys(file)
+    return TrustAnchors((), (), gateway_keys=keys, origin_of=dict.fromkeys(keys, file.name))
+
+
+def _administrators(file: Path) -> Mapping[str, PublicKey]:
+    """The keys of the persons who administer a gateway, by their id."""
+    with raising(SettingsError, f"{file} has no keys of administrators (persons: id and JWK)"):
+        persons = canonical.decode(read_file(file))["persons"]
+        return {str(name): read_document_key(jwk)[1] for name, jwk in persons.items()}
 
 
 def _issuer(file: Path) -> str:
@@ -437,9 +471,18 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         revocations=[one for trust in trusts for one in trust.revocations],
         locks=[one for trust in trusts for one in trust.locks],
         key_statuses=[one for trust in trusts for one in trust.key_statuses],
+        vouched=frozenset[tuple[str, str]]().union(*(one.vouched for one in trusts))
+        - {name for one in trusts for name in _names(one) - one.vouched},
+        administrators={name: key for one in trusts for name, key in one.administrators.items()},
+        origin_of={name: place for one in trusts for name, place in one.origin_of.items()},
         checkpoints=[one for trust in trusts for one in trust.checkpoints],
         issuer=next((one.issuer for one in trusts if one.issuer), ""),
     )
+
+
+def _names(trust: TrustAnchors) -> frozenset[tuple[str, str]]:
+    """The keys of organisations, by organisation and key id."""
+    return frozenset((owner, kid) for owner, keys in trust.organisations.items() for kid in keys)
 
 
 def _add(keys: dict[str, PublicKey], more: Any) -> None:

@@ -62,7 +62,8 @@ class Receipt:
 class VerifiedReceipt:
     """What a receipt proves: the event's fields, its disclosed details, and its entry.
 
-    ``leaf`` is the hash of the entry, ``proof`` what leads from it to the root of ``checkpoint``.
+    ``leaf`` is the hash of the entry, ``proof`` what leads from it to the root of ``checkpoint``;
+    ``receipt`` is what was verified.
     """
 
     event: dict[str, Any]
@@ -70,6 +71,7 @@ class VerifiedReceipt:
     checkpoint: Checkpoint
     leaf: bytes
     proof: TlogProof
+    receipt: Receipt
 
     @property
     def index(self) -> int:
@@ -182,4 +184,4 @@ def verify(receipt: Receipt, log_keys: Sequence[VerificationKey], origin: str) -
         checkpoint = tlog_proof.verify(proof, logged, origin, log_keys)
     except ValueError as error:
         raise NotInLog(f"no valid proof that the log contains the event: {error}") from None
-    return VerifiedReceipt(fields, opened, checkpoint, tree.leaf_hash(logged), proof)
+    return VerifiedReceipt(fields, opened, checkpoint, tree.leaf_hash(logged), proof, receipt)

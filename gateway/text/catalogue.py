@@ -5,7 +5,8 @@ Codes, ids, digests and times stay as they are. The facts themselves are in `rep
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -18,7 +19,9 @@ LANGUAGES = (ENGLISH, FRENCH)
 
 _NB, _THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 
-CONTINUES = frozenset({"signed", "signed.logged", "attested", "attested.logged"})
+CONTINUES = frozenset(
+    {"signed", "signed.logged", "attested", "attested.logged", "vouched", "vouched.logged"}
+)
 """The facts whose sentence goes on from the one before it: whose signature that act has."""
 
 
@@ -35,7 +38,7 @@ def _pair(table: str, key: str, language: str) -> str:
 
 def heading(name: str, language: str) -> str:
     """A word of a report's form."""
-    return _pair("headings", name, language)
+    return _pair("headings", name, language).replace("{nb}", _NB)
 
 
 def outcome(name: str, language: str) -> str:
@@ -76,17 +79,94 @@ def headline(code: int, passed: bool, failure: str, language: str) -> str:
 
 
 def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], language: str) -> str:
-    """The sentence of a fact, with what a document says besides in brackets."""
+    """The sentence of a fact, with what a document says besides, in codes, in brackets."""
     written = {
         # The gateway's own address is one that the verifier trusts; all else is others' text.
         name: str(value) if name == "issuer" else defang_text(_written(name, value, language))
         for name, value in values.items()
     }
     text = _pair("sentences", key, language).format(**written, nb=_NB)
-    if not extra:
+    coded = {name: value for name, value in extra.items() if name not in _FREE}
+    if not coded:
         return text
-    besides = "; ".join(f"{name} {_value(value)}" for name, value in extra.items())
+    besides = "; ".join(
+        f"{_word('fields', name, language)} {_coded(value, language)}"
+        for name, value in coded.items()
+    )
     return f"{text} ({defang_text(besides)})"
+
+
+def quotations(extra: Mapping[str, Any], language: str) -> list[str]:
+    """What a party wrote freely in a document, each text in quotation marks that it cannot end."""
+    found = []
+    for name, value in extra.items():
+        if name in _FREE:
+            field = _word("fields", name, language)
+            field = field[:1].upper() + field[1:] if language == FRENCH else field
+            text = defang_text(_unquoted(_coded(value, language)))
+            found.append(
+                _pair("headings", "quotation", language).format(field=field, text=text, nb=_NB)
+            )
+    return found
+
+
+_FREE = frozenset(
+    {
+        "again",
+        "article",
+        "authority",
+        "basis",
+        "country_reason",
+        "evidence_ref",
+        "function",
+        "handling_note",
+        "note",
+        "onward_copies",
+        "reason",
+        "reference",
+        "requisition",
+        "subject",
+        "suggested_recipient",
+        "text",
+        "to_originator",
+    }
+)
+"""The fields that a person writes freely, in a document or an event."""
+
+_MARKS = str.maketrans('()[]«»\u201c\u201d"', "////\u2039\u203a\u2018\u2019'")
+
+
+def _unquoted(text: str) -> str:
+    return text.translate(_MARKS)
+
+
+def _quoted(value: Any, language: str) -> str:
+    text = str(value)
+    if language == FRENCH:
+        return f"«{_NB}{_unquoted(text)}{_NB}»"
+    return f"\u201c{_unquoted(text)}\u201d"
+
+
+def _word(table: str, code: str, language: str) -> str:
+    """What a code means; a code that has no words stays as it is."""
+    return _pair(table, code, language) if code in _tables()[table] else code
+
+
+def moment(text: Any, language: str) -> str:
+    """A time or a day, as people write it; its zone is UTC. Any other text stays as it is."""
+    try:
+        text = str(text)
+        day = date.fromisoformat(text[:10])
+        at = datetime.fromisoformat(text).astimezone(UTC) if len(text) > 10 else None
+    except (ValueError, OverflowError):
+        return str(text)
+    month = _tables()["months"][language][day.month - 1]
+    told = f"{'1er' if day.day == 1 and language == FRENCH else day.day} {month} {day.year}"
+    if at is None:
+        return told
+    return (
+        f"{told} à {at.hour} h {at:%M} (UTC)" if language == FRENCH else f"{told}, {at:%H:%M} UTC"
+    )
 
 
 def title(english: str, language: str) -> str:
@@ -99,21 +179,62 @@ def colon(language: str) -> str:
     return f"{_NB}:" if language == FRENCH else ":"
 
 
+def _by_table(table: str) -> Callable[[Any, str], str]:
+    return lambda value, language: _word(table, str(value), language)
+
+
+def _unless_none(word: str) -> Callable[[Any, str], str]:
+    return lambda value, language: heading(word, language) if value is None else str(value)
+
+
+def _joined(english: str, french: str) -> Callable[[Any, str], str]:
+    def join(value: Any, language: str) -> str:
+        words = [_word("states", one, language) for one in value]
+        return (french if language == FRENCH else english).join(words)
+
+    return join
+
+
+def _dated(value: Mapping[int, str], language: str) -> str:
+    return "; ".join(f"{entry}, {moment(at, language)}" for entry, at in value.items())
+
+
+_WRITTEN: Mapping[str, Callable[[Any, str], str]] = {
+    "type": _by_table("events"),
+    "result": _by_table("results"),
+    "document": _by_table("acts"),
+    "entry": _unless_none("no_entry"),
+    "version": _unless_none("unshown"),
+    "states": _joined(" or ", " ou "),
+    "persons": _joined(" and ", " et "),
+    "entries": lambda value, language: (
+        _dated(value, language) if isinstance(value, Mapping) else str(value)
+    ),
+    "dates": lambda value, language: ", ".join(moment(one, language) for one in value),
+    **dict.fromkeys(("act", "reference", "article", "legal_basis"), _quoted),
+    **dict.fromkeys(("at", "signed", "registered", "start", "end", "day"), moment),
+}
+"""How some values of a sentence are written; all others as `_coded` does."""
+
+
 def _written(name: str, value: Any, language: str) -> str:
-    if name != "states":
-        return _value(value)
-    words = [_tables()["states"][one] if language == FRENCH else one for one in value]
-    return (" ou " if language == FRENCH else " or ").join(words)
+    return _WRITTEN.get(name, _coded)(value, language)
 
 
-def _value(value: Any) -> str:
+def _coded(value: Any, language: str) -> str:
+    """A value of a document, its names and codes in words."""
     match value:
         case dict():
-            return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
+            return ", ".join(
+                f"{_word('fields', name, language)} {_coded(one, language)}"
+                for name, one in value.items()
+            )
         case list() | tuple():
-            return ", ".join(_value(one) for one in value) or "-"
+            return ", ".join(_coded(one, language) for one in value) or "-"
+        case bool():
+            return _word("values", str(value).lower(), language)
         case _:
-            return str(value)
+            return _word("values", str(value), language)
 
 
 def _typeset(text: str, language: str) -> str:

@@ -131,13 +131,8 @@ class _Account:
             lacking.append(report.Fact("account.later", {"entry": end, "number": size - end}))
         if self._beyond:
             lacking.append(report.Fact("account.beyond", {"number": self._beyond}))
-        code = report.Code.VERIFIED if opened == size else report.Code.INCOMPLETE
-        return report.Conclusion(
-            [report.Fact("account", values), *parties, *erased],
-            [report.Fact("recorded.word")],
-            lacking,
-            code,
-        )
+        said = [report.Fact("account", values), *parties, *erased, report.Fact("recorded.word")]
+        return report.Conclusion([*said, *lacking])
 
     def _erased(self) -> list[report.Fact]:
         """What events of the gateway say of details that ended with their term."""

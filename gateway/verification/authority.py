@@ -7,29 +7,36 @@ from datetime import date
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
-from gateway.verification import chain, key_history, mandates
+from gateway.verification import approvals, chain, key_history, mandates
 from gateway.verification.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.verification.mandates import MandateEnd, RegisteredMandate
 from gateway.verification.receipts import Histories, Receipts
 from gateway.verification.report import Mismatch
-from gateway.verification.steps import Checks, step
+from gateway.verification.steps import Checks, NotShown, step
 from gateway.verification.trust import AuthoredDocument, TrustAnchors, confirm_receipt
 
 
 @dataclass(frozen=True)
 class ShownMandate:
-    """What registered the recipient's mandate, and what ended it, as far as the file has that."""
+    """What registered the recipient's mandate, and what ended it, as far as the file has that.
+
+    ``decided``, and what stands beside each end, are the administrators, two at least, who are
+    shown to have approved it.
+    """
 
     registered: RegisteredMandate | None = None
-    ends: Sequence[MandateEnd] = ()
+    ends: Sequence[tuple[MandateEnd, frozenset[str]]] = ()
+    decided: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Rights:
-    """All of it."""
+    """All of it; ``succession`` are the administrators who are shown to have approved the plan by
+    which the offer came to its recipient."""
 
     mandate: ShownMandate
     keys: KeyHistory
+    succession: frozenset[str]
 
 
 @step("The recipient was registered for the mandate")
@@ -54,10 +61,10 @@ def check_mandate(
     if bundle.mandate is None:
         return (
             ShownMandate(),
-            f"not proved: no receipt of event {offer.mandate_event} is in this file",
+            NotShown(f"not proved: no receipt of event {offer.mandate_event} is in this file"),
         )
     if not documents.starts_here:
-        return ShownMandate(), "not proved: the first offer is not in this file"
+        return ShownMandate(), NotShown("not proved: the first offer is not in this file")
     confirmed = confirm_receipt(bundle.mandate, trust)
     record = receipts.record_of(documents.links[0].offered)
     if not receipts.is_here(confirmed) or confirmed.index >= record.index:
@@ -70,7 +77,10 @@ def check_mandate(
     for one in ends:
         if one.confirmed.index < record.index and one.day <= first:
             raise mandates.ended(one.organisation, one.competence, one.day)
-    return ShownMandate(found, ends), found.describe()
+    here = documents.offered.gateway
+    ended = [(one, approvals.deciding(one.confirmed, here, trust)) for one in ends]
+    decided = approvals.deciding(confirmed, here, trust)
+    return ShownMandate(found, ended, decided), found.describe()
 
 
 @step("Origin of each member's key")
@@ -130,7 +140,8 @@ def verify(
     mandate = checks(check_mandate, bundle, receipts, trust)
     keys = checks(trace_keys, bundle, receipts, histories, trust)
     checks(check_requirements, bundle, receipts, trust)
-    return Rights(mandate, keys)
+    decided = approvals.deciding(receipts.plan, receipts.documents.offered.gateway, trust)
+    return Rights(mandate, keys, decided)
 
 
 def _first_use(one: KeyRegistration, receipts: Receipts) -> int:

@@ -3,11 +3,11 @@ recall follow, what was closed for a time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain.answers import ANSWERS, READABLE_MOVES
-from gateway.domain.handoff import OPEN, HandoffAction, HandoffState, RecallAnswer
+from gateway.domain.handoff import HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
 from gateway.evidence.handoff_course import CONSULTED
 from gateway.evidence.receipt import VerifiedReceipt
@@ -16,7 +16,7 @@ from gateway.verification import chain, recalls
 from gateway.verification.chain import Link, VerifiedAnswer, values_of
 from gateway.verification.documents import Documents, members
 from gateway.verification.recalls import LoggedRecall
-from gateway.verification.receipts import ERASED, MOVES_OF_EVENTS, OFFERED, Receipts
+from gateway.verification.receipts import MOVES_OF_EVENTS, OFFERED, Receipts
 from gateway.verification.report import Code, Incomplete, Mismatch, VerificationFailed
 from gateway.verification.steps import Checks, step
 
@@ -160,12 +160,14 @@ class Handed:
     """Where the events of a handoff lead: its ``states`` are those after the last event shown.
 
     ``recall`` is its recall, by its event. ``lacking`` is how many answers are not shown before the
-    last one that is numbered; None where none is.
+    last one that is numbered; None where none is. ``unnumbered`` is how many do not show their
+    number where others do.
     """
 
     states: PossibleStates
     recall: LoggedRecall | None
     lacking: int | None
+    unnumbered: int
 
 
 @step("The events follow each other in a possible order")
@@ -181,14 +183,12 @@ def check_order(receipts: Receipts) -> tuple[Handed, str]:
     found = follow([_moves(one, receipts.documents) for one in moves])
     _check_answers(receipts)
     recall = _check_recall(receipts)
-    # The erasure of the case ends an open handoff, without a document.
-    if any(one.type == ERASED for one in receipts.confirmed):
-        ended = {HandoffState.LAPSED if one in OPEN else one for one in found.states}
-        found = replace(found, states=frozenset(ended))
     lacking = _count_lacking(receipts.moving)
+    without = [one for one in moves if not one.details("sequence")]
+    unnumbered = 0 if lacking is None else len(without)
     states = " or ".join(sorted(found.states))
     said = f"the state of the handoff at entry {receipts.moving[-1].index} was {states}"
-    return Handed(found, recall, lacking), said
+    return Handed(found, recall, lacking, unnumbered), said
 
 
 def _moves(one: VerifiedReceipt, documents: Documents) -> Collection[HandoffAction]:

@@ -1,36 +1,42 @@
-"""What a verified bundle proves, what is the operator's word, and what it does not show.
+"""What a verified bundle shows, each fact with its source, and what it does not show.
 
 The steps that led there are in documents, receipts, authority and course beside it.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import FORCES
-from gateway.domain.handoff import OPEN
+from gateway.domain.handoff import OPEN, HandoffState
 from gateway.domain.json_values import format_timestamp
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import seal
+from gateway.evidence import sd_jwt, seal
+from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_course import CONSULTED
+from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP, RECALL_TYP
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.verification import course, key_history
 from gateway.verification.authority import Rights
 from gateway.verification.chain import NOTICE, Link, signed_at
 from gateway.verification.course import ANNOUNCED, Handed, LoggedMeasure
 from gateway.verification.documents import Documents, members
+from gateway.verification.key_history import KeyHistory
 from gateway.verification.recalls import APPROVED
 from gateway.verification.receipts import ERASED, Histories, Receipts
-from gateway.verification.report import Code, Conclusion, Fact
+from gateway.verification.report import Conclusion, Fact
+from gateway.verification.sources import Source
 from gateway.verification.trust import AuthoredDocument
 
 _TOLD = frozenset(
     {"by", "approved_by", "reason_code", "reason", "purpose", "rules", "basis", "groups", "change"}
 )
 """The details of an event that a conclusion repeats."""
+
+_ACTS = {CASE_TYP: "case", OFFER_TYP: "offer", RECALL_TYP: "recall"}
 
 
 @dataclass(frozen=True)
@@ -48,140 +54,141 @@ class BundleFacts:
         """What its parties signed."""
         return self.receipts.documents
 
-    def conclude(self) -> Conclusion:
-        """What the file proves, what is the operator's word, and what it does not show."""
+    def conclude(self, version: int | None = None) -> Conclusion:
+        """All facts, in the order of the log under each heading; the content of the newest version
+        that the recipient took, or of the ``version`` that the verifier asks for."""
         acts = sorted(self.documents.acts, key=self._place)
-        proved = [fact for one in acts if not one.attested for fact in self._act(one)]
-        word = [fact for one in acts if one.attested for fact in self._act(one)]
-        not_proved = [
-            *(Fact("absent", {"type": e.type, "entry": e.index}) for e in self.receipts.absent),
-            *self._missing_packages(),
-            *(
-                [Fact("gaps", {"number": self.handed.states.gaps})]
-                if self.handed.states.gaps
-                else []
-            ),
-            *([Fact("lacking", {"number": self.handed.lacking})] if self.handed.lacking else []),
-        ]
-        missing = bool(not_proved)
-        proved += [
-            Fact("documents", {"signed": sum(not one.attested for one in acts), "all": len(acts)}),
-            Fact("log", {"log": self.receipts.log}),
-            Fact("elements", {"shown": len(self.documents.case.verified.placed)}),
-            *(sealed_facts(self.documents.case)),
-        ]
-        state = {
-            "entry": self.receipts.moving[-1].index,
-            "states": sorted(map(str, self.handed.states.states)),
-        }
-        moved = proved if self._moves_are_signed() else word
-        moved.append(Fact("state", state))
-        word += [fact for one in self.receipts.confirmed for fact in self._recorded_fact(one)]
-        dates = sorted({d for one in self.histories.here if (d := one.event.get("simulated_date"))})
-        for found, lacking in (self._mandate_facts(), self._history_facts()):
-            proved += found
-            not_proved += lacking
-        stated, lacking = self._reissue_facts()
-        word += stated
-        not_proved += lacking
-        documents = self.documents.authored
-        word += [
-            one.fact() for one in key_history.newest_status(self.histories.statuses, documents)
-        ]
-        proved += self.rights.keys.proved()
-        not_proved += self.rights.keys.not_proved()
-        not_proved += self._claims()
-        not_proved += self._embargo_facts()
-        not_proved += self._recall_facts()
-        not_proved += self._stream_facts()
-        # A party may leave out the latest documents, and the rest still verifies.
-        not_proved += [] if self.handed.states.states.isdisjoint(OPEN) else [Fact("later")]
-        not_proved += [] if missing else [Fact("package.later")]
-        if self.handed.lacking == 0:
-            word.append(Fact("numbered"))
-        later = Fact("outcomes" if self.handed.lacking is None else "outcomes.later")
-        not_proved += [later, Fact("withheld", course.count_withheld(self.receipts))]
-        not_proved += [Fact("simulated", {"dates": dates})] if dates else []
-        word.append(Fact("times"))
-        only_word = any(one.attested and not self._is_covered(one) for one in self.documents.moved)
-        code = Code.SIMULATED if dates else Code.VERIFIED
-        if missing or only_word:  # worse than a demonstration
-            code = Code.INCOMPLETE if missing else Code.ATTESTED
-        return Conclusion(proved, word, not_proved, code, self.documents.content)
+        shown = self._shown(version)
+        return Conclusion(
+            [
+                *(fact for one in acts for fact in self._act(one)),
+                *self._counts(acts, shown),
+                *self._recorded(),
+                *self._mandate_facts(),
+                *self._history_facts(),
+                *self._reissue_facts(),
+                *self._key_facts(),
+                *self._claims(),
+                *self._dates(acts),
+                *self._missing_packages(),
+                *self._missing_answers(),
+                *self._embargo_facts(),
+                *self._recall_facts(),
+                *self._stream_facts(),
+                *self._limits(acts),
+            ],
+            sd_jwt.merge_disclosures(shown.case.verified),
+        )
+
+    def _source(self, signed: AuthoredDocument) -> Source:
+        return self.rights.keys.source(signed)
 
     def _place(self, signed: AuthoredDocument) -> int:
         """The entry of an act; of a case version that of its offer."""
         offered = (link.offered for link in self.documents.links if link.case is signed)
         return self.receipts.record_of(next(offered, signed)).index
 
-    def _moves_are_signed(self) -> bool:
-        """Whether the parties' own documents, in this file, show every move."""
-        signed = {one.document.digest for one in self.documents.moved if not one.attested}
-        return all(one.document in signed for one in self.receipts.moving)
+    def _shown(self, version: int | None) -> Link:
+        """The package whose content is shown."""
+        links = self.documents.links
+        if version is not None:
+            return next((one for one in links if one.version == version), links[-1])
+        agreed = self._agreed()
+        return next((one for one in reversed(links) if one.digest in agreed), links[-1])
 
-    def _is_covered(self, signed: AuthoredDocument) -> bool:
-        """Whether the gateway's own act rests on an offer that the originator signed."""
-        if signed is self.documents.links[0].offered:
-            return self.documents.before is not None and not self.documents.before.attested
-        return self.documents.is_gateways_own(signed)
+    def _agreed(self) -> set[str]:
+        """The offers that the recipient accepted or acknowledged here."""
+        answers = self.documents.answers.values()
+        return {one.claims.offer_digest for one in answers if ANSWERS[one.claims.kind].agrees}
 
     def _act(self, signed: AuthoredDocument) -> list[Fact]:
         """What a party did, and whose signature shows it."""
-        claims, extra = signed.verified.claims, {}
+        documents, claims, extra = self.documents, signed.verified.claims, {}
         values: dict[str, Any] = {
             "by": signed.author,
             "kid": signed.kid,
             "digest": signed.document.digest,
             "signed_at": format_timestamp(signed_at(signed)),
-            "at": format_timestamp(signed_at(signed)),
         }
-        if any(signed is one.case for one in self.documents.links):
+        link = next((one for one in documents.links if signed in (one.case, one.offered)), None)
+        if link is not None and signed is link.case:
             key, entry = "case", self.receipts.place_of(signed)
         else:
             record = self.receipts.record_of(signed)
-            entry, values["at"] = record.index, record.event["time"]
-            extra = signed.verified.disclosed
-            values["handoff"] = str(self.documents.offer.handoff)
+            entry, extra = record.index, signed.verified.disclosed
+            values |= {"recorded_at": record.event["time"], "handoff": str(documents.offer.handoff)}
             key = str(claims.get("kind", "update" if "updates" in claims else "offer"))
-        link = next(
-            (one for one in self.documents.links if signed in (one.case, one.offered)), None
-        )
         if link is not None:
-            case = link.case.verified.claims
-            values |= {"case": str(case.get("case")), "version": case.get("version", 1)}
+            values |= {"case": str(link.case.verified.claims.get("case")), "version": link.version}
         if link is not None and signed is link.offered:
             values |= {"change": str(link.offer.change)} if link.offer.change else {}
-            values["to"] = self.documents.offer.recipient
-            values |= (
-                {"competence": self.documents.offer.competence}
-                if self.documents.offer.competence
-                else {}
-            )
+            values["to"] = documents.offer.recipient
+            values |= {"competence": c} if (c := documents.offer.competence) else {}
             values["purpose"] = claims.get("purpose")
-        elif signed is self.documents.recalled:
+        elif signed is documents.recalled:
             key, values = "recall", {**values, "code": claims["code"], "version": claims["version"]}
-        elif key == "acceptance" and "groups" in extra:
+        elif link is None:
+            about = documents.by_offer.get(str(claims.get("offer_digest")))
+            values["version"] = None if about is None else about.version
+        if key == "acceptance" and "groups" in extra:
             key = "acceptance.partial"
         if entry is not None:
             values["entry"] = entry
-        return [Fact(key, values, extra), signature_fact(signed, entry)]
+        source = self._source(signed)
+        act = Fact(key, values, extra, source)
+        if key == "offer" and self._is_covered():
+            reissue = documents.links[0].offer.reissue_of
+            values["predecessor"] = None if reissue is None else reissue.predecessor
+            act = Fact("offer.reissued", values, extra, Source.PARTY)
+        return [act, signature_fact(signed, entry, source)]
 
-    def _recorded_fact(self, one: VerifiedReceipt) -> list[Fact]:
+    def _is_covered(self) -> bool:
+        """Whether the gateway's own offer rests on one that the originator signed, and on a
+        succession that those decided whose keys the verifier brought."""
+        before, first = self.documents.before, self.documents.links[0].offered
+        if before is None or not self.rights.succession or not first.attested:
+            return False
+        return self._source(before) is Source.PARTY
+
+    def _counts(self, acts: Sequence[AuthoredDocument], shown: Link) -> Iterable[Fact]:
+        signed = sum(self._source(one) is Source.PARTY for one in acts)
+        yield Fact("documents", {"signed": signed, "all": len(acts)})
+        yield Fact("log", {"log": self.receipts.log})
+        placed = {"shown": len(shown.case.verified.placed), "version": shown.version}
+        yield Fact("elements", placed, given=self._source(shown.offered))
+        yield from sealed_facts(shown.case, self._source(shown.case))
+        states = set(map(str, self.handed.states.states))
+        if self.handed.recall is not None and HandoffState.WITHDRAWN in states:
+            states = {*states - {str(HandoffState.WITHDRAWN)}, "recalled"}
+        state = {"entry": self.receipts.moving[-1].index, "states": sorted(states)}
+        yield Fact("state", state, given=self._source_of_moves())
+
+    def _source_of_moves(self) -> Source:
+        """PARTY where the parties' own documents, in this file, show every move."""
+        by_digest = {one.document.digest: one for one in self.documents.moved}
+        moved = [by_digest.get(one.document) for one in self.receipts.moving]
+        sources = {Source.OPERATOR if one is None else self._source(one) for one in moved}
+        whole = sources == {Source.PARTY} and not self.histories.unjoined
+        return Source.PARTY if whole else Source.OPERATOR
+
+    def _recorded(self) -> Iterable[Fact]:
         """What the gateway recorded beside the documents of this file."""
-        values = {"at": one.event["time"], "type": one.type, "entry": one.index}
-        extra = {kind: value for kind, value in one.opened.shown if kind in _TOLD}
-        if not one.allowed:
-            return [Fact("attempt", {**values, "result": one.event["result"]}, extra)]
-        if one.document in self.receipts.recorded:
-            return []
-        if one.type == CONSULTED and self._is_superseded(one):
-            return [Fact("consulted.superseded", values, extra)]
-        if one.type == CONSULTED:
-            if self.receipts.is_of_this_presentation(one):
+        for one in self.receipts.confirmed:
+            values = {"at": one.event["time"], "type": one.type, "entry": one.index}
+            extra = {kind: value for kind, value in one.opened.shown if kind in _TOLD}
+            if not one.allowed:
+                yield Fact("attempt", {**values, "result": one.event["result"]}, extra)
+            elif one.document in self.receipts.recorded:
+                continue
+            elif one.type == CONSULTED and self._is_superseded(one):
+                yield Fact("consulted.superseded", values, extra)
+            elif one.type == CONSULTED and self.receipts.is_of_this_presentation(one):
                 values["elements"] = len(self.documents.case.verified.placed)
-                return [Fact("consulted", values, extra)]
-            return [Fact("consulted.other", values, extra)]
-        return [Fact("erased" if one.type == ERASED else "event", values, extra)]
+                yield Fact("consulted", values, extra)
+            elif one.type == CONSULTED:
+                yield Fact("consulted.other", values, extra)
+            else:
+                yield Fact("erased" if one.type == ERASED else "event", values, extra)
 
     def _is_superseded(self, one: VerifiedReceipt) -> bool:
         """Whether a consultation was of a package that a later one had replaced by then."""
@@ -193,7 +200,7 @@ class BundleFacts:
         return any(index is not None and index < one.index for index in since)
 
     def _replaced_at(self, link: Link) -> int | None:
-        """The entry from which a package replaced the one before it: that of its update, for an
+        """The entry from which a package replaced an older one: that of its update, for an
         addition that of the acknowledgement; None where that is not shown."""
         update = self.receipts.record_of(link.offered).index
         if link.offer.change is not ChangeKind.ADDITION:
@@ -205,32 +212,137 @@ class BundleFacts:
         )
         return min((index for index in agreed if index > update), default=None)
 
-    def _missing_packages(self) -> list[Fact]:
-        """The packages that are updated, or answered, here, a change announced after the newest one
-        for which no notice stands, and a notice, or a recall, that is answered here."""
-        found = [Fact("package.missing", {"offer": one}) for one in self.documents.missing_offers]
-        known = [self.receipts.record_of(self.documents.offered).index]
+    def _mandate_facts(self) -> Iterable[Fact]:
+        offer, mandate = self.documents.offer, self.rights.mandate
+        if offer.competence is None:
+            return
+        if mandate.registered is None:
+            values = {"organisation": offer.recipient, "competence": offer.competence}
+            yield Fact("mandate.unproved", {**values, "event": offer.mandate_event})
+            return
+        offered = self.receipts.record_of(self.documents.offered).index
+        yield mandate.registered.fact(mandate.decided)
+        yield from (one.fact(offered, by) for one, by in mandate.ends)
+        if not mandate.ends:
+            yield Fact("mandate.ended")
+
+    def _history_facts(self) -> Iterable[Fact]:
+        log = self.receipts.log
+        if unjoined := self.histories.unjoined:
+            yield Fact("unjoined", {"number": unjoined, "parties": self.documents.parties})
+        checkpoints = len(self.histories.known.sizes(log))
+        values = {"log": log, "number": checkpoints}
+        if checkpoints > 1:
+            shown = self.histories.known.is_shown(log)
+            yield Fact("one_history" if shown else "one_history.unproved", values)
+        yield Fact("unwitnessed", {"log": log})
+
+    def _reissue_facts(self) -> Iterable[Fact]:
+        reissue, plan = self.documents.links[0].offer.reissue_of, self.receipts.plan
+        if reissue is None:
+            return
+        values: dict[str, Any] = {
+            "handoff": str(reissue.handoff),
+            "predecessor": reissue.predecessor,
+            "successor": self.documents.offer.recipient,
+            "event": str(reissue.event),
+        }
+        yield Fact("reissued_from", values)
+        if plan is not None:
+            values |= {"entry": plan.index, "log": plan.checkpoint.origin}
+            yield Fact("succession", {**values, "act": plan.subject().get("legal_act")})
+        if self.rights.succession:
+            yield Fact("succession.decided", {**values, "persons": sorted(self.rights.succession)})
+        else:
+            yield Fact("succession.undecided", {"entry": None, **values})
+        before = self.documents.before
+        if before is None:
+            yield Fact("reissued_from.no_original")
+            return
+        source = self._source(before)
+        yield Fact("reissued_from.original", {"by": before.author}, given=source)
+        yield signature_fact(before, None, source)
+
+    def _key_facts(self) -> Iterable[Fact]:
+        statuses, documents = self.histories.statuses, self.documents.authored
+        yield from (one.fact() for one in key_history.newest_status(statuses, documents))
+        yield from self.rights.keys.facts()
+
+    def _claims(self) -> Iterable[Fact]:
+        """What the parties say that law or an agreement asks of them: nobody checked it."""
+        author, content = self.documents.case.author, self.documents.content
+        for one in map(members, content.get("legal_basis") or ()):
+            stated = {part: str(one.get(part)) for part in ("regime", "article")}
+            yield Fact("legal_basis", {"by": author, **stated})
+        for name, one in members(content.get("force")).items():
+            stated = members(one)
+            if stated.get("force") in FORCES:
+                said = {"condition": name, "reference": str(stated.get("reference"))}
+                yield Fact(f"condition.{stated['force']}", {"by": author, **said})
+        for one in map(members, self.documents.said("reservation")):
+            said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
+            yield Fact("reservation", {"by": self.documents.offer.recipient, **said})
+
+    def _dates(self, acts: Iterable[AuthoredDocument]) -> Iterable[Fact]:
+        """When each document was signed, as its author says; and when the gateway recorded it,
+        where that is another time."""
+        recorded = {}
+        for one in acts:
+            place = self.receipts.place_of(one)
+            yield dated_fact(one, place, self.rights.keys)
+            if place is None or any(one is link.case for link in self.documents.links):
+                continue
+            record = self.receipts.record_of(one)
+            recorded[place] = record.event["time"]
+            if record.time - signed_at(one) > MAX_SKEW:
+                signed = format_timestamp(signed_at(one))
+                values = {"by": one.author, "signed": signed, "at": record.event["time"]}
+                yield Fact("late", {**values, "entry": place})
+        yield Fact("times.entries", {"entries": recorded})
+
+    def _missing_packages(self) -> Iterable[Fact]:
+        """The moves without their document; the packages that are updated, or answered, here, a
+        change announced after the newest one for which no notice stands, and a notice, or a recall,
+        that is answered here."""
+        receipts, answered = self.receipts, [*self.documents.answers.values()]
+        for event in receipts.absent:
+            yield Fact("absent", {"type": event.type, "entry": event.index})
+        for offer in self.documents.missing_offers:
+            yield Fact("package.missing", {"offer": offer})
+        known = [receipts.record_of(self.documents.offered).index]
         known += [
-            self.receipts.record_of(one.signed).index
-            for one in self.documents.answers.values()
+            receipts.record_of(one.signed).index
+            for one in answered
             if one.claims.kind in (NOTICE, "update_omission")
         ]
-        told = [one for one in self.receipts.confirmed if one.type == ANNOUNCED]
-        found += [
-            Fact("package.announced", {"entry": one.index})
-            for one in told
-            if one.index > max(known)
-        ]
-        answers = [one.claims for one in self.documents.answers.values()]
-        named = {one.notice_digest for one in answers} - self.documents.answers.keys()
-        found += [Fact("notice.missing", {"notice": one}) for one in sorted(filter(None, named))]
-        shown = {one.document for one in self.receipts.moving}
-        named = {one.recall for one in answers} - shown
-        return found + [
-            Fact("recall.unshown", {"recall": one}) for one in sorted(filter(None, named))
-        ]
+        for event in receipts.confirmed:
+            if event.type == ANNOUNCED and event.index > max(known):
+                yield Fact("package.announced", {"entry": event.index})
+        notices = {one.claims.notice_digest for one in answered} - self.documents.answers.keys()
+        yield from (Fact("notice.missing", {"notice": o}) for o in sorted(filter(None, notices)))
+        shown = {one.document for one in receipts.moving}
+        named = {one.claims.recall for one in answered} - shown
+        yield from (Fact("recall.unshown", {"recall": o}) for o in sorted(filter(None, named)))
+        newest = self.documents.links[-1]
+        if newest.offer.updates is not None and newest.digest not in self._agreed():
+            entry = receipts.record_of(newest.offered).index
+            values = {"by": self.documents.offer.recipient, "version": newest.version}
+            yield Fact("version.unanswered", {**values, "entry": entry})
 
-    def _embargo_facts(self) -> list[Fact]:
+    def _missing_answers(self) -> Iterable[Fact]:
+        handed = self.handed
+        if handed.states.gaps:
+            yield Fact("gaps", {"number": handed.states.gaps})
+        if handed.lacking:
+            yield Fact("lacking", {"number": handed.lacking})
+        if handed.unnumbered:
+            yield Fact("unnumbered", {"number": handed.unnumbered})
+        elif handed.lacking is None:
+            yield Fact("unnumbered.all")
+        elif not handed.lacking:
+            yield Fact("numbered")
+
+    def _embargo_facts(self) -> Iterable[Fact]:
         """The offers for removal, or consultations, that came while an embargo held: whom it binds
         is not shown."""
         meanwhile = [self.receipts.record_of(link.offered) for link in self.documents.links]
@@ -242,81 +354,19 @@ class BundleFacts:
             if measure.holds_at(one)
         ]
 
-    def _recall_facts(self) -> list[Fact]:
+    def _recall_facts(self) -> Iterable[Fact]:
         """The recall that an event names and the file lacks; and its second person, where that is
         not shown."""
         recalled, recall = self.documents.recalled, self.handed.recall
         if recalled is None:
             return [] if recall is None else [Fact("recall.missing", {"entry": recall.start.index})]
         shown = {part.name for part in recalled.verified.placed}
-        if {"by", "approved_by"} <= shown or any(
-            one.type == APPROVED for one in self.receipts.confirmed
-        ):
+        approved = any(one.type == APPROVED for one in self.receipts.confirmed)
+        if {"by", "approved_by"} <= shown or approved:
             return []
         return [Fact("recall.persons", {"by": recalled.author})]
 
-    def _mandate_facts(self) -> tuple[list[Fact], list[Fact]]:
-        if self.documents.offer.competence is None:
-            return [], []
-        registered = self.rights.mandate.registered
-        if registered is not None:
-            offered = self.receipts.record_of(self.documents.offered).index
-            ends = [one.fact(offered) for one in self.rights.mandate.ends]
-            return [registered.fact(), *ends], [] if ends else [Fact("mandate.ended")]
-        values = {
-            "organisation": self.documents.offer.recipient,
-            "competence": self.documents.offer.competence,
-            "event": self.documents.offer.mandate_event,
-        }
-        return [], [Fact("mandate.unproved", values)]
-
-    def _reissue_facts(self) -> tuple[list[Fact], list[Fact]]:
-        reissue = self.documents.links[0].offer.reissue_of
-        if reissue is None:
-            return [], []
-        values = {
-            "handoff": str(reissue.handoff),
-            "predecessor": reissue.predecessor,
-            "successor": self.documents.offer.recipient,
-            "event": str(reissue.event),
-        }
-        found = [Fact("reissued_from", values)]
-        if self.receipts.plan is not None:
-            act = self.receipts.plan.subject().get("legal_act")
-            origin = self.receipts.plan.checkpoint.origin
-            found.append(
-                Fact("succession", {"act": act, "entry": self.receipts.plan.index, "log": origin})
-            )
-        if self.documents.before is None:
-            return found, [Fact("reissued_from.no_original")]
-        found.append(Fact("reissued_from.original", {"by": self.documents.before.author}))
-        return [*found, signature_fact(self.documents.before, None)], []
-
-    def _claims(self) -> list[Fact]:
-        """What the parties say that law or an agreement asks of them: nobody checked it."""
-        found = []
-        for one in map(members, self.documents.content.get("legal_basis") or ()):
-            stated = {part: str(one.get(part)) for part in ("regime", "article")}
-            found.append(Fact("legal_basis", {"by": self.documents.case.author, **stated}))
-        for name, one in members(self.documents.content.get("force")).items():
-            stated = members(one)
-            if stated.get("force") in FORCES:
-                said = {"condition": name, "reference": str(stated.get("reference"))}
-                found.append(
-                    Fact(f"condition.{stated['force']}", {"by": self.documents.case.author, **said})
-                )
-        for one in map(members, self.documents.said("reservation")):
-            said = {part: str(one.get(part)) for part in ("condition", "legal_basis")}
-            found.append(Fact("reservation", {"by": self.documents.offer.recipient, **said}))
-        return found
-
-    def _history_facts(self) -> tuple[list[Fact], list[Fact]]:
-        values = {"log": self.receipts.log}
-        if self.histories.known.is_shown(self.receipts.log):
-            return [Fact("one_history", values)], []
-        return [], [Fact("one_history.unproved", values)]
-
-    def _stream_facts(self) -> list[Fact]:
+    def _stream_facts(self) -> Iterable[Fact]:
         """Whom to ask about what the gateway attested: the number in that party's own stream."""
         told: dict[str, Fact] = {}
         for one in (given.signed for given in self.documents.answers.values()):
@@ -328,10 +378,25 @@ class BundleFacts:
             else:
                 values = {"organisation": one.author, "number": numbers[0]}
                 told.setdefault(one.author, Fact("stream", values))
-        return list(told.values())
+        return told.values()
+
+    def _limits(self, acts: Iterable[AuthoredDocument]) -> Iterable[Fact]:
+        """What this file does not show, whatever it shows: its maker may leave out the latest
+        documents, and the rest still verifies."""
+        if not self.handed.states.states.isdisjoint(OPEN):
+            yield Fact("later")
+        yield Fact("package.later")
+        yield Fact("outcomes" if self.handed.lacking is None else "outcomes.later")
+        attested = sorted({one.author for one in acts if one.attested})
+        yield from (Fact("requirements", {"organisation": one}) for one in attested)
+        yield Fact("withheld", course.count_withheld(self.receipts))
+        here = self.histories.here
+        dates = sorted({date for one in here if (date := one.event.get("simulated_date"))})
+        yield from [Fact("simulated", {"dates": dates})] if dates else []
+        yield Fact("times")
 
 
-def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:
+def signature_fact(signed: AuthoredDocument, entry: int | None, source: Source) -> Fact:
     """Whose signature a document has, and the entry that records it."""
     values: dict[str, Any] = {"by": signed.author, "kid": signed.kid}
     if signed.attested:
@@ -339,13 +404,26 @@ def signature_fact(signed: AuthoredDocument, entry: int | None) -> Fact:
     logged = "" if entry is None else ".logged"
     if entry is not None:
         values["entry"] = entry
-    return Fact(f"{'attested' if signed.attested else 'signed'}{logged}", values)
+    how = {Source.PARTY: "signed", Source.VOUCHED: "vouched"}.get(source, "attested")
+    return Fact(f"{how}{logged}", values)
 
 
-def sealed_facts(case: AuthoredDocument) -> list[Fact]:
+def dated_fact(signed: AuthoredDocument, entry: int | None, keys: KeyHistory) -> Fact:
+    """The date that an author gives; it may be older than its key."""
+    claims = signed.verified.claims
+    act = "update" if "updates" in claims else _ACTS.get(str(signed.verified.header.get("typ")))
+    values = {"by": signed.author, "document": act or claims["kind"], "entry": entry}
+    values |= {"at": format_timestamp(signed_at(signed)), "digest": signed.document.digest}
+    registered = keys.registered_at(signed)
+    if registered is None or registered - signed_at(signed) <= MAX_SKEW:
+        return Fact("dated", values)
+    return Fact("dated.before_key", {**values, "registered": format_timestamp(registered)})
+
+
+def sealed_facts(case: AuthoredDocument, source: Source) -> list[Fact]:
     """How many sealed elements of a case are for whom."""
     counted = Counter(part.sealed_to for part in seal.shown(case.verified))
     return [
-        Fact("sealed", {"organisation": organisation, "number": number})
+        Fact("sealed", {"organisation": organisation, "number": number}, given=source)
         for organisation, number in sorted(counted.items())
     ]

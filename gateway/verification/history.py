@@ -6,10 +6,15 @@ proof the nodes beside its path. Two hashes of one node, named under two signatu
 also where sizes and entries differ.
 """
 
+from bisect import bisect
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any
 
+from gateway.evidence import canonical, event, receipt
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.ledger import proof as tlog_proof
 from gateway.ledger import tree
@@ -29,6 +34,7 @@ from gateway.verification.trust import TrustAnchors
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 PROOF_SUFFIX = ".tlog-proof"
+RECEIPT_SUFFIX = ".receipt.json"
 
 
 @dataclass(frozen=True)
@@ -102,13 +108,17 @@ _Node = tuple[str, Range]
 
 
 class LogHistory:
-    """All nodes of the trees of one or several logs that verified evidence names."""
+    """All nodes of the trees of one or several logs that verified evidence names, and all numbers
+    that their events have."""
 
     def __init__(self, trees: Iterable[SignedTree] = ()) -> None:
         """Take in the trees; ForkedLog when they contradict each other."""
         self._hashes: dict[_Node, bytes] = {}
         self._named_by: dict[_Node, SignedTree] = {}
         self._nodes_of: dict[tuple[str, int], set[Range]] = {}
+        self._copies: dict[str, tuple[SignedTree, Callable[[int], bytes]]] = {}
+        self._numbered: dict[tuple[str, str, Any], VerifiedReceipt] = {}
+        self._events: dict[str, list[VerifiedReceipt]] = {}
         self.add(trees)
 
     def add(self, trees: Iterable[SignedTree]) -> None:
@@ -119,7 +129,17 @@ class LogHistory:
             for leaves, value in one.nodes():
                 nodes.add(leaves)
                 self._name((origin, leaves), value, one)
+            copied, root = self._copies.get(origin, (None, None))
+            if copied is not None and root is not None and 0 < size <= copied.size:
+                self._nodes_of[origin, copied.size].add((0, size))
+                self._name((origin, (0, size)), root(size), copied)
         self._complete()
+
+    def add_copy(self, copied: SignedTree, root: Callable[[int], bytes]) -> None:
+        """Take in a whole copy, before the trees that it is held against; ``root`` is that over its
+        first entries."""
+        self._copies[copied.checkpoint.origin] = copied, root
+        self.add([copied])
 
     def sizes(self, origin: str) -> list[int]:
         """The sizes of the trees of a log, smallest first."""
@@ -135,6 +155,44 @@ class LogHistory:
             ):
                 continued.add(size)
         return len(continued) > len(smaller)
+
+    def is_one(self, origin: str, sizes: Iterable[int]) -> bool:
+        """Whether one tree that is known is shown to begin with each of those trees."""
+        asked, known = {*sizes} - {0}, [size for size in self.sizes(origin) if size]
+        for last in known:
+            begun = {last}
+            for size in reversed([one for one in known if one < last]):
+                if any(_covered((0, size), self._nodes_of[origin, later]) for later in begun):
+                    begun.add(size)
+            if asked <= begun:
+                return True
+        return not asked
+
+    def add_events(self, confirmed: Iterable[VerifiedReceipt]) -> None:
+        """Take in what the gateway recorded; VerificationFailed (CONTRADICTION) where it gave one
+        number twice, or dated an entry before an earlier one."""
+        for one in confirmed:
+            origin = one.checkpoint.origin
+            for name, number in _numbers(one):
+                other = self._numbered.setdefault((origin, name, number), one)
+                if other.index != one.index:
+                    first, second = sorted((other.index, one.index))
+                    raise _contradiction(
+                        f"the gateway gave number {number} of {name} to entry {first} and to entry "
+                        f"{second}",
+                        other,
+                        one,
+                    )
+            self._check_time(one)
+
+    def _check_time(self, one: VerifiedReceipt) -> None:
+        known = self._events.setdefault(one.checkpoint.origin, [])
+        place = bisect(known, one.index, key=attrgetter("index"))
+        known.insert(place, one)
+        for first, second in pairwise(known[max(place - 1, 0) : place + 2]):
+            if first.time > second.time:
+                found = f"the gateway dates entry {second.index} before entry {first.index}"
+                raise _contradiction(found, first, second)
 
     def continues(self, origin: str, size: int, later: int) -> bool:
         """Whether the tree of ``size`` is shown to be the beginning of that of ``later``."""
@@ -189,6 +247,22 @@ class LogHistory:
         if end - start < 2:
             return []
         return [one for part in tree.halves((start, end)) for one in self._naming((origin, part))]
+
+
+def _numbers(one: VerifiedReceipt) -> Iterator[tuple[str, Any]]:
+    """The numbers that an event has, as far as they are shown: in the streams of its parties, and
+    among the moves of its handoff."""
+    for party in one.details(event.PARTY):
+        yield str(party["organisation"]), party["stream_number"]
+    for number in one.details("sequence"):
+        yield f"the handoff {one.event.get('handoff')}", number
+
+
+def _contradiction(detail: str, *receipts: VerifiedReceipt) -> VerificationFailed:
+    """What two receipts prove together."""
+    texts = (canonical.encode(receipt.to_json(one.receipt)).decode() for one in receipts)
+    proof = [(RECEIPT_SUFFIX, text) for text in texts]
+    return VerificationFailed(Code.CONTRADICTION, detail, proof)
 
 
 def _covered(leaves: Range, nodes: Collection[Range]) -> bool:

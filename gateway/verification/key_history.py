@@ -23,8 +23,10 @@ from gateway.evidence.event import KEY
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
+from gateway.verification import approvals
 from gateway.verification.history import SignedTree
 from gateway.verification.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
+from gateway.verification.sources import Source
 from gateway.verification.stream import read_dated
 from gateway.verification.trust import (
     AuthoredDocument,
@@ -43,7 +45,9 @@ class KeyRegistration:
     """A key as its registration shows it.
 
     ``issuer`` is the organisation's URI. ``countersigned_by`` is the earlier key that agreed;
-    ``countersignature_checked`` whether the verifier has that key.
+    ``countersignature_checked`` whether the verifier has that key. ``decided_by`` are the
+    administrators, two at least, who are shown to have approved it; ``lifted``: they, or an earlier
+    key that the verifier compared, show whose key it is.
     """
 
     organisation: str
@@ -53,6 +57,8 @@ class KeyRegistration:
     confirmed: VerifiedReceipt
     countersigned_by: str | None
     countersignature_checked: bool
+    decided_by: frozenset[str] = frozenset()
+    lifted: bool = False
 
     def describe(self) -> str:
         """One clause: date, event, log entry, and who countersigned."""
@@ -132,7 +138,12 @@ def _registration(
         if countersigned_by in keys:
             _check(countersignature, declarations.KEY_SUCCESSION, organisation, kid, keys)
             checked = True
-    return KeyRegistration(organisation, issuer, kid, key, confirmed, countersigned_by, checked)
+    gateway = issuer.partition("/organisations/")[0]
+    anchors, by = trust.of_gateway(gateway), approvals.deciding(confirmed, gateway, trust)
+    lifted = bool(by) or (checked and (organisation, countersigned_by) not in anchors.vouched)
+    return KeyRegistration(
+        organisation, issuer, kid, key, confirmed, countersigned_by, checked, by, lifted
+    )
 
 
 def _check(text: str, says: str, organisation: str, kid: str, keys: Mapping[str, PublicKey]) -> str:
@@ -239,29 +250,29 @@ class KeyHistory:
         ]
         return "; ".join(shown)
 
-    def proved(self) -> list[Fact]:
-        """What registrations and revocations prove."""
-        return [
-            *(
-                Fact(
-                    "key.registered",
-                    {
-                        "organisation": one.organisation,
-                        "kid": one.kid,
-                        "at": one.confirmed.event["time"],
-                        "entry": one.confirmed.index,
-                    },
-                )
-                for one in self.registered
-            ),
-            *(_revoked("key.revoked.after", o) for o in self.revoked if o not in self.undated),
-        ]
+    def source(self, signed: AuthoredDocument) -> Source:
+        """On whose word a document is: its author's, where the verifier knows the key to be
+        theirs."""
+        if signed.attested:
+            return Source.OPERATOR
+        known = {(one.organisation, one.kid) for one in self.registered if one.lifted}
+        vouched = signed.vouched and (signed.author, signed.kid) not in known
+        return Source.VOUCHED if vouched else Source.PARTY
 
-    def not_proved(self) -> list[Fact]:
-        """What is not shown about the keys."""
+    def registered_at(self, signed: AuthoredDocument) -> datetime | None:
+        """When the key that signed was registered, by the gateway's clock, where that is shown."""
+        name = (signed.author, signed.kid)
+        found = (o for o in self.registered if (o.organisation, o.kid) == name)
+        return next((one.confirmed.time for one in found), None)
+
+    def facts(self) -> list[Fact]:
+        """What registrations and revocations show, and what is not shown about the keys."""
         used = _used_keys(self.documents)
-        unregistered = used - _names(self.registered)
+        vouched = {(o.author, o.kid) for o in self.documents if self.source(o) is Source.VOUCHED}
+        unregistered = used - _names(self.registered) - vouched
         return [
+            *(_registered(one) for one in self.registered),
+            *(_revoked("key.revoked.after", o) for o in self.revoked if o not in self.undated),
             *_unproved("key.registration.unproved", unregistered),
             *_unproved("key.revocation.unproved", self._open(used)),
             *(_revoked("key.revoked.undated", one) for one in self.undated),
@@ -270,6 +281,14 @@ class KeyHistory:
     def _open(self, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those that may have been revoked: nothing says whether."""
         return used - _names(self.revoked) - set(self.unrevoked)
+
+
+def _registered(one: KeyRegistration) -> Fact:
+    values = {"organisation": one.organisation, "kid": one.kid, "entry": one.confirmed.index}
+    values["at"] = one.confirmed.event["time"]
+    if one.decided_by:
+        return Fact("key.registered.decided", {**values, "persons": sorted(one.decided_by)})
+    return Fact("key.registered", values)
 
 
 def _revoked(key: str, one: KeyRevocation) -> Fact:

@@ -200,16 +200,16 @@ class _CopyVerification:
 
     def conclude(self) -> Conclusion:
         values = {"size": self.checkpoint.size, "log": self.checkpoint.origin}
-        proved, not_proved = [Fact("copy", values)], [Fact("copy.documents")]
+        facts = [Fact("copy", values), Fact("copy.documents")]
         if self._continued_by:
             confirmed, found = self.continuation
             logs = {"log": confirmed.event["log"], "old": found.log}
             at, last = confirmed.event["time"], found.last.size
-            proved.append(Fact("continued", {**logs, "size": found.size, "at": at}))
-            not_proved.append(Fact("continued.word", logs))  # nobody but the new log says it
+            facts.append(Fact("continued", {**logs, "size": found.size, "at": at}))
+            facts.append(Fact("continued.word", logs))  # nobody but the new log says it
             if last > found.size:
-                not_proved.append(Fact("continued.lost", {"first": found.size, "last": last - 1}))
-        return Conclusion(proved, (), not_proved)
+                facts.append(Fact("continued.lost", {"first": found.size, "last": last - 1}))
+        return Conclusion(facts)
 
 
 def read_predecessor(confirmed: VerifiedReceipt) -> LogPredecessor:

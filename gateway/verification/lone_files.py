@@ -6,12 +6,18 @@ from typing import Any
 
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import handoff_documents, membership_attestation, receipt, sd_jwt, seal
-from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP, read_time
+from gateway.evidence.handoff_documents import (
+    ANSWER_TYP,
+    CASE_TYP,
+    OFFER_TYP,
+    RECALL_TYP,
+    read_time,
+)
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import ReceiptError, VerifiedReceipt
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
 from gateway.verification import history, key_history, steps
-from gateway.verification.facts import sealed_facts, signature_fact
+from gateway.verification.facts import dated_fact, sealed_facts, signature_fact
 from gateway.verification.history import LogHistory
 from gateway.verification.key_history import KeyHistory, KeyStatus
 from gateway.verification.report import (
@@ -21,6 +27,7 @@ from gateway.verification.report import (
     VerificationFailed,
     VerificationReport,
 )
+from gateway.verification.sources import Source
 from gateway.verification.steps import Checks, StepRow, step
 from gateway.verification.trust import (
     AuthoredDocument,
@@ -33,13 +40,23 @@ from gateway.verification.trust import (
 
 
 @step("Every document is signed by its author")
-def check_own_signatures(acts: Iterable[AuthoredDocument]) -> tuple[None, str]:
-    """For a verifier who asks for it."""
-    attested = sorted({one.author for one in acts if one.attested})
-    if attested:
+def check_own_signatures(
+    acts: Iterable[AuthoredDocument], keys: KeyHistory | None
+) -> tuple[None, str]:
+    """With keys that the verifier brought, for one who asks for it; a receipt has no such act."""
+    if keys is None:
         raise VerificationFailed(
-            Code.ATTESTED, f"the gateway signed on behalf of {' and '.join(attested)}"
+            Code.ATTESTED, "this is a record of the gateway, no document that a party signed"
         )
+    by: dict[Source, set[str]] = {}
+    for one in acts:
+        by.setdefault(keys.source(one), set()).add(one.author)
+    if attested := by.get(Source.OPERATOR):
+        names = " and ".join(sorted(attested))
+        raise VerificationFailed(Code.ATTESTED, f"the gateway signed on behalf of {names}")
+    if vouched := by.get(Source.VOUCHED):
+        names = " and ".join(sorted(vouched))
+        raise VerificationFailed(Code.ATTESTED, f"only the gateway named the key of {names}")
     return None, ""
 
 
@@ -63,6 +80,7 @@ def _unless(
 def _compare(confirmed: VerifiedReceipt, known: LogHistory | None) -> tuple[None, str]:
     if known is not None:
         known.add([history.of_receipt(confirmed)])
+        known.add_events([confirmed])
     return None, ""
 
 
@@ -79,7 +97,11 @@ _CONFIRMED = (
 
 
 def verify_receipt(
-    data: bytes, trust: TrustAnchors, *, log_history: LogHistory | None = None
+    data: bytes,
+    trust: TrustAnchors,
+    *,
+    log_history: LogHistory | None = None,
+    require_signed: bool = False,
 ) -> VerificationReport:
     """Verify a receipt file (JSON, with the members of receipt.to_json)."""
 
@@ -94,9 +116,13 @@ def verify_receipt(
         if isinstance(result, ReceiptError):
             raise AssertionError("one of the rows refuses it")
         checks(_compare, result, log_history)
+        if require_signed:
+            checks(check_own_signatures, (), None)
         return _conclude_receipt(result)
 
-    return steps.run("receipt", (*_CONFIRMED, _compare), check)
+    rows: list[StepRow[Any, Any]] = [*_CONFIRMED, _compare]
+    rows += [check_own_signatures] if require_signed else []
+    return steps.run("receipt", rows, check)
 
 
 def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
@@ -114,13 +140,14 @@ def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
     for kind, value in confirmed.opened.shown:
         extra.setdefault(kind, []).append(value)
     return Conclusion(
-        [Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)],
-        [Fact("recorded.word"), Fact("times")],
         [
+            Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra),
+            Fact("recorded.word"),
+            Fact("times"),
+            Fact("unwitnessed", {"log": fields["log"]}),
             *([Fact("withheld.event", {"number": withheld})] if withheld else []),
             *([Fact("simulated", {"dates": [simulated]})] if simulated else []),
-        ],
-        Code.SIMULATED if simulated else Code.VERIFIED,
+        ]
     )
 
 
@@ -136,7 +163,7 @@ def _text(value: Any) -> str:
 
 # --- One signed document ---
 
-_TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer"}
+_TYPES = {CASE_TYP: "case version", OFFER_TYP: "offer", ANSWER_TYP: "answer", RECALL_TYP: "recall"}
 
 
 def text_of(data: bytes) -> str:
@@ -160,42 +187,47 @@ def _check_signature(document: SdJwt, typ: str, trust: TrustAnchors) -> tuple[No
 
 @dataclass(frozen=True)
 class _Presented:
-    """A document with what it shows: its act, as a fact, and the ``content`` of a case."""
+    """A document and what it shows."""
 
     typ: str
     signed: AuthoredDocument
-    act: Fact
     content: Mapping[str, Any]
 
 
 @step("Every disclosure belongs to the document")
 def _show(document: SdJwt, typ: str, trust: TrustAnchors) -> tuple[_Presented, str]:
     signed = open_document(document, typ, trust)
-    shown = _Presented(typ, signed, _act(typ, signed), sd_jwt.merge_disclosures(signed.verified))
+    _act(typ, signed, Source.PARTY)  # its claims can be read
+    shown = _Presented(typ, signed, sd_jwt.merge_disclosures(signed.verified))
     names = ", ".join(placed.name for placed in signed.verified.placed)
     sealed = seal.describe(seal.shown(signed.verified)) if typ == CASE_TYP else ""
     return shown, "; ".join(filter(None, [names, sealed]))
 
 
-def _act(typ: str, signed: AuthoredDocument) -> Fact:
+def _act(typ: str, signed: AuthoredDocument, source: Source) -> Fact:
     """What its author says with the document."""
     claims = signed.verified.claims
     values: dict[str, Any] = {
-        "at": format_timestamp(read_time(claims)),
+        "signed_at": format_timestamp(read_time(claims)),
         "by": signed.author,
         "digest": signed.document.digest,
     }
     if typ == CASE_TYP:
         values |= {"case": str(claims.get("case")), "version": claims.get("version", 1)}
-        return Fact("case", values)
+        return Fact("case.alone", values, given=source)
     values["handoff"] = str(claims.get("handoff"))
     extra = signed.verified.disclosed
     if typ == OFFER_TYP:
         values["to"] = handoff_documents.read_offer(signed.verified).recipient
-        return Fact("offer.alone", values, extra)
+        return Fact("offer.alone", values, extra, source)
+    if typ == RECALL_TYP:
+        recall = handoff_documents.read_recall(signed.verified)
+        of = {"case": str(recall.case), "code": str(recall.code), "version": recall.version}
+        return Fact("recall.alone", {**values, **of}, extra, source)
     kind = handoff_documents.read_answer(signed.verified).kind
     partial = kind == "acceptance" and "groups" in extra
-    return Fact("acceptance.partial" if partial else kind, values, extra)
+    values["version"] = None
+    return Fact("acceptance.partial" if partial else kind, values, extra, source)
 
 
 @step("Origin of the key")
@@ -240,7 +272,7 @@ def verify_presentation(
         keys, statuses = checks(_trace_key, shown.signed, trust)
         checks(_count_withheld, shown.signed)
         if require_signed:
-            checks(check_own_signatures, [shown.signed])
+            checks(check_own_signatures, [shown.signed], keys)
         return _conclude_document(shown, keys, statuses)
 
     rows = (*_DOCUMENT, *([check_own_signatures] if require_signed else []))
@@ -251,23 +283,20 @@ def _conclude_document(
     shown: _Presented, keys: KeyHistory, statuses: Iterable[KeyStatus]
 ) -> Conclusion:
     """Whose document it is, what it says, and what it does not show."""
-    signed = shown.signed
-    placed = len(signed.verified.placed)
-    facts = [shown.act, signature_fact(signed, None)]
-    proved = [*keys.proved(), Fact("elements.document", {"shown": placed})]
-    if shown.typ == CASE_TYP:
-        proved += sealed_facts(signed)
-    return Conclusion(
-        [*([] if signed.attested else facts), *proved],
-        [*(facts if signed.attested else []), *(one.fact() for one in statuses), Fact("times")],
-        [
-            *keys.not_proved(),
-            Fact("unlogged"),
-            Fact("withheld.document", {"number": signed.verified.withheld}),
-        ],
-        Code.ATTESTED if signed.attested else Code.VERIFIED,
-        shown=shown.content,
-    )
+    signed, source = shown.signed, keys.source(shown.signed)
+    facts = [
+        _act(shown.typ, signed, source),
+        signature_fact(signed, None, source),
+        Fact("elements.document", {"shown": len(signed.verified.placed)}, given=source),
+        *(sealed_facts(signed, source) if shown.typ == CASE_TYP else []),
+        *keys.facts(),
+        *(one.fact() for one in statuses),
+        dated_fact(signed, None, keys),
+        Fact("unlogged"),
+        Fact("withheld.document", {"number": signed.verified.withheld}),
+        Fact("times"),
+    ]
+    return Conclusion(facts, shown.content)
 
 
 # --- A membership attestation ---
@@ -309,9 +338,4 @@ def _conclude_status(mark: MembershipAttestation) -> Conclusion:
     }
     simulated = [] if mark.simulated is None else [mark.simulated.isoformat()]
     later = [Fact("simulated", {"dates": simulated})] if simulated else []
-    return Conclusion(
-        [],
-        [Fact("membership", values)],
-        [Fact("membership.later"), *later],
-        Code.SIMULATED if simulated else Code.VERIFIED,
-    )
+    return Conclusion([Fact("membership", values), Fact("membership.later"), *later])

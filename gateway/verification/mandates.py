@@ -1,7 +1,9 @@
 """That the recipient of an offer held the mandate which the offer names: an event of the log."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from gateway.domain.mandate import format_competence
 from gateway.evidence.handoff_documents import OfferClaims
@@ -47,8 +49,8 @@ class RegisteredMandate:
         """Whether it was in force on one of the days from ``first`` to ``last``."""
         return self.start <= last and (self.end is None or first < self.end)
 
-    def fact(self) -> Fact:
-        """The same as a fact."""
+    def fact(self, persons: Collection[str]) -> Fact:
+        """The same as a fact; ``persons`` are the administrators who are shown to have approved."""
         values = {
             "organisation": self.organisation,
             "competence": self.competence,
@@ -57,7 +59,8 @@ class RegisteredMandate:
             "event": self.confirmed.event["id"],
             "entry": self.confirmed.index,
         }
-        return Fact("mandate", values | ({"end": self.end.isoformat()} if self.end else {}))
+        values |= {"end": self.end.isoformat()} if self.end else {}
+        return _decided("mandate", values, persons)
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,19 @@ class MandateEnd:
         later = one.confirmed.index < self.confirmed.index
         return same and later and one.holds(self.day, self.day)
 
-    def fact(self, offered: int) -> Fact:
+    def fact(self, offered: int, persons: Collection[str]) -> Fact:
         """The same as a fact; ``offered`` is the entry of the offer."""
         entry = self.confirmed.index
         values = {"organisation": self.organisation, "day": self.day.isoformat(), "entry": entry}
-        return Fact("mandate.end.later" if entry > offered else "mandate.end", values)
+        return _decided("mandate.end.later" if entry > offered else "mandate.end", values, persons)
+
+
+def _decided(key: str, values: dict[str, Any], persons: Collection[str]) -> Fact:
+    """What the operator recorded; or, of what two administrators are shown to have approved, what
+    they signed."""
+    if not persons:
+        return Fact(key, values)
+    return Fact(f"{key}.decided", {**values, "persons": sorted(persons)})
 
 
 def read(confirmed: VerifiedReceipt) -> RegisteredMandate:

@@ -118,7 +118,7 @@ class _Coverage(StreamVerification):
         ]
         facts = [fact for one in recalled for fact in self._facts(one, events)]
         none = [] if recalled else [Fact("coverage.none", {"case": case})]
-        return Conclusion([*whole.proved, *facts, *none], whole.operator_word, whole.not_proved)
+        return Conclusion([*whole.facts, *facts, *none])
 
     def _facts(self, recall: VerifiedReceipt, events: Sequence[VerifiedReceipt]) -> list[Fact]:
         handoff = recall.event["handoff"]

@@ -20,7 +20,7 @@ from gateway.verification.documents import Documents
 from gateway.verification.history import LogHistory
 from gateway.verification.key_history import KeyStatus
 from gateway.verification.report import Incomplete, Mismatch
-from gateway.verification.steps import Checks, step
+from gateway.verification.steps import Checks, NotShown, step
 from gateway.verification.trust import (
     AuthoredDocument,
     TrustAnchors,
@@ -116,12 +116,14 @@ class Receipts:
 class Histories:
     """What the file, and the verifier, have of the logs.
 
-    ``statuses`` are what the gateway signed of keys; ``here`` all receipts of this file.
+    ``statuses`` are what the gateway signed of keys; ``here`` all receipts of this file;
+    ``unjoined`` how many checkpoints it has, where they are not shown to be of one history.
     """
 
     known: LogHistory
     statuses: Sequence[KeyStatus]
     here: Sequence[VerifiedReceipt]
+    unjoined: int = 0
 
 
 @step("Every receipt proves that the same log contains its event")
@@ -168,7 +170,11 @@ def _confirm_plan(
 def compare_histories(
     bundle: Bundle, receipts: Receipts, trust: TrustAnchors, known: LogHistory
 ) -> tuple[Histories, str]:
-    """In this file, and with all that the verifier has."""
+    """In this file, and with all that the verifier has.
+
+    Checkpoints of this file that are not shown to be of one history are no proof of one course of
+    events: its maker may have taken them from two.
+    """
     mandate = [] if bundle.mandate is None else [bundle.mandate]
     others = [*bundle.registrations, *bundle.revocations, *bundle.locks, *mandate]
     others += bundle.mandate_ends
@@ -181,11 +187,17 @@ def compare_histories(
         *of_known(key_history.read_status, trust.key_statuses, trust),
     ]
     known.add(one.tree for one in statuses)
+    known.add_events(here)
     if not receipts.confirmed:
         return Histories(known, statuses, ()), ""
-    shown = "shown" if known.is_shown(receipts.log) else "not shown, nor contradicted"
+    sizes = sorted({one.checkpoint.size for one in here if receipts.is_here(one)})
+    unjoined = 0 if known.is_one(receipts.log, sizes) else len(sizes)
+    is_shown = known.is_shown(receipts.log)
+    shown = "shown" if is_shown else "not shown, nor contradicted"
     told = f"{pluralise(len(known.sizes(receipts.log)), 'checkpoint')}, {shown}"
-    return Histories(known, statuses, here), told
+    if unjoined or not is_shown:
+        told = NotShown(told)
+    return Histories(known, statuses, here, unjoined), told
 
 
 @step("Every receipt belongs to this handoff")

@@ -1,8 +1,7 @@
 """Verification reports: numbered steps until one fails, then what is proved, and an exit code.
 
 The first step that fails decides the code. The later ones are skipped: what they would compare is
-not established. A report that passed concludes by facts, under three headings: proved, only the
-operator's word, and not proved.
+not established. A report that passed concludes by facts, sorted by their sources.
 """
 
 import unicodedata
@@ -13,6 +12,7 @@ from typing import Any
 
 from gateway.evidence import receipt, sd_jwt
 from gateway.text import catalogue
+from gateway.verification.sources import HEADINGS, SOURCES, Source, weigh
 
 _LONGEST_DETAIL = 1000
 
@@ -43,6 +43,7 @@ class StepResult(StrEnum):
     OK = "ok"
     FAILED = "failed"
     SKIPPED = "skipped"
+    NOT_SHOWN = "not_shown"
 
 
 @dataclass(frozen=True)
@@ -57,37 +58,48 @@ class VerificationStep:
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact: the key of its sentence in `catalogue`, and the values in it.
+    """One fact: the key of its sentence in `catalogue`, the values in it, and its source.
 
-    Times are RFC 3339, organisations ids. ``extra`` is what a document says besides.
+    Times are RFC 3339, organisations ids. ``extra`` is what a document says besides. A fact that
+    has one source everywhere gets it from `sources`.
     """
 
     key: str
     values: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    given: Source | None = None
+
+    @property
+    def source(self) -> Source:
+        """On whose word it is."""
+        return SOURCES[self.key] if self.given is None else self.given
 
     def to_json(self) -> dict[str, Any]:
         """The fact as data."""
-        return {"fact": self.key, **self.values, **({"says": self.extra} if self.extra else {})}
+        told = {"fact": self.key, "source": str(self.source), **self.values}
+        return {**told, **({"says": self.extra} if self.extra else {})}
 
 
 @dataclass(frozen=True)
 class Conclusion:
     """What follows from steps that all passed. ``shown`` are the verified elements of a case."""
 
-    proved: Sequence[Fact]
-    operator_word: Sequence[Fact] = ()
-    not_proved: Sequence[Fact] = ()
-    code: Code = Code.VERIFIED
+    facts: Sequence[Fact]
     shown: Mapping[str, Any] = field(default_factory=dict)
 
-    def facts(self) -> dict[str, Sequence[Fact]]:
-        """The facts by heading, in order."""
-        return {
-            "proved": self.proved,
-            "operator_word": self.operator_word,
-            "not_proved": self.not_proved,
-        }
+    @property
+    def code(self) -> Code:
+        """The exit code, which follows from the facts alone."""
+        return Code[weigh((one.key, one.source) for one in self.facts)]
+
+    def under(self, heading: str) -> list[Fact]:
+        """The facts under one of `HEADINGS`, in their order."""
+        return [one for one in self.facts if one.source in HEADINGS[heading]]
+
+    @property
+    def proved(self) -> list[Fact]:
+        """What parties signed, and what the log contains."""
+        return [*self.under("signed"), *self.under("recorded")]
 
 
 @dataclass(frozen=True)
@@ -119,8 +131,8 @@ class VerificationReport:
     def headline_in(self, language: str) -> str:
         """The result in a sentence of that language; that it is a demonstration, in one more."""
         codes = [self.code]
-        open_facts = () if self.conclusion is None else self.conclusion.not_proved
-        if self.code is not Code.SIMULATED and any(one.key == "simulated" for one in open_facts):
+        facts = () if self.conclusion is None else self.conclusion.facts
+        if self.code is not Code.SIMULATED and any(one.key == "simulated" for one in facts):
             codes.append(Code.SIMULATED)
         return " ".join(
             catalogue.headline(int(code), self.passed, self.failure, language) for code in codes
@@ -133,21 +145,28 @@ class VerificationReport:
 
     def sentences(self, language: str = catalogue.ENGLISH) -> list[str]:
         """All facts in sentences, whatever their heading."""
+        return [line for found in self.sections(language).values() for line in found]
+
+    def sections(self, language: str) -> dict[str, list[str]]:
+        """The facts in sentences, by heading, in order; none of a report that failed."""
         if self.conclusion is None:
-            return []
-        return [
-            line for facts in self.conclusion.facts().values() for line in describe(facts, language)
-        ]
+            return {}
+        under = self.conclusion.under
+        return {name: lines for name in HEADINGS if (lines := describe(under(name), language))}
 
     def to_json(self) -> dict[str, Any]:
         """The report as data: result, facts, steps."""
-        facts = {} if self.conclusion is None else self.conclusion.facts()
+        found: dict[str, Sequence[Fact]] = {}
+        if self.conclusion is not None:
+            rest = ("operator_word", "stated", "not_proved")
+            found = {name: self.conclusion.under(name) for name in rest}
+            found = {"proved": self.conclusion.proved, **found}
         return {
             "kind": self.kind,
             "code": int(self.code),
             "result": self.code.name.lower(),
             "sentence": self.sentence,
-            **{name: [one.to_json() for one in found] for name, found in facts.items()},
+            **{name: [one.to_json() for one in facts] for name, facts in found.items()},
             "steps": [
                 {
                     "number": step.number,
@@ -163,16 +182,20 @@ class VerificationReport:
 def describe(facts: Sequence[Fact], language: str) -> list[str]:
     """What the facts say, without what would move a terminal's cursor, no address a link.
 
-    An act and whose signature it has are one text.
+    An act and whose signature it has are one text. What a party wrote freely follows as a line of
+    its own.
     """
     lines: list[str] = []
+    quoted: list[str] = []
     for one in facts:
         text = plain(catalogue.sentence(one.key, one.values, one.extra, language))
         if one.key in catalogue.CONTINUES and lines:
             lines[-1] += f" {text}"
         else:
-            lines.append(text)
-    return lines
+            lines += [*quoted, text]
+            quoted = []
+        quoted += map(plain, catalogue.quotations(one.extra, language))
+    return [*lines, *quoted]
 
 
 class VerificationFailed(ValueError):

@@ -29,6 +29,10 @@ def step(title: str) -> Callable[[Callable[Needs, tuple[Found_co, str]]], StepRo
     return lambda check: StepRow(title, check)
 
 
+class NotShown(str):
+    """What a check found that is no failure, and does not show what its title says."""
+
+
 class Stopped(Exception):
     """A step failed, by ``cause``: what the later ones would compare is not established."""
 
@@ -57,7 +61,8 @@ class Checks:
             for skipped in self._rows:
                 self._note(skipped.title, StepResult.SKIPPED, "")
             raise Stopped(error) from None
-        self._note(row.title, StepResult.OK, detail)
+        shown = StepResult.NOT_SHOWN if isinstance(detail, NotShown) else StepResult.OK
+        self._note(row.title, shown, detail)
         return found
 
     def _note(self, title: str, outcome: StepResult, detail: str) -> None:

@@ -353,12 +353,13 @@ class StreamVerification:
             "at": format_timestamp(head.at),
         }
         return report.Conclusion(
-            [report.Fact("stream.complete", values)],
-            [report.Fact("stream.last", values), report.Fact("times")],
             [
+                report.Fact("stream.complete", values),
+                report.Fact("stream.last", values),
+                report.Fact("times"),
                 report.Fact("stream.later"),
                 *([report.Fact("stream.fork")] if self._uncompared else []),
-            ],
+            ]
         )
 
 

@@ -26,6 +26,9 @@ class TrustAnchors:
     that revoked them, ``locks`` of those by which members required their own signature, or ended
     that; they are not believed, but checked against the log. ``key_statuses`` are the gateway's
     statements that keys were not revoked. ``checkpoints`` are notes that the verifier remembers.
+    ``vouched`` are the keys of organisations, by organisation and key id, that only the gateway
+    named: nobody compared them. ``administrators`` are the keys of the persons who decide at the
+    gateway, by their id. ``origin_of`` says for the id of each key in which file it was.
     ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
     ``others`` are the anchors of other gateways, each with its issuer.
     """
@@ -39,6 +42,9 @@ class TrustAnchors:
     locks: Sequence[Receipt] = ()
     key_statuses: Sequence[str] = ()
     checkpoints: Sequence[str] = ()
+    vouched: frozenset[tuple[str, str]] = frozenset()
+    administrators: Mapping[str, PublicKey] = field(default_factory=dict)
+    origin_of: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     others: Sequence["TrustAnchors"] = ()
 
@@ -61,12 +67,31 @@ class TrustAnchors:
             f"the event is of the log {ascii(origin)[:200]}, which is not among the trusted ones"
         )
 
+    def named_keys(self) -> list[dict[str, str]]:
+        """Each key that is trusted: whose it is, its id, and in which file it was."""
+        found = [
+            *(("log", key.name, str(key), str(key)) for key in self.log_keys),
+            *(("gateway", self.issuer, kid, kid) for kid in self.gateway_keys),
+            *(
+                ("organisation", owner, kid, f"{owner} {kid}")
+                for owner, keys in self.organisations.items()
+                for kid in keys
+            ),
+            *(("administrator", person, person, person) for person in self.administrators),
+        ]
+        mine = [
+            {"kind": kind, "of": of, "id": kid, "from": self.origin_of.get(name, "")}
+            for kind, of, kid, name in found
+        ]
+        return [*mine, *(one for other in self.others for one in other.named_keys())]
+
 
 @dataclass(frozen=True)
 class AuthoredDocument:
     """A document whose signature is valid: its author, and whether the gateway signed for them.
 
-    ``gateway`` is the URI of the gateway at which the author is a member.
+    ``gateway`` is the URI of the gateway at which the author is a member; ``vouched``: only that
+    gateway says whose key signed.
     """
 
     document: SdJwt
@@ -74,6 +99,7 @@ class AuthoredDocument:
     author: str
     attested: bool
     gateway: str
+    vouched: bool = False
 
     @property
     def kid(self) -> str:
@@ -84,7 +110,8 @@ class AuthoredDocument:
         """Who signed for whom, with which key."""
         if self.attested:
             return f"attested by the gateway for {self.author}, key {self.kid}"
-        return f"signed by {self.author} itself, key {self.kid}"
+        own = "which only the gateway named" if self.vouched else "which you brought"
+        return f"signed with a key of {self.author}, {own}: {self.kid}"
 
 
 def read_unverified_claims(document: SdJwt) -> VerifiedSdJwt:
@@ -107,7 +134,8 @@ def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDoc
         owner = "what the gateway attests" if attested else f"documents of {author}"
         raise UnknownKey(f"no key was provided for {owner}")
     verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
-    return AuthoredDocument(document, verified, author, attested, gateway)
+    vouched = not attested and (author, str(verified.header["kid"])) in anchors.vouched
+    return AuthoredDocument(document, verified, author, attested, gateway, vouched)
 
 
 def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:

@@ -52,11 +52,13 @@ def verify(
     *,
     log_history: LogHistory | None = None,
     require_signed: bool = False,
+    version: int | None = None,
 ) -> VerificationReport:
     """Verify a file of any format that Casegate writes.
 
     ``log_history`` is what other files said of the logs, and takes in what this one says. With
-    ``require_signed`` a document that the gateway signed for its author fails.
+    ``require_signed`` a document that the gateway signed for its author fails. The content shown of
+    a bundle is that of ``version``, or of the newest version that its recipient took.
     """
     try:
         known = remembered_history(trust) if log_history is None else log_history
@@ -68,8 +70,10 @@ def verify(
             return verify_status(data, trust)
         return verify_presentation(data, trust, require_signed=require_signed)
     if "format" in members:
-        return verify_bundle(data, trust, log_history=known, require_signed=require_signed)
-    return verify_receipt(data, trust, log_history=known)
+        return verify_bundle(
+            data, trust, log_history=known, require_signed=require_signed, version=version
+        )
+    return verify_receipt(data, trust, log_history=known, require_signed=require_signed)
 
 
 def _members_of(data: bytes) -> dict[str, Any] | None:
@@ -110,6 +114,7 @@ def verify_bundle(
     *,
     log_history: LogHistory | None = None,
     require_signed: bool = False,
+    version: int | None = None,
 ) -> VerificationReport:
     """Verify all documents and receipts of a bundle, each and against each other."""
     known = LogHistory() if log_history is None else log_history
@@ -120,8 +125,8 @@ def verify_bundle(
         right = authority.verify(checks, opened, logged, histories, trust)
         handed, measures = course.verify(checks, logged)
         if require_signed:
-            checks(check_own_signatures, found.acts)
-        return BundleFacts(logged, histories, right, handed, measures).conclude()
+            checks(check_own_signatures, found.acts, right.keys)
+        return BundleFacts(logged, histories, right, handed, measures).conclude(version)
 
     rows = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *course.ROWS)
     return steps.run("bundle", (*rows, *([check_own_signatures] if require_signed else [])), check)

@@ -99,7 +99,7 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(
     file = desks.folder / "recalled.json"
     result = verifier.verify(file.read_bytes(), trust)
     assert result.conclusion is not None, result.sentence
-    told = {one.key for facts in result.conclusion.facts().values() for one in facts}
+    told = {one.key for one in result.conclusion.facts}
     assert {"recall", "recall_acknowledgement", "recall_answer"} <= told
 
 

@@ -15,6 +15,7 @@ from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.verification.report import VerificationReport
+from gateway.verification.sources import HEADINGS
 from gateway.verification.trust import TrustAnchors
 from tests import answers
 from tests.evidence.ingredients import chance, es256
@@ -25,6 +26,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CASE = "01890000-0000-7000-8000-00000000cace"
 HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
+ADMINISTRATORS = {name: es256(f"{name}-key") for name in ("a-martin", "b-dubois")}
 CONDITIONS = {
     "tlp": "AMBER",
     "handling": [],
@@ -62,22 +64,44 @@ TRUST = TrustAnchors(
 )
 
 
+KNOWN = replace(
+    TRUST, administrators={name: one.keys()[one.kid] for name, one in ADMINISTRATORS.items()}
+)
+"""With the keys of the administrators."""
+
+
+def approved(
+    action: str, subject: Mapping[str, Any], *persons: str, at: datetime = AT
+) -> EventDetail:
+    """What persons signed of a change: a detail of its event, which anybody may read here."""
+    change = dict(subject)
+    organisation = change.pop("organisation")
+    texts = [
+        declarations.issue_approval(
+            Heading(
+                declarations.person_uri(GATEWAY, one), GATEWAY, at, UUID(int=n + 9),
+                ADMINISTRATORS[one], chance(one),
+            ),
+            action=action, organisation=organisation, change=change,
+        ).compact()
+        for n, one in enumerate(persons)
+    ]  # fmt: skip
+    return EventDetail("approvals", tuple(texts), frozenset())
+
+
 def fact(report: VerificationReport, key: str) -> dict[str, Any]:
     """The one fact of a kind that a report states, with its heading."""
     assert report.conclusion is not None, report
-    (found,) = (
-        {**one.to_json(), "under": heading}
-        for heading, facts in report.conclusion.facts().items()
-        for one in facts
-        if one.key == key
-    )
-    return found
+    (found,) = (one for one in report.conclusion.facts if one.key == key)
+    (under,) = (name for name, sources in HEADINGS.items() if found.source in sources)
+    heading = "proved" if under in ("signed", "recorded") else under
+    return {**found.to_json(), "under": heading}
 
 
 def keys_of(report: VerificationReport) -> list[str]:
     """The kinds of all facts that a report states."""
     assert report.conclusion is not None, report
-    return [one.key for facts in report.conclusion.facts().values() for one in facts]
+    return [one.key for one in report.conclusion.facts]
 
 
 def uri(organisation: str) -> str:
@@ -245,6 +269,7 @@ class Scenario:
         """Log an event of the registry, whose subject everybody may read: none of the handoff's."""
         text = "" if subject is None else canonical.encode(dict(subject)).decode()
         details = (EventDetail("subject", text, frozenset()),) if text else ()
+        details += changes.pop("more", ())
         bare = {"handoff": None, "case_digest": None, "package_digest": None, "details": details}
         number = UUID(int=(8 << 76) + len(self.log.events))
         self.record(action, None, **{"id": number, **bare, **changes})

@@ -28,9 +28,11 @@ from tests.verification.scenario import (
     CONDITIONS,
     FORCE,
     GATEWAY,
+    KNOWN,
     SIGNERS,
     TRUST,
     Scenario,
+    approved,
     declared,
     fact,
     keys_of,
@@ -86,9 +88,10 @@ def found(story: Scenario, before: SdJwt | None) -> VerificationReport:
     return verifier.verify(story.file(predecessor_offer=shown), TRUST)
 
 
-def test_a_re_issued_handoff_verifies_and_says_how_it_came():
+def test_a_re_issued_handoff_says_how_it_came_and_that_only_the_operator_decided_it():
     told = found(*succeeded())
-    assert told.code == Code.VERIFIED, told.sentence
+    assert told.code == Code.ATTESTED, told.sentence
+    assert fact(told, "succession.undecided")["under"] == "operator_word"
     moved = fact(told, "reissued_from")
     assert (moved["handoff"], moved["event"]) == (str(BEFORE), str(PLANNED))
     assert (moved["predecessor"], moved["successor"]) == ("old-police", "police")
@@ -229,22 +232,50 @@ SUBJECT = {
 }
 
 
-def with_plan(**changes: Any) -> VerificationReport:
+def with_plan(*persons: str, **changes: Any) -> VerificationReport:
     """The re-issued handoff with the receipt of its plan; ``changes`` are to the plan's fact.
 
     ``offered`` is when the case was offered to the office before; the plan is seconds after AT.
+    ``persons`` approved what ``signed`` says, which is the plan.
     """
     story, before = succeeded(at=changes.pop("offered", AT))
+    signed = changes.pop("signed", changes.get("subject", SUBJECT))
+    changes |= {"more": (approved("succession.plan", signed, *persons),)} if persons else {}
     planned = {"action": "succession.plan", "subject": SUBJECT, "id": PLANNED} | changes
     plan = story.log.receipt(story.register(**planned))
-    return verifier.verify(story.file(predecessor_offer=before.compact(), succession=plan), TRUST)
+    return verifier.verify(story.file(predecessor_offer=before.compact(), succession=plan), KNOWN)
 
 
-def test_the_plan_is_proved_by_the_log_and_its_legal_act_is_named():
+def test_the_plan_is_recorded_in_the_log_and_its_legal_act_is_named():
     told = with_plan()
-    assert told.code == Code.VERIFIED, told.sentence
+    assert told.code == Code.ATTESTED, told.sentence
     planned = fact(told, "succession")
     assert (planned["act"], planned["entry"]) == ("Decree 1", 2)
+    assert fact(told, "succession.undecided")["entry"] == 2
+
+
+def test_a_succession_that_two_known_administrators_signed_covers_the_re_issued_offer():
+    told = with_plan("a-martin", "b-dubois")
+    assert told.code == Code.VERIFIED, told.sentence
+    assert fact(told, "succession.decided")["persons"] == ["a-martin", "b-dubois"]
+    assert fact(told, "offer.reissued")["under"] == "proved"
+
+
+@each(
+    "persons, changes",
+    [
+        (("a-martin",), {}),
+        (("a-martin", "a-martin"), {}),
+        (("a-martin", "b-dubois"), {"signed": SUBJECT | {"successor": "another"}}),
+    ],
+)
+def test_a_succession_that_fewer_or_of_something_else_signed_is_the_operators_word(
+    persons, changes
+):
+    told = with_plan(*persons, **changes)
+    assert told.code == Code.ATTESTED, told.sentence
+    assert fact(told, "offer")["under"] == "operator_word"
+    assert "succession.decided" not in keys_of(told)
 
 
 @each(
@@ -277,7 +308,8 @@ def test_an_offer_to_a_predecessor_whose_mandate_had_ended_fails_the_bundle():
 
 def test_an_offer_that_came_before_the_plan_was_good_though_the_mandate_ended_that_day():
     """A succession may take effect on the day on which it is planned."""
-    told = with_plan(subject=SUBJECT | {"effective_on": "2026-01-01"})
+    planned = SUBJECT | {"effective_on": "2026-01-01"}
+    told = with_plan("a-martin", "b-dubois", subject=planned)
     assert told.code == Code.VERIFIED, told.sentence
 
 
@@ -301,21 +333,31 @@ GRANT = {
 }
 
 
-def with_mandate(**changes: Any) -> VerificationReport:
-    """A handoff to a competence, with what registered it; ``changes`` are to that event."""
+def with_mandate(*persons: str, **changes: Any) -> VerificationReport:
+    """A handoff to a competence, with what registered it; ``changes`` are to that event, which
+    ``persons`` approved."""
     first = Scenario()
     subject = GRANT | changes.pop("subject", {})
+    changes |= {"more": (approved("mandate.grant", subject, *persons),)} if persons else {}
     granted = {"action": "mandate.grant", "subject": subject, "id": PLANNED} | changes
     index = first.register(**granted)
     story = Scenario(log=first.log, competence=MANDATE).told("acceptance")
-    return verifier.verify(story.file(mandate=story.log.receipt(index)), TRUST)
+    return verifier.verify(story.file(mandate=story.log.receipt(index)), KNOWN)
 
 
-def test_the_mandate_is_proved_by_the_event_that_registered_it():
+def test_a_mandate_is_signed_by_two_known_administrators_or_the_operators_word():
+    told = with_mandate("a-martin", "b-dubois")
+    held = fact(told, "mandate.decided")
+    assert (held["under"], held["persons"]) == ("proved", ["a-martin", "b-dubois"])
+    for persons in ((), ("b-dubois",)):
+        assert fact(with_mandate(*persons), "mandate")["under"] == "operator_word"
+
+
+def test_the_mandate_is_shown_by_the_event_that_registered_it():
     told = with_mandate()
     assert told.code == Code.VERIFIED, told.sentence
     held = fact(told, "mandate")
-    assert (held["under"], held["organisation"], held["entry"]) == ("proved", "police", 1)
+    assert (held["under"], held["organisation"], held["entry"]) == ("operator_word", "police", 1)
     assert (held["competence"], held["act"]) == ("receive/csam/FR", "Decree 7")
     moved = {"organisation": "old-police", "successor": "police", "competence": "receive/csam/FR"}
     planned = with_mandate(
@@ -526,7 +568,7 @@ def test_the_force_of_a_condition_and_a_reservation_are_told_as_claims():
     reservation = {"condition": "erase_on", "legal_basis": "CPP 706-53-4"}
     scene.say("acceptance", conditions=STATED, reservation=reservation)
     report = verifier.verify(scene.file(), TRUST)
-    told = {"by": "police", **reservation, "under": "not_proved"}
+    told = {"by": "police", **reservation, "under": "stated"}
     assert told.items() <= fact(report, "reservation").items()
     told = {"by": "hotline", "condition": "onward", "reference": "convention 3"}
     assert told.items() <= fact(report, "condition.agreement").items()
@@ -546,9 +588,9 @@ NUMBERED = {
     "all of them": ((2, 3), Code.VERIFIED, 0),
     "one is missing in the middle": ((2, 4), Code.INCOMPLETE, 1),
     "one is missing before the first": ((3, 4), Code.INCOMPLETE, 1),
-    "the first does not show its number": ((0, 3), Code.VERIFIED, 0),
+    "the first does not show its number": ((0, 3), Code.INCOMPLETE, 0),
     "none shows its number": ((0, 0), Code.VERIFIED, None),
-    "one number twice": ((2, 2), Code.MISMATCH, None),
+    "one number twice": ((2, 2), Code.CONTRADICTION, None),
     "another order": ((3, 2), Code.MISMATCH, None),
     "fewer than are shown": ((0, 2), Code.MISMATCH, None),
 }
@@ -560,7 +602,9 @@ def test_an_answer_that_is_left_out_before_another_shows_by_the_numbers(case):
     told = verifier.verify(Scenario().told("acceptance", "outcome").number(*numbers).file(), TRUST)
     assert told.code == code, told.sentence
     if told.passed:
-        assert ("numbered" in keys_of(told)) is (lacking == 0)
+        assert ("numbered" in keys_of(told)) is (lacking == 0 and told.code == Code.VERIFIED)
+        assert ("unnumbered" in keys_of(told)) is (numbers == (0, 3))
+        assert ("unnumbered.all" in keys_of(told)) is (lacking is None)
         assert ("lacking" in keys_of(told)) is bool(lacking)
         assert ("outcomes" in keys_of(told)) is (lacking is None)
 

@@ -257,15 +257,15 @@ def test_what_a_file_does_not_show_may_be_a_later_package_or_notice(story):
     assert "package.later" in keys_of(verified(story.file()))
 
 
-def test_an_erased_case_ends_an_open_handoff_without_a_document():
+@each("result, key", [(EventResult.ALLOWED, "erased"), (EventResult.DENIED, "attempt")])
+def test_an_erasure_is_told_at_its_own_entry_and_changes_no_earlier_state(result, key):
     story = Scenario().told("acceptance")
-    assert "lapsed" not in fact(verified(story.file()), "state")["states"]
-    story.record("case.erase", None, package_digest=None)
-    result = verified(story.file())
-    assert fact(result, "state")["states"] == ["lapsed"]
-    assert not {"later", "absent"} & set(keys_of(result))
-    story.say("correction_notice", code="unlawful", pointers=["/items/i-1"])
-    assert fact(verified(story.file()), "state")["states"] == ["lapsed"]
+    before = fact(verified(story.file()), "state")
+    story.record("case.erase", None, package_digest=None, result=result)
+    told = verified(story.file())
+    assert fact(told, key)["entry"] == 2
+    assert fact(told, "state") == before
+    assert "later" in keys_of(told)
 
 
 # --- measures ------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ def test_an_offer_during_an_embargo_is_told():
 
 def test_a_legal_basis_is_told_as_a_claim_of_who_states_it():
     story = Scenario()
-    assert fact(verified(story.file()), "legal_basis")["under"] == "not_proved"
+    assert fact(verified(story.file()), "legal_basis")["under"] == "stated"
 
 
 def test_of_an_event_of_another_version_its_package_is_missing():

@@ -232,7 +232,7 @@ def told_of_keys(story: Scenario, *ends: int) -> set[tuple[str, str]]:
     found = tuple(receipt_of(story.log, index) for index in ends)
     verdict = verify_bundle(story.file(revocations=found), BUNDLE_TRUST)
     assert verdict.conclusion is not None, verdict
-    facts = [one for found in verdict.conclusion.facts().values() for one in found]
+    facts = verdict.conclusion.facts
     return {
         (one.key, one.values["organisation"])
         for one in facts

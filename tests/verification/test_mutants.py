@@ -175,19 +175,19 @@ def added(
     now, before = report.conclusion, original.conclusion
     assert now is not None
     assert before is not None
-    proved, word = list(before.proved), [*before.proved, *before.operator_word]
+    proved, word = list(before.proved), [*before.proved, *before.under("operator_word")]
 
     def told(fact: Fact, known: list[Fact]) -> bool:
         if fact.key == "state":
             return state_is_true(fact, word)
         if fact.key in OF_THIS_FILE:
-            known = [*word, *(replace(f, key=fact.key) for f in before.not_proved)]
+            known = [*word, *(replace(f, key=fact.key) for f in before.under("not_proved"))]
         return any(follows(fact, weaker) for one in known for weaker in implied(one))
 
     return [
         *([] if report.kind == original.kind else [report.kind]),
         *(fact for fact in now.proved if not told(fact, proved)),
-        *(fact for fact in now.operator_word if not told(fact, [*word, *events])),
+        *(fact for fact in now.under("operator_word") if not told(fact, [*word, *events])),
         *([] if less(now.shown, before.shown) else [now.shown]),
     ]
 
@@ -317,5 +317,5 @@ def test_a_changed_value_is_a_changed_meaning() -> None:
     assert original.conclusion is not None
     for fact in original.conclusion.proved:
         other = replace(fact, values={**fact.values, "by": "somebody-else"})
-        conclusion = replace(original.conclusion, proved=[other])
+        conclusion = replace(original.conclusion, facts=[other])
         assert added(replace(original, conclusion=conclusion), original) == [other]

@@ -1,0 +1,59 @@
+"""Whose decision a change of the registry was: what administrators signed of it, by pinned keys.
+
+The event of a change commits to the signed approvals (detail ``approvals``). Each names the change
+by a digest, which is made again here from what the event says was changed.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from gateway.domain.audit_event import READABLE_EVENTS
+from gateway.evidence import declarations, sd_jwt
+from gateway.evidence.declarations import MAX_SKEW
+from gateway.evidence.receipt import VerifiedReceipt
+from gateway.evidence.sd_jwt import DocumentError
+from gateway.evidence.signature import PublicKey
+from gateway.verification.trust import TrustAnchors
+
+_LIVES = timedelta(hours=72)
+_ACTIONS = {event: action for action, (event, _) in READABLE_EVENTS.items()}
+
+
+def deciding(confirmed: VerifiedReceipt | None, issuer: str, trust: TrustAnchors) -> frozenset[str]:
+    """Two or more administrators, by the keys that the verifier brought, who signed exactly the
+    change that an event records, in time for it; none where fewer are shown.
+
+    ``issuer`` is the event's gateway. An approval of somebody else, or of something else, counts
+    for nothing.
+    """
+    if confirmed is None or not confirmed.allowed or confirmed.type not in _ACTIONS:
+        return frozenset()
+    change = dict(confirmed.subject())
+    organisation = change.pop("organisation", None)
+    if organisation is None:
+        return frozenset()
+    action = _ACTIONS[confirmed.type]
+    digest = declarations.change_digest(action, organisation, change)
+    given = next(iter(confirmed.details("approvals")), ())
+    known = trust.of_gateway(issuer).administrators
+    found = (_person(str(text), (action, digest), confirmed, issuer, known) for text in given)
+    persons = frozenset(one for one in found if one is not None)
+    return persons if len(persons) > 1 else frozenset()
+
+
+def _person(
+    text: str,
+    named: tuple[str, str],
+    confirmed: VerifiedReceipt,
+    issuer: str,
+    known: Mapping[str, PublicKey],
+) -> str | None:
+    try:
+        person = declarations.person_of(text, issuer)
+        kid = str(sd_jwt.read_unverified(text).header.get("kid"))
+        keys = {kid: known[person]}
+        one = declarations.verify_approval(text, person=person, audience=issuer, keys=keys)
+    except (DocumentError, KeyError):
+        return None
+    in_time = -MAX_SKEW <= confirmed.time - one.at <= _LIVES
+    return person if (one.action, one.change) == named and in_time else None

@@ -1,0 +1,110 @@
+"""The source of a fact: on whose word it is. It decides the heading, and what an exit code says.
+
+A fact that always has the same source has it here; all others get that of the evidence in which
+they were found.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from gateway.domain.answers import ANSWERS, AnswerAuthor
+
+
+class Source(StrEnum):
+    """On whose word a fact is.
+
+    ``PARTY``: it is signed by a party, or approved by two administrators, with keys that the
+    verifier brought. ``LOG``: the log's key binds the operator to it. ``VOUCHED``: it is signed
+    with a key that only the gateway named. ``OPERATOR``: the gateway recorded or attested it.
+    ``AUTHOR``: what the author of a signed document says of the world. ``ABSENT``: what the file
+    does not show.
+    """
+
+    PARTY = "party"
+    LOG = "log"
+    VOUCHED = "vouched"
+    OPERATOR = "operator"
+    AUTHOR = "author"
+    ABSENT = "absent"
+
+
+HEADINGS: Mapping[str, tuple[Source, ...]] = {
+    "signed": (Source.PARTY,),
+    "recorded": (Source.LOG,),
+    "operator_word": (Source.VOUCHED, Source.OPERATOR),
+    "stated": (Source.AUTHOR,),
+    "not_proved": (Source.ABSENT,),
+}
+"""The headings of a report, in their order. As data, the first two are ``proved``."""
+
+_KEYS = {
+    Source.LOG: (
+        "log one_history recorded recorded.attempt listed copy continued stream.complete "
+        "account account.organisation coverage.none coverage.recalled coverage.given "
+        "coverage.owed coverage.late key.revoked.after numbered"
+    ),
+    Source.OPERATOR: (
+        "attested attested.logged reissued_from consulted consulted.other "
+        "consulted.superseded attempt event erased times recorded.word membership "
+        "stream.last account.details_erased mandate mandate.end mandate.end.later "
+        "key.registered times.entries key.unrevoked continued.word late succession "
+        "succession.undecided"
+    ),
+    Source.PARTY: (
+        "signed signed.logged documents succession.decided mandate.decided "
+        "mandate.end.decided mandate.end.later.decided key.registered.decided"
+    ),
+    Source.VOUCHED: ("vouched vouched.logged"),
+    Source.AUTHOR: (
+        "dated dated.before_key legal_basis condition.law condition.agreement reservation"
+    ),
+    Source.ABSENT: (
+        "absent unjoined package.missing package.announced package.later notice.missing gaps "
+        "lacking unnumbered unnumbered.all recall.missing recall.unshown recall.persons "
+        "embargo later outcomes outcomes.later withheld withheld.document withheld.event "
+        "simulated unlogged unlisted mandate.unproved mandate.ended "
+        "key.registration.unproved key.revocation.unproved key.revoked.undated "
+        "one_history.unproved unwitnessed stream stream.unproved stream.later stream.fork "
+        "account.withheld account.later account.beyond copy.documents continued.lost "
+        "membership.later reissued_from.no_original version.unanswered requirements"
+    ),
+}
+SOURCES: Mapping[str, Source] = {
+    key: source for source, keys in _KEYS.items() for key in keys.split()
+}
+"""The one source of each of these facts."""
+
+ACTS = frozenset(
+    {"offer", "offer.alone", "case.alone", "update", "recall", "recall.alone", "acceptance.partial"}
+    | {kind.name for kind in ANSWERS.values() if kind.author is not AnswerAuthor.GATEWAY}
+)
+"""What a party did. Its own signature is expected; a case in a bundle has that of its offer."""
+
+GAPS = frozenset(
+    {
+        "absent",
+        "package.missing",
+        "package.announced",
+        "notice.missing",
+        "gaps",
+        "unjoined",
+        "lacking",
+        "unnumbered",
+        "recall.unshown",
+        "account.withheld",
+        "account.later",
+    }
+)
+"""What shows that something is missing."""
+
+
+def weigh(facts: Iterable[tuple[str, Source]]) -> str:
+    """What facts, by key and source, make of a report whose every check passed: the name of its
+    exit code. What is missing comes before what only the operator says, and both before a
+    demonstration."""
+    known = list(facts)
+    if any(key in GAPS for key, _ in known):
+        return "INCOMPLETE"
+    if any(key in ACTS and source in HEADINGS["operator_word"] for key, source in known):
+        return "ATTESTED"
+    return "SIMULATED" if any(key == "simulated" for key, _ in known) else "VERIFIED"
