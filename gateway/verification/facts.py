@@ -415,9 +415,11 @@ def dated_fact(signed: AuthoredDocument, entry: int | None, keys: KeyHistory) ->
     values = {"by": signed.author, "document": act or claims["kind"], "entry": entry}
     values |= {"at": format_timestamp(signed_at(signed)), "digest": signed.document.digest}
     registered = keys.registered_at(signed)
+    logged = "" if entry is None else ".logged"
     if registered is None or registered - signed_at(signed) <= MAX_SKEW:
-        return Fact("dated", values)
-    return Fact("dated.before_key", {**values, "registered": format_timestamp(registered)})
+        return Fact(f"dated{logged}", values)
+    values["registered"] = format_timestamp(registered)
+    return Fact(f"dated.before_key{logged}", values)
 
 
 def sealed_facts(case: AuthoredDocument, source: Source) -> list[Fact]:

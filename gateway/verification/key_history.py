@@ -251,8 +251,7 @@ class KeyHistory:
         return "; ".join(shown)
 
     def source(self, signed: AuthoredDocument) -> Source:
-        """On whose word a document is: its author's, where the verifier knows the key to be
-        theirs."""
+        """Who answers for a document: its author, where the verifier knows the key to be theirs."""
         if signed.attested:
             return Source.OPERATOR
         known = {(one.organisation, one.kid) for one in self.registered if one.lifted}

@@ -43,7 +43,7 @@ from gateway.verification.trust import (
 def check_own_signatures(
     acts: Iterable[AuthoredDocument], keys: KeyHistory | None
 ) -> tuple[None, str]:
-    """With keys that the verifier brought, for one who asks for it; a receipt has no such act."""
+    """With keys that the verifier brought, where that is required; a receipt shows no such act."""
     if keys is None:
         raise VerificationFailed(
             Code.ATTESTED, "this is a record of the gateway, no document that a party signed"

@@ -71,7 +71,7 @@ class Fact:
 
     @property
     def source(self) -> Source:
-        """On whose word it is."""
+        """Who answers for it."""
         return SOURCES[self.key] if self.given is None else self.given
 
     def to_json(self) -> dict[str, Any]:

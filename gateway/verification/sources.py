@@ -1,4 +1,4 @@
-"""The source of a fact: on whose word it is. It decides the heading, and what an exit code says.
+"""The source of a fact: who answers for it. It decides the heading, and what an exit code says.
 
 A fact that always has the same source has it here; all others get that of the evidence in which
 they were found.
@@ -11,7 +11,7 @@ from gateway.domain.answers import ANSWERS, AnswerAuthor
 
 
 class Source(StrEnum):
-    """On whose word a fact is.
+    """Who answers for a fact.
 
     ``PARTY``: it is signed by a party, or approved by two administrators, with keys that the
     verifier brought. ``LOG``: the log's key binds the operator to it. ``VOUCHED``: it is signed
@@ -56,7 +56,8 @@ _KEYS = {
     ),
     Source.VOUCHED: ("vouched vouched.logged"),
     Source.AUTHOR: (
-        "dated dated.before_key legal_basis condition.law condition.agreement reservation"
+        "dated dated.logged dated.before_key dated.before_key.logged legal_basis condition.law "
+        "condition.agreement reservation"
     ),
     Source.ABSENT: (
         "absent unjoined package.missing package.announced package.later notice.missing gaps "

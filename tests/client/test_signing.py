@@ -335,7 +335,7 @@ def test_an_export_brings_what_proves_its_keys_and_its_mandate(stage):
         assert f"key {KEYS[slug].kid} of {slug}: registered on 2026-03-02 by event {event}" in told
     assert keys_of(verdict).count("key.unrevoked") == len(KEYS)
     mandate = fact(verdict, "mandate")
-    assert (mandate["under"], mandate["organisation"]) == ("proved", OFMIN)
+    assert (mandate["under"], mandate["organisation"]) == ("operator_word", OFMIN)
     members["mandate"] = members["registrations"][0]
     assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is Code.MISMATCH
 
