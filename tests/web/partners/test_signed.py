@@ -236,7 +236,7 @@ def test_a_signed_acceptance_opens_a_signed_case(line, office, handoff):
     opened = office.post(f"/handoffs/{handoff}/consultations", opening).json["result"]
     verdict = verify(opened["presentation"].encode(), TRUST)
     assert verdict.code is Code.VERIFIED
-    assert f"signed by {HOTLINE} itself, key {HOTLINES.kid}" in verdict.sentence
+    assert f"signed with a key of {HOTLINE} that you brought: {HOTLINES.kid}" in verdict.sentence
     names = {one.name for one in sd_jwt.parse(opened["presentation"]).disclosures}
     assert {"by", "clearance"}.isdisjoint(names)
 
