@@ -9,7 +9,8 @@ and what only repeats weighs nothing.
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TypeVar
 from unicodedata import category
 from urllib.parse import unquote
@@ -141,6 +142,8 @@ def _bytes_of_list(words: list[str]) -> int:
 
 _EMPTY = len(zlib.compress(b""))
 _FEWEST_SIGNS = 200
+_FEWEST_PAIRS = 500
+_CHANCE = 1.3
 _FEWEST_WORDS = 1000
 
 
@@ -153,6 +156,9 @@ def _codes(words: list[str]) -> Iterator[str]:
         for piece in _pieces(letters, 500):
             if len(piece) >= _FEWEST_SIGNS and _evenness(piece) < _EVEN:
                 yield piece
+    for spelling in _pieces([*dict.fromkeys(word.lower() for word in spelt)], 300):
+        if _is_chance(spelling):
+            yield " ".join(spelling)
     for piece in _pieces("".join(word for word in words if not _IDEOGRAPHS.search(word)), 500):
         signs = len(piece) - len(_NO_LETTERS.sub("", piece))
         if len(piece) >= _FEWEST_SIGNS and signs > _MOST_SIGNS * len(piece):
@@ -174,9 +180,23 @@ def _pieces(signs: Pieces, size: int) -> list[Pieces]:
 def _evenness(signs: str) -> float:
     """The chance that two signs are the same, by what it were if all were as frequent: about 1 in a
     code, 1.25 in syllables of chance, 1.7 and more in the letters of a language."""
-    counts = Counter(signs)
-    same = sum(count * (count - 1) for count in counts.values())
-    return same * len(counts) / (len(signs) * (len(signs) - 1))
+    return _alike(signs) * len(set(signs))
+
+
+def _is_chance(words: list[str]) -> bool:
+    """Whether letters follow each other as if by chance, however frequent each is: pairs are alike
+    1.0 times as often then as their letters make likely, and 1.5 times and more in a language."""
+    pairs = [pair for word in words for pair in pairwise(word)]
+    if len(pairs) < _FEWEST_PAIRS:
+        return False
+    first, second = (_alike([pair[n] for pair in pairs]) for n in (0, 1))
+    return _alike(pairs) < _CHANCE * first * second
+
+
+def _alike(signs: Sequence[Hashable]) -> float:
+    """The chance that two of them are the same."""
+    same = sum(count * (count - 1) for count in Counter(signs).values())
+    return same / (len(signs) * (len(signs) - 1))
 
 
 def _is_list(signs: Sequence[str], fewest: float) -> bool:

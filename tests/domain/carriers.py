@@ -246,6 +246,30 @@ LONG_LIST = [
 """65,536 longer ones."""
 
 
+_FREQUENT = dict(
+    zip(
+        ["000", "001", *(f"{n:04b}" for n in range(4, 12)), *(f"{n:05b}" for n in range(24, 30))]
+        + [f"{n:06b}" for n in range(60, 64)],
+        "etaoinshrdlcumwfgypb",
+        strict=True,
+    )
+)
+"""A prefix code: letters are about as frequent as in a language."""
+
+
+def _frequent_letters(data: bytes) -> str:
+    """Letters that are as frequent as in a language, in words of some lengths."""
+    said, read = [""], ""
+    for bit in f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}00000":
+        read += bit
+        if read in _FREQUENT:
+            if len(said[-1]) > 2 + len(said) % 7:
+                said.append("")
+            said[-1] += _FREQUENT[read]
+            read = ""
+    return " ".join(said)
+
+
 def _long_words(data: bytes) -> str:
     pairs = zip(data[::2], data[1::2], strict=False)
     return " ".join(LONG_LIST[a << 8 | b] for a, b in pairs)
@@ -427,6 +451,7 @@ FORMS: Mapping[str, Callable[[bytes], str]] = {
     "numbers in words": _each(_in_words, ", "),
     "a list of 256 words": _words(SHORT_LIST),
     "a list of 65,536 words": _long_words,
+    "letters as frequent as in a language": _frequent_letters,
     "the case of letters": _in_case,
     "letters of two alphabets": _homoglyphs,
     "blanks and tabs": lambda data: "a" + _base(" \t\n ", 1, 4)(data) + "a",
@@ -715,6 +740,7 @@ _EVERY_PLACE = (
     "base64url in words of 20",
     "hex in words of 32",
     "letters a to p, words of 8",
+    "letters as frequent as in a language",
     "numbers of 10 digits",
     "Latin Extended",
 )
