@@ -46,6 +46,7 @@ READERS = {
     "Start": ["docs/README", "docs/glossary", "docs/life-of-a-case", "CHANGELOG"],
     "Partners": [
         "docs/partners",
+        "docs/without-our-package",
         "docs/updates",
         "docs/recalls",
         "docs/recipients",
