@@ -59,8 +59,18 @@ TOLD = {
 }
 
 
-USUAL = ["permissions", "issuing_key", "administrators"]
-"""What doctor warns of in each gateway of a test."""
+OF_THE_HOST = frozenset({"permissions", "issuing_key", "administrators", "clock", "backups"})
+"""Checks that tell of the machine, and of keys and copies beside the database."""
+
+
+def troubles(home: Operator) -> list[str]:
+    """What doctor finds in the database and its log; the mark lies on one disk with them."""
+    found = [one for one in findings(home) if one.level is not Level.OK]
+    return [
+        one.sentence
+        for one in found
+        if one.check not in OF_THE_HOST and "mark is on the disk" not in one.sentence
+    ]
 
 
 def test_doctor_lists_what_the_upgrade_ends_and_who_should_hear(tmp_path):
@@ -73,7 +83,8 @@ def test_doctor_lists_what_the_upgrade_ends_and_who_should_hear(tmp_path):
 
 
 def test_the_upgraded_gateway_is_whole(home):
-    assert [one.check for one in findings(home) if one.level is not Level.OK] == USUAL
+    assert troubles(home) == []
+    assert not [one for one in findings(home) if one.level is Level.ERROR]
 
 
 def test_a_backup_before_the_upgrade_is_whole_too_and_upgraded_when_it_is_restored(tmp_path):
@@ -81,7 +92,8 @@ def test_a_backup_before_the_upgrade_is_whole_too_and_upgraded_when_it_is_restor
     for words in (("backup", backup), ("restore", backup)):
         result = home.type(*words, "--home", home.folder, input="y\n")
         assert result.exit_code == 0, result.output
-    assert [one.check for one in findings(home) if one.level is not Level.OK] == USUAL
+    assert troubles(home) == []
+    assert not [one for one in findings(home) if one.level is Level.ERROR]
 
 
 def test_its_members_go_on(home):

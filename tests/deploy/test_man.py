@@ -25,11 +25,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    """A command and all below it, by its whole name."""
+    """A command and all below it that help shows, by its whole name."""
     yield path, command
     if isinstance(command, click.Group):
         for name, below in command.commands.items():
-            yield from commands(f"{path} {name}", below)
+            if not below.hidden:
+                yield from commands(f"{path} {name}", below)
 
 
 def test_every_command_is_a_heading_and_has_its_options(page):
