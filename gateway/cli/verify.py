@@ -225,8 +225,8 @@ def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
 # --- `casegate verify`: receipts, signed documents and bundles, offline ---
 
 
-MAX_BUNDLE_BYTES = 4 * 1024 * 1024
-"""What `gateway.evidence.bundle` reads at most."""
+MAX_BUNDLE_BYTES = 64 * 1024 * 1024
+"""What `gateway.verification.listing` reads at most."""
 
 
 class _File(click.ParamType[tuple[str, bytes]]):
@@ -296,7 +296,7 @@ def verify(
     page: Path | None,
     keep_proof: Path | None,
 ) -> None:
-    """Verify receipts, signed documents and bundles offline.
+    """Verify receipts, signed documents, bundles and lists of events offline.
 
     FILE is what a partner or a court was given; "-" reads the standard input. Several files are
     compared: one log has one history. You must have obtained the keys independently of the files.

@@ -106,9 +106,9 @@ class Conclusion:
 class VerificationReport:
     """All steps, the conclusion, and the exit code.
 
-    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``status``, ``stream``, ``log``, or
-    ``unknown`` for others. ``failure`` says why a step failed. ``proof`` are the files, by suffix
-    and text, that prove a contradiction to others.
+    ``kind`` is ``receipt``, ``presentation``, ``bundle``, ``list``, ``status``, ``stream``,
+    ``log``, or ``unknown`` for others. ``failure`` says why a step failed. ``proof`` are the files,
+    by suffix and text, that prove a contradiction to others.
     """
 
     kind: str

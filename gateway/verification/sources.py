@@ -60,7 +60,8 @@ _KEYS = {
         "condition.agreement reservation"
     ),
     Source.ABSENT: (
-        "absent unjoined package.missing package.announced package.later notice.missing gaps "
+        "absent unjoined listed.unjoined package.missing package.announced package.later "
+        "notice.missing gaps "
         "lacking unnumbered unnumbered.all recall.missing recall.unshown recall.persons "
         "embargo later outcomes outcomes.later withheld withheld.document withheld.event "
         "simulated unlogged unlisted mandate.unproved mandate.ended "
@@ -89,6 +90,7 @@ GAPS = frozenset(
         "notice.missing",
         "gaps",
         "unjoined",
+        "listed.unjoined",
         "lacking",
         "unnumbered",
         "recall.unshown",

@@ -19,11 +19,12 @@ No network, no clock: a report depends only on the files and the trusted keys.
 
 from typing import Any, NoReturn
 
-from gateway.evidence import bundle, canonical, membership_attestation
+from gateway.evidence import canonical, membership_attestation
 from gateway.ledger.note import MAX_NOTE_BYTES
 from gateway.verification import authority, course, documents, history, receipts, steps
 from gateway.verification.facts import BundleFacts
 from gateway.verification.history import LogHistory
+from gateway.verification.listing import MAX_BYTES, verify_list
 from gateway.verification.lone_files import (
     check_own_signatures,
     text_of,
@@ -69,6 +70,8 @@ def verify(
         if membership_attestation.looks_like(text_of(data)):
             return verify_status(data, trust)
         return verify_presentation(data, trust, require_signed=require_signed)
+    if "format" not in members and "events" in members:
+        return verify_list(data, trust, known, require_signed=require_signed)
     if "format" in members:
         return verify_bundle(
             data, trust, log_history=known, require_signed=require_signed, version=version
@@ -79,8 +82,8 @@ def verify(
 def _members_of(data: bytes) -> dict[str, Any] | None:
     """The members of a JSON file, None for a signed text; ValueError says what else it is."""
     start = data.lstrip()[:4]
-    if len(data) > bundle.MAX_BYTES:
-        raise ValueError(f"the file is longer than {bundle.MAX_BYTES} bytes")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"the file is longer than {MAX_BYTES} bytes")
     if start.startswith(b"eyJ"):
         return None
     if start.startswith(b"{"):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
@@ -13,11 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 from jwt.algorithms import ECAlgorithm
 
+from gateway import __version__
 from gateway.cli import main
 from gateway.cli.verify import MAX_BUNDLE_BYTES
-from gateway.evidence import base64url, bundle, receipt, sd_jwt
+from gateway.evidence import base64url, receipt, sd_jwt
+from gateway.verification import listing
 from tests.evidence.ingredients import chance
-from tests.verification.logbook import Logbook
+from tests.verification.logbook import ORIGIN, Logbook
 from tests.verification.scenario import SIGNERS, Scenario, uri
 
 VKEY = Logbook().signer.vkey
@@ -304,5 +307,42 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
     assert "\x1b" not in result.stdout, "no colours where there is no terminal"
 
 
-def test_the_command_reads_the_longest_bundle_and_one_byte_more() -> None:
-    assert MAX_BUNDLE_BYTES == bundle.MAX_BYTES
+def test_the_command_reads_the_longest_file_and_one_byte_more() -> None:
+    assert MAX_BUNDLE_BYTES == listing.MAX_BYTES
+
+
+# --- What identifies a report ---
+
+
+def test_a_report_names_its_file_day_version_command_and_keys_and_no_path(folder: Path) -> None:
+    page = folder / "report.html"
+    keys = ("--trust", folder / "trust", "--log-key", folder / "trust/log.vkey")
+    result = verify(folder / "signed.bundle", *keys, "--json", "--report", page)
+    told = json.loads(result.stdout)
+    digest = sha256((folder / "signed.bundle").read_bytes()).hexdigest()
+    assert (told["file"], told["sha256"]) == ("signed.bundle", digest)
+    assert told["casegate"] == __version__
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", told["checked_on"])
+    assert told["command"].startswith("casegate verify signed.bundle --trust trust")
+    named = {(one["kind"], one["of"], one["from"]) for one in told["keys"]}
+    assert ("organisation", "police", "police.json") in named
+    assert ("log", ORIGIN, "log.vkey") in named
+    assert ("gateway", "", "gateway-keys.json") in named
+    shown = html.unescape(page.read_text())
+    assert all(one in shown for one in (digest, __version__, "police-key", VKEY, "police.json"))
+    assert str(folder) not in shown + result.stdout
+
+
+def test_content_of_another_version_is_shown_where_it_is_asked_for(folder: Path) -> None:
+    story = Scenario().told("acceptance").updated()
+    (folder / "two.bundle").write_bytes(story.file())
+    trust = ("--trust", folder / "trust", "--content")
+    assert "Verified content, version 1" in verify(folder / "two.bundle", *trust).stdout
+    newest = verify(folder / "two.bundle", *trust, "--version", "2")
+    assert "Verified content, version 2" in newest.stdout
+
+
+def test_a_file_is_held_against_a_copy_of_the_log(folder: Path) -> None:
+    result = verify(folder / "signed.bundle", "--trust", folder / "trust", "--log", folder)
+    assert result.exit_code == 2
+    assert "--log" in result.output

@@ -142,6 +142,31 @@ def test_members_own_keys_are_read_by_organisation(tmp_path: Path) -> None:
     assert read_organisations(None).organisations == {}
 
 
+def test_a_key_that_the_client_fetched_is_vouched_for_until_a_person_compared_it(
+    tmp_path: Path,
+) -> None:
+    fetched, key = tmp_path / "keys" / connections.FETCHED, generate_key(KeyPurpose.ATTEST)
+    fetched.mkdir(parents=True)
+    (fetched / "ofmin.json").write_text(json.dumps(jwk_set([key])))
+    file = written(tmp_path, organisation_keys="keys")
+    assert PartnerConnection.read(file).trust.vouched == {("ofmin", key.kid)}
+    assert connections.gather_trust([file], [], [], []).vouched == {("ofmin", key.kid)}
+    (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(jwk_set([key])))
+    assert connections.gather_trust([file], [], [], []).vouched == frozenset()
+
+
+def test_administrators_are_read_from_a_folder_of_keys(tmp_path: Path) -> None:
+    key, file = generate_key(KeyPurpose.DOCUMENT), tmp_path / "administrators.json"
+    file.write_text(json.dumps({"persons": {"a-martin": key.public_jwk()}}))
+    trust = connections.gather_trust([tmp_path], [], [], [])
+    assert set(trust.administrators) == {"a-martin"}
+    (named,) = trust.named_keys()
+    assert (named["kind"], named["of"]) == ("administrator", "a-martin")
+    file.write_text(json.dumps({"persons": {"a-martin": {"kty": "EC"}}}))
+    with pytest.raises(SettingsError, match="administrators"):
+        connections.gather_trust([tmp_path], [], [], [])
+
+
 def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:
     signing, sealing = generate_key(KeyPurpose.DOCUMENT), generate_encryption_key()
     (tmp_path / "keys").mkdir()
