@@ -42,7 +42,7 @@ class Subcommand:
 _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
     ANYONE: {
         "audit": ("audit", "Check event streams, copy and check logs, search events."),
-        "verify": ("verify", "Verify receipts, signed documents and bundles offline."),
+        "verify": ("verify", "Verify receipts, documents, bundles and lists of events offline."),
     },
     PARTNERS: {
         "case": ("case", "Submit, assess, clear, consult and close your cases."),

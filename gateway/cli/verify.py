@@ -296,7 +296,7 @@ def verify(
     page: Path | None,
     keep_proof: Path | None,
 ) -> None:
-    """Verify receipts, signed documents, bundles and lists of events offline.
+    """Verify receipts, documents, bundles and lists of events offline.
 
     FILE is what a partner or a court was given; "-" reads the standard input. Several files are
     compared: one log has one history. You must have obtained the keys independently of the files.

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.evidence import bundle
 from gateway.evidence.log_predecessor import LogPredecessor
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import tiles, tree
@@ -133,7 +134,7 @@ def test_a_file_with_two_histories_of_different_sizes_and_entries_is_a_contradic
         answers=(accepted.bundle().answers[0], withdrawn.bundle().answers[0]),
         receipts=(*accepted.bundle().receipts, withdrawn.log.receipt(2)),
     )
-    report = verifier.verify(verifier.bundle.encode(merged), TRUST)
+    report = verifier.verify(bundle.encode(merged), TRUST)
     assert report.code == Code.CONTRADICTION, report
     assert report.proof
 
