@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, Table, bindparam, func, select
 
 from gateway.domain.answers import made_of
 from gateway.domain.audit_event import EVENT_TYPES
@@ -306,7 +306,13 @@ class _Comparison:
         differing, there = {}, set[UUID]()
         for handoff in self._handoffs():
             there.add(handoff.id)
-            names = set(self._differing(handoff)) | self.of_cases[_case_of(handoff)]
+            try:
+                names = set(self._differing(handoff))
+            except CaseKeysUnavailable:
+                raise
+            except Exception:  # whatever is wrong with one, the others are compared
+                names = {"documents"}
+            names |= self.of_cases[_case_of(handoff)]
             if names:
                 differing[handoff.id] = tuple(sorted(names))
         for one in self.logged.told.keys() - there:
@@ -322,19 +328,48 @@ class _Comparison:
         self.problems.append(f"{what}: {where}")
 
     def _all(self, table: RecordTable[Any]) -> list[Any]:
-        return [table.read(row) for row in self.work.rows(table.all, {})]
+        return [table.read(row) for row in self._rows(table.table, table.all)]
+
+    def _rows(self, table: Table, statement: Select[Any]) -> Sequence[Any]:
+        """All rows of a table. One that cannot be read is told, and is as one that is not there: it
+        keeps nobody from comparing the others."""
+        try:
+            return self.work.rows(statement, {})
+        except Exception:
+            count = self.work.rows(select(func.count()).select_from(table), {})[0][0]
+            ordered = statement.order_by(*table.primary_key)
+            part = ordered.limit(bindparam("limit")).offset(bindparam("offset"))
+            return self._halved(table, part, 0, count)
+
+    def _halved(self, table: Table, part: Select[Any], start: int, count: int) -> Sequence[Any]:
+        try:
+            return self.work.rows(part, {"limit": count, "offset": start})
+        except Exception:
+            if count == 1:
+                self._tell(f"a row of the table {table.name} cannot be read")
+                return ()
+            half = count // 2
+            first = self._halved(table, part, start, half)
+            return [*first, *self._halved(table, part, start + half, count - half)]
 
     def _handoffs(self) -> Iterator[Handoff]:
         after = UUID(int=0)
-        while rows := self.work.rows(_NEXT, {"after": after, "limit": PAGE}):
+        while rows := self._page(after):
             yield from map(_HANDOFFS.read, rows)
             after = rows[-1].id
+
+    def _page(self, after: UUID) -> Sequence[Any]:
+        try:
+            return self.work.rows(_NEXT, {"after": after, "limit": PAGE})
+        except Exception:  # one cannot be read: then all of them at once
+            found = self._rows(tables.handoff, _HANDOFFS.all)
+            return [row for row in found if row.id > after]
 
     # --- Cases ---
 
     def _take_versions(self) -> None:
         left = {one.id: one for one in self.logged.of_cases if one.type in _VERSIONS}
-        for row in self.work.rows(_ALL_VERSIONS, {}):
+        for row in self._rows(tables.case_version, _ALL_VERSIONS):
             key, told = (row.originator, row.case), left.pop(row.event, None)
             self.versions[row.digest] = key, row.version
             if told is None or told.case_digest != row.digest:
@@ -461,16 +496,10 @@ class _Comparison:
 
     def _differing(self, row: Handoff) -> Iterator[str]:
         told = self.logged.told.get(row.id, [])
-        try:
-            answers = self.work.handoffs.moves(row.id)
-            moves = read_moves(row, answers, told, self.places[_case_of(row)])
-            consulted, erased = was_consulted_early(told), not row.conditions_digest
-            course = fold(moves, consulted=consulted, erased=erased)
-        except CaseKeysUnavailable:
-            raise
-        except Exception:  # whatever is wrong with one, the others are compared
-            yield "documents"
-            return
+        answers = self.work.handoffs.moves(row.id)
+        moves = read_moves(row, answers, told, self.places[_case_of(row)])
+        consulted, erased = was_consulted_early(told), not row.conditions_digest
+        course = fold(moves, consulted=consulted, erased=erased)
         if any(
             one.author != made_of(row, one.move, "", one.at, one.event).author for one in answers
         ):

@@ -23,6 +23,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
+from tests.each import each
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -270,6 +271,30 @@ def test_what_was_found_out_of_service_is_refused_until_it_is_found_whole():
             there.gateway.refused(OutOfService, OFMIN, answers.decline, handoff, said)
         else:
             there.gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+
+
+@each(
+    "nonsense",
+    [
+        "handoff SET urgency = 77 WHERE id = {danger}",
+        "handoff SET \"case\" = 'x' WHERE id = {danger}",
+        "duty SET source = 'x' WHERE kind = 'call'",
+        "retention SET ground = 'x'",
+        "case_measure SET kind = 'x'",
+        "case_recall SET code = 'x'",
+        "case_file SET erase_on = 'x' WHERE id = {case}",
+        "case_version SET event = 'x' WHERE \"case\" = {case} AND version = 1",
+        "consultation SET handoff = 'x'",
+        "answer SET move = 'x' WHERE handoff = {danger}",
+    ],
+)
+def test_a_row_that_cannot_be_read_hides_no_other(nonsense):
+    there = scene()
+    there.change("UPDATE handoff SET purpose = '[]' WHERE id = {declined}")
+    there.change(f"PRAGMA foreign_keys = OFF; UPDATE {nonsense}")
+    found = handoffs_compared(there.gateway)
+    assert "purpose" in found.differing[there.handoffs["declined"]]
+    assert len(found.sentences()) > 1
 
 
 def test_an_id_that_an_originator_chose_is_that_of_nothing_else():
