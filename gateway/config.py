@@ -531,8 +531,10 @@ def render(**values: Any) -> str:
     """Write the commented file that `casegate init` puts into the operator's folder.
 
     `values` are fields of `Config` by name; `log_origin` follows from `issuer` unless given. A
-    setting left at its default is written as a comment. ConfigError as `load` raises it.
+    setting left at its default is written as a comment, but that a new gateway refuses what its
+    checks find. ConfigError as `load` raises it.
     """
+    values.setdefault("handoff_checks", HandoffChecks.REFUSE)
     if "issuer" in values:
         issuer = _checked(setting_validators.origin, values["issuer"], "[gateway] issuer")
         values.setdefault("log_origin", f"{urlsplit(issuer).netloc}/log")

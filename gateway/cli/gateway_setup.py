@@ -22,7 +22,6 @@ from gateway.cli.doctor import ENOUGH
 from gateway.client.connection import gather_trust
 from gateway.client.errors import SettingsError, raising
 from gateway.config import DATABASE_VARIABLE, Config
-from gateway.domain.course import HandoffChecks
 from gateway.domain.organisation import SLUG, Administrator
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical, signature
@@ -374,7 +373,7 @@ def init(
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there
     with arguments.plain_errors():
         given = {k: v for k, v in settings.items() if v is not None}
-        text = config_file.render(handoff_checks=HandoffChecks.REFUSE, **given)
+        text = config_file.render(**given)
         require_free(place)
         before = mirror and mirror_key and _predecessor(mirror, mirror_key, last)
         own = _own_keys(admin_keys, dict(admins), str(settings["issuer"]))
