@@ -202,8 +202,8 @@ class LazyGroup(click.Group):
             if ctx.resilient_parsing:  # a shell that completes a line: there is nothing to tell
                 return None
             raise click.UsageError(
-                f"'{cmd_name}' needs the package '{missing.name}', which comes with"
-                " the server's part: pip install 'casegate[server]'"
+                f"'{cmd_name}' needs the package '{missing.name}', which comes with the server's"
+                " part: pip install '.[server]' in a copy of the repository"
             ) from missing
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

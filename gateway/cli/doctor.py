@@ -6,6 +6,7 @@ A sentence says what is so and, unless all is well, what to do about it.
 import ctypes
 import dataclasses
 import pwd
+import re
 import shutil
 import sqlite3
 import sys
@@ -37,8 +38,10 @@ from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
 from gateway.evidence import event
 from gateway.files import PrivateFileError
+from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.log_continuity import require_prefixes
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.results import plain
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority
 from gateway.pki.authority import AuthorityError
@@ -717,12 +720,24 @@ def explain(rules: Sequence[str]) -> None:
     """Say what RULES mean.
 
     Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
-    and who may be told its name.
+    and who may be told its name. A number, as R3, stands for all of its rules; an action, as
+    handoff.accept, for all that speak of it.
 
     Example: casegate policy explain R3.membership
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
-    told = {name: _explained(known.get(name), name) for name in rules}
+    in_code = {name: kind for kind, name in RULES_OF_REFUSALS.items()}
+    names = [*known, *in_code, *_SPOKEN]
+    told = dict[str, dict[str, str]]()
+    for asked in rules:
+        meant = [one for one in names if one == asked or one.startswith(f"{asked}.")]
+        for name in meant or _about(asked):
+            told[name] = _explained(known.get(name), name, in_code.get(name))
+        if not meant and not _about(asked):
+            raise click.UsageError(
+                f"no rule and no action of this version has the name {asked!r}: rules are "
+                "R1 to R19 and their parts, as R3 or R3.membership"
+            )
     if output.reply(told):
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
@@ -749,12 +764,25 @@ def revision(folder: Path | None) -> None:
         output.print_fields({name.replace("_", " "): value for name, value in told.items()})
 
 
-def _explained(rule: Rule | None, name: str) -> dict[str, str]:
+def _about(action: str) -> list[str]:
+    """The names of the policies that speak of an action."""
+    found = list[str]()
+    for file in sorted(policy_folder().glob("*.cedar")):
+        for name, text in re.findall(r'@id\("(.+?)"\)(.*?);\n', file.read_text("utf-8"), re.DOTALL):
+            found += [name] if f'Action::"{action}"' in text else []
+    return found
+
+
+def _explained(
+    rule: Rule | None, name: str, in_code: type[refusals.Refusal] | None = None
+) -> dict[str, str]:
     if rule is not None:
         effect = "permits" if rule.permits else "forbids"
         return {"effect": effect, "sentence": rule.reason, "tell": rule.tell}
-    sentence = _SPOKEN.get(name, "No policy has this name: a rule in code, or of another revision.")
-    return {"effect": "no policy", "sentence": sentence, "tell": "nobody"}
+    if in_code is not None:
+        sentence = plain(str(in_code.__doc__))
+        return {"effect": "forbids, in code", "sentence": sentence, "tell": "caller"}
+    return {"effect": "no policy", "sentence": _SPOKEN[name], "tell": "nobody"}
 
 
 _SPOKEN = {

@@ -60,7 +60,7 @@ def test_a_subcommand_whose_package_is_missing_says_what_to_install():
     )
     assert result.returncode == 2
     assert "needs the package 'cedarpy'" in result.stderr
-    assert "casegate[server]" in result.stderr
+    assert "pip install '.[server]'" in result.stderr
 
 
 @each("line", [("casegate ", 1), ("casegate policy ", 2)])

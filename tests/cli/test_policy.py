@@ -97,8 +97,19 @@ def test_every_name_that_an_event_may_give_is_explained():
     assert all(one["sentence"] for one in told.values())
 
 
-def test_a_name_that_no_policy_has_is_said_to_be_none():
-    assert "no policy" in explained("R99.unheard").output
+def test_a_number_and_an_action_stand_for_all_of_their_rules():
+    known = CedarPolicy.load(policy_folder()).rules
+    told = json.loads(explained("R4", "R11.no_competence", "--json").output)
+    assert {one for one in known if one.startswith("R4.")} | {"R11.no_competence"} == told.keys()
+    embargo = explained("case.embargo").output
+    assert "A law enforcement authority may set an embargo on its own case." in embargo
+    assert "R4.release_list" not in embargo
+
+
+def test_a_name_that_nothing_has_is_a_usage_error():
+    for name in ("R99.unheard", "R4x", "case.vanish"):
+        result = explained(name)
+        assert (result.exit_code, name in result.output) == (2, True)
 
 
 def test_the_policies_in_force_at_an_event_are_known_by_their_revision(damaged):

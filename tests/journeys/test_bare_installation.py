@@ -110,7 +110,7 @@ def test_a_command_of_the_server_says_what_to_install(bare):
         check=False,
     )
     assert done.returncode != 0
-    assert "casegate[server]" in done.stderr
+    assert "pip install '.[server]'" in done.stderr
 
 
 def test_the_policies_come_with_the_package(bare):

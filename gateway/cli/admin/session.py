@@ -174,7 +174,7 @@ def _on_host(session: AdminSession) -> AbstractContextManager["wiring.GatewayRun
     except ModuleNotFoundError as missing:
         raise click.UsageError(
             "without the server's part only --connection reaches a gateway: pip install "
-            "'casegate[server]'"
+            "'.[server]' in a copy of the repository"
         ) from missing
     return closing(wiring.connect(wiring.load_config(session.folder)))
 
