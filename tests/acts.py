@@ -19,7 +19,7 @@ from gateway.exchange.results import Answered
 from gateway.kernel.transact import RequestContext
 
 OTHERWISE = {
-    "a delay names a time after the present due time": "the time that it names",
+    "the new time must be in the future, and later": "the time that it names",
     "a delay is at most": "the time that it names",
     "no recall stands on this handoff": "that copies are kept, where none were recalled",
     "you answered already, by": "that copies are kept, when that was said before",

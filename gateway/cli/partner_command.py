@@ -79,7 +79,7 @@ class Failure(CommandFailed):
 
     def __init__(self, error: ClientError, done: Mapping[str, Any] | None = None) -> None:
         """``done`` is what machine output has beside the error."""
-        super().__init__(str(error), error_json(error), done, exit_code=_CODES[type(error)])
+        super().__init__(sentence(error), error_json(error), done, exit_code=_CODES[type(error)])
         self._error = error
 
     def show(self, file: Any = None) -> None:
@@ -91,9 +91,14 @@ class Failure(CommandFailed):
             output.say(f"  {line}", err=True)
 
 
+def sentence(error: ClientError) -> str:
+    """The error without its places, which `reasons` lists."""
+    return ClientError.__str__(error)
+
+
 def error_json(error: ClientError) -> dict[str, Any]:
     """What went wrong, for machines."""
-    members: dict[str, Any] = {"kind": _kind(error), "message": str(error)}
+    members: dict[str, Any] = {"kind": _kind(error), "message": sentence(error)}
     if isinstance(error, RequestRefused):
         members |= {
             "title": error.title,

@@ -168,6 +168,9 @@ class PartnerConnection:
             raise SettingsError(
                 f"{self.ca} is not a file of certificates in PEM: put the gateway's root there"
             ) from error
+        for file in (self.certificate, self.key):
+            if not file.exists():
+                raise SettingsError(f"{file} does not exist: the connection names it")
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_passphrase)
         except (OSError, ssl.SSLError) as error:

@@ -247,3 +247,7 @@ class RequestRefused(ClientError):
         self.rules = problem.rules
         self.receipt = problem.receipt
         self.help = problem.help
+
+    def __str__(self) -> str:
+        """The message, with each place to correct behind it."""
+        return "; ".join([super().__str__(), *(f"{at or '/'}: {why}" for at, why in self.errors)])

@@ -325,7 +325,7 @@ def clear(case: Case, by: str) -> Case:
     state = _moved(case, CaseAction.CLEAR)
     if by in (case.assessed_by, case.second_assessor):
         raise refusals.SecondPersonRequired(
-            "who clears a case is not who assessed it: name two different persons"
+            "the person who clears a case must not have assessed it: name two different persons"
         )
     return replace(case, state=state, cleared_by=by, cleared_digest=case.digest)
 

@@ -243,7 +243,7 @@ class HandoffDuty:
     def delay(self, until: datetime, now: datetime) -> "HandoffDuty":
         """The duty with a later time. Raises WrongState for one that is not later, or too far."""
         if until <= max(self.due_at, now):
-            raise WrongState("a delay names a time after the present due time, and after now")
+            raise WrongState("the new time must be in the future, and later than the due time")
         if until > now + LONGEST_DELAY:
             raise WrongState(f"a delay is at most {LONGEST_DELAY.days} days from now")
         return self._due(until)

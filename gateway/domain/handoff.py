@@ -346,7 +346,7 @@ def recall_answer_errors(fields: Mapping[str, Any], today: date) -> tuple[tuple[
     """What is wrong with an answer's fields taken together, each as JSON Pointer and sentence."""
     done = RecallAnswer(fields["done"])
     errors = [
-        (f"/{name}", f"goes with the answer {done}: say it")
+        (f"/{name}", f"is required with the answer {done}")
         for name in _NEEDED[done]
         if name not in fields
     ]

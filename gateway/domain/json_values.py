@@ -102,4 +102,7 @@ def parse_date(text: str) -> date:
     """Read ``2026-01-02``; raise ValueError unless it is a day of the calendar."""
     if not _DAY.fullmatch(text):
         raise ValueError("not a date, as 2026-01-02")
-    return date.fromisoformat(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a date: there is no such day") from None

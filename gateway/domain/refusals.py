@@ -60,7 +60,7 @@ class ValidationFailed(Refusal):
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         """``errors`` are pairs of JSON pointer and sentence."""
-        super().__init__("the content does not follow the rules of its fields")
+        super().__init__("some fields are invalid")
         self.errors = tuple(errors)
 
 
