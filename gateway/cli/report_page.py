@@ -80,6 +80,7 @@ def _identified(checked: Mapping[str, Any], language: str) -> Iterable[str]:
     lines = [
         f"{catalogue.heading(name, language)}{catalogue.colon(language)} {checked[key]}"
         for name, key in (("digest", "sha256"), ("command", "command"))
+        if key in checked
     ]
     yield f"<p>{escape(head)}<br>\n{'<br>'.join(map(escape, lines))}</p>\n"
     rows = "".join(

@@ -130,6 +130,15 @@ language_option = click.option(
 )
 
 
+page_option = click.option(
+    "--report",
+    "page",
+    type=NewFile(),
+    metavar="FILE.html",
+    help="Write the report as one page to print; nothing in it is loaded from elsewhere.",
+)
+
+
 def report_command(
     group: click.Group, name: str, *parameters: Callable[[Any], Any], documents: bool = True
 ) -> Callable[[Callable[..., "VerificationReport"]], click.Command]:
@@ -139,13 +148,21 @@ def report_command(
     def declare(function: Callable[..., "VerificationReport"]) -> click.Command:
         @functools.wraps(function)
         @click.pass_context
-        def command(context: click.Context, /, language: str, **given: Any) -> None:
+        def command(
+            context: click.Context, /, language: str, page: Path | None, **given: Any
+        ) -> None:
             report = function(**given)
-            if not output.reply(report.to_json()):
+            checked = _about(context, name, None, given["trust"])
+            if page is not None:
+                from gateway.cli.report_page import render  # noqa: PLC0415
+
+                text = render({name: report}, {name: checked}, language)
+                output.write_new(page, text.encode())
+            if not output.reply({**checked, **report.to_json()}):
                 print_report(report, language)
             context.exit(int(report.code))
 
-        shown: Any = language_option(json_option(command))
+        shown: Any = language_option(page_option(json_option(command)))
         for parameter in (*reversed(parameters), trust_options(documents=documents, members=False)):
             shown = parameter(shown)
         return group.command(name, epilog=f"{CODES} {TRUST_FOLDER}")(shown)
@@ -269,13 +286,7 @@ class _File(click.ParamType[tuple[str, bytes]]):
     help="A copy of the log (casegate audit mirror): all files are held against it.",
 )
 @language_option
-@click.option(
-    "--report",
-    "page",
-    type=NewFile(),
-    metavar="FILE.html",
-    help="Write the report as one page to print; nothing in it is loaded from elsewhere.",
-)
+@page_option
 @click.option(
     "--keep-proof",
     type=click.Path(file_okay=False, path_type=Path),
@@ -351,12 +362,14 @@ def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:
     known.add_copy(history.SignedTree(copied.checkpoint, note), copied.root)
 
 
-def _about(context: click.Context, name: str, data: bytes, trust: "TrustAnchors") -> dict[str, Any]:
-    """What identifies a report: the file, the day, the version, the command and the keys; no path,
-    which would name persons and cases."""
+def _about(
+    context: click.Context, name: str, data: bytes | None, trust: "TrustAnchors"
+) -> dict[str, Any]:
+    """What identifies a report: the file, or the command on a folder, the day, the version, the
+    command and the keys; no path, which would name persons and cases."""
     return {
         "file": Path(name).name,
-        "sha256": hashlib.sha256(data).hexdigest(),
+        **({} if data is None else {"sha256": hashlib.sha256(data).hexdigest()}),
         "checked_on": f"{datetime.now(UTC):%Y-%m-%d}",  # noqa: TID251 - the day of this machine
         "casegate": __version__,
         "command": _typed(context),

@@ -226,7 +226,10 @@ def test_the_outputs_on_the_page_are_those_of_the_commands(
     blocks = re.findall(r"^```\n\$ casegate ([^\n]+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     shown = {call.split()[1]: output for call, output in blocks}
     desks.done("event", "list", "--out-dir", "stream")
-    proved = desks.done("audit", "check-stream", "stream", *keys)
+    proved = desks.done("audit", "check-stream", "stream", *keys, "--report", "page.html")
+    page = (desks.folder / "page.html").read_text()
+    assert "casegate audit check-stream --log-key" in page
+    assert str(desks.folder) not in page
     assert blurred(facts(proved)) == blurred(shown["check-stream"])
     desks.done("audit", "mirror", ISSUER, "copy", *public)
     whole = desks.done("audit", "check-copy", "copy", *public)
