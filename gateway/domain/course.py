@@ -24,8 +24,8 @@ from gateway.domain.revision import ANSWERED
 
 
 class HandoffChecks(StrEnum):
-    """What comes of an answer or a consultation about a handoff that is not what its documents
-    say: it is told to the operator alone, or it is refused as well."""
+    """What the gateway does at an act on a handoff that is not what its documents say: alarm the
+    operator, or refuse the act as well."""
 
     ALARM = "alarm"
     REFUSE = "refuse"

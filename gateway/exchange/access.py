@@ -52,7 +52,7 @@ def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
 
 
 def reads(context: transact.RequestContext, handoff: Handoff) -> bool:
-    """Whether the caller, who asks for something else, may read the handoff."""
+    """Whether the caller may read the handoff, whatever it asks for now."""
     facts = barriers(context, handoff, "handoff.read")
     return transact.allows(context, entity_of(context, handoff), facts, "handoff.read")
 

@@ -37,7 +37,7 @@ def read_differences(work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
 
 def is_refused(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
     """Whether nothing is done about a handoff that differs by ``names``, or was found to. The
-    operator is told, whether the gateway refuses or only alarms."""
+    operator hears of it, whether the gateway refuses or only alarms."""
     if not names and (HANDOFF, str(handoff.id)) not in work.organisations.out_of_service():
         return False
     ports.differs(handoff.id, names)

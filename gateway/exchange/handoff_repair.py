@@ -128,5 +128,5 @@ CHANGE = ChangeType(
     _repair,
     about="Its row becomes what its signed documents and the log say, and it is in service again. "
     "Keep a copy of the database as evidence before. Documents, recalls, measures, retentions and "
-    "duties come back from a backup alone.",
+    "duties come back only from a backup.",
 )

@@ -115,13 +115,6 @@ def _close(work: UnitOfWork, handoff: Handoff, now: datetime) -> Retention | Non
     return found
 
 
-def retention_in_force(context: RequestContext, handoff: Handoff) -> Retention | None:
-    """What the recipient of a handoff retains today."""
-    found = context.work.retentions.of_handoff(handoff.id)
-    holds = found is not None and found.holds(context.civil_day)
-    return found if holds else None
-
-
 def view_on_retention(context: RequestContext, retention: Retention) -> RetentionView:
     """A retention as a party of the handoff may see it: the others, that there is one."""
     if not reads_acts_of(context, context.require(retention.holder)):

@@ -258,7 +258,7 @@ def signed_document(name: str, about: str) -> Field:
 
 
 def public_key(name: str, about: str, read: Reader) -> Field:
-    """A public key, a JWK; what is wrong with one is said."""
+    """A public key, a JWK; `Misfit` says what is wrong with one."""
 
     def read_key(value: Any) -> Any:
         try:

@@ -187,7 +187,7 @@ class Ports:
     urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
     ``differs`` hears of a handoff that is not what its documents say, and of the names of the
-    fields; ``handoff_checks`` is what comes of it beside.
+    fields; ``handoff_checks`` says whether it is refused as well.
     ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
     which ones by the police a private originator learns; ``log_terms`` how long the log names
     persons.

@@ -330,7 +330,7 @@ class Database(ABC):
         (self._readers if mode is TransactionMode.READ else self._writers).give_back(driver)
 
     def has_entry(self, index: int, entry: bytes) -> bool:
-        """Whether the log still has an entry of which this process was told that it is durable."""
+        """Whether the log still has an entry that this process heard was durable."""
         return True
 
     @abstractmethod

@@ -416,10 +416,10 @@ class SqlOrganisations(_RegistryPart):
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:
-        """Entries that are not used: `organisation` or `person`, and the id.
+        """Entries that are not used: a kind (`organisation`, `person`, `handoff`, ...) and the id.
 
         Such an organisation is found suspended, and none of its entry is changed; such an
-        administrator is found disabled.
+        administrator is found disabled. Who uses another kind asks for it.
         """
         return self._remembered(
             ("out of service",),
