@@ -331,8 +331,8 @@ class _Comparison:
         return [table.read(row) for row in self._rows(table.table, table.all)]
 
     def _rows(self, table: Table, statement: Select[Any]) -> Sequence[Any]:
-        """All rows of a table. One that cannot be read is told, and is as one that is not there: it
-        keeps nobody from comparing the others."""
+        """All rows of a table. One that cannot be read is a problem, and counts as missing: the
+        others are compared all the same."""
         try:
             return self.work.rows(statement, {})
         except Exception:
