@@ -177,3 +177,32 @@ def test_no_machine_and_no_real_host_stands_in_it():
 
 def test_describing_needs_no_gateway():
     assert openapi.document("https://a.example", "https://b.example")["paths"]
+
+
+def test_generators_and_linters_read_it_without_an_error(described):
+    """What redocly, spectral, openapi-generator and openapi-python-client stumbled over."""
+    (server,) = described["servers"]
+    assert server["variables"].keys() == set(re.findall(r"{(\w+)}", server["url"]))
+    declared = {tag["name"] for tag in described["tags"]}
+    for _, _, operation in operations(described):
+        assert set(operation["tags"]) <= declared
+        assert [one["url"] for one in operation.get("servers", [])] in (
+            [],
+            [openapi.EXAMPLE_ISSUER],
+        )
+    variants = described["components"]["schemas"]["ChangeBody"]["oneOf"]
+    assert len({one["title"] for one in variants}) == len(variants)
+    assert all(one["required"] == ["action", "values"] for one in variants)
+
+    def walk(value):
+        if isinstance(value, dict):
+            kinds = value.get("type")
+            assert not (isinstance(kinds, list) and {"array", "object"} & set(kinds)), value
+            assert kinds != "array" or "items" in value, value
+            for one in value.values():
+                walk(one)
+        elif isinstance(value, list):
+            for one in value:
+                walk(one)
+
+    walk(described["components"]["schemas"])
