@@ -75,7 +75,9 @@ def read_moves(
             raise Impossible(f"document {stored.sequence} is not the one in the log")
         if move.step in AGREEMENTS:
             before = [digest for index, digest in versions if index < event.index]
-            move = replace(move, under=before[-1] if before else None)
+            if not before:
+                raise Impossible("no version of its case is in the log")
+            move = replace(move, under=before[-1])
         moves.append(replace(move, digest=event.digest or move.digest))
     return moves
 

@@ -104,10 +104,12 @@ _HISTORY = (
     )
     .order_by(log_event.c.idx)
 )
-_VERSIONS = (
-    select(case_version.c.digest, case_version.c.event, log_event.c.idx)
-    .outerjoin(log_event, log_event.c.event == case_version.c.event)
-    .where(matching(case_version, "originator", "case"))
+_VERSIONS = select(case_version.c.digest, case_version.c.event).where(
+    matching(case_version, "originator", "case")
+)
+# No join: SQLite has the ids of the two tables in two forms.
+_PLACE = select(log_event.c.idx).where(
+    log_event.c.event == bindparam("event"), log_event.c.case_digest == bindparam("digest")
 )
 _COMING = 1 << 62
 """The place of what another writer of this transaction recorded, and is yet to be appended."""
@@ -257,8 +259,8 @@ class SqlLog:
 
     def history(self, handoff: Handoff) -> tuple[list[ToldEvent], list[tuple[int, str]]]:
         """The events of a handoff that were allowed, of consultations only the first; and the
-        places and digests of the versions of its case. Both in the log's order, with what others
-        of this transaction recorded."""
+        places and digests of the versions of its case, none where the log lacks one. Both in the
+        log's order, with what others of this transaction recorded."""
         of_case = {"originator": handoff.originator, "case": handoff.case}
         rows, versions = self._transaction.queries(
             (_HISTORY, {"handoff": handoff.id}), (_VERSIONS, of_case)
@@ -275,11 +277,14 @@ class SqlLog:
             for index, fact in coming.values()
             if fact.handoff == handoff.id and fact.result is audit_event.EventResult.ALLOWED
         ]
-        places = (
-            (coming[row.event][0] if row.event in coming else row.idx, row.digest)
-            for row in versions
-        )
-        return told, sorted(one for one in places if one[0] is not None)
+        placed = [(coming[one.event][0], one.digest) for one in versions if one.event in coming]
+        older = [one for one in versions if one.event not in coming]
+        asked = [(_PLACE, {"event": one.event, "digest": one.digest}) for one in older]
+        found = self._transaction.queries(*asked) if asked else ()
+        if not all(found):
+            return told, []
+        placed += [(row.idx, one.digest) for (row,), one in zip(found, older, strict=True)]
+        return told, sorted(placed)
 
     def append(self, facts: Sequence[audit_event.AuditEvent]) -> AppendResult:
         """Write facts to the log: the last statements before COMMIT.

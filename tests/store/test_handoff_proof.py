@@ -224,6 +224,26 @@ def test_the_next_act_about_what_was_changed_is_refused(act):
     gateway.refused(OutOfService, row.recipient, answers.decline, handoff, said)
 
 
+@each(
+    "event",
+    [
+        '(SELECT event FROM case_version AS other WHERE other."case" = case_version."case"'
+        " AND other.version = 3 - case_version.version)",
+        "CASE version WHEN 1 THEN event ELSE hex(randomblob(16)) END",
+    ],
+)
+def test_versions_in_another_order_change_no_agreement(event):
+    gateway = founded()
+    first = submitted(gateway)
+    held = accepted(gateway, offered(gateway, revised(gateway, first, urgency="urgent")))
+    there = Scene(gateway, {"held": held}, UUID(first.result["case"]))
+    there.change(f"UPDATE case_version SET event = lower({event})")  # noqa: S608
+    there.change(
+        "UPDATE handoff SET held_under = (SELECT digest FROM case_version WHERE version = 1)"
+    )
+    gateway.refused(OutOfService, OFMIN, handoffs.consult, held, OPENING)
+
+
 def test_what_was_not_changed_goes_on():
     there = scene()
     there.change("UPDATE handoff SET state = 'withdrawn' WHERE id = {danger}")
