@@ -220,7 +220,10 @@ class Round:
         if self.failure is not None:
             if not self.shared:
                 raise self.failure
-            raise Busy("nothing could be stored just now: retry after a moment") from self.failure
+            told = "nothing could be stored just now: retry after a moment"
+            if self.appended is not None:
+                told = "it was stored, but could not be signed just now: repeat it after a moment"
+            raise Busy(told) from self.failure
         return self.appended or AppendResult.nothing()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from gateway.domain.refusals import Busy
+from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.store import database, tables, unit_of_work
 from gateway.store.transaction import BrokenRule, Transaction
@@ -126,6 +126,17 @@ def test_who_commits_signs_once_for_all_of_them_before_the_next_one_begins(store
         (logged,) = storing(case())(work)
     assert logged.note == "note of 4"
     assert signed == [(0, 3), (3, 4)]
+
+
+def test_who_shared_a_commit_that_could_not_be_signed_is_told_that_it_was_stored(store):
+    def sign(base, head):
+        raise HighWaterMarkUnavailable("the high-water mark is away")
+
+    store.sign = sign
+    made = [case() for _ in range(2)]
+    for outcome in in_line(store, *(storing(one) for one in made)):
+        assert isinstance(outcome, Busy) and "it was stored" in outcome.detail
+    assert all(stored(store, *made))
 
 
 def test_a_lone_writer_waits_for_nobody(store, commits):
