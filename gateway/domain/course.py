@@ -170,9 +170,10 @@ def _as_read(course: Course, one: Moved, field: str) -> Course:
     )
 
 
-_OF_COURSE = (
+FIELDS = (
     "state", "sequence", "package", "held", "held_under", "accepted_groups", "recall_answer",
 )  # fmt: skip
+"""What the row of a handoff has of its course, under the same names."""
 
 
 def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[str, ...]:
@@ -180,7 +181,7 @@ def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[st
     names. What an erasure took is not compared."""
     found = [
         name
-        for name in _OF_COURSE
+        for name in FIELDS
         if name not in course.unknown and getattr(row, name) != getattr(course, name)
     ]
     if not _is_of(recall, course.recall, row):

@@ -325,7 +325,7 @@ def stream(ports: Ports, caller: Caller, after: int, limit: int) -> results.Even
     """The caller's own events after a counter, with receipts; ``head`` is its last counter.
 
     A stream without gaps from 1 to ``head`` is complete; ``signed_head`` is the
-    gateway's signed and dated statement of it (evidence/stream).
+    gateway's signed and dated statement of it.
     """
 
     def query(context: RequestContext) -> tuple[int, TreeHead, Sequence[tuple[int, LoggedEvent]]]:

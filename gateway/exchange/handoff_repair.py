@@ -9,7 +9,7 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.case import CaseState
-from gateway.domain.course import HANDOFF, Course
+from gateway.domain.course import FIELDS, HANDOFF, Course
 from gateway.domain.duty import DUTIES
 from gateway.domain.handoff import Addressee, Handoff, offers_of
 from gateway.domain.refusals import NotFound, WrongState
@@ -25,8 +25,6 @@ from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, UnitOfWork
 
 REPAIR = "case.repair_handoff"
-
-_BY_COURSE = ("state", "sequence", "package", "held", "held_under", "accepted_groups")
 
 
 def _repair(context: ChangeContext) -> Mapping[str, Any]:
@@ -64,10 +62,8 @@ def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
         course = read_course(named, answers, told, versions)
     except (ValueError, IndexError) as error:
         raise WrongState(f"its documents are not whole: {error}") from None
-    known = {n: getattr(course, n) for n in _BY_COURSE if n not in course.unknown}
+    known = {n: getattr(course, n) for n in FIELDS if n not in course.unknown}
     whole = replace(named, **known, recall=_recall(work, found, course))
-    if "recall_answer" not in course.unknown:
-        whole = replace(whole, recall_answer=course.recall_answer)
     if course.newest.claims is not None:
         whole = _at_package(ports, work, whole, course.newest.claims)
     owed = (

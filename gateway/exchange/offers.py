@@ -546,7 +546,7 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
         duties.owe_clearance(context.ports, context.work, handoff, answer)
     record_offer(context, handoff, wanted, signed)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
-    return _offered(context, handoff, answer, wanted, (*given, inputs.items.elsewhere))
+    return _offered(context, handoff, answer, (*given, inputs.items.elsewhere))
 
 
 def package_fields(
@@ -592,7 +592,7 @@ def _offered_again(
     # Whatever was answered, updated or delayed since: a retry gets what the offer said.
     urgency = Urgency(version.said.content["urgency"])
     offered = replace(handoff, urgency=urgency, case_version=version.version)
-    return _offered(context, offered, answer, wanted, chosen)
+    return _offered(context, offered, answer, chosen)
 
 
 def record_offer(
@@ -647,7 +647,6 @@ def _offered(
     context: RequestContext,
     handoff: Handoff,
     answer: HandoffAnswer,
-    wanted: OfferRequest,
     chosen: tuple[
         Sequence[str],
         Sequence[str],

@@ -79,7 +79,7 @@ def redeem_invitation(
     used before for another key, expired or withdrawn, a first document key where there is one, or a
     policy's no.
     """
-    invitation = _invited(ports, name, token)
+    invitation = _invited(ports, token)
 
     def describe(refusal: refusals.Refusal) -> str:
         said = {"invitation": str(invitation.id), "system": invitation.system}
@@ -98,7 +98,7 @@ def redeem_invitation(
         raise
 
 
-def _invited(ports: Ports, name: str, token: str) -> Invitation:
+def _invited(ports: Ports, token: str) -> Invitation:
     """The invitation with this token. It is looked up by a digest that nobody can steer.
 
     A wrong one writes nothing, whoever it names: nobody without a token learns who is here, takes
