@@ -277,7 +277,7 @@ def _alarm(counts: "Counts | None") -> Callable[[UUID, Sequence[str]], None]:
         if handoff not in told:
             told.add(handoff)
             log.warning(
-                "the handoff %s is not what its documents and the log say (%s): see "
+                "the handoff, or case, %s is not what its documents and the log say (%s): see "
                 "docs/operators.md, 'A handoff differs from the log'",
                 handoff,
                 ", ".join(names) or "found before",

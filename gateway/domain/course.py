@@ -6,6 +6,7 @@ alone where they lead; whatever else says how the handoff stands is held against
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
     OPEN,
+    RETAINING,
     Handoff,
     HandoffAction,
     HandoffState,
@@ -45,9 +47,9 @@ class Moved:
 
     ``step`` is None for the offer. ``digest`` names the document. ``claims`` stand in clear in an
     offer, an update and a recall; ``groups`` are those of a partial acceptance, ``done`` is a final
-    answer to a recall. They are None where the document is not ``readable``: the case was erased
-    after it. ``late``: it was erased before. ``under`` is the digest of the case's version when it
-    was made, None where that is not known.
+    answer to a recall, ``until`` the end of what is retained by the move. They are None where the
+    document is not ``readable``: the case was erased after it. ``late``: it was erased before.
+    ``under`` is the digest of the case's version when it was made, None where that is not known.
     """
 
     sequence: int
@@ -58,6 +60,7 @@ class Moved:
     claims: Mapping[str, Any] | None = None
     groups: frozenset[str] | None = None
     done: RecallAnswer | None = None
+    until: date | None = None
     under: str | None = None
 
 
@@ -66,7 +69,8 @@ class Course:
     """Where the moves of a handoff lead.
 
     ``newest`` is its newest offer or update, which made the package of that number; ``recall`` the
-    recall that stands on it. ``unknown`` names the fields that rest on what an erasure took.
+    recall that stands on it, ``retained`` the move that stated what is retained. ``unknown`` names
+    the fields that rest on what an erasure took.
     """
 
     newest: Moved
@@ -78,6 +82,7 @@ class Course:
     accepted_groups: frozenset[str] | None = None
     recall: Moved | None = None
     recall_answer: RecallAnswer | None = None
+    retained: Moved | None = None
     unknown: frozenset[str] = frozenset()
 
     @property
@@ -128,13 +133,30 @@ def _after(course: Course, one: Moved, step: HandoffAction, *, consulted: bool) 
         state = RECALLED[course.state]
         return replace(moved, state=state, recall=one if holds else moved.recall)
     if step is HandoffAction.ANSWER_RECALL:
-        return _as_read(replace(moved, recall_answer=one.done), one, "recall_answer")
-    return moved
+        moved = _as_read(replace(moved, recall_answer=one.done), one, "recall_answer")
+    return _retained(moved, one, step)
+
+
+def _retained(course: Course, one: Moved, step: HandoffAction) -> Course:
+    """What is retained by a statement, or no more by an answer to a recall. A term of its own may
+    replace it at an acceptance."""
+    if step is HandoffAction.RETAIN:
+        return replace(course, retained=one, unknown=course.unknown - {"retained"})
+    if step is not HandoffAction.ANSWER_RECALL:
+        return course
+    if one.done in _ENDING_COPIES:
+        course = replace(course, retained=one if one.done in RETAINING else None)
+    return _as_read(course, one, "retained")
+
+
+_ENDING_COPIES = RETAINING | {RecallAnswer.COPIES_ERASED}
 
 
 def _agreed(course: Course, one: Moved, *, accepts: bool) -> Course:
     """The newest package is held, under the case's version of that moment; what was held before
     stays so under the one by which it was agreed to."""
+    if accepts and course.retained is not None:  # a term of its own may have replaced it
+        course = replace(course, unknown=course.unknown | {"retained"})
     if accepts and one.step is HandoffAction.ACCEPT_PARTLY:
         course = _as_read(replace(course, accepted_groups=one.groups), one, "accepted_groups")
     known = "held" not in course.unknown

@@ -6,6 +6,7 @@ documents, in the log's order: so nobody who can write rows alone adds, drops or
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
@@ -18,6 +19,7 @@ from gateway.domain.handoff import (
     RecallAnswer,
 )
 from gateway.evidence import sd_jwt
+from gateway.evidence.case_course import VERSIONS, CaseEvent
 
 TYPES: Mapping[HandoffAction | None, str] = {
     None: "handoff.offered",
@@ -29,19 +31,22 @@ TYPES: Mapping[HandoffAction | None, str] = {
 
 MOVING = frozenset(TYPES.values())
 CONSULTED = "case.consulted"
+ENDED = "handoff.retention_ended"
+_STATING = {HandoffAction.RETAIN, HandoffAction.ANSWER_RECALL}
 _ACCEPTED = TYPES[HandoffAction.ACCEPT]
 
 
 @dataclass(frozen=True)
 class ToldEvent:
     """An event of a handoff that was allowed: its place in the log, its id and type, and, where
-    they are known, the digest of the document that it recorded, and its parties."""
+    they are known, the digest of the document that it recorded, its parties and its time."""
 
     index: int
     id: UUID
     type: str
     digest: str | None = None
     parties: frozenset[str] | None = None
+    at: datetime | None = None
 
 
 def read_moves(
@@ -92,9 +97,10 @@ def read_course(
     handoff: Handoff,
     answers: Sequence[HandoffAnswer],
     told: Sequence[ToldEvent],
-    versions: Sequence[tuple[int, str]],
+    steps: Sequence[CaseEvent],
 ) -> Course:
-    """Where the documents of a handoff lead; see `read_moves`."""
+    """Where the documents of a handoff lead; ``steps`` are those of its case. See `read_moves`."""
+    versions = [(one.index, one.case_digest or "") for one in steps if one.type in VERSIONS]
     moves = read_moves(handoff, answers, told, versions)
     erased = not handoff.conditions_digest
     return fold(moves, consulted=was_consulted_early(told), erased=erased)
@@ -113,13 +119,14 @@ def read_move(sequence: int, document: str) -> Moved:
         elif "updates" in claims:
             step = HandoffAction.UPDATE
         return replace(move, step=step, claims=claims)
-    if not (kind.accepts or HandoffAction.ANSWER_RECALL in kind.moves):
+    if not (kind.accepts or kind.moves.keys() & _STATING):
         return replace(move, step=kind.move({}))
     said = sd_jwt.read_stored(document).content
-    groups, done = said.get("groups"), said.get("done")
+    groups, done, until = (said.get(name) for name in ("groups", "done", "until"))
     return replace(
         move,
         step=kind.move(said),
         groups=frozenset(groups) if groups else None,
         done=RecallAnswer(done) if done else None,
+        until=date.fromisoformat(until) if until else None,
     )

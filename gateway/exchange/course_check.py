@@ -1,38 +1,34 @@
 """Each answer, update and consultation holds its handoff against its documents and the log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from gateway.domain.answers import KIND_OF_ACTION
-from gateway.domain.course import HANDOFF, HandoffChecks, differences
-from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
+from gateway.domain.case import Case
+from gateway.domain.course import HANDOFF, Course, HandoffChecks, differences
+from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import CaseErased, OutOfService
+from gateway.domain.retention import in_years, registered_retention
+from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence.handoff_course import read_course
+from gateway.evidence.case_course import CaseEvent, case_differences
+from gateway.evidence.handoff_course import ENDED, ToldEvent, read_course
+from gateway.exchange.cases import in_force
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
-
-
-def find_differences(
-    work: UnitOfWork, handoff: Handoff, moves: Sequence[HandoffAnswer], recall: Recall | None
-) -> Sequence[str]:
-    """The names of what the row of a handoff says otherwise than its documents and the log, in a
-    writing transaction; ``recall`` is the one that the row names."""
-    told, versions = work.log.history(handoff)
-    try:
-        course = read_course(handoff, moves, told, versions)
-    except ValueError:  # one is missing, of another handoff, or no document
-        return ("documents",)
-    return differences(handoff, course, recall)
+from gateway.kernel.values import CaseVersion
 
 
 def read_differences(work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
-    """Likewise, once its documents and its recall are read."""
+    """The names of what the row of a handoff says otherwise than its documents and the log, in a
+    writing transaction."""
     try:
-        moves = work.handoffs.moves(handoff.id)
-    except ValueError:  # one is of another handoff
+        recall = None if handoff.recall is None else work.cases.recall(handoff.recall)
+        told, steps = work.log.history(handoff)
+        course = read_course(handoff, work.handoffs.moves(handoff.id), told, steps)
+    except ValueError:  # one is missing, of another handoff, or no document
         return ("documents",)
-    recall = None if handoff.recall is None else work.cases.recall(handoff.recall)
-    return find_differences(work, handoff, moves, recall)
+    return differences(handoff, course, recall)
 
 
 def is_refused(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
@@ -44,15 +40,75 @@ def is_refused(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence
     return ports.handoff_checks is HandoffChecks.REFUSE
 
 
-def check_course(
-    context: RequestContext,
-    handoff: Handoff,
-    moves: Sequence[HandoffAnswer],
-    recall: Recall | None,
+def check_case(
+    context: RequestContext, case: Case, version: CaseVersion, steps: Sequence[CaseEvent] | None
 ) -> None:
-    """Require that something may be done about a handoff (`is_refused`); an answer to a recall goes
-    on all the same. Raises OutOfService."""
-    names = find_differences(context.work, handoff, moves, recall)
+    """Require that a case, and its measures, are what the log's events (``steps``; None: they
+    cannot be read) and its version say. Raises OutOfService."""
+    names = ["documents"]
+    if steps is not None:
+        names = [*case_differences(case, in_force(context, case), steps, context.now)]
+    if not is_planned(case, version):
+        names.append("erase_on")
+    if not names:
+        return
+    context.ports.differs(case.id, names)
+    if context.ports.handoff_checks is HandoffChecks.REFUSE:
+        raise OutOfService(
+            "what is stored of this case is not what the log says: the gateway's operator was "
+            "alarmed, and puts it right"
+        )
+
+
+def is_planned(case: Case, version: CaseVersion) -> bool:
+    """Whether a case ends on the day that its current version names, unless that was advanced."""
+    return case.early or version.said.claims["erase_on"] == case.erase_on.isoformat()
+
+
+def check_course(context: RequestContext, standing: Standing) -> None:
+    """Require that a handoff, its case, its measures and what its recipient retains are what the
+    documents and the log say (`refuse_differing`)."""
+    one, case = standing.handoff, standing.case
+    names: Sequence[str] = ("documents",)
+    with suppress(ValueError):  # one is missing, of another handoff, or no document
+        told, steps = context.work.log.history(one)
+        course = read_course(one, standing.moves, told, steps)
+        names = (
+            *differences(one, course, standing.recall),
+            *case_differences(case, standing.measures, steps, context.now),
+            *_of_retention(context, standing, course, told),
+        )
+    refuse_differing(context, one, names)
+
+
+def _of_retention(
+    context: RequestContext, standing: Standing, course: Course, told: Sequence[ToldEvent]
+) -> Iterator[str]:
+    """Whether what the recipient retains is what it stated last, or what was registered for it."""
+    one, stated = standing.retention, course.retained
+    if not (standing.is_erased or standing.holds) or "retained" in course.unknown:
+        return
+    if one is not None and one.holder != standing.handoff.recipient:
+        yield "retention"
+    by_id = {event.id: event for event in told}
+    ends = [event.index for event in told if event.type == ENDED]
+    stating = None if stated is None else by_id[standing.moves[stated.sequence - 1].event]
+    if stated and stating and max(ends, default=-1) < stating.index:
+        until = stated.until if stated.readable or one is None else one.until
+        if one is None or (one.id, one.until) != (stating.id, until):
+            yield "retention"
+    elif one is not None:  # by an acceptance
+        made = by_id.get(one.id)
+        day = context.ports.civil_day((made and made.at) or one.since)
+        terms = context.require(standing.handoff.recipient).retentions if made else ()
+        found = registered_retention(terms, standing.handoff.purpose, day)
+        if found is None or one.until != (found.years and in_years(day, found.years)):
+            yield "retention"
+
+
+def refuse_differing(context: RequestContext, handoff: Handoff, names: Sequence[str]) -> None:
+    """Refuse what is done about a handoff that differs by ``names`` (`is_refused`); an answer to a
+    recall goes on all the same. Raises OutOfService."""
     kind = KIND_OF_ACTION.get(context.request.action)
     refused = is_refused(context.ports, context.work, handoff, names)
     if not refused or (kind is not None and kind.of_recall):
@@ -71,10 +127,21 @@ def check_course(
     raise OutOfService(why)
 
 
+def check_urgency(context: RequestContext, handoff: Handoff) -> None:
+    """Require that a handoff that nobody accepted is as urgent as its case; see
+    `refuse_differing`."""
+    if handoff.urgency != _urgency(context, handoff):
+        refuse_differing(context, handoff, ("urgency",))
+
+
 def _is_danger(context: RequestContext, handoff: Handoff) -> bool:
     """Whether the row says so, or the version of the case that it names."""
+    return Urgency.IMMINENT_DANGER in (handoff.urgency, _urgency(context, handoff))
+
+
+def _urgency(context: RequestContext, handoff: Handoff) -> str | None:
     try:
         said = context.work.cases.summary(handoff.case_digest) or {}
     except (CaseErased, ValueError):
         said = {}
-    return Urgency.IMMINENT_DANGER in (handoff.urgency, said.get("urgency"))
+    return said.get("urgency")

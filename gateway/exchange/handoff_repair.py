@@ -50,16 +50,16 @@ def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
     """The handoff as its documents tell it; what an erasure took stays as its row has it."""
     case = work.cases.get(found.originator, found.case)
     erased = case is None or case.state is CaseState.ERASED
-    told, versions = work.log.history(found)
     # Whether its case was erased its row says by this alone.
     named = replace(found, conditions_digest="" if erased else found.conditions_digest or "unknown")
     answers = work.handoffs.moves(found.id)
     try:
+        told, steps = work.log.history(found)
         offer = offers_of(answers)[-1]
         newest = read_move(offer.sequence, offer.document) if offer.document else None
         if newest is not None and newest.claims is not None:
             named = replace(named, address=_address(newest.claims))
-        course = read_course(named, answers, told, versions)
+        course = read_course(named, answers, told, steps)
     except (ValueError, IndexError) as error:
         raise WrongState(f"its documents are not whole: {error}") from None
     known = {n: getattr(course, n) for n in FIELDS if n not in course.unknown}

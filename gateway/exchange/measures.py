@@ -304,6 +304,7 @@ def _lift(context: ChangeContext) -> Mapping[str, Any]:
     case = context.work.cases.get(found.originator, found.case)
     if case is None:
         raise NotFound("the case of this embargo is not here")
+    request.about = EventSubject(case_digest=case.digest)
     _require_in_force(request, found)
     request.work.cases.end_measure(found.id, request.now)
     context.work.cases.save(replace(case, revision=case.revision + 1))

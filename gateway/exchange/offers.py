@@ -31,6 +31,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, SdJwt, VerifiedSdJwt
 from gateway.exchange import addressing, cases, duties, results
 from gateway.exchange.conditions import is_released, offered_conditions
+from gateway.exchange.course_check import check_case
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
@@ -214,7 +215,9 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
 
 
 def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
-    found, version = cases.find(context, case)
+    own = context.work.cases.with_course(context.caller.organisation, case)
+    found, version, steps = own or deny_as_not_found()
+    check_case(context, found, version, steps)
     return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
 

@@ -37,7 +37,12 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[re
         def view(row: tuple[HandoffDuty, Urgency]) -> results.OpenDuty | None:
             duty, _ = row
             handoff = context.work.handoffs.get(duty.handoff)
-            if handoff is None or in_list(context, handoff) is None:
+            # A handoff whose row was given to others is no longer its own.
+            named = handoff is not None and caller.organisation in (
+                handoff.originator,
+                handoff.recipient,
+            )
+            if handoff is None or not named or in_list(context, handoff) is None:
                 return None
             return _open_duty(context, duty, handoff)
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.duty import holds_copies
-from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
+from gateway.domain.handoff import Handoff
 from gateway.domain.standing import Standing
 from gateway.exchange import access
 from gateway.exchange.cases import in_force
@@ -31,12 +31,17 @@ def standing_of(
         transact.authorize(context, access.entity_of(context, found), barred, "handoff.read")
     context.about = transact.EventSubject(found.id, found.case_digest)
     recall = None if found.recall is None else work.cases.recall(found.recall)
-    moves = _moves(context, found, recall, checked=checked)
+    try:
+        moves = tuple(work.handoffs.moves(found.id))
+    except ValueError:  # one is of another handoff: then it has none, which the log denies
+        if not checked:
+            raise
+        moves = ()
     duties, is_erased = tuple(work.duties.of(found.id)), not found.conditions_digest
     received = context.caller.organisation == found.recipient
     is_current = case.digest == found.case_digest
     is_kept = is_erased or holds_copies(found, duties)
-    return Standing(
+    standing = Standing(
         side=AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR,
         now=context.now,
         day=day,
@@ -52,21 +57,9 @@ def standing_of(
         read_access=received and _has_read_access(context, found),
         barred=barred,
     )
-
-
-def _moves(
-    context: transact.RequestContext, handoff: Handoff, recall: Recall | None, *, checked: bool
-) -> tuple[HandoffAnswer, ...]:
-    """The offer and all that followed, held against the log where that is to be ``checked``."""
-    try:
-        moves = tuple(context.work.handoffs.moves(handoff.id))
-    except ValueError:  # one is of another handoff: then it has none, which the log denies
-        if not checked:
-            raise
-        moves = ()
     if checked:
-        check_course(context, handoff, moves, recall)
-    return moves
+        check_course(context, standing)
+    return standing
 
 
 def _has_read_access(context: transact.RequestContext, handoff: Handoff) -> bool:

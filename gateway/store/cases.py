@@ -21,15 +21,18 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case, CaseState
 from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
+from gateway.evidence.case_course import CaseEvent
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.log import STEPS_OF, read_steps
 from gateway.store.tables import (
     announcement,
     answer,
@@ -169,34 +172,59 @@ class SqlCases(StorePart):
     that was erased gets CaseErased; where the key is unavailable, CaseKeysUnavailable.
     """
 
-    def __init__(self, transaction: Transaction, cipher: ContentCipher) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        cipher: ContentCipher,
+        others: Sequence[AuditEvent] = (),
+    ) -> None:
+        """Work in this transaction; ``others`` of it are yet to be appended to the log."""
         super().__init__(transaction, cipher)
+        self._others = others
         self._unrecalled: set[tuple[str, UUID]] = set()
 
     def get(self, originator: str, case: UUID) -> Case | None:
         """The originator's case; in a writing transaction its row is locked until the end."""
-        row = self._read(_GET, originator, case)
+        row, _ = self._read(_GET, originator, case)
         return None if row is None else Case(*row[:_CASE_FIELDS])
 
     def current(self, originator: str, case: UUID) -> tuple[Case, CaseVersion] | None:
         """The same with its current version."""
-        row = self._read(_GET_CURRENT, originator, case)
+        row, _ = self._read(_GET_CURRENT, originator, case)
+        return None if row is None else self._current(row)
+
+    def with_course(
+        self, originator: str, case: UUID
+    ) -> tuple[Case, CaseVersion, Sequence[CaseEvent] | None] | None:
+        """The same with the events of its course, as the log's `history` tells them; None for those
+        where they cannot be read."""
+        row, steps = self._read(_GET_CURRENT, originator, case, STEPS_OF)
         if row is None:
             return None
+        try:
+            return *self._current(row), read_steps(steps, self._others)
+        except ValueError:
+            return *self._current(row), None
+
+    def _current(self, row: Any) -> tuple[Case, CaseVersion]:
         return Case(*row[:_CASE_FIELDS]), self._opened(row[-len(_VERSIONS.columns) :])
 
-    def _read(self, query: Select[Any], originator: str, case: UUID) -> Any:
+    def _read(
+        self, query: Select[Any], originator: str, case: UUID, *beside: Select[Any]
+    ) -> tuple[Any, Sequence[Any]]:
+        """A row, and all that one query beside finds."""
         named, values = (originator, case), {"originator": originator, "case": case}
         # Held with FOR SHARE already: nobody changes it, and asking for more could deadlock.
         if self._transaction.locks_rows and named not in self._transaction.shared_cases:
             # Of its own: what is read after the lock is the latest that was committed.
             self._transaction.defer(_LOCK, values)
-        row = self._transaction.first(query, values)
+        found, *told = self._transaction.queries(*((one, values) for one in (query, *beside)))
+        row = found[0] if found else None
         if row is not None:
             self._cipher.note_case(originator, case, row.state, row.content_key)
             if not row.recalled:
                 self._unrecalled.add(named)
-        return row
+        return row, told[0] if told else ()
 
     def add(self, case: Case, version: CaseVersion) -> None:
         """Store a new case; AlreadyExists when its id or its reference is taken.

@@ -33,7 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from gateway.domain.audit_event import AuditEvent
+from gateway.domain.audit_event import AuditEvent, EventResult
+from gateway.evidence.case_course import STEPS
 from gateway.kernel.values import LogQuery
 from gateway.store.tables import case_version, handoff, log_block, log_event
 
@@ -58,7 +59,13 @@ def columns_of(fact: AuditEvent, at: datetime, key: bytes) -> dict[str, Any]:
         "words": words_of(fact.type, fact.result.value, parties, details, key),
         "handoff": fact.handoff,
         "case_digest": fact.case_digest,
+        "step_of": step_of(fact.type, fact.result.value, fact.case_digest),
     }
+
+
+def step_of(type_: str, result: str, case_digest: str | None) -> str | None:
+    """The digest of the version of a case of which an event is a step."""
+    return case_digest if type_ in STEPS and result == EventResult.ALLOWED else None
 
 
 def words_of(

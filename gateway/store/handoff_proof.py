@@ -19,7 +19,7 @@ from sqlalchemy import Select, Table, bindparam, func, select
 
 from gateway.domain.answers import made_of
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.case import Case, CaseState
+from gateway.domain.case import Case
 from gateway.domain.course import HANDOFF, Course, Moved, differences, fold
 from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.handoff import (
@@ -47,7 +47,19 @@ from gateway.domain.retention import (
 )
 from gateway.domain.revision import ANSWERED, VersionChange
 from gateway.domain.vocabulary import Urgency
-from gateway.evidence import base64url, event, sd_jwt
+from gateway.evidence import sd_jwt
+from gateway.evidence.case_course import (
+    ADVANCED,
+    ENDING,
+    SETTING,
+    STATES,
+    STEPS,
+    VERSIONS,
+    CaseEvent,
+    clears,
+    fold_case,
+    read_event,
+)
 from gateway.evidence.handoff_course import (
     CONSULTED,
     MOVING,
@@ -69,51 +81,12 @@ PAGE = 500
 MOMENT = timedelta(minutes=5)
 """A row's time is taken when its request begins, an event's when it is appended."""
 
-_VERSIONS = frozenset({"case.submitted", "case.revised"})
-_STATES: Mapping[str, CaseState] = {
-    "case.submitted": CaseState.DRAFT,
-    "case.revised": CaseState.DRAFT,
-    "case.assessed": CaseState.ASSESSED,
-    "case.cleared": CaseState.CLEARED,
-    "case.closed": CaseState.CLOSED,
-    "case.erased": CaseState.ERASED,
-}
-"""The state of a case after an event of its own, of none of its handoffs."""
-
-_SETTING = frozenset({"case.embargoed", "case.restricted"})
-_ENDING = frozenset({"case.measure_ended", "case.embargo_lifted"})
-_ADVANCED = "case.erasure_advanced"
 _KEPT = frozenset(
     {
-        *_STATES, *_SETTING, *_ENDING, _ADVANCED, CONSULTED, *MOVING,
+        *STEPS, CONSULTED, *MOVING,
         "case.recalled", "case.recall_approved", "handoff.reviewed", "handoff.retention_ended",
     }
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Event:
-    """An event that rows are held against: what stands in clear, and its details by kind.
-
-    ``complete``: none of its details was erased.
-    """
-
-    index: int
-    id: UUID
-    at: datetime
-    type: str
-    handoff: UUID | None
-    case_digest: str | None
-    package_digest: str | None
-    digest: str | None
-    details: Mapping[str, Any]
-    complete: bool
-
-    @property
-    def subject(self) -> Mapping[str, Any]:
-        """What it is about; empty where that was erased."""
-        found: dict[str, Any] = json.loads(self.details.get("subject", "{}"))
-        return found
 
 
 @dataclass
@@ -122,12 +95,12 @@ class LoggedHandoffs:
 
     size: int = 0
     told: dict[UUID, list[ToldEvent]] = field(default_factory=lambda: defaultdict(list))
-    offers: dict[UUID, _Event] = field(default_factory=dict)
-    of_cases: list[_Event] = field(default_factory=list)
+    offers: dict[UUID, CaseEvent] = field(default_factory=dict)
+    of_cases: list[CaseEvent] = field(default_factory=list)
     consultations: dict[UUID, tuple[Any, ...]] = field(default_factory=dict)
     """By event: the handoff, who opened what, and whether its originator heard."""
-    recalls: dict[UUID, _Event] = field(default_factory=dict)
-    measures: dict[UUID, _Event] = field(default_factory=dict)
+    recalls: dict[UUID, CaseEvent] = field(default_factory=dict)
+    measures: dict[UUID, CaseEvent] = field(default_factory=dict)
     ended: dict[UUID, int] = field(default_factory=dict)
     """The place of the event that ended a measure or a retention: by ids that the gateway made."""
     given_up: dict[UUID, int] = field(default_factory=dict)
@@ -145,7 +118,7 @@ class LoggedHandoffs:
         if b'"type":"case.' in document or b'"type":"handoff.' in document:
             told = json.loads(document)
             if told["type"] in _KEPT and told["result"] == "allowed":
-                self._keep(_read(index, told, disclosures))
+                self._keep(read_event(index, told, disclosures))
 
     def take(self, work: SqlUnitOfWork) -> None:
         """Take what the log has beyond that."""
@@ -153,7 +126,7 @@ class LoggedHandoffs:
             for row in rows:
                 self.note(row.idx, row.document or b"", row.disclosures)
 
-    def _keep(self, one: _Event) -> None:
+    def _keep(self, one: CaseEvent) -> None:
         handoff, subject = one.handoff, one.subject
         if handoff is not None and (one.type in MOVING or one.type == CONSULTED):
             self.told[handoff].append(ToldEvent(one.index, one.id, one.type, one.digest))
@@ -163,9 +136,9 @@ class LoggedHandoffs:
                 reader, informed = one.details.get("as recipient"), "as originator" in one.details
                 said = (handoff, reader, one.case_digest, one.package_digest, informed)
                 self.consultations[one.id] = said
-        elif one.type in _SETTING and subject.get("measure") == str(one.id):
+        elif one.type in SETTING and subject.get("measure") == str(one.id):
             self.measures[one.id] = one  # what others hear of it names it, too
-        elif one.type in _ENDING and "measure" in subject:
+        elif one.type in ENDING and "measure" in subject:
             self.ended.setdefault(UUID(subject["measure"]), one.index)
         elif one.type == "handoff.retention_ended" and handoff is not None:
             self.given_up[handoff] = one.index
@@ -179,33 +152,8 @@ class LoggedHandoffs:
             self.reviewed[handoff] = one.index
         elif one.type == "case.erased" and handoff is not None:
             self.erased[handoff] = one.index
-        elif handoff is None and (one.type in _STATES or one.type == _ADVANCED):
+        elif handoff is None and (one.type in STATES or one.type == ADVANCED):
             self.of_cases.append(one)
-
-
-def _read(index: int, told: Mapping[str, Any], disclosures: str) -> _Event:
-    """An event with those of its details that it committed to."""
-    found: dict[str, Any] = {}
-    committed, stored = set(told["sd"]), [text for text, _ in json.loads(disclosures)]
-    for text in stored:
-        if text is not None and base64url.digest(text.encode()) in committed:
-            one = sd_jwt.read_stored_disclosure(text)
-            if one.name == event.PARTY:
-                found[f"as {one.value['role']}"] = one.value["organisation"]
-            else:
-                found[str(one.name)] = one.value
-    return _Event(
-        index,
-        UUID(told["id"]),
-        parse_timestamp(told["time"]),
-        told["type"],
-        UUID(told["handoff"]) if "handoff" in told else None,
-        told.get("case_digest"),
-        told.get("package_digest"),
-        told.get("document_sha256"),
-        found,
-        None not in stored,
-    )
 
 
 @dataclass(frozen=True)
@@ -296,7 +244,7 @@ class _Comparison:
     of_cases: dict[CaseKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     """What differs of a case, for all of its handoffs."""
     recalls: dict[UUID, Recall] = field(default_factory=dict)
-    clearances: dict[CaseKey, list[_Event]] = field(default_factory=lambda: defaultdict(list))
+    clearances: dict[CaseKey, list[CaseEvent]] = field(default_factory=lambda: defaultdict(list))
 
     def made(self) -> HandoffComparison:
         self._take_versions()
@@ -368,7 +316,7 @@ class _Comparison:
     # --- Cases ---
 
     def _take_versions(self) -> None:
-        left = {one.id: one for one in self.logged.of_cases if one.type in _VERSIONS}
+        left = {one.id: one for one in self.logged.of_cases if one.type in VERSIONS}
         for row in self._rows(tables.case_version, _ALL_VERSIONS):
             key, told = (row.originator, row.case), left.pop(row.event, None)
             self.versions[row.digest] = key, row.version
@@ -391,7 +339,7 @@ class _Comparison:
             self._tell(f"the version of a case that entry {one.index} recorded has no row")
 
     def _hold_cases(self) -> None:
-        steps: dict[CaseKey, list[_Event]] = defaultdict(list)
+        steps: dict[CaseKey, list[CaseEvent]] = defaultdict(list)
         for one in self.logged.of_cases:
             if one.case_digest in self.versions:
                 steps[self.versions[one.case_digest][0]].append(one)
@@ -399,8 +347,8 @@ class _Comparison:
         for row in self._all(_CASES):
             key = row.originator, row.id
             made = steps.pop(key, [])
-            self.clearances[key] = [one for one in made if _clears(one)]
-            told = _fold_case(made) | {
+            self.clearances[key] = [one for one in made if clears(one)]
+            told = fold_case(made) | {
                 "version": len(self.places[key]),
                 "measured": key in measured,
             }
@@ -419,11 +367,11 @@ class _Comparison:
 
     # --- Recalls and measures ---
 
-    def _case_of(self, told: _Event) -> CaseKey | None:
+    def _case_of(self, told: CaseEvent) -> CaseKey | None:
         found = self.versions.get(told.case_digest or "")
         return found and found[0]
 
-    def _miss(self, told: _Event, name: str) -> None:
+    def _miss(self, told: CaseEvent, name: str) -> None:
         """What the log tells has no row."""
         if (key := self._case_of(told)) is not None:
             self.of_cases[key].add(name)
@@ -726,33 +674,8 @@ def _case_of(row: Handoff) -> CaseKey:
 
 def _renews(one: Measure, before: Measure) -> bool:
     """Whether a measure can have renewed another one, which that ended."""
-    same = (one.originator, one.case, one.kind, one.setter, set(one.elements))
-    return same == (
-        before.originator, before.case, before.kind, before.setter, set(before.elements),
+    passed_on = None not in (one.handoff, before.handoff)  # to a successor of its setter
+    same = (one.originator, one.case, one.kind, set(one.elements))
+    return (passed_on or one.setter == before.setter) and same == (
+        before.originator, before.case, before.kind, set(before.elements),
     )  # fmt: skip
-
-
-def _clears(one: _Event) -> bool:
-    """Whether two persons cleared a case by an event, or may have: that it tells no more."""
-    version = one.type in _VERSIONS and ("cleared_by" in one.details or not one.complete)
-    return version or one.type == "case.cleared"
-
-
-def _fold_case(steps: Sequence[_Event]) -> dict[str, Any]:
-    """What a case's row has to say after its events, as far as they and no version tell it."""
-    told: dict[str, Any] = {"early": False, "cleared_digest": None}
-    for one in steps:
-        if one.type == _ADVANCED:
-            told["early"] = True
-            if "erase_on" in one.subject:
-                told["erase_on"] = date.fromisoformat(one.subject["erase_on"])
-            continue
-        told["state"], told["digest"] = _STATES[one.type], one.case_digest
-        if one.type in _VERSIONS and "cleared_by" in one.details:
-            told["state"] = CaseState.CLEARED
-        elif one.type in _VERSIONS and not one.complete:
-            del told["state"]  # nobody knows any more whether two persons cleared it, too
-            told.pop("cleared_digest", None)
-        if told.get("state") is CaseState.CLEARED:
-            told["cleared_digest"] = one.case_digest
-    return told

@@ -11,8 +11,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from gateway.domain import audit_event, refusals
 from gateway.domain.audit import CaseId
 from gateway.domain.handoff import Handoff
 from gateway.evidence import base64url, event, sd_jwt
+from gateway.evidence.case_course import STEPS, VERSIONS, CaseEvent, read_event
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
 from gateway.evidence.handoff_course import ToldEvent
 from gateway.kernel.actors import GATEWAY
@@ -98,18 +100,22 @@ _of_handoff = log_event.c.handoff == bindparam("handoff", type_=log_event.c.hand
 _FIRST_CONSULTED = select(func.min(log_event.c.idx)).where(_of_handoff, _consulted)
 # Of consultations, which have no end, only the first counts.
 _HISTORY = (
-    select(log_event.c.idx, log_event.c.words, log_event.c.event)
+    select(log_event.c.idx, log_event.c.words, log_event.c.event, log_event.c.at)
     .where(
         _of_handoff, or_(not_(_consulted), log_event.c.idx == _FIRST_CONSULTED.scalar_subquery())
     )
     .order_by(log_event.c.idx)
 )
-_VERSIONS = select(case_version.c.digest, case_version.c.event).where(
-    matching(case_version, "originator", "case")
-)
-# No join: SQLite has the ids of the two tables in two forms.
-_PLACE = select(log_event.c.idx).where(
-    log_event.c.event == bindparam("event"), log_event.c.case_digest == bindparam("digest")
+STEPS_OF = (
+    select(
+        case_version.c.digest,
+        log_event.c.idx,
+        log_event.c.event,
+        log_event.c.document,
+        log_event.c.disclosures,
+    )
+    .outerjoin(log_event, log_event.c.step_of == case_version.c.digest)
+    .where(matching(case_version, "originator", "case"))
 )
 _COMING = 1 << 62
 """The place of what another writer of this transaction recorded, and is yet to be appended."""
@@ -257,34 +263,26 @@ class SqlLog:
         self._transaction.require_writing()
         self.facts.append(fact)
 
-    def history(self, handoff: Handoff) -> tuple[list[ToldEvent], list[tuple[int, str]]]:
-        """The events of a handoff that were allowed, of consultations only the first; and the
-        places and digests of the versions of its case, none where the log lacks one. Both in the
-        log's order, with what others of this transaction recorded."""
+    def history(self, handoff: Handoff) -> tuple[list[ToldEvent], list[CaseEvent]]:
+        """The events of a handoff that were allowed, of consultations only the first; and those of
+        the course of its case. Both in the log's order, with what others of this transaction
+        recorded. Raises ValueError for what cannot be read."""
         of_case = {"originator": handoff.originator, "case": handoff.case}
-        rows, versions = self._transaction.queries(
-            (_HISTORY, {"handoff": handoff.id}), (_VERSIONS, of_case)
+        rows, steps = self._transaction.queries(
+            (_HISTORY, {"handoff": handoff.id}), (STEPS_OF, of_case)
         )
-        coming = {fact.id: (_COMING + n, fact) for n, fact in enumerate(self._others)}
         told = []
         for row in rows:
             _, type_, result, *words = row.words.split("|")
             if result == _ALLOWED:
                 parties = frozenset(word[6:] for word in words if word.startswith("party:"))
-                told.append(ToldEvent(row.idx, row.event, type_[4:], None, parties))
+                told.append(ToldEvent(row.idx, row.event, type_[4:], None, parties, row.at))
         told += [
             ToldEvent(index, fact.id, fact.type, fact.document_sha256)
-            for index, fact in coming.values()
+            for index, fact in enumerate(self._others, _COMING)
             if fact.handoff == handoff.id and fact.result is audit_event.EventResult.ALLOWED
         ]
-        placed = [(coming[one.event][0], one.digest) for one in versions if one.event in coming]
-        older = [one for one in versions if one.event not in coming]
-        asked = [(_PLACE, {"event": one.event, "digest": one.digest}) for one in older]
-        found = self._transaction.queries(*asked) if asked else ()
-        if not all(found):
-            return told, []
-        placed += [(row.idx, one.digest) for (row,), one in zip(found, older, strict=True)]
-        return told, sorted(placed)
+        return told, read_steps(steps, self._others)
 
     def append(self, facts: Sequence[audit_event.AuditEvent]) -> AppendResult:
         """Write facts to the log: the last statements before COMMIT.
@@ -506,6 +504,45 @@ class SqlLog:
             return self._contents.decrypt(base64url.decode(text), cell_of(event, position))
         except refusals.CaseErased:
             return None
+
+
+def read_steps(rows: Sequence[Any], others: Sequence[audit_event.AuditEvent]) -> list[CaseEvent]:
+    """The events of the course of a case, in order, by what `STEPS_OF` finds and what ``others``
+    of this transaction recorded. Raises ValueError for what cannot be read."""
+    found = {}
+    for row in rows:
+        if row.document is not None:
+            told = json.loads(row.document)
+            one = read_event(row.idx, told, row.disclosures)
+            said = one.id, one.case_digest, told["result"]
+            if said != (row.event, row.digest, audit_event.EventResult.ALLOWED):
+                raise ValueError(f"the event {row.event} is not its document")
+            found[one.id] = one
+    digests = {row.digest for row in rows}
+    for index, fact in enumerate(others, _COMING):
+        allowed = fact.result is audit_event.EventResult.ALLOWED
+        if allowed and fact.case_digest in digests and fact.type in STEPS:
+            found[fact.id] = _coming(index, fact)
+    if digests != {one.case_digest for one in found.values() if one.type in VERSIONS}:
+        raise ValueError("a version of the case is not in the log")
+    return sorted(found.values(), key=attrgetter("index"))
+
+
+def _coming(index: int, fact: audit_event.AuditEvent) -> CaseEvent:
+    """What another writer of this transaction recorded, as it will be read."""
+    return CaseEvent(
+        index,
+        fact.id,
+        fact.at or datetime.min.replace(tzinfo=UTC),
+        fact.type,
+        fact.handoff,
+        fact.case_digest,
+        fact.package_digest,
+        fact.document_sha256,
+        {f"as {one.role}": one.organisation for one in fact.parties}
+        | {one.kind: one.value for one in fact.details},
+        complete=True,
+    )
 
 
 def _not_before(now: datetime, newest: datetime | None) -> datetime:

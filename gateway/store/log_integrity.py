@@ -266,13 +266,14 @@ def _require_told(row: Row[Any], streams: _Streams, erasures: _Erasures, person_
         else:
             details[str(read.name)] = read.value
     made = event_index.words_of(told["type"], told["result"], parties, details, person_key)
-    found = (_comparable(row.words, person_key), row.at, row.handoff, row.case_digest)
-    handoff = told.get("handoff")
+    found = (_comparable(row.words, person_key), row.at, row.handoff, row.case_digest, row.step_of)
+    handoff, digest = told.get("handoff"), told.get("case_digest")
     expected = (
         _comparable(made, person_key),
         parse_timestamp(told["time"]),
         UUID(handoff) if handoff else None,
-        told.get("case_digest"),
+        digest,
+        event_index.step_of(told["type"], told["result"], digest),
     )
     if found != expected:
         raise StoredLogCorrupt(f"entry {row.idx} is searched for by other words than its own")

@@ -480,6 +480,8 @@ log_event = Table(
     Column("words", columns.TEXT, nullable=False),
     Column("handoff", Uuid),
     Column("case_digest", columns.TEXT),
+    # The case's digest again, where it is a step of the case's own (evidence/case_course.py).
+    Column("step_of", columns.TEXT),
     Column("document", LargeBinary),  # the very bytes that were hashed; NULL when erased
     Column("nonce", LargeBinary),
     # JSON [[disclosure|null, [reader...]]...]: null when erased, in an envelope where it tells of
@@ -487,6 +489,7 @@ log_event = Table(
     Column("disclosures", columns.TEXT, nullable=False),
 )
 _partial("log_event_by_handoff", log_event.c.handoff, log_event.c.handoff.is_not(null()))
+_partial("log_event_of_case", log_event.c.step_of, log_event.c.step_of.is_not(null()))
 
 # The words of 256 entries together, once there are as many: a search passes over the others.
 log_block = Table(

@@ -260,7 +260,7 @@ class SqlUnitOfWork(UnitOfWork):
         self.log_terms = SqlLogTerms(run, cipher)
         self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
-        self.cases = SqlCases(run, cipher)
+        self.cases = SqlCases(run, cipher, others)
         self.handoffs = SqlHandoffs(run, cipher)
         self.duties = SqlDuties(run, cipher)
         self.retentions = SqlRetentions(run, cipher)

@@ -89,3 +89,11 @@ def test_what_an_interest_keeps_away_is_not_in_the_list(gateway):
     assert len(owed(gateway, ABROAD)) == 1
     gateway.interest(ABROAD, "content.example.org")
     assert owed(gateway, ABROAD) == []
+
+
+def test_a_handoff_whose_row_was_given_to_another_is_passed_over(gateway):
+    other, _ = handoff_of(gateway, "normal"), handoff_of(gateway, "urgent")
+    give = "UPDATE handoff SET recipient = '{}' WHERE urgency = 1".format
+    gateway.store.change(give("ocrvp"))
+    assert [one["handoff"] for one in owed(gateway, OFMIN)] == [str(other)]
+    gateway.store.change(give("ofmin"))

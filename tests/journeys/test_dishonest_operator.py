@@ -238,13 +238,17 @@ class Found:
 
 
 ACTS: dict[Callable[[Database], None], Found] = {
-    rewrite_document: Found(frozenset({"whole_log", "registry"}), read=5),
+    rewrite_document: Found(frozenset({"whole_log", "registry", "handoffs"}), read=5),
     drop_row: Found(frozenset({"whole_log"}), read=5),
     give_number_again: Found(frozenset({"whole_log"}), stream=16),
-    swap_entries: Found(frozenset({"whole_log", "registry"}), write=4, read=4, new_copy=5),
-    swap_entries_and_rebuild: Found(frozenset({"whole_log", "log"}), write=3, read=3, new_copy=5),
-    drop_end: Found(frozenset({"log"}), write=3, read=3, new_copy=3),
-    delete_event: Found(frozenset({"whole_log", "registry"}), read=5),
+    swap_entries: Found(
+        frozenset({"whole_log", "registry", "handoffs"}), write=4, read=4, new_copy=5
+    ),
+    swap_entries_and_rebuild: Found(
+        frozenset({"whole_log", "log", "handoffs"}), write=3, read=3, new_copy=5
+    ),
+    drop_end: Found(frozenset({"log", "handoffs"}), write=3, read=3, new_copy=3),
+    delete_event: Found(frozenset({"whole_log", "registry", "handoffs"}), read=5),
     change_words: Found(frozenset({"whole_log"})),
     insert_event: Found(frozenset({"whole_log", "log"}), write=3, read=3, new_copy=3),
     insert_event_with_the_key: Found(frozenset({"whole_log"})),

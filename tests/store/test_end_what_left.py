@@ -65,7 +65,7 @@ def _then() -> MetaData:
     event = then.tables["log_event"]
     then.remove(event)
     apart = [one for one in event.c if one.name in ("idx", *_APART)]
-    left = [one for one in event.c if one.name not in _APART]
+    left = [one for one in event.c if one.name not in (*_APART, "step_of")]
     for name, of_then in (("log_facet", apart), ("log_event", left)):
         Table(name, then, *(one._copy() for one in of_then))
     then.tables["staff"].append_column(Column("recusals", Text, nullable=False))

@@ -16,25 +16,30 @@ from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import OutOfService, WrongState
-from gateway.exchange import handoffs, measures, recalls, retention
+from gateway.exchange import erasure, handoffs, measures, offers, recalls, retention
+from gateway.exchange.consultations import RETENTION
 from gateway.exchange.measures import MeasureRequest
 from gateway.exchange.recalls import RecallRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.transact import RecordedRefusal
 from gateway.store.handoff_proof import HandoffComparison
 from tests import answers
 from tests.each import each
 from tests.founding import (
     ABROAD,
+    CSAM_FR,
     HOTLINE,
     OFMIN,
     OPENING,
     Founded,
     accepted,
     acknowledged,
+    caller,
     consulted,
     founded,
     handoffs_compared,
+    offer_of,
     offered,
     revised,
     submitted,
@@ -170,27 +175,32 @@ ACTS = [
         " kind = 'recall_answer'", "duty"),
     Act("another due time of a handoff", "UPDATE handoff SET due_at = due_at + 1 WHERE"
         " id = {danger}", "due_at"),
-    Act("a retention that ends earlier", "UPDATE retention SET until = '2026-06-01'", "retention"),
-    Act("a retention without an end", "UPDATE retention SET until = NULL", "retention"),
+    Act("a retention that ends earlier", "UPDATE retention SET until = '2026-06-01'",
+        "retention", "held"),
+    Act("a retention without an end", "UPDATE retention SET until = NULL", "retention", "held"),
     Act("a retention on another basis", "UPDATE retention SET legal_basis = 'Art. 2'", "retention"),
-    Act("a retention of another", "UPDATE retention SET holder = 'ocrvp'", "retention"),
-    Act("a retention that ended", "UPDATE retention SET ended_at = since", "retention end"),
-    Act("a retention removed", "DELETE FROM retention", "retention"),
-    Act("a measure that ends earlier", "UPDATE case_measure SET until = since + 1", "until"),
-    Act("a measure on one element", "UPDATE case_measure SET elements = '[\"x\"]'", "elements"),
-    Act("a measure of another kind", "UPDATE case_measure SET kind = 'embargo'", "kind"),
+    Act("a retention of another", "UPDATE retention SET holder = 'ocrvp'", "retention", "held"),
+    Act("a retention that ended", "UPDATE retention SET ended_at = since", "retention end", "held"),
+    Act("a retention removed", "DELETE FROM retention", "retention", "held"),
+    Act("a measure that ends earlier", "UPDATE case_measure SET until = since + 1",
+        "until", "held"),
+    Act("a measure on one element", "UPDATE case_measure SET elements = '[\"x\"]'",
+        "elements", "held"),
+    Act("a measure of another kind", "UPDATE case_measure SET kind = 'embargo'", "kind", "held"),
     Act("a measure for another reason", "UPDATE case_measure SET code = 'unlawful'", "code"),
     Act("a measure of another setter", "UPDATE case_measure SET setter = 'ofmin'", "setter"),
-    Act("a measure that ended", "UPDATE case_measure SET ended_at = since", "measure end"),
-    Act("a measure removed", "DELETE FROM case_measure", "measure"),
-    Act("a case without measures", "UPDATE case_file SET measured = 0", "measured"),
-    Act("a case closed", "UPDATE case_file SET state = 'closed' WHERE id = {case}", "state"),
+    Act("a measure that ended", "UPDATE case_measure SET ended_at = since", "measure end", "held"),
+    Act("a measure removed", "DELETE FROM case_measure", "measure", "held"),
+    Act("a case without measures", "UPDATE case_file SET measured = 0", "measured", "held"),
+    Act("a case closed", "UPDATE case_file SET state = 'closed' WHERE id = {case}",
+        "state", "held"),
     Act("a case kept longer", "UPDATE case_file SET erase_on = '2030-01-01'", "erase_on"),
     Act("a case erased too early", "UPDATE case_file SET erase_on = '2026-04-01'", "erase_on"),
     Act("an older version of a case", "UPDATE case_file SET version = 1, digest = (SELECT digest"
-        " FROM case_version WHERE \"case\" = {case} AND version = 1) WHERE id = {case}", "digest"),
+        " FROM case_version WHERE \"case\" = {case} AND version = 1) WHERE id = {case}",
+        "digest", "held"),
     Act("a version removed", "DELETE FROM case_version WHERE \"case\" = {case} AND version = 2",
-        "digest"),
+        "digest", "held"),
     Act("a version of another case", "UPDATE case_version SET \"case\" = {danger} WHERE"
         " \"case\" = {case} AND version = 1", "versions"),
     Act("a case removed", "DELETE FROM case_file WHERE id = {case}", "row"),
@@ -242,6 +252,84 @@ def test_versions_in_another_order_change_no_agreement(event):
         "UPDATE handoff SET held_under = (SELECT digest FROM case_version WHERE version = 1)"
     )
     gateway.refused(OutOfService, OFMIN, handoffs.consult, held, OPENING)
+
+
+OF_CASES = [
+    one for one in ACTS if one.about and one.script.split()[1:3][one.script.startswith("D")] in
+    ("case_file", "case_measure")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("act", OF_CASES, ids=lambda one: one.name)
+def test_nor_is_a_case_offered_that_the_log_tells_otherwise(act):
+    there = scene()
+    there.change(act.script)
+    for asked in (offers.preview, offers.offer):
+        of = (there.gateway.ports, caller(HOTLINE))
+        of += () if asked is offers.preview else (there.gateway.key(),)
+        with pytest.raises((OutOfService, RecordedRefusal)) as refused:
+            asked(*of, there.case, offer_of(there.gateway, CSAM_FR))
+        found = refused.value
+        assert isinstance(getattr(found, "refusal", found), OutOfService)
+
+
+@each(
+    "act",
+    [
+        "UPDATE case_file SET erase_on = '2026-04-01'",
+        "UPDATE case_file SET erase_on = '2030-01-01'",
+        "UPDATE case_file SET erase_on = '2030-01-01', early = 1",
+    ],
+)
+def test_a_case_with_another_day_of_erasure_is_neither_opened_nor_offered(act):
+    gateway = founded()
+    case = submitted(gateway)
+    held = accepted(gateway, offered(gateway, case))
+    gateway.store.change(act)
+    gateway.refused(OutOfService, OFMIN, handoffs.consult, held, OPENING)
+    again, at = offer_of(gateway, CSAM_FR), UUID(case.result["case"])
+    gateway.refused(OutOfService, HOTLINE, offers.offer, at, again)
+
+
+@each(
+    "act",
+    [
+        "UPDATE retention SET until = '2030-01-01'",
+        "UPDATE retention SET until = NULL",
+        "UPDATE retention SET ended_at = since",
+        "DELETE FROM retention",
+    ],
+)
+def test_a_copy_opens_no_longer_than_its_holder_said(act):
+    gateway = founded()
+    handoff = accepted(gateway)
+    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="Art. 1", until="2027-12-01")
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    opening = replace(OPENING, reason_code=RETENTION)
+    gateway.act(OFMIN, handoffs.consult, handoff, opening)
+    gateway.store.change(act)
+    gateway.refused(OutOfService, OFMIN, handoffs.consult, handoff, opening)
+
+
+def test_a_term_of_ones_own_ends_when_it_was_registered_to():
+    gateway = founded()
+    values = {"purpose": "identify_victim", "years": "1", "review_years": "1"}
+    values |= {"legal_act": "Art. 1"}
+    gateway.administer("retention.record", OFMIN, **values, start="2026-01-01")
+    handoff = accepted(gateway)
+    consulted(gateway, handoff)
+    gateway.store.change("UPDATE retention SET until = '2030-01-01', since = since + 1")
+    gateway.refused(OutOfService, OFMIN, handoffs.consult, handoff, OPENING)
+
+
+def test_a_danger_without_hurry_is_refused_where_it_would_open_and_names_whom_to_call():
+    there = scene()
+    there.change("UPDATE handoff SET urgency = 3 WHERE id = {danger}")
+    of = there.handoffs["danger"]
+    opening = replace(OPENING, reason_code="imminent_danger")
+    found = there.gateway.refused(OutOfService, OFMIN, handoffs.consult, of, opening)
+    assert f"telephone the duty contact of {HOTLINE}" in found.detail
 
 
 def test_what_was_not_changed_goes_on():

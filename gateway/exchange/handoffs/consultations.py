@@ -18,6 +18,7 @@ from gateway.domain.staff import WORKING, NamedPerson, RegisterRole, person_erro
 from gateway.domain.standing import Closed, Opens, Standing
 from gateway.exchange import access, consultations
 from gateway.exchange.conditions import is_released
+from gateway.exchange.course_check import check_urgency, is_planned, refuse_differing
 from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
 from gateway.exchange.handoffs.retained_copy import open_copy
 from gateway.exchange.offers import states_danger
@@ -91,6 +92,7 @@ def _opened(
     if opens is Closed.NO_COPY:
         raise CaseErased(opens)
     if opens is Closed.NOT_ACCEPTED and standing.side is AnswerAuthor.RECIPIENT:
+        check_urgency(context, standing.handoff)
         raise WrongState(f"{opens}; the handoff is {standing.handoff.state}")
     entity = access.entity_of(context, standing.handoff, read_access=standing.read_access)
     facts = standing.facts(reason_code)
@@ -121,6 +123,8 @@ def _open_package(
         _require_danger(found, versions)
     if standing.is_past_erasure(date.fromisoformat(versions.offered.said.claims["erase_on"])):
         raise WrongState(Closed.PAST_ERASURE)
+    if not is_planned(standing.case, versions.now):
+        refuse_differing(context, found, ("erase_on",))
     originator = context.require(found.originator)
     # Nothing was agreed to before an acceptance: then the case as it is now decides.
     agreed = versions.now if in_danger else versions.agreed

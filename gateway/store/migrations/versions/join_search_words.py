@@ -13,6 +13,13 @@ from gateway.store.columns import NUMBER, SHORT_ID, TEXT, Instant
 revision = "join_search_words"
 down_revision = "end_what_left"
 
+_STEPS = (
+    "case.submitted", "case.revised", "case.assessed", "case.cleared", "case.closed", "case.erased",
+    "case.embargoed", "case.restricted", "case.measure_ended", "case.embargo_lifted",
+    "case.erasure_advanced",
+)  # fmt: skip
+"""The events that are found by their case, as well."""
+
 
 def upgrade() -> None:
     """Move the words of every entry; nothing in a database that never had them apart."""
@@ -23,13 +30,19 @@ def upgrade() -> None:
         _copy()
     else:
         _add()
-    op.create_index(
-        "log_event_by_handoff",
-        "log_event",
-        ["handoff"],
-        sqlite_where=Column("handoff").is_not(None),
-        postgresql_where=Column("handoff").is_not(None),
-    )
+    for type_ in _STEPS:
+        op.execute(
+            f"UPDATE log_event SET step_of = case_digest WHERE words LIKE '|typ:{type_}|%'"  # noqa: S608 - a name from below
+            " AND words LIKE '%|result:allowed|%'"
+        )
+    for name, column in (("log_event_by_handoff", "handoff"), ("log_event_of_case", "step_of")):
+        op.create_index(
+            name,
+            "log_event",
+            [column],
+            sqlite_where=Column(column).is_not(None),
+            postgresql_where=Column(column).is_not(None),
+        )
     op.drop_table("log_facet")
 
 
@@ -44,13 +57,14 @@ def _copy() -> None:
         Column("words", TEXT, nullable=False),
         Column("handoff", Uuid),
         Column("case_digest", TEXT),
+        Column("step_of", TEXT),
         Column("document", LargeBinary),
         Column("nonce", LargeBinary),
         Column("disclosures", TEXT, nullable=False),
     )
     op.execute(
         "INSERT INTO log_event SELECT log_event_before.idx, event, entry, coalesce(at, 0),"
-        " coalesce(words, '||'), handoff, case_digest, document, nonce, disclosures"
+        " coalesce(words, '||'), handoff, case_digest, NULL, document, nonce, disclosures"
         " FROM log_event_before LEFT JOIN log_facet ON log_facet.idx = log_event_before.idx"
         " ORDER BY log_event_before.idx"
     )
@@ -58,8 +72,10 @@ def _copy() -> None:
 
 
 def _add() -> None:
-    for name, kind in (("at", Instant), ("words", TEXT), ("handoff", Uuid), ("case_digest", TEXT)):
-        op.add_column("log_event", Column(name, kind))
+    op.add_column("log_event", Column("at", Instant))
+    op.add_column("log_event", Column("handoff", Uuid))
+    for name in ("words", "case_digest", "step_of"):
+        op.add_column("log_event", Column(name, TEXT))
     op.execute(
         "UPDATE log_event SET at = log_facet.at, words = log_facet.words,"
         " handoff = log_facet.handoff, case_digest = log_facet.case_digest"
