@@ -24,7 +24,9 @@ def place(tmp_path: Path) -> Path:
     """A machine: folders, a passphrase, and our command on the path."""
     for folder in ("srv", "media/copy-1", "media/copy-2", "bin"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "passphrase").write_bytes(PASSPHRASE + b"\n")
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_bytes(PASSPHRASE + b"\n")
+    passphrase.chmod(0o600)
     command = tmp_path / "bin" / "casegate"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n')
     command.chmod(0o755)
@@ -52,7 +54,7 @@ def run(block: str, place: Path) -> str:
 @pytest.mark.slow
 def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
     require("the ceremonies", *TOOLS)
-    make, move, fingerprint, check, revoke, publish, renew, use = BLOCKS
+    make, move, fingerprint, check, revoke, publish, renew, use, ended = BLOCKS
     assert "Next:" in run(make, place)
     run(move, place)
     gw = Operator(place / "srv" / "casegate")
@@ -79,3 +81,4 @@ def test_every_ceremony_works_as_it_is_written(place: Path) -> None:
     waited = use.replace("rotate", "rotate --no-wait")
     assert "step activate" in run(waited, place)
     assert "step retire" in run(waited.replace("--step activate", "--step retire"), place)
+    assert "step activate" in run(ended, place)

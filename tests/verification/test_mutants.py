@@ -99,6 +99,8 @@ def lists_in(value: Any) -> Iterator[list[Any]]:
 COUNTS = {"elements": ("shown",), "elements.document": ("shown",), "sealed": ("number",)}
 COUNTS |= {"documents": ("signed", "all")}
 """Facts that count what is in this file: there may be fewer."""
+OF_ENTRIES = ("times.entries",)
+"""Facts that list entries of this file: there may be fewer."""
 OF_THIS_FILE = ("one_history",)
 """A file with fewer checkpoints may show that the rest are of one history."""
 
@@ -107,6 +109,8 @@ def implied(fact: Fact) -> Iterator[Fact]:
     """The fact, and each weaker one that follows from it."""
     values = dict(fact.values)
     yield fact
+    if values.get("version") is not None:  # without the offer whose version it was
+        yield from implied(replace(fact, values={**values, "version": None}))
     if fact.key == "acceptance.partial":  # the groups are withheld
         yield from implied(replace(fact, key="acceptance"))
     if fact.key == "case" or fact.key.endswith(".logged"):  # without the receipt of that entry
@@ -144,6 +148,8 @@ def less(now: Any, before: Any) -> bool:
 
 def follows(fact: Fact, known: Fact) -> bool:
     """Whether one fact is the other, whatever that document says besides left out."""
+    if fact.key == known.key and fact.key in OF_ENTRIES:
+        return less(fact.values, known.values) and less(fact.extra, known.extra)
     counts = {name: fact.values.get(name) for name in COUNTS.get(fact.key, ())}
     fewer = all(0 <= now <= known.values.get(name, -1) for name, now in counts.items())
     same = {**known.values, **counts} == fact.values
