@@ -174,8 +174,7 @@ class HandoffComparison:
         return (
             *(
                 f"the handoff {one} is not what its documents and the log say "
-                f"({', '.join(names)}): it is out of service (docs/operators.md, 'A handoff "
-                "differs from the log')"
+                f"({', '.join(names)}): see docs/operators.md, 'A handoff differs from the log'"
                 for one, names in sorted(self.differing.items())
             ),
             *self.problems,
