@@ -56,7 +56,7 @@ def test_the_nightly_backup_is_checked_and_keeps_no_key_for_a_week(tmp_path):
     gw = operator(tmp_path)
     copies, keys = tmp_path / "copies", tmp_path / "keys"
     program = tmp_path / "casegate"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m gateway "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n')
     program.chmod(0o755)
     for folder in (copies, keys):
         folder.mkdir()
