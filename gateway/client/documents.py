@@ -24,7 +24,7 @@ from gateway.domain.organisation import organisation_uri
 from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
-from gateway.evidence.declarations import MAX_SKEW
+from gateway.evidence.declarations import MAX_SKEW, SUCCESSION_TYP
 from gateway.evidence.handoff_course import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
@@ -323,8 +323,13 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
     if "reissue_of" in view:
         (shown,) = _objects([view["reissue_of"]], "the handoff is shown without what it replaces")
         before = open_offer(shown.get("offer"), connection)
+        texts = shown.get("approvals", [])
+        require(isinstance(texts, list), "the handoff is shown without what it replaces")
+        approvals = [open_ours(one, SUCCESSION_TYP, connection) for one in texts]
         with _compared():
             chain.check_predecessor(before.signed, offers[0].claims)
+            for one in approvals:
+                chain.check_approval(one, offers[0].claims)
     return offers
 
 

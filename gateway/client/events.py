@@ -14,7 +14,7 @@ from gateway import files
 from gateway.client import errors, evidence_checks
 from gateway.client.cases import CaseClient, ClientBase, ConsultedContent
 from gateway.client.connection import PartnerConnection
-from gateway.client.directory import Directory, KeyRecord
+from gateway.client.directory import Directory, KeyRecord, MandateRecord
 from gateway.client.documents import RECALL, UPDATE, require
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, spelled
@@ -246,18 +246,13 @@ class Exports(CaseClient, Directory, HandoffClient):
         answers = [text for kind, text in shown if kind not in ("offer", UPDATE, RECALL)]
         recall = next((text for kind, text in shown if kind == RECALL), None)
         cases = [*(str(one["routing"]) for one in view["packages"][:-1]), case]
-        before = view.get("reissue_of", {}).get("offer")
-        documents = [*cases, *offers, *answers, *filter(None, (before, recall))]
+        offered, reissue = chain[0].claims, view.get("reissue_of", {})
+        before, approved = reissue.get("offer"), tuple(reissue.get("approvals", ()))
+        documents = [*cases, *offers, *answers, *filter(None, (before, recall)), *approved]
         keys = list(self._key_records(documents))
-        mandate = plan = None
-        offered = chain[0].claims
         # What registered the mandate, and planned the succession, where they are shown.
-        with contextlib.suppress(errors.RequestRefused):
-            if offered.mandate_event is not None:
-                mandate = self.mandate(offered.recipient, offered.mandate_event)
-        with contextlib.suppress(errors.RequestRefused):
-            if "reissue_of" in view:
-                plan = self.receipt(view["reissue_of"]["succession"]).receipt
+        mandate = self._mandate(offered.recipient, offered.mandate_event)
+        plan = self._mandate(offered.recipient, reissue.get("succession"))
         data = bundle.encode(
             Bundle(
                 tuple(map(BundlePackage, cases, offers)),
@@ -266,17 +261,24 @@ class Exports(CaseClient, Directory, HandoffClient):
                 registrations=tuple(one.registration for one in keys),
                 revocations=tuple(end for one in keys for end in one.revocations),
                 predecessor_offer=before,
-                succession=plan,
+                succession=plan.registration if plan else None,
                 mandate=mandate.registration if mandate else None,
                 locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
                 key_statuses=tuple(one.status for one in keys if one.status is not None),
                 mandate_ends=mandate.ends if mandate else (),
                 recall=recall,
+                succession_approvals=approved,
             )
         )
         report = verify_bundle(data, self.connection.trust)
         require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data
+
+    def _mandate(self, organisation: str, event: str | None) -> MandateRecord | None:
+        """What registered a mandate, or planned its succession; None where that is not shown."""
+        with contextlib.suppress(errors.RequestRefused):
+            return None if event is None else self.mandate(organisation, event)
+        return None
 
     def _key_records(self, texts: Sequence[str]) -> Iterator[KeyRecord]:
         """Where the members' own keys came from that signed these documents, each once."""

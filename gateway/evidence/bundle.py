@@ -18,7 +18,7 @@ FORMER = "casegate-bundle/1"
 MAX_BYTES = 4 * 1024 * 1024
 """A presentation and an offer of half a megabyte each, and some hundred answers with receipts."""
 
-_TEXTS = ("answers", "key_statuses")
+_TEXTS = ("answers", "key_statuses", "succession_approvals")
 _TEXT = ("predecessor_offer", "recall")
 _RECEIPTS = ("receipts", "registrations", "revocations", "locks", "mandate_ends")
 _RECEIPT = ("succession", "mandate")
@@ -53,7 +53,8 @@ class Bundle:
     are those of the events by which members forbade the gateway to sign for them, or allowed it.
     ``key_statuses`` are the gateway's statements that keys in use were not revoked (compact
     SD-JWTs), ``mandate_ends`` the receipts of the events that ended that mandate of the recipient.
-    ``recall`` is the document that recalled the handoff, where one did.
+    ``recall`` is the document that recalled the handoff, where one did; ``succession_approvals``
+    those by which predecessor and successor approved the succession, where they signed.
     """
 
     packages: tuple[BundlePackage, ...]
@@ -69,6 +70,7 @@ class Bundle:
     key_statuses: tuple[str, ...] = ()
     mandate_ends: tuple[Receipt, ...] = ()
     recall: str | None = None
+    succession_approvals: tuple[str, ...] = ()
 
 
 def encode(bundle: Bundle) -> bytes:

@@ -458,11 +458,15 @@ class SucceededBy:
 
 @dataclass(frozen=True)
 class Succeeds:
-    """The succession that made a handoff, and the offer that it follows."""
+    """The succession that made a handoff, and the offer that it follows.
+
+    ``approvals`` are the documents by which its organisations approved it, where they signed.
+    """
 
     succession: UUID
     handoff: UUID
     offer: SignedText
+    approvals: Sequence[SignedText]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ proposal, and made when that person approves: so no two personal keys ever need 
 An approval binds the exact change by its digest; two count as two only from two persons (R10).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -581,7 +581,8 @@ def _record(context: ChangeContext) -> None:
     concerned = (context.change.organisation, *context.affected)
     parties = events.gateway_and(*concerned)
     readers = frozenset({GATEWAY, *concerned})
-    details = [_subject(context.change, readers), *_signed(context.request)]
+    may_read = _readers_of_approvals(context, concerned)
+    details = [_subject(context.change, readers), *_signed(context.request, may_read)]
     if context.names_key is not None:
         # Beside the reason: for who may know which key it is, and nothing else.
         named = (context.change.organisation, context.names_key)
@@ -592,12 +593,34 @@ def _record(context: ChangeContext) -> None:
     context.request.record(parties, *details)
 
 
-def _signed(request: RequestContext) -> tuple[EventDetail, ...]:
+def _readers_of_approvals(context: ChangeContext, concerned: Iterable[str]) -> frozenset[str]:
+    """The gateway, and those of whom the change concerns that may know who approved it."""
+    action, entries = context.change.action, context.work.organisations
+    found = [one for slug in concerned if (one := entries.get(slug)) is not None]
+    may = (o.slug for o in found if may_read_approvals(context.request, o, action, concerned=True))
+    return frozenset({GATEWAY, *may})
+
+
+def may_read_approvals(
+    request: RequestContext, reader: Organisation, action: str, *, concerned: bool
+) -> bool:
+    """Whether policy lets an organisation know who approved a change, or a succession.
+
+    ``concerned``: it is about the reader, or something of the reader's follows from it.
+    """
+    facts: Mapping[str, Value] = {"change": action, "concerned": concerned}
+    question = PolicyQuestion(request.entity(reader), "approval.read", LOG, facts)
+    return request.ports.policy.decide(question).allowed
+
+
+def _signed(
+    request: RequestContext, readers: frozenset[str] = frozenset({GATEWAY})
+) -> tuple[EventDetail, ...]:
     """What the administrators signed: by it the registry is made again, and by no name alone."""
     actor = request.actor
     if not isinstance(actor, Administrators):
         return ()
-    return (EventDetail(APPROVALS, actor.approvals, frozenset({GATEWAY})),)
+    return (EventDetail(APPROVALS, actor.approvals, readers),)
 
 
 def _subject(change: Change, readers: frozenset[str]) -> EventDetail:

@@ -20,7 +20,7 @@ from gateway.evidence.event import KEY, SUBJECT
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import transact
 from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import LOG
+from gateway.kernel.changes import APPROVALS, LOG, may_read_approvals
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Caller, LoggedEvent, LogQuery, TreeHead
@@ -168,36 +168,34 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
 
     With it goes the event that revoked the key, if one did, which shows the key alone, and those
     by which the member required its own signature, or ended that. Every member may check all of
-    them (gateway.verification.key_history). Who else they concerned,
-    which administrators approved them, and why a key was revoked, stays sealed.
+    them (gateway.verification.key_history). Who approved the registration is shown as far as policy
+    allows; whom else they concerned, and why a key was revoked, stays closed.
     """
 
     def query(
         context: transact.RequestContext,
-    ) -> tuple[LoggedEvent, LoggedEvent | None, list[LoggedEvent]]:
+    ) -> tuple[_Shown, LoggedEvent | None, list[LoggedEvent]]:
         transact.authorize(context, LOG)
         key = context.require(slug).document_key(kid)
         registered = None if key is None else context.work.log.logged(key.registration_event)
         if key is None or registered is None:
             transact.deny_as_not_found()
         ended = None if key.revoked_by is None else context.work.log.logged(key.revoked_by)
-        return (
-            registered,
-            ended,
-            _events_of(context, slug, *_SIGNING),
-        )
+        shown = _as_shown(context, slug, registered)
+        return shown, ended, _events_of(context, slug, *_SIGNING)
 
     registered, revoked, locks = transact.read(
         ports, caller, transact.ActionRequest("directory.read"), query
     )
-    receipt, status = _showing(ports, registered, SUBJECT), None
+    receipt, status = registered.receipt(ports), None
     if revoked is None:
         signed = issue_dated(
             KEY_STATUS_TYP,
             issuer=ports.issuer,
             organisation=slug,
             kid=kid,
-            note=ports.checkpoint_signer.sign(registered.head),  # as it was read with the key
+            # As it was read with the key.
+            note=ports.checkpoint_signer.sign(registered.logged.head),
             at=ports.now(),
             signer=ports.attester,
             random=ports.random,
@@ -216,30 +214,41 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
 def look_up_mandate(
     ports: Ports, caller: Caller, slug: str, event: UUID
 ) -> results.MandateRegistration:
-    """The event that registered a mandate which an organisation holds or held, with its subject.
+    """The event that registered a mandate which an organisation holds or held, with its subject; or
+    that planned the succession by which it was to have one.
 
-    Every member may check it (gateway.verification.mandates); which administrators approved it
-    stays sealed. With it go the events by which a mandate of that competence was ended for it.
+    Every member may check it (gateway.verification.mandates), and who approved it as far as policy
+    allows. With it go the events by which a mandate of that competence was ended for it.
     """
 
-    def query(context: transact.RequestContext) -> tuple[LoggedEvent, list[LoggedEvent]]:
+    def query(context: transact.RequestContext) -> tuple[_Shown, list[_Shown]]:
         transact.authorize(context, LOG)
         held = {one.registration_event: one.key for one in context.require(slug).mandates}
+        planned = context.work.successions.of(slug)
+        held |= {one.id: one.competence for one in planned if one.successor == slug}
         logged = context.work.log.logged(event) if event in held else None
         if logged is None or event_document.read(logged.event.document)["type"] not in _SHOWN:
             transact.deny_as_not_found()
         ends = _events_of(context, slug, _ENDED)
-        return logged, [one for one in ends if one.subject["competence"] == held[event]]
+        over = [one for one in ends if one.subject["competence"] == held[event]]
+        shown, *others = (_as_shown(context, slug, one) for one in (logged, *over))
+        return shown, others
 
     logged, ends = transact.read(ports, caller, transact.ActionRequest("directory.read"), query)
-    shown = [_showing(ports, one, SUBJECT) for one in ends]
-    return results.MandateRegistration(slug, event, _showing(ports, logged, SUBJECT), shown)
+    over = [one.receipt(ports) for one in ends]
+    return results.MandateRegistration(slug, event, logged.receipt(ports), over)
 
 
 _SHOWN = tuple(EVENT_TYPES[one][0] for one in ("mandate.grant", "succession.plan"))
 """The events whose subject names a mandate and no more than the directory shows."""
 
 _ENDED = EVENT_TYPES["mandate.end"][0]
+_APPROVED = {
+    EVENT_TYPES[one][0]: one
+    for one in ("mandate.grant", "mandate.end", "succession.plan", "key.register")
+}
+"""The actions of the events that the directory shows with their approvals, where policy allows."""
+
 _SIGNING = tuple(
     EVENT_TYPES[one][0] for one in ("organisation.require_signed", "organisation.allow_attested")
 )
@@ -264,9 +273,30 @@ _MOST_SHOWN = 100
 """A requirement to sign, or a mandate, and its end take several persons: nobody has so many."""
 
 
-def _showing(ports: Ports, logged: LoggedEvent, kind: str) -> Receipt:
-    """The receipt of an event with one kind of its details."""
-    shown = tuple(d.encoded for d in logged.event.disclosures if d.kind == kind)
+@dataclass(frozen=True)
+class _Shown:
+    """An event, and the kinds of its details that the caller may read."""
+
+    logged: LoggedEvent
+    kinds: tuple[str, ...]
+
+    def receipt(self, ports: Ports) -> Receipt:
+        """Its receipt with these; called with no transaction open."""
+        return _showing(ports, self.logged, *self.kinds)
+
+
+def _as_shown(context: transact.RequestContext, slug: str, logged: LoggedEvent) -> _Shown:
+    """An event that registered something of an organisation, or ended it, for the caller."""
+    reader = context.organisation
+    action = _APPROVED[event_document.read(logged.event.document)["type"]]
+    own = reader.slug == slug
+    approvals = (APPROVALS,) if may_read_approvals(context, reader, action, concerned=own) else ()
+    return _Shown(logged, (SUBJECT, *approvals))
+
+
+def _showing(ports: Ports, logged: LoggedEvent, *kinds: str) -> Receipt:
+    """The receipt of an event with some kinds of its details."""
+    shown = tuple(d.encoded for d in logged.event.disclosures if d.kind in kinds)
     return replace(transact.receipt_for(ports, logged, GATEWAY), disclosures=shown)
 
 

@@ -132,6 +132,22 @@ def check_predecessor(signed: AuthoredDocument, offer: OfferClaims) -> None:
     )
 
 
+def check_approval(signed: AuthoredDocument, offer: OfferClaims) -> None:
+    """One of the two organisations approved the succession by which ``offer`` replaced another."""
+    if offer.reissue_of is None:
+        raise Mismatch("there is an approval of a succession, but the offer replaces none")
+    claims, between = signed.verified.claims, (offer.reissue_of.predecessor, offer.recipient)
+    if signed.author not in between:
+        raise Mismatch("the approval of the succession is of an organisation that it is not about")
+    require_same(
+        "the approval of the succession",
+        ("succession", claims.get("succession"), str(offer.reissue_of.event)),
+        ("predecessor", claims.get("predecessor"), offer.reissue_of.predecessor),
+        ("successor", claims.get("successor"), offer.recipient),
+        ("competence", claims.get("competence"), offer.competence),
+    )
+
+
 def check_answer(
     given: VerifiedAnswer, offer: OfferClaims, link: Link | None, recall: str | None
 ) -> None:

@@ -407,7 +407,7 @@ def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
     origin = verify_registration(found, trust(stage))
     assert (origin.organisation, origin.kid) == (OFMIN, KEYS[OFMIN].kid)
     kinds = [kind for kind, _ in origin.confirmed.opened.shown]
-    assert kinds == ["subject"]  # neither the administrators nor anybody's counter
+    assert kinds == ["subject", "approvals"]  # nobody's counter
     mine = receipts.to_json(hotline.registration(HOTLINE, KEYS[HOTLINE].kid))
     hotline.wire.tamper = lambda request, members: members.update(receipt=mine)
     with pytest.raises(EvidenceMismatch):

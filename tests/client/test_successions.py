@@ -1,12 +1,15 @@
 """A succession with the product's client: approved, followed, exported, verified offline."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from gateway.client import RequestRefused
 from gateway.client.errors import EvidenceMismatch
-from gateway.evidence import sd_jwt
+from gateway.evidence import bundle, declarations, sd_jwt
 from gateway.exchange import succession_execution
 from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
@@ -21,13 +24,13 @@ def stage() -> Listening:
     return listening()
 
 
-def moved(stage: Listening) -> tuple[str, str]:
-    """A handoff of the office's, and the one that it became."""
+def moved(stage: Listening, keys: Mapping[str, Any] = MappingProxyType({})) -> tuple[str, str]:
+    """A handoff of the office's, and the one that it became; who has a document key signs."""
     handoff = accepted(stage.gateway)
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     succession = planned.result["succession"]
     for slug in (OFMIN, OCRVP):
-        with MemberClient(stage, slug) as office:
+        with MemberClient(stage, slug, document_key=keys.get(slug)) as office:
             (listed,) = office.successions()
             assert listed == office.succession(succession)
             written = office.approve_succession(succession, "officer-3")
@@ -60,10 +63,45 @@ def test_a_bundle_of_the_new_handoff_says_that_it_came_by_succession(stage: List
                 party.accept(party.handoff(new), "officer-7")
             data = party.export(new)
         told = verify_bundle(data, trust_of(stage.gateway))
-        assert ("succession" in keys_of(told)) is (slug == OCRVP)
+        assert "succession" in keys_of(told)
         moved_on = fact(told, "reissued_from")
         assert (moved_on["predecessor"], moved_on["successor"]) == (OFMIN, OCRVP)
         assert fact(told, "reissued_from.original")["by"] == HOTLINE
+
+
+def test_both_parties_of_the_new_handoff_get_what_the_organisations_signed_of_it(
+    stage: Listening,
+) -> None:
+    keys = {OFMIN: document_key("office"), OCRVP: document_key("successor")}
+    for slug, key in keys.items():
+        stage.gateway.register_key(slug, key)
+    _, new = moved(stage, keys)
+    for slug in (OCRVP, HOTLINE):
+        with MemberClient(stage, slug) as party:
+            found = bundle.parse(party.export(new)).succession_approvals
+            authors = [sd_jwt.read_unverified(text).claims["iss"] for text in found]
+            assert [one.rpartition("/")[2] for one in authors] == [OFMIN, OCRVP]
+            persons = [sd_jwt.read_unverified(text).placed for text in found]
+            assert persons == [(), ()], "who approved for them stays with them"
+
+
+def test_an_approval_of_another_succession_is_not_taken_for_one_of_this(stage: Listening) -> None:
+    key = document_key("office")
+    stage.gateway.register_key(OFMIN, key)
+    _, new = moved(stage, {OFMIN: key})
+    with MemberClient(stage, HOTLINE, document_key=document_key("stranger")) as party:
+        view = party.handoff(new)
+        (text,) = view["reissue_of"]["approvals"]
+        other = {**sd_jwt.read_unverified(text).claims, "competence": "receive/csam/DE"}
+        plan = {name: other[name] for name in declarations.PLANNED}
+        with MemberClient(stage, OFMIN, document_key=key) as office:
+            heading = office._author.heading()
+        forged = heading.sign(declarations.SUCCESSION_TYP, plan, {}).compact()
+        for approvals in ([forged], ["no document"], "no list"):
+            said = {**view["reissue_of"], "approvals": approvals}
+            party.wire.tamper = lambda _, members, said=said: {**members, "reissue_of": said}
+            with pytest.raises(EvidenceMismatch):
+                party.handoff(new)
 
 
 def test_a_bundle_of_the_old_handoff_says_that_it_was_reissued(stage: Listening) -> None:

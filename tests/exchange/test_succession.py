@@ -14,6 +14,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from gateway.registry.directory import look_up_mandate
 from tests import answers
 from tests.each import each
 from tests.exchange.moving_mandates import (
@@ -37,7 +38,9 @@ from tests.founding import (
     accepted,
     caller,
     document_key,
+    fields_of,
     offered,
+    shown,
 )
 
 APPROVAL = SuccessionApprovalRequest("officer-1")
@@ -103,6 +106,9 @@ def test_what_was_ended_and_given_by_hand_for_that_day_stands(gateway):
     succession = planned(gateway)
     told = to_json(successions.look_up(gateway.ports, caller(OFMIN), succession))
     assert told["mandate_event"] == given
+    plan = look_up_mandate(gateway.ports, caller(HOTLINE), OCRVP, succession).receipt
+    assert fields_of(plan)["type"] == "succession.planned"
+    assert len(shown(plan)["approvals"]) == 2
 
 
 def test_a_third_office_that_holds_it_too_is_warned_of(gateway):

@@ -30,6 +30,7 @@ from tests.founding import (
     BENOIT,
     HOTLINE,
     ISSUER,
+    OFMIN,
     Founded,
     administrator,
     caller,
@@ -88,6 +89,17 @@ def test_a_change_names_both_persons_to_the_gateway_and_itself_to_whom_it_concer
     assert "by" not in shown(own)
     assert "under review" in shown(own)["subject"]
     assert [(p["organisation"], p["role"]) for p in shown(own)["party"]] == [(HOTLINE, "concerned")]
+
+
+def test_who_approved_is_read_by_whom_policy_says(gateway):
+    """Of its mandate the organisation knows who decided, of its suspension it does not."""
+    values = {"competence": "receive/csam/FR", "until": "2026-06-01"}
+    written = gateway.administer("mandate.end", OFMIN, **values)
+    own = audit.look_up_receipt(gateway.ports, caller(OFMIN), UUID(written.result["event"]))
+    assert len(shown(own)["approvals"]) == 2
+    written = gateway.administer("organisation.suspend", OFMIN, reason="under review")
+    own = audit.look_up_receipt(gateway.ports, caller(OFMIN), UUID(written.result["event"]))
+    assert "approvals" not in shown(own)
 
 
 def test_a_change_that_takes_two_persons_is_refused_to_one_on_record(gateway):

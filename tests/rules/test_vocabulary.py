@@ -65,12 +65,13 @@ BY_SYSTEMS = {
 """What systems ask for about themselves, of nouns that administrators change."""
 
 DECIDED_ONLY = {
+    "approval.read",
     "case.disclose",
     "handoff.break_glass",
     "handoff.read_guarded",
 }
-"""Asked of policy beside an action: for each kind of element, for what goes before a second person,
-for what somebody else reads of an answer."""
+"""Asked of policy beside an action: for who approved a change, for each kind of element, for what
+goes before a second person, for what somebody else reads of an answer."""
 
 REFUSED_AS = {"handoff.preview"}
 """Names of their own for what is refused; policy is asked about what it leads to."""

@@ -34,6 +34,7 @@ from gateway.exchange.recalls import answer_for
 from gateway.exchange.retention import view_on_retention
 from gateway.exchange.standing import standing_of
 from gateway.exchange.versions import identity, read_version
+from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import ActionRequest, RequestContext, allows, authorize, read
@@ -309,10 +310,15 @@ def _succeeded_by(
 
 
 def _succeeds(context: RequestContext, made: ReissuedHandoff) -> results.Succeeds:
-    """Of which handoff a succession made this one."""
+    """Of which handoff a succession made this one, and what its organisations signed of that."""
     *_, offer = offers_of(context.work.handoffs.answers(made.handoff))
     document = sd_jwt.parse(offer.document).present(())
-    return results.Succeeds(made.succession, made.handoff, document.compact())
+    plan = context.work.successions.get(made.succession)
+    given = () if plan is None else [one for _, one in plan.approvals if one is not None]
+    signed = [one.signed for one in given if one.signed is not None]
+    if not may_read_approvals(context, context.organisation, "succession.approve", concerned=True):
+        signed = []
+    return results.Succeeds(made.succession, made.handoff, document.compact(), signed)
 
 
 _PERSONS = frozenset({"by", "approved_by"})

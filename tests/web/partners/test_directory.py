@@ -42,13 +42,13 @@ def test_everybody_may_check_where_a_key_came_from(line, hotline):
     assert found.confirmed.event["id"] == written.result["event"] == shown[0]["registration_event"]
 
 
-def test_who_approved_a_key_and_whose_counters_it_moved_stays_sealed(line, hotline):
+def test_every_member_reads_who_approved_a_key_and_not_whose_counters_it_moved(line, hotline):
     key = document_key("office")
     line.gateway.register_key(OFMIN, key)
     for reader in (hotline, line.partner(OFMIN)):
         told = reader.get(f"/organisations/{OFMIN}/keys/{key.kid}").json["receipt"]
         found = key_history.verify_registration(receipt.from_json(told), trust_of(line.gateway))
-        assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject"]
+        assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject", "approvals"]
 
 
 def test_a_revoked_key_keeps_its_origin(line, hotline):
@@ -111,7 +111,7 @@ def test_everybody_may_check_who_was_registered_for_a_mandate(line, hotline):
     )
     assert (found.organisation, found.competence) == (OFMIN, held["competence"])
     assert found.confirmed.event["id"] == told["event"] == held["registration_event"]
-    assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject"]
+    assert [kind for kind, _ in found.confirmed.opened.shown] == ["subject", "approvals"]
     check_log(line.gateway)
 
 
