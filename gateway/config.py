@@ -241,7 +241,7 @@ class Config:
         "embargo.police_first_hours",
         setting_validators.integer(0, 72),
         "Hours that an originator's removals wait for the police to which it offered the case.\n"
-        "0, the default: they wait for nobody, as long as no convention says otherwise.",
+        "0, the default: removals do not wait unless a convention says so.",
         0,
     )
     emergency_numbers: tuple[str, ...] = _setting(
@@ -262,7 +262,7 @@ class Config:
         "notifications.private_addresses",
         setting_validators.boolean,
         "Whether notifications may be sent to addresses of this host and of private networks.\n"
-        "Otherwise they may not: the address of a receiver must be no way into your network.",
+        "Otherwise they may not, so that no receiver's address can reach into your network.",
         False,
     )
     mail_command: tuple[str, ...] | None = _setting(
@@ -313,8 +313,8 @@ class Config:
     log_years_reason: str | None = _setting(
         "retention.log_years_reason",
         setting_validators.text,
-        "Why one of these terms is longer than its default: without a reason none may be. It\n"
-        "stands in each event that erases such details.",
+        "Why one of these terms is longer than its default: required for a longer term, and\n"
+        "recorded in each event that erases such details.",
         None,
     )
     retention_grace_days: int = _setting(
@@ -334,8 +334,8 @@ class Config:
     consultations: ConsultationNotice = _setting(  # noqa: RUF009 - likewise
         "policy.consultations",
         setting_validators.word(ConsultationNotice),
-        "Of which consultations by law enforcement a private originator learns: none, the first\n"
-        "of each handoff, or each. During an embargo of none.",
+        "Which consultations by law enforcement a private originator is told of: none, the first\n"
+        "of each handoff, or each; none during an embargo.",
         ConsultationNotice.FIRST,
     )
     handoff_checks: HandoffChecks = _setting(  # noqa: RUF009 - likewise

@@ -66,6 +66,7 @@ READERS = {
     ],
     "Operators": [
         "docs/operators",
+        "docs/settings",
         "docs/monitoring",
         "docs/postgresql",
         "certs/README",

@@ -36,6 +36,9 @@ class Subcommand:
         """Import the command; ModuleNotFoundError where its packages are not installed."""
         module, _, attribute = self.target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        from gateway.cli.examples import give_examples  # noqa: PLC0415 - imports commands' parameters
+
+        give_examples(command, attribute.replace("_", "-"))
         return command
 
 
@@ -64,7 +67,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "List and approve successions of your organisation's mandates.",
         ),
         "system": ("system", "Configure and test this system's connection."),
-        "todo": ("todo", "List what waits for you, each with the command that does it."),
+        "todo": ("todo", "List what waits for you, and the command for each."),
     },
     OPERATORS: {
         "admin": ("admin", "Manage members, memberships, mandates, systems, invitations and keys."),
@@ -92,13 +95,55 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "run": ("run", "Run the gateway until Ctrl-C or SIGTERM; finish open requests first."),
     },
 }
-"""The module of each subcommand, and its line in help: the first sentence of its own help."""
+"""The module of each subcommand, and what it does: the first sentence of its own help."""
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
     name: Subcommand(f"gateway.cli.{module}:{name.replace('-', '_')}", audience, about)
     for audience, commands in _BY_AUDIENCE.items()
     for name, (module, about) in commands.items()
 }
+
+DAILY: Mapping[str, Mapping[str, str]] = {
+    "Everybody": {
+        "todo": "List what waits for you, and the command for each.",
+        "system check": "Check this system's connection and access.",
+    },
+    "An analyst, who sends cases": {
+        "case submit": "Submit the first version of a case.",
+        "case assess": "Record an analyst's assessment of a case.",
+        "case clear": "Clear a case for sharing.",
+        "handoff offer": "Offer CASE to one recipient.",
+        "case revise": "Submit the next version of a case.",
+        "handoff update": "Send the newer version of a case in HANDOFF.",
+        "case coverage": "Show the holders of CASE and what is owed.",
+    },
+    "An officer, who receives them": {
+        "handoff list": "List the handoffs received or sent.",
+        "handoff show": "Show HANDOFF without its content.",
+        "handoff accept": "Accept a handoff under its conditions.",
+        "handoff consult": "Consult the content of HANDOFF.",
+        "handoff acknowledge": "Acknowledge the updates of a handoff: noted.",
+        "handoff report-outcome": "Report a result of the case or of items.",
+        "handoff export": "Export HANDOFF with its evidence.",
+    },
+    "An administrator, who admits members": {
+        "admin waiting": "List what waits for administrators.",
+        "admin proposal approve": "Sign PROPOSAL and apply its change.",
+        "admin organisation show": "Show what is recorded of ORGANISATION, but its contacts.",
+    },
+    "An auditor or a court": {
+        "verify": "Verify receipts, documents, bundles and lists of events offline.",
+        "audit search": "Read events that an audit access of yours covers.",
+        "audit mirror": "Copy the public log at URL into DIR, and verify each step.",
+    },
+    "An operator, on the gateway's host": {
+        "run": "Run the gateway until Ctrl-C or SIGTERM; finish open requests first.",
+        "doctor": "Check a gateway's files, keys, certificates, database, log and clock.",
+        "backup": "Copy the gateway's database, settings and published files to DIR.",
+    },
+}
+"""What each person does on most days, as `casegate -h` shows it: each act with the first sentence
+of its own help."""
 
 
 ALIASES = {"enroll": "enrol"}
@@ -282,12 +327,12 @@ class LazyGroup(click.Group):
         raise click.exceptions.Exit(error.exit_code)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the subcommands by audience, from the table alone."""
-        for audience in AUDIENCES:
-            rows = [(n, s.about) for n, s in sorted(SUBCOMMANDS.items()) if s.audience == audience]
-            if rows:
-                with formatter.section(audience):
-                    formatter.write_dl(rows)
+        """List what each person does most days, then all subcommands by their names."""
+        for person, acts in DAILY.items():
+            with formatter.section(person):
+                formatter.write_dl([*acts.items()], col_max=24)
+        with formatter.section("All commands; COMMAND -h says what each of them does"):
+            formatter.write_text(", ".join(sorted(SUBCOMMANDS)))
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -317,9 +362,4 @@ _HELP_COLUMNS = 72
     help="Show the version and exit.",
 )
 def main() -> None:
-    """Exchange child-protection cases between organisations. Metadata only, never media.
-
-    Three audiences use this command. Auditors and courts check evidence offline, with nothing but
-    the files. Partners exchange cases through the gateway's interface, with their certificate.
-    Operators set up and run a gateway on its host.
-    """
+    """Exchange child-protection cases between organisations. Metadata only, never media."""

@@ -660,10 +660,7 @@ def receipt() -> None:
 @click.argument("event", type=click.UUID)
 @partner
 def show(gateway: Gateway, event: UUID) -> None:
-    """Verify the receipt of EVENT and show it.
-
-    Example: casegate receipt show 0198...
-    """
+    """Verify the receipt of EVENT and show it."""
     entry = gateway.receipt(event)
     if output.reply(receipts.to_json(entry.receipt)):
         return
@@ -695,8 +692,6 @@ def save(gateway: Gateway, event: UUID, out: Path) -> None:
     """Verify the receipt of EVENT and keep it.
 
     The file is for casegate verify.
-
-    Example: casegate receipt save 0198... --out receipt.json
     """
     entry = gateway.receipt(event)
     save_json(out, receipts.to_json(entry.receipt))

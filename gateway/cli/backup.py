@@ -129,8 +129,6 @@ def backup(folder: Path, target: Path, restored_at: str | None) -> None:
     The gateway can run: the copy is of one moment, and its whole log is checked. The copy never
     holds signing keys, the root authority, the keys of cases or the high-water mark, which must
     not go back in time with the database.
-
-    Example: casegate backup --home gw /srv/backup/2026-01-02
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())
@@ -515,8 +513,6 @@ def status(folder: Path, mirrors: tuple[Path, ...]) -> None:
 
     A mirror also shows what a database lacks that came back together with its high-water mark.
     Exit status: 0 they agree, 1 the log is frozen or a mirror disagrees.
-
-    Example: casegate log status --home gw
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())

@@ -18,7 +18,7 @@ from gateway.cli.arguments import (
     out_option,
 )
 from gateway.cli.content import show_opened
-from gateway.cli.fields import example_of, options_of, values_of
+from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import (
     EPILOG,
     CaseName,
@@ -179,8 +179,6 @@ def check(content: dict[str, Any]) -> None:
 
     All errors come at once, by JSON pointer. What only the gateway knows is left: the versions
     before, keys of seals, and what your organisation may write.
-
-    Example: casegate case check case.json
     """
     try:
         _check(content)
@@ -213,8 +211,6 @@ def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
     and cleared names both persons.
-
-    Example: casegate case submit case.json --by pdc-1
     """
     _check(content)
     _warn_of_erasure(content)
@@ -284,49 +280,26 @@ _ARGUMENTS: Mapping[str, Parameter] = {
     "measure": click.argument("measure", type=click.UUID),
     "recall": click.argument("recall", type=click.UUID),
 }
-_EITHER: Sequence[Parameter] = (
-    click.option("--case", type=CaseName(), help="Your own case."),
-    click.option("--handoff", type=HandoffId(), help="The handoff by which you hold the case."),
-)
-
-
-_EXAMPLES: Mapping[str, Sequence[str]] = {
-    "case.approve_recall": ["--by pdc-2"],
-    "case.clear": ["--by pdc-2"],
-    "case.restrict": ["--by pdc-1", "--until 2026-01-02T03:04:05Z"],
-    "handoff.review": ["--by ofmin-2"],
-}
-"""What the examples of some steps give beside the required fields: a second person takes them, or
-policy asks for more."""
 
 
 def add_steps(group: click.Group) -> None:
-    """Add to the commands of a noun those that take its steps."""
+    """Add to the commands of a noun those that take the steps on it."""
     for kind in CASE_STEPS.values():
-        if kind.action.startswith(f"{group.name}."):
-            _add_step(group, kind)
+        if group.name in kind.places:
+            _add_step(group, kind, group.name)
 
 
-def _add_step(group: click.Group, kind: CaseStepKind) -> None:
-    either, fields = len(kind.places) > 1, kind.body.fields
+def _add_step(group: click.Group, kind: CaseStepKind, place: str) -> None:
+    fields, named = kind.body.fields, (place, *kind.beside)
 
     def command(gateway: Gateway, by: str, **options: Any) -> WriteReport:
-        named = {name: options.pop(name) for name in (*kind.places, *kind.beside)}
-        where = {name: one for name, one in named.items() if one is not None}
-        if len(where.keys() & {*kind.places}) != 1:
-            raise click.UsageError("give either --case or --handoff")
+        where = {name: options.pop(name) for name in named}
         written = gateway.step(kind.action, where, by, **values_of(fields, options))
         return written, _SENTENCES[kind.result](written.result)
 
-    arguments = [_ARGUMENTS[one] for one in (*(() if either else kind.places), *kind.beside)]
-    ids = ["0198...", "0197..."][: len(arguments)] + (["--handoff 0197..."] if either else [])
-    first = ["--by ofmin-1" if "handoff" in kind.places else "--by pdc-1"]
-    verb = kind.command.replace("_", "-")
-    asks = [*_EXAMPLES.get(kind.action, first), *example_of(fields)]
-    line = output.example(str(group.name), verb, *ids, *asks)
-    command.__doc__ = f"{kind.about}\n\n{line}"
-    parameters = [*arguments, *(_EITHER if either else ()), *options_of(fields)]
-    write_command(group, *parameters, name=verb)(command)
+    command.__doc__ = kind.about
+    parameters = [*(_ARGUMENTS[one] for one in named), *options_of(fields)]
+    write_command(group, *parameters, name=kind.command.replace("_", "-"))(command)
 
 
 def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -494,10 +467,6 @@ def seal(
     FILE holds the JSON of the case; the new one in OUT has the sealed elements in place of those
     with the same ids, or behind them. Their content is not in it: keep it yourself. The key is
     one that you keep in organisation_keys.
-
-    \b
-    Example: casegate case seal case.json --contents contents.json \\
-        --to ofmin --out sealed.json
     """
     sealed = gateway.seal(content, plain, to)
     save_json(out, sealed)
@@ -550,20 +519,14 @@ def reseal(gateway: Gateway, **options: Any) -> WriteReport:
     name="list",
 )
 def list_(gateway: Gateway, state: str | None) -> None:
-    """List your cases by age, without content.
-
-    Example: casegate case list
-    """
+    """List your cases by age, without content."""
     found = list(gateway.cases(state))
     output.print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
 
 
 @partner_command(case, case_argument)
 def show(gateway: Gateway, case: UUID) -> None:
-    """Show the state of CASE, without content.
-
-    Example: casegate case show 0198...
-    """
+    """Show the state of CASE, without content."""
     found = gateway.case(case)
     if output.reply(found):
         return
@@ -584,8 +547,6 @@ def coverage(gateway: Gateway, case: UUID) -> None:
 
     After a correction each holder is sent an update, acknowledges it, and tells what it did with
     its own copy.
-
-    Example: casegate case coverage 0198...
     """
     found = gateway.coverage(case)
     if output.reply(found):
@@ -633,10 +594,6 @@ def import_report(report: Any, profile_file: Path, out: Path) -> None:
     It reads content/csam and content/csem.
     The output says how each field of the report was used. A report that contains an image, video,
     sound or archive is refused as a whole.
-
-    \b
-    Example: casegate case import report.json --profile profile.toml \\
-        --out new.json
     """
     try:
         profile = read_profile(tomllib.loads(profile_file.read_text(encoding="utf-8")))

@@ -65,10 +65,7 @@ def _membership(one: Mapping[str, Any]) -> str:
 
 @partner_command(directory, _organisation, name="show")
 def show_member(gateway: Gateway, organisation: str) -> None:
-    """Show what the directory has on ORGANISATION.
-
-    Example: casegate directory show ofmin
-    """
+    """Show what the directory has on ORGANISATION."""
     found = gateway.organisation(organisation)
     if output.reply(found):
         return
@@ -108,8 +105,6 @@ def keys(gateway: Gateway, organisation: str, out: Path | None) -> None:
 
     The file is a JWK set for the folder organisation_keys. Trust it once you have compared the
     key ids with the organisation out of band.
-
-    Example: casegate directory keys ofmin
     """
     if out is None:
         folder = gateway.connection.organisation_keys
@@ -153,10 +148,7 @@ def succession() -> None:
 @succession.command("list", epilog=EPILOG)
 @partner
 def list_successions(gateway: Gateway) -> None:
-    """List the mandates that move to or from you, oldest first.
-
-    Example: casegate succession list
-    """
+    """List the mandates that move to or from you, oldest first."""
     print_successions(gateway.successions())
 
 
@@ -177,10 +169,7 @@ def _waits(one: Mapping[str, Any]) -> str:
 @click.argument("succession", type=click.UUID)
 @partner
 def show(gateway: Gateway, succession: UUID) -> None:
-    """Show which mandate moves, when, and who has to approve it.
-
-    Example: casegate succession show 0198...
-    """
+    """Show which mandate moves, when, and who has to approve it."""
     found = gateway.succession(succession)
     if output.reply(found):
         return
@@ -211,8 +200,6 @@ def approve(gateway: Gateway, succession: UUID, by: str, receipt_out: Path | Non
     Once both organisations have approved, the gateway re-issues each open handoff of the mandate
     to the successor from the day of the succession on. A connection with a document key signs the
     plan.
-
-    Example: casegate succession approve 0198... --by head-1
     """
     written = gateway.approve_succession(succession, by)
     waits = output.format_value(written.result["waits_for"])
@@ -309,10 +296,7 @@ def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
 
 @partner_command(staff, name="list")
 def list_(gateway: Gateway) -> None:
-    """List your register, with the entries that ended.
-
-    Example: casegate staff list
-    """
+    """List your register, with the entries that ended."""
     found = list(gateway.staff())
     until = ("until", lambda one: one["ends_at"] or one["until"])
     output.print_items(found, "pseudonym", "roles", "from", until, "in_force")
@@ -329,9 +313,6 @@ def list_(gateway: Gateway) -> None:
     ),
 )
 def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> WriteReport:
-    """End the entry of PSEUDONYM at once; it is never used again.
-
-    Example: casegate staff end pdc-7k3f --by pdc-1
-    """
+    """End the entry of PSEUDONYM at once; it is never used again."""
     written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
     return written, f"{pseudonym} is not in force any more"

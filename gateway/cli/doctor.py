@@ -659,8 +659,6 @@ def doctor(folder: Path, deep: bool) -> None:
 
     Nothing is changed, and the gateway may run. Exit status: 0 all is well, 1 there are warnings,
     2 there are errors.
-
-    Example: casegate doctor --home gw
     """
     try:
         config = wiring.load_config(folder.absolute())
@@ -699,8 +697,6 @@ def check(folder: Path | None) -> None:
     DENY case. Every action needs a DENY case that no policy decides. Every fact of the schema must
     be read by a policy, or README.md says why not. Exit status: 0 when all of this holds, 1
     otherwise.
-
-    Example: casegate policy check
     """
     folder = folder or policy_folder()
     report = check_policies(folder)
@@ -722,8 +718,6 @@ def explain(rules: Sequence[str]) -> None:
     Events, receipts and refusals name them. For each: whether it permits or forbids, its sentence,
     and who may be told its name. A number, as R3, stands for all of its rules; an action, as
     handoff.accept, for all that speak of it.
-
-    Example: casegate policy explain R3.membership
     """
     known = CedarPolicy.load(policy_folder(), SIGNED).rules
     in_code = {name: kind for kind, name in RULES_OF_REFUSALS.items()}
@@ -752,8 +746,6 @@ def revision(folder: Path | None) -> None:
 
     Without FOLDER, of the policies that came with the product. So the text of the rules in force
     at an event is found: in the release whose policies have its revision.
-
-    Example: casegate policy revision
     """
     folder = folder or policy_folder()
     with raising(click.UsageError, f"{folder} holds no sound policies", InvalidPolicies):

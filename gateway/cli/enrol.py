@@ -276,8 +276,6 @@ def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None)
     The client does what it does every day: it submits a case, accepts and opens an offer,
     verifies receipts of which some were altered, and refuses an offer. Exit status 1 when a step
     is not passed.
-
-    Example: casegate conformance run --by intake-1
     """
     runs = gateway.conformance
     begun = earlier or str(runs.start(by).result["run"])
@@ -330,10 +328,7 @@ def _checks_json(outcomes: list[CheckResult]) -> list[dict[str, Any]]:
 @click.argument("identifier", metavar="RUN", type=click.UUID)
 @partner_command.partner
 def show(gateway: Gateway, identifier: UUID) -> None:
-    """Show which steps of a run are passed.
-
-    Example: casegate conformance show 0198...
-    """
+    """Show which steps of a run are passed."""
     found = gateway.conformance.show(identifier)
     if output.reply(found):
         return

@@ -1,6 +1,6 @@
-"""The fields of answers and steps on the command line: their options, values and examples."""
+"""The fields of answers and steps on the command line: their options and values."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
@@ -26,13 +26,6 @@ def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dic
         if value is not None and (value != () or name in needed)
     }
     return {name: to_json(value) for name, value in given.items()}
-
-
-def example_of(fields: Iterable[RequestField]) -> Iterator[str]:
-    """The options that are required, as an example gives them."""
-    for one in fields:
-        if one.required and one.least:
-            yield f"{_flag(one)} {_EXAMPLES_BY_NAME.get(one.name) or _EXAMPLES[one.type](one)}"
 
 
 _SEVERAL = (FieldType.WORDS, FieldType.IDS, FieldType.POINTERS)
@@ -76,22 +69,6 @@ _OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
         callback=_reservation,
     ),
 }
-
-_EXAMPLES: Mapping[FieldType, Callable[[RequestField], str]] = {
-    FieldType.TEXT: lambda _: "'As said by telephone'",
-    FieldType.WORD: lambda one: one.words[0],
-    FieldType.PERSON: lambda _: "pdc-2",
-    FieldType.TIME: lambda _: "2026-01-02T03:04:05Z",
-    FieldType.DAY: lambda _: "2036-01-02",
-    FieldType.POINTERS: lambda _: "/items/0198...",
-}
-_EXAMPLES_BY_NAME = {
-    "article": "'CPP 40'",
-    "dpo": "pdc-3",
-    "function": "'duty officer'",
-    "legal_basis": "'Art. 6(1)(c) GDPR'",
-}
-"""What a required field is given in an example: by its type, and by its name."""
 
 
 def _reservation(_: click.Context, __: click.Parameter, given: Any) -> dict[str, str] | None:

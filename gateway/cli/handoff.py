@@ -22,7 +22,7 @@ from gateway.cli.case import (
     recalled,
 )
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
-from gateway.cli.fields import example_of, options_of, values_of
+from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import (
     EPILOG,
     Parameter,
@@ -240,8 +240,6 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
 
     It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
     names the elements one by one instead. The end may only be shortened.
-
-    Example: casegate handoff update 0198... --by pdc-2
     """
     try:
         found = gateway.preview_update(handoff, by, **options)
@@ -338,8 +336,6 @@ def show(gateway: Gateway, handoff: UUID) -> None:
     """Show HANDOFF without its content.
 
     Parties, conditions and answers are shown once every signature is verified.
-
-    Example: casegate handoff show 0198...
     """
     view = gateway.handoff(handoff)
     if output.reply(view):
@@ -404,8 +400,6 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     """Show the correction notices of HANDOFF.
 
     It also shows what is owed. Both are there after the erasure of its case, too.
-
-    Example: casegate handoff notices 0198...
     """
     found = gateway.notices(handoff)
     if output.reply(found):
@@ -501,12 +495,7 @@ def _answer_command(kind: answers.AnswerKind) -> None:
         state = f"handoff {handoff} is {written.result['state']}"
         return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 
-    by = "--by pdc-1" if kind.author is answers.AnswerAuthor.ORIGINATOR else "--by ofmin-1"
-    asks = [] if kind.accepts else [*example_of(kind.fields)]
-    if kind.name == "recall_answer":
-        asks.append("--no-backups")
-    line = output.example("handoff", verb, "0198...", by, *asks)
-    command.__doc__ = f"{kind.about}\n\n{line}"
+    command.__doc__ = kind.about
     declared = (*options_of(kind.fields), *(_ERASED if kind.name == "recall_answer" else ()))
     write_command(handoff, handoff_argument, *declared, name=verb)(command)
 

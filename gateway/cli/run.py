@@ -50,8 +50,6 @@ def run(folder: Path, only: str | None, once: bool) -> None:
     to members' receivers of notifications. Where [metrics] bind is set, a fifth serves the
     operator's metrics. Before the listeners open, the database schema is upgraded, and
     what expired while the gateway was off is renewed.
-
-    Example: casegate run --home gw
     """
     if once and only != "maintain":
         raise click.UsageError("--once goes with --only maintain")

@@ -79,8 +79,6 @@ def check(gateway: Gateway) -> None:
 
     Checks the connection both ways, the clocks, the certificate's end, the scopes, and whether
     writes wait for their answer.
-
-    Example: casegate system check
     """
     ahead = gateway.greet()
     whoami = gateway.whoami()
@@ -119,8 +117,6 @@ def renew(connection_file: Path) -> None:
 
     The present certificate is the credential; nobody has to be asked. The connection file then
     names the new files. The old ones keep working until their end, and can be deleted.
-
-    Example: casegate system renew
     """
     with partner_command.connected(connection_file) as gateway:
         connection = gateway.connection
@@ -231,8 +227,6 @@ def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     Each write is done once, however often it is sent. It ends at the first that finds no answer
     again, or no answer that its evidence confirms, or no access; what is left is kept. Exit status
     1 when one was refused: nothing was done for it, and it is not kept unless the output says so.
-
-    Example: casegate outbox resend
     """
     aside = _set_aside(gateway, skipped)
     ended: list[Resent] = []

@@ -40,13 +40,11 @@ class Waiting:
 @click.command(epilog=EPILOG)
 @partner
 def todo(gateway: Gateway) -> None:
-    """List what waits for you, each with the command that does it.
+    """List what waits for you, and the command for each.
 
     First what is about cases, by urgency, then due time (UTC): answers, updates and
     acknowledgements that you owe, your offers without an answer, cases to assess or clear. Then
     successions, refused notifications, writes without an answer, and a certificate that ends soon.
-
-    Example: casegate todo
     """
     whoami = gateway.whoami()
     scopes = whoami["scopes"]
@@ -202,8 +200,6 @@ def poll(gateway: Gateway, keep: bool) -> None:
     """List the next notifications and acknowledge them.
 
     At most a hundred at a time. They are acknowledged once they are listed.
-
-    Example: casegate notification poll
     """
     page = gateway.poll_notifications()
     found = [one.members() for one in page.notifications]
@@ -223,8 +219,6 @@ def watch(gateway: Gateway) -> None:
     """Print each notification as it comes, until Ctrl-C.
 
     Each is a line, with --json a JSON document. It is acknowledged once it is printed.
-
-    Example: casegate notification watch
     """
     with closing(gateway.notifications()) as coming:
         try:
@@ -239,10 +233,7 @@ def watch(gateway: Gateway) -> None:
 
 @partner_command(notification)
 def status(gateway: Gateway) -> None:
-    """Show how far you acknowledged, and the refused notifications.
-
-    Example: casegate notification status
-    """
+    """Show how far you acknowledged, and the refused notifications."""
     found = gateway.notification_status()
     if output.reply(found):
         return
@@ -267,8 +258,6 @@ def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
     """Have the notification of EVENT sent again.
 
     EVENT is any of your own events (`casegate event list`): refused, or taken and lost.
-
-    Example: casegate notification replay 0198... --by pdc-1
     """
     written = gateway.replay_notification(event, by)
     return written, f"the notification of event {event} is sent again, before those that follow"

@@ -209,7 +209,7 @@ _KINDS = (
             HandoffAction.ACCEPT: {HandoffState.OFFERED: HandoffState.ACCEPTED},
             HandoffAction.ACCEPT_PARTLY: {HandoffState.OFFERED: HandoffState.PARTIALLY_ACCEPTED},
         },
-        "Accept a handoff under the conditions that it shows.\n\nWith groups, only those parts.",
+        "Accept a handoff under its conditions.\n\nWith groups, only those parts.",
         path="acceptance",
         fields=(
             AnswerField(
@@ -264,7 +264,7 @@ _KINDS = (
         "handoff.outcome_reported",
         AnswerAuthor.RECIPIENT,
         {HandoffAction.OUTCOME: {state: state for state in _ACCEPTED}},
-        "Report a result of the case, or of some of its items.\n\nFurther outcomes may follow. The "
+        "Report a result of the case or of items.\n\nFurther outcomes may follow. The "
         "code more_needed is a question to the originator, and no order.",
         path="outcomes",
         fields=(

@@ -1,4 +1,4 @@
-"""The command `casegate`: lazy subcommands, help by audience, plain words for a lack."""
+"""The command `casegate`: lazy subcommands, help by person, plain words for a lack."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import click
 from click.testing import CliRunner
 
 from gateway import __version__, cli
-from gateway.cli import AUDIENCES, OPERATORS, SUBCOMMANDS, Subcommand, main
+from gateway.cli import AUDIENCES, DAILY, OPERATORS, SUBCOMMANDS, Subcommand, main
 from tests.each import each
 
 
@@ -29,13 +29,29 @@ def test_the_table_and_the_command_say_the_same(name):
     assert SUBCOMMANDS[name].audience in AUDIENCES
 
 
-def test_help_lists_the_subcommands_by_audience():
-    output = CliRunner().invoke(main, ["--help"], terminal_width=200).output
-    assert f"{OPERATORS}:\n" in output
-    for name, subcommand in SUBCOMMANDS.items():
-        assert re.search(rf"^  {name} +{re.escape(subcommand.about)}$", output, re.MULTILINE)
-    for audience in ("Auditors", "Partners", "Operators"):
-        assert audience in output
+def test_help_shows_what_each_person_does_most_days_then_names_all_commands_on_one_page():
+    output = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    assert len(output.splitlines()) <= 60
+    assert max(map(len, output.splitlines())) <= 80
+    assert sum(map(len, DAILY.values())) == 25
+    acts, _, names = output.partition("All commands")
+    assert re.findall(r"[a-z-]+", names.partition(":")[2]) == sorted(SUBCOMMANDS)
+    for person, lines in DAILY.items():
+        assert f"\n{person}:\n" in acts
+        assert all(
+            re.search(rf"^  {act}  +{about[:9]}", acts, re.M) for act, about in lines.items()
+        )
+
+
+@each("act", [act for acts in DAILY.values() for act in acts])
+def test_help_says_of_a_daily_act_what_its_command_says(act):
+    noun, *verbs = act.split()
+    command = SUBCOMMANDS[noun].load()
+    for verb in verbs:
+        assert isinstance(command, click.Group)
+        command = command.commands[verb]
+    (said,) = (acts[act] for acts in DAILY.values() if act in acts)
+    assert command.short_help == said
 
 
 def test_help_and_version_load_no_package_of_the_server():

@@ -500,8 +500,7 @@ UNTIL = ("--until", "2026-03-02T12:00:00Z")
 
 def test_an_authority_sets_renews_and_ends_an_embargo_from_its_desk(desks: Desks) -> None:
     handoff = accepted(desks)
-    where = ("--handoff", handoff, *BY)
-    embargo = ("case", "embargo", *where, "--code", "operation", *UNTIL)
+    embargo = ("handoff", "embargo", handoff, *BY, "--code", "operation", *UNTIL)
     first = desks.told(*embargo, at=OFMIN)["result"]
     assert first["kind"] == "embargo"
     alone = desks.run(*embargo, at=OFMIN)
@@ -510,7 +509,9 @@ def test_an_authority_sets_renews_and_ends_an_embargo_from_its_desk(desks: Desks
     assert renewed["measure"] != first["measure"]
     shown = desks.told("handoff", "show", handoff, at=OFMIN)
     assert [one["measure"] for one in shown["measures"]] == [renewed["measure"]]
-    ended = desks.told("case", "end-measure", renewed["measure"], *where, at=OFMIN)["result"]
+    ended = desks.told("handoff", "end-measure", handoff, renewed["measure"], *BY, at=OFMIN)[
+        "result"
+    ]
     assert ended["ended_at"]
 
 
@@ -519,5 +520,5 @@ def test_an_originator_suspends_its_case_from_its_desk(desks: Desks) -> None:
     restrict = ("case", "restrict", case, "--kind", "suspension", "--code", "accuracy_contested")
     held = desks.told(*restrict, *UNTIL, *BY)["result"]
     assert desks.told("case", "show", case)["measures"][0]["measure"] == held["measure"]
-    ended = desks.told("case", "end-measure", held["measure"], "--case", case, *BY)["result"]
+    ended = desks.told("case", "end-measure", case, held["measure"], *BY)["result"]
     assert ended["ended_at"]

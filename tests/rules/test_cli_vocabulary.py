@@ -29,6 +29,8 @@ MORE = {
         "consult": "case.consult, of what a handoff gives",
         "consult-retained": "case.consult: the former name of consult, for one release",
         "recall": "case.recall, of what one handoff gave",
+        "embargo": "case.embargo, of what a handoff gives",
+        "end_measure": "case.end_measure, of what a handoff gives",
         "export": "case.consult and receipt.read, into one file",
         "notices": "handoff.read: the correction notices, after an erasure too",
     },

@@ -1,5 +1,5 @@
 """The page for data protection officers names every table, and every setting that stands for a
-decision, with the default that the README tells."""
+decision, with the default that the page of settings tells."""
 
 import re
 from pathlib import Path
@@ -36,9 +36,9 @@ def test_every_setting_that_stands_for_a_decision_is_on_the_page_and_no_other():
     assert sorted(listed) == sorted(expected)
 
 
-def test_the_defaults_are_those_of_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    told = dict(_SETTING.findall(between(readme, "settings")))
+def test_the_defaults_are_those_of_the_page_of_settings():
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    told = dict(_SETTING.findall(between(page, "settings")))
     assert {name: told[name] for name, _ in _SETTING.findall(between(PAGE, "settings"))} == dict(
         _SETTING.findall(between(PAGE, "settings"))
     )

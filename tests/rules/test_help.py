@@ -121,6 +121,17 @@ def test_help_has_an_example_that_its_command_reads(
                 raise
 
 
+@each("name", main.list_commands(click.Context(main)))
+def test_no_list_of_commands_cuts_a_summary_short(name: str) -> None:
+    loaded = main.get_command(click.Context(main), name)
+    groups = [loaded, *getattr(loaded, "commands", {}).values()]
+    for group in groups:
+        if isinstance(group, click.Group):
+            listed = group.get_help(click.Context(group)).partition("\nCommands:\n")[2]
+            assert listed
+            assert "..." not in listed
+
+
 @each("path", COMMANDS)
 def test_help_fits_its_page(path: str) -> None:
     lines = help_of(path.split()).split("\n")

@@ -43,10 +43,7 @@ _issuer = click.option(
 @NOUNS["administrator"].command("list")
 @click.pass_obj
 def list_admins(session: AdminSession) -> None:
-    """List administrators, and whose approvals count.
-
-    Example: casegate admin --home gw administrator list
-    """
+    """List administrators, and whose approvals count."""
     with registry(session, reads=True) as reached:
         found = reached.administrators()
     states = {True: "enabled", False: "disabled"}
@@ -155,8 +152,6 @@ def waiting(session: AdminSession) -> None:
     """List what waits for administrators.
 
     Proposals, applicants on their way to membership, and invitations nobody has used yet.
-
-    Example: casegate admin --home gw waiting
     """
     with registry(session, reads=True) as reached:
         waits = reached.proposals(waiting=True)
@@ -220,10 +215,7 @@ _CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its tim
 )
 @click.pass_obj
 def list_(session: AdminSession, all_of_them: bool) -> None:
-    """List the proposals that wait, the newest first.
-
-    Example: casegate admin --home gw proposal list
-    """
+    """List the proposals that wait, the newest first."""
     with registry(session, reads=True) as reached:
         found = reached.proposals(waiting=not all_of_them)
     output.print_items(found, "proposal", "action", "organisation", "proposer", ("state", _state))
@@ -233,10 +225,7 @@ def list_(session: AdminSession, all_of_them: bool) -> None:
 @click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
 @click.pass_obj
 def show_(session: AdminSession, proposal_id: UUID) -> None:
-    """Show a proposal with its values.
-
-    Example: casegate admin --home gw proposal show 0198...
-    """
+    """Show a proposal with its values."""
     with registry(session, reads=True) as reached:
         one = reached.proposal(proposal_id)
     if not output.reply(one):

@@ -172,10 +172,7 @@ def _write(file: io.FileIO, made: InvitationFile | _Waiting, invitation: UUID) -
 @NOUNS["invitation"].command("list")
 @click.pass_obj
 def list_invitations(session: AdminSession) -> None:
-    """List the invitations that can still be used. Tokens are not stored.
-
-    Example: casegate admin --home gw invitation list
-    """
+    """List the invitations that can still be used. Tokens are not stored."""
     with registry(session, reads=True) as reached:
         found = reached.invitations()
     output.print_items(found, "invitation", "organisation", "system", ("ends", "expires_at"))

@@ -207,10 +207,7 @@ def ca() -> None:
 @home_option
 @json_option
 def list_authorities(folder: Path) -> None:
-    """List the issuing authorities: next, current, former, retired.
-
-    Example: casegate ca list --home gw
-    """
+    """List the issuing authorities: next, current, former, retired."""
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         authorities = [_fields(config, one) for one in rotation.kept(config.issuing)]
@@ -227,8 +224,6 @@ def show_authority(folder: Path, authority: str | None) -> None:
     """Show an issuing AUTHORITY, and which step comes next.
 
     By default the one in use.
-
-    Example: casegate ca show --home gw
     """
     with plain_errors():
         config = wiring.load_config(folder.absolute())

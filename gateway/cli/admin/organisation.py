@@ -54,11 +54,9 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
 @click.option("--at", help="What held on this day.", type=CalendarDay())
 @click.pass_obj
 def show_organisation(session: AdminSession, slug: str, at: date | None) -> None:
-    """Show all that is recorded of ORGANISATION, except its contacts.
+    """Show what is recorded of ORGANISATION, but its contacts.
 
     The ids shown are those by which interests, agreements, rights, keys and certificates end.
-
-    Example: casegate admin --home gw organisation show ofmin
     """
     with registry(session, reads=True) as reached:
         found = reached.organisation(slug, at.isoformat() if at else None)
@@ -137,8 +135,6 @@ def report_competences(session: AdminSession, everything: bool) -> None:
 
     Of each competence. With several holders an offer names one of them; with none it is refused.
     Nothing is changed.
-
-    Example: casegate admin --home gw mandate report
     """
     with read_only(session) as gateway:
         found = mandates.report(gateway.ports)
@@ -207,8 +203,6 @@ def show_event(session: AdminSession, event: UUID) -> None:
     """Show what was recorded as EVENT; with --json its receipt.
 
     Use it for a change that had no receipt because the log could not be signed.
-
-    Example: casegate admin --home gw event show 0198...
     """
     with read_only(session) as gateway:
         found = audit.of_gateway(gateway.ports, event)
@@ -271,10 +265,7 @@ def preview_succession(
 @NOUNS["succession"].command("list")
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
-    """List all successions, and what each of them waits for.
-
-    Example: casegate admin --home gw succession list
-    """
+    """List all successions, and what each of them waits for."""
     with read_only(session) as gateway:
         found = to_json(successions.list_all(gateway.ports))
     print_successions(found)
@@ -286,10 +277,7 @@ def list_successions(session: AdminSession) -> None:
 @click.argument("succession", type=click.UUID)
 @click.pass_obj
 def show_succession(session: AdminSession, succession: UUID) -> None:
-    """Show what moved, what stays, and who can read until when.
-
-    Example: casegate admin --home gw succession show 0198...
-    """
+    """Show what moved, what stays, and who can read until when."""
     with read_only(session) as gateway:
         found = successions.report(gateway.ports, succession)
     _print_succession(found)
@@ -305,8 +293,6 @@ def apply_succession(session: AdminSession, succession: UUID | None) -> None:
 
     Maintenance does the same each minute. It can be interrupted and repeated: no handoff moves
     twice. Nothing happens before the day, or before both organisations have approved.
-
-    Example: casegate admin --home gw succession apply
     """
     with read_only(session) as gateway:
         if succession is None:
@@ -374,10 +360,7 @@ def _with_advice(one: Mapping[str, Any]) -> dict[str, Any]:
 @NOUNS["log-hold"].command("list")
 @click.pass_obj
 def list_holds(session: AdminSession) -> None:
-    """List the log holds in force, and whose review was missed.
-
-    Example: casegate admin --home gw log-hold list
-    """
+    """List the log holds in force, and whose review was missed."""
     with read_only(session) as gateway:
         with gateway.ports.begin(TransactionMode.READ) as work:
             holds = work.log_terms.holds()
@@ -403,10 +386,7 @@ def list_holds(session: AdminSession) -> None:
 @NOUNS["notification"].command("list")
 @click.pass_obj
 def list_receivers(session: AdminSession) -> None:
-    """List receivers, and how many notifications wait.
-
-    Example: casegate admin --home gw notification list
-    """
+    """List receivers, and how many notifications wait."""
     with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
         found = to_json(notifications.overview(work))
     output.print_items(
