@@ -334,7 +334,7 @@ class Config:
     consultations: ConsultationNotice = _setting(  # noqa: RUF009 - likewise
         "policy.consultations",
         setting_validators.word(ConsultationNotice),
-        "Which consultations by law enforcement a private originator is told of: none, the first\n"
+        "Which consultations by law enforcement a private originator hears of: none, the first\n"
         "of each handoff, or each; none during an embargo.",
         ConsultationNotice.FIRST,
     )

@@ -162,7 +162,7 @@ def _parse(command: click.Command, words: list[str]) -> tuple[str, list[str]]:
 
     Of a group the first is the subcommand, the second what follows it.
     """
-    context = click.Context(command, help_option_names=["-h", "--help"])
+    context = click.Context(command, **{**main.context_settings, **command.context_settings})
     _, rest, _ = command.make_parser(context).parse_args(list(words))
     return (rest[0], rest[1:]) if rest else ("", [])
 
