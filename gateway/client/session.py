@@ -6,14 +6,16 @@ A write is kept on disk first (where an outbox is given) and let go only when it
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
+from gateway.domain import read_only
 from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
@@ -167,6 +169,8 @@ class Session:
                 refused.unanswered = left
             else:
                 self._forget(write)
+            if refused.status == HTTPStatus.NOT_FOUND and write.action in read_only.EVENTS:
+                raise _ended(write, refused) from refused
             raise
         except errors.ClientError as error:
             left = self._left(write)
@@ -229,6 +233,17 @@ class Session:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
+
+
+def _ended(
+    write: local_state.PendingWrite, refused: errors.RequestRefused
+) -> errors.RequestRefused:
+    """The refusal of a write that an earlier version of the gateway may have answered."""
+    why = (
+        f"nobody can do {write.action} any more (CHANGELOG.md, Upgrade): nothing was done now, and "
+        "it is not sent again; whether it was done before, `casegate event list` shows"
+    )
+    return errors.RequestRefused(replace(refused.problem, detail=why))
 
 
 def granted(reply: HttpResponse) -> HttpResponse:

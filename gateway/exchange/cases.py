@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -234,7 +234,10 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:
     def query(context: RequestContext) -> results.CaseSummary:
         found, version = _authorized(context, case)
         summary = _view(ListedCase(found, version.assurance, version.event, version.summary))
-        held = [view_on_measure(context.organisation, one) for one in in_force(context, found)]
+        held = [
+            view_on_measure(context.organisation, one)
+            for one in in_force(context.work, found, context.now)
+        ]
         return replace(summary, measures=held, acts=_acts(context, found, version))
 
     return read(ports, caller, ActionRequest("case.read"), query)
@@ -320,12 +323,11 @@ def erased_entity(context: RequestContext, case: Case) -> PolicyEntity:
     return case_entity(own, str(case.id), unknown, assurance="attested", state=case.state)
 
 
-def in_force(context: RequestContext, case: Case) -> Sequence[Measure]:
+def in_force(work: UnitOfWork, case: Case, now: datetime) -> Sequence[Measure]:
     """The measures that hold on a case now."""
     if not case.measured:
         return ()
-    every = context.work.cases.measures(case.originator, case.id)
-    return [one for one in every if one.holds(context.now)]
+    return [one for one in work.cases.measures(case.originator, case.id) if one.holds(now)]
 
 
 def view_on_measure(reader: Organisation, measure: Measure) -> results.MeasureView:

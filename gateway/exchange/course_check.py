@@ -1,16 +1,18 @@
 """Each answer, update and consultation holds its handoff against its documents and the log."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from datetime import datetime
 
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.case import Case
 from gateway.domain.course import HANDOFF, Course, HandoffChecks, differences
-from gateway.domain.handoff import Handoff
+from gateway.domain.handoff import ACCEPTING, Handoff
+from gateway.domain.measure import Measure
 from gateway.domain.refusals import CaseErased, OutOfService
 from gateway.domain.retention import in_years, registered_retention
 from gateway.domain.standing import Standing
 from gateway.domain.vocabulary import Urgency
+from gateway.evidence import sd_jwt
 from gateway.evidence.case_course import CaseEvent, case_differences
 from gateway.evidence.handoff_course import ENDED, ToldEvent, read_course
 from gateway.exchange.cases import in_force
@@ -19,21 +21,9 @@ from gateway.kernel.transact import RequestContext
 from gateway.kernel.values import CaseVersion
 
 
-def read_differences(work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
-    """The names of what the row of a handoff says otherwise than its documents and the log, in a
-    writing transaction."""
-    try:
-        recall = None if handoff.recall is None else work.cases.recall(handoff.recall)
-        told, steps = work.log.history(handoff)
-        course = read_course(handoff, work.handoffs.moves(handoff.id), told, steps)
-    except ValueError:  # one is missing, of another handoff, or no document
-        return ("documents",)
-    return differences(handoff, course, recall)
-
-
-def is_refused(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
-    """Whether nothing is done about a handoff that differs by ``names``, or was found to. The
-    operator hears of it, whether the gateway refuses or only alarms."""
+def alarm_differing(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
+    """Alarm the operator of a handoff that differs by ``names``, or was found to; whether nothing
+    is to be done about it."""
     if not names and (HANDOFF, str(handoff.id)) not in work.organisations.out_of_service():
         return False
     ports.differs(handoff.id, names)
@@ -45,11 +35,8 @@ def check_case(
 ) -> None:
     """Require that a case, and its measures, are what the log's events (``steps``; None: they
     cannot be read) and its version say. Raises OutOfService."""
-    names = ["documents"]
-    if steps is not None:
-        names = [*case_differences(case, in_force(context, case), steps, context.now)]
-    if not is_planned(case, version):
-        names.append("erase_on")
+    measures = in_force(context.work, case, context.now)
+    names = differences_of_case(case, version, measures, steps, context.now)
     if not names:
         return
     context.ports.differs(case.id, names)
@@ -60,29 +47,51 @@ def check_case(
         )
 
 
+def differences_of_case(
+    case: Case,
+    version: CaseVersion,
+    measures: Sequence[Measure],
+    steps: Sequence[CaseEvent] | None,
+    now: datetime,
+) -> Sequence[str]:
+    """The names of what the row of a case, or of its ``measures`` in force, says otherwise than the
+    log's events and its current version. ``steps``: see `check_case`."""
+    if steps is None:
+        return ("documents",)
+    planned = () if is_planned(case, version) else ("erase_on",)
+    return *case_differences(case, measures, steps, now), *planned
+
+
 def is_planned(case: Case, version: CaseVersion) -> bool:
     """Whether a case ends on the day that its current version names, unless that was advanced."""
-    return case.early or version.said.claims["erase_on"] == case.erase_on.isoformat()
+    return case.early or version.summary["erase_on"] == case.erase_on.isoformat()
 
 
 def check_course(context: RequestContext, standing: Standing) -> None:
     """Require that a handoff, its case, its measures and what its recipient retains are what the
     documents and the log say (`refuse_differing`)."""
-    one, case = standing.handoff, standing.case
-    names: Sequence[str] = ("documents",)
-    with suppress(ValueError):  # one is missing, of another handoff, or no document
-        told, steps = context.work.log.history(one)
+    names = differences_of(context.ports, context.work, standing)
+    refuse_differing(context, standing.handoff, names)
+
+
+def differences_of(ports: Ports, work: UnitOfWork, standing: Standing) -> Sequence[str]:
+    """The names of what the rows of a handoff, its case, its measures in force or what is retained
+    say otherwise than the documents and the log."""
+    one = standing.handoff
+    try:
+        told, steps = work.log.history(one)
         course = read_course(one, standing.moves, told, steps)
-        names = (
+        return (
             *differences(one, course, standing.recall),
-            *case_differences(case, standing.measures, steps, context.now),
-            *_of_retention(context, standing, course, told),
+            *case_differences(standing.case, standing.measures, steps, standing.now),
+            *_of_retention(ports, work, standing, course, told),
         )
-    refuse_differing(context, one, names)
+    except ValueError:  # one is missing, of another handoff, or no document
+        return ("documents",)
 
 
 def _of_retention(
-    context: RequestContext, standing: Standing, course: Course, told: Sequence[ToldEvent]
+    ports: Ports, work: UnitOfWork, standing: Standing, course: Course, told: Sequence[ToldEvent]
 ) -> Iterator[str]:
     """Whether what the recipient retains is what it stated last, or what was registered for it."""
     one, stated = standing.retention, course.retained
@@ -99,18 +108,31 @@ def _of_retention(
             yield "retention"
     elif one is not None:  # by an acceptance
         made = by_id.get(one.id)
-        day = context.ports.civil_day((made and made.at) or one.since)
-        terms = context.require(standing.handoff.recipient).retentions if made else ()
+        day = ports.civil_day((made and made.at) or one.since)
+        holder = work.organisations.get(standing.handoff.recipient) if made else None
+        terms = holder.retentions if holder else ()
         found = registered_retention(terms, standing.handoff.purpose, day)
         if found is None or one.until != (found.years and in_years(day, found.years)):
             yield "retention"
 
 
+def is_copy_kept_as_stated(standing: Standing, documents: Sequence[Sequence[str]]) -> bool:
+    """Whether what is retained ends when the ``documents`` of its copy say, which the erasure took
+    from the handoff."""
+    kept = standing.retention
+    return all(
+        sd_jwt.read_stored(documents[one.sequence - 1][1]).content.get("until")
+        == (kept.until and kept.until.isoformat())
+        for one in standing.moves
+        if kept and one.event == kept.id and not one.document and one.move not in ACCEPTING
+    )
+
+
 def refuse_differing(context: RequestContext, handoff: Handoff, names: Sequence[str]) -> None:
-    """Refuse what is done about a handoff that differs by ``names`` (`is_refused`); an answer to a
-    recall goes on all the same. Raises OutOfService."""
+    """Refuse what is done about a handoff that differs by ``names`` (`alarm_differing`); an answer
+    to a recall goes on all the same. Raises OutOfService."""
     kind = KIND_OF_ACTION.get(context.request.action)
-    refused = is_refused(context.ports, context.work, handoff, names)
+    refused = alarm_differing(context.ports, context.work, handoff, names)
     if not refused or (kind is not None and kind.of_recall):
         return
     why = (

@@ -19,14 +19,17 @@ from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.json_values import Asked
 from gateway.domain.organisation import Status
-from gateway.domain.refusals import CaseKeysUnavailable, NotFound, Refusal
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
 from gateway.domain.retention import DpoAdvice, RetentionEnd
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
+from gateway.evidence.case_course import fold_case
 from gateway.exchange import duties, retained_copies, retention
-from gateway.exchange.cases import find, own_entity
+from gateway.exchange.cases import find, in_force, own_entity
+from gateway.exchange.course_check import differences_of_case
 from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.exchange.results import AdvancedErasure
+from gateway.exchange.standing import stored_differences
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
@@ -64,6 +67,12 @@ def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
     lost = _is_lost(ports, context.work, found)
     erased = cases.erase(found, ports.civil_day(context.now), lost=lost)
     code = "due" if _is_due(context) else "early"
+    if code == "due" and not lost and (names := _differences(ports, context.work, found)):
+        ports.differs(found.id, names)
+        raise OutOfService(
+            "the row of the case is not what the log says, so its day may not have come: the "
+            "gateway's operator was alarmed, and puts it right"
+        )
     reason = context.values["reason"]
     persons = context.persons
     _erase(ports, context.work, context.event, erased, code, by=persons, reason=reason, lost=lost)
@@ -103,36 +112,36 @@ CHANGE = ChangeType(
 def erase_due(ports: Ports) -> int:
     """Erase cases whose day has come, as many as one transaction should; how many were.
 
-    Raises CaseKeysUnavailable when their keys still have to be destroyed, LogFrozen, Busy; and
-    whatever is wrong with those that are left, once nothing else is.
+    One that is not what the log and its documents say stays, as the day of its erasure, or the end
+    of what is retained, may have been changed. Raises CaseKeysUnavailable when their keys still
+    have to be destroyed, LogFrozen, Busy; and whatever is wrong with those that are left, once
+    nothing else is: OutOfService for those that differ.
     """
     day = ports.civil_day(ports.now())
-    waiting = set[CaseId]()
+    left: dict[CaseId, Refusal] = {}
     while True:
         with ports.begin(TransactionMode.READ) as work:
-            found = work.cases.due(day, AT_ONCE + len(waiting))
-        due = [one for one in found if CaseId(one.originator, one.id) not in waiting]
+            found = work.cases.due(day, AT_ONCE + len(left))
+        due = [one for one in found if CaseId(one.originator, one.id) not in left]
         if not due:
             break
         try:
-            done = _erase_all(ports, due, day)
+            done = _erase_all(ports, due, day, left)
         except CaseKeysUnavailable:
-            done = _erase_singly(ports, due, day, waiting)
+            done = _erase_singly(ports, due, day, left)
         except Refusal:
             raise
         except Exception:
-            done = _erase_singly(ports, due, day, waiting)
+            done = _erase_singly(ports, due, day, left)
         if done:
             destroy_keys(ports)
             return done
-    if waiting:
-        raise CaseKeysUnavailable(
-            f"{len(waiting)} cases that holders retain wait for the keys of cases"
-        )
+    for why in left.values():
+        raise why
     return 0
 
 
-def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
+def _erase_all(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
     done = events = 0
     with ports.begin(TransactionMode.WRITE) as work:
         # In one order everywhere, for each is locked until the end.
@@ -144,6 +153,13 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
                 or not cases.erasure_is_due(found, day)
             ):
                 continue  # it has changed, or another node was faster
+            if names := _differences(ports, work, found):
+                ports.differs(found.id, names)
+                left[CaseId(one.originator, one.id)] = OutOfService(
+                    "cases are due that are not what the log says: see docs/operators.md, 'A "
+                    "handoff differs from the log'"
+                )
+                continue
             events += _erase(ports, work, ports.new_id(), cases.erase(found, day), "due")
             done += 1
             if events >= EVENTS_AT_ONCE:
@@ -152,17 +168,38 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date) -> int:
     return done
 
 
-def _erase_singly(ports: Ports, due: Sequence[Case], day: date, waiting: set[CaseId]) -> int:
+def _differences(ports: Ports, work: UnitOfWork, case: Case) -> Sequence[str]:
+    """What of a case, its handoffs, or what is retained of them, is not what log and documents say;
+    nothing where its key is gone, and with it all that could be lost."""
+    try:
+        found = work.cases.with_course(case.originator, case.id)
+        if found is None:
+            return ("versions",)
+        row, version, steps = found
+        measures = in_force(work, row, ports.now())
+        return (
+            *differences_of_case(row, version, measures, steps, ports.now()),
+            *(
+                name
+                for one in work.handoffs.of_case(case.originator, case.id)
+                for name in stored_differences(ports, work, one)
+            ),
+        )
+    except CaseErased:
+        return ()
+
+
+def _erase_singly(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
     """Erase each by itself: one that cannot be erased keeps no other. Raises when none could.
 
-    Those whose copies cannot be made now are ``waiting``.
+    Those that the keys of cases are wanted for, which are away, are ``left``.
     """
     done, failure = 0, None
     for one in due:
         try:
-            done += _erase_all(ports, [one], day)
-        except CaseKeysUnavailable:
-            waiting.add(CaseId(one.originator, one.id))
+            done += _erase_all(ports, [one], day, left)
+        except CaseKeysUnavailable as unavailable:
+            left[CaseId(one.originator, one.id)] = unavailable
         except Refusal:
             raise
         except Exception as error:
@@ -175,12 +212,19 @@ def _erase_singly(ports: Ports, due: Sequence[Case], day: date, waiting: set[Cas
 def destroy_keys(ports: Ports) -> int:
     """Destroy the keys of erased cases that still stand; how many cases that were.
 
-    Raises CaseKeysUnavailable; then this has to be done again.
+    Raises CaseKeysUnavailable; then this has to be done again. Raises OutOfService where, of what
+    is left, the log tells no erasure: those keys stay.
     """
     done = 0
     while True:
         with ports.begin(TransactionMode.READ) as work:
-            doomed = work.cases.doomed(PAGE)
+            named = work.cases.doomed(PAGE)
+            doomed = [key for key in named if not _is_used(work, key)]
+        if not doomed and named:
+            raise OutOfService(
+                "keys are to be destroyed of what the log says is not erased: see "
+                "docs/operators.md, 'A handoff differs from the log'"
+            )
         if not doomed:
             return done
         ports.keys.destroy(doomed)
@@ -188,6 +232,16 @@ def destroy_keys(ports: Ports) -> int:
             work.cases.forget_keys(doomed)
             work.commit()
         done += len(doomed)
+
+
+def _is_used(work: UnitOfWork, key: UUID) -> bool:
+    """Whether a key encrypts what was not erased: a case without the event of its erasure, contacts
+    or a copy that are still there."""
+    case = work.cases.having(key)
+    if case is None:
+        return work.organisations.uses_key(key) or work.retentions.uses_key(key)
+    told = fold_case(work.cases.course(case.originator, case.id))
+    return told.get("state") is not CaseState.ERASED
 
 
 def erase_restored(ports: Ports) -> int:
@@ -243,11 +297,7 @@ def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
             TransactionMode.WRITE
         ) as work:  # refused when the log is frozen; nothing is written
             unused = [
-                key
-                for key in old
-                if work.cases.having(key) is None
-                and not work.organisations.uses_key(key)
-                and not work.retentions.uses_key(key)
+                key for key in old if work.cases.having(key) is None and not _is_used(work, key)
             ]
         if unused:
             ports.keys.destroy(unused)

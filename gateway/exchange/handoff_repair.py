@@ -18,7 +18,7 @@ from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_course import read_course, read_move
 from gateway.exchange import access
 from gateway.exchange.cases import conditions_digest
-from gateway.exchange.course_check import read_differences
+from gateway.exchange.standing import stored_differences
 from gateway.exchange.versions import read_version
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.fields import identifier, prose
@@ -34,10 +34,10 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
     if found is None or found.originator != context.change.organisation:
         raise NotFound("that organisation has sent no such handoff")
     whole = _from_documents(context.request.ports, work, found)
-    if read_differences(work, whole):
+    if stored_differences(context.request.ports, work, whole):
         raise WrongState(
-            "its documents, its recall or the log's index were changed as well: restore them from "
-            "the newest backup taken before"
+            "its documents, what stands beside it or the log's index were changed as well: restore "
+            "them from the newest backup taken before"
         )
     work.handoffs.restore(whole)
     out = work.organisations.out_of_service()

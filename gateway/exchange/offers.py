@@ -234,7 +234,9 @@ def select_parts(
         raise refusals.InvalidDocument(
             "the offer is of another version than the case's current one"
         )
-    parts = cases.elements(verified, context.organisation, cases.in_force(context, inputs.case))
+    parts = cases.elements(
+        verified, context.organisation, cases.in_force(context.work, inputs.case, context.now)
+    )
     unknown = set(wanted.digests) - parts.keys()
     if unknown:
         raise refusals.ValidationFailed(
@@ -433,7 +435,7 @@ def authorize_offer(
             "danger may it be offered before, where it says why it is urgent (urgency_reason)"
         )
     reader = context.require(inputs.address.organisation)
-    measures, day = cases.in_force(context, case), context.today.day
+    measures, day = cases.in_force(context.work, case, context.now), context.today.day
     resource = cases.entity_on(version, case.state, day, inputs.originator, measures)
     authorize(
         context,

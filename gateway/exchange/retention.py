@@ -8,7 +8,7 @@ from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DUTIES, DutyKind, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.organisation import Status
-from gateway.domain.refusals import ValidationFailed
+from gateway.domain.refusals import CaseErased, OutOfService, ValidationFailed
 from gateway.domain.retention import (
     AFTER_LEAVING,
     Retention,
@@ -21,6 +21,7 @@ from gateway.domain.retention import (
 )
 from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RetentionView
+from gateway.exchange.standing import stored_differences
 from gateway.kernel import events
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import RequestContext, allows
@@ -131,7 +132,9 @@ def view_on_retention(context: RequestContext, retention: Retention) -> Retentio
 def end_due(ports: Ports) -> bool:
     """End the retentions, and days of grace, that are over; whether more are to be ended at once.
 
-    Raises LogFrozen, Busy. The keys of their copies are doomed by this, and destroyed after it.
+    One that is not what its holder said, or was registered, stays. Raises LogFrozen, Busy;
+    OutOfService where nothing is left but such. The keys of their copies are doomed by this, and
+    destroyed after it.
     """
     day = ports.civil_day(ports.now())
     with ports.begin(TransactionMode.READ) as work:
@@ -144,14 +147,32 @@ def end_due(ports: Ports) -> bool:
     with ports.begin(TransactionMode.WRITE) as work:
         held = [work.handoffs.get(one.id) for one in ordered]
         over = _over(work, left, day)  # a holder may have stated a retention until now
-        for handoff in filter(None, held):
-            if handoff.id in over:
-                end_and_record(ports, work, handoff, over[handoff.id])
+        due = [one for one in held if one is not None and one.id in over]
+        ended = [one for one in due if not _differs(ports, work, one)]
+        for handoff in ended:
+            end_and_record(ports, work, handoff, over[handoff.id])
         for holder in left:
             if not work.retentions.of_holder(holder, 1):
                 work.retentions.end_answer_key(holder)
         work.commit()
-    return len(ordered) >= AT_ONCE
+    if due and not ended:
+        raise OutOfService(
+            "what is retained is over by rows that are not what the documents and the log say: see "
+            "docs/operators.md, 'A handoff differs from the log'"
+        )
+    return len(ended) >= AT_ONCE
+
+
+def _differs(ports: Ports, work: UnitOfWork, handoff: Handoff) -> bool:
+    """Whether the end of what the recipient of a handoff retains may have been changed, of which
+    the operator hears; not where the key is gone, and with it all that could be lost."""
+    try:
+        names = stored_differences(ports, work, handoff)
+    except CaseErased:
+        return False
+    if names:
+        ports.differs(handoff.id, names)
+    return bool(names)
 
 
 def _over(work: UnitOfWork, left: Sequence[str], day: date) -> Mapping[UUID, RetentionEnd]:

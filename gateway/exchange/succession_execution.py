@@ -34,9 +34,10 @@ from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange import duties
 from gateway.exchange.addressing import claimed
 from gateway.exchange.cases import entity_on, has_key
-from gateway.exchange.course_check import is_refused, read_differences
+from gateway.exchange.course_check import alarm_differing
 from gateway.exchange.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
+from gateway.exchange.standing import stored_differences
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -257,7 +258,7 @@ def _judged(
     measures = [m for m in work.cases.measures(of.originator, of.case) if m.holds(ports.now())]
     if is_suspended(measures):
         wait = "the case is suspended"
-    if is_refused(ports, work, of, read_differences(work, of)):
+    if alarm_differing(ports, work, of, stored_differences(ports, work, of)):
         wait = "the handoff is out of service"
     if wait:
         return replace(disposition, way=Disposition.WAIT, why=wait)

@@ -206,6 +206,11 @@ class SqlCases(StorePart):
         except ValueError:
             return *self._current(row), None
 
+    def course(self, originator: str, case: UUID) -> Sequence[CaseEvent]:
+        """The events of a case's course. Raises ValueError for what cannot be read."""
+        of_case = {"originator": originator, "case": case}
+        return read_steps(self._transaction.rows(STEPS_OF, of_case), self._others)
+
     def _current(self, row: Any) -> tuple[Case, CaseVersion]:
         return Case(*row[:_CASE_FIELDS]), self._opened(row[-len(_VERSIONS.columns) :])
 

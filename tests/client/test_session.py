@@ -17,6 +17,7 @@ from gateway.client import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from gateway.client.local_state import Outbox, PendingWrite
 from gateway.client.transport import PAUSES
 from gateway.ledger.note import Checkpoint, sign_checkpoint
 from tests.client.client_fixture import MemberClient, answer, cut, lose_answer, passing
@@ -266,6 +267,20 @@ def test_resuming_goes_on_after_a_refusal(stage: Listening, tmp_path: Path) -> N
     assert refused.refused.slug == "not-found"
     assert written.written is not None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kept_write_of_an_action_that_left_ends_and_says_so(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk = MemberClient(stage, outbox=tmp_path)
+    case = submit(desk, stage)
+    key, path = str(stage.gateway.new_id()), f"/cases/{case}/embargo/contests"
+    left = PendingWrite("case.contest_embargo", path, key, '{"by":"intake-1"}')
+    Outbox(tmp_path).keep(left)
+    (ended,) = desk.resume()
+    assert "nobody can do case.contest_embargo any more" in str(ended.refused)
+    assert "casegate event list" in str(ended.refused)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_consultation_is_never_kept_to_open_content_later(

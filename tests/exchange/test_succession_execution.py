@@ -501,6 +501,10 @@ def test_while_its_case_is_suspended_a_handoff_waits(gateway):
     stop = MeasureRequest(MeasureKind.SUSPENSION, "officer-1", "objection", until=until)
     gateway.act(HOTLINE, measures.on_case, gateway.handoff(handoff).case, stop)
     assert carry_out(gateway, succession) == WAITS
+    removed = gateway.store.tables("case_measure")["case_measure"][0][0]
+    gateway.store.change("UPDATE case_measure SET ended_at = since WHERE id = ?", removed)
+    assert carry_out(gateway, succession) == WAITS  # what the rows forget, the log tells
+    gateway.store.change("UPDATE case_measure SET ended_at = NULL")
     gateway.clock.advance(timedelta(hours=2))
     assert carry_out(gateway, succession).moved == 1
 

@@ -7,6 +7,7 @@ stands, or what opens, the next answer and the next consultation are refused as 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
@@ -310,6 +311,88 @@ def test_a_copy_opens_no_longer_than_its_holder_said(act):
     gateway.act(OFMIN, handoffs.consult, handoff, opening)
     gateway.store.change(act)
     gateway.refused(OutOfService, OFMIN, handoffs.consult, handoff, opening)
+
+
+def retained() -> tuple[Founded, UUID]:
+    """A gateway, and a handoff of which its recipient stated that it keeps it for long."""
+    gateway = founded()
+    handoff = accepted(gateway)
+    gateway.answer(OFMIN, answers.retain, handoff, legal_basis="Art. 1", until="2027-12-01")
+    return gateway, handoff
+
+
+def content_of(gateway: Founded) -> set[str]:
+    """What is kept of the content of cases and copies, as it is stored."""
+    rows = gateway.store.tables("case_version", "retained_copy")
+    return {one for row in chain(*rows.values()) for one in row if isinstance(one, bytes)}
+
+
+BROUGHT_FORWARD = {
+    "day of a case": "UPDATE case_file SET erase_on = '2026-01-01'",
+    "day of a case, as if advanced": "UPDATE case_file SET erase_on = '2026-01-01', early = 1",
+    "retention that ended": "UPDATE retention SET until = '2026-02-01'",
+    "retention removed": "DELETE FROM retention",
+    "nothing held": "UPDATE handoff SET held = 0, held_under = NULL, state = 'declined'",
+}
+
+
+@pytest.mark.parametrize("act", BROUGHT_FORWARD.values(), ids=BROUGHT_FORWARD)
+def test_no_case_is_erased_by_a_day_or_a_retention_that_was_changed(act):
+    gateway, _ = retained()
+    told: list[UUID] = []
+    gateway.ports = replace(
+        gateway.ports,
+        handoff_checks=HandoffChecks.ALARM,  # what is erased does not come back: it stays even so
+        differs=lambda of, _: told.append(of),
+    )
+    gateway.store.change(act)
+    if "erase_on" not in act:
+        gateway.clock.advance(timedelta(days=400))
+    before = content_of(gateway)
+    with pytest.raises(OutOfService):
+        erasure.erase_due(gateway.ports)
+    assert content_of(gateway) == before
+    assert told
+
+
+def test_what_differs_keeps_no_other_case_from_its_erasure():
+    gateway, _ = retained()
+    submitted(gateway)
+    gateway.store.change("UPDATE retention SET until = '2026-02-01'")
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    with pytest.raises(OutOfService):
+        erasure.erase_due(gateway.ports)
+
+
+@each("after", [0, 400])
+def test_no_copy_ends_by_a_retention_that_was_changed(after):
+    gateway, _ = retained()
+    gateway.clock.advance(timedelta(days=after))
+    if after:
+        assert erasure.erase_due(gateway.ports) == 1
+    before = content_of(gateway)
+    gateway.store.change("UPDATE retention SET until = '2026-01-01'")
+    with pytest.raises(OutOfService):
+        retention.end_due(gateway.ports)
+    assert content_of(gateway) == before
+
+
+def test_no_key_is_destroyed_of_what_the_log_has_not_erased():
+    gateway, handoff = retained()
+    case = gateway.handoff(handoff).case
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        key = work.cases.key_of(HOTLINE, case)
+    for act in (
+        "UPDATE case_file SET state = 'erased'",
+        "UPDATE case_file SET state = 'cleared'",
+    ):
+        gateway.store.change(act)
+        if "cleared" in act:
+            gateway.store.change("INSERT INTO doomed_key VALUES (?)", key.hex)
+        with pytest.raises(OutOfService):
+            erasure.destroy_keys(gateway.ports)
+        assert gateway.ports.keys.states([key]) == {key: True}
 
 
 def test_a_term_of_ones_own_ends_when_it_was_registered_to():

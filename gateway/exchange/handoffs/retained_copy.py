@@ -1,12 +1,12 @@
 """Open the copy that a holder retains of a case that was erased (exchange/retained_copies.py)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.handoff import ACCEPTING, Handoff
+from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import CaseErased
 from gateway.domain.standing import Closed, Standing
 from gateway.domain.vocabulary import marking_of
@@ -14,7 +14,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange.cases import elements
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.consultations import OpenedContent
-from gateway.exchange.course_check import refuse_differing
+from gateway.exchange.course_check import is_copy_kept_as_stated, refuse_differing
 from gateway.exchange.disclosure import Reader, select_disclosures
 from gateway.exchange.results import Conditions, RetainedDocument, TightenedElement
 from gateway.kernel.transact import RequestContext
@@ -31,7 +31,8 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
     if copy is None:
         raise CaseErased(Closed.NO_COPY)
     content = json.loads(copy.content)
-    _check_retention(context, standing, content["documents"])
+    if not is_copy_kept_as_stated(standing, content["documents"]):
+        refuse_differing(context, found, ("retention",))
     originator = context.require(found.originator)
     # Under the markings that decided on the day of the erasure, and the measures that hold still.
     markings, presented = content["markings"], sd_jwt.read_stored(content["presentation"])
@@ -82,17 +83,3 @@ def _binding(content: Mapping[str, Any]) -> BindingConditions:
         content["tightened_by"] and UUID(content["tightened_by"]),
         [TightenedElement(**one) for one in content["tightened_elements"]],
     )
-
-
-def _check_retention(
-    context: RequestContext, standing: Standing, documents: Sequence[Sequence[str]]
-) -> None:
-    """Require that what is retained ends when the copy's documents say, which the erasure took from
-    the handoff. Raises OutOfService."""
-    kept = standing.retention
-    for one in standing.moves:
-        if kept is None or one.event != kept.id or one.document or one.move in ACCEPTING:
-            continue
-        said = sd_jwt.read_stored(documents[one.sequence - 1][1]).content
-        if said.get("until") != (kept.until and kept.until.isoformat()):
-            refuse_differing(context, standing.handoff, ("retention",))
