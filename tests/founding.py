@@ -949,6 +949,7 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         if one.event.id in gateway.checked:
             continue
         tree.verify_inclusion(leaf, one.index, one.head.size, one.proof, one.head.root)
+        _check_case(one, gateway)
     for size, root in gateway.checkpoint_signer.signed.items():
         assert tree.root(leaves[:size]) == root, "a head was signed that is not of this log"
     if _may_differ(gateway, logged):
@@ -964,6 +965,21 @@ def check_log(gateway: Founded, *strangers: str) -> list[dict[str, Any]]:
         confirmed = gateway.confirm(given)
         assert given.document == documents[confirmed.index], "a receipt is of another event"
     return [event.read(one.event.document) for one in logged]
+
+
+def _check_case(one: LoggedEvent, gateway: Founded) -> None:
+    """What is about a version of a case, or a handoff, names the case, until the log's term; but
+    for what an earlier version recorded, under its policies."""
+    told = event.read(one.event.document)
+    earlier = told["policy"] != policy().revision
+    if earlier or not {"case_digest", "handoff"} & told.keys():
+        return
+    details = {detail.kind: detail for detail in one.event.disclosures}
+    if "case" in details:
+        assert details["case"].readers == {GATEWAY, details["case"].value.split("/")[0]}
+    else:
+        age = gateway.clock() - datetime.fromisoformat(told["time"])
+        assert age > timedelta(days=365), f"{told['type']} names no case"
 
 
 def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -> list[str]:

@@ -57,7 +57,7 @@ READERS = {
         "deploy/site/interface",
     ],
     "Administrators": ["docs/administrators", "docs/audit-events"],
-    "Auditors and courts": ["docs/auditors"],
+    "Auditors and courts": ["docs/auditors", "docs/audit-searches"],
     "Data protection officers and counsel": ["docs/data-protection"],
     "Authors of verifiers": [
         "docs/protocol/documents",

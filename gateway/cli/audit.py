@@ -31,7 +31,7 @@ from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES, CaseId
-from gateway.domain.audit_event import READABLE_EVENTS, EventResult
+from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult, told_as
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
 from gateway.evidence import canonical
@@ -345,9 +345,6 @@ class _CaseName(click.ParamType[CaseId]):
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
 
 
-_ACTIONS = {kind: action for action, (kind, _) in READABLE_EVENTS.items()}
-
-
 class _Action(click.ParamType[str]):
     """An action, by the policy's word or by the type of its event."""
 
@@ -355,7 +352,7 @@ class _Action(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The policy's word; a usage error names what is near."""
-        action = _ACTIONS.get(value, str(value))
+        action = ACTION_OF.get(value, str(value))
         if action not in READABLE_EVENTS:
             near = get_close_matches(action, READABLE_EVENTS) or sorted(READABLE_EVENTS)
             self.fail(f"'{value}' is no action: as {', '.join(near)}", param, ctx)
@@ -481,7 +478,8 @@ def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
 
 
 def _event_cells(one: AuditedEvent) -> dict[str, str]:
-    """What is shown of an event, by column; every text is others' and is neutralised."""
+    """What is shown of an event, by column, its times as in ISO 8601; every text is others' and is
+    neutralised. What was refused is named as it was asked."""
     event, details = one.confirmed.event, one.details
     parties = [
         f"{value['organisation']} ({value['role']}, number {value['stream_number']})"
@@ -492,9 +490,11 @@ def _event_cells(one: AuditedEvent) -> dict[str, str]:
         told["by"] = f"{output.format_value(told['by'])} ({one.asked_in})"
     cells = {
         "entry": one.index,
-        "time": output.format_time(event["time"]),
-        "event": event["type"],
+        "time": event["time"],
+        "event": told_as(event["type"], event["result"]),
         "result": event["result"],
+        "case": details.get("case", ""),
+        "due": str(details.get("due") or one.confirmed.subject().get("due_at", "")),
         "parties": ", ".join(parties),
         **{name: defang_text(output.format_value(value)) for name, value in told.items()},
         "subject": defang_text(str(details.get("subject", ""))),
@@ -513,8 +513,10 @@ def _print_event(cells: Mapping[str, str]) -> None:
     """An event in lines no wider than the terminal."""
     entry, when, kind, result = (cells[name] for name in _FIRST_LINE)
     shade = "green" if result == EventResult.ALLOWED else "yellow"
-    click.echo(f"{entry:>7}  {when}  {kind}  {output.colour(result, shade)}")
+    click.echo(f"{entry:>7}  {output.format_time(when)}  {kind}  {output.colour(result, shade)}")
     told = {n: c for n, c in cells.items() if c and n not in (*_FIRST_LINE, "case_digest", "id")}
+    if "due" in told:
+        told["due"] = output.format_time(told["due"])
     if "subject" in told:
         told["subject"] = _in_words(told["subject"])
     for name, cell in told.items():
@@ -644,7 +646,8 @@ def _kept(folder: Path) -> int:
 def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
     event = entry.confirmed.event
     by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    shown = (output.format_time(event["time"]), event["type"], event["result"])
+    kind = told_as(event["type"], event["result"])
+    shown = (output.format_time(event["time"]), kind, event["result"])
     return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
 
 

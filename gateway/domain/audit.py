@@ -35,6 +35,10 @@ class CaseId:
     originator: str
     case: UUID
 
+    def __str__(self) -> str:
+        """As events and commands name it: ``originator/case``."""
+        return f"{self.originator}/{self.case}"
+
 
 @dataclass(frozen=True)
 class AuditFilters:

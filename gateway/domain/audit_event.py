@@ -58,8 +58,8 @@ class EventDetail:
 
     ``kind`` is one of ``by``, ``roles``, ``approvals``, ``assessors``, ``cleared_by``,
     ``approved_by``, ``reason_code``, ``reason``, ``purpose``, ``basis``, ``groups``, ``rules``,
-    ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``; each occurs once in
-    an event.
+    ``subject``, ``key``, ``contacts``, ``sequence``, ``change``, ``pointers``, ``case`` (as
+    ``originator/id``), ``due`` (when the answer to an offer is); each occurs once in an event.
     ``value`` is text or a list of texts. ``content_key`` is the key by which it is stored, and with
     which it ends.
     """
@@ -231,6 +231,15 @@ READABLE_EVENTS: dict[str, tuple[str, Operation]] = EVENT_TYPES | {
 }
 """Likewise, with those that only an earlier log may hold: whatever reads a log asks this one."""
 
+ACTION_OF: dict[str, str] = {event: action for action, (event, _) in READABLE_EVENTS.items()}
+"""The action of which each type of event tells."""
+
+
+def told_as(event_type: str, result: str) -> str:
+    """An event's name for people: its type, ``handoff.accepted``, of what was done; of what was
+    refused the action that was asked, ``handoff.accept``, for nothing was done."""
+    return event_type if result == EventResult.ALLOWED else ACTION_OF.get(event_type, event_type)
+
 
 # --- How long the log names persons and their reasons: its terms, and what suspends them ---
 #
@@ -259,6 +268,7 @@ _PERSONAL = frozenset(
         "approved_by",
         "reason_code",
         "reason",
+        "case",
     }
 )
 _NAMING = frozenset(

@@ -20,6 +20,7 @@ from gateway.exchange.interests import has_conflict
 from gateway.exchange.results import Superseded, TightenedElement
 from gateway.exchange.versions import read_version
 from gateway.kernel import transact
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import UnitOfWork
 from gateway.kernel.values import CaseVersion
 
@@ -41,7 +42,7 @@ def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
     """The handoff, when policy allows one of its parties what the request asks; it is what the
     event, or the denial, is about."""
     found = party_to(context, handoff)
-    context.about = transact.EventSubject(found.id, found.case_digest)
+    context.about = EventSubject.of_handoff(found)
     transact.authorize(
         context,
         entity_of(context, found),

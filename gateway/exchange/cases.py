@@ -29,11 +29,11 @@ from gateway.exchange.consultations import ConsultationRequest, OpenedContent, r
 from gateway.exchange.duties import close_of_case
 from gateway.exchange.measure_events import end_suspensions
 from gateway.kernel import events
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     allows,
@@ -421,7 +421,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
     authorize(context, resource, facts)
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
-    context.about = EventSubject(case_digest=document.digest)
+    context.about = EventSubject.of_version(version)
     case = _store(context, submission, version, verified, earlier)
     own = frozenset({version.originator})
     basis = tuple(f"{one['regime']} {one['article']}" for one in content["legal_basis"])
@@ -722,7 +722,7 @@ def _authorized(
     found, version = find(context, case)
     own = own_entity(context, found, version)
     authorize(context, own, facts, visible=lambda: allows(context, own, action="case.read"))
-    context.about = EventSubject(case_digest=version.digest)
+    context.about = EventSubject.of_version(version)
     return found, version
 
 

@@ -1,7 +1,7 @@
 """Opening content: a consultation shows a presentation, and is an event with person and reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from gateway.domain.refusals import EditConflict
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.conditions import BindingConditions
 from gateway.exchange.results import ContentPresentation
-from gateway.kernel.transact import EventSubject, RequestContext
+from gateway.kernel.events import EventSubject
+from gateway.kernel.transact import RequestContext
 from gateway.kernel.values import CaseVersion, Consultation, LoggedEvent
 
 IMMINENT_DANGER = "imminent_danger"
@@ -108,7 +109,7 @@ def record_consultation(
     handoff = None if opened.handoff is None else opened.handoff.id
     digest, shown = opened.version.digest, tuple(sorted(opened.shown))
     informed = any(party.role == "originator" for party in opened.parties)
-    context.about = EventSubject(handoff=handoff, case_digest=digest)
+    context.about = replace(EventSubject.of_version(opened.version), handoff=handoff)
     context.work.handoffs.add_consultation(
         Consultation(context.event, reader, handoff, digest, shown, informed)
     )

@@ -28,6 +28,7 @@ from gateway.domain.revision import ANSWERED, ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 
 AT_ONCE = 50
@@ -122,9 +123,10 @@ def answer_due_at(ports: Ports, work: UnitOfWork, handoff: Handoff) -> datetime:
     return due_at(ports, work, handoff.recipient, kind, urgency=urgency, since=since)
 
 
-def store_offer(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer) -> None:
+def store_offer(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer) -> datetime:
     """Store a new handoff, and begin what its offer asks for, or the reissue to a successor: the
-    answer, in imminent danger the call, and a second person's review of a derogation.
+    answer, in imminent danger the call, and a second person's review of a derogation. Returns when
+    the answer is due.
 
     The clearance that a case offered before it owes runs on since that offer: see
     `owe_clearance`.
@@ -134,6 +136,7 @@ def store_offer(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: Handoff
     work.duties.add(begin(handoff, DutyKind.ANSWER, offer.event, offer.at, due), follows=False)
     _owe_call(ports, work, handoff, offer)
     _owe_review(ports, work, handoff, offer)
+    return due
 
 
 def owe_clearance(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer) -> None:
@@ -279,6 +282,5 @@ class _Sweep:
             action,
             parties,
             said=subject,
-            handoff=handoff.id,
-            case_digest=handoff.case_digest,
+            of=EventSubject.of_handoff(handoff),
         )

@@ -33,11 +33,11 @@ from gateway.exchange.standing import stored_differences
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     authorize,
@@ -335,8 +335,9 @@ def _erase(
         said=_subject(erased, counted, why, reason),
         event=event,
         by=by or None,
-        case_digest=erased.digest,
+        of=EventSubject.of_case(erased),
     )
+    of_case = CaseId(erased.originator, erased.id)
     for one in sent:
         events.record_by_gateway(
             ports,
@@ -344,8 +345,7 @@ def _erase(
             ERASE,
             events.gateway_and(one.recipient, role="recipient"),
             said=_of_copy(kept.get(one.handoff)),
-            handoff=one.handoff,
-            case_digest=one.case_digest,
+            of=EventSubject(one.handoff, one.case_digest, of_case),
         )
     return 1 + len(sent)
 
@@ -432,7 +432,7 @@ def advance_erasure(
 
 def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
     found, version = find(context, case)
-    context.about = EventSubject(case_digest=found.digest)
+    context.about = EventSubject.of_case(found)
     persons = {wanted.by, wanted.approved_by, wanted.dpo}
     authorize(context, own_entity(context, found, version), {"persons": len(persons)})
     moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
@@ -455,8 +455,7 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
             ADVANCE,
             events.gateway_and(one.recipient, role="recipient"),
             said=told,
-            handoff=one.id,
-            case_digest=one.case_digest,
+            of=EventSubject.of_handoff(one),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
+from gateway.domain.audit import CaseId
 from gateway.domain.case import CaseState
 from gateway.domain.course import FIELDS, HANDOFF, Course
 from gateway.domain.duty import DUTIES
@@ -21,6 +22,7 @@ from gateway.exchange.cases import conditions_digest
 from gateway.exchange.standing import stored_differences
 from gateway.exchange.versions import read_version
 from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, UnitOfWork
 
@@ -33,6 +35,8 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
     found = work.handoffs.get(id_)
     if found is None or found.originator != context.change.organisation:
         raise NotFound("that organisation has sent no such handoff")
+    # Not the handoff: no event of its course is made here.
+    context.request.about = EventSubject(case=CaseId(found.originator, found.case))
     whole = _from_documents(context.request.ports, work, found)
     if stored_differences(context.request.ports, work, whole):
         raise WrongState(

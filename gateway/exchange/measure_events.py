@@ -15,7 +15,8 @@ from gateway.domain.measure import MEASURES, Measure, MeasureKind
 from gateway.exchange.duties import is_holder
 from gateway.exchange.interests import is_barred
 from gateway.kernel import events
-from gateway.kernel.transact import EventSubject, RequestContext
+from gateway.kernel.events import EventSubject
+from gateway.kernel.transact import RequestContext
 
 END = "case.end_measure"
 
@@ -66,7 +67,7 @@ def record_measure(
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
-        where = EventSubject(measure.handoff, case.digest)
+        where = replace(EventSubject.of_case(case), handoff=measure.handoff)
         tell(context, measure, measure.setter, about, where, action=action, reason=to_setter)
     tell_holders(context, measure, told, action)
 
@@ -84,7 +85,7 @@ def tell_holders(
         shown = known(measure, context.require(one.recipient).kind)
         if measure.kind is MeasureKind.SUSPENSION and not measure.elements:
             shown["elements"] = []  # who is refused everything learns no more by this
-        where = EventSubject(one.id, one.case_digest)
+        where = EventSubject.of_handoff(one)
         tell(context, measure, one.recipient, shown, where, action=action)
 
 
@@ -111,8 +112,7 @@ def tell(
         parties,
         *events.reason(reason, *parties),
         said=said,
-        handoff=about.handoff,
-        case_digest=about.case_digest,
+        of=about,
     )
 
 
@@ -140,7 +140,7 @@ def keep_as_evidence(context: RequestContext, case: Case, after: int) -> None:
     if not unlawful:
         return
     context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
-    about, context.about = context.about, EventSubject(case_digest=case.digest)
+    about, context.about = context.about, EventSubject.of_case(case)
     for version, elements in unlawful:
         measure = Measure(
             id=context.ports.new_id(),

@@ -36,11 +36,11 @@ from gateway.exchange.measure_events import (
 from gateway.exchange.results import MeasureView
 from gateway.exchange.versions import read_version, stated_embargo
 from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     allows,
@@ -113,7 +113,7 @@ def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) 
 
     def acted(context: RequestContext) -> MeasureView:
         found, version = find(context, case)
-        context.about = EventSubject(case_digest=found.digest)
+        context.about = EventSubject.of_case(found)
         place = _Place(found, own_entity(context, found, version))
         return _ACTS[type(wanted)](wanted, context, place)
 
@@ -142,7 +142,7 @@ def _act_on_handoff(context: RequestContext, wanted: Wanted, handoff: UUID) -> M
     place = context.work.handoffs.case_of(handoff) or deny_as_not_found()
     case = context.work.cases.get(*place) or deny_as_not_found()
     held = party_to(context, handoff)
-    context.about = EventSubject(held.id, held.case_digest)
+    context.about = EventSubject.of_handoff(held)
     erased = held.recall_answer is RecallAnswer.COPIES_ERASED
     if erased and not isinstance(wanted, MeasureEnd):
         raise WrongState("you erased your copies: end what you set; you set no more")
@@ -304,13 +304,13 @@ def _lift(context: ChangeContext) -> Mapping[str, Any]:
     case = context.work.cases.get(found.originator, found.case)
     if case is None:
         raise NotFound("the case of this embargo is not here")
-    request.about = EventSubject(case_digest=case.digest)
+    request.about = EventSubject.of_case(case)
     _require_in_force(request, found)
     request.work.cases.end_measure(found.id, request.now)
     context.work.cases.save(replace(case, revision=case.revision + 1))
     ended = replace(found, ended_at=context.now)
     if found.originator != setter:
-        tell(request, found, found.originator, known(ended), EventSubject(None, case.digest))
+        tell(request, found, found.originator, known(ended), request.about)
     tell_holders(request, ended, {setter, found.originator})
     return {"measure": str(found.id)}
 

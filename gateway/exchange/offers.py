@@ -22,7 +22,7 @@ from gateway.domain.handoff import (
     is_derogation,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.json_values import Asked
+from gateway.domain.json_values import Asked, format_timestamp
 from gateway.domain.mandate import parse_competence
 from gateway.domain.organisation import Organisation
 from gateway.domain.revision import ChangeKind
@@ -43,10 +43,10 @@ from gateway.exchange.signed_requests import (
 from gateway.exchange.versions import read_version, spend_texts
 from gateway.kernel import events
 from gateway.kernel.authentication import require_caller
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     authorize,
@@ -458,7 +458,7 @@ def authorize_offer(
         "handoff.offer",
         hidden=refusals.NotAddressable(NOT_ADDRESSABLE),
     )
-    context.about = EventSubject(case_digest=version.digest)
+    context.about = EventSubject.of_version(version)
     competence = parse_competence(wanted.competence or "")
     if competence is not None and competence[1] not in version.said.content["matter"]:
         raise refusals.ValidationFailed(
@@ -546,10 +546,10 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
         **package_fields(context, draft, signed),
     )
     answer = made_of(handoff, None, signed.compact(), context.now, context.event)
-    duties.store_offer(context.ports, context.work, handoff, answer)
+    due = duties.store_offer(context.ports, context.work, handoff, answer)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
-    record_offer(context, handoff, wanted, signed)
+    record_offer(context, replace(handoff, due_at=due), wanted, signed)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
     return _offered(context, handoff, answer, (*given, inputs.items.elsewhere))
 
@@ -606,20 +606,22 @@ def record_offer(
     wanted: OfferRequest,
     signed: SdJwt,
 ) -> None:
-    """Record the offer, or update, that made a handoff's newest package; the offer is number 1 of
-    the handoff's documents."""
-    context.about = EventSubject(handoff.id, handoff.case_digest)
+    """Record the offer, which says when its answer is due, or the update that made a handoff's
+    newest package; the offer is number 1 of the handoff's documents."""
+    context.about = EventSubject.of_handoff(handoff)
     broken = handoff.break_glass and handoff.package == 1
     reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
     spend_texts(context, handoff, [wanted.note or "", reasons])
     parties = events.parties_of(handoff)
-    number = events.shared("sequence", str(handoff.sequence), parties)
+    own = ("sequence", str(handoff.sequence))
+    if handoff.sequence == 1 and handoff.due_at is not None:
+        own = ("due", format_timestamp(handoff.due_at))
     context.record(
         parties,
         events.shared("purpose", handoff.purpose, parties),
         *((events.shared("reason_code", "break_glass", parties),) if broken else ()),
         *events.reason(reasons, *parties),
-        *((number,) if handoff.sequence > 1 else ()),
+        events.shared(*own, parties),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )

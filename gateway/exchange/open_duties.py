@@ -17,6 +17,7 @@ from gateway.exchange.handoffs.views import in_list
 from gateway.exchange.recalls import answer_for, recall_of
 from gateway.exchange.versions import read_version
 from gateway.kernel import transact
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Caller
@@ -88,7 +89,7 @@ def coverage(ports: Ports, caller: Caller, case: UUID) -> results.CaseCoverage:
         else:
             resource = own_entity(context, found, read_version(context.work, found.digest))
         transact.authorize(context, resource)
-        context.about = transact.EventSubject(case_digest=found.digest)
+        context.about = EventSubject.of_case(found)
         told = context.work.cases.announced(found.originator, found.id)
         handoffs = context.work.handoffs.of_case(found.originator, found.id)
         lines = [_line(context, one, told, erased=erased) for one in handoffs]

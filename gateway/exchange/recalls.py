@@ -36,11 +36,11 @@ from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
 from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
 from gateway.kernel import events
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
-    EventSubject,
     RequestContext,
     WriteResult,
     authorize,
@@ -106,7 +106,7 @@ def approve(
     def act(context: RequestContext) -> Any:
         authorize(context, context.entity())
         found = own_case(context, case)
-        context.about = EventSubject(case_digest=found.digest)
+        context.about = EventSubject.of_case(found)
         if asked.reason is not None:
             _refuse_words(found)
         made = context.work.cases.recall(asked.recall)
@@ -179,7 +179,7 @@ def _recalled_case(
     """The case that is recalled, once a signed recall says the same of it."""
     authorize(context, context.entity(), {"assurance": assurance(wanted.signed)})
     case, handoff = _named(context, where), where.get("handoff")
-    context.about = EventSubject(handoff, case.digest)
+    context.about = replace(EventSubject.of_case(case), handoff=handoff)
     _check_reason(wanted, case)
     persons = wanted.code.persons if wanted.approved_by is None else 2
     check_persons(wanted.by, wanted.approved_by, persons)
@@ -287,7 +287,7 @@ def _touch(
             (DutyKind.RECALL_ANSWER, recall.at + ANSWERED_WITHIN),
         ):
             work.duties.add(begin(moved, kind, stored.event, recall.at, due))
-    about, context.about = context.about, EventSubject(moved.id, moved.case_digest)
+    about, context.about = context.about, EventSubject.of_handoff(moved)
     parties = events.parties_of(moved)
     context.record(
         parties,

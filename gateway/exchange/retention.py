@@ -23,6 +23,7 @@ from gateway.exchange.disclosure import reads_acts_of
 from gateway.exchange.results import RetentionView
 from gateway.exchange.standing import stored_differences
 from gateway.kernel import events
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import RequestContext, allows
 
@@ -202,8 +203,7 @@ def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: Retent
         ENDED,
         events.gateway_and(handoff.recipient, role="recipient"),
         said=said,
-        handoff=handoff.id,
-        case_digest=handoff.case_digest,
+        of=EventSubject.of_handoff(handoff),
     )
 
 

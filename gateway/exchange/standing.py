@@ -15,6 +15,7 @@ from gateway.exchange import access
 from gateway.exchange.cases import in_force
 from gateway.exchange.course_check import check_course, differences_of, is_copy_kept_as_stated
 from gateway.kernel import transact
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, UnitOfWork
 
 
@@ -35,7 +36,7 @@ def standing_of(
     barred = access.barriers(context, found)
     if barred.get("conflict"):
         transact.authorize(context, access.entity_of(context, found), barred, "handoff.read")
-    context.about = transact.EventSubject(found.id, found.case_digest)
+    context.about = EventSubject.of_handoff(found)
     received = context.caller.organisation == found.recipient
     is_current = case.digest == found.case_digest
     standing = stored_standing(

@@ -25,6 +25,7 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.hosting_country import CountryMatch
+from gateway.domain.json_values import format_timestamp
 from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.organisation import Organisation, Status
@@ -40,6 +41,7 @@ from gateway.exchange.signed_requests import attesting
 from gateway.exchange.standing import stored_differences
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import CaseVersion, ReferenceDate
 
@@ -387,13 +389,17 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         if followed_by is not None:
             following, offer = followed_by
             became = following.id
-            duties.store_offer(ports, work, following, offer)
+            due = duties.store_offer(ports, work, following, offer)
             _record(
                 work,
                 "handoff.offer",
                 following,
                 offer,
-                shared={"subject": subject, "purpose": following.purpose},
+                shared={
+                    "subject": subject,
+                    "purpose": following.purpose,
+                    "due": format_timestamp(due),
+                },
                 rules=disposition.rules,
                 today=today,
             )
@@ -526,8 +532,7 @@ def _record(
         simulated_date=today.simulated_date,
         rules=rules,
         details=[events.shared(kind, value, parties) for kind, value in shared.items()],
-        handoff=handoff.id,
-        case_digest=handoff.case_digest,
+        of=EventSubject.of_handoff(handoff),
         package_digest=handoff.package_digest,
         document_sha256=sd_jwt.parse(answer.document).digest,
     )

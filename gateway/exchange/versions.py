@@ -29,8 +29,9 @@ from gateway.exchange import duties
 from gateway.exchange.interests import is_barred
 from gateway.exchange.measure_events import keep_as_evidence
 from gateway.kernel import events
+from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import UnitOfWork
-from gateway.kernel.transact import EventSubject, RequestContext, deny_as_not_found
+from gateway.kernel.transact import RequestContext, deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
 
@@ -132,7 +133,7 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             older[one.case_digest] = read_version(context.work, one.case_digest)
         touched = touched_groups(one, older[one.case_digest], version)
         both = events.parties_of(one)
-        context.about = EventSubject(one.id, one.case_digest)
+        context.about = EventSubject.of_handoff(one)
         context.record(
             both,
             events.shared("change", str(change), both),

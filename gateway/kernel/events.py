@@ -1,15 +1,51 @@
 """The one place where an event is recorded, and where it is decided who reads which part of it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
+from gateway.domain.case import Case
 from gateway.domain.handoff import Handoff
 from gateway.evidence import canonical
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.values import CaseVersion
+
+
+@dataclass(frozen=True)
+class EventSubject:
+    """What an event is about: a handoff, the digest of a version of a case, and that case.
+
+    The first two stand in clear in the event; the case is read by the gateway and its originator.
+    """
+
+    handoff: UUID | None = None
+    case_digest: str | None = None
+    case: CaseId | None = None
+
+    @classmethod
+    def of_case(cls, case: Case) -> "EventSubject":
+        """A case in its current version."""
+        return cls(None, case.digest, CaseId(case.originator, case.id))
+
+    @classmethod
+    def of_version(cls, version: CaseVersion) -> "EventSubject":
+        """A version of a case."""
+        return cls(None, version.digest, CaseId(version.originator, version.case))
+
+    @classmethod
+    def of_handoff(cls, handoff: Handoff) -> "EventSubject":
+        """A handoff, with the version that its newest package is of."""
+        case = CaseId(handoff.originator, handoff.case)
+        return cls(handoff.id, handoff.case_digest, case)
+
+
+NOTHING = EventSubject()
+"""The subject of an event that is about no case."""
 
 
 def record(
@@ -26,8 +62,7 @@ def record(
     rules: tuple[str, ...] = (),
     rules_shown: bool = True,
     details: Iterable[EventDetail] = (),
-    handoff: UUID | None = None,
-    case_digest: str | None = None,
+    of: EventSubject = NOTHING,
     package_digest: str | None = None,
     document_sha256: str | None = None,
     at: datetime | None = None,
@@ -48,6 +83,9 @@ def record(
         about.append(EventDetail("roles", roles, own))
     if rules:
         about.append(EventDetail("rules", rules, own if rules_shown else frozenset()))
+    if of.case is not None:
+        readers = frozenset({GATEWAY, of.case.originator})
+        about.append(EventDetail("case", str(of.case), readers))
     work.log.record(
         AuditEvent(
             id=event,
@@ -55,8 +93,8 @@ def record(
             result=result,
             parties=tuple(parties),
             details=(*about, *details),
-            handoff=handoff,
-            case_digest=case_digest,
+            handoff=of.handoff,
+            case_digest=of.case_digest,
             package_digest=package_digest,
             document_sha256=document_sha256,
             simulated_date=simulated_date,
@@ -75,8 +113,7 @@ def record_by_gateway(
     event: UUID | None = None,
     result: EventResult = EventResult.ALLOWED,
     by: str | tuple[str, ...] | None = None,
-    handoff: UUID | None = None,
-    case_digest: str | None = None,
+    of: EventSubject = NOTHING,
     at: datetime | None = None,
 ) -> None:
     """Record what the gateway does by itself, or tells others of a request, under an id of its
@@ -92,8 +129,7 @@ def record_by_gateway(
         result=result,
         by=by,
         details=details,
-        handoff=handoff,
-        case_digest=case_digest,
+        of=of,
         at=at,
     )
 

@@ -50,14 +50,6 @@ ENROLMENTS_REFUSED_PER_MINUTE = 10
 
 
 @dataclass(frozen=True)
-class EventSubject:
-    """What a request is about, once the caller is known to be allowed to know it."""
-
-    handoff: UUID | None = None
-    case_digest: str | None = None
-
-
-@dataclass(frozen=True)
 class ActionRequest:
     """What an actor asks: the action, who in the organisation asks, and the content asked for.
 
@@ -95,7 +87,7 @@ class RequestContext:
     now: datetime
     today: ReferenceDate
     event: UUID
-    about: EventSubject = EventSubject()
+    about: events.EventSubject = events.NOTHING
     rules: tuple[str, ...] = ()
     persons: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -176,8 +168,7 @@ class RequestContext:
             roles=self.roles,
             rules=self.rules,
             details=details,
-            handoff=self.about.handoff,
-            case_digest=self.about.case_digest,
+            of=self.about,
             package_digest=package_digest,
             document_sha256=document_sha256,
             at=None if isinstance(self.actor, Caller) else self.now,
@@ -212,7 +203,7 @@ class _Denied(Exception):
         self.refusal = refusal
         self.result = result
         self.rules = rules
-        self.about = EventSubject()
+        self.about = events.NOTHING
         self.by: str | tuple[str, ...] | None = None
         self.roles: tuple[str, ...] = ()
 
@@ -584,8 +575,7 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
                 rules_shown=denial.result is not EventResult.NOT_FOUND
                 or not isinstance(actor, Caller),
                 details=_refused_details(actor, request, denial.refusal),
-                handoff=denial.about.handoff,
-                case_digest=denial.about.case_digest,
+                of=denial.about,
             )
             (logged,) = work.commit()
     except (

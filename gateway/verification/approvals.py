@@ -7,7 +7,7 @@ by a digest, which is made again here from what the event says was changed.
 from collections.abc import Mapping
 from datetime import timedelta
 
-from gateway.domain.audit_event import READABLE_EVENTS
+from gateway.domain.audit_event import ACTION_OF
 from gateway.evidence import declarations, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.receipt import VerifiedReceipt
@@ -16,7 +16,6 @@ from gateway.evidence.signature import PublicKey
 from gateway.verification.trust import TrustAnchors
 
 _LIVES = timedelta(hours=72)
-_ACTIONS = {event: action for action, (event, _) in READABLE_EVENTS.items()}
 
 
 def deciding(confirmed: VerifiedReceipt | None, issuer: str, trust: TrustAnchors) -> frozenset[str]:
@@ -26,13 +25,13 @@ def deciding(confirmed: VerifiedReceipt | None, issuer: str, trust: TrustAnchors
     ``issuer`` is the event's gateway. An approval of somebody else, or of something else, counts
     for nothing.
     """
-    if confirmed is None or not confirmed.allowed or confirmed.type not in _ACTIONS:
+    if confirmed is None or not confirmed.allowed or confirmed.type not in ACTION_OF:
         return frozenset()
     change = dict(confirmed.subject())
     organisation = change.pop("organisation", None)
     if organisation is None:
         return frozenset()
-    action = _ACTIONS[confirmed.type]
+    action = ACTION_OF[confirmed.type]
     digest = declarations.change_digest(action, organisation, change)
     given = next(iter(confirmed.details("approvals")), ())
     known = trust.of_gateway(issuer).administrators

@@ -5,10 +5,12 @@ import csv
 import io
 import json
 import re
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,10 +18,20 @@ import pytest
 from gateway.client import AuditFilters
 from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
+from tests import answers
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient
 from tests.each import each
-from tests.founding import ABROAD, HOTLINE, ISSUER, OFMIN, ORIGIN, key_of, note_signer
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    ISSUER,
+    OFMIN,
+    ORIGIN,
+    caller,
+    key_of,
+    note_signer,
+)
 
 # The module; the package has the command under the same name.
 MIRROR = import_module("gateway.cli.audit")
@@ -342,6 +354,24 @@ def test_a_search_is_written_for_a_spreadsheet_without_a_formula(
     assert [row["entry"] for row in rows] == [str(number) for number in range(size)]
     assert not any(cell.startswith(tuple("=+-@")) for row in rows for cell in row.values())
     assert desks.run("audit", "search", *WHO, "--csv", "--json", at=ABROAD).exit_code == 2
+
+
+def test_a_table_names_case_and_due_time_and_what_was_refused_as_it_was_asked(
+    desks: Desks, granted: str
+) -> None:
+    desks.run("audit", "search", *WHO)  # the hotline has no audit access
+    case = desks.told("handoff", "show", granted)["case"]
+    text = desks.done("audit", "search", *WHO, "--csv", at=ABROAD)
+    rows = {row["event"]: row for row in csv.DictReader(text.splitlines())}
+    offer = rows["handoff.offered"]
+    assert offer["case"] == f"{HOTLINE}/{case}"
+    assert datetime.fromisoformat(offer["time"]) < datetime.fromisoformat(offer["due"])
+    assert rows["audit.search"]["result"] == "denied"
+    asked = (caller(OFMIN), "key", UUID(granted), answers.said("officer-1"))
+    desks.stage.gateway.refusal(answers.close, *asked)
+    listed = desks.done("audit", "search", *WHO, "--action", "handoff.close", at=ABROAD)
+    assert "handoff.close " in listed
+    assert "handoff.closed" not in listed + desks.done("event", "list", at=OFMIN)
 
 
 def test_an_account_names_what_an_auditor_was_not_shown(

@@ -403,6 +403,29 @@ def test_a_grant_over_a_member_shows_its_events_and_what_it_may_read_and_search_
     assert len(found(read(gateway, person="liaison-1"))) == 1
 
 
+def test_an_event_names_its_case_to_who_audits_the_originator_and_to_no_other(gateway, handoff):
+    case = case_of(gateway, handoff)
+    granted = over_member(gateway, OFMIN)
+    assert not any("case" in one["details"] for one in found(read(gateway)))
+    end(gateway, granted)
+    over_member(gateway, HOTLINE)
+    opened = next(one for one in found(read(gateway)) if one["type"] == "case.consulted")
+    assert opened["details"]["case"] == f"{HOTLINE}/{case.case}"
+
+
+def test_who_is_refused_learns_of_no_case_by_it(gateway, handoff):
+    grant(gateway)
+    unknown = gateway.refusal(handoffs.look_up, caller(OCRVP), handoff)
+    again = gateway.refusal(
+        answers.accept, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1")
+    )
+    assert "case" not in {**shown(unknown.receipt), **shown(again.receipt)}
+    told = {one["id"]: one["details"] for one in found(read(gateway))}
+    assert "case" not in told[fields_of(unknown.receipt)["id"]]
+    case = f"{HOTLINE}/{case_of(gateway, handoff).case}"
+    assert told[fields_of(again.receipt)["id"]]["case"] == case
+
+
 def test_a_grant_over_a_case_shows_all_of_its_events_and_no_others(gateway, handoff):
     submitted(gateway)
     other = UUID(offered(gateway).result["handoff"])
@@ -496,7 +519,7 @@ def test_a_search_that_finds_little_stops_and_goes_on(gateway, handoff, monkeypa
 # --- Receipts and streams: each party proves its own events, and sees of each only its own part ---
 
 
-def test_both_parties_prove_one_event_in_the_log_of_today_and_share_the_purpose_alone(gateway):
+def test_both_parties_prove_one_event_in_the_log_of_today_and_share_what_both_know(gateway):
     written = offered(gateway)
     submitted(gateway)
     size = gateway.size()
@@ -510,8 +533,9 @@ def test_both_parties_prove_one_event_in_the_log_of_today_and_share_the_purpose_
     assert (second.event, second.index) == (first.event, first.index)
     assert second.checkpoint.size == first.checkpoint.size + 1
     assert gateway.confirm(other).event == first.event
-    (shared,) = set(other.disclosures) & set(written.receipt.disclosures)
-    assert event.open_disclosures(other.document, [shared]).shown[0][0] == "purpose"
+    shared = {*other.disclosures} & {*written.receipt.disclosures}
+    told = event.open_disclosures(other.document, sorted(shared)).shown
+    assert {kind for kind, _ in told} == {"purpose", "due"}
 
 
 def test_on_its_own_host_the_gateway_proves_what_was_recorded(gateway):

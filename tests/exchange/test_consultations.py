@@ -302,12 +302,16 @@ def test_a_consultation_is_logged_with_person_reason_and_groups_for_its_reader(g
 
 
 def test_the_originator_learns_that_its_case_was_opened_and_not_by_whom(gateway):
-    written = consulted(gateway, accepted(gateway))
+    handoff = accepted(gateway)
+    written = consulted(gateway, handoff)
     heard = gateway.stream(HOTLINE)
     assert heard[-1].event.id == UUID(fields_of(written.receipt)["id"])
-    (told,) = heard[-1].event.shown_to(HOTLINE)
+    told = [sd_jwt.read_disclosure(text) for text in heard[-1].event.shown_to(HOTLINE)]
     place = {"organisation": HOTLINE, "role": "originator", "stream_number": len(heard)}
-    assert sd_jwt.read_disclosure(told).value == place
+    assert [(one.name, one.value) for one in told] == [
+        ("party", place),
+        ("case", f"{HOTLINE}/{gateway.handoff(handoff).case}"),
+    ]
 
 
 # --- Conditions of use: in each offer, repeated by its acceptance, as strict as the case is now ---

@@ -315,7 +315,7 @@ def test_the_hotline_sees_of_a_police_outcome_received_or_closed(gateway, code, 
     event = UUID(fields_of(written.receipt)["id"])
     receipt = audit.look_up_receipt(gateway.ports, caller(HOTLINE), event)
     assert fields_of(receipt)["type"] == "handoff.outcome_reported"
-    assert set(shown(receipt)) == {"party", "sequence"}
+    assert set(shown(receipt)) == {"party", "sequence", "case"}
 
 
 def test_a_question_reaches_the_hotline_and_what_is_not_for_it_stays_with_the_police(gateway):
