@@ -55,7 +55,7 @@ from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Par
 from gateway.domain.case import Case
 from gateway.domain.handoff import Handoff, HandoffAnswer
 from gateway.evidence import base64url
-from gateway.exchange import erasure
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import CaseVersion, HandoffFilter
 from gateway.keys import KeyPurpose, load_key

@@ -4,7 +4,9 @@ of an embargo whose setter is suspended, and the repair of a handoff."""
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.exchange import erasure, handoff_repair, measures
+from gateway.exchange.case import measures
+from gateway.exchange.handoffs import repair
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel.changes import ChangeType
 from gateway.registry import change_table
 
@@ -17,6 +19,6 @@ CHANGES: Mapping[str, ChangeType] = {
     },
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
-    handoff_repair.REPAIR: handoff_repair.CHANGE,
+    repair.REPAIR: repair.CHANGE,
 }
 """Every change, by its action."""

@@ -32,8 +32,8 @@ from gateway.domain.notification import (
 )
 from gateway.evidence import canonical
 from gateway.evidence.security_event import EventNotification
-from gateway.exchange import notifications
-from gateway.exchange.notifications import Delivery, DeliveryReport, ReceiverError
+from gateway.exchange.oversight import notifications
+from gateway.exchange.oversight.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.results import iterate
 from gateway.web.security_log import failure_place

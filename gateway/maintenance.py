@@ -28,7 +28,9 @@ from gateway.domain.course import HANDOFF
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import system_uri
 from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
-from gateway.exchange import duties, erasure, retention, succession_execution
+from gateway.exchange.handoffs import retention
+from gateway.exchange.lifecycle import erasure, succession_execution
+from gateway.exchange.standing import duties
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY

@@ -10,8 +10,8 @@ from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
 from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.exchange import handoffs
-from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.handoffs import answers
+from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.signed_requests import VerifiedRequest
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult
@@ -40,7 +40,7 @@ def said(by: str, reason: str | None = None, **fields: Any) -> Said:
 
 def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     def act(ports: Ports, caller: Caller, key: str, handoff: UUID, said: Said) -> WriteResult:
-        return handoffs.answer(ports, caller, key, handoff, AnswerRequest(kind, **vars(said)))
+        return answers.answer(ports, caller, key, handoff, AnswerRequest(kind, **vars(said)))
 
     return act
 

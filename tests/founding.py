@@ -38,11 +38,12 @@ from gateway.evidence import canonical, declarations, event, receipt, sd_jwt, si
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
-from gateway.exchange import cases, handoffs, offers, updates
-from gateway.exchange.cases import Clearance, Submission
-from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.offers import OfferRequest
-from gateway.exchange.updates import UpdateRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.handoffs import offers, package_consultation, updates, views
+from gateway.exchange.handoffs.offers import OfferRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
@@ -366,7 +367,7 @@ class Founded:
 
     def view(self, party: str, handoff: UUID) -> Any:
         """A handoff as one of its parties reads it."""
-        return to_json(handoffs.look_up(self.ports, caller(party), handoff))
+        return to_json(views.look_up(self.ports, caller(party), handoff))
 
     def duties(self, handoff: UUID, *, open_only: bool = True) -> Sequence[HandoffDuty]:
         """What is owed about a handoff now, the oldest first."""
@@ -894,7 +895,7 @@ def offered(
 
 def conditions_of(gateway: Founded, handoff: UUID, reader: str) -> dict[str, Any]:
     """The conditions that a handoff shows to its recipient."""
-    view = to_json(handoffs.look_up(gateway.ports, caller(reader), handoff))
+    view = to_json(views.look_up(gateway.ports, caller(reader), handoff))
     return dict(view["conditions"])
 
 
@@ -920,7 +921,7 @@ OPENING = ConsultationRequest("officer-1", "investigation", "first look at the r
 
 def consulted(gateway: Founded, handoff: UUID, reader: str = OFMIN) -> WriteResult:
     """Open the content of an accepted handoff."""
-    return gateway.do(handoffs.consult, caller(reader), gateway.key(), handoff, OPENING)
+    return gateway.do(package_consultation.consult, caller(reader), gateway.key(), handoff, OPENING)
 
 
 # --- The log, checked ----------------------------------------------------------------------------

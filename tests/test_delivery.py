@@ -18,7 +18,7 @@ import pytest
 from gateway import delivery, wiring
 from gateway.delivery import Deliverer
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
-from gateway.exchange import notifications
+from gateway.exchange.oversight import notifications
 from gateway.kernel.ports import TransactionMode
 from gateway.pki.authority import ROOT_FILE
 from tests.each import each

@@ -25,8 +25,8 @@ from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
 from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
-from gateway.exchange import succession_execution, successions
-from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.exchange.lifecycle import succession_execution, successions
+from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode

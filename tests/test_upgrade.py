@@ -14,8 +14,9 @@ from gateway.domain.audit import AuditFilters
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.read_only import EVENTS
 from gateway.domain.refusals import Forbidden, NoCompetentOrganisation
-from gateway.exchange import handoffs, measures, offers
-from gateway.exchange.measures import MeasureEnd
+from gateway.exchange.case import measures
+from gateway.exchange.case.measures import MeasureEnd
+from gateway.exchange.handoffs import offers, package_consultation
 from gateway.kernel.ports import TransactionMode
 from tests import answers
 from tests.each import each
@@ -102,7 +103,7 @@ def test_its_members_go_on(home):
         offer = noted("open offer")
         conditions = conditions_of(gateway, offer, OFMIN)
         gateway.answer(OFMIN, answers.accept, offer, conditions=conditions)
-        gateway.act(OFMIN, handoffs.consult, offer, OPENING)
+        gateway.act(OFMIN, package_consultation.consult, offer, OPENING)
         recalled = noted("recalled, unanswered")
         gateway.answer(UNIT, answers.acknowledge_recall, recalled)
         done = str(RecallAnswer.COPIES_ERASED)
@@ -130,7 +131,7 @@ def test_a_mandate_of_the_function_that_left_opens_nothing_and_its_offers_are_de
     with going_on(home) as stage:
         gateway = stage.gateway
         held, offered = noted("request accepted"), noted("request open")
-        gateway.refused(Forbidden, CONTACT, handoffs.consult, held, OPENING)
+        gateway.refused(Forbidden, CONTACT, package_consultation.consult, held, OPENING)
         said = answers.said("officer-1", conditions=conditions_of(gateway, offered, CONTACT))
         gateway.refused(Forbidden, CONTACT, answers.accept, offered, said)
         gateway.answer(CONTACT, answers.decline, offered, "by the national channel")

@@ -43,7 +43,7 @@ from gateway.domain.json_values import parse_date
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
-from gateway.exchange.consultations import REASON_CODES
+from gateway.exchange.standing.consultations import REASON_CODES
 from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
 from gateway.formats.xarf import import_xarf
 

@@ -43,7 +43,7 @@ from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.consultations import RETENTION
+from gateway.exchange.standing.consultations import RETENTION
 
 
 @click.group(epilog=EPILOG)

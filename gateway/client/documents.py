@@ -25,7 +25,7 @@ from gateway.domain.outcome import codes_shown_for
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import handoff_documents, membership_attestation, sd_jwt
 from gateway.evidence.declarations import MAX_SKEW, SUCCESSION_TYP
-from gateway.evidence.handoff_course import read_move
+from gateway.evidence.handoff_moves import read_move
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, Signer, UnknownKey, VerifiedSdJwt
 from gateway.verification import chain

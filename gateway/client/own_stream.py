@@ -26,7 +26,7 @@ from gateway.domain.course import Course, Moved, fold
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.evidence import canonical
-from gateway.evidence.handoff_course import CONSULTED, TYPES
+from gateway.evidence.handoff_moves import CONSULTED, TYPES
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.verification.stream import StreamHead
 

@@ -116,7 +116,8 @@ class RetainedCopy:
 
     ``since`` is when the case was erased, ``grace_until`` the first day on which a copy is
     destroyed for which no retention was stated, None where one was. ``content`` is JSON of
-    gateway/exchange/retained_copies.py. ``content_key`` is the store's, None for a new one.
+    `gateway.exchange.lifecycle.copies_at_erasure`. ``content_key`` is the store's, None for a new
+    one.
     """
 
     handoff: UUID

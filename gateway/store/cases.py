@@ -27,7 +27,7 @@ from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
-from gateway.evidence.case_course import CaseEvent
+from gateway.evidence.case_events import CaseEvent
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json

@@ -34,7 +34,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.domain.audit_event import AuditEvent, EventResult
-from gateway.evidence.case_course import STEPS
+from gateway.evidence.case_events import STEPS
 from gateway.kernel.values import LogQuery
 from gateway.store.tables import case_version, handoff, log_block, log_event
 

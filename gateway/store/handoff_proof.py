@@ -48,7 +48,7 @@ from gateway.domain.retention import (
 from gateway.domain.revision import ANSWERED, VersionChange
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.evidence.case_course import (
+from gateway.evidence.case_events import (
     ADVANCED,
     ENDING,
     SETTING,
@@ -60,14 +60,14 @@ from gateway.evidence.case_course import (
     fold_case,
     read_event,
 )
-from gateway.evidence.handoff_course import (
+from gateway.evidence.handoff_documents import package_digest
+from gateway.evidence.handoff_moves import (
     CONSULTED,
     MOVING,
     ToldEvent,
     read_moves,
     was_consulted_early,
 )
-from gateway.evidence.handoff_documents import package_digest
 from gateway.kernel.values import Consultation
 from gateway.store import tables
 from gateway.store.columns import RecordTable

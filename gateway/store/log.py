@@ -24,9 +24,9 @@ from gateway.domain import audit_event, refusals
 from gateway.domain.audit import CaseId
 from gateway.domain.handoff import Handoff
 from gateway.evidence import base64url, event, sd_jwt
-from gateway.evidence.case_course import STEPS, VERSIONS, CaseEvent, read_event
+from gateway.evidence.case_events import STEPS, VERSIONS, CaseEvent, read_event
 from gateway.evidence.event import EventDisclosure, EventDocument, compose
-from gateway.evidence.handoff_course import ToldEvent
+from gateway.evidence.handoff_moves import ToldEvent
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import EventMatch, LoggedEvent, LogQuery, TreeHead

@@ -480,7 +480,7 @@ log_event = Table(
     Column("words", columns.TEXT, nullable=False),
     Column("handoff", Uuid),
     Column("case_digest", columns.TEXT),
-    # The case's digest again, where it is a step of the case's own (evidence/case_course.py).
+    # The case's digest again, where it is a step of the case's own (evidence/case_events.py).
     Column("step_of", columns.TEXT),
     Column("document", LargeBinary),  # the very bytes that were hashed; NULL when erased
     Column("nonce", LargeBinary),

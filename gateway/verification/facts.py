@@ -16,15 +16,15 @@ from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import sd_jwt, seal
 from gateway.evidence.declarations import MAX_SKEW
-from gateway.evidence.handoff_course import CONSULTED
 from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP, RECALL_TYP
+from gateway.evidence.handoff_moves import CONSULTED
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.verification import course, key_history
+from gateway.verification import key_history, order
 from gateway.verification.authority import Rights
 from gateway.verification.chain import NOTICE, Link, signed_at
-from gateway.verification.course import ANNOUNCED, Handed, LoggedMeasure
 from gateway.verification.documents import Documents, members
 from gateway.verification.key_history import KeyHistory
+from gateway.verification.order import ANNOUNCED, Handed, LoggedMeasure
 from gateway.verification.recalls import APPROVED
 from gateway.verification.receipts import ERASED, Histories, Receipts
 from gateway.verification.report import Conclusion, Fact
@@ -389,7 +389,7 @@ class BundleFacts:
         yield Fact("outcomes" if self.handed.lacking is None else "outcomes.later")
         attested = sorted({one.author for one in acts if one.attested})
         yield from (Fact("requirements", {"organisation": one}) for one in attested)
-        yield Fact("withheld", course.count_withheld(self.receipts))
+        yield Fact("withheld", order.count_withheld(self.receipts))
         here = self.histories.here
         dates = sorted({date for one in here if (date := one.event.get("simulated_date"))})
         yield from [Fact("simulated", {"dates": dates})] if dates else []

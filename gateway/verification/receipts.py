@@ -10,8 +10,8 @@ from gateway.domain.handoff import HandoffAction
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import handoff_documents
 from gateway.evidence.bundle import Bundle
-from gateway.evidence.handoff_course import CONSULTED, MOVING, TYPES
 from gateway.evidence.handoff_documents import read_time
+from gateway.evidence.handoff_moves import CONSULTED, MOVING, TYPES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
 from gateway.verification import chain, history, key_history, mandates, recalls

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from gateway.evidence import canonical, membership_attestation
 from gateway.ledger.note import MAX_NOTE_BYTES
-from gateway.verification import authority, course, documents, history, receipts, steps
+from gateway.verification import authority, documents, history, order, receipts, steps
 from gateway.verification.facts import BundleFacts
 from gateway.verification.history import LogHistory
 from gateway.verification.listing import MAX_BYTES, verify_list
@@ -126,12 +126,12 @@ def verify_bundle(
         opened, found = documents.verify(checks, data, trust)
         logged, histories = receipts.verify(checks, opened, found, trust, known)
         right = authority.verify(checks, opened, logged, histories, trust)
-        handed, measures = course.verify(checks, logged)
+        handed, measures = order.verify(checks, logged)
         if require_signed:
             checks(check_own_signatures, found.acts, right.keys)
         return BundleFacts(logged, histories, right, handed, measures).conclude(version)
 
-    rows = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *course.ROWS)
+    rows = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *order.ROWS)
     return steps.run("bundle", (*rows, *([check_own_signatures] if require_signed else [])), check)
 
 

@@ -11,7 +11,8 @@ from gateway.apps import Audience, gate
 from gateway.cli import doctor
 from gateway.cli.doctor import Level
 from gateway.domain.refusals import CaseKeysUnavailable
-from gateway.exchange import cases, erasure
+from gateway.exchange.case import cases
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.values import Caller

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from gateway.cli.admin import organisation as commands
-from gateway.exchange import succession_execution, successions
+from gateway.exchange.lifecycle import succession_execution, successions
 from tests.cli.desks import Desks
 from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted

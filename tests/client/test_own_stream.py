@@ -14,8 +14,9 @@ import pytest
 
 from gateway.client import EvidenceMismatch
 from gateway.domain.handoff import RecallCode
-from gateway.exchange import erasure, recalls
-from gateway.exchange.recalls import RecallRequest
+from gateway.exchange.handoffs import recalls
+from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.lifecycle import erasure
 from tests import answers
 from tests.client.client_fixture import MemberClient
 from tests.each import each

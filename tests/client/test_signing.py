@@ -22,7 +22,7 @@ from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
 from gateway.evidence import handoff_documents, sd_jwt, signature
 from gateway.evidence import receipt as receipts
-from gateway.exchange import erasure
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.keys import SigningKey, jwk_set
 from gateway.verification import key_history

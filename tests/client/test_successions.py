@@ -10,7 +10,7 @@ import pytest
 from gateway.client import RequestRefused
 from gateway.client.errors import EvidenceMismatch
 from gateway.evidence import bundle, declarations, sd_jwt
-from gateway.exchange import succession_execution
+from gateway.exchange.lifecycle import succession_execution
 from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.exchange.moving_mandates import DAY, PLAN

@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.revision import ChangeKind, VersionChange
-from gateway.exchange import cases, handoffs, offers, updates
-from gateway.exchange.cases import CaseStepRequest, Submission
-from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.handoffs import ReviewRequest
-from gateway.exchange.updates import UpdateRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest, Submission
+from gateway.exchange.handoffs import offers, package_consultation, updates
+from gateway.exchange.handoffs.package_consultation import ReviewRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import Caller
 from tests import answers
@@ -117,8 +118,8 @@ def _acknowledge(gateway: Founded) -> Errand:
 def _review(gateway: Founded) -> Errand:
     handoff = _sent(gateway, urgency="imminent_danger", urgency_reason="child_located")
     opened = ConsultationRequest("officer-1", "imminent_danger", "a child is in danger")
-    gateway.act(OFMIN, handoffs.consult, handoff, opened)
-    return _due(OFMIN, handoffs.review, handoff, ReviewRequest("officer-2", "right"))
+    gateway.act(OFMIN, package_consultation.consult, handoff, opened)
+    return _due(OFMIN, package_consultation.review, handoff, ReviewRequest("officer-2", "right"))
 
 
 def _in_twenty_days(gateway: Founded) -> dict[str, str]:
@@ -161,7 +162,7 @@ ERRANDS: Mapping[str, Callable[[Founded], Errand]] = {
         HOTLINE, updates.update, _corrected(g), UpdateRequest("liaison-1", note="see there")
     ),
     "acknowledge an update": _acknowledge,
-    "consult a handoff": lambda g: _due(OFMIN, handoffs.consult, accepted(g), OPENING),
+    "consult a handoff": lambda g: _due(OFMIN, package_consultation.consult, accepted(g), OPENING),
     "delay an answer": lambda g: _due(
         OFMIN, answers.delay, _sent(g), _said("officer-1", **_in_twenty_days(g))
     ),

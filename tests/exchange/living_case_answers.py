@@ -17,11 +17,13 @@ from gateway.domain.retention import DpoAdvice
 from gateway.domain.staff import RegisterRole
 from gateway.evidence import event as events
 from gateway.evidence import sd_jwt
-from gateway.exchange import cases, erasure, handoffs, offers, recalls, updates
-from gateway.exchange.cases import CaseStepRequest
-from gateway.exchange.erasure import EarlyErasure
-from gateway.exchange.recalls import RecallRequest
-from gateway.exchange.updates import UpdateRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.handoffs import offers, package_consultation, recalls, updates
+from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle.erasure import EarlyErasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from tests import answers
@@ -91,7 +93,7 @@ WHILE_SUSPENDED = (
     answers.notify_correction,
     answers.answer_proposal,
     answers.call,
-    handoffs.review,
+    package_consultation.review,
     recalls.approve,
     recalls.of_case,
     recalls.of_handoff,

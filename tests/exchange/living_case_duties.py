@@ -8,9 +8,9 @@ from hypothesis.stateful import precondition, rule
 
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty
 from gateway.domain.organisation import may_act
-from gateway.exchange import handoffs, recalls
-from gateway.exchange.handoffs import ReviewRequest
-from gateway.exchange.recalls import ApprovalRequest
+from gateway.exchange.handoffs import package_consultation, recalls
+from gateway.exchange.handoffs.package_consultation import ReviewRequest
+from gateway.exchange.handoffs.recalls import ApprovalRequest
 from gateway.kernel.ports import TransactionMode
 from tests import answers
 from tests.exchange.living_case import Handoff
@@ -69,7 +69,7 @@ class Duties(Moves):
                 answers.answer_proposal,
                 said("liaison-1", decision="not_followed"),
             ),
-            DutyKind.REVIEW: (handoffs.review, ReviewRequest("officer-2")),
+            DutyKind.REVIEW: (package_consultation.review, ReviewRequest("officer-2")),
             DutyKind.CALL: (
                 answers.call,
                 said("liaison-1", function="the officer on duty", time=called),

@@ -8,22 +8,18 @@ from hypothesis.stateful import precondition, rule
 
 from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import Refusal
-from gateway.exchange import (
-    duties,
-    erasure,
-    measures,
-    notifications,
-    retention,
-    succession_execution,
-    successions,
-)
-from gateway.exchange.measures import MeasureEnd, MeasureRequest
-from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.exchange.case import measures
+from gateway.exchange.case.measures import MeasureEnd, MeasureRequest
+from gateway.exchange.handoffs import retention
+from gateway.exchange.lifecycle import erasure, succession_execution, successions
+from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
+from gateway.exchange.oversight import notifications
+from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from tests.exchange.living_case import OPEN, Case, Handoff, Mandate, Measure, Package
 from tests.exchange.living_case_answers import HOST, MEMBERS, NUMBERS, UNIT, Answers
-from tests.exchange.test_notifications import jtis, polled
+from tests.exchange.oversight.test_notifications import jtis, polled
 from tests.founding import ABROAD, CSAM_FR, OCRVP, OFMIN, caller
 
 

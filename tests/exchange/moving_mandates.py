@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from gateway.exchange import succession_execution, successions
-from gateway.exchange.succession_execution import Progress
-from gateway.exchange.successions import SuccessionApprovalRequest
+from gateway.exchange.lifecycle import succession_execution, successions
+from gateway.exchange.lifecycle.succession_execution import Progress
+from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, conditions_of

@@ -13,15 +13,17 @@ import pytest
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.refusals import Busy
 from gateway.domain.retention import GRACE_DAYS
-from gateway.exchange import duties, erasure, handoffs, recalls, retention, succession_execution
+from gateway.exchange.handoffs import package_consultation, recalls, retention
+from gateway.exchange.lifecycle import erasure, succession_execution
+from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HandoffFilter
+from tests.exchange.handoffs.test_recalls import UNLAWFUL, acknowledge, answer, erased, given
+from tests.exchange.handoffs.test_retention import consult, has_copy, retain
+from tests.exchange.lifecycle.test_erasure import erased_in, heard
 from tests.exchange.moving_mandates import DAY, agreed, carry_out, following
-from tests.exchange.test_duties import MINUTE, TERM, sweep, told, urgent
-from tests.exchange.test_erasure import erased_in, heard
-from tests.exchange.test_recalls import UNLAWFUL, acknowledge, answer, erased, given
-from tests.exchange.test_retention import consult, has_copy, retain
+from tests.exchange.standing.test_duties import MINUTE, TERM, sweep, told, urgent
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -99,7 +101,7 @@ def test_a_consultation_is_before_a_recall_or_refused(gateway):
     handoff = given(gateway, submitted(gateway), OFMIN)
     acts = [
         (HOTLINE, recalls.of_handoff, handoff, UNLAWFUL),
-        (OFMIN, handoffs.consult, handoff, OPENING),
+        (OFMIN, package_consultation.consult, handoff, OPENING),
     ]
 
     def act() -> None:

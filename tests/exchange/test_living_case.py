@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from gateway.evidence import sd_jwt
-from gateway.exchange import handoffs
-from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.handoffs import package_consultation
+from gateway.exchange.standing.consultations import ConsultationRequest
 from tests.exchange.living_case import AFTER, OPEN, RECALLED, Handoff, Opening
 from tests.exchange.living_case_answers import CODES, MEMBERS, NUMBERS
 from tests.exchange.living_case_duties import Duties
@@ -41,7 +41,7 @@ class Weeks(Duties):
             return
         expected = self.world.opens(one, Opening(reader, code, package, self.now, self.day))
         asked = ConsultationRequest("officer-1", code, "needed", package)
-        written = self.attempt(reader, handoffs.consult, one.id, asked)
+        written = self.attempt(reader, package_consultation.consult, one.id, asked)
         if written is None:
             assert expected is None, f"{reader} may open this {one.state} handoff, and could not"
             return
@@ -63,7 +63,7 @@ class Weeks(Duties):
         """Open what its recipient keeps of an erased case; nobody else opens anything."""
         asked = ConsultationRequest("officer-1", code, "needed")
         expected = self.world.keeps(one, Opening(reader, code, None, self.now, self.day))
-        written = self.attempt(reader, handoffs.consult, one.id, asked)
+        written = self.attempt(reader, package_consultation.consult, one.id, asked)
         assert (written is not None) is expected, f"{reader} and what is kept: {expected}"
         if written is not None:
             content = sd_jwt.read_unverified(written.result["presentation"]).content

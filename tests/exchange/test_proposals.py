@@ -17,8 +17,9 @@ from gateway.domain.refusals import (
     ValidationFailed,
     WrongState,
 )
-from gateway.exchange import cases, erasure
-from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.exchange import cases
-from gateway.exchange.cases import Submission
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import Submission
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import WriteResult
 from tests import answers

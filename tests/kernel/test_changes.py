@@ -17,7 +17,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import base64url, declarations, event
-from gateway.exchange import audit
+from gateway.exchange.oversight import audit
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode

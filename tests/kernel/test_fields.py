@@ -16,7 +16,7 @@ from gateway.domain import enrolment, organisation, refusals
 from gateway.domain.mandate import Succession
 from gateway.domain.organisation import KINDS as WORDS
 from gateway.domain.refusals import Forbidden, InvalidApproval, Refusal, ValidationFailed
-from gateway.exchange import erasure
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators
 from gateway.kernel.changes import Change

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.domain.refusals import AlreadyExists, HighWaterMarkUnavailable, LogFrozen
-from gateway.exchange import audit, cases, handoffs
+from gateway.exchange.case import cases
+from gateway.exchange.handoffs import views
+from gateway.exchange.oversight import audit
 from gateway.kernel.changes import Change
 from gateway.kernel.log_continuity import CHECKED_EVERY
 from gateway.kernel.ports import TransactionMode
@@ -98,7 +100,7 @@ def test_what_needs_no_receipt_is_read_while_the_log_is_frozen(marking) -> None:
     handoff = UUID(offered(marking.gateway).result["handoff"])
     marking.freeze()
     ports = marking.gateway.ports
-    assert to_json(handoffs.look_up(ports, caller(OFMIN), handoff))["state"] == "offered"
+    assert to_json(views.look_up(ports, caller(OFMIN), handoff))["state"] == "offered"
     assert to_json(organisations.whoami(ports, caller(HOTLINE)))["organisation"]
 
 

@@ -17,8 +17,10 @@ from gateway.domain.refusals import (
     TooManyDenials,
     WrongState,
 )
-from gateway.exchange import audit, cases, handoffs, offers
-from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.handoffs import offers, package_consultation, views
+from gateway.exchange.oversight import audit
 from gateway.kernel.authentication import REQUESTS_REMEMBERED, prune_remembered
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -151,15 +153,15 @@ def test_a_repeated_consultation_is_authorised_anew(gateway):
     due.do(gateway, "once")
     reply = answers.said("officer-1", "given back")
     gateway.do(answers.decline, caller(OFMIN), gateway.key(), due.rest[0], reply)
-    refused = gateway.refusal(handoffs.consult, *due.arguments("once"))
+    refused = gateway.refusal(package_consultation.consult, *due.arguments("once"))
     assert isinstance(refused.refusal, WrongState)
 
 
 def test_a_repeated_consultation_shows_nothing_that_has_been_closed_since(gateway):
     arguments = (caller(OFMIN), "once", accepted(gateway), OPENING)
-    gateway.do(handoffs.consult, *arguments)
+    gateway.do(package_consultation.consult, *arguments)
     gateway.ports = replace(gateway.ports, policy=_WithoutItems(gateway.ports.policy))
-    refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
+    refused_without_event(gateway, EditConflict, package_consultation.consult, *arguments)
 
 
 def test_a_repeated_consultation_shows_no_package_that_an_update_superseded(gateway):
@@ -167,10 +169,10 @@ def test_a_repeated_consultation_shows_no_package_that_an_update_superseded(gate
     offer = offered(gateway, case, originator=OFMIN, to=HOTLINE)
     handoff = accepted(gateway, offer, recipient=HOTLINE)
     arguments = (caller(HOTLINE), "once", handoff, OPENING)
-    gateway.do(handoffs.consult, *arguments)
+    gateway.do(package_consultation.consult, *arguments)
     revised(gateway, case, originator=OFMIN, urgency="normal")
     updated(gateway, handoff, originator=OFMIN)
-    refused_without_event(gateway, EditConflict, handoffs.consult, *arguments)
+    refused_without_event(gateway, EditConflict, package_consultation.consult, *arguments)
 
 
 class _WithoutItems:
@@ -252,8 +254,8 @@ HANDOFF_QUESTIONS: dict[str, tuple[Any, ...]] = {
     "outcome": (answers.outcome, answers.said("x-1", code="removed")),
     "withdraw": (answers.withdraw, answers.said("x-1", "no")),
     "close": (answers.close, answers.said("x-1")),
-    "consult": (handoffs.consult, OPENING),
-    "look up": (handoffs.look_up,),
+    "consult": (package_consultation.consult, OPENING),
+    "look up": (views.look_up,),
 }
 CASE_QUESTIONS: tuple[tuple[Any, ...], ...] = (
     (cases.look_up,),
@@ -264,7 +266,7 @@ CASE_QUESTIONS: tuple[tuple[Any, ...], ...] = (
     (offers.offer, offer_of),
     (offers.preview, offer_of),
 )
-READS = {handoffs.look_up, cases.look_up, offers.preview, audit.look_up_receipt}
+READS = {views.look_up, cases.look_up, offers.preview, audit.look_up_receipt}
 
 
 def own_case(gateway: Founded) -> UUID:
@@ -315,7 +317,7 @@ def test_the_originator_cannot_answer_for_the_recipient(gateway, step):
     handoff = accepted(gateway)
     action, reply = HANDOFF_QUESTIONS[step]
     if step == "accept":
-        view = to_json(handoffs.look_up(gateway.ports, caller(HOTLINE), handoff))
+        view = to_json(views.look_up(gateway.ports, caller(HOTLINE), handoff))
         reply = answers.said("x-1", conditions=view["conditions"])
     refused = refusal_to(gateway, HOTLINE, handoff, action, reply)
     assert isinstance(refused.refusal, Forbidden)
@@ -330,9 +332,9 @@ def test_the_recipient_cannot_withdraw_for_the_originator(gateway):
 def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):
     handoff = accepted(gateway)
     size = gateway.size()
-    to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+    to_json(views.look_up(gateway.ports, caller(OFMIN), handoff))
     assert gateway.size() == size
-    gateway.refusal(handoffs.look_up, caller(ABROAD), handoff)
+    gateway.refusal(views.look_up, caller(ABROAD), handoff)
     assert gateway.size() == size + 1
 
 
@@ -340,7 +342,7 @@ def test_a_refused_read_is_an_event_and_an_allowed_one_is_none(gateway):
 
 
 def deny(gateway: Founded, organisation: str = ABROAD) -> tuple[Callable[..., Any], Any, UUID]:
-    return handoffs.look_up, caller(organisation), gateway.new_id()
+    return views.look_up, caller(organisation), gateway.new_id()
 
 
 def test_the_denial_after_the_sixtieth_in_a_minute_is_not_recorded(gateway):
@@ -366,7 +368,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
     "directory": lambda g, c: organisations.page(g.ports, c, "", 10),
     "one organisation": lambda g, c: organisations.look_up(g.ports, c, HOTLINE),
     "cases": lambda g, c: cases.page(g.ports, c, None, 10),
-    "handoffs": lambda g, c: handoffs.page(g.ports, c, box="in", after=None, limit=10),
+    "handoffs": lambda g, c: views.page(g.ports, c, box="in", after=None, limit=10),
     "events": lambda g, c: to_json(audit.stream(g.ports, c, 0, 10)),
 }
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from gateway.domain.organisation import SCOPES, Status
-from gateway.exchange import cases, handoffs
-from gateway.exchange.cases import CaseStepRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.handoffs import views
 from gateway.kernel import changes, results
 from gateway.kernel.changes import Change
 from gateway.kernel.results import Page, collect_page
@@ -107,7 +108,7 @@ def shown_cases(gateway: Founded, limit: int) -> list[UUID]:
 def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUID]:
     def page(after: Any) -> Page[Any]:
         asked = {"box": which, "state": None, "after": after, "limit": limit}
-        return handoffs.page(gateway.ports, caller(organisation), **asked)
+        return views.page(gateway.ports, caller(organisation), **asked)
 
     return [one.handoff for one in paged(page)]
 
@@ -151,7 +152,7 @@ def test_a_page_looks_at_so_many_hidden_rows_and_leads_on(founding, monkeypatch)
     founding.administer("interest.declare", ABROAD, **values, start="2020-01-01")
     last = UUID(offered(founding, to=ABROAD).result["handoff"])
     asked = {"box": "in", "state": None, "limit": 5}
-    first = handoffs.page(founding.ports, caller(ABROAD), **asked, after=None)
+    first = views.page(founding.ports, caller(ABROAD), **asked, after=None)
     assert (first.items, first.after) == ([], str(founding.handoff(sent[1]).place))
     assert box(founding, "in", ABROAD, 5) == [last]
 

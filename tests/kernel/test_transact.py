@@ -22,7 +22,7 @@ from gateway.domain.refusals import (
     Refusal,
     WrongState,
 )
-from gateway.exchange import handoffs
+from gateway.exchange.handoffs import views
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.ports import TransactionMode, UnitOfWork
@@ -84,7 +84,7 @@ def _enrolment(gateway: Founded) -> Callable[[], Any]:
 
 def _question(gateway: Founded) -> Callable[[], Any]:
     handoff = UUID(offered(gateway).result["handoff"])
-    return lambda: handoffs.look_up(gateway.ports, caller(ABROAD), handoff)
+    return lambda: views.look_up(gateway.ports, caller(ABROAD), handoff)
 
 
 REFUSED: dict[str, Callable[[Founded], Callable[[], Any]]] = {

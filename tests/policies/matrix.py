@@ -35,7 +35,7 @@ from gateway.domain.vocabulary import (
     StatementKind,
     SubjectCategory,
 )
-from gateway.exchange.consultations import REASON_CODES
+from gateway.exchange.standing.consultations import REASON_CODES
 from tests.store import samples
 
 POLICY = CedarPolicy.load(policy_folder())

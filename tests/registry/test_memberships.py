@@ -12,7 +12,8 @@ from gateway.domain.enrolment import RUN_LIFE, ConformanceRun
 from gateway.domain.organisation import Contact, MembershipClass, Status, StatusChange, move_status
 from gateway.domain.refusals import AlreadyExists, Forbidden, NotFound, ValidationFailed, WrongState
 from gateway.evidence import base64url
-from gateway.exchange import erasure, offers
+from gateway.exchange.handoffs import offers
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel import results
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode

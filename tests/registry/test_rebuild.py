@@ -18,7 +18,7 @@ from gateway.domain.json_values import to_json
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import ValidationFailed, WrongState
 from gateway.evidence import canonical
-from gateway.exchange import erasure
+from gateway.exchange.lifecycle import erasure
 from gateway.kernel import changes, events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, withdrawal_of

@@ -11,10 +11,12 @@ from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.domain.staff import TEMPORARY
-from gateway.exchange import cases, handoffs, notifications
-from gateway.exchange.cases import CaseStepRequest, Clearance, Submission
-from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.notifications import DeliveryReport
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest, Clearance, Submission
+from gateway.exchange.handoffs import package_consultation
+from gateway.exchange.oversight import notifications
+from gateway.exchange.oversight.notifications import DeliveryReport
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
@@ -95,7 +97,7 @@ def test_a_dpo_reads_and_decides_nothing(gateway):
     dpo = entered(gateway, "dpo", organisation=OFMIN)[0]
     handoff = accepted(gateway)
     reading = ConsultationRequest(dpo, "rights_request", "a complaint")
-    gateway.act(OFMIN, handoffs.consult, handoff, reading)
+    gateway.act(OFMIN, package_consultation.consult, handoff, reading)
     said = answers.said(dpo, reason="not ours")
     gateway.unheard(ValidationFailed, OFMIN, answers.decline, handoff, said)
 
@@ -111,7 +113,7 @@ def test_who_has_ended_does_nothing_more_and_a_retry_gets_its_first_result(gatew
     gateway.act(OFMIN, staff.end, officer, "approver-1")
     assert gateway.act(*asked, key="the same").result == first.result
     reading = ConsultationRequest(officer, "security", "once more")
-    gateway.unheard(ValidationFailed, OFMIN, handoffs.consult, handoff, reading)
+    gateway.unheard(ValidationFailed, OFMIN, package_consultation.consult, handoff, reading)
     check_log(gateway)
 
 

@@ -5,19 +5,10 @@ from types import ModuleType
 from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.exchange import (
-    audit,
-    cases,
-    conformance,
-    erasure,
-    handoffs,
-    measures,
-    notifications,
-    offers,
-    recalls,
-    successions,
-    updates,
-)
+from gateway.exchange.case import cases, measures
+from gateway.exchange.handoffs import answers, offers, package_consultation, recalls, updates, views
+from gateway.exchange.lifecycle import erasure, successions
+from gateway.exchange.oversight import audit, conformance, notifications
 from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
@@ -78,7 +69,7 @@ REFUSED_AS = {"handoff.preview"}
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases, erasure, measures, recalls),
-    "handoff": (handoffs, offers, updates),
+    "handoff": (answers, package_consultation, views, offers, updates),
     "directory": (directory,),
     "receipt": (audit,),
     "events": (audit,),

@@ -14,9 +14,11 @@ from sqlalchemy import select
 
 from gateway.domain.case import CaseState
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
-from gateway.exchange import cases, erasure, handoffs
-from gateway.exchange.cases import CaseStepRequest
-from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.handoffs import package_consultation, views
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -60,7 +62,7 @@ def told(gateway):
     case = submitted(gateway, statements=[statement])
     handoff = accepted(gateway, offered(gateway, case))
     reading = ConsultationRequest("officer-1", "investigation", WORDS[1])
-    gateway.do(handoffs.consult, caller(OFMIN), gateway.key(), handoff, reading)
+    gateway.do(package_consultation.consult, caller(OFMIN), gateway.key(), handoff, reading)
     outcome = answers.said("officer-1", code="not_illegal", note=WORDS[2])
     gateway.do(answers.outcome, caller(OFMIN), gateway.key(), handoff, outcome)
     gateway.do(answers.close, caller(OFMIN), gateway.key(), handoff, answers.said("officer-1"))
@@ -128,7 +130,7 @@ def test_no_word_of_a_case_stands_in_any_file(place, tmp_path):
     assert readable(tmp_path) == set()
     reference = f"ref-{case}".encode()
     assert reference not in written(tmp_path)
-    shown = to_json(handoffs.look_up(gateway.ports, caller(OFMIN), handoff))
+    shown = to_json(views.look_up(gateway.ports, caller(OFMIN), handoff))
     assert len(shown["answers"]) == 4
     check_log(gateway)
 
@@ -278,7 +280,7 @@ def test_a_list_and_an_acceptance_decrypt_no_version_of_a_case(place, monkeypatc
     gateway.do(answers.accept, caller(OFMIN), gateway.key(), handoff, reply)
     assert columns == {("answer", "document")}, "its own offer, which its row is held against"
     columns.clear()
-    handoffs.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9)
+    views.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9)
     assert columns == set()
     (listed,) = cases.page(gateway.ports, caller(HOTLINE), None, 9).items
     assert listed.originator_ref

@@ -17,10 +17,12 @@ from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import OutOfService, WrongState
-from gateway.exchange import erasure, handoffs, measures, offers, recalls, retention
-from gateway.exchange.consultations import RETENTION
-from gateway.exchange.measures import MeasureRequest
-from gateway.exchange.recalls import RecallRequest
+from gateway.exchange.case import measures
+from gateway.exchange.case.measures import MeasureRequest
+from gateway.exchange.handoffs import offers, package_consultation, recalls, retention
+from gateway.exchange.handoffs.recalls import RecallRequest
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.standing.consultations import RETENTION
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -231,7 +233,7 @@ def test_the_next_act_about_what_was_changed_is_refused(act):
     gateway, handoff = there.gateway, there.handoffs[act.about or ""]
     row = gateway.handoff(handoff)
     said = answers.said("officer-1", "not ours")
-    gateway.refused(OutOfService, row.recipient, handoffs.consult, handoff, OPENING)
+    gateway.refused(OutOfService, row.recipient, package_consultation.consult, handoff, OPENING)
     gateway.refused(OutOfService, row.recipient, answers.decline, handoff, said)
 
 
@@ -252,7 +254,7 @@ def test_versions_in_another_order_change_no_agreement(event):
     there.change(
         "UPDATE handoff SET held_under = (SELECT digest FROM case_version WHERE version = 1)"
     )
-    gateway.refused(OutOfService, OFMIN, handoffs.consult, held, OPENING)
+    gateway.refused(OutOfService, OFMIN, package_consultation.consult, held, OPENING)
 
 
 OF_CASES = [
@@ -287,7 +289,7 @@ def test_a_case_with_another_day_of_erasure_is_neither_opened_nor_offered(act):
     case = submitted(gateway)
     held = accepted(gateway, offered(gateway, case))
     gateway.store.change(act)
-    gateway.refused(OutOfService, OFMIN, handoffs.consult, held, OPENING)
+    gateway.refused(OutOfService, OFMIN, package_consultation.consult, held, OPENING)
     again, at = offer_of(gateway, CSAM_FR), UUID(case.result["case"])
     gateway.refused(OutOfService, HOTLINE, offers.offer, at, again)
 
@@ -308,9 +310,9 @@ def test_a_copy_opens_no_longer_than_its_holder_said(act):
     gateway.clock.advance(timedelta(days=400))
     assert erasure.erase_due(gateway.ports) == 1
     opening = replace(OPENING, reason_code=RETENTION)
-    gateway.act(OFMIN, handoffs.consult, handoff, opening)
+    gateway.act(OFMIN, package_consultation.consult, handoff, opening)
     gateway.store.change(act)
-    gateway.refused(OutOfService, OFMIN, handoffs.consult, handoff, opening)
+    gateway.refused(OutOfService, OFMIN, package_consultation.consult, handoff, opening)
 
 
 def retained() -> tuple[Founded, UUID]:
@@ -403,7 +405,7 @@ def test_a_term_of_ones_own_ends_when_it_was_registered_to():
     handoff = accepted(gateway)
     consulted(gateway, handoff)
     gateway.store.change("UPDATE retention SET until = '2030-01-01', since = since + 1")
-    gateway.refused(OutOfService, OFMIN, handoffs.consult, handoff, OPENING)
+    gateway.refused(OutOfService, OFMIN, package_consultation.consult, handoff, OPENING)
 
 
 def test_a_danger_without_hurry_is_refused_where_it_would_open_and_names_whom_to_call():
@@ -411,7 +413,7 @@ def test_a_danger_without_hurry_is_refused_where_it_would_open_and_names_whom_to
     there.change("UPDATE handoff SET urgency = 3 WHERE id = {danger}")
     of = there.handoffs["danger"]
     opening = replace(OPENING, reason_code="imminent_danger")
-    found = there.gateway.refused(OutOfService, OFMIN, handoffs.consult, of, opening)
+    found = there.gateway.refused(OutOfService, OFMIN, package_consultation.consult, of, opening)
     assert f"telephone the duty contact of {HOTLINE}" in found.detail
 
 
@@ -425,7 +427,9 @@ def test_a_refusal_in_danger_names_whom_to_call():
     there = scene()
     there.change("UPDATE handoff SET state = 'withdrawn', urgency = 3 WHERE id = {danger}")
     danger = there.handoffs["danger"]
-    found = there.gateway.refused(OutOfService, OFMIN, handoffs.consult, danger, OPENING)
+    found = there.gateway.refused(
+        OutOfService, OFMIN, package_consultation.consult, danger, OPENING
+    )
     assert f"telephone the duty contact of {HOTLINE}" in found.detail
     assert found.help == {"emergency_numbers": ("17", "112")}
 

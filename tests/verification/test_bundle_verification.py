@@ -17,7 +17,7 @@ from gateway.evidence.declarations import UNLOCK
 from gateway.evidence.handoff_documents import ReissueReference, StatementError
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.verification import verifier
-from gateway.verification.course import PossibleStates, follow
+from gateway.verification.order import PossibleStates, follow
 from gateway.verification.receipts import MOVES_OF_EVENTS
 from gateway.verification.report import Code, VerificationFailed, VerificationReport
 from tests import answers

@@ -19,7 +19,7 @@ from gateway.client.errors import SettingsError
 from gateway.domain.answers import ANSWERS
 from gateway.evidence import bundle
 from gateway.verification import stream
-from gateway.verification.course import follow
+from gateway.verification.order import follow
 from gateway.verification.receipts import MOVES_OF_EVENTS
 from gateway.verification.report import Fact, InputFile, VerificationReport
 from gateway.verification.trust import TrustAnchors, confirm_receipt

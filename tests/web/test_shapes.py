@@ -11,7 +11,7 @@ import pytest
 
 from gateway.client.enrolment import _verifies, read_presentation
 from gateway.domain.staff import RegisterRole
-from gateway.exchange import succession_execution
+from gateway.exchange.lifecycle import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.web import listeners

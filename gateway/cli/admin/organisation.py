@@ -28,7 +28,8 @@ from gateway.client.errors import raising
 from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Status
 from gateway.evidence import receipt as documents
-from gateway.exchange import audit, notifications, succession_execution, successions
+from gateway.exchange.lifecycle import succession_execution, successions
+from gateway.exchange.oversight import audit, notifications
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.results import to_json
 from gateway.registry import mandates

@@ -33,7 +33,7 @@ from gateway.client.gateway import Gateway as Client
 from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.organisation import SCOPES
 from gateway.evidence import base64url
-from gateway.exchange import duties
+from gateway.exchange.standing import duties
 from gateway.kernel import changes
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode

@@ -6,13 +6,14 @@ from typing import Any
 from gateway.domain import refusals
 from gateway.domain.decision import Value
 from gateway.domain.handoff import Handoff, HandoffState
-from gateway.exchange import access
-from gateway.exchange.cases import conditions_digest, elements
-from gateway.exchange.conditions import is_released
-from gateway.exchange.disclosure import Reader, select_disclosures, with_strictest_marking
+from gateway.exchange.case.cases import conditions_digest
+from gateway.exchange.case.versions import owe_announced
 from gateway.exchange.handoffs.answering import Answering
-from gateway.exchange.retention import apply_registered_retention
-from gateway.exchange.versions import owe_announced, read_version
+from gateway.exchange.handoffs.retention import apply_registered_retention
+from gateway.exchange.standing import access
+from gateway.exchange.standing.case_version import elements, read_version
+from gateway.exchange.standing.conditions import is_released
+from gateway.exchange.standing.disclosure import Reader, select_disclosures, with_strictest_marking
 
 
 def check_acceptance(given: Answering) -> None:

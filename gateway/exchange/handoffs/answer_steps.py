@@ -13,15 +13,15 @@ from gateway.domain.outcome import outcome_errors
 from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import is_place, place_of
 from gateway.domain.standing import MOST_LATE
-from gateway.exchange import duties
 from gateway.exchange.handoffs.acceptance import (
     check_acceptance,
     facts_of_acceptance,
     follow_acceptance,
 )
 from gateway.exchange.handoffs.answering import Answering
-from gateway.exchange.retention import end_retention, set_retention
-from gateway.exchange.versions import identity, read_version
+from gateway.exchange.handoffs.retention import end_retention, set_retention
+from gateway.exchange.standing import duties
+from gateway.exchange.standing.case_version import identity, read_version
 
 
 def _nothing(*_: Any) -> None:

@@ -11,13 +11,14 @@ from gateway.domain.handoff import HandoffAction, HandoffAnswer
 from gateway.domain.standing import Standing
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.exchange import access, duties, signed_requests
+from gateway.exchange import signed_requests
+from gateway.exchange.case.versions import spend_texts
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.handoffs.answering import Answering, AnswerRequest
+from gateway.exchange.handoffs.updates import stale, stale_notice
 from gateway.exchange.results import Answered
-from gateway.exchange.standing import standing_of
-from gateway.exchange.updates import stale, stale_notice
-from gateway.exchange.versions import spend_texts
+from gateway.exchange.standing import access, duties
+from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (

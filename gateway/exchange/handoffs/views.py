@@ -26,14 +26,15 @@ from gateway.domain.revision import compare
 from gateway.domain.standing import Closed, Opens
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
-from gateway.exchange import access, results
-from gateway.exchange.cases import elements, has_key, sealed_of, view_on_measure
-from gateway.exchange.disclosure import reads_acts_of
+from gateway.exchange import results
+from gateway.exchange.case.cases import has_key, sealed_of, view_on_measure
 from gateway.exchange.handoffs.acts import acts_allowed
-from gateway.exchange.recalls import answer_for
-from gateway.exchange.retention import view_on_retention
-from gateway.exchange.standing import standing_of
-from gateway.exchange.versions import identity, read_version
+from gateway.exchange.handoffs.recalls import answer_for
+from gateway.exchange.handoffs.retention import view_on_retention
+from gateway.exchange.standing import access
+from gateway.exchange.standing.case_version import elements, identity, read_version
+from gateway.exchange.standing.disclosure import reads_acts_of
+from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown

@@ -7,11 +7,13 @@ from uuid import UUID
 from gateway.domain.case_steps import CASE_STEPS, CaseStepKind, StepBody
 from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import OpenHandoffs, Refusal, SecondPersonRequired, UnconfirmedMatch
-from gateway.exchange import cases, erasure, handoffs, measures, recalls
-from gateway.exchange.cases import CaseStepRequest
-from gateway.exchange.erasure import EarlyErasure
-from gateway.exchange.handoffs import ReviewRequest
-from gateway.exchange.recalls import ApprovalRequest
+from gateway.exchange.case import cases, measures
+from gateway.exchange.case.cases import CaseStepRequest
+from gateway.exchange.handoffs import package_consultation, recalls
+from gateway.exchange.handoffs.package_consultation import ReviewRequest
+from gateway.exchange.handoffs.recalls import ApprovalRequest
+from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle.erasure import EarlyErasure
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -60,7 +62,10 @@ _TAKEN: Mapping[str, _Taken] = {
         (SecondPersonRequired,),
     ),
     "handoff.review": _Taken(
-        "handoffs_review", ReviewRequest, {"handoff": handoffs.review}, (SecondPersonRequired,)
+        "handoffs_review",
+        ReviewRequest,
+        {"handoff": package_consultation.review},
+        (SecondPersonRequired,),
     ),
 }
 """What each step does, by its action."""

@@ -14,11 +14,13 @@ from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
 from gateway.domain.vocabulary import Matter, Purpose
 from gateway.evidence.canonical import encode
-from gateway.exchange import cases, offers, open_duties, signed_requests
-from gateway.exchange.cases import Clearance, Submission
-from gateway.exchange.consultations import REASON_CODES, ConsultationRequest
-from gateway.exchange.offers import OfferRequest
+from gateway.exchange import signed_requests
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import Clearance, Submission
+from gateway.exchange.handoffs import offers, open_duties
+from gateway.exchange.handoffs.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
+from gateway.exchange.standing.consultations import REASON_CODES, ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
 from gateway.web.partners import schema_fields as field

@@ -8,10 +8,10 @@ from uuid import UUID
 from marshmallow import fields, validate
 
 from gateway.domain.refusals import ConditionsMismatch, TooManyAttempts, ValidationFailed
-from gateway.exchange import conformance
-from gateway.exchange.consultations import ConsultationRequest
+from gateway.exchange.oversight import conformance
 from gateway.exchange.results import RunView
 from gateway.exchange.signed_requests import CASE
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes

@@ -12,9 +12,9 @@ from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import DESCRIPTION
 from gateway.evidence import receipt
-from gateway.exchange import audit, notifications
-from gateway.exchange.audit import AuditSearch
-from gateway.exchange.notifications import MOST, ReceiverError
+from gateway.exchange.oversight import audit, notifications
+from gateway.exchange.oversight.audit import AuditSearch
+from gateway.exchange.oversight.notifications import MOST, ReceiverError
 from gateway.exchange.results import EventPage, NotificationStatus
 from gateway.kernel.transact import WriteResult
 from gateway.web.context import WAIT_FOR

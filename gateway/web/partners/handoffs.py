@@ -13,12 +13,12 @@ from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.json_values import parse_date
 from gateway.domain.vocabulary import ONWARD, TLP
-from gateway.exchange import handoffs, open_duties, updates
-from gateway.exchange.consultations import ConsultationRequest
-from gateway.exchange.handoffs import AnswerRequest
+from gateway.exchange.handoffs import answers, open_duties, package_consultation, updates, views
+from gateway.exchange.handoffs.answering import AnswerRequest
+from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
-from gateway.exchange.updates import UpdateRequest
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners import schema_fields as field
@@ -122,7 +122,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
                 "a signed answer names its offer in 'offer_digest', in clear"
             )
         asked = AnswerRequest(kind, by, fields, call.signed, offer)
-        return handoffs.answer(call.ports, call.caller, call.key, handoff, asked)
+        return answers.answer(call.ports, call.caller, call.key, handoff, asked)
 
     view.__name__, view.__doc__ = f"handoffs_{kind.command}", kind.about
     return writes(
@@ -162,7 +162,7 @@ def handoffs_consult(call: Call, handoff: UUID) -> WriteResult:
     `copy`, `documents` and the conditions of that day, for the reason code `retention`.
     """
     asked = call.read_body(ConsultationRequest)
-    return handoffs.consult(call.ports, call.caller, call.key, handoff, asked)
+    return package_consultation.consult(call.ports, call.caller, call.key, handoff, asked)
 
 
 class UpdateBody(PersonBody):
@@ -226,7 +226,7 @@ def handoffs_list(call: Call) -> dict[str, Any]:
     """
     state, urgency = call.query.get("state"), call.query.get("urgency")
     asked = {"box": "in", **call.query}
-    found = handoffs.page(
+    found = views.page(
         call.ports,
         call.caller,
         box=asked["box"],
@@ -272,7 +272,7 @@ def handoffs_notices(call: Call, handoff: UUID) -> NoticesView:
     Who signs an answer to an erased case takes its digests from the receipts of `offer_event` and
     `recall_event`.
     """
-    return handoffs.notices(call.ports, call.caller, handoff)
+    return views.notices(call.ports, call.caller, handoff)
 
 
 @endpoint(
@@ -280,4 +280,4 @@ def handoffs_notices(call: Call, handoff: UUID) -> NoticesView:
 )
 def handoffs_show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
-    return handoffs.look_up(call.ports, call.caller, handoff)
+    return views.look_up(call.ports, call.caller, handoff)

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from gateway.domain.handoff import RecallCode
 from gateway.domain.refusals import SecondPersonRequired
-from gateway.exchange import recalls
-from gateway.exchange.recalls import RecallRequest
+from gateway.exchange.handoffs import recalls
+from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import CONTENT, Call, writes

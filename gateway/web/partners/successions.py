@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from gateway.exchange import successions
+from gateway.exchange.lifecycle import successions
+from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.exchange.results import SuccessionView
 from gateway.exchange.signed_requests import SUCCESSION
-from gateway.exchange.successions import SuccessionApprovalRequest
 from gateway.kernel.transact import WriteResult
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners.schema_fields import PersonBody

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from gateway.domain.organisation import MembershipClass
 from gateway.evidence import bundle, membership_attestation, receipt, sd_jwt
-from gateway.exchange import succession_execution
+from gateway.exchange.lifecycle import succession_execution
 from gateway.keys import jwk_set
 from gateway.verification.verifier import verify
 from tests.client.client_fixture import MemberClient

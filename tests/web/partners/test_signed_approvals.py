@@ -8,7 +8,7 @@ import pytest
 from gateway.evidence import canonical, receipt, sd_jwt
 from gateway.evidence.declarations import SUCCESSION_TYP, planned
 from gateway.evidence.handoff_documents import ANSWER_TYP
-from gateway.exchange import succession_execution
+from gateway.exchange.lifecycle import succession_execution
 from tests.each import each
 from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, Founded, accepted, check_log

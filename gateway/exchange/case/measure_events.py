@@ -1,0 +1,161 @@
+"""Events of measures: what is recorded of one, and which parties hear of it.
+
+The event is for who asked and the originator. Whoever else holds the case, or may take it, gets one
+of its own that says of what kind the measure is and until when: not who set it, and not why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.case import Case
+from gateway.domain.measure import MEASURES, Measure, MeasureKind
+from gateway.exchange.standing.duties import is_holder
+from gateway.exchange.standing.interests import is_barred
+from gateway.kernel import events
+from gateway.kernel.events import EventSubject
+from gateway.kernel.transact import RequestContext
+
+END = "case.end_measure"
+
+
+def known(measure: Measure, kind: str | None = None) -> dict[str, Any]:
+    """What an organisation of a kind learns of a measure; None: a party that knows its hour."""
+    until = measure.until if kind is None else measure.until_for(kind)
+    return {
+        "measure": str(measure.id),
+        "kind": str(measure.kind),
+        "until": until and until.isoformat(),
+        **({} if measure.before is None else {"before": measure.before}),
+    }
+
+
+def record_measure(
+    context: RequestContext,
+    case: Case,
+    measure: Measure,
+    said: Mapping[str, str | None],
+    *,
+    to_setter: str | None = None,
+    to_originator: bool = False,
+    action: str | None = None,
+    event: UUID | None = None,
+) -> None:
+    """Record for who asked and the originator, then for the setter, where that is another, and for
+    each other holder.
+
+    ``said`` are details for who asked, ``to_setter`` the reason that the setter reads, too; with
+    ``to_originator`` the originator reads it as well, and which organisation asked.
+    ``action`` and ``event`` name another one than that of the request.
+    """
+    own = context.caller.organisation
+    parties = [Party(case.originator, "originator")]
+    if own != case.originator:
+        parties.append(Party(own, "recipient"))
+    shown = {**known(measure), "elements": list(measure.elements)}
+    about = {**shown, "by": own}
+    readers = {"reason": frozenset({own, case.originator})} if to_originator else {}
+    asked = [
+        EventDetail(kind, text, readers.get(kind, frozenset({own})))
+        for kind, text in said.items()
+        if text
+    ]
+    subject = events.subject(about if to_originator else shown, *parties)
+    context.record(tuple(parties), *asked, subject, action=action, event=event)
+    told = {case.originator, own}
+    if measure.setter not in told:
+        told.add(measure.setter)
+        where = replace(EventSubject.of_case(case), handoff=measure.handoff)
+        tell(context, measure, measure.setter, about, where, action=action, reason=to_setter)
+    tell_holders(context, measure, told, action)
+
+
+def tell_holders(
+    context: RequestContext, measure: Measure, told: set[str], action: str | None = None
+) -> None:
+    """Let each holder hear of a measure, but those who have heard: what, not who or why."""
+    for one in context.work.handoffs.of_case(measure.originator, measure.case):
+        if one.recipient in told or not (one.hears or is_holder(context.work, one)):
+            continue
+        told.add(one.recipient)
+        if is_barred(context.work, one.id, context.today.day):
+            continue
+        shown = known(measure, context.require(one.recipient).kind)
+        if measure.kind is MeasureKind.SUSPENSION and not measure.elements:
+            shown["elements"] = []  # who is refused everything learns no more by this
+        where = EventSubject.of_handoff(one)
+        tell(context, measure, one.recipient, shown, where, action=action)
+
+
+def tell(
+    context: RequestContext,
+    measure: Measure,
+    organisation: str,
+    said: Mapping[str, Any],
+    about: EventSubject,
+    *,
+    action: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Record what was done for one organisation that did not ask it.
+
+    The ``reason`` is a detail of its own: it is in words, and ends with the case's key.
+    """
+    role = "originator" if organisation == measure.originator else "recipient"
+    parties = events.gateway_and(organisation, role=role)
+    events.record_by_gateway(
+        context.ports,
+        context.work,
+        action or context.request.action,
+        parties,
+        *events.reason(reason, *parties),
+        said=said,
+        of=about,
+    )
+
+
+# --- What a clearance does -----------------------------------------------------------------------
+
+
+def end_suspensions(context: RequestContext, case: Case) -> None:
+    """End suspensions at a clearance, for the cleared version says what is right."""
+    if not case.measured:
+        return
+    for one in context.work.cases.measures(case.originator, case.id):
+        if one.kind is MeasureKind.SUSPENSION and one.holds(context.now):
+            context.work.cases.end_measure(one.id, context.now)
+            ended = replace(one, ended_at=context.now)
+            why = {"reason": f"version {case.version} was cleared"}
+            record_measure(context, case, ended, why, action=END, event=context.ports.new_id())
+
+
+def keep_as_evidence(context: RequestContext, case: Case, after: int) -> None:
+    """Mark what corrections after version ``after`` call unlawful, in every version before them.
+
+    The two persons who decide a mark are those who assessed and cleared the correction.
+    """
+    unlawful = context.work.cases.unlawful(case.originator, case.id, after)
+    if not unlawful:
+        return
+    context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
+    about, context.about = context.about, EventSubject.of_case(case)
+    for version, elements in unlawful:
+        measure = Measure(
+            id=context.ports.new_id(),
+            originator=case.originator,
+            case=case.id,
+            kind=MeasureKind.MARK,
+            setter=case.originator,
+            code="kept_as_evidence",
+            elements=elements,
+            since=context.now,
+            until=None,
+            before=version,
+        )
+        context.work.cases.add_measure(measure)
+        why = {"reason_code": measure.code, "reason": f"version {version}"}
+        action = MEASURES[measure.kind].action
+        record_measure(context, case, measure, why, action=action, event=measure.id)
+    context.about = about

@@ -1,0 +1,329 @@
+"""Measures on a case: set, renewed and ended.
+
+An originator sets them on its own case, an authority on one that it holds. Who hears of it says
+`gateway.exchange.measure_events`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from gateway.domain.case import Case, CaseState
+from gateway.domain.decision import PolicyEntity, Value
+from gateway.domain.handoff import Handoff, RecallAnswer
+from gateway.domain.json_values import Asked
+from gateway.domain.measure import (
+    MEASURES,
+    Measure,
+    MeasureKind,
+    check_persons,
+    check_term,
+)
+from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
+from gateway.domain.staff import second_person
+from gateway.domain.vocabulary import Urgency
+from gateway.exchange.case.cases import find, own_entity, view_on_measure
+from gateway.exchange.case.measure_events import END, known, record_measure, tell, tell_holders
+from gateway.exchange.case.versions import stated_embargo
+from gateway.exchange.results import MeasureView
+from gateway.exchange.standing.access import entity_of, party_to, reads
+from gateway.exchange.standing.case_version import read_version
+from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.events import EventSubject
+from gateway.kernel.fields import identifier, prose
+from gateway.kernel.ports import Ports
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    allows,
+    authorize,
+    deny_as_not_found,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+LIFT = "case.lift_embargo"
+
+
+@dataclass(frozen=True)
+class MeasureRequest(Asked):
+    """What an organisation sets: of which kind, why, on which elements (none: the whole case),
+    until when (an embargo without it: as long as one may). ``approved_by`` is the second person;
+    ``preservation_reference`` is a claim."""
+
+    kind: MeasureKind
+    by: str
+    code: str
+    elements: tuple[str, ...] = ()
+    until: datetime | None = None
+    approved_by: str | None = None
+    preservation_reference: str | None = None
+
+    @property
+    def action(self) -> str:
+        """The policy's."""
+        return MEASURES[self.kind].action
+
+
+@dataclass(frozen=True)
+class MeasureEnd(Asked):
+    """Who ends a measure before its time; ``approved_by`` is the second person.
+
+    Who did not set it says why.
+    """
+
+    action: ClassVar[str] = END
+    measure: UUID
+    by: str
+    approved_by: str | None = None
+    reason: str | None = None
+
+
+Wanted = MeasureRequest | MeasureEnd
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The case that a measure is on, as policy sees it, and the handoff by which the caller holds
+    it, None for its own case."""
+
+    case: Case
+    resource: PolicyEntity
+    held: Handoff | None = None
+
+
+Act = Callable[[Any, RequestContext, _Place], MeasureView]
+
+
+def on_case(ports: Ports, caller: Caller, key: str, case: UUID, wanted: Wanted) -> WriteResult:
+    """Set, renew or end a measure on one's own case.
+
+    Raises ValidationFailed (term, element, reason), SecondPersonRequired, EditConflict (it has
+    ended).
+    """
+    request = _request(wanted, key, {"case": str(case)})
+
+    def acted(context: RequestContext) -> MeasureView:
+        found, version = find(context, case)
+        context.about = EventSubject.of_case(found)
+        place = _Place(found, own_entity(context, found, version))
+        return _ACTS[type(wanted)](wanted, context, place)
+
+    return transact(
+        ports, caller, request, acted, lambda context, logged: _again(wanted, context, logged)
+    )
+
+
+def on_handoff(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: Wanted
+) -> WriteResult:
+    """Likewise on a case that the caller holds by mandate. Who erased its copies ends what it set,
+    and does nothing else (WrongState)."""
+    request = _request(wanted, key, {"handoff": str(handoff)})
+    return transact(
+        ports,
+        caller,
+        request,
+        lambda context: _act_on_handoff(context, wanted, handoff),
+        lambda context, logged: _again(wanted, context, logged),
+    )
+
+
+def _act_on_handoff(context: RequestContext, wanted: Wanted, handoff: UUID) -> MeasureView:
+    # The case first, and for itself alone: a handoff would share its row with others.
+    place = context.work.handoffs.case_of(handoff) or deny_as_not_found()
+    case = context.work.cases.get(*place) or deny_as_not_found()
+    held = party_to(context, handoff)
+    context.about = EventSubject.of_handoff(held)
+    erased = held.recall_answer is RecallAnswer.COPIES_ERASED
+    if erased and not isinstance(wanted, MeasureEnd):
+        raise WrongState("you erased your copies: end what you set; you set no more")
+    return _ACTS[type(wanted)](wanted, context, _Place(case, entity_of(context, held), held))
+
+
+def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionRequest:
+    persons = second_person("/approved_by", wanted.approved_by)
+    content = {**where, **wanted.asked()}
+    return ActionRequest(wanted.action, wanted.by, key, content, persons=persons)
+
+
+def _again(wanted: Wanted, context: RequestContext, logged: LoggedEvent) -> MeasureView:
+    set_by = logged.event.id if isinstance(wanted, MeasureRequest) else wanted.measure
+    found = context.work.cases.measure(set_by) or deny_as_not_found()
+    ended_at = found.ended_at if isinstance(wanted, MeasureEnd) else None
+    return view_on_measure(context.organisation, replace(found, ended_at=ended_at))
+
+
+def _authorize(
+    context: RequestContext, place: _Place, facts: Mapping[str, Value] | None = None
+) -> None:
+    def visible() -> bool:
+        if place.held is not None:
+            return reads(context, place.held)
+        return allows(context, place.resource, action="case.read")
+
+    authorize(context, place.resource, facts, visible=visible)
+
+
+# --- Setting -------------------------------------------------------------------------------------
+
+
+def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> MeasureView:
+    _authorize(context, place)
+    case, setter, now = place.case, context.caller.organisation, context.now
+    _check(context, case, wanted)
+    kind = MEASURES[wanted.kind]
+    embargo = wanted.kind is MeasureKind.EMBARGO
+    terms = context.ports.embargo_terms if embargo else kind.terms
+    renewed = [
+        one
+        for one in context.work.cases.measures(case.originator, case.id)
+        if one.kind is wanted.kind
+        and one.overlaps(wanted.elements)
+        and one.is_renewed(terms, now)
+        and (one.setter == setter or _succeeds(context, one, place))
+    ]
+    chain = list(renewed)
+    if embargo and place.held is None:
+        stated = stated_embargo(context, case)
+        chain += [one for one in stated if one.is_renewed(terms, now)]
+    since, renews = min((one.since for one in chain), default=now), bool(chain)
+    until = wanted.until
+    if embargo and until is None:
+        until = context.ports.embargo_terms.latest(since, now, renews=renews)
+    measure = Measure(
+        id=context.event,
+        originator=case.originator,
+        case=case.id,
+        kind=wanted.kind,
+        setter=setter,
+        code=wanted.code,
+        elements=wanted.elements,
+        since=since,
+        until=until,
+        handoff=None if place.held is None else place.held.id,
+    )
+    check_persons(wanted.by, wanted.approved_by, 2 if renews else kind.persons)
+    check_term(measure, terms, now, renews=renews)
+    for one in renewed:
+        if one.holds(now) and set(one.elements) == set(wanted.elements):
+            context.work.cases.end_measure(one.id, now)
+    context.work.cases.save(replace(case, measured=True, revision=case.revision + 1))
+    context.work.cases.add_measure(measure)
+    preservation = wanted.preservation_reference and f"preservation {wanted.preservation_reference}"
+    said = {"reason_code": wanted.code, "reason": preservation, "approved_by": wanted.approved_by}
+    record_measure(context, case, measure, said)
+    return view_on_measure(context.organisation, measure)
+
+
+def _check(context: RequestContext, case: Case, wanted: MeasureRequest) -> None:
+    kind = MEASURES[wanted.kind]
+    if wanted.code not in kind.codes:
+        raise ValidationFailed((("/code", f"is one of {', '.join(kind.codes)}"),))
+    if not wanted.elements and not kind.whole_case:
+        raise ValidationFailed((("/elements", "name at least one element by its id"),))
+    version = read_version(context.work, case.digest)
+    known = {p.value["id"] for p in version.said.placed if p.in_array}
+    if not known.issuperset(wanted.elements):
+        raise ValidationFailed((("/elements", "name elements of the case by their ids"),))
+
+
+# --- Ending --------------------------------------------------------------------------------------
+
+
+def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureView:
+    found = context.work.cases.measure(wanted.measure)
+    if found is None or (found.originator, found.case) != (place.case.originator, place.case.id):
+        deny_as_not_found()
+    own, succeeds = found.setter == context.caller.organisation, _succeeds(context, found, place)
+    of_another = not (own or succeeds)
+    in_danger = of_another and _is_in_danger(context, found, place)
+    _authorize(context, place, {"setter": own, "successor": succeeds, "in_danger": in_danger})
+    check_persons(wanted.by, wanted.approved_by, 2 if of_another else MEASURES[found.kind].persons)
+    _require_in_force(context, found)
+    if wanted.reason and place.case.state is CaseState.ERASED:  # it would have no key to end with
+        raise ValidationFailed((("/reason", "is left out: the case was erased"),))
+    if not (own or wanted.reason):
+        raise ValidationFailed((("/reason", "say why you end what another organisation set"),))
+    context.work.cases.end_measure(found.id, context.now)
+    context.work.cases.save(replace(place.case, revision=place.case.revision + 1))
+    ended = replace(found, ended_at=context.now)
+    said = {"reason": wanted.reason, "approved_by": wanted.approved_by}
+    record_measure(
+        context, place.case, ended, said, to_setter=wanted.reason, to_originator=of_another
+    )
+    return view_on_measure(context.organisation, ended)
+
+
+def _is_in_danger(context: RequestContext, measure: Measure, place: _Place) -> bool:
+    """Whether it is an embargo on a case in imminent danger of which the caller has copies. The
+    danger is the word of the case, not of who ends the embargo."""
+    held = place.held
+    erased = held is None or held.recall_answer is RecallAnswer.COPIES_ERASED
+    if measure.kind is not MeasureKind.EMBARGO or erased or place.case.state is CaseState.ERASED:
+        return False
+    version = read_version(context.work, place.case.digest)
+    return bool(version.summary["urgency"] == Urgency.IMMINENT_DANGER)
+
+
+def _require_in_force(context: RequestContext, measure: Measure) -> None:
+    if not measure.holds(context.now):
+        raise EditConflict("the measure has ended: read the case again")
+
+
+def _succeeds(context: RequestContext, measure: Measure, place: _Place) -> bool:
+    """Whether the mandate under which a measure was set has moved from its setter to the caller."""
+    if place.held is None or measure.handoff is None:
+        return False
+    under, competence = context.work.handoffs.get(measure.handoff), place.held.address.competence
+    if not competence or under is None or under.address.competence != competence:
+        return False
+    holder, passed = measure.setter, set[str]()
+    while holder not in passed:
+        passed.add(holder)
+        for one in context.work.successions.of_predecessor(holder, competence):
+            if one.cancelled is None and one.day <= context.today.day:
+                holder = one.successor
+    return holder == context.caller.organisation
+
+
+def _lift(context: ChangeContext) -> Mapping[str, Any]:
+    """End an embargo as administrators decided, whose setter is suspended or gone."""
+    request, setter = context.request, context.change.organisation
+    found = context.work.cases.measure(context.values["measure"])
+    if found is None or (found.setter, found.kind) != (setter, MeasureKind.EMBARGO):
+        raise NotFound("that organisation has set no such embargo")
+    case = context.work.cases.get(found.originator, found.case)
+    if case is None:
+        raise NotFound("the case of this embargo is not here")
+    request.about = EventSubject.of_case(case)
+    _require_in_force(request, found)
+    request.work.cases.end_measure(found.id, request.now)
+    context.work.cases.save(replace(case, revision=case.revision + 1))
+    ended = replace(found, ended_at=context.now)
+    if found.originator != setter:
+        tell(request, found, found.originator, known(ended), request.about)
+    tell_holders(request, ended, {setter, found.originator})
+    return {"measure": str(found.id)}
+
+
+CHANGE = ChangeType(
+    "Lift an embargo whose setter is suspended or gone.",
+    2,
+    (
+        identifier("measure", "Which embargo.", option="MEASURE"),
+        prose("reason", "Why, in up to 200 characters; no content.", 200),
+    ),
+    _lift,
+    about="A setter is gone once it left, or without a membership and a mandate: it ends nothing "
+    "any more. Everybody who holds the case hears that the embargo ended.",
+)
+
+
+_ACTS: Mapping[type[Wanted], Act] = {
+    MeasureRequest: _set,
+    MeasureEnd: _end,
+}

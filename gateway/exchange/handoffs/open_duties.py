@@ -1,0 +1,165 @@
+"""What is owed about handoffs: by each holder of a case after a change of it, and by oneself."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from gateway.domain.answers import ON_CHANGES, takes_update
+from gateway.domain.case import CaseState
+from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
+from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.revision import Announcement
+from gateway.domain.vocabulary import Urgency
+from gateway.evidence import sd_jwt
+from gateway.exchange import results
+from gateway.exchange.case.cases import erased_entity, own_case, own_entity
+from gateway.exchange.handoffs.recalls import answer_for, recall_of
+from gateway.exchange.handoffs.views import in_list
+from gateway.exchange.standing.case_version import read_version
+from gateway.exchange.standing.duties import is_holder
+from gateway.kernel import transact
+from gateway.kernel.events import EventSubject
+from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page, shown
+from gateway.kernel.values import Caller
+
+
+def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[results.OpenDuty]:
+    """A page of what the caller owes, by urgency, then due time.
+
+    ``after`` is the cursor of the page before, None for the first page. What the list of handoffs
+    keeps back is kept back here. The review of a retention is there from its reminder on.
+    """
+
+    def query(context: transact.RequestContext) -> Page[results.OpenDuty]:
+        def rows(cursor: str, number: int) -> Sequence[tuple[HandoffDuty, Urgency]]:
+            place = DutyPlace.read(cursor) if cursor else None
+            return context.work.duties.owed_by(caller.organisation, context.now, place, number)
+
+        def view(row: tuple[HandoffDuty, Urgency]) -> results.OpenDuty | None:
+            duty, _ = row
+            handoff = context.work.handoffs.get(duty.handoff)
+            # A handoff whose row was given to others is no longer its own.
+            named = handoff is not None and caller.organisation in (
+                handoff.originator,
+                handoff.recipient,
+            )
+            if handoff is None or not named or in_list(context, handoff) is None:
+                return None
+            return _open_duty(context, duty, handoff)
+
+        return collect_page(rows, lambda row: str(row[0].place(row[1])), view, after or "", limit)
+
+    return transact.read(ports, caller, transact.ActionRequest("handoff.read"), query)
+
+
+def _open_duty(
+    context: transact.RequestContext, duty: HandoffDuty, handoff: Handoff
+) -> results.OpenDuty:
+    action, updatable = duty.terms.action, takes_update(handoff, context.now)
+    if duty.kind is DutyKind.UPDATE and not updatable:
+        action = "handoff.notify_correction"
+    return shown(
+        results.OpenDuty,
+        handoff,
+        kind=duty.kind,
+        action=action,
+        handoff=handoff.id,
+        recipient=handoff.recipient,
+        due_at=duty.due_at,
+        overdue=duty.due_at <= context.now,
+        source=duty.source,
+        package=handoff.package if updatable else None,
+    )
+
+
+# --- Coverage: the holders of a case, and what is owed to and by each after a change of it ---
+#
+# It is read from what the originator is a party of, and is no document. What is owed are the open
+# duties.
+
+
+def coverage(ports: Ports, caller: Caller, case: UUID) -> results.CaseCoverage:
+    """Each handoff of one's own case: what its recipient has, and what is owed, to or by whom."""
+
+    def query(context: transact.RequestContext) -> results.CaseCoverage:
+        found = own_case(context, case)
+        erased = found.state is CaseState.ERASED
+        if erased:
+            resource = erased_entity(context, found)
+        else:
+            resource = own_entity(context, found, read_version(context.work, found.digest))
+        transact.authorize(context, resource)
+        context.about = EventSubject.of_case(found)
+        told = context.work.cases.announced(found.originator, found.id)
+        handoffs = context.work.handoffs.of_case(found.originator, found.id)
+        lines = [_line(context, one, told, erased=erased) for one in handoffs]
+        return results.CaseCoverage(found.id, found.version, found.state, lines)
+
+    return transact.read(ports, caller, transact.ActionRequest("case.read"), query)
+
+
+def _line(
+    context: transact.RequestContext, handoff: Handoff, told: Announcement | None, *, erased: bool
+) -> results.HolderCoverage:
+    """One handoff; of an erased case no document is left, and no package follows."""
+    answers = context.work.handoffs.answers(handoff.id, documents=not erased)
+    newer = told is not None and told.version > handoff.case_version
+    takes = takes_update(handoff, context.now)
+    duties = context.work.duties.of(handoff.id, open_only=True)
+    said = [one for one in answers if one.move in _ANSWERS]
+    omitted = [one for one in answers if one.move is HandoffAction.OMIT_UPDATE and not erased]
+    holds = is_holder(context.work, handoff)
+    left_out = omitted[-1] if newer and omitted and told and omitted[-1].at >= told.at else None
+    return results.HolderCoverage(
+        handoff=handoff.id,
+        recipient=handoff.recipient,
+        state=handoff.state,
+        holds=holds,
+        package=handoff.package,
+        version=handoff.case_version,
+        announced_only=newer and holds and (left_out is not None or not takes),
+        left_out=None if left_out is None else _omission(left_out),
+        owed=[
+            results.Owed(
+                # Where no package can follow, a notice replaces the update.
+                "correction_notice" if one.kind is DutyKind.UPDATE and not takes else str(one.kind),
+                one.organisation,
+                one.due_at,
+                one.source,
+                one.due_at <= context.now,
+            )
+            for one in sorted(duties, key=lambda one: one.due_at)
+            if one.kind in _COVERED
+        ],
+        answered=str(said[-1].move) if said else None,
+        answered_by_event=said[-1].event if said else None,
+        recall=_recall(context, handoff),
+    )
+
+
+def _recall(context: transact.RequestContext, handoff: Handoff) -> results.RecallCoverage | None:
+    """The recall of a handoff, and its holder's final answer as the originator may read it."""
+    recall = recall_of(context, handoff)
+    if recall is None:
+        return None
+    done = handoff.recall_answer
+    seen = None if done is None else answer_for(context, handoff.recipient, {"done": str(done)})[0]
+    return results.RecallCoverage(recall.id, recall.code, seen)
+
+
+_ANSWERS = ON_CHANGES | OF_RECALL - {HandoffAction.RECALL}
+_COVERED = frozenset(
+    {
+        DutyKind.UPDATE,
+        DutyKind.ACKNOWLEDGEMENT,
+        DutyKind.PROPOSAL_ANSWER,
+        DutyKind.RECALL_ACKNOWLEDGEMENT,
+        DutyKind.RECALL_ANSWER,
+    }
+)
+
+
+def _omission(omitted: HandoffAnswer) -> results.LeftOut:
+    """Why a holder was left out of an update, as its originator said."""
+    reason = sd_jwt.read_stored(omitted.document).content["reason"]
+    return results.LeftOut(str(reason), omitted.event)

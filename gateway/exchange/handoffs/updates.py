@@ -1,0 +1,282 @@
+"""Updates: the next package of a handoff, of a newer version of its case.
+
+An update is an offer in the same handoff: to the same recipient, by the same mandate, for the same
+purposes. It names the offer that it updates, so that a handoff has one history.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from gateway.domain import answers, refusals
+from gateway.domain.answers import AnswerAuthor
+from gateway.domain.case import ROUTING_FIELDS, Case, CaseState
+from gateway.domain.duty import DutyKind
+from gateway.domain.handoff import Handoff, HandoffAction, HandoffAnswer, is_derogation
+from gateway.domain.json_values import Asked
+from gateway.domain.revision import ChangeKind, strictest_change
+from gateway.domain.standing import Standing
+from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence.sd_jwt import VerifiedSdJwt
+from gateway.exchange import signed_requests
+from gateway.exchange.case.cases import find
+from gateway.exchange.handoffs import offers
+from gateway.exchange.results import Preview, UpdateResult
+from gateway.exchange.standing import duties
+from gateway.exchange.standing.access import entity_of
+from gateway.exchange.standing.case_version import elements, identity, read_version
+from gateway.exchange.standing.handoff_standing import standing_of
+from gateway.kernel import transact
+from gateway.kernel.ports import Ports
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+
+
+@dataclass(frozen=True)
+class UpdateRequest(Asked):
+    """What an originator sends in a handoff that is there.
+
+    Without ``digests`` it is what the newest package has, as it is now; ``groups`` add all that is
+    in them now. ``digests`` name the parts one by one instead. ``expires_at`` may only shorten.
+    ``signed`` is the update itself, where its author signed it; its list is then ``digests``.
+    """
+
+    by: str
+    groups: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    note: str | None = None
+    signed: signed_requests.VerifiedRequest | None = None
+
+
+def stale(handoff: Handoff) -> refusals.EditConflict:
+    """Refuse who answers or updates an older offer than the newest: it has not read that."""
+    return refusals.EditConflict(
+        f"the newest offer of this handoff is {handoff.offer_digest} (package {handoff.package}): "
+        "read it, then answer that one"
+    )
+
+
+def stale_notice(newest: str | None) -> refusals.EditConflict:
+    """Likewise of a correction notice."""
+    return refusals.EditConflict(
+        f"the newest correction notice of this handoff is {newest}: read it, then answer that one"
+    )
+
+
+def preview(ports: Ports, caller: Caller, handoff: UUID, wanted: UpdateRequest) -> Preview:
+    """Show what an update would give; nothing is kept. Raises TooManyPreviews."""
+    request = transact.ActionRequest("handoff.update", wanted.by, refused_as="handoff.preview")
+    return offers.preview_package(
+        ports,
+        caller,
+        request,
+        lambda context: _draft(context, _own(context, handoff).handoff, wanted, offers.PREVIEWED),
+    )
+
+
+def update(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, wanted: UpdateRequest
+) -> transact.WriteResult:
+    """Send the next package of a handoff: the case's current version, once it is cleared.
+
+    Raises WrongState (not cleared, no newer version, a handoff that takes none), EditConflict (it
+    updates an older offer than the newest), ValidationFailed, NothingToOffer, InvalidDocument, and
+    the policy's denials.
+    """
+    content = {"handoff": str(handoff), **wanted.asked()}
+    request = transact.ActionRequest("handoff.update", wanted.by, key, content)
+    return transact.transact(
+        ports, caller, request, lambda context: _update(context, handoff, wanted), _updated_again
+    )
+
+
+def _draft(
+    context: transact.RequestContext, found: Handoff, wanted: UpdateRequest, word: str
+) -> offers.PreparedOffer:
+    own_rules = context.rules
+    case, version = find(context, found.case)
+    if case.state is not CaseState.CLEARED:
+        raise refusals.WrongState(
+            f"an update sends a version that is cleared; the case is {case.state}"
+        )
+    if version.version <= found.case_version:
+        raise refusals.WrongState(
+            f"the handoff has version {found.case_version}, and there is no newer one"
+        )
+    answers.update(found, ChangeKind.ADDITION)  # whether it takes one at all
+    since = context.work.cases.changes(found.originator, found.case, found.case_version)
+    change = strictest_change(since)
+    if wanted.signed is not None:
+        _check_signed_terms(wanted.signed, found, change)
+    terms = _terms(context, found, version.said, wanted)
+    inputs = _inputs(context, found, case, version, terms, word=word)
+    draft = offers.select_parts(context, terms, version, inputs)
+    context.rules = tuple(dict.fromkeys((*own_rules, *context.rules)))
+    return replace(draft, updated=found, change=change)
+
+
+def _own(context: transact.RequestContext, handoff: UUID) -> Standing:
+    """Read how the caller's own handoff stands, once policy lets it be updated."""
+    standing = standing_of(context, handoff)
+    if standing.side is not AnswerAuthor.ORIGINATOR:
+        transact.deny_as_not_found()
+    transact.authorize(context, entity_of(context, standing.handoff))
+    return standing
+
+
+def _check_signed_terms(
+    signed: signed_requests.VerifiedRequest, found: Handoff, change: ChangeKind
+) -> None:
+    """A signed update repeats the handoff's terms, and names its newest offer."""
+    offer = handoff_documents.read_offer(signed.verified)
+    if offer.updates != found.offer_digest:
+        raise stale(found)
+    address = found.address
+    event = None if address.mandate_event is None else str(address.mandate_event)
+    told = (offer.handoff, offer.recipient, offer.competence, offer.mandate_event, offer.purpose)
+    same = (found.id, address.organisation, address.competence, event, found.purpose)
+    if told != same or offer.change is not change:
+        raise refusals.InvalidDocument(
+            "an update repeats the handoff, its recipient, mandate and purposes, and says what it "
+            "is to the offer before: preview it, and sign what the preview shows"
+        )
+    if found.expires_at is not None and offer.expires_at is None:
+        raise refusals.InvalidDocument("an update repeats the end of its handoff, or shortens it")
+
+
+def _terms(
+    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+) -> offers.OfferRequest:
+    """The update as an offer of the parts that it selects.
+
+    The reason why items of uncertain country are for this recipient is that of the offer (R8), and
+    so is a derogation.
+    """
+    end = wanted.expires_at or found.expires_at
+    if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
+        raise refusals.ValidationFailed((("/expires_at", "may only shorten the handoff"),))
+    offer = context.work.handoffs.offer(found.id, 1) or transact.deny_as_not_found()
+    said = sd_jwt.read_stored(offer.document).content
+    return offers.OfferRequest(
+        handoff=found.id,
+        by=wanted.by,
+        purpose=found.purpose,
+        organisation=found.recipient,
+        competence=found.address.competence,
+        digests=_selected(context, found, now, wanted),
+        expires_at=end,
+        note=wanted.note,
+        country_reason=said.get("country_reason"),
+        derogation=is_derogation(found.transfer_tool),
+        signed=wanted.signed,
+    )
+
+
+def _selected(
+    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt, wanted: UpdateRequest
+) -> tuple[str, ...]:
+    """The digests that are selected of the new version, in groups that were offered, and accepted
+    where only some were."""
+    before = read_version(context.work, found.case_digest).said
+    parts = elements(now, context.organisation)
+    given = [p for p in before.placed if p.digest in found.permitted_disclosures]
+    old = elements(before, context.organisation)
+    groups = {old[p.digest].group for p in given}
+    taken = groups if found.accepted_groups is None else set(found.accepted_groups)
+    same = {identity(part) for part in given}
+    digests = set(wanted.digests) or {
+        p.digest for p in now.placed if identity(p) in same and parts[p.digest].group in taken
+    }
+    digests |= {digest for digest, part in parts.items() if part.group in wanted.groups}
+    beyond = {
+        part.group
+        for digest, part in parts.items()
+        if digest in digests and part.name not in ROUTING_FIELDS and part.group not in taken
+    }
+    if beyond:
+        where, named = "/digests" if wanted.digests else "/groups", ", ".join(sorted(beyond))
+        raise refusals.ValidationFailed(
+            ((where, f"{named} was not offered and accepted in this handoff: make a new offer"),)
+        )
+    return tuple(sorted(digests))
+
+
+def _inputs(
+    context: transact.RequestContext,
+    found: Handoff,
+    case: Case,
+    version: CaseVersion,
+    terms: offers.OfferRequest,
+    *,
+    word: str,
+) -> offers.SelectionInputs:
+    recipient, day = context.require(found.recipient), context.today.day
+    return offers.SelectionInputs(
+        case,
+        context.entity(),
+        context.entity(recipient),
+        found.address,
+        word,
+        offers.by_country(context, version, terms, recipient, day),
+        offers.tool_of(context, version, terms, recipient),
+    )
+
+
+def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
+    signed_requests.check_signed(context, wanted.signed)
+    standing = _own(context, handoff)
+    found = standing.handoff
+    draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed))
+    terms, version = draft.terms, draft.version
+    signed_requests.require_not_older(
+        terms.signed, handoff_documents.read_time(version.said.claims)
+    )
+    change = draft.change or ChangeKind.ADDITION
+    moved = answers.update(found, change)
+    if moved.held == moved.package:
+        moved = replace(moved, held_under=version.digest)
+    document = offers.document_of(context, draft)
+    moved = replace(moved, **offers.package_fields(context, draft, document))
+    step = HandoffAction.UPDATE
+    stored = answers.made_of(moved, step, document.compact(), context.now, context.event)
+    duties.store_answer(context.ports, context.work, moved, stored, standing.duties)
+    duties.owe_for_update(context.ports, context.work, found, moved, stored, change=change)
+    offers.record_offer(context, moved, terms, document)
+    return _updated(context, stored, moved.package, version)
+
+
+def _updated_again(context: transact.RequestContext, logged: LoggedEvent) -> UpdateResult:
+    stored = context.work.handoffs.answer_of(logged.event.id)
+    if stored is None:
+        transact.deny_as_not_found()
+    offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
+    version = read_version(context.work, offer.case_digest)
+    made = context.work.handoffs.answers(stored.handoff)
+    number = sum(one.move in (None, HandoffAction.UPDATE) for one in made[: stored.sequence])
+    return _updated(context, stored, number, version)
+
+
+def _updated(
+    context: transact.RequestContext, stored: HandoffAnswer, package: int, version: CaseVersion
+) -> UpdateResult:
+    offer = handoff_documents.read_offer(sd_jwt.read_stored(stored.document))
+    return UpdateResult(
+        handoff=stored.handoff,
+        state=stored.state,
+        package=package,
+        change=str(offer.change),
+        case=version.case,
+        version=version.version,
+        offer=stored.document,
+        permitted_disclosures=sorted(offer.disclosures),
+        acknowledge_by=_acknowledge_by(context, stored),
+    )
+
+
+def _acknowledge_by(context: transact.RequestContext, stored: HandoffAnswer) -> datetime | None:
+    """Tell when an acknowledgement was due right after an update, whatever came later."""
+    for one in context.work.duties.of(stored.handoff):
+        owed = one.kind is DutyKind.ACKNOWLEDGEMENT and one.since <= stored.at
+        if owed and (one.closed_at is None or one.closed_at > stored.at):
+            return one.due_at
+    return None

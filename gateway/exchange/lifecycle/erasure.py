@@ -1,0 +1,597 @@
+"""The end of a case's content, on its day by the gateway itself or before it by two persons of its
+originator; and the end of the log's terms.
+
+First the decision is made durable, with its event; then the case's key is destroyed. Whatever stops
+in between, maintenance goes on from there: the database knows which keys are doomed. The other way
+round, a key could be gone on a decision that never counted (ADR 0012).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway.domain import case as cases
+from gateway.domain.audit import CaseId
+from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold, Party
+from gateway.domain.case import Case, CaseState
+from gateway.domain.json_values import Asked
+from gateway.domain.organisation import Status
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
+from gateway.domain.retention import DpoAdvice, RetentionEnd
+from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
+from gateway.evidence.case_events import fold_case
+from gateway.exchange.case.cases import find, own_entity
+from gateway.exchange.handoffs import retention
+from gateway.exchange.lifecycle import copies_at_erasure
+from gateway.exchange.results import AdvancedErasure
+from gateway.exchange.standing import duties
+from gateway.exchange.standing.case_version import in_force
+from gateway.exchange.standing.differences import differences_of_case
+from gateway.exchange.standing.duties import is_holder
+from gateway.exchange.standing.handoff_standing import stored_differences
+from gateway.exchange.standing.interests import is_barred
+from gateway.kernel import events
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.events import EventSubject
+from gateway.kernel.fields import identifier, prose
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    authorize,
+    transact,
+)
+from gateway.kernel.values import Caller, Erasure, RetainedCopy
+
+ERASE = "case.erase"
+
+AT_ONCE = 50
+"""Cases that are erased in one transaction: writers wait meanwhile."""
+
+EVENTS_AT_ONCE = 200
+"""Events after which a transaction takes no further case: each handoff has one."""
+
+PAGE = 500
+"""Keys that are looked at together."""
+
+
+def _erase_by_hand(context: ChangeContext) -> Mapping[str, Any]:
+    """Erase one case as administrators decided: two of them before its day.
+
+    A case that its originator did not close is erased only when its day has come, or its key is
+    lost anyway.
+    """
+    ports, found = context.request.ports, _case(context)
+    lost = _is_lost(ports, context.work, found)
+    erased = cases.erase(found, ports.civil_day(context.now), lost=lost)
+    code = "due" if _is_due(context) else "early"
+    if code == "due" and not lost and (names := _differences(ports, context.work, found)):
+        ports.differs(found.id, names)
+        raise OutOfService(
+            "the row of the case is not what the log says, so its day may not have come: the "
+            "gateway's operator was alarmed, and puts it right"
+        )
+    reason = context.values["reason"]
+    persons = context.persons
+    _erase(ports, context.work, context.event, erased, code, by=persons, reason=reason, lost=lost)
+    context.request.recorded = True
+    return {"case": context.change.values["case"], "state": str(CaseState.ERASED)}
+
+
+def _case(context: ChangeContext) -> Case:
+    found = context.work.cases.get(context.change.organisation, context.values["case"])
+    if found is None:
+        raise NotFound("that organisation has no such case here")
+    return found
+
+
+def _is_due(context: ChangeContext) -> bool:
+    return cases.erasure_is_due(_case(context), context.request.civil_day)
+
+
+CHANGE = ChangeType(
+    "Erase a case before its day, for good.",
+    2,
+    (
+        identifier("case", "Which case.", option="CASE"),
+        prose("reason", "Why, in up to 200 characters; no content.", 200),
+    ),
+    _erase_by_hand,
+    about="The originator has closed it. On its day of erasure the gateway erases it, or "
+    "one person does. What is destroyed is the case's key: no copy of the database opens it any "
+    "more, while receipts go on verifying. Backups of the keys database keep the key as long as "
+    "you keep them.",
+    facts=lambda context: {"due": _is_due(context)},
+    after=lambda ports: {"key": _destroyed_now(ports)},
+    loses="The content of all its versions, for every recipient and in every copy of the database.",
+)
+
+
+def erase_due(ports: Ports) -> int:
+    """Erase cases whose day has come, as many as one transaction should; how many were.
+
+    One that is not what the log and its documents say stays, as the day of its erasure, or the end
+    of what is retained, may have been changed. Raises CaseKeysUnavailable when their keys still
+    have to be destroyed, LogFrozen, Busy; and whatever is wrong with those that are left, once
+    nothing else is: OutOfService for those that differ.
+    """
+    day = ports.civil_day(ports.now())
+    left: dict[CaseId, Refusal] = {}
+    while True:
+        with ports.begin(TransactionMode.READ) as work:
+            found = work.cases.due(day, AT_ONCE + len(left))
+        due = [one for one in found if CaseId(one.originator, one.id) not in left]
+        if not due:
+            break
+        try:
+            done = _erase_all(ports, due, day, left)
+        except CaseKeysUnavailable:
+            done = _erase_singly(ports, due, day, left)
+        except Refusal:
+            raise
+        except Exception:
+            done = _erase_singly(ports, due, day, left)
+        if done:
+            destroy_keys(ports)
+            return done
+    for why in left.values():
+        raise why
+    return 0
+
+
+def _erase_all(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
+    done = events = 0
+    with ports.begin(TransactionMode.WRITE) as work:
+        # In one order everywhere, for each is locked until the end.
+        for one in sorted(due, key=lambda case: (case.originator, case.id)):
+            found = work.cases.get(one.originator, one.id)
+            if (
+                found is None
+                or found.state is CaseState.ERASED
+                or not cases.erasure_is_due(found, day)
+            ):
+                continue  # it has changed, or another node was faster
+            if names := _differences(ports, work, found):
+                ports.differs(found.id, names)
+                left[CaseId(one.originator, one.id)] = OutOfService(
+                    "cases are due that are not what the log says: see docs/operators.md, 'A "
+                    "handoff differs from the log'"
+                )
+                continue
+            events += _erase(ports, work, ports.new_id(), cases.erase(found, day), "due")
+            done += 1
+            if events >= EVENTS_AT_ONCE:
+                break  # the others come next
+        work.commit()
+    return done
+
+
+def _differences(ports: Ports, work: UnitOfWork, case: Case) -> Sequence[str]:
+    """What of a case, its handoffs, or what is retained of them, is not what log and documents say;
+    nothing where its key is gone, and with it all that could be lost."""
+    try:
+        found = work.cases.with_course(case.originator, case.id)
+        if found is None:
+            return ("versions",)
+        row, version, steps = found
+        measures = in_force(work, row, ports.now())
+        return (
+            *differences_of_case(row, version, measures, steps, ports.now()),
+            *(
+                name
+                for one in work.handoffs.of_case(case.originator, case.id)
+                for name in stored_differences(ports, work, one)
+            ),
+        )
+    except CaseErased:
+        return ()
+
+
+def _erase_singly(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
+    """Erase each by itself: one that cannot be erased keeps no other. Raises when none could.
+
+    Those that the keys of cases are wanted for, which are away, are ``left``.
+    """
+    done, failure = 0, None
+    for one in due:
+        try:
+            done += _erase_all(ports, [one], day, left)
+        except CaseKeysUnavailable as unavailable:
+            left[CaseId(one.originator, one.id)] = unavailable
+        except Refusal:
+            raise
+        except Exception as error:
+            failure = error
+    if failure is not None and not done:
+        raise failure
+    return done
+
+
+def destroy_keys(ports: Ports) -> int:
+    """Destroy the keys of erased cases that still stand; how many cases that were.
+
+    Raises CaseKeysUnavailable; then this has to be done again. Raises OutOfService where, of what
+    is left, the log tells no erasure: those keys stay.
+    """
+    done = 0
+    while True:
+        with ports.begin(TransactionMode.READ) as work:
+            named = work.cases.doomed(PAGE)
+            doomed = [key for key in named if not _is_used(work, key)]
+        if not doomed and named:
+            raise OutOfService(
+                "keys are to be destroyed of what the log says is not erased: see "
+                "docs/operators.md, 'A handoff differs from the log'"
+            )
+        if not doomed:
+            return done
+        ports.keys.destroy(doomed)
+        with ports.begin(TransactionMode.WRITE) as work:
+            work.cases.forget_keys(doomed)
+            work.commit()
+        done += len(doomed)
+
+
+def _is_used(work: UnitOfWork, key: UUID) -> bool:
+    """Whether a key encrypts what was not erased: a case without the event of its erasure, contacts
+    or a copy that are still there."""
+    case = work.cases.having(key)
+    if case is None:
+        return work.organisations.uses_key(key) or work.retentions.uses_key(key)
+    told = fold_case(work.cases.course(case.originator, case.id))
+    return told.get("state") is not CaseState.ERASED
+
+
+def erase_restored(ports: Ports) -> int:
+    """Erase cases, and copies, that are there again though their key is destroyed; how many were.
+
+    So it is after an older copy of the database was put in place: nothing of them can be read,
+    and this says so. Raises CaseKeysUnavailable, LogFrozen.
+    """
+    day, after, done = ports.civil_day(ports.now()), None, 0
+    while destroyed := ports.keys.destroyed(after, PAGE):
+        after = destroyed[-1]
+        with ports.begin(TransactionMode.READ) as work:
+            back = [one for key in destroyed if (one := work.cases.having(key)) is not None]
+            copies = [of for key in destroyed if (of := work.retentions.having(key)) is not None]
+        for case in back:
+            done += _erase_again(ports, case, day)
+        for handoff in copies:
+            done += _end_again(ports, handoff)
+    return done
+
+
+def _erase_again(ports: Ports, one: Case, day: date) -> bool:
+    with ports.begin(TransactionMode.WRITE) as work:
+        found = work.cases.get(one.originator, one.id)
+        if found is None or found.state is CaseState.ERASED:
+            return False
+        erased = cases.erase(found, day, lost=True)
+        _erase(ports, work, ports.new_id(), erased, "key destroyed", lost=True)
+        work.commit()
+    return True
+
+
+def _end_again(ports: Ports, handoff: UUID) -> bool:
+    """End a retention whose copy is there again though its key is destroyed."""
+    with ports.begin(TransactionMode.WRITE) as work:
+        found = work.handoffs.get(handoff)
+        if found is None:
+            return False
+        retention.end_and_record(ports, work, found, RetentionEnd.KEY_LOST)
+        work.commit()
+    return True
+
+
+def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
+    """Destroy keys that nothing came to use; the newest key that was looked at.
+
+    Begin after the one that was returned the time before. Raises CaseKeysUnavailable, LogFrozen:
+    keys of a newer database than this one are not unused.
+    """
+    while old := ports.keys.long_made(after, PAGE):
+        after = old[-1]
+        with ports.begin(
+            TransactionMode.WRITE
+        ) as work:  # refused when the log is frozen; nothing is written
+            unused = [
+                key for key in old if work.cases.having(key) is None and not _is_used(work, key)
+            ]
+        if unused:
+            ports.keys.destroy(unused)
+    return after
+
+
+def _erase(
+    ports: Ports,
+    work: UnitOfWork,
+    event: UUID,
+    erased: Case,
+    why: str,
+    *,
+    by: tuple[str, ...] = (),
+    reason: str | None = None,
+    lost: bool = False,
+) -> int:
+    """Take a case's content away and record it; how many events that made.
+
+    ``why`` is ``due``, ``early`` or ``key destroyed``; ``by`` whom, and their ``reason``.
+    The originator's is ``event``. Each recipient gets one for each handoff that it was offered,
+    which names what it knows: the handoff, the digest of that version, and whether a copy is kept
+    for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``.
+    """
+    duties.close_of_case(work, erased.originator, erased.id, ports.now())
+    kept = {} if lost else copies_at_erasure.keep(ports, work, erased, event)
+    copies_at_erasure.end_unkept(ports, work, erased, kept)
+    counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
+    sent = work.handoffs.sent_of(erased.originator, erased.id)
+    events.record_by_gateway(
+        ports,
+        work,
+        ERASE,
+        events.gateway_and(erased.originator, role="originator"),
+        said=_subject(erased, counted, why, reason),
+        event=event,
+        by=by or None,
+        of=EventSubject.of_case(erased),
+    )
+    of_case = CaseId(erased.originator, erased.id)
+    for one in sent:
+        events.record_by_gateway(
+            ports,
+            work,
+            ERASE,
+            events.gateway_and(one.recipient, role="recipient"),
+            said=_of_copy(kept.get(one.handoff)),
+            of=EventSubject(one.handoff, one.case_digest, of_case),
+        )
+    return 1 + len(sent)
+
+
+def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:
+    """What the event says to a holder of its copy: until when it may state a retention."""
+    if copy is None:
+        return None
+    state = "retained" if copy.grace_until is None else "waits"
+    until = {} if copy.grace_until is None else {"until": copy.grace_until.isoformat()}
+    return {"copy": state, **until}
+
+
+def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Mapping[str, Any]:
+    """What was erased, by numbers; nothing of what it said."""
+    subject = {
+        "organisation": erased.originator,
+        "case": str(erased.id),
+        "versions": counted.versions,
+        "statements": counted.statements,
+        "why": why,
+    }
+    return subject if reason is None else {**subject, "reason": reason}
+
+
+def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
+    """Whether the case's key is gone, whatever became of it: then nobody reads it any more."""
+    key = work.cases.key_of(case.originator, case.id)
+    return key is not None and not ports.keys.states([key]).get(key, False)
+
+
+def _destroyed_now(ports: Ports) -> str:
+    try:
+        destroy_keys(ports)
+    except Refusal:  # what was decided stands, and its receipt is returned
+        return "will be destroyed by maintenance"
+    return "destroyed"
+
+
+# --- Earlier erasure: by two persons of the originator, on the advice of their DPO ---
+
+
+ADVANCE = "case.advance_erasure"
+
+
+@dataclass(frozen=True)
+class EarlyErasure(Asked):
+    """Who brings the erasure of a case forward, to which day, and why.
+
+    ``approved_by`` is the second person. ``dpo`` is whose ``advice`` it was: it is recorded, and
+    decides nothing.
+    """
+
+    by: str
+    approved_by: str
+    dpo: str
+    advice: DpoAdvice
+    erase_on: date
+    reason: str
+
+
+def advance_erasure(
+    ports: Ports, caller: Caller, key: str, case: UUID, wanted: EarlyErasure
+) -> WriteResult:
+    """Bring the erasure of one's own case forward (R10.early_erasure).
+
+    Each organisation that holds it, or may take it, hears of the day. Raises ValidationFailed (the
+    day), WrongState, and the policy's denials.
+    """
+    persons = (
+        NamedPerson("/approved_by", wanted.approved_by, APPROVING),
+        NamedPerson("/dpo", wanted.dpo, frozenset({RegisterRole.DPO})),
+    )
+    content = {"case": str(case), **wanted.asked()}
+    request = ActionRequest(ADVANCE, wanted.by, key, content, persons=persons)
+    done = AdvancedErasure(case, wanted.erase_on)
+
+    def act(context: RequestContext) -> AdvancedErasure:
+        _advance(context, case, wanted)
+        return done
+
+    return transact(ports, caller, request, act, lambda _context, _logged: done)
+
+
+def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
+    found, version = find(context, case)
+    context.about = EventSubject.of_case(found)
+    persons = {wanted.by, wanted.approved_by, wanted.dpo}
+    authorize(context, own_entity(context, found, version), {"persons": len(persons)})
+    moved = cases.advance_erasure(found, context.civil_day, wanted.erase_on)
+    context.work.cases.save(replace(moved, revision=found.revision + 1))
+    own = (Party(found.originator, "originator"),)
+    told = {"erase_on": wanted.erase_on.isoformat()}
+    decided = {"approved_by": wanted.approved_by, "dpo": wanted.dpo, "advice": str(wanted.advice)}
+    context.record(
+        own,
+        *events.reason(wanted.reason, *own),
+        events.subject({**told, **decided}, *own),
+    )
+    for one in context.work.handoffs.of_case(found.originator, found.id):
+        hears = one.hears or is_holder(context.work, one)
+        if not hears or is_barred(context.work, one.id, context.today.day):
+            continue
+        events.record_by_gateway(
+            context.ports,
+            context.work,
+            ADVANCE,
+            events.gateway_and(one.recipient, role="recipient"),
+            said=told,
+            of=EventSubject.of_handoff(one),
+        )
+
+
+# --- The notices before it: 14 days and one day ahead, one event a day with the number ---
+#
+# Which handoffs these are, the list by ``erase_before`` says. What a holder retains is not
+# counted.
+
+
+ANNOUNCE = "erasure.announce"
+
+DAYS_BEFORE = (14, 1)
+
+
+def announce(ports: Ports) -> None:
+    """Tell each holder how many of its handoffs are erased soon, once for each day of erasure.
+
+    After an interruption one event counts all days that were left out. Raises LogFrozen, Busy.
+    """
+    day = ports.civil_day(ports.now())
+    for days in DAYS_BEFORE:
+        last = day + timedelta(days=days)
+        with ports.begin(TransactionMode.READ) as work:
+            told = work.retentions.announced(days)
+            if told is not None and told >= last:
+                continue
+            numbers = _numbers(work, told or day, last, day)
+        with ports.begin(TransactionMode.WRITE) as work:
+            if work.retentions.announce(days, told, last):  # no other node was faster
+                _record_notices(ports, work, numbers, last + timedelta(days=1))
+                work.commit()
+
+
+def _numbers(work: UnitOfWork, after: date, last: date, day: date) -> Mapping[str, int]:
+    """How many handoffs of each holder are erased after a day and by another one."""
+    counted = Counter[str]()
+    for holder, handoff in work.retentions.unretained(after, last):
+        found = work.organisations.get(holder)
+        if found is None or found.status is Status.LEFT:
+            continue
+        if found.interests and is_barred(work, handoff, day):
+            continue
+        counted[holder] += 1
+    return counted
+
+
+def _record_notices(
+    ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date
+) -> None:
+    for holder, number in sorted(numbers.items()):
+        said = {"erase_before": before.isoformat(), "handoffs": str(number)}
+        events.record_by_gateway(ports, work, ANNOUNCE, events.gateway_and(holder), said=said)
+
+
+# --- The end of the log's terms: what events say of persons is erased, by events of the gateway ---
+
+
+STEPS = 20
+"""Transactions in one run for who acted: other duties wait."""
+
+MEMBERS_AT_ONCE = 100
+"""Organisations that are read together."""
+
+
+def erase_details(ports: Ports) -> bool:
+    """Erase details whose term is over, some steps for each who acted; whether more are left.
+
+    An organisation under a log hold is passed over, and so is one whose entry is not what its
+    events say: its regime may be forged. While a log hold is not, nothing is erased. Raises
+    LogFrozen, Busy.
+    """
+    unfinished = [
+        one
+        for one, regimes in _actors(ports)
+        if all(_erase_step(ports, one, regimes) for _ in range(STEPS))
+    ]
+    return bool(unfinished)
+
+
+def _actors(ports: Ports) -> Iterator[tuple[str, frozenset[str]]]:
+    """Who may have acted, with its regimes: every organisation there ever was, and the gateway,
+    whose administrators and systems act under the GDPR."""
+    yield GATEWAY, frozenset()
+    last = ""
+    while True:
+        with ports.begin(TransactionMode.READ) as work:
+            found = work.organisations.page(last, MEMBERS_AT_ONCE)
+        yield from ((one.slug, one.regimes) for one in found)
+        if len(found) < MEMBERS_AT_ONCE:
+            return
+        last = found[-1].slug
+
+
+def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
+    now = ports.now()
+    terms = ports.log_terms
+    until = terms.passed(regimes, now)
+    with ports.begin(TransactionMode.WRITE) as work:
+        # Holds are set while nobody writes: none begins before this is committed.
+        holds = work.log_terms.holds()
+        differing = work.organisations.out_of_service()
+        forged = ("organisation", actor) in differing or any(k == LOG_HOLD for k, _ in differing)
+        if forged or any(one.keeps_all_of(actor) for one in holds):
+            return False
+        erased = work.log_terms.erase_details(actor, until, _held_cases(holds))
+        if erased.details:
+            parties = events.gateway_and(actor)
+            years = terms.years(regimes)
+            said = _subject_of_terms(actor, erased, until.date(), years, terms.reason)
+            events.record_by_gateway(ports, work, "log.erase_details", parties, said=said)
+        work.commit()
+    return erased.more
+
+
+def _held_cases(holds: Sequence[LogHold]) -> list[CaseId]:
+    return [
+        CaseId(one.organisation, one.case)
+        for one in holds
+        if one.organisation is not None and one.case is not None
+    ]
+
+
+def _subject_of_terms(
+    actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None
+) -> Mapping[str, Any]:
+    """What the event tells: range and number, the term that was over, why it was a longer one."""
+    told = {
+        "organisation": actor,
+        "first": erased.first,
+        "last": erased.last,
+        "entries": erased.entries,
+        "details": erased.details,
+        "until": until.isoformat(),
+        "years": years,
+    }
+    return told if reason is None else {**told, "reason": reason}

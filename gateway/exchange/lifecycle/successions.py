@@ -1,0 +1,307 @@
+"""A succession as it is approved and seen: by its two organisations, and by administrators.
+
+The disposition of each handoff is decided where it is carried out (succession_execution.py).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import EventDetail
+from gateway.domain.decision import PolicyEntity, succession_entity
+from gateway.domain.handoff import OPEN, Handoff, HandoffState
+from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession, SuccessionApproval
+from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
+from gateway.evidence import canonical
+from gateway.evidence.declarations import planned
+from gateway.exchange.case.cases import has_key, sealed_of
+from gateway.exchange.lifecycle import succession_execution
+from gateway.exchange.results import OrganisationApproval, SuccessionView
+from gateway.exchange.signed_requests import VerifiedRequest, check_signed
+from gateway.kernel.actors import GATEWAY
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.results import shown, to_json
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    allows,
+    authorize,
+    deny_as_not_found,
+    read,
+    transact,
+)
+from gateway.kernel.values import Caller, LoggedEvent
+
+
+@dataclass(frozen=True)
+class SuccessionApprovalRequest:
+    """Who approves for an organisation, and the document by which it does, if it signs one."""
+
+    by: str
+    signed: VerifiedRequest | None = None
+
+    @property
+    def kept(self) -> str | None:
+        """The document as it is kept and shown: the person stays with the event."""
+        return None if self.signed is None else self.signed.document.present(()).compact()
+
+
+def approve(
+    ports: Ports, caller: Caller, key: str, succession: UUID, approval: SuccessionApprovalRequest
+) -> WriteResult:
+    """Approve a succession for one's own organisation: both have to, before anything is re-issued.
+
+    Raises WrongState (approved before, or cancelled), InvalidDocument for one that approves
+    another plan, and the policy's denials. In a succession the gateway speaks in the
+    predecessor's name: an organisation with a requirement to sign signs its approval.
+    """
+    own = {} if approval.signed is None else {"signed": True}
+    asked = {"succession": str(succession), **own}
+    request = ActionRequest("succession.approve", approval.by, key, asked)
+
+    def act(context: RequestContext) -> SuccessionView:
+        found = _authorized(context, succession)
+        check_signed(context, approval.signed)
+        _check_plan(found, approval.signed)
+        given = SuccessionApproval(approval.by, context.event, approval.kept)
+        approved = found.approve(caller.organisation, given)
+        context.work.successions.save(approved)
+        _record(context, approved, approval.signed)
+        return view(approved)
+
+    def on_retry(context: RequestContext, logged: LoggedEvent) -> SuccessionView:
+        return view(_as_of(_authorized(context, succession), logged.event.id))
+
+    return transact(ports, caller, request, act, on_retry)
+
+
+def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
+    """What was signed is what was planned, each word of it."""
+    if signed is None:
+        return
+    said, wanted = planned(signed.verified.claims), planned(to_json(view(succession)))
+    if canonical.encode(said) != canonical.encode(wanted):
+        raise InvalidDocument("the document approves another plan: read the succession again")
+
+
+def look_up(ports: Ports, caller: Caller, succession: UUID) -> SuccessionView:
+    """A succession as one of its two offices may see it."""
+
+    def query(context: RequestContext) -> SuccessionView:
+        return view(_authorized(context, succession))
+
+    return read(ports, caller, ActionRequest("succession.read"), query)
+
+
+def index(ports: Ports, caller: Caller) -> list[SuccessionView]:
+    """The successions in which the caller is one of the offices, oldest first: a handful."""
+
+    def query(context: RequestContext) -> list[SuccessionView]:
+        found = context.work.successions.of(caller.organisation)
+        return [view(one) for one in found if allows(context, _entity(context, one))]
+
+    return read(ports, caller, ActionRequest("succession.read"), query)
+
+
+def _authorized(context: RequestContext, succession: UUID) -> Succession:
+    found = context.work.successions.get(succession)
+    if found is None or context.caller.organisation not in found.organisations:
+        deny_as_not_found()
+    authorize(context, _entity(context, found))
+    return found
+
+
+def _entity(context: RequestContext, succession: Succession) -> PolicyEntity:
+    organisations = (context.entity(context.require(slug)) for slug in succession.organisations)
+    return succession_entity(succession, *organisations)
+
+
+def _as_of(succession: Succession, event: UUID) -> Succession:
+    """The succession as it was right after an approval: ids of events follow each other in time."""
+
+    def then(approved: SuccessionApproval | None) -> SuccessionApproval | None:
+        return approved if approved is not None and approved.event <= event else None
+
+    return replace(
+        succession,
+        by_predecessor=then(succession.by_predecessor),
+        by_successor=then(succession.by_successor),
+        applied=None,
+        cancelled=None,
+    )
+
+
+def _record(
+    context: RequestContext, succession: Succession, signed: VerifiedRequest | None
+) -> None:
+    """Record an approval for the gateway and both organisations, with its document's digest."""
+    context.record(
+        succession_execution.parties_of(succession),
+        EventDetail(
+            "subject",
+            succession_execution.subject_of(succession),
+            frozenset({GATEWAY, *succession.organisations}),
+        ),
+        document_sha256=None if signed is None else signed.document.digest,
+    )
+
+
+def view(succession: Succession) -> SuccessionView:
+    """A succession as its offices see it."""
+    return shown(
+        SuccessionView,
+        succession,
+        succession=succession.id,
+        effective_on=succession.day,
+        permissions_carry_over=succession.permissions,
+        approvals=[
+            OrganisationApproval(organisation, one.event, one.signed)
+            for organisation, one in succession.approvals
+            if one is not None
+        ],
+        waits_for=[] if succession.over else list(succession.missing),
+    )
+
+
+# --- What administrators see: nothing is changed by it --------------------------------------------
+
+
+def report(ports: Ports, succession: UUID) -> dict[str, Any]:
+    """What moved, what is to move, what stays, and who may read what until when."""
+    with ports.begin(TransactionMode.READ) as work:
+        return _report(ports, work, succession_execution.require_succession(work, succession))
+
+
+def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
+    """What a succession that is not planned yet would do; nothing is kept. Raises NotFound."""
+    with ports.begin(TransactionMode.READ) as work:
+        for organisation in planned.organisations:
+            if work.organisations.get(organisation) is None:
+                raise NotFound(f"no organisation has the id {organisation}")
+        return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
+
+
+def list_all(ports: Ports) -> list[SuccessionView]:
+    """All successions, oldest first."""
+    with ports.begin(TransactionMode.READ) as work:
+        return [view(one) for one in work.successions.all()]
+
+
+def find(ports: Ports, succession: UUID) -> Succession:
+    """A succession by its id. Raises NotFound."""
+    with ports.begin(TransactionMode.READ) as work:
+        return succession_execution.require_succession(work, succession)
+
+
+def _report(ports: Ports, work: UnitOfWork, succession: Succession) -> dict[str, Any]:
+    today = ports.reference_date(ports.now()).day
+    day = max(today, succession.day)
+    open_ = (
+        _view_of_open(ports, work, succession, handoff, day)
+        for handoff in succession_execution.open_handoffs(work, succession.predecessor)
+    )
+    done = work.successions.moved(succession.id)
+    return {
+        **to_json(view(succession)),
+        "reference_date": today.isoformat(),
+        "moved": [_view_of_moved(work, succession, one) for one in done],
+        "open": [one for one in open_ if one is not None],
+        "ended_before": _ended_before(work, succession, {one.handoff for one in done}),
+    }
+
+
+def _view_of_open(
+    ports: Ports, work: UnitOfWork, succession: Succession, handoff: Handoff, day: date
+) -> dict[str, Any] | None:
+    """The disposition of an open handoff; None when its case was erased."""
+    if not succession.concerns(handoff):
+        return _open_view(handoff, Disposition.STAY, succession_execution.OF_ANOTHER)
+    try:
+        disposition = succession_execution.disposition_of(ports, work, succession, handoff, day)
+    except CaseKeysUnavailable:
+        if has_key(ports, work, handoff.originator, handoff.case):
+            raise
+        return _open_view(handoff, Disposition.WAIT, _KEY_LOST)
+    if disposition is None:
+        return None
+    to_reseal = 0 if disposition.way is Disposition.STAY else _to_reseal(succession, disposition)
+    reads_until = _reads_until(succession, disposition)
+    return _open_view(handoff, disposition.way, disposition.why, reads_until, to_reseal)
+
+
+_KEY_LOST = (
+    "the key of its case is missing: bring the newest keys database back, or have the case erased"
+)
+
+
+def _open_view(
+    handoff: Handoff,
+    way: Disposition,
+    why: str,
+    reads_until: str | None = None,
+    to_reseal: int = 0,
+) -> dict[str, Any]:
+    return {
+        "handoff": str(handoff.id),
+        "originator": handoff.originator,
+        "state": str(handoff.state),
+        "way": str(way),
+        "why": why,
+        "predecessor_reads_until": reads_until,
+        "to_reseal": to_reseal,
+    }
+
+
+def _to_reseal(succession: Succession, disposition: succession_execution.HandoffDisposition) -> int:
+    sealed = sealed_of(disposition.version.said, disposition.handoff.permitted_disclosures)
+    return sum(part.sealed_to == succession.predecessor for part in sealed)
+
+
+def _reads_until(
+    succession: Succession, disposition: succession_execution.HandoffDisposition
+) -> str | None:
+    """Until when the predecessor opens it; None where nothing changes for it, or it never did."""
+    if disposition.way is Disposition.STAY or not disposition.taken_on:
+        return None
+    if disposition.handoff.address.competence is None:
+        return succession.day.isoformat()
+    return succession.read_until.isoformat()
+
+
+def _view_of_moved(
+    work: UnitOfWork, succession: Succession, moved: ReissuedHandoff
+) -> dict[str, Any]:
+    handoff = work.handoffs.get(moved.handoff)
+    following = None if moved.became is None else work.handoffs.get(moved.became)
+    by_mandate = handoff is not None and handoff.address.competence is not None
+    reads = succession.read_until.isoformat() if moved.taken_on and by_mandate else None
+    return {
+        "handoff": str(moved.handoff),
+        "originator": None if handoff is None else handoff.originator,
+        "became": None if moved.became is None else str(moved.became),
+        "state": None if following is None else str(following.state),
+        "at": moved.at.isoformat(),
+        "event": str(moved.event),
+        "predecessor_reads_until": reads or moved.at.date().isoformat(),
+    }
+
+
+def _ended_before(work: UnitOfWork, succession: Succession, moved: set[UUID]) -> Mapping[str, int]:
+    """How many handoffs of the mandate had ended without the succession, by state.
+
+    The predecessor opens none of them from the day of the succession on; a plan that was cancelled
+    ends nothing.
+    """
+    if succession.cancelled is not None:
+        return {}
+    found = Counter(
+        str(handoff.state)
+        for state in sorted(set(HandoffState) - OPEN)
+        for handoff in succession_execution.received(work, succession.predecessor, state)
+        if handoff.address.competence == succession.competence and handoff.id not in moved
+    )
+    return dict(sorted(found.items()))

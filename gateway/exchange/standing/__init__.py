@@ -1,0 +1,2 @@
+"""How a case and a handoff stand for who asks: who may what, under which conditions, and what is
+owed."""

@@ -1,0 +1,57 @@
+"""A version of a case as acts on it and on its handoffs read it: its elements and measures."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from gateway.domain import case as cases
+from gateway.domain.case import Case, Element
+from gateway.domain.decision import Value
+from gateway.domain.measure import Measure, measures_on
+from gateway.domain.organisation import Organisation
+from gateway.domain.vocabulary import marking_of
+from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
+from gateway.kernel.ports import UnitOfWork
+from gateway.kernel.transact import deny_as_not_found
+from gateway.kernel.values import CaseVersion
+
+OWN: Mapping[str, Value] = {"conflict": False, "third_country": False}
+"""The facts about an originator and its own case: nothing keeps it from it."""
+
+
+def read_version(work: UnitOfWork, digest: str, *known: CaseVersion | None) -> CaseVersion:
+    """A version of a case; one that was read is not read again."""
+    for version in known:
+        if version is not None and version.digest == digest:
+            return version
+    found = work.cases.version(digest)
+    return deny_as_not_found() if found is None else found
+
+
+def in_force(work: UnitOfWork, case: Case, now: datetime) -> Sequence[Measure]:
+    """The measures that hold on a case now."""
+    if not case.measured:
+        return ()
+    return [one for one in work.cases.measures(case.originator, case.id) if one.holds(now)]
+
+
+def elements(
+    verified: VerifiedSdJwt, originator: Organisation, measures: Sequence[Measure] = ()
+) -> dict[str, Element]:
+    """Every disclosure of a case version, by digest, as policy sees it under ``measures``."""
+    own = marking_of(verified.claims)
+    police = "led" in originator.regimes
+    found = {
+        p.digest: cases.element(p.name, p.in_array, p.value, own, police=police)
+        for p in verified.placed
+    }
+    if measures:
+        for part in verified.placed:
+            element = part.value["id"] if part.in_array else ""
+            held = measures_on(element, measures, verified.claims["version"])
+            found[part.digest] = found[part.digest]._replace(measures=held)
+    return found
+
+
+def identity(part: DisclosedValue) -> tuple[str, str]:
+    """What a part is in every version of its case: its name, and the id of an element."""
+    return part.name, part.value["id"] if part.in_array else ""

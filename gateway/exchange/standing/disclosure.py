@@ -1,0 +1,95 @@
+"""Which parts of a case a reader may have: one policy decision for each kind of part."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.domain.case import Element
+from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
+from gateway.domain.measure import Measure
+from gateway.domain.organisation import Organisation
+from gateway.domain.vocabulary import Marking, marking_of, strictest
+from gateway.exchange.standing.case_version import elements, identity
+from gateway.kernel.ports import Policy
+from gateway.kernel.transact import RequestContext, allows
+from gateway.kernel.values import CaseVersion
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who would read: the organisation, the mandate by which it was addressed, for what.
+
+    ``read_access`` tells that a succession lets it read on though that mandate has moved;
+    ``reason_code`` why it consults, empty for an offer.
+    """
+
+    organisation: PolicyEntity
+    competence: str | None
+    purpose: Iterable[str]
+    read_access: bool = False
+    reason_code: str = ""
+
+
+def select_disclosures(
+    policy: Policy,
+    parts: Mapping[str, Element],
+    originator: PolicyEntity,
+    reader: Reader,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split ``parts`` (by digest) into the digests permitted and the groups withheld in part.
+
+    Asks once for each distinct set of attributes, never once for each element.
+    """
+    facts: dict[str, Value] = {
+        "purpose": frozenset(reader.purpose),
+        "competence": reader.competence or "",
+        "read_access": reader.read_access,
+        "reason": reader.reason_code,
+    }
+    answers: dict[tuple[str, str, Marking, str | None, bool, frozenset[str]], bool] = {}
+    permitted_disclosures, withheld = [], set()
+    for digest, part in parts.items():
+        kind = (
+            part.group,
+            part.category,
+            part.marking,
+            part.sealed_to,
+            part.perceptual,
+            part.measures,
+        )
+        permitted = answers.get(kind)
+        if permitted is None:
+            resource = disclosure_entity(part, originator, reader.organisation.id)
+            question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
+            permitted = answers[kind] = policy.decide(question).allowed
+        if permitted:
+            permitted_disclosures.append(digest)
+        else:
+            withheld.add(part.group)
+    return tuple(sorted(permitted_disclosures)), tuple(sorted(withheld))
+
+
+def with_strictest_marking(
+    offered: CaseVersion,
+    current: CaseVersion,
+    originator: Organisation,
+    measures: Sequence[Measure] = (),
+) -> dict[str, Element]:
+    """The parts of the version ``offered``, each under the strictest of its markings: its own
+    and those of the same element, or else of the whole case, in the ``current`` version."""
+    now = elements(current.said, originator)
+    markings = {identity(part): now[part.digest].marking for part in current.said.placed}
+    case = marking_of(current.said.claims)
+    parts = elements(offered.said, originator, measures)
+    return {
+        part.digest: parts[part.digest]._replace(
+            marking=strictest((parts[part.digest].marking, markings.get(identity(part), case))),
+        )
+        for part in offered.said.placed
+    }
+
+
+def reads_acts_of(context: RequestContext, author: Organisation) -> bool:
+    """Whether the caller reads what an organisation says of its own acts: by what law it keeps a
+    case, what it did about an update (R5.answer)."""
+    own = author.slug == context.caller.organisation
+    return own or allows(context, context.entity(author), action="handoff.read_guarded")

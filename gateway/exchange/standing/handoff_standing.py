@@ -1,0 +1,121 @@
+"""The standing of a handoff for the caller, read once in a request."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.answers import AnswerAuthor
+from gateway.domain.case import Case
+from gateway.domain.duty import holds_copies
+from gateway.domain.handoff import Handoff
+from gateway.domain.standing import Standing
+from gateway.exchange.standing import access
+from gateway.exchange.standing.case_version import in_force
+from gateway.exchange.standing.differences import (
+    check_course,
+    differences_of,
+    is_copy_kept_as_stated,
+)
+from gateway.kernel import transact
+from gateway.kernel.events import EventSubject
+from gateway.kernel.ports import Ports, UnitOfWork
+
+
+def standing_of(
+    context: transact.RequestContext, handoff: UUID, *, checked: bool = True
+) -> Standing:
+    """The standing of a handoff for the caller, which is one of its parties; else there is none.
+
+    Where an interest of its own bars the caller it is refused as policy says: state or conditions
+    would say that the handoff is there. It is what the event, or a refusal, is about. Of recalls,
+    measures, retentions and changes nothing is read where the handoff or its case has none.
+    ``checked``: it is held against its documents and the log (`check_course`), before anything is
+    done by it. Raises OutOfService.
+    """
+    work, day = context.work, context.civil_day
+    found, case = work.handoffs.with_case(handoff) or transact.deny_as_not_found()
+    access.require_party(context, found)
+    barred = access.barriers(context, found)
+    if barred.get("conflict"):
+        transact.authorize(context, access.entity_of(context, found), barred, "handoff.read")
+    context.about = EventSubject.of_handoff(found)
+    received = context.caller.organisation == found.recipient
+    is_current = case.digest == found.case_digest
+    standing = stored_standing(
+        work,
+        found,
+        case,
+        (context.now, day),
+        checked=checked,
+        side=AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR,
+        newer=None if is_current else work.cases.announced(found.originator, found.case),
+        read_access=received and _has_read_access(context, found),
+        barred=barred,
+    )
+    if checked:
+        check_course(context, standing)
+    return standing
+
+
+def stored_standing(
+    work: UnitOfWork,
+    handoff: Handoff,
+    case: Case,
+    at: tuple[datetime, date],
+    *,
+    side: AnswerAuthor = AnswerAuthor.RECIPIENT,
+    checked: bool = True,
+    **beside: Any,
+) -> Standing:
+    """The standing of a handoff at a moment and its day, from what is stored; ``beside`` is what
+    else is known of it. ``checked``: the caller holds it against the log (`differences_of`)."""
+    now, day = at
+    duties, is_erased = tuple(work.duties.of(handoff.id)), not handoff.conditions_digest
+    try:
+        moves = tuple(work.handoffs.moves(handoff.id))
+    except ValueError:  # one is of another handoff: then it has none, which the log denies
+        if not checked:
+            raise
+        moves = ()
+    is_kept = is_erased or holds_copies(handoff, duties)
+    return Standing(
+        side=side,
+        now=now,
+        day=day,
+        handoff=handoff,
+        moves=moves,
+        case=case,
+        duties=duties,
+        recall=None if handoff.recall is None else work.cases.recall(handoff.recall),
+        measures=tuple(in_force(work, case, now)),
+        retention=work.retentions.of_handoff(handoff.id) if is_kept else None,
+        has_copy=is_erased and work.retentions.has_copy(handoff.id, day),
+        **beside,
+    )
+
+
+def stored_differences(ports: Ports, work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
+    """What `differences_of` finds, for an act of the gateway's own in a writing transaction."""
+    case = work.cases.get(handoff.originator, handoff.case)
+    if case is None:
+        return ("row",)
+    now = ports.now()
+    standing = stored_standing(work, handoff, case, (now, ports.civil_day(now)))
+    names = differences_of(ports, work, standing)
+    copy = work.retentions.copy(handoff.id) if standing.is_erased and not names else None
+    if copy is None or is_copy_kept_as_stated(standing, json.loads(copy.content)["documents"]):
+        return names
+    return ("retention",)
+
+
+def _has_read_access(context: transact.RequestContext, handoff: Handoff) -> bool:
+    """Tell whether a succession lets the recipient open what its mandate, which moved, gave it."""
+    competence, today = handoff.address.competence, context.today.day
+    reader = context.organisation
+    if competence is None or competence in reader.competences_on(today):
+        return False
+    successions = context.work.successions.of_predecessor(reader.slug, competence)
+    held = handoff.is_held
+    return any(one.lets_read(handoff, was_taken_on=held, day=today) for one in successions)

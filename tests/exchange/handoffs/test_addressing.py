@@ -1,0 +1,214 @@
+"""Whom a case is for: any function, one of several holders, and the country of each item (R8)."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.refusals import (
+    AlreadyOffered,
+    Forbidden,
+    NoCompetentOrganisation,
+    SeveralCompetentOrganisations,
+)
+from gateway.evidence import sd_jwt
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import Submission
+from gateway.exchange.handoffs import offers
+from gateway.kernel.results import to_json
+from tests import answers
+from tests.founding import (
+    ABROAD,
+    CLEARED,
+    CSAM_FR,
+    HOTLINE,
+    OCRVP,
+    OFMIN,
+    OPENING,
+    Founded,
+    accepted,
+    caller,
+    case_content,
+    offer_of,
+    offered,
+    revised,
+    shown,
+    submitted,
+)
+
+NL, US = "018f0000-0000-7000-8000-000000000101", "018f0000-0000-7000-8000-000000000102"
+
+
+def refusal(gateway: Founded, case: Any, **offer: Any) -> Any:
+    wanted = offer_of(gateway, **offer)
+    return gateway.refusal(
+        offers.offer, caller(HOTLINE), gateway.key(), UUID(case.result["case"]), wanted
+    ).refusal
+
+
+# --- functions and several holders ---------------------------------------------------------------
+
+
+def test_a_competence_of_any_function_is_addressed(gateway):
+    gateway.mandate(ABROAD, "protect/csam/BE")
+    to = offered(gateway, to="protect/csam/BE").result["to"]
+    assert (to["organisation"], to["competence"]) == (ABROAD, "protect/csam/BE")
+
+
+def test_one_of_several_holders_is_addressed_by_name_beside_the_competence(gateway):
+    gateway.mandate(OCRVP)
+    case = submitted(gateway)
+    refused = refusal(gateway, case)
+    assert isinstance(refused, SeveralCompetentOrganisations)
+    assert "ocrvp, ofmin" in refused.detail
+    for organisation in (OCRVP, OFMIN):
+        to = offered(gateway, case, organisation=organisation).result["to"]
+        assert (to["organisation"], to["competence"]) == (organisation, CSAM_FR)
+
+
+def test_who_does_not_hold_the_competence_is_not_addressed_for_it(gateway):
+    refused = refusal(gateway, submitted(gateway), organisation=ABROAD)
+    assert isinstance(refused, NoCompetentOrganisation)
+    assert OFMIN in refused.detail
+
+
+# --- R8 ------------------------------------------------------------------------------------------
+
+
+def url(name: str, country: str | None, **more: Any) -> dict[str, Any]:
+    found = {"id": name, "kind": "url", "value": f"https://{name[-3:]}.example/", **more}
+    seen = {"country": country, "observed_at": "2026-03-01T20:00:00Z", "method": "rdap"}
+    return found | ({"hosting": [seen]} if country else {})
+
+
+def hosted(gateway: Founded, nl: str | None = "NL", us: str | None = "US") -> Any:
+    """A case with an item in each of two countries."""
+    items = [url(NL, nl, is_source=True), url(US, us)]
+    about = {**case_content(gateway.new_id())["classifications"][0], "about": NL}
+    return submitted(gateway, items=items, classifications=[about])
+
+
+REMOVAL: dict[str, Any] = {"purpose": ("remove",), "to": ABROAD}
+
+
+def given(offer: Any, case: Any) -> set[str]:
+    """The ids of the items that an offer gives."""
+    named = set(offer.result["permitted_disclosures"])
+    placed = sd_jwt.read_stored(case.result["document"]).placed
+    return {one.value["id"] for one in placed if one.name == "items" and one.digest in named}
+
+
+def test_a_removal_offer_takes_the_items_of_the_country_and_lists_the_rest(gateway):
+    gateway.mandate(ABROAD, "take_down/csam/NL")
+    gateway.mandate(OFMIN, "take_down/csam/US")
+    case = hosted(gateway)
+    asked = UUID(case.result["case"]), offer_of(gateway, **{**REMOVAL, "to": "take_down/csam/NL"})
+    seen = to_json(offers.preview(gateway.ports, caller(HOTLINE), *asked))
+    offer, again = (gateway.act(HOTLINE, offers.offer, *asked, key="the same") for _ in range(2))
+    assert given(offer, case) == {NL}
+    assert offer.result["withheld_groups"] == ["subjects"]
+    holders = [{"organisation": OFMIN, "competence": "take_down/csam/US"}]
+    elsewhere = [{"item": US, "country": "US", "orphan": False, "holders": holders}]
+    assert seen["elsewhere"] == offer.result["elsewhere"] == elsewhere
+    assert offer.result == again.result
+
+
+def test_where_no_item_is_of_the_country_the_refusal_lists_the_holders(gateway):
+    gateway.mandate(OFMIN, "take_down/csam/US")
+    refused = refusal(gateway, hosted(gateway), **REMOVAL)
+    assert isinstance(refused, Forbidden)
+    assert refused.rules == ("R8.country",)
+    assert [(one["country"], one["orphan"]) for one in to_json(refused.help)["elsewhere"]] == [
+        ("NL", True),
+        ("US", False),
+    ]
+
+
+def test_an_item_of_nobodys_country_goes_to_who_routes_and_is_listed_with_it(gateway):
+    gateway.mandate(ABROAD, "route/csam/BE")
+    gateway.mandate(OFMIN, "take_down/csam/US")
+    case = hosted(gateway)
+    offer = offered(gateway, case, **REMOVAL)
+    assert given(offer, case) == {NL}
+    assert [one["item"] for one in offer.result["elsewhere"]] == [US]
+    (orphan,) = offered(gateway, case, to=CSAM_FR, purpose=("remove",)).result["elsewhere"]
+    assert (orphan["item"], orphan["orphan"]) == (NL, True)
+    assert orphan["holders"] == [{"organisation": ABROAD, "competence": "route/csam/BE"}]
+
+
+def test_an_uncertain_country_asks_for_a_reason_which_both_sides_read(gateway):
+    gateway.mandate(ABROAD, "take_down/csam/NL")
+    case = hosted(gateway, us=None)
+    refused = refusal(gateway, case, **REMOVAL)
+    assert refused.rules == ("R8.country_uncertain",)
+    assert list(refused.help["uncertain"]) == [US]
+    offer = offered(gateway, case, **REMOVAL, country_reason="the registrar is Dutch")
+    assert given(offer, case) == {NL, US}
+    assert shown(offer.receipt)["reason"] == "the registrar is Dutch"
+    words = {d.name: d.value for d in sd_jwt.parse(offer.result["offer"]).disclosures}
+    assert words["country_reason"] == "the registrar is Dutch"
+
+
+def test_other_purposes_know_no_country(gateway):
+    case = hosted(gateway)
+    offer = offered(gateway, case, to=ABROAD)
+    assert given(offer, case) == {NL, US}
+    assert offer.result["elsewhere"] == []
+
+
+def test_a_platform_is_given_a_notice_wherever_its_items_are(gateway):
+    entry = {"name": "P", "kind": "provider", "public_authority": False, "regimes": ["gdpr"]}
+    gateway.administer("organisation.admit", "platform", **entry, country="IE")
+    seat = {"membership": "associate", "decision_ref": "board"}
+    gateway.administer("membership.grant", "platform", **seat, start="2020-01-01")
+    gateway.administer("system.register", "platform", system="desk", scopes=["handoffs.answer"])
+    case = hosted(gateway)
+    assert given(offered(gateway, case, to="platform", purpose=("remove",)), case) == {NL, US}
+
+
+# --- the same version again ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_same_version_is_offered_again_only_with_a_reason(gateway, closed):
+    case = submitted(gateway)
+    offer = offered(gateway, case)
+    if closed:
+        gateway.answer(OFMIN, answers.close, accepted(gateway, offer))
+    asked = UUID(case.result["case"]), offer_of(gateway)
+    gateway.unheard(AlreadyOffered, HOTLINE, offers.offer, *asked)
+    again = offered(gateway, case, again="the first went to a desk that is closed")
+    assert shown(again.receipt)["reason"] == "the first went to a desk that is closed"
+
+
+def test_another_version_and_what_was_declined_are_offered_without_a_reason(gateway):
+    case = submitted(gateway)
+    first = UUID(offered(gateway, case).result["handoff"])
+    newer = revised(gateway, case)
+    second = UUID(offered(gateway, newer).result["handoff"])
+    for handoff in (first, second):
+        gateway.answer(OFMIN, answers.decline, handoff, reason="not ours")
+    offered(gateway, newer)
+
+
+# --- R3: rights that rest on mandates alone ------------------------------------------------------
+
+
+def test_a_mandate_in_one_matter_opens_no_submission_in_another(gateway):
+    content = case_content(gateway.new_id(), matter=["csam", "bullying"])
+    submission = Submission("officer-1", content, CLEARED)
+    gateway.denied("R3.membership.submit", OFMIN, cases.submit, submission)
+
+
+def test_a_mandate_that_ended_opens_ones_own_case_no_more_and_leaves_the_duty_to_correct(gateway):
+    made = submitted(gateway, originator=OFMIN)
+    case = UUID(made.result["case"])
+    gateway.administer("mandate.end", OFMIN, competence=CSAM_FR, until="2026-03-01")
+    gateway.denied("R3.membership.consult", OFMIN, cases.consult, case, OPENING)
+    gateway.denied("R3.membership.offer", OFMIN, offers.offer, case, offer_of(gateway, ABROAD))
+    assert revised(gateway, made, originator=OFMIN).result["version"] == 2
+
+
+def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
+    case = submitted(gateway, matter=["bullying"])
+    gateway.act(HOTLINE, cases.consult, UUID(case.result["case"]), OPENING)
