@@ -149,6 +149,9 @@ of its own help."""
 ALIASES = {"enroll": "enrol"}
 """Spellings that work and that help does not list."""
 
+_MEANT = {"--since": "--from", "--disclosure": "--digest"}
+"""Options that people try, and that look like none, with those that they mean."""
+
 _WHERE = frozenset({"--home", "--connection", "-c"})
 """What says where a command works: people write it before or behind the command's name."""
 
@@ -251,6 +254,17 @@ class LazyGroup(click.Group):
                 " part: pip install '.[server]' in a copy of the repository"
             ) from missing
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand that comes first; NoSuchCommand suggests those that look alike."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as none:
+            raise click.NoSuchCommand(
+                none.command_name, possibilities=SUBCOMMANDS, ctx=ctx
+            ) from None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The names that begin so, from the table alone, and the options."""
         names = [
@@ -311,6 +325,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except OutputNotWritten:
             raise  # what was done is on the output already
+        except click.NoSuchOption as none:
+            error: click.ClickException = none
+            if meant := _MEANT.get(none.option_name):
+                error = click.UsageError(f"{none.message} Did you mean {meant!r}?", none.ctx)
         except click.ClickException as failed:
             error = failed
         except (click.Abort, EOFError, KeyboardInterrupt) as stop:

@@ -1,5 +1,6 @@
 """Arguments that several commands take, and how an operator's command fails."""
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -56,9 +57,15 @@ def organisation_id(
 ) -> str | None:
     """Check an organisation's id, or another name of its form, before anything is asked."""
     if value is not None and not SLUG.fullmatch(value):
-        fault = "must be a person's id, as martin" if parameter.name == "person" else NO_SLUG
-        raise click.BadParameter(f"{value!r} {fault}")
+        raise click.BadParameter(f"{value!r} {_NO_SUCH.get(str(parameter.name), NO_SLUG)}")
     return value
+
+
+_NO_SUCH = {
+    "person": "must be a person's id, as martin",
+    "name": "must be a gateway's name: 2 to 40 of a-z, 0-9 and '-', a letter first",
+}
+"""What is wrong with the id of something else than an organisation."""
 
 
 def gateway_address(
@@ -215,7 +222,7 @@ def plain_errors() -> Iterator[None]:
     except Refusal as refusal:
         raise click.ClickException(sentence_of(refusal)) from refusal
     except OSError as error:
-        if error.filename is None and error.errno in NO_SPACE:
+        if error.filename is None and error.errno in (*NO_SPACE, errno.EPIPE):
             raise  # the command line itself tells of its output
         if error.filename is None:
             raise click.ClickException(str(error)) from error

@@ -273,8 +273,8 @@ def mirror(
 ) -> None:
     """Copy the public log at URL into DIR, and verify each step.
 
-    DIR only grows, and lies as the log's own files do (C2SP tlog-tiles), so that any web server
-    can serve it on. What does not continue what DIR has is not kept: the proof is.
+    DIR has the layout of the log's files (C2SP tlog-tiles) and only grows: any web server can
+    serve it on. Contradicting data is not stored, its proof is.
 
     \b
     Example: casegate audit mirror https://gateway.example.org \\
@@ -452,7 +452,10 @@ def search(
 def _counted(shown: Sequence[AuditedEvent]) -> str:
     """How many events there are, by result and day, and how many entries between are not shown."""
     if not shown:
-        return "No events."
+        return (
+            "No events in what your audit access covers. A name may be mistyped: of a rule, "
+            "`casegate policy explain RULE` says; of an organisation, `casegate directory list`."
+        )
     first, last = shown[0].index, shown[-1].index
     beyond = last - first + 1 - len(shown)
     results = Counter(str(one.confirmed.event["result"]) for one in shown)

@@ -101,14 +101,16 @@ def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) 
         raise click.BadParameter(f"the file is not a text in UTF-8: {_A_CASE}") from None
     except ValueError as error:
         raise click.BadParameter(f"the file is not JSON ({error}): {_A_CASE}") from None
-    if not isinstance(content, dict) or not _is_uuid(content.get("case")):
+    if not isinstance(content, dict) or "case" not in content:
         raise click.BadParameter(f"the file is not a case: {_A_CASE}")
+    if not _is_id(content["case"]):
+        raise click.BadParameter(f"/case: {content['case']!r} must be a UUID in lower case")
     return content
 
 
-def _is_uuid(value: Any) -> bool:
+def _is_id(value: Any) -> bool:
     try:
-        return isinstance(value, str) and bool(UUID(value))
+        return isinstance(value, str) and str(UUID(value)) == value
     except ValueError:
         return False
 

@@ -724,7 +724,8 @@ def explain(rules: Sequence[str]) -> None:
     names = [*known, *in_code, *_SPOKEN]
     told = dict[str, dict[str, str]]()
     for asked in rules:
-        meant = [one for one in names if one == asked or one.startswith(f"{asked}.")]
+        part = asked[:1].upper() + asked[1:]
+        meant = [one for one in names if one == part or one.startswith(f"{part}.")]
         for name in meant or _about(asked):
             told[name] = _explained(known.get(name), name, in_code.get(name))
         if not meant and not _about(asked):

@@ -137,16 +137,20 @@ def enrol(
     """
     try:
         invitation = _read(file)
-        _compare_root(invitation, root_sha256)
         home = SystemFolder(folder or Path(invitation.client_id), invitation)
+        _compare_root(invitation, root_sha256)
         connection, done, key = _enrol(home, signs=not no_document_key)
     except ClientError as error:
         raise partner_command.Failure(error) from error
     except PrivateFileError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
+        file_or_folder = error.filename or folder or "the new folder"
         raise partner_command.Failure(
-            SettingsError(f"{error.filename}: {error.strerror}")
+            SettingsError(
+                f"{file_or_folder}: {error.strerror}; correct that, and run it again with the same "
+                "folder"
+            )
         ) from error
     except (click.Abort, KeyboardInterrupt) as stopped:
         raise CommandFailed(
@@ -164,7 +168,7 @@ _STOPPED = (
 
 def _read(file: Path) -> InvitationFile:
     if not file.exists():
-        raise SettingsError(f"{file} does not exist: the gateway's administrators hand one over")
+        raise click.UsageError(f"{file} does not exist: the gateway's administrators hand one over")
     invitation = InvitationFile.read(files.read_private(file))
     if invitation.ended(now()):
         raise SettingsError(
@@ -172,6 +176,11 @@ def _read(file: Path) -> InvitationFile:
             " Ask the administrators for a new one."
         )
     return invitation
+
+
+_NOBODY = (
+    "nobody can be asked here: give --root-sha256 HEX, as the administrators say it by telephone"
+)
 
 
 def _compare_root(invitation: InvitationFile, said: str | None) -> None:
@@ -182,7 +191,12 @@ def _compare_root(invitation: InvitationFile, said: str | None) -> None:
         )
         for half in re.findall("." * 32, invitation.root_sha256):
             click.echo("  " + " ".join(re.findall("....", half)), err=True)
-        same = click.confirm("Do the administrators say the same, by telephone?", err=True)
+        try:
+            same = click.confirm("Do the administrators say the same, by telephone?", err=True)
+        except click.Abort as stopped:
+            if isinstance(stopped.__context__, KeyboardInterrupt):
+                raise
+            raise click.UsageError(_NOBODY) from None
     else:
         same = said == invitation.root_sha256
     if not same:

@@ -1,10 +1,12 @@
 """`casegate init`: make the operator's folder of a new gateway."""
 
+import getpass
 import json
 import os
 import secrets
 import shutil
 import stat
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -51,11 +53,13 @@ def read_passphrase(file: Path | None, *, new: bool = False) -> str:
     if file is not None:
         return _one_line(file)
     try:
-        return str(
-            click.prompt(
-                "Passphrase of the root key", hide_input=True, confirmation_prompt=new, err=True
+        with warnings.catch_warnings():  # nobody at a terminal: told below
+            warnings.simplefilter("ignore", getpass.GetPassWarning)
+            return str(
+                click.prompt(
+                    "Passphrase of the root key", hide_input=True, confirmation_prompt=new, err=True
+                )
             )
-        )
     except click.Abort:
         raise click.ClickException(
             "the root key's passphrase was not given: type it, or name its file with "
@@ -445,7 +449,8 @@ def _persons(given: Sequence[str]) -> list[tuple[str, str]]:
         person, _, name = one.partition("=")
         if not SLUG.fullmatch(person) or not name.strip() or not name.isprintable():
             raise click.BadParameter(
-                f"{one!r} is not of the form id=name, with an id of a-z, 0-9 and '-'"
+                f"{one!r} is not of the form id=name, with an id of 2 to 40 characters: a-z, 0-9 "
+                "and '-', a letter first"
             )
         persons.append((person, name.strip()))
     ids = {person for person, _ in persons}

@@ -62,7 +62,7 @@ _UPDATE_OPTIONS: Sequence[Parameter] = (
         type=arguments.Words(GROUPS),
         help="A group of elements to offer.",
     ),
-    click.option("--disclosure", "digests", multiple=True, help="One element, by its digest."),
+    click.option("--digest", "digests", multiple=True, help="One element, by its digest."),
     click.option("--expires-at", type=arguments.Moment(), help="When the offer and its use end."),
     click.option("--note", help="Note to the recipient, up to 300 characters."),
 )
@@ -118,7 +118,7 @@ def _wanted(options: dict[str, Any]) -> dict[str, Any]:
     if options["organisation"] is None and options["competence"] is None:
         raise click.UsageError("give --to, --competence, or both")
     if not options["groups"] and not options["digests"]:
-        raise click.UsageError("say what is offered: --group or --disclosure, as often as needed")
+        raise click.UsageError("say what is offered: --group or --digest, as often as needed")
     return options
 
 
@@ -238,7 +238,7 @@ def _warn_of_danger(found: Mapping[str, Any]) -> None:
 def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteReport:
     """Send the newer version of a case in HANDOFF.
 
-    It gives what the newest package gave, as it is now; --group adds all of a group, --disclosure
+    It gives what the newest package gave, as it is now; --group adds all of a group, --digest
     names the elements one by one instead. The end may only be shortened.
     """
     try:

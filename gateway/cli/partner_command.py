@@ -67,8 +67,8 @@ _CODES: dict[type[ClientError], int] = {
 }
 
 EPILOG = (
-    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (ask again; but "
-    "what would change something waits for `casegate outbox resend`), 4 no connection (settings, "
+    "Exit status: 0 done, 1 refused by the gateway, 2 called wrongly, 3 no answer (repeat a query; "
+    "for a write run `casegate outbox resend`), 4 no connection (settings, "
     "certificate, token), 5 evidence does not verify, 6 done, but a file could not be written, 130 "
     "Ctrl-C before anything was done."
 )

@@ -41,6 +41,7 @@ TRUST_FOLDER = (
 _trust_option = click.option(
     "--trust",
     "--connection",
+    "-c",
     "places",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),

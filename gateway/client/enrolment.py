@@ -42,6 +42,8 @@ LONGEST_WAIT = 30.0
 
 
 FORMAT = "casegate-invitation/1"
+WAITING = "casegate-invitation-waiting/1"
+"""An invitation, and one that waits for a second administrator."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -87,6 +89,11 @@ class InvitationFile:
         try:
             members: Any = json.loads(data)
             format_, told = members.pop("format"), members.values()
+            if format_ == WAITING:
+                raise errors.SettingsError(
+                    "a second administrator has not approved this invitation yet, or `casegate "
+                    "admin invitation complete` has not finished the file: ask for it then"
+                )
             if format_ != FORMAT or not all(isinstance(v, str) and v.isprintable() for v in told):
                 raise ValueError
             made = cls(**members)

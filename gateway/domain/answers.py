@@ -270,7 +270,9 @@ _KINDS = (
         fields=(
             _word("code", sorted(OUTCOMES), "The result.", required=True),
             AnswerField("items", FieldType.IDS, "The item that it is about."),
-            _text("note", 500, "A note to the originator; of the police, only police read it."),
+            _text(
+                "note", 500, "A note to the originator. If you are police, only police can read it."
+            ),
             _text(
                 "to_originator",
                 300,
@@ -304,7 +306,7 @@ _KINDS = (
                 outside=True,
             ),
             _text("evidence_ref", 200, "The number of the file that holds the evidence."),
-            replace(_WHY_IF_SAID, about="Why; of the police, only police read it."),
+            replace(_WHY_IF_SAID, about="Why. If you are police, only police can read it."),
         ),
     ),
     AnswerKind(
@@ -666,9 +668,13 @@ def why_no_move(handoff: Handoff, step: HandoffAction, by: str, *, consulted: bo
     """
     kind = KIND_OF_MOVE[step]
     if (handoff.state, step) not in MOVES:
+        command = kind.command.replace("_", "-")
+        where = f"'{command}' is not possible: the handoff is {handoff.state}"
+        if handoff.state is HandoffState.OFFERED and (HandoffState.ACCEPTED, step) in MOVES:
+            first = f"accept it first: casegate handoff accept {handoff.id}"
+            return f"{where}; {first if by == handoff.recipient else 'its recipient accepts first'}"
         recalled = ", what was accepted is recalled" if step is HandoffAction.WITHDRAW else ""
-        where = f"the handoff is {handoff.state} (GET /handoffs/{handoff.id})"
-        return f"'{step}' is not possible: {where}{recalled}"
+        return f"{where} (GET /handoffs/{handoff.id}){recalled}"
     if by != kind.author.of(handoff.originator, handoff.recipient):
         return f"'{step}' is for the other party of the handoff"
     if kind.of_holder and not (handoff.is_held or consulted):

@@ -346,9 +346,7 @@ def recall_answer_errors(fields: Mapping[str, Any], today: date) -> tuple[tuple[
     """What is wrong with an answer's fields taken together, each as JSON Pointer and sentence."""
     done = RecallAnswer(fields["done"])
     errors = [
-        (f"/{name}", f"is required with the answer {done}")
-        for name in _NEEDED[done]
-        if name not in fields
+        (f"/{name}", f"is required with {done}") for name in _NEEDED[done] if name not in fields
     ]
     beside = _ONLY_KEPT if done is RecallAnswer.COPIES_ERASED else ("backups_until",)
     errors += [

@@ -276,7 +276,7 @@ def submit(
             return _make(context, kind, change, counted)
         # What is refused to two persons as well is refused for that, not for their number.
         _authorize(asked, kind, 2)
-        _require_new(context, change)
+        _require_new(context, change, counted[0].person)
         if rehearsed is None:
             raise _Rehearsed(kind.apply(asked))
         return {**_propose(context, change, counted[0], step.approvals[0]), **_warnings(rehearsed)}
@@ -507,13 +507,14 @@ def _authorize(context: ChangeContext, kind: ChangeType, persons: int) -> None:
     authorize(context.request, resource, facts, otherwise=_why_not(context, kind))
 
 
-def _require_new(context: RequestContext, change: Change) -> None:
+def _require_new(context: RequestContext, change: Change, person: str) -> None:
     """Raise WrongState where the very same change waits: its second person approves that."""
     rows = partial(_waiting, context.work, context.now)
     for one in iterate(rows, attrgetter("id"), None):
         if change_of(one) == change:
             raise refusals.WrongState(
-                f"this change waits already, as proposal {one.id}: approve that"
+                f"this change waits already, as proposal {one.id}: "
+                + ("another person approves it" if one.proposer == person else "approve that")
             )
 
 

@@ -292,7 +292,7 @@ _WORDS: Mapping[str, str] = {
     "subject": "What it names: a domain, an address, a reference.",
     "keys": "How many keys it authenticates with beside its certificate.",
     "Entry.keys": "The keys of the organisation.",
-    "RunView.keys": "The keys of the run, by issuer.",
+    "RunView.keys": "The keys of the run, a JWK set.",
     "audit_access": "The id of the audit access.",
     "Whoami.audit_access Entry.audit_access": "What it may read of the log.",
     "coverage": "What it covers: the log, a member, a case.",

@@ -296,6 +296,8 @@ def _perform(
         body = one.body.load(signed.body(opened))
         call = call._replace(key=opened.jti, body=body, signed=opened)
     elif one.body is not None:
-        call = call._replace(body=one.body.load(inputs.read_json(request)))
+        call = call._replace(
+            body=one.body.load(inputs.read_json(request, or_signed=one.signed is not None))
+        )
     answer = one.view(call, **path)
     return answer if isinstance(answer, Response) else json_response(answer, one.status)

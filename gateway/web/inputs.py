@@ -52,13 +52,15 @@ def read_body(request: Request) -> bytes:
     return data
 
 
-def read_json(request: Request) -> Any:
-    """The body as JSON with one meaning for every reader (see ``canonical.decode``).
+def read_json(request: Request, *, or_signed: bool = False) -> Any:
+    """The body as JSON with one meaning for every reader (see ``canonical.decode``); ``or_signed``:
+    where a signed document is taken, too, the refusal of another type says so.
 
     Raises UnsupportedMediaType and MalformedRequest; the body's size is bounded by the app.
     """
     if not _JSON.fullmatch(request.headers.get("Content-Type", "")):
-        raise UnsupportedMediaType("send the body as application/json")
+        more = f", or as {SIGNED}" if or_signed else ""
+        raise UnsupportedMediaType(f"send the body as application/json{more}")
     try:
         data = read_body(request)
         value = canonical.decode(data)

@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.cli import main, output
-from gateway.cli.admin import admin, certificate, session
+from gateway.cli.admin import admin, session
 from gateway.cli.admin.session import AdminSession
+from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
-from gateway.client.errors import ProblemDetails, RequestRefused
+from gateway.client.errors import ProblemDetails, RequestRefused, SettingsError
 from gateway.domain.organisation import Certificate
 from gateway.domain.refusals import HighWaterMarkUnavailable
 from gateway.evidence import base64url, receipt
@@ -362,8 +363,10 @@ def test_an_invitation_waits_for_a_second_person_and_is_then_finished(
     words = ("invitation", "create", "ofmin", "desk", "--out", file)
     assert "complete" in ofmin.done(*words, persons=(MARTIN,))
     waits = json.loads(file.read_text())
-    assert (waits["format"], file.stat().st_mode & 0o777) == (certificate.WAITING, 0o600)
+    assert (waits["format"], file.stat().st_mode & 0o777) == (enrolment.WAITING, 0o600)
     assert open_invitations(ofmin) == []
+    with pytest.raises(SettingsError, match="has not approved this invitation yet"):
+        InvitationFile.read(file.read_bytes())
     assert "nobody has approved" in said(ofmin.admin("invitation", "complete", file))
     ofmin.done("proposal", "approve", waits["proposal"], "--yes", persons=(DUBOIS,))
     ofmin.done("invitation", "complete", file, persons=())

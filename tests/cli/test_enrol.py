@@ -35,7 +35,7 @@ def test_nobody_enrols_who_did_not_hear_the_fingerprint_on_another_way(
 ):
     monkeypatch.setattr(Enrolment, "fetch_root", lambda _: pytest.fail("the gateway was asked"))
     words = ["enrol", str(invitation), "--out", str(tmp_path / "desk")]
-    for answer, code, advice in (("n\n", 4, "do not use it"), ("", 3, "give --root-sha256")):
+    for answer, code, advice in (("n\n", 4, "do not use it"), ("", 2, "give --root-sha256")):
         result = CliRunner().invoke(main, words, input=answer)
         assert (result.exit_code, advice in result.stderr) == (code, True)
         assert MADE.root_sha256 in "".join(result.stderr.split())
@@ -64,7 +64,7 @@ def test_who_stops_an_enrolment_reads_how_it_goes_on(invitation, tmp_path, monke
 
 def test_an_invitation_that_is_not_there_comes_from_the_administrators(tmp_path):
     result = typed(tmp_path / "none.json")
-    assert result.exit_code == 4
+    assert result.exit_code == 2
     assert "the gateway's administrators hand one over" in result.stderr
 
 

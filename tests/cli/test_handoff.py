@@ -232,7 +232,7 @@ def test_what_was_not_selected_is_not_signed_whatever_the_gateway_shows(desks: D
     "arguments, told",
     [
         (("--group", "items"), "--to, --competence, or both"),
-        (("--to", "a-b"), "--group or --disclosure"),
+        (("--to", "a-b"), "--group or --digest"),
         (("--group", "items", "--competence", "csam"), "[FUNCTION/]MATTER/TERRITORY"),
         (("--group", "pictures", "--to", "a-b"), "is not one of"),
         (("--group", "items", "--to", "a-b", "--expires-at", "2026-06-01"), "not a time with its"),

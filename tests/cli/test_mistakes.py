@@ -311,3 +311,40 @@ def test_an_output_without_space_is_one_sentence(words):
         )
     assert ended.returncode == OutputNotWritten.exit_code
     assert len(ended.stderr.splitlines()) == 1
+
+
+# --- What was looked for, or meant ---
+
+
+@each(
+    "words, told",
+    [
+        ("hanoff list", "No such command 'hanoff'. Did you mean 'handoff'?"),
+        ("audit search --since 2026-01-02", "No such option '--since'. Did you mean '--from'?"),
+        ("handoff offer x --disclosure y", "Did you mean '--digest'?"),
+        ("init gw --name Case_Gate", "must be a gateway's name"),
+        ("admin organisation show X", "must be an organisation id"),
+    ],
+)
+def test_what_is_mistyped_is_told_with_what_may_be_meant(words: str, told: str) -> None:
+    result = CliRunner().invoke(main, words.split())
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())
+
+
+def test_the_connection_of_the_environment_counts_for_administrators_unless_a_folder_is_given(
+    gw: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASEGATE_CONNECTION", str(tmp_path / "none.toml"))
+    result = CliRunner().invoke(main, ["admin", "organisation", "list"])
+    assert (result.exit_code, "none.toml" in result.stderr) == (2, True)
+    (tmp_path / "none.toml").write_text("")
+    result = CliRunner().invoke(main, ["admin", "organisation", "list"])
+    assert (result.exit_code, "none.toml lacks api_url" in result.stderr) == (4, True)
+    for words in ("admin --home {0} organisation list", "admin organisation list --home {0}"):
+        assert gw.type(*words.format(gw.folder).split()).exit_code == 0
+
+
+def test_who_is_named_to_read_must_have_a_key(gw: Operator) -> None:
+    result = gw.admin("organisation", "list", persons=("nobody",))
+    assert (result.exit_code, "nobody.pem does not exist" in result.stderr) == (1, True)

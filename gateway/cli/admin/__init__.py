@@ -34,6 +34,8 @@ __all__ = ["admin", "approve"]
     "--connection",
     "-c",
     type=ConnectionFile(exists=True),
+    envvar="CASEGATE_CONNECTION",
+    show_envvar=True,
     help="Work over the network: the connection of a system with the scope admin.",
 )
 @json_option
@@ -56,10 +58,11 @@ def admin(
         organisation admit ofmin --name OFMIN \\
         --kind police_office --country FR --public-authority
     """
-    if connection is not None:
+    if context.get_parameter_source("connection") is ParameterSource.COMMANDLINE:
         _require_one_place(context, "connection")
     if context.get_parameter_source("folder") is ParameterSource.COMMANDLINE:
         _require_one_place(context, "home")
+        connection = None
     context.obj = AdminSession(folder.absolute(), persons, key_files, connection)
 
 
@@ -74,8 +77,8 @@ def _work_in(context: click.Context, parameter: click.Parameter, place: Path | N
     if place is not None:
         home = parameter.name == "home"
         _require_one_place(context, str(parameter.name))
-        there = {"folder": place.absolute()} if home else {"connection": place}
-        context.obj = replace(context.obj, **there)
+        folder = place.absolute() if home else context.obj.folder
+        context.obj = replace(context.obj, folder=folder, connection=None if home else place)
 
 
 def _take_behind(command: click.Command) -> None:

@@ -26,10 +26,6 @@ from gateway.evidence import base64url
 from gateway.files import PrivateFileError
 from gateway.kernel.changes import Change
 
-WAITING = "casegate-invitation-waiting/1"
-"""The format of a file whose invitation waits for a second person."""
-
-
 # --- Invitations ---
 
 
@@ -92,7 +88,7 @@ class _Waiting:
     proposal: str = ""
 
     def render(self) -> bytes:
-        return (json.dumps({"format": WAITING, **asdict(self)}, indent=1) + "\n").encode()
+        return (json.dumps({"format": enrolment.WAITING, **asdict(self)}, indent=1) + "\n").encode()
 
 
 @NOUNS["invitation"].command(short_help="Finish an invitation that another person approved.")
@@ -110,7 +106,7 @@ def complete(session: AdminSession, file: Path) -> None:
         made = members.pop("format")
         if made == enrolment.FORMAT:
             raise click.ClickException(f"{file} is complete: send it to the member")
-        if made != WAITING:
+        if made != enrolment.WAITING:
             raise ValueError
         waiting = _Waiting(**members)
         proposal = UUID(waiting.proposal)

@@ -151,6 +151,12 @@ def _require_persons(session: AdminSession) -> None:
         raise click.UsageError("say who approves: --as PERSON")
 
 
+def _require_keys(session: AdminSession, config: "Config | None") -> None:
+    """Ask for the key of each person named, to read as well: the name may be mistyped."""
+    for person in session.persons:
+        session.key_file(config, person)
+
+
 def without_receipt(refusal: Refusal, advice: str) -> CommandFailed:
     """The failure of a change that was recorded and has no receipt yet."""
     return CommandFailed(
@@ -321,9 +327,11 @@ def registry(session: AdminSession, *, reads: bool = False) -> Iterator[Registry
         _require_persons(session)
     if session.connection is not None:
         with plain_errors(), connected(session.connection) as gateway:
+            _require_keys(session, None)
             yield _NetworkRegistry(session, gateway.connection, gateway.administration)
         return
     with (read_only if reads else opened)(session) as gateway:
+        _require_keys(session, gateway.config)
         yield _HostRegistry(session, gateway)
 
 

@@ -94,7 +94,11 @@ def items_by_country(
     elsewhere = []
     for item, country in split.elsewhere:
         there = [one for one in removing if one.territory == country]
-        holders = [Addressee(one.organisation, one.key) for one in there or routing]
+        holders = [
+            Addressee(one.organisation, one.key)
+            for one in there or routing
+            if one.organisation != context.caller.organisation
+        ]
         elsewhere.append(ItemElsewhere(UUID(item), country, not there, holders))
     return ItemsByCountry(
         split.match(explained=explained),

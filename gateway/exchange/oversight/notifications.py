@@ -330,7 +330,8 @@ def _following(
         elif handoff is not None and not _is_own(logged, organisation):
             overdue = handoff.state in OPEN and handoff.overdue(now)
             if handoff.urgency in URGENT:
-                for_mail[event] = (DUTY_CONTACT,)
+                on_duty = work.organisations.has_contact(organisation, DUTY_CONTACT)
+                for_mail[event] = (DUTY_CONTACT,) if on_duty else ("liaison", "head")
             elif overdue:
                 for_mail[event] = ("liaison",)
     return Delivery(

@@ -136,6 +136,14 @@ def test_an_item_of_nobodys_country_goes_to_who_routes_and_is_listed_with_it(gat
     assert orphan["holders"] == [{"organisation": ABROAD, "competence": "route/csam/BE"}]
 
 
+def test_an_item_of_nobodys_country_is_not_offered_to_its_own_originator(gateway):
+    gateway.mandate(HOTLINE, "route/csam/FR")
+    gateway.mandate(OFMIN, "take_down/csam/US")
+    refused = refusal(gateway, hosted(gateway), **REMOVAL)
+    orphan = next(one for one in to_json(refused.help)["elsewhere"] if one["orphan"])
+    assert orphan["holders"] == []
+
+
 def test_an_uncertain_country_asks_for_a_reason_which_both_sides_read(gateway):
     gateway.mandate(ABROAD, "take_down/csam/NL")
     case = hosted(gateway, us=None)

@@ -234,7 +234,11 @@ def test_nothing_is_sent_to_who_has_no_address_or_takes_no_part(pushing):
     assert turn(pushing).pending
 
 
-def test_mail_begins_with_what_comes_and_tells_of_what_others_did_urgently(gateway):
+@pytest.mark.parametrize("on_duty", [True, False])
+def test_mail_begins_with_what_comes_and_tells_who_is_on_duty_or_else_the_liaison(gateway, on_duty):
+    reached = {"role": "duty", "name": "Duty officer", "address": "+33 1 23 45 67 89"}
+    if on_duty:
+        gateway.administer("contact.set", OFMIN, **reached)
     before = turn(gateway, DeliveryWay.MAIL)
     assert before.pending == []
     notifications.end_delivery(gateway.ports, before, DeliveryReport())
@@ -243,7 +247,7 @@ def test_mail_begins_with_what_comes_and_tells_of_what_others_did_urgently(gatew
     delivery = turn(gateway, DeliveryWay.MAIL)
     urgent, normal = delivery.pending
     assert (urgent.urgency, normal.urgency) == ("urgent", "normal")
-    assert delivery.for_mail == {urgent.event: ("duty",)}
+    assert delivery.for_mail == {urgent.event: ("duty",) if on_duty else ("liaison", "head")}
 
 
 def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):
