@@ -14,7 +14,7 @@ from gateway.exchange.handoffs import answers
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.signed_requests import VerifiedRequest
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import WriteResult
+from gateway.kernel.transact import WriteResult, transact
 from gateway.kernel.values import Caller
 
 
@@ -40,7 +40,8 @@ def said(by: str, reason: str | None = None, **fields: Any) -> Said:
 
 def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     def act(ports: Ports, caller: Caller, key: str, handoff: UUID, said: Said) -> WriteResult:
-        return answers.answer(ports, caller, key, handoff, AnswerRequest(kind, **vars(said)))
+        write = answers.answer(key, handoff, AnswerRequest(kind, **vars(said)))
+        return transact(ports, caller, *write)
 
     return act
 

@@ -49,7 +49,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import HERE, Bearer, Change
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import to_json
-from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.kernel.transact import RecordedRefusal, WriteResult, transact
 from gateway.kernel.values import Caller, HandoffFilter, LoggedEvent, ReferenceDate, TreeHead
 from gateway.keys import (
     DecryptionKey,
@@ -302,7 +302,7 @@ class Founded:
         The result is what the interface tells of it.
         """
         try:
-            written = action(self.ports, *args, **kwargs)
+            written = perform(self.ports, action, *args, **kwargs)
         except RecordedRefusal as refused:
             self.receipts.append(refused.receipt)
             raise
@@ -315,7 +315,7 @@ class Founded:
     def refusal(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> RecordedRefusal:
         """The recorded refusal of an action that must be refused as an event."""
         try:
-            action(self.ports, *args, **kwargs)
+            perform(self.ports, action, *args, **kwargs)
         except RecordedRefusal as refused:
             self.receipts.append(refused.receipt)
             return refused
@@ -1170,13 +1170,21 @@ def same_document(first: Receipt, second: Receipt) -> bool:
     )
 
 
+def perform(ports: Ports, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do what is asked; of what makes a write that may be one of several, that write."""
+    if action not in (cases.submit, offers.offer):
+        return action(ports, *args, **kwargs)
+    caller, *asked = args
+    return transact(ports, caller, *action(*asked))
+
+
 def refused_without_event(
     gateway: Founded, kind: type[Refusal], action: Callable[..., Any], *args: Any
 ) -> Refusal:
     """The refusal of an action that must leave nothing in the log."""
     before = gateway.size()
     try:
-        action(gateway.ports, *args)
+        perform(gateway.ports, action, *args)
     except kind as refusal:
         assert gateway.size() == before, "the refusal is in the log"
         return refusal

@@ -28,6 +28,8 @@ from gateway.cli.partner_command import (
     WriteReport,
     by_option,
     partner_command,
+    print_result,
+    print_results,
     receipt_out_option,
     save_json,
     write_command,
@@ -37,13 +39,13 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.case_steps import CASE_STEPS, CaseStepKind
-from gateway.domain.consultation import REASON_CODES
 from gateway.domain.handoff import RecallCode
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
+from gateway.exchange.standing.consultations import REASON_CODES
 from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
 from gateway.formats.xarf import import_xarf
 
@@ -92,20 +94,30 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
 _A_CASE = "a case is a JSON object with its id in 'case', as in docs/protocol/examples/case.json"
 
 
-def _content(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
-    if len(data) > MAX_CASE_BYTES:
-        raise click.BadParameter(f"a case has at most {MAX_CASE_BYTES} bytes")
-    try:
-        content = canonical.decode(data)
-    except UnicodeDecodeError:
-        raise click.BadParameter(f"the file is not a text in UTF-8: {_A_CASE}") from None
-    except ValueError as error:
-        raise click.BadParameter(f"the file is not JSON ({error}): {_A_CASE}") from None
-    if not isinstance(content, dict) or "case" not in content:
-        raise click.BadParameter(f"the file is not a case: {_A_CASE}")
-    if not _is_id(content["case"]):
-        raise click.BadParameter(f"/case: {content['case']!r} must be a UUID in lower case")
-    return content
+class CaseFile(output.Input):
+    """A file with the JSON of a case, or "-" for the standard input, as what it says."""
+
+    def __init__(self) -> None:
+        """Read no more than shows that it is too long."""
+        super().__init__(MAX_CASE_BYTES + 1)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Read it; a usage error that names the file."""
+        data = super().convert(value, param, ctx)
+        if len(data) > MAX_CASE_BYTES:
+            self.fail(f"{value}: a case has at most {MAX_CASE_BYTES} bytes", param, ctx)
+        try:
+            content = canonical.decode(data)
+        except UnicodeDecodeError:
+            self.fail(f"{value} is not a text in UTF-8: {_A_CASE}", param, ctx)
+        except ValueError as error:
+            self.fail(f"{value} is not JSON ({error}): {_A_CASE}", param, ctx)
+        if not isinstance(content, dict) or "case" not in content:
+            self.fail(f"{value} is not a case: {_A_CASE}", param, ctx)
+        if not _is_id(content["case"]):
+            wrong = f"/case: {content['case']!r} must be a UUID in lower case"
+            self.fail(f"{value}: {wrong}", param, ctx)
+        return content
 
 
 def _is_id(value: Any) -> bool:
@@ -115,9 +127,7 @@ def _is_id(value: Any) -> bool:
         return False
 
 
-content_argument = click.argument(
-    "content", metavar="FILE", type=output.Input(MAX_CASE_BYTES + 1), callback=_content
-)
+content_argument = click.argument("content", metavar="FILE", type=CaseFile())
 
 
 def _contents(_context: click.Context, _parameter: click.Parameter, data: bytes) -> dict[str, Any]:
@@ -193,7 +203,7 @@ def check(content: dict[str, Any]) -> None:
 
 def _check(content: Mapping[str, Any]) -> None:
     """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
-    from gateway.schemas.case_document import (  # noqa: PLC0415 - long to load
+    from gateway.web.partners.case_document import (  # noqa: PLC0415 - long to load
         CaseInvalid,
         load_case,
     )
@@ -207,17 +217,52 @@ def _check(content: Mapping[str, Any]) -> None:
         raise InvalidCase("the case is not valid; nothing was sent", errors)
 
 
-@write_command(case, content_argument, *_CLEARED_OPTIONS)
-def submit(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -> WriteReport:
-    """Submit the first version of a case.
+@partner_command(
+    case,
+    by_option,
+    click.argument("contents", metavar="FILE...", nargs=-1, required=True, type=CaseFile()),
+    *_CLEARED_OPTIONS,
+    receipt_out_option,
+)
+def submit(
+    gateway: Gateway,
+    contents: Sequence[dict[str, Any]],
+    by: str,
+    receipt_out: Path | None,
+    **options: Any,
+) -> None:
+    """Submit the first version of one or more cases.
 
     FILE holds its JSON; "-" reads the standard input. A case that your own system has assessed
-    and cleared names both persons.
+    and cleared names both persons. Of several files each is a case: all are checked, then sent,
+    and what the gateway refuses does not stop the others.
     """
-    _check(content)
-    _warn_of_erasure(content)
-    _warn_of_identifiers(content)
-    return _done(gateway.submit(content, by, _clearance(options)))
+    if len(contents) > 1 and (options["confirm"] or receipt_out is not None):
+        raise click.UsageError("--confirm-match and --receipt-out are for one case: give one FILE")
+    clearance = _clearance(options)
+    _check_each(contents)
+    for content in contents:
+        _warn_of_erasure(content)
+        _warn_of_identifiers(content)
+    if len(contents) == 1:
+        print_result(*_done(gateway.submit(contents[0], by, clearance)), save=receipt_out)
+        return
+    asked = [{"content": one, "by": by, "clearance": clearance} for one in contents]
+    print_results([f"case {one['case']}" for one in contents], gateway.submit_each(asked), _state)
+
+
+def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidCase for all that is wrong in any of the cases."""
+    found: list[tuple[str, str]] = []
+    for content in contents:
+        try:
+            _check(content)
+        except InvalidCase as invalid:
+            if len(contents) == 1:
+                raise
+            found += [(at, f"(case {content['case']}) {why}") for at, why in invalid.errors]
+    if found:
+        raise InvalidCase("not all of the cases are valid; nothing was sent", found)
 
 
 @write_command(

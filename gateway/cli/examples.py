@@ -61,6 +61,7 @@ _SAMPLES: Mapping[Any, str] = {
     "call by": "pdc-1",
     "clear by": "pdc-2",
     "content": "case.json",
+    "contents": "case.json",
     "dpo": "pdc-3",
     "function": "'duty officer'",
     "handoff by": "ofmin-1",

@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,8 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import output
+from gateway.cli import CommandFailed, OutputNotWritten, output
 from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
-from gateway.cli.failure import CommandFailed, OutputNotWritten
 from gateway.client import (
     ClientError,
     ConfirmedWrite,
@@ -370,6 +369,49 @@ def print_result(
     _keep(kept, written)
     if save is not None and not output.for_machines():
         click.echo(f"  receipt kept in {save}")
+
+
+def print_results(
+    names: Sequence[str],
+    ended: Iterable[ConfirmedWrite | ClientError],
+    sentence_of: Callable[[Mapping[str, Any]], str],
+) -> None:
+    """Tell how each of several writes ended, as it becomes known.
+
+    The exit status is 1 when some were refused; what has no answer, or false evidence, fails.
+    """
+    told: list[dict[str, Any]] = []
+    failure: ClientError | None = None
+    try:
+        for name, one in zip(names, ended, strict=True):
+            if isinstance(one, ConfirmedWrite):
+                told.append({"result": one.result, "receipt": receipts.to_json(one.receipt)})
+            else:
+                told.append({"error": error_json(one)})
+                failure = failure or (None if _CODES[type(one)] == REFUSED else one)
+            if not output.for_machines():
+                _print_ended(name, one, sentence_of)
+    except ClientError as error:
+        failure = error
+    if failure is not None:
+        raise Failure(failure, {"results": told})
+    done = sum("result" in one for one in told)
+    output.reply({"results": told}, f"{done} of {len(names)} are done")
+    if done < len(names):
+        raise SystemExit(REFUSED)
+
+
+def _print_ended(
+    name: str, one: ConfirmedWrite | ClientError, sentence_of: Callable[[Mapping[str, Any]], str]
+) -> None:
+    if isinstance(one, ConfirmedWrite):
+        output.say(sentence_of(one.result), "Done")
+        output.say(f"  recorded as event {one.confirmed.event['id']}; receipt verified")
+        return
+    word = "Refused" if _CODES[type(one)] == REFUSED else "Error"
+    output.say(f"{name}: {sentence(one)}", word, "red", err=True)
+    for line in reasons(one):
+        output.say(f"  {line}", err=True)
 
 
 def _keep(files: Mapping[Path, bytes], written: ConfirmedWrite) -> None:

@@ -1,6 +1,6 @@
 """The member's own cases: submit, take steps, read, consult, recall."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,8 @@ from uuid import UUID
 from gateway.client import documents, evidence_checks
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import DocumentSigner, require
-from gateway.client.errors import UnknownReference
-from gateway.client.session import ConfirmedWrite, Session, list_of, spelled
+from gateway.client.errors import ClientError, UnknownReference
+from gateway.client.session import ConfirmedWrite, Ended, NewWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
 from gateway.domain.case_steps import CASE_STEPS
 from gateway.domain.handoff import RecallCode
@@ -116,6 +116,19 @@ def read_content(
     )
 
 
+def asking(
+    new_write: Callable[..., NewWrite], several: Iterable[Mapping[str, Any]]
+) -> Iterator[NewWrite | ClientError]:
+    """The writes that ask for several, or why one cannot be asked."""
+    for one in several:
+        found: NewWrite | ClientError
+        try:
+            found = new_write(**one)
+        except ClientError as error:
+            found = error
+        yield found
+
+
 Where = Mapping[str, UUID | str]
 """The own ``case``, or the ``handoff`` by which a case is held, and what else a step is about."""
 
@@ -130,7 +143,16 @@ class CaseClient(ClientBase):
         clearance: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
         """Submit a case (its JSON, version 1); ``clearance`` names who assessed and cleared it."""
-        return self._submit("/cases", by, content, clearance)
+        return self._exchange.write(*self._version("/cases", by, content, clearance))
+
+    def submit_each(self, submissions: Iterable[Mapping[str, Any]]) -> Iterator[Ended]:
+        """Submit several cases, many in one request; each is what `submit` takes, by name.
+
+        How each ended, in their order; see `Session.write_each`.
+        """
+        return self._exchange.write_each(
+            asking(lambda **one: self._version("/cases", **one), submissions)
+        )
 
     def find_case(self, reference: str) -> UUID:
         """The id of one's own case with this ``originator_ref``; UnknownReference."""
@@ -155,7 +177,7 @@ class CaseClient(ClientBase):
         is the second person where a draft loosens what was cleared (R10).
         """
         path = f"/cases/{spelled(content['case'])}/versions"
-        return self._submit(path, by, content, clearance, change)
+        return self._exchange.write(*self._version(path, by, content, clearance, change))
 
     def step(self, action: str, where: Where, by: str, **fields: Any) -> ConfirmedWrite:
         """Take a step on a case or a handoff: case.assess, case.embargo, handoff.review or another.
@@ -236,17 +258,16 @@ class CaseClient(ClientBase):
         require(opened.author == self.connection.organisation, "the case is not our own")
         return opened
 
-    def _submit(
+    def _version(
         self,
         path: str,
         by: str,
         content: Mapping[str, Any],
-        clearance: Mapping[str, Any] | None,
+        clearance: Mapping[str, Any] | None = None,
         change: Mapping[str, Any] | None = None,
-    ) -> ConfirmedWrite:
+    ) -> NewWrite:
         fields = {"by": by, "content": content, "clearance": clearance}
         if change is not None:
             fields["change"] = change
         body = fields if self._author is None else self._author.case(fields)
-        action = "case.submit" if change is None else "case.revise"
-        return self._exchange.write(action, path, body)
+        return NewWrite("case.submit" if change is None else "case.revise", path, body)

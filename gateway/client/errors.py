@@ -31,7 +31,8 @@ class UnconfirmedWrite:
     """A write that was asked for, and of which it is not known whether it was done.
 
     ``handoff`` is the id that its event must name, if it must; ``kept`` whether it waits in the
-    outbox; ``reads`` whether it opens something to whoever asks, and so is not sent again later.
+    outbox; ``reads`` whether it opens something to whoever asks, and so is not sent again later;
+    ``others`` how many more were asked for after it.
     """
 
     action: str
@@ -40,16 +41,19 @@ class UnconfirmedWrite:
     handoff: str | None = None
     kept: bool = False
     reads: bool = False
+    others: int = 0
 
     @property
     def advice(self) -> str:
         """What to do about it: whoever asked anew would ask under another key, for a second one."""
+        more = f", and so are {self.others} more" if self.others else ""
         if self.kept:
             return (
-                f"the write is kept under the key {self.key}: casegate outbox resend sends it "
-                "again; do not repeat it"
+                f"the write is kept under the key {self.key}{more}: casegate outbox resend sends "
+                f"{'them' if more else 'it'} again; do not repeat {'them' if more else 'it'}"
             )
-        unknown = f"whether it was done is not known (idempotency key {self.key})"
+        more = f", nor of {self.others} more" if self.others else ""
+        unknown = f"whether it was done is not known (idempotency key {self.key}){more}"
         if self.reads:
             return f"{unknown}: asking again is another event"
         return f"{unknown}, and nothing is kept without an outbox: look before you repeat it"

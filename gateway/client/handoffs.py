@@ -1,6 +1,6 @@
 """Handoffs: offer a cleared case; read, answer and consult what was offered."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents
-from gateway.client.cases import ConsultedContent, read_content
+from gateway.client.cases import ConsultedContent, asking, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import RequestRefused
 from gateway.client.own_stream import Events, ToldStream
-from gateway.client.session import ConfirmedWrite, spelled
+from gateway.client.session import ConfirmedWrite, Ended, NewWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, AnswerKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
@@ -69,10 +69,22 @@ class HandoffClient(Events):
 
         ``groups`` selects the accepted groups; None accepts all.
         """
+        return self._exchange.write(*self._acceptance(view, by, groups))
+
+    def accept_each(self, acceptances: Iterable[Mapping[str, Any]]) -> Iterator[Ended]:
+        """Accept several handoffs, many in one request; each is what `accept` takes, by name.
+
+        How each ended, in their order; see `Session.write_each`.
+        """
+        return self._exchange.write_each(asking(self._acceptance, acceptances))
+
+    def _acceptance(
+        self, view: Mapping[str, Any], by: str, groups: Sequence[str] | None = None
+    ) -> NewWrite:
         conditions = view["conditions"]
         named = None if groups is None else list(groups)
         offer = documents.newest_offer(view).digest
-        return self.answer(
+        return self._answer(
             "accept", view["handoff"], by, offer=offer, conditions=conditions, groups=named
         )
 
@@ -91,6 +103,17 @@ class HandoffClient(Events):
         are None are left out. ``offer`` is the digest of the offer that was read: where a newer one
         is there, the gateway refuses. ValueError for another command or field.
         """
+        return self._exchange.write(*self._answer(command, handoff, by, offer=offer, **fields))
+
+    def _answer(
+        self,
+        command: str,
+        handoff: UUID | str,
+        by: str,
+        *,
+        offer: str | None = None,
+        **fields: Any,
+    ) -> NewWrite:
         kind = KIND_OF_ACTION.get(f"handoff.{command}")
         if kind is None or not kind.path:
             raise ValueError(f"a party does not answer by '{command}'")
@@ -108,7 +131,7 @@ class HandoffClient(Events):
         elif offer is not None:
             asked["offer"] = offer
         path = f"/handoffs/{name}/{kind.path}"
-        return self._exchange.write(kind.action, path, document or asked, name)
+        return NewWrite(kind.action, path, document or asked, name)
 
     def notices(self, handoff: UUID | str) -> dict[str, Any]:
         """The correction notices of a handoff, each verified, and what is owed; they are there
@@ -287,25 +310,36 @@ class Offers(Directory, HandoffClient):
 
         Raises ValueError without organisation and competence, and for one that is none.
         """
+        return self._exchange.write(*self._offer(case, by, handoff=handoff, parts=parts, **terms))
+
+    def offer_each(self, offers: Iterable[Mapping[str, Any]]) -> Iterator[Ended]:
+        """Offer several cases, many in one request; each is what `offer` takes, by name.
+
+        How each ended, in their order; see `Session.write_each`.
+        """
+        return self._exchange.write_each(asking(self._offer, offers))
+
+    def _offer(
+        self,
+        case: UUID | str,
+        by: str,
+        *,
+        handoff: UUID | str | None = None,
+        parts: Mapping[str, Sequence[str]] | None = None,
+        **terms: Unpack[OfferTerms],
+    ) -> NewWrite:
         name, asked = spelled(handoff or self._ids()), {"by": by, **_terms_of(terms)}
         path = f"/cases/{spelled(case)}/handoffs"
         if self._author is None:
-            return self._exchange.write("handoff.offer", path, {"handoff": name, **asked}, name)
+            return NewWrite("handoff.offer", path, {"handoff": name, **asked}, name)
         found = self.preview(case, by, **terms)
         asked["case"] = spelled(case)
         previewed = documents.check_preview(found, asked, parts, self.connection)
         self._require_mandate(previewed.to)
         document = self._author.offer({"handoff": name, **asked}, previewed)
-        written = self._exchange.write("handoff.offer", path, document, name)
         # What was held back was not asked for any more: the preview said it.
-        return replace(
-            written,
-            result={
-                **written.result,
-                "withheld_groups": list(previewed.withheld_groups),
-                "elsewhere": found["elsewhere"],
-            },
-        )
+        held = {"withheld_groups": [*previewed.withheld_groups], "elsewhere": found["elsewhere"]}
+        return NewWrite("handoff.offer", path, document, name, held)
 
     def preview_update(
         self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]

@@ -5,11 +5,12 @@ A write is kept on disk first (where an outbox is given) and let go only when it
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from gateway.client import errors, evidence_checks, local_state
@@ -34,6 +35,18 @@ _READ_AT_ONCE = frozenset({"case.consult", "audit.search"})
 _NOT_HEARD = frozenset({401, 408, 429})
 """Refusals of who asks, or of this moment: they say nothing about the write, which stays kept."""
 
+BATCHES: Mapping[str, str] = {
+    "case.submit": "/batches/submissions",
+    "handoff.offer": "/batches/offers",
+    "handoff.accept": "/batches/acceptances",
+}
+"""The actions of which one request asks for several, and its path."""
+
+LARGEST_BATCH = 100
+MAX_BATCH_BYTES = 250_000
+"""A batch is as large as one request: `[limits] max_body_bytes`, by default 256 KiB."""
+
+_PLACE = re.compile(r"/(case|handoff)s/([0-9a-f-]{36})/", re.ASCII)
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
 
@@ -44,6 +57,24 @@ class ConfirmedWrite:
     result: Mapping[str, Any]
     receipt: Receipt
     confirmed: VerifiedReceipt
+
+    def having(self, more: Mapping[str, Any] | None) -> "ConfirmedWrite":
+        """The same, its result with further members."""
+        return replace(self, result={**self.result, **more}) if more else self
+
+
+class NewWrite(NamedTuple):
+    """A write that is yet to be sent: what `Session.write` takes."""
+
+    action: str
+    path: str
+    asked: Mapping[str, Any] | SdJwt
+    handoff: str | None = None
+    more: Mapping[str, Any] | None = None
+
+
+Ended = ConfirmedWrite | errors.ClientError
+"""How one of several writes ended: done, or the error that `Session.write` would raise."""
 
 
 class Session:
@@ -117,11 +148,17 @@ class Session:
         path: str,
         asked: Mapping[str, Any] | SdJwt,
         handoff: str | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> ConfirmedWrite:
         """Do a write under a new key; ``handoff`` is the id that its event must name.
 
-        A signed document is sent as it is; its id is the key.
+        A signed document is sent as it is; its id is the key. The result gets ``more``.
         """
+        return self.send(self._keep(action, path, asked, handoff)).having(more)
+
+    def _keep(
+        self, action: str, path: str, asked: Mapping[str, Any] | SdJwt, handoff: str | None
+    ) -> local_state.PendingWrite:
         if isinstance(asked, SdJwt):
             key, body = str(sd_jwt.read_own(asked).claims["jti"]), asked.compact()
         else:
@@ -130,7 +167,57 @@ class Session:
         # Content that opens later, with nobody at the screen, would be a false entry in the log.
         if self._outbox and action not in _READ_AT_ONCE:
             self._outbox.keep(write)
-        return self.send(write)
+        return write
+
+    def write_each(self, asked: Iterable[NewWrite | errors.ClientError]) -> Iterator[Ended]:
+        """Do several writes of one action, in order, many in one request; how each ended.
+
+        Each is kept first, as by `write`, and `resume` sends by itself what has no answer. What
+        could not be asked stands in its place. Raises a ClientError when a request has no answer
+        at all; what is left then is ``unanswered``.
+        """
+        new = [*asked]
+        kept = [self._keep(*one[:4]) for one in new if isinstance(one, NewWrite)]
+        ended = self._send_each(kept)
+        for one in new:
+            found = next(ended) if isinstance(one, NewWrite) else one
+            if isinstance(one, NewWrite) and isinstance(found, ConfirmedWrite):
+                found = found.having(one.more)
+            yield found
+
+    def _send_each(self, writes: Sequence[local_state.PendingWrite]) -> Iterator[Ended]:
+        done = 0
+        for batch in _batches(writes):
+            yield from self._send_batch(batch, writes[done:])
+            done += len(batch)
+
+    def _send_batch(
+        self,
+        writes: Sequence[local_state.PendingWrite],
+        left: Sequence[local_state.PendingWrite],
+    ) -> Iterator[Ended]:
+        """Send writes in one request; ``left`` are they, and those that wait for it."""
+        replies: Sequence[HttpResponse] = ()
+        try:
+            before, reply = self._post(BATCHES[writes[0].action], _batch_of(writes))
+            replies = _replies(members_of(granted(reply)), len(writes))
+        except errors.RequestRefused:
+            pass  # by an older gateway, or one that takes less at once: each is sent by itself
+        except (errors.ClientError, KeyboardInterrupt) as error:
+            self._leave(error, left)
+            raise
+        for number, write in enumerate(writes):
+            found: Ended
+            try:
+                with self._ending(write):
+                    found = (
+                        self._answered(write, replies[number], before)
+                        if replies
+                        else self._sent(write)
+                    )
+            except errors.ClientError as error:
+                found = error
+            yield found
 
     def change(self, path: str, asked: Mapping[str, Any], actions: Set[str]) -> ConfirmedWrite:
         """Bring a change of the registry, whose event is of one of these actions.
@@ -161,8 +248,14 @@ class Session:
         kept nor sent, and so does Refused where a kept write was not heard: the access was refused,
         or the moment.
         """
+        with self._ending(write):
+            return self._sent(write)
+
+    @contextmanager
+    def _ending(self, write: local_state.PendingWrite) -> Iterator[None]:
+        """Forget a write that has its answer in this block; say of another that it is left."""
         try:
-            written = self._sent(write)
+            yield
         except errors.RequestRefused as refused:
             left = self._left(write)
             if left.kept and refused.status in _NOT_HEARD:
@@ -172,23 +265,37 @@ class Session:
             if refused.status == HTTPStatus.NOT_FOUND and write.action in read_only.EVENTS:
                 raise _ended(write, refused) from refused
             raise
-        except errors.ClientError as error:
-            left = self._left(write)
-            if left.kept or not isinstance(error, errors.GatewayUnavailable) or error.reached:
-                error.unanswered = left
-            raise
-        except KeyboardInterrupt as stopped:
-            stopped.add_note(self._left(write).advice)
+        except (errors.ClientError, KeyboardInterrupt) as error:
+            self._leave(error, [write])
             raise
         self._forget(write)
-        return written
+
+    def _leave(self, error: BaseException, writes: Sequence[local_state.PendingWrite]) -> None:
+        """Say of writes that they are left without an answer."""
+        left = replace(self._left(writes[0]), others=len(writes) - 1)
+        if not isinstance(error, errors.ClientError):
+            error.add_note(left.advice)
+        elif left.kept or not isinstance(error, errors.GatewayUnavailable) or error.reached:
+            error.unanswered = left
 
     def _sent(self, write: local_state.PendingWrite) -> ConfirmedWrite:
+        media = JSON if write.document is None else SIGNED
+        before, reply = self._post(write.path, write.body, media, write.key)
+        return self._answered(write, reply, before)
+
+    def _post(
+        self, path: str, body: str, media: str = JSON, key: str | None = None
+    ) -> tuple[SignedTree | None, HttpResponse]:
+        """The newest checkpoint known before a write is sent, and the reply to it."""
         self._sightings.refuse_unchecked()
         before = self.newest()
-        media = JSON if write.document is None else SIGNED
-        headers = {"Content-Type": media, "Accept": JSON, "Idempotency-Key": write.key}
-        reply = self._access.send(HttpRequest("POST", write.path, write.body.encode(), headers))
+        headers = {"Content-Type": media, "Accept": JSON}
+        headers |= {} if key is None else {"Idempotency-Key": key}
+        return before, self._access.send(HttpRequest("POST", path, body.encode(), headers))
+
+    def _answered(
+        self, write: local_state.PendingWrite, reply: HttpResponse, before: SignedTree | None
+    ) -> ConfirmedWrite:
         refusal = partial(evidence_checks.confirm_refusal, write.action, write, self._connection)
         members = members_of(self._granted(reply, before, refusal))
         done = partial(evidence_checks.confirm_write, write, self._connection)
@@ -244,6 +351,52 @@ def _ended(
         "it is not sent again; whether it was done before, `casegate event list` shows"
     )
     return errors.RequestRefused(replace(refused.problem, detail=why))
+
+
+def _batches(
+    writes: Sequence[local_state.PendingWrite],
+) -> Iterator[Sequence[local_state.PendingWrite]]:
+    """Writes as requests take them: so many, and so long."""
+    batch, size = list[local_state.PendingWrite](), 0
+    for write in writes:
+        more = len(_batch_of([write]).encode())
+        if batch and (len(batch) == LARGEST_BATCH or size + more > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(write)
+        size += more
+    if batch:
+        yield batch
+
+
+def _batch_of(writes: Sequence[local_state.PendingWrite]) -> str:
+    """The body that asks for several writes; each as it would be sent by itself."""
+    return f'{{"requests":[{",".join(map(_batched, writes))}]}}'
+
+
+def _batched(write: local_state.PendingWrite) -> str:
+    found = _PLACE.match(write.path)
+    place = f'"{found[1]}":"{found[2]}",' if found else ""
+    if write.document is not None:
+        return f'{{{place}"document":"{write.body}"}}'
+    return f'{{{place}"key":"{write.key}","body":{write.body}}}'
+
+
+def _replies(members: Mapping[str, Any], count: int) -> Sequence[HttpResponse]:
+    """The answer to each request of a batch, as it would be by itself; UnexpectedAnswer."""
+    results = list_of(members, "results")
+    if len(results) != count or not all(
+        isinstance(one, dict) and isinstance(one.get("status"), int) for one in results
+    ):
+        raise errors.UnexpectedAnswer("the gateway does not answer each request of a batch")
+    return [
+        HttpResponse(
+            one["status"],
+            {"content-type": PROBLEM if "problem" in one else JSON},
+            json.dumps(one.get("problem", one)).encode(),
+        )
+        for one in results
+    ]
 
 
 def granted(reply: HttpResponse) -> HttpResponse:

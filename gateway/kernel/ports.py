@@ -113,6 +113,18 @@ class UnitOfWork(ABC):
         A crash before the return leaves either everything or nothing.
         """
 
+    @abstractmethod
+    def next_part(self) -> None:
+        """Keep what was done, and begin a part that can fail alone. Raises Busy, EditConflict.
+
+        All parts of this object are new then: what was taken from it before is over.
+        """
+
+    @abstractmethod
+    def commit_parts(self) -> Sequence[LoggedEvent]:
+        """Take back what was done since `next_part`, and commit what was kept before, as `commit`
+        does."""
+
 
 class Policy(Protocol):
     """Decides; never raises; any trouble is a denial."""

@@ -7,12 +7,12 @@ a second one records it; if that fails the answer is AuditLogUnavailable, never 
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum, auto
 from operator import attrgetter
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 from uuid import UUID
 
 from gateway.domain import refusals
@@ -30,7 +30,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import actors, events
-from gateway.kernel.authentication import require_caller
+from gateway.kernel.authentication import NotAuthenticated, require_caller
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.values import Caller, IdempotencyRecord, LoggedEvent, ReferenceDate
 
@@ -220,6 +220,14 @@ OnRetry = Callable[[RequestContext, LoggedEvent], Any] | Literal[Retry.STORED]
 of which it gets the event."""
 
 
+class Write(NamedTuple):
+    """A write that can be one of several: what `transact` and `transact_each` do once."""
+
+    request: ActionRequest
+    act: Callable[[RequestContext], Any]
+    on_retry: OnRetry = Retry.STORED
+
+
 def transact(
     ports: Ports,
     actor: actors.Actor,
@@ -243,16 +251,13 @@ def transact(
             with ports.begin(mode) as work:
                 context = _admit(ports, work, actor, request)
                 try:
-                    previous = _previous(context)
-                    if previous is not None:
-                        logged, result = _repeat(context, previous, on_retry)
-                    else:
-                        _require_persons(context)
-                        result = act(context)
+                    result, logged = _do(context, act, on_retry)
                 except (_Denied, refusals.Refusal) as failure:
                     _deny(context, failure)
-                if previous is None:
-                    logged = _commit(context, result if on_retry is Retry.STORED else None)
+                if logged is None:
+                    logged = _remember(context, result, on_retry)
+                if logged is None:
+                    logged = next(one for one in work.commit() if one.event.id == context.event)
             break
         except (_Denied, refusals.Refusal) as failure:
             shared = mode is TransactionMode.SHARED and work is not None and not work.first
@@ -266,6 +271,66 @@ def transact(
                 _refuse(ports, actor, request, failure)
             raise
     return WriteResult(result, receipt_for(ports, logged, actor.organisation))
+
+
+AT_ONCE = 20
+"""Writes of one caller that share a transaction: others wait for it, and more give little more."""
+
+Answer = WriteResult | RecordedRefusal | refusals.Refusal
+"""How one of several writes ended."""
+
+
+def transact_each(ports: Ports, caller: Caller, writes: Sequence[Write]) -> list[Answer]:
+    """Do several writes of one caller, in order: each with the answer of `transact`.
+
+    Those that go through share transactions (`_together`). Any other is done by itself, once those
+    before it are committed. Raises NotAuthenticated, and whatever else is no answer to one of them;
+    those before are committed then, and a repeat gives their first results.
+    """
+    answers: list[Answer] = []
+    while len(answers) < len(writes):
+        following = writes[len(answers) :][:AT_ONCE]
+        done = _together(ports, caller, following)
+        answers += done
+        if len(done) < len(following):
+            try:
+                answers.append(transact(ports, caller, *following[len(done)]))
+            except NotAuthenticated:
+                raise
+            except (RecordedRefusal, refusals.Refusal) as refused:
+                answers.append(refused)
+    return answers
+
+
+def _together(ports: Ports, caller: Caller, writes: Sequence[Write]) -> list[Answer]:
+    """Do writes in one transaction, up to the first that is refused, which is taken back.
+
+    None are returned where it is not known what was stored: done again by `transact`, each gives
+    what is there.
+    """
+    done: list[tuple[Any, LoggedEvent | UUID]] = []
+    try:
+        with ports.begin(TransactionMode.SHARED) as work:
+            for request, act, on_retry in writes:
+                try:
+                    context = _admit(ports, work, caller, request)
+                    result, logged = _do(context, act, on_retry)
+                    logged = logged or _remember(context, result, on_retry)
+                except (_Denied, refusals.Refusal):
+                    break
+                work.next_part()
+                done.append((result, logged or context.event))
+            committed = {one.event.id: one for one in work.commit_parts()}
+    except refusals.Refusal:
+        return []
+    answers: list[Answer] = []
+    for result, event in done:
+        logged = committed[event] if isinstance(event, UUID) else event
+        try:
+            answers.append(WriteResult(result, receipt_for(ports, logged, caller.organisation)))
+        except refusals.Refusal as refused:
+            answers.append(refused)
+    return answers
 
 
 def read(
@@ -478,39 +543,45 @@ def _was_done(ports: Ports, actor: actors.Actor, request: ActionRequest) -> bool
         return work.retries.get(_key_owner(actor), request.key) is not None
 
 
-def _previous(context: RequestContext) -> IdempotencyRecord | None:
-    """The earlier request with the same key; IdempotencyKeyReused when it asked for something
-    else."""
+def _do(
+    context: RequestContext, act: Callable[[RequestContext], Any], on_retry: OnRetry
+) -> tuple[Any, LoggedEvent | None]:
+    """What a write gives; of one that was done before its first result, and its event.
+
+    Raises IdempotencyKeyReused when the earlier request with the same key asked for something else.
+    """
     key = context.request.key
     previous = key and context.work.retries.get(_key_owner(context.actor), key)
     if not previous:
-        return None
+        _require_persons(context)
+        return act(context), None
     if not hmac.compare_digest(previous.fingerprint, _fingerprint(context)):
         raise refusals.IdempotencyKeyReused(
             "this idempotency key was used with another request: choose a new key"
         )
-    return previous
+    return _repeat(context, previous, on_retry)
 
 
 def _repeat(
     context: RequestContext,
     previous: IdempotencyRecord,
     on_retry: OnRetry,
-) -> tuple[LoggedEvent, Any]:
+) -> tuple[Any, LoggedEvent]:
     logged = context.work.log.logged(previous.event)
     if logged is None and isinstance(context.actor, Caller):
         deny_as_not_found()
     if logged is None:
         raise refusals.EditConflict("the result of the earlier request is gone: ask again")
     if on_retry is not Retry.STORED:
-        return logged, on_retry(context, logged)
+        return on_retry(context, logged), logged
     if previous.result is None:
         raise refusals.EditConflict("the result of the earlier request is gone: ask again")
-    return logged, json.loads(previous.result)
+    return json.loads(previous.result), logged
 
 
-def _commit(context: RequestContext, result: Any) -> LoggedEvent:
-    """Remember the request under its key, with its result where that is stored; the event of it."""
+def _remember(context: RequestContext, result: Any, on_retry: OnRetry) -> LoggedEvent | None:
+    """Keep what was done under its key, with its result where that is stored; the event, where the
+    act recorded none because its work was done before."""
     if not context.recorded:
         logged = context.work.log.logged(context.event)
         if logged is None:
@@ -520,12 +591,12 @@ def _commit(context: RequestContext, result: Any) -> LoggedEvent:
         raise refusals.ClockAhead(AHEAD)
     request = context.request
     if request.key:
-        kept = None if result is None else json.dumps(result)
+        kept = json.dumps(result) if on_retry is Retry.STORED else None
         owner, fingerprint = _key_owner(context.actor), _fingerprint(context)
         context.work.retries.add(
             IdempotencyRecord(owner, request.key, fingerprint, context.event, kept)
         )
-    return next(one for one in context.work.commit() if one.event.id == context.event)
+    return None
 
 
 def _is_in_danger(context: RequestContext) -> bool:

@@ -35,7 +35,7 @@ from gateway.store.log import AppendResult, EventHeader, SqlLog, SqlLogTerms
 from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.tables import log_head
-from gateway.store.transaction import BrokenRule, Transaction, driver_errors
+from gateway.store.transaction import BrokenRule, Transaction, driver_errors, translated
 
 # --- A round: writers of one process that share a transaction, one after the other ---
 #
@@ -75,10 +75,10 @@ def leave_unsigned(_base: TreeHead, _head: TreeHead) -> None:
 class Round:
     """One open transaction, the facts of those who are done in it, and its result.
 
-    ``started`` is a time of the monotonic clock; ``writers`` counts all who came in. ``kept`` says
-    that somebody's part has to be committed, ``broken`` that the transaction cannot be trusted,
-    ``last`` that nobody else may come in: what a change of the registry says is remembered by its
-    version, and that must be durable before anybody reads it.
+    ``started`` is a time of the monotonic clock; ``writers`` counts the parts of all who came in.
+    ``kept`` says that somebody's part has to be committed, ``broken`` that the transaction cannot
+    be trusted, ``last`` that nobody else may come in: what a change of the registry says is
+    remembered by its version, and that must be durable before anybody reads it.
     """
 
     store: "Store"
@@ -112,19 +112,24 @@ class Round:
         except BaseException:
             database.line.leave()
             raise
-        found.writers += 1
         found.last = last
         try:
-            before = database.limit_row_wait if found.writers == 2 else ("RELEASE part",)
-            found.opened = run_first(found.opened.driver, *before, "SAVEPOINT part")
+            found.begin_part()
         except BaseException:  # otherwise nobody behind this writer could go on
             found.undo(broken=True)
             raise
         return found
 
+    def begin_part(self) -> None:
+        """Begin a part that can be taken back alone: another writer's, or the next of the same."""
+        self.writers += 1
+        limit = self.store.database.limit_row_wait
+        before = limit if self.writers == 2 else ("RELEASE part",)
+        self.opened = run_first(self.opened.driver, *before, "SAVEPOINT part")
+
     @property
     def shared(self) -> bool:
-        """Whether more than one writer came in."""
+        """Whether it has more than one part."""
         return self.writers > 1
 
     def keep(self, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
@@ -135,10 +140,10 @@ class Round:
         first, self.kept = len(self.facts), True
         self.facts.extend(facts)
         self._leave()
-        return self._outcome().prove(first, len(facts), self.note)
+        return self.outcome().prove(first, len(facts), self.note)
 
     def undo(self, *, broken: bool = False) -> None:
-        """Take a writer's part back; the others' stands.
+        """Take a writer's last part back; its others, and those of others, stand.
 
         ``broken`` when nothing of the round can be trusted any more. A statement that the database
         refused does not break it while the transaction is open: whatever it left is taken back to
@@ -155,7 +160,7 @@ class Round:
         self.broken = self.broken or broken
         self._leave()
         if self.shared:
-            self._outcome()
+            self.outcome()
 
     def _leave(self) -> None:
         """Hand the transaction to the next in line, or commit what was kept and let go of all."""
@@ -177,7 +182,7 @@ class Round:
             elif self.kept:
                 self.appended = self._commit()
                 self.note = self._sign(self.appended)
-        except BaseException as failure:  # each of them raises it, see `_outcome`
+        except BaseException as failure:  # each of them raises it, see `outcome`
             self.failure = failure
         finally:
             try:
@@ -213,7 +218,7 @@ class Round:
             return None
         return self.store.sign(appended.base, appended.head)
 
-    def _outcome(self) -> AppendResult:
+    def outcome(self) -> AppendResult:
         """What the round added to the log, once it is durable."""
         if not self.over.wait(PATIENCE_SECONDS):
             raise Busy("it is not known yet whether this request was stored: repeat it")
@@ -252,6 +257,12 @@ class SqlUnitOfWork(UnitOfWork):
             store.took("wait", perf_counter() - began)
             begun = self._round.opened
         self.first = self._round is None or not self._round.shared
+        self._earlier = 0 if self._round is None else len(self._round.facts)
+        self._begin_part(begun)
+        return self
+
+    def _begin_part(self, begun: Begun) -> None:
+        store, mode = self._store, self._mode
         run = Transaction(begun.driver, mode, locks_rows=store.database.locks_rows)
         cipher = ContentCipher(store.keyring)
         self._transaction = run
@@ -273,7 +284,6 @@ class SqlUnitOfWork(UnitOfWork):
         self.signing = procedures.SqlSigning(run, cipher)
         self.invitations = procedures.SqlInvitations(run, cipher)
         self.conformance = procedures.SqlConformance(run, cipher)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._transaction.end()
@@ -284,24 +294,55 @@ class SqlUnitOfWork(UnitOfWork):
             abandoned, self._round = self._round, None
             abandoned.undo()
 
+    def next_part(self) -> None:
+        """Nothing that this one read is remembered: the next may be taken back."""
+        self._flush()
+        shared = self._leave_round()
+        shared.kept = True
+        shared.facts.extend(self.log.facts)
+        try:
+            shared.begin_part()
+        except driver_errors() as error:
+            shared.undo(broken=True)
+            raise translated(error) from error
+        self._round = shared
+        self._begin_part(shared.opened)
+
+    def commit_parts(self) -> Sequence[LoggedEvent]:
+        """Others that stand in line go on in what is left of the transaction."""
+        shared = self._leave_round()
+        count = len(shared.facts) - self._earlier
+        shared.undo()
+        return shared.outcome().prove(self._earlier, count, shared.note)
+
     def commit(self) -> Sequence[LoggedEvent]:
         """A crash before COMMIT leaves nothing, one after it everything.
 
         The locks go at once: proofs are made from what is in hand.
         """
-        self._transaction.require_writing()
-        if not self._transaction.failed:
-            if self._mode is TransactionMode.REGISTRY:
-                self.organisations.raise_version()
-            self._transaction.flush()
-        self._transaction.end()
-        if self._round is None:
-            raise RuntimeError("the unit of work is over")
-        kept, self._round = self._round, None
-        if self._transaction.failed:
+        failed = self._transaction.failed
+        if not failed:
+            self._flush()
+        kept = self._leave_round()
+        if failed:
             kept.undo()
             raise RuntimeError("a statement of this unit of work failed: it cannot be committed")
         return kept.keep(self.log.facts)
+
+    def _flush(self) -> None:
+        """Run what waits for a next statement. Raises its refusals."""
+        self._transaction.require_writing()
+        if self._mode is TransactionMode.REGISTRY:
+            self.organisations.raise_version()
+        self._transaction.flush()
+
+    def _leave_round(self) -> Round:
+        """The round, in which this unit of work does nothing more."""
+        self._transaction.end()
+        if self._round is None:
+            raise RuntimeError("the unit of work is over")
+        left, self._round = self._round, None
+        return left
 
     @property
     def person_key(self) -> bytes:

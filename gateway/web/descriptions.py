@@ -236,6 +236,20 @@ _WORDS: Mapping[str, str] = {
     "limit": "How many a page has at most.",
     "person": "A person, by pseudonym.",
     "result": "How it ended.",
+    "requests": "The requests, in the order in which they are done.",
+    "key": "The idempotency key of the request.",
+    "body": "The body of the single request.",
+    "BatchedSubmission.document BatchedOffer.document BatchedAcceptance.document": (
+        "In place of the body, the document that you signed; its jti is the key."
+    ),
+    "results": "How each request ended, in the same order.",
+    "BatchedSubmissionResult.status BatchedOfferResult.status BatchedAcceptanceResult.status": (
+        "The HTTP status of the single request."
+    ),
+    "BatchedSubmissionResult.result BatchedOfferResult.result BatchedAcceptanceResult.result": (
+        "What it gave, where it was done."
+    ),
+    "problem": "Why it was refused.",
     "rule": "A rule that refused, as R5.",
     "push_address": "Where notifications are pushed to; null where they are polled.",
     "failures": "The attempts to push since the last one that was answered.",
@@ -395,6 +409,7 @@ SAMPLES: Mapping[str, Any] = {
     "pointers": ["/urgency"],
     "confirmed_matches": [],
     "country": "FR",
+    "key": "0198c1f2-7a00-7000-8000-000000000003",
     "erase_on": "2027-01-02",
     "id": "0198c1f2-7a00-7000-8000-000000000002",
     "organisation": "ofmin",
@@ -452,5 +467,5 @@ def _plain(schema: Mapping[str, Any], kind: str, name: str) -> Any:
 _LONG_PATTERN = 30
 """Only digests have patterns of more characters, beside ids."""
 
-_SHOWN = frozenset({"clearance", "groups", "is_source", "items"})
-"""Fields that need not be there, and without which a case or an offer comes to nothing."""
+_SHOWN = frozenset({"body", "clearance", "groups", "is_source", "items", "key"})
+"""Fields that need not be there, and without which a case, an offer or a batch comes to nothing."""

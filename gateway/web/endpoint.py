@@ -38,6 +38,7 @@ from gateway.domain.refusals import (
 )
 from gateway.exchange.signed_requests import SignedRequestType, VerifiedRequest, open_signed
 from gateway.kernel.ports import Ports
+from gateway.kernel.transact import Write, transact
 from gateway.kernel.values import Caller
 from gateway.web import inputs
 from gateway.web.caller import ANY_SCOPE, Tokens, claimed_caller, registered_caller
@@ -194,14 +195,30 @@ class Endpoint:
         """What the endpoint does, in a sentence or more."""
         return self.view.__doc__ or ""
 
+    def read(self, call: Call, body: Any, document: str | None) -> Call:
+        """The call with its body, as the schema reads it.
+
+        A signed document is verified, then held to the schema of the body that it replaces.
+        """
+        if self.body is None:
+            return call
+        if self.signed is None or document is None:
+            return call._replace(body=self.body.load(body))
+        typ, action = self.signed.typ, self.action or ""
+        opened = open_signed(
+            call.ports, call.caller, document, typ=typ, action=action, key=call.key
+        )
+        read = self.body.load(self.signed.body(opened))
+        return call._replace(key=opened.jti, body=read, signed=opened)
+
 
 def endpoint(
     rule: str, action: str, scope: str, response: str, **more: Any
 ) -> Callable[[View], Endpoint]:
     """Declare an endpoint for systems with a token; ``rule`` is as "POST /cases".
 
-    The view takes a Call and the parts of the path, and returns a result, a WriteResult or a
-    Response. ``more`` are other fields of `Endpoint`.
+    The view takes a Call and the parts of the path, and returns a result, a WriteResult, a Write
+    that is yet to be done, or a Response. ``more`` are other fields of `Endpoint`.
     """
     method, _, path = rule.partition(" ")
     more |= {"action": action, "scope": scope, "response": response}
@@ -282,22 +299,18 @@ def _perform(
     one: Endpoint, gate: AppContext, caller: Caller, request: Request, path: Mapping[str, Any]
 ) -> Response:
     """Read what came, then let the view translate it."""
-    is_signed = request.headers.get("Content-Type", "").lower() == inputs.SIGNED
-    signed = one.signed if is_signed else None
-    key = inputs.read_key(request, optional=signed is not None) if one.writes else ""
+    media = request.headers.get("Content-Type", "").lower()
+    is_signed = one.signed is not None and media == inputs.SIGNED
+    key = inputs.read_key(request, optional=is_signed) if one.writes else ""
     query: Mapping[str, Any] = {}
     if request.query_string or one.query is not NOTHING:
         query = one.query.load(inputs.read_query(request))
     call = Call(gate.ports, caller, key, {}, query)
-    if one.body is not None and signed is not None:
-        # A signed document is verified, then held to the schema of the body that it replaces.
-        document, action = inputs.read_document(request), one.action or ""
-        opened = open_signed(gate.ports, caller, document, typ=signed.typ, action=action, key=key)
-        body = one.body.load(signed.body(opened))
-        call = call._replace(key=opened.jti, body=body, signed=opened)
+    if is_signed:
+        call = one.read(call, None, inputs.read_document(request))
     elif one.body is not None:
-        call = call._replace(
-            body=one.body.load(inputs.read_json(request, or_signed=one.signed is not None))
-        )
+        call = one.read(call, inputs.read_json(request, or_signed=one.signed is not None), None)
     answer = one.view(call, **path)
+    if isinstance(answer, Write):
+        answer = transact(gate.ports, caller, *answer)
     return answer if isinstance(answer, Response) else json_response(answer, one.status)

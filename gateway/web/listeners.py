@@ -3,6 +3,7 @@
 from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
+    batches,
     case_steps,
     cases,
     conformance,
@@ -32,6 +33,7 @@ PARTNERS: tuple[Endpoint, ...] = (
     ),
     *handoffs.ANSWERING,
     *case_steps.STEPS,
+    *batches.BATCHES,
 )
 """Everything that a system with a token may call."""
 

@@ -24,7 +24,6 @@ from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
 from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
 from gateway.registry import results as registry
-from gateway.schemas.case_document import SEALED, Sealable
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
@@ -32,6 +31,7 @@ from gateway.web.descriptions import SCOPES_SAY, describe_fields, example_of
 from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
 from gateway.web.inputs import KEY, SIGNED
 from gateway.web.metadata import KEPT, page
+from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.registry import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.reference import reference
@@ -54,6 +54,14 @@ def _object(**members: Any) -> Shape:
 
 def _several(of: str) -> Shape:
     return {"type": "array", "items": one_of(of)}
+
+
+def _batched(of: str) -> Shape:
+    """How one request of a batch ended: its result with the receipt, or its problem."""
+    one = _object(status=int)
+    given = {"result": of, "receipt": "Receipt", "problem": "Problem"}
+    one["properties"] |= {name: one_of(shape) for name, shape in given.items()}
+    return one
 
 
 def _page(of: str) -> Shape:
@@ -95,6 +103,12 @@ SHAPES: Mapping[str, Shape] = {
     },
     "AdmissionDecision": described(AdmissionDecision),
     "Conditions": _CONDITIONS,
+    "BatchedSubmissionResult": _batched("Submitted"),
+    "BatchedOfferResult": _batched("OfferResult"),
+    "BatchedAcceptanceResult": _batched("Answered"),
+    "SubmissionResults": _object(results=_several("BatchedSubmissionResult")),
+    "OfferResults": _object(results=_several("BatchedOfferResult")),
+    "AcceptanceResults": _object(results=_several("BatchedAcceptanceResult")),
     "Cases": _page("CaseSummary"),
     "Handoffs": {
         **_page("HandoffSummary"),

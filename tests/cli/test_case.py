@@ -35,6 +35,55 @@ def test_a_case_may_come_from_the_standard_input(desks):
     assert set(told["receipt"]) == {"document", "nonce", "disclosures", "proof"}
 
 
+def several(desks, **changes):
+    """Three files of cases; the second one is as ``changes`` say."""
+    files = [desks.case_file() for _ in range(3)]
+    if changes:
+        content = json.loads(files[1].read_text())
+        files[1].write_text(json.dumps(content | changes))
+    return [str(one) for one in files], [json.loads(one.read_text())["case"] for one in files]
+
+
+def test_several_cases_are_submitted_and_told_one_after_the_other(desks):
+    files, cases = several(desks)
+    output = desks.done("case", "submit", *files, "--by", "intake-1")
+    assert [f"Done: case {one}, version 1, is draft" in output for one in cases] == [True] * 3
+    assert "3 of 3 are done" in output
+
+
+def test_of_several_what_is_refused_does_not_stop_the_others(desks):
+    first = desks.case_file()
+    desks.done("case", "submit", str(first), "--by", "intake-1")
+    reference = json.loads(first.read_text())["originator_ref"]
+    files, cases = several(desks, originator_ref=reference)
+    result = desks.run("case", "submit", *files, "--by", "intake-1")
+    assert result.exit_code == 1
+    assert f"Refused: case {cases[1]}: another case of yours has this" in result.stderr
+    assert "2 of 3 are done" in result.stdout
+    again = desks.run("case", "submit", *files, "--by", "intake-1", "--json")
+    assert again.exit_code == 1
+    assert [one["error"]["kind"] for one in json.loads(again.stdout)["results"]] == [
+        "already-exists"
+    ] * 3
+
+
+def test_of_several_nothing_is_sent_while_one_is_invalid(desks):
+    files, cases = several(desks, matter=[])
+    result = desks.run("case", "submit", *files, "--by", "intake-1")
+    assert result.exit_code == 2
+    assert "nothing was sent" in result.stderr
+    assert f"/matter: (case {cases[1]}) must have at least 1 element" in result.stderr
+    assert desks.told("case", "list") == {"items": []}
+
+
+def test_options_of_one_case_are_refused_for_several(desks):
+    files, _ = several(desks)
+    for option in (("--receipt-out", "new.json"), ("--confirm-match", element_id("match"))):
+        result = desks.run("case", "submit", *files, "--by", "intake-1", *option)
+        assert result.exit_code == 2
+        assert "give one FILE" in result.stderr
+
+
 @pytest.mark.parametrize(("days", "warns"), [(10, True), (200, False)])
 def test_a_case_that_is_soon_erased_is_warned_of(desks, monkeypatch, days, warns):
     clock = desks.stage.gateway.clock

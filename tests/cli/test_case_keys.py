@@ -15,6 +15,7 @@ from gateway.exchange.case import cases
 from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from gateway.kernel.transact import transact
 from gateway.kernel.values import Caller
 from gateway.store.keyring import SqlKeyring
 from tests.cli.test_admin import ADMISSION
@@ -43,7 +44,8 @@ def submitted(gw: Operator, *, close: bool = True) -> UUID:
         caller = Caller(HOTLINE, "desk", frozenset(SCOPES))
         content = case_content(gateway.ports.new_id())
         submission = cases.Submission("intake-1", content, CLEARED)
-        written = cases.submit(gateway.ports, caller, str(gateway.ports.new_id()), submission)
+        write = cases.submit(str(gateway.ports.new_id()), submission)
+        written = transact(gateway.ports, caller, *write)
         id_ = written.result.case
         if close:
             done = cases.CaseStepRequest("agent-1", "done")

@@ -12,7 +12,7 @@ import pytest
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import Submission
 from gateway.kernel.ports import Ports
-from gateway.kernel.transact import WriteResult
+from gateway.kernel.transact import WriteResult, transact
 from tests import answers
 from tests.founding import (
     CLEARED,
@@ -46,7 +46,7 @@ def gateway(place: places.Place) -> Founded:
 def _submission(gateway: Founded) -> Callable[[Ports], WriteResult]:
     submission = Submission("intake-1", case_content(gateway.new_id()), CLEARED)
     key = gateway.key()
-    return lambda ports: cases.submit(ports, caller(HOTLINE), key, submission)
+    return lambda ports: transact(ports, caller(HOTLINE), *cases.submit(key, submission))
 
 
 def _acceptance(gateway: Founded) -> Callable[[Ports], WriteResult]:

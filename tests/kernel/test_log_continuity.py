@@ -34,6 +34,7 @@ from tests.founding import (
     make_change,
     note_signer,
     offered,
+    perform,
     submitted,
 )
 from tests.lent import Copy, LentStore
@@ -67,7 +68,7 @@ def test_no_write_of_a_partner_is_done_while_the_log_is_frozen(marking, errand) 
     marking.freeze()
     before, moves = marking.node.head(), marking.mark.moves
     with pytest.raises(LogFrozen):
-        due.action(marking.gateway.ports, *due.arguments("key-frozen"))
+        perform(marking.gateway.ports, due.action, *due.arguments("key-frozen"))
     assert (marking.node.head(), marking.mark.moves) == (before, moves)
 
 
@@ -356,10 +357,10 @@ def test_a_commit_whose_checkpoint_cannot_be_signed_stands(marking) -> None:
 
     marking.mark.advance = unreachable
     with pytest.raises(HighWaterMarkUnavailable) as refused:
-        due.action(marking.gateway.ports, *due.arguments("once"))
+        perform(marking.gateway.ports, due.action, *due.arguments("once"))
     assert marking.node.head().size == size + 1
     marking.mark.advance = advance
-    written = due.action(marking.gateway.ports, *due.arguments("once"))
+    written = perform(marking.gateway.ports, due.action, *due.arguments("once"))
     assert marking.gateway.confirm(written.receipt).event["id"] == str(refused.value.recorded)
     assert marking.mark.marked is not None
     assert marking.mark.marked.head.size == size + 1

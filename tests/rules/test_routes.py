@@ -25,6 +25,9 @@ API = {
     ("GET", "/organisations/{organisation}/keys/{kid}"): ("directory.read", "directory.read"),
     ("GET", "/organisations/{organisation}/mandates/{event}"): ("directory.read", "directory.read"),
     ("POST", "/cases"): ("case.submit", "cases.write"),
+    ("POST", "/batches/submissions"): ("case.submit", "cases.write"),
+    ("POST", "/batches/offers"): ("handoff.offer", "handoffs.offer"),
+    ("POST", "/batches/acceptances"): ("handoff.accept", "handoffs.answer"),
     ("POST", "/cases/{case}/versions"): ("case.revise", "cases.write"),
     ("GET", "/cases"): ("case.read", "cases.read"),
     ("GET", "/cases/{case}"): ("case.read", "cases.read"),
@@ -233,6 +236,7 @@ def test_every_write_asks_for_a_idempotency_key():
     hotline, keeper = LINE.partner(), LINE.partner(ABROAD)
     for one in listeners.PARTNERS:
         reads = one.path.endswith("/preview") or one.path == "/notifications"
+        reads |= one.path.startswith("/batches/")  # each of their requests has its own
         assert one.writes == (one.method == "POST" and not reads)
         if one.writes:
             path = openapi._PATH_PARTS.sub("018f0000-0000-7000-8000-000000000011", one.path)

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.consultation import RETENTION
 from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
@@ -23,6 +22,7 @@ from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import offers, package_consultation, recalls, retention
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.lifecycle import erasure
+from gateway.exchange.standing.consultations import RETENTION
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -44,6 +44,7 @@ from tests.founding import (
     handoffs_compared,
     offer_of,
     offered,
+    perform,
     revised,
     submitted,
     updated,
@@ -268,10 +269,10 @@ def test_nor_is_a_case_offered_that_the_log_tells_otherwise(act):
     there = scene()
     there.change(act.script)
     for asked in (offers.preview, offers.offer):
-        of = (there.gateway.ports, caller(HOTLINE))
-        of += () if asked is offers.preview else (there.gateway.key(),)
+        key = () if asked is offers.preview else (there.gateway.key(),)
+        of = (caller(HOTLINE), *key, there.case, offer_of(there.gateway, CSAM_FR))
         with pytest.raises((OutOfService, RecordedRefusal)) as refused:
-            asked(*of, there.case, offer_of(there.gateway, CSAM_FR))
+            perform(there.gateway.ports, asked, *of)
         found = refused.value
         assert isinstance(getattr(found, "refusal", found), OutOfService)
 

@@ -400,3 +400,84 @@ def test_who_cannot_begin_its_part_leaves_the_line_to_others(store, commits, mon
     with store.begin(TransactionMode.WRITE) as work:
         storing(made[2])(work)
     assert stored(store, *made) == [False, False, True]
+
+
+def test_parts_of_one_writer_are_committed_together_and_the_last_is_taken_back(store, commits):
+    made = [case() for _ in range(4)]
+    with store.begin(TransactionMode.SHARED) as work:
+        for one in made:
+            assert work.cases.get("hotline", one[0].id) is None
+            work.cases.add(*one)
+            work.log.record(fact())
+            if one is not made[-1]:
+                work.next_part()
+        logged = work.commit_parts()
+    assert [one.index for one in logged] == [0, 1, 2]
+    assert commits.count == 1
+    assert stored(store, *made) == [True, True, True, False]
+    assert check_log(store) == 3
+
+
+def test_a_writer_of_parts_is_given_its_own_events_alone(store, commits):
+    made = [case() for _ in range(4)]
+
+    def parts(work):
+        for one in made[1:3]:
+            work.cases.add(*one)
+            work.log.record(fact())
+            work.next_part()
+        return work.commit_parts()
+
+    first, own, last = in_line(store, storing(made[0]), parts, storing(made[3]))
+    assert [[one.index for one in logged] for logged in (first, own, last)] == [[0], [1, 2], [3]]
+    assert commits.count == 1
+    assert all(stored(store, *made))
+
+
+def test_who_breaks_off_in_a_later_part_keeps_the_earlier_ones(store, commits):
+    made = [case() for _ in range(2)]
+    with pytest.raises(ZeroDivisionError), store.begin(TransactionMode.SHARED) as work:
+        for one in made:
+            work.cases.add(*one)
+            work.log.record(fact())
+            if one is made[1]:
+                raise ZeroDivisionError
+            work.next_part()
+    assert stored(store, *made) == [True, False]
+    assert check_log(store) == 1
+
+
+def test_a_statement_that_the_database_refuses_leaves_the_parts_before_it(store):
+    made = case()
+    with store.begin(TransactionMode.SHARED) as work:
+        work.cases.add(*made)
+        work.log.record(fact())
+        work.next_part()
+        with pytest.raises(BrokenRule):
+            work._transaction.run(insert(tables.registry), {"id": 1, "version": 9})
+        assert [one.index for one in work.commit_parts()] == [0]
+    assert stored(store, made) == [True]
+
+
+def test_parts_that_could_not_be_committed_are_told_as_none(store, commits):
+    made = case()
+    commits.failure = OSError("the disk is gone")
+    with pytest.raises(Busy), store.begin(TransactionMode.SHARED) as work:
+        work.cases.add(*made)
+        work.log.record(fact())
+        work.next_part()
+        work.commit_parts()
+    commits.failure = None
+    assert stored(store, made) == [False]
+
+
+def test_a_connection_that_is_lost_between_two_parts_keeps_none_and_the_line_goes_on(store):
+    made = case()
+    with pytest.raises(Busy), store.begin(TransactionMode.SHARED) as work:
+        work.log.record(fact())
+        work._round.opened.driver.close()
+        work.next_part()
+    with store.begin(TransactionMode.WRITE) as work:
+        storing(made)(work)
+    assert stored(store, made) == [True]
+    assert check_log(store) == 1

@@ -144,6 +144,29 @@ def tell_of_cases(story: Story) -> str:
     return case
 
 
+def tell_of_batches(story: Story) -> None:
+    """A case, its offer and the acceptance, each in a batch beside one that is refused."""
+
+    def post(who: str, noun: str, *asked: dict[str, Any]) -> dict[str, Any]:
+        requests = [{"key": story.line.key(), **one} for one in asked]
+        results = story.post(who, f"/batches/{noun}", {"requests": requests})["results"]
+        assert "problem" in results[1] and "problem" not in results[0], results[0]
+        return dict(results[0]["result"])
+
+    content = case_content(story.line.gateway.new_id())
+    clearance = {"assessed_by": "analyst-1", "cleared_by": "approver-1", "confirmed_matches": []}
+    good = {"by": "intake-1", "content": content, "clearance": clearance}
+    case = post(HOTLINE, "submissions", {"body": good}, {"body": {}})["case"]
+    wanted = {
+        "case": case,
+        "body": offer_of(story.line, competence={"matter": "csam", "territory": "FR"}),
+    }
+    handoff = post(HOTLINE, "offers", wanted, {"case": case, "body": {}})["handoff"]
+    conditions = story.get(OFMIN, "/handoffs/{handoff}", handoff=handoff)["conditions"]
+    accepting = {"handoff": handoff, "body": {**BY, "conditions": conditions}}
+    post(OFMIN, "acceptances", accepting, {"handoff": handoff, "body": BY})
+
+
 def revise(story: Story, content: dict[str, Any], change: dict[str, Any]) -> None:
     case, said = content["case"], {**BY, "content": content, "change": change}
     story.post(HOTLINE, "/cases/{case}/versions", said, case=case)
@@ -448,6 +471,7 @@ def test_every_answer_of_the_interface_is_as_described():
     tell_of_a_run(story)
     case = tell_of_cases(story)
     made = tell_of_offers(story, case)
+    tell_of_batches(story)
     tell_of_answers(story, made)
     tell_of_measures(story, case, made[0])
     tell_of_recalls(story)

@@ -41,6 +41,7 @@ from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
+    Write,
     WriteResult,
     allows,
     authorize,
@@ -122,8 +123,8 @@ class CaseStepRequest(Asked):
     second_assessor: str | None = None
 
 
-def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> WriteResult:
-    """Take a first or a further version of a case, which says what it changes.
+def submit(key: str, submission: Submission) -> Write:
+    """The write that takes a first or a further version of a case, which says what it changes.
 
     The gateway attests it unless its originator signed it.
 
@@ -133,9 +134,7 @@ def submit(ports: Ports, caller: Caller, key: str, submission: Submission) -> Wr
     """
     action = "case.submit" if submission.change is None else "case.revise"
     request = ActionRequest(action, submission.by, key, submission.asked(), submission.persons())
-    return transact(
-        ports, caller, request, lambda context: _submit(context, submission), _submitted_again
-    )
+    return Write(request, lambda context: _submit(context, submission), _submitted_again)
 
 
 def assess(

@@ -20,22 +20,19 @@ from gateway.exchange.results import Answered
 from gateway.exchange.standing import access, duties
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel import events
-from gateway.kernel.ports import Ports
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
-    WriteResult,
+    Write,
     authorize,
     deny_as_not_found,
-    transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import LoggedEvent
 
 
-def answer(
-    ports: Ports, caller: Caller, key: str, handoff: UUID, request: AnswerRequest
-) -> WriteResult:
-    """Answer a handoff: policy is asked, the answer checked against what stands there, and stored.
+def answer(key: str, handoff: UUID, request: AnswerRequest) -> Write:
+    """The write of an answer to a handoff: policy is asked, the answer checked against what stands
+    there, and stored.
 
     The gateway signs it in the transaction, about the handoff's newest package. What its author
     signed is held against the same.
@@ -50,9 +47,7 @@ def answer(
     if request.signed is not None:
         content["signed"] = True
     asked = ActionRequest(request.kind.action, request.by, key, content)
-    return transact(
-        ports, caller, asked, lambda context: _answer(context, handoff, request), _answered_before
-    )
+    return Write(asked, lambda context: _answer(context, handoff, request), _answered_before)
 
 
 def _answered_before(context: RequestContext, logged: LoggedEvent) -> Answered:

@@ -52,11 +52,10 @@ from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
     RequestContext,
-    WriteResult,
+    Write,
     authorize,
     deny_as_not_found,
     read,
-    transact,
 )
 from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
@@ -200,8 +199,9 @@ def preview_package(
     )
 
 
-def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferRequest) -> WriteResult:
-    """Offer a case to one recipient, once it is cleared; in imminent danger before that (R16).
+def offer(key: str, case: UUID, wanted: OfferRequest) -> Write:
+    """The write that offers a case to one recipient, once it is cleared; in imminent danger before
+    that (R16).
 
     Raises ValidationFailed, NoCompetentOrganisation, SeveralCompetentOrganisations, NotAddressable,
     WrongState (not cleared, or ``expires_at`` is past), AlreadyOffered, NothingToOffer,
@@ -209,9 +209,7 @@ def offer(ports: Ports, caller: Caller, key: str, case: UUID, wanted: OfferReque
     through now), and the policy's denials.
     """
     request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
-    return transact(
-        ports,
-        caller,
+    return Write(
         request,
         lambda context: _offer(context, case, wanted),
         lambda context, logged: _offered_again(context, logged, wanted),

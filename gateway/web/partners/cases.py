@@ -9,7 +9,6 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain import refusals
 from gateway.domain.case import GROUPS, CaseState
-from gateway.domain.consultation import REASON_CODES
 from gateway.domain.json_values import read_record
 from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
@@ -21,12 +20,12 @@ from gateway.exchange.case.cases import Clearance, Submission
 from gateway.exchange.handoffs import offers, open_duties
 from gateway.exchange.handoffs.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
-from gateway.exchange.standing.consultations import ConsultationRequest
-from gateway.kernel.transact import WriteResult
-from gateway.schemas import schema_fields as field
-from gateway.schemas.case_document import CASE, load_case
-from gateway.schemas.schema_fields import PersonBody, StrictSchema
+from gateway.exchange.standing.consultations import REASON_CODES, ConsultationRequest
+from gateway.kernel.transact import Write, WriteResult
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.case_document import CASE, load_case
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -148,6 +147,8 @@ class CasesQuery(StrictSchema):
 
 
 CONSULTATION_BODY = ConsultationBody()
+_CLEARING = (refusals.UnconfirmedMatch, refusals.SecondPersonRequired)
+"""What a version is refused for that says who cleared it."""
 
 
 @writes(
@@ -158,9 +159,9 @@ CONSULTATION_BODY = ConsultationBody()
     body=SubmissionBody(),
     status=201,
     signed=signed_requests.CASE,
-    refusals=CONTENT,
+    refusals=(*CONTENT, *_CLEARING),
 )
-def cases_submit(call: Call) -> WriteResult:
+def cases_submit(call: Call) -> Write:
     """Submit the first version of a case.
 
     The gateway signs it for the caller (`assurance: attested`) and answers with the signed
@@ -172,7 +173,7 @@ def cases_submit(call: Call) -> WriteResult:
         raise refusals.ValidationFailed(
             (("/content/version", "is 1 here: send others to /cases/{case}/versions"),)
         )
-    return cases.submit(call.ports, call.caller, call.key, handed_in)
+    return cases.submit(call.key, handed_in)
 
 
 @writes(
@@ -183,9 +184,9 @@ def cases_submit(call: Call) -> WriteResult:
     body=RevisionBody(),
     status=201,
     signed=signed_requests.CASE,
-    refusals=CONTENT,
+    refusals=(*CONTENT, *_CLEARING),
 )
-def cases_revise(call: Call, case: UUID) -> WriteResult:
+def cases_revise(call: Call, case: UUID) -> Write:
     """Submit a further version of a case; `previous` is the digest of the previous one.
 
     `change` says what it is: a correction alters or drops anything or loosens a marking, and names
@@ -202,7 +203,7 @@ def cases_revise(call: Call, case: UUID) -> WriteResult:
         errors.append(("/content/version", "is above 1 here: send the first one to /cases"))
     if errors:
         raise refusals.ValidationFailed(errors)
-    return cases.submit(call.ports, call.caller, call.key, handed_in)
+    return cases.submit(call.key, handed_in)
 
 
 def submission(call: Call) -> Submission:
@@ -277,15 +278,14 @@ _ADDRESSING = (
     signed=signed_requests.OFFER,
     refusals=(*CONTENT, *_ADDRESSING, refusals.AlreadyOffered),
 )
-def cases_offer(call: Call, case: UUID) -> WriteResult:
+def cases_offer(call: Call, case: UUID) -> Write:
     """Offer a cleared case to one recipient.
 
     The selected parts are cut down to what policy lets this recipient have; the list that is left
     is frozen in the handoff. An offer that the caller signed itself (`application/sd-jwt`) names
     exactly that list, which the preview shows.
     """
-    wanted = _offer(call.body, signed=call.signed)
-    return offers.offer(call.ports, call.caller, call.key, case, wanted)
+    return offers.offer(call.key, case, _offer(call.body, signed=call.signed))
 
 
 @endpoint(

@@ -19,12 +19,12 @@ from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.standing.consultations import ConsultationRequest
-from gateway.kernel.transact import WriteResult
-from gateway.schemas import schema_fields as field
-from gateway.schemas.case_document import EmbargoTerms, Force
-from gateway.schemas.schema_fields import PersonBody, StrictSchema
+from gateway.kernel.transact import Write, WriteResult
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
+from gateway.web.partners import schema_fields as field
+from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import ConsultationBody
+from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 
@@ -114,7 +114,7 @@ BODIES = {kind.name: _body(kind) for kind in PARTIES_ANSWERS}
 
 
 def _answer(kind: AnswerKind) -> Endpoint:
-    def view(call: Call, handoff: UUID) -> WriteResult:
+    def view(call: Call, handoff: UUID) -> Write:
         fields = dict(call.body)
         by, offer = fields.pop("by"), fields.pop("offer", None)
         if offer is not None and call.signed is not None:
@@ -122,7 +122,7 @@ def _answer(kind: AnswerKind) -> Endpoint:
                 "a signed answer names its offer in 'offer_digest', in clear"
             )
         asked = AnswerRequest(kind, by, fields, call.signed, offer)
-        return answers.answer(call.ports, call.caller, call.key, handoff, asked)
+        return answers.answer(call.key, handoff, asked)
 
     view.__name__, view.__doc__ = f"handoffs_{kind.command}", kind.about
     return writes(

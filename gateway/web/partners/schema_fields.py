@@ -30,7 +30,7 @@ from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import is_ip
 from gateway.domain.notification import ERROR_CODE
 from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
-from gateway.evidence.base64url import DIGEST
+from gateway.kernel.fields import SHA256
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -112,10 +112,19 @@ class StrictArray(fields.List[Any]):
 
     default_error_messages = MESSAGES
 
-    def __init__(self, inner: fields.Field[Any], *, least: int = 0, required: bool = True) -> None:
-        """``least`` is the number of elements that must be there."""
-        super().__init__(inner, required=required, metadata={"minItems": least} if least else {})
-        self.least = least
+    def __init__(
+        self,
+        inner: fields.Field[Any],
+        *,
+        least: int = 0,
+        most: int | None = None,
+        required: bool = True,
+    ) -> None:
+        """``least`` is the number of elements that must be there, ``most`` how many may be."""
+        bounds = {"minItems": least or None, "maxItems": most}
+        described = {name: bound for name, bound in bounds.items() if bound is not None}
+        super().__init__(inner, required=required, metadata=described)
+        self.least, self.most = least, most
 
     @cached_property
     def read(self) -> Reader:
@@ -138,6 +147,8 @@ class StrictArray(fields.List[Any]):
             raise ValidationError("must be an array")
         if len(value) < self.least:
             raise ValidationError(f"must have at least {self.least} element")
+        if self.most is not None and len(value) > self.most:
+            raise ValidationError(f"must have at most {self.most} elements")
 
     def _distinct(self, loaded: list[Any]) -> list[Any]:
         if isinstance(self.inner, StrictString) and len(set(loaded)) < len(loaded):
@@ -271,7 +282,7 @@ day = partial(StrictString, DAY)
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = partial(StrictString, ORGANISATION)
-digest = partial(StrictString, like(DIGEST.pattern, "must be a SHA-256 digest in base64url"))
+digest = partial(StrictString, SHA256)
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
 language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")
 scheme = _like(SCHEME.pattern, "must be a classification scheme of the profile")
