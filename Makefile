@@ -76,6 +76,7 @@ check: $(VENV)/dev.stamp ## Lint, types, layers, policies, language, generated d
 	@$(BIN)/casegate policy check
 	@$(BIN)/python -m tests.rules.language
 	@$(BIN)/python -m gateway.web.openapi --check docs/openapi.json
+	@$(BIN)/openapi-spec-validator docs/openapi.json
 	@$(BIN)/python -m tests.policies.matrix --check
 
 format: $(VENV)/dev.stamp ## Format the code
