@@ -253,23 +253,22 @@ class Exports(CaseClient, Directory, HandoffClient):
         # What registered the mandate, and planned the succession, where they are shown.
         mandate = self._mandate(offered.recipient, offered.mandate_event)
         plan = self._mandate(offered.recipient, reissue.get("succession"))
-        data = bundle.encode(
-            Bundle(
-                tuple(map(BundlePackage, cases, offers)),
-                tuple(answers),
-                (*receipts, *consultations),
-                registrations=tuple(one.registration for one in keys),
-                revocations=tuple(end for one in keys for end in one.revocations),
-                predecessor_offer=before,
-                succession=plan.registration if plan else None,
-                mandate=mandate.registration if mandate else None,
-                locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
-                key_statuses=tuple(one.status for one in keys if one.status is not None),
-                mandate_ends=mandate.ends if mandate else (),
-                recall=recall,
-                succession_approvals=approved,
-            )
+        whole = Bundle(
+            tuple(map(BundlePackage, cases, offers)),
+            tuple(answers),
+            (*receipts, *consultations),
+            registrations=tuple(one.registration for one in keys),
+            revocations=tuple(end for one in keys for end in one.revocations),
+            predecessor_offer=before,
+            succession=plan.registration if plan else None,
+            mandate=mandate.registration if mandate else None,
+            locks=tuple(dict.fromkeys(lock for one in keys for lock in one.locks)),
+            key_statuses=tuple(one.status for one in keys if one.status is not None),
+            mandate_ends=mandate.ends if mandate else (),
+            recall=recall,
+            succession_approvals=approved,
         )
+        data = bundle.encode(whole, self._exchange.under_one_checkpoint)
         report = verify_bundle(data, self.connection.trust)
         require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data

@@ -21,8 +21,12 @@ from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
+from gateway.ledger import proof, tiles
+from gateway.ledger.note import open_checkpoint
+from gateway.ledger.proof import TlogProof
 from gateway.verification import history
 from gateway.verification.history import SignedTree
+from gateway.verification.log_copy import read_tile
 from gateway.verification.stream import StreamHead
 
 JSON = "application/json"
@@ -90,6 +94,7 @@ class Session:
     ) -> None:
         """``ids`` makes the idempotency keys; ``tile`` reads the public log."""
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
+        self._tile = tile
         self._sightings = local_state.CheckpointStore(
             connection.log_key, connection.checkpoint_file, tile
         )
@@ -110,6 +115,33 @@ class Session:
     def observe_head(self, head: StreamHead, before: SignedTree | None) -> None:
         """Take in the checkpoint of a stream head; LogForked when it contradicts."""
         self._sightings.observe(SignedTree(head.checkpoint, head.note), before)
+
+    def under_one_checkpoint(self, given: Sequence[Receipt]) -> Sequence[Receipt]:
+        """The same receipts, each with the path to the largest checkpoint among them.
+
+        Paths come from the log's public tiles, where the log grew between two answers;
+        GatewayUnavailable while these cannot be read.
+        """
+        parsed = [proof.parse(one.proof) for one in given]
+        key = self._connection.log_key
+        sizes = {
+            open_checkpoint(note, [key], key.name).size: note
+            for note in {one.checkpoint_note for one in parsed}
+        }
+        if len(sizes) < 2:
+            return given
+        size = max(sizes)
+        try:
+            if self._tile is None:
+                raise LookupError("the public log is not read here")
+            paths = tiles.InclusionProofs(partial(read_tile, self._tile, size), size)
+            made = [TlogProof(one.index, paths.of(one.index), sizes[size]) for one in parsed]
+        except (LookupError, ValueError) as error:
+            raise errors.GatewayUnavailable(
+                f"the log grew in between, and its public tiles cannot be read ({error}): let this "
+                "computer reach the public log, and export again"
+            ) from None
+        return [replace(one, proof=proof.encode(new)) for one, new in zip(given, made, strict=True)]
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None

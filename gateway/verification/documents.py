@@ -10,7 +10,8 @@ from typing import Any
 
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
-from gateway.evidence.bundle import Bundle, BundleError
+from gateway.evidence.bundle import Bundle
+from gateway.evidence.evidence_file import BundleError
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.text.numbers import pluralise

@@ -6,7 +6,7 @@ Only the receipts count. What stands beside them in the file is for people, and 
 from collections import Counter
 from collections.abc import Sequence
 
-from gateway.evidence import canonical, receipt
+from gateway.evidence import canonical, evidence_file, receipt
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.text.numbers import pluralise
 from gateway.verification import history, steps
@@ -22,7 +22,11 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @step("The file is a list of events")
 def _read(data: bytes) -> tuple[list[Receipt], str]:
-    listed = canonical.decode(data)["events"]
+    members = canonical.decode(data)
+    if "format" in members:
+        known = evidence_file.read(members).receipts
+        return list(known), pluralise(len(known), "event")
+    listed = members["events"]
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise MalformedReceipt("the file has no list of events")
     found = [receipt.from_json(one.get("receipt")) for one in listed]

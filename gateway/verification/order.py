@@ -161,7 +161,7 @@ class Handed:
 
     ``recall`` is its recall, by its event. ``lacking`` is how many answers are not shown before the
     last one that is numbered; None where none is. ``unnumbered`` is how many do not show their
-    number where others do.
+    number where they are to.
     """
 
     states: PossibleStates
@@ -185,7 +185,7 @@ def check_order(receipts: Receipts) -> tuple[Handed, str]:
     recall = _check_recall(receipts)
     lacking = _count_lacking(receipts.moving)
     without = [one for one in moves if not one.details("sequence")]
-    unnumbered = 0 if lacking is None else len(without)
+    unnumbered = len(without) if receipts.numbered or lacking is not None else 0
     states = " or ".join(sorted(found.states))
     said = f"the state of the handoff at entry {receipts.moving[-1].index} was {states}"
     return Handed(found, recall, lacking, unnumbered), said

@@ -43,13 +43,15 @@ MOVES_OF_EVENTS = {
 class Receipts:
     """The events of a handoff: ``confirmed`` in the order of the log, one for each entry, and
     ``moving`` those that offered or moved it. ``recorded`` has the type of the event that records
-    each document, by its digest; ``plan`` is the event that planned the succession.
+    each document, by its digest; ``plan`` is the event that planned the succession. ``numbered``:
+    each move is to show its number.
     """
 
     documents: Documents
     given: Sequence[VerifiedReceipt]
     confirmed: Sequence[VerifiedReceipt]
     plan: VerifiedReceipt | None = None
+    numbered: bool = False
 
     @property
     def log(self) -> str:
@@ -139,7 +141,7 @@ def confirm(bundle: Bundle, documents: Documents, trust: TrustAnchors) -> tuple[
     entries = {one.index: one for one in reversed(found)}
     confirmed = [entries[index] for index in sorted(entries)]
     told = "; ".join(f"{one.type} is entry {one.index}" for one in confirmed)
-    return Receipts(documents, found, confirmed, plan), told
+    return Receipts(documents, found, confirmed, plan, bundle.numbered), told
 
 
 def _confirm_plan(

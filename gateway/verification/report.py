@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from gateway.evidence import receipt, sd_jwt
+from gateway.evidence import bundle, receipt, sd_jwt
 from gateway.text import catalogue
 from gateway.verification.sources import HEADINGS, SOURCES, Source, weigh
 
@@ -231,6 +231,7 @@ _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (receipt.NotInLog, Code.NOT_IN_LOG),
     (receipt.UnmatchedDetail, Code.MISMATCH),
     (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
+    (bundle.PackageMissing, Code.INCOMPLETE),
 )
 
 

@@ -70,7 +70,9 @@ def verify(
         if membership_attestation.looks_like(text_of(data)):
             return verify_status(data, trust)
         return verify_presentation(data, trust, require_signed=require_signed)
-    if "format" not in members and "events" in members:
+    about = members.get("about")
+    is_search = isinstance(about, dict) and "search" in about
+    if is_search or ("format" not in members and "events" in members):
         return verify_list(data, trust, known, require_signed=require_signed)
     if "format" in members:
         return verify_bundle(

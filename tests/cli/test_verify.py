@@ -117,16 +117,18 @@ def test_a_way_to_fail_has_an_exit_status_of_its_own(folder: Path) -> None:
     (folder / "rubbish").write_text("rubbish")
     assert verify(folder / "rubbish", *trust).exit_code == 10
 
-    (package,) = bundle["packages"]
-    document, *shown = package["case"].split("~")
+    case, *others = bundle["documents"]
+    document, *shown = case.split("~")
     signed, _, signature = document.rpartition(".")
     first, *rest = base64url.decode(signature)
     false = f"{signed}.{base64url.encode(bytes([first ^ 1, *rest]))}"
-    forged = bundle | {"packages": [package | {"case": "~".join([false, *shown])}]}
+    forged = bundle | {"documents": ["~".join([false, *shown]), *others]}
     (folder / "forged").write_text(json.dumps(forged))
     assert verify(folder / "forged", *trust).exit_code == 11
 
-    (folder / "incomplete").write_text(json.dumps(bundle | {"receipts": bundle["receipts"][1:]}))
+    ((name, log),) = bundle["logs"].items()
+    left = bundle | {"logs": {name: log | {"entries": log["entries"][1:]}}}
+    (folder / "incomplete").write_text(json.dumps(left))
     result = verify(folder / "incomplete", *trust)
     assert result.exit_code == 15
     assert ". failed " in result.stdout
@@ -151,7 +153,7 @@ def test_machines_get_the_same_facts_as_people(folder: Path) -> None:
     assert (told["code"], told["result"]) == (0, "verified")
     (accepted,) = (one for one in told["proved"] if one["fact"] == "acceptance")
     assert (accepted["by"], accepted["entry"]) == ("police", 1)
-    assert {one["fact"] for one in told["not_proved"]} >= {"later", "outcomes"}
+    assert {one["fact"] for one in told["not_proved"]} >= {"later", "outcomes.later"}
 
 
 def test_several_files_are_held_against_each_other(folder: Path) -> None:

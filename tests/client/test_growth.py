@@ -1,15 +1,17 @@
 """The client against a gateway: every growth of the log is checked by its public tiles."""
 
+import json
 from pathlib import Path
 
 import httpx
 import pytest
 
-from gateway.client import LogForked
+from gateway.client import GatewayUnavailable, LogForked
 from gateway.client.mirror import PublicLog
-from tests.client.client_fixture import MemberClient
+from gateway.verification.verifier import verify_bundle
+from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
-from tests.founding import ISSUER
+from tests.founding import ISSUER, OFMIN, accepted
 from tests.web.listening import Listening, listening
 
 
@@ -61,3 +63,20 @@ def test_a_client_whose_log_contradicted_itself_asks_nothing(
         submit(client, stage)
     assert stage.gateway.size() == size
     assert not client.wire.requests
+
+
+def test_an_export_during_which_the_log_grew_has_one_checkpoint_by_the_public_tiles(
+    stage: Listening,
+) -> None:
+    handoff = accepted(stage.gateway)
+    tile = public_log(stage).fetch
+
+    def grow(_done: int, _of: int) -> None:
+        submit(MemberClient(stage, OFMIN), stage)
+
+    data = MemberClient(stage, tile=tile).export(handoff, progress=grow)
+    ((_, log),) = json.loads(data)["logs"].items()
+    assert log["checkpoint"].split("\n")[1] == str(stage.gateway.size())
+    assert verify_bundle(data, trust_of(stage.gateway)).passed
+    with pytest.raises(GatewayUnavailable, match="public tiles cannot be read"):
+        MemberClient(stage).export(handoff, progress=grow)

@@ -20,7 +20,7 @@ from gateway.client import (
 from gateway.client.connection import FETCHED, read_organisations
 from gateway.client.errors import ProblemDetails
 from gateway.client.transport import PAUSES
-from gateway.evidence import handoff_documents, sd_jwt, signature
+from gateway.evidence import bundle, handoff_documents, sd_jwt, signature
 from gateway.evidence import receipt as receipts
 from gateway.exchange.lifecycle import erasure
 from gateway.kernel.ports import TransactionMode
@@ -46,6 +46,7 @@ from tests.founding import (
     correction,
     document_key,
 )
+from tests.verification.former import former
 from tests.verification.scenario import fact, keys_of
 from tests.web.listening import Listening, listening
 
@@ -217,7 +218,7 @@ def test_a_signed_correction_is_sent_acknowledged_and_proved(stage):
     for made in (office.export(handoff, "officer-1", "for the file"), hotline.export(handoff)):
         verdict = verify_bundle(made, trust(stage))
         assert (verdict.passed, verdict.code) == (True, Code.VERIFIED), verdict
-        assert len(json.loads(made)["packages"]) == 3
+        assert len(bundle.parse(made).packages) == 3
     check_log(stage.gateway)
 
 
@@ -311,13 +312,12 @@ def test_of_an_erased_case_no_answer_is_signed_about_another_offer_than_was_read
         office.answer("answer_recall", handoff, "officer-1", offer="A" * 43, done="copies_erased")
 
 
-def bundled(stage: Listening) -> tuple[bytes, dict]:
-    """A handoff that both signed, as its file and as the file's members."""
+def bundled(stage: Listening) -> bytes:
+    """A handoff that both signed, as its file."""
     hotline, office = desk(stage), desk(stage, OFMIN)
     handoff = signed_offer(stage, hotline)
     office.accept(office.handoff(handoff), "officer-1")
-    data = office.export(handoff, "officer-1", "for the file")
-    return data, json.loads(data)
+    return office.export(handoff, "officer-1", "for the file")
 
 
 def step(verdict: VerificationReport, words: str) -> str:
@@ -327,7 +327,7 @@ def step(verdict: VerificationReport, words: str) -> str:
 def test_an_export_brings_what_proves_its_keys_and_its_mandate(stage):
     """Of two that sign all themselves, no word of the operator is needed."""
     events = [stage.gateway.organisation(s).document_keys[0].registration_event for s in KEYS]
-    data, members = bundled(stage)
+    data = bundled(stage)
     verdict = verify_bundle(data, trust(stage))
     assert verdict.code is Code.VERIFIED
     told = step(verdict, "Origin of each member")
@@ -336,8 +336,9 @@ def test_an_export_brings_what_proves_its_keys_and_its_mandate(stage):
     assert keys_of(verdict).count("key.unrevoked") == len(KEYS)
     mandate = fact(verdict, "mandate")
     assert (mandate["under"], mandate["organisation"]) == ("operator_word", OFMIN)
-    members["mandate"] = members["registrations"][0]
-    assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is Code.MISMATCH
+    whole = bundle.parse(data)
+    other = former(replace(whole, mandate=whole.registrations[0]))
+    assert verify_bundle(other, trust(stage)).code is Code.MISMATCH
 
 
 @each(
@@ -345,13 +346,15 @@ def test_an_export_brings_what_proves_its_keys_and_its_mandate(stage):
     [
         (lambda one: one.update(nonce="A" * 43), Code.NOT_IN_LOG),
         (lambda one: one.update(disclosures=[]), Code.INCOMPLETE),
-        (lambda one: one.update(proof="x"), Code.NOT_IN_LOG),
+        (lambda one: one.update(path="AA"), Code.UNKNOWN_FORMAT),
+        (lambda one: one.update(path="A" * 43), Code.NOT_IN_LOG),
         (lambda one: one.update(document=one["document"].replace("key.", "kex.")), Code.NOT_IN_LOG),
     ],
 )
 def test_a_false_registration_fails_the_bundle(stage, change, code):
-    _, members = bundled(stage)
-    change(members["registrations"][0])
+    members = json.loads(bundled(stage))
+    ((_, log),) = members["logs"].items()
+    change(next(one for one in log["entries"] if '"type":"key.registered"' in one["document"]))
     assert verify_bundle(json.dumps(members).encode(), trust(stage)).code is code
 
 
@@ -364,8 +367,8 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     stage.gateway.administer("key.revoke", HOTLINE, kid=kid, reason="lost on a train")
     data = office.export(handoff, "officer-1", "for the file")
     assert b"train" not in data
-    (end,) = json.loads(data)["revocations"]
-    found = key_history.verify_revocation(receipts.from_json(end), trust(stage))
+    (end,) = bundle.parse(data).revocations
+    found = key_history.verify_revocation(end, trust(stage))
     assert [kind for kind, _ in found.confirmed.opened.shown] == ["key"]
     verdict = verify_bundle(data, trust(stage))
     assert f"key {kid} of {HOTLINE}: revoked on 2026-03-02" in step(
@@ -373,7 +376,9 @@ def test_a_bundle_carries_the_end_of_a_key_that_was_revoked_since(stage):
     )
     assert fact(verdict, "key.revoked.after")["organisation"] == HOTLINE
     assert fact(verdict, "key.unrevoked")["organisation"] == OFMIN
-    hotline.wire.tamper = lambda request, members: members.update(revocations=[end])
+    hotline.wire.tamper = lambda request, members: members.update(
+        revocations=[receipts.to_json(end)]
+    )
     with pytest.raises(EvidenceMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
 
@@ -429,8 +434,8 @@ def test_an_export_goes_on_without_a_registration_that_is_not_shown(stage):
         return None
 
     office.wire.faults = [refuse] * 40
-    members = json.loads(office.export(handoff, "officer-1", "for the file"))
-    assert "registrations" not in members
+    data = office.export(handoff, "officer-1", "for the file")
+    assert not bundle.parse(data).registrations
 
 
 def signed_offer(stage: Listening, hotline: MemberClient, **changes) -> str:

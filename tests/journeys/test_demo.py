@@ -1,6 +1,5 @@
 """The demonstration plays to its end, and its folder keeps a gateway."""
 
-import json
 import shlex
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.evidence import sd_jwt
+from gateway.evidence import bundle, sd_jwt
 from tests.journeys.harness import play
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.xdist_group("demo")]
@@ -63,8 +62,8 @@ def test_the_demonstration_ends_by_itself_and_what_it_leaves_verifies(request, t
         command = shlex.split(line.replace("handoff.bundle", f"{name}.bundle"))
         verified = casegate(*command[1:])
         assert verified.returncode == status, verified.stdout + verified.stderr
-    told = json.loads((folder / "handoff.bundle.json").read_bytes())
-    signed = (told["packages"][0]["offer"], "point-de-contact"), (told["answers"][0], "ofmin")
+    told = bundle.parse((folder / "handoff.bundle.json").read_bytes())
+    signed = (told.packages[0].offer, "point-de-contact"), (told.answers[0], "ofmin")
     for document, slug in signed:  # itself: nobody attests it
         claims = sd_jwt.read_unverified(document).claims
         assert claims["iss"].endswith(f"/organisations/{slug}")

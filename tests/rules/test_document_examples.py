@@ -28,7 +28,7 @@ from gateway.domain import vocabulary
 from gateway.domain.case import SEALABLE
 from gateway.domain.sealed import FORMAT, TYPES
 from gateway.domain.vocabulary import CODES
-from gateway.evidence import base64url, canonical, handoff_documents, sd_jwt, seal
+from gateway.evidence import base64url, bundle, canonical, handoff_documents, sd_jwt, seal
 from gateway.evidence import receipt as receipts
 from gateway.keys import (
     KeyPurpose,
@@ -200,10 +200,9 @@ def test_the_request_of_the_first_page_its_answer_and_its_verdict_are_those_of_t
     claims = sd_jwt.read_unverified(document.strip()).content
     body = json.loads(asked.partition("\n\n")[2])
     assert body == {name: claims[name] for name in ("by", "conditions")}
+    whole = bundle.parse((EXAMPLES / "handoff.json").read_bytes())
     (receipt,) = (
-        one
-        for one in json.loads((EXAMPLES / "handoff.json").read_text())["receipts"]
-        if "handoff.accepted" in one["document"]
+        receipts.to_json(one) for one in whole.receipts if b"handoff.accepted" in one.document
     )
     assert asked.startswith(f"POST /handoffs/{claims['handoff']}/acceptance\n")
     shown = re.findall(r'"([^"\\]+|[^"]+(?:\\"[^"]*)*)\.\.\."', answered)

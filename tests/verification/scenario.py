@@ -19,6 +19,7 @@ from gateway.verification.sources import HEADINGS
 from gateway.verification.trust import TrustAnchors
 from tests import answers
 from tests.evidence.ingredients import chance, es256
+from tests.verification.former import former
 from tests.verification.logbook import ORIGIN, Logbook
 
 GATEWAY = "https://gw.example.org"
@@ -167,6 +168,7 @@ class Scenario:
     earlier: list[tuple[SdJwt, list[str], SdJwt]] = field(default_factory=list)
     """Of each package before the newest: the case, what may be shown of it, the offer."""
     recall: SdJwt | None = None
+    moves: int = 1
 
     def __post_init__(self) -> None:
         attested = self.case_attested or (self.attested and not self.own_case)
@@ -221,7 +223,7 @@ class Scenario:
             random=chance(f"update {self.handoff} {number}"),
         )
         if logged:
-            self.record("handoff.update", self.offer.digest)
+            self.record("handoff.update", self.offer.digest, more=(self._next(),))
         return self
 
     def recalled(self, code: str = "unlawful", **changes: Any) -> "Scenario":
@@ -244,18 +246,27 @@ class Scenario:
         subject = canonical.encode({"recall": self.recall.digest, "code": code}).decode()
         told = EventDetail("subject", subject, frozenset({self.originator, self.recipient}))
         digest = self.recall.digest
-        self.record("handoff.recall", digest, package_digest=None, details=(told,))
+        more = (told, self._next())
+        self.record("handoff.recall", digest, package_digest=None, details=more)
         return self
 
-    def record(self, action: str, digest: str | None, **changes: Any) -> int:
-        """Log an event of the handoff; ``changes`` are to the fact."""
+    def _next(self) -> EventDetail:
+        """The number of the next move, which both parties may read: the offer is number 1."""
+        self.moves += 1
+        both = frozenset({self.originator, self.recipient})
+        return EventDetail("sequence", str(self.moves), both)
+
+    def record(
+        self, action: str, digest: str | None, *, more: tuple[EventDetail, ...] = (), **changes: Any
+    ) -> int:
+        """Log an event of the handoff; ``changes`` are to the fact, ``more`` are more details."""
         number = len(self.log.events)
         fact = AuditEvent(
             id=UUID(int=(7 << 76) + number),
             action=action,
             result=EventResult.ALLOWED,
             parties=(Party(self.originator, "actor"), Party(self.recipient, "recipient")),
-            details=(EventDetail("by", "staff-1", frozenset({self.originator})),),
+            details=(EventDetail("by", "staff-1", frozenset({self.originator})), *more),
             handoff=self.handoff,
             case_digest=self.case.digest,
             package_digest=self.package_digest,
@@ -297,7 +308,7 @@ class Scenario:
         """Sign an answer and log it."""
         document = self.answer(kind, **changes)
         self.answers.append(document)
-        self.record(ACTIONS[kind], document.digest)
+        self.record(ACTIONS[kind], document.digest, more=(self._next(),))
         return document
 
     def number(self, *numbers: int) -> "Scenario":
@@ -338,3 +349,8 @@ class Scenario:
     def file(self, reader: str | None = None, **changes: Any) -> bytes:
         """The bundle as a file."""
         return bundle.encode(self.bundle(reader, **changes))
+
+    def former(self, reader: str | None = None, **changes: Any) -> bytes:
+        """The bundle as a file of the form before: each receipt has a checkpoint of its own, and a
+        place that its maker chose."""
+        return former(self.bundle(reader, **changes))

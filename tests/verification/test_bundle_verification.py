@@ -243,7 +243,8 @@ def with_plan(*persons: str, **changes: Any) -> VerificationReport:
     changes |= {"more": (approved("succession.plan", signed, *persons),)} if persons else {}
     planned = {"action": "succession.plan", "subject": SUBJECT, "id": PLANNED} | changes
     plan = story.log.receipt(story.register(**planned))
-    return verifier.verify(story.file(predecessor_offer=before.compact(), succession=plan), KNOWN)
+    file = story.former(predecessor_offer=before.compact(), succession=plan)
+    return verifier.verify(file, KNOWN)
 
 
 def test_the_plan_is_recorded_in_the_log_and_its_legal_act_is_named():
@@ -315,7 +316,7 @@ def test_an_offer_that_came_before_the_plan_was_good_though_the_mandate_ended_th
 
 def test_a_plan_where_nothing_moved_is_a_mismatch():
     story = Scenario().told("acceptance")
-    told = verifier.verify(story.file(succession=story.log.receipt(0)), TRUST)
+    told = verifier.verify(story.former(succession=story.log.receipt(0)), TRUST)
     assert told.code == Code.MISMATCH
 
 
@@ -487,7 +488,7 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_is_not
         return declared(UNLOCK, name, "police", AT + later, number)
 
     story.answers.clear()
-    story.indexes[1:] = []
+    story.moves, story.indexes[1:] = 1, []
     forged = lock("organisation.allow_attested", declaration=unlock("gateway"))
     own = lock("organisation.allow_attested", declaration=unlock("police"))
     story.told("acceptance")
@@ -497,7 +498,7 @@ def test_an_attested_document_of_a_member_that_required_its_own_signature_is_not
     # What ended one lock ends no other, nor does what was signed before it.
     for shown_again in (unlock("police"), unlock("police", -timedelta(hours=1), 6)):
         story.answers.clear()
-        story.indexes[1:] = []
+        story.moves, story.indexes[1:] = 1, []
         indexes = (at, own, lock("organisation.require_signed"))
         again = lock("organisation.allow_attested", declaration=shown_again)
         story.told("acceptance")
@@ -599,7 +600,9 @@ NUMBERED = {
 @each("case", list(NUMBERED))
 def test_an_answer_that_is_left_out_before_another_shows_by_the_numbers(case):
     numbers, code, lacking = NUMBERED[case]
-    told = verifier.verify(Scenario().told("acceptance", "outcome").number(*numbers).file(), TRUST)
+    told = verifier.verify(
+        Scenario().told("acceptance", "outcome").number(*numbers).former(), TRUST
+    )
     assert told.code == code, told.sentence
     if told.passed:
         assert ("numbered" in keys_of(told)) is (lacking == 0 and told.code == Code.VERIFIED)

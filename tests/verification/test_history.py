@@ -1,5 +1,6 @@
 """One log has one history: what was signed is compared by the nodes of its trees."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -9,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.evidence import bundle
 from gateway.evidence.log_predecessor import LogPredecessor
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import tiles, tree
@@ -21,6 +21,7 @@ from gateway.verification.report import Code, InputFile, VerificationFailed, Ver
 from gateway.verification.trust import TrustAnchors, confirm_receipt
 from tests.each import each
 from tests.ledger.copies import Served, signer_of
+from tests.verification.former import former
 from tests.verification.logbook import ORIGIN, Logbook
 from tests.verification.scenario import TRUST, Scenario, fact, keys_of
 
@@ -134,9 +135,20 @@ def test_a_file_with_two_histories_of_different_sizes_and_entries_is_a_contradic
         answers=(accepted.bundle().answers[0], withdrawn.bundle().answers[0]),
         receipts=(*accepted.bundle().receipts, withdrawn.log.receipt(2)),
     )
-    report = verifier.verify(bundle.encode(merged), TRUST)
+    report = verifier.verify(former(merged), TRUST)
     assert report.code == Code.CONTRADICTION, report
     assert report.proof
+
+
+def test_a_file_of_today_has_no_place_for_a_second_history():
+    accepted, withdrawn = split_in_two()
+    log, other = (json.loads(one.file())["logs"][ORIGIN] for one in (accepted, withdrawn))
+    members = json.loads(accepted.file())
+    members["documents"].append(withdrawn.answers[0].compact())
+    entries = [*log["entries"], other["entries"][1]]
+    members["logs"][ORIGIN] = log | {"entries": entries}
+    told = verifier.verify(json.dumps(members).encode(), TRUST)
+    assert told.code == Code.NOT_IN_LOG, told
 
 
 def test_each_of_two_histories_verifies_and_both_together_do_not():
@@ -163,12 +175,12 @@ def test_a_file_says_whether_it_shows_one_history():
     story = Scenario()
     early = story.log.receipt(0)
     story.told("acceptance")
-    both = story.file(receipts=(early, story.log.receipt(1)))
+    both = story.former(receipts=(early, story.log.receipt(1)))
     assert "one_history" in keys_of(verifier.verify(both, TRUST))
     for _ in range(3):
         story.record("case.read", None, handoff=None)
     story.told("outcome")
-    apart = story.file(receipts=(early, *(story.log.receipt(n) for n in (1, 5))))
+    apart = story.former(receipts=(early, *(story.log.receipt(n) for n in (1, 5))))
     assert "one_history" in keys_of(verifier.verify(apart, TRUST))
 
 

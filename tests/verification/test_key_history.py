@@ -279,8 +279,9 @@ def test_a_revocation_of_an_unknown_log_is_refused():
 def test_a_word_that_was_logged_after_its_key_was_revoked_fails_the_bundle(in_bundle):
     """Whoever holds a leaked key, the operator too, cannot pass off what it signs."""
     story = Scenario()
-    end = receipt_of(story.log, revoked(story.log, OFFICES, "police"))
+    revocation = revoked(story.log, OFFICES, "police")
     story.say("acceptance")
+    end = receipt_of(story.log, revocation)
     trust = BUNDLE_TRUST if in_bundle else replace(BUNDLE_TRUST, revocations=(end,))
     data = story.file(revocations=(end,)) if in_bundle else story.file()
     verdict = verify_bundle(data, trust)
@@ -358,7 +359,7 @@ def test_two_histories_are_seen_in_a_revocation_as_well():
     for _ in story.log.events[1:]:
         revoked(twin, "another-key")
     end = revoked(twin)
-    verdict = verify_bundle(story.file(revocations=(receipt_of(twin, end),)), BUNDLE_TRUST)
+    verdict = verify_bundle(story.former(revocations=(receipt_of(twin, end),)), BUNDLE_TRUST)
     assert verdict.code == Code.CONTRADICTION
 
 

@@ -10,11 +10,14 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
+from gateway.evidence import bundle
+from gateway.evidence.bundle import Bundle
 from gateway.evidence.declarations import UNLOCK
 from gateway.verification.report import Code
 from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify
 from tests.each import each
+from tests.verification.former import former
 from tests.verification.kept import trust_folder
 from tests.verification.scenario import AT, TRUST, Scenario, declared
 from tests.verification.test_chain import consulted, measured, told
@@ -22,56 +25,79 @@ from tests.verification.test_kept import EXPECTED, FOLDER
 
 ACCUSES = {Code.BAD_SIGNATURE, Code.NOT_IN_LOG, Code.MISMATCH, Code.CONTRADICTION, Code.LET_THROUGH}
 KEPT = trust_folder(FOLDER / "trust")
-DOCUMENTS = ("predecessor_offer", "recall")
 
 
-def parts(members: dict[str, Any]) -> Iterator[tuple[str, int | None]]:
-    """Each document, package and receipt of a bundle: where it stands."""
-    for name, value in members.items():
-        if name in ("format", "keys"):
-            continue
-        yield from (
-            ((name, at) for at in range(len(value))) if isinstance(value, list) else [(name, None)]
-        )
+Place = tuple[str, int]
 
 
-def without(members: dict[str, Any], *gone: tuple[str, int | None]) -> dict[str, Any]:
-    """The bundle without these parts."""
-    left = {}
-    for name, value in members.items():
-        if isinstance(value, list):
-            left[name] = [one for at, one in enumerate(value) if (name, at) not in gone]
-        elif (name, None) not in gone:
-            left[name] = value
+def parts(members: dict[str, Any]) -> Iterator[Place]:
+    """Each document, package, receipt and entry of a bundle: where it stands."""
+    for name, listed in _lists(members).items():
+        yield from ((name, at) for at in range(len(listed)))
+
+
+def _lists(members: dict[str, Any]) -> dict[str, list[Any]]:
+    """The lists of a bundle; a document that stands alone is a list of one."""
+    if "logs" in members:
+        logs = {name: log["entries"] for name, log in members["logs"].items()}
+        return {"documents": members["documents"], **logs}
+    return {
+        name: value if isinstance(value, list) else [value]
+        for name, value in members.items()
+        if name not in ("format", "keys")
+    }
+
+
+def _replaced(members: dict[str, Any], lists: dict[str, list[Any]]) -> dict[str, Any]:
+    """The bundle with these lists."""
+    if "logs" in members:
+        logs = {
+            name: log | {"entries": lists[name]}
+            for name, log in members["logs"].items()
+            if lists[name]
+        }
+        return members | {"documents": lists["documents"], "logs": logs}
+    left = dict(members)
+    for name, listed in lists.items():
+        if isinstance(members[name], list):
+            left[name] = listed
+        elif listed:
+            left[name] = listed[0]
+        else:
+            del left[name]
     return left
+
+
+def without(members: dict[str, Any], *gone: Place) -> dict[str, Any]:
+    """The bundle without these parts."""
+    lists = {
+        name: [one for at, one in enumerate(listed) if (name, at) not in gone]
+        for name, listed in _lists(members).items()
+    }
+    return _replaced(members, lists)
 
 
 def details(members: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The bundle without one disclosure, each in turn: of a receipt, or of a document."""
     for name, at in parts(members):
-        part = members[name] if at is None else members[name][at]
-        if "proof" in part:
+        part = _lists(members)[name][at]
+        if "disclosures" in part and isinstance(part, dict):
             count = len(part["disclosures"])
         else:
             documents = part if isinstance(part, dict) else {"": part}
             count = max(text.count("~") for text in documents.values())
         for number in range(count):
-            yield _without_detail(members, name, at, number)
+            lists = deepcopy(_lists(members))
+            lists[name][at] = _without_detail(lists[name][at], number)
+            yield _replaced(members, lists)
 
 
-def _without_detail(members: dict[str, Any], name: str, at: int | None, n: int) -> dict[str, Any]:
-    left = deepcopy(members)
-    part = left[name] if at is None else left[name][at]
-    if "proof" in part:
-        del part["disclosures"][n]
-    elif isinstance(part, dict):
-        for key, text in part.items():
-            part[key] = _drop(text, n)
-    elif at is None:
-        left[name] = _drop(part, n)
-    else:
-        left[name][at] = _drop(part, n)
-    return left
+def _without_detail(part: Any, n: int) -> Any:
+    if isinstance(part, str):
+        return _drop(part, n)
+    if "disclosures" in part:
+        return part | {"disclosures": part["disclosures"][:n] + part["disclosures"][n + 1 :]}
+    return {key: _drop(text, n) for key, text in part.items()}
 
 
 def _drop(text: str, n: int) -> str:
@@ -126,7 +152,7 @@ def _notified() -> Scenario:
     return story
 
 
-def _locked() -> bytes:
+def _locked() -> Bundle:
     """The recipient signs everything itself for a time, and then allows the gateway to do it."""
     story = Scenario(attested=True)
     unlock = declared(UNLOCK, "police", "police", AT + timedelta(minutes=1))
@@ -134,22 +160,24 @@ def _locked() -> bytes:
     lock = story.register("organisation.require_signed", own)
     end = story.register("organisation.allow_attested", {**own, "declaration": unlock})
     story.told("acceptance")
-    return story.file(locks=tuple(map(story.log.receipt, (lock, end))))
+    return story.bundle(locks=tuple(map(story.log.receipt, (lock, end))))
 
 
-STORIES: dict[str, Callable[[], bytes]] = {
-    "closed": lambda: Scenario().told("acceptance", "outcome", "closure").number(2, 3, 4).file(),
-    "chain": lambda: _chain().file(),
-    "measures": lambda: _measured().file(),
-    "recall": lambda: _recalled().file(),
-    "notices": lambda: _notified().file(),
+STORIES: dict[str, Callable[[], Bundle]] = {
+    "closed": lambda: Scenario().told("acceptance", "outcome", "closure").number(2, 3, 4).bundle(),
+    "chain": lambda: _chain().bundle(),
+    "measures": lambda: _measured().bundle(),
+    "recall": lambda: _recalled().bundle(),
+    "notices": lambda: _notified().bundle(),
     "locks": _locked,
 }
 
 
 def bundles() -> Iterator[tuple[str, dict[str, Any], TrustAnchors]]:
     for name, story in STORIES.items():
-        yield name, json.loads(story()), TRUST
+        told_of = story()
+        yield name, json.loads(bundle.encode(told_of)), TRUST
+        yield f"{name}, as before", json.loads(former(told_of)), TRUST
     for name, expected in EXPECTED.items():
         if expected["kind"] == "bundle" and expected["code"] in (Code.VERIFIED, Code.ATTESTED):
             yield name, json.loads((FOLDER / "files" / name).read_bytes()), KEPT

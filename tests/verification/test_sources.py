@@ -26,8 +26,7 @@ from tests.verification.scenario import (
     fact,
     keys_of,
 )
-from tests.verification.test_kept import EXPECTED, FOLDER
-from tests.verification.test_oracle import left
+from tests.verification.test_kept import EXPECTED, FOLDER, left
 
 SENTENCES = catalogue._tables()["sentences"]
 OF_EVIDENCE = {
@@ -112,7 +111,7 @@ def two_checkpoints() -> tuple[Scenario, bytes]:
             early = story.log.receipt(0)
     story.told("acceptance", "outcome")
     whole = story.bundle()
-    return story, story.file(receipts=(early, *whole.receipts[1:]))
+    return story, story.former(receipts=(early, *whole.receipts[1:]))
 
 
 def test_checkpoints_of_one_file_that_nothing_joins_make_it_incomplete() -> None:

@@ -1,6 +1,7 @@
-"""Write the kept evidence anew: ``python -m tests.verification.kept``.
+"""Write the kept evidence of today's forms: ``python -m tests.verification.kept``.
 
-Only for a change of the formats before the first release. Afterwards add files and change none.
+What earlier versions wrote stays as it is. Where a form changes, give ``FOLDER`` another name, and
+keep this one.
 """
 
 import json
@@ -34,17 +35,15 @@ from tests.founding import (
 from tests.verification.kept import trust_folder
 from tests.web.listening import Listening, listening
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "bundle-3"
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
 """These members sign their own documents in one half of the files."""
 
 
 def main() -> None:
-    """Write every file, the keys, and the table of what each file proves."""
-    for old in FOLDER.glob("files/*"):
-        old.unlink()
-    (FOLDER / "files").mkdir(exist_ok=True)
-    (FOLDER / "trust/organisations").mkdir(parents=True, exist_ok=True)
+    """Write every bundle, the keys, and the table of what each file proves."""
+    (FOLDER / "files").mkdir(parents=True)
+    (FOLDER / "trust/organisations").mkdir(parents=True)
     attested, signed, reissued = listening(), listening(), listening()
     _write_keys(attested)
     files = {**_attested(attested), **_signed(signed), **_reissued(reissued)}
@@ -105,11 +104,12 @@ def _suspended(hotline: MemberClient, office: MemberClient, stage: Listening) ->
     asked = {"kind": "suspension", "code": "legal_claim", "until": until}
     set_ = hotline.step("case.restrict", {"case": case}, "liaison-1", **asked)
     (closed,) = (
-        one.receipt for one in office.events() if one.confirmed.event["type"] == "case.restricted"
+        one.event for one in office.events() if one.confirmed.event["type"] == "case.restricted"
     )
     hotline.step("case.end_measure", {"case": case, "measure": set_.result["measure"]}, "liaison-1")
     whole = bundle.parse(office.export(handoff, "officer-1", "kept evidence"))
-    return bundle.encode(replace(whole, receipts=(*whole.receipts, closed)))
+    receipt_of_it = office.receipt(closed).receipt
+    return bundle.encode(replace(whole, receipts=(*whole.receipts, receipt_of_it)))
 
 
 def _receipt_file(one: receipt.Receipt) -> bytes:
@@ -203,20 +203,37 @@ def _broken(files: dict[str, bytes]) -> dict[str, bytes]:
     own, recipients = (
         json.loads(files[f"receipt-of-{name}.json"]) for name in ("originator", "recipient")
     )
-    first = whole["receipts"][0]
-    (package,), (others,) = whole["packages"], other["packages"]
-    head, payload, _ = package["offer"].partition("~")[0].split(".")
-    signature = others["offer"].partition("~")[0].rpartition(".")[2]
-    forged = {**package, "offer": f"{head}.{payload}.{signature}~"}
-    chain = json.loads(files["signed-chain-bundle.json"])
+    ((name, log),) = whole["logs"].items()
+    case, offer, *others = whole["documents"]
+    head, payload, _ = offer.partition("~")[0].split(".")
+    signature = other["documents"][1].partition("~")[0].rpartition(".")[2]
+    answer = bundle.parse(files["signed-bundle.json"]).answers[0]
+    numbers = [
+        one
+        for one in log["entries"]
+        if any(sd_jwt.read_disclosure(text).value == "2" for text in one["disclosures"])
+    ]
+    withheld = {**numbers[0], "disclosures": []}
+
+    def of_log(entries: list[object]) -> dict[str, object]:
+        return {**whole, "logs": {name: {**log, "entries": entries}}}
+
     broken = {
-        "false-signature-bundle.json": {**whole, "packages": [forged]},
-        "false-chain-bundle.json": {**chain, "packages": chain["packages"][::-1]},
-        "false-proof-receipt.json": {**own, "proof": first["proof"]},
-        "false-detail-receipt.json": {**recipients, "disclosures": first["disclosures"]},
-        "false-answer-bundle.json": {**whole, "answers": other["answers"]},
-        "missing-receipt-bundle.json": {**whole, "receipts": whole["receipts"][1:]},
-        "missing-member-receipt.json": {k: v for k, v in own.items() if k != "nonce"},
+        "false-signature-bundle.json": {
+            **whole,
+            "documents": [case, f"{head}.{payload}.{signature}~", *others],
+        },
+        "false-proof-receipt.json": {**own, "proof": recipients["proof"].replace("index", "in")},
+        "false-answer-bundle.json": {**whole, "documents": [case, offer, answer]},
+        "false-path-bundle.json": of_log(
+            [{**log["entries"][0], "path": log["entries"][1]["path"]}, *log["entries"][1:]]
+        ),
+        "missing-receipt-bundle.json": of_log(log["entries"][:-1]),
+        "missing-case-bundle.json": {**whole, "documents": [offer, *others]},
+        "missing-number-bundle.json": of_log(
+            [withheld if one is numbers[0] else one for one in log["entries"]]
+        ),
+        "missing-member-bundle.json": {n: v for n, v in whole.items() if n != "about"},
     }
     stranger = sd_jwt.issue(
         typ="casegate-case+sd-jwt",

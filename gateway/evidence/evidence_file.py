@@ -1,0 +1,119 @@
+"""casegate-bundle/3: documents, and entries of one or several logs, each log under one checkpoint.
+
+Nothing is verified here. An entry has the path that leads to the checkpoint of its log; with it, it
+is the receipt that a verifier knows. So one file cannot hold two histories of a log.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.evidence import base64url, receipt
+from gateway.evidence.receipt import Receipt
+from gateway.ledger import proof
+from gateway.ledger.proof import TlogProof
+from gateway.ledger.tree import HASH_BYTES
+
+FORMAT = "casegate-bundle/3"
+
+_MEMBERS = frozenset({"format", "about", "documents", "logs"})
+_ENTRY = frozenset({"index", "document", "nonce", "disclosures", "path"})
+
+
+class BundleError(ValueError):
+    """The bytes are not a bundle; the message says why."""
+
+
+@dataclass(frozen=True)
+class EvidenceFile:
+    """What is in such a file: what it is ``about`` (one member, by its kind), documents, and one
+    receipt for each entry."""
+
+    about: Mapping[str, Any]
+    documents: tuple[str, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+
+
+def encode(file: EvidenceFile) -> bytes:
+    """Write the file that `read` reads, each entry once with all that is shown of it.
+
+    Raises BundleError where receipts of one log have several checkpoints, or one entry two
+    documents.
+    """
+    logs: dict[str, dict[int, Receipt]] = {}
+    notes: dict[str, str] = {}
+    for one in file.receipts:
+        shown = proof.parse(one.proof)
+        origin = shown.checkpoint_note.partition("\n")[0]
+        if notes.setdefault(origin, shown.checkpoint_note) != shown.checkpoint_note:
+            raise BundleError(f"the receipts of the log {origin} have several checkpoints")
+        entries = logs.setdefault(origin, {})
+        known = entries.get(shown.index, one)
+        if known.document != one.document:
+            raise BundleError(f"the entry {shown.index} of the log {origin} has two documents")
+        disclosures = dict.fromkeys((*known.disclosures, *one.disclosures))
+        entries[shown.index] = Receipt(one.document, one.nonce, tuple(disclosures), one.proof)
+    members = {
+        "format": FORMAT,
+        "about": file.about,
+        "documents": file.documents,
+        "logs": {
+            origin: {
+                "checkpoint": notes[origin],
+                "entries": [_written(index, one) for index, one in sorted(entries.items())],
+            }
+            for origin, entries in sorted(logs.items())
+        },
+    }
+    return (json.dumps(members, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def _written(index: int, one: Receipt) -> dict[str, Any]:
+    written = receipt.to_json(one)
+    path = base64url.encode(b"".join(proof.parse(written.pop("proof")).hashes))
+    return {"index": index, **written, "path": path}
+
+
+def read(members: Mapping[str, Any]) -> EvidenceFile:
+    """The file of these members; BundleError for anything but its exact form."""
+    if members.keys() != _MEMBERS or members["format"] != FORMAT:
+        raise BundleError("a bundle has about, documents and logs")
+    about, documents, logs = (members[name] for name in ("about", "documents", "logs"))
+    if not isinstance(about, dict) or len(about) != 1:
+        raise BundleError("a bundle is about one thing")
+    if not isinstance(documents, list) or not all(isinstance(one, str) for one in documents):
+        raise BundleError("the documents of a bundle are texts")
+    if not isinstance(logs, dict):
+        raise BundleError("the logs of a bundle are by name")
+    receipts = tuple(one for name, log in logs.items() for one in _read_log(name, log))
+    return EvidenceFile(about, tuple(documents), receipts)
+
+
+def _read_log(origin: str, log: Any) -> Iterable[Receipt]:
+    if not isinstance(log, dict) or log.keys() != {"checkpoint", "entries"}:
+        raise BundleError("a log of a bundle has checkpoint and entries")
+    note, entries = log["checkpoint"], log["entries"]
+    if not isinstance(note, str) or note.partition("\n")[0] != origin:
+        raise BundleError("the checkpoint of a bundle is of another log")
+    if not isinstance(entries, list):
+        raise BundleError("the entries of a bundle are a list")
+    before = -1
+    for one in entries:
+        if not isinstance(one, dict) or one.keys() != _ENTRY or type(one["index"]) is not int:
+            raise BundleError("an entry of a bundle has index, document, nonce, disclosures, path")
+        if one["index"] <= before:
+            raise BundleError("the entries of a bundle are not in the order of the log")
+        before = one["index"]
+        yield _read_entry(one, note)
+
+
+def _read_entry(entry: Mapping[str, Any], note: str) -> Receipt:
+    try:
+        path = base64url.decode(entry["path"])
+        hashes = tuple(path[at : at + HASH_BYTES] for at in range(0, len(path), HASH_BYTES))
+        shown = proof.encode(TlogProof(entry["index"], hashes, note))
+        told = {name: entry[name] for name in ("document", "nonce", "disclosures")}
+        return receipt.from_json({**told, "proof": shown})
+    except (TypeError, ValueError) as error:
+        raise BundleError(str(error)) from None
