@@ -23,6 +23,7 @@ from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.measure import EMBARGO, EMBARGO_TOTAL
 from gateway.domain.organisation import KINDS
 from gateway.domain.outcome import ConsultationNotice
+from gateway.domain.refusals import Correctable
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 
@@ -35,7 +36,7 @@ DATABASE_VARIABLE = "CASEGATE_DATABASE_URL"
 _REQUIRED: Any = object()
 
 
-class ConfigError(Exception):
+class ConfigError(Correctable):
     """The configuration cannot be used; the message names the setting and says what it expects."""
 
 

@@ -27,7 +27,13 @@ from gateway.domain.audit_event import LogHold
 from gateway.domain.course import HANDOFF
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import system_uri
-from gateway.domain.refusals import HighWaterMarkUnavailable, LogFrozen, Refusal, WrongState
+from gateway.domain.refusals import (
+    Correctable,
+    HighWaterMarkUnavailable,
+    LogFrozen,
+    Refusal,
+    WrongState,
+)
 from gateway.exchange.handoffs import retention
 from gateway.exchange.lifecycle import erasure, succession_execution
 from gateway.exchange.standing import duties
@@ -84,7 +90,7 @@ Show = Callable[[Mapping[str | tuple[str, str], float]], None]
 """Shows the operator's metrics: what is known of the state, by name, or by name and label."""
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(Correctable):
     """Another process maintains this gateway."""
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import cedarpy
 
 from gateway.domain.decision import PolicyDecision, PolicyEntity, PolicyQuestion, Value, identity_of
+from gateway.domain.refusals import Correctable
 
 SCHEMA_FILE = "schema.cedarschema"
 OPTIONAL = "optional"
@@ -64,7 +65,7 @@ _LOG.addHandler(logging.NullHandler())  # silent where nobody set up logging, as
 Uid = tuple[str, str]
 
 
-class InvalidPolicies(Exception):
+class InvalidPolicies(Correctable):
     """The policies cannot be used; ``problems`` are sentences that say what to correct."""
 
     def __init__(self, problems: Sequence[str]) -> None:

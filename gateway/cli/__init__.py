@@ -3,10 +3,8 @@
 So `casegate verify` works where only the verifier is installed, without the server's packages.
 """
 
-import errno
 import importlib
 import io
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from gateway import __version__
+from gateway.cli.failure import (
+    DONE,
+    NO_SPACE,
+    CommandFailed,
+    Interrupted,
+    OutputNotWritten,
+    print_failure,
+)
 
 ANYONE = "Auditors and courts, with nothing but the files"
 PARTNERS = "Partners, through the gateway's own interface"
@@ -155,15 +161,9 @@ _MEANT = {"--since": "--from", "--disclosure": "--digest"}
 _WHERE = frozenset({"--home", "--connection", "-c"})
 """What says where a command works: people write it before or behind the command's name."""
 
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""Why an output takes no more."""
-
 _JSON = "gateway.cli.json"
 """Where it is kept that a line asks for machine output, before its command is known: a line that
 cannot be read fails for machines, too."""
-
-DONE = "gateway.cli.done"
-"""Where it is kept that what was asked for is done, and told."""
 
 
 def interrupt(_signum: int, _frame: FrameType | None) -> None:
@@ -173,57 +173,10 @@ def interrupt(_signum: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
 
-# --- How a command fails: one sentence on the error stream, or one JSON value on the output ---
-
-
-class CommandFailed(click.ClickException):
-    """A failure that has more to tell machines than its sentence."""
-
-    def __init__(
-        self,
-        message: str,
-        members: Mapping[str, Any],
-        done: Mapping[str, Any] | None = None,
-        *,
-        exit_code: int = click.ClickException.exit_code,
-    ) -> None:
-        """``members`` are members of ``error``, its kind among them; ``done`` those beside it."""
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc] # the class declares it, click reads this
-        self.members, self.done = dict(members), dict(done or {})
-
-
-class Interrupted(CommandFailed):
-    """Ctrl-C, before anything was done."""
-
-    def __init__(self) -> None:
-        """Make it, with the exit status that shells give (128 and the signal's number)."""
-        super().__init__("interrupted", {"kind": "interrupted"}, exit_code=130)
-
-
-class OutputNotWritten(click.ClickException):
-    """What was asked for is done and members, but a file could not be written."""
-
-    exit_code = 6
-
-
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether a command line asks for machine output, also one that cannot be read further."""
     ended = arguments.index("--") if "--" in arguments else len(arguments)
     return "--json" in arguments[:ended]
-
-
-def _print_line(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=True))
-
-
-def print_failure(error: click.ClickException) -> None:
-    """Tell machines what went wrong."""
-    if isinstance(error, CommandFailed):
-        _print_line({**error.done, "error": {"message": error.message, **error.members}})
-        return
-    kind = "usage-error" if isinstance(error, click.UsageError) else "error"
-    _print_line({"error": {"kind": kind, "message": error.format_message()}})
 
 
 # --- The command ---

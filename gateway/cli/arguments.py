@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from gateway import setting_validators
-from gateway.cli import NO_SPACE
+from gateway.cli.failure import NO_SPACE
 from gateway.cli.output import AS_JSON
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.mandate import read_competence
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.domain.refusals import Refusal, ValidationFailed
+from gateway.domain.refusals import Correctable, Refusal, ValidationFailed
 from gateway.files import PrivateFileError
 from gateway.ledger.tiles import ReadFile
 
@@ -227,30 +227,5 @@ def plain_errors() -> Iterator[None]:
         if error.filename is None:
             raise click.ClickException(str(error)) from error
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-    except PrivateFileError as error:
+    except (Correctable, PrivateFileError) as error:
         raise click.ClickException(str(error)) from error
-    except (click.ClickException, click.Abort):
-        raise
-    except Exception as error:
-        if isinstance(error, _unusable()):
-            raise click.ClickException(str(error)) from error
-        raise
-
-
-def _unusable() -> tuple[type[Exception], ...]:
-    """What an operator can correct; imported only after a failure, to keep starts short."""
-    try:
-        from gateway.cedar.policy import InvalidPolicies  # noqa: PLC0415
-        from gateway.config import ConfigError  # noqa: PLC0415
-        from gateway.maintenance import AlreadyRunning  # noqa: PLC0415
-        from gateway.pki.authority import AuthorityError  # noqa: PLC0415
-        from gateway.store.database import UnsuitableDatabase  # noqa: PLC0415
-    except ModuleNotFoundError:  # without the server's part none of them is raised
-        return ()
-    return (
-        ConfigError,
-        AuthorityError,
-        InvalidPolicies,
-        UnsuitableDatabase,
-        AlreadyRunning,
-    )

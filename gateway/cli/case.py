@@ -39,13 +39,13 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.case_steps import CASE_STEPS, CaseStepKind
+from gateway.domain.consultation import REASON_CODES
 from gateway.domain.handoff import RecallCode
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
-from gateway.exchange.standing.consultations import REASON_CODES
 from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
 from gateway.formats.xarf import import_xarf
 
@@ -203,7 +203,7 @@ def check(content: dict[str, Any]) -> None:
 
 def _check(content: Mapping[str, Any]) -> None:
     """Raise InvalidCase for a case that the gateway would refuse by its document alone."""
-    from gateway.web.partners.case_document import (  # noqa: PLC0415 - long to load
+    from gateway.schemas.case_document import (  # noqa: PLC0415 - long to load
         CaseInvalid,
         load_case,
     )

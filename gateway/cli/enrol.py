@@ -12,8 +12,9 @@ import click
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import files
-from gateway.cli import CommandFailed, output, partner_command
+from gateway.cli import output, partner_command
 from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, CONNECTION_FILE, FILE, json_option
+from gateway.cli.failure import CommandFailed
 from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
 from gateway.client.connection import new_settings, read_file, render

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import OutputNotWritten, arguments, output
+from gateway.cli import arguments, output
 from gateway.cli.case import (
     CONSULT_OPTIONS,
     act_words,
@@ -22,6 +22,7 @@ from gateway.cli.case import (
     recalled,
 )
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
+from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import (
     EPILOG,
@@ -38,12 +39,12 @@ from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
+from gateway.domain.consultation import RETENTION
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence import sd_jwt
-from gateway.exchange.standing.consultations import RETENTION
 
 
 @click.group(epilog=EPILOG)

@@ -22,7 +22,7 @@ import click
 from click.core import ParameterSource
 
 from gateway import files
-from gateway.cli import DONE
+from gateway.cli.failure import DONE
 from gateway.domain.json_values import parse_timestamp
 
 

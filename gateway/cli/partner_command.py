@@ -20,8 +20,9 @@ from uuid import UUID
 
 import click
 
-from gateway.cli import CommandFailed, OutputNotWritten, output
+from gateway.cli import output
 from gateway.cli.arguments import CONNECTION_FILE, ConnectionFile, NewFile, json_option
+from gateway.cli.failure import CommandFailed, OutputNotWritten
 from gateway.client import (
     ClientError,
     ConfirmedWrite,

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from gateway.cli.verify import content_heading, content_lines
 from gateway.domain.item_value import defang_text
 from gateway.text import catalogue
 from gateway.verification.report import VerificationReport
@@ -54,12 +53,11 @@ def _one(
         lines = "".join(f"<li>{escape(line)}</li>\n" for line in sentences)
         yield f"<h3>{_word(heading, language)}</h3>\n<ul>\n{lines}</ul>\n"
     if report.conclusion is not None and content:
+        title, values = report.content(language)
         rows = "".join(
-            f"<tr><td>{escape(path)}</td><td>{escape(value)}</td></tr>\n"
-            for path, value in content_lines(report.conclusion.shown)
+            f"<tr><td>{escape(path)}</td><td>{escape(value)}</td></tr>\n" for path, value in values
         )
-        title = escape(content_heading(report.conclusion.shown, language))
-        yield f"<h3>{title}</h3>\n<table>\n{rows}</table>\n"
+        yield f"<h3>{escape(title)}</h3>\n<table>\n{rows}</table>\n"
     steps = "".join(
         f"<li>{_text(catalogue.title(step.title, language))} : "
         f"{catalogue.outcome(step.outcome, language)}</li>\n"

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway import files, keys
-from gateway.cli import CommandFailed, arguments, output, partner_command
+from gateway.cli import arguments, output, partner_command
+from gateway.cli.failure import CommandFailed
 from gateway.client import ClientError, Gateway, PartnerConnection, Resent, SettingsError, enrolment
 from gateway.client.connection import read_file, renamed
 from gateway.client.errors import raising

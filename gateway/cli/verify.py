@@ -4,7 +4,7 @@ import functools
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import click
 from gateway import __version__
 from gateway.cli import output
 from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
-from gateway.domain.item_value import defang, defang_text
+from gateway.domain.item_value import defang_text
 
 if TYPE_CHECKING:
     from gateway.verification.history import LogHistory
@@ -187,8 +187,9 @@ def print_report(
         for line in lines:
             output.print_wrapped(line, "  - ", 4)
     if report.conclusion is not None and content:
-        click.echo(f"\n{content_heading(report.conclusion.shown, language)}")
-        for name, text in content_lines(report.conclusion.shown):
+        title, values = report.content(language)
+        click.echo(f"\n{title}")
+        for name, text in values:
             output.print_wrapped(text, f"  {name}: ", 4)
     heading("checks")
     outcomes = {name: catalogue.outcome(name, language) for name in _COLOURS}
@@ -201,43 +202,6 @@ def print_report(
         detail = f"{catalogue.colon(language)} {told}" if told else ""
         title = catalogue.title(step.title, language)
         output.print_wrapped(f"{title}{detail}", f"{step.number:2}. {outcome}  ", width + 6)
-
-
-def content_heading(shown: Mapping[str, Any], language: str) -> str:
-    """The heading of verified content, which names its version."""
-    from gateway.text import catalogue  # noqa: PLC0415
-
-    version = shown.get("version", 1)
-    return catalogue.heading("content", language).format(version=version)
-
-
-def content_lines(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Each verified value by its path, with no address that could be followed."""
-    from gateway.verification.report import plain  # noqa: PLC0415
-
-    def lines(name: str, value: Any, kind: str) -> list[tuple[str, str]]:
-        match value:
-            case dict():
-                inner = str(value.get("kind", kind))
-                return [
-                    found
-                    for member, one in value.items()
-                    for found in lines(f"{name}.{member}" if name else member, one, inner)
-                ]
-            case list():
-                return [
-                    found
-                    for number, one in enumerate(value, start=1)
-                    for found in lines(f"{name}[{number}]", one, kind)
-                ]
-            case bool():
-                return [(plain(name), str(value).lower())]
-            case str() if name.endswith((".value", ".referrer", ".ip")):
-                return [(plain(name), defang(plain(value), kind))]
-            case _:
-                return [(plain(name), defang_text(plain(str(value))))]
-
-    return lines("", shown, "")
 
 
 # --- `casegate verify`: receipts, signed documents and bundles, offline ---

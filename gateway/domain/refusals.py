@@ -22,6 +22,10 @@ class Refusal(Exception):
         self.detail = detail
 
 
+class Correctable(Exception):
+    """What an operator can correct on the gateway's host; the message says what to do."""
+
+
 class NotFound(Refusal):
     """It does not exist, or is not visible to the caller."""
 

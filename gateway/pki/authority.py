@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway import files
 from gateway.domain.organisation import system_uri
+from gateway.domain.refusals import Correctable
 from gateway.evidence import base64url
 from gateway.kernel.values import CertificateRequest
 from gateway.keys import private_pem
@@ -30,7 +31,7 @@ ROOT_LIFE = timedelta(days=3652)
 ISSUING_LIFE = timedelta(days=1095)
 
 
-class AuthorityError(Exception):
+class AuthorityError(Correctable):
     """An authority cannot do what is asked; the message says what to do."""
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.domain.refusals import Busy, DatabaseUnavailable
+from gateway.domain.refusals import Busy, Correctable, DatabaseUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import TreeHead
 from gateway.store.columns import Instant
@@ -80,7 +80,7 @@ _DURABLE: Mapping[str, str] = {
 }
 
 
-class UnsuitableDatabase(RuntimeError):
+class UnsuitableDatabase(Correctable):
     """The database is not fit to hold evidence; the message says what is wrong with it."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from gateway.domain.item_value import defang, defang_text
 from gateway.evidence import bundle, receipt, sd_jwt
 from gateway.text import catalogue
 from gateway.verification.sources import HEADINGS, SOURCES, Source, weigh
@@ -154,6 +155,12 @@ class VerificationReport:
         under = self.conclusion.under
         return {name: lines for name in HEADINGS if (lines := describe(under(name), language))}
 
+    def content(self, language: str) -> tuple[str, list[tuple[str, str]]]:
+        """The heading of the verified content, and each value by its path."""
+        shown = {} if self.conclusion is None else self.conclusion.shown
+        heading = catalogue.heading("content", language).format(version=shown.get("version", 1))
+        return heading, _values("", shown, "")
+
     def to_json(self) -> dict[str, Any]:
         """The report as data: result, facts, steps."""
         found: dict[str, Sequence[Fact]] = {}
@@ -196,6 +203,24 @@ def describe(facts: Sequence[Fact], language: str) -> list[str]:
             quoted = []
         quoted += map(plain, catalogue.quotations(one.extra, language))
     return [*lines, *quoted]
+
+
+def _values(path: str, value: Any, kind: str) -> list[tuple[str, str]]:
+    """Each value inside ``value`` by its path, with no address that could be followed; ``kind`` is
+    that of the item that it stands in."""
+    match value:
+        case dict():
+            kind = str(value.get("kind", kind))
+            inner = [(f"{path}.{name}" if path else name, one) for name, one in value.items()]
+        case list():
+            inner = [(f"{path}[{number}]", one) for number, one in enumerate(value, start=1)]
+        case bool():
+            return [(plain(path), str(value).lower())]
+        case str() if path.endswith((".value", ".referrer", ".ip")):
+            return [(plain(path), defang(plain(value), kind))]
+        case _:
+            return [(plain(path), defang_text(plain(str(value))))]
+    return [found for name, one in inner for found in _values(name, one, kind)]
 
 
 class VerificationFailed(ValueError):

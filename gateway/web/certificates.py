@@ -16,11 +16,11 @@ from gateway.kernel.transact import WriteResult
 from gateway.kernel.values import CertificateRequest, Credentials
 from gateway.registry import enrolment
 from gateway.registry.enrolment import FirstDocumentKey
+from gateway.schemas.schema_fields import StrictSchema
 from gateway.web.caller import peer_of
 from gateway.web.context import AppContext
 from gateway.web.endpoint import RECORDED, EndpointAccess, unauthenticated
 from gateway.web.inputs import UnsupportedMediaType, read_body, read_json
-from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.problems import ClientCertificateRefused
 from gateway.web.responses import json_response
 

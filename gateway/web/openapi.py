@@ -24,6 +24,7 @@ from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
 from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
 from gateway.registry import results as registry
+from gateway.schemas.case_document import SEALED, Sealable
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
@@ -31,7 +32,6 @@ from gateway.web.descriptions import SCOPES_SAY, describe_fields, example_of
 from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
 from gateway.web.inputs import KEY, SIGNED
 from gateway.web.metadata import KEPT, page
-from gateway.web.partners.case_document import SEALED, Sealable
 from gateway.web.partners.registry import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.reference import reference

@@ -14,10 +14,10 @@ from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Page, encode
 from gateway.kernel.transact import RecordedRefusal
+from gateway.schemas.schema_fields import pointed
 from gateway.web import problems
 from gateway.web.context import AppContext
 from gateway.web.inputs import listed
-from gateway.web.partners.schema_fields import pointed
 from gateway.web.reference import STYLE_SOURCE
 
 ALWAYS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from bench.workload import (
     case_content,
     filled_id,
 )
-from gateway.web.partners.case_document import load_case
+from gateway.schemas.case_document import load_case
 
 
 def test_the_case_is_valid_and_has_its_size():

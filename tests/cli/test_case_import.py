@@ -6,7 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
-from gateway.web.partners.case_document import load_case
+from gateway.schemas.case_document import load_case
 from tests.each import each
 
 DEMO = Path(__file__).parents[2] / "gateway/cli/demo"

@@ -3,11 +3,9 @@
 import subprocess
 import sys
 
-import click
 import pytest
 
 import gateway.client
-from gateway.cli.arguments import plain_errors
 from tests.each import each
 
 SERVER = {"sqlalchemy", "alembic", "cedarpy", "flask", "gunicorn", "marshmallow"}
@@ -23,6 +21,7 @@ SERVER |= {"prometheus_client", "psycopg"}
             SERVER | {"cryptography", "jwt", "httpx"},
         ),  # the supervisor stays small
         ("gateway.cli.verify", SERVER | {"httpx"}),
+        ("gateway.cli.handoff", SERVER),
         ("gateway.apps", {"psycopg", "alembic", "httpx"}),  # each process of a gateway on SQLite
         ("gateway.maintenance", {"psycopg", "alembic", "flask", "httpx"}),
         ("gateway.delivery", {"psycopg", "alembic", "flask"}),
@@ -32,13 +31,6 @@ def test_a_command_imports_nothing_that_it_does_not_need(module, never):
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not never & {*found.stdout.split()}
-
-
-@each("error, shown", [(click.Abort(), click.Abort), (ValueError("a defect"), ValueError)])
-def test_a_failure_is_told_without_the_server_s_part(error, shown, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gateway.cedar.policy", None)
-    with pytest.raises(shown), plain_errors():
-        raise error
 
 
 def test_every_name_of_the_client_is_found_when_it_is_asked_for():

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from gateway.cli import OutputNotWritten, main
+from gateway.cli import main
+from gateway.cli.failure import OutputNotWritten
 from gateway.cli.partner_command import tell_silence
 from gateway.client.transport import PAUSES
 from tests.cli.desks import CLEARED, Desks

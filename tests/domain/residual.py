@@ -6,7 +6,7 @@ The figures stand in the threat model; who changes R1 prints them again.
 
 import json
 
-from gateway.web.partners.case_document import CaseInvalid, load_case
+from gateway.schemas.case_document import CaseInvalid, load_case
 from tests.domain.carriers import CARRIERS, MASKED, MOST_BYTES, Carrier, Case
 
 PASSING = {

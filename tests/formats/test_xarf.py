@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.formats.report_file import MAX_BYTES, ImportProfile, ImportRefused
 from gateway.formats.xarf import import_xarf
-from gateway.web.partners.case_document import load_case
+from gateway.schemas.case_document import load_case
 from tests.each import each
 
 DATA = Path(__file__).parent.parent / "data" / "xarf"

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.domain import case as cases
 from gateway.evidence import canonical
-from gateway.web.partners.case_document import CaseInvalid, load_case
+from gateway.schemas.case_document import CaseInvalid, load_case
 from tests.fuzz.target import EXAMPLES
 from tests.web.partners.case_example import full_case, small_case
 

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from gateway.cedar.policy import CedarPolicy, policy_folder
 from gateway.domain.case import PROPERTIES, Element
+from gateway.domain.consultation import REASON_CODES
 from gateway.domain.decision import (
     PolicyEntity,
     PolicyQuestion,
@@ -35,7 +36,6 @@ from gateway.domain.vocabulary import (
     StatementKind,
     SubjectCategory,
 )
-from gateway.exchange.standing.consultations import REASON_CODES
 from tests.store import samples
 
 POLICY = CedarPolicy.load(policy_folder())

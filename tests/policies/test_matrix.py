@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gateway.domain.consultation import REASON_CODES, RECALL_REVIEW, RETENTION
 from gateway.domain.handoff import POLICE_ONLY_OUTCOMES, HandoffState
 from gateway.domain.vocabulary import TLP, Handling, Purpose
-from gateway.exchange.standing.consultations import REASON_CODES, RECALL_REVIEW, RETENTION
 from tests.each import each
 from tests.policies import matrix
 from tests.policies.matrix import (

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 INNER_PARTS = {
     "gunicorn": "serving/worker.py: the worker's loop and its response",
-    "marshmallow": "web/partners/schema_fields.py: the hooks of a schema",
+    "marshmallow": "schemas/schema_fields.py: the hooks of a schema",
     "prometheus-client": "metrics.py: the class of values, and the format of its files",
 }
 

@@ -40,10 +40,10 @@ from gateway.keys import (
     write_key,
 )
 from gateway.ledger import proof, tree
+from gateway.schemas.case_document import CASE, load_case
+from gateway.schemas.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.serving.tls import openssl_conf
 from gateway.verification.report import Code
-from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.schema_fields import StrictArray, StrictSchema, StrictString
 from gateway.web.problems import all_problems
 from tests.client.client_fixture import MemberClient, Wire, connection_of
 from tests.each import each

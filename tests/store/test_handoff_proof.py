@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.consultation import RETENTION
 from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
@@ -22,7 +23,6 @@ from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import offers, package_consultation, recalls, retention
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.lifecycle import erasure
-from gateway.exchange.standing.consultations import RETENTION
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal

@@ -11,9 +11,9 @@ from gateway.domain.refusals import Forbidden, NotFound, Refusal, ValidationFail
 from gateway.evidence import receipt
 from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.transact import RecordedRefusal
+from gateway.schemas.schema_fields import pointed
 from gateway.web.app import create_partner_app
 from gateway.web.inputs import MAX_ERRORS
-from gateway.web.partners.schema_fields import pointed
 from gateway.web.problems import PROBLEMS, InsufficientScope
 from tests.each import each
 from tests.founding import ISSUER, submitted

@@ -21,8 +21,9 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from gateway import keys
 from gateway.changes import CHANGES
-from gateway.cli import CommandFailed, output
+from gateway.cli import output
 from gateway.cli.arguments import FILE, CalendarDay, Competence, Words, plain_errors, sentence_of
+from gateway.cli.failure import CommandFailed
 from gateway.cli.partner_command import connected
 from gateway.client import ConfirmedWrite, PartnerConnection
 from gateway.client.administration import Administration

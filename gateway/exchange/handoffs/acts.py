@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain.answers import KIND_OF_ACTION
+from gateway.domain.consultation import REASON_CODES
 from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.handoff import RecallAnswer
 from gateway.domain.standing import Opens, Standing
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.results import ActView
-from gateway.exchange.standing.consultations import REASON_CODES
 from gateway.kernel.transact import RequestContext, allows
 
 _FIELDS: Mapping[str, Any] = {

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
+from gateway.domain.consultation import OF_MARKS, SUPERSEDED
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.measure import Measure, MeasureKind
@@ -193,17 +194,13 @@ def _opened_package(
             else f"the handoff has no package {number}"
         )
     code = opening.reason_code
-    if (
-        code == consultations.SUPERSEDED
-        if number == held
-        else code not in (consultations.SUPERSEDED, *consultations.OF_MARKS)
-    ):
-        named = ", ".join((consultations.SUPERSEDED, *consultations.OF_MARKS))
+    if code == SUPERSEDED if number == held else code not in (SUPERSEDED, *OF_MARKS):
+        named = ", ".join((SUPERSEDED, *OF_MARKS))
         raise ValidationFailed(
             (
                 (
                     "/reason_code",
-                    f"is '{consultations.SUPERSEDED}' for an older package than {held} alone; "
+                    f"is '{SUPERSEDED}' for an older package than {held} alone; "
                     f"that one opens with {named}",
                 ),
             )

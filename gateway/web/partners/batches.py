@@ -12,11 +12,11 @@ from gateway.domain.fields import like
 from gateway.domain.refusals import Refusal
 from gateway.kernel.authentication import NotAuthenticated
 from gateway.kernel.transact import RecordedRefusal, Write, WriteResult, transact_each
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import StrictSchema
 from gateway.web.endpoint import NOTHING, Call, Endpoint, endpoint
 from gateway.web.inputs import KEY
 from gateway.web.partners import cases, handoffs
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
 
 LARGEST_BATCH = 100
 

@@ -15,10 +15,10 @@ from gateway.exchange.handoffs.recalls import ApprovalRequest
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.lifecycle.erasure import EarlyErasure
 from gateway.kernel.transact import WriteResult
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import StrictSchema
 from gateway.web.endpoint import CONTENT, Call, Endpoint, writes
-from gateway.web.partners import schema_fields as field
 from gateway.web.partners.handoffs import fields_of
-from gateway.web.partners.schema_fields import StrictSchema
 
 
 class _Taken(NamedTuple):

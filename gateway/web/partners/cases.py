@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from gateway.domain import refusals
 from gateway.domain.case import GROUPS, CaseState
+from gateway.domain.consultation import REASON_CODES
 from gateway.domain.json_values import read_record
 from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
@@ -20,12 +21,12 @@ from gateway.exchange.case.cases import Clearance, Submission
 from gateway.exchange.handoffs import offers, open_duties
 from gateway.exchange.handoffs.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
-from gateway.exchange.standing.consultations import REASON_CODES, ConsultationRequest
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult
+from gateway.schemas import schema_fields as field
+from gateway.schemas.case_document import CASE, load_case
+from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.case_document import CASE, load_case
-from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 

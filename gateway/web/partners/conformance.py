@@ -13,12 +13,12 @@ from gateway.exchange.results import RunView
 from gateway.exchange.signed_requests import CASE
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import WriteResult
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import PersonBody
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
-from gateway.web.partners import schema_fields as field
 from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, submission
 from gateway.web.partners.handoffs import BODIES, ConditionsBody
-from gateway.web.partners.schema_fields import PersonBody
 
 RUNS = "/conformance/runs"
 RUN = "/conformance/runs/<uuid:run>"

@@ -9,10 +9,10 @@ from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
 from gateway.registry import results
 from gateway.registry.directory import DirectoryFilter
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import StrictSchema
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import StrictSchema
 from gateway.web.responses import page
 
 

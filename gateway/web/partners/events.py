@@ -17,10 +17,10 @@ from gateway.exchange.oversight.audit import AuditSearch
 from gateway.exchange.oversight.notifications import MOST, ReceiverError
 from gateway.exchange.results import EventPage, NotificationStatus
 from gateway.kernel.transact import WriteResult
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import MESSAGES, PersonBody, StrictSchema
 from gateway.web.context import WAIT_FOR
 from gateway.web.endpoint import Call, endpoint, writes
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import MESSAGES, PersonBody, StrictSchema
 from gateway.web.responses import following, json_response
 
 PROOF = "text/plain"

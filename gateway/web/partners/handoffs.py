@@ -20,11 +20,11 @@ from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult
+from gateway.schemas import schema_fields as field
+from gateway.schemas.case_document import EmbargoTerms, Force
+from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.case_document import EmbargoTerms, Force
 from gateway.web.partners.cases import ConsultationBody
-from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import page
 
 

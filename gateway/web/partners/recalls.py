@@ -8,9 +8,9 @@ from gateway.exchange.handoffs import recalls
 from gateway.exchange.handoffs.recalls import RecallRequest
 from gateway.exchange.signed_requests import RECALL
 from gateway.kernel.transact import WriteResult
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import PersonBody
 from gateway.web.endpoint import CONTENT, Call, writes
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import PersonBody
 
 
 class RecallBody(PersonBody):

@@ -18,10 +18,10 @@ from gateway.kernel.transact import WriteResult
 from gateway.registry import queries as entries
 from gateway.registry import staff
 from gateway.registry.results import Entry
+from gateway.schemas import schema_fields as field
+from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import CONTENT, Call, endpoint, writes
-from gateway.web.partners import schema_fields as field
-from gateway.web.partners.schema_fields import PersonBody, StrictSchema
 from gateway.web.responses import json_response, page
 
 SCOPE = "admin"

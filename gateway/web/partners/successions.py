@@ -8,8 +8,8 @@ from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.exchange.results import SuccessionView
 from gateway.exchange.signed_requests import SUCCESSION
 from gateway.kernel.transact import WriteResult
+from gateway.schemas.schema_fields import PersonBody
 from gateway.web.endpoint import Call, endpoint, writes
-from gateway.web.partners.schema_fields import PersonBody
 
 
 @endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")

@@ -23,7 +23,7 @@ from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest, Clearance, Submission
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
-from gateway.web.partners.case_document import load_case
+from gateway.schemas.case_document import load_case
 from tests import answers
 from tests.each import each
 from tests.founding import (

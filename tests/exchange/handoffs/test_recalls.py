@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from gateway.domain.consultation import RETENTION
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import RecallAnswer, RecallCode
 from gateway.domain.refusals import (
@@ -23,7 +24,7 @@ from gateway.exchange.handoffs import offers, package_consultation, recalls, upd
 from gateway.exchange.handoffs.recalls import ApprovalRequest, RecallRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.exchange.lifecycle import erasure
-from gateway.exchange.standing.consultations import RETENTION, ConsultationRequest
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json

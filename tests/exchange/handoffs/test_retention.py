@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.case import CaseState
+from gateway.domain.consultation import RETENTION
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
@@ -31,7 +32,7 @@ from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import package_consultation, retention, views
 from gateway.exchange.lifecycle import erasure
 from gateway.exchange.standing import duties
-from gateway.exchange.standing.consultations import RETENTION, ConsultationRequest
+from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.store.cases import SqlCases

@@ -4,7 +4,7 @@ import json
 from copy import deepcopy
 
 from gateway.evidence import receipt
-from gateway.web.partners import schema_fields
+from gateway.schemas import schema_fields
 from tests.each import each
 from tests.founding import ABROAD, ADDITION, case_content
 from tests.web.listening import Listening, Partner

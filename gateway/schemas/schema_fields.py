@@ -30,7 +30,7 @@ from gateway.domain.handoff import HandoffPlace
 from gateway.domain.item_value import is_ip
 from gateway.domain.notification import ERROR_CODE
 from gateway.domain.vocabulary import CASE_TLP, SCHEME, NationalMarking
-from gateway.kernel.fields import SHA256
+from gateway.evidence.base64url import DIGEST
 
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -282,7 +282,7 @@ day = partial(StrictString, DAY)
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
 slug = partial(StrictString, ORGANISATION)
-digest = partial(StrictString, SHA256)
+digest = partial(StrictString, like(DIGEST.pattern, "must be a SHA-256 digest in base64url"))
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")
 language = _like("[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}", "must be a language tag (BCP 47)")
 scheme = _like(SCHEME.pattern, "must be a classification scheme of the profile")

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.domain import case_media
 from gateway.domain.vocabulary import HashAlgorithm
-from gateway.web.partners.case_document import CaseInvalid, load_case
+from gateway.schemas.case_document import CaseInvalid, load_case
 from tests.each import each
 from tests.web.partners.case_example import small_case
 

@@ -18,7 +18,7 @@ from gateway.domain.case_media import media_errors
 from gateway.domain.fields import Validator, up_to
 from gateway.domain.vocabulary import ONWARD, tlp_rank
 from gateway.evidence import seal
-from gateway.web.partners import schema_fields as field
+from gateway.schemas import schema_fields as field
 
 
 class ElementMarking(field.StrictSchema):

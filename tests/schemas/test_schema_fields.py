@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, ValidationError, fields
 
+from gateway.schemas.case_document import CASE, SEALED
+from gateway.schemas.schema_fields import Number, StrictArray, StrictSchema, StrictString
 from gateway.web import listeners
-from gateway.web.partners.case_document import CASE, SEALED
-from gateway.web.partners.schema_fields import Number, StrictArray, StrictSchema, StrictString
 from tests.web.partners.case_example import full_case
 
 _BODIES = [

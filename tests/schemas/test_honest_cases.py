@@ -1,7 +1,7 @@
 """R1 takes what honest partners write: no text and no large case of the corpus is refused."""
 
 from gateway.domain.fields import free
-from gateway.web.partners.case_document import load_case
+from gateway.schemas.case_document import load_case
 from tests.domain.carriers import with_statements
 from tests.domain.honest_cases import CASES, TEXTS
 from tests.each import each

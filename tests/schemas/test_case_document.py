@@ -19,7 +19,7 @@ from gateway.domain.media import find_media
 from gateway.domain.sealed import SealedContent
 from gateway.evidence import canonical, seal
 from gateway.evidence.signature import read_encryption_key
-from gateway.web.partners.case_document import CASE, CaseInvalid, load_case
+from gateway.schemas.case_document import CASE, CaseInvalid, load_case
 from tests.each import each
 from tests.founding import encryption_key
 from tests.web.partners.case_example import (

@@ -1,0 +1,1 @@
+"""What a body may hold: the fields of all bodies, and the case, for the server and for partners."""
