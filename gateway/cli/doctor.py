@@ -36,6 +36,7 @@ from gateway.domain import refusals
 from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
+from gateway.domain.organisation import ENOUGH_ADMINISTRATORS
 from gateway.evidence import event
 from gateway.files import PrivateFileError
 from gateway.kernel.actors import RULES_OF_REFUSALS
@@ -62,9 +63,6 @@ SOON = timedelta(days=5)
 SKEW = timedelta(seconds=2)
 OLD_BACKUP = timedelta(days=2)
 LITTLE_SPACE, NO_SPACE = 2 * 1024**3, 256 * 1024**2
-
-ENOUGH = 3
-"""Administrators of whom two remain when one is disabled."""
 
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs"})
 MEMORY = frozenset({"tmpfs", "ramfs"})
@@ -608,7 +606,7 @@ def administrators(config: Config, now: datetime) -> Findings:
             f"keys of {len(here)} enabled administrators are on this machine, and who reads it is "
             f"all of them: give each their key, and delete it here ({', '.join(map(str, here))})",
         )
-    if len(enabled) < ENOUGH:
+    if len(enabled) < ENOUGH_ADMINISTRATORS:
         yield (
             Level.WARNING,
             f"{len(enabled)} administrators: none of them can be disabled, for two others must do "

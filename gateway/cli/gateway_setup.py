@@ -20,11 +20,10 @@ from sqlalchemy.exc import ArgumentError
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
 from gateway.cli import arguments
-from gateway.cli.doctor import ENOUGH
 from gateway.client.connection import gather_trust
 from gateway.client.errors import SettingsError, raising
 from gateway.config import DATABASE_VARIABLE, Config
-from gateway.domain.organisation import SLUG, Administrator
+from gateway.domain.organisation import ENOUGH_ADMINISTRATORS, SLUG, Administrator
 from gateway.domain.refusals import WrongState
 from gateway.evidence import canonical, signature
 from gateway.evidence.declarations import POSSESSION, person_uri, verify_declaration
@@ -477,7 +476,7 @@ def _tell(folder: Path, persons: Sequence[tuple[str, str]], made_here: Sequence[
     click.echo(f"  2. casegate run --home {folder}")
     own = "Admit your own organisation, and a system for each administrator:"
     steps = {own: "organisation admit"}
-    if len(persons) < ENOUGH:
+    if len(persons) < ENOUGH_ADMINISTRATORS:
         third = "Add a third administrator: of two, neither can be disabled (administrators.md):"
         steps = {third: "administrator add", **steps}
     for step, (what, command) in enumerate(steps.items(), start=3):

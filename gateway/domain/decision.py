@@ -12,8 +12,8 @@ from typing import Any, Union
 
 from gateway.domain.case import Element
 from gateway.domain.handoff import Handoff
-from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Organisation
+from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import onward_rank, tlp_rank
 
 Value = Union[str, int, bool, frozenset[str], "PolicyEntity"]

@@ -12,6 +12,7 @@ from uuid import UUID
 from gateway.domain.audit import AuditAccess
 from gateway.domain.mandate import Mandate, Period
 from gateway.domain.refusals import WrongState
+from gateway.domain.retention import StandingRetention
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 NO_SLUG = "must be an organisation id, as hotline-a"
@@ -270,22 +271,6 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class StandingRetention:
-    """For how long an organisation under led keeps what it accepts for a purpose, by which act.
-
-    It keeps it ``years`` from its acceptance, None without an end, and reviews that after
-    ``review_years``. ``id`` is the audit event that registered it.
-    """
-
-    id: UUID
-    purpose: str
-    legal_act: str
-    years: int | None
-    review_years: int
-    period: Period
-
-
-@dataclass(frozen=True)
 class Contact:
     """Whom to reach at an organisation, in one role. Personal data: never in an event document."""
 
@@ -488,6 +473,10 @@ class Administrator:
     name: str
     public_key: str
     enabled: bool = True
+
+
+ENOUGH_ADMINISTRATORS = 3
+"""Of whom two remain when one is disabled."""
 
 
 # --- What an organisation is called ---

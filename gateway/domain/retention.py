@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from gateway.domain.organisation import StandingRetention
+from gateway.domain.mandate import Period
 
 LONGEST_REVIEW = timedelta(days=1096)
 """Three years: by then a retention is reviewed (LED Art. 5)."""
@@ -89,6 +89,22 @@ def retention_errors(
         yield "/until", "is a day after today: the first one on which you keep the case no more"
     if review_on is not None and not day < review_on <= day + LONGEST_REVIEW:
         yield "/review_on", f"is a day within three years: {day + LONGEST_REVIEW} at the latest"
+
+
+@dataclass(frozen=True)
+class StandingRetention:
+    """For how long an organisation under led keeps what it accepts for a purpose, by which act.
+
+    It keeps it ``years`` from its acceptance, None without an end, and reviews that after
+    ``review_years``. ``id`` is the audit event that registered it.
+    """
+
+    id: UUID
+    purpose: str
+    legal_act: str
+    years: int | None
+    review_years: int
+    period: Period
 
 
 def registered_retention(

@@ -16,13 +16,13 @@ from gateway.domain.mandate import (
     Mandate,
     Period,
     Segment,
-    Succession,
     overlapping,
     parse_competence,
     timelines,
 )
 from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
+from gateway.domain.succession import Succession
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork

@@ -21,7 +21,6 @@ from gateway.domain.organisation import (
     DeclaredInterest,
     Membership,
     Organisation,
-    StandingRetention,
     Status,
     StatusChange,
     leave_on,
@@ -29,6 +28,7 @@ from gateway.domain.organisation import (
     new_organisation,
 )
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
+from gateway.domain.retention import StandingRetention
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext

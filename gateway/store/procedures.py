@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, false, or_, select, update
 
 from gateway.domain.enrolment import ConformanceRun, Invitation
-from gateway.domain.mandate import ReissuedHandoff, Succession
 from gateway.domain.refusals import EditConflict
+from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.kernel.values import CertificateOrder, Proposal
 from gateway.store.columns import RecordTable, StorePart, matching
 from gateway.store.tables import (

@@ -40,13 +40,14 @@ from gateway.domain.case import Case
 from gateway.domain.duty import HandoffDuty, SweepClock
 from gateway.domain.enrolment import ConformanceRun, Invitation
 from gateway.domain.handoff import Handoff, HandoffAnswer, Recall
-from gateway.domain.mandate import Mandate, ReissuedHandoff, Succession
+from gateway.domain.mandate import Mandate
 from gateway.domain.measure import Measure
 from gateway.domain.notification import Cursor, RefusedNotification
 from gateway.domain.organisation import Administrator, Certificate, Status, System
 from gateway.domain.retention import Retention
 from gateway.domain.revision import Announcement
 from gateway.domain.staff import StaffEntry
+from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.kernel import values
 from gateway.store import columns
 

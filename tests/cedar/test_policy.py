@@ -34,8 +34,9 @@ from gateway.domain.decision import (
     succession_entity,
 )
 from gateway.domain.handoff import Addressee, HandoffState
-from gateway.domain.mandate import Mandate, Period, Succession
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import Membership, MembershipClass, Organisation, Status, may_act
+from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import Marking
 from tests.each import each
 from tests.store import samples

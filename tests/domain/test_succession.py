@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.handoff import OPEN, Addressee, Handoff, HandoffState
-from gateway.domain.mandate import Disposition, Succession, SuccessionApproval
 from gateway.domain.refusals import WrongState
+from gateway.domain.succession import Disposition, Succession, SuccessionApproval
 from tests.domain.test_handoff import handoff
 from tests.each import each
 

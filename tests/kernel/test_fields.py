@@ -13,9 +13,9 @@ import pytest
 
 from gateway.changes import CHANGES
 from gateway.domain import enrolment, organisation, refusals
-from gateway.domain.mandate import Succession
 from gateway.domain.organisation import KINDS as WORDS
 from gateway.domain.refusals import Forbidden, InvalidApproval, Refusal, ValidationFailed
+from gateway.domain.succession import Succession
 from gateway.exchange.lifecycle import erasure
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import GATEWAY, RECORDED_REFUSALS, Administrators

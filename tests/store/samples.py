@@ -11,7 +11,7 @@ from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Par
 from gateway.domain.case import Case, CaseState
 from gateway.domain.enrolment import ConformanceRun, Invitation
 from gateway.domain.handoff import Addressee, Handoff, HandoffAction, HandoffAnswer
-from gateway.domain.mandate import Mandate, Period, Succession
+from gateway.domain.mandate import Mandate, Period
 from gateway.domain.organisation import (
     Administrator,
     AdmissionDecision,
@@ -27,6 +27,7 @@ from gateway.domain.organisation import (
     StatusEntry,
     System,
 )
+from gateway.domain.succession import Succession
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel.values import (
     CaseVersion,

@@ -4,7 +4,7 @@ from operator import attrgetter
 
 import pytest
 
-from gateway.domain.mandate import ReissuedHandoff
+from gateway.domain.succession import ReissuedHandoff
 from gateway.kernel.ports import TransactionMode
 from tests.store.samples import (
     NOON,

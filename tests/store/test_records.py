@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.mandate import SuccessionApproval
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.succession import SuccessionApproval
 from gateway.kernel.ports import TransactionMode
 from tests.store import samples
 from tests.store.samples import NOON, new_id

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.mandate import ReissuedHandoff
 from gateway.domain.refusals import AlreadyExists
+from gateway.domain.succession import ReissuedHandoff
 from gateway.kernel.ports import TransactionMode
 from tests.store import samples
 from tests.store.samples import NOON, new_id, succession

@@ -25,8 +25,8 @@ from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
 from gateway.client.errors import raising
-from gateway.domain.mandate import Succession
 from gateway.domain.organisation import Status
+from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange.lifecycle import succession_execution, successions
 from gateway.exchange.oversight import audit, notifications

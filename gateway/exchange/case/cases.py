@@ -36,7 +36,7 @@ from gateway.exchange.standing.consultations import (
 from gateway.exchange.standing.duties import close_of_case
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
-from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page
 from gateway.kernel.transact import (
     ActionRequest,
@@ -720,13 +720,6 @@ def _view_in_list(context: RequestContext, listed: ListedCase) -> results.CaseSu
         embargoed=embargoed(claims, context.today.day),
     )
     return _view(listed) if allows(context, resource) else None
-
-
-def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:
-    """Whether a case's key is there. Raises CaseKeysUnavailable when the key store does not
-    answer."""
-    key = work.cases.key_of(originator, case)
-    return key is not None and key in ports.keys.states([key])
 
 
 def _view(listed: ListedCase) -> results.CaseSummary:

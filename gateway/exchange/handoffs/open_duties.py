@@ -13,7 +13,7 @@ from gateway.evidence import sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import erased_entity, own_case, own_entity
 from gateway.exchange.handoffs.recalls import answer_for, recall_of
-from gateway.exchange.handoffs.views import in_list
+from gateway.exchange.standing.access import is_listed
 from gateway.exchange.standing.case_version import read_version
 from gateway.exchange.standing.duties import is_holder
 from gateway.kernel import transact
@@ -43,7 +43,7 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[re
                 handoff.originator,
                 handoff.recipient,
             )
-            if handoff is None or not named or in_list(context, handoff) is None:
+            if handoff is None or not named or not is_listed(context, handoff):
                 return None
             return _open_duty(context, duty, handoff)
 

@@ -18,27 +18,27 @@ from gateway.domain.handoff import (
     agreed_at,
     offers_of,
 )
-from gateway.domain.mandate import ReissuedHandoff
 from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.outcome import outcome_as_read
-from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import compare
 from gateway.domain.standing import Closed, Opens
+from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import results
-from gateway.exchange.case.cases import has_key, sealed_of, view_on_measure
+from gateway.exchange.case.cases import sealed_of, view_on_measure
 from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.recalls import answer_for
 from gateway.exchange.handoffs.retention import view_on_retention
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import elements, identity, read_version
-from gateway.exchange.standing.disclosure import reads_acts_of
+from gateway.exchange.standing.disclosure import PERSONS, reads_acts_of
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
-from gateway.kernel.transact import ActionRequest, RequestContext, allows, authorize, read
+from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
 from gateway.kernel.values import Caller, CaseVersion, HandoffFilter
 
 # --- The handoffs that an organisation received or sent, by what is due first ---
@@ -105,16 +105,8 @@ def _waiting(context: RequestContext, box: str) -> results.WaitingTotals | None:
 
 
 def in_list(context: RequestContext, handoff: Handoff) -> results.HandoffSummary | None:
-    """One handoff of a list; None when policy keeps it back, or cannot see its case: key lost."""
-    try:
-        shows = allows(
-            context, access.entity_of(context, handoff), access.barriers(context, handoff)
-        )
-    except CaseKeysUnavailable:
-        if has_key(context.ports, context.work, handoff.originator, handoff.case):
-            raise
-        return None
-    return summary(context, handoff) if shows else None
+    """One handoff of a list; None when it is not listed."""
+    return summary(context, handoff) if access.is_listed(context, handoff) else None
 
 
 def summary(context: RequestContext, handoff: Handoff) -> results.HandoffSummary:
@@ -322,10 +314,6 @@ def _succeeds(context: RequestContext, made: ReissuedHandoff) -> results.Succeed
     return results.Succeeds(made.succession, made.handoff, document.compact(), signed)
 
 
-_PERSONS = frozenset({"by", "approved_by"})
-"""What documents call the persons of their author."""
-
-
 def _shown_answer(
     context: RequestContext,
     answer: HandoffAnswer,
@@ -345,7 +333,7 @@ def _shown_answer(
         return shown
     document = sd_jwt.parse(answer.document)
     readable: Mapping[str, Any] = {
-        d.name: d.value for d in document.disclosures if d.name and d.name not in _PERSONS
+        d.name: d.value for d in document.disclosures if d.name and d.name not in PERSONS
     }
     seen = None
     if answer.move is HandoffAction.OUTCOME:
@@ -359,15 +347,6 @@ def _shown_answer(
             readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
-
-
-def shown_document(answer: HandoffAnswer, reader: str) -> str:
-    """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
-    if answer.author == reader:
-        return answer.document
-    document = sd_jwt.parse(answer.document)
-    digests = [one.digest for one in document.disclosures if one.name not in _PERSONS]
-    return document.present(digests).compact()
 
 
 def _outcome_for(

@@ -19,9 +19,8 @@ from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs.retention import end_and_record, start_of
-from gateway.exchange.handoffs.views import shown_document
 from gateway.exchange.standing import access
-from gateway.exchange.standing.disclosure import with_strictest_marking
+from gateway.exchange.standing.disclosure import shown_document, with_strictest_marking
 from gateway.kernel import results
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import (

@@ -26,17 +26,18 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.json_values import format_timestamp
-from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession
 from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
+from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
-from gateway.exchange.case.cases import entity_on, has_key
+from gateway.exchange.case.cases import entity_on
 from gateway.exchange.handoffs.addressing import claimed
 from gateway.exchange.handoffs.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.exchange.standing import duties
+from gateway.exchange.standing.case_version import has_key
 from gateway.exchange.standing.differences import alarm_differing
 from gateway.exchange.standing.handoff_standing import stored_differences
 from gateway.kernel import events

@@ -13,14 +13,15 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.decision import PolicyEntity, succession_entity
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
-from gateway.domain.mandate import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
+from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.evidence import canonical
 from gateway.evidence.declarations import planned
-from gateway.exchange.case.cases import has_key, sealed_of
+from gateway.exchange.case.cases import sealed_of
 from gateway.exchange.lifecycle import succession_execution
 from gateway.exchange.results import OrganisationApproval, SuccessionView
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed
+from gateway.exchange.standing.case_version import has_key
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import shown, to_json

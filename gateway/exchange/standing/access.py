@@ -10,11 +10,12 @@ from gateway.domain.case import Case, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
 from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.organisation import Organisation
+from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.revision import Announcement
 from gateway.domain.vocabulary import marking_of, strictest
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.results import Superseded, TightenedElement
-from gateway.exchange.standing.case_version import OWN, elements, read_version
+from gateway.exchange.standing.case_version import OWN, elements, has_key, read_version
 from gateway.exchange.standing.conditions import BindingConditions, binding_conditions
 from gateway.exchange.standing.disclosure import with_strictest_marking
 from gateway.exchange.standing.interests import has_conflict
@@ -55,6 +56,19 @@ def reads(context: transact.RequestContext, handoff: Handoff) -> bool:
     """Whether the caller may read the handoff, whatever it asks for now."""
     facts = barriers(context, handoff, "handoff.read")
     return transact.allows(context, entity_of(context, handoff), facts, "handoff.read")
+
+
+def is_listed(context: transact.RequestContext, handoff: Handoff) -> bool:
+    """Tell whether a list shows the caller a handoff: policy lets it, and the case's key is there.
+
+    Raises CaseKeysUnavailable when the key store does not answer.
+    """
+    try:
+        return transact.allows(context, entity_of(context, handoff), barriers(context, handoff))
+    except CaseKeysUnavailable:
+        if has_key(context.ports, context.work, handoff.originator, handoff.case):
+            raise
+        return False
 
 
 _BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from gateway.domain import case as cases
 from gateway.domain.case import Case, Element
@@ -10,7 +11,7 @@ from gateway.domain.measure import Measure, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.vocabulary import marking_of
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
-from gateway.kernel.ports import UnitOfWork
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import deny_as_not_found
 from gateway.kernel.values import CaseVersion
 
@@ -55,3 +56,10 @@ def elements(
 def identity(part: DisclosedValue) -> tuple[str, str]:
     """What a part is in every version of its case: its name, and the id of an element."""
     return part.name, part.value["id"] if part.in_array else ""
+
+
+def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:
+    """Whether a case's key is there. Raises CaseKeysUnavailable when the key store does not
+    answer."""
+    key = work.cases.key_of(originator, case)
+    return key is not None and key in ports.keys.states([key])

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
+from gateway.domain.handoff import HandoffAnswer
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import Organisation
 from gateway.domain.vocabulary import Marking, marking_of, strictest
+from gateway.evidence import sd_jwt
 from gateway.exchange.standing.case_version import elements, identity
 from gateway.kernel.ports import Policy
 from gateway.kernel.transact import RequestContext, allows
@@ -93,3 +95,16 @@ def reads_acts_of(context: RequestContext, author: Organisation) -> bool:
     case, what it did about an update (R5.answer)."""
     own = author.slug == context.caller.organisation
     return own or allows(context, context.entity(author), action="handoff.read_guarded")
+
+
+PERSONS = frozenset({"by", "approved_by"})
+"""What documents call the persons of their author."""
+
+
+def shown_document(answer: HandoffAnswer, reader: str) -> str:
+    """A document of a handoff, or an offer, as a party keeps it: the other's without persons."""
+    if answer.author == reader:
+        return answer.document
+    document = sd_jwt.parse(answer.document)
+    digests = [one.digest for one in document.disclosures if one.name not in PERSONS]
+    return document.present(digests).compact()
