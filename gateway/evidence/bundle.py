@@ -13,7 +13,7 @@ from gateway.evidence import canonical, event, evidence_file, handoff_documents,
 from gateway.evidence.dated_statement import KEY_STATUS_TYP
 from gateway.evidence.declarations import SUCCESSION_TYP
 from gateway.evidence.event import EventError
-from gateway.evidence.evidence_file import BundleError, EvidenceFile
+from gateway.evidence.evidence_file import BundleError, EvidenceFile, PackageMissing
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 
@@ -52,10 +52,6 @@ _PLACES = {
     EVENT_TYPES["mandate.end"][0]: "mandate_ends",
 }
 """Where an event belongs, by its type; any other is one of the handoff."""
-
-
-class PackageMissing(BundleError):
-    """An offer is in the file without its case, or a case without its offer."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ class BundleError(ValueError):
     """The bytes are not a bundle; the message says why."""
 
 
+class PackageMissing(BundleError):
+    """An offer is in the file without its case, or a case without its offer."""
+
+
 @dataclass(frozen=True)
 class EvidenceFile:
     """What is in such a file: what it is ``about`` (one member, by its kind), documents, and one

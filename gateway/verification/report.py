@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 from gateway.domain.item_value import defang, defang_text
-from gateway.evidence import bundle, receipt, sd_jwt
+from gateway.evidence import evidence_file, receipt, sd_jwt
 from gateway.text import catalogue
 from gateway.verification.sources import HEADINGS, SOURCES, Source, weigh
 
@@ -256,7 +256,7 @@ _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (receipt.NotInLog, Code.NOT_IN_LOG),
     (receipt.UnmatchedDetail, Code.MISMATCH),
     (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
-    (bundle.PackageMissing, Code.INCOMPLETE),
+    (evidence_file.PackageMissing, Code.INCOMPLETE),
 )
 
 
