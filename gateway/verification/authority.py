@@ -12,6 +12,7 @@ from gateway.verification.key_history import KeyHistory, KeyRegistration, KeyRev
 from gateway.verification.mandates import MandateEnd, RegisteredMandate
 from gateway.verification.receipts import Histories, Receipts
 from gateway.verification.report import Mismatch
+from gateway.verification.sources import Source
 from gateway.verification.steps import Checks, NotShown, step
 from gateway.verification.trust import AuthoredDocument, TrustAnchors, confirm_receipt
 
@@ -30,13 +31,26 @@ class ShownMandate:
 
 
 @dataclass(frozen=True)
+class SuccessionDecision:
+    """Who decided the succession by which the offer came to its recipient: the administrators, two
+    at least, who are shown to have approved the plan; and whether both organisations are
+    (``agreed``), with keys of which the verifier knows that they are theirs."""
+
+    administrators: frozenset[str] = frozenset()
+    agreed: bool = False
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether others than the operator decided it."""
+        return self.agreed or bool(self.administrators)
+
+
+@dataclass(frozen=True)
 class Rights:
-    """All of it; ``succession`` are the administrators who are shown to have approved the plan by
-    which the offer came to its recipient."""
+    """All of it."""
 
     mandate: ShownMandate
     keys: KeyHistory
-    succession: frozenset[str]
 
 
 @step("The recipient was registered for the mandate")
@@ -130,6 +144,27 @@ def check_requirements(bundle: Bundle, receipts: Receipts, trust: TrustAnchors) 
     return None, f"{pluralise(len(required), 'requirement')} to sign, or its end, shown"
 
 
+@step("Administrators, or both organisations, decided the succession")
+def check_succession(
+    receipts: Receipts, keys: KeyHistory, trust: TrustAnchors
+) -> tuple[SuccessionDecision, str]:
+    """What organisations signed is the plan of the log, where the file has that."""
+    documents, plan = receipts.documents, receipts.plan
+    if documents.links[0].offer.reissue_of is None:
+        return SuccessionDecision(), "the offer replaces none"
+    subject = {} if plan is None else plan.subject()
+    for one in documents.approvals:
+        claims = one.verified.claims
+        for name in subject.keys() & {"effective_on", "read_until", "legal_act"}:
+            said = (name, claims.get(name), subject[name])
+            chain.require_same("the approval of the succession", said)
+    signed = {one.author for one in documents.approvals if keys.source(one) is Source.PARTY}
+    by = approvals.deciding(plan, documents.offered.gateway, trust)
+    found = SuccessionDecision(by, len(signed) > 1)
+    told = f"{pluralise(len(by), 'administrator')}, {pluralise(len(signed), 'organisation')}"
+    return found, told if found.is_shown else NotShown(told)
+
+
 ROWS = (check_mandate, trace_keys, check_requirements)
 
 
@@ -140,8 +175,7 @@ def verify(
     mandate = checks(check_mandate, bundle, receipts, trust)
     keys = checks(trace_keys, bundle, receipts, histories, trust)
     checks(check_requirements, bundle, receipts, trust)
-    decided = approvals.deciding(receipts.plan, receipts.documents.offered.gateway, trust)
-    return Rights(mandate, keys, decided)
+    return Rights(mandate, keys)
 
 
 def _first_use(one: KeyRegistration, receipts: Receipts) -> int:

@@ -129,6 +129,7 @@ def check_predecessor(signed: AuthoredDocument, offer: OfferClaims) -> None:
         ("originator", before.author, offer.author),
         ("case version", before.case_digest, offer.case_digest),
         ("package_digest", before.disclosures, offer.disclosures),
+        ("purpose", before.purpose, offer.purpose),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.declarations import SUCCESSION_TYP
 from gateway.evidence.evidence_file import BundleError
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
@@ -21,6 +22,7 @@ from gateway.verification.steps import Checks, step
 from gateway.verification.trust import (
     AuthoredDocument,
     TrustAnchors,
+    of_known,
     open_document,
     read_unverified_claims,
 )
@@ -45,7 +47,8 @@ class Documents:
     """What its parties signed for a handoff, compared: packages (oldest first), answers by the
     digest of their document, the recall, and the offer that a succession replaced (``before``).
 
-    ``content`` is the newest case as it is shown.
+    ``content`` is the newest case as it is shown. ``approvals`` are what the organisations of that
+    succession signed of it.
     """
 
     links: tuple[Link, ...]
@@ -53,6 +56,7 @@ class Documents:
     recalled: AuthoredDocument | None
     before: AuthoredDocument | None
     content: Content
+    approvals: tuple[AuthoredDocument, ...] = ()
 
     @property
     def offer(self) -> OfferClaims:
@@ -116,7 +120,7 @@ class Documents:
     @property
     def authored(self) -> Sequence[AuthoredDocument]:
         """All documents of the file."""
-        return [*self.acts, *([] if self.before is None else [self.before])]
+        return [*self.acts, *([] if self.before is None else [self.before]), *self.approvals]
 
     def said(self, name: str) -> list[Any]:
         """What the answers shown say in one of their fields, in order."""
@@ -173,9 +177,9 @@ def open_offers(
 @step("The offer covers this case version and comes from its originator")
 def compare_offers(
     file: OpenedFile, links: Sequence[Link], trust: TrustAnchors
-) -> tuple[AuthoredDocument | None, str]:
+) -> tuple[tuple[AuthoredDocument | None, tuple[AuthoredDocument, ...]], str]:
     """Each offer updates the one before it, or one that is not in the file; the originator's own
-    offer to the predecessor, where the file has it."""
+    offer to the predecessor, and what was signed of their succession, where the file has that."""
     for link in links:
         chain.check_offer(link.case, link.offer)
     chain.check_updates([Verified(link.offered, link.offer) for link in links])
@@ -190,7 +194,23 @@ def compare_offers(
     if first.reissue_of is not None:
         original = "in this file" if before else "not in this file"
         told += f", reissued; the original offer is {original}"
-    return before, told
+    approvals = _open_approvals(file, first, trust) if first.updates is None else ()
+    return (before, approvals), told
+
+
+def _open_approvals(
+    file: OpenedFile, first: OfferClaims, trust: TrustAnchors
+) -> tuple[AuthoredDocument, ...]:
+    """What organisations signed of the succession; with a key that was not provided it counts for
+    nothing."""
+    found = tuple(of_known(_open_approval, file.bundle.succession_approvals, trust))
+    for one in found:
+        chain.check_approval(one, first)
+    return found
+
+
+def _open_approval(text: str, trust: TrustAnchors) -> AuthoredDocument:
+    return open_document(sd_jwt.parse(text), SUCCESSION_TYP, trust)
 
 
 @step("The offer covers every element shown")
@@ -239,11 +259,11 @@ def verify(checks: Checks, data: bytes, trust: TrustAnchors) -> tuple[Bundle, Do
     """Take these steps, each with what the ones before it found."""
     file = checks(read, data)
     links = checks(open_offers, file, checks(open_cases, file, trust), trust)
-    before = checks(compare_offers, file, links, trust)
+    before, approvals = checks(compare_offers, file, links, trust)
     content = checks(compare_shown, links)
     answers, recalled = checks(open_answers, file, trust)
     by_digest = {one.digest: one for one in answers}
-    documents = Documents(links, by_digest, recalled, before, content)
+    documents = Documents(links, by_digest, recalled, before, content, approvals)
     checks(compare_answers, documents)
     return file.bundle, documents
 

@@ -20,7 +20,7 @@ from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP, RECALL_TYP
 from gateway.evidence.handoff_moves import CONSULTED
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.verification import key_history, order
-from gateway.verification.authority import Rights
+from gateway.verification.authority import Rights, SuccessionDecision
 from gateway.verification.chain import NOTICE, Link, signed_at
 from gateway.verification.documents import Documents, members
 from gateway.verification.key_history import KeyHistory
@@ -48,6 +48,7 @@ class BundleFacts:
     rights: Rights
     handed: Handed
     measures: Sequence[LoggedMeasure]
+    succession: SuccessionDecision
 
     @property
     def documents(self) -> Documents:
@@ -146,7 +147,7 @@ class BundleFacts:
         """Whether the gateway's own offer rests on one that the originator signed, and on a
         succession that those decided whose keys the verifier brought."""
         before, first = self.documents.before, self.documents.links[0].offered
-        if before is None or not self.rights.succession or not first.attested:
+        if before is None or not self.succession.is_shown or not first.attested:
             return False
         return self._source(before) is Source.PARTY
 
@@ -251,9 +252,13 @@ class BundleFacts:
         if plan is not None:
             values |= {"entry": plan.index, "log": plan.checkpoint.origin}
             yield Fact("succession", {**values, "act": plan.subject().get("legal_act")})
-        if self.rights.succession:
-            yield Fact("succession.decided", {**values, "persons": sorted(self.rights.succession)})
-        else:
+        decision = self.succession
+        if decision.administrators:
+            persons = sorted(decision.administrators)
+            yield Fact("succession.decided", {**values, "persons": persons})
+        if decision.agreed:
+            yield Fact("succession.agreed", values)
+        if not decision.is_shown:
             yield Fact("succession.undecided", {"entry": None, **values})
         before = self.documents.before
         if before is None:

@@ -51,7 +51,7 @@ _KEYS = {
         "succession.undecided"
     ),
     Source.PARTY: (
-        "signed signed.logged documents succession.decided mandate.decided "
+        "signed signed.logged documents succession.decided succession.agreed mandate.decided "
         "mandate.end.decided mandate.end.later.decided key.registered.decided"
     ),
     Source.VOUCHED: ("vouched vouched.logged"),

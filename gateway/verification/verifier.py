@@ -129,11 +129,14 @@ def verify_bundle(
         logged, histories = receipts.verify(checks, opened, found, trust, known)
         right = authority.verify(checks, opened, logged, histories, trust)
         handed, measures = order.verify(checks, logged)
+        decision = checks(authority.check_succession, logged, right.keys, trust)
         if require_signed:
             checks(check_own_signatures, found.acts, right.keys)
-        return BundleFacts(logged, histories, right, handed, measures).conclude(version)
+        facts = BundleFacts(logged, histories, right, handed, measures, decision)
+        return facts.conclude(version)
 
-    rows = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *order.ROWS)
+    before = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *order.ROWS)
+    rows = (*before, authority.check_succession)
     return steps.run("bundle", (*rows, *([check_own_signatures] if require_signed else [])), check)
 
 

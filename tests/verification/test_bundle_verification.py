@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from gateway.domain.answers import ANSWERS, MOVES, READABLE_MOVES
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.evidence import bundle, handoff_documents, sd_jwt
+from gateway.evidence import bundle, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import UNLOCK
-from gateway.evidence.handoff_documents import ReissueReference, StatementError
+from gateway.evidence.handoff_documents import Heading, ReissueReference, StatementError
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.verification import verifier
 from gateway.verification.order import PossibleStates, follow
 from gateway.verification.receipts import MOVES_OF_EVENTS
 from gateway.verification.report import Code, VerificationFailed, VerificationReport
+from gateway.verification.trust import TrustAnchors
 from tests import answers
 from tests.each import each
 from tests.evidence.ingredients import chance
@@ -36,6 +37,7 @@ from tests.verification.scenario import (
     declared,
     fact,
     keys_of,
+    uri,
     word_of,
 )
 
@@ -129,6 +131,7 @@ def test_a_re_issued_offer_for_an_originator_that_signs_everything_itself_fails(
         ({**word_of("police", False)}, "originator"),
         ({"case_digest": "A" * 43}, "case version"),
         ({"disclosures": ["A" * 43]}, "package_digest"),
+        ({"purpose": ["remove"]}, "purpose"),
     ],
 )
 def test_an_earlier_offer_that_says_something_else_is_a_mismatch(changes, what):
@@ -277,6 +280,93 @@ def test_a_succession_that_fewer_or_of_something_else_signed_is_the_operators_wo
     assert told.code == Code.ATTESTED, told.sentence
     assert fact(told, "offer")["under"] == "operator_word"
     assert "succession.decided" not in keys_of(told)
+
+
+OFFICES = {"old-police": SIGNERS["stranger"], "police": SIGNERS["police"]}
+KNOWN_OFFICES = replace(
+    TRUST,
+    organisations={**TRUST.organisations, **{n: one.keys() for n, one in OFFICES.items()}},
+)
+
+
+def approval(by: str, **changes: Any) -> str:
+    """What an organisation signed of the succession; ``changes`` are to the plan in it."""
+    plan = {
+        "succession": str(PLANNED),
+        "predecessor": "old-police",
+        "successor": "police",
+        "competence": "receive/csam/FR",
+        "effective_on": "2026-02-01",
+        "read_until": "2026-05-01",
+        "legal_act": "Decree 1",
+        "permissions_carry_over": False,
+    }
+    heading = Heading(uri(by), GATEWAY, AT, UUID(int=len(by)), OFFICES[by], chance(by))
+    return heading.sign(declarations.SUCCESSION_TYP, plan | changes, {}).compact()
+
+
+def with_approvals(
+    *texts: str, trust: TrustAnchors = KNOWN_OFFICES, planned: bool = False
+) -> VerificationReport:
+    """The re-issued handoff with what its organisations signed of the succession."""
+    story, before = succeeded()
+    shown: dict[str, Any] = {"succession_approvals": texts}
+    if planned:
+        at = story.register(action="succession.plan", subject=SUBJECT, id=PLANNED)
+        shown["succession"] = story.log.receipt(at)
+    return verifier.verify(story.file(predecessor_offer=before.compact(), **shown), trust)
+
+
+def test_a_succession_that_both_organisations_signed_covers_the_re_issued_offer():
+    for planned in (False, True):
+        told = with_approvals(approval("old-police"), approval("police"), planned=planned)
+        assert told.code == Code.VERIFIED, told.sentence
+        assert fact(told, "succession.agreed")["under"] == "proved"
+        assert fact(told, "offer.reissued")["under"] == "proved"
+        assert "succession.undecided" not in keys_of(told)
+
+
+def test_a_succession_that_less_than_both_are_shown_to_have_signed_is_the_operators_word():
+    """One of them, one of them twice, or with a key that nobody brought, or compared."""
+    both = (approval("old-police"), approval("police"))
+    vouched = frozenset({("old-police", OFFICES["old-police"].kid)})
+    for told in (
+        with_approvals(both[0]),
+        with_approvals(both[1], approval("police", read_until="2026-06-01")),
+        with_approvals(*both, trust=TRUST),
+        with_approvals(*both, trust=replace(KNOWN_OFFICES, vouched=vouched)),
+    ):
+        assert told.code == Code.ATTESTED, told.sentence
+        assert fact(told, "succession.undecided")["under"] == "operator_word"
+        assert "succession.agreed" not in keys_of(told)
+
+
+@each(
+    "changes, what",
+    [
+        ({"succession": str(UUID(int=9))}, "succession"),
+        ({"predecessor": "another"}, "predecessor"),
+        ({"successor": "another"}, "successor"),
+        ({"competence": "receive/csam/BE"}, "competence"),
+        ({"effective_on": "2026-03-01"}, "effective_on"),
+        ({"legal_act": "Decree 2"}, "legal_act"),
+    ],
+)
+def test_an_approval_of_another_succession_is_a_mismatch(changes, what):
+    told = with_approvals(approval("old-police"), approval("police", **changes), planned=True)
+    assert told.code == Code.MISMATCH
+    assert f"the approval of the succession is of another {what}" in told.failure
+
+
+def test_an_approval_with_a_false_signature_is_refused():
+    head, payload, _ = approval("police").split("~")[0].split(".")
+    assert with_approvals(f"{head}.{payload}.{'A' * 86}~").code == Code.BAD_SIGNATURE
+
+
+def test_an_approval_where_nothing_moved_is_a_mismatch():
+    story = Scenario().told("acceptance")
+    told = verifier.verify(story.file(succession_approvals=(approval("police"),)), TRUST)
+    assert told.code == Code.MISMATCH
 
 
 @each(
