@@ -17,7 +17,13 @@ from gateway.cli.arguments import ANY_FILE, ANY_FOLDER, CONNECTION_FILE, FILE, j
 from gateway.cli.failure import CommandFailed
 from gateway.cli.system import KEY_FILE, declare, kept_key, make_csr
 from gateway.client import ClientError, Gateway, RequestRefused, SettingsError, TlsNotTrusted
-from gateway.client.connection import new_settings, read_file, render
+from gateway.client.connection import (
+    ADMINISTRATORS_FILE,
+    new_settings,
+    read_file,
+    render,
+    render_administrators,
+)
 from gateway.client.enrolment import (
     CheckResult,
     ConformanceRunner,
@@ -77,6 +83,8 @@ class SystemFolder:
         """Write what the partners' commands read; the connection file last."""
         files.replace(self.folder / "certificate.pem", certificate, mode=0o644)
         files.replace(self.folder / "gateway-keys.json", attestation_keys, mode=0o644)
+        deciding = render_administrators(self.invitation.issuer, self.invitation.administrators)
+        files.replace(self.folder / ADMINISTRATORS_FILE, deciding, mode=0o644)
         settings = new_settings(
             self.invitation.client_id,
             api_url=self.invitation.api_url,

@@ -34,7 +34,8 @@ CODES = (
 
 TRUST_FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
-    "organisations/<id>.json (JWK sets), and *.checkpoint, the checkpoints that you remember. "
+    "organisations/<id>.json (JWK sets), administrators.json (who approves there), and "
+    "*.checkpoint, the checkpoints that you remember. "
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
 )
 

@@ -23,7 +23,7 @@ from gateway.evidence.signature import (
     PublicKey,
     encryption_keys,
     public_keys,
-    read_document_key,
+    read_registered_key,
 )
 from gateway.ledger.note import ED25519, VerificationKey
 from gateway.verification.trust import TrustAnchors
@@ -34,6 +34,9 @@ ADDRESS = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII
 )
 """The address of a listener: https://host or https://host:port."""
+
+ADMINISTRATORS_FILE = "administrators.json"
+"""The file of the keys with which the gateway's administrators approve what they decide."""
 
 FETCHED = "fetched"
 """The folder in `organisation_keys` of keys that the client fetched: nobody compared them."""
@@ -53,6 +56,7 @@ _REQUIRED: Mapping[str, str] = {
 }
 _OPTIONAL: Mapping[str, str] = {
     "organisation_keys": "a folder with the members' own public keys, <organisation>.json",
+    "administrators": "the file of the public keys of the gateway's administrators",
     "document_key": "the file of the key with which this member signs its own documents (PEM)",
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
     "assertion_key": "the file of the key by which this system authenticates, if registered (PEM)",
@@ -111,6 +115,7 @@ class PartnerConnection:
         if system_of(values["client_id"]) is None:
             raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
         attestation_keys, kept = paths.pop("attestation_keys"), paths.get("organisation_keys")
+        deciding = _administrators(paths.pop("administrators", None), values["issuer"])
         compared = read_organisations(kept)
         fetched = read_organisations(kept and kept / FETCHED)
         return cls(
@@ -118,7 +123,7 @@ class PartnerConnection:
             issuer=_origin(file, "issuer", values["issuer"]),
             client_id=values["client_id"],
             trust=replace(
-                _merged([compared, replace(fetched, vouched=_names(fetched))]),
+                _merged([compared, replace(fetched, vouched=_names(fetched)), deciding]),
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(attestation_keys),
@@ -127,6 +132,7 @@ class PartnerConnection:
                 origin_of={
                     **fetched.origin_of,
                     **compared.origin_of,
+                    **deciding.origin_of,
                     str(log_key): file.name,
                     **dict.fromkeys(read_keys(attestation_keys), attestation_keys.name),
                 },
@@ -263,6 +269,7 @@ def new_settings(
         "log_key": log_key,
         "attestation_keys": "gateway-keys.json",
         "organisation_keys": "organisations",
+        "administrators": ADMINISTRATORS_FILE,
         "checkpoint_file": "newest.checkpoint",
         "notifications_file": "newest.notifications",
         "outbox": "outbox",
@@ -383,20 +390,19 @@ def _trust_at(place: Path) -> TrustAnchors:
         return PartnerConnection.read(place).trust
     if (place / "connection.toml").exists():
         return PartnerConnection.read(place / "connection.toml").trust
-    gateway, administrators = place / "gateway-keys.json", place / "administrators.json"
+    gateway, administrators = place / "gateway-keys.json", place / ADMINISTRATORS_FILE
+    issuer = _issuer(gateway) if gateway.exists() else ""
+    deciding = _administrators(administrators if administrators.exists() else None, issuer)
     found = _merged(
         [
             read_organisations(place / "organisations"),
             *(_of_logs(_keys_in(file), file) for file in sorted(place.glob("*.vkey"))),
             *([_of_gateway(gateway)] if gateway.exists() else []),
+            deciding,
         ]
     )
-    return replace(
-        found,
-        administrators=_administrators(administrators) if administrators.exists() else {},
-        checkpoints=_checkpoints(sorted(place.glob("*.checkpoint"))),
-        issuer=_issuer(gateway) if gateway.exists() else "",
-    )
+    checkpoints = _checkpoints(sorted(place.glob("*.checkpoint")))
+    return replace(found, checkpoints=checkpoints, issuer=issuer or deciding.issuer)
 
 
 def _of_logs(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:
@@ -410,11 +416,34 @@ def _of_gateway(file: Path) -> TrustAnchors:
     return TrustAnchors((), (), gateway_keys=keys, origin_of=dict.fromkeys(keys, file.name))
 
 
-def _administrators(file: Path) -> Mapping[str, PublicKey]:
-    """The keys of the persons who administer a gateway, by their id."""
-    with raising(SettingsError, f"{file} has no keys of administrators (persons: id and JWK)"):
-        persons = canonical.decode(read_file(file))["persons"]
-        return {str(name): read_document_key(jwk)[1] for name, jwk in persons.items()}
+def _administrators(file: Path | None, issuer: str) -> TrustAnchors:
+    """The keys of the persons who administer a gateway; nothing without a file.
+
+    SettingsError where it is of another gateway than ``issuer``, unless that is empty.
+    """
+    if file is None:
+        return TrustAnchors((), ())
+    with raising(SettingsError, f"{file} has no keys of administrators"):
+        of, keys = read_administrators(canonical.decode(read_file(file)))
+    if issuer and of != issuer:
+        raise SettingsError(f"{file} is of {of}, and not of {issuer}")
+    named = dict.fromkeys(keys, file.name)
+    return TrustAnchors((), (), administrators=keys, issuer=of, origin_of=named)
+
+
+def read_administrators(members: Any) -> tuple[str, dict[str, PublicKey]]:
+    """The gateway that `ADMINISTRATORS_FILE` is of, and the key of each person by their id;
+    ValueError."""
+    match members:
+        case {"issuer": str(issuer), "persons": dict(persons)} if ADDRESS.fullmatch(issuer):
+            if all(isinstance(one, str) and SLUG.fullmatch(one) for one in persons):
+                return issuer, {one: read_registered_key(jwk)[1] for one, jwk in persons.items()}
+    raise ValueError("it names its gateway (issuer), and persons by their ids, each with a JWK")
+
+
+def render_administrators(issuer: str, persons: Mapping[str, Any]) -> bytes:
+    """Write `ADMINISTRATORS_FILE`; ``persons`` has the public JWK of each, by their id."""
+    return (json.dumps({"issuer": issuer, "persons": dict(persons)}, indent=1) + "\n").encode()
 
 
 def _issuer(file: Path) -> str:
@@ -461,8 +490,10 @@ def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
 def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
     gateway: dict[str, PublicKey] = {}
     organisations: dict[str, dict[str, PublicKey]] = {}
+    administrators: dict[str, PublicKey] = {}
     for trust in trusts:
         _add(gateway, trust.gateway_keys)
+        _add(administrators, trust.administrators)
         for slug, keys in trust.organisations.items():
             _add(organisations.setdefault(slug, {}), keys)
     log_keys = [key for trust in trusts for key in trust.log_keys]
@@ -476,7 +507,7 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         key_statuses=[one for trust in trusts for one in trust.key_statuses],
         vouched=frozenset[tuple[str, str]]().union(*(one.vouched for one in trusts))
         - {name for one in trusts for name in _names(one) - one.vouched},
-        administrators={name: key for one in trusts for name, key in one.administrators.items()},
+        administrators=administrators,
         origin_of={name: place for one in trusts for name, place in one.origin_of.items()},
         checkpoints=[one for trust in trusts for one in trust.checkpoints],
         issuer=next((one.issuer for one in trusts if one.issuer), ""),

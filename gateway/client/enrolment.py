@@ -9,7 +9,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from gateway.client import errors, session
-from gateway.client.connection import ADDRESS, PartnerConnection
+from gateway.client.connection import ADDRESS, PartnerConnection, read_administrators
 from gateway.client.documents import DocumentSigner
 from gateway.client.transport import HttpRequest, HttpResponse, HttpTransport
 from gateway.domain.audit_event import EVENT_TYPES, EventResult
@@ -53,7 +53,8 @@ class InvitationFile:
     """What an invitation file says.
 
     ``issuer`` and ``api_url`` are the two addresses, ``root_sha256`` the fingerprint of the root
-    certificate (hex, over its DER), ``log_key`` the log's verifier key.
+    certificate (hex, over its DER), ``log_key`` the log's verifier key, ``administrators`` the
+    public JWK of each administrator by their id.
     """
 
     issuer: str
@@ -65,6 +66,7 @@ class InvitationFile:
     invitation: str
     token: str
     expires_at: str
+    administrators: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def client_id(self) -> str:
@@ -88,6 +90,7 @@ class InvitationFile:
         """Read one; SettingsError when it is none, or was not copied whole."""
         try:
             members: Any = json.loads(data)
+            persons = members.pop("administrators", {})
             format_, told = members.pop("format"), members.values()
             if format_ == WAITING:
                 raise errors.SettingsError(
@@ -96,7 +99,7 @@ class InvitationFile:
                 )
             if format_ != FORMAT or not all(isinstance(v, str) and v.isprintable() for v in told):
                 raise ValueError
-            made = cls(**members)
+            made = cls(**members, administrators=persons)
             if not made.fits():
                 raise ValueError
         except (ValueError, TypeError, KeyError, AttributeError, NoteError):
@@ -114,6 +117,7 @@ class InvitationFile:
             and TOKEN.fullmatch(self.token) is not None
             and datetime.fromisoformat(self.expires_at).tzinfo is not None
             and VerificationKey.parse(self.log_key).kind == ED25519
+            and bool(read_administrators({"issuer": self.issuer, "persons": self.administrators}))
         )
 
 

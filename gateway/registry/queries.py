@@ -4,6 +4,7 @@ The operator's systems ask for it over the network; on the gateway's host nothin
 it, and nobody has to approve it.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
@@ -169,7 +170,8 @@ def open_invitations(ports: Ports) -> list[results.OpenInvitation]:
 
 def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
     return [
-        results.AdministratorEntry(p.id, p.name, p.enabled) for p in work.organisations.persons()
+        results.AdministratorEntry(p.id, p.name, p.enabled, json.loads(p.public_key))
+        for p in work.organisations.persons()
     ]
 
 

@@ -322,11 +322,12 @@ class Contacts:
 
 @dataclass(frozen=True)
 class AdministratorEntry:
-    """A person, and whether their approvals count."""
+    """A person, whether their approvals count, and by which key they are verified."""
 
     person: str
     name: str
     enabled: bool
+    jwk: Jwk
 
 
 @dataclass(frozen=True)

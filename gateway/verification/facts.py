@@ -140,7 +140,7 @@ class BundleFacts:
         if key == "offer" and self._is_covered():
             reissue = documents.links[0].offer.reissue_of
             values["predecessor"] = None if reissue is None else reissue.predecessor
-            act = Fact("offer.reissued", values, extra, Source.PARTY)
+            return [Fact("offer.reissued", values, extra, Source.PARTY)]
         return [act, signature_fact(signed, entry, source)]
 
     def _is_covered(self) -> bool:

@@ -9,7 +9,9 @@ import pytest
 
 from gateway.changes import CHANGES
 from gateway.cli import output
+from gateway.client.connection import read_administrators
 from gateway.evidence import base64url
+from gateway.evidence.signature import thumbprint
 from gateway.kernel import results
 from gateway.kernel.changes import Change
 from tests.each import each
@@ -125,6 +127,15 @@ def test_organisations_and_administrators_are_listed_and_nobody_approves_it(gw):
         "dubois",
     }
     assert gw.size() == before
+
+
+def test_the_keys_of_administrators_are_written_for_who_verifies(gw, tmp_path):
+    file = tmp_path / "administrators.json"
+    shown = gw.done("administrator", "list", "--out", file, persons=())
+    issuer, keys = read_administrators(json.loads(file.read_text()))
+    assert (issuer, set(keys)) == (gw.config.issuer, {"martin", "dubois"})
+    for one in json.loads(file.read_text())["persons"].values():
+        assert thumbprint(one) in shown, "whoever gets it by another way compares the key ids"
 
 
 def test_an_administrator_is_added_by_the_key_that_they_made_and_disabled(gw, tmp_path):

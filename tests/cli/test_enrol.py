@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import enrol, main
+from gateway.cli.enrol import SystemFolder
+from gateway.client.connection import PartnerConnection
 from gateway.client.enrolment import Enrolment
+from gateway.keys import jwk_set
 from tests.client.test_enrolment import MADE
-from tests.founding import START
+from tests.founding import ALICE, START, key_of
 
 
 @pytest.fixture
@@ -81,3 +84,11 @@ def test_a_connection_that_is_there_is_not_made_anew(invitation, tmp_path):
     (tmp_path / "desk" / enrol.CONNECTION_FILE).touch()
     result = typed(invitation, "--out", tmp_path / "desk")
     assert (result.exit_code, "is a connection already" in result.stderr) == (4, True)
+
+
+def test_the_administrators_that_an_invitation_names_are_trusted_by_its_connection(tmp_path):
+    home = SystemFolder(tmp_path / "desk", MADE)
+    home.keep_root(b"root")
+    file = home.keep(b"certificate", json.dumps(jwk_set([key_of("attest")])).encode(), None)
+    trust = PartnerConnection.read(file).trust
+    assert trust.administrators == {ALICE: key_of(ALICE).public_key}

@@ -4,6 +4,7 @@ import json
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -155,16 +156,64 @@ def test_a_key_that_the_client_fetched_is_vouched_for_until_a_person_compared_it
     assert connections.gather_trust([file], [], [], []).vouched == frozenset()
 
 
-def test_administrators_are_read_from_a_folder_of_keys(tmp_path: Path) -> None:
-    key, file = generate_key(KeyPurpose.DOCUMENT), tmp_path / "administrators.json"
-    file.write_text(json.dumps({"persons": {"a-martin": key.public_jwk()}}))
-    trust = connections.gather_trust([tmp_path], [], [], [])
-    assert set(trust.administrators) == {"a-martin"}
-    (named,) = trust.named_keys()
-    assert (named["kind"], named["of"]) == ("administrator", "a-martin")
-    file.write_text(json.dumps({"persons": {"a-martin": {"kty": "EC"}}}))
-    with pytest.raises(SettingsError, match="administrators"):
+AT = "https://gateway.example.org"
+
+
+def deciding(file: Path, issuer: str = AT, **persons: Any) -> Path:
+    file.write_bytes(connections.render_administrators(issuer, persons))
+    return file
+
+
+def test_administrators_are_read_from_a_folder_of_keys_and_beside_a_connection(
+    tmp_path: Path,
+) -> None:
+    key = generate_key(KeyPurpose.PERSON)
+    (tmp_path / "folder").mkdir()
+    deciding(tmp_path / "folder" / "administrators.json", martin=key.public_jwk())
+    deciding(tmp_path / "who.json", martin=key.public_jwk())
+    file = written(tmp_path, administrators="who.json")
+    for trust in (
+        connections.gather_trust([tmp_path / "folder"], [], [], []),
+        PartnerConnection.read(file).trust,
+    ):
+        assert trust.administrators == {"martin": key.public_key}
+        assert trust.issuer == AT
+        named = [one for one in trust.named_keys() if one["kind"] == "administrator"]
+        assert [one["of"] for one in named] == ["martin"]
+        assert named[0]["from"] in ("administrators.json", "who.json")
+
+
+@each(
+    "wrong",
+    [
+        {"persons": {}},
+        {"issuer": AT},
+        {"issuer": "gateway.example.org", "persons": {}},
+        {"issuer": AT, "persons": {"Martin": {}}},
+        {"issuer": AT, "persons": {"martin": {"kty": "EC"}}},
+        {"issuer": AT, "persons": {"martin": "key"}},
+        [],
+    ],
+)
+def test_what_holds_no_keys_of_administrators_is_refused(tmp_path: Path, wrong: Any) -> None:
+    (tmp_path / "administrators.json").write_text(json.dumps(wrong))
+    with pytest.raises(SettingsError, match="keys of administrators"):
         connections.gather_trust([tmp_path], [], [], [])
+
+
+def test_administrators_of_another_gateway_and_two_keys_of_one_person_are_refused(
+    tmp_path: Path,
+) -> None:
+    one, other = (generate_key(KeyPurpose.PERSON).public_jwk() for _ in range(2))
+    deciding(tmp_path / "who.json", "https://other.example.org", martin=one)
+    with pytest.raises(SettingsError, match="and not of"):
+        PartnerConnection.read(written(tmp_path, administrators="who.json"))
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder, key in zip(folders, (one, other), strict=True):
+        folder.mkdir()
+        deciding(folder / "administrators.json", martin=key)
+    with pytest.raises(SettingsError, match="two different keys"):
+        connections.gather_trust(folders, [], [], [])
 
 
 def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from gateway.client.enrolment import Enrolment, InvitationFile
 from gateway.client.errors import EvidenceMismatch, SettingsError, UnexpectedAnswer
 from gateway.evidence import base64url
 from tests.each import each
-from tests.founding import DESK, ISSUER, founded, note_signer
+from tests.founding import ALICE, DESK, ISSUER, founded, key_of, note_signer
 from tests.newcomers import NEWCOMER, TOKEN, Newcomer, request_by
 from tests.web.issuing import serve
 from tests.web.listening import Listening, listening, root
@@ -131,6 +131,7 @@ MADE = InvitationFile(
     invitation="018f0000-0000-7000-8000-000000000011",
     token=TOKEN,
     expires_at="2026-03-05T09:00:00+00:00",
+    administrators={ALICE: key_of(ALICE).public_jwk()},
 )
 
 
@@ -147,6 +148,9 @@ def test_its_token_is_not_in_its_words() -> None:
     "change",
     [
         {"format": "casegate-invitation/2"},
+        {"administrators": {ALICE: "a key"}},
+        {"administrators": {"../etc": key_of(ALICE).public_jwk()}},
+        {"administrators": [ALICE]},
         {"issuer": "http://gateway.example.org"},
         {"api_url": "https://partners.example.org/path"},
         {"api_url": "https://partners:8443:8444"},

@@ -8,7 +8,7 @@ from gateway.domain.organisation import Status
 from gateway.domain.refusals import NotFound
 from gateway.kernel.results import to_json
 from gateway.registry import queries as entries
-from tests.founding import ABROAD, DESK, HOTLINE, OCRVP, OFMIN
+from tests.founding import ABROAD, ALICE, DESK, HOTLINE, OCRVP, OFMIN, key_of
 
 TERM = {"start": "2026-03-01", "until": "2026-04-01", "decision_ref": "order 12"}
 
@@ -58,3 +58,5 @@ def test_administrators_are_listed_with_those_who_left(gateway):
     found = to_json(entries.administrators(gateway.ports))
     assert len(found) >= 2
     assert all(one["enabled"] for one in found)
+    alice = next(one for one in found if one["person"] == ALICE)
+    assert alice["jwk"] == key_of(ALICE).public_jwk()

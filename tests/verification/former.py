@@ -9,7 +9,7 @@ from gateway.evidence.receipt import Receipt
 
 NAMES = (
     "answers", "receipts", "registrations", "predecessor_offer", "succession", "revocations",
-    "mandate", "locks", "key_statuses", "mandate_ends", "recall",
+    "mandate", "locks", "key_statuses", "mandate_ends", "succession_approvals", "recall",
 )  # fmt: skip
 
 

@@ -310,11 +310,11 @@ def with_approvals(
 ) -> VerificationReport:
     """The re-issued handoff with what its organisations signed of the succession."""
     story, before = succeeded()
-    shown: dict[str, Any] = {"succession_approvals": texts}
-    if planned:
-        at = story.register(action="succession.plan", subject=SUBJECT, id=PLANNED)
-        shown["succession"] = story.log.receipt(at)
-    return verifier.verify(story.file(predecessor_offer=before.compact(), **shown), trust)
+    shown = {"predecessor_offer": before.compact(), "succession_approvals": texts}
+    if not planned:
+        return verifier.verify(story.file(**shown), trust)
+    at = story.register(action="succession.plan", subject=SUBJECT, id=PLANNED)
+    return verifier.verify(story.former(**shown, succession=story.log.receipt(at)), trust)
 
 
 def test_a_succession_that_both_organisations_signed_covers_the_re_issued_offer():

@@ -23,8 +23,16 @@ from gateway.cli.admin.session import (
     sign,
     warnings,
 )
-from gateway.cli.arguments import ANY_FOLDER, FILE, gateway_address, organisation_id, plain_errors
+from gateway.cli.arguments import (
+    ANY_FOLDER,
+    FILE,
+    NewFile,
+    gateway_address,
+    organisation_id,
+    plain_errors,
+)
 from gateway.cli.system import declare
+from gateway.client.connection import render_administrators
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import Status
@@ -41,13 +49,41 @@ _issuer = click.option(
 
 
 @NOUNS["administrator"].command("list")
+@click.option(
+    "--out",
+    type=NewFile(),
+    metavar="FILE",
+    help="Write their public keys for who verifies what they approve (administrators.json).",
+)
 @click.pass_obj
-def list_admins(session: AdminSession) -> None:
-    """List administrators, and whose approvals count."""
+def list_admins(session: AdminSession, out: Path | None) -> None:
+    """List administrators, and whose approvals count.
+
+    --out has all of them, also those whose approvals count no more: they decided earlier changes.
+    Hand the file over in person, as the log's key.
+
+    Example: casegate admin --home gw administrator list --out administrators.json
+    """
     with registry(session, reads=True) as reached:
         found = reached.administrators()
+        known = reached.addresses() if out else {}
+    if out is not None:
+        if not known["administrators"]:
+            raise click.ClickException(
+                "your connection holds no keys of administrators: have the file written on the "
+                "gateway's host"
+            )
+        output.write_new(out, render_administrators(known["issuer"], known["administrators"]))
+        if not output.for_machines():
+            click.echo(f"{out} has their public keys: hand it over in person")
     states = {True: "enabled", False: "disabled"}
-    output.print_items(found, "person", "name", ("state", lambda one: states[one["enabled"]]))
+    output.print_items(
+        found,
+        "person",
+        "name",
+        ("state", lambda one: states[one["enabled"]]),
+        ("key id", lambda one: thumbprint(one["jwk"])),
+    )
 
 
 @NOUNS["administrator"].command(

@@ -142,7 +142,7 @@ def _invitation_file(reached: Registry, invitation: UUID, waiting: _Waiting) -> 
 
 
 def invitation_file(
-    addresses: Mapping[str, str], stands: Mapping[str, Any], token: str
+    addresses: Mapping[str, Any], stands: Mapping[str, Any], token: str
 ) -> InvitationFile:
     """The file of an invitation that stands, as the registry lists it."""
     return InvitationFile(

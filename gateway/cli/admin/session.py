@@ -35,6 +35,7 @@ from gateway.domain.organisation import SLUG, Status
 from gateway.domain.refusals import LogFrozen, Refusal
 from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.evidence.handoff_documents import Heading
+from gateway.evidence.signature import jwk_of, thumbprint
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
@@ -231,7 +232,7 @@ class _HostRegistry:
     def invitations(self) -> list[dict[str, Any]]:
         return list(to_json(queries.open_invitations(self._ports)))
 
-    def addresses(self) -> dict[str, str]:
+    def addresses(self) -> dict[str, Any]:
         return host_addresses(self.gateway)
 
 
@@ -269,13 +270,18 @@ class _NetworkRegistry:
         with _saying(queries.NO_ORGANISATION):
             return self.remote.organisation(slug, day)
 
-    def addresses(self) -> dict[str, str]:
+    def addresses(self) -> dict[str, Any]:
         known = self.connection
+        held = known.trust.administrators.items()  # not what the gateway shows now
+        persons = {person: jwk_of(key) for person, key in held}
         return {
             "issuer": known.issuer,
             "api_url": known.api_url,
             "root_sha256": _root_sha256(known.ca),
             "log_key": str(known.log_key),
+            "administrators": {
+                one: {**jwk, "kid": thumbprint(jwk)} for one, jwk in persons.items()
+            },
         }
 
     def __getattr__(self, name: str) -> Any:
@@ -304,7 +310,7 @@ Registry = _HostRegistry | _NetworkRegistry
 read of it, by the methods of `gateway.client.directory`."""
 
 
-def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, str]:
+def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, Any]:
     """What a member's system has to know of this gateway, for its invitation."""
     from gateway.pki.authority import ROOT_FILE  # noqa: PLC0415 - of the server
 
@@ -314,6 +320,7 @@ def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, str]:
         "api_url": config.partners_url,
         "root_sha256": _root_sha256(config.published / ROOT_FILE),
         "log_key": gateway.keys.log.vkey,
+        "administrators": {one.person: one.jwk for one in queries.administrators(gateway.ports)},
     }
 
 

@@ -221,9 +221,14 @@ class Scenario:
         with self.stage.client(OCRVP) as office:
             closed = office.answer("close", handoff, self.first[OCRVP], reason="it goes on")
             self.wrote(f"{OCRVP} closes the handoff", closed)
+        self._register_key(HOTLINE)
         held = self._offer_to_the_mandate("a second unit works on it")
         self.take_on(OCRVP, held, self.first[OCRVP], None)
         return handoff, held
+
+    def _register_key(self, slug: str) -> None:
+        self.receipts.append(self.stage.register_key(slug).receipt)
+        _say(f"{slug} registers a key: from now on it signs", "+", "green")
 
     def _submit_and_clear(self, content: dict[str, Any]) -> None:
         matches = [c["id"] for c in content["classifications"]]
@@ -298,9 +303,7 @@ class Scenario:
         self.stage.stop()
         self.stage.configure(simulated_reference_date=date.fromisoformat(MANDATE_MOVES))
         self._grant_membership(OFMIN, "observer", "2023-10-31")
-        for slug in (HOTLINE, OFMIN):
-            self.receipts.append(self.stage.register_key(slug).receipt)
-        _say(f"{HOTLINE} and {OFMIN} register keys: from now on they sign", "+", "green")
+        self._register_key(OFMIN)
 
     def _work_on(self, closed: str, held: str) -> str:
         """The handoff that OFMIN works on."""
