@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import click
@@ -37,6 +37,7 @@ from gateway.cli.partner_command import (
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
+from gateway.client.views import CaseStateWord, StepAction
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.case_steps import CASE_STEPS, CaseStepKind
 from gateway.domain.consultation import REASON_CODES
@@ -341,7 +342,9 @@ def _add_step(group: click.Group, kind: CaseStepKind, place: str) -> None:
 
     def command(gateway: Gateway, by: str, **options: Any) -> WriteReport:
         where = {name: options.pop(name) for name in named}
-        written = gateway.step(kind.action, where, by, **values_of(fields, options))
+        written = gateway.step(
+            cast(StepAction, kind.action), where, by, **values_of(fields, options)
+        )
         return written, _SENTENCES[kind.result](written.result)
 
     command.__doc__ = kind.about
@@ -565,7 +568,7 @@ def reseal(gateway: Gateway, **options: Any) -> WriteReport:
     click.option("--state", type=Words(CaseState), help="Only cases in this state."),
     name="list",
 )
-def list_(gateway: Gateway, state: str | None) -> None:
+def list_(gateway: Gateway, state: CaseStateWord | None) -> None:
     """List your cases by age, without content."""
     found = list(gateway.cases(state))
     output.print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")

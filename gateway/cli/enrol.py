@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,7 +239,7 @@ def _tell(
     home: SystemFolder,
     done: Enrolled,
     key: SigningKey | None,
-    whoami: dict[str, Any],
+    whoami: Mapping[str, Any],
 ) -> None:
     connection = home.folder / CONNECTION_FILE
     found = {"connection": str(connection), "event": done.event, "document_key": key and key.kid}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import click
@@ -37,6 +37,7 @@ from gateway.cli.partner_command import (
 from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
+from gateway.client.views import AnswerCommand, SealedReference
 from gateway.domain import answers
 from gateway.domain.case import GROUPS
 from gateway.domain.consultation import RETENTION
@@ -263,7 +264,7 @@ def update(gateway: Gateway, handoff: UUID, by: str, **options: Any) -> WriteRep
     return written, "; ".join([*told, *_left_out(found)])
 
 
-def _sealed(parts: Sequence[Mapping[str, str]]) -> list[str]:
+def _sealed(parts: Sequence[SealedReference]) -> list[str]:
     return [f"{one['group']} {one['id']} (for {one['sealed_to']})" for one in parts]
 
 
@@ -487,12 +488,12 @@ def _answer_command(kind: answers.AnswerKind) -> None:
         if kind.accepts:
             view = gateway.handoff(handoff)
             options |= {"conditions": view["conditions"], "offer": newest_offer(view).digest}
-            if not options.pop("yes") and view["state"] == HandoffState.OFFERED:
+            if not options.pop("yes") and view["state"] == "offered":
                 _agree(view)
         elif kind.name == "recall_answer":
             _agree_to_erase(options)
         fields = values_of(kind.fields, options)
-        written = gateway.answer(kind.command, handoff, by, **fields)
+        written = gateway.answer(cast(AnswerCommand, kind.command), handoff, by, **fields)
         state = f"handoff {handoff} is {written.result['state']}"
         return written, f"{_recorded(kind, fields)}; {state}" if kind.keeps_state else state
 

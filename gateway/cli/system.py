@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -179,7 +179,7 @@ def _use(file: Path, connection: PartnerConnection, pending: Path, pem: bytes) -
 
 
 def _warnings(
-    ahead: float | None, ends: datetime, waiting: int, whoami: dict[str, Any]
+    ahead: float | None, ends: datetime, waiting: int, whoami: Mapping[str, Any]
 ) -> list[str]:
     found = []
     if ahead is not None and abs(ahead) > CLOCK_TOLERANCE:

@@ -14,9 +14,9 @@ from gateway.cli.partner_command import EPILOG, WriteReport, partner, partner_co
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
+from gateway.client.views import CaseStateWord
 from gateway.domain.duty import DutyKind
 from gateway.domain.item_value import defang_text
-from gateway.domain.organisation import Status
 from gateway.domain.vocabulary import RANKS, Urgency
 from gateway.evidence.security_event import EventNotification
 
@@ -48,7 +48,7 @@ def todo(gateway: Gateway) -> None:
     """
     whoami = gateway.whoami()
     scopes = whoami["scopes"]
-    enrolled = whoami["status"] == Status.ENROLLED
+    enrolled = whoami["status"] == "enrolled"
     sources = _SOURCES_BEFORE_ACTIVATION if enrolled else _SOURCES
     read = [(scope, source) for scope, source in sources if scope in (None, *scopes)]
     waiting = sorted((one for _, source in read for one in source(gateway)), key=_place)
@@ -139,7 +139,8 @@ def _successions(gateway: Gateway) -> Iterator[Waiting]:
 
 
 def _cases(gateway: Gateway) -> Iterator[Waiting]:
-    for state, step in (("draft", "assess"), ("assessed", "clear")):
+    steps: Sequence[tuple[CaseStateWord, str]] = (("draft", "assess"), ("assessed", "clear"))
+    for state, step in steps:
         for one in gateway.cases(state):
             reference = defang_text(str(one["originator_ref"]))
             what = f"{state} case {reference}"

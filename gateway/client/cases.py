@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
@@ -19,6 +19,9 @@ from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.seal import OpeningKey
 from gateway.verification.chain import VerifiedOffer
+
+if TYPE_CHECKING:
+    from gateway.client.views import CaseCoverage, CaseStateWord, CaseSummary, StepAction
 
 
 class ClientBase:
@@ -179,7 +182,7 @@ class CaseClient(ClientBase):
         path = f"/cases/{spelled(content['case'])}/versions"
         return self._exchange.write(*self._version(path, by, content, clearance, change))
 
-    def step(self, action: str, where: Where, by: str, **fields: Any) -> ConfirmedWrite:
+    def step(self, action: "StepAction", where: Where, by: str, **fields: Any) -> ConfirmedWrite:
         """Take a step on a case or a handoff: case.assess, case.embargo, handoff.review or another.
 
         The table in gateway/domain/case_steps.py says which ``fields`` an action takes; those that
@@ -234,18 +237,20 @@ class CaseClient(ClientBase):
             )
         return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
 
-    def cases(self, state: str | None = None) -> Iterator[dict[str, Any]]:
+    def cases(self, state: "CaseStateWord | None" = None) -> "Iterator[CaseSummary]":
         """The member's own cases by age, routing fields only, page by page as they are iterated;
         those in a ``state`` alone, if it is named."""
-        return self._exchange.items("case.read", f"/cases?state={state}" if state else "/cases")
+        path = f"/cases?state={state}" if state else "/cases"
+        return cast("Iterator[CaseSummary]", self._exchange.items("case.read", path))
 
-    def case(self, case: UUID | str) -> dict[str, Any]:
+    def case(self, case: UUID | str) -> "CaseSummary":
         """The routing fields of an own case."""
-        return self._exchange.read("case.read", f"/cases/{spelled(case)}")
+        return cast("CaseSummary", self._exchange.read("case.read", f"/cases/{spelled(case)}"))
 
-    def coverage(self, case: UUID | str) -> dict[str, Any]:
+    def coverage(self, case: UUID | str) -> "CaseCoverage":
         """The holders of an own case: their versions, and what is owed to and by each."""
-        return self._exchange.read("case.read", f"/cases/{spelled(case)}/coverage")
+        found = self._exchange.read("case.read", f"/cases/{spelled(case)}/coverage")
+        return cast("CaseCoverage", found)
 
     def consult_case(
         self, case: UUID | str, by: str, reason_code: str, reason: str

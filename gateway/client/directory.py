@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -19,6 +19,9 @@ from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of
 from gateway.verification import key_history
 from gateway.verification.mandates import RegisteredMandate
+
+if TYPE_CHECKING:
+    from gateway.client.views import ListedOrganisation, StaffMember, SuccessionView
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Directory(ClientBase):
 
     def organisations(
         self, kind: str | None = None, competence: str | None = None
-    ) -> Iterator[dict[str, Any]]:
+    ) -> "Iterator[ListedOrganisation]":
         """The directory, page by page as it is iterated; of one kind, or holding a competence.
 
         ``competence`` is a key such as receive/csam/FR.
@@ -84,13 +87,14 @@ class Directory(ClientBase):
         wanted = {"kind": kind, "competence": competence}
         query = urlencode({name: value for name, value in wanted.items() if value is not None})
         path = f"/organisations?{query}" if query else "/organisations"
-        return self._exchange.items("directory.read", path)
+        return cast("Iterator[ListedOrganisation]", self._exchange.items("directory.read", path))
 
-    def organisation(self, slug: str) -> dict[str, Any]:
+    def organisation(self, slug: str) -> "ListedOrganisation":
         """One organisation of the directory; ValueError for an invalid organisation id."""
         if not SLUG.fullmatch(slug):
             raise ValueError(f"{slug!r} {NO_SLUG}")
-        return self._exchange.read("directory.read", f"/organisations/{slug}")
+        found = self._exchange.read("directory.read", f"/organisations/{slug}")
+        return cast("ListedOrganisation", found)
 
     def status(self, slug: str) -> tuple[str, MembershipAttestation]:
         """The gateway's signed statement that an organisation takes part, and what it says.
@@ -192,14 +196,16 @@ class Directory(ClientBase):
 class SuccessionClient(ClientBase):
     """The successions that this organisation takes part in."""
 
-    def successions(self) -> list[dict[str, Any]]:
+    def successions(self) -> "list[SuccessionView]":
         """The successions in which this organisation gives or takes a mandate, oldest first."""
         found = self._exchange.read("succession.read", "/successions")
-        return [one for one in list_of(found, "items") if isinstance(one, dict)]
+        items = [one for one in list_of(found, "items") if isinstance(one, dict)]
+        return cast("list[SuccessionView]", items)
 
-    def succession(self, succession: UUID | str) -> dict[str, Any]:
+    def succession(self, succession: UUID | str) -> "SuccessionView":
         """One of them: which mandate, from whom to whom, when, and whose approval it waits for."""
-        return self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
+        found = self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
+        return cast("SuccessionView", found)
 
     def approve_succession(self, succession: UUID | str, by: str) -> ConfirmedWrite:
         """Approve it for one's own organisation; nothing is re-issued before both have.
@@ -223,9 +229,9 @@ class SuccessionClient(ClientBase):
 class StaffClient(ClientBase):
     """The persons of this member."""
 
-    def staff(self) -> Iterator[dict[str, Any]]:
+    def staff(self) -> "Iterator[StaffMember]":
         """The entries by pseudonym, those that ended too, page by page as they are iterated."""
-        return self._exchange.items("staff.read", "/staff")
+        return cast("Iterator[StaffMember]", self._exchange.items("staff.read", "/staff"))
 
     def add_staff(
         self,

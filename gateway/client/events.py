@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from gateway import files
@@ -31,6 +31,9 @@ from gateway.evidence.signature import PublicKey
 from gateway.verification.chain import VerifiedOffer
 from gateway.verification.trust import read_unverified_claims
 from gateway.verification.verifier import verify_bundle
+
+if TYPE_CHECKING:
+    from gateway.client.views import NotificationStatus
 
 # --- What an auditor's system asks for: events by filters, each with a receipt that is verified ---
 
@@ -410,9 +413,10 @@ class NotificationClient(ClientBase):
             raise errors.EvidenceMismatch("a notification has another id than the gateway says")
         return NotificationPage(found, more)
 
-    def notification_status(self) -> dict[str, Any]:
+    def notification_status(self) -> "NotificationStatus":
         """How far this organisation's notifications were acknowledged, and which were refused."""
-        return self._exchange.read("notification.poll", "/notifications")
+        found = self._exchange.read("notification.poll", "/notifications")
+        return cast("NotificationStatus", found)
 
     def replay_notification(self, event: UUID | str, by: str) -> ConfirmedWrite:
         """Have the notification of an own event sent again, before those that follow."""

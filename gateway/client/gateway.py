@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, cast
 from uuid import UUID
 
 import httpx
@@ -44,6 +44,9 @@ from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 from gateway.files import PrivateFileError
 from gateway.keys import KeyPurpose, SigningKey, load_encryption_keys, load_key
+
+if TYPE_CHECKING:
+    from gateway.client.views import Whoami
 
 logger = logging.getLogger(__name__)
 
@@ -215,10 +218,10 @@ class Gateway(
             )
         return clock_difference(reply, self._now())
 
-    def whoami(self) -> dict[str, Any]:
+    def whoami(self) -> "Whoami":
         """This system as the gateway sees it: organisation, scopes, certificates, reference
         date."""
-        return self._exchange.read("whoami.read", "/whoami")
+        return cast("Whoami", self._exchange.read("whoami.read", "/whoami"))
 
     def resume(self) -> Iterator[Resent]:
         """Send again what was kept before sending and never answered, oldest first.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -22,6 +22,18 @@ from gateway.evidence import handoff_documents
 from gateway.verification.chain import VerifiedAnswer, VerifiedOffer
 from gateway.verification.mandates import days_of
 
+if TYPE_CHECKING:
+    from gateway.client.views import (
+        AnswerCommand,
+        HandoffStateWord,
+        HandoffSummary,
+        HandoffView,
+        NoticesView,
+        OpenDuty,
+        Preview,
+        UrgencyWord,
+    )
+
 Shown = list[dict[str, Any]]
 """The items of a list."""
 
@@ -29,7 +41,7 @@ Shown = list[dict[str, Any]]
 class BoxFilters(TypedDict, total=False):
     """Which handoffs of a box are listed; what is None is not asked for."""
 
-    urgency: str | None
+    urgency: "UrgencyWord | None"
     matter: str | None
     overdue: bool
     erase_before: date | None
@@ -39,28 +51,28 @@ class HandoffClient(Events):
     """The handoffs that this member is a party of, held against its own events."""
 
     def inbox(
-        self, state: str | None = None, **filters: Unpack[BoxFilters]
-    ) -> Iterator[dict[str, Any]]:
+        self, state: "HandoffStateWord | None" = None, **filters: Unpack[BoxFilters]
+    ) -> "Iterator[HandoffSummary]":
         """The handoffs received, by urgency, then due time.
 
         All are read first, and held against this member's own events: EvidenceMismatch.
         """
-        return self._box("in", state, filters)
+        return cast("Iterator[HandoffSummary]", self._box("in", state, filters))
 
     def sent(
-        self, state: str | None = None, **filters: Unpack[BoxFilters]
-    ) -> Iterator[dict[str, Any]]:
+        self, state: "HandoffStateWord | None" = None, **filters: Unpack[BoxFilters]
+    ) -> "Iterator[HandoffSummary]":
         """The handoffs sent, likewise."""
-        return self._box("out", state, filters)
+        return cast("Iterator[HandoffSummary]", self._box("out", state, filters))
 
-    def duties(self) -> Iterator[dict[str, Any]]:
+    def duties(self) -> "Iterator[OpenDuty]":
         """What this member owes, by urgency, then due time, read and held likewise."""
         owed = partial(self._all, "/duties")
-        return iter(self._held(owed, ToldStream.in_duties))
+        return cast("Iterator[OpenDuty]", iter(self._held(owed, ToldStream.in_duties)))
 
-    def handoff(self, handoff: UUID | str) -> dict[str, Any]:
+    def handoff(self, handoff: UUID | str) -> "HandoffView":
         """A handoff with its offer, conditions and answers, each verified; never content."""
-        return self._view(handoff)[0]
+        return cast("HandoffView", self._view(handoff)[0])
 
     def accept(
         self, view: Mapping[str, Any], by: str, groups: Sequence[str] | None = None
@@ -90,7 +102,7 @@ class HandoffClient(Events):
 
     def answer(
         self,
-        command: str,
+        command: "AnswerCommand",
         handoff: UUID | str,
         by: str,
         *,
@@ -133,10 +145,10 @@ class HandoffClient(Events):
         path = f"/handoffs/{name}/{kind.path}"
         return NewWrite(kind.action, path, document or asked, name)
 
-    def notices(self, handoff: UUID | str) -> dict[str, Any]:
+    def notices(self, handoff: UUID | str) -> "NoticesView":
         """The correction notices of a handoff, each verified, and what is owed; they are there
         after the erasure of its case, too."""
-        return self._notices(spelled(handoff))[0]
+        return cast("NoticesView", self._notices(spelled(handoff))[0])
 
     def _notices(self, name: str) -> tuple[dict[str, Any], list[VerifiedAnswer]]:
         path = f"/handoffs/{name}/correction-notices"
@@ -288,10 +300,11 @@ class OfferTerms(UpdateTerms, total=False):
 class Offers(Directory, HandoffClient):
     """Offers of one's own cases, and updates of them."""
 
-    def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> dict[str, Any]:
+    def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> "Preview":
         """What an offer would give, and to whom; nothing is kept. ValueError as for `offer`."""
         asked = {"case": spelled(case), "by": by, **_terms_of(terms)}
-        return self._exchange.read("handoff.preview", "/handoffs/preview", asked)
+        found = self._exchange.read("handoff.preview", "/handoffs/preview", asked)
+        return cast("Preview", found)
 
     def offer(
         self,
@@ -343,11 +356,12 @@ class Offers(Directory, HandoffClient):
 
     def preview_update(
         self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]
-    ) -> dict[str, Any]:
+    ) -> "Preview":
         """What an update would give, and what it would be; nothing is kept."""
         path = f"/handoffs/{spelled(handoff)}/updates/preview"
         # A refusal is an event of its own: nothing was sent.
-        return self._exchange.read("handoff.preview", path, {"by": by, **_update_terms(terms)})
+        found = self._exchange.read("handoff.preview", path, {"by": by, **_update_terms(terms)})
+        return cast("Preview", found)
 
     def update(self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]) -> ConfirmedWrite:
         """Send the case's newer version in a handoff that is there.

@@ -270,7 +270,8 @@ def forbidden_names(paths: Iterable[Path], root: Path = ROOT) -> Iterator[Hit]:
         for match in re.finditer(r"^ *(class|def) (\w+)", text, re.MULTILINE):
             kind, named = match.groups()
             line = text.count("\n", 0, match.start()) + 1
-            if kind == "class" and named != "Meta":  # the name that marshmallow looks for
+            # Meta is the name that marshmallow looks for; views are written after other classes.
+            if kind == "class" and named != "Meta" and name != "gateway/client/views.py":
                 classes[named].append((name, line))
             if _NAMES.fullmatch(f"{kind} {named}"):
                 yield Hit(name, line, "C", f"{kind} {named}")

@@ -389,7 +389,7 @@ class Scenario:
 
     def _hear_the_alarm(self, danger: str) -> None:
         with self.stage.client(HOTLINE) as hotline:
-            due = datetime.fromisoformat(hotline.handoff(danger)["due_at"])
+            due = datetime.fromisoformat(str(hotline.handoff(danger)["due_at"]))
             time.sleep(max(0.0, (due - wiring.now()).total_seconds()))
             self.stage.sweep()
             told = [
