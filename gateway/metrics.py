@@ -11,7 +11,7 @@ Nothing in them comes from a caller, and nothing says which organisation or pers
 import contextlib
 import os
 import socketserver
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -158,6 +158,10 @@ class CountedPolicy:
     @property
     def revision(self) -> str:
         return self.policy.revision
+
+    @property
+    def rules(self) -> Collection[str]:
+        return self.policy.rules
 
     def decide(self, question: PolicyQuestion) -> PolicyDecision:
         decision = self.policy.decide(question)

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from itertools import chain, islice
-from operator import attrgetter
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -30,7 +29,7 @@ from gateway.client import (
 from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
-from gateway.domain.audit import REASON_CODES, CaseId
+from gateway.domain.audit import REASON_CODES, CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult, told_as
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
@@ -329,20 +328,20 @@ def _tell(step: MirrorProgress, folder: Path) -> None:
 # --- `casegate audit search`: events of others, as far as an audit access reaches ---
 
 
-class _CaseName(click.ParamType[CaseId]):
-    """A case as ORIGINATOR/UUID."""
+class _CaseName(click.ParamType[CaseId | CaseReference]):
+    """A case as ORIGINATOR/UUID, or by its originator's own reference."""
 
     name = "case"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> CaseId:
+    def convert(self, value: Any, param: Any, ctx: Any) -> CaseId | CaseReference:
         """Read both parts."""
         originator, _, case = str(value).partition("/")
+        if not SLUG.fullmatch(originator) or not case:
+            self.fail(f"{value!r} is not of the form ORIGINATOR/UUID or ORIGINATOR/REFERENCE")
         try:
-            if not SLUG.fullmatch(originator):
-                raise ValueError
             return CaseId(originator, UUID(case))
         except ValueError:
-            self.fail(f"{value!r} is not of the form ORIGINATOR/UUID", param, ctx)
+            return CaseReference(originator, case)
 
 
 class _Action(click.ParamType[str]):
@@ -368,7 +367,12 @@ class _Action(click.ParamType[str]):
     help="What the log is read for.",
 )
 @click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
-@click.option("--case", type=_CaseName(), metavar="ORIGINATOR/UUID", help="Events of one case.")
+@click.option(
+    "--case",
+    type=_CaseName(),
+    metavar="ORIGINATOR/UUID",
+    help="Events of one case; or ORIGINATOR/REFERENCE, where the originator told you its own.",
+)
 @click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff.")
 @click.option(
     "--organisation",
@@ -391,7 +395,7 @@ class _Action(click.ParamType[str]):
     "results",
     multiple=True,
     type=arguments.Words(EventResult),
-    help="How they ended; may be repeated, as --action: then each is a search of its own.",
+    help="How they ended. May be repeated.",
 )
 @click.option(
     "--from",
@@ -405,7 +409,7 @@ class _Action(click.ParamType[str]):
     type=arguments.Moment(days=True),
     help="Before this time, or before this day (UTC).",
 )
-@click.option("--limit", type=click.IntRange(1), help="Read no more than this many in each search.")
+@click.option("--limit", type=click.IntRange(1), help="Find no more than this many.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
 @partner
 def search(
@@ -416,14 +420,15 @@ def search(
     limit: int | None,
     actions: tuple[str, ...],
     results: tuple[str, ...],
+    case: CaseId | CaseReference | None,
     as_csv: bool,
     **filters: Any,
 ) -> None:
-    """Read events that an audit access of yours covers.
+    """Search events that an audit access of yours covers.
 
-    Never content. Each page of a hundred, or of --limit, is an event itself, with who read it,
-    why, and by which filters. Every receipt is verified. What is withheld lies beyond its coverage,
-    is erased, or is padding.
+    Never content. The search is an event itself, with who reads, why, by which filters and exactly
+    what was shown; each member whose events it finds learns of it once. Every receipt is verified.
+    What is withheld lies beyond the coverage, is erased, or is padding.
 
     \b
     Example: casegate audit search --by auditor-1 \\
@@ -432,14 +437,20 @@ def search(
     """
     if output.for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
-    searches = [
-        AuditFilters(**filters, action=action, result=result)
-        for action in actions or (None,)
-        for result in results or (None,)
-    ]
-    found = [gateway.audit(by, reason_code, reason, one, limit) for one in searches]
-    shown = sorted(chain.from_iterable(found), key=attrgetter("index"))
-    if output.reply({"events": [_event_json(one) for one in shown]}):
+    named = case if isinstance(case, CaseReference) else None
+    asked = AuditFilters(
+        **filters,
+        case=case if isinstance(case, CaseId) else None,
+        actions=tuple(dict.fromkeys(actions)),
+        results=tuple(dict.fromkeys(results)),
+    )
+    searches = gateway.audit(by, reason_code, reason, asked, limit=limit, reference=named)
+    shown = [event for one in searches for event in one.events]
+    told = {
+        "searches": [{"receipt": receipts.to_json(one.receipt)} for one in searches],
+        "events": [_event_json(one) for one in shown],
+    }
+    if output.reply(told):
         return
     if as_csv:
         _print_csv([_event_cells(one) for one in shown])
@@ -447,6 +458,16 @@ def search(
         for one in shown:
             _print_event(_event_cells(one))
         click.echo(f"\n{_counted(shown)}")
+        for name in searches[-1].unknown if not shown else ():
+            click.echo(_UNKNOWN[name].format(filters.get(name)))
+
+
+_UNKNOWN = {
+    "person": "Nobody named {} asked for anything that your audit access covers.",
+    "case": "No event that your audit access covers is about a case of that name.",
+    "rule": "No rule is named {}, nor decided anything that your audit access covers.",
+}
+"""What is said where a filter fits nothing, even alone."""
 
 
 def _counted(shown: Sequence[AuditedEvent]) -> str:

@@ -29,16 +29,17 @@ if TYPE_CHECKING:
         UnexpectedAnswer,
         UnknownReference,
     )
-    from gateway.client.events import AuditedEvent
+    from gateway.client.events import AuditedEvent, RecordedSearch
     from gateway.client.gateway import Gateway, Resent
     from gateway.client.own_stream import StreamEvent
     from gateway.client.sealing import OpenedElement
     from gateway.client.session import ConfirmedWrite
-    from gateway.domain.audit import AuditFilters
+    from gateway.domain.audit import AuditFilters, CaseReference
 
 __all__ = [
     "AuditFilters",
     "AuditedEvent",
+    "CaseReference",
     "ClientError",
     "ConfirmedWrite",
     "ConsultedContent",
@@ -53,6 +54,7 @@ __all__ = [
     "PartnerConnection",
     "ProblemDetails",
     "PublicLogCorrupt",
+    "RecordedSearch",
     "RequestRefused",
     "Resent",
     "SealingFailed",

@@ -19,7 +19,7 @@ from gateway.client.documents import RECALL, UPDATE, require
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.answers import ANSWERS
-from gateway.domain.audit import AuditFilters, CoverageKind
+from gateway.domain.audit import AuditFilters, CaseReference, CoverageKind
 from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, handoff_documents, sd_jwt, security_event
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from gateway.client.views import NotificationStatus
 
 # --- What an auditor's system asks for: events by filters, each with a receipt that is verified ---
-
-
-AUDIT_PAGE = 100
-"""Events of one page of an audit: each page is an event itself."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,17 @@ class AuditedEvent:
         return next((roles[role] for role in order if role in roles), None)
 
 
+@dataclass(frozen=True)
+class RecordedSearch:
+    """A search as the log has it: its receipt, and what that proves; and the events that it found,
+    in the log's order. ``unknown`` are filters that fit nothing that the audit access covers."""
+
+    receipt: Receipt
+    confirmed: VerifiedReceipt
+    events: tuple[AuditedEvent, ...]
+    unknown: tuple[str, ...] = ()
+
+
 class Auditing(ClientBase):
     """Reading as an auditor, with audit access."""
 
@@ -87,67 +94,66 @@ class Auditing(ClientBase):
         reason_code: str,
         reason: str,
         filters: AuditFilters | None = None,
+        *,
         limit: int | None = None,
-    ) -> Iterator[AuditedEvent]:
-        """Events of others that an audit access covers, page by page as they are iterated.
+        reference: CaseReference | None = None,
+    ) -> list[RecordedSearch]:
+        """Search the events of others that an audit access covers; ``reference`` names a case.
 
-        Each page is a read of its own, recorded with ``by`` and ``reason``; with a ``limit`` no
-        more than that many events are asked for. Every receipt is verified, and holds exactly the
-        details that the record of its page names. A search for everything, with access to the
-        whole log, returns one event for each entry before it: EvidenceMismatch where one is
-        missing.
+        The search is recorded with ``by`` and ``reason``, and each member learns of it once; where
+        the gateway ends it at a bound, another one goes on. No more than ``limit`` events are
+        found. Every receipt is verified, and all pages together show exactly the details that the
+        record names. A search for everything, with access to the whole log, returns one event for
+        each entry up to its end. Raises EvidenceMismatch.
         """
         asked = {} if filters is None else filters.asked()
-        everything = not asked and limit is None and self._covers_all(by)
-        page: Any = None
-        left, entry, end = limit, 0, None
-        while left is None or left > 0:
-            size = AUDIT_PAGE if left is None else min(left, AUDIT_PAGE)
-            body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
-            body |= {"filters": asked, "page": page, "limit": size}
+        body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
+        named = {} if reference is None else {"reference": vars(reference)}
+        body |= {"filters": {**asked, **named}, "limit": limit, "next": None}
+        everything = not body["filters"] and limit is None and self._covers_all(by)
+        found: list[RecordedSearch] = []
+        while True:
             written = self._exchange.write("audit.search", "/audit/searches", body)
-            found = audited(written, asked, self.connection)
-            require(len(found) <= size, "there are more events than were requested")
-            end = written.confirmed.index if end is None else end
-            for one in found:
-                require(
-                    one.index == entry or not everything,
-                    f"entry {entry} is missing from a search for everything",
-                )
-                entry += 1
-                yield one
-            left = None if left is None else left - len(found)
+            found.append(self._found(written, asked, everything=everything))
             following = written.result.get("next")
-            if following is None:
-                require(
-                    entry == end or not everything,
-                    f"the entries {entry} to {end - 1} are missing from a search for everything",
-                )
-                return
-            require(following != page, "a page of events leads to itself")
-            page = following
+            left = limit and limit - sum(len(one.events) for one in found)
+            if following is None or left == 0:
+                return found
+            require(following != body["next"], "a search leads to itself")
+            body |= {"next": following, "limit": left}
 
+    def _found(
+        self, written: ConfirmedWrite, asked: Mapping[str, Any], *, everything: bool
+    ) -> RecordedSearch:
+        """All pages of a search, held against its record; EvidenceMismatch."""
+        record, told = written.confirmed, written.confirmed.subject()
+        filters = told.get("filters")
+        if not isinstance(filters, dict) or not filters.items() >= asked.items():
+            raise errors.EvidenceMismatch("the record of this search names other filters")
+        found = list(self._pages(record.event["id"], int(written.result.get("pages", 0))))
+        for before, after in pairwise(found):
+            require(before.index < after.index, "the events are not in the log's order")
+        for one in found:
+            require(one.index < record.index, "an event is later than the search that found it")
+            _check_filters(one, filters)
+        shown = [read_disclosure(text).digest for one in found for text in one.receipt.disclosures]
+        require(
+            record.event.get("package_digest") == handoff_documents.package_digest(shown),
+            "the record of this search names other details than were shown",
+        )
+        entries = range(told["after"] + 1, told["before"]) if everything else ()
+        indexes = {one.index for one in found}
+        lacking = next((n for n in entries if n not in indexes), None)
+        require(lacking is None, f"entry {lacking} is missing from a search for everything")
+        unknown = tuple(map(str, list_of(written.result, "unknown")))
+        return RecordedSearch(written.receipt, record, tuple(found), unknown)
 
-def audited(
-    written: ConfirmedWrite, asked: Mapping[str, Any], connection: PartnerConnection
-) -> list[AuditedEvent]:
-    """The events of one page, each verified and in the log's order.
-
-    The record of the read names exactly the details that were shown (``package_digest``), and every
-    event fits what can be seen of the filters. Raises EvidenceMismatch.
-    """
-    found = [_event(item, connection) for item in list_of(written.result, "events")]
-    for before, after in pairwise(found):
-        require(before.index < after.index, "the events are not in the log's order")
-    for one in found:
-        require(one.index < written.confirmed.index, "an event is later than its own reading")
-        _check_filters(one, asked)
-    shown = [read_disclosure(text).digest for one in found for text in one.receipt.disclosures]
-    require(
-        written.confirmed.event.get("package_digest") == handoff_documents.package_digest(shown),
-        "the record of this reading names other details than were shown",
-    )
-    return found
+    def _pages(self, search: str, pages: int) -> Iterator[AuditedEvent]:
+        """The events of all pages of a search, each verified."""
+        for number in range(1, pages + 1):
+            page = self._exchange.read("audit.read", f"/audit/searches/{search}?page={number}")
+            for item in list_of(page, "events"):
+                yield _event(item, self.connection)
 
 
 def _event(item: Any, connection: PartnerConnection) -> AuditedEvent:
@@ -161,23 +167,30 @@ def _event(item: Any, connection: PartnerConnection) -> AuditedEvent:
 
 
 def _check_filters(one: AuditedEvent, asked: Mapping[str, Any]) -> None:
-    event = one.confirmed.event
-    wanted = {
-        "handoff": asked.get("handoff"),
-        "result": asked.get("result"),
-        "type": READABLE_EVENTS[asked["action"]][0] if "action" in asked else None,
-    }
-    fits = all(value is None or event.get(name) == value for name, value in wanted.items())
+    event, case = one.confirmed.event, asked.get("case")
+    types = [READABLE_EVENTS[action][0] for action in asked.get("actions", ())]
+    fits = all(
+        not words or event.get(name) in words
+        for name, words in (
+            ("handoff", _words(asked.get("handoff"))),
+            ("result", asked.get("results")),
+            ("type", types),
+        )
+    )
+    named = case and f"{case['originator']}/{case['case']}"
     sealed = (
         (asked.get("organisation"), one.parties),
         (asked.get("person"), _words(one.details.get("by"))),
         (asked.get("rule"), _words(one.details.get("rules"))),
+        (named, _words(one.details.get("case", named))),
     )
     fits = fits and all(value is None or value in words for value, words in sealed)
     require(fits, "an event was not requested")
 
 
 def _words(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
     return tuple(value) if isinstance(value, list) else (str(value),)
 
 

@@ -41,11 +41,20 @@ class CaseId:
 
 
 @dataclass(frozen=True)
-class AuditFilters:
-    """What events must fit; None asks nothing.
+class CaseReference:
+    """A case by its originator's own reference, which the log does not tell: who was told it can
+    search by it."""
 
-    ``action`` is a word of the policy, as handoff.offer; ``since`` and ``until`` are aware times,
-    half-open.
+    originator: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """What events must fit; None, or no word, asks nothing.
+
+    ``actions`` are words of the policy, as handoff.offer, of which an event fits one; likewise
+    ``results``. ``since`` and ``until`` are aware times, half-open.
     """
 
     organisation: str | None = None
@@ -53,15 +62,15 @@ class AuditFilters:
     rule: str | None = None
     case: CaseId | None = None
     handoff: UUID | None = None
-    action: str | None = None
-    result: str | None = None
+    actions: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
 
     def asked(self) -> dict[str, Any]:
         """The filters that are set, as the interface calls them."""
-        said = {name: to_json(value) for name, value in vars(self).items() if value is not None}
-        return {_CALLED.get(name, name): value for name, value in said.items()}
+        said = {_CALLED.get(name, name): value for name, value in vars(self).items()}
+        return {name: to_json(value) for name, value in said.items() if value not in (None, ())}
 
     @classmethod
     def read(cls, asked: Mapping[str, Any]) -> "AuditFilters":

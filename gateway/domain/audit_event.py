@@ -201,6 +201,7 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "audit_access.grant": ("audit_access.granted", Operation.REGISTRY_CHANGE),
     "audit_access.end": ("audit_access.ended", Operation.REGISTRY_CHANGE),
     "audit.search": ("audit.search", Operation.LOG_ACCESS),
+    "audit.read": ("audit.read", Operation.LOG_ACCESS),
     "audit.inform": ("audit.informed", Operation.LOG_ACCESS),
     "log_hold.set": ("log_hold.set", Operation.REGISTRY_CHANGE),
     "log_hold.end": ("log_hold.ended", Operation.REGISTRY_CHANGE),

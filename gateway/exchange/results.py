@@ -632,11 +632,29 @@ class Position:
 
 
 @dataclass(frozen=True)
-class AuditedEventResult:
+class AuditSearchResult:
+    """A search of the log, as it was recorded: how many events it found, and on how many pages.
+
+    ``before`` is the index up to which it looked. ``unknown`` are the filters that fit nothing of
+    what the audit access covers, whatever the others.
+    """
+
+    search: UUID
+    events: int
+    pages: int
+    before: int
+    unknown: Sequence[str]
+    next: Position | None
+
+
+@dataclass(frozen=True)
+class AuditPage:
     """A page of a search of the log."""
 
+    search: UUID
+    page: int
+    pages: int
     events: Sequence[AuditEntry]
-    next: Position | None
 
 
 @dataclass(frozen=True)

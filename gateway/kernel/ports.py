@@ -6,7 +6,7 @@ transaction belongs to one thread.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -135,6 +135,10 @@ class Policy(Protocol):
 
     def decide(self, question: PolicyQuestion) -> PolicyDecision:
         """Answer one question."""
+
+    @property
+    def rules(self) -> Collection[str]:
+        """The names of all rules."""
 
 
 class HighWaterMark(Protocol):

@@ -230,15 +230,15 @@ class LoggedEvent:
 class LogQuery(AuditFilters):
     """Which events an auditor looks for: those under ``coverage`` that fit every filter given.
 
-    ``after`` and ``before`` bound the entries' indexes, both left out; ``typ`` is an event's name,
-    by which it is found, and not by the action.
+    ``after`` and ``before`` bound the entries' indexes, both left out; ``types`` are events' names,
+    by which they are found, and not by the actions.
     """
 
     coverage: Coverage
     limit: int
     before: int
     after: int = -1
-    typ: str | None = None
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -262,11 +262,11 @@ def _events_of(context: transact.RequestContext, slug: str, *types: str) -> list
         limit=_MOST_SHOWN,
         before=log.head().size,
         organisation=slug,
-        result=EventResult.ALLOWED,
+        results=(EventResult.ALLOWED,),
+        types=types,
     )
-    found = [m for typ in types for m in log.search(replace(query, typ=typ))]
-    logged = [one for match in found if (one := log.logged(match.event)) is not None]
-    return sorted(logged, key=attrgetter("index"))
+    found = (log.logged(match.event) for match in log.search(query))
+    return [one for one in found if one is not None]
 
 
 _MOST_SHOWN = 100

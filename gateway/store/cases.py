@@ -162,6 +162,10 @@ _FORGET_KEY = (
 )
 _DOOMED_APART = select(doomed_key.c.content_key).limit(bindparam("limit"))
 _FORGET_APART = delete(doomed_key).where(doomed_key.c.content_key == bindparam("of_key"))
+_REFERRED_TO = select(case_file.c.id).where(
+    case_file.c.originator == bindparam("originator"),
+    case_file.c.originator_ref == bindparam("reference"),
+)
 _HAVING = _CASES.all.where(case_file.c.content_key == bindparam("key"))
 
 
@@ -187,6 +191,12 @@ class SqlCases(StorePart):
         """The originator's case; in a writing transaction its row is locked until the end."""
         row, _ = self._read(_GET, originator, case)
         return None if row is None else Case(*row[:_CASE_FIELDS])
+
+    def referred_to(self, originator: str, reference: str) -> UUID | None:
+        """The case of an originator by the keyed digest of its reference."""
+        values = {"originator": originator, "reference": reference}
+        case: UUID | None = self._transaction.scalar(_REFERRED_TO, values)
+        return case
 
     def current(self, originator: str, case: UUID) -> tuple[Case, CaseVersion] | None:
         """The same with its current version."""

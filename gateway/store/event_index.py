@@ -124,37 +124,42 @@ def search(
     The log has ``size`` entries. Each goes with its values; a page that one has filled needs none
     of those after it.
     """
-    words, values = _asked(query, key)
-    values |= {f"word_{n}": joined([word]) for n, word in enumerate(words)}
+    groups, values = _asked(query, key)
+    words = {f"{n}_{m}": word for n, group in enumerate(groups) for m, word in enumerate(group)}
+    values |= {f"word_{place}": joined([word]) for place, word in words.items()}
     members, cases = sorted(query.coverage.members), sorted(query.coverage.cases, key=str)
     for n, member in enumerate(members):
         values[f"member_{n}"] = joined([f"party:{member}"])
     for n, one in enumerate(cases):
         values |= {f"originator_{n}": one.originator, f"case_{n}": one.case}
     shape = (
-        (len(words), tuple(sorted(values.keys() & _FILTERS.keys())), query.case is not None),
+        (
+            tuple(map(len, groups)),
+            tuple(sorted(values.keys() & _FILTERS.keys())),
+            query.case is not None,
+        ),
         (query.coverage.whole, len(members), len(cases)),
     )
     blocks = size // BLOCK
     if not words or query.after >= blocks * BLOCK - 1:
         return [(_statement(*shape, by_block=False), values)]
-    shortened = {f"short_{n}": _short(word) for n, word in enumerate(words)}
+    shortened = {f"short_{place}": _short(word) for place, word in words.items()}
     first = {**values, **shortened, "first_block": (query.after + 1) // BLOCK}
     rest = {**values, "after": blocks * BLOCK - 1}
     return [(_statement(*shape, by_block=True), first), (_statement(*shape, by_block=False), rest)]
 
 
-def _asked(query: LogQuery, key: bytes) -> tuple[list[str], dict[str, Any]]:
-    """The words that are asked for, and the values of the filters that are set."""
-    person = query.person and person_digest(key, query.person)
+def _asked(query: LogQuery, key: bytes) -> tuple[list[list[str]], dict[str, Any]]:
+    """The words that are asked for, of each group one, and the values of the filters that are
+    set."""
     kinds = {
-        "typ": query.typ,
-        "result": query.result,
-        "party": query.organisation,
-        "person": person,
-        "rule": query.rule,
+        "typ": query.types,
+        "result": query.results,
+        "party": _texts(query.organisation),
+        "person": [person_digest(key, person) for person in _texts(query.person)],
+        "rule": _texts(query.rule),
     }
-    words = [f"{kind}:{word}" for kind, word in kinds.items() if word is not None]
+    groups = [[f"{kind}:{word}" for word in words] for kind, words in kinds.items() if words]
     values: dict[str, Any] = {
         "of_handoff": query.handoff,
         "since": query.since,
@@ -164,7 +169,7 @@ def _asked(query: LogQuery, key: bytes) -> tuple[list[str], dict[str, Any]]:
         values |= {"originator": query.case.originator, "case": query.case.case}
     bounds = {"after": query.after, "before": query.before, "limit": query.limit}
     given = {name: value for name, value in values.items() if value is not None}
-    return words, bounds | given
+    return groups, bounds | given
 
 
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
@@ -176,10 +181,14 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
 
 @lru_cache(maxsize=256)
 def _statement(
-    asked: tuple[int, tuple[str, ...], bool], covered: tuple[bool, int, int], *, by_block: bool
+    asked: tuple[tuple[int, ...], tuple[str, ...], bool],
+    covered: tuple[bool, int, int],
+    *,
+    by_block: bool,
 ) -> Select[Any]:
     """One statement for each shape of search, so that it is compiled once."""
-    words, filters, with_case = asked
+    groups, filters, with_case = asked
+    words = [[f"{n}_{m}" for m in range(size)] for n, size in enumerate(groups)]
     whole, members, cases = covered
     of_case = _any(_of_case(f"originator_{n}", f"case_{n}") for n in range(cases))
     of_member = _any(_Holds(log_event.c.words, bindparam(f"member_{n}")) for n in range(members))
@@ -190,7 +199,10 @@ def _statement(
         index > bindparam("after"),
         index < bindparam("before"),
         true() if whole else or_(of_member, of_case),
-        *(_Holds(log_event.c.words, bindparam(f"word_{n}")) for n in range(words)),
+        *(
+            _any(_Holds(log_event.c.words, bindparam(f"word_{place}")) for place in group)
+            for group in words
+        ),
         *(_FILTERS[name] for name in filters),
     ]
     if with_case:
@@ -200,8 +212,11 @@ def _statement(
         conditions += [
             log_block.c.n >= bindparam("first_block"),
             *(
-                _Holds(log_block.c.words, bindparam(f"short_{n}", type_=LargeBinary))
-                for n in range(words)
+                _any(
+                    _Holds(log_block.c.words, bindparam(f"short_{place}", type_=LargeBinary))
+                    for place in group
+                )
+                for group in words
             ),
             log_event.c.idx >= log_block.c.n * BLOCK,
             log_event.c.idx < (log_block.c.n + 1) * BLOCK,

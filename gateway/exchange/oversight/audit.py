@@ -1,28 +1,34 @@
 """What is read of the log: by auditors on record, by each party its own events.
 
-An auditor reads events with receipts, never content; each search is an event. Each member whose
-events were shown learns of it by an event of its own, which names no other.
+An auditor reads events with receipts, never content. A search is one event, however many events it
+finds: it names who reads, why and what for, and by a digest exactly the details that its pages
+show. Each member whose events were found learns of it once, by an event of its own, which names no
+other.
 
 A search is decided twice: before it looks, and again in the transaction that records it, where
-access that changed meanwhile makes it void. Nothing is shown before its record is in the log, and
-nothing that its record does not name.
+access that changed meanwhile makes it void. Only then are its pages read, for a day; each is held
+against what the record says of it, so that nothing is shown that the record does not name. Pages
+that nobody reads count as read: what an auditor may have seen is what was recorded.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit import AuditFilters, CaseId, Coverage, coverage
-from gateway.domain.audit_event import READABLE_EVENTS, EventDetail, Party
-from gateway.domain.json_values import Asked
-from gateway.domain.refusals import EditConflict, NotFound
+from gateway.domain.audit import AuditFilters, CaseId, CaseReference, Coverage, coverage
+from gateway.domain.audit_event import READABLE_EVENTS, EventDetail, EventResult, Party
+from gateway.domain.json_values import Asked, parse_timestamp, read_record, to_json
+from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed
 from gateway.evidence import canonical, event, handoff_documents
 from gateway.evidence.dated_statement import HEAD_TYP, issue_dated
 from gateway.evidence.event import PARTY, EventDisclosure
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results
+from gateway.exchange.case.cases import reference
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import LOG
@@ -40,29 +46,39 @@ from gateway.kernel.transact import (
 from gateway.kernel.values import Caller, EventMatch, LoggedEvent, LogQuery, TreeHead
 from gateway.ledger import proof
 
-ROWS_LOOKED_AT = 1000
+SEARCH = "audit.search"
+
+PAGE = 100
+"""Events of one page."""
+
+MOST_EVENTS = 5000
 """Events that one search opens at most; where more may follow, its `next` goes on from there."""
 
-MEMBERS_INFORMED = 100
+MEMBERS_INFORMED = 500
 """Members that one search informs at most; where there are more, its `next` goes on from there."""
+
+OPEN_FOR = timedelta(days=1)
+"""How long the pages of a search can be read."""
 
 
 @dataclass(frozen=True)
 class AuditSearch(Asked):
-    """A search: who reads and why, what for, and which page.
+    """A search: who reads and why, what for, and where it begins.
 
-    ``reason_code`` is one of domain.audit.REASON_CODES. ``after`` is the index of the last entry
-    of the page before (-1 for none), ``before`` the size of the log that the first page saw (None
-    for the first page), so that the pages of one search do not grow by the reads themselves.
+    ``reason_code`` is one of domain.audit.REASON_CODES. ``reference`` names a case in place of a
+    filter. ``after`` is the index of the entry before the first that counts (-1 for none),
+    ``before`` the size of the log that counts (None for all of it): so a search that goes on where
+    another ended does not find the record of that one.
     """
 
     by: str
     reason_code: str
     reason: str
     filters: AuditFilters = field(default_factory=AuditFilters)
+    reference: CaseReference | None = None
     after: int = -1
     before: int | None = None
-    limit: int = 20
+    limit: int = MOST_EVENTS
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,11 @@ class VisibleEvent:
 
     logged: LoggedEvent
     disclosures: tuple[EventDisclosure, ...]
+
+    @property
+    def digests(self) -> list[str]:
+        """The digests of what is shown."""
+        return [one.digest for one in self.disclosures]
 
     def members(self, reader: str) -> frozenset[str]:
         """The members that are shown as its parties, other than the one that reads."""
@@ -86,66 +107,59 @@ class VisibleEvent:
 
 @dataclass(frozen=True)
 class _Page:
-    """The events found under ``head``, below the index ``before``, of what ``coverage`` shows.
+    """A page as a search records it: the index of the entry before its first one, and the digest
+    over exactly the details that it shows."""
 
-    ``last`` is the index that was looked at last, where more may follow.
+    after: int
+    package: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a search found of what ``coverage`` shows.
+
+    ``before`` is the size of the log that counted, ``end`` the index up to which it looked, less
+    where more may follow. ``members`` counts the events of each member. ``unknown`` are filters
+    that fit nothing, whatever the others.
     """
 
     coverage: Coverage
-    events: tuple[VisibleEvent, ...]
-    head: TreeHead
+    filters: AuditFilters
+    pages: tuple[_Page, ...]
+    package_digest: str
+    events: int
+    members: Counter[str]
     before: int
-    last: int | None
-
-    @property
-    def package_digest(self) -> str:
-        """The digest over exactly the details that it shows."""
-        return handoff_documents.package_digest(
-            d.digest for one in self.events for d in one.disclosures
-        )
-
-    def until(self, before: int) -> "_Page":
-        """The same page as it was when the log had ``before`` entries."""
-        earlier = tuple(one for one in self.events if one.logged.index < before)
-        last = self.last if self.last is not None and self.last < before else None
-        return replace(self, events=earlier, before=min(self.before, before), last=last)
+    end: int
+    unknown: tuple[str, ...]
 
 
 def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> WriteResult:
-    """Search the log with the caller's audit access, and record that it was done.
+    """Search the log with the caller's audit access, and record it; `look_up_page` shows what was
+    found.
 
-    Raises EditConflict when the access changed while it was done, or since the first of the same
-    requests: the answer shows exactly what the record names.
+    Raises EditConflict when the access changed while it was done.
     """
-    request = ActionRequest("audit.search", reading.by, key, reading.asked())
-    page = read(ports, caller, request, lambda context: _look(context, reading))
+    request = ActionRequest(SEARCH, reading.by, key, reading.asked())
+    found = read(ports, caller, request, lambda context: _look(context, reading))
 
     def act(context: RequestContext) -> Mapping[str, Any]:
-        if _covered(context, reading) != page.coverage:
+        if _covered(context, reading.by, found.filters) != found.coverage:
             raise EditConflict("your audit access changed while the log was read: search again")
-        _record(context, reading, page)
-        return {}
+        _record(context, reading, found)
+        more = results.Position(found.end - 1, found.before) if found.end < found.before else None
+        counted = (found.events, len(found.pages), found.end)
+        told = results.AuditSearchResult(context.event, *counted, list(found.unknown), more)
+        return dict(to_json(told))
 
-    def on_retry(context: RequestContext, logged: LoggedEvent) -> Mapping[str, Any]:
-        nonlocal page
-        _covered(context, reading)
-        # As the log was when the search that is recorded looked at it.
-        page = page.until(int(logged.subject.get("before", logged.index)))
-        if page.package_digest != event.read(logged.event.document).get("package_digest"):
-            raise EditConflict(
-                "your audit access changed since this was read: search again under a new key"
-            )
-        return {}
-
-    written = transact(ports, caller, request, act, on_retry)
-    return replace(written, result=_result(ports, page))
+    return transact(ports, caller, request, act)
 
 
-def _covered(context: RequestContext, reading: AuditSearch) -> Coverage:
+def _covered(context: RequestContext, by: str, filters: AuditFilters) -> Coverage:
     """What the caller's audit access covers now, once that has all that is asked for by name."""
     grants = context.organisation.audit_access
-    found = coverage(grants, reading.by, context.today.day, context.now)
-    authorize(context, LOG, {"covered": _reaches(context, found, reading.filters)})
+    found = coverage(grants, by, context.today.day, context.now)
+    authorize(context, LOG, {"covered": _reaches(context, found, filters)})
     return found
 
 
@@ -174,44 +188,88 @@ def _reaches_handoff(context: RequestContext, found: Coverage, handoff: UUID) ->
     return found.reaches_case(CaseId(one.originator, one.case)) or bool(parties & found.members)
 
 
-def _look(context: RequestContext, reading: AuditSearch) -> _Page:
-    found = _covered(context, reading)
-    head = context.work.log.head()
-    before = head.size if reading.before is None else min(reading.before, head.size)
-    visible: list[VisibleEvent] = []
-    informed: frozenset[str] = frozenset()
-    last: int | None = reading.after
-    for looked, one in enumerate(_rows(context, _query(found, reading, before))):
-        if len(visible) == reading.limit or looked == ROWS_LOOKED_AT:
+def _look(context: RequestContext, reading: AuditSearch) -> _Found:
+    """Find events up to a bound, and remember of each only where it is, and what it shows."""
+    filters = _with_case(context, reading)
+    covered = _covered(context, reading.by, filters)
+    size = context.work.log.head().size
+    before = size if reading.before is None else min(reading.before, size)
+    found: list[tuple[int, list[str]]] = []
+    members: Counter[str] = Counter()
+    end = reading.after + 1
+    query = _query(covered, filters, reading.after, before)
+    for looked, (index, shown) in enumerate(_visible(context, query)):
+        if len(found) == reading.limit or looked == MOST_EVENTS:
             break
-        shown = _shown(context, found, one)
-        if shown is not None and _fits(shown, reading.filters):
-            informed |= shown.members(context.caller.organisation)
-            if len(informed) > MEMBERS_INFORMED:
+        if shown is not None:
+            heard = shown.members(context.caller.organisation)
+            if len(members.keys() | heard) > MEMBERS_INFORMED:
                 break
-            visible.append(shown)
-        last = one.index
+            members.update(heard)
+            found.append((index, shown.digests))
+        end = index + 1
     else:
-        last = None
-    return _Page(found, tuple(visible), head, before, last)
-
-
-def _query(found: Coverage, reading: AuditSearch, before: int) -> LogQuery:
-    action = reading.filters.action
-    return LogQuery(
-        **vars(reading.filters),
-        coverage=found,
-        limit=reading.limit + 1,
-        before=before,
-        after=reading.after,
-        typ=None if action is None else READABLE_EVENTS[action][0],
+        end = before
+    unknown = () if found else _unknown(context, covered, filters, before)
+    return _Found(
+        covered,
+        filters,
+        tuple(map(_page_of, (found[n : n + PAGE] for n in range(0, len(found), PAGE)))),
+        handoff_documents.package_digest(one for _, digests in found for one in digests),
+        len(found),
+        members,
+        before,
+        end,
+        unknown,
     )
 
 
-def _rows(context: RequestContext, query: LogQuery) -> Iterator[EventMatch]:
-    """All that a query finds, page by page as it is iterated."""
+def _page_of(found: Sequence[tuple[int, Sequence[str]]]) -> _Page:
+    digests = (one for _, shown in found for one in shown)
+    return _Page(found[0][0] - 1, handoff_documents.package_digest(digests))
+
+
+def _with_case(context: RequestContext, reading: AuditSearch) -> AuditFilters:
+    """The filters with the case that a reference names; with no case at all where none has it."""
+    named = reading.reference
+    if named is None:
+        return reading.filters
+    digest = reference(context.ports, named.originator, named.reference)
+    case = context.work.cases.referred_to(named.originator, digest) or UUID(int=0)
+    return replace(reading.filters, case=CaseId(named.originator, case))
+
+
+def _unknown(
+    context: RequestContext, covered: Coverage, filters: AuditFilters, before: int
+) -> tuple[str, ...]:
+    """The filters that fit nothing of what is covered, even alone: a person, a case, or a rule that
+    the policies do not have either. So a wrong name is no answer of "none"."""
+    unknown = []
+    for name in ("person", "case", "rule"):
+        value = getattr(filters, name)
+        if value is None or (name == "rule" and value in context.ports.policy.rules):
+            continue
+        alone = _query(covered, AuditFilters(**{name: value}), -1, before)
+        looked = islice(_visible(context, alone), MOST_EVENTS)
+        if not any(shown is not None for _, shown in looked):
+            unknown.append(name)
+    return tuple(unknown)
+
+
+def _query(found: Coverage, filters: AuditFilters, after: int, before: int) -> LogQuery:
+    types = tuple(READABLE_EVENTS[action][0] for action in filters.actions)
+    return LogQuery(
+        **vars(filters), coverage=found, limit=PAGE, after=after, before=before, types=types
+    )
+
+
+def _visible(context: RequestContext, query: LogQuery) -> Iterator[tuple[int, VisibleEvent | None]]:
+    """The index of each event that a query finds, page by page as it is iterated; with the event,
+    where what is shown of it fits the filters."""
     while rows := context.work.log.search(query):
-        yield from rows
+        for one in rows:
+            shown = _shown(context, query.coverage, one)
+            yield one.index, shown if shown is not None and _fits(shown, query) else None
         if len(rows) < query.limit:
             return
         query = replace(query, after=rows[-1].index)
@@ -247,43 +305,95 @@ def _words(value: Any) -> tuple[str, ...]:
             return (str(value),)
 
 
-def _record(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
-    """Record who read and why, what was searched for, and exactly which details were shown."""
-    reader = frozenset({context.caller.organisation})
-    place = {"after": reading.after, "before": page.before}
-    asked = {"filters": reading.filters.asked(), **place}
+def _record(context: RequestContext, reading: AuditSearch, found: _Found) -> None:
+    """Record who read and why, what was searched for, and exactly which details are shown."""
+    auditor = context.caller.organisation
+    reader = frozenset({auditor})
+    asked = {
+        "filters": found.filters.asked(),
+        "after": reading.after,
+        "before": found.end,
+        "events": found.events,
+        "pages": to_json(found.pages),
+    }
     context.record(
-        (Party(context.caller.organisation, "actor"), Party(GATEWAY, "gateway")),
+        (Party(auditor, "actor"), Party(GATEWAY, "gateway")),
         EventDetail("reason_code", reading.reason_code, reader),
         EventDetail("reason", reading.reason, reader),
         EventDetail("subject", canonical.encode(asked).decode(), reader),
-        package_digest=page.package_digest,
+        package_digest=found.package_digest,
     )
-    _inform(context, reading, page)
-
-
-def _inform(context: RequestContext, reading: AuditSearch, page: _Page) -> None:
-    """Tell each member how many events in which it takes part were read, by whom and what for.
-
-    One event for each: its parties would tell members of each other.
-    """
-    auditor = context.caller.organisation
-    read_of = Counter(member for one in page.events for member in one.members(auditor))
-    for member, number in sorted(read_of.items()):
+    # One event for each member: its parties would tell members of each other.
+    for member, number in sorted(found.members.items()):
         known = {"auditor": auditor, "reason_code": reading.reason_code, "events": number}
         told = (Party(member, "concerned"),)
         events.record_by_gateway(context.ports, context.work, "audit.inform", told, said=known)
 
 
-def _result(ports: Ports, page: _Page) -> results.AuditedEventResult:
-    note = ports.checkpoint_signer.sign(page.head)
-    return results.AuditedEventResult(
-        events=[
-            results.AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
-            for one in page.events
-        ],
-        next=None if page.last is None else results.Position(page.last, page.before),
-    )
+# --- The pages of a search that was recorded ---
+
+
+@dataclass(frozen=True)
+class _RecordedSearch:
+    """A search of the caller as the log has it: for whom, and what it found."""
+
+    by: str
+    filters: AuditFilters
+    before: int
+    pages: tuple[_Page, ...]
+
+
+def look_up_page(ports: Ports, caller: Caller, search: UUID, number: int) -> results.AuditPage:
+    """The events of a page of one's own search, the first is 1, with receipts; no event of its own.
+
+    The audit access must cover the search still. Raises EditConflict when the search is older than
+    `OPEN_FOR`, or what it found is not shown any more as its record says: then search again;
+    ValidationFailed for a page that it has not.
+    """
+
+    def query(context: RequestContext) -> tuple[TreeHead, _RecordedSearch, list[VisibleEvent]]:
+        recorded = _recorded(context, search)
+        covered = _covered(context, recorded.by, recorded.filters)
+        if not 1 <= number <= len(recorded.pages):
+            raise ValidationFailed((("/page", f"the search has {len(recorded.pages)} pages"),))
+        page = recorded.pages[number - 1]
+        asked = _query(covered, recorded.filters, page.after, recorded.before)
+        found = []
+        for _, shown in _visible(context, asked):
+            found += [] if shown is None else [shown]
+            if len(found) == PAGE:
+                break
+        digests = (digest for one in found for digest in one.digests)
+        if handoff_documents.package_digest(digests) != page.package:
+            raise EditConflict(
+                "what this search found is not shown any more as it was recorded (your audit "
+                "access changed, or details ended with their term): search again"
+            )
+        return context.work.log.head(), recorded, found
+
+    head, recorded, found = read(ports, caller, ActionRequest("audit.read"), query)
+    note = ports.checkpoint_signer.sign(head)
+    entries = [
+        results.AuditEntry(one.logged.index, one.logged.event.id, _receipt(one, note))
+        for one in found
+    ]
+    return results.AuditPage(search, number, len(recorded.pages), entries)
+
+
+def _recorded(context: RequestContext, search: UUID) -> _RecordedSearch:
+    """A search that the caller's organisation made; a denial when there is none."""
+    logged = context.work.log.logged(search) or deny_as_not_found()
+    fields, own = event.read(logged.event.document), context.caller.organisation
+    told = {one.kind: one.value for one in logged.event.disclosures if own in one.readers}
+    made = (fields["type"], fields["result"]) == (READABLE_EVENTS[SEARCH][0], EventResult.ALLOWED)
+    if not made or not {"by", "subject"} <= told.keys():
+        deny_as_not_found()
+    said = dict(logged.subject)
+    if "pages" not in said or context.now - parse_timestamp(fields["time"]) >= OPEN_FOR:
+        raise EditConflict("the pages of a search can be read for a day: search again")
+    filters = AuditFilters.read(said["filters"])
+    pages = tuple(read_record(_Page, one) for one in said["pages"])
+    return _RecordedSearch(str(told["by"]), filters, said["before"], pages)
 
 
 def _receipt(one: VisibleEvent, note: str) -> Receipt:

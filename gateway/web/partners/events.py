@@ -11,11 +11,12 @@ from gateway.domain.audit import REASON_CODES, AuditFilters
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import DESCRIPTION
+from gateway.domain.refusals import EditConflict
 from gateway.evidence import receipt
 from gateway.exchange.oversight import audit, notifications
 from gateway.exchange.oversight.audit import AuditSearch
 from gateway.exchange.oversight.notifications import MOST, ReceiverError
-from gateway.exchange.results import EventPage, NotificationStatus
+from gateway.exchange.results import AuditPage, EventPage, NotificationStatus
 from gateway.kernel.transact import WriteResult
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import MESSAGES, PersonBody, StrictSchema
@@ -78,6 +79,13 @@ class CaseIdBody(StrictSchema):
     case = field.uuid()
 
 
+class CaseReferenceBody(StrictSchema):
+    """A case by its originator and that one's own reference."""
+
+    originator = field.slug()
+    reference = field.free(100, lines=False)
+
+
 class FiltersBody(StrictSchema):
     """What the events must fit; what is left out is not asked."""
 
@@ -86,8 +94,9 @@ class FiltersBody(StrictSchema):
     rule = field.rule(required=False)
     case = fields.Nested(CaseIdBody())
     handoff = field.uuid(required=False)
-    action = field.word(sorted(READABLE_EVENTS), required=False)
-    result = field.word(EventResult, required=False)
+    reference = fields.Nested(CaseReferenceBody())
+    actions = field.words(sorted(READABLE_EVENTS), required=False)
+    results = field.words(EventResult, required=False)
     before = field.moment(required=False)
 
     class Meta:
@@ -98,6 +107,8 @@ class FiltersBody(StrictSchema):
         bounded = {"from", "before"} <= data.keys()
         if bounded and parse_timestamp(data["before"]) <= parse_timestamp(data["from"]):
             raise ValidationError("must be after from", "before")
+        if {"case", "reference"} <= data.keys():
+            raise ValidationError("name the case by its id or by its reference", "reference")
 
 
 class CursorBody(StrictSchema):
@@ -113,23 +124,49 @@ class SearchBody(PersonBody):
     reason_code = field.word(REASON_CODES)
     reason = field.note(200)
     filters = fields.Nested(FiltersBody())
-    page = fields.Nested(CursorBody())
-    limit = field.whole(1, field.LARGEST_LIMIT, required=False)
+    next = fields.Nested(CursorBody())
+    limit = field.whole(1, audit.MOST_EVENTS, required=False)
 
 
 @writes(
-    "POST /audit/searches", "audit.search", "audit.search", "AuditedEventResult", body=SearchBody()
+    "POST /audit/searches", "audit.search", "audit.search", "AuditSearchResult", body=SearchBody()
 )
 def events_search(call: Call) -> WriteResult:
-    """Read events that an audit access covers, with receipts and what it shows; no content.
+    """Search events that an audit access covers; its pages show what was found.
 
-    Each search is an event with person, reason and filters. `next` goes into `page` of the next
-    one; it may lead to a page without events.
+    A search is one event with person, reason, filters and the digest over all that its pages show;
+    each member whose events were found learns of it once. Where `next` is not null more may follow:
+    it goes into the same search again, which is an event of its own.
     """
     body = dict(call.body)
-    page, said = body.pop("page", {}), body.pop("filters", {})
-    reading = read_record(AuditSearch, {**body, **page, "filters": AuditFilters.read(said)})
+    cursor, said = body.pop("next", {}), dict(body.pop("filters", {}))
+    named = {name: said.pop(name) for name in ("reference",) if name in said}
+    filters = AuditFilters.read(said)
+    reading = read_record(AuditSearch, {**body, **cursor, **named, "filters": filters})
     return audit.search(call.ports, call.caller, call.key, reading)
+
+
+class PageQuery(StrictSchema):
+    """Which page of a search."""
+
+    page = field.Number(1, audit.MOST_EVENTS, 1)
+
+
+@endpoint(
+    "GET /audit/searches/<uuid:search>",
+    "audit.read",
+    "audit.search",
+    "AuditPage",
+    query=PageQuery(),
+    refusals=(EditConflict,),
+)
+def searches_show(call: Call, search: UUID) -> AuditPage:
+    """Read a page of one's own search, with receipts and what the audit access shows; no content.
+
+    Pages can be read for a day, and are no events. Each is exactly what the search recorded, or
+    409: then search again.
+    """
+    return audit.look_up_page(call.ports, call.caller, search, call.query["page"])
 
 
 # --- Notifications as an organisation collects them (RFC 8936), and how far it has them ---
