@@ -467,16 +467,13 @@ _UNKNOWN = {
     "case": "No event that your audit access covers is about a case of that name.",
     "rule": "No rule is named {}, nor decided anything that your audit access covers.",
 }
-"""What is said where a filter fits nothing, even alone."""
+"""Why there are no events: a filter fits nothing, whatever the others."""
 
 
 def _counted(shown: Sequence[AuditedEvent]) -> str:
     """How many events there are, by result and day, and how many entries between are not shown."""
     if not shown:
-        return (
-            "No events in what your audit access covers. A name may be mistyped: of a rule, "
-            "`casegate policy explain RULE` says; of an organisation, `casegate directory list`."
-        )
+        return "No events in what your audit access covers."
     first, last = shown[0].index, shown[-1].index
     beyond = last - first + 1 - len(shown)
     results = Counter(str(one.confirmed.event["result"]) for one in shown)

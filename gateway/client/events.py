@@ -104,7 +104,7 @@ class Auditing(ClientBase):
         the gateway ends it at a bound, another one goes on. No more than ``limit`` events are
         found. Every receipt is verified, and all pages together show exactly the details that the
         record names. A search for everything, with access to the whole log, returns one event for
-        each entry up to its end. Raises EvidenceMismatch.
+        each entry that it looked at. Raises EvidenceMismatch.
         """
         asked = {} if filters is None else filters.asked()
         body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}

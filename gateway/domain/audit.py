@@ -35,15 +35,10 @@ class CaseId:
     originator: str
     case: UUID
 
-    def __str__(self) -> str:
-        """As events and commands name it: ``originator/case``."""
-        return f"{self.originator}/{self.case}"
-
 
 @dataclass(frozen=True)
 class CaseReference:
-    """A case by its originator's own reference, which the log does not tell: who was told it can
-    search by it."""
+    """A case by its originator's own reference, which no event shows."""
 
     originator: str
     reference: str

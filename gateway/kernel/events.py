@@ -85,7 +85,7 @@ def record(
         about.append(EventDetail("rules", rules, own if rules_shown else frozenset()))
     if of.case is not None:
         readers = frozenset({GATEWAY, of.case.originator})
-        about.append(EventDetail("case", str(of.case), readers))
+        about.append(EventDetail("case", f"{of.case.originator}/{of.case.case}", readers))
     work.log.record(
         AuditEvent(
             id=event,

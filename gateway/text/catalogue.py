@@ -234,7 +234,9 @@ def _coded(value: Any, language: str) -> str:
         case bool():
             return _word("values", str(value).lower(), language)
         case _:
-            return _word("values", str(value), language)
+            tables = ("values", "events", "results")
+            known = (one for one in tables if str(value) in _tables()[one])
+            return _word(next(known, "values"), str(value), language)
 
 
 def _typeset(text: str, language: str) -> str:

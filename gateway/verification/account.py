@@ -37,11 +37,14 @@ def account_of_search(data: bytes) -> list[report.InputFile]:
     """The receipts in the JSON of a search or of a stream; ValueError for other JSON."""
     members = canonical.decode(data)
     events = members.get("events") if isinstance(members, dict) else None
-    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+    if not isinstance(events, list):
+        raise ValueError("the file has no list of events")
+    listed = [*events, *members.get("searches", ())]
+    if not all(isinstance(one, dict) for one in listed):
         raise ValueError("the file has no list of events")
     return [
         report.InputFile(f"event {number}", canonical.encode(one.get("receipt")))
-        for number, one in enumerate(events, start=1)
+        for number, one in enumerate(listed, start=1)
     ]
 
 

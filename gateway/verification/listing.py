@@ -1,46 +1,121 @@
 """A list of events, as a search or a stream prints it: each receipt, and all of one history.
 
-Only the receipts count. What stands beside them in the file is for people, and is not read.
+Only the receipts count. What stands beside them in the file is for people, and is not read. Where
+the file has the record of a search, the events must be exactly those that it names.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from gateway.evidence import canonical, evidence_file, receipt
+from gateway.domain.audit_event import READABLE_EVENTS, EventResult
+from gateway.evidence import canonical, event, evidence_file, receipt, sd_jwt
+from gateway.evidence.event import PARTY
+from gateway.evidence.evidence_file import BundleError
+from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.text.numbers import pluralise
 from gateway.verification import history, steps
 from gateway.verification.history import LogHistory
 from gateway.verification.lone_files import check_own_signatures
-from gateway.verification.report import Conclusion, Fact, Mismatch, VerificationReport
+from gateway.verification.report import (
+    Code,
+    Conclusion,
+    Fact,
+    Mismatch,
+    VerificationFailed,
+    VerificationReport,
+)
 from gateway.verification.steps import Checks, NotShown, step
 from gateway.verification.trust import TrustAnchors, confirm_receipt
 
 MAX_BYTES = 64 * 1024 * 1024
 """Some twenty thousand events with their receipts."""
 
+SEARCHED = READABLE_EVENTS["audit.search"][0]
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """An event of the list, and the digests of what its receipt shows."""
+
+    event: VerifiedReceipt
+    digests: tuple[str, ...]
+
+    @classmethod
+    def confirm(cls, given: Receipt, trust: TrustAnchors) -> "_Listed":
+        digests = tuple(sd_jwt.read_disclosure(text).digest for text in given.disclosures)
+        return cls(confirm_receipt(given, trust), digests)
+
 
 @step("The file is a list of events")
-def _read(data: bytes) -> tuple[list[Receipt], str]:
+def _read(data: bytes) -> tuple[tuple[list[Receipt], list[Receipt]], str]:
     members = canonical.decode(data)
     if "format" in members:
-        known = evidence_file.read(members).receipts
-        return list(known), pluralise(len(known), "event")
-    listed = members["events"]
+        file = evidence_file.read(members)
+        made = file.about.get("search", [])
+        if not isinstance(made, list):
+            raise BundleError("a bundle about searches names the events that recorded them")
+        searches = [one for one in file.receipts if event.read(one.document)["id"] in made]
+        events = [one for one in file.receipts if one not in searches]
+    else:
+        events, searches = (_receipts(members.get(name, [])) for name in ("events", "searches"))
+    return (events, searches), pluralise(len(events), "event")
+
+
+def _receipts(listed: Any) -> list[Receipt]:
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise MalformedReceipt("the file has no list of events")
-    found = [receipt.from_json(one.get("receipt")) for one in listed]
-    return found, pluralise(len(found), "event")
+    return [receipt.from_json(one.get("receipt")) for one in listed]
 
 
 @step("Every receipt proves that the same log contains its event")
-def _confirm(
-    given: Sequence[Receipt], trust: TrustAnchors
-) -> tuple[Sequence[VerifiedReceipt], str]:
-    found = sorted((confirm_receipt(one, trust) for one in given), key=lambda one: one.index)
-    if len({one.checkpoint.origin for one in found}) > 1:
+def _confirm(given: Sequence[Receipt], trust: TrustAnchors) -> tuple[Sequence[_Listed], str]:
+    unsorted = [_Listed.confirm(one, trust) for one in given]
+    found = sorted(unsorted, key=lambda one: one.event.index)
+    if len({one.event.checkpoint.origin for one in found}) > 1:
         raise Mismatch("the receipts are of several logs")
-    return found, f"{found[0].index} to {found[-1].index}" if found else "0 entries"
+    entries = [one.event.index for one in found]
+    return found, f"{entries[0]} to {entries[-1]}" if found else "0 entries"
+
+
+@step("Each search shows all that it found")
+def _match(
+    records: Sequence[Receipt], found: Sequence[_Listed], trust: TrustAnchors
+) -> tuple[Sequence[VerifiedReceipt], str]:
+    """Hold the events against the searches: each looked at a range of entries, and names by one
+    digest exactly what all of its pages show."""
+    searches = sorted((confirm_receipt(one, trust) for one in records), key=_range)
+    end = 0
+    for search in searches:
+        first, after = _range(search)
+        if first < end:
+            raise Mismatch("two searches in this file are of the same entries")
+        end = after
+        shown = [d for one in found if first <= one.event.index < after for d in one.digests]
+        if package_digest(shown) != search.event.get("package_digest"):
+            raise VerificationFailed(
+                Code.INCOMPLETE,
+                f"this file does not show exactly what the search at entry {search.index} found: "
+                "pages of it are missing, or changed",
+            )
+    ranges = [range(*_range(one)) for one in searches]
+    stray = [one for one in found if not any(one.event.index in every for every in ranges)]
+    if ranges and stray:
+        raise Mismatch(f"no search in this file found entry {stray[0].event.index}")
+    told = f"searches: {len(searches)}"
+    return searches, told if searches else NotShown("no record of a search in this file")
+
+
+def _range(search: VerifiedReceipt) -> tuple[int, int]:
+    """The entries that a search looked at, half-open; MalformedReceipt where it does not tell."""
+    told = search.subject()
+    after, before = told.get("after"), told.get("before")
+    made = search.type == SEARCHED and search.allowed and "pages" in told
+    if not made or type(after) is not int or type(before) is not int:
+        raise MalformedReceipt("a record of a search does not tell what it found")
+    return after + 1, before
 
 
 @step("The log has one history")
@@ -54,42 +129,65 @@ def _compare(found: Sequence[VerifiedReceipt], known: LogHistory) -> tuple[int, 
     return len(sizes), NotShown(f"{told}, not shown, nor contradicted")
 
 
-_ROWS = (_read, _confirm, _compare)
+_ROWS = (_read, _confirm, _match, _compare)
 
 
 def verify_list(
     data: bytes, trust: TrustAnchors, known: LogHistory, *, require_signed: bool = False
 ) -> VerificationReport:
-    """Verify a list of events; what is not in it may exist."""
+    """Verify a list of events; with the records of the searches that found them, that all pages of
+    each are there. What is not in it may exist."""
 
     def check(checks: Checks) -> Conclusion:
-        found = checks(_confirm, checks(_read, data), trust)
-        unjoined = checks(_compare, found, known)
+        events, records = checks(_read, data)
+        listed = checks(_confirm, events, trust)
+        searches = checks(_match, records, listed, trust)
+        found = [one.event for one in listed]
+        unjoined = checks(_compare, [*found, *searches], known)
         if require_signed:
             checks(check_own_signatures, (), None)
-        return _conclude(found, unjoined)
+        return _conclude(found, searches, unjoined)
 
     rows = (*_ROWS, check_own_signatures) if require_signed else _ROWS
     return steps.run("list", rows, check)
 
 
-def _conclude(found: Sequence[VerifiedReceipt], unjoined: int) -> Conclusion:
+def _conclude(
+    found: Sequence[VerifiedReceipt], searches: Sequence[VerifiedReceipt], unjoined: int
+) -> Conclusion:
     counted = Counter((one.type, str(one.event["result"])) for one in found)
     dates = sorted({date for one in found if (date := one.event.get("simulated_date"))})
+    logs = sorted({one.checkpoint.origin for one in (*found, *searches)})
     return Conclusion(
         [
+            *map(_search_fact, searches),
             *(
-                Fact("listed", {"number": number, "type": typ, "result": result})
+                Fact(
+                    "listed" if result == EventResult.ALLOWED else "listed.attempt",
+                    {"number": number, "type": typ, "result": result},
+                )
                 for (typ, result), number in sorted(counted.items())
             ),
             Fact("recorded.word"),
             Fact("times"),
             *([Fact("listed.unjoined", {"number": unjoined})] if unjoined else []),
             Fact("unlisted"),
-            *(
-                Fact("unwitnessed", {"log": log})
-                for log in sorted({one.checkpoint.origin for one in found})
-            ),
+            *(Fact("unwitnessed", {"log": log}) for log in logs),
             *([Fact("simulated", {"dates": dates})] if dates else []),
         ]
     )
+
+
+def _search_fact(search: VerifiedReceipt) -> Fact:
+    """Who searched, why and by which filters, and that all which it found is here."""
+    subject, shown = search.subject(), dict(search.opened.shown)
+    filters = dict(subject["filters"])
+    if "case" in filters:
+        filters["case"] = "/".join(map(str, dict(filters["case"]).values()))
+    if "actions" in filters:
+        filters["actions"] = [READABLE_EVENTS.get(one, (one,))[0] for one in filters["actions"]]
+    actor = next((one["organisation"] for one in search.details(PARTY)), None)
+    values = {"entry": search.index, "number": subject.get("events"), "organisation": actor}
+    told = {**shown, "filters": filters or None}
+    names = ("by", "reason_code", "reason", "filters")
+    return Fact("searched", values, {name: told[name] for name in names if told.get(name)})

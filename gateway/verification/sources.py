@@ -39,9 +39,9 @@ HEADINGS: Mapping[str, tuple[Source, ...]] = {
 
 _KEYS = {
     Source.LOG: (
-        "log one_history recorded recorded.attempt listed copy continued stream.complete "
-        "account account.organisation coverage.none coverage.recalled coverage.given "
-        "coverage.owed coverage.late key.revoked.after numbered"
+        "log one_history recorded recorded.attempt listed listed.attempt searched copy continued "
+        "stream.complete account account.organisation coverage.none coverage.recalled "
+        "coverage.given coverage.owed coverage.late key.revoked.after numbered"
     ),
     Source.OPERATOR: (
         "attested attested.logged reissued_from consulted consulted.other "

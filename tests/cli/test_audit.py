@@ -314,12 +314,12 @@ def test_what_was_registered_is_shown_as_words(desks: Desks, granted: str) -> No
     assert OFMIN in {json.loads(one["details"]["subject"])["organisation"] for one in told}
 
 
-def test_several_results_are_several_searches_in_the_order_of_the_log(
-    desks: Desks, granted: str
-) -> None:
+def test_several_results_are_one_search_in_the_order_of_the_log(desks: Desks, granted: str) -> None:
     desks.run("audit", "search", *WHO)
     asked = ("--result", "denied", "--result", "allowed")
-    told = desks.told("audit", "search", *WHO, *asked, at=ABROAD)["events"]
+    searched = desks.told("audit", "search", *WHO, *asked, at=ABROAD)
+    told = searched["events"]
+    assert len(searched["searches"]) == 1
     results = [one["event"]["result"] for one in told]
     assert {*results} == {"allowed", "denied"}
     assert [one["index"] for one in told] == sorted(one["index"] for one in told)
@@ -327,7 +327,7 @@ def test_several_results_are_several_searches_in_the_order_of_the_log(
     assert "1 denied" in counted
 
 
-def test_several_actions_are_several_searches(desks: Desks, granted: str) -> None:
+def test_several_actions_are_one_search(desks: Desks, granted: str) -> None:
     asked = ("--action", "mandate.grant", "--action", "membership.grant")
     told = desks.told("audit", "search", *WHO, *asked, at=ABROAD)["events"]
     types = {one["event"]["type"] for one in told}
@@ -395,12 +395,10 @@ def test_no_more_is_read_than_is_asked_for(desks: Desks, granted: str) -> None:
     """What is read is recorded: an auditor must be able to read little."""
     desks.told("audit", "search", *WHO, "--limit", "2", at=ABROAD)
     desk = MemberClient(desks.stage, ABROAD)
-    page = next(iter(desk.audit("a-1", "lawfulness", "x", None, 1)))
-    assert page.index == 0
-    asked = json.loads(desk.wire.requests[-1].content)
-    assert asked["limit"] == 1
-    shown = list(desk.audit("a-1", "lawfulness", "x", AuditFilters(action="audit.search")))
-    assert len(shown) == 2
+    (search,) = desk.audit("a-1", "lawfulness", "x", limit=1)
+    assert [one.index for one in search.events] == [0]
+    (searches,) = desk.audit("a-1", "lawfulness", "x", AuditFilters(actions=("audit.search",)))
+    assert len(searches.events) == 2
 
 
 def test_a_case_is_named_with_its_originator(desks: Desks, granted: str) -> None:
@@ -411,9 +409,27 @@ def test_a_case_is_named_with_its_originator(desks: Desks, granted: str) -> None
     case = desks.told("handoff", "show", granted)["case"]
     told = desks.told("audit", "search", *WHO, "--case", f"{HOTLINE}/{case}", at=ABROAD)
     assert {one["event"]["case_digest"] for one in told["events"]} == {digest}
-    for wrong in ("x", f"{HOTLINE}/x", f"A B/{case}"):
+    told = desks.told("audit", "search", *WHO, "--case", f"{HOTLINE}/ref-{case}", at=ABROAD)
+    assert {one["event"]["case_digest"] for one in told["events"]} == {digest}
+    for wrong in ("x", f"{HOTLINE}/", f"A B/{case}"):
         assert desks.run("audit", "search", *WHO, "--case", wrong, at=ABROAD).exit_code == 2
     assert desks.run("audit", "search", *WHO, "--from", "today", at=ABROAD).exit_code == 2
+
+
+@each(
+    "filters, said",
+    [
+        (("--person", "nobody"), "Nobody named nobody asked"),
+        (("--rule", "R99"), "No rule is named R99"),
+        (("--case", f"{HOTLINE}/guessed"), "about a case of that name"),
+    ],
+)
+def test_what_is_not_known_is_said_to_be_unknown(
+    desks: Desks, granted: str, filters: tuple[str, ...], said: str
+) -> None:
+    words = " ".join(desks.done("audit", "search", *WHO, *filters, at=ABROAD).split())
+    assert "No events" in words
+    assert said in words
 
 
 def test_without_a_grant_the_refusal_names_its_rule(desks: Desks) -> None:

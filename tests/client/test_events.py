@@ -9,6 +9,7 @@ import pytest
 
 from gateway.client import (
     AuditFilters,
+    CaseReference,
     EvidenceMismatch,
     GatewayUnavailable,
     OutdatedVersion,
@@ -16,7 +17,7 @@ from gateway.client import (
     SettingsError,
     UnexpectedAnswer,
 )
-from gateway.client.events import REMEMBERED, SeenNotifications, audited
+from gateway.client.events import REMEMBERED, SeenNotifications
 from gateway.evidence import bundle, receipt, sd_jwt
 from gateway.kernel.values import EventMatch, LogQuery
 from gateway.keys import KeyPurpose, generate_key, jwk_set
@@ -149,11 +150,12 @@ def auditor(stage: Listening) -> MemberClient:
 
 
 def audit(desk: MemberClient, **filters: Any) -> list[Any]:
-    return list(desk.audit("auditor-1", "lawfulness", "yearly", AuditFilters(**filters)))
+    searches = desk.audit("auditor-1", "lawfulness", "yearly", AuditFilters(**filters))
+    return [event for one in searches for event in one.events]
 
 
 def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: MemberClient) -> None:
-    found = audit(auditor, action="handoff.accept")
+    found = audit(auditor, actions=("handoff.accept",))
     (one,) = found
     assert one.parties == (HOTLINE, OFMIN)
     assert one.details["by"] == "officer-1"
@@ -161,15 +163,32 @@ def test_an_auditor_is_given_events_with_what_the_grant_shows(auditor: MemberCli
     assert audit(auditor, person="nobody") == []
 
 
-def test_an_audit_of_many_pages_goes_on(
+def test_an_audit_of_many_pages_is_one_record(
     auditor: MemberClient, stage: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.client.events.AUDIT_PAGE", 7)
+    monkeypatch.setattr("gateway.exchange.oversight.audit.PAGE", 7)
     size = stage.gateway.size()
-    found = audit(auditor)
-    assert [one.index for one in found] == list(range(size))
-    reads = audit(auditor, action="audit.search")
-    assert len(reads) == -(-size // 7)
+    assert [one.index for one in audit(auditor)] == list(range(size))
+    assert len(audit(auditor, actions=("audit.search",))) == 1
+
+
+def test_an_audit_beyond_the_bound_of_one_search_goes_on_by_another(
+    auditor: MemberClient, stage: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.exchange.oversight.audit.MOST_EVENTS", 7)
+    size = stage.gateway.size()
+    assert [one.index for one in audit(auditor)] == list(range(size))
+    made = -(-size // 7)
+    assert len(audit(auditor, actions=("audit.search",))) == made
+
+
+def test_an_audit_by_reference_names_the_case_that_was_found(auditor: MemberClient) -> None:
+    (offer,) = audit(auditor, actions=("handoff.offer",))
+    originator, case = offer.details["case"].split("/")
+    told = CaseReference(originator, f"ref-{case}")
+    (search,) = auditor.audit("auditor-1", "lawfulness", "yearly", reference=told)
+    assert {one.details["case"] for one in search.events} == {offer.details["case"]}
+    assert search.confirmed.subject()["filters"]["case"]["case"] == case
 
 
 def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path) -> None:
@@ -181,7 +200,7 @@ def test_an_audit_is_not_kept_to_be_sent_later(stage: Listening, tmp_path: Path)
 
 
 def _events(members: dict[str, Any]) -> list[Any]:
-    events: list[Any] = members["result"]["events"]
+    events: list[Any] = members["events"]
     return events
 
 
@@ -193,14 +212,14 @@ def _events(members: dict[str, Any]) -> list[Any]:
         (lambda members: _events(members)[0]["receipt"]["disclosures"].pop(), "other details"),
         (lambda members: _events(members)[0].update(index=99), "of another event"),
         (lambda members: _events(members).append("x"), "expected form"),
-        (lambda members: members["result"].update(events=None), "no list of events"),
+        (lambda members: members.update(events=None), "no list of events"),
     ],
 )
 def test_an_audit_that_shows_other_than_its_record_is_refused(
     auditor: MemberClient, tamper: Tamper, match: str
 ) -> None:
     auditor.wire.tamper = lambda request, members: (
-        tamper(members) and None if request.url.path == "/audit/searches" else None
+        tamper(members) and None if request.url.path.startswith("/audit/searches/") else None
     )
     with pytest.raises((EvidenceMismatch, UnexpectedAnswer), match=match):
         audit(auditor)
@@ -220,25 +239,30 @@ def test_a_search_for_everything_misses_no_entry_of_the_log(
         patch.setattr(SqlLog, "search", search)
         with pytest.raises(EvidenceMismatch, match=f"entr(y|ies) {entry} "):
             audit(auditor)
-        assert audit(auditor, action="handoff.accept"), "a part may be asked for"
+        assert audit(auditor, actions=("handoff.accept",)), "a part may be asked for"
 
 
-def test_events_that_were_not_asked_for_are_refused(auditor: MemberClient) -> None:
+@each(
+    "asked, other",
+    [
+        ({"actions": ("handoff.accept",)}, {"actions": ["handoff.offer"]}),
+        ({"actions": ("handoff.accept",)}, {}),
+        ({"person": "officer-1"}, {"person": "liaison-1"}),
+    ],
+)
+def test_events_that_were_not_asked_for_are_refused(
+    auditor: MemberClient, asked: dict[str, Any], other: dict[str, Any]
+) -> None:
     """A gateway that answers, and records, another search than ours."""
-    asked = {"action": "handoff.accept"}
-    others = [{"action": "handoff.offer"}, {}]
-    answers = [
-        auditor._exchange.write("audit.search", "/audit/searches", _search(one)) for one in others
-    ]
-    for written in answers:
-        with pytest.raises(EvidenceMismatch):
-            audited(written, asked, auditor.connection)
-    with pytest.raises(EvidenceMismatch):
-        audited(answers[0], {"person": "nobody"}, auditor.connection)
+    write = auditor._exchange.write
 
+    def misheard(action: str, path: str, body: dict[str, Any]) -> Any:
+        return write(action, path, {**body, "filters": other})
 
-def _search(filters: dict[str, str]) -> dict[str, Any]:
-    return {"by": "a-1", "reason_code": "security", "reason": "x", "filters": filters}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auditor._exchange, "write", misheard)
+        with pytest.raises(EvidenceMismatch, match="other filters"):
+            audit(auditor, **asked)
 
 
 # --- A handoff in one file: what both parties can prove, and nothing that was not opened for it ---

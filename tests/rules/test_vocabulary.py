@@ -79,7 +79,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "succession": (successions,),
     "notification": (notifications,),
 }
-AUDITORS = {"audit.search": audit.search}
+AUDITORS = {"audit.search": audit.search, "audit.read": audit.look_up_page}
 """The noun is the administrators' besides: they give and end the grants."""
 ADMINISTRATORS_OF_PARTNERS_NOUNS = {
     "succession.plan",

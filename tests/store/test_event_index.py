@@ -72,9 +72,11 @@ def test_everything_is_found_in_the_logs_order_and_in_pages(full):
         ({"rule": "R10.two_persons"}, [3]),
         ({"rule": "R10.two.persons"}, []),
         ({"rule": "R3"}, []),
-        ({"typ": "handoff.offered"}, [1]),
-        ({"result": "denied"}, [2]),
-        ({"organisation": "police", "result": "denied"}, [2]),
+        ({"types": ("handoff.offered",)}, [1]),
+        ({"results": ("denied",)}, [2]),
+        ({"results": ("denied", "allowed")}, [0, 1, 2, 3, 4]),
+        ({"types": ("handoff.offered", "case.cleared"), "organisation": "police"}, [1]),
+        ({"organisation": "police", "results": ("denied",)}, [2]),
         ({"organisation": "hotline", "person": "officer-1"}, []),
     ],
 )
@@ -165,7 +167,9 @@ def test_rare_words_are_found_across_blocks_and_in_the_one_that_is_not_full(stor
 
 def test_a_search_reads_blocks_and_rows_by_their_keys(sqlite):
     record(sqlite.open(), fact())
-    query = LogQuery(coverage=WHOLE, limit=9, before=600, person="nobody", typ="case.submitted")
+    query = LogQuery(
+        coverage=WHOLE, limit=9, before=600, person="nobody", types=("case.submitted", "x")
+    )
     statements = event_index.search(query, PERSON_KEY, 600)
     assert len(statements) == 2
     for statement, _ in statements:

@@ -389,7 +389,8 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     story.line.gateway.administer("audit_access.grant", HOTLINE, coverage="all", **term)
     story.get(HOTLINE, "/whoami")
     search = {**BY, "reason_code": "security", "reason": "a look"}
-    story.post(HOTLINE, "/audit/searches", {**search, "limit": 2})
+    found = story.post(HOTLINE, "/audit/searches", {**search, "limit": 2})["result"]
+    story.get(HOTLINE, "/audit/searches/{search}", "?page=1", search=found["search"])
     story.post(HOTLINE, "/audit/searches", {**search, "filters": {"person": "nobody"}})
 
 

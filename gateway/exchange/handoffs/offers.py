@@ -22,7 +22,7 @@ from gateway.domain.handoff import (
     is_derogation,
 )
 from gateway.domain.interest import has_conflict_of_interest
-from gateway.domain.json_values import Asked, format_timestamp
+from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
 from gateway.domain.organisation import Organisation
 from gateway.domain.revision import ChangeKind
@@ -617,7 +617,7 @@ def record_offer(
     parties = events.parties_of(handoff)
     own = ("sequence", str(handoff.sequence))
     if handoff.sequence == 1 and handoff.due_at is not None:
-        own = ("due", format_timestamp(handoff.due_at))
+        own = ("due", handoff.due_at.isoformat())
     context.record(
         parties,
         events.shared("purpose", handoff.purpose, parties),

@@ -25,7 +25,6 @@ from gateway.domain.handoff import (
     offers_of,
 )
 from gateway.domain.hosting_country import CountryMatch
-from gateway.domain.json_values import format_timestamp
 from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
@@ -399,7 +398,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
                 shared={
                     "subject": subject,
                     "purpose": following.purpose,
-                    "due": format_timestamp(due),
+                    "due": due.isoformat(),
                 },
                 rules=disposition.rules,
                 today=today,

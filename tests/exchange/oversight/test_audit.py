@@ -1,13 +1,14 @@
 """Audit grants and what is read under them: nothing beyond, nothing without a record."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from gateway.domain.audit import AuditFilters, CaseId
+from gateway.domain.audit import AuditFilters, CaseId, CaseReference
 from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
@@ -65,16 +66,35 @@ def end(gateway: Founded, granted: UUID, organisation: str = AUDITOR) -> WriteRe
 
 
 def reading(
-    by: str = "auditor-1", page: Any = None, limit: int = 100, **filters: Any
+    by: str = "auditor-1",
+    going_on: Any = None,
+    reference: CaseReference | None = None,
+    limit: int = audit.MOST_EVENTS,
+    **filters: Any,
 ) -> AuditSearch:
-    place = page or {}
-    return AuditSearch(
-        by, "lawfulness", "yearly check", AuditFilters(**filters), limit=limit, **place
-    )
+    why = (by, "lawfulness", "yearly check")
+    place = {"reference": reference, "limit": limit, **(going_on or {})}
+    return AuditSearch(*why, AuditFilters(**filters), **place)
+
+
+def search(gateway: Founded, key: str | None = None, **asked: Any) -> WriteResult:
+    """A search as it is recorded; nothing of what it found."""
+    return gateway.act(AUDITOR, audit.search, reading(**asked), key=key)
+
+
+def page(gateway: Founded, written: WriteResult, number: int = 1) -> list[Any]:
+    """What a page of a search shows."""
+    searched = UUID(written.result["search"])
+    shown = audit.look_up_page(gateway.ports, caller(AUDITOR), searched, number)
+    return list(to_json(shown)["events"])
 
 
 def read(gateway: Founded, key: str | None = None, **asked: Any) -> WriteResult:
-    return gateway.act(AUDITOR, audit.search, reading(**asked), key=key)
+    """A search with all of its pages, under `events`."""
+    written = search(gateway, key, **asked)
+    numbers = range(1, written.result["pages"] + 1)
+    events = [one for number in numbers for one in page(gateway, written, number)]
+    return replace(written, result={**written.result, "events": events})
 
 
 def denied(gateway: Founded, organisation: str = AUDITOR, **asked: Any) -> RecordedRefusal:
@@ -186,15 +206,18 @@ def test_a_reading_is_an_event_that_names_who_why_what_for_and_exactly_what_was_
     told = shown(written.receipt)
     assert told["by"] == "auditor-1"
     assert (told["reason_code"], told["reason"]) == ("lawfulness", "yearly check")
-    assert json.loads(told["subject"]) == {
-        "after": -1, "before": size, "filters": {"handoff": str(handoff)}}  # fmt: skip
+    said = json.loads(told["subject"])
+    (only,) = said.pop("pages")
+    assert only["package"] == recorded["package_digest"]
+    assert said == {
+        "after": -1, "before": size, "events": 3, "filters": {"handoff": str(handoff)}}  # fmt: skip
     digests = [
         read_disclosure(text).digest
         for one in written.result["events"]
         for text in one["receipt"]["disclosures"]
     ]
     assert recorded["package_digest"] == handoff_documents.package_digest(digests)
-    (again,) = found(read(gateway, action="audit.search"))  # auditors read readings, too
+    (again,) = found(read(gateway, actions=("audit.search",)))  # auditors read readings, too
     assert again["details"]["by"] == "auditor-1"
 
 
@@ -241,21 +264,21 @@ def test_a_reading_that_finds_nothing_and_a_retry_inform_nobody(gateway, handoff
     assert after == {**before, AUDITOR: after[AUDITOR]}
 
 
-def test_a_page_ends_before_it_would_inform_more_members_than_its_bound(
+def test_a_search_ends_before_it_would_inform_more_members_than_its_bound(
     gateway, handoff, monkeypatch
 ):
     grant(gateway)
     whole = [one["id"] for one in found(read(gateway, until=gateway.clock()))]
     monkeypatch.setattr(audit, "MEMBERS_INFORMED", 2)
-    pages, page = [], None
-    while page is not None or not pages:
-        written = read(gateway, page=page, until=gateway.clock())
+    seen, going_on = [], None
+    while going_on is not None or not seen:
+        written = read(gateway, going_on=going_on, until=gateway.clock())
         told = found(written)
         assert told
         assert len(parties(told) - {AUDITOR, "gateway"}) <= 2
-        pages += [one["id"] for one in told]
-        page = written.result.get("next")
-    assert pages[: len(whole)] == whole
+        seen += [one["id"] for one in told]
+        going_on = written.result.get("next")
+    assert seen[: len(whole)] == whole
 
 
 # --- for whom, and how long ---
@@ -334,25 +357,47 @@ def test_a_page_looked_up_under_more_grants_than_hold_at_its_record_is_not_told(
     assert gateway.size() == size + 1  # the end of the grant alone
 
 
-def test_a_retry_under_wider_grants_tells_nothing_that_the_first_record_does_not_name(
-    gateway, handoff
-):
+def test_pages_are_read_under_the_access_of_their_search_and_no_wider_or_narrower(gateway, handoff):
     over_member(gateway, OCRVP)
-    read(gateway, key="the same")
+    written = search(gateway)
     granted = over_member(gateway, OFMIN)
     with pytest.raises(EditConflict):
-        read(gateway, key="the same")
+        page(gateway, written)
     end(gateway, granted)
-    read(gateway, key="the same")
-
-
-def test_a_retry_under_narrower_grants_tells_less_than_the_record_and_so_nothing(gateway, handoff):
-    over_member(gateway, OFMIN)
-    granted = grant(gateway)
-    read(gateway, key="the same")
-    end(gateway, granted)
+    assert page(gateway, written)
+    wider = grant(gateway)
+    other = search(gateway)
+    end(gateway, wider)
     with pytest.raises(EditConflict):
-        read(gateway, key="the same")
+        page(gateway, other)
+
+
+def test_pages_are_read_for_a_day_by_who_searched(gateway, handoff):
+    grant(gateway)
+    written = search(gateway)
+    size = gateway.size()
+    assert page(gateway, written) == page(gateway, written)
+    assert gateway.size() == size, "a page is no event"
+    searched = UUID(written.result["search"])
+    for asked, who in ((searched, OCRVP), (gateway.new_id(), AUDITOR), (handoff, AUDITOR)):
+        refused = gateway.refusal(audit.look_up_page, caller(who), asked, 1)
+        assert fields_of(refused.receipt)["type"] == "audit.read"
+    for number in (0, written.result["pages"] + 1):
+        with pytest.raises(ValidationFailed):
+            page(gateway, written, number)
+    gateway.clock.advance(timedelta(days=1))
+    with pytest.raises(EditConflict):
+        page(gateway, written)
+
+
+def test_no_page_is_read_once_the_access_ended(gateway, handoff):
+    granted = grant(gateway)
+    written = search(gateway)
+    end(gateway, granted)
+    refused = gateway.refusal(
+        audit.look_up_page, caller(AUDITOR), UUID(written.result["search"]), 1
+    )
+    assert refused.refusal.rules == (BEYOND,)
 
 
 def test_a_retry_gives_the_first_record_and_the_same_events_though_others_were_logged(
@@ -468,13 +513,13 @@ def test_each_filter_gives_what_fits_it_and_nothing_else(gateway, handoff):
     gateway.refusal(audit.look_up_receipt, caller(OFMIN), gateway.new_id())
     assert set(types(read(gateway, handoff=handoff))) == set(OF_HANDOFF)
     assert types(read(gateway, person="intake-1")) == ["case.submitted"]
-    assert types(read(gateway, action="handoff.accept")) == ["handoff.accepted"]
-    assert types(read(gateway, result="not_found")) == ["receipt.read"]
+    assert types(read(gateway, actions=("handoff.accept",))) == ["handoff.accepted"]
+    assert types(read(gateway, results=("not_found",))) == ["receipt.read"]
     assert set(types(read(gateway, rule="R2.offer"))) == {"handoff.offered"}
     assert len(found(read(gateway, case=case_of(gateway, handoff)))) == 4
     assert found(read(gateway, person="nobody")) == []
     assert found(read(gateway, rule="R2_offer")) == []
-    both = read(gateway, person="officer-1", action="case.consult")
+    both = read(gateway, person="officer-1", actions=("case.consult",))
     assert types(both) == ["case.consulted"]
 
 
@@ -489,32 +534,98 @@ def test_times_are_half_open(gateway, handoff):
     assert [one for one in earlier if not one["type"].startswith("audit.")] == everything
 
 
-def test_pages_follow_each_other_without_the_readings_between_them(gateway, handoff):
+def test_one_record_names_what_all_pages_show_and_a_member_hears_of_it_once(
+    gateway, handoff, monkeypatch
+):
+    monkeypatch.setattr(audit, "PAGE", 7)
+    grant(gateway)
+    size, before = gateway.size(), _streams(gateway)
+    written = read(gateway)
+    told = [one["index"] for one in written.result["events"]]
+    assert told == list(range(size))
+    assert (written.result["pages"], written.result["next"]) == (-(-size // 7), None)
+    digests = [
+        read_disclosure(text).digest
+        for one in written.result["events"]
+        for text in one["receipt"]["disclosures"]
+    ]
+    recorded = fields_of(written.receipt)["package_digest"]
+    assert recorded == handoff_documents.package_digest(digests)
+    new = {one: told[len(before[one]) :] for one, told in _streams(gateway).items()}
+    assert [one["type"] for one in new[AUDITOR]] == ["audit.search"]
+    for member in (HOTLINE, OFMIN, OCRVP):
+        (informed,) = new[member]
+        assert json.loads(informed["details"]["subject"])["events"] > 0
+
+
+def test_a_search_that_ends_at_its_bound_goes_on_without_its_own_record(gateway, handoff):
     grant(gateway)
     size = gateway.size()
-    page, seen, pages = None, [], 0
-    while page is not None or not pages:
-        written = read(gateway, page=page, limit=7)
+    going_on, seen, searches = None, [], 0
+    while going_on is not None or not searches:
+        written = read(gateway, going_on=going_on, limit=7)
         seen += [one["index"] for one in written.result["events"]]
-        page, pages = written.result["next"], pages + 1
+        going_on, searches = written.result["next"], searches + 1
     assert seen == list(range(size))
-    assert pages == -(-size // 7)
+    assert searches == -(-size // 7)
 
 
 def test_a_search_that_finds_little_stops_and_goes_on(gateway, handoff, monkeypatch):
     """Events of before persons could be searched for are opened one by one, but not without end."""
     grant(gateway)
-    monkeypatch.setattr(audit, "ROWS_LOOKED_AT", 3)
-    page, seen = None, []
+    monkeypatch.setattr(audit, "MOST_EVENTS", 3)
+    going_on, seen = None, []
     for _ in range(gateway.size()):
-        written = read(gateway, page=page, limit=100)
+        written = read(gateway, going_on=going_on)
         seen += written.result["events"]
-        page = written.result["next"]
+        going_on = written.result["next"]
         assert len(written.result["events"]) <= 3
-        if page is None:
+        if going_on is None:
             break
-    assert page is None
+    assert going_on is None
     assert seen
+
+
+# --- What is not known ---
+
+
+def test_a_name_that_fits_nothing_is_said_to_be_unknown(gateway, handoff):
+    grant(gateway)
+    nothing = {"actions": ("log_hold.set",)}
+    assert search(gateway, person="nobody").result["unknown"] == ["person"]
+    assert search(gateway, person="officer-1", **nothing).result["unknown"] == []
+    assert search(gateway, rule="R99", **nothing).result["unknown"] == ["rule"]
+    assert search(gateway, rule="R3.membership.take_on", **nothing).result["unknown"] == ["rule"]
+    rule = next(iter(gateway.ports.policy.rules))
+    assert search(gateway, rule=rule, **nothing).result["unknown"] == []
+    stranger = search(gateway, case=CaseId(HOTLINE, gateway.new_id()))
+    assert stranger.result["unknown"] == ["case"]
+
+
+def test_what_an_access_withholds_is_as_unknown_as_what_is_not_there(gateway, handoff):
+    over_member(gateway, HOTLINE)
+    assert search(gateway, person="officer-1").result["unknown"] == ["person"]
+
+
+def test_who_was_told_a_reference_searches_by_it_and_the_record_names_the_case(gateway, handoff):
+    grant(gateway)
+    case = case_of(gateway, handoff)
+    text = f"ref-{case.case}"
+    written = read(gateway, reference=CaseReference(HOTLINE, text))
+    assert types(written) == ["case.submitted", *OF_HANDOFF]
+    said = json.loads(shown(written.receipt)["subject"])["filters"]
+    assert said == {"case": {"originator": HOTLINE, "case": str(case.case)}}
+    assert text not in json.dumps(shown(written.receipt))
+    wrong = search(gateway, reference=CaseReference(HOTLINE, "guessed"))
+    assert (wrong.result["events"], wrong.result["unknown"]) == (0, ["case"])
+
+
+def test_a_reference_beyond_the_access_and_one_that_nobody_gave_are_refused_alike(gateway, handoff):
+    other = UUID(offered(gateway).result["handoff"])
+    over_case(gateway, other)
+    text = f"ref-{case_of(gateway, handoff).case}"
+    for one in (text, "guessed"):
+        denied(gateway, reference=CaseReference(HOTLINE, one))
 
 
 # --- Receipts and streams: each party proves its own events, and sees of each only its own part ---

@@ -1,5 +1,7 @@
 """The auditors' search over HTTP: scope, grant, filters, and problems that say what is wrong."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway.evidence import receipt
@@ -7,6 +9,7 @@ from tests.each import each
 from tests.founding import ABROAD, HOTLINE, OFMIN, fields_of, offered
 from tests.web.listening import Listening, Partner, listening
 
+CASE = "0190a6a0-0000-7000-8000-000000000001"
 BODY = {"by": "auditor-1", "reason_code": "lawfulness", "reason": "yearly check"}
 
 
@@ -34,26 +37,59 @@ def search(partner: Partner, **body):
     return partner.post("/audit/searches", {**BODY, **body})
 
 
+def pages(partner: Partner, result) -> list:
+    paths = [f"/audit/searches/{result['search']}?page={n + 1}" for n in range(result["pages"])]
+    return [one for path in paths for one in partner.get(path).json["events"]]
+
+
 def test_an_auditor_reads_events_with_receipts(line, auditor):
-    answer = search(auditor, filters={"action": "handoff.offer", "organisation": OFMIN})
+    answer = search(auditor, filters={"actions": ["handoff.offer"], "organisation": OFMIN})
     assert answer.status_code == 200
     result = answer.json["result"]
-    assert result["next"] is None
-    (one,) = result["events"]
+    assert (result["events"], result["pages"], result["next"]) == (1, 1, None)
+    (one,) = pages(auditor, result)
     assert one.keys() == {"index", "event", "receipt"}
     assert (
         line.gateway.confirm(receipt.from_json(one["receipt"])).event["type"] == "handoff.offered"
     )
     recorded = fields_of(receipt.from_json(answer.json["receipt"]))
-    assert recorded["type"] == "audit.search"
+    assert (recorded["type"], recorded["id"]) == ("audit.search", result["search"])
 
 
-def test_a_search_goes_on_where_its_page_ends(auditor):
+def test_a_search_goes_on_where_its_limit_ended_it(auditor):
     first = search(auditor, limit=3).json["result"]
-    assert [one["index"] for one in first["events"]] == [0, 1, 2]
+    assert [one["index"] for one in pages(auditor, first)] == [0, 1, 2]
     assert first["next"].keys() == {"after", "before"}
-    second = search(auditor, limit=3, page=first["next"]).json["result"]
-    assert [one["index"] for one in second["events"]] == [3, 4, 5]
+    second = search(auditor, limit=3, next=first["next"]).json["result"]
+    assert [one["index"] for one in pages(auditor, second)] == [3, 4, 5]
+
+
+def test_a_retry_over_http_gives_the_first_record(auditor):
+    first, again = (auditor.post("/audit/searches", BODY, key="the-same").json for _ in range(2))
+    assert again["result"] == first["result"]
+    assert fields_of(receipt.from_json(again["receipt"]))["id"] == first["result"]["search"]
+
+
+@each(
+    "path, status",
+    [
+        ("?page=0", 422),
+        ("?page=2", 422),
+        ("?page=x", 422),
+        ("?pages=1", 422),
+    ],
+)
+def test_a_page_that_is_not_there_is_told(auditor, path, status):
+    found = search(auditor, limit=1).json["result"]
+    assert auditor.get(f"/audit/searches/{found['search']}{path}").status_code == status
+
+
+def test_pages_of_a_search_that_ended_say_to_search_again(line, auditor):
+    found = search(auditor).json["result"]
+    line.gateway.clock.advance(timedelta(days=1))
+    answer = line.partner(ABROAD).get(f"/audit/searches/{found['search']}")
+    assert (answer.status_code, answer.json["type"].split("/")[-1]) == (409, "edit-conflict")
+    assert "search again" in answer.json["detail"]
 
 
 def test_a_member_without_a_grant_is_told_the_rule(line):
@@ -71,19 +107,23 @@ def test_a_member_without_a_grant_is_told_the_rule(line):
         ({"reason": ""}, "/reason"),
         ({"reason": "x" * 201}, "/reason"),
         ({"limit": 0}, "/limit"),
-        ({"limit": 101}, "/limit"),
+        ({"limit": 5001}, "/limit"),
         ({"limit": "5"}, "/limit"),
         ({"filters": {"name": "x"}}, "/filters/name"),
-        ({"filters": {"action": "handoff.steal"}}, "/filters/action"),
-        ({"filters": {"result": "maybe"}}, "/filters/result"),
+        ({"filters": {"actions": ["handoff.steal"]}}, "/filters/actions/0"),
+        ({"filters": {"results": ["maybe"]}}, "/filters/results/0"),
         ({"filters": {"rule": "x' OR 1"}}, "/filters/rule"),
         ({"filters": {"case": {"case": "x"}}}, "/filters/case/case"),
         ({"filters": {"handoff": "x"}}, "/filters/handoff"),
         ({"filters": {"from": "yesterday"}}, "/filters/from"),
         ({"filters": {"from": "2026-03-02T00:00:00Z", "before": "2026-03-02T00:00:00Z"}},
          "/filters/before"),
-        ({"page": {"after": 1}}, "/page/before"),
-        ({"page": {"after": -2, "before": 1}}, "/page/after"),
+        ({"filters": {"reference": {"originator": HOTLINE}}}, "/filters/reference/reference"),
+        ({"filters": {"reference": {"originator": HOTLINE, "reference": "1"},
+                      "case": {"originator": HOTLINE, "case": CASE}}},
+         "/filters/reference"),
+        ({"next": {"after": 1}}, "/next/before"),
+        ({"next": {"after": -2, "before": 1}}, "/next/after"),
     ],
 )  # fmt: skip
 def test_a_search_that_cannot_be_read_is_told_where(auditor, body, pointer):
