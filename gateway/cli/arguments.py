@@ -80,6 +80,12 @@ def gateway_address(
         raise click.BadParameter(f"{value!r} {error}") from error
 
 
+class WholeNumber(click.IntRange):
+    """A whole number between bounds."""
+
+    name = "whole number"
+
+
 class CalendarDay(click.ParamType[date]):
     """A day of the calendar."""
 

@@ -262,7 +262,7 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
 )
 @click.option(
     "--follow",
-    type=click.IntRange(1),
+    type=arguments.WholeNumber(1),
     metavar="SECONDS",
     help="Go on until Ctrl-C, looking for more after so many seconds; JSON is then a line a step.",
 )
@@ -409,7 +409,7 @@ class _Action(click.ParamType[str]):
     type=arguments.Moment(days=True),
     help="Before this time, or before this day (UTC).",
 )
-@click.option("--limit", type=click.IntRange(1), help="Find no more than this many.")
+@click.option("--limit", type=arguments.WholeNumber(1), help="Find no more than this many.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
 @partner
 def search(
@@ -580,8 +580,8 @@ def event() -> None:
 
 
 @event.command("list", epilog=EPILOG)
-@click.option("--after", type=click.IntRange(0), default=0, help="Begin after this number.")
-@click.option("--limit", type=click.IntRange(1), help="Show no more than this many.")
+@click.option("--after", type=arguments.WholeNumber(0), default=0, help="Begin after this number.")
+@click.option("--limit", type=arguments.WholeNumber(1), help="Show no more than this many.")
 @click.option(
     "--out-dir",
     "save",

@@ -25,7 +25,15 @@ from gateway.cli.admin.session import (
     persons_option,
     vouch,
 )
-from gateway.cli.arguments import ANY_FOLDER, FOLDER, home_option, json_option, plain_errors, reader
+from gateway.cli.arguments import (
+    ANY_FOLDER,
+    FOLDER,
+    WholeNumber,
+    home_option,
+    json_option,
+    plain_errors,
+    reader,
+)
 from gateway.cli.output import progress, reply, warn, write_new
 from gateway.client.errors import raising
 from gateway.config import Config
@@ -562,7 +570,7 @@ def _disagreement(compare: Callable[[], None]) -> str | None:
 @key_files_option
 @click.option(
     "--largest-size",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     required=True,
     help="The largest log size (second line of a checkpoint) that anybody holds: ask all partners.",
 )

@@ -116,7 +116,7 @@ class CaseFile(output.Input):
         if not isinstance(content, dict) or "case" not in content:
             self.fail(f"{value} is not a case: {_A_CASE}", param, ctx)
         if not _is_id(content["case"]):
-            wrong = f"/case: {content['case']!r} must be a UUID in lower case"
+            wrong = "/case: must be a UUID in lower case"
             self.fail(f"{value}: {wrong}", param, ctx)
         return content
 

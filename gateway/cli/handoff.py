@@ -571,7 +571,7 @@ def recall(gateway: Gateway, handoff: UUID, **options: Any) -> WriteReport:
     by_option,
     click.option(
         "--package",
-        type=click.IntRange(min=1),
+        type=arguments.WholeNumber(min=1),
         help="An older package, by its number; its reason code is superseded_package.",
     ),
     *CONSULT_OPTIONS,

@@ -13,7 +13,7 @@ import click
 
 from gateway import __version__
 from gateway.cli import output
-from gateway.cli.arguments import CONNECTION_FILE, NewFile, json_option
+from gateway.cli.arguments import CONNECTION_FILE, NewFile, WholeNumber, json_option
 from gateway.domain.item_value import defang_text
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class _File(click.ParamType[tuple[str, bytes]]):
 @click.option(
     "--version",
     "wanted",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="N",
     help="Show the content of this version, not of the newest that the recipient took.",
 )

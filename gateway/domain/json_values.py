@@ -85,7 +85,10 @@ def parse_timestamp(text: str) -> datetime:
     """
     if not _MOMENT.fullmatch(text) or text.endswith("-00:00"):
         raise ValueError("not a time with its offset, as 2026-01-02T03:04:05Z")
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a time: there is no such day, or no such hour") from None
     try:
         moment.astimezone(UTC)
     except OverflowError:

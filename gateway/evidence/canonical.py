@@ -74,6 +74,9 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     text = data.decode("utf-8")
     try:
         value = (_read_with_fractions if fractions else _read)(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{where} is not as JSON has it") from None
     except RecursionError:
         raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels") from None
     # Numbers and keys were looked at while reading. Nothing is nested deeper than there are
