@@ -45,6 +45,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import AHEAD, RecordedRefusal
 from gateway.kernel.values import SignedTreeHead
+from gateway.keys import load_secret
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority, rotation
 from gateway.pki.authority import (
@@ -57,16 +58,16 @@ from gateway.pki.authority import (
 from gateway.registry import queries
 from gateway.registry.enrolment import issue_approved_certificates, remind
 from gateway.registry.rebuild import Rebuild
-from gateway.store import log_integrity, migrations, registry_proof
+from gateway.store import log_integrity, migrations
 from gateway.store.database import UnsuitableDatabase
-from gateway.store.handoff_proof import HandoffComparison, LoggedHandoffs, compare_handoffs
 from gateway.store.log_integrity import StoredLogCorrupt
+from gateway.store.proved import Proved, RowsProof
 from gateway.store.registry import Entry
-from gateway.store.registry_proof import RegistryComparison
 from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.web.security_log import failure_place
 from gateway.wiring import (
     DELIVERY_CERTIFICATE,
+    HEAD_KEY_FILE,
     GatewayRuntime,
     IssuingAuthority,
     clock_ahead,
@@ -131,8 +132,6 @@ class Maintenance:
     published: Published | None = None
     unused_key: UUID | None = None
     """Where the search for keys that no case has goes on."""
-    logged: tuple[LoggedHandoffs, datetime] | None = None
-    """What the log said of handoffs when it was gone through last, and since when it is kept."""
     signed_size: tuple[int, datetime] | None = None
     """The size that was signed last, and when that was first seen."""
     _due: dict[str, datetime] = field(default_factory=dict)
@@ -327,23 +326,22 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     While the log is frozen, too: this asks for no event.
     """
     gateway = upkeep.gateway
-    logged, since = upkeep.logged or (LoggedHandoffs(), now)
-    if since + _DAY <= now:
-        logged, since = LoggedHandoffs(), now
+    before = proved_before(gateway.config, now)
     with gateway.store.begin(TransactionMode.READ) as work:
-        found = registry_comparison(gateway.config, work, logged.note)
-        before = work.organisations.out_of_service()
+        rows = rows_proof(gateway.config, work, before)
+        found, before_out = rows.registry(), work.organisations.out_of_service()
         try:
-            handoffs = handoff_comparison(gateway.config, work, logged)
+            handoffs = rows.handoffs()
             out, told = handoffs.entries, handoffs.sentences()
         except Exception as failure:  # a stored value of a form that nothing here ever wrote
-            out = frozenset(one for one in before if one[0] == HANDOFF)
+            out = frozenset(one for one in before_out if one[0] == HANDOFF)
             why = type(failure).__name__
             told = (f"cases and handoffs are not compared with the log: {why}",)
-    upkeep.logged = None if found.problems else (logged, since)
+        proved = rows.proved(now if before is None else before.since)
+    proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
     out |= found.differing
     out |= {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
-    if before != out:
+    if before_out != out:
         _put_out_of_service(gateway, out)
     return TaskReport((*found.sentences(), *told))
 
@@ -405,21 +403,25 @@ def record_suspensions(upkeep: Maintenance, now: datetime) -> TaskReport:
     return TaskReport(tuple(alarms))
 
 
-def registry_comparison(
-    config: Config, work: SqlUnitOfWork, note: registry_proof.Note = lambda *_: None
-) -> RegistryComparison:
-    """The registry of a gateway, compared with what its log's events make of an empty one; ``note``
-    hears of every event."""
+PROVED = "proved"
+"""The file of what the last comparison found whole: beside the keys, for it tells ids of cases."""
+
+
+def proved_before(config: Config, now: datetime) -> Proved | None:
+    """What the last comparison found whole, if all was compared within the last day."""
+    found = Proved.read(config.folder / PROVED, _key_of_heads(config))
+    return found if found and found.since <= now < found.since + _DAY else None
+
+
+def _key_of_heads(config: Config) -> bytes:
+    """The key that vouches for the log's head, which no database has."""
+    return load_secret(config.keys / HEAD_KEY_FILE)
+
+
+def rows_proof(config: Config, work: SqlUnitOfWork, proved: Proved | None = None) -> RowsProof:
+    """The rows of a gateway, to be compared with its log from what was ``proved`` on."""
     rebuild = Rebuild(config.issuer, _civil_day(config))
-    return registry_proof.compare_registry(work, rebuild, note)
-
-
-def handoff_comparison(
-    config: Config, work: SqlUnitOfWork, logged: LoggedHandoffs
-) -> HandoffComparison:
-    """The cases and handoffs of a gateway, compared with what was taken of its log. Raises
-    CaseKeysUnavailable."""
-    return compare_handoffs(work, logged, _civil_day(config))
+    return RowsProof(work, rebuild, _civil_day(config), proved)
 
 
 def _civil_day(config: Config) -> Callable[[datetime], date]:

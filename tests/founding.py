@@ -66,7 +66,8 @@ from gateway.registry import staff
 from gateway.registry.change_table import STEPS
 from gateway.registry.rebuild import Rebuild
 from gateway.store import registry_proof, tables
-from gateway.store.handoff_proof import HandoffComparison, LoggedHandoffs, compare_handoffs
+from gateway.store.handoff_proof import HandoffComparison
+from gateway.store.proved import Proved, RowsProof
 from gateway.store.registry_proof import RegistryComparison, compare_registry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from tests import answers
@@ -1016,7 +1017,12 @@ def contradictions(work: UnitOfWork, slug: str, logged: Sequence[LoggedEvent]) -
 def handoffs_compared(gateway: Founded) -> HandoffComparison:
     """Cases, handoffs and what stands beside them, compared with the log and their documents."""
     with gateway.store.begin(TransactionMode.READ) as work:
-        return compare_handoffs(cast(SqlUnitOfWork, work), LoggedHandoffs(), _civil_day)
+        return rows_proof(work).handoffs()
+
+
+def rows_proof(work: UnitOfWork, proved: Proved | None = None) -> RowsProof:
+    """The rows of a founded gateway, to be compared with its log."""
+    return RowsProof(cast(SqlUnitOfWork, work), _rebuild(), _civil_day, proved)
 
 
 def _civil_day(moment: datetime) -> date:

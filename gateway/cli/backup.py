@@ -296,7 +296,7 @@ def _read_whole(url: str, config: Config) -> TreeHead:
         store.begin(TransactionMode.READ) as work,
     ):
         head = verify_log(work, tell)
-        for sentence in maintenance.registry_comparison(config, work).sentences():
+        for sentence in maintenance.rows_proof(config, work).registry().sentences():
             warn(sentence)
     return head
 

@@ -50,10 +50,10 @@ from gateway.pki.rotation import IN_USE, AuthorityStage, load, reminder
 from gateway.registry import queries
 from gateway.store import migrations
 from gateway.store.database import UnsuitableDatabase, look_at
-from gateway.store.handoff_proof import LoggedHandoffs
 from gateway.store.key_inventory import KeyInventory, take_inventory
 from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
+from gateway.store.proved import RowsProof
 from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
 from gateway.text.numbers import pluralise
 
@@ -97,7 +97,9 @@ def run_checks(config: Config, now: datetime, *, deep: bool = False) -> Iterator
     for check in (*CHECKS, *((whole_log,) if deep else ())):
         name = check.__name__
         try:
-            yield from (Finding(name, level, sentence) for level, sentence in check(config, now))
+            how = {"whole": deep} if check in (registry, handoffs) else {}
+            found = check(config, now, **how)
+            yield from (Finding(name, level, sentence) for level, sentence in found)
         except OlderTables:
             yield Finding(name, Level.OK, "is checked once the database is upgraded")
         except (PrivateFileError, AuthorityError, UnsuitableDatabase) as error:
@@ -483,25 +485,31 @@ def whole_log(config: Config, now: datetime) -> Findings:
     yield Level.OK, f"all {head.size} entries have their documents, streams and search words"
 
 
-def registry(config: Config, now: datetime) -> Findings:
+def registry(config: Config, now: datetime, *, whole: bool = False) -> Findings:
     """Whether the registry's rows are what the log's events say."""
     with _read_rows(config) as work:
-        told = maintenance.registry_comparison(config, work).sentences()
+        told = _proof(config, work, now, whole).registry().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
         yield Level.OK, "the registry is what the log's events say"
 
 
-def handoffs(config: Config, now: datetime) -> Findings:
+def handoffs(config: Config, now: datetime, *, whole: bool = False) -> Findings:
     """Whether cases, handoffs and what stands beside them are what log and documents say."""
     keyring = wiring.connect_keyring(config)
     with closing(keyring), _read_rows(config, keyring=keyring) as work:
-        told = maintenance.handoff_comparison(config, work, LoggedHandoffs()).sentences()
+        told = _proof(config, work, now, whole).handoffs().sentences()
     for sentence in told:
         yield Level.ERROR, sentence
     if not told:
         yield Level.OK, "cases and handoffs are what the log and their documents say"
+
+
+def _proof(config: Config, work: SqlUnitOfWork, now: datetime, whole: bool) -> RowsProof:
+    """The comparison of the rows; from what maintenance proved last on, where not the ``whole``."""
+    before = None if whole else maintenance.proved_before(config, now)
+    return maintenance.rows_proof(config, work, before)
 
 
 def notifications(config: Config, now: datetime) -> Findings:

@@ -32,6 +32,10 @@ ADVANCED = "case.erasure_advanced"
 STEPS = frozenset({*STATES, *SETTING, *ENDING, ADVANCED})
 """The events of which the course of a case consists."""
 
+RECALLED, APPROVED = "case.recalled", "case.recall_approved"
+INDEXED = STEPS | {RECALLED, APPROVED}
+"""The events that the log's index finds by their case."""
+
 
 @dataclass(frozen=True)
 class CaseEvent:

@@ -34,7 +34,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.domain.audit_event import AuditEvent, EventResult
-from gateway.evidence.case_events import STEPS
+from gateway.evidence.case_events import INDEXED
 from gateway.kernel.values import LogQuery
 from gateway.store.tables import case_version, handoff, log_block, log_event
 
@@ -64,8 +64,8 @@ def columns_of(fact: AuditEvent, at: datetime, key: bytes) -> dict[str, Any]:
 
 
 def step_of(type_: str, result: str, case_digest: str | None) -> str | None:
-    """The digest of the version of a case of which an event is a step."""
-    return case_digest if type_ in STEPS and result == EventResult.ALLOWED else None
+    """The digest of the version of a case whose course an event belongs to."""
+    return case_digest if type_ in INDEXED and result == EventResult.ALLOWED else None
 
 
 def words_of(

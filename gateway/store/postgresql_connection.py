@@ -42,6 +42,10 @@ _WRITTEN: Mapping[type, tuple[int, Callable[[Any], bytes]]] = {
 _REFUSED = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
 
 
+FETCHED = 5_000
+"""Rows of a long result that are held at once."""
+
+
 class PendingResult:
     """What the server says to a statement, once it does."""
 
@@ -170,6 +174,13 @@ class BoundedConnection(psycopg.Connection[Any]):
     def many(self, sql: str, each: Iterable[Sequence[Any]]) -> PendingResult:
         """Let a statement go for each of some values; the result of the last."""
         return [self.send(sql, values) for values in each][-1]
+
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, some at a time, in a transaction."""
+        self.ask(f"DECLARE passing NO SCROLL CURSOR FOR {sql}").fetchall()
+        while rows := self.ask(f"FETCH {FETCHED} FROM passing").fetchall():
+            yield from rows
+        self.ask("CLOSE passing").fetchall()
 
     def receive(self, pending: PendingResult) -> None:
         """Wait for a result, and so for all before it."""

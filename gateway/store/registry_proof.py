@@ -65,6 +65,11 @@ _TABLES: Mapping[Table, frozenset[str]] = {
 """Tables that are compared row by row, and the columns that decide nothing or do not come again."""
 
 
+COMPARED = (tables.organisation, tables.competence, *_TABLES, tables.staff, tables.proposal,
+            tables.contact)  # fmt: skip
+"""All tables that are compared."""
+
+
 @dataclass(frozen=True)
 class RegistryComparison:
     """Entries whose rows are not what their events say, and what else is wrong, in sentences."""
@@ -89,22 +94,17 @@ def _public(kind: str, name: str) -> str:
     return f"of {name.partition('/')[0]}" if kind == registry.STAFF else name
 
 
-Note = Callable[[int, bytes, str], None]
-"""Hears of each event, as it is passed: its place, its document, its details as they are stored."""
+Redo = Callable[[LoggedEvent, UnitOfWork], None]
+"""Makes the change of an event again."""
 
 
-def compare_registry(
-    work: SqlUnitOfWork,
-    redo: Callable[[LoggedEvent, UnitOfWork], None],
-    note: Note = lambda *_: None,
-) -> RegistryComparison:
-    """Make all changes that the log holds again by ``redo``, and compare the rows; ``note`` hears
-    of the other events, too."""
+def compare_registry(work: SqlUnitOfWork, redo: Redo) -> RegistryComparison:
+    """Make all changes that the log holds again by ``redo``, and compare the rows."""
     problems: list[str] = []
     told_of_contacts: set[UUID] = set()
     with _empty_registry() as (run, anew):
         committed = cast(CommittedStaff, anew.staff)
-        for index, logged in _changes(work, problems, note):
+        for index, logged in _changes(work, problems):
             try:
                 redo(logged, anew)
                 if event.read(logged.event.document)["type"] in _OF_CONTACTS:
@@ -165,9 +165,20 @@ def _no_rows() -> bytes:
         return made.serialize()
 
 
-def _changes(
-    work: SqlUnitOfWork, problems: list[str], note: Note
-) -> Iterator[tuple[int, LoggedEvent]]:
+def grew_unchanged(work: SqlUnitOfWork, size: int, edge: bytes) -> bool:
+    """Whether the log is the one of ``size`` entries that had this right edge, and what followed,
+    of which no event changes the registry."""
+    head = work.log.head()
+    for start in range(size, head.size, CHUNK):
+        rows = work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, head.size)})
+        if any(kind in (row.document or kind) for row in rows for kind in _CHANGING):
+            return False
+        grown = tree.grow(edge, start, [_leaf(row) for row in rows])
+        edge, size = grown.edge, grown.size
+    return size == head.size and tree.grow(edge, size, ()).root == head.root
+
+
+def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, LoggedEvent]]:
     """The events that may have changed the registry, each held against the log's head.
 
     Those that tell of other things count, too: one that lost what it told would not be missed.
@@ -182,7 +193,6 @@ def _changes(
             if not isinstance(row.document, bytes):
                 problems.append(f"the document of entry {row.idx} is missing: no event erased it")
                 continue
-            note(row.idx, row.document, row.disclosures)
             if any(kind in row.document for kind in _CHANGING):
                 logged = _whole(row, proofs, head)
                 if logged is None:
@@ -217,9 +227,7 @@ def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | N
             for text, readers in json.loads(row.disclosures)
             if text is not None and not text.startswith(ENVELOPE)
         )
-        proof = proofs.of(row.idx)
-        leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
-        tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
+        proof = require_logged(row, proofs, head)
         committed = set(event.read(row.document)["sd"])
     except (ValueError, LookupError, TypeError):  # what is stored has any form
         return None
@@ -228,6 +236,14 @@ def _whole(row: Any, proofs: InclusionProofs, head: TreeHead) -> LoggedEvent | N
     return LoggedEvent(
         EventDocument(row.event, row.document, row.nonce, details), row.idx, proof, head
     )
+
+
+def require_logged(row: Any, proofs: InclusionProofs, head: TreeHead) -> tuple[bytes, ...]:
+    """Require that the log's head holds an event as it is stored; its proof. Raises ValueError."""
+    proof = proofs.of(row.idx)
+    leaf = tree.leaf_hash(entry_commitment(row.document, row.nonce))
+    tree.verify_inclusion(leaf, row.idx, head.size, proof, head.root)
+    return proof
 
 
 def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[registry.Entry, Hashable]]:

@@ -9,7 +9,7 @@ NOTHING, which SQLite took over from PostgreSQL, so one statement serves both.
 import sqlite3
 import sys
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -59,6 +59,7 @@ class SqliteConnection(sqlite3.Connection):
     closed = False
     ask = send = sqlite3.Connection.execute
     many = sqlite3.Connection.executemany
+    stream = sqlite3.Connection.execute
     together = nullcontext
 
     def finish(self) -> None:
@@ -237,6 +238,14 @@ class Transaction:
     def queries(self, *asked: tuple[Executable, Row]) -> list[list[Any]]:
         """The rows of several queries, in one message."""
         return self._send(*((query, (values,), None) for query, values in asked))
+
+    def stream(self, query: Executable) -> Iterator[Sequence[Any]]:
+        """All rows that a query finds, one by one and as the driver has them."""
+        self.flush()
+        try:
+            yield from self.driver.stream(prepare(query, (), self.driver.dialect).sql)
+        except driver_errors() as error:
+            raise self._failure(error) from error
 
     def first(self, query: Executable, values: Row = NO_VALUES) -> Any:
         """The first row that a query finds, or None."""

@@ -353,6 +353,14 @@ class SqlUnitOfWork(UnitOfWork):
         """What a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.rows(statement, values)
 
+    def stream(self, statement: Executable) -> Iterator[Sequence[Any]]:
+        """Likewise all rows of a statement, one by one and as the driver has them."""
+        return self._transaction.stream(statement)
+
+    def queries(self, *asked: tuple[Executable, Mapping[str, Any]]) -> Sequence[Sequence[Any]]:
+        """Likewise what several find, in one message."""
+        return self._transaction.queries(*asked)
+
 
 _REVISION: Select[str] = select(column("version_num")).select_from(table("alembic_version"))
 

@@ -4,7 +4,7 @@ The comparison with the log names each of them. Where an act changes to whom a h
 stands, or what opens, the next answer and the next consultation are refused as well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 
 from gateway.domain.consultation import RETENTION
 from gateway.domain.course import HandoffChecks
@@ -46,9 +47,11 @@ from tests.founding import (
     offered,
     perform,
     revised,
+    rows_proof,
     submitted,
     updated,
 )
+from tests.store import places
 
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 NONE = HandoffComparison({}, ())
@@ -62,15 +65,15 @@ class Scene:
     handoffs: Mapping[str, UUID]
     case: UUID
 
-    def change(self, script: str) -> None:
+    def change(self, script: str, run: Callable[[str], object] | None = None) -> None:
         """Change rows past all rules; names in braces are ids."""
         named = {name: f"'{one.hex}'" for name, one in self.handoffs.items()}
         for statement in script.format(**named, case=f"'{self.case.hex}'").split(";"):
-            self.gateway.store.change(statement)
+            (run or self.gateway.store.change)(statement)
 
 
-def scene() -> Scene:
-    gateway = founded()
+def scene(gateway: Founded | None = None) -> Scene:
+    gateway = gateway or founded()
     danger = offered(gateway, submitted(gateway, **DANGER))
     case = submitted(gateway)
     held = accepted(gateway, offered(gateway, case), groups=("items", "statements"))
@@ -195,7 +198,7 @@ ACTS = [
     Act("a measure of another setter", "UPDATE case_measure SET setter = 'ofmin'", "setter"),
     Act("a measure that ended", "UPDATE case_measure SET ended_at = since", "measure end", "held"),
     Act("a measure removed", "DELETE FROM case_measure", "measure", "held"),
-    Act("a case without measures", "UPDATE case_file SET measured = 0", "measured", "held"),
+    Act("a case without measures", "UPDATE case_file SET measured = FALSE", "measured", "held"),
     Act("a case closed", "UPDATE case_file SET state = 'closed' WHERE id = {case}",
         "state", "held"),
     Act("a case kept longer", "UPDATE case_file SET erase_on = '2030-01-01'", "erase_on"),
@@ -236,6 +239,61 @@ def test_the_next_act_about_what_was_changed_is_refused(act):
     said = answers.said("officer-1", "not ours")
     gateway.refused(OutOfService, row.recipient, package_consultation.consult, handoff, OPENING)
     gateway.refused(OutOfService, row.recipient, answers.decline, handoff, said)
+
+
+def test_acts_on_rows_of_postgresql_are_refused_and_found_as_well():
+    place = places.postgresql()
+    there = scene(
+        founded(lambda origin, _, now, random: place.open(origin=origin, now=now, random=random))
+    )
+    with there.gateway.store.begin(TransactionMode.READ) as work:
+        proof = rows_proof(work)
+        assert proof.handoffs() == NONE
+        proved = proof.proved(there.gateway.clock())
+    said = answers.said("officer-1", "not ours")
+    missed = []
+    for act in ACTS:
+        with place.connected() as connection:
+            keep_rows(connection)
+            there.change(act.script.replace("%", "%%"), connection.exec_driver_sql)
+        with there.gateway.store.begin(TransactionMode.READ) as work:
+            found = rows_proof(work, proved).handoffs()
+        if act.seen not in " ".join(found.sentences()):
+            missed.append(f"{act.name}: not found")
+        there.gateway.clock.advance(timedelta(minutes=1))  # for the budget of denials
+        if act.about:
+            handoff = there.handoffs[act.about]
+            recipient = there.gateway.handoff(handoff).recipient
+            for asked, what in ((handoffs.consult, OPENING), (answers.decline, said)):
+                try:
+                    there.gateway.refused(OutOfService, recipient, asked, handoff, what)
+                except (AssertionError, pytest.fail.Exception):
+                    missed.append(f"{act.name}: not refused")
+        with place.connected() as connection:
+            put_rows_back(connection)
+    place.close()
+    assert not missed
+
+
+KEPT = (
+    "case_file", "case_version", "case_measure", "case_recall", "handoff", "answer", "duty",
+    "retention", "consultation",
+)  # fmt: skip
+
+
+def keep_rows(connection: Connection) -> None:
+    connection.exec_driver_sql("SET session_replication_role = replica")  # no rule between tables
+    for name in KEPT:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS kept_{name}")
+        connection.exec_driver_sql(f"CREATE TABLE kept_{name} AS SELECT * FROM {name}")  # noqa: S608
+
+
+def put_rows_back(connection: Connection) -> None:
+    connection.exec_driver_sql("SET session_replication_role = replica")
+    for name in KEPT:
+        connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608
+        connection.exec_driver_sql(f"INSERT INTO {name} SELECT * FROM kept_{name}")  # noqa: S608
+        connection.exec_driver_sql(f"DROP TABLE kept_{name}")
 
 
 @each(

@@ -30,6 +30,7 @@ from tests.postgresql import new_database
 ROWS = 1_000_000
 
 PARTS = {
+    "handoff_proof": ("_TOLD",),
     "handoffs": ("_PAGE", "_RETENTION", "_retained", "_copied"),
     "notifications": ("_refusals",),
     "registry": ("_WITH_COMPETENCES", "_certificates"),
@@ -43,7 +44,9 @@ WHOLE: Mapping[str, str] = {
     "handoffs._OVER": "of retentions and copies alone, once a day",
     "handoffs._OF_HOLDER": "the same, of an organisation that has left",
     "handoffs._HOLDERS": "the same",
-    "handoff_proof._ALL_VERSIONS": "the proof goes through all of them",
+    "handoff_proof._ASTRAY": "the proof goes through all of them",
+    "handoff_proof._WITHOUT": "the same",
+    "proved._INDEX": "the same",
     "key_inventory._NEWEST": "the end of an index",
     "log._BEGIN_AGAIN": "of members",
     "log_integrity": "`doctor --log` verifies all of it",

@@ -1,0 +1,278 @@
+"""What the last comparison of the rows with the log found whole, so that the next goes on from it.
+
+Each case has a keyed digest of its rows and those of its handoffs: it is compared again where that
+changed, or a new event tells of it. The registry is compared again where its rows changed, or a new
+event changes them. The log must continue the tree that was proved, and its index be the one of
+then. Ciphertexts count by their length alone: they open only as what they were written as, and the
+whole is compared again each day.
+
+It is kept in a file, under a key that is in no database: who can write rows alone gains nothing.
+"""
+
+import hmac
+import json
+import marshal
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    String,
+    Table,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    union,
+)
+
+from gateway import __version__, files
+from gateway.evidence import base64url
+from gateway.ledger.tiles import InclusionProofs
+from gateway.store import event_index, tables
+from gateway.store.handoff_proof import SEE, CaseKey, HandoffComparison, compare_handoffs
+from gateway.store.registry_proof import (
+    CHUNK,
+    COMPARED,
+    Redo,
+    RegistryComparison,
+    compare_registry,
+    grew_unchanged,
+    require_logged,
+)
+from gateway.store.unit_of_work import SqlUnitOfWork
+
+_USE = b"casegate proved rows/"
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What was whole when the log had ``size`` entries, ``since`` when all was compared.
+
+    ``edge`` is the tree's right edge then. ``index`` and ``registry`` are digests, under ``salt``,
+    of the log's index and of the registry's rows; ``cases`` has one of each case. What was not
+    whole has none.
+    """
+
+    since: datetime
+    size: int
+    edge: str
+    salt: str
+    index: str
+    registry: str | None
+    cases: Mapping[str, int]
+
+    def keep(self, file: Path, key: bytes) -> None:
+        """Put it in a file; OSError."""
+        values = vars(self) | {"since": self.since.isoformat()}
+        text = json.dumps(values, separators=(",", ":")).encode()
+        files.replace(file, _mac(key, text) + text)
+
+    @classmethod
+    def read(cls, file: Path, key: bytes) -> "Proved | None":
+        """That of a file; None where there is none that this program wrote under the key."""
+        try:
+            data = file.read_bytes()
+        except OSError:
+            return None
+        mac, text = data[: sha256().digest_size], data[sha256().digest_size :]
+        if not hmac.compare_digest(mac, _mac(key, text)):
+            return None
+        found = json.loads(text)
+        return cls(**found | {"since": datetime.fromisoformat(found["since"])})
+
+
+def _mac(key: bytes, text: bytes) -> bytes:
+    """Of another version nothing is taken over: what it compared may have been less."""
+    return hmac.digest(key, _USE + __version__.encode() + b"\n" + text, "sha256")
+
+
+class RowsProof:
+    """A database's rows, to be compared with its log; what ``proved`` has is passed over.
+
+    ``redo`` makes a change of the registry again, ``civil_day`` is the day of a moment.
+    """
+
+    def __init__(
+        self,
+        work: SqlUnitOfWork,
+        redo: Redo,
+        civil_day: Callable[[datetime], date],
+        proved: Proved | None,
+    ) -> None:
+        """``work`` may be reading only."""
+        self._work, self._redo, self._civil_day = work, redo, civil_day
+        self._size = work.log.head().size
+        self._salt = base64url.decode(proved.salt) if proved else secrets.token_bytes(16)
+        self._before = proved if proved and proved.size <= self._size else None
+        self._inclusion = InclusionProofs(work.log.tile, self._size)
+        self._registry: str | None = None
+        self._index, self._cases = "", dict[str, int]()
+
+    def registry(self) -> RegistryComparison:
+        """Compare the registry."""
+        before, digest = self._before, blake2b(key=self._salt, digest_size=16)
+        for table in COMPARED:
+            for row in self._work.stream(_rows_of(table).order_by(*table.primary_key)):
+                digest.update(_bytes_of(row))
+        now, found = digest.hexdigest(), RegistryComparison(frozenset(), ())
+        if not (
+            before
+            and before.registry == now
+            and grew_unchanged(self._work, before.size, base64url.decode(before.edge))
+        ):
+            found = compare_registry(self._work, self._redo)
+        self._registry = None if found.sentences() else now
+        return found
+
+    def handoffs(self) -> HandoffComparison:
+        """Compare cases, handoffs and what stands beside them. Raises CaseKeysUnavailable."""
+        was, self._index = self._index_digests()
+        before = self._before if self._before and self._before.index == was else None
+        now, start = self._case_digests(), before.size if before else 0
+        changed = {key for key, one in now.items() if not before or before.cases.get(key) != one}
+        if before:
+            changed |= {row.case for row in self._work.rows(_TOLD_SINCE, {"start": start})}
+        problems = [*_misfiled(self._work, start)]
+        cases = {key: case for key in sorted(changed) if (case := _case(key, problems))}
+        found = compare_handoffs(
+            self._work, self._civil_day, cases.values(), *([self._require_logged] if before else [])
+        )
+        bad = {None, *found.cases}
+        wrong = {key for key in changed if cases.get(key) in bad}
+        self._cases = {key: one for key, one in now.items() if key not in wrong}
+        if problems:
+            self._index = ""  # nothing counts as proved by it
+        return HandoffComparison(found.differing, (*found.problems, *problems))
+
+    def _require_logged(self, row: Any) -> None:
+        """Of the whole each event is held against the tree by the registry's comparison."""
+        require_logged(row, self._inclusion, self._work.log.head())
+
+    def proved(self, since: datetime) -> Proved:
+        """What was found whole by now."""
+        (row,) = self._work.rows(select(tables.log_head.c.edge), {})
+        return Proved(
+            since,
+            self._size,
+            base64url.encode(row.edge),
+            base64url.encode(self._salt),
+            self._index,
+            self._registry,
+            self._cases,
+        )
+
+    def _index_digests(self) -> tuple[str, str]:
+        """Digests of the log's index: as far as it was proved, and of all of it."""
+        digest, was = blake2b(key=self._salt, digest_size=16), ""
+        size = self._before.size if self._before else 0
+        for row in self._work.stream(_INDEX):
+            if row[0] == size:
+                was = digest.hexdigest()
+            digest.update(_bytes_of(row))
+        now = digest.hexdigest()
+        return was if size < self._size else now, now
+
+    def _case_digests(self) -> dict[str, int]:
+        """By case the digests of its rows and those of its handoffs, taken together."""
+        found, of_handoff = defaultdict[str, int](int), dict[Any, str]()
+        for table, key in _TABLES.items():
+            person = table.name.encode()[: blake2b.PERSON_SIZE]
+            keyed = blake2b(key=self._salt, digest_size=8, person=person)
+            for row in self._work.stream(_rows_of(table, key)):
+                case = row[0] if key is not table.c.get("handoff") else of_handoff.get(row[0], "")
+                if table is tables.handoff:
+                    of_handoff[row[1]] = case
+                one = keyed.copy()
+                one.update(_bytes_of(row))
+                found[case] ^= int.from_bytes(one.digest())
+        found.pop("", None)  # what is of no handoff decides nothing
+        return found
+
+
+def _named(originator: Column[str], case: Column[Any]) -> ColumnElement[str]:
+    """A case as one text."""
+    return originator + literal_column("'/'") + cast(case, String)
+
+
+_TABLES: Mapping[Table, ColumnElement[Any]] = {
+    tables.handoff: _named(tables.handoff.c.originator, tables.handoff.c.case),
+    tables.case_file: _named(tables.case_file.c.originator, tables.case_file.c.id),
+    **{
+        one: _named(one.c.originator, one.c.case)
+        for one in (tables.case_version, tables.case_measure, tables.case_recall)
+    },
+    **{
+        one: one.c.handoff
+        for one in (tables.answer, tables.duty, tables.consultation, tables.retention)
+    },
+}
+"""The rows of cases and handoffs, and by what each belongs to one; handoffs, whose own id comes
+next, before what is of a handoff."""
+
+_event = tables.log_event.c
+_NAMING = (_event.idx, _event.event, _event.handoff, _event.case_digest, _event.step_of)
+_INDEX = select(*_NAMING).order_by(_event.idx)
+_FILED = (
+    select(*_NAMING, _event.document)
+    .where(_event.idx >= bindparam("start"))
+    .order_by(_event.idx)
+    .limit(CHUNK)
+)
+_TOLD_SINCE = union(
+    select(_TABLES[tables.case_version].label("case"))
+    .join(tables.log_event, _event.step_of == tables.case_version.c.digest)
+    .where(_event.idx >= bindparam("start")),
+    select(_TABLES[tables.handoff])
+    .join(tables.log_event, _event.handoff == tables.handoff.c.id)
+    .where(_event.idx >= bindparam("start")),
+)
+
+
+def _rows_of(table: Table, *first: ColumnElement[Any]) -> Select[Any]:
+    """All rows of a table: of bytes their number alone."""
+    columns = (func.length(c) if isinstance(c.type, LargeBinary) else c for c in table.c)
+    return select(*first, *columns)
+
+
+def _bytes_of(row: Sequence[Any]) -> bytes:
+    try:
+        return marshal.dumps(row, 2)  # type: ignore[arg-type] # else it raises
+    except ValueError:  # of PostgreSQL, which gives ids as such
+        return repr(row).encode()
+
+
+def _case(key: str, problems: list[str]) -> CaseKey | None:
+    """The case of such a text; one that is none is a problem."""
+    originator, _, case = key.rpartition("/")
+    try:
+        return originator, UUID(case)
+    except ValueError:
+        problems.append(f"a case of {originator} has no id: {SEE}")
+        return None
+
+
+def _misfiled(work: SqlUnitOfWork, start: int) -> Iterator[str]:
+    """A sentence for each event from a place on that the log's index finds by other than what its
+    document says."""
+    while rows := work.rows(_FILED, {"start": start}):
+        start = rows[-1].idx + 1
+        for row in rows:
+            told = json.loads(row.document or "{}")
+            digest = told.get("case_digest")
+            said = (told.get("id"), told.get("handoff"), digest)
+            by = (str(row.event), row.handoff and str(row.handoff), row.case_digest)
+            step = told and event_index.step_of(told["type"], told["result"], digest)
+            if told and (by, row.step_of) != (said, step):
+                yield f"the entry {row.idx} of the log is not found by what it says: {SEE}"

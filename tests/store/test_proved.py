@@ -1,0 +1,164 @@
+"""A comparison goes on from what the last one found whole, and passes over nothing that changed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.kernel.ports import TransactionMode
+from gateway.store.handoff_proof import HandoffComparison
+from gateway.store.proved import Proved
+from gateway.store.registry_proof import RegistryComparison
+from tests.founding import OFMIN, UNRECORDED, Founded, accepted, consulted, founded, rows_proof
+from tests.store.test_handoff_proof import ACTS, scene
+
+KEY = bytes(range(32))
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+SAME = HandoffComparison({}, ())
+
+
+def compared(gateway: Founded, before: Proved | None = None) -> tuple[HandoffComparison, Proved]:
+    with gateway.store.begin(TransactionMode.READ) as work:
+        proof = rows_proof(work, before)
+        return proof.handoffs(), proof.proved(DAY)
+
+
+def proved(gateway: Founded) -> Proved:
+    found, whole = compared(gateway)
+    assert found == SAME
+    return whole
+
+
+@pytest.mark.parametrize("act", ACTS, ids=[one.name for one in ACTS])
+def test_no_act_on_rows_that_were_proved_passes_unseen(act):
+    there = scene()
+    before = proved(there.gateway)
+    there.change(act.script)
+    found, after = compared(there.gateway, before)
+    assert act.seen in " ".join(found.sentences())
+    assert compared(there.gateway, after)[0] == found  # until it is mended
+
+
+def test_what_happens_after_it_was_proved_is_compared():
+    gateway = founded()
+    held = accepted(gateway)
+    before = proved(gateway)
+    consulted(gateway, held)
+    accepted(gateway)
+    found, before = compared(gateway, before)
+    assert found == SAME
+    gateway.store.change("UPDATE consultation SET organisation = 'ocrvp'")
+    assert compared(gateway, before)[0] != SAME
+
+
+def test_what_was_proved_and_did_not_change_is_passed_over():
+    """A ciphertext of the same length is not read before the next comparison of the whole."""
+    there = scene()
+    before = proved(there.gateway)
+    there.change("UPDATE answer SET document = zeroblob(length(document)) WHERE handoff = {danger}")
+    assert compared(there.gateway, before)[0] == SAME
+    assert compared(there.gateway)[0] != SAME
+
+
+CUT = (
+    "DELETE FROM answer WHERE handoff = {declined} AND sequence > 1;"
+    "UPDATE handoff SET sequence = 1, state = 'offered' WHERE id = {declined};"
+    "UPDATE duty SET closed_at = NULL WHERE handoff = {declined};"
+    "UPDATE log_event SET handoff = NULL WHERE handoff = {declined} AND"
+    " words LIKE '|typ:handoff.declined|%'"
+)
+"""A decline that never was, by rows and the log's index."""
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_rows_that_changed_with_the_logs_index_are_found(whole):
+    there = scene()
+    before = None if whole else proved(there.gateway)
+    there.change(CUT)
+    found, _ = compared(there.gateway, before)
+    assert "not found by what it says" in " ".join(found.sentences())
+
+
+def test_rows_that_changed_with_the_documents_of_their_events_are_found():
+    there = scene()
+    before = proved(there.gateway)
+    there.change(
+        "UPDATE handoff SET offered_at = offered_at + 1;"
+        "UPDATE log_event SET document = CAST(CAST(document AS TEXT) || ' ' AS BLOB)"
+    )
+    found, _ = compared(there.gateway, before)
+    assert "cannot be compared" in " ".join(found.sentences())
+
+
+# --- The registry
+
+
+def registry_of(
+    gateway: Founded, before: Proved | None = None
+) -> tuple[RegistryComparison, Proved]:
+    with gateway.store.begin(TransactionMode.READ) as work:
+        proof = rows_proof(work, before)
+        return proof.registry(), proof.proved(DAY)
+
+
+@pytest.fixture
+def register() -> Founded:
+    """A gateway whose registry has nothing but what events made."""
+    gateway = founded()
+    gateway.store.change("DELETE FROM staff WHERE event = ?", UNRECORDED.hex)
+    return gateway
+
+
+WHOLE = RegistryComparison(frozenset(), ())
+
+
+def test_a_changed_row_of_the_registry_that_was_proved_is_found(register):
+    found, before = registry_of(register)
+    assert found == WHOLE
+    register.store.change("UPDATE organisation SET status = 'left' WHERE slug = ?", OFMIN)
+    found, after = registry_of(register, before)
+    assert found.differing == {("organisation", OFMIN)}
+    assert registry_of(register, after)[0] == found  # until it is mended
+
+
+def test_a_change_of_the_registry_after_it_was_proved_is_made_again(register):
+    _, before = registry_of(register)
+    register.administer("organisation.suspend", OFMIN, reason="for the test")
+    assert registry_of(register, before)[0] == WHOLE
+    register.store.change("UPDATE organisation SET status = 'active' WHERE slug = ?", OFMIN)
+    assert registry_of(register, before)[0].differing == {("organisation", OFMIN)}
+
+
+def test_a_log_that_does_not_go_on_from_what_was_proved_is_a_problem(register):
+    _, before = registry_of(register)
+    register.administer("organisation.suspend", OFMIN, reason="for the test")
+    _, after = registry_of(register, before)
+    spoil = "UPDATE log_event SET nonce = zeroblob(16) WHERE idx >= ?"
+    register.store.change(spoil, after.size - 1)
+    assert registry_of(register, after)[0] == WHOLE, "what was proved is not read again"
+    assert registry_of(register, before)[0].problems
+
+
+def test_a_file_counts_under_its_key_for_this_program_alone(tmp_path: Path, monkeypatch: Any):
+    gateway, file = founded(), tmp_path / "proved"
+    before = proved(gateway)
+    before.keep(file, KEY)
+    assert Proved.read(file, KEY) == before
+    assert Proved.read(tmp_path / "none", KEY) is None
+    assert Proved.read(file, bytes(32)) is None
+    with monkeypatch.context() as other:
+        other.setattr("gateway.store.proved.__version__", "0.0.1")
+        assert Proved.read(file, KEY) is None
+    data = bytearray(file.read_bytes())
+    data[-2] ^= 1
+    file.write_bytes(data)
+    assert Proved.read(file, KEY) is None
+
+
+def test_an_older_database_is_compared_as_a_whole():
+    there = scene()
+    before = replace(proved(there.gateway), size=10_000)
+    there.change("UPDATE answer SET document = zeroblob(length(document)) WHERE handoff = {danger}")
+    assert compared(there.gateway, before)[0] != SAME
