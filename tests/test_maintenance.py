@@ -815,6 +815,21 @@ def test_a_row_of_the_registry_without_its_event_is_an_alarm_and_not_used(gw: Op
     assert not stopped.active
 
 
+def test_rows_are_compared_from_what_was_proved_for_a_day_and_then_as_a_whole(
+    gw: Operator,
+) -> None:
+    with maintained(gw) as (upkeep, clock):
+        since = []
+        for _ in range(26):
+            upkeep.step()
+            proved = maintenance.proved_before(gw.config, clock.at)
+            assert proved is not None
+            since.append(proved.since)
+            clock.at += HOUR
+    assert [one - NOW for one in since] == [timedelta(0)] * 24 + [DAY] * 2
+    assert (gw.folder / maintenance.PROVED).stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("signed", [True, False], ids=["signed", "not signed"])
 def test_a_head_counts_as_our_own_only_by_a_mark_that_the_log_key_signed(
     gw: Operator, signed: bool

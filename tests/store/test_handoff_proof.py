@@ -264,7 +264,7 @@ def test_acts_on_rows_of_postgresql_are_refused_and_found_as_well():
         if act.about:
             handoff = there.handoffs[act.about]
             recipient = there.gateway.handoff(handoff).recipient
-            for asked, what in ((handoffs.consult, OPENING), (answers.decline, said)):
+            for asked, what in ((package_consultation.consult, OPENING), (answers.decline, said)):
                 try:
                     there.gateway.refused(OutOfService, recipient, asked, handoff, what)
                 except (AssertionError, pytest.fail.Exception):
