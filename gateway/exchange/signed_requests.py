@@ -8,7 +8,7 @@ the idempotency key: a write that was done gets its first result, whatever becam
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain import case as cases
@@ -24,6 +24,9 @@ from gateway.kernel.transact import ActionRequest, RequestContext, read
 from gateway.kernel.values import Caller
 
 _TERMS = frozenset(EMBARGO_TERMS)
+_LONGEST_WAIT = timedelta(days=1)
+"""How long a document may lie in an outbox, or wait for a person, before it is taken."""
+
 _BESIDE_OFFERED = frozenset({"by", "note", "again", "country_reason"})
 """What is disclosed in a signed offer, or update."""
 
@@ -155,7 +158,9 @@ def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
 def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
     """What the registry says of this very moment: does the key count, may it be unsigned?
 
-    Raises InvalidDocument and Forbidden (a denial, where a requirement to sign stands).
+    The document is dated within a day, and not before its key was registered: else its author could
+    give it any age. A repeat has got the first result before that, however old it is. Raises
+    InvalidDocument and Forbidden (a denial, where a requirement to sign stands).
     """
     if opened is None:
         if context.organisation.signed_only:
@@ -168,6 +173,21 @@ def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> Non
     key = context.organisation.document_key(opened.kid)
     if key is None or not key.holds(context.now):
         raise InvalidDocument("the document's key was revoked: sign with a valid one")
+    dated = handoff_documents.read_time(opened.verified.claims)
+    if dated + declarations.MAX_SKEW < key.valid_from:
+        raise InvalidDocument(
+            "is dated before its key was registered: set your clock, and sign it again"
+        )
+    if dated + _LONGEST_WAIT + declarations.MAX_SKEW < context.now:
+        raise InvalidDocument(
+            "is dated more than a day ago, and was never taken: nothing was done by it. Set your "
+            "clock, and sign it again with a new jti"
+        )
+
+
+def digest_of(opened: VerifiedRequest | None) -> str | None:
+    """The digest of a signed request's document."""
+    return None if opened is None else opened.document.digest
 
 
 def assurance(opened: VerifiedRequest | None) -> str:

@@ -28,6 +28,7 @@ from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, 
 from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
+from gateway.evidence import event as event_document
 from gateway.evidence.receipt import Receipt
 from gateway.kernel import actors, events
 from gateway.kernel.authentication import NotAuthenticated, require_caller
@@ -57,7 +58,8 @@ class ActionRequest:
     what a repetition must repeat. ``persons`` are further persons of the asking organisation whom
     the content names. ``registry`` tells that a partner changes what every process remembers of
     the registry: its staff. ``refused_as`` is the action of a refusal's event, where that is
-    another; ``describe`` says in it what was refused.
+    another; ``describe`` says in it what was refused. ``document`` is the digest of the document
+    that the organisation signed for it.
     """
 
     action: str
@@ -68,6 +70,7 @@ class ActionRequest:
     registry: bool = False
     refused_as: str = ""
     describe: Callable[[refusals.Refusal], str | None] = lambda _: None
+    document: str | None = None
 
 
 @dataclass
@@ -548,7 +551,8 @@ def _do(
 ) -> tuple[Any, LoggedEvent | None]:
     """What a write gives; of one that was done before its first result, and its event.
 
-    Raises IdempotencyKeyReused when the earlier request with the same key asked for something else.
+    Raises IdempotencyKeyReused when the earlier request with the same key asked for something else,
+    or by another document.
     """
     key = context.request.key
     previous = key and context.work.retries.get(_key_owner(context.actor), key)
@@ -559,7 +563,20 @@ def _do(
         raise refusals.IdempotencyKeyReused(
             "this idempotency key was used with another request: choose a new key"
         )
-    return _repeat(context, previous, on_retry)
+    result, logged = _repeat(context, previous, on_retry)
+    _require_same_document(context.request, logged)
+    return result, logged
+
+
+def _require_same_document(request: ActionRequest, logged: LoggedEvent) -> None:
+    """Answer no document with the receipt of another that was signed under the same id."""
+    told = event_document.read(logged.event.document)
+    done = told.get("document_sha256", told.get("case_digest"))
+    if request.document not in (None, done):
+        raise refusals.IdempotencyKeyReused(
+            f"another document with this jti was taken before: digest {done}, event {told['id']}. "
+            "That one counts: keep it, and sign what you ask besides with a new jti"
+        )
 
 
 def _repeat(

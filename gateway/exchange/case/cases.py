@@ -133,7 +133,14 @@ def submit(key: str, submission: Submission) -> Write:
     one's digest), UnconfirmedMatch and SecondPersonRequired for its clearance.
     """
     action = "case.submit" if submission.change is None else "case.revise"
-    request = ActionRequest(action, submission.by, key, submission.asked(), submission.persons())
+    request = ActionRequest(
+        action,
+        submission.by,
+        key,
+        submission.asked(),
+        submission.persons(),
+        document=signed_requests.digest_of(submission.signed),
+    )
     return Write(request, lambda context: _submit(context, submission), _submitted_again)
 
 

@@ -46,7 +46,8 @@ def answer(key: str, handoff: UUID, request: AnswerRequest) -> Write:
         content["offer"] = request.offer
     if request.signed is not None:
         content["signed"] = True
-    asked = ActionRequest(request.kind.action, request.by, key, content)
+    signed = signed_requests.digest_of(request.signed)
+    asked = ActionRequest(request.kind.action, request.by, key, content, document=signed)
     return Write(asked, lambda context: _answer(context, handoff, request), _answered_before)
 
 

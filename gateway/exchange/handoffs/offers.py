@@ -38,6 +38,7 @@ from gateway.exchange.signed_requests import (
     assurance,
     attesting,
     check_signed,
+    digest_of,
     require_not_older,
 )
 from gateway.exchange.standing import duties
@@ -208,7 +209,9 @@ def offer(key: str, case: UUID, wanted: OfferRequest) -> Write:
     AlreadyExists (handoff id), InvalidDocument (a signed offer of something else than policy lets
     through now), and the policy's denials.
     """
-    request = ActionRequest("handoff.offer", wanted.by, key, {"case": str(case), **wanted.asked()})
+    asked = {"case": str(case), **wanted.asked()}
+    signed = digest_of(wanted.signed)
+    request = ActionRequest("handoff.offer", wanted.by, key, asked, document=signed)
     return Write(
         request,
         lambda context: _offer(context, case, wanted),

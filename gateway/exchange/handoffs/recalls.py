@@ -32,7 +32,13 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.case.cases import own_case
 from gateway.exchange.results import RecallApproved, Recalled, RecalledHandoff
-from gateway.exchange.signed_requests import VerifiedRequest, assurance, attesting, check_signed
+from gateway.exchange.signed_requests import (
+    VerifiedRequest,
+    assurance,
+    attesting,
+    check_signed,
+    digest_of,
+)
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.disclosure import reads_acts_of
 from gateway.kernel import events
@@ -141,7 +147,8 @@ def _recall(
 ) -> WriteResult:
     persons = second_person("/approved_by", wanted.approved_by)
     content = {**{name: str(id_) for name, id_ in where.items()}, **wanted.asked()}
-    request = ActionRequest("case.recall", wanted.by, key, content, persons=persons)
+    signed = digest_of(wanted.signed)
+    request = ActionRequest("case.recall", wanted.by, key, content, persons, document=signed)
     return transact(ports, caller, request, lambda context: _bind(context, wanted, where), _again)
 
 

@@ -84,7 +84,8 @@ def update(
     the policy's denials.
     """
     content = {"handoff": str(handoff), **wanted.asked()}
-    request = transact.ActionRequest("handoff.update", wanted.by, key, content)
+    signed = signed_requests.digest_of(wanted.signed)
+    request = transact.ActionRequest("handoff.update", wanted.by, key, content, document=signed)
     return transact.transact(
         ports, caller, request, lambda context: _update(context, handoff, wanted), _updated_again
     )

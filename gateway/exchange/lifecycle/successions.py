@@ -20,7 +20,7 @@ from gateway.evidence.declarations import planned
 from gateway.exchange.case.cases import sealed_of
 from gateway.exchange.lifecycle import succession_execution
 from gateway.exchange.results import OrganisationApproval, SuccessionView
-from gateway.exchange.signed_requests import VerifiedRequest, check_signed
+from gateway.exchange.signed_requests import VerifiedRequest, check_signed, digest_of
 from gateway.exchange.standing.case_version import has_key
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -62,7 +62,8 @@ def approve(
     """
     own = {} if approval.signed is None else {"signed": True}
     asked = {"succession": str(succession), **own}
-    request = ActionRequest("succession.approve", approval.by, key, asked)
+    document = digest_of(approval.signed)
+    request = ActionRequest("succession.approve", approval.by, key, asked, document=document)
 
     def act(context: RequestContext) -> SuccessionView:
         found = _authorized(context, succession)

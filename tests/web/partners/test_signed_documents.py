@@ -1,17 +1,20 @@
 """What holds for a case and for an offer alike that its author signs, and every trick with one."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
-from gateway.evidence import base64url, sd_jwt
+from gateway.evidence import base64url, receipt, sd_jwt
 from gateway.evidence.declarations import LOCK
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from tests.each import each
 from tests.founding import HOTLINE, ISSUER, OFMIN, submitted
+from tests.web.listening import Listening, Partner
 from tests.web.partners.tricks import (
     HOTLINES,
     OFFICES,
@@ -90,6 +93,61 @@ def test_a_retry_gets_its_first_result_after_the_key_was_revoked(line, kind):
     line.gateway.administer("key.revoke", HOTLINE, kid=HOTLINES.kid, reason="replaced")
     assert kind.send(document).json["result"] == first.json["result"]
     assert "revoked" in refused(kind.send(late))
+
+
+def dated(line: Listening, by: timedelta) -> int:
+    return int((line.gateway.clock() + by).timestamp())
+
+
+def later(partner: Partner, by: timedelta) -> None:
+    """Let time pass; the token of before is over."""
+    partner.listening.gateway.clock.advance(by)
+    partner.held = None
+
+
+def test_a_document_is_taken_for_a_day_and_its_repeat_gets_the_first_receipt_ever_after(
+    line, hotline, kind
+):
+    held = line.gateway.organisation(HOTLINE).document_keys
+    wait = timedelta(days=1, minutes=5)
+    later(hotline, wait)
+    good, late = kind.make(iat=dated(line, -wait + timedelta(seconds=1))), kind.make()
+    first = kind.send(good)
+    assert first.status_code == 201, first.text
+    later(hotline, wait + timedelta(seconds=1))
+    before = line.gateway.size()
+    assert "more than a day ago" in refused(kind.send(late))
+    assert line.gateway.size() == before, "nothing was done by it, so it can be signed again"
+    later(hotline, timedelta(days=5))
+    again = kind.send(good)
+    assert (again.status_code, again.json["result"]) == (201, first.json["result"])
+    assert again.json["receipt"]["document"] == first.json["receipt"]["document"]
+    assert line.gateway.organisation(HOTLINE).document_keys == held
+
+
+def test_no_document_is_dated_before_its_key_was_registered(line, kind):
+    (key,) = line.gateway.organisation(HOTLINE).document_keys
+    registered = key.valid_from - line.gateway.clock()
+    skew = timedelta(minutes=5, seconds=1)
+    early = kind.make(iat=dated(line, registered - skew))
+    assert "before its key was registered" in refused(kind.send(early))
+    near = kind.make(iat=dated(line, registered - skew + timedelta(seconds=2)))
+    assert kind.send(near).status_code == 201
+
+
+def test_a_repeat_by_another_document_is_told_which_one_counts(line, kind):
+    """The same is asked, under the same id, and signed anew: one of the two has no record."""
+    first = kind.make()
+    done = kind.send(first)
+    assert done.status_code == 201, done.text
+    other = resigned(first, lambda claims: claims.update(iat=claims["iat"] + 1))
+    answer = kind.send(other)
+    assert answer.status_code == 409
+    assert answer.json["type"].endswith("/problems/idempotency-key-reused")
+    event = receipt.from_json(done.json["receipt"])
+    assert json.loads(event.document)["id"] in answer.json["detail"]
+    assert first.digest in answer.json["detail"]
+    assert kind.send(first).status_code == 201
 
 
 @each(
