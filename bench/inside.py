@@ -4,7 +4,8 @@ The partners' app is asked in this process, over real databases on disk, and the
 this thread is taken. It also tells what starting costs, and the memory of a running gateway.
 
 What a request passes through of our code, and what it sends to the databases, is counted as well.
-It is the same on every machine: where it is more than `MOST`, the exit status is 1.
+It is the same on every machine: where it is more than `MOST`, the exit status is 1. So it is where
+a submission in a batch costs more than `BATCH_MOST` of a single one, beside which it is measured.
 
 `--cases` fills the store first, as it is after years. Each filled case is the copy of one that went
 through the gateway, under ids and a digest of its own, kept by the store as everything is kept.
@@ -65,6 +66,7 @@ from gateway.store.transaction import SqliteConnection
 
 _BATCH = 200  # filled cases of one transaction
 _FEWER = 10  # times as few reads as writes
+_BATCHED = 20  # submissions of one batch, which share a commit
 _ERASED = 1_000  # cases after which erasure has been measured
 _PAGES = {
     "GET /cases, 20": (ORIGINATOR, "/cases?limit=20"),
@@ -154,6 +156,25 @@ class Inside:
             self.flow.done(request)
         return took
 
+    def submit(self, count: int = 1) -> float:
+        """Microseconds of each of so many submissions; of more than one, in a batch."""
+        asked = [(str(wiring.new_id()), submission(str(wiring.new_id()))) for _ in range(count)]
+        if count == 1:
+            ((key, one),) = asked
+            body, fields = json.dumps(one).encode(), {"Idempotency_Key": key}
+            took, _ = self.ask(
+                ORIGINATOR, "/cases", body, Content_Type="application/json", **fields
+            )
+            return float(took)
+        requests_ = [{"key": key, "body": one} for key, one in asked]
+        body = json.dumps({"requests": requests_}).encode()
+        took, answer = self.ask(
+            ORIGINATOR, "/batches/submissions", body, Content_Type="application/json"
+        )
+        if any(one["status"] != 201 for one in answer["results"]):
+            raise machine.NotAnswered(json.dumps(answer["results"])[:200])
+        return float(took) / count
+
     def search(self, filters: Mapping[str, str]) -> float:
         """Microseconds of an audit search with its first page, until it has looked at all."""
         search: dict[str, Any] = {"by": "auditor-1", "reason_code": "security", "reason": "bench"}
@@ -206,6 +227,9 @@ MOST: Mapping[str, Mapping[str, int]] = {
 """What a request may pass through at most. On PostgreSQL round trips alone count: locks are
 statements, too, and go in the message of what they are for."""
 
+BATCH_MOST = 0.55
+"""What a submission in a batch of twenty may cost, to a single one of the same run."""
+
 
 class _Follower:
     """Follows one request; what it finds is the same on every machine."""
@@ -257,6 +281,24 @@ def beyond(walked: Mapping[str, Walk]) -> list[str]:
         if (found := getattr(walked[kind], name)) > most
         and (name == "round_trips" or not walked[kind].round_trips)
     ]
+
+
+def batched(app: Inside, rounds: int) -> dict[str, float]:
+    """Typical microseconds of a submission, alternately single and in a batch."""
+    pairs = [(app.submit(), app.submit(_BATCHED)) for _ in range(max(5, rounds // _FEWER))]
+    names = ("submit, beside batches", f"submit, in a batch of {_BATCHED}")
+    return {
+        name: machine.typical(one)
+        for name, one in zip(names, zip(*pairs, strict=True), strict=True)
+    }
+
+
+def beyond_single(figures: Mapping[str, float]) -> list[str]:
+    """Whether a batch is dearer than it may be, as a sentence."""
+    single, batch = figures["submit, beside batches"], figures[f"submit, in a batch of {_BATCHED}"]
+    if batch <= BATCH_MOST * single:
+        return []
+    return [f"submit in a batch: {batch / single:.2f} of a single one, {BATCH_MOST} at most"]
 
 
 def handoffs(app: Inside, rounds: int) -> dict[str, float]:
@@ -386,6 +428,7 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
             app.handoff()
         spent = machine.family_seconds(*made.databases) - before
         figures["PostgreSQL beside it"] = spent / rounds / len(HANDOFF) * 1e6
+        figures |= batched(app, rounds)
         signed = _signed(made, gateway.config.issuer)
         measures: dict[str, Callable[[], float]] = {
             "submit, signed": lambda: app.ask(
@@ -488,7 +531,8 @@ def memory() -> list[tuple[str, float]]:
 def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     """Print processor microseconds: of a request in one thread, of starting; memory in MB.
 
-    Exit code 1 when a request passes through more than it may, 2 when nothing could be measured.
+    Exit code 1 when a request passes through more than it may, or a batch is dearer than it may be,
+    2 when nothing could be measured.
     """
     try:
         found = {cases: requests(database, cases, rounds) for cases in sorted(set(levels))}
@@ -513,7 +557,7 @@ def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     click.echo(f"\nmemory of casegate run {sum(size for _, size in processes):15,.0f} MB")
     for name, size in processes:
         click.echo(f"    {name:22}{size:12,.0f}")
-    if more := beyond(walked):
+    if more := [*beyond(walked), *beyond_single(columns[min(columns)])]:
         click.echo("\n" + "\n".join(more), err=True)
         sys.exit(1)
 
