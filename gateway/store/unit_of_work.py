@@ -296,8 +296,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     def next_part(self) -> None:
         """Nothing that this one read is remembered: the next may be taken back."""
-        self._flush()
-        shared = self._leave_round()
+        shared = self._leave_round(flushed=True)
         shared.kept = True
         shared.facts.extend(self.log.facts)
         try:
@@ -310,7 +309,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     def commit_parts(self) -> Sequence[LoggedEvent]:
         """Others that stand in line go on in what is left of the transaction."""
-        shared = self._leave_round()
+        shared = self._leave_round(flushed=False)
         count = len(shared.facts) - self._earlier
         shared.undo()
         return shared.outcome().prove(self._earlier, count, shared.note)
@@ -321,23 +320,20 @@ class SqlUnitOfWork(UnitOfWork):
         The locks go at once: proofs are made from what is in hand.
         """
         failed = self._transaction.failed
-        if not failed:
-            self._flush()
-        kept = self._leave_round()
+        kept = self._leave_round(flushed=not failed)
         if failed:
             kept.undo()
             raise RuntimeError("a statement of this unit of work failed: it cannot be committed")
         return kept.keep(self.log.facts)
 
-    def _flush(self) -> None:
-        """Run what waits for a next statement. Raises its refusals."""
-        self._transaction.require_writing()
-        if self._mode is TransactionMode.REGISTRY:
-            self.organisations.raise_version()
-        self._transaction.flush()
-
-    def _leave_round(self) -> Round:
-        """The round, in which this unit of work does nothing more."""
+    def _leave_round(self, *, flushed: bool) -> Round:
+        """The round, in which this unit of work does nothing more, once what waits for a next
+        statement has run. Raises its refusals."""
+        if flushed:
+            self._transaction.require_writing()
+            if self._mode is TransactionMode.REGISTRY:
+                self.organisations.raise_version()
+            self._transaction.flush()
         self._transaction.end()
         if self._round is None:
             raise RuntimeError("the unit of work is over")

@@ -71,8 +71,9 @@ def check_change(
 
 def spend_texts(context: RequestContext, handoff: Handoff, texts: Iterable[str]) -> None:
     """Count what spells nothing in what one writes in a handoff; in imminent danger nothing is."""
-    if handoff.urgency is not Urgency.IMMINENT_DANGER:
-        _spend_unexplained(context, f"answers {handoff.id}", bytes_of_texts(texts), "")
+    written = [*filter(None, texts)]
+    if written and handoff.urgency is not Urgency.IMMINENT_DANGER:
+        _spend_unexplained(context, f"answers {handoff.id}", bytes_of_texts(written), "")
 
 
 def _spend_unexplained(context: RequestContext, what: str, amount: int, pointer: str) -> None:

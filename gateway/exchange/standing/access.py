@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS
@@ -95,13 +94,9 @@ def barriers(
     if reader.slug != handoff.recipient:
         return OWN
     conflict = bool(reader.interests) and has_conflict(context.work, reader, handoff, day)
-    return {"conflict": conflict, "third_country": is_transfer_barred(reader, handoff, day)}
-
-
-def is_transfer_barred(recipient: Organisation, handoff: Handoff, day: date) -> bool:
-    """Tell whether R15 bars the recipient from what it got: no tool covers the transfer now. What
-    came by derogation stays."""
-    return recipient.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
+    # R15: no tool covers the transfer now; what came by derogation stays.
+    barred = reader.is_transfer_barred_on(day) and not is_derogation(handoff.transfer_tool)
+    return {"conflict": conflict, "third_country": barred}
 
 
 # --- The packages of a handoff, the versions of the case in them, and the conditions that bind ---

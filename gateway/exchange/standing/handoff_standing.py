@@ -51,7 +51,7 @@ def standing_of(
         checked=checked,
         side=AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR,
         newer=None if is_current else work.cases.announced(found.originator, found.case),
-        read_access=received and _has_read_access(context, found),
+        read_access=received and found.held > 0 and _has_read_access(context, found),
         barred=barred,
     )
     if checked:
