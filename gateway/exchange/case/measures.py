@@ -18,6 +18,7 @@ from gateway.domain.measure import (
     MEASURES,
     Measure,
     MeasureKind,
+    Terms,
     check_persons,
     check_term,
 )
@@ -171,6 +172,20 @@ def _authorize(
 # --- Setting -------------------------------------------------------------------------------------
 
 
+def _renewed(
+    context: RequestContext, wanted: MeasureRequest, place: _Place, terms: Terms | None
+) -> list[Measure]:
+    """The measures, by this setter or its predecessors, that the wanted one goes on with."""
+    return [
+        one
+        for one in context.work.cases.measures(place.case.originator, place.case.id)
+        if one.kind is wanted.kind
+        and one.overlaps(wanted.elements)
+        and one.is_renewed(terms, context.now)
+        and (one.setter == context.caller.organisation or _succeeds(context, one, place))
+    ]
+
+
 def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> MeasureView:
     _authorize(context, place)
     case, setter, now = place.case, context.caller.organisation, context.now
@@ -178,14 +193,7 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
     kind = MEASURES[wanted.kind]
     embargo = wanted.kind is MeasureKind.EMBARGO
     terms = context.ports.embargo_terms if embargo else kind.terms
-    renewed = [
-        one
-        for one in context.work.cases.measures(case.originator, case.id)
-        if one.kind is wanted.kind
-        and one.overlaps(wanted.elements)
-        and one.is_renewed(terms, now)
-        and (one.setter == setter or _succeeds(context, one, place))
-    ]
+    renewed = _renewed(context, wanted, place, terms)
     chain = list(renewed)
     if embargo and place.held is None:
         stated = stated_embargo(context, case)

@@ -91,21 +91,28 @@ def items_by_country(
     digests = {str(one.value["id"]): one.digest for one in placed}
     chosen = {str(one.value["id"]) for one in placed if selected(one)}
     split = split_by_country([one.value for one in placed], chosen, serves)
-    elsewhere = []
-    for item, country in split.elsewhere:
-        there = [one for one in removing if one.territory == country]
-        holders = [
-            Addressee(one.organisation, one.key)
-            for one in there or routing
-            if one.organisation != context.caller.organisation
-        ]
-        elsewhere.append(ItemElsewhere(UUID(item), country, not there, holders))
     return ItemsByCountry(
         split.match(explained=explained),
         frozenset(digests[item] for item, _ in split.elsewhere),
-        tuple(elsewhere),
+        tuple(_elsewhere(context, *one, removing, routing) for one in split.elsewhere),
         split.uncertain,
     )
+
+
+def _elsewhere(
+    context: RequestContext,
+    item: str,
+    country: str,
+    removing: Sequence[Mandate],
+    routing: Sequence[Mandate],
+) -> ItemElsewhere:
+    there = [one for one in removing if one.territory == country]
+    holders = [
+        Addressee(one.organisation, one.key)
+        for one in there or routing
+        if one.organisation != context.caller.organisation
+    ]
+    return ItemElsewhere(UUID(item), country, not there, holders)
 
 
 def _holding(

@@ -1,6 +1,6 @@
 """Open the content of a handoff, after its acceptance or in danger before it; review of that."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import Party
+from gateway.domain.case import Element
 from gateway.domain.consultation import OF_MARKS, SUPERSEDED
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff
@@ -107,6 +108,24 @@ def _opened(
     return open_copy(context, standing, reason_code)
 
 
+def _shown(
+    context: RequestContext,
+    standing: Standing,
+    opened: Handoff,
+    parts: Mapping[str, Element],
+    reason_code: str,
+) -> Mapping[str, Element]:
+    """The parts of a package that were accepted, or that a rescue needs, as far as policy lets
+    this reader have them."""
+    accepted = access.accepted_parts(opened, parts)
+    if standing.opening(reason_code) is Opens.DANGER:
+        accepted = {n: p for n, p in accepted.items() if access.is_needed(p, opened.recipient)}
+    originator = context.entity(context.require(opened.originator))
+    reader = _reader(context, standing, reason_code)
+    permitted, _ = select_disclosures(context.ports.policy, accepted, originator, reader)
+    return {digest: parts[digest] for digest in permitted}
+
+
 def _open_package(
     context: RequestContext, standing: Standing, opening: consultations.ConsultationRequest
 ) -> consultations.OpenedContent:
@@ -130,15 +149,7 @@ def _open_package(
     # Nothing was agreed to before an acceptance: then the case as it is now decides.
     agreed = versions.now if in_danger else versions.agreed
     parts = with_strictest_marking(versions.offered, agreed, originator, measures)
-    accepted = access.accepted_parts(opened, parts)
-    if in_danger:
-        needed = found.recipient
-        accepted = {n: one for n, one in accepted.items() if access.is_needed(one, needed)}
-    reader = _reader(context, standing, opening.reason_code)
-    permitted_disclosures, _ = select_disclosures(
-        context.ports.policy, accepted, context.entity(originator), reader
-    )
-    shown = {digest: parts[digest] for digest in permitted_disclosures}
+    shown = _shown(context, standing, opened, parts, opening.reason_code)
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }

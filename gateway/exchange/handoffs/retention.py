@@ -70,6 +70,12 @@ def set_retention(
     _close(context.work, handoff, context.now)
     context.work.retentions.add(made)
     context.work.retentions.end_grace(handoff.id)
+    _owe_review(context, handoff, made)
+    return made
+
+
+def _owe_review(context: RequestContext, handoff: Handoff, made: Retention) -> None:
+    """Begin the review of a retention, for who may state one."""
     kind = DutyKind.RETENTION_REVIEW
     originator = context.entity(context.require(handoff.originator))
     resource = handoff_entity(handoff, originator, context.entity())
@@ -77,7 +83,6 @@ def set_retention(
         due = start_of(made.review_on)
         owed = begin(handoff, kind, made.id, context.now, due)
         context.work.duties.add(owed.wait(max(context.now, due - REMINDED_BEFORE)))
-    return made
 
 
 def apply_registered_retention(context: RequestContext, handoff: Handoff) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from gateway.domain.case import Case
+from gateway.domain.case import Case, Element
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, RecallAnswer
-from gateway.domain.organisation import Status
+from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
@@ -81,25 +81,31 @@ def end_unkept(
             )
 
 
+def _kept_parts(
+    handoff: Handoff, kept: Handoff, versions: access.Versions, originator: Organisation
+) -> Mapping[str, Element]:
+    """What a holder accepted; of who never did, and consulted in imminent danger, the least that it
+    could consult."""
+    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
+    agreed = versions.agreed if handoff.held else versions.now
+    parts = with_strictest_marking(versions.offered, agreed, originator)
+    return {
+        digest: part
+        for digest, part in access.accepted_parts(kept, parts).items()
+        if handoff.held or access.is_needed(part, handoff.recipient)
+    }
+
+
 def _content(work: UnitOfWork, handoff: Handoff) -> str:
     """A copy's content, as JSON: the presentation, the markings that decide by digest, the
-    conditions, and the handoff's documents as the holder may read them. Of who never accepted, and
-    consulted in imminent danger, it is the least that it could consult."""
+    conditions, and the handoff's documents as the holder may read them."""
     originator = work.organisations.get(handoff.originator)
     if originator is None:
         deny_as_not_found()
     kept = access.at_package(work, handoff, handoff.held or handoff.package)
     versions = access.versions_of(work, kept)
-    # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
-    agreed = versions.agreed if handoff.held else versions.now
-    parts = with_strictest_marking(versions.offered, agreed, originator)
-    accepted = {
-        digest: part
-        for digest, part in access.accepted_parts(kept, parts).items()
-        if handoff.held or access.is_needed(part, handoff.recipient)
-    }
+    accepted = _kept_parts(handoff, kept, versions, originator)
     document = sd_jwt.parse(versions.offered.document).present(frozenset(accepted))
-    marked = {one: parts[one].marking for one in accepted}
     binding = access.binding_beside(versions, accepted, originator)
     answers = work.handoffs.answers(handoff.id)
     return json.dumps(
@@ -111,8 +117,8 @@ def _content(work: UnitOfWork, handoff: Handoff) -> str:
             "package": kept.package,
             "presentation": document.compact(),
             "markings": {
-                digest: {"tlp": one.tlp, "handling": sorted(one.handling)}
-                for digest, one in marked.items()
+                digest: {"tlp": one.marking.tlp, "handling": sorted(one.marking.handling)}
+                for digest, one in accepted.items()
             },
             "conditions": binding.conditions,
             "tightened_by": binding.tightened_by and str(binding.tightened_by),

@@ -329,7 +329,6 @@ def _erase(
     kept = {} if lost else copies_at_erasure.keep(ports, work, erased, event)
     copies_at_erasure.end_unkept(ports, work, erased, kept)
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
-    sent = work.handoffs.sent_of(erased.originator, erased.id)
     events.record_by_gateway(
         ports,
         work,
@@ -340,7 +339,15 @@ def _erase(
         by=by or None,
         of=EventSubject.of_case(erased),
     )
+    return 1 + _tell_recipients(ports, work, erased, kept)
+
+
+def _tell_recipients(
+    ports: Ports, work: UnitOfWork, erased: Case, kept: Mapping[UUID, RetainedCopy]
+) -> int:
+    """Record the erasure for each recipient of the case, handoff by handoff; how many."""
     of_case = CaseId(erased.originator, erased.id)
+    sent = work.handoffs.sent_of(erased.originator, erased.id)
     for one in sent:
         events.record_by_gateway(
             ports,
@@ -350,7 +357,7 @@ def _erase(
             said=_of_copy(kept.get(one.handoff)),
             of=EventSubject(one.handoff, one.case_digest, of_case),
         )
-    return 1 + len(sent)
+    return len(sent)
 
 
 def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:

@@ -253,16 +253,9 @@ def _judged(
     if not successor.active or not reachable:
         why = "the successor does not take part, or has no system, at present"
         return replace(disposition, way=Disposition.WAIT, why=why)
-    wait = ""
-    if disposition.originator.status is Status.SUSPENDED:
-        wait = "the originator is suspended"
     of = disposition.handoff
     measures = [m for m in work.cases.measures(of.originator, of.case) if m.holds(ports.now())]
-    if is_suspended(measures):
-        wait = "the case is suspended"
-    if alarm_differing(ports, work, of, stored_differences(ports, work, of)):
-        wait = "the handoff is out of service"
-    if wait:
+    if wait := _hindrance(ports, work, disposition, measures):
         return replace(disposition, way=Disposition.WAIT, why=wait)
     obstacle = _obstacle(succession, disposition, ports.now())
     if successor.transfer_tool_on(day) != disposition.handoff.transfer_tool:
@@ -280,6 +273,20 @@ def _judged(
         rules += decided.rules
     why = "it was offered to the mandate"
     return replace(disposition, why=why, rules=tuple(dict.fromkeys(rules)))
+
+
+def _hindrance(
+    ports: Ports, work: UnitOfWork, disposition: HandoffDisposition, measures: Sequence[Measure]
+) -> str:
+    """What a handoff waits for; empty if for nothing."""
+    of = disposition.handoff
+    if alarm_differing(ports, work, of, stored_differences(ports, work, of)):
+        return "the handoff is out of service"
+    if is_suspended(measures):
+        return "the case is suspended"
+    if disposition.originator.status is Status.SUSPENDED:
+        return "the originator is suspended"
+    return ""
 
 
 def _obstacle(succession: Succession, disposition: HandoffDisposition, now: datetime) -> str:
@@ -364,12 +371,7 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
     if disposition.way is Disposition.REISSUE:
         followed_by = _following(ports, succession, disposition, at)
     with ports.begin(TransactionMode.WRITE) as work:
-        current = require_succession(work, succession.id)
-        handoff = work.handoffs.get(disposition.handoff.id)
-        if not current.may_apply(today.day) or handoff is None:
-            raise EditConflict("the succession is over")
-        if disposition_of(ports, work, current, handoff, today.day) != disposition:
-            raise EditConflict("the handoff has changed")
+        _require_unchanged(ports, work, succession, disposition, today.day)
         subject = subject_of(succession)
         duties.store_answer(ports, work, ended, ending, work.duties.of(ended.id))
         _record(
@@ -385,10 +387,8 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             rules=disposition.rules if disposition.way is Disposition.NEW_OFFER_NEEDED else (),
             today=today,
         )
-        became = None
         if followed_by is not None:
             following, offer = followed_by
-            became = following.id
             due = duties.store_offer(ports, work, following, offer)
             _record(
                 work,
@@ -405,15 +405,31 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             )
         work.successions.add_moved(
             ReissuedHandoff(
-                handoff=handoff.id,
+                handoff=disposition.handoff.id,
                 succession=succession.id,
-                became=became,
+                became=None if followed_by is None else followed_by[0].id,
                 taken_on=disposition.taken_on,
                 event=ending.event,
                 at=at,
             )
         )
         work.commit()
+
+
+def _require_unchanged(
+    ports: Ports,
+    work: UnitOfWork,
+    succession: Succession,
+    disposition: HandoffDisposition,
+    day: date,
+) -> None:
+    """Require that what was decided would be decided again; EditConflict otherwise."""
+    current = require_succession(work, succession.id)
+    handoff = work.handoffs.get(disposition.handoff.id)
+    if not current.may_apply(day) or handoff is None:
+        raise EditConflict("the succession is over")
+    if disposition_of(ports, work, current, handoff, day) != disposition:
+        raise EditConflict("the handoff has changed")
 
 
 def _ending(
@@ -464,10 +480,7 @@ def _following(
         by=said.get("by", "erased"),
         note=said.get("note"),
         reissue_of=handoff_documents.ReissueReference(
-            predecessor=succession.predecessor,
-            handoff=before.id,
-            offer=before.offer_digest,
-            event=succession.id,
+            succession.predecessor, before.id, before.offer_digest, succession.id
         ),
     )
     handoff = replace(

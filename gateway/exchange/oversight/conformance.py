@@ -139,15 +139,10 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
         random=ports.random,
     )
     shown = [placed.digest for placed in verified.placed if placed.name != WITHHELD]
+    matter, urgency = content["matter"], content["urgency"]
+    stated = Conditions(conditions(verified.content))
     first, second = (
-        RunOffer(
-            handoff=ports.new_id(),
-            matter=content["matter"],
-            urgency=content["urgency"],
-            conditions=Conditions(conditions(verified.content)),
-            case_digest=document.digest,
-        )
-        for _ in range(2)
+        RunOffer(ports.new_id(), matter, urgency, stated, document.digest) for _ in range(2)
     )
     log, signer, receipts = _log(ports, organisation, run)
     return Sandbox(
@@ -164,6 +159,7 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
 
 def _content(ports: Ports) -> dict[str, Any]:
     """A small case in the form of every case; nothing in it is about anybody."""
+    # Long, because it is one literal.
     at = ports.now().isoformat(timespec="seconds")
     page, image = str(ports.new_id()), str(ports.new_id())
     return {

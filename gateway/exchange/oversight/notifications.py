@@ -328,19 +328,24 @@ def _following(
         if document["type"] in REGISTER_EVENTS:
             for_mail[event] = KEEPING_WATCH
         elif handoff is not None and not _is_own(logged, organisation):
-            overdue = handoff.state in OPEN and handoff.overdue(now)
-            if handoff.urgency in URGENT:
-                on_duty = work.organisations.has_contact(organisation, DUTY_CONTACT)
-                for_mail[event] = (DUTY_CONTACT,) if on_duty else ("liaison", "head")
-            elif overdue:
-                for_mail[event] = ("liaison",)
+            for_mail[event] = _contacts(work, organisation, handoff, now)
     return Delivery(
         cursor=cursor,
         replays=[known[number] for number, _ in replays if number in known],
         following=[known[number] for number, _ in stream if number in known],
         erased=frozenset(number for number, _ in stream if number not in known),
-        for_mail=for_mail,
+        for_mail={event: contacts for event, contacts in for_mail.items() if contacts},
     )
+
+
+def _contacts(
+    work: UnitOfWork, organisation: str, handoff: Handoff, now: datetime
+) -> Sequence[str]:
+    """Which contacts hear by mail of an event about a handoff; none, where it does not press."""
+    if handoff.urgency in URGENT:
+        on_duty = work.organisations.has_contact(organisation, DUTY_CONTACT)
+        return (DUTY_CONTACT,) if on_duty else ("liaison", "head")
+    return ("liaison",) if handoff.state in OPEN and handoff.overdue(now) else ()
 
 
 def _handoff(
