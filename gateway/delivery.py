@@ -202,6 +202,25 @@ def _receivers(config: Config, work: UnitOfWork) -> frozenset[Receiver]:
 # --- To a receiver -------------------------------------------------------------------------------
 
 
+def _client(config: Config, host: str) -> httpx.Client:
+    """A client with the gateway's certificate, for tokens to ``host``; ReceiverFailed."""
+    headers = {
+        "Host": host,
+        "Content-Type": "application/secevent+jwt",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "casegate",
+    }
+    try:
+        context = ssl.create_default_context(cafile=config.receivers_ca)
+        context.load_cert_chain(config.server / DELIVERY_CERTIFICATE)
+    except OSError as error:
+        raise ReceiverFailed(f"the gateway's own files: {type(error).__name__}") from error
+    return httpx.Client(
+        verify=context, trust_env=False, follow_redirects=False, timeout=TIMEOUT, headers=headers
+    )
+
+
 @contextmanager
 def receiver(config: Config, address: str) -> Iterator[Callable[[str], ReceiverError | None]]:
     """A connection to a receiver for one turn, by TLS with the gateway's client certificate.
@@ -214,21 +233,7 @@ def receiver(config: Config, address: str) -> Iterator[Callable[[str], ReceiverE
     ip = _resolve(host, port, private=config.private_receivers)
     where = f"[{ip}]" if ":" in ip else ip
     url = parts._replace(netloc=f"{where}:{port}").geturl()
-    headers = {
-        "Host": parts.netloc,
-        "Content-Type": "application/secevent+jwt",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": "casegate",
-    }
-    try:
-        context = ssl.create_default_context(cafile=config.receivers_ca)
-        context.load_cert_chain(config.server / DELIVERY_CERTIFICATE)
-    except OSError as error:
-        raise ReceiverFailed(f"the gateway's own files: {type(error).__name__}") from error
-    client = httpx.Client(
-        verify=context, trust_env=False, follow_redirects=False, timeout=TIMEOUT, headers=headers
-    )
+    client = _client(config, parts.netloc)
     # The address was judged: the name is for the certificate, and is resolved no second time.
     named = {"sni_hostname": host}
 

@@ -525,6 +525,21 @@ def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None
         issue_approved_certificates(gateway.ports, authority)
 
 
+def _counted(
+    gateway: GatewayRuntime, work: UnitOfWork, now: datetime
+) -> Iterator[tuple[str, float]]:
+    """What the database counts of what waits, and of the log, as far as it answers."""
+    yield "log_entries", work.log.head().size
+    yield "administrator_keys_here", len(keys_here(gateway.config, work))
+    yield "certificate_requests_waiting", len(work.signing.pending(MOST_WAITING))
+    yield "duties_overdue", work.duties.overdue(now)
+    yield "administrators_waited_for", sum(queries.waiting(work, now))
+    receivers = work.notifications.states(DeliveryWay.NOTIFICATION)
+    yield "notifications_unacknowledged", sum(one.lag for one in receivers)
+    yield "notifications_refused", sum(one.refused for one in receivers)
+    yield "notification_receivers_failing", sum(one.cursor.failures > 0 for one in receivers)
+
+
 def show_health(upkeep: Maintenance, now: datetime) -> None:
     """Show the operator's metrics how the gateway is; reads only."""
     if upkeep.show is None:
@@ -538,15 +553,7 @@ def show_health(upkeep: Maintenance, now: datetime) -> None:
     }
     with suppress(Exception), gateway.ports.begin(TransactionMode.READ) as work:
         # Other tasks say what is wrong with the database.
-        known["log_entries"] = work.log.head().size
-        known["administrator_keys_here"] = len(keys_here(gateway.config, work))
-        known["certificate_requests_waiting"] = len(work.signing.pending(MOST_WAITING))
-        known["duties_overdue"] = work.duties.overdue(now)
-        known["administrators_waited_for"] = sum(queries.waiting(work, now))
-        receivers = work.notifications.states(DeliveryWay.NOTIFICATION)
-        known["notifications_unacknowledged"] = sum(one.lag for one in receivers)
-        known["notifications_refused"] = sum(one.refused for one in receivers)
-        known["notification_receivers_failing"] = sum(one.cursor.failures > 0 for one in receivers)
+        known.update(_counted(gateway, work, now))
     marked = None
     try:
         marked = gateway.mark.read()

@@ -200,6 +200,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
     With ``counts`` what happens is counted there. A log that is frozen is no error here: it is
     read. Raises PrivateFileError, InvalidPolicies, UnsuitableDatabase.
     """
+    # Long: a line for each part, and for each thing that the parts need; nothing here decides.
     file = config.database_file
     if file is not None and not file.exists():
         raise UnsuitableDatabase(f"the database {file} is missing: is [database] url right?")

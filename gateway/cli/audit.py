@@ -450,16 +450,26 @@ def search(
         "searches": [{"receipt": receipts.to_json(one.receipt)} for one in searches],
         "events": [_event_json(one) for one in shown],
     }
-    if output.reply(told):
-        return
+    if not output.reply(told):
+        _print_found(shown, searches[-1].unknown, filters, as_csv=as_csv)
+
+
+def _print_found(
+    shown: Sequence[AuditedEvent],
+    unknown: Iterable[str],
+    filters: Mapping[str, Any],
+    *,
+    as_csv: bool,
+) -> None:
+    """Print events; where there are none, also which of the ``filters`` name what is unknown."""
     if as_csv:
         _print_csv([_event_cells(one) for one in shown])
-    else:
-        for one in shown:
-            _print_event(_event_cells(one))
-        click.echo(f"\n{_counted(shown)}")
-        for name in searches[-1].unknown if not shown else ():
-            click.echo(_UNKNOWN[name].format(filters.get(name)))
+        return
+    for one in shown:
+        _print_event(_event_cells(one))
+    click.echo(f"\n{_counted(shown)}")
+    for name in unknown if not shown else ():
+        click.echo(_UNKNOWN[name].format(filters.get(name)))
 
 
 _UNKNOWN = {

@@ -596,6 +596,7 @@ def adopt(
     Example: casegate log adopt-mark --home gw --as martin \\
         --as dubois --largest-size 1042
     """
+    # Long: its help is the runbook of a ceremony.
     with plain_errors():
         config = wiring.load_config(folder.absolute())
         copies = _open_mirrors(config, mirrors)

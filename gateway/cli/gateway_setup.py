@@ -371,6 +371,7 @@ def init(
         --admin martin='A. Martin' --admin dubois='B. Dubois' \\
         --admin leroy='C. Leroy'
     """
+    # Long: its help says how a gateway is made, or goes on with a lost log.
     if (mirror is None) is not (mirror_key is None) or (last and mirror is None):
         raise click.UsageError("a log is continued by --continues DIR and --continues-key together")
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link there

@@ -339,6 +339,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
 
     Parties, conditions and answers are shown once every signature is verified.
     """
+    # Long: a line for each field, in the order in which people read them.
     view = gateway.handoff(handoff)
     if output.reply(view):
         return

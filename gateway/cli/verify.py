@@ -4,7 +4,7 @@ import functools
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -280,6 +280,7 @@ def verify(
 
     Example: casegate verify handoff.json --trust trust
     """
+    # Long: a parameter for each option; below, one output after the other.
     from gateway.verification import verifier  # noqa: PLC0415
 
     try:
@@ -308,13 +309,19 @@ def verify(
             if len(reports) > 1:
                 click.echo(f"{'' if number == 0 else chr(10)}== {defang_text(name)} ==")
             print_report(report, language, content=content)
+    if keep_proof is not None:
+        _keep_proofs(reports, keep_proof)
+    context.exit(int(code))
+
+
+def _keep_proofs(reports: Mapping[str, "VerificationReport"], folder: Path) -> None:
+    """Keep what proves that a log has two histories, where a report has that."""
     for report in reports.values():
-        if report.proof and keep_proof is not None:
+        if report.proof:
             from gateway.client.local_state import keep_fork  # noqa: PLC0415
 
-            keep_fork(keep_proof, report.proof)
-            click.echo(f"Kept in {keep_proof}. Show it: casegate audit prove-fork", err=True)
-    context.exit(int(code))
+            keep_fork(folder, report.proof)
+            click.echo(f"Kept in {folder}. Show it: casegate audit prove-fork", err=True)
 
 
 def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:

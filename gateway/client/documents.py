@@ -340,6 +340,36 @@ def _check_answers(
 
     What one of them names is shown: nothing is left out here.
     """
+    placed, recall, finals = _open_answers(view, links, connection)
+    with _compared():
+        made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
+        course = fold(made)
+    require(
+        view.get("state") == course.state,
+        "the handoff is shown in another state than its answers lead to",
+    )
+    groups = course.accepted_groups and sorted(course.accepted_groups)
+    # A recall stands, too, on what was opened before an acceptance.
+    standing = (True,) if course.recall else (recall is not None, False)
+    require(
+        (view.get("package"), view.get("accepted_groups")) == (course.package, groups)
+        and view.get("recalled") in standing,
+        "the handoff is not shown as its answers have it",
+    )
+    notices = {None, *(one.digest for one in placed if chain.is_notice(one))}
+    named = {one.claims.notice_digest for one in placed if isinstance(one, Verified)}
+    require(named <= notices, "an answer shown is about a notice not shown")
+    with _compared():
+        chain.check_times(links, [one for one in placed if isinstance(one, Verified)])
+        chain.check_order(placed)
+        chain.check_final_answers(finals)
+
+
+def _open_answers(
+    view: Mapping[str, Any], links: Sequence[Link], connection: PartnerConnection
+) -> tuple[list[Link | VerifiedAnswer], str | None, list[RecallAnswer | None]]:
+    """The moves of a handoff but its recall, each held against what it follows; the recall's
+    digest; the final answers to it."""
     link_of = {one.digest: one for one in links}
     updates = iter(links[1:])
     placed: list[Link | VerifiedAnswer] = [links[0]]
@@ -366,28 +396,7 @@ def _check_answers(
                 done = answer.signed.verified.disclosed.get("done")
                 finals.append(done and RecallAnswer(done))
         placed.append(answer)
-    with _compared():
-        made = [read_move(at, one["document"]) for at, one in enumerate(view["answers"], 1)]
-        course = fold(made)
-    require(
-        view.get("state") == course.state,
-        "the handoff is shown in another state than its answers lead to",
-    )
-    groups = course.accepted_groups and sorted(course.accepted_groups)
-    # A recall stands, too, on what was opened before an acceptance.
-    standing = (True,) if course.recall else (recall is not None, False)
-    require(
-        (view.get("package"), view.get("accepted_groups")) == (course.package, groups)
-        and view.get("recalled") in standing,
-        "the handoff is not shown as its answers have it",
-    )
-    notices = {None, *(one.digest for one in placed if chain.is_notice(one))}
-    named = {one.claims.notice_digest for one in placed if isinstance(one, Verified)}
-    require(named <= notices, "an answer shown is about a notice not shown")
-    with _compared():
-        chain.check_times(links, [one for one in placed if isinstance(one, Verified)])
-        chain.check_order(placed)
-        chain.check_final_answers(finals)
+    return placed, recall, finals
 
 
 @dataclass(frozen=True)

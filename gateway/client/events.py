@@ -106,6 +106,7 @@ class Auditing(ClientBase):
         record names. A search for everything, with access to the whole log, returns one event for
         each entry that it looked at. Raises EvidenceMismatch.
         """
+        # Long: what a page must be is held against the page before it.
         asked = {} if filters is None else filters.asked()
         body: dict[str, Any] = {"by": by, "reason_code": reason_code, "reason": reason}
         named = {} if reference is None else {"reference": vars(reference)}
@@ -251,6 +252,7 @@ class Exports(CaseClient, Directory, HandoffClient):
         progress: Progress | None,
     ) -> bytes:
         """The file, verified; EvidenceMismatch when it fails."""
+        # Long: a line for each member of a bundle.
         events = [str(answer["event"]) for answer in view["answers"]]
         receipts = []
         for number, event in enumerate(events, start=1):

@@ -109,6 +109,7 @@ class Gateway(
         ``assertion_key``, registered too, the system authenticates by an assertion beside its
         certificate (RFC 7523).
         """
+        # Long: a parameter for each thing that a program may bring, and its meaning.
         opening = dict(encryption_keys or {})
         if document_key is not None and document_key.kid in opening:
             raise errors.SettingsError(

@@ -115,6 +115,7 @@ def compose(
     gives n unpredictable bytes. The number of digests is padded to 4, 8, 16... so that it does
     not tell how many took part. Raises EventError when the document is longer than 16 KiB.
     """
+    # Long: all members of an event document, from one draw of random bytes.
     count = len(fact.parties) + len(fact.details)
     decoys = sd_jwt.padded_size(count) - count
     needed = sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES

@@ -260,8 +260,7 @@ def issue_offer(
     }
     if expires_at is not None:
         claims["expires_at"] = seconds(expires_at)
-    if transfer_tool is not None:
-        claims["transfer_tool"] = transfer_tool
+    claims |= {} if transfer_tool is None else {"transfer_tool": transfer_tool}
     if updates is not None:
         claims |= {"updates": updates, "change": str(change)}
     if reissue_of is not None:

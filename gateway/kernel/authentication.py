@@ -205,13 +205,9 @@ def require_standing(
     member = work.organisations.get(organisation)
     if member is None or member.status not in _HEARD:
         raise NotAuthenticated("the organisation is not active, enrolled or suspended")
-    valid_from = registered.tokens_valid_from
+    issued, valid_from = shown.issued, registered.tokens_valid_from
     # A token tells its time in seconds: one of the second of the withdrawal counts as earlier.
-    if (
-        shown.issued is not None
-        and valid_from is not None
-        and shown.issued <= int(valid_from.timestamp())
-    ):
+    if issued is not None and valid_from is not None and issued <= int(valid_from.timestamp()):
         raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
     if member.status is not Status.SUSPENDED:
         return registered

@@ -75,6 +75,7 @@ def record(
     would tell what may not be known. ``at`` is the moment by which a change of the registry was
     judged.
     """
+    # Long: a parameter for each member of an event, in the one place that says who reads it.
     own = frozenset({asked_in})
     about: list[EventDetail] = []
     if by is not None:

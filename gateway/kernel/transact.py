@@ -245,6 +245,7 @@ def transact(
     again where another transaction stood in the way. Raises RecordedRefusal for refusals that are
     events, and Refusal (IdempotencyKeyReused, EditConflict, Busy...) for those that are not.
     """
+    # Long: one loop is the whole life of a write, with each way in which it is tried again.
     shares = isinstance(actor, Caller) and not request.registry
     mode = TransactionMode.SHARED if shares else TransactionMode.REGISTRY
     repeated = False
@@ -490,18 +491,14 @@ def _admit(
             if organisation is None:
                 deny_as_not_found()
             if not may_act(organisation.status, request.action):
-                inactive = refusals.Forbidden(
-                    _NOT_ACTIVE.get(organisation.status, _NO_PART), (INACTIVE,)
-                )
+                why = _NOT_ACTIVE.get(organisation.status, _NO_PART)
+                inactive = refusals.Forbidden(why, (INACTIVE,))
                 raise _Denied(inactive, EventResult.DENIED, inactive.rules)
             known[organisation.slug] = organisation
         case actors.EnrollingSystem():
-            member = work.organisations.get(actor.invitation.organisation)
-            if member is None:
+            if (member := work.organisations.get(actor.invitation.organisation)) is None:
                 raise refusals.InvalidInvitation("no invitation has this name and token")
             known[member.slug] = member
-        case actors.Administrators() | actors.GatewayItself():
-            pass
     now = ports.now() if isinstance(actor, Caller) else work.log.moment(ports.now())
     context = RequestContext(
         ports=ports,
@@ -634,6 +631,18 @@ def _fingerprint(context: RequestContext) -> bytes:
     return hmac.digest(context.ports.fingerprint_key, encoded, "sha256")
 
 
+_TOLD_AS_THEY_ARE = (
+    refusals.TooManyDenials,
+    refusals.TooManyAttempts,
+    refusals.LogFrozen,
+    refusals.HighWaterMarkUnavailable,
+    refusals.CaseKeysUnavailable,
+    refusals.DiskFull,
+    refusals.ClockAhead,
+)
+"""Why a refusal could not be recorded, where its sentence says what to do."""
+
+
 def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _Denied) -> NoReturn:
     """Record a refusal by itself, for whom it may be known to; only then may it be answered.
 
@@ -643,38 +652,27 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
         raise refusals.ClockAhead(AHEAD) from denial
     now, event = ports.now(), ports.new_id()
     today = ports.reference_date(now)
-    owner = actor.organisation
+    owner, asked = actor.organisation, isinstance(actor, Caller)
     try:
         with ports.begin(TransactionMode.WRITE) as work:
             _spend_refusal(ports, work, actor, now)
             events.record(
                 work,
                 request.refused_as or request.action,
-                (Party(owner, "actor"),)
-                if isinstance(actor, Caller)
-                else events.gateway_and(owner),
+                (Party(owner, "actor"),) if asked else events.gateway_and(owner),
                 event=event,
                 simulated_date=today.simulated_date,
                 result=denial.result,
-                asked_in=owner if isinstance(actor, Caller) else actors.GATEWAY,
-                by=request.by if isinstance(actor, Caller) else denial.by,
+                asked_in=owner if asked else actors.GATEWAY,
+                by=request.by if asked else denial.by,
                 roles=denial.roles,
                 rules=denial.rules,
-                rules_shown=denial.result is not EventResult.NOT_FOUND
-                or not isinstance(actor, Caller),
+                rules_shown=denial.result is not EventResult.NOT_FOUND or not asked,
                 details=_refused_details(actor, request, denial.refusal),
                 of=denial.about,
             )
             (logged,) = work.commit()
-    except (
-        refusals.TooManyDenials,
-        refusals.TooManyAttempts,
-        refusals.LogFrozen,
-        refusals.HighWaterMarkUnavailable,
-        refusals.CaseKeysUnavailable,
-        refusals.DiskFull,
-        refusals.ClockAhead,
-    ):
+    except _TOLD_AS_THEY_ARE:
         raise
     except refusals.Busy as busy:
         raise refusals.AuditLogUnavailable(

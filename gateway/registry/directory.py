@@ -187,28 +187,30 @@ def look_up_key(ports: Ports, caller: Caller, slug: str, kid: str) -> results.Re
     registered, revoked, locks = transact.read(
         ports, caller, transact.ActionRequest("directory.read"), query
     )
-    receipt, status = registered.receipt(ports), None
-    if revoked is None:
-        signed = issue_dated(
-            KEY_STATUS_TYP,
-            issuer=ports.issuer,
-            organisation=slug,
-            kid=kid,
-            # As it was read with the key.
-            note=ports.checkpoint_signer.sign(registered.logged.head),
-            at=ports.now(),
-            signer=ports.attester,
-            random=ports.random,
-        )
-        status = signed.compact()
+    receipt = registered.receipt(ports)
     return results.RegisteredDocumentKey(
         slug,
         kid,
         receipt,
         [] if revoked is None else [_showing(ports, revoked, KEY)],
         [_showing(ports, one, SUBJECT) for one in locks],
-        status,
+        _key_status(ports, slug, kid, registered.logged.head) if revoked is None else None,
     )
+
+
+def _key_status(ports: Ports, slug: str, kid: str, head: TreeHead) -> str:
+    """The gateway's dated word that a key is not revoked, as of the head with which it was read."""
+    signed = issue_dated(
+        KEY_STATUS_TYP,
+        issuer=ports.issuer,
+        organisation=slug,
+        kid=kid,
+        note=ports.checkpoint_signer.sign(head),
+        at=ports.now(),
+        signer=ports.attester,
+        random=ports.random,
+    )
+    return signed.compact()
 
 
 def look_up_mandate(

@@ -189,6 +189,7 @@ def _line(one: Organisation) -> results.EntrySummary:
 
 
 def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Entry:
+    # Long: a line for each field.
     def holds(period: Period) -> bool:
         return day is None or period.holds(day)
 

@@ -180,23 +180,24 @@ class StrictSchema(Schema):
         """The same of a good object; see Reader."""
         return self.load(data) if self._compiled is None else self._compiled(data)
 
+    def _is_special(self) -> bool:
+        """Whether a field is renamed, or a hook does more than check what was read."""
+        checks = self._hooks[VALIDATES_SCHEMA]
+        return (
+            any(many or how.get("pass_original") for _, many, how in checks)
+            or any(self._hooks[kind] for kind in (PRE_LOAD, POST_LOAD, VALIDATES))
+            or any((f.data_key, f.attribute) != (None, None) for f in self.load_fields.values())
+        )
+
     @cached_property
     def _compiled(self) -> Reader | None:
         """The function that reads a good object; None where marshmallow has to do more than that.
 
         It uses `_hooks`, which marshmallow keeps for itself: pyproject.toml bounds the version.
         """
-        hooks = self._hooks
-        checks = [getattr(self, name) for name, many, how in hooks[VALIDATES_SCHEMA]]
-        special = any(
-            many or how.get("pass_original") for _, many, how in hooks[VALIDATES_SCHEMA]
-        ) or any(hooks[kind] for kind in (PRE_LOAD, POST_LOAD, VALIDATES))
-        renamed = any(
-            one.data_key is not None or one.attribute is not None
-            for one in self.load_fields.values()
-        )
-        if special or renamed or self.many or self.partial or self.unknown != RAISE:
+        if self._is_special() or self.many or self.partial or self.unknown != RAISE:
             return None
+        checks = [getattr(self, name) for name, _, _ in self._hooks[VALIDATES_SCHEMA]]
         steps = [
             (name, _reader(one), one.required, one.load_default)
             for name, one in self.load_fields.items()

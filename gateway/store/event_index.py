@@ -11,7 +11,7 @@ let anybody try out pseudonyms.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -199,10 +199,7 @@ def _statement(
         index > bindparam("after"),
         index < bindparam("before"),
         true() if whole else or_(of_member, of_case),
-        *(
-            _any(_Holds(log_event.c.words, bindparam(f"word_{place}")) for place in group)
-            for group in words
-        ),
+        *_one_of_each(log_event.c.words, "word", words),
         *(_FILTERS[name] for name in filters),
     ]
     if with_case:
@@ -211,18 +208,20 @@ def _statement(
     if by_block:
         conditions += [
             log_block.c.n >= bindparam("first_block"),
-            *(
-                _any(
-                    _Holds(log_block.c.words, bindparam(f"short_{place}", type_=LargeBinary))
-                    for place in group
-                )
-                for group in words
-            ),
+            *_one_of_each(log_block.c.words, "short", words, type_=LargeBinary),
             log_event.c.idx >= log_block.c.n * BLOCK,
             log_event.c.idx < (log_block.c.n + 1) * BLOCK,
         ]
         found = found.select_from(log_block).order_by(log_block.c.n)
     return found.where(*conditions).order_by(log_event.c.idx).limit(bindparam("limit"))
+
+
+def _one_of_each(
+    column: ColumnElement[bytes], name: str, groups: Iterable[Iterable[str]], **typed: Any
+) -> Iterator[ColumnElement[bool]]:
+    """That a column holds a word of each group, whose parameters are ``name`` and its place."""
+    for group in groups:
+        yield _any(_Holds(column, bindparam(f"{name}_{place}", **typed)) for place in group)
 
 
 def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:

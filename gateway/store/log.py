@@ -292,6 +292,7 @@ class SqlLog:
         log has already breaks a rule of the table, here or, in a pipeline, when it closes.
         Raises ClockBehind when the clock is behind the log by more than `LATENESS`.
         """
+        # Long: the last statements of a transaction, in the order that its lock asks for.
         if not facts:
             return AppendResult.nothing()
         run, header = self._transaction, self._event_header

@@ -8,7 +8,7 @@ it is written to again.
 
 import json
 from bisect import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any
@@ -80,6 +80,19 @@ class StoredLogCorrupt(Exception):
     """The stored log does not belong together; the message says where."""
 
 
+def _require_tiles(work: SqlUnitOfWork, grown: Mapping[tuple[int, int], bytes]) -> int:
+    """Require that each tile that is stored is the one that grew of the entries; how many are."""
+    stored = {
+        place: data
+        for place, data in grown.items()
+        if place[0] > 0 or len(data) == tiles.TILE_BYTES
+    }
+    for (level, n), data in stored.items():
+        if [row.data for row in work.rows(TILE, {"level": level, "n": n})] != [data]:
+            raise StoredLogCorrupt(f"tile {n} of level {level} is not that of the entries")
+    return len(stored)
+
+
 def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHead:
     """Build the whole log again from its documents and entries; its head when all of it agrees.
 
@@ -109,20 +122,13 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
     if root != head.root:
         raise StoredLogCorrupt("the head's root is not that of the entries")
     _require_edge(work, head)
-    stored = {
-        place: data
-        for place, data in grown.items()
-        if place[0] > 0 or len(data) == tiles.TILE_BYTES
-    }
-    for (level, n), data in stored.items():
-        if [row.data for row in work.rows(TILE, {"level": level, "n": n})] != [data]:
-            raise StoredLogCorrupt(f"tile {n} of level {level} is not that of the entries")
+    number_of_tiles = _require_tiles(work, grown)
     streams.require_rows(work)
     erasures.require_all()
     counted = {name: work.rows(count, {})[0][0] for name, count in _COUNTS.items()}
     if counted != {
         "entries": head.size,
-        "tiles": len(stored),
+        "tiles": number_of_tiles,
         "blocks": head.size // event_index.BLOCK,
     }:
         raise StoredLogCorrupt("there are rows beyond the head, or rows to search by are missing")

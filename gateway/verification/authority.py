@@ -73,10 +73,8 @@ def check_mandate(
     if offer.competence is None:
         return ShownMandate(), "the offer addresses an organisation"
     if bundle.mandate is None:
-        return (
-            ShownMandate(),
-            NotShown(f"not proved: no receipt of event {offer.mandate_event} is in this file"),
-        )
+        missing = f"not proved: no receipt of event {offer.mandate_event} is in this file"
+        return ShownMandate(), NotShown(missing)
     if not documents.starts_here:
         return ShownMandate(), NotShown("not proved: the first offer is not in this file")
     confirmed = confirm_receipt(bundle.mandate, trust)

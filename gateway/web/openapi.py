@@ -231,6 +231,9 @@ _KEY_PARAMETER = {
 _PATH_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 
+_WITH_CERTIFICATE = (*listeners.TOKEN, *listeners.PARTNERS_OPEN, *listeners.PARTNERS)
+
+
 def document(
     partners: str = EXAMPLE_PARTNERS, issuer: str = EXAMPLE_ISSUER, contact: str | None = None
 ) -> dict[str, Any]:
@@ -250,18 +253,16 @@ def document(
     )
     converter: Any = plugin.converter  # there once a specification has the plugin
     _describe_seals(converter)
-    answers = {**_SCHEMAS, **SHAPES}
-    for name, schema in answers.items():
+    for name, schema in {**_SCHEMAS, **SHAPES}.items():
         spec.components.schema(name, dict(schema))
     refused = {"description": "Refused.", **_content({PROBLEM: one_of("Problem")})}
     spec.components.response("Problem", refused)
     spec.components.security_scheme("certificate", {"type": "mutualTLS"})
     spec.components.security_scheme("token", _oauth(partners))
     spec.components.security_scheme("invitation", {"type": "http", "scheme": "basic"})
-    with_certificate = (*listeners.TOKEN, *listeners.PARTNERS_OPEN, *listeners.PARTNERS)
-    for one in dict.fromkeys((*with_certificate, *listeners.PUBLIC, *ENDPOINTS)):
-        _describe(spec, one, {} if one in with_certificate else {"servers": [{"url": issuer}]})
-    for name in sorted({_tag(one) for one in (*with_certificate, *listeners.PUBLIC, *ENDPOINTS)}):
+    for one in dict.fromkeys((*_WITH_CERTIFICATE, *listeners.PUBLIC, *ENDPOINTS)):
+        _describe(spec, one, {} if one in _WITH_CERTIFICATE else {"servers": [{"url": issuer}]})
+    for name in sorted({_tag(one) for one in (*_WITH_CERTIFICATE, *listeners.PUBLIC, *ENDPOINTS)}):
         spec.tag({"name": name})
     written = spec.to_dict()
     for (kind, *_), name in converter.refs.items():

@@ -258,6 +258,29 @@ def _for_machines(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v.isoformat() if isinstance(v, datetime) else v for n, v in fields.items()}
 
 
+def _require_due(turn: rotation.PendingAuthorityStep, now: datetime, *, no_wait: bool) -> None:
+    if now < turn.due and not no_wait:
+        due = output.format_time(turn.due)
+        raise AuthorityError(f"the step '{turn.step}' is due on {due}; --no-wait does not wait")
+
+
+def _take_step(
+    gateway: wiring.GatewayRuntime,
+    step: RotationStep,
+    authority: StoredAuthority | CertificateAuthority,
+    now: datetime,
+) -> None:
+    """Publish a new authority, use it, or retire the previous one."""
+    issuing = gateway.config.issuing
+    if isinstance(authority, CertificateAuthority):
+        rotation.publish(issuing, authority, now)
+    elif step is RotationStep.ACTIVATE:
+        rotation.use(issuing, authority, now)
+    else:
+        rotation.retire(issuing, authority, now)
+    _see_published(gateway)
+
+
 @ca.command("rotate")
 @home_option
 @persons_option
@@ -303,29 +326,17 @@ def rotate_authority(
         rotation.forget_retired_keys(config.issuing)
         turn = rotation.next_turn(config.issuing, now)
         require_meant(turn.step, named)
-        if now < turn.due and not no_wait:
-            raise AuthorityError(
-                f"the step '{turn.step}' is due on {output.format_time(turn.due)}; "
-                "--no-wait does not wait"
-            )
-        authority: StoredAuthority | CertificateAuthority
-        if turn.of is None:  # the one step that needs the root
+        _require_due(turn, now, no_wait=no_wait)
+        authority: StoredAuthority | CertificateAuthority | None = turn.of
+        if authority is None:  # the one step that needs the root
             root = _load_root(config, root_folder or config.offline, root_passphrase_file)
             authority = make_issuing(config.name, root, now)
-        else:
-            authority = turn.of
         if turn.of is not None and turn.step is RotationStep.RETIRE and not yes:
             _agree_to_cut_off(gateway, turn.of)
         waited = "no" if now < turn.due else "yes"
         values = {"step": str(turn.step), "authority": authority.id, "waited": waited}
         written = record_step(session, gateway, Change("ca.rotate", GATEWAY, values))
-        if isinstance(authority, CertificateAuthority):
-            rotation.publish(config.issuing, authority, now)
-        elif turn.step is RotationStep.ACTIVATE:
-            rotation.use(config.issuing, authority, now)
-        else:
-            rotation.retire(config.issuing, authority, now)
-        _see_published(gateway)
+        _take_step(gateway, turn.step, authority, now)
         show("ca.rotate", written)
         if not output.for_machines():
             click.echo(f"  {_DONE[turn.step]}")

@@ -226,6 +226,18 @@ def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str)
     return select_parts(context, wanted, version, _inputs(context, found, version, wanted, word))
 
 
+def _require_worth_offering(asked: Mapping[str, Element], permitted: frozenset[str]) -> None:
+    """Require that content reaches the recipient, and each condition of use with it."""
+    if all(asked[digest].name in ROUTING_FIELDS for digest in permitted):
+        raise refusals.NothingToOffer(
+            "policy lets nothing of what you selected reach this recipient"
+        )
+    if any(asked[digest].name in _BINDING for digest in asked.keys() - permitted):
+        raise refusals.NothingToOffer(
+            "policy withholds a condition of use: nothing is offered without it"
+        )
+
+
 def select_parts(
     context: RequestContext,
     wanted: OfferRequest,
@@ -236,14 +248,10 @@ def select_parts(
     authorize_offer(context, version, wanted, inputs)
     verified = version.said
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
-        raise refusals.InvalidDocument(
-            "the offer is of another version than the case's current one"
-        )
-    parts = elements(
-        verified, context.organisation, in_force(context.work, inputs.case, context.now)
-    )
-    unknown = set(wanted.digests) - parts.keys()
-    if unknown:
+        raise refusals.InvalidDocument("the offer is of another version than the current one")
+    measures = in_force(context.work, inputs.case, context.now)
+    parts = elements(verified, context.organisation, measures)
+    if set(wanted.digests) - parts.keys():
         raise refusals.ValidationFailed(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
@@ -252,14 +260,7 @@ def select_parts(
     permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
     )
-    if all(parts[digest].name in ROUTING_FIELDS for digest in permitted_disclosures):
-        raise refusals.NothingToOffer(
-            "policy lets nothing of what you selected reach this recipient"
-        )
-    if any(parts[digest].name in _BINDING for digest in asked.keys() - set(permitted_disclosures)):
-        raise refusals.NothingToOffer(
-            "policy withholds a condition of use: nothing is offered without it"
-        )
+    _require_worth_offering(asked, frozenset(permitted_disclosures))
     reseal = _to_reseal(verified, asked, inputs.recipient.id)
     reached = _duty_contact(context, verified.content["urgency"], inputs.address.organisation)
     others = addressing.authorities_on_duty(context, verified.content["matter"], inputs.address)
@@ -425,6 +426,26 @@ def by_country(
     )
 
 
+def _is_uncleared(case: Case, version: CaseVersion) -> bool:
+    """Whether a case is offered before it is cleared, as is possible in imminent danger alone."""
+    uncleared = breaks_glass(case)
+    if uncleared and not states_danger(version):
+        raise refusals.WrongState(
+            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
+            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
+        )
+    return uncleared
+
+
+def _require_matter(wanted: OfferRequest, version: CaseVersion) -> None:
+    """Require that the case is about the matter of the competence that is addressed."""
+    competence = parse_competence(wanted.competence or "")
+    if competence is not None and competence[1] not in version.said.content["matter"]:
+        raise refusals.ValidationFailed(
+            (("/to/competence/matter", "the case is not about that matter"),)
+        )
+
+
 def authorize_offer(
     context: RequestContext,
     version: CaseVersion,
@@ -433,12 +454,7 @@ def authorize_offer(
 ) -> None:
     """Ask whether the case may be offered to this recipient; an update asks the same."""
     case = inputs.case
-    uncleared = breaks_glass(case)
-    if uncleared and not states_danger(version):
-        raise refusals.WrongState(
-            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
-            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
-        )
+    uncleared = _is_uncleared(case, version)
     reader = context.require(inputs.address.organisation)
     measures, day = in_force(context.work, case, context.now), context.today.day
     resource = cases.entity_on(version, case.state, day, inputs.originator, measures)
@@ -464,11 +480,7 @@ def authorize_offer(
         hidden=refusals.NotAddressable(NOT_ADDRESSABLE),
     )
     context.about = EventSubject.of_version(version)
-    competence = parse_competence(wanted.competence or "")
-    if competence is not None and competence[1] not in version.said.content["matter"]:
-        raise refusals.ValidationFailed(
-            (("/to/competence/matter", "the case is not about that matter"),)
-        )
+    _require_matter(wanted, version)
     if uncleared:
         _authorize_break_glass(context, version, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:

@@ -139,7 +139,7 @@ def look_up(ports: Ports, caller: Caller, handoff: UUID) -> results.HandoffView:
 
 
 def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
-    # One reading, and a line for each field: nothing is derived twice.
+    # Long: one reading, and a line for each field; nothing is derived twice.
     standing = standing_of(context, handoff, checked=False)
     found, measures, answers = standing.handoff, standing.measures, standing.moves
     entity = access.entity_of(context, found, read_access=standing.read_access)

@@ -372,37 +372,19 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
         followed_by = _following(ports, succession, disposition, at)
     with ports.begin(TransactionMode.WRITE) as work:
         _require_unchanged(ports, work, succession, disposition, today.day)
-        subject = subject_of(succession)
         duties.store_answer(ports, work, ended, ending, work.duties.of(ended.id))
         _record(
             work,
             KIND_OF_MOVE[step].action,
             disposition.handoff,
             ending,
-            shared={
-                "subject": subject,
-                "reason": disposition.why,
-                "sequence": str(ending.sequence),
-            },
+            shared={"reason": disposition.why, "sequence": str(ending.sequence)},
+            of=succession,
             rules=disposition.rules if disposition.way is Disposition.NEW_OFFER_NEEDED else (),
             today=today,
         )
         if followed_by is not None:
-            following, offer = followed_by
-            due = duties.store_offer(ports, work, following, offer)
-            _record(
-                work,
-                "handoff.offer",
-                following,
-                offer,
-                shared={
-                    "subject": subject,
-                    "purpose": following.purpose,
-                    "due": due.isoformat(),
-                },
-                rules=disposition.rules,
-                today=today,
-            )
+            _offer_again(ports, work, succession, disposition, followed_by)
         work.successions.add_moved(
             ReissuedHandoff(
                 handoff=disposition.handoff.id,
@@ -414,6 +396,27 @@ def _carry_out(ports: Ports, succession: Succession, disposition: HandoffDisposi
             )
         )
         work.commit()
+
+
+def _offer_again(
+    ports: Ports,
+    work: UnitOfWork,
+    succession: Succession,
+    disposition: HandoffDisposition,
+    followed_by: tuple[Handoff, HandoffAnswer],
+) -> None:
+    following, offer = followed_by
+    due = duties.store_offer(ports, work, following, offer)
+    _record(
+        work,
+        "handoff.offer",
+        following,
+        offer,
+        shared={"purpose": following.purpose, "due": due.isoformat()},
+        of=succession,
+        rules=disposition.rules,
+        today=ports.reference_date(offer.at),
+    )
 
 
 def _require_unchanged(
@@ -529,6 +532,7 @@ def _record(
     answer: HandoffAnswer,
     *,
     shared: Mapping[str, str | tuple[str, ...]],
+    of: Succession,
     rules: tuple[str, ...],
     today: ReferenceDate,
 ) -> None:
@@ -537,6 +541,7 @@ def _record(
     Which rules decided stays with the gateway: they may say what the parties may not know.
     """
     parties = (Party(GATEWAY, "gateway"), *events.parties_of(handoff))
+    told = {"subject": subject_of(of), **shared}
     events.record(
         work,
         action,
@@ -544,7 +549,7 @@ def _record(
         event=answer.event,
         simulated_date=today.simulated_date,
         rules=rules,
-        details=[events.shared(kind, value, parties) for kind, value in shared.items()],
+        details=[events.shared(kind, value, parties) for kind, value in told.items()],
         of=EventSubject.of_handoff(handoff),
         package_digest=handoff.package_digest,
         document_sha256=sd_jwt.parse(answer.document).digest,

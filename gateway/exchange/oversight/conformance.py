@@ -159,7 +159,7 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
 
 def _content(ports: Ports) -> dict[str, Any]:
     """A small case in the form of every case; nothing in it is about anybody."""
-    # Long, because it is one literal.
+    # Long: it is one literal.
     at = ports.now().isoformat(timespec="seconds")
     page, image = str(ports.new_id()), str(ports.new_id())
     return {

@@ -306,17 +306,11 @@ def _following(
     again = [] if by_mail else work.notifications.refused(organisation, replay=True)[:most]
     replays = [(one.stream_number, one.event) for one in again]
     stream = work.log.stream(organisation, cursor.acknowledged, most)
-    found = [
-        *((number, work.log.logged(event)) for number, event in replays),
-        *work.log.read_stream(organisation, cursor.acknowledged, most),
-    ]
-    known: dict[int, EventNotification] = {}
-    for_mail: dict[UUID, Sequence[str]] = {}
-
-    @cache  # several events of a page are about one handoff
-    def handoff_of(named: str | None) -> Handoff | None:
-        return _handoff(work, organisation, named, day=day)
-
+    found = [(number, work.log.logged(event)) for number, event in replays]
+    found += work.log.read_stream(organisation, cursor.acknowledged, most)
+    known, for_mail = dict[int, EventNotification](), dict[UUID, Sequence[str]]()
+    # Several events of a page are about one handoff.
+    handoff_of = cache(lambda named: _handoff(work, organisation, named, day=day))
     for number, logged in found:
         if logged is None:
             continue
