@@ -18,10 +18,15 @@ from gateway import __version__
 from gateway.cli import main
 from gateway.cli.verify import MAX_BUNDLE_BYTES
 from gateway.evidence import base64url, receipt, sd_jwt
+from gateway.ledger import tiles
+from gateway.ledger.tree import entry_commitment
 from gateway.verification import listing
+from gateway.verification.report import Code
 from tests.evidence.ingredients import chance
+from tests.ledger.copies import Served
 from tests.verification.logbook import ORIGIN, Logbook
 from tests.verification.scenario import SIGNERS, Scenario, uri
+from tests.verification.test_sources import two_checkpoints
 
 VKEY = Logbook().signer.vkey
 
@@ -348,3 +353,59 @@ def test_a_file_is_held_against_a_copy_of_the_log(folder: Path) -> None:
     result = verify(folder / "signed.bundle", "--trust", folder / "trust", "--log", folder)
     assert result.exit_code == 2
     assert "--log" in result.output
+
+
+# --- A copy of the log beside the files ---
+
+
+def copied(log: Logbook, folder: Path) -> Path:
+    """A copy of a log, as `casegate audit mirror` keeps it."""
+    served = Served(log.signer)
+    served.append([entry_commitment(one.document, one.nonce) for one in log.events])
+    size = len(log.events)
+    addresses = [
+        *tiles.bundles(size),
+        *(a for n in tiles.levels(size) for a in tiles.hashes(n, size)),
+    ]
+    for path in ("checkpoint", *map(tiles.path_of, addresses)):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(served.fetch(path))
+    return folder
+
+
+def test_a_copy_of_the_log_shows_what_joins_the_checkpoints_of_a_file(folder: Path) -> None:
+    story, data = two_checkpoints()
+    (folder / "two.json").write_bytes(data)
+    words = (folder / "two.json", "--trust", folder / "trust")
+    alone = verify(*words)
+    assert alone.exit_code == Code.INCOMPLETE, alone.output
+    copy = copied(story.log, folder / "copy")
+    with_copy = verify(*words, "--log", copy)
+    assert with_copy.exit_code == Code.VERIFIED, with_copy.output
+    assert "are of one history" in re.sub(r"\s+", " ", with_copy.stdout)
+
+
+def test_a_copy_of_another_history_convicts_the_gateway(folder: Path) -> None:
+    _, data = two_checkpoints()
+    (folder / "two.json").write_bytes(data)
+    other = Logbook()
+    for number in range(9):
+        story = Scenario(log=other, handoff=UUID(int=number + 1))
+        assert story.log is other
+    shown = verify(
+        folder / "two.json", "--trust", folder / "trust", "--log", copied(other, folder / "copy")
+    )
+    assert shown.exit_code == Code.CONTRADICTION, shown.output
+
+
+def test_what_is_no_whole_copy_of_a_trusted_log_is_a_wrong_call(folder: Path) -> None:
+    story, data = two_checkpoints()
+    (folder / "two.json").write_bytes(data)
+    words = (folder / "two.json", "--trust", folder / "trust", "--log")
+    copy = copied(story.log, folder / "copy")
+    (copy / tiles.tile_path(0, 0, len(story.log.events))).write_bytes(bytes(32))
+    damaged = verify(*words, copy)
+    foreign = verify(*words, copied(Logbook("other.example.org/log"), folder / "other"))
+    for one in (damaged, foreign):
+        assert one.exit_code == 2, one.output
+        assert "--log: " in one.stderr

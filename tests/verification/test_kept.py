@@ -21,8 +21,9 @@ NEVER_VALID = ("false-", "missing-", "unknown-")
 
 
 LEFT = json.loads((FOLDER / "left.json").read_text())
-SETS = [FOLDER, FOLDER / "lists", FOLDER / "bundle-3"]
-"""Each with keys of its own: to version 0.2.0, its lists of events, and casegate-bundle/3."""
+SETS = [FOLDER, FOLDER / "lists", FOLDER / "bundle-3", FOLDER / "succession"]
+"""Each with keys of its own: to version 0.2.0, its lists of events, casegate-bundle/3, and what
+administrators and organisations signed of a succession."""
 
 
 @each("folder", SETS)

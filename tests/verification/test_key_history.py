@@ -16,13 +16,22 @@ from gateway.evidence.declarations import KEY_SUCCESSION, LOCK, POSSESSION
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import NotInLog, Receipt, UnknownLog
 from gateway.verification import key_history
-from gateway.verification.report import Code, VerificationFailed
+from gateway.verification.report import Code, VerificationFailed, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify, verify_bundle
 from tests.each import each
 from tests.evidence.ingredients import SoftwareSigner, chance, es256
 from tests.verification.logbook import ORIGIN, Logbook
-from tests.verification.scenario import AT, GATEWAY, SIGNERS, Scenario, fact, keys_of
+from tests.verification.scenario import (
+    AT,
+    GATEWAY,
+    KNOWN,
+    SIGNERS,
+    Scenario,
+    approved,
+    fact,
+    keys_of,
+)
 from tests.verification.scenario import TRUST as BUNDLE_TRUST
 
 FIRST, SECOND, STRANGER = (es256(name) for name in ("first", "second", "stranger"))
@@ -197,6 +206,108 @@ def test_a_key_counts_from_its_registration_on(early, monkeypatch):
     verdict = verify_bundle(story.file(), trust)
     assert verdict.code is (Code.VERIFIED if early else Code.MISMATCH), verdict
     assert ("a key was registered after it was used" in verdict.sentence) is not early
+
+
+# --- A key that only the gateway named: its word, until somebody else is shown to say so ---
+
+
+def with_registration(
+    monkeypatch: pytest.MonkeyPatch,
+    signer: SoftwareSigner,
+    said: dict[str, Any],
+    *persons: str,
+    compared: bool = False,
+    of: dict[str, Any] | None = None,
+    **when: Any,
+) -> VerificationReport:
+    """An acceptance that is signed with a key which only the gateway named, and its registration,
+    which ``persons`` approved; ``compared``: the verifier compared the key before it."""
+    monkeypatch.setitem(SIGNERS, "police", signer)
+    log = Logbook()
+    shown = (approved("key.register", of or said, *persons, **when),) if persons else ()
+    text = canonical.encode(said).decode()
+    details = (EventDetail("subject", text, frozenset({"police"})), *shown)
+    log.record(registration(details), AT)
+    story = Scenario(log=log).told("acceptance")
+    keys = {**KEY.keys(), **signer.keys()}
+    vouched = {("police", signer.kid)} | (set() if compared else {("police", KEY.kid)})
+    trust = replace(
+        KNOWN,
+        organisations={**BUNDLE_TRUST.organisations, "police": keys},
+        vouched=frozenset(vouched),
+    )
+    return verify_bundle(story.file(registrations=(log.receipt(0),)), trust)
+
+
+def registration(details: tuple[EventDetail, ...]) -> AuditEvent:
+    parties = (Party("gateway", "gateway"),)
+    return AuditEvent(UUID(int=7 << 76), "key.register", EventResult.ALLOWED, parties, details)
+
+
+BOTH = ("a-martin", "b-dubois")
+LATER = {
+    "jwk": jwk(SECOND),
+    "proof": word(POSSESSION, NEXT.kid, NEXT),
+    "countersignature": word(KEY_SUCCESSION, NEXT.kid, KEY),
+}
+
+
+def test_two_administrators_whom_the_verifier_knows_lift_a_key_that_the_gateway_named(monkeypatch):
+    told = with_registration(monkeypatch, KEY, subject(), *BOTH)
+    assert told.code is Code.VERIFIED, told.sentence
+    assert fact(told, "acceptance")["source"] == "party"
+    assert fact(told, "key.registered.decided")["persons"] == [*BOTH]
+    assert fact(told, "key.registered.decided")["under"] == "proved"
+
+
+@each(
+    "persons, more",
+    [
+        ((), {}),
+        (BOTH[:1], {}),
+        ((BOTH[0], BOTH[0]), {}),
+        (BOTH, {"of": {**subject(), **LATER}}),
+        (BOTH, {"at": AT - timedelta(hours=72, seconds=1)}),
+        (BOTH, {"at": AT + timedelta(minutes=5, seconds=1)}),
+    ],
+)
+def test_fewer_of_another_key_or_at_another_time_lift_none(persons, more):
+    with pytest.MonkeyPatch.context() as patch:
+        told = with_registration(patch, KEY, subject(), *persons, **more)
+    assert told.code is Code.ATTESTED, told.sentence
+    assert fact(told, "acceptance")["source"] == "vouched"
+    assert fact(told, "key.registered")["under"] == "operator_word"
+
+
+@each("compared", [True, False])
+def test_a_key_that_one_which_was_compared_countersigned_is_lifted(compared):
+    with pytest.MonkeyPatch.context() as patch:
+        told = with_registration(patch, NEXT, subject(**LATER), compared=compared)
+    assert told.code is (Code.VERIFIED if compared else Code.ATTESTED), told.sentence
+    assert fact(told, "acceptance")["source"] == ("party" if compared else "vouched")
+    assert fact(told, "key.registered")["under"] == "operator_word"
+
+
+def test_a_date_before_the_registration_of_its_key_is_said_to_show_no_age(monkeypatch):
+    """The gateway takes no such document: it came into the file by another way."""
+    monkeypatch.setitem(SIGNERS, "hotline", KEY)
+    own = subject(organisation="hotline", proof=word(POSSESSION, KEY.kid, KEY, "hotline"))
+    log = Logbook()
+    logged(own, log)
+    story = Scenario(log=log).told("acceptance")
+    keys = {**BUNDLE_TRUST.organisations, "hotline": KEY.keys()}
+    shown = story.file(registrations=(log.receipt(0),))
+    told = verify_bundle(shown, replace(BUNDLE_TRUST, organisations=keys))
+    old = fact(told, "dated.before_key")
+    assert (old["document"], old["at"][:4], old["registered"][:10]) == (
+        "case",
+        "1970",
+        "2026-01-02",
+    )
+    assert old["under"] == "stated"
+    assert "Nothing shows that it is so old." in told.sentence
+    dated = [one.values["document"] for one in told.conclusion.facts if one.key == "dated.logged"]
+    assert dated == ["offer", "acceptance"]
 
 
 # --- When a document key was revoked: proved by the log, and no word signed later counts ---

@@ -109,7 +109,8 @@ def implied(fact: Fact) -> Iterator[Fact]:
     """The fact, and each weaker one that follows from it."""
     values = dict(fact.values)
     yield fact
-    if values.get("version") is not None:  # without the offer whose version it was
+    answer = fact.key.partition(".")[0] in ANSWERS
+    if answer and values.get("version") is not None:  # without the offer whose version it was
         yield from implied(replace(fact, values={**values, "version": None}))
     if fact.key == "acceptance.partial":  # the groups are withheld
         yield from implied(replace(fact, key="acceptance"))

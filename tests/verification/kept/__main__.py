@@ -10,8 +10,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from gateway.client.connection import ADMINISTRATORS_FILE, render_administrators
 from gateway.domain.organisation import MembershipClass
 from gateway.evidence import bundle, membership_attestation, receipt, sd_jwt
+from gateway.evidence.sd_jwt import read_disclosure
 from gateway.exchange.lifecycle import succession_execution
 from gateway.keys import jwk_set
 from gateway.verification.verifier import verify
@@ -20,6 +22,8 @@ from tests.client.scenario import CONTENT_GROUPS, submit
 from tests.evidence.ingredients import chance
 from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import (
+    ALICE,
+    BENOIT,
     CSAM_FR,
     HOTLINE,
     ISSUER,
@@ -38,6 +42,7 @@ from tests.web.listening import Listening, listening
 FOLDER = Path(__file__).parent / "bundle-3"
 KEYS = {HOTLINE: document_key("hotline"), OFMIN: document_key("office")}
 """These members sign their own documents in one half of the files."""
+WITH_SUCCESSOR = {**KEYS, OCRVP: document_key("successor")}
 
 
 def main() -> None:
@@ -47,6 +52,7 @@ def main() -> None:
     attested, signed, reissued = listening(), listening(), listening()
     _write_keys(attested)
     files = {**_attested(attested), **_signed(signed), **_reissued(reissued)}
+    files |= _decided(listening())
     files |= _broken(files)
     trust = trust_folder(FOLDER / "trust")
     expected = {}
@@ -60,8 +66,11 @@ def main() -> None:
 def _write_keys(stage: Listening) -> None:
     (FOLDER / "trust/log.vkey").write_text(f"{stage.gateway.checkpoint_signer.signer.key}\n")
     _write_json(FOLDER / "trust/gateway-keys.json", jwk_set([key_of("attest")]))
-    for organisation, key in KEYS.items():
+    for organisation, key in WITH_SUCCESSOR.items():
         _write_json(FOLDER / f"trust/organisations/{organisation}.json", jwk_set([key]))
+    persons = {one: key_of(one).public_jwk() for one in (ALICE, BENOIT)}
+    file = FOLDER / "trust" / ADMINISTRATORS_FILE
+    file.write_bytes(render_administrators(ISSUER, persons))
 
 
 def _write_json(file: Path, members: object) -> None:
@@ -194,6 +203,42 @@ def _reissued(stage: Listening) -> dict[str, bytes]:
         "bundle-before-succession.json": hotline.export(old),
         "bundle-after-succession.json": successor.export(new),
     }
+
+
+def _decided(stage: Listening) -> dict[str, bytes]:
+    """The same of an offer that its originator signed: administrators decided it; and the
+    organisations, too, in a file that withholds what the administrators signed."""
+    for organisation, key in WITH_SUCCESSOR.items():
+        stage.gateway.register_key(organisation, key)
+    trust = trust_folder(FOLDER / "trust")
+    hotline, office, successor = (
+        MemberClient(stage, one, trust=trust, document_key=key)
+        for one, key in WITH_SUCCESSOR.items()
+    )
+    case = submit(hotline, stage)
+    terms = {"purpose": ["identify_victim"], "competence": CSAM_FR, "groups": CONTENT_GROUPS}
+    old = str(hotline.offer(case, "liaison-1", **terms).result["handoff"])
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
+    for one in (office, successor):
+        one.approve_succession(planned.result["succession"], "officer-3")
+    stage.gateway.day = DAY
+    succession_execution.apply(stage.gateway.ports, UUID(planned.result["succession"]))
+    new = hotline.handoff(old)["reissued_as"]["handoff"]
+    successor.accept(successor.handoff(new), "officer-7")
+    data = successor.export(new)
+    return {
+        "decided-bundle-after-succession.json": data,
+        "agreed-bundle-after-succession.json": _without_administrators(data),
+    }
+
+
+def _without_administrators(data: bytes) -> bytes:
+    members = json.loads(data)
+    for log in members["logs"].values():
+        for one in log["entries"]:
+            kept = [d for d in one["disclosures"] if read_disclosure(d).name != "approvals"]
+            one["disclosures"] = kept
+    return json.dumps(members).encode()
 
 
 def _broken(files: dict[str, bytes]) -> dict[str, bytes]:
