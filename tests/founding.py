@@ -373,7 +373,18 @@ class Founded:
     def duties(self, handoff: UUID, *, open_only: bool = True) -> Sequence[HandoffDuty]:
         """What is owed about a handoff now, the oldest first."""
         with self.ports.begin(TransactionMode.READ) as work:
-            return work.duties.of(handoff, open_only=open_only)
+            found = work.duties.of(handoff, open_only=open_only)
+        return [one for one in found if one.arrived is None]
+
+    def arrived(self, handoff: UUID, *, open_only: bool = True) -> dict[str, list[str]]:
+        """What arrived about a handoff and waits, by organisation: the types of its events."""
+        with self.ports.begin(TransactionMode.READ) as work:
+            found = work.duties.of(handoff, open_only=open_only)
+        by: dict[str, list[str]] = {}
+        for one in found:
+            if one.arrived is not None:
+                by.setdefault(one.organisation, []).append(one.arrived)
+        return by
 
     def owed(self, handoff: UUID) -> list[DutyKind]:
         """Its kinds."""

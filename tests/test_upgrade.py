@@ -127,6 +127,19 @@ def test_nobody_owes_what_left_and_what_is_due_is_listed_by_what_is_owed(home):
         assert work.handoffs.get(noted("open offer")).due_at is not None
 
 
+def test_nothing_that_came_before_the_upgrade_waits_and_what_comes_after_it_does(home):
+    with going_on(home) as stage:
+        gateway = stage.gateway
+        with gateway.ports.begin(TransactionMode.READ) as work:
+            for slug in (HOTLINE, OFMIN, ABROAD, UNIT, CONTACT):
+                listed = work.duties.owed_by(slug, gateway.ports.now(), None, 1000)
+                assert not [one for one, _ in listed if one.arrived]
+        offer = noted("open offer")
+        gateway.answer(OFMIN, answers.decline, offer, "not ours")
+        assert gateway.arrived(offer) == {HOTLINE: ["handoff.declined"]}
+    assert not [one for one in findings(home, HOUR) if one.level is Level.ERROR]
+
+
 def test_a_mandate_of_the_function_that_left_opens_nothing_and_its_offers_are_declined(home):
     with going_on(home) as stage:
         gateway = stage.gateway

@@ -352,10 +352,22 @@ def _add_step(group: click.Group, kind: CaseStepKind, place: str) -> None:
     write_command(group, *parameters, name=kind.command.replace("_", "-"))(command)
 
 
+def verb_of(action: str) -> str:
+    """The command of an action, without its noun."""
+    step = CASE_STEPS.get(action)
+    return (step.command if step else action.partition(".")[2]).replace("_", "-")
+
+
 def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
     """The commands that are open to the reader now, and by when, where it owes them."""
-    verbs = ((one["action"].partition(".")[2].replace("_", "-"), one["due_at"]) for one in acts)
+    verbs = ((verb_of(one["action"]), one["due_at"]) for one in acts)
     return [f"{verb} by {output.format_time(due)}" if due else verb for verb, due in verbs]
+
+
+def arrival_words(arrival: Mapping[str, Any]) -> str:
+    """What arrived, by its event's name, and when."""
+    done = str(arrival["type"]).partition(".")[2].replace("_", " ")
+    return f"{done} {output.format_time(arrival['since'])}"
 
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -395,6 +407,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
     "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
+    "Seen": lambda result: f"seen: {', '.join(map(arrival_words, result['arrivals']))}",
 }
 """What people read of each kind of result."""
 

@@ -15,6 +15,7 @@ from gateway.cli.case import (
     CONSULT_OPTIONS,
     act_words,
     add_steps,
+    arrival_words,
     case_argument,
     handoff_argument,
     measure_lines,
@@ -356,6 +357,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _owed(view, late=True),
+            "arrived": list(map(arrival_words, view["arrivals"])),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
             "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
@@ -408,7 +410,13 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     if output.reply(found):
         return
     output.say(f"Handoff {found['handoff']} is {found['state']}")
-    output.print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
+    output.print_fields(
+        {
+            "OVERDUE": _owed(found, late=True),
+            "owed": _owed(found, late=False),
+            "arrived": list(map(arrival_words, found["arrivals"])),
+        }
+    )
     for notice in found["notices"]:
         output.say(f"  {_history(notice)}")
 

@@ -1,5 +1,6 @@
 """`casegate todo` and `notification`: what waits for this organisation, and what is new."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +10,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import output
+from gateway.cli.case import verb_of
 from gateway.cli.handoff import urgency_word
 from gateway.cli.partner_command import EPILOG, WriteReport, partner, partner_command, write_command
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
@@ -16,6 +18,7 @@ from gateway.client import Gateway
 from gateway.client.gateway import now
 from gateway.client.views import CaseStateWord
 from gateway.domain.duty import DutyKind
+from gateway.domain.handoff import HandoffState
 from gateway.domain.item_value import defang_text
 from gateway.domain.vocabulary import RANKS, Urgency
 from gateway.evidence.security_event import EventNotification
@@ -26,7 +29,8 @@ class Waiting:
     """Something that waits: what it is, and the command that does it, without the program's name.
 
     What is about a case has the urgency of that; what is due has a time (RFC 3339), too.
-    ``first`` is the command that shows what it is about, where one must know that.
+    ``first`` is the command that shows what it is about, where one must know that. ``kind`` is that
+    of what is owed about a handoff, or arrived there.
     """
 
     what: str
@@ -35,6 +39,7 @@ class Waiting:
     due_at: str | None = None
     overdue: bool = False
     first: str | None = None
+    kind: str | None = None
 
 
 @click.command(epilog=EPILOG)
@@ -43,7 +48,8 @@ def todo(gateway: Gateway) -> None:
     """List what waits for you, and the command for each.
 
     First what is about cases, by urgency, then due time (UTC): answers, updates and
-    acknowledgements that you owe, your offers without an answer, cases to assess or clear. Then
+    acknowledgements that you owe, what the other side did and nobody here has seen, your offers
+    without an answer, cases to assess or clear. Then
     successions, refused notifications, writes without an answer, and a certificate that ends soon.
     """
     whoami = gateway.whoami()
@@ -87,41 +93,61 @@ def _place(one: Waiting) -> tuple[int, bool, str]:
 def _due(one: Waiting) -> str:
     """By when. With its year: a review may be due long after its reminder."""
     if one.overdue:
-        return "OVERDUE"
+        return _PAST.get(one.kind or "", "OVERDUE")
     return output.format_time(one.due_at) if one.due_at else ""
 
 
 # --- What waits, and where it is read ------------------------------------------------------------
 
 
+_PAST: Mapping[str, str] = {DutyKind.QUESTION: "late", DutyKind.ORIGINATOR_NEWS: "at once"}
+"""What is said of a time that is over where nothing is owed."""
+
+_NEWS = frozenset({DutyKind.ORIGINATOR_NEWS, DutyKind.RECIPIENT_NEWS})
+
+
 def _duties(gateway: Gateway) -> Iterator[Waiting]:
-    own = gateway.connection.organisation
+    """What is owed, and each question and danger, are a line; other news of a handoff are one."""
+    own, news = gateway.connection.organisation, dict[str, list[Mapping[str, Any]]]()
     for one in gateway.duties():
-        sent = one["originator"] == own
-        other = f"to {one['recipient']}" if sent else f"from {one['originator']}"
-        what = f"{one['kind'].replace('_', ' ')} ({other})"
-        command = _command(one)
-        due = (one["urgency"], one["due_at"], one["overdue"])
-        yield Waiting(what, command, *due, first=_first(one))
+        if one["kind"] in _NEWS and one["urgency"] != str(Urgency.IMMINENT_DANGER):
+            news.setdefault(one["handoff"], []).append(one)
+        else:
+            yield _line(own, one, [one])
+    yield from (_line(own, found[0], found) for found in news.values())
+
+
+def _line(own: str, duty: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> Waiting:
+    """A line about what is owed, or about ``every`` thing that arrived in a handoff."""
+    sent, kind = duty["originator"] == own, duty["kind"].replace("_", " ")
+    other = f"to {duty['recipient']}" if sent else f"from {duty['originator']}"
+    what = f"{kind} ({other})"
+    if duty["arrived"]:
+        told = Counter(str(one["arrived"]).partition(".")[2].replace("_", " ") for one in every)
+        said = "; ".join(f"{one}, {n} times" if n > 1 else one for one, n in told.items())
+        what = f"{'question: ' if duty['kind'] == DutyKind.QUESTION else ''}{said} ({other})"
+    elif len(duty["acts"]) > 1:
+        what += f": {', '.join(map(verb_of, duty['acts']))}"
+    due = (duty["urgency"], duty["due_at"], duty["overdue"])
+    return Waiting(what, _command(duty), *due, first=_first(duty), kind=duty["kind"])
 
 
 def _first(duty: Mapping[str, Any]) -> str | None:
-    """What shows a change that is to be acknowledged: its package, or else a notice."""
-    if duty["kind"] != DutyKind.ACKNOWLEDGEMENT:
-        return None
+    """What shows a change that is to be acknowledged, its package or else a notice; or what
+    arrived."""
     verb = "consult" if duty["package"] else "notices"
+    if duty["arrived"] and duty["kind"] != DutyKind.ADDITION:
+        verb = "notices" if duty["state"] == HandoffState.LAPSED else "show"
+    elif duty["kind"] != DutyKind.ACKNOWLEDGEMENT:
+        return None
     return f"handoff {verb} {duty['handoff']}"
 
 
 def _command(duty: Mapping[str, Any]) -> str:
     """The command that fulfils a duty: its action, about the handoff or the case."""
-    noun, _, verb = str(duty["action"]).partition(".")
-    command = f"{noun} {verb.replace('_', '-')}"
-    match duty["action"]:
-        case "case.approve_recall":
-            return f"{command} {duty['case']} {duty['source']}"
-        case _:
-            return f"{command} {duty[noun]}"
+    noun = str(duty["action"]).partition(".")[0]
+    source = f" {duty['source']}" if duty["action"] == "case.approve_recall" else ""
+    return f"{noun} {verb_of(duty['action'])} {duty[noun]}{source}"
 
 
 def _unanswered(gateway: Gateway) -> Iterator[Waiting]:

@@ -66,7 +66,8 @@ class HandoffClient(Events):
         return cast("Iterator[HandoffSummary]", self._box("out", state, filters))
 
     def duties(self) -> "Iterator[OpenDuty]":
-        """What this member owes, by urgency, then due time, read and held likewise."""
+        """What this member owes, and what arrived there, by urgency, then due time, read and held
+        likewise."""
         owed = partial(self._all, "/duties")
         return cast("Iterator[OpenDuty]", iter(self._held(owed, ToldStream.in_duties)))
 

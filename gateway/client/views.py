@@ -41,6 +41,7 @@ StepAction = Literal[
     "case.end_measure",
     "case.approve_recall",
     "handoff.review",
+    "handoff.mark_seen",
 ]
 """The steps on a case: see `Gateway.step`."""
 
@@ -88,6 +89,10 @@ DutyKindWord = Literal[
     "recall_acknowledgement",
     "recall_answer",
     "recall_approval",
+    "question",
+    "addition",
+    "originator_news",
+    "recipient_news",
 ]
 
 RetentionGroundWord = Literal[
@@ -290,6 +295,17 @@ class DutyView(TypedDict):
     overdue: bool
 
 
+class Arrival(TypedDict):
+    """Something that the other side of a handoff did, and that waits here until somebody acts on it
+    or has seen it."""
+
+    kind: DutyKindWord
+    event: str
+    type: str
+    since: str
+    due_at: str | None
+
+
 class RetentionView(TypedDict):
     """What a holder retains beyond the day of erasure, as it states; who may not know by what law
     reads that it does."""
@@ -320,6 +336,7 @@ class HandoffView(HandoffSummary):
     reissue_of: NotRequired[Succeeds]
     tightened_by: NotRequired[str]
     duties: Sequence[DutyView]
+    arrivals: Sequence[Arrival]
     retention: NotRequired[RetentionView]
     acts: Sequence[ActView]
     opens: NotRequired[OpensWord]
@@ -328,7 +345,8 @@ class HandoffView(HandoffSummary):
 
 
 class OpenDuty(TypedDict):
-    """Something that the caller owes about a handoff of which it is a party."""
+    """Something that the caller owes about a handoff of which it is a party, or that arrived
+    there."""
 
     kind: DutyKindWord
     action: str
@@ -337,10 +355,14 @@ class OpenDuty(TypedDict):
     originator: str
     recipient: str
     urgency: UrgencyWord
-    due_at: str
+    state: HandoffStateWord
+    due_at: str | None
     overdue: bool
     source: str
     package: int | None
+    acts: Sequence[str]
+    since: str
+    arrived: str | None
 
 
 class NoticesView(TypedDict):
@@ -354,6 +376,7 @@ class NoticesView(TypedDict):
     recall_event: str | None
     notices: Sequence[AnswerView]
     duties: Sequence[DutyView]
+    arrivals: Sequence[Arrival]
 
 
 class Addressee(TypedDict):

@@ -50,6 +50,17 @@ class AnswerAuthor(StrEnum):
         return originator if self is AnswerAuthor.ORIGINATOR else recipient
 
 
+class Arrives(StrEnum):
+    """How what one side did waits at the other one, until that acts on it or has seen it.
+
+    A question may name a time; an addition is acknowledged before it opens.
+    """
+
+    NEWS = "news"
+    QUESTION = "question"
+    ADDITION = "addition"
+
+
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first six, an array of text for the next
     three, an object for the others. A line is a text without line breaks, a person a pseudonym."""
@@ -110,7 +121,8 @@ class AnswerKind:
     line, and what there is to add in a further paragraph. ``of_holder``: it is given by,
     or to, a holder: who ever accepted, or consulted in imminent danger before that.
     ``of_recall``: it answers the recall that stands on the handoff, and
-    binds it.
+    binds it. ``arrives``: as what it waits at the other party, None for what that has to answer, or
+    expects; with a code of ``questions`` it is one.
     """
 
     name: str
@@ -123,6 +135,8 @@ class AnswerKind:
     fields: tuple[AnswerField, ...] = ()
     of_holder: bool = False
     of_recall: bool = False
+    arrives: Arrives | None = None
+    questions: frozenset[str] = frozenset()
 
     @property
     def command(self) -> str:
@@ -153,6 +167,10 @@ class AnswerKind:
     def accepts(self) -> bool:
         """Whether it repeats the conditions of use, and so takes the case under them."""
         return any(one.type is FieldType.CONDITIONS for one in self.fields)
+
+    def arrives_as(self, fields: Mapping[str, object]) -> Arrives | None:
+        """As what an answer with these fields waits, as far as the other party reads them."""
+        return Arrives.QUESTION if fields.get("code") in self.questions else self.arrives
 
     def move(self, fields: Mapping[str, object]) -> HandoffAction:
         """Which of its moves an answer with these fields is: a partial acceptance names groups."""
@@ -244,6 +262,7 @@ _KINDS = (
         "Decline a handoff, before or after its acceptance.",
         path="decline",
         fields=(_WHY,),
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "redirection",
@@ -257,6 +276,7 @@ _KINDS = (
             _WHY,
             _text("suggested_recipient", 200, "Which organisation, in words."),
         ),
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "outcome",
@@ -308,6 +328,8 @@ _KINDS = (
             _text("evidence_ref", 200, "The number of the file that holds the evidence."),
             replace(_WHY_IF_SAID, about="Why. If you are police, only police can read it."),
         ),
+        arrives=Arrives.NEWS,
+        questions=frozenset({"more_needed", "assessment_not_confirmed"}),
     ),
     AnswerKind(
         "withdrawal",
@@ -318,6 +340,7 @@ _KINDS = (
         "Withdraw an offer before its acceptance.",
         path="withdrawal",
         fields=(_WHY,),
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "closure",
@@ -328,6 +351,7 @@ _KINDS = (
         "End the work on a handoff; only its recipient can.",
         path="closure",
         fields=(_WHY_IF_SAID,),
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "delay",
@@ -342,6 +366,7 @@ _KINDS = (
             AnswerField("until", FieldType.TIME, "The new due time.", required=True),
             _WHY_IF_SAID,
         ),
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "acknowledgement",
@@ -390,6 +415,7 @@ _KINDS = (
             replace(_WHY_IF_SAID, guarded=True),
         ),
         of_holder=True,
+        arrives=Arrives.QUESTION,
     ),
     AnswerKind(
         "correction_proposal",
@@ -438,6 +464,7 @@ _KINDS = (
             ),
         ),
         of_holder=True,
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "go_ahead",
@@ -448,6 +475,7 @@ _KINDS = (
         "Say that the items may be removed now.\n\nFor the police. Who wants to "
         "hold the removal sets an embargo; silence means go, after the hours of the convention.",
         path="go-ahead",
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "call",
@@ -508,6 +536,7 @@ _KINDS = (
             ),
         ),
         of_recall=True,
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "correction_notice",
@@ -561,6 +590,7 @@ _KINDS = (
             _WHY_IF_SAID,
         ),
         of_holder=True,
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "retention",
@@ -617,6 +647,7 @@ _KINDS = (
         AnswerAuthor.GATEWAY,
         {HandoffAction.REISSUE: _from_open(HandoffState.REISSUED)},
         "End a handoff whose mandate moved; the gateway re-issues its offer to the successor.",
+        arrives=Arrives.NEWS,
     ),
     AnswerKind(
         "lapse",
@@ -625,6 +656,7 @@ _KINDS = (
         AnswerAuthor.GATEWAY,
         {HandoffAction.LAPSE: _from_open(HandoffState.WITHDRAWN)},
         "End a handoff that was offered to an organisation whose mandate moved.",
+        arrives=Arrives.NEWS,
     ),
 )
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from gateway.domain import read_only
-from gateway.domain.answers import ANSWERS
+from gateway.domain.answers import ANSWERS, Arrives
 from gateway.domain.organisation import OrganisationName
 
 
@@ -105,10 +106,19 @@ class AuditEvent:
     @property
     def type(self) -> str:
         """The event's name, as ``handoff.accepted``."""
-        return EVENT_TYPES[self.action][0]
+        return EVENT_TYPES[self.action].name
 
 
-EVENT_TYPES: dict[str, tuple[str, Operation]] = {
+class EventType(NamedTuple):
+    """The event of an action, and as what it waits for each party but who acted (None: not at all,
+    or as something owed), until that acts on it or a person there has seen it."""
+
+    name: str
+    operation: Operation
+    arrives: Arrives | None = None
+
+
+_EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]] = {
     "case.submit": ("case.submitted", Operation.COLLECTION),
     "case.revise": ("case.revised", Operation.ALTERATION),
     "case.read": ("case.read", Operation.CONSULTATION),
@@ -116,26 +126,31 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "case.clear": ("case.cleared", Operation.ALTERATION),
     "case.close": ("case.closed", Operation.ALTERATION),
     "case.erase": ("case.erased", Operation.ERASURE),
-    "case.advance_erasure": ("case.erasure_advanced", Operation.ALTERATION),
-    "case.embargo": ("case.embargoed", Operation.ALTERATION),
-    "case.restrict": ("case.restricted", Operation.ALTERATION),
+    "case.advance_erasure": ("case.erasure_advanced", Operation.ALTERATION, Arrives.NEWS),
+    "case.embargo": ("case.embargoed", Operation.ALTERATION, Arrives.NEWS),
+    "case.restrict": ("case.restricted", Operation.ALTERATION, Arrives.NEWS),
     "case.repair_handoff": ("case.handoff_repaired", Operation.ALTERATION),
-    "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION),
-    "case.end_measure": ("case.measure_ended", Operation.ALTERATION),
+    "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION, Arrives.NEWS),
+    "case.end_measure": ("case.measure_ended", Operation.ALTERATION, Arrives.NEWS),
     "case.recall": ("case.recalled", Operation.ALTERATION),
     "case.approve_recall": ("case.recall_approved", Operation.ALTERATION),
     "case.consult": ("case.consulted", Operation.CONSULTATION),
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
-    "handoff.update": ("handoff.updated", Operation.DISCLOSURE),
+    "handoff.update": ("handoff.updated", Operation.DISCLOSURE, Arrives.ADDITION),
     "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
     "handoff.recall": ("handoff.recalled", Operation.ALTERATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{
-        kind.action: (kind.event, Operation.COLLECTION if kind.accepts else Operation.ALTERATION)
+        kind.action: (
+            kind.event,
+            Operation.COLLECTION if kind.accepts else Operation.ALTERATION,
+            kind.arrives,
+        )
         for kind in ANSWERS.values()
     },
     "handoff.review": ("handoff.reviewed", Operation.CONSULTATION),
+    "handoff.mark_seen": ("handoff.seen", Operation.CONSULTATION),
     "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
     "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
     "handoff.end_retention": ("handoff.retention_ended", Operation.ERASURE),
@@ -217,6 +232,8 @@ EVENT_TYPES: dict[str, tuple[str, Operation]] = {
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
 }
+
+EVENT_TYPES = {action: EventType(*row) for action, row in _EVENTS.items()}
 """Each action and the event that it becomes, whatever its result; read actions become one only when
 they are refused (a read that is allowed opens no content), and so does a preview; except
 ``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
@@ -227,12 +244,13 @@ of the issuing key made, a certificate's end that comes near, a conformance run 
 its last step, the status that goes with a first certificate, and a succession that was approved; so
 are the answers that the gateway makes."""
 
-READABLE_EVENTS: dict[str, tuple[str, Operation]] = EVENT_TYPES | {
-    action: (event, Operation(operation)) for action, (event, operation) in read_only.EVENTS.items()
+READABLE_EVENTS = EVENT_TYPES | {
+    action: EventType(event, Operation(operation))
+    for action, (event, operation) in read_only.EVENTS.items()
 }
 """Likewise, with those that only an earlier log may hold: whatever reads a log asks this one."""
 
-ACTION_OF: dict[str, str] = {event: action for action, (event, _) in READABLE_EVENTS.items()}
+ACTION_OF: dict[str, str] = {event: action for action, (event, *_) in READABLE_EVENTS.items()}
 """The action of which each type of event tells."""
 
 

@@ -31,7 +31,8 @@ class CaseStepKind:
     ``action`` is the policy's, ``path`` the last part of the address, with the ids in it that it
     is about beside the case. ``result`` names the shape of what it answers. ``about`` says what it
     does: a line, and what there is to add in a further paragraph. ``places`` are where it is
-    possible: at the own case, at a handoff, or at either.
+    possible: at the own case, at a handoff, or at either. ``verb`` is the command's, where it is
+    not the action's.
     """
 
     action: str
@@ -40,11 +41,12 @@ class CaseStepKind:
     body: StepBody
     about: str
     places: tuple[str, ...] = ("case",)
+    verb: str = ""
 
     @property
     def command(self) -> str:
-        """The verb of the action, as ``assess``."""
-        return self.action.partition(".")[2]
+        """The verb of the command, as ``assess``."""
+        return self.verb or self.action.partition(".")[2]
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -248,6 +250,27 @@ _KINDS = (
         "told. The originator's data protection officer reviews an offer to a third country by "
         "derogation.",
         ("handoff",),
+    ),
+    CaseStepKind(
+        "handoff.mark_seen",
+        "seen",
+        "Seen",
+        StepBody(
+            "SeenBody",
+            "A person has seen what arrived from the other side.",
+            (
+                RequestField(
+                    "events",
+                    FieldType.IDS,
+                    "Only what arrived by this event; without it all that waits.",
+                    least=0,
+                ),
+            ),
+        ),
+        "Mark what arrived in a handoff as seen.\n\nIt leaves the list of what waits, of your own "
+        "organisation alone: the other party does not hear of it. What you owe you still owe.",
+        ("handoff",),
+        verb="seen",
     ),
 )
 

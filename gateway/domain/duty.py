@@ -1,4 +1,5 @@
-"""What a party owes about a handoff, until when, and what the gateway does as the time runs out.
+"""What a party owes about a handoff, until when, and what the gateway does as the time runs out;
+and what arrived from the other side, and waits until somebody acts on it or has seen it.
 
 ``DUTIES`` is the table: a kind of duty is one entry there, and a `begin` that the transaction of
 what it follows from stores. The rows are state: the sweeper of maintenance reads nothing else, so
@@ -12,8 +13,15 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from gateway.domain.answers import AnswerAuthor
-from gateway.domain.handoff import ACCEPTING, Handoff, HandoffAction, HandoffPlace, RecallAnswer
+from gateway.domain.answers import AnswerAuthor, Arrives
+from gateway.domain.handoff import (
+    ACCEPTING,
+    NEVER,
+    Handoff,
+    HandoffAction,
+    HandoffPlace,
+    RecallAnswer,
+)
 from gateway.domain.refusals import WrongState
 from gateway.domain.vocabulary import Urgency
 
@@ -56,6 +64,9 @@ class DutyKind(StrEnum):
     protection officer's review of an offer to a third country by derogation; the retention without
     which a copy in its days of grace is destroyed; the review of a retention by its holder. After a
     recall: that its holder stopped the use, its final answer, and the originator's second person.
+
+    And what arrived: a question to the originator; an addition, which its holder acknowledges; and
+    what else either side did, for the other to see.
     """
 
     ANSWER = "answer"
@@ -71,6 +82,10 @@ class DutyKind(StrEnum):
     RECALL_ACKNOWLEDGEMENT = "recall_acknowledgement"
     RECALL_ANSWER = "recall_answer"
     RECALL_APPROVAL = "recall_approval"
+    QUESTION = "question"
+    ADDITION = "addition"
+    ORIGINATOR_NEWS = "originator_news"
+    RECIPIENT_NEWS = "recipient_news"
 
 
 @dataclass(frozen=True)
@@ -124,6 +139,9 @@ def _ended_by(*moves: HandoffAction) -> frozenset[HandoffAction]:
 
 _ORIGINATOR, _RECIPIENT = AnswerAuthor.ORIGINATOR, AnswerAuthor.RECIPIENT
 
+MARK_SEEN = "handoff.mark_seen"
+"""The action by which a person of its own side ends what arrived."""
+
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(
         _RECIPIENT,
@@ -176,9 +194,27 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         outlives_case=True,
     ),
     DutyKind.RECALL_APPROVAL: DutyTerms(_ORIGINATOR, ("case.approve_recall",), outlives_case=True),
+    DutyKind.QUESTION: DutyTerms(
+        _ORIGINATOR,
+        (MARK_SEEN,),
+        _ended_by(HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION),
+    ),
+    DutyKind.ADDITION: DutyTerms(
+        _RECIPIENT, ("handoff.acknowledge", MARK_SEEN), _ended_by(HandoffAction.ACKNOWLEDGE)
+    ),
+    DutyKind.ORIGINATOR_NEWS: DutyTerms(_ORIGINATOR, (MARK_SEEN,), outlives_case=True),
+    DutyKind.RECIPIENT_NEWS: DutyTerms(_RECIPIENT, (MARK_SEEN,), outlives_case=True),
 }
 """Every kind of duty. What is not ``shared`` stays between the gateway and who owes it; an update
 that no package can bring is replaced by a correction notice."""
+
+ARRIVED: Mapping[tuple[Arrives, AnswerAuthor], DutyKind] = {
+    (Arrives.QUESTION, _ORIGINATOR): DutyKind.QUESTION,
+    (Arrives.ADDITION, _RECIPIENT): DutyKind.ADDITION,
+    (Arrives.NEWS, _ORIGINATOR): DutyKind.ORIGINATOR_NEWS,
+    (Arrives.NEWS, _RECIPIENT): DutyKind.RECIPIENT_NEWS,
+}
+"""As what an event waits at a side."""
 
 OWED_TO_ORIGINATOR = frozenset(
     kind for kind, one in DUTIES.items() if one.shared and one.owes is AnswerAuthor.RECIPIENT
@@ -193,7 +229,8 @@ class HandoffDuty:
     ``source`` is the event that it follows from, ``since`` when that was. ``next_at`` is when the
     sweeper looks at it next, None when nothing is left to record: it is closed, or recorded as
     overdue, which happens once. ``person`` is the pseudonym of who may not fulfil it, for it
-    follows what that person did.
+    follows what that person did. ``arrived`` is the type of the event that arrived, None where
+    something is owed. What arrived is never overdue; it is due `NEVER` where it names no time.
     """
 
     handoff: UUID
@@ -207,6 +244,7 @@ class HandoffDuty:
     overdue_at: datetime | None = None
     closed_at: datetime | None = None
     person: str | None = None
+    arrived: str | None = None
 
     def place(self, urgency: Urgency) -> "DutyPlace":
         """Where it stands among what its organisation owes, by its handoff's urgency."""
@@ -297,6 +335,22 @@ def begin(
     organisation = DUTIES[kind].party(handoff)
     half = _half(since, due_at)
     return HandoffDuty(handoff.id, kind, source, organisation, since, due_at, next_at=half)
+
+
+def begin_arrival(
+    handoff: UUID,
+    organisation: str,
+    kind: DutyKind,
+    *,
+    event_type: str,
+    source: UUID,
+    since: datetime,
+    due_at: datetime = NEVER,
+) -> HandoffDuty:
+    """What arrives at an organisation about a handoff, of which the sweeper has nothing to tell."""
+    return HandoffDuty(
+        handoff, kind, source, organisation, since, due_at, next_at=None, arrived=event_type
+    )
 
 
 def _half(since: datetime, due_at: datetime) -> datetime:

@@ -165,6 +165,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
         "handoff.answer_recall",
         "handoff.retain",
         "handoff.review",
+        "handoff.mark_seen",
         "handoff.call",
         "handoff.notify_correction",
         "handoff.answer_proposal",

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gateway.domain.answers import (
+    KIND_OF_ACTION,
     ON_CHANGES,
     PARTIES_ANSWERS,
     AnswerAuthor,
@@ -22,7 +23,13 @@ from gateway.domain.answers import (
 )
 from gateway.domain.case import CASE_MOVES, Case, CaseAction, CaseState, erasure_is_due
 from gateway.domain.decision import Value
-from gateway.domain.duty import OWED_TO_ORIGINATOR, DutyKind, HandoffDuty, holds_copies
+from gateway.domain.duty import (
+    MARK_SEEN,
+    OWED_TO_ORIGINATOR,
+    DutyKind,
+    HandoffDuty,
+    holds_copies,
+)
 from gateway.domain.handoff import (
     ACCEPTING,
     AGREEMENTS,
@@ -110,7 +117,14 @@ class Standing:
     @cached_property
     def owed(self) -> Mapping[DutyKind, HandoffDuty]:
         """What is owed now, by either side; of several of a kind the oldest."""
-        return {one.kind: one for one in reversed(self.duties) if one.closed_at is None}
+        still = [one for one in self.duties if one.closed_at is None and one.arrived is None]
+        return {one.kind: one for one in reversed(still)}
+
+    @cached_property
+    def arrived(self) -> list[HandoffDuty]:
+        """What the other side did that nobody of this side acted on or has seen, oldest first."""
+        own = (one for one in self.duties if one.arrived and one.organisation == self.organisation)
+        return [one for one in own if one.closed_at is None]
 
     @cached_property
     def holds(self) -> bool:
@@ -311,6 +325,8 @@ class Standing:
             reviewed = DutyKind.DEROGATION_REVIEW
         if reviewed in self.owed:
             yield "handoff.review"
+        if self.arrived:
+            yield MARK_SEEN
 
 
 @dataclass(frozen=True)
@@ -350,13 +366,30 @@ class CaseStanding:
             yield "case.approve_recall"
 
 
+def acts_on(duty: HandoffDuty, handoff: Handoff, now: datetime) -> list[str]:
+    """List by which actions a party answers what it owes, or what arrived, the usual one first: as
+    far as the row of the handoff tells, for lists."""
+    takes, found = takes_update(handoff, now), list[str]()
+    for action in duty.terms.fulfilled_by:
+        kind = KIND_OF_ACTION.get(action)
+        if action == "handoff.update" or (kind and HandoffAction.NOTIFY_CORRECTION in kind.moves):
+            possible = takes is (kind is None)
+        else:
+            step = next(iter(kind.moves)) if kind else None
+            by = duty.organisation
+            possible = not step or why_no_move(handoff, step, by, consulted=True) is None
+        if possible:
+            found.append(action)
+    return found
+
+
 def _by_time(
     actions: Iterable[str], side: AnswerAuthor, duties: Iterable[HandoffDuty]
 ) -> list[Act]:
     """Acts with the time by which ``side`` owes them, the most urgent first."""
     due: dict[str, datetime] = {}
     for one in duties:
-        if one.closed_at is None and one.terms.owes is side:
+        if one.closed_at is None and one.arrived is None and one.terms.owes is side:
             for action in one.terms.fulfilled_by:
                 due[action] = min(one.due_at, due.get(action, NEVER))
     acts = [Act(action, due.get(action)) for action in actions]

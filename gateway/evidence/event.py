@@ -137,7 +137,7 @@ def compose(
         told = detail.value if isinstance(detail.value, str) else list(detail.value)
         disclose(detail.kind, told, detail.readers)
     digests += [sd_jwt.decoy_digest(random) for _ in range(decoys)]
-    name, operation = EVENT_TYPES[fact.action]
+    name, operation, _ = EVENT_TYPES[fact.action]
     clear: dict[str, Any] = {
         "v": VERSION,
         "log": log,

@@ -311,6 +311,26 @@ class Reviewed:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """Something that the other side of a handoff did, and that waits here until somebody acts on
+    it or has seen it. ``due_at`` is the time that a question names."""
+
+    kind: DutyKind
+    event: UUID
+    type: str
+    since: datetime
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What of a handoff a person marked as seen."""
+
+    handoff: UUID
+    arrivals: Sequence[Arrival]
+
+
+@dataclass(frozen=True)
 class Answered:
     """A handoff after an answer; ``document`` is the answer's document."""
 
@@ -357,11 +377,12 @@ class ActView:
 
 @dataclass(frozen=True)
 class OpenDuty:
-    """Something that the caller owes about a handoff of which it is a party.
+    """Something that the caller owes about a handoff of which it is a party, or that arrived there.
 
-    ``action`` fulfils it, or is the first of several that do. ``source`` is the event that it
-    follows from: a recall is named by it. ``package`` is the newest of the handoff; None where no
-    further one can follow, and a correction notice tells of a change.
+    ``acts`` answer it, as far as lists tell, ``action`` is the usual one. ``source`` is the event
+    that it follows from, or that ``arrived``, of that type: a recall is named by it. What arrived
+    and is ``overdue`` is late: nobody records that. ``package`` is the newest of the handoff; None
+    where no further one can follow, and a correction notice tells of a change.
     """
 
     kind: DutyKind
@@ -371,10 +392,14 @@ class OpenDuty:
     originator: str
     recipient: str
     urgency: Urgency
-    due_at: datetime
+    state: HandoffState
+    due_at: Annotated[datetime | None, "Null of what arrived and names no time."]
     overdue: bool
     source: UUID
     package: int | None
+    acts: Sequence[str]
+    since: datetime
+    arrived: str | None
 
 
 @dataclass(frozen=True)
@@ -389,6 +414,7 @@ class NoticesView:
     recall_event: UUID | None
     notices: Sequence[AnswerView]
     duties: Sequence[DutyView]
+    arrivals: Sequence[Arrival]
 
 
 @dataclass(frozen=True)
@@ -497,6 +523,7 @@ class HandoffView(HandoffSummary):
     reissue_of: Succeeds | None = None
     tightened_by: UUID | None = None
     duties: Sequence[DutyView] = ()
+    arrivals: Sequence[Arrival] = ()
     retention: RetentionView | None = None
     acts: Sequence[ActView] = ()
     opens: Opens | None = None

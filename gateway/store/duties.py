@@ -1,4 +1,4 @@
-"""What parties owe about their handoffs, and when it was last swept.
+"""What parties owe about their handoffs and what arrived there, and when it was last swept.
 
 A handoff's due time follows its duties here, in the same transaction, and nowhere else.
 """
@@ -18,7 +18,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.tables import duty, handoff, sweep
 
-_DUTIES = RecordTable(duty, HandoffDuty, keeps=("organisation", "since"))
+_DUTIES = RecordTable(duty, HandoffDuty, keeps=("organisation", "since", "arrived"))
 _OF = _DUTIES.by("handoff").order_by(duty.c.since, duty.c.kind, duty.c.source)
 _open = duty.c.closed_at.is_(null())
 _OPEN_OF = _OF.where(_open)
@@ -27,7 +27,7 @@ _DUE = (
     .order_by(duty.c.next_at)
     .limit(bindparam("limit"))
 )
-_LATE = _open & (duty.c.due_at <= bindparam("now"))
+_LATE = _open & (duty.c.due_at <= bindparam("now")) & duty.c.arrived.is_(null())
 _OVERDUE = select(func.count()).select_from(duty).where(_LATE)
 _SAVE = _DUTIES.update.where(_open)
 # Not IN: the text of that depends on a value, and is made anew by the engine each time.
@@ -104,8 +104,8 @@ class SqlDuties(StorePart):
     def owed_by(
         self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
     ) -> Sequence[tuple[HandoffDuty, Urgency]]:
-        """The open duties of an organisation after a place, in order, each with the urgency of its
-        handoff; the review of a retention once it was to be reminded of."""
+        """The open duties of an organisation and what arrived there, after a place, in order, each
+        with the urgency of its handoff; the review of a retention once it was to be reminded of."""
         values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
         if after is None:
             rows = self._transaction.rows(_OWED_BY, values)
@@ -120,7 +120,7 @@ class SqlDuties(StorePart):
         return self._all(_DUTIES, _DUE, now=now, limit=limit)
 
     def overdue(self, now: datetime) -> int:
-        """How many open duties are past their due time."""
+        """How many open duties are past their due time; what arrived is none."""
         return int(self._transaction.scalar(_OVERDUE, {"now": now}))
 
     def clock(self) -> SweepClock | None:

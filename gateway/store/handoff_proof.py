@@ -8,6 +8,7 @@ was erased, is not compared.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,11 +18,11 @@ from uuid import UUID
 
 from sqlalchemy import and_, exists, not_, select
 
-from gateway.domain.answers import made_of
+from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case
 from gateway.domain.course import HANDOFF, Course, differences, fold
-from gateway.domain.duty import DutyKind, HandoffDuty
+from gateway.domain.duty import ARRIVED, DutyKind, HandoffDuty
 from gateway.domain.handoff import (
     ACCEPTING,
     ANSWERED_WITHIN,
@@ -125,11 +126,12 @@ def compare_handoffs(
     ``cases`` are. Raises CaseKeysUnavailable.
     """
     differing, problems = dict[UUID, tuple[str, ...]](), list[str]()
-    wrong = set[CaseKey]()
+    wrong, arrives_from = set[CaseKey](), _arrives_from(work)
     for key in cases:
         before = len(differing), len(problems)
         try:
-            _CaseProof(work, civil_day, require, key).tell(differing, problems)
+            one = _CaseProof(work, civil_day, require, key, arrives_from)
+            one.tell(differing, problems)
         except CaseKeysUnavailable:
             raise
         except Exception:  # whatever is wrong with one, the others are compared
@@ -143,6 +145,13 @@ def compare_handoffs(
         differing[row.id] = ("originator or case",)
     problems += [f"{told}: {SEE}" for told in _missing(work)]
     return HandoffComparison(differing, tuple(problems), frozenset(wrong))
+
+
+def _arrives_from(work: SqlUnitOfWork) -> int:
+    """Find where the first event stands that arrived: what was before an upgrade arrives nowhere."""
+    first = work.rows(_FIRST_ARRIVED, {})
+    found = work.rows(_PLACE, {"event": first[0].source}) if first else ()
+    return found[0].idx if found else sys.maxsize
 
 
 def _missing(work: SqlUnitOfWork) -> Iterator[str]:
@@ -184,6 +193,13 @@ _OF_CASE = tuple(
 _HANDOFFS_OF = _HANDOFFS.by("originator", "case").order_by(tables.handoff.c.id)
 _CASE = _CASES.by("originator", "id")
 _BESIDE = tuple(table.by("handoff") for table in (_RETENTIONS, _DUTIES, _CONSULTATIONS))
+_FIRST_ARRIVED = (
+    select(tables.duty.c.source)
+    .where(tables.duty.c.arrived.is_not(None))
+    .order_by(tables.duty.c.since)
+    .limit(1)
+)
+_PLACE = select(_event.c.idx).where(matching(_event, "event"))
 _WITHOUT_HANDOFF = (
     select(_event.c.handoff)
     .where(_event.c.handoff.is_not(None))
@@ -226,8 +242,10 @@ class _CaseProof:
         civil_day: Callable[[datetime], date],
         require: Require,
         key: CaseKey,
+        arrives_from: int,
     ) -> None:
         self.work, self.civil_day, self.require, self.key = work, civil_day, require, key
+        self.arrives_from = arrives_from
         originator, case = key
         of = {"originator": originator, "case": case}
         (cases, self.versions, steps, recalls, measures, self._handoffs) = work.queries(
@@ -527,20 +545,25 @@ class _HandoffProof:
     def _owed(self) -> Iterator[str]:
         """What is owed that does not follow from an event, or was closed without one; and what
         should be owed, and is not."""
-        places = {one.id: one.index for one in (*self.of.made, *self.events)}
+        told = {one.id: one for one in (*self.of.made, *self.events)}
         for one in self.duties:
-            if one.source not in places:
+            source = told.get(one.source)
+            if source is None:
                 yield "duty"
+            elif one.arrived != (source.type if one.kind in _ARRIVED else None):
+                yield "arrival"
             elif one.terms.ended_by or one.kind in _OTHERWISE:
                 if one.organisation != one.terms.party(self.row):
                     yield "duty"
-                if one.closed_at is not None and not self._is_closed(one, places[one.source]):
+                if one.closed_at is not None and not self._is_closed(one, source.index):
                     yield "duty end"
                 if one.kind in _OF_RECALL and not self._is_due(one):
                     yield "duty"
         begun = {(one.kind, one.source) for one in self.duties}
         if not begun | {(kind, None) for kind, _ in begun} >= set(self._should_be_owed()):
             yield "duty"
+        if not {(one.source, one.organisation) for one in self.duties}.issuperset(self._arrived()):
+            yield "arrival"
         shared = (
             one.due_at
             for one in self.duties
@@ -583,6 +606,14 @@ class _HandoffProof:
                 yield DutyKind.RECALL_ACKNOWLEDGEMENT, made_by
                 yield DutyKind.RECALL_ANSWER, made_by
 
+    def _arrived(self) -> Iterator[tuple[UUID, str]]:
+        """By which answers something arrived, and at whom."""
+        for event, answer in zip(self.moving, self.answers, strict=True):
+            kind = KIND_OF_MOVE.get(answer.move) if answer.move else None
+            if kind and kind.arrives and event.index >= self.of.arrives_from:
+                received = kind.author is AnswerAuthor.ORIGINATOR
+                yield answer.event, self.row.recipient if received else self.row.originator
+
     def _is_closed(self, duty: HandoffDuty, index: int) -> bool:
         """Whether something closed a duty that an event at a place of the log began."""
         later = [n for n, one in enumerate(self.moving) if one.index > index]
@@ -594,6 +625,8 @@ class _HandoffProof:
             ends = self._places(ENDED, *_RETENTIVE)
         elif duty.kind in _REVIEWED:
             ends = self._places("handoff.reviewed")
+        elif duty.kind in _ARRIVED:
+            ends = [one.index for one in self.events if _has_seen(one, duty)]
         return (
             any(place > index for place in ends)
             or (duty.ends_with_case and any(at >= index for at in self._places("case.erased")))
@@ -617,14 +650,20 @@ class _HandoffProof:
         return not (course.is_held or early) and course.state is not HandoffState.OFFERED
 
 
+def _has_seen(event: CaseEvent, duty: HandoffDuty) -> bool:
+    """Whether by an event the organisation at which something arrived has seen it."""
+    by = {event.details.get(f"as {role}") for role in ("originator", "recipient")}
+    seen = event.type == "handoff.seen" and str(duty.source) in event.subject.get("seen", ())
+    return seen and duty.organisation in by
+
+
 _ANSWER_RECALL = HandoffAction.ANSWER_RECALL
 _RETENTIVE = [TYPES[one] for one in (HandoffAction.RETAIN, _ANSWER_RECALL, *ACCEPTING)]
 _REVIEWED = frozenset({DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW})
 _OF_RECALL = frozenset({DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER})
-_OTHERWISE = frozenset(
-    {
-        DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW,
-        DutyKind.RETENTION_REVIEW, DutyKind.RECALL_APPROVAL,
-    }
-)  # fmt: skip
+_ARRIVED = frozenset(ARRIVED.values())
+_OTHERWISE = _ARRIVED | {
+    DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW,
+    DutyKind.RETENTION_REVIEW, DutyKind.RECALL_APPROVAL,
+}  # fmt: skip
 """Duties that no answer of the parties ends."""

@@ -83,6 +83,42 @@ def test_a_command_that_is_told_names_the_connection_that_was_given(
     assert command == ["handoff", "accept", handoff, "-c", given]
 
 
+def test_what_arrived_waits_until_it_is_seen_a_danger_first_and_other_news_in_one_line(
+    desks: Desks,
+) -> None:
+    usual = desks.offered()
+    desks.done("handoff", "accept", usual, *BY, "--yes", at=OFMIN)
+    for code in ("received", "case_opened"):
+        desks.done("handoff", "report-outcome", usual, *BY, "--code", code, at=OFMIN)
+    desks.done("handoff", "close", usual, *BY, at=OFMIN)
+    danger = desks.offered(urgency="imminent_danger", urgency_reason="child_located")
+    desks.done("handoff", "decline", danger, *BY, "--reason", "not ours", at=OFMIN)
+    output = desks.done("todo")
+    assert re.search(r"^at once +DANGER +declined \(to ofmin\)$", output, re.MULTILINE)
+    assert "outcome reported, 2 times; closed (to ofmin)" in output
+    told = commands(output)
+    assert told == [["handoff", "show", danger], ["handoff", "seen", danger],
+                    ["handoff", "show", usual], ["handoff", "seen", usual]]  # fmt: skip
+    assert "declined" in desks.done("handoff", "show", danger)
+    for handoff in (danger, usual):
+        seen = desks.done("handoff", "seen", handoff, "--by", "analyst-1")
+    assert "seen: outcome reported" in seen
+    assert waits(desks) == []
+    assert desks.run("handoff", "seen", usual, "--by", "analyst-1").exit_code == 1
+
+
+def test_a_question_stands_at_its_time_and_is_late_after_it(desks: Desks) -> None:
+    handoff = desks.offered()
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    asked = ("--code", "more_needed", "--what", "other", "--text", "which?")
+    until = ("--until", "2026-03-04T09:00:00Z")
+    desks.done("handoff", "report-outcome", handoff, *BY, *asked, *until, at=OFMIN)
+    assert "2026-03-04 09:00" in desks.done("todo")
+    assert "question: outcome reported (to ofmin)" in desks.done("todo")
+    desks.stage.gateway.clock.advance(timedelta(days=8))
+    assert re.search(r"^late ", desks.done("todo"), re.MULTILINE)
+
+
 def test_an_offer_that_stays_without_an_answer_waits_for_its_originator(desks: Desks) -> None:
     handoff = desks.offered()
     desks.stage.gateway.clock.advance(timedelta(days=8))
@@ -198,7 +234,7 @@ def exists(words: list[str]) -> bool:
 @each("step", output._NEXT)
 def test_every_next_step_follows_an_event_and_is_a_command(step: tuple[str, Any, str]) -> None:
     type_, _, command = step
-    assert type_ in {named for named, _ in EVENT_TYPES.values()}
+    assert type_ in {named for named, *_ in EVENT_TYPES.values()}
     assert exists(command.split())
 
 

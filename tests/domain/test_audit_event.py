@@ -51,13 +51,13 @@ def test_a_fact_is_of_an_action_that_has_an_event():
 
 @each("action", EVENT_TYPES)
 def test_an_action_and_its_event_are_of_one_noun(action):
-    typ, _ = EVENT_TYPES[action]
+    typ, *_ = EVENT_TYPES[action]
     assert re.fullmatch(r"[a-z_]+\.[a-z_]+", action)
     assert typ.partition(".")[0] == action.partition(".")[0]
 
 
 def test_two_actions_never_become_one_event():
-    types = [typ for typ, _ in EVENT_TYPES.values()]
+    types = [typ for typ, *_ in EVENT_TYPES.values()]
     assert len(set(types)) == len(types)
 
 

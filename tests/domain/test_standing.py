@@ -15,11 +15,11 @@ from gateway.domain.answers import (
     move,
 )
 from gateway.domain.case import CaseState
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import DutyKind, HandoffDuty, begin, begin_arrival
 from gateway.domain.handoff import Handoff, HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.retention import Retention, RetentionGround
 from gateway.domain.revision import Announcement, ChangeKind
-from gateway.domain.standing import COPY_KEPT, MOST_LATE, Closed, Opens, Standing
+from gateway.domain.standing import COPY_KEPT, MOST_LATE, Closed, Opens, Standing, acts_on
 from gateway.domain.vocabulary import Urgency
 from tests.each import each
 from tests.store import samples
@@ -229,6 +229,37 @@ def test_a_recall_is_open_to_a_holder_or_of_what_stands_offered():
         (replace(ACCEPTED, recall=UUID(int=5)), False),
     ):
         assert ("case.recall" in actions(standing(handoff, ORIGINATOR))) is may
+
+
+def came(kind: DutyKind, organisation: str, event: int = 9, **more) -> HandoffDuty:
+    about = {"event_type": "handoff.closed", "source": UUID(int=event), "since": NOW}
+    return begin_arrival(OFFERED.id, organisation, kind, **about, **more)
+
+
+def test_what_arrived_is_owed_by_nobody_and_may_be_marked_as_seen_by_its_side():
+    news = came(DutyKind.ORIGINATOR_NEWS, OFFERED.originator)
+    found = standing(ACCEPTED, ORIGINATOR, HandoffAction.ACCEPT, duties=(news,))
+    assert (found.arrived, found.owed) == ([news], {})
+    assert "handoff.mark_seen" in actions(found)
+    other = replace(found, side=RECIPIENT)
+    assert other.arrived == []
+    assert "handoff.mark_seen" not in actions(other)
+    assert replace(found, duties=(news.close(NOW),)).arrived == []
+
+
+def test_a_list_names_what_answers_a_duty_as_far_as_the_row_tells():
+    def acts(kind, handoff=ACCEPTED):
+        return acts_on(begin(handoff, kind, UUID(int=9), NOW, NOW + HOUR), handoff, NOW)
+
+    assert acts(DutyKind.ANSWER, OFFERED) == [
+        "handoff.accept", "handoff.decline", "handoff.redirect"
+    ]  # fmt: skip
+    assert acts(DutyKind.UPDATE) == ["handoff.update", "handoff.omit_update"]
+    ended = replace(ACCEPTED, state=HandoffState.DECLINED)
+    assert acts(DutyKind.UPDATE, ended) == ["handoff.notify_correction", "handoff.omit_update"]
+    assert acts(DutyKind.REVIEW) == ["handoff.review"]
+    addition = came(DutyKind.ADDITION, OFFERED.recipient)
+    assert acts_on(addition, ACCEPTED, NOW) == ["handoff.acknowledge", "handoff.mark_seen"]
 
 
 def test_who_consulted_in_danger_holds_copies_and_has_it_reviewed():

@@ -13,12 +13,20 @@ import pytest
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.refusals import Busy
 from gateway.domain.retention import GRACE_DAYS
-from gateway.exchange.handoffs import package_consultation, recalls, retention
+from gateway.exchange.handoffs import (
+    arrivals,
+    open_duties,
+    package_consultation,
+    recalls,
+    retention,
+)
+from gateway.exchange.handoffs.arrivals import SeenRequest
 from gateway.exchange.lifecycle import erasure, succession_execution
 from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HandoffFilter
+from tests import answers
 from tests.exchange.handoffs.test_recalls import UNLAWFUL, acknowledge, answer, erased, given
 from tests.exchange.handoffs.test_retention import consult, has_copy, retain
 from tests.exchange.lifecycle.test_erasure import erased_in, heard
@@ -31,6 +39,7 @@ from tests.founding import (
     OPENING,
     Founded,
     accepted,
+    caller,
     check_log,
     fields_of,
     founded,
@@ -66,6 +75,24 @@ def in_two_threads(work: Callable[[], object]) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, range(2)))  # raises what a thread raised
+
+
+def test_what_arrives_waits_by_urgency_then_time_until_it_is_seen(gateway):
+    held = accepted(gateway)
+    gateway.answer(OFMIN, answers.outcome, held, code="case_opened")
+    asked = {"code": "more_needed", "what": "other", "text": "which?"}
+    gateway.answer(OFMIN, answers.outcome, held, **asked, until="2026-03-09T09:00:00Z")
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
+    danger = UUID(offered(gateway, case).result["handoff"])
+    gateway.answer(OFMIN, answers.decline, danger, "not ours")
+    listed = open_duties.page(gateway.ports, caller(HOTLINE), None, 9).items
+    assert [one.arrived for one in listed] == [
+        "handoff.declined", "handoff.outcome_reported", "handoff.outcome_reported"
+    ]  # fmt: skip
+    assert [one.due_at is None for one in listed] == [False, False, True]
+    for handoff in (held, danger):
+        gateway.act(HOTLINE, arrivals.mark_seen, handoff, SeenRequest("officer-1"))
+    assert open_duties.page(gateway.ports, caller(HOTLINE), None, 9).items == []
 
 
 def test_two_sweepers_at_once_record_each_step_once(gateway):

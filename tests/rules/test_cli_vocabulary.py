@@ -60,6 +60,7 @@ OTHER_VERBS = {
     "acknowledge-recall": "acknowledge_recall",
     "answer-recall": "answer_recall",
     "approve-recall": "approve_recall",
+    "seen": "mark_seen",
 }
 OTHER_NOUNS = {"admin": "administrator", "key": "member-key", "events": "event"}
 """Words of the command line that differ from the policy's."""

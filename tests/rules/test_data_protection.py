@@ -49,4 +49,4 @@ def test_every_event_that_the_page_names_exists():
     recording = [row.rsplit("|", 2)[1] for row in table.splitlines() if row.startswith("| ")]
     events = {word for cell in recording for word in re.findall(r"`(\w+\.\w+)`", cell)}
     assert events
-    assert events <= {event for event, _ in EVENT_TYPES.values()}
+    assert events <= {event for event, *_ in EVENT_TYPES.values()}

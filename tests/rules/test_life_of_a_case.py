@@ -6,8 +6,9 @@ Print what belongs there with ``python -m tests.rules.test_life_of_a_case``.
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.domain.answers import KIND_OF_MOVE, MOVES, AnswerAuthor
-from gateway.domain.duty import DUTIES, DutyKind
+from gateway.domain.answers import KIND_OF_ACTION, KIND_OF_MOVE, MOVES, AnswerAuthor
+from gateway.domain.audit_event import EVENT_TYPES
+from gateway.domain.duty import ARRIVED, DUTIES, DutyKind
 from gateway.domain.handoff import OPEN, HandoffAction, HandoffState
 
 PAGE = Path(__file__).parents[2] / "docs" / "life-of-a-case.md"
@@ -70,12 +71,30 @@ def table() -> str:
     """Each kind of duty: who owes it, by when, and the command that fulfils it."""
     rows = ["| owed | by | by when | command | late: heard by |", "|---|---|---|---|---|"]
     for kind, terms in DUTIES.items():
+        if kind in ARRIVED.values():
+            continue
         hears = "both" if terms.shared else "who owes it"
         verb = terms.action.replace(".", " ").replace("_", "-")
         rows.append(
             f"| {kind.replace('_', ' ')} | {terms.owes} | {DUE[kind]} | `{verb}` | {hears} |"
         )
     return "\n".join(rows) + "\n"
+
+
+def arriving() -> str:
+    """Each event that arrives at the other party, and as what it waits there."""
+    rows = ["| what the other side did | waits as |", "|---|---|"]
+    for action, event in EVENT_TYPES.items():
+        if event.arrives is not None:
+            kind = KIND_OF_ACTION.get(action)
+            codes = " or ".join(f"`{one}`" for one in sorted(kind.questions)) if kind else ""
+            asks = f"; with {codes} a question" if codes else ""
+            rows.append(f"| `{event.name}` | {event.arrives}{asks} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_page_has_what_arrives() -> None:
+    assert arriving() in PAGE.read_text(encoding="utf-8"), f"put this there:\n{arriving()}"
 
 
 def test_the_page_has_the_states_of_a_handoff() -> None:
@@ -87,4 +106,4 @@ def test_the_page_has_what_is_owed() -> None:
 
 
 if __name__ == "__main__":
-    print(diagram(), table(), sep="\n")
+    print(diagram(), table(), arriving(), sep="\n")

@@ -68,6 +68,7 @@ API = {
     ("POST", "/handoffs/{handoff}/delays"): ("handoff.delay", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/retention"): ("handoff.retain", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/review"): ("handoff.review", "handoffs.answer"),
+    ("POST", "/handoffs/{handoff}/seen"): ("handoff.mark_seen", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/acknowledgement"): ("handoff.acknowledge", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/application"): ("handoff.apply", "handoffs.answer"),
     ("POST", "/handoffs/{handoff}/dispute"): ("handoff.dispute", "handoffs.answer"),

@@ -6,7 +6,15 @@ from gateway.changes import CHANGES
 from gateway.domain.answers import ANSWERS, KIND_OF_ACTION
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.exchange.case import cases, measures
-from gateway.exchange.handoffs import answers, offers, package_consultation, recalls, updates, views
+from gateway.exchange.handoffs import (
+    answers,
+    arrivals,
+    offers,
+    package_consultation,
+    recalls,
+    updates,
+    views,
+)
 from gateway.exchange.lifecycle import erasure, successions
 from gateway.exchange.oversight import audit, conformance, notifications
 from gateway.kernel import changes
@@ -69,7 +77,7 @@ REFUSED_AS = {"handoff.preview"}
 
 PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "case": (cases, erasure, measures, recalls),
-    "handoff": (answers, package_consultation, views, offers, updates),
+    "handoff": (answers, arrivals, package_consultation, views, offers, updates),
     "directory": (directory,),
     "receipt": (audit,),
     "events": (audit,),
@@ -145,7 +153,7 @@ def test_the_rules_that_actions_name_by_themselves_are_not_those_of_policies():
 
 
 def test_the_verifier_follows_the_events_that_the_gateway_writes():
-    types = {typ for typ, _ in EVENT_TYPES.values()}
+    types = {typ for typ, *_ in EVENT_TYPES.values()}
     assert MOVES_OF_EVENTS.keys() <= types
     others = {"handoff.updated", "handoff.recalled"}
     assert len(MOVES_OF_EVENTS.keys() - others) == len(ANSWERS)

@@ -108,6 +108,18 @@ def test_the_review_of_a_retention_waits_from_its_reminder_on(store, made):
     assert waits(4) == [(reminded, made.urgency)]
 
 
+def test_what_arrived_is_never_due_nor_overdue_and_moves_no_due_time(store, made):
+    about = {"event_type": "handoff.withdrawn", "source": new_id(), "since": NOON}
+    kind, to = DutyKind.RECIPIENT_NEWS, made.recipient
+    came = duties.begin_arrival(made.id, to, kind, **about, due_at=NOON + HOUR)
+    stored(store, came)
+    with store.begin(TransactionMode.READ) as work:
+        assert work.duties.due(NOON + 9 * HOUR, 9) == []
+        assert work.duties.overdue(NOON + 9 * HOUR) == 0
+        assert work.duties.owed_by(made.recipient, NOON, None, 9) == [(came, made.urgency)]
+        assert work.handoffs.get(made.id).due_at is None
+
+
 def test_what_is_due_comes_the_longest_due_first_until_nothing_is_left_to_tell(store, made):
     soon, later = owed(made, hours=2), owed(made, hours=4)
     stored(store, later, soon)

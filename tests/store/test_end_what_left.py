@@ -68,6 +68,8 @@ def _then() -> MetaData:
     left = [one for one in event.c if one.name not in (*_APART, "step_of")]
     for name, of_then in (("log_facet", apart), ("log_event", left)):
         Table(name, then, *(one._copy() for one in of_then))
+    duty = then.tables["duty"]
+    duty._columns.remove(duty.c.arrived)
     then.tables["staff"].append_column(Column("recusals", Text, nullable=False))
     ends = Column("expires_at", BigInteger, nullable=False)
     Table("revoked_token", then, Column("jti", Text, primary_key=True), ends)

@@ -178,6 +178,12 @@ ACTS = [
         " AND kind = 'call'", "duty"),
     Act("a duty of another party", "UPDATE duty SET organisation = 'ofmin' WHERE kind = 'call'",
         "duty"),
+    Act("what arrived removed", "DELETE FROM duty WHERE handoff = {declined} AND"
+        " arrived IS NOT NULL", "arrival"),
+    Act("what arrived closed", "UPDATE duty SET closed_at = since WHERE handoff = {declined} AND"
+        " arrived IS NOT NULL", "duty end"),
+    Act("another event arrived", "UPDATE duty SET arrived = 'handoff.closed' WHERE"
+        " handoff = {declined} AND arrived IS NOT NULL", "arrival"),
     Act("a recall's answer due later", "UPDATE duty SET due_at = due_at + 86400000000 WHERE"
         " kind = 'recall_answer'", "duty"),
     Act("another due time of a handoff", "UPDATE handoff SET due_at = due_at + 1 WHERE"

@@ -274,7 +274,7 @@ def french_reports() -> list[VerificationReport]:
 
 
 def test_no_event_type_and_no_code_of_several_words_stands_in_a_french_report() -> None:
-    types = {event for event, _ in READABLE_EVENTS.values()}
+    types = {event for event, *_ in READABLE_EVENTS.values()}
     for report in french_reports():
         for line in report.sentences(catalogue.FRENCH):
             assert not [one for one in types if re.search(rf"\b{re.escape(one)}\b", line)], line
@@ -283,7 +283,7 @@ def test_no_event_type_and_no_code_of_several_words_stands_in_a_french_report() 
 
 @each("table", ["events", "acts", "values", "fields", "results", "states"])
 def test_each_word_has_its_french(table: str) -> None:
-    events = {event for event, _ in READABLE_EVENTS.values()}
+    events = {event for event, *_ in READABLE_EVENTS.values()}
     assert table != "events" or catalogue._tables()["events"].keys() == events
     assert (
         table != "acts" or {k.name for k in ANSWERS.values()} <= catalogue._tables()["acts"].keys()

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
-from gateway.exchange.standing.duties import is_holder
+from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.events import EventSubject
@@ -64,6 +65,10 @@ def record_measure(
     ]
     subject = events.subject(about if to_originator else shown, *parties)
     context.record(tuple(parties), *asked, subject, action=action, event=event)
+    if own != case.originator and context.about.handoff is not None:
+        to = (context.about.handoff, case.originator, AnswerAuthor.ORIGINATOR)
+        done, source = action or context.request.action, event or context.event
+        arrive(context.work, done, *to, source=source, since=context.now)
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
@@ -103,15 +108,22 @@ def tell(
 
     The ``reason`` is a detail of its own: it is in words, and ends with the case's key.
     """
-    role = "originator" if organisation == measure.originator else "recipient"
-    parties = events.gateway_and(organisation, role=role)
+    originates, event = organisation == measure.originator, context.ports.new_id()
+    parties = events.gateway_and(organisation, role="originator" if originates else "recipient")
+    action = action or context.request.action
+    # What a correction left as evidence comes with that, which asks for more.
+    if (handoff := about.handoff or measure.handoff) is not None and measure.before is None:
+        side = AnswerAuthor.ORIGINATOR if originates else AnswerAuthor.RECIPIENT
+        to = (handoff, organisation, side)
+        arrive(context.work, action, *to, source=event, since=context.now)
     events.record_by_gateway(
         context.ports,
         context.work,
-        action or context.request.action,
+        action,
         parties,
         *events.reason(reason, *parties),
         said=said,
+        event=event,
         of=about,
     )
 

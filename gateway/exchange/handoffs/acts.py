@@ -6,6 +6,7 @@ from typing import Any
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.consultation import REASON_CODES
 from gateway.domain.decision import PolicyEntity, Value
+from gateway.domain.duty import MARK_SEEN
 from gateway.domain.handoff import RecallAnswer
 from gateway.domain.standing import Opens, Standing
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
@@ -43,6 +44,8 @@ def _allows(context: RequestContext, standing: Standing, entity: PolicyEntity, a
         steps = ANSWER_STEPS.get(kind.name, AnswerSteps())
         facts = {"assurance": "signed", **steps.facts(_FIELDS)}
         facts |= standing.barred if kind.accepts else {}
+    if action == MARK_SEEN:
+        facts = {**standing.barred}
     if action == "case.recall":
         return allows(context, context.entity(), {"assurance": "signed"}, action)
     return allows(context, entity, facts, action)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from gateway.domain import answers, refusals
@@ -22,6 +23,7 @@ from gateway.exchange.handoffs.answering import Answering
 from gateway.exchange.handoffs.retention import end_retention, set_retention
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import identity, read_version
+from gateway.exchange.standing.disclosure import outcome_for
 
 
 def _nothing(*_: Any) -> None:
@@ -38,12 +40,14 @@ class AnswerSteps:
 
     ``check`` raises what is wrong with it, ``facts`` are those of its fields that policy decides
     by, ``move`` makes the handoff after it, ``follow`` does what follows once that is stored.
+    ``read`` are the fields that the other party reads, by which it arrives there.
     """
 
     check: Callable[[Answering], None] = _nothing
     facts: Callable[[Mapping[str, Any]], dict[str, Value]] = _no_facts
     move: Callable[[Answering], Handoff] = Answering.move
     follow: Callable[[Answering, Handoff], None] = _nothing
+    read: Callable[[Answering], Mapping[str, Any]] = attrgetter("fields")
 
 
 # --- Outcomes and proposals ---
@@ -59,6 +63,15 @@ def check_outcome(given: Answering) -> None:
 def facts_of_outcome(fields: Mapping[str, Any]) -> dict[str, Value]:
     """The fact of an outcome that policy decides by."""
     return {"code": fields["code"]}
+
+
+def outcome_as_originator_reads(given: Answering) -> Mapping[str, Any]:
+    """The code of an outcome and its fields, as far as they are not the author's alone."""
+    originator, standing = given.context.require(given.handoff.originator), given.standing
+    code, read = outcome_for(
+        given.context.organisation, originator, given.fields, standing.measures
+    )
+    return {**read, "code": code}
 
 
 def check_proposal(given: Answering) -> None:
@@ -171,7 +184,7 @@ def follow_recall_answer(given: Answering, moved: Handoff) -> None:
 
 ANSWER_STEPS: Mapping[str, AnswerSteps] = {
     "acceptance": AnswerSteps(check_acceptance, facts_of_acceptance, follow=follow_acceptance),
-    "outcome": AnswerSteps(check_outcome, facts_of_outcome),
+    "outcome": AnswerSteps(check_outcome, facts_of_outcome, read=outcome_as_originator_reads),
     "correction_proposal": AnswerSteps(check_proposal),
     "delay": AnswerSteps(follow=follow_delay),
     "call": AnswerSteps(check_call),

@@ -68,35 +68,28 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
     signed_requests.check_signed(context, request.signed)
     standing, kind, fields = standing_of(context, handoff), request.kind, request.fields
     given = Answering(context, standing, request, standing.handoff, fields, kind.move(fields))
-    steps = ANSWER_STEPS.get(kind.name, AnswerSteps())
+    steps, binds = ANSWER_STEPS.get(kind.name, AnswerSteps()), _bound(standing, kind)
     _refuse_late(given)
-    binds = _bound(standing, kind)
     _check_newest(given, binds)
     _spend_texts(given)
     steps.check(given)
-    facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(request.fields)}
-    authorize(
-        context,
-        access.entity_of(context, standing.handoff),
-        {**facts, **standing.barred},
-        otherwise=_of_other_party(standing, kind),
-        visible=lambda: access.reads(context, standing.handoff),
-    )
+    one, other = standing.handoff, _of_other_party(standing, kind)
+    facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(fields)}
+    entity, facts = access.entity_of(context, one), {**facts, **standing.barred}
+    authorize(context, entity, facts, otherwise=other, visible=lambda: access.reads(context, one))
     if why := standing.why_not(kind):
         raise refusals.WrongState(why)
     if request.signed is not None:
         signed_requests.require_not_older(request.signed, _recorded_at(standing))
     moved, document = steps.move(given), _document(context, request, binds)
     stored = made_of(moved, given.step, document.compact(), context.now, context.event)
-    duties.store_answer(context.ports, context.work, moved, stored, standing.duties)
+    every, read = standing.duties, steps.read(given)
+    duties.store_answer(context.ports, context.work, moved, stored, every, fields=read)
     steps.follow(given, moved)
     parties = events.parties_of(moved)
-    context.record(
-        parties,
-        events.shared("sequence", str(moved.sequence), parties),
-        package_digest=moved.package_digest,
-        document_sha256=document.digest,
-    )
+    sequence = events.shared("sequence", str(moved.sequence), parties)
+    package, sha256 = moved.package_digest, document.digest
+    context.record(parties, sequence, package_digest=package, document_sha256=sha256)
     return _answered(stored)
 
 

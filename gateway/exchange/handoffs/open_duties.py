@@ -1,4 +1,5 @@
-"""What is owed about handoffs: by each holder of a case after a change of it, and by oneself."""
+"""What is owed about handoffs and arrived there: by each holder of a case after a change of it, and
+by oneself."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -6,8 +7,9 @@ from uuid import UUID
 from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CaseState
 from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
-from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.handoff import NEVER, OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
+from gateway.domain.standing import acts_on
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.exchange import results
@@ -24,7 +26,7 @@ from gateway.kernel.values import Caller
 
 
 def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[results.OpenDuty]:
-    """A page of what the caller owes, by urgency, then due time.
+    """A page of what the caller owes, and what arrived there, by urgency, then due time.
 
     ``after`` is the cursor of the page before, None for the first page. What the list of handoffs
     keeps back is kept back here. The review of a retention is there from its reminder on.
@@ -55,20 +57,21 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[re
 def _open_duty(
     context: transact.RequestContext, duty: HandoffDuty, handoff: Handoff
 ) -> results.OpenDuty:
-    action, updatable = duty.terms.action, takes_update(handoff, context.now)
-    if duty.kind is DutyKind.UPDATE and not updatable:
-        action = "handoff.notify_correction"
+    acts = acts_on(duty, handoff, context.now)
     return shown(
         results.OpenDuty,
         handoff,
         kind=duty.kind,
-        action=action,
+        action=acts[0] if acts else duty.terms.action,
         handoff=handoff.id,
         recipient=handoff.recipient,
-        due_at=duty.due_at,
+        due_at=None if duty.due_at == NEVER else duty.due_at,
         overdue=duty.due_at <= context.now,
         source=duty.source,
-        package=handoff.package if updatable else None,
+        package=handoff.package if takes_update(handoff, context.now) else None,
+        acts=acts,
+        since=duty.since,
+        arrived=duty.arrived,
     )
 
 

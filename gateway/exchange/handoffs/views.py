@@ -18,8 +18,7 @@ from gateway.domain.handoff import (
     agreed_at,
     offers_of,
 )
-from gateway.domain.measure import Measure, MeasureKind
-from gateway.domain.outcome import outcome_as_read
+from gateway.domain.measure import Measure
 from gateway.domain.refusals import CaseErased
 from gateway.domain.revision import compare
 from gateway.domain.standing import Closed, Opens
@@ -28,12 +27,13 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import sealed_of, view_on_measure
+from gateway.exchange.handoffs import arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.recalls import answer_for
 from gateway.exchange.handoffs.retention import view_on_retention
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import elements, identity, read_version
-from gateway.exchange.standing.disclosure import PERSONS, reads_acts_of
+from gateway.exchange.standing.disclosure import PERSONS, outcome_for, reads_acts_of
 from gateway.exchange.standing.handoff_standing import standing_of
 from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
@@ -178,6 +178,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         erase_on=standing.case.erase_on,
         tightened_by=versions.binding.tightened_by,
         duties=_duties(context, standing.duties),
+        arrivals=arrivals.show(standing.arrived),
         acts=acts_allowed(context, standing, entity),
         opens=opens if isinstance(opens, Opens) else None,
         closed=opens if isinstance(opens, Closed) and not originates else None,
@@ -193,7 +194,8 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
         found = access.authorized(context, handoff)
         made = context.work.handoffs.answers(handoff, documents=False)
         recalls = [one.event for one in made if one.move is HandoffAction.RECALL]
-        given = context.work.handoffs.notices(handoff)
+        given, owed = context.work.handoffs.notices(handoff), context.work.duties.of(handoff)
+        waiting = [one for one in owed if one.arrived and one.closed_at is None]
         return results.NoticesView(
             handoff=found.id,
             state=found.state,
@@ -201,7 +203,10 @@ def notices(ports: Ports, caller: Caller, handoff: UUID) -> results.NoticesView:
             offer_event=offers_of(made)[-1].event,
             recall_event=recalls[-1] if found.recall is not None else None,
             notices=[_shown_answer(context, one, ()) for one in given],
-            duties=_duties(context, context.work.duties.of(found.id)),
+            duties=_duties(context, owed),
+            arrivals=arrivals.show(
+                one for one in waiting if one.organisation == context.caller.organisation
+            ),
         )
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
@@ -219,7 +224,7 @@ def _duties(context: RequestContext, duties: Sequence[HandoffDuty]) -> list[resu
             overdue=(one.closed_at or context.now) >= one.due_at,
         )
         for one in duties
-        if one.terms.shared or one.organisation == own
+        if one.arrived is None and (one.terms.shared or one.organisation == own)
     ]
 
 
@@ -337,7 +342,8 @@ def _shown_answer(
     }
     seen = None
     if answer.move is HandoffAction.OUTCOME:
-        seen, readable = _outcome_for(context, answer, readable, measures)
+        author = context.require(answer.author)
+        seen, readable = outcome_for(author, context.organisation, readable, measures)
     elif answer.move is HandoffAction.ANSWER_RECALL:
         seen, readable = answer_for(context, answer.author, readable)
     elif answer.move is not None:
@@ -347,20 +353,3 @@ def _shown_answer(
             readable = {name: value for name, value in readable.items() if name not in guarded}
     digests = [d.digest for d in document.disclosures if d.name in readable]
     return replace(shown, document=document.present(digests).compact(), code=seen)
-
-
-def _outcome_for(
-    context: RequestContext,
-    answer: HandoffAnswer,
-    fields: Mapping[str, Any],
-    measures: Sequence[Measure],
-) -> tuple[str, Mapping[str, Any]]:
-    """An outcome's code and fields as the caller may read them (R5)."""
-    author, reader = context.require(answer.author), context.organisation
-    embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
-    return outcome_as_read(
-        fields,
-        author_is_police="led" in author.regimes,
-        reader_is_police="led" in reader.regimes,
-        embargoed=embargoed and not reader.public_authority,
-    )

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain import case as cases
+from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
@@ -30,7 +31,7 @@ from gateway.exchange.results import AdvancedErasure
 from gateway.exchange.standing import duties
 from gateway.exchange.standing.case_version import in_force
 from gateway.exchange.standing.differences import differences_of_case
-from gateway.exchange.standing.duties import is_holder
+from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.handoff_standing import stored_differences
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
@@ -459,14 +460,17 @@ def _advance(context: RequestContext, case: UUID, wanted: EarlyErasure) -> None:
         hears = one.hears or is_holder(context.work, one)
         if not hears or is_barred(context.work, one.id, context.today.day):
             continue
+        event, to = context.ports.new_id(), (one.id, one.recipient, AnswerAuthor.RECIPIENT)
         events.record_by_gateway(
             context.ports,
             context.work,
             ADVANCE,
             events.gateway_and(one.recipient, role="recipient"),
             said=told,
+            event=event,
             of=EventSubject.of_handoff(one),
         )
+        arrive(context.work, ADVANCE, *to, source=event, since=context.now)
 
 
 # --- The notices before it: 14 days and one day ahead, one event a day with the number ---

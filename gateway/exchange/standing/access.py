@@ -7,6 +7,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Case, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
+from gateway.domain.duty import MARK_SEEN
 from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseKeysUnavailable
@@ -70,7 +71,12 @@ def is_listed(context: transact.RequestContext, handoff: Handoff) -> bool:
         return False
 
 
-_BARRED = {"handoff.read", "case.consult", *(k.action for k in ANSWERS.values() if k.accepts)}
+_BARRED = {
+    "handoff.read",
+    MARK_SEEN,
+    "case.consult",
+    *(k.action for k in ANSWERS.values() if k.accepts),
+}
 """What a recipient may not do where something keeps the case from it; it can still decline."""
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.domain.case import Element
 from gateway.domain.decision import PolicyEntity, PolicyQuestion, Value, disclosure_entity
 from gateway.domain.handoff import HandoffAnswer
-from gateway.domain.measure import Measure
+from gateway.domain.measure import Measure, MeasureKind
 from gateway.domain.organisation import Organisation
+from gateway.domain.outcome import outcome_as_read
 from gateway.domain.vocabulary import Marking, marking_of, strictest
 from gateway.evidence import sd_jwt
 from gateway.exchange.standing.case_version import elements, identity
@@ -108,3 +110,19 @@ def shown_document(answer: HandoffAnswer, reader: str) -> str:
     document = sd_jwt.parse(answer.document)
     digests = [one.digest for one in document.disclosures if one.name not in PERSONS]
     return document.present(digests).compact()
+
+
+def outcome_for(
+    author: Organisation,
+    reader: Organisation,
+    fields: Mapping[str, Any],
+    measures: Iterable[Measure],
+) -> tuple[str, Mapping[str, Any]]:
+    """An outcome's code and fields as an organisation may read them (R5)."""
+    embargoed = any(one.kind is MeasureKind.EMBARGO for one in measures)
+    return outcome_as_read(
+        fields,
+        author_is_police="led" in author.regimes,
+        reader_is_police="led" in reader.regimes,
+        embargoed=embargoed and not reader.public_authority,
+    )

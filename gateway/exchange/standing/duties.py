@@ -1,13 +1,17 @@
 """What parties owe about a handoff: closed with the answer, and recorded by maintenance as the time
 runs out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
-from gateway.domain.audit_event import Party
+from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, Arrives
+from gateway.domain.audit_event import EVENT_TYPES, Party
 from gateway.domain.duty import (
+    ARRIVED,
     DUTIES,
     ENDS_PACKAGES,
     OWED_TO_ORIGINATOR,
@@ -15,15 +19,18 @@ from gateway.domain.duty import (
     HandoffDuty,
     SweepClock,
     begin,
+    begin_arrival,
     holds_copies,
 )
 from gateway.domain.handoff import (
+    NEVER,
     Handoff,
     HandoffAction,
     HandoffAnswer,
     HandoffState,
     is_derogation,
 )
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.revision import ANSWERED, ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel import events
@@ -37,6 +44,11 @@ AT_ONCE = 50
 
 _TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
 """What takes the place of an update, and is acknowledged as it would be."""
+
+_GIVES_UP = frozenset({HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.LAPSE})
+"""After these nobody is on what was offered."""
+
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
 def due_at(
@@ -79,9 +91,12 @@ def store_answer(
     handoff: Handoff,
     answer: HandoffAnswer,
     every: Sequence[HandoffDuty],
+    *,
+    fields: Mapping[str, Any] = NO_FIELDS,
 ) -> None:
     """Store what was answered in a handoff; close the duties that it fulfils or ends, ``every`` one
-    of the handoff being given, and begin those that follow from it.
+    of the handoff being given, and begin those that follow from it. At the other party it arrives,
+    which reads ``fields``.
 
     Who ends a handoff does not escape a change that was announced: where the update can be sent no
     more, its holder acknowledges the announcement, and the originator still owes the notice. Once
@@ -108,6 +123,56 @@ def store_answer(
         begins.append(DutyKind.PROPOSAL_ANSWER)
     for kind in begins:
         owe(ports, work, handoff, kind, source=answer.event, since=answer.at)
+    _arrive_answer(work, handoff, answer, fields)
+
+
+def _arrive_answer(
+    work: UnitOfWork, handoff: Handoff, answer: HandoffAnswer, fields: Mapping[str, Any]
+) -> None:
+    """Let an answer wait at the other party. A question is due by the time that it names; an
+    imminent danger that its recipient gave up, at once."""
+    kind = KIND_OF_MOVE.get(answer.move) if answer.move else None
+    if kind is None or (arrives := kind.arrives_as(fields)) is None:
+        return
+    due_at = (
+        parse_timestamp(fields["until"])
+        if arrives is Arrives.QUESTION and "until" in fields
+        else NEVER
+    )
+    if handoff.urgency is Urgency.IMMINENT_DANGER and answer.move in _GIVES_UP:
+        due_at = answer.at
+    received = kind.author is AnswerAuthor.ORIGINATOR
+    side = AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR
+    arrived = begin_arrival(
+        handoff.id,
+        side.of(handoff.originator, handoff.recipient),
+        ARRIVED[arrives, side],
+        event_type=kind.event,
+        source=answer.event,
+        since=answer.at,
+        due_at=due_at,
+    )
+    work.duties.add(arrived, follows=False)
+
+
+def arrive(
+    work: UnitOfWork,
+    action: str,
+    handoff: UUID,
+    organisation: str,
+    side: AnswerAuthor,
+    *,
+    source: UUID,
+    since: datetime,
+) -> None:
+    """Let what is no answer wait at an organisation, as the table of events says."""
+    event = EVENT_TYPES[action]
+    if event.arrives is not None:
+        kind = ARRIVED[event.arrives, side]
+        arrived = begin_arrival(
+            handoff, organisation, kind, event_type=event.name, source=source, since=since
+        )
+        work.duties.add(arrived, follows=False)
 
 
 def add(work: UnitOfWork, duty: HandoffDuty) -> None:
@@ -167,6 +232,9 @@ def owe_for_update(
     if handoff.is_held and change in ANSWERED:
         kind = DutyKind.ACKNOWLEDGEMENT
         owe(ports, work, handoff, kind, source=update.event, since=update.at)
+    elif handoff.is_held:
+        to, action = (handoff.recipient, AnswerAuthor.RECIPIENT), "handoff.update"
+        arrive(work, action, handoff.id, *to, source=update.event, since=update.at)
 
 
 def _owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffAnswer) -> None:

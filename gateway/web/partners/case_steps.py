@@ -9,7 +9,8 @@ from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import OpenHandoffs, Refusal, SecondPersonRequired, UnconfirmedMatch
 from gateway.exchange.case import cases, measures
 from gateway.exchange.case.cases import CaseStepRequest
-from gateway.exchange.handoffs import package_consultation, recalls
+from gateway.exchange.handoffs import arrivals, package_consultation, recalls
+from gateway.exchange.handoffs.arrivals import SeenRequest
 from gateway.exchange.handoffs.package_consultation import ReviewRequest
 from gateway.exchange.handoffs.recalls import ApprovalRequest
 from gateway.exchange.lifecycle import erasure
@@ -66,6 +67,9 @@ _TAKEN: Mapping[str, _Taken] = {
         ReviewRequest,
         {"handoff": package_consultation.review},
         (SecondPersonRequired,),
+    ),
+    "handoff.mark_seen": _Taken(
+        "handoffs_mark_seen", SeenRequest, {"handoff": arrivals.mark_seen}, ()
     ),
 }
 """What each step does, by its action."""

@@ -81,7 +81,9 @@ def test_an_update_that_no_package_can_bring_is_replaced_by_a_notice(gateway):
     handoff = accepted(gateway, offered(gateway, case))
     gateway.answer(OFMIN, answers.decline, handoff, "not ours after all")
     revised(gateway, case, matter=["csam", "grooming"])
-    assert [one["action"] for one in owed(gateway, HOTLINE)] == ["handoff.notify_correction"]
+    notice, _declined = owed(gateway, HOTLINE)
+    assert notice["action"] == "handoff.notify_correction"
+    assert notice["acts"] == ["handoff.notify_correction", "handoff.omit_update"]
 
 
 def test_what_an_interest_keeps_away_is_not_in_the_list(gateway):

@@ -18,6 +18,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
 from gateway.keys import jwk_set
+from tests import answers
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -248,6 +249,21 @@ def test_mail_begins_with_what_comes_and_tells_who_is_on_duty_or_else_the_liaiso
     urgent, normal = delivery.pending
     assert (urgent.urgency, normal.urgency) == ("urgent", "normal")
     assert delivery.for_mail == {urgent.event: ("duty",) if on_duty else ("liaison", "head")}
+
+
+def test_mail_tells_the_duty_contact_of_a_danger_that_was_declined(gateway):
+    gateway.administer(
+        "contact.set", HOTLINE, role="duty", name="Duty", address="+33 1 23 45 67 89"
+    )
+    case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
+    handoff = UUID(offered(gateway, case).result["handoff"])
+    before = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
+    notifications.end_delivery(gateway.ports, before, DeliveryReport())
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+    told = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
+    (declined,) = told.pending
+    assert (declined.type, declined.urgency) == ("handoff.declined", "imminent_danger")
+    assert told.for_mail == {declined.event: ("duty",)}
 
 
 def test_mail_tells_of_what_is_overdue_and_not_of_what_one_did_oneself(gateway):

@@ -1,0 +1,72 @@
+"""What arrived at a party of a handoff: as it is shown, and marked as seen by a person there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from gateway.domain.audit_event import Party
+from gateway.domain.duty import MARK_SEEN, HandoffDuty
+from gateway.domain.handoff import NEVER
+from gateway.domain.json_values import Asked
+from gateway.domain.refusals import ValidationFailed, WrongState
+from gateway.exchange.results import Arrival, Seen
+from gateway.exchange.standing import access
+from gateway.kernel import events
+from gateway.kernel.ports import Ports
+from gateway.kernel.results import to_json
+from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
+from gateway.kernel.values import Caller
+
+
+@dataclass(frozen=True)
+class SeenRequest(Asked):
+    """Who has seen what arrived, and which events of it; none: all."""
+
+    by: str
+    events: tuple[str, ...] = ()
+
+
+def mark_seen(
+    ports: Ports, caller: Caller, key: str, handoff: UUID, asked: SeenRequest
+) -> WriteResult:
+    """Mark what arrived in a handoff as seen: for the caller's own side, which alone hears of it.
+
+    Of an erased case, too. Raises WrongState where nothing waits to be seen, ValidationFailed (an
+    event that does not wait), and the policy's denials.
+    """
+
+    def act(context: RequestContext) -> Any:
+        found = access.authorized(context, handoff)
+        own = (one for one in context.work.duties.of(handoff, open_only=True) if one.arrived)
+        waiting = [one for one in own if one.organisation == caller.organisation]
+        if not waiting:
+            raise WrongState("nothing of this handoff waits to be seen by you")
+        if not {str(one.source) for one in waiting}.issuperset(asked.events):
+            why = "name only events that wait: the handoff, and the list of duties, show them"
+            raise ValidationFailed((("/events", why),))
+        seen = [one for one in waiting if not asked.events or str(one.source) in asked.events]
+        for one in seen:
+            context.work.duties.save(one.close(context.now), follows=False)
+        originates = found.originator == caller.organisation
+        own_party = Party(caller.organisation, "originator" if originates else "recipient")
+        said = {"seen": sorted({str(one.source) for one in seen})}
+        context.record((own_party,), events.subject(said, own_party))
+        return to_json(Seen(handoff, show(seen)))
+
+    request = ActionRequest(MARK_SEEN, asked.by, key, {"handoff": str(handoff), **asked.asked()})
+    return transact(ports, caller, request, act)
+
+
+def show(arrived: Iterable[HandoffDuty]) -> list[Arrival]:
+    """Show what arrived, without a time where it names none."""
+    return [
+        Arrival(
+            one.kind,
+            one.source,
+            str(one.arrived),
+            one.since,
+            None if one.due_at == NEVER else one.due_at,
+        )
+        for one in arrived
+    ]
