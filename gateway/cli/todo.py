@@ -101,7 +101,7 @@ def _due(one: Waiting) -> str:
 
 
 _PAST: Mapping[str, str] = {DutyKind.QUESTION: "late", DutyKind.ORIGINATOR_NEWS: "at once"}
-"""What is said of a time that is over where nothing is owed."""
+"""Words for a time that is over where nothing is owed."""
 
 _NEWS = frozenset({DutyKind.ORIGINATOR_NEWS, DutyKind.RECIPIENT_NEWS})
 

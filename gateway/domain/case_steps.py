@@ -267,8 +267,8 @@ _KINDS = (
                 ),
             ),
         ),
-        "Mark what arrived in a handoff as seen.\n\nIt leaves the list of what waits, of your own "
-        "organisation alone: the other party does not hear of it. What you owe you still owe.",
+        "Mark what arrived in a handoff as seen.\n\nIt leaves your list of what waits; the other "
+        "party does not hear of it. What you owe you still owe.",
         ("handoff",),
         verb="seen",
     ),

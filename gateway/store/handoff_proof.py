@@ -148,7 +148,7 @@ def compare_handoffs(
 
 
 def _arrives_from(work: SqlUnitOfWork) -> int:
-    """Find where the first event stands that arrived: what was before an upgrade arrives nowhere."""
+    """Find where the first event stands that arrived: before an upgrade none did."""
     first = work.rows(_FIRST_ARRIVED, {})
     found = work.rows(_PLACE, {"event": first[0].source}) if first else ()
     return found[0].idx if found else sys.maxsize
