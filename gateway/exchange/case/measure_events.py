@@ -52,23 +52,18 @@ def record_measure(
     ``action`` and ``event`` name another one than that of the request.
     """
     own = context.caller.organisation
-    parties = [Party(case.originator, "originator")]
-    if own != case.originator:
-        parties.append(Party(own, "recipient"))
+    recipient = [] if own == case.originator else [Party(own, "recipient")]
+    parties = [Party(case.originator, "originator"), *recipient]
     shown = {**known(measure), "elements": list(measure.elements)}
     about = {**shown, "by": own}
     readers = {"reason": frozenset({own, case.originator})} if to_originator else {}
-    asked = [
-        EventDetail(kind, text, readers.get(kind, frozenset({own})))
-        for kind, text in said.items()
-        if text
-    ]
+    texts = ((kind, text) for kind, text in said.items() if text)
+    asked = [EventDetail(one, text, readers.get(one, frozenset({own}))) for one, text in texts]
     subject = events.subject(about if to_originator else shown, *parties)
     context.record(tuple(parties), *asked, subject, action=action, event=event)
-    if own != case.originator and context.about.handoff is not None:
-        to = (context.about.handoff, case.originator, AnswerAuthor.ORIGINATOR)
-        done, source = action or context.request.action, event or context.event
-        arrive(context.work, done, *to, source=source, since=context.now)
+    if own != case.originator and (handoff := context.about.handoff):
+        to = (handoff, case.originator, AnswerAuthor.ORIGINATOR)
+        arrive(context.work, context.request.action, *to, source=context.event, since=context.now)
     told = {case.originator, own}
     if measure.setter not in told:
         told.add(measure.setter)
