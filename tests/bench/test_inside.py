@@ -7,7 +7,18 @@ import pytest
 
 from bench import machine
 from bench.baselines import bare_app, lean_app, lean_database
-from bench.inside import MOST, Walk, beyond, fill, inside, walk
+from bench.inside import (
+    BATCH_MOST,
+    FITS_NOTHING,
+    MOST,
+    Walk,
+    batched,
+    beyond,
+    beyond_single,
+    fill,
+    inside,
+    walk,
+)
 from bench.workload import Posts, filled_id
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tree
@@ -43,6 +54,8 @@ def test_a_handoff_asks_the_database_no_more_than_it_may():
         for _ in range(3):
             app.handoff()
         assert beyond(walk(app)) == []
+        assert all(app.search(filters) > 0 for filters in FITS_NOTHING.values())
+        assert all(took > 0 for took in batched(app, 20).values())
 
 
 def test_what_is_beyond_its_bound_is_named():
@@ -52,6 +65,13 @@ def test_what_is_beyond_its_bound_is_named():
     assert beyond(walked) == ["accept: 19 statements, 18 at most"]
     walked["accept"] = walked["accept"]._replace(round_trips=16)  # of PostgreSQL
     assert beyond(walked) == ["accept: 16 round trips, 15 at most"]
+
+
+def test_a_batch_that_is_dearer_than_it_may_be_is_named():
+    took = {"submit, beside batches": 1000, "submit, in a batch of 20": BATCH_MOST * 1000}
+    assert beyond_single(took) == []
+    took["submit, in a batch of 20"] += 50
+    assert beyond_single(took) == ["submit in a batch: 0.60 of a single one, 0.55 at most"]
 
 
 def _bounds(kind):
