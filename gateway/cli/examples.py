@@ -1,6 +1,7 @@
 """The examples of help: a command without one of its own shows what must be given to it."""
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ def give_examples(command: click.Command, *path: str) -> None:
     elif "Example: " not in (command.help or ""):
         where = ["--home gw"] if path[0] == "admin" else []
         words = [path[0], *where, *path[1:], *_given(command, path)]
-        command.help = f"{command.help}\n\n{output.example(*words)}"
+        command.help = f"{cleandoc(command.help or '')}\n\n{output.example(*words)}"
     command.short_help = (command.help or "").partition("\n\n")[0]
 
 
