@@ -349,8 +349,8 @@ class StorePart:
         self._cipher = cipher
 
     def _one(self, kept: RecordTable[R], query: Executable, **values: Any) -> R | None:
-        row = self._transaction.first(query, values)
-        return None if row is None else kept.read(row)
+        found = self._all(kept, query, **values)
+        return found[0] if found else None
 
     def _get(self, kept: RecordTable[R], **key: Any) -> R | None:
         """The record of a primary key."""
