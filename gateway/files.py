@@ -7,8 +7,9 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +41,25 @@ def create(path: Path, data: bytes) -> None:
         if isinstance(error, OSError):
             raise PrivateFileError(f"{path} cannot be written: {error.strerror}") from error
         raise
+
+
+def create_folder(path: Path, parts: Mapping[str, bytes]) -> None:
+    """Write a new folder of files, for its owner alone: all of them are there, or none.
+
+    PrivateFileError when something is there already, and when it cannot be made.
+    """
+    spare = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        for name, data in parts.items():
+            create(spare / name, data)
+        if path.exists() or path.is_symlink():
+            raise PrivateFileError(f"{path} exists. Move it away, or use another name.")
+        spare.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise PrivateFileError(f"{path} cannot be made: {error.strerror}") from error
+    finally:
+        shutil.rmtree(spare, ignore_errors=True)
 
 
 def open_new(path: Path, mode: int) -> int:

@@ -109,3 +109,20 @@ def test_a_destroyed_file_is_overwritten_first(tmp_path):
     assert not path.exists()
     assert copy.read_bytes() == bytes(6)
     files.destroy(path)  # once more changes nothing
+
+
+def test_a_new_folder_has_all_of_its_files_or_is_not_there(tmp_path, monkeypatch):
+    folder = tmp_path / "export"
+    files.create_folder(folder, {"a.json": b"one", "b.csv": b"two"})
+    assert {one.name: one.read_bytes() for one in folder.iterdir()} == {
+        "a.json": b"one",
+        "b.csv": b"two",
+    }
+    assert (mode(folder), mode(folder / "a.json")) == (0o700, 0o600)
+    with pytest.raises(PrivateFileError, match="exists"):
+        files.create_folder(folder, {"a.json": b"other"})
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PrivateFileError, match="cannot be"):
+        files.create_folder(tmp_path / "full", {"a.json": b"one"})
+    assert [one.name for one in tmp_path.iterdir()] == ["export"]
+    assert (folder / "a.json").read_bytes() == b"one"

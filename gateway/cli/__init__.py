@@ -139,7 +139,7 @@ DAILY: Mapping[str, Mapping[str, str]] = {
     },
     "An auditor or a court": {
         "verify": "Verify receipts, documents, bundles and lists of events offline.",
-        "audit search": "Read events that an audit access of yours covers.",
+        "audit search": "Search events that an audit access of yours covers.",
         "audit mirror": "Copy the public log at URL into DIR, and verify each step.",
     },
     "An operator, on the gateway's host": {

@@ -174,17 +174,17 @@ class ConnectionFile(click.Path):
 
 
 class NewFile(click.Path):
-    """A file that a command makes: checked before anything is asked or recorded.
+    """A file, or a folder, that a command makes: checked before anything is asked or recorded.
 
     What was found out or recorded would be lost, or look refused, if it could not be kept then.
     """
 
-    def __init__(self) -> None:
-        """A path, of no folder."""
-        super().__init__(dir_okay=False, path_type=Path)
+    def __init__(self, *, folder: bool = False) -> None:
+        """``folder``: the command makes a folder."""
+        super().__init__(dir_okay=folder, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path; a usage error when a file is there, or none can be made."""
+        """The path; a usage error when something is there, or nothing can be made."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.exists() or path.is_symlink():
             self.fail(f"{path} exists. Move it away, or use another name.", param, ctx)

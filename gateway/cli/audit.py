@@ -1,9 +1,8 @@
 """`casegate audit`, `event` and `receipt`: streams, copies of the log, searches, receipts."""
 
-import csv
 import io
-import re
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,15 +14,31 @@ from uuid import UUID
 
 import click
 
+from gateway import files
 from gateway.cli import arguments, output
-from gateway.cli.partner_command import EPILOG, Failure, by_option, partner, save_json
-from gateway.cli.verify import TRUST_FOLDER, report_command, trust_options
+from gateway.cli.failure import OutputNotWritten
+from gateway.cli.partner_command import (
+    EPILOG,
+    Failure,
+    by_option,
+    partner,
+    partner_command,
+    save_json,
+)
+from gateway.cli.verify import (
+    TRUST_FOLDER,
+    language_option,
+    page_of,
+    report_command,
+    trust_options,
+)
 from gateway.client import (
     AuditedEvent,
     AuditFilters,
     ClientError,
     Gateway,
     GatewayUnavailable,
+    RecordedSearch,
     StreamEvent,
 )
 from gateway.client.errors import raising
@@ -35,12 +50,11 @@ from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
-from gateway.evidence.event import PARTY
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.text.numbers import pluralise
-from gateway.verification import account, history, log_copy, recalls
+from gateway.verification import account, event_table, history, listing, log_copy, recalls
 from gateway.verification.report import InputFile, VerificationReport
 from gateway.verification.stream import StreamHead, of_page, verify_stream
 from gateway.verification.trust import TrustAnchors
@@ -157,8 +171,9 @@ def _start(file: Path, longest: int) -> bytes:
 def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> VerificationReport:
     """Count what you were shown of the whole log.
 
-    FILE is what `casegate audit search --json` or `casegate event list --json` printed, DIR holds
-    receipts (*.json). Exit status 15 means that entries are not shown.
+    FILE is what `casegate audit search --json` or `casegate event list --json` printed, DIR what
+    `casegate audit export` wrote, or holds receipts (*.json). Exit status 15 means that entries are
+    not shown.
 
     \b
     Example: casegate audit account shown.json --log mirror \\
@@ -171,10 +186,12 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
     for place in shown:
         unread = raising(click.UsageError, f"{place} cannot be read", OSError)
         with unread, raising(click.UsageError, f"{place} is not a list of events"):
+            exported = place / listing.EVIDENCE
+            file = exported if exported.exists() else place
             parts += (
-                _parts(place, "*.json", MAX_RECEIPT_BYTES)
-                if place.is_dir()
-                else account.account_of_search(_start(place, MAX_PAGE_BYTES))
+                _parts(file, "*.json", MAX_RECEIPT_BYTES)
+                if file.is_dir()
+                else account.account_of_search(_start(file, MAX_PAGE_BYTES))
             )
     return account.take_account(parts, trust, copy)
 
@@ -358,61 +375,65 @@ class _Action(click.ParamType[str]):
         return action
 
 
-@audit.command(epilog=EPILOG)
-@by_option
-@click.option(
-    "--reason-code",
-    required=True,
-    type=arguments.Words(REASON_CODES),
-    help="What the log is read for.",
+_SEARCHING = (
+    by_option,
+    click.option(
+        "--reason-code",
+        required=True,
+        type=arguments.Words(REASON_CODES),
+        help="What the log is read for.",
+    ),
+    click.option(
+        "--reason", required=True, help="Why, in up to 200 characters; it stands in the log."
+    ),
+    click.option(
+        "--case",
+        type=_CaseName(),
+        metavar="ORIGINATOR/UUID",
+        help="Events of one case; or ORIGINATOR/REFERENCE, where the originator told you its own.",
+    ),
+    click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff."),
+    click.option(
+        "--organisation",
+        metavar="ID",
+        callback=arguments.organisation_id,
+        help="Events in which it took part.",
+    ),
+    click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for."),
+    click.option(
+        "--action",
+        "actions",
+        multiple=True,
+        type=_Action(),
+        metavar="ACTION",
+        help="As handoff.offer; or the event's type, as handoff.offered. May be repeated.",
+    ),
+    click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership."),
+    click.option(
+        "--result",
+        "results",
+        multiple=True,
+        type=arguments.Words(EventResult),
+        help="How they ended. May be repeated.",
+    ),
+    click.option(
+        "--from",
+        "since",
+        type=arguments.Moment(days=True),
+        help="From this time, or from this day (UTC), on.",
+    ),
+    click.option(
+        "--before",
+        "until",
+        type=arguments.Moment(days=True),
+        help="Before this time, or before this day (UTC).",
+    ),
+    click.option("--limit", type=arguments.WholeNumber(1), help="Find no more than this many."),
 )
-@click.option("--reason", required=True, help="Why, in up to 200 characters; it stands in the log.")
-@click.option(
-    "--case",
-    type=_CaseName(),
-    metavar="ORIGINATOR/UUID",
-    help="Events of one case; or ORIGINATOR/REFERENCE, where the originator told you its own.",
-)
-@click.option("--handoff", type=click.UUID, metavar="UUID", help="Events of one handoff.")
-@click.option(
-    "--organisation",
-    metavar="ID",
-    callback=arguments.organisation_id,
-    help="Events in which it took part.",
-)
-@click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for.")
-@click.option(
-    "--action",
-    "actions",
-    multiple=True,
-    type=_Action(),
-    metavar="ACTION",
-    help="As handoff.offer; or the event's type, as handoff.offered. May be repeated.",
-)
-@click.option("--rule", metavar="RULE", help="Events that this rule decided, as R3.membership.")
-@click.option(
-    "--result",
-    "results",
-    multiple=True,
-    type=arguments.Words(EventResult),
-    help="How they ended. May be repeated.",
-)
-@click.option(
-    "--from",
-    "since",
-    type=arguments.Moment(days=True),
-    help="From this time, or from this day (UTC), on.",
-)
-@click.option(
-    "--before",
-    "until",
-    type=arguments.Moment(days=True),
-    help="Before this time, or before this day (UTC).",
-)
-@click.option("--limit", type=arguments.WholeNumber(1), help="Find no more than this many.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180).")
-@partner
-def search(
+"""What a search is asked by."""
+
+
+def _searched(
     gateway: Gateway,
     by: str,
     reason_code: str,
@@ -421,9 +442,25 @@ def search(
     actions: tuple[str, ...],
     results: tuple[str, ...],
     case: CaseId | CaseReference | None,
-    as_csv: bool,
     **filters: Any,
-) -> None:
+) -> list[RecordedSearch]:
+    """The searches of the log that these options ask for."""
+    named = case if isinstance(case, CaseReference) else None
+    asked = AuditFilters(
+        **filters,
+        case=case if isinstance(case, CaseId) else None,
+        actions=tuple(dict.fromkeys(actions)),
+        results=tuple(dict.fromkeys(results)),
+    )
+    return gateway.audit(by, reason_code, reason, asked, limit=limit, reference=named)
+
+
+@partner_command(
+    audit,
+    *_SEARCHING,
+    click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180)."),
+)
+def search(gateway: Gateway, as_csv: bool, **asked: Any) -> None:
     """Search events that an audit access of yours covers.
 
     Never content. The search is an event itself, with who reads, why, by which filters and exactly
@@ -437,21 +474,14 @@ def search(
     """
     if output.for_machines() and as_csv:
         raise click.UsageError("choose one of --json and --csv")
-    named = case if isinstance(case, CaseReference) else None
-    asked = AuditFilters(
-        **filters,
-        case=case if isinstance(case, CaseId) else None,
-        actions=tuple(dict.fromkeys(actions)),
-        results=tuple(dict.fromkeys(results)),
-    )
-    searches = gateway.audit(by, reason_code, reason, asked, limit=limit, reference=named)
+    searches = _searched(gateway, **asked)
     shown = [event for one in searches for event in one.events]
     told = {
         "searches": [{"receipt": receipts.to_json(one.receipt)} for one in searches],
         "events": [_event_json(one) for one in shown],
     }
     if not output.reply(told):
-        _print_found(shown, searches[-1].unknown, filters, as_csv=as_csv)
+        _print_found(shown, searches[-1].unknown, asked, as_csv=as_csv)
 
 
 def _print_found(
@@ -463,10 +493,11 @@ def _print_found(
 ) -> None:
     """Print events; where there are none, also which of the ``filters`` name what is unknown."""
     if as_csv:
-        _print_csv([_event_cells(one) for one in shown])
+        rows = [event_table.cells(one.confirmed) for one in shown]
+        click.echo(event_table.to_csv(rows), nl=False)
         return
     for one in shown:
-        _print_event(_event_cells(one))
+        _print_event(event_table.cells(one.confirmed))
     click.echo(f"\n{_counted(shown)}")
     for name in unknown if not shown else ():
         click.echo(_UNKNOWN[name].format(filters.get(name)))
@@ -501,43 +532,14 @@ def _event_json(one: AuditedEvent) -> Mapping[str, Any]:
         "index": one.index,
         "event": one.confirmed.event,
         "parties": list(one.parties),
-        "asked_in": one.asked_in,
+        "asked_in": event_table.asked_in(one.confirmed),
         "details": dict(one.details),
         "withheld": one.confirmed.opened.withheld,
         "receipt": receipts.to_json(one.receipt),
     }
 
 
-def _event_cells(one: AuditedEvent) -> dict[str, str]:
-    """What is shown of an event, by column, its times as in ISO 8601; every text is others' and is
-    neutralised. What was refused is named as it was asked."""
-    event, details = one.confirmed.event, one.details
-    parties = [
-        f"{value['organisation']} ({value['role']}, number {value['stream_number']})"
-        for value in one.confirmed.details(PARTY)
-    ]
-    told = {name: details.get(name, "") for name in _TOLD}
-    if told["by"] and one.asked_in:
-        told["by"] = f"{output.format_value(told['by'])} ({one.asked_in})"
-    cells = {
-        "entry": one.index,
-        "time": event["time"],
-        "event": told_as(event["type"], event["result"]),
-        "result": event["result"],
-        "case": details.get("case", ""),
-        "due": str(details.get("due") or one.confirmed.subject().get("due_at", "")),
-        "parties": ", ".join(parties),
-        **{name: defang_text(output.format_value(value)) for name, value in told.items()},
-        "subject": defang_text(str(details.get("subject", ""))),
-        "handoff": event.get("handoff", ""),
-        "case_digest": event.get("case_digest", ""),
-        "id": event["id"],
-    }
-    return {name: output.sanitise(cell) for name, cell in cells.items()}
-
-
 _FIRST_LINE = ("entry", "time", "event", "result")
-_TOLD = ("by", "rules", "reason_code", "reason", "purpose", "groups", "sequence")
 
 
 def _print_event(cells: Mapping[str, str]) -> None:
@@ -566,19 +568,69 @@ def _in_words(text: str) -> str:
     return output.sanitise(output.format_value(told))
 
 
-_FORMULA = re.compile("[\\s\\0-\\x1f\\u200b\\ufeff=+@\\u2212\\uff0b\\uff0d\\uff1d\\uff20-]")
-"""How a cell begins that a spreadsheet reads as a formula, maybe once it has cut off blanks."""
+# --- `casegate audit export`: what an auditor hands on ---
 
 
-def _print_csv(rows: Sequence[Mapping[str, str]]) -> None:
-    """A table for a spreadsheet, in which no cell is a formula; nothing without events."""
-    text = io.StringIO()
-    if rows:
-        table = csv.DictWriter(text, list(rows[0]))
-        table.writeheader()
-        for row in rows:
-            table.writerow({n: f"'{c}" if _FORMULA.match(c) else c for n, c in row.items()})
-    click.echo(text.getvalue(), nl=False)
+@partner_command(
+    audit,
+    *_SEARCHING,
+    click.option(
+        "--out",
+        required=True,
+        type=arguments.NewFile(folder=True),
+        metavar="FOLDER",
+        help="The new folder.",
+    ),
+    click.option("--zip", "as_zip", is_flag=True, help="Write it as one file, FOLDER.zip."),
+    language_option,
+)
+def export(gateway: Gateway, out: Path, as_zip: bool, language: str, **asked: Any) -> None:
+    """Search as audit search does, and write what a court gets.
+
+    The folder has the evidence (evidence.json), a table (events.csv), a page to print (report.html)
+    and the log's checkpoint. `casegate verify FOLDER` checks it without a network.
+
+    \b
+    Example: casegate audit export --by auditor-1 \\
+        --reason-code criminal_proceedings --reason 'Order 12/345' \\
+        --case point-de-contact/0198... --out order-12-345 --lang fr
+    """
+    zipped = out.with_name(f"{out.name}.zip")
+    if as_zip and zipped.exists():
+        raise click.UsageError(f"{zipped} exists. Move it away, or use another name.")
+    searches = _searched(gateway, **asked)
+    events = [event.confirmed for one in searches for event in one.events]
+    data = gateway.evidence(searches)
+    checkpoint = next(iter(canonical.decode(data)["logs"].values()))["checkpoint"]
+    parts = {
+        listing.EVIDENCE: data,
+        listing.TABLE: event_table.to_csv([*map(event_table.cells, events)]).encode(),
+        listing.CHECKPOINT: checkpoint.encode(),
+    }
+    parts[listing.PAGE] = page_of(parts, gateway.connection.trust, out.name, language)
+    with raising(OutputNotWritten, causes=files.PrivateFileError):
+        if as_zip:
+            files.create(zipped, _zip(out.name, parts))
+        else:
+            files.create_folder(out, parts)
+    made = zipped if as_zip else out
+    output.reply(
+        {"out": str(made), "events": len(events)},
+        f"{made} holds {pluralise(len(events), 'event')} and what proves them",
+        "Whoever has the keys checks it: "
+        + ("unpack it, then " if as_zip else "")
+        + f"casegate verify {out.name} --trust KEYS",
+        word="Done",
+    )
+
+
+def _zip(name: str, parts: Mapping[str, bytes]) -> bytes:
+    """The folder as a ZIP archive; the same folder is the same archive."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part, data in parts.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}/{part}"), data, zipfile.ZIP_DEFLATED)
+    return written.getvalue()
 
 
 # --- `casegate event` and `casegate receipt`: what the log has of your own organisation ---

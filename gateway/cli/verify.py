@@ -154,7 +154,7 @@ def report_command(
             context: click.Context, /, language: str, page: Path | None, **given: Any
         ) -> None:
             report = function(**given)
-            checked = _about(context, name, None, given["trust"])
+            checked = _about(_typed(context), name, None, given["trust"])
             if page is not None:
                 from gateway.cli.report_page import render  # noqa: PLC0415
 
@@ -211,21 +211,43 @@ def print_report(
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024
 """What `gateway.verification.listing` reads at most."""
 
+EXPORTED = ("evidence.json", "events.csv", "log.checkpoint", "report.html")
+"""The files of a folder that `casegate audit export` writes, the evidence first, as
+`gateway.verification.listing` names them."""
 
-class _File(click.ParamType[tuple[str, bytes]]):
-    """A file or "-": its name, and as many bytes as tell that it is too long."""
+
+class _File(click.ParamType[tuple[str, bytes, Mapping[str, bytes] | None]]):
+    """A file, "-", or a folder that an auditor exported: its name, as many bytes as tell that it is
+    too long, and the other files of the folder."""
 
     name = "file"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, bytes]:
+    def convert(
+        self, value: Any, param: Any, ctx: Any
+    ) -> tuple[str, bytes, Mapping[str, bytes] | None]:
         """Read the file; a usage error when that cannot be done."""
         if isinstance(value, tuple):
             return value
+        name, folder = str(value), Path(str(value))
         try:
-            with click.open_file(str(value), "rb") as file:
-                return str(value), bytes(file.read(MAX_BUNDLE_BYTES + 1))
+            if not folder.is_dir():
+                return name, _start(name), None
+            parts = {one: _start(str(folder / one)) for one in EXPORTED if (folder / one).exists()}
         except OSError as error:
-            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+            self.fail(f"{error.filename or name} cannot be read: {error.strerror}", param, ctx)
+        if EXPORTED[0] not in parts:
+            self.fail(
+                f"{name} holds no {EXPORTED[0]}: a folder of receipts is for casegate audit "
+                "check-stream",
+                param,
+                ctx,
+            )
+        return name, parts.pop(EXPORTED[0]), parts
+
+
+def _start(name: str) -> bytes:
+    with click.open_file(name, "rb") as file:
+        return bytes(file.read(MAX_BUNDLE_BYTES + 1))
 
 
 @click.command(epilog=f"{CODES} {TRUST_FOLDER}")
@@ -263,7 +285,7 @@ class _File(click.ParamType[tuple[str, bytes]]):
 @click.pass_context
 def verify(
     context: click.Context,
-    files: tuple[tuple[str, bytes], ...],
+    files: tuple[tuple[str, bytes, Mapping[str, bytes] | None], ...],
     trust: "TrustAnchors",
     require: str | None,
     content: bool,
@@ -275,8 +297,9 @@ def verify(
 ) -> None:
     """Verify receipts, documents, bundles and lists of events offline.
 
-    FILE is what a partner or a court was given; "-" reads the standard input. Several files are
-    compared: one log has one history. You must have obtained the keys independently of the files.
+    FILE is what a partner or a court was given, or a folder of `casegate audit export`; "-" reads
+    the standard input. Several files are compared: one log has one history. You must have obtained
+    the keys independently of the files.
 
     Example: casegate verify handoff.json --trust trust
     """
@@ -291,11 +314,19 @@ def verify(
         _add_copy(known, copy, trust)
     reports = {
         name: verifier.verify(
-            data, trust, log_history=known, require_signed=require is not None, version=wanted
+            data,
+            trust,
+            log_history=known,
+            require_signed=require is not None,
+            version=wanted,
+            beside=beside,
         )
-        for name, data in files
+        for name, data, beside in files
     }
-    checked = {name: _about(context, name, data, trust) for name, data in files}
+    checked = {
+        name: _about(_typed(context), _label(name, beside), data, trust)
+        for name, data, beside in files
+    }
     code = max((report.code for report in reports.values()), key=_gravity)
     if page is not None:
         from gateway.cli.report_page import render  # noqa: PLC0415
@@ -335,17 +366,34 @@ def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:
     known.add_copy(history.SignedTree(copied.checkpoint, note), copied.root)
 
 
-def _about(
-    context: click.Context, name: str, data: bytes | None, trust: "TrustAnchors"
-) -> dict[str, Any]:
+def page_of(parts: Mapping[str, bytes], trust: "TrustAnchors", folder: str, language: str) -> bytes:
+    """The page of an exported folder: what `casegate verify` says of its other files."""
+    from gateway.cli.report_page import render  # noqa: PLC0415
+    from gateway.verification import verifier  # noqa: PLC0415
+
+    beside = dict(parts)
+    data = beside.pop(EXPORTED[0])
+    report = verifier.verify(data, trust, beside=beside)
+    command = shlex.join(["casegate", "verify", folder, "--trust", "KEYS"])
+    checked = _about(command, _label(folder, beside), data, trust)
+    return render({folder: report}, {folder: checked}, language).encode()
+
+
+def _label(name: str, beside: Mapping[str, bytes] | None) -> str:
+    """A file by its name alone; no path, which would name persons and cases."""
+    name = Path(name).name
+    return name if beside is None else f"{name}/{EXPORTED[0]}"
+
+
+def _about(command: str, name: str, data: bytes | None, trust: "TrustAnchors") -> dict[str, Any]:
     """What identifies a report: the file, or the command on a folder, the day, the version, the
-    command and the keys; no path, which would name persons and cases."""
+    command and the keys."""
     return {
-        "file": Path(name).name,
+        "file": name,
         **({} if data is None else {"sha256": hashlib.sha256(data).hexdigest()}),
         "checked_on": f"{datetime.now(UTC):%Y-%m-%d}",  # noqa: TID251 - the day of this machine
         "casegate": __version__,
-        "command": _typed(context),
+        "command": command,
         "keys": trust.named_keys(),
     }
 

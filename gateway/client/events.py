@@ -18,17 +18,18 @@ from gateway.client.directory import Directory, KeyRecord, MandateRecord
 from gateway.client.documents import RECALL, UPDATE, require
 from gateway.client.handoffs import HandoffClient
 from gateway.client.session import ConfirmedWrite, list_of, spelled
-from gateway.domain.answers import ANSWERS
 from gateway.domain.audit import AuditFilters, CaseReference, CoverageKind
 from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.domain.revision import ChangeKind
-from gateway.evidence import bundle, handoff_documents, sd_jwt, security_event
+from gateway.evidence import bundle, evidence_file, handoff_documents, sd_jwt, security_event
 from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
+from gateway.verification import listing
 from gateway.verification.chain import VerifiedOffer
+from gateway.verification.history import LogHistory
 from gateway.verification.trust import read_unverified_claims
 from gateway.verification.verifier import verify_bundle
 
@@ -53,16 +54,6 @@ class AuditedEvent:
         """The organisations that are shown as parties."""
         shown = self.confirmed.opened.shown
         return tuple(value["organisation"] for kind, value in shown if kind == "party")
-
-    @property
-    def asked_in(self) -> str | None:
-        """The organisation that asked, of which ``by`` is a person; None where it is not shown."""
-        roles = {one["role"]: one["organisation"] for one in self.confirmed.details("party")}
-        kind = self.confirmed.event["type"]
-        answer = next((one for one in ANSWERS.values() if one.event == kind), None)
-        asking = ["recipient"] if kind == "case.consulted" else [answer.author] if answer else []
-        order = ("actor", *asking, "gateway", "originator")
-        return next((roles[role] for role in order if role in roles), None)
 
 
 @dataclass(frozen=True)
@@ -122,6 +113,21 @@ class Auditing(ClientBase):
                 return found
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
+
+    def evidence(self, searches: Sequence[RecordedSearch]) -> bytes:
+        """What searches found, as the file that verify reads, all under one checkpoint.
+
+        Paths to it come from the public log where that grew between pages; GatewayUnavailable while
+        it cannot be read.
+        """
+        events = [event.receipt for one in searches for event in one.events]
+        records = [one.receipt for one in searches]
+        joined = self._exchange.under_one_checkpoint([*events, *records])
+        file = listing.to_file(joined[: len(events)], joined[len(events) :])
+        data = evidence_file.encode(file)
+        report = listing.verify_list(data, self.connection.trust, LogHistory())
+        require(report.passed, f"the evidence does not verify ({report.sentence})")
+        return data
 
     def _found(
         self, written: ConfirmedWrite, asked: Mapping[str, Any], *, everything: bool

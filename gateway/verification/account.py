@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.evidence import canonical, receipt
+from gateway.evidence import canonical, evidence_file, receipt
 from gateway.evidence.event import PARTY
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.ledger import tiles, tree
@@ -34,8 +34,12 @@ def take_account(
 
 
 def account_of_search(data: bytes) -> list[report.InputFile]:
-    """The receipts in the JSON of a search or of a stream; ValueError for other JSON."""
+    """The receipts in the JSON of a search or of a stream, or in what `audit export` writes;
+    ValueError for other JSON."""
     members = canonical.decode(data)
+    if isinstance(members, dict) and "format" in members:
+        found = evidence_file.read(members).receipts
+        members = {"events": [{"receipt": receipt.to_json(one)} for one in found]}
     events = members.get("events") if isinstance(members, dict) else None
     if not isinstance(events, list):
         raise ValueError("the file has no list of events")

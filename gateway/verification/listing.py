@@ -1,24 +1,27 @@
-"""A list of events, as a search or a stream prints it: each receipt, and all of one history.
+"""A list of events, as a search or a stream prints it, or an auditor hands it on: each receipt, and
+all of one history.
 
 Only the receipts count. What stands beside them in the file is for people, and is not read. Where
-the file has the record of a search, the events must be exactly those that it names.
+the file has the record of a search, the events must be exactly those that it names. An auditor's
+folder has a table and a checkpoint beside the evidence, which must say the same.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
-from gateway.evidence import canonical, event, evidence_file, receipt, sd_jwt
+from gateway.evidence import canonical, evidence_file, receipt, sd_jwt
 from gateway.evidence.event import PARTY
-from gateway.evidence.evidence_file import BundleError
+from gateway.evidence.evidence_file import EvidenceFile
 from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
+from gateway.ledger import proof as tlog_proof
 from gateway.text.numbers import pluralise
-from gateway.verification import history, steps
+from gateway.verification import event_table, history, steps
 from gateway.verification.history import LogHistory
-from gateway.verification.lone_files import check_own_signatures
+from gateway.verification.lone_files import check_own_signatures, recorded_fact
 from gateway.verification.report import (
     Code,
     Conclusion,
@@ -27,13 +30,19 @@ from gateway.verification.report import (
     VerificationFailed,
     VerificationReport,
 )
-from gateway.verification.steps import Checks, NotShown, step
+from gateway.verification.steps import Checks, NotShown, StepRow, step
 from gateway.verification.trust import TrustAnchors, confirm_receipt
 
 MAX_BYTES = 64 * 1024 * 1024
 """Some twenty thousand events with their receipts."""
 
+MOST_TOLD = 100
+"""Of a longer list a report says only how many events of each type it has: the table has them."""
+
 SEARCHED = READABLE_EVENTS["audit.search"][0]
+
+EVIDENCE, TABLE, CHECKPOINT, PAGE = "evidence.json", "events.csv", "log.checkpoint", "report.html"
+"""The files of a folder that `casegate audit export` writes."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +62,39 @@ class _Listed:
 def _read(data: bytes) -> tuple[tuple[list[Receipt], list[Receipt]], str]:
     members = canonical.decode(data)
     if "format" in members:
-        file = evidence_file.read(members)
-        made = file.about.get("search", [])
-        if not isinstance(made, list):
-            raise BundleError("a bundle about searches names the events that recorded them")
-        searches = [one for one in file.receipts if event.read(one.document)["id"] in made]
-        events = [one for one in file.receipts if one not in searches]
+        events, searches = _read_export(evidence_file.read(members))
     else:
         events, searches = (_receipts(members.get(name, [])) for name in ("events", "searches"))
     return (events, searches), pluralise(len(events), "event")
+
+
+def to_file(events: Iterable[Receipt], searches: Iterable[Receipt]) -> EvidenceFile:
+    """What an auditor hands on: events, and the records of the searches that found them, all of one
+    log. `about` names both by their entries: a later search may find the record of an earlier."""
+    found = {"events": list(events), "records": list(searches)}
+    about = {name: [_entry(one) for one in listed] for name, listed in found.items()}
+    return EvidenceFile({"search": about}, (), (*found["events"], *found["records"]))
+
+
+def _read_export(file: EvidenceFile) -> tuple[list[Receipt], list[Receipt]]:
+    """The events, and the records of searches; MalformedReceipt where it names other entries."""
+    about = file.about.get("search")
+    by_entry = {_entry(one): one for one in file.receipts}
+    if not isinstance(about, dict) or about.keys() != {"events", "records"} or file.documents:
+        raise MalformedReceipt("the file does not name the events of a search, and its records")
+    named = [*about["events"], *about["records"]] if all(map(_is_list, about.values())) else []
+    if set(named) != by_entry.keys() or len(by_entry) != len(file.receipts):
+        raise MalformedReceipt("the file names other entries than it has")
+    events, records = ([by_entry[n] for n in about[name]] for name in ("events", "records"))
+    return events, records
+
+
+def _entry(one: Receipt) -> int:
+    return tlog_proof.parse(one.proof).index
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(type(one) is int for one in value)
 
 
 def _receipts(listed: Any) -> list[Receipt]:
@@ -129,14 +162,34 @@ def _compare(found: Sequence[VerifiedReceipt], known: LogHistory) -> tuple[int, 
     return len(sizes), NotShown(f"{told}, not shown, nor contradicted")
 
 
+@step("Table and checkpoint beside the evidence say the same")
+def _hold_beside(
+    found: Sequence[VerifiedReceipt],
+    searches: Sequence[VerifiedReceipt],
+    beside: Mapping[str, bytes],
+) -> tuple[Mapping[str, bytes], str]:
+    if TABLE in beside:
+        event_table.require_same(beside[TABLE], [event_table.cells(one) for one in found])
+    notes = {one.proof.checkpoint_note.encode() for one in (*found, *searches)}
+    if CHECKPOINT in beside and notes and beside[CHECKPOINT] not in notes:
+        raise Mismatch("the checkpoint beside the evidence is another one")
+    told = ", ".join(name for name in (TABLE, CHECKPOINT) if name in beside)
+    return beside, told if TABLE in beside else NotShown(told)
+
+
 _ROWS = (_read, _confirm, _match, _compare)
 
 
 def verify_list(
-    data: bytes, trust: TrustAnchors, known: LogHistory, *, require_signed: bool = False
+    data: bytes,
+    trust: TrustAnchors,
+    known: LogHistory,
+    *,
+    require_signed: bool = False,
+    beside: Mapping[str, bytes] | None = None,
 ) -> VerificationReport:
     """Verify a list of events; with the records of the searches that found them, that all pages of
-    each are there. What is not in it may exist."""
+    each are there. What is not in it may exist. ``beside`` are the other files of its folder."""
 
     def check(checks: Checks) -> Conclusion:
         events, records = checks(_read, data)
@@ -144,16 +197,22 @@ def verify_list(
         searches = checks(_match, records, listed, trust)
         found = [one.event for one in listed]
         unjoined = checks(_compare, [*found, *searches], known)
+        if beside is not None:
+            checks(_hold_beside, found, searches, beside)
         if require_signed:
             checks(check_own_signatures, (), None)
-        return _conclude(found, searches, unjoined)
+        return _conclude(found, searches, unjoined, beside or {})
 
-    rows = (*_ROWS, check_own_signatures) if require_signed else _ROWS
+    rows: list[StepRow[Any, Any]] = [*_ROWS, *([] if beside is None else [_hold_beside])]
+    rows += [check_own_signatures] if require_signed else []
     return steps.run("list", rows, check)
 
 
 def _conclude(
-    found: Sequence[VerifiedReceipt], searches: Sequence[VerifiedReceipt], unjoined: int
+    found: Sequence[VerifiedReceipt],
+    searches: Sequence[VerifiedReceipt],
+    unjoined: int,
+    beside: Mapping[str, bytes],
 ) -> Conclusion:
     counted = Counter((one.type, str(one.event["result"])) for one in found)
     dates = sorted({date for one in found if (date := one.event.get("simulated_date"))})
@@ -168,8 +227,11 @@ def _conclude(
                 )
                 for (typ, result), number in sorted(counted.items())
             ),
+            *(map(recorded_fact, found) if len(found) <= MOST_TOLD else ()),
+            *([Fact("listed.table", {"number": len(found)})] if TABLE in beside else []),
             Fact("recorded.word"),
             Fact("times"),
+            *([Fact("listed.page")] if PAGE in beside else []),
             *([Fact("listed.unjoined", {"number": unjoined})] if unjoined else []),
             Fact("unlisted"),
             *(Fact("unwitnessed", {"log": log}) for log in logs),

@@ -125,9 +125,9 @@ def verify_receipt(
     return steps.run("receipt", rows, check)
 
 
-def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
-    fields, withheld = confirmed.event, confirmed.opened.withheld
-    simulated = fields.get("simulated_date")
+def recorded_fact(confirmed: VerifiedReceipt) -> Fact:
+    """What a receipt proves: that the log contains its event, with what is shown of it."""
+    fields = confirmed.event
     names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
     values = {
         "log": fields["log"],
@@ -139,9 +139,15 @@ def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
     extra: dict[str, Any] = {}
     for kind, value in confirmed.opened.shown:
         extra.setdefault(kind, []).append(value)
+    return Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)
+
+
+def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
+    fields, withheld = confirmed.event, confirmed.opened.withheld
+    simulated = fields.get("simulated_date")
     return Conclusion(
         [
-            Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra),
+            recorded_fact(confirmed),
             Fact("recorded.word"),
             Fact("times"),
             Fact("unwitnessed", {"log": fields["log"]}),

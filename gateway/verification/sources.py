@@ -39,9 +39,9 @@ HEADINGS: Mapping[str, tuple[Source, ...]] = {
 
 _KEYS = {
     Source.LOG: (
-        "log one_history recorded recorded.attempt listed listed.attempt searched copy continued "
-        "stream.complete account account.organisation coverage.none coverage.recalled "
-        "coverage.given coverage.owed coverage.late key.revoked.after numbered"
+        "log one_history recorded recorded.attempt listed listed.attempt listed.table searched "
+        "copy continued stream.complete account account.organisation coverage.none "
+        "coverage.recalled coverage.given coverage.owed coverage.late key.revoked.after numbered"
     ),
     Source.OPERATOR: (
         "attested attested.logged reissued_from consulted consulted.other "
@@ -60,8 +60,8 @@ _KEYS = {
         "condition.agreement reservation"
     ),
     Source.ABSENT: (
-        "absent unjoined listed.unjoined package.missing package.announced package.later "
-        "notice.missing gaps "
+        "absent unjoined listed.unjoined listed.page package.missing package.announced "
+        "package.later notice.missing gaps "
         "lacking unnumbered unnumbered.all recall.missing recall.unshown recall.persons "
         "embargo later outcomes outcomes.later withheld withheld.document withheld.event "
         "simulated unlogged unlisted mandate.unproved mandate.ended "

@@ -17,6 +17,7 @@ Exit codes::
 No network, no clock: a report depends only on the files and the trusted keys.
 """
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from gateway.evidence import canonical, membership_attestation
@@ -54,12 +55,14 @@ def verify(
     log_history: LogHistory | None = None,
     require_signed: bool = False,
     version: int | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> VerificationReport:
     """Verify a file of any format that Casegate writes.
 
     ``log_history`` is what other files said of the logs, and takes in what this one says. With
     ``require_signed`` a document that the gateway signed for its author fails. The content shown of
-    a bundle is that of ``version``, or of the newest version that its recipient took.
+    a bundle is that of ``version``, or of the newest version that its recipient took. ``beside``
+    are the other files of a folder that an auditor exported.
     """
     try:
         known = remembered_history(trust) if log_history is None else log_history
@@ -73,7 +76,7 @@ def verify(
     about = members.get("about")
     is_search = isinstance(about, dict) and "search" in about
     if is_search or ("format" not in members and "events" in members):
-        return verify_list(data, trust, known, require_signed=require_signed)
+        return verify_list(data, trust, known, require_signed=require_signed, beside=beside)
     if "format" in members:
         return verify_bundle(
             data, trust, log_history=known, require_signed=require_signed, version=version
@@ -95,11 +98,13 @@ def _members_of(data: bytes) -> dict[str, Any] | None:
             raise ValueError(f"the JSON cannot be read: {error}") from None
         if members.keys() == {"result", "receipt"}:
             raise ValueError(_not_a_proof("an answer: keep its member 'receipt' as a file"))
+        if {"casegate", "steps"} <= members.keys():
+            raise ValueError(_not_a_proof("a report of a check: give the files it was made of"))
         return members
     known = {
         b"": "empty",
         b"%PDF": "a PDF",
-        b"PK\x03\x04": "a ZIP archive",
+        b"PK\x03\x04": "a ZIP archive: unpack it, and give the folder in it",
         b"\xff\xfe": "UTF-16",
         b"c2sp": "a proof without its event",
     }
@@ -110,7 +115,7 @@ def _members_of(data: bytes) -> dict[str, Any] | None:
 
 
 def _not_a_proof(kind: str) -> str:
-    return f"the file is {kind}, not a receipt, a signed document or a bundle"
+    return f"expected a receipt, a signed document or a bundle; this is {kind}"
 
 
 def verify_bundle(

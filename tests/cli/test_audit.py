@@ -1,10 +1,11 @@
 """`casegate event list` and `casegate audit`: streams and copies of the log, verified offline."""
 
-import contextlib
 import csv
+import hashlib
 import io
 import json
 import re
+import zipfile
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from gateway.cli.verify import EXPORTED
 from gateway.client import AuditFilters
 from gateway.client.mirror import PublicLog
 from gateway.keys import jwk_set
@@ -334,15 +336,6 @@ def test_several_actions_are_one_search(desks: Desks, granted: str) -> None:
     assert types == {"mandate.granted", "membership.granted"}
 
 
-@each("first", [*"=+-@\t\r\n \x00\u00a0\u2003\u200b\ufeff\uff1d\uff0b\uff0d\uff20\u2212"])
-def test_no_cell_of_a_table_begins_like_a_formula(first: str) -> None:
-    written = io.StringIO()
-    with contextlib.redirect_stdout(written):
-        MIRROR._print_csv([{"reason": f"{first}1+1", "entry": "1"}])
-    (row,) = csv.DictReader(io.StringIO(written.getvalue(), newline=""))
-    assert row == {"reason": f"'{first}1+1", "entry": "1"}
-
-
 def test_a_search_is_written_for_a_spreadsheet_without_a_formula(
     desks: Desks, granted: str
 ) -> None:
@@ -444,3 +437,133 @@ def test_a_folder_without_evidence_of_a_fork_is_called_wrongly(
     desks.done("audit", "mirror", ISSUER, "copy", *public)
     result = desks.run("audit", "prove-fork", "copy", "--log-key", public[1])
     assert (result.exit_code, "forked/" in result.stderr) == (2, True)
+
+
+# --- What an auditor hands on ---
+
+
+def _drop_a_detail(text: str) -> str:
+    members = json.loads(text)
+    ((_, log),) = members["logs"].items()
+    del log["entries"][0]["disclosures"][0]
+    return json.dumps(members)
+
+
+@pytest.fixture
+def exporting(desks: Desks, public: tuple[str, ...], granted: str) -> tuple[Desks, str]:
+    """An auditor whose client reads the public log; and a handoff."""
+    log = MIRROR.open_log(ISSUER, None)
+    desks.changes["tile"] = log.fetch
+    return desks, granted
+
+
+def checked(desks: Desks, *words: str) -> Any:
+    keys = ("--log-key", desks.stage.gateway.checkpoint_signer.signer.vkey)
+    return desks.run("verify", *words, *keys)
+
+
+def test_an_export_is_a_folder_that_verifies_offline(exporting: tuple[Desks, str]) -> None:
+    desks, handoff = exporting
+    said = desks.done("audit", "export", *WHO, "--handoff", handoff, "--out", "out", at=ABROAD)
+    assert "casegate verify out --trust KEYS" in said
+    folder = desks.folder / "out"
+    assert sorted(one.name for one in folder.iterdir()) == sorted(EXPORTED)
+    told = checked(desks, "out")
+    assert told.exit_code == 0, told.output
+    words = " ".join(told.output.split())
+    assert "found 1 events: this file shows all of its pages" in words
+    assert "filters handoff " in words or f"handoff {handoff}" in words
+    assert "The table events.csv beside the evidence has a row for each" in words
+    assert "The page report.html beside the evidence is not checked" in words
+    (row,) = csv.DictReader(io.StringIO((folder / "events.csv").read_text()))
+    assert row["case"].startswith(f"{HOTLINE}/")
+    assert datetime.fromisoformat(row["due"]) > datetime.fromisoformat(row["time"])
+    page = (folder / "report.html").read_text()
+    assert hashlib.sha256((folder / "evidence.json").read_bytes()).hexdigest() in page
+    assert checked(desks, "out/evidence.json").exit_code == 0
+
+
+def test_an_export_of_many_pages_has_one_checkpoint_and_says_so_in_french(
+    exporting: tuple[Desks, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks, _ = exporting
+    monkeypatch.setattr("gateway.exchange.oversight.audit.PAGE", 7)
+    desks.done("audit", "export", *WHO, "--out", "out", "--lang", "fr", at=ABROAD)
+    told = checked(desks, "out", "--json")
+    assert json.loads(told.stdout)["code"] == 0, told.output
+    members = json.loads((desks.folder / "out/evidence.json").read_text())
+    ((_, log),) = members["logs"].items()
+    (record,) = members["about"]["search"]["records"]
+    assert [one["index"] for one in log["entries"]] == [*range(record), record]
+    assert (desks.folder / "out/log.checkpoint").read_text() == log["checkpoint"]
+    keys = ("--log-key", desks.stage.gateway.checkpoint_signer.signer.vkey)
+    desks.done("audit", "mirror", ISSUER, "copy", *keys)
+    account = desks.run("audit", "account", "out", "--log", "copy", *keys)
+    assert f"{record + 1} are opened by a receipt" in " ".join(account.output.split())
+    page = (desks.folder / "out/report.html").read_text()
+    assert "Le tableau events.csv" in page
+    assert "found" not in page
+
+
+def test_an_export_may_be_one_file_to_carry(exporting: tuple[Desks, str]) -> None:
+    desks, handoff = exporting
+    asked = ("audit", "export", *WHO, "--handoff", handoff, "--out", "out")
+    desks.done(*asked, "--zip", at=ABROAD)
+    assert not (desks.folder / "out").exists()
+    refused = checked(desks, "out.zip")
+    assert refused.exit_code == 10
+    assert "unpack it, and give the folder in it" in " ".join(refused.output.split())
+    with zipfile.ZipFile(desks.folder / "out.zip") as archive:
+        archive.extractall(desks.folder)
+    assert checked(desks, "out").exit_code == 0
+    size = desks.stage.gateway.size()
+    again = desks.run(*asked, at=ABROAD), desks.run(*asked[:-1], "o2", "--zip", at=ABROAD)
+    assert [one.exit_code for one in again] == [2, 0]
+    assert desks.run(*asked[:-1], "o2", "--zip", at=ABROAD).exit_code == 2
+    assert desks.stage.gateway.size() > size
+
+
+@each(
+    "file, change, code, reason",
+    [
+        ("events.csv", lambda text: text.replace("allowed", "denied", 1), 13, "of entry"),
+        ("events.csv", lambda text: text.replace("entry,", "verdict,", 1), 13, "verdict"),
+        ("events.csv", lambda text: text + text.splitlines()[1] + "\r\n", 13, "2 rows for 1"),
+        ("events.csv", lambda text: "\0", 13, "table"),
+        ("log.checkpoint", lambda text: text.replace("\n", "\n1", 1), 13, "checkpoint"),
+        ("evidence.json", lambda text: text.replace('"records"', '"record"'), 10, "does not name"),
+        ("evidence.json", lambda text: text.replace('"allowed', '"denied', 1), 12, ""),
+        ("evidence.json", _drop_a_detail, 15, "pages of it are missing"),
+        ("evidence.json", lambda text: "", 10, "empty"),
+    ],
+)
+def test_an_export_that_was_changed_is_refused(
+    exporting: tuple[Desks, str], file: str, change: Any, code: int, reason: str
+) -> None:
+    desks, handoff = exporting
+    name = f"out-{len(list(desks.folder.iterdir()))}"
+    desks.done("audit", "export", *WHO, "--handoff", handoff, "--out", name, at=ABROAD)
+    changed = desks.folder / name / file
+    text = changed.read_bytes().decode()
+    assert change(text) != text
+    changed.write_bytes(change(text).encode())
+    told = checked(desks, name)
+    assert told.exit_code == code, told.output
+    assert reason in " ".join(told.output.split())
+
+
+def test_a_folder_that_is_no_export_is_named(desks: Desks, public: tuple[str, ...]) -> None:
+    desks.done("event", "list", "--out-dir", "receipts")
+    told = checked(desks, "receipts")
+    assert (told.exit_code, "check-stream" in told.output) == (2, True)
+
+
+def test_the_report_of_a_check_is_no_evidence(desks: Desks, public: tuple[str, ...]) -> None:
+    desks.submitted()
+    desks.done("audit", "mirror", ISSUER, "copy", *public)
+    (desks.folder / "report.json").write_text(
+        desks.done("audit", "check-copy", "copy", *public, "--json")
+    )
+    told = checked(desks, "report.json")
+    assert told.exit_code == 10
+    assert "a report of a check" in " ".join(told.output.split())

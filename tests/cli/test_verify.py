@@ -16,7 +16,7 @@ from jwt.algorithms import ECAlgorithm
 
 from gateway import __version__
 from gateway.cli import main
-from gateway.cli.verify import MAX_BUNDLE_BYTES
+from gateway.cli.verify import EXPORTED, MAX_BUNDLE_BYTES
 from gateway.evidence import base64url, receipt, sd_jwt
 from gateway.ledger import tiles
 from gateway.ledger.tree import entry_commitment
@@ -316,6 +316,10 @@ def test_it_runs_without_the_server_and_without_a_network(folder: Path) -> None:
 
 def test_the_command_reads_the_longest_file_and_one_byte_more() -> None:
     assert MAX_BUNDLE_BYTES == listing.MAX_BYTES
+
+
+def test_the_command_knows_the_files_of_an_export() -> None:
+    assert EXPORTED == (listing.EVIDENCE, listing.TABLE, listing.CHECKPOINT, listing.PAGE)
 
 
 # --- What identifies a report ---

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
+from gateway.domain import consultation
+from gateway.domain.case import GROUPS
 from gateway.text import catalogue
 from gateway.verification.report import Code
 from gateway.verification.verifier import verify
@@ -128,3 +130,8 @@ COMPOSED = {"x-1 (x-1 is before x-1)", "x-1 (x-1) x-1"}
 @each("english", sorted({*raised()} - COMPOSED))
 def test_why_a_check_of_a_file_fails_has_its_french(english: str) -> None:
     assert catalogue.reason(english, catalogue.FRENCH) != english
+
+
+@each("code", [*consultation.REASON_CODES, *GROUPS, "actor", "gateway", "originator", "recipient"])
+def test_what_a_report_of_events_repeats_has_its_words(code: str) -> None:
+    assert code in catalogue._tables()["values"]

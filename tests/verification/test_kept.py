@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.verification import listing
 from gateway.verification.report import Code
 from gateway.verification.verifier import verify
 from tests.each import each
@@ -35,6 +36,14 @@ def test_a_kept_file_verifies_as_it_did(folder):
         report = verify((folder / "files" / name).read_bytes(), trust)
         assert {"kind": report.kind, "code": report.code} == told, (name, report)
         assert (report.code in GOOD) is not name.startswith(NEVER_VALID), name
+
+
+def test_a_kept_export_verifies_with_its_table_and_checkpoint():
+    """A column that its table has keeps its meaning."""
+    parts = {one.name: one.read_bytes() for one in (FOLDER / "export/whole-log").iterdir()}
+    evidence = parts.pop(listing.EVIDENCE)
+    report = verify(evidence, trust_folder(FOLDER / "export/trust"), beside=parts)
+    assert (report.kind, report.code) == ("list", Code.VERIFIED), report
 
 
 def test_every_reason_to_refuse_is_kept():

@@ -8,13 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
-from gateway.evidence import canonical, receipt
+from gateway.evidence import canonical, evidence_file, receipt
 from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.text.catalogue import FRENCH, LANGUAGES
+from gateway.verification import event_table, listing
 from gateway.verification.history import LogHistory
 from gateway.verification.report import Code
+from gateway.verification.trust import confirm_receipt
 from gateway.verification.verifier import verify
 from tests.each import each
 from tests.verification.scenario import AT, TRUST, Scenario, fact, keys_of
@@ -171,3 +173,100 @@ def test_what_is_no_list_of_receipts_is_refused(data: Any, code: Code) -> None:
 def test_a_list_fails_who_requires_a_partys_signature() -> None:
     data = listed(Scenario().log.receipt(0))
     assert verify(data, TRUST, require_signed=True).code is Code.ATTESTED
+
+
+# --- As an auditor hands it on: one checkpoint, and what stands beside it ---
+
+
+def exported(story: Scenario, events: Sequence[int], records: Sequence[int]) -> bytes:
+    """A file of `audit export`, made when the log has all of them."""
+    found, made = ([story.log.receipt(n) for n in listed] for listed in (events, records))
+    return evidence_file.encode(listing.to_file(found, made))
+
+
+def searched_twice() -> tuple[Scenario, bytes]:
+    """The record of a search that a later search found, too."""
+    story = Scenario().told("acceptance")
+    record(story, [0, 1])
+    record(story, [2], after=1)
+    return story, exported(story, [0, 1, 2], [2, 3])
+
+
+def test_an_export_says_the_same_as_what_the_search_prints() -> None:
+    story = Scenario().told("acceptance", "outcome")
+    search = record(story, range(3))
+    before = verify(with_searches([story.log.receipt(n) for n in range(3)], search), TRUST)
+    told = verify(exported(story, range(3), [3]), TRUST)
+    assert (told.kind, told.code) == ("list", Code.VERIFIED), told.sentence
+    assert keys_of(told) == keys_of(before)
+    assert "listed.unjoined" not in keys_of(told)
+
+
+def test_the_record_of_a_search_may_be_an_event_that_a_later_one_found() -> None:
+    _, data = searched_twice()
+    told = verify(data, TRUST)
+    assert told.code is Code.VERIFIED, told.sentence
+    assert keys_of(told).count("searched") == 2
+
+
+def test_an_event_that_is_left_out_of_an_export_makes_it_incomplete() -> None:
+    story, _ = searched_twice()
+    for left in ([0, 1], [0, 2], [1, 2]):
+        told = verify(exported(story, left, [2, 3]), TRUST)
+        assert told.code is Code.INCOMPLETE, (left, told.sentence)
+
+
+@each(
+    "about",
+    [
+        {"search": [2, 3]},
+        {"search": {"events": [0, 1, 2], "records": [2]}},
+        {"search": {"events": [0, 1], "records": [3, 4]}},
+        {"search": {"events": [0, 1, 2], "records": "23"}},
+        {"search": {"events": [0, 1, 2], "records": [[2], 3]}},
+        {"search": {"events": [0, 1, 2], "records": [2, 3], "more": []}},
+        {"search": {"events": [0, 1, 2], "records": [2, 3]}, "handoff": "x"},
+    ],
+)
+def test_an_export_that_does_not_name_its_entries_is_refused(about: Any) -> None:
+    _, data = searched_twice()
+    members = json.loads(data) | {"about": about}
+    assert verify(json.dumps(members).encode(), TRUST).code is Code.UNKNOWN_FORMAT
+
+
+def test_an_export_of_another_log_or_with_documents_is_refused() -> None:
+    story, data = searched_twice()
+    members = json.loads(data)
+    texts = members | {"documents": [story.offer.compact()]}
+    assert verify(json.dumps(texts).encode(), TRUST).code is Code.UNKNOWN_FORMAT
+    ((name, log),) = members["logs"].items()
+    twice = members | {"logs": {name: log, "other": log}}
+    assert verify(json.dumps(twice).encode(), TRUST).code is Code.UNKNOWN_FORMAT
+
+
+def test_what_stands_beside_an_export_is_held_against_it() -> None:
+    story, data = searched_twice()
+    rows = [event_table.cells(confirm_receipt(story.log.receipt(n), TRUST)) for n in range(3)]
+    ((_, log),) = json.loads(data)["logs"].items()
+    beside = {
+        listing.TABLE: event_table.to_csv(rows).encode(),
+        listing.CHECKPOINT: log["checkpoint"].encode(),
+        listing.PAGE: b"",
+    }
+    told = verify(data, TRUST, beside=beside)
+    assert told.code is Code.VERIFIED, told.sentence
+    assert {"listed.table", "listed.page"} <= {*keys_of(told)}
+    for name in (listing.TABLE, listing.CHECKPOINT):
+        assert verify(data, TRUST, beside=beside | {name: b"x"}).code is Code.MISMATCH
+    bare = verify(data, TRUST, beside={})
+    assert (bare.code, bare.steps[-1].outcome) == (Code.VERIFIED, "not_shown")
+
+
+def test_each_event_of_a_short_list_is_told_and_of_a_long_one_their_number() -> None:
+    story = Scenario()
+    for _ in range(listing.MOST_TOLD):
+        story.record("case.consult", None)
+    few = listed(*map(story.log.receipt, range(listing.MOST_TOLD)))
+    assert keys_of(verify(few, TRUST)).count("recorded") == listing.MOST_TOLD
+    many = listed(*map(story.log.receipt, range(listing.MOST_TOLD + 1)))
+    assert "recorded" not in keys_of(verify(many, TRUST))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.audit_event import READABLE_EVENTS
+from gateway.domain.audit_event import ACTION_OF
 from gateway.evidence import declarations, evidence_file, receipt, sd_jwt
 from gateway.evidence.declarations import SUCCESSION_TYP
 from gateway.evidence.handoff_documents import OFFER_TYP, author_at
@@ -101,7 +101,6 @@ def evidence_in(data: bytes, trust: TrustAnchors) -> Evidence:
 
 def approving(confirmed: VerifiedReceipt, trust: TrustAnchors) -> Iterator[str]:
     """Who signed exactly the change that an event records, in the days before it."""
-    actions = {event: action for action, (event, _) in READABLE_EVENTS.items()}
     for text in next(iter(confirmed.details("approvals")), ()):
         change = dict(confirmed.subject())
         organisation = change.pop("organisation", "")
@@ -119,7 +118,7 @@ def approving(confirmed: VerifiedReceipt, trust: TrustAnchors) -> Iterator[str]:
             digest = declarations.change_digest(given.action, organisation, change)
             late = confirmed.time - given.at
             in_time = -timedelta(minutes=5) <= late <= timedelta(hours=72)
-            if (given.change, actions[confirmed.type]) == (digest, given.action) and in_time:
+            if (given.change, ACTION_OF[confirmed.type]) == (digest, given.action) and in_time:
                 yield person
 
 
