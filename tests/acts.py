@@ -32,24 +32,25 @@ OTHERWISE = {
 def watched_answers() -> Iterator[None]:
     """Hold the answers that are given meanwhile against the acts that were open to their party."""
     wrong: list[str] = []
-    stood: list[Standing] = []
+    stood: dict[int, Standing] = {}  # by request: threads answer, too
     read, give = answers.standing_of, answers._answer
 
     def reading(context: RequestContext, handoff: UUID) -> Standing:
-        stood.append(read(context, handoff))
-        return stood[-1]
+        stood[id(context)] = read(context, handoff)
+        return stood[id(context)]
 
     def giving(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Any:
-        stood.clear()
         try:
             answered: Answered = give(context, handoff, request)
         except WrongState as refusal:
-            listed = stood and request.kind.action in {one.action for one in stood[-1].acts()}
-            if listed and not str(refusal).startswith(tuple(OTHERWISE)):
-                wrong.append(f"{request.kind.name} was among the acts, and refused: {refusal}")
+            if (standing := stood.pop(id(context), None)) is not None:
+                listed = request.kind.action in {one.action for one in standing.acts()}
+                if listed and not str(refusal).startswith(tuple(OTHERWISE)):
+                    wrong.append(f"{request.kind.name} was among the acts, and refused: {refusal}")
             raise
-        acts = {one.action for one in stood[-1].acts()}
-        if request.kind.action not in acts and not stood[-1].is_idle(request.kind):
+        standing = stood.pop(id(context))
+        acts = {one.action for one in standing.acts()}
+        if request.kind.action not in acts and not standing.is_idle(request.kind):
             wrong.append(f"{request.kind.name} was given, and not among the acts")
         return answered
 

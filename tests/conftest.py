@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,17 @@ def _databases_are_given_back() -> Iterator[None]:
     lent = sys.modules.get("tests.lent")
     if lent:
         lent.give_back(before)
+
+
+@pytest.fixture(autouse=True)
+def _acts() -> Iterator[None]:
+    """Whatever a test answers, its party was told that it may; most tests answer nothing."""
+    if "gateway.exchange.handoffs.answers" not in sys.modules:
+        yield
+        return
+    watched = import_module("tests.acts").watched_answers
+    with watched():
+        yield
 
 
 def pytest_unconfigure() -> None:

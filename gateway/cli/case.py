@@ -358,10 +358,16 @@ def verb_of(action: str) -> str:
     return (step.command if step else action.partition(".")[2]).replace("_", "-")
 
 
-def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The commands that are open to the reader now, and by when, where it owes them."""
-    verbs = ((verb_of(one["action"]), one["due_at"]) for one in acts)
-    return [f"{verb} by {output.format_time(due)}" if due else verb for verb, due in verbs]
+def act_words(acts: Iterable[Mapping[str, Any]], noun: str) -> list[str]:
+    """The commands of a noun that are open to the reader now, and by when, where it owes them. A
+    step on the case of a handoff is one of the other noun."""
+    words = []
+    for one in acts:
+        of_case = one["action"] in CASE_STEPS and not one["action"].startswith(f"{noun}.")
+        verb = f"case {verb_of(one['action'])}" if of_case else verb_of(one["action"])
+        due = one["due_at"]
+        words.append(f"{verb} by {output.format_time(due)}" if due else verb)
+    return words
 
 
 def arrival_words(arrival: Mapping[str, Any]) -> str:
@@ -599,7 +605,7 @@ def show(gateway: Gateway, case: UUID) -> None:
         {
             **{name: value for name, value in found.items() if name not in apart},
             **measure_lines(found.get("measures") or ()),
-            "you may": act_words(found.get("acts") or ()),
+            "you may": act_words(found.get("acts") or (), "case"),
         }
     )
 

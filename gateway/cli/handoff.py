@@ -368,7 +368,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "groups accepted": view["accepted_groups"],
             "interest": _INTEREST if view.get("interest") else None,
             "to reseal": _sealed(view.get("to_reseal", ())),
-            "you may": act_words(view["acts"]),
+            "you may": act_words(view["acts"], "handoff"),
             "content": view.get("closed"),
             **_succession(view),
         }

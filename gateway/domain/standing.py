@@ -315,6 +315,10 @@ class Standing:
         if self.side is AnswerAuthor.RECIPIENT:
             if isinstance(self.opens, Opens):
                 yield "case.consult"
+            if one.state in READABLE and one.is_held and not self.is_erased:
+                yield "case.embargo"
+            if self.measures:
+                yield "case.end_measure"
             reviewed = DutyKind.REVIEW
         else:
             newer = self.case.version > one.case_version and self.case.state is CaseState.CLEARED

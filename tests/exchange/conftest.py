@@ -4,15 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acts import watched_answers
 from tests.founding import Founded, check_log, founded
-
-
-@pytest.fixture(autouse=True)
-def _acts() -> Iterator[None]:
-    """Whatever a test answers, its party was told that it may."""
-    with watched_answers():
-        yield
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ def _renewed(
         if one.kind is wanted.kind
         and one.overlaps(wanted.elements)
         and one.is_renewed(terms, context.now)
-        and (one.setter == context.caller.organisation or _succeeds(context, one, place))
+        and (one.setter == context.caller.organisation or _succeeds(context, one, place.held))
     ]
 
 
@@ -246,10 +246,9 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     found = context.work.cases.measure(wanted.measure)
     if found is None or (found.originator, found.case) != (place.case.originator, place.case.id):
         deny_as_not_found()
-    own, succeeds = found.setter == context.caller.organisation, _succeeds(context, found, place)
-    of_another = not (own or succeeds)
-    in_danger = of_another and _is_in_danger(context, found, place)
-    _authorize(context, place, {"setter": own, "successor": succeeds, "in_danger": in_danger})
+    facts = facts_of_end(context, found, place.case, place.held)
+    own, of_another = facts["setter"], not (facts["setter"] or facts["successor"])
+    _authorize(context, place, facts)
     check_persons(wanted.by, wanted.approved_by, 2 if of_another else MEASURES[found.kind].persons)
     _require_in_force(context, found)
     if wanted.reason and place.case.state is CaseState.ERASED:  # it would have no key to end with
@@ -266,14 +265,26 @@ def _end(wanted: MeasureEnd, context: RequestContext, place: _Place) -> MeasureV
     return view_on_measure(context.organisation, ended)
 
 
-def _is_in_danger(context: RequestContext, measure: Measure, place: _Place) -> bool:
+def facts_of_end(
+    context: RequestContext, measure: Measure, case: Case, held: Handoff | None
+) -> dict[str, Value]:
+    """The facts by which policy decides whether the caller ends a measure on its own case, or on
+    one that it holds by the handoff ``held``."""
+    own = measure.setter == context.caller.organisation
+    succeeds = _succeeds(context, measure, held)
+    in_danger = not (own or succeeds) and _is_in_danger(context, measure, case, held)
+    return {"setter": own, "successor": succeeds, "in_danger": in_danger}
+
+
+def _is_in_danger(
+    context: RequestContext, measure: Measure, case: Case, held: Handoff | None
+) -> bool:
     """Whether it is an embargo on a case in imminent danger of which the caller has copies. The
     danger is the word of the case, not of who ends the embargo."""
-    held = place.held
     erased = held is None or held.recall_answer is RecallAnswer.COPIES_ERASED
-    if measure.kind is not MeasureKind.EMBARGO or erased or place.case.state is CaseState.ERASED:
+    if measure.kind is not MeasureKind.EMBARGO or erased or case.state is CaseState.ERASED:
         return False
-    version = read_version(context.work, place.case.digest)
+    version = read_version(context.work, case.digest)
     return bool(version.summary["urgency"] == Urgency.IMMINENT_DANGER)
 
 
@@ -282,11 +293,11 @@ def _require_in_force(context: RequestContext, measure: Measure) -> None:
         raise EditConflict("the measure has ended: read the case again")
 
 
-def _succeeds(context: RequestContext, measure: Measure, place: _Place) -> bool:
+def _succeeds(context: RequestContext, measure: Measure, held: Handoff | None) -> bool:
     """Whether the mandate under which a measure was set has moved from its setter to the caller."""
-    if place.held is None or measure.handoff is None:
+    if held is None or measure.handoff is None:
         return False
-    under, competence = context.work.handoffs.get(measure.handoff), place.held.address.competence
+    under, competence = context.work.handoffs.get(measure.handoff), held.address.competence
     if not competence or under is None or under.address.competence != competence:
         return False
     holder, passed = measure.setter, set[str]()

@@ -9,6 +9,7 @@ from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import MARK_SEEN
 from gateway.domain.handoff import RecallAnswer
 from gateway.domain.standing import Opens, Standing
+from gateway.exchange.case.measures import facts_of_end
 from gateway.exchange.handoffs.answer_steps import ANSWER_STEPS, AnswerSteps
 from gateway.exchange.results import ActView
 from gateway.kernel.transact import RequestContext, allows
@@ -39,6 +40,10 @@ def _allows(context: RequestContext, standing: Standing, entity: PolicyEntity, a
     if action == "case.consult":
         codes = (one for one in REASON_CODES if isinstance(standing.opening(one), Opens))
         return any(allows(context, entity, standing.facts(one), action) for one in codes)
+    if action == "case.end_measure":
+        case, held = standing.case, standing.handoff
+        ends = (facts_of_end(context, one, case, held) for one in standing.measures)
+        return any(allows(context, entity, one, action) for one in ends)
     facts: dict[str, Value] = {}
     if (kind := KIND_OF_ACTION.get(action)) is not None:
         steps = ANSWER_STEPS.get(kind.name, AnswerSteps())

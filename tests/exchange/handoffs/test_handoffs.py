@@ -13,13 +13,15 @@ from gateway.domain.handoff import HandoffAction, HandoffState
 from gateway.domain.refusals import ConditionsMismatch, NotFound, ValidationFailed, WrongState
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
-from gateway.exchange.case import versions
+from gateway.exchange.case import measures, versions
+from gateway.exchange.case.measures import MeasureEnd
 from gateway.exchange.handoffs import views
 from gateway.exchange.oversight import audit
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.each import each
+from tests.exchange.case.test_measures import also_competent, embargoed, in_danger
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -415,6 +417,30 @@ def test_a_handoff_shows_each_party_what_it_may_do_now_as_policy_has_it(gateway)
     assert {"handoff.accept", "handoff.decline"} < acts
     assert "handoff.give_go_ahead" not in acts  # which is for the police
     assert "handoff.accept" not in {one["action"] for one in gateway.view(HOTLINE, handoff)["acts"]}
+
+
+def acts_of(gateway: Founded, party: str, handoff: UUID) -> set[str]:
+    return {one["action"] for one in gateway.view(party, handoff)["acts"]}
+
+
+def test_steps_on_an_embargo_are_among_the_acts_of_who_may_take_them(gateway):
+    _, handoff, embargo, other = in_danger(gateway)
+    assert {"case.embargo", "case.end_measure"} <= acts_of(gateway, OFMIN, handoff)
+    assert "case.end_measure" in acts_of(gateway, OCRVP, other)  # for a child is in danger
+    end = MeasureEnd(UUID(embargo.result["measure"]), "officer-1")
+    gateway.act(OFMIN, measures.on_handoff, handoff, end)
+    assert "case.end_measure" not in acts_of(gateway, OFMIN, handoff)
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours after all")
+    assert "case.embargo" not in acts_of(gateway, OFMIN, handoff)
+
+
+def test_who_neither_set_an_embargo_nor_succeeds_its_setter_ends_none(gateway):
+    case, handoff, _ = embargoed(gateway)
+    other = also_competent(gateway, case)
+    assert "case.end_measure" not in acts_of(gateway, OCRVP, other)
+    abroad = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    assert {"case.embargo", "case.end_measure"}.isdisjoint(acts_of(gateway, ABROAD, abroad))
+    assert "case.embargo" not in acts_of(gateway, HOTLINE, handoff)
 
 
 def test_a_handoff_says_by_what_its_content_opens_and_which_groups_it_has(gateway):
