@@ -12,9 +12,8 @@ from sqlalchemy import bindparam, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
-from gateway.domain.handoff import NEVER
+from gateway.domain.handoff import NEVER, Handoff
 from gateway.domain.refusals import AlreadyExists, EditConflict
-from gateway.domain.vocabulary import Urgency
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.tables import duty, handoff, sweep
 
@@ -52,8 +51,9 @@ _waits = or_(
     duty.c.reminded_at.is_not(null()),
     duty.c.next_at <= bindparam("now"),
 )
+_HANDOFFS = RecordTable(handoff, Handoff)
 _OWED_BY = (
-    select(handoff.c.urgency, *_DUTIES.columns)
+    select(*_DUTIES.columns, *_HANDOFFS.columns)
     .join(handoff, handoff.c.id == duty.c.handoff)
     .where(duty.c.organisation == bindparam("owes"), _open, _waits)
     .order_by(*_place)
@@ -103,9 +103,9 @@ class SqlDuties(StorePart):
 
     def owed_by(
         self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
-    ) -> Sequence[tuple[HandoffDuty, Urgency]]:
+    ) -> Sequence[tuple[HandoffDuty, Handoff]]:
         """The open duties of an organisation and what arrived there, after a place, in order, each
-        with the urgency of its handoff; the review of a retention once it was to be reminded of."""
+        with its handoff; the review of a retention once it was to be reminded of."""
         values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
         if after is None:
             rows = self._transaction.rows(_OWED_BY, values)
@@ -113,7 +113,8 @@ class SqlDuties(StorePart):
             place = (*after.handoff, after.source, after.kind)
             named = {f"after_{one.name}": at for one, at in zip(_place, place, strict=True)}
             rows = self._transaction.rows(_OWED_AFTER, {**values, **named})
-        return [(HandoffDuty(*owed), urgency) for urgency, *owed in rows]
+        number = len(_DUTIES.columns)
+        return [(HandoffDuty(*row[:number]), _HANDOFFS.read(row[number:])) for row in rows]
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         """Duties of which there is something to record now, the longest due first."""

@@ -38,9 +38,13 @@ def stored(store, *added, saved=()):
         work.commit()
 
 
-def due_at(store, made):
+def stored_of(store, made):
     with store.begin(TransactionMode.READ) as work:
-        return work.handoffs.get(made.id).due_at
+        return work.handoffs.get(made.id)
+
+
+def due_at(store, made):
+    return stored_of(store, made).due_at
 
 
 def test_the_due_time_of_a_handoff_is_the_earliest_of_what_its_recipient_owes(store, made):
@@ -85,10 +89,10 @@ def test_what_one_owes_comes_in_order_after_each_place(store, made):
 
     listed, after = [], None
     while page := found(after):
-        ((duty, urgency),) = page
+        ((duty, its_handoff),) = page
         listed.append(duty)
-        after = duty.place(urgency)
-    assert urgency is made.urgency
+        after = duty.place(its_handoff.urgency)
+    assert its_handoff.id == made.id
     assert (listed[0], set(listed)) == (first, {first, second, same})
     assert len(listed) == len(set(listed))
 
@@ -102,10 +106,10 @@ def test_the_review_of_a_retention_waits_from_its_reminder_on(store, made):
             return work.duties.owed_by(made.recipient, NOON + hours * HOUR, None, 9)
 
     assert waits(3) == []
-    assert waits(4) == [(review, made.urgency)]
+    assert waits(4) == [(review, stored_of(store, made))]
     reminded = review.remind(NOON + 4 * HOUR)
     stored(store, saved=[reminded])
-    assert waits(4) == [(reminded, made.urgency)]
+    assert waits(4) == [(reminded, stored_of(store, made))]
 
 
 def test_what_arrived_is_never_due_nor_overdue_and_moves_no_due_time(store, made):
@@ -116,7 +120,9 @@ def test_what_arrived_is_never_due_nor_overdue_and_moves_no_due_time(store, made
     with store.begin(TransactionMode.READ) as work:
         assert work.duties.due(NOON + 9 * HOUR, 9) == []
         assert work.duties.overdue(NOON + 9 * HOUR) == 0
-        assert work.duties.owed_by(made.recipient, NOON, None, 9) == [(came, made.urgency)]
+        assert work.duties.owed_by(made.recipient, NOON, None, 9) == [
+            (came, work.handoffs.get(made.id))
+        ]
         assert work.handoffs.get(made.id).due_at is None
 
 

@@ -10,7 +10,6 @@ from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
 from gateway.domain.handoff import NEVER, OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
 from gateway.domain.standing import acts_on
-from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import erased_entity, own_case, own_entity
@@ -33,23 +32,20 @@ def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[re
     """
 
     def query(context: transact.RequestContext) -> Page[results.OpenDuty]:
-        def rows(cursor: str, number: int) -> Sequence[tuple[HandoffDuty, Urgency]]:
+        def rows(cursor: str, number: int) -> Sequence[tuple[HandoffDuty, Handoff]]:
             place = DutyPlace.read(cursor) if cursor else None
             return context.work.duties.owed_by(caller.organisation, context.now, place, number)
 
-        def view(row: tuple[HandoffDuty, Urgency]) -> results.OpenDuty | None:
-            duty, _ = row
-            handoff = context.work.handoffs.get(duty.handoff)
+        def view(row: tuple[HandoffDuty, Handoff]) -> results.OpenDuty | None:
+            _, handoff = row
             # A handoff whose row was given to others is no longer its own.
-            named = handoff is not None and caller.organisation in (
-                handoff.originator,
-                handoff.recipient,
-            )
-            if handoff is None or not named or not is_listed(context, handoff):
-                return None
-            return _open_duty(context, duty, handoff)
+            own = caller.organisation in (handoff.originator, handoff.recipient)
+            return _open_duty(context, *row) if own and is_listed(context, handoff) else None
 
-        return collect_page(rows, lambda row: str(row[0].place(row[1])), view, after or "", limit)
+        def place_of(row: tuple[HandoffDuty, Handoff]) -> str:
+            return str(row[0].place(row[1].urgency))
+
+        return collect_page(rows, place_of, view, after or "", limit)
 
     return transact.read(ports, caller, transact.ActionRequest("handoff.read"), query)
 
