@@ -426,26 +426,6 @@ def by_country(
     )
 
 
-def _is_uncleared(case: Case, version: CaseVersion) -> bool:
-    """Whether a case is offered before it is cleared, as is possible in imminent danger alone."""
-    uncleared = breaks_glass(case)
-    if uncleared and not states_danger(version):
-        raise refusals.WrongState(
-            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
-            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
-        )
-    return uncleared
-
-
-def _require_matter(wanted: OfferRequest, version: CaseVersion) -> None:
-    """Require that the case is about the matter of the competence that is addressed."""
-    competence = parse_competence(wanted.competence or "")
-    if competence is not None and competence[1] not in version.said.content["matter"]:
-        raise refusals.ValidationFailed(
-            (("/to/competence/matter", "the case is not about that matter"),)
-        )
-
-
 def authorize_offer(
     context: RequestContext,
     version: CaseVersion,
@@ -453,8 +433,14 @@ def authorize_offer(
     inputs: SelectionInputs,
 ) -> None:
     """Ask whether the case may be offered to this recipient; an update asks the same."""
+    # Long: a line for each fact that policy decides by.
     case = inputs.case
-    uncleared = _is_uncleared(case, version)
+    uncleared = breaks_glass(case)
+    if uncleared and not states_danger(version):
+        raise refusals.WrongState(
+            f"a case is offered once it is cleared; this one is {case.state}. Only in imminent "
+            "danger may it be offered before, where it says why it is urgent (urgency_reason)"
+        )
     reader = context.require(inputs.address.organisation)
     measures, day = in_force(context.work, case, context.now), context.today.day
     resource = cases.entity_on(version, case.state, day, inputs.originator, measures)
@@ -480,7 +466,11 @@ def authorize_offer(
         hidden=refusals.NotAddressable(NOT_ADDRESSABLE),
     )
     context.about = EventSubject.of_version(version)
-    _require_matter(wanted, version)
+    competence = parse_competence(wanted.competence or "")
+    if competence is not None and competence[1] not in version.said.content["matter"]:
+        raise refusals.ValidationFailed(
+            (("/to/competence/matter", "the case is not about that matter"),)
+        )
     if uncleared:
         _authorize_break_glass(context, version, resource)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
