@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
+from gateway.domain.answers import ANSWERS
 from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import SdJwt
@@ -38,7 +38,9 @@ def said(by: str, reason: str | None = None, **fields: Any) -> Said:
     return Said(by, given | lists, signed, offer)
 
 
-def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
+def _of(name: str) -> Callable[..., WriteResult]:
+    kind = ANSWERS[name]
+
     def act(ports: Ports, caller: Caller, key: str, handoff: UUID, said: Said) -> WriteResult:
         write = answers.answer(key, handoff, AnswerRequest(kind, **vars(said)))
         return transact(ports, caller, *write)
@@ -46,9 +48,26 @@ def _of(kind: AnswerKind) -> Callable[..., WriteResult]:
     return act
 
 
-accept, decline, redirect, outcome, withdraw, close, delay, *_OTHERS = map(_of, PARTIES_ANSWERS)
-acknowledge, apply, dispute, propose_correction, pass_on_by_law, go_ahead, call, *_OTHERS = _OTHERS
-acknowledge_recall, answer_recall, notify_correction, omit_update, answer_proposal, retain = _OTHERS
+accept = _of("acceptance")
+decline = _of("decline")
+redirect = _of("redirection")
+outcome = _of("outcome")
+withdraw = _of("withdrawal")
+close = _of("closure")
+delay = _of("delay")
+acknowledge = _of("acknowledgement")
+apply = _of("application")
+dispute = _of("dispute")
+propose_correction = _of("correction_proposal")
+pass_on_by_law = _of("onward_by_law")
+go_ahead = _of("go_ahead")
+call = _of("call")
+acknowledge_recall = _of("recall_acknowledgement")
+answer_recall = _of("recall_answer")
+notify_correction = _of("correction_notice")
+omit_update = _of("update_omission")
+answer_proposal = _of("proposal_answer")
+retain = _of("retention")
 
 _HEADING = inspect.signature(Heading).parameters.keys()
 _CLEAR = inspect.signature(handoff_documents.issue_answer).parameters.keys() - {"heading", "fields"}

@@ -5,7 +5,8 @@ from pathlib import Path
 from gateway.domain.answers import PARTIES_ANSWERS, AnswerKind
 from gateway.domain.handoff import OPEN
 
-PAGE = Path(__file__).parents[2] / "docs" / "partners.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, DOCUMENTS = DOCS / "partners.md", DOCS / "protocol" / "documents.md"
 HEADING = "| answer | by | while the handoff is | then it is | event |\n|---|---|---|---|---|\n"
 
 
@@ -25,3 +26,13 @@ def row(kind: AnswerKind) -> str:
 def test_the_page_for_partners_has_the_table_of_answers():
     table = HEADING + "".join(map(row, PARTIES_ANSWERS))
     assert table in PAGE.read_text(encoding="utf-8"), f"put this there:\n{table}"
+
+
+def test_the_page_of_documents_has_each_kind_of_answer_with_its_fields_and_its_event():
+    page = DOCUMENTS.read_text(encoding="utf-8")
+    for kind in PARTIES_ANSWERS:
+        _, row, rest = page.partition(f"| `{kind.name}` | {kind.author} | ")
+        assert row, kind.name
+        said = rest.partition("\n")[0]
+        assert [one.name for one in kind.fields if f"`{one.name}`" not in said] == [], kind.name
+        assert f"`.{kind.event.partition('.')[2]}`" in page

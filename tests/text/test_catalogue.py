@@ -8,6 +8,8 @@ from pathlib import Path
 from string import Formatter
 
 from gateway.domain import consultation
+from gateway.domain.answers import ANSWERS
+from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import GROUPS
 from gateway.text import catalogue
 from gateway.verification.report import Code
@@ -35,6 +37,11 @@ def test_french_sets_a_space_that_does_not_break_before_two_part_marks(key: str)
     values = dict.fromkeys(places(SENTENCES[key][0]) - {"states"}, "x")
     text = catalogue.sentence(key, values | {"states": ["offered"]}, {}, catalogue.FRENCH)
     assert not re.search(r" [:;?!]|'", text), text
+
+
+def test_every_event_and_every_answer_has_its_words() -> None:
+    assert {one.name for one in EVENT_TYPES.values()} <= TABLES["events"].keys()
+    assert ANSWERS.keys() <= TABLES["acts"].keys() & SENTENCES.keys()
 
 
 @each("code", list(Code))
