@@ -24,9 +24,9 @@ from gateway import files
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
-from gateway.domain.course import HANDOFF
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import system_uri
+from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.refusals import (
     Correctable,
     HighWaterMarkUnavailable,
@@ -62,7 +62,6 @@ from gateway.store import log_integrity, migrations
 from gateway.store.database import UnsuitableDatabase
 from gateway.store.log_integrity import StoredLogCorrupt
 from gateway.store.proved import Proved, RowsProof
-from gateway.store.registry import Entry
 from gateway.store.unit_of_work import SqlUnitOfWork
 from gateway.web.security_log import failure_place
 from gateway.wiring import (
@@ -334,13 +333,13 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
             handoffs = rows.handoffs()
             out, told = handoffs.entries, handoffs.sentences()
         except Exception as failure:  # a stored value of a form that nothing here ever wrote
-            out = frozenset(one for one in before_out if one[0] == HANDOFF)
+            out = frozenset(one for one in before_out if one[0] == EntryKind.HANDOFF)
             why = type(failure).__name__
             told = (f"cases and handoffs are not compared with the log: {why}",)
         proved = rows.proved(now if before is None else before.since)
     proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
     out |= found.differing
-    out |= {("organisation", change.organisation) for _, change, _ in _suspensions(gateway)}
+    out |= {(EntryKind.ORGANISATION, change.organisation) for _, change, _ in _suspensions(gateway)}
     if before_out != out:
         _put_out_of_service(gateway, out)
     return TaskReport((*found.sentences(), *told))
@@ -354,7 +353,7 @@ def _put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> N
 
 def _stop(gateway: GatewayRuntime, organisation: str, *, stopped: bool = True) -> None:
     """Put an organisation out of service, or into it again."""
-    named = frozenset({("organisation", organisation)})
+    named = frozenset({(EntryKind.ORGANISATION, organisation)})
     with gateway.store.begin(TransactionMode.READ) as work:
         before = work.organisations.out_of_service()
     _put_out_of_service(gateway, before | named if stopped else before - named)

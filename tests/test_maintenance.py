@@ -453,7 +453,7 @@ def test_details_of_persons_end_with_their_term_within_a_day(gw: Operator) -> No
 def erased(gateway: wiring.GatewayRuntime) -> int:
     """How many events of erased details the gateway has."""
     whole = Coverage(whole=True)
-    query = LogQuery(coverage=whole, limit=100, before=10**6, typ="log.details_erased")
+    query = LogQuery(coverage=whole, limit=100, before=10**6, types=("log.details_erased",))
     with gateway.ports.begin(TransactionMode.READ) as work:
         return len(work.log.search(query))
 

@@ -274,9 +274,6 @@ LONGEST_GDPR_YEARS = 3
 LONGEST_REVIEW = timedelta(days=366)
 """How far ahead the review of a log hold may lie."""
 
-LOG_HOLD = "log hold"
-"""What an entry of the registry is called that is a log hold."""
-
 _PERSONAL = frozenset(
     {
         "by",

@@ -33,10 +33,6 @@ class HandoffChecks(StrEnum):
     REFUSE = "refuse"
 
 
-HANDOFF = "handoff"
-"""The kind under which a handoff is out of service that is not what its documents say."""
-
-
 class Impossible(ValueError):
     """The moves are not those of one handoff, or one of them is missing; the text says which."""
 

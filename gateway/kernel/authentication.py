@@ -17,6 +17,7 @@ from gateway.domain.organisation import (
     system_of,
     system_uri,
 )
+from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import Refusal
 from gateway.evidence import base64url, canonical, signature
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
@@ -211,7 +212,7 @@ def require_standing(
         raise NotAuthenticated("the token was issued before one of the client's keys was withdrawn")
     if member.status is not Status.SUSPENDED:
         return registered
-    if ("organisation", organisation) in work.organisations.out_of_service():
+    if (EntryKind.ORGANISATION, organisation) in work.organisations.out_of_service():
         raise NotAuthenticated("the organisation's entry is out of service")
     return replace(registered, scopes=registered.scopes & SCOPES_WHILE_SUSPENDED)
 

@@ -24,6 +24,7 @@ from gateway.domain.decision import (
 )
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
+from gateway.domain.out_of_service import EntryKind
 from gateway.evidence import canonical, declarations
 from gateway.evidence.declarations import AdminApproval
 from gateway.evidence.event import KEY
@@ -56,9 +57,6 @@ APART: Mapping[str, frozenset[str]] = {
     "contact.set": frozenset({"name", "address"}),
 }
 """Values that are personal: a detail of their own in the event, which can be erased."""
-
-PROPOSAL = "proposal"
-"""What an entry of the registry is called that is a proposal."""
 
 APPROVALS = "approvals"
 """The detail of a change's event that has what its administrators signed."""
@@ -635,7 +633,7 @@ def _require_open(work: UnitOfWork, proposal: UUID) -> None:
         raise refusals.WrongState("the proposal was made before")
     if stored.withdrawal_event is not None:
         raise refusals.WrongState("the proposal was withdrawn by the person who made it")
-    if (PROPOSAL, str(proposal)) in work.organisations.out_of_service():
+    if (EntryKind.PROPOSAL, str(proposal)) in work.organisations.out_of_service():
         raise refusals.WrongState(
             "the proposal is not what its event says: propose the change again"
         )

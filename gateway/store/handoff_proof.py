@@ -21,7 +21,7 @@ from sqlalchemy import and_, exists, not_, select
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case
-from gateway.domain.course import HANDOFF, Course, differences, fold
+from gateway.domain.course import Course, differences, fold
 from gateway.domain.duty import ARRIVED, DutyKind, HandoffDuty
 from gateway.domain.handoff import (
     ACCEPTING,
@@ -36,6 +36,7 @@ from gateway.domain.handoff import (
     is_derogation,
 )
 from gateway.domain.measure import MEASURES, Measure
+from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.retention import (
     Retention,
@@ -71,7 +72,6 @@ from gateway.evidence.handoff_moves import (
 from gateway.kernel.values import Consultation
 from gateway.store import tables
 from gateway.store.columns import RecordTable, matching
-from gateway.store.registry import Entry
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 MOMENT = timedelta(minutes=5)
@@ -95,7 +95,7 @@ class HandoffComparison:
     @property
     def entries(self) -> frozenset[Entry]:
         """What is to be out of service."""
-        return frozenset((HANDOFF, str(one)) for one in self.differing)
+        return frozenset((EntryKind.HANDOFF, str(one)) for one in self.differing)
 
     def sentences(self) -> tuple[str, ...]:
         """All of it, for the operator."""

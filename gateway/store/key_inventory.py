@@ -3,10 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, null, select
+from sqlalchemy import bindparam, null, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.refusals import CaseKeysUnavailable
@@ -17,7 +16,7 @@ from gateway.store.keyring import SqlKeyring
 from gateway.store.tables import case_file, retained_copy
 from gateway.store.unit_of_work import SqlUnitOfWork, Store
 
-PAGE = 256
+PAGE = 4096
 
 OLDER = (
     "the keys database is older than the content, for the key of the newest case is missing: the "
@@ -34,7 +33,7 @@ _NEWEST_COPY = (
     select(retained_copy.c.content_key).order_by(retained_copy.c.content_key.desc()).limit(1)
 )
 _KEYS = (
-    select(case_file.c.content_key, case_file.c.originator, case_file.c.id)
+    select(case_file.c.content_key)
     .where(case_file.c.content_key > bindparam("after"), tables.KEPT)
     .order_by(case_file.c.content_key)
     .limit(bindparam("limit"))
@@ -84,19 +83,21 @@ def has_content(url: str) -> bool:
 def take_inventory(work: SqlUnitOfWork, keyring: SqlKeyring) -> KeyInventory:
     """Compare every case with content with the keys. Raises CaseKeysUnavailable."""
     counts = {True: 0, False: 0}
-    lost: list[str] = []
-    for rows in _pages(work):
-        states = keyring.states([row.content_key for row in rows])
-        for row in rows:
-            if row.content_key in states:
-                counts[states[row.content_key]] += 1
+    lost: list[UUID] = []
+    for keys in _pages(work):
+        states = keyring.states_between(keys[0], keys[-1])
+        for key in keys:
+            if key in states:
+                counts[states[key]] += 1
             else:
-                lost.append(f"{row.originator} {row.id}")
-    return KeyInventory(counts[True], counts[False], len(lost), tuple(lost[:20]))
+                lost.append(key)
+    named = (one for key in lost[:20] if (one := work.cases.having(key)))
+    missing = tuple(f"{one.originator} {one.id}" for one in named)
+    return KeyInventory(counts[True], counts[False], len(lost), missing)
 
 
-def _pages(work: SqlUnitOfWork) -> Iterator[list[Row[Any]]]:
+def _pages(work: SqlUnitOfWork) -> Iterator[list[UUID]]:
     after = _NO_ID
-    while rows := list(work.rows(_KEYS, {"after": after, "limit": PAGE})):
-        yield rows
+    while rows := work.rows(_KEYS, {"after": after, "limit": PAGE}):
+        yield [row.content_key for row in rows]
         after = rows[-1].content_key

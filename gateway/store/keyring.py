@@ -138,6 +138,9 @@ _OTHERS = (
     .where(_other)
     .limit(bindparam("limit"))
 )
+_BETWEEN = select(case_key.c.id, case_key.c.wrapped.is_not(null()).label("stands")).where(
+    _own, case_key.c.id.between(bindparam("first"), bindparam("last"))
+)
 _LEFT = select(func.count()).select_from(case_key).where(_other)
 _REWRAP = (
     update(case_key)
@@ -297,6 +300,11 @@ class SqlKeyring:
     def states(self, ids: Collection[UUID]) -> Mapping[UUID, bool]:
         """Of the keys known here: whether each still opens. Raises CaseKeysUnavailable."""
         return {id_: row.wrapped is not None for id_, row in self._rows(ids).items()}
+
+    def states_between(self, first: UUID, last: UUID) -> Mapping[UUID, bool]:
+        """The same of all keys from one id to another."""
+        rows = self._read(_BETWEEN, first=first, last=last)
+        return {row.id: row.stands for row in rows}
 
     def key_encryption(self) -> "KeyEncryption":
         """Which key-encryption keys are in use and to come. Raises CaseKeysUnavailable."""

@@ -34,6 +34,7 @@ from gateway.domain.organisation import (
     Status,
     System,
 )
+from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.refusals import AlreadyExists, CaseErased, EditConflict, WrongState
 from gateway.domain.staff import StaffEntry
 from gateway.kernel.ports import TransactionMode
@@ -168,8 +169,6 @@ _RAISE_VERSION = update(registry).values(version=registry.c.version + 1)
 
 T = TypeVar("T")
 Entries = dict[tuple[str, ...], Any]
-Entry = tuple[str, str]
-"""What a row of the registry belongs to: `organisation` or `person`, and its id."""
 
 
 class RegistryCache:
@@ -248,7 +247,9 @@ class SqlOrganisations(_RegistryPart):
         def find() -> Sequence[Mandate]:
             values = {"function": function, "matter": matter}
             found, out = self._all(_MANDATES, _HOLDERS, **values), self.out_of_service()
-            return tuple(one for one in found if ("organisation", one.organisation) not in out)
+            return tuple(
+                one for one in found if (EntryKind.ORGANISATION, one.organisation) not in out
+            )
 
         return self._remembered(("holders", function, matter), find, none=True)
 
@@ -437,19 +438,21 @@ class SqlOrganisations(_RegistryPart):
         """Organisations of whom those out of service are suspended, whatever their rows say."""
         out = self.out_of_service()
         return [
-            replace(one, status=Status.SUSPENDED) if ("organisation", one.slug) in out else one
+            replace(one, status=Status.SUSPENDED)
+            if (EntryKind.ORGANISATION, one.slug) in out
+            else one
             for one in organisations_as_stored(rows)
         ]
 
     def _require_in_service(self, slug: str) -> None:
-        if ("organisation", slug) in self.out_of_service():
+        if (EntryKind.ORGANISATION, slug) in self.out_of_service():
             raise WrongState(
                 "the organisation's entry is not what its events say: nothing of it is changed "
                 "before the operator has put that right"
             )
 
     def _administrator(self, person: Administrator) -> Administrator:
-        in_service = ("person", person.id) not in self.out_of_service()
+        in_service = (EntryKind.PERSON, person.id) not in self.out_of_service()
         return replace(person, enabled=person.enabled and in_service)
 
     def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
@@ -515,13 +518,10 @@ def _organisation_row(organisation: Organisation) -> dict[str, Any]:
 
 # --- Staff registers -----------------------------------------------------------------------------
 
-STAFF = "staff"
-"""What an entry of the registry is called that is one of a staff register."""
-
 _ENTRIES = RecordTable(staff, StaffEntry)
 _staff = _ENTRIES.by("organisation").where(
     ~exists().where(
-        out_of_service.c.kind == STAFF,
+        out_of_service.c.kind == EntryKind.STAFF,
         out_of_service.c.name == staff.c.organisation + "/" + staff.c.pseudonym,
     ),
 )
@@ -541,12 +541,12 @@ class SqlStaff(_RegistryPart):
 
     def named(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:
         """The organisation's entries of these pseudonyms, five at most, in one statement."""
-        keys = [(STAFF, organisation, one) for one in pseudonyms]
+        keys = [(EntryKind.STAFF, organisation, one) for one in pseudonyms]
         if all(key in self._entries for key in keys):
             return [self._entries[key] for key in keys]
         found = self._read(organisation, pseudonyms)
         for one in found:
-            self._remember((STAFF, organisation, one.pseudonym), one)
+            self._remember((EntryKind.STAFF, organisation, one.pseudonym), one)
         return found
 
     def _read(self, organisation: str, pseudonyms: Collection[str]) -> Sequence[StaffEntry]:

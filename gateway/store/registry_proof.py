@@ -17,11 +17,12 @@ from uuid import UUID
 
 from sqlalchemy import Executable, StaticPool, Table, bindparam, create_engine, select
 
-from gateway.domain.audit_event import LOG_HOLD, Operation
+from gateway.domain.audit_event import Operation
+from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.staff import CommittedStaff, StaffEntry
 from gateway.evidence import base64url, event
 from gateway.evidence.event import EventDisclosure, EventDocument
-from gateway.kernel.changes import PROPOSAL, change_of, described
+from gateway.kernel.changes import change_of, described
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.values import LoggedEvent, Proposal, TreeHead
 from gateway.ledger import tree
@@ -74,7 +75,7 @@ COMPARED = (tables.organisation, tables.competence, *_TABLES, tables.staff, tabl
 class RegistryComparison:
     """Entries whose rows are not what their events say, and what else is wrong, in sentences."""
 
-    differing: frozenset[registry.Entry]
+    differing: frozenset[Entry]
     problems: tuple[str, ...]
 
     def sentences(self) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ class RegistryComparison:
 
 def _public(kind: str, name: str) -> str:
     """The name as it may stand in a log: who works for an organisation is for that alone."""
-    return f"of {name.partition('/')[0]}" if kind == registry.STAFF else name
+    return f"of {name.partition('/')[0]}" if kind == EntryKind.STAFF else name
 
 
 Redo = Callable[[LoggedEvent, UnitOfWork], None]
@@ -246,10 +247,10 @@ def require_logged(row: Any, proofs: InclusionProofs, head: TreeHead) -> tuple[b
     return proof
 
 
-def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[registry.Entry, Hashable]]:
+def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[Entry, Hashable]]:
     """All that decides something, each with what it belongs to."""
-    found: set[tuple[registry.Entry, Hashable]] = {
-        (("organisation", one.slug), replace(one, version=0))
+    found: set[tuple[Entry, Hashable]] = {
+        ((EntryKind.ORGANISATION, one.slug), replace(one, version=0))
         for one in registry.organisations_as_stored(rows(registry.ALL_ORGANISATIONS))
     }
     for table, ignored in _TABLES.items():
@@ -260,11 +261,11 @@ def _entries(rows: Callable[[Executable], Iterable[Any]]) -> set[tuple[registry.
     return found
 
 
-def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[registry.Entry]:
+def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[Entry]:
     """The entries of staff registers that are not what their events committed to."""
     entries = map(_STAFF.read, work.rows(_STAFF.all, {}))
     return {
-        (registry.STAFF, f"{one.organisation}/{one.pseudonym}")
+        (EntryKind.STAFF, f"{one.organisation}/{one.pseudonym}")
         for one in entries
         if not committed.has(one)
     }
@@ -272,13 +273,13 @@ def _unknown_staff(work: SqlUnitOfWork, committed: CommittedStaff) -> set[regist
 
 def _proposals(
     rows: Callable[[Executable, Mapping[str, Any]], Iterable[Any]],
-) -> set[tuple[registry.Entry, Hashable]]:
+) -> set[tuple[Entry, Hashable]]:
     """Proposals as their events tell them: without what those tell apart, and without the event
     that made the change, which uses up the approval."""
-    found: set[tuple[registry.Entry, Hashable]] = set()
+    found: set[tuple[Entry, Hashable]] = set()
     for one in map(_PROPOSALS.read, rows(_PROPOSALS.all, {})):
         told = replace(one, values=described(change_of(one)), applied_event=None)
-        found.add(((PROPOSAL, str(one.id)), told))
+        found.add(((EntryKind.PROPOSAL, str(one.id)), told))
     return found
 
 
@@ -289,9 +290,12 @@ def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[s
             yield f"no event set the contact {row.role} of {row.organisation}"
 
 
-def _owner(table: Table, row: Any) -> registry.Entry:
+def _owner(table: Table, row: Any) -> Entry:
     if table is tables.person:
-        return "person", row.id
+        return EntryKind.PERSON, row.id
     if table is tables.log_hold:
-        return LOG_HOLD, str(row.id)
-    return "organisation", row.predecessor if table is tables.succession else row.organisation
+        return EntryKind.LOG_HOLD, str(row.id)
+    return (
+        EntryKind.ORGANISATION,
+        row.predecessor if table is tables.succession else row.organisation,
+    )

@@ -10,9 +10,10 @@ from uuid import UUID
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
 from gateway.domain.case import CaseState
-from gateway.domain.course import FIELDS, HANDOFF, Course
+from gateway.domain.course import FIELDS, Course
 from gateway.domain.duty import DUTIES
 from gateway.domain.handoff import Addressee, Handoff, offers_of
+from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents
@@ -45,7 +46,7 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
         )
     work.handoffs.restore(whole)
     out = work.organisations.out_of_service()
-    work.organisations.put_out_of_service(out - {(HANDOFF, str(id_))})
+    work.organisations.put_out_of_service(out - {(EntryKind.HANDOFF, str(id_))})
     context.affected = tuple({whole.recipient} - {whole.originator})
     return {"handoff": str(id_), "state": str(whole.state)}
 

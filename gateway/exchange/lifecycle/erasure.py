@@ -16,10 +16,11 @@ from uuid import UUID
 from gateway.domain import case as cases
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
-from gateway.domain.audit_event import LOG_HOLD, ErasedDetails, LogHold, Party
+from gateway.domain.audit_event import ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.json_values import Asked
 from gateway.domain.organisation import Status
+from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
 from gateway.domain.retention import DpoAdvice, RetentionEnd
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
@@ -571,7 +572,9 @@ def _erase_step(ports: Ports, actor: str, regimes: frozenset[str]) -> bool:
         # Holds are set while nobody writes: none begins before this is committed.
         holds = work.log_terms.holds()
         differing = work.organisations.out_of_service()
-        forged = ("organisation", actor) in differing or any(k == LOG_HOLD for k, _ in differing)
+        forged = (EntryKind.ORGANISATION, actor) in differing or any(
+            kind == EntryKind.LOG_HOLD for kind, _ in differing
+        )
         if forged or any(one.keeps_all_of(actor) for one in holds):
             return False
         erased = work.log_terms.erase_details(actor, until, _held_cases(holds))

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.case import Case
-from gateway.domain.course import HANDOFF, Course, HandoffChecks, differences
+from gateway.domain.course import Course, HandoffChecks, differences
 from gateway.domain.handoff import ACCEPTING, Handoff
 from gateway.domain.measure import Measure
+from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import CaseErased, OutOfService
 from gateway.domain.retention import in_years, registered_retention
 from gateway.domain.standing import Standing
@@ -24,7 +25,10 @@ from gateway.kernel.values import CaseVersion
 def alarm_differing(ports: Ports, work: UnitOfWork, handoff: Handoff, names: Sequence[str]) -> bool:
     """Alarm the operator of a handoff that differs by ``names``, or was found to; whether nothing
     is to be done about it."""
-    if not names and (HANDOFF, str(handoff.id)) not in work.organisations.out_of_service():
+    if (
+        not names
+        and (EntryKind.HANDOFF, str(handoff.id)) not in work.organisations.out_of_service()
+    ):
         return False
     ports.differs(handoff.id, names)
     return ports.handoff_checks is HandoffChecks.REFUSE
@@ -65,13 +69,6 @@ def differences_of_case(
 def is_planned(case: Case, version: CaseVersion) -> bool:
     """Whether a case ends on the day that its current version names, unless that was advanced."""
     return case.early or version.summary["erase_on"] == case.erase_on.isoformat()
-
-
-def check_course(context: RequestContext, standing: Standing) -> None:
-    """Require that a handoff, its case, its measures and what its recipient retains are what the
-    documents and the log say (`refuse_differing`)."""
-    names = differences_of(context.ports, context.work, standing)
-    refuse_differing(context, standing.handoff, names)
 
 
 def differences_of(ports: Ports, work: UnitOfWork, standing: Standing) -> Sequence[str]:

@@ -14,9 +14,9 @@ from gateway.domain.standing import Standing
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import in_force
 from gateway.exchange.standing.differences import (
-    check_course,
     differences_of,
     is_copy_kept_as_stated,
+    refuse_differing,
 )
 from gateway.kernel import transact
 from gateway.kernel.events import EventSubject
@@ -31,7 +31,7 @@ def standing_of(
     Where an interest of its own bars the caller it is refused as policy says: state or conditions
     would say that the handoff is there. It is what the event, or a refusal, is about. Of recalls,
     measures, retentions and changes nothing is read where the handoff or its case has none.
-    ``checked``: it is held against its documents and the log (`check_course`), before anything is
+    ``checked``: it is held against its documents and the log (`refuse_differing`), before anything is
     done by it. Raises OutOfService.
     """
     work, day = context.work, context.civil_day
@@ -55,7 +55,7 @@ def standing_of(
         barred=barred,
     )
     if checked:
-        check_course(context, standing)
+        refuse_differing(context, found, differences_of(context.ports, work, standing))
     return standing
 
 
