@@ -337,11 +337,11 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
             why = type(failure).__name__
             told = (f"cases and handoffs are not compared with the log: {why}",)
         proved = rows.proved(now if before is None else before.since)
-    proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
     out |= found.differing
     out |= {(EntryKind.ORGANISATION, change.organisation) for _, change, _ in _suspensions(gateway)}
     if before_out != out:
         _put_out_of_service(gateway, out)
+    proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
     return TaskReport((*found.sentences(), *told))
 
 

@@ -7,9 +7,14 @@ import base64
 import binascii
 import hashlib
 import quopri
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from heapq import heapify, heappop, heappush
 from ipaddress import IPv6Address
-from itertools import product
+from itertools import pairwise, product
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -273,6 +278,48 @@ def _frequent_letters(data: bytes) -> str:
 def _long_words(data: bytes) -> str:
     pairs = zip(data[::2], data[1::2], strict=False)
     return " ".join(LONG_LIST[a << 8 | b] for a, b in pairs)
+
+
+@cache
+def _codes_by_letter() -> Mapping[str, Mapping[str, str]]:
+    """By letter, or blank, a prefix code for what follows it, by how often that does in honest
+    texts; a little steeper, since those are of many languages."""
+    read = (Path(__file__).parents[1] / "data/honest/texts.txt").read_text("utf-8").lower()
+    text = re.sub("[^a-z]+", " ", read)
+    follows: dict[str, Counter[str]] = {}
+    for before, after in pairwise(text):
+        follows.setdefault(before, Counter())[after] += 1
+    return {
+        before: _prefix_code({sign: count**1.15 for sign, count in counts.items()})
+        for before, counts in follows.items()
+    }
+
+
+def _prefix_code(counts: Mapping[str, float]) -> Mapping[str, str]:
+    """Huffman's: by code the sign."""
+    heap = [(count, sign, {"": sign}) for sign, count in sorted(counts.items())]
+    heapify(heap)
+    while len(heap) > 1:
+        (few, first, low), (more, _, high) = heappop(heap), heappop(heap)
+        joined = {f"0{code}": sign for code, sign in low.items()}
+        joined |= {f"1{code}": sign for code, sign in high.items()}
+        heappush(heap, (few + more, first, joined))
+    return heap[0][2]
+
+
+def _imitated(data: bytes) -> str:
+    """Letters that follow each other as in a language, in words that are as long as there."""
+    codes, said, last, read = _codes_by_letter(), [" "], 0, ""
+    for bit in f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}" + "0" * 20:
+        read += bit
+        if (sign := codes[said[-1]].get(read)) is not None:
+            said.append(sign)
+            if len(said) - last > 14:  # hardly a word is longer
+                said.append(sign := " ")
+            read = ""
+            if sign == " ":
+                last = len(said)
+    return "".join(said)
 
 
 def _coordinates(data: bytes) -> str:
@@ -719,6 +766,9 @@ def _in_hidden_hosts(data: bytes) -> Case:
 
 
 SHAPED: Mapping[str, Carrier] = {
+    "letters that follow each other as in a language": lambda data: with_statements(
+        pieces(_imitated(data), 1990)
+    ),
     "hashes that are none": _in_hashes("sha512", 64),
     "ids of elements": _in_ids,
     "IPv6 addresses of events": _in_events,

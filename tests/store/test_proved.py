@@ -11,6 +11,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.store.handoff_proof import HandoffComparison
 from gateway.store.proved import Proved
 from gateway.store.registry_proof import RegistryComparison
+from tests.each import each
 from tests.founding import OFMIN, UNRECORDED, Founded, accepted, consulted, founded, rows_proof
 from tests.store.test_handoff_proof import ACTS, scene
 
@@ -90,6 +91,23 @@ def test_rows_that_changed_with_the_documents_of_their_events_are_found():
     )
     found, _ = compared(there.gateway, before)
     assert "cannot be compared" in " ".join(found.sentences())
+
+
+@each(
+    "form",
+    [
+        "duty SET person = x'00' WHERE kind = 'call'",
+        "log_event SET case_digest = x'00' WHERE idx = 3",
+    ],
+)
+def test_a_value_of_another_form_hides_no_other_row(form):
+    there = scene()
+    before = proved(there.gateway)
+    there.change("UPDATE handoff SET purpose = '[]' WHERE id = {declined}")
+    there.change(f"UPDATE {form}")
+    found, after = compared(there.gateway, before)
+    assert "purpose" in found.differing[there.handoffs["declined"]]
+    assert "purpose" in compared(there.gateway, after)[0].differing[there.handoffs["declined"]]
 
 
 # --- The registry

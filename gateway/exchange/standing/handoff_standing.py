@@ -31,8 +31,8 @@ def standing_of(
     Where an interest of its own bars the caller it is refused as policy says: state or conditions
     would say that the handoff is there. It is what the event, or a refusal, is about. Of recalls,
     measures, retentions and changes nothing is read where the handoff or its case has none.
-    ``checked``: it is held against its documents and the log (`refuse_differing`), before anything is
-    done by it. Raises OutOfService.
+    ``checked``: it is held against its documents and the log (`differences_of`), before anything
+    is done by it. Raises OutOfService.
     """
     work, day = context.work, context.civil_day
     found, case = work.handoffs.with_case(handoff) or transact.deny_as_not_found()

@@ -9,10 +9,11 @@ from tests.each import each
 REFUSED = sorted({*CARRIERS} - {*PASSING})
 
 
-def test_at_most_eight_carriers_take_a_picture():
+def test_at_most_nine_carriers_take_a_picture():
+    """The ninth imitates a language: no measure is known that refuses it and no honest text."""
     assert len(CARRIERS) >= 74
     assert {*PASSING} < {*CARRIERS}
-    assert len(PASSING) <= 8
+    assert len(PASSING) <= 9
 
 
 @each("name", REFUSED)
@@ -36,6 +37,6 @@ def test_the_figures_of_the_threat_model_are_the_largest(name, figure):
 
 @each("name", sorted(PASSING))
 def test_no_carrier_takes_what_begins_as_a_picture_does(name):
-    if name.startswith(("ids", "IPv6", "wallets", "statements", "addresses")):
+    if name.startswith(("ids", "IPv6", "wallets", "statements", "addresses", "letters")):
         return  # their values are ids, addresses and words: nothing reads them as bytes
     assert not accepted(CARRIERS[name](PICTURE[:4000]))
