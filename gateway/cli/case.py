@@ -41,7 +41,7 @@ from gateway.client.views import CaseStateWord, StepAction
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.case_steps import CASE_STEPS, CaseStepKind
 from gateway.domain.consultation import REASON_CODES
-from gateway.domain.handoff import RecallCode
+from gateway.domain.handoff import RecallAnswer, RecallCode
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.measure import MeasureKind
@@ -638,7 +638,21 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     place = (line["handoff"], line["recipient"], state, line["version"])
     for owed in line["owed"] or [_NOTHING]:
         what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")
-        yield (*place, what, owed["by"], owed["due"], line["answered"] or "-")
+        yield (*place, what, owed["by"], owed["due"], _declared(line))
+
+
+def _declared(line: Mapping[str, Any]) -> str:
+    """What a holder last said: of its copies it declares, and nothing shows that it is so."""
+    recall, said = line["recall"], line["answered"] or "-"
+    if recall is None or recall["answer"] is None:
+        stopped = said == "acknowledge_recall"
+        return "declared stopped" if stopped else said.replace("_", " ")
+    if recall["answer"] == RecallAnswer.COPIES_ERASED:
+        backups = recall["backups_until"]
+        return "declared erased" + (f", backups until {backups}" if backups else "")
+    until = f" until {recall['until']}" if recall["until"] else ""
+    why = recall["answer"].removeprefix("kept_").replace("_", " ")
+    return f"declared kept{until} ({why})"
 
 
 @case.command("import")

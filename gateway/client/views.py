@@ -167,11 +167,14 @@ class Owed(TypedDict):
 
 
 class RecallCoverage(TypedDict):
-    """A recall of a handoff: its event and code; answer is the final one, as it may be read."""
+    """A recall of a handoff: its event and code; answer is the final one, as it may be read, with
+    the days that the holder declared."""
 
     recall: str
     code: RecallCodeWord
     answer: str | None
+    until: str | None
+    backups_until: str | None
 
 
 class HolderCoverage(TypedDict):

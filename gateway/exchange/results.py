@@ -556,11 +556,15 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class RecallCoverage:
-    """A recall of a handoff: its event and code; ``answer`` is the final one, as it may be read."""
+    """A recall of a handoff: its event and code; ``answer`` is the final one, as it may be read:
+    with the day ``until`` which the holder keeps the case, or ``backups_until`` which its backups,
+    as it declared."""
 
     recall: UUID
     code: RecallCode
     answer: str | None
+    until: str | None
+    backups_until: str | None
 
 
 @dataclass(frozen=True)

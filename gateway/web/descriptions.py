@@ -90,6 +90,7 @@ _WORDS: Mapping[str, str] = {
     "embargo": "What is forbidden, and until when.",
     "no_notice_to_host no_publication": "Whether this is forbidden.",
     "until": "When it ends; of a day, the first one without it.",
+    "backups_until": "The day by which the backups are erased, as declared.",
     "set_by": "The authority that set it.",
     "force": "What obliges to a condition, as the originator says.",
     "reference": "Where that is written: an article, an agreement.",

@@ -95,6 +95,7 @@ def test_a_recall_goes_from_desk_to_desk_and_is_proved(
         desks.done(*final, at=OFMIN, input="copies_erased\n")
     (line,) = desks.told("case", "coverage", case)["handoffs"]
     assert (line["recall"]["answer"], line["owed"]) == ("copies_erased", [])
+    assert "declared erased" in " ".join(desks.done("case", "coverage", case).split())
     desks.done("handoff", "export", handoff, "--without-content", "--out", "recalled.json")
     file = desks.folder / "recalled.json"
     result = verifier.verify(file.read_bytes(), trust)

@@ -2,6 +2,7 @@
 by oneself."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from gateway.domain.answers import ON_CHANGES, takes_update
@@ -132,18 +133,27 @@ def _line(
         ],
         answered=str(said[-1].move) if said else None,
         answered_by_event=said[-1].event if said else None,
-        recall=_recall(context, handoff),
+        recall=_recall(context, handoff, answers),
     )
 
 
-def _recall(context: transact.RequestContext, handoff: Handoff) -> results.RecallCoverage | None:
-    """The recall of a handoff, and its holder's final answer as the originator may read it."""
+def _recall(
+    context: transact.RequestContext, handoff: Handoff, answers: Sequence[HandoffAnswer]
+) -> results.RecallCoverage | None:
+    """The recall of a handoff, and its holder's final answer as the originator may read it; its
+    days are in a document, of which an erasure leaves nothing."""
     recall = recall_of(context, handoff)
     if recall is None:
         return None
-    done = handoff.recall_answer
-    seen = None if done is None else answer_for(context, handoff.recipient, {"done": str(done)})[0]
-    return results.RecallCoverage(recall.id, recall.code, seen)
+    done, seen, fields = handoff.recall_answer, None, dict[str, Any]()
+    if done is not None:
+        given = [one.document for one in answers if one.move is HandoffAction.ANSWER_RECALL]
+        told = sd_jwt.read_stored(given[-1]).content if given and given[-1] else {}
+        said = {**told, "done": str(done)}
+        seen, read = answer_for(context, handoff.recipient, said)
+        fields = dict(read)
+    days = [fields.get(name) for name in ("until", "backups_until")]
+    return results.RecallCoverage(recall.id, recall.code, seen, *days)
 
 
 _ANSWERS = ON_CHANGES | OF_RECALL - {HandoffAction.RECALL}

@@ -541,8 +541,8 @@ def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):
     case, handoff, made = taken_back(gateway)
     line = covered(gateway, case)
     (told,) = events(gateway, "handoff.recalled")
-    recall = {"recall": made.result["recall"], "code": "unlawful", "answer": None}
-    assert line["recall"] == recall
+    unsaid = dict.fromkeys(("answer", "until", "backups_until"))
+    assert line["recall"] == {"recall": made.result["recall"], "code": "unlawful", **unsaid}
     assert [one["what"] for one in line["owed"]] == ["recall_acknowledgement", "recall_answer"]
     assert {one["event"] for one in line["owed"]} == {told["id"]}
     gateway.clock.advance(timedelta(days=4))
@@ -554,6 +554,18 @@ def test_coverage_says_what_is_owed_late_and_given_after_a_recall(gateway):
     (said,) = events(gateway, "handoff.recall_answered")
     assert (line["owed"], line["answered_by_event"]) == ([], said["id"])
     assert line["recall"]["answer"] == "kept_by_law"
+
+
+def test_coverage_has_the_days_that_a_holder_declared_where_they_may_be_read(gateway):
+    case = submitted(gateway)
+    handoff = given(gateway, case, ABROAD)
+    recalled(gateway, case)
+    answer(gateway, handoff, RecallAnswer.DECLINED, by=ABROAD)
+    recall = covered(gateway, case)["recall"]
+    assert (recall["answer"], recall["until"]) == ("declined", KEPT[RecallAnswer.DECLINED]["until"])
+    answer(gateway, handoff, RecallAnswer.COPIES_ERASED, by=ABROAD, backups_until=UNTIL)
+    recall = covered(gateway, case)["recall"]
+    assert (recall["answer"], recall["backups_until"]) == ("copies_erased", UNTIL)
 
 
 # --- after the erasure ---------------------------------------------------------------------------
