@@ -432,7 +432,7 @@ def _administrators(file: Path | None, issuer: str) -> TrustAnchors:
 
 
 def read_administrators(members: Any) -> tuple[str, dict[str, PublicKey]]:
-    """The gateway that `ADMINISTRATORS_FILE` is of, and the key of each person by their id;
+    """Read the gateway that `ADMINISTRATORS_FILE` is of, and the key of each person by their id;
     ValueError."""
     match members:
         case {"issuer": str(issuer), "persons": dict(persons)} if ADDRESS.fullmatch(issuer):

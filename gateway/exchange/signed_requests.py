@@ -186,7 +186,7 @@ def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> Non
 
 
 def digest_of(opened: VerifiedRequest | None) -> str | None:
-    """The digest of a signed request's document."""
+    """Name a signed request's document by its digest."""
     return None if opened is None else opened.document.digest
 
 

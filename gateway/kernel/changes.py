@@ -603,7 +603,7 @@ def _readers_of_approvals(context: ChangeContext, concerned: Iterable[str]) -> f
 def may_read_approvals(
     request: RequestContext, reader: Organisation, action: str, *, concerned: bool
 ) -> bool:
-    """Whether policy lets an organisation know who approved a change, or a succession.
+    """Ask policy whether an organisation may know who approved a change, or a succession.
 
     ``concerned``: it is about the reader, or something of the reader's follows from it.
     """

@@ -133,8 +133,8 @@ def _require_reached(current: TreeHead, signed: TreeHead) -> None:
     if current.size < signed.size:
         raise LogFrozen(
             f"the database has {pluralise(current.size, 'entry')} of the log, but "
-            f"{signed.size} were signed: it is an older copy, and the operator has to "
-            "bring the newer one back"
+            f"{signed.size} were signed: it is an older copy, or lost its last writes. The "
+            "operator brings the newest database back or, where there is none, ends this log"
         )
     if current.size == signed.size and current.root != signed.root:
         raise _forked(signed)

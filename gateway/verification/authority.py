@@ -41,7 +41,7 @@ class SuccessionDecision:
 
     @property
     def is_shown(self) -> bool:
-        """Whether others than the operator decided it."""
+        """Tell whether others than the operator decided it."""
         return self.agreed or bool(self.administrators)
 
 

@@ -134,7 +134,8 @@ def check_predecessor(signed: AuthoredDocument, offer: OfferClaims) -> None:
 
 
 def check_approval(signed: AuthoredDocument, offer: OfferClaims) -> None:
-    """One of the two organisations approved the succession by which ``offer`` replaced another."""
+    """Require that one of its two organisations approved the succession by which ``offer`` replaced
+    another."""
     if offer.reissue_of is None:
         raise Mismatch("there is an approval of a succession, but the offer replaces none")
     claims, between = signed.verified.claims, (offer.reissue_of.predecessor, offer.recipient)

@@ -125,6 +125,12 @@ class VerificationReport:
         return self.conclusion is not None
 
     @property
+    def is_demonstration(self) -> bool:
+        """Tell whether a date was simulated: a code that says something worse hides that."""
+        facts = () if self.conclusion is None else self.conclusion.facts
+        return any(one.key == "simulated" for one in facts)
+
+    @property
     def headline(self) -> str:
         """The result in a sentence."""
         return self.headline_in(catalogue.ENGLISH)
@@ -132,8 +138,7 @@ class VerificationReport:
     def headline_in(self, language: str) -> str:
         """The result in a sentence of that language; that it is a demonstration, in one more."""
         codes = [self.code]
-        facts = () if self.conclusion is None else self.conclusion.facts
-        if self.code is not Code.SIMULATED and any(one.key == "simulated" for one in facts):
+        if self.code is not Code.SIMULATED and self.is_demonstration:
             codes.append(Code.SIMULATED)
         return " ".join(
             catalogue.headline(int(code), self.passed, self.failure, language) for code in codes
@@ -172,6 +177,7 @@ class VerificationReport:
             "kind": self.kind,
             "code": int(self.code),
             "result": self.code.name.lower(),
+            "demonstration": self.is_demonstration,
             "sentence": self.sentence,
             **{name: [one.to_json() for one in facts] for name, facts in found.items()},
             "steps": [

@@ -76,6 +76,16 @@ def test_nothing_that_its_author_did_not_sign_stands_under_signed(name: str) -> 
         assert {one.source for one in report.conclusion.under("recorded")} <= {Source.LOG}
 
 
+def test_a_code_that_says_something_worse_hides_no_demonstration() -> None:
+    folder = FOLDER / "bundle-3"
+    data = (folder / "files/bundle-after-succession.json").read_bytes()
+    told = verify(data, trust_folder(folder / "trust"))
+    assert (told.code, told.is_demonstration) == (Code.ATTESTED, True)
+    assert told.to_json()["demonstration"] is True
+    assert "DEMONSTRATION" in told.headline
+    assert verify(Scenario().file(), TRUST).to_json()["demonstration"] is False
+
+
 # --- Keys that only the gateway named ---
 
 

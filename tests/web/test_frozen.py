@@ -96,7 +96,7 @@ def test_a_write_is_answered_with_the_problem_and_leaves_nothing(line, marking) 
     answer = partner.post("/cases", submission(marking))
     assert answer.status_code == 503
     assert answer.json["type"].endswith("/problems/log-frozen")
-    assert "the operator has to bring the newer one back" in answer.json["detail"]
+    assert "The operator brings the newest database back" in answer.json["detail"]
     assert answer.headers["Retry-After"] == "300"
     assert "receipt" not in answer.json
     assert marking.node.head() == head
