@@ -5,7 +5,7 @@ Codes, ids, digests and times stay as they are. The facts themselves are in `rep
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib import resources
@@ -61,15 +61,33 @@ def _in_french(clause: str) -> str:
     return clause
 
 
+@cache
+def _reasons() -> Sequence[tuple[re.Pattern[str], str]]:
+    """The form of each English clause with its French, the one that says most first."""
+    pairs = sorted(_tables()["reasons"].items(), key=lambda pair: len(pair[0]), reverse=True)
+    value = re.compile(r"\\\{\d\\\}")
+    return [(re.compile(value.sub("(.*?)", re.escape(one))), french) for one, french in pairs]
+
+
 def reason(failure: str, language: str) -> str:
-    """Why a check failed; what is not in the table stays English, as its values do."""
-    if language == FRENCH:
-        for english, french in _tables()["reasons"].items():
-            pattern = re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(english))
-            if found := re.fullmatch(pattern, failure):
-                values = [_tables()["files"].get(value, value) for value in found.groups()]
-                return _typeset(french, language).format(*values)
+    """Why a check failed; what is not in the tables stays English, as ids do. A value may be a word
+    of them, or a reason itself."""
+    if language != FRENCH:
+        return failure
+    for form, french in _reasons():
+        if found := form.fullmatch(failure):
+            return _typeset(french, language).format(*map(_reason_value, found.groups()))
     return failure
+
+
+def _reason_value(text: str) -> str:
+    """A value of a reason in French: a word of a report, or a reason."""
+    if text in _tables()["files"]:
+        return str(_tables()["files"][text])
+    for table in ("events", "acts", "values"):
+        if found := _tables()[table].get(text.removeprefix("the ")):
+            return str(found[1])
+    return reason(text, FRENCH)
 
 
 def headline(code: int, passed: bool, failure: str, language: str) -> str:

@@ -1,6 +1,7 @@
 """Every fact has one source: it decides the heading, and the exit code follows from the facts."""
 
 import json
+import random
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -27,6 +28,7 @@ from tests.verification.scenario import (
     keys_of,
 )
 from tests.verification.test_kept import EXPECTED, FOLDER, left
+from tests.verification.test_mutants import mutant
 
 SENTENCES = catalogue._tables()["sentences"]
 OF_EVIDENCE = {
@@ -289,6 +291,20 @@ def test_no_event_type_and_no_code_of_several_words_stands_in_a_french_report() 
         for line in report.sentences(catalogue.FRENCH):
             assert not [one for one in types if re.search(rf"\b{re.escape(one)}\b", line)], line
             assert not re.findall(r"(?<![\w/-])[a-z]+_[a-z_]+(?![\w/-])", line), line
+
+
+ENGLISH = re.compile(r"\b(the|is|are|has|of|not|cannot|and|which)\b")
+
+
+def test_no_reason_for_which_a_mutant_is_refused_stays_english() -> None:
+    chance, trust = random.Random(11), trust_folder(FOLDER / "trust")
+    files = [(FOLDER / "files" / name).read_bytes() for name in sorted(EXPECTED)]
+    refused = {verify(mutant(chance.choice(files), chance), trust).failure for _ in range(500)}
+    assert len(refused) > 50
+    for failure in filter(None, refused):
+        french = catalogue.reason(failure, catalogue.FRENCH)
+        assert french != failure
+        assert not ENGLISH.search(french), french
 
 
 @each("table", ["events", "acts", "values", "fields", "results", "states"])
