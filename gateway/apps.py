@@ -87,7 +87,7 @@ def make_app(part: Audience, gateway: wiring.GatewayRuntime) -> Flask:
 
 
 def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
-    """What an app is built from."""
+    """Return what an app is built from."""
     config, keys = gateway.config, gateway.keys
     bind = config.public_bind if part is Audience.PUBLIC else config.partners_bind
     clients = client_certificate.ClientCertificateChecker(config.published / CHAIN_FILE)

@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Return what messages call it."""
         return f"[{self.section}] {self.key}"
 
 
@@ -391,7 +391,8 @@ class Config:
 
     @property
     def published(self) -> Path:
-        """What the public listener serves: authorities' certificates and revocation lists."""
+        """Return what the public listener serves: authorities' certificates and revocation
+        lists."""
         return self.folder / "published"
 
     @property

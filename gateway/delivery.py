@@ -165,7 +165,7 @@ class Deliverer:
                     report.refused[one] = refused
 
     def _may_mail(self, delivery: Delivery) -> bool:
-        """Whether a mail that begins now ends before another process may have the turn."""
+        """Tell whether a mail that begins now ends before another process may have the turn."""
         until = delivery.cursor.leased_until
         longest = timedelta(seconds=MAIL_SECONDS)
         return until is not None and self.gateway.ports.now() + longest < until
@@ -189,7 +189,8 @@ class Deliverer:
 
 
 def _receivers(config: Config, work: UnitOfWork) -> frozenset[Receiver]:
-    """Who is to get what: members with a receiver, and all of them by mail where that is set."""
+    """Tell who is to get what: members with a receiver, and all of them by mail where that is
+    set."""
     found = set[Receiver]()
     for one in iterate(work.organisations.page, attrgetter("slug"), ""):
         if one.active and one.push_address is not None:

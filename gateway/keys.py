@@ -121,7 +121,7 @@ class DecryptionKey:
         return self.prover.kid
 
     def decrypt(self, text: str) -> bytes:
-        """What stands under a seal to this key, its filling included; seal.SealError."""
+        """Return what stands under a seal to this key, its filling included; seal.SealError."""
         return seal.decrypt(text, self.kid, self._private)
 
     def public_jwk(self) -> dict[str, str]:
@@ -208,7 +208,7 @@ def load_encryption_keys(folder: Path) -> dict[str, DecryptionKey]:
 
 
 def _load(path: Path, passphrase: bytes | None, make: Callable[[Any], Key]) -> Key:
-    """What is made of the private key in a file."""
+    """Return what is made of the private key in a file."""
     pem = files.read_private(path)
     try:
         private = serialization.load_pem_private_key(pem, passphrase)

@@ -73,7 +73,7 @@ def clock_ahead() -> timedelta:
 
 
 def leapt() -> bool:
-    """Whether the system's clock was moved ahead, by more than is believed."""
+    """Tell whether the system's clock was moved ahead, by more than is believed."""
     return clock_ahead() > LEAP
 
 
@@ -105,7 +105,7 @@ def data_folders(config: Config) -> dict[str, Path]:
 
 
 def full_disks(config: Config) -> list[str]:
-    """What is on a disk on which nothing more can be written."""
+    """Return what is on a disk on which nothing more can be written."""
     free = {name: shutil.disk_usage(at).free for name, at in data_folders(config).items()}
     return [name for name, size in free.items() if size < FULL_BYTES]
 
@@ -333,7 +333,7 @@ class IssuingAuthority:
         self.authorities = authorities
 
     def _versions(self) -> tuple[tuple[str, int, int], ...]:
-        """What changes when an authority comes or goes."""
+        """Return what changes when an authority comes or goes."""
         found = ((file, file.stat()) for file in sorted(self._config.issuing.glob("**/*.pem")))
         return tuple((str(file), status.st_ino, status.st_mtime_ns) for file, status in found)
 

@@ -174,7 +174,7 @@ def interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for machine output, also one that cannot be read further."""
+    """Tell whether a command line asks for machine output, also one that cannot be read further."""
     ended = arguments.index("--") if "--" in arguments else len(arguments)
     return "--json" in arguments[:ended]
 

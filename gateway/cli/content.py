@@ -55,7 +55,7 @@ def superseding(change: Part) -> str:
 
 
 def change_word(package: Part) -> str:
-    """What a further package is to the one before, and why, by codes."""
+    """Return what a further package is to the one before, and why, by codes."""
     return f"{package['change'].upper()} ({output.format_value(package['reason_codes'])})"
 
 
@@ -149,7 +149,7 @@ def condition_lines(conditions: Part) -> dict[str, str]:
 
 
 def _meanings(value: Any) -> Iterator[str]:
-    """What the codes of a condition mean."""
+    """Return what the codes of a condition mean."""
     for code in value if isinstance(value, list) else [value]:
         if isinstance(code, str) and code in _MEANINGS:
             yield _MEANINGS[code]
@@ -252,7 +252,7 @@ def _person(one: Part) -> str:
 
 
 def _statement(one: Part, full: bool) -> Iterator[str]:
-    """What a statement is, and its text only when it was asked for."""
+    """Return what a statement is, and its text only when it was asked for."""
     evaluated = one.get("source_reliability", "") + one.get("information_accuracy", "")
     kind = f"{one['kind']} {evaluated}".strip()
     yield (

@@ -117,7 +117,7 @@ def run_checks(config: Config, now: datetime, *, deep: bool = False) -> Iterator
 
 
 def settings(config: Config, now: datetime) -> Findings:
-    """What must not be set in operation."""
+    """Return what must not be set in operation."""
     if config.simulated_reference_date is not None:
         yield (
             Level.WARNING,
@@ -129,7 +129,7 @@ def settings(config: Config, now: datetime) -> Findings:
 
 
 def permissions(config: Config, now: datetime) -> Findings:
-    """Who else can look into the folder."""
+    """Tell who else can look into the folder."""
     apart = (config.keys, config.issuing, config.people, config.offline, config.server)
     private = [path for path in (config.folder, *apart) if path.exists()]
     open_ones = [path for path in private if path.stat().st_mode & 0o077]
@@ -145,7 +145,7 @@ def permissions(config: Config, now: datetime) -> Findings:
 
 
 def signing_keys(config: Config, now: datetime) -> Findings:
-    """Whether the gateway's own keys are there, each of the right kind."""
+    """Tell whether the gateway's own keys are there, each of the right kind."""
     for purpose in keys.GATEWAYS_OWN:
         keys.load_key_set(config.keys / purpose, purpose)
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
@@ -154,7 +154,7 @@ def signing_keys(config: Config, now: datetime) -> Findings:
 
 
 def issuing_key(config: Config, now: datetime) -> Findings:
-    """Whether the issuing authority is there, and who can read its key."""
+    """Tell whether the issuing authority is there, and who can read its key."""
     files = sorted(config.issuing.glob("*.key"))
     if not files:
         yield Level.OK, "the issuing key is not in this folder: only maintenance needs it"
@@ -226,7 +226,7 @@ def _read_rows(config: Config, **secrets: Any) -> Iterator[SqlUnitOfWork]:
 
 
 def clock(config: Config, now: datetime) -> Findings:
-    """Whether time would run backwards in the log."""
+    """Tell whether time would run backwards in the log."""
     with _read(config) as work:
         document = newest_document(work)
         there = work.rows(_TIME, {})[0][0] if config.database_file is None else now
@@ -252,7 +252,7 @@ def clock(config: Config, now: datetime) -> Findings:
 
 
 def _is_unsynchronised() -> bool:
-    """What the kernel says (adjtimex(2), TIME_ERROR); False where it does not tell."""
+    """Return what the kernel says (adjtimex(2), TIME_ERROR); False where it does not tell."""
     if sys.platform != "linux":
         return False
     return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == _TIME_ERROR)
@@ -262,7 +262,7 @@ _TIME_ERROR = 5
 
 
 def backups(config: Config, now: datetime) -> Findings:
-    """Whether backups are made here, and how old the last ones are."""
+    """Tell whether backups are made here, and how old the last ones are."""
     for what in maintenance.BACKUPS:
         made = maintenance.last_backup(config, what)
         told = "never" if made is None else output.format_time(made)
@@ -274,7 +274,7 @@ def backups(config: Config, now: datetime) -> Findings:
 
 
 def due(config: Config, now: datetime) -> Findings:
-    """Whether parties of handoffs are late, and maintenance looks after it."""
+    """Tell whether parties of handoffs are late, and maintenance looks after it."""
     with _read_rows(config) as work:
         overdue, clock = work.duties.overdue(now), work.duties.clock()
     if clock is not None and now - clock.swept_at > LONGEST_PAUSE:
@@ -286,7 +286,7 @@ def due(config: Config, now: datetime) -> Findings:
 
 
 def log_holds(config: Config, now: datetime) -> Findings:
-    """What suspends the terms of the log, and whether it was looked at in time."""
+    """Return what suspends the terms of the log, and whether it was looked at in time."""
     with _read_rows(config) as work:
         holds = work.log_terms.holds()
     today = now.astimezone(config.civil_time_zone).date()
@@ -298,7 +298,7 @@ def log_holds(config: Config, now: datetime) -> Findings:
 
 
 def waiting(config: Config, now: datetime) -> Findings:
-    """What waits for administrators."""
+    """Return what waits for administrators."""
     with _read_rows(config) as work:
         proposals, organisations = queries.waiting(work, now)
     if proposals or organisations:
@@ -312,7 +312,8 @@ def waiting(config: Config, now: datetime) -> Findings:
 
 
 def certificates(config: Config, now: datetime) -> Findings:
-    """What ends soon, or has ended: authorities, revocation lists, listeners' certificates."""
+    """Return what ends soon, or has ended: authorities, revocation lists, listeners'
+    certificates."""
     findings = [
         # Of what has ended or is missing, the sentence says who is refused.
         (Level.ERROR if "refused" in sentence else Level.WARNING, sentence)
@@ -342,7 +343,7 @@ def _listener_certificate(file: Path, now: datetime) -> list[tuple[Level, str]]:
 
 
 def database(config: Config, now: datetime) -> Findings:
-    """Whether commits are durable, and who can read the file."""
+    """Tell whether commits are durable, and who can read the file."""
     with _read(config):
         pass  # refuses what may lose commits
     file = config.database_file
@@ -408,7 +409,7 @@ def _file_system(file: Path) -> str:
 
 
 def schema(config: Config, now: datetime) -> Findings:
-    """Whether the tables are of this version."""
+    """Tell whether the tables are of this version."""
     _require_file(config)
     found = migrations.current(config.database_url)
     if found is None:
@@ -429,7 +430,7 @@ def schema(config: Config, now: datetime) -> Findings:
 
 
 def disk(config: Config, now: datetime) -> Findings:
-    """Whether there is room to go on."""
+    """Tell whether there is room to go on."""
     for folder in sorted({*wiring.data_folders(config).values()}):
         free = shutil.disk_usage(folder).free
         sentence = f"{free / 1024**3:.1f} GiB are free at {folder}"
@@ -442,7 +443,7 @@ def disk(config: Config, now: datetime) -> Findings:
 
 
 def log(config: Config, now: datetime) -> Findings:
-    """Whether the database continues what was signed, by this key."""
+    """Tell whether the database continues what was signed, by this key."""
     try:
         marked = wiring.read_mark(config)
         head_key = keys.load_secret(config.keys / wiring.HEAD_KEY_FILE)
@@ -473,7 +474,8 @@ def log(config: Config, now: datetime) -> Findings:
 
 
 def whole_log(config: Config, now: datetime) -> Findings:
-    """Whether every document, detail, stream and search word is as the log has it: takes long."""
+    """Tell whether every document, detail, stream and search word is as the log has it: takes
+    long."""
     person_key = keys.load_secret(config.keys / wiring.FINGERPRINT_FILE)
     read = _read_rows(config, person_key=person_key)
     with read as work, output.progress("checking the log") as tell:
@@ -486,7 +488,7 @@ def whole_log(config: Config, now: datetime) -> Findings:
 
 
 def registry(config: Config, now: datetime, *, whole: bool = False) -> Findings:
-    """Whether the registry's rows are what the log's events say."""
+    """Tell whether the registry's rows are what the log's events say."""
     with _read_rows(config) as work:
         told = _proof(config, work, now, whole).registry().sentences()
     for sentence in told:
@@ -496,7 +498,7 @@ def registry(config: Config, now: datetime, *, whole: bool = False) -> Findings:
 
 
 def handoffs(config: Config, now: datetime, *, whole: bool = False) -> Findings:
-    """Whether cases, handoffs and what stands beside them are what log and documents say."""
+    """Tell whether cases, handoffs and what stands beside them are what log and documents say."""
     keyring = wiring.connect_keyring(config)
     with closing(keyring), _read_rows(config, keyring=keyring) as work:
         told = _proof(config, work, now, whole).handoffs().sentences()
@@ -513,7 +515,7 @@ def _proof(config: Config, work: SqlUnitOfWork, now: datetime, whole: bool) -> R
 
 
 def notifications(config: Config, now: datetime) -> Findings:
-    """Whether members' receivers answer, and what they refused."""
+    """Tell whether members' receivers answer, and what they refused."""
     with _read_rows(config) as work:
         states = work.notifications.states(DeliveryWay.NOTIFICATION)
     behind = [f"{one.cursor.organisation} ({one.lag})" for one in states if one.cursor.failures]
@@ -541,7 +543,7 @@ def _apart(config: Config) -> Findings:
 
 
 def case_keys(config: Config, now: datetime) -> Findings:
-    """Whether every case has its key, what was erased has none, and the keys can be opened."""
+    """Tell whether every case has its key, what was erased has none, and the keys can be opened."""
     require_keys(config.keys_url, file=config.keys_file, origin=config.log_origin)
     file = config.keys_file
     if file is not None and file.stat().st_mode & 0o007:
@@ -595,7 +597,7 @@ def _inventory(found: KeyInventory) -> Findings:
 
 
 def policies(config: Config, now: datetime) -> Findings:
-    """Whether the rules hold in all their cases."""
+    """Tell whether the rules hold in all their cases."""
     report = check_policies(policy_folder())
     for problem in report.problems:
         yield Level.ERROR, f"a policy test fails: {problem}"
@@ -604,7 +606,7 @@ def policies(config: Config, now: datetime) -> Findings:
 
 
 def administrators(config: Config, now: datetime) -> Findings:
-    """Whether one could be disabled by two others, and each alone has their key."""
+    """Tell whether one could be disabled by two others, and each alone has their key."""
     with _read_rows(config) as work:
         enabled = [person for person in work.organisations.persons() if person.enabled]
         here = maintenance.keys_here(config, work)

@@ -17,8 +17,8 @@ def options_of(fields: Iterable[RequestField]) -> list[Parameter]:
 
 
 def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the options give, as the interface takes it; what was not given is left out, except a
-    list that is required."""
+    """Return what the options give, as the interface takes it; what was not given is left out,
+    except a list that is required."""
     needed = {one.name for one in fields if one.required}
     given = {
         name: value

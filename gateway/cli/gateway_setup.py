@@ -48,7 +48,7 @@ root_passphrase_option: Callable[[Any], Any] = click.option(
 
 
 def read_passphrase(file: Path | None, *, new: bool = False) -> str:
-    """What the file holds; without one it is asked for, a new one twice."""
+    """Return what the file holds; without one it is asked for, a new one twice."""
     if file is not None:
         return _one_line(file)
     try:

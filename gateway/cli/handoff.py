@@ -203,7 +203,7 @@ def offer(
 
 
 def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
-    """What an offer or an update does not give of what was asked."""
+    """Return what an offer or an update does not give of what was asked."""
     if found["withheld_groups"]:
         yield f"policy withholds part of {output.format_value(found['withheld_groups'])}"
     if found["to_reseal"]:
@@ -212,12 +212,12 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _uncleared(offered: Mapping[str, Any]) -> str:
-    """What is missing where a case is offered in imminent danger before its clearance."""
+    """Return what is missing where a case is offered in imminent danger before its clearance."""
     return "when it is offered: a second person must follow" if offered["break_glass"] else ""
 
 
 def _off_duty(offered: Mapping[str, Any]) -> str:
-    """What to do where nobody is on duty at the recipient of what is urgent."""
+    """Return what to do where nobody is on duty at the recipient of what is urgent."""
     if offered.get("duty_contact") is not False:
         return ""
     others = " or ".join(output.format_value(one) for one in offered.get("on_duty", ()))
@@ -389,7 +389,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
 
 
 def _matter(view: Mapping[str, Any]) -> dict[str, Any]:
-    """What a handoff is about, and what its originator noted."""
+    """Return what a handoff is about, and what its originator noted."""
     routing = sd_jwt.read_unverified(view["routing"]).content
     notes = [one.value for one in newest_offer(view).disclosures if one.name == "note"]
     return {
@@ -425,7 +425,7 @@ _INTEREST = "your organisation declared one in this case: assign persons without
 
 
 def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
-    """What is owed, and late or not, by whom."""
+    """Return what is owed, and late or not, by whom."""
     return [
         f"{one['kind']} of {one['organisation']}, due {output.format_time(one['due_at'])}"
         for one in view["duties"]
@@ -437,7 +437,7 @@ _RECALLED = "stop its use; say whether your copies are erased: casegate handoff 
 
 
 def _retention(stated: Mapping[str, Any]) -> str:
-    """What a holder states of its retention, as far as it is shown."""
+    """Return what a holder states of its retention, as far as it is shown."""
     told = {"legal_basis": "by", "until": "until", "review_on": "to be reviewed by"}
     shown = [f"{word} {stated[name]}" for name, word in told.items() if stated.get(name)]
     return ", ".join(shown) or "the holder keeps it by law"
@@ -512,7 +512,8 @@ def _answer_command(kind: answers.AnswerKind) -> None:
 
 
 def _recorded(kind: answers.AnswerKind, fields: Mapping[str, Any]) -> str:
-    """What an answer put on record that leaves the handoff in its state: its kind and its words."""
+    """Return what an answer put on record that leaves the handoff in its state: its kind and its
+    words."""
     words = [
         str(fields[one.name])
         for one in kind.fields

@@ -80,7 +80,7 @@ AS_JSON = "gateway.cli.as_json"
 
 
 def for_machines() -> bool:
-    """Whether the command line asks for one JSON document."""
+    """Tell whether the command line asks for one JSON document."""
     context = click.get_current_context(silent=True)
     return context is not None and AS_JSON in context.meta
 
@@ -245,7 +245,7 @@ def write_new(file: Path, data: bytes) -> None:
 
 
 def interactive() -> bool:
-    """Whether a person can be asked."""
+    """Tell whether a person can be asked."""
     return sys.stdin.isatty()
 
 

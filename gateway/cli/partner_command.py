@@ -98,7 +98,7 @@ def sentence(error: ClientError) -> str:
 
 
 def error_json(error: ClientError) -> dict[str, Any]:
-    """What went wrong, for machines."""
+    """Return what went wrong, for machines."""
     members: dict[str, Any] = {"kind": _kind(error), "message": sentence(error)}
     if isinstance(error, RequestRefused):
         members |= {
@@ -138,7 +138,7 @@ def named(write: PendingWrite | UnconfirmedWrite) -> str:
 
 
 def reasons(error: ClientError) -> Iterator[str]:
-    """What there is to know beside the sentence, line by line."""
+    """Return what there is to know beside the sentence, line by line."""
     if isinstance(error, RequestRefused | InvalidCase):
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
     if isinstance(error, RequestRefused):
@@ -441,7 +441,7 @@ def _print_written(written: ConfirmedWrite, sentence: str) -> None:
 
 
 def _signature(result: Mapping[str, Any]) -> Iterator[str]:
-    """Who signed the document of a write, where it has one."""
+    """Tell who signed the document of a write, where it has one."""
     if text := result.get("document") or result.get("offer"):
         document = sd_jwt.read_unverified(text)
         yield (

@@ -107,7 +107,8 @@ _NEWS = frozenset({DutyKind.ORIGINATOR_NEWS, DutyKind.RECIPIENT_NEWS})
 
 
 def _duties(gateway: Gateway) -> Iterator[Waiting]:
-    """What is owed, and each question and danger, are a line; other news of a handoff are one."""
+    """Give a line to what is owed, and to each question and danger; other news of a handoff are
+    one."""
     own, news = gateway.connection.organisation, dict[str, list[Mapping[str, Any]]]()
     for one in gateway.duties():
         if one["kind"] in _NEWS and one["urgency"] != str(Urgency.IMMINENT_DANGER):
@@ -133,7 +134,7 @@ def _line(own: str, duty: Mapping[str, Any], every: Sequence[Mapping[str, Any]])
 
 
 def _first(duty: Mapping[str, Any]) -> str | None:
-    """What shows a change that is to be acknowledged, its package or else a notice; or what
+    """Return what shows a change that is to be acknowledged, its package or else a notice; or what
     arrived."""
     verb = "consult" if duty["package"] else "notices"
     if duty["arrived"] and duty["kind"] != DutyKind.ADDITION:

@@ -386,8 +386,8 @@ def _label(name: str, beside: Mapping[str, bytes] | None) -> str:
 
 
 def _about(command: str, name: str, data: bytes | None, trust: "TrustAnchors") -> dict[str, Any]:
-    """What identifies a report: the file, or the command on a folder, the day, the version, the
-    command and the keys."""
+    """Return what identifies a report: the file, or the command on a folder, the day, the version,
+    the command and the keys."""
     return {
         "file": name,
         **({} if data is None else {"sha256": hashlib.sha256(data).hexdigest()}),

@@ -235,7 +235,7 @@ def check_update_preview(
 def _previewed(
     found: Mapping[str, Any], case: str, purpose: Sequence[str], connection: PartnerConnection
 ) -> Previewed:
-    """What a preview names, once it is of this own case."""
+    """Return what a preview names, once it is of this own case."""
     document = open_ours(found.get("routing"), handoff_documents.CASE_TYP, connection)
     require(document.author == connection.organisation, "the case previewed is not our own")
     require(document.verified.claims.get("case") == case, "the preview is of another case")
@@ -267,7 +267,8 @@ def _previewed_tool(
 
 
 def _is_to(to: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether an offer is to the recipient that was asked for; the gateway finds the holder."""
+    """Tell whether an offer is to the recipient that was asked for; the gateway finds the
+    holder."""
     if "competence" not in asked:
         return dict(to) == dict(asked)
     if to.keys() != {"organisation", "competence", "mandate_event"}:
@@ -420,7 +421,7 @@ class AnsweredOffer:
 
     @classmethod
     def noticed(cls, notice: VerifiedAnswer) -> "AnsweredOffer":
-        """What a correction notice that was verified is about."""
+        """Return what a correction notice that was verified is about."""
         about = notice.claims
         bound = (about.handoff, about.case_digest, about.offer_digest, about.package_digest)
         return cls(*bound, notice_digest=notice.digest)
@@ -429,8 +430,8 @@ class AnsweredOffer:
 def proved_offer(
     handoff: UUID, offer: Mapping[str, Any], recall: Mapping[str, Any] | None = None
 ) -> AnsweredOffer:
-    """What an answer binds whose documents were erased: as the log proves by the events of the
-    newest offer and of the recall, which their receipts showed."""
+    """Return what an answer binds whose documents were erased: as the log proves by the events of
+    the newest offer and of the recall, which their receipts showed."""
     shown = [(offer, "handoff.offered", "handoff.updated")]
     shown += [] if recall is None else [(recall, "handoff.recalled", "")]
     for event, *types in shown:
@@ -650,7 +651,7 @@ class DocumentSigner:
         )
 
     def heading(self) -> handoff_documents.Heading:
-        """What stands at the head of a document that is signed now."""
+        """Return what stands at the head of a document that is signed now."""
         author = organisation_uri(self.issuer, self.organisation)
         return handoff_documents.Heading(
             author, self.issuer, self.now(), self.ids(), self.key, self.random

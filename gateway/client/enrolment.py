@@ -74,7 +74,7 @@ class InvitationFile:
         return f"{self.organisation}.{self.system}"
 
     def ended(self, now: datetime) -> bool:
-        """Whether its time is over, by the clock here."""
+        """Tell whether its time is over, by the clock here."""
         return now >= datetime.fromisoformat(self.expires_at)
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class InvitationFile:
         return made
 
     def fits(self) -> bool:
-        """Whether each field has its form; ValueError or NoteError for some that have not."""
+        """Tell whether each field has its form; ValueError or NoteError for some that have not."""
         return (
             all(SLUG.fullmatch(name) for name in (self.organisation, self.system))
             and all(ADDRESS.fullmatch(address) for address in (self.issuer, self.api_url))
@@ -315,7 +315,7 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether it was passed."""
+        """Tell whether it was passed."""
         return self.refused is None
 
 
@@ -413,7 +413,7 @@ def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, s
 
 
 def _verifies(members: Any, run: Mapping[str, Any]) -> bool:
-    """Whether a receipt holds against the log of the run, and nothing else."""
+    """Tell whether a receipt holds against the log of the run, and nothing else."""
     try:
         key = VerificationKey.parse(str(run.get("log_key")))
         receipts.verify(receipts.from_json(members), [key], str(run.get("log")))

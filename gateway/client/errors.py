@@ -45,7 +45,8 @@ class UnconfirmedWrite:
 
     @property
     def advice(self) -> str:
-        """What to do about it: whoever asked anew would ask under another key, for a second one."""
+        """Return what to do about it: whoever asked anew would ask under another key, for a second
+        one."""
         more = f", and so are {self.others} more" if self.others else ""
         if self.kept:
             return (
@@ -72,7 +73,7 @@ class ClientError(Exception):
     unanswered: UnconfirmedWrite | None = None
 
     def __str__(self) -> str:
-        """What went wrong, then what to do."""
+        """Return what went wrong, then what to do."""
         advice = self.unanswered.advice if self.unanswered else self.advice
         message = super().__str__()
         return f"{message.removesuffix('.')}; {advice}" if advice else message

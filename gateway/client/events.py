@@ -71,7 +71,7 @@ class Auditing(ClientBase):
     """Reading as an auditor, with audit access."""
 
     def _covers_all(self, by: str) -> bool:
-        """Whether audit access of this system, for this person, covers the whole log."""
+        """Tell whether audit access of this system, for this person, covers the whole log."""
         grants = list_of(self._exchange.read("whoami.read", "/whoami"), "audit_access")
         return any(
             one.get("coverage") == CoverageKind.ALL and one.get("person") in (None, by)
@@ -115,7 +115,7 @@ class Auditing(ClientBase):
             body |= {"next": following, "limit": left}
 
     def evidence(self, searches: Sequence[RecordedSearch]) -> bytes:
-        """What searches found, as the file that verify reads, all under one checkpoint.
+        """Return what searches found, as the file that verify reads, all under one checkpoint.
 
         Paths to it come from the public log where that grew between pages; GatewayUnavailable while
         it cannot be read.
@@ -298,7 +298,8 @@ class Exports(CaseClient, Directory, HandoffClient):
         return data
 
     def _mandate(self, organisation: str, event: str | None) -> MandateRecord | None:
-        """What registered a mandate, or planned its succession; None where that is not shown."""
+        """Return what registered a mandate, or planned its succession; None where that is not
+        shown."""
         with contextlib.suppress(errors.RequestRefused):
             return None if event is None else self.mandate(organisation, event)
         return None
@@ -355,7 +356,7 @@ class SeenNotifications:
             ) from None
 
     def __contains__(self, event: UUID) -> bool:
-        """Whether the notification of an event was worked on."""
+        """Tell whether the notification of an event was worked on."""
         return event in self._seen
 
     def add(self, event: UUID) -> None:
@@ -368,7 +369,7 @@ class SeenNotifications:
 
 
 def _stored(file: Path | None) -> Iterator[UUID]:
-    """What a file remembers, oldest first; ValueError where it is something else."""
+    """Return what a file remembers, oldest first; ValueError where it is something else."""
     if file is not None and file.exists():
         with file.open("rb") as opened:
             yield from map(UUID, opened.read(REMEMBERED * _LINE).decode("ascii").split())

@@ -248,7 +248,7 @@ def _same_statement(event: Mapping[str, Any], made: VerifiedOffer | VerifiedAnsw
 
 
 def _check_own(write: PendingWrite, recorded: AuthoredDocument) -> None:
-    """What we signed is what was recorded."""
+    """Require that what we signed is what was recorded."""
     own = write.document
     if own is not None:
         require(own.digest == recorded.document.digest, "another document was recorded than ours")

@@ -193,7 +193,7 @@ class Gateway(
 
     @property
     def heard(self) -> bool:
-        """Whether the gateway answered anything yet."""
+        """Tell whether the gateway answered anything yet."""
         return self._line.heard
 
     def _fetch_tile(self, path: str) -> bytes:

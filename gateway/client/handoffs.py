@@ -66,8 +66,8 @@ class HandoffClient(Events):
         return cast("Iterator[HandoffSummary]", self._box("out", state, filters))
 
     def duties(self) -> "Iterator[OpenDuty]":
-        """What this member owes, and what arrived there, by urgency, then due time, read and held
-        likewise."""
+        """Return what this member owes, and what arrived there, by urgency, then due time, read and
+        held likewise."""
         owed = partial(self._all, "/duties")
         return cast("Iterator[OpenDuty]", iter(self._held(owed, ToldStream.in_duties)))
 
@@ -209,9 +209,9 @@ class HandoffClient(Events):
         return self._held(read, lambda told, shown: told.in_view(shown[0]))
 
     def _answered(self, handoff: str, kind: AnswerKind, offer: str | None) -> AnsweredOffer:
-        """What an answer is about, verified: a correction notice, or the ``offer`` that was read,
-        by default the newest one. Of an erased case no document is left: then the receipts of the
-        events of its newest offer and of the recall say it."""
+        """Return what an answer is about, verified: a correction notice, or the ``offer`` that was
+        read, by default the newest one. Of an erased case no document is left: then the receipts of
+        the events of its newest offer and of the recall say it."""
         if kind.on_changes and (notices := self._notices(handoff)[1]):
             return AnsweredOffer.noticed(notices[-1])
         try:
@@ -302,7 +302,8 @@ class Offers(Directory, HandoffClient):
     """Offers of one's own cases, and updates of them."""
 
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> "Preview":
-        """What an offer would give, and to whom; nothing is kept. ValueError as for `offer`."""
+        """Return what an offer would give, and to whom; nothing is kept. ValueError as for
+        `offer`."""
         asked = {"case": spelled(case), "by": by, **_terms_of(terms)}
         found = self._exchange.read("handoff.preview", "/handoffs/preview", asked)
         return cast("Preview", found)
@@ -358,7 +359,7 @@ class Offers(Directory, HandoffClient):
     def preview_update(
         self, handoff: UUID | str, by: str, **terms: Unpack[UpdateTerms]
     ) -> "Preview":
-        """What an update would give, and what it would be; nothing is kept."""
+        """Return what an update would give, and what it would be; nothing is kept."""
         path = f"/handoffs/{spelled(handoff)}/updates/preview"
         # A refusal is an event of its own: nothing was sent.
         found = self._exchange.read("handoff.preview", path, {"by": by, **_update_terms(terms)})

@@ -265,7 +265,7 @@ class CheckpointStore:
                 self._check_growth(self._tile)
 
     def _check_growth(self, tile: ReadPublicTile) -> None:
-        """Whether the tree that was seen since continues the one that is remembered."""
+        """Require that the tree that was seen since continues the one that is remembered."""
         before, seen = self._newest, self._unchecked
         if before is None or seen is None or seen.size <= before.size or before.size == 0:
             return

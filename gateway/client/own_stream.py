@@ -67,8 +67,8 @@ class ToldHandoff:
         return fold(moves, consulted=self.consulted, erased=erased is not None)
 
     def recalled(self, course: Course) -> bool | None:
-        """Whether a recall stands on it; None where its events do not tell: whether the copies were
-        erased before, or whether it was opened without the originator's hearing of it."""
+        """Tell whether a recall stands on it; None where its events do not tell: whether the copies
+        were erased before, or whether it was opened without the originator's hearing of it."""
         if _RECALLED not in self.types:
             return False
         unheard = self.box == "out" and course.recall is None
@@ -76,7 +76,8 @@ class ToldHandoff:
         return None if unheard or answered else course.recall is not None
 
     def owed(self, course: Course) -> Iterator[DutyKind]:
-        """What its recipient owes for certain: the answer to an offer, and those to a recall."""
+        """Return what its recipient owes for certain: the answer to an offer, and those to a
+        recall."""
         if course.state is HandoffState.OFFERED:
             yield DutyKind.ANSWER
         elif self.recalled(course) and _ANSWERED not in self.types:
@@ -151,8 +152,8 @@ class ToldStream:
     def in_list(
         self, items: Iterable[Mapping[str, Any]], whole: str | None, state: str | None
     ) -> Iterator[tuple[int, str]]:
-        """What a list says otherwise, or leaves out of a ``whole`` box, or of what is in a state
-        there."""
+        """Return what a list says otherwise, or leaves out of a ``whole`` box, or of what is in a
+        state there."""
         listed = set()
         for item in items:
             listed.add(item["handoff"])
@@ -163,7 +164,7 @@ class ToldStream:
                 yield told.newest, f"handoff {name}, which is {stands}, is left out"
 
     def in_item(self, item: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-        """What one handoff is shown as otherwise."""
+        """Return what one handoff is shown as otherwise."""
         name, told = item["handoff"], self._handoffs.get(item["handoff"])
         if told is None or self._own != item["originator" if told.box == "out" else "recipient"]:
             yield 0, f"handoff {name} is shown, of which no event tells"
@@ -185,7 +186,7 @@ class ToldStream:
             )
 
     def in_duties(self, duties: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, str]]:
-        """What is owed, and left out."""
+        """Return what is owed, and left out."""
         shown = {(one["handoff"], one["kind"]) for one in duties}
         for name, told in self._expected("in"):
             for kind in told.owed(told.course(self._erased.get(("in", name)))):
@@ -194,7 +195,7 @@ class ToldStream:
                     yield told.newest, f"handoff {name} asks for its {owed}, which is left out"
 
     def in_view(self, view: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-        """What a handoff with its documents says otherwise."""
+        """Return what a handoff with its documents says otherwise."""
         told = self._handoffs.get(view["handoff"])
         if told and [_EVENTS[one["kind"]] for one in view["answers"]] != told.types:
             yield told.newest, f"handoff {view['handoff']} is shown with other answers"
@@ -272,7 +273,7 @@ class Events(ClientBase):
         show: Callable[[], Shown],
         contradictions: Callable[[ToldStream, Shown], Iterable[tuple[int, str]]],
     ) -> Shown:
-        """What the gateway shows, held against this stream, to which it reads on.
+        """Return what the gateway shows, held against this stream, to which it reads on.
 
         Where they differ, both are read a second time: an event may have come between. A difference
         counts unless its handoff has an event since then. Raises EvidenceMismatch. A system

@@ -100,7 +100,7 @@ class Session:
         )
 
     def may(self, scope: str) -> bool:
-        """Whether this system has a scope, as far as its newest token says."""
+        """Tell whether this system has a scope, as far as its newest token says."""
         return self._access.scopes is None or scope in self._access.scopes
 
     def newest(self) -> SignedTree | None:

@@ -194,7 +194,8 @@ class HttpTransport:
 
 
 def _title(reply: HttpResponse) -> str:
-    """What a problem is called, without what could move a terminal's cursor; else its status."""
+    """Return what a problem is called, without what could move a terminal's cursor; else its
+    status."""
     title = _members(reply).get("title")
     readable = isinstance(title, str) and title.isprintable() and len(title) <= _LONGEST_TITLE
     return str(title) if readable else f"it answers {reply.status}"

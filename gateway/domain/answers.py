@@ -145,27 +145,27 @@ class AnswerKind:
 
     @cached_property
     def outlives_case(self) -> bool:
-        """Whether it may be given about a case that was erased."""
+        """Tell whether it may be given about a case that was erased."""
         return any(HandoffState.LAPSED in ways for ways in self.moves.values())
 
     @cached_property
     def keeps_state(self) -> bool:
-        """Whether the handoff is in the same state after it."""
+        """Tell whether the handoff is in the same state after it."""
         return all(was is then for ways in self.moves.values() for was, then in ways.items())
 
     @cached_property
     def on_changes(self) -> bool:
-        """Whether it answers an update, a correction notice or an announcement."""
+        """Tell whether it answers an update, a correction notice or an announcement."""
         return not ON_CHANGES.isdisjoint(self.moves)
 
     @cached_property
     def agrees(self) -> bool:
-        """Whether it agrees to the newest package: an acceptance or an acknowledgement."""
+        """Tell whether it agrees to the newest package: an acceptance or an acknowledgement."""
         return not AGREEMENTS.isdisjoint(self.moves)
 
     @cached_property
     def accepts(self) -> bool:
-        """Whether it repeats the conditions of use, and so takes the case under them."""
+        """Tell whether it repeats the conditions of use, and so takes the case under them."""
         return any(one.type is FieldType.CONDITIONS for one in self.fields)
 
     def arrives_as(self, fields: Mapping[str, object]) -> Arrives | None:
@@ -745,7 +745,7 @@ def move(
 def made_of(
     handoff: Handoff, step: HandoffAction | None, document: str, at: datetime, event: UUID
 ) -> HandoffAnswer:
-    """What made a handoff what it is now: a step of the party that may take it, or its offer
+    """Return what made a handoff what it is now: a step of the party that may take it, or its offer
     (None), with the compact ``document`` that says so."""
     kind = step and KIND_OF_MOVE.get(step)  # none of an update and a recall: the originator's
     author = kind.author.of(handoff.originator, handoff.recipient) if kind else handoff.originator
@@ -766,7 +766,7 @@ def _agreed(handoff: Handoff, step: HandoffAction, under: str | None) -> dict[st
 
 
 def takes_update(handoff: Handoff, now: datetime) -> bool:
-    """Whether a handoff takes its next package: it is not ended, past its end, or recalled."""
+    """Tell whether a handoff takes its next package: it is not ended, past its end, or recalled."""
     over = handoff.expires_at is not None and handoff.expires_at <= now
     return handoff.state in UPDATABLE and handoff.recall is None and not over
 
@@ -792,7 +792,7 @@ def update(handoff: Handoff, change: ChangeKind) -> Handoff:
 
 
 def may_be_recalled(handoff: Handoff, *, holds: bool) -> bool:
-    """Whether a recall touches a handoff: its recipient ``holds`` the case, or may take it."""
+    """Tell whether a recall touches a handoff: its recipient ``holds`` the case, or may take it."""
     if handoff.recall is not None or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
         return False
     return holds or handoff.state is HandoffState.OFFERED

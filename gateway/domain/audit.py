@@ -112,7 +112,7 @@ class AuditAccess:
         return CoverageKind.ALL if self.member is None else CoverageKind.MEMBER
 
     def holds(self, day: date, now: datetime) -> bool:
-        """Whether it counts on a legal day and at a moment."""
+        """Tell whether it counts on a legal day and at a moment."""
         return self.start <= day < self.end and (self.ended_at is None or now < self.ended_at)
 
 
@@ -126,19 +126,19 @@ class Coverage:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is covered."""
+        """Tell whether nothing is covered."""
         return not (self.whole or self.members or self.cases)
 
     def reaches_member(self, organisation: str) -> bool:
-        """Whether an organisation's events are covered as such."""
+        """Tell whether an organisation's events are covered as such."""
         return self.whole or organisation in self.members
 
     def reaches_case(self, case: CaseId) -> bool:
-        """Whether all events of a case are covered."""
+        """Tell whether all events of a case are covered."""
         return self.whole or case in self.cases
 
     def shows(self, readers: frozenset[str], *, of_case: bool) -> bool:
-        """Whether a sealed detail is shown, by who may read it.
+        """Tell whether a sealed detail is shown, by who may read it.
 
         ``of_case`` says that its event is one of a covered case: then all of it is. A member's
         access shows what that member may read.
@@ -147,7 +147,7 @@ class Coverage:
 
 
 def coverage(grants: Iterable[AuditAccess], person: str, day: date, now: datetime) -> Coverage:
-    """What those in force cover, for one person at the auditing organisation."""
+    """Return what those in force cover, for one person at the auditing organisation."""
     held = [g for g in grants if g.holds(day, now) and g.person in (None, person)]
     return Coverage(
         whole=any(grant.coverage is CoverageKind.ALL for grant in held),

@@ -76,7 +76,7 @@ def tightened(stated: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, 
 
 
 def repeats(repeated: object, stated: Mapping[str, Any]) -> bool:
-    """Whether ``repeated`` has every condition ``stated``, none looser and nothing foreign."""
+    """Tell whether ``repeated`` has every condition ``stated``, none looser and nothing foreign."""
     try:
         return isinstance(repeated, Mapping) and tightened(stated, repeated) == repeated
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -84,7 +84,7 @@ def repeats(repeated: object, stated: Mapping[str, Any]) -> bool:
 
 
 def embargoed(content: Mapping[str, Any], day: date) -> bool:
-    """Whether an embargo holds on ``day`` (R7); ``until`` is the first day without it."""
+    """Tell whether an embargo holds on ``day`` (R7); ``until`` is the first day without it."""
     embargo = content.get("embargo") or {}
     return bool(embargo) and day < date.fromisoformat(embargo["until"])
 
@@ -331,7 +331,7 @@ def clear(case: Case, by: str) -> Case:
 
 
 def assessed_by_two(content: Mapping[str, Any]) -> bool:
-    """Whether the case says of a classification that two persons made it."""
+    """Tell whether the case says of a classification that two persons made it."""
     two = vocabulary.ClassificationMethod.HUMAN_X2
     return any(one["method"] == two for one in content.get("classifications", ()))
 
@@ -366,7 +366,7 @@ def advance_erasure(case: Case, day: date, erase_on: date) -> Case:
 
 
 def erasure_is_due(case: Case, day: date) -> bool:
-    """Whether the day of a case's erasure has come."""
+    """Tell whether the day of a case's erasure has come."""
     return case.erase_on <= day
 
 
@@ -380,7 +380,7 @@ def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:
 def date_errors(
     content: Mapping[str, Any], now: datetime, day: date, planned: date | None
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with the dates of a case at a moment, on its civil day, by JSON pointer.
+    """Return what is wrong with the dates of a case at a moment, on its civil day, by JSON pointer.
 
     ``planned`` is the day of erasure of the version before. A further version may only put it off:
     recipients have accepted it, and to bring it forward is for two persons (R10).
@@ -417,7 +417,7 @@ def _moments(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def undisclosable_claims(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in clear in the signed document, whoever reads it."""
+    """Return what stands in clear in the signed document, whoever reads it."""
     marking = content["marking"]
     claims: dict[str, Any] = {
         "case": content["case"],
@@ -434,7 +434,7 @@ SUMMARY = (*CLEAR_MARKING, *DISCLOSED, "matter", "urgency", "originator_ref")
 
 
 def summary(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """What a list needs of a case version's claims."""
+    """Return what a list needs of a case version's claims."""
     return {name: claims[name] for name in SUMMARY if name in claims}
 
 
@@ -520,7 +520,7 @@ def element(
 
 
 def is_sealed(value: Any) -> bool:
-    """Whether an element of an array is sealed to an organisation."""
+    """Tell whether an element of an array is sealed to an organisation."""
     return isinstance(value, Mapping) and "sealed" in value
 
 

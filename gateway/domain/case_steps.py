@@ -50,7 +50,7 @@ class CaseStepKind:
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """What it is about beside the case, as ``measure``."""
+        """Return what it is about beside the case, as ``measure``."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
 

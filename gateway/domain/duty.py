@@ -253,12 +253,12 @@ class HandoffDuty:
 
     @property
     def terms(self) -> DutyTerms:
-        """What its kind means."""
+        """Return what its kind means."""
         return DUTIES[self.kind]
 
     @property
     def ends_with_case(self) -> bool:
-        """Whether the erasure of the case ends it."""
+        """Tell whether the erasure of the case ends it."""
         hides = self.terms.of_second_person and self.overdue_at is None
         return not (self.terms.outlives_case or hides)
 
@@ -298,9 +298,9 @@ class HandoffDuty:
 
 
 def holds_copies(handoff: Handoff, duties: Iterable[HandoffDuty]) -> bool:
-    """Whether the recipient has copies, by all ``duties`` of the handoff: it accepted, or opened
-    the content before that in imminent danger, which asks for a review, and has not confirmed that
-    they are erased."""
+    """Tell whether the recipient has copies, by all ``duties`` of the handoff: it accepted, or
+    opened the content before that in imminent danger, which asks for a review, and has not
+    confirmed that they are erased."""
     if handoff.is_held or handoff.recall_answer is RecallAnswer.COPIES_ERASED:
         return handoff.is_held
     return any(one.kind is DutyKind.REVIEW for one in duties)
@@ -347,7 +347,8 @@ def begin_arrival(
     since: datetime,
     due_at: datetime = NEVER,
 ) -> HandoffDuty:
-    """What arrives at an organisation about a handoff, of which the sweeper has nothing to tell."""
+    """Return what arrives at an organisation about a handoff, of which the sweeper has nothing to
+    tell."""
     return HandoffDuty(
         handoff, kind, source, organisation, since, due_at, next_at=None, arrived=event_type
     )

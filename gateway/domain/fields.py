@@ -23,7 +23,7 @@ class Validator(NamedTuple):
     described: Mapping[str, Any] = {}
 
     def judge(self, value: object) -> str | None:
-        """What is wrong with a value of any type, or None."""
+        """Return what is wrong with a value of any type, or None."""
         return self.fault(value) if isinstance(value, str) else "must be text"
 
     @property
@@ -46,7 +46,7 @@ def like(pattern: str, sentence: str, **described: Any) -> Validator:
 
 
 def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> Validator:
-    """What ``parse`` reads without a ValueError."""
+    """Return what ``parse`` reads without a ValueError."""
 
     def fault(value: str) -> str | None:
         try:
@@ -59,7 +59,7 @@ def read_by(parse: Callable[[str], object], sentence: str, **described: Any) -> 
 
 
 def free(longest: int, *, lines: bool = True, blank: bool = False) -> Validator:
-    """What a person writes, up to ``longest`` characters; R1 keeps it from carrying a file.
+    """Return what a person writes, up to ``longest`` characters; R1 keeps it from carrying a file.
 
     What spells nothing in it is weighed with its case or its handoff; `note` is for other texts.
     """
@@ -87,14 +87,16 @@ MOST_UNEXPLAINED = 200
 
 
 def weight_fault(value: str) -> str | None:
-    """What is wrong with a text that belongs to no case and no handoff, by its weight (R1)."""
+    """Return what is wrong with a text that belongs to no case and no handoff, by its weight
+    (R1)."""
     if bytes_of_texts([value]) <= MOST_UNEXPLAINED:
         return None
     return f"has more than {MOST_UNEXPLAINED} bytes of numbers and of signs that spell nothing (R1)"
 
 
 def note(longest: int, *, lines: bool = True, blank: bool = False) -> Validator:
-    """What a person writes that belongs to no case and no handoff: it is weighed by itself."""
+    """Return what a person writes that belongs to no case and no handoff: it is weighed by
+    itself."""
     form = free(longest, lines=lines, blank=blank)
     return Validator(lambda value: form.fault(value) or weight_fault(value), form.described)
 
@@ -104,7 +106,7 @@ SHOWN = Validator(_shown, {"minLength": 1})
 
 
 def plain(value: str) -> str | None:
-    """What is wrong with a text that is shown in lists, letters and tables, or None."""
+    """Return what is wrong with a text that is shown in lists, letters and tables, or None."""
     return _PILED if not value.isascii() and _MARKS.search(value) else None
 
 

@@ -196,14 +196,14 @@ class Handoff:
 
     @property
     def is_held(self) -> bool:
-        """Whether the recipient ever accepted, and has not said that its copies are erased: then it
-        hears of every change, and owes answers."""
+        """Tell whether the recipient ever accepted, and has not said that its copies are erased:
+        then it hears of every change, and owes answers."""
         return self.held > 0 and self.recall_answer is not RecallAnswer.COPIES_ERASED
 
     @property
     def hears(self) -> bool:
-        """Whether its recipient hears of what binds the case: it holds it, whatever became of the
-        handoff since, or may take it."""
+        """Tell whether its recipient hears of what binds the case: it holds it, whatever became of
+        the handoff since, or may take it."""
         return self.is_held or self.state in OPEN
 
     @property
@@ -212,7 +212,7 @@ class Handoff:
         return HandoffPlace(self.urgency.rank, self.due_at or NEVER, self.id)
 
     def overdue(self, now: datetime) -> bool:
-        """Whether the recipient owes something whose time is over."""
+        """Tell whether the recipient owes something whose time is over."""
         return self.due_at is not None and self.due_at <= now
 
 
@@ -224,7 +224,8 @@ DEROGATIONS = {
 
 
 def is_derogation(tool: str | None) -> bool:
-    """Whether an offer went to a third country by a derogation, and by no transfer tool (R15)."""
+    """Tell whether an offer went to a third country by a derogation, and by no transfer tool
+    (R15)."""
     return tool in DEROGATIONS.values()
 
 
@@ -323,7 +324,7 @@ class Recall:
     at: datetime
 
     def covers(self, version: int, recipient: str) -> bool:
-        """Whether a version of the case is not offered to a recipient any more."""
+        """Tell whether a version of the case is not offered to a recipient any more."""
         return version <= self.version and self.recipient in (None, recipient)
 
 
@@ -343,7 +344,8 @@ _ONLY_KEPT = ("reference", "authority", "legal_basis", "until")
 
 
 def recall_answer_errors(fields: Mapping[str, Any], today: date) -> tuple[tuple[str, str], ...]:
-    """What is wrong with an answer's fields taken together, each as JSON Pointer and sentence."""
+    """Return what is wrong with an answer's fields taken together, each as JSON Pointer and
+    sentence."""
     done = RecallAnswer(fields["done"])
     errors = [
         (f"/{name}", f"is required with {done}") for name in _NEEDED[done] if name not in fields

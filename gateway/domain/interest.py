@@ -21,7 +21,7 @@ _ACCOUNT = re.compile(r"account:[^\x00-\x20]{1,200}")
 
 
 def read_subject(scope: str, value: Any) -> str:
-    """What an interest is in, as it was given; ValueError for what names nothing.
+    """Return what an interest is in, as it was given; ValueError for what names nothing.
 
     A provider is a domain name (it stands for all names below it), an autonomous system
     (``AS64500``), a network (``192.0.2.0/24``), a company as hosting records spell it
@@ -51,7 +51,7 @@ def _network(value: str) -> IPv4Network | IPv6Network | None:
 def has_conflict_of_interest(
     organisation: Organisation, day: date, case: str, content: Mapping[str, Any]
 ) -> bool:
-    """Whether an interest of the organisation on ``day`` meets a case.
+    """Tell whether an interest of the organisation on ``day`` meets a case.
 
     ``case`` is ``<originator>/<case id>``; ``content`` is all that the gateway can read of it. An
     interest in a provider meets a case if any identifier of an item is the provider's: host,

@@ -66,7 +66,7 @@ _SCHEMES = frozenset({"http", "https", "ftp"})
 
 
 def is_ip(text: str) -> bool:
-    """Whether ``text`` is an IP address in its one canonical form, without a zone."""
+    """Tell whether ``text`` is an IP address in its one canonical form, without a zone."""
     try:
         return str(ip_address(text)) == text and "%" not in text
     except ValueError:
@@ -184,7 +184,7 @@ _LINE_BREAKS = str.maketrans("", "", "\n\r\t")
 
 
 def has_unsafe_characters(text: str, *, lines: bool = False) -> bool:
-    """Whether a person and a program would read ``text`` differently.
+    """Tell whether a person and a program would read ``text`` differently.
 
     So it is with controls, halves of characters, marks that turn its direction, invisible
     characters but those that scripts and emoji need, private and unassigned ones, and with a text

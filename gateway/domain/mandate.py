@@ -29,11 +29,11 @@ class Period:
             raise ValueError("a period ends after it starts")
 
     def holds(self, day: date) -> bool:
-        """Whether ``day`` lies in the period."""
+        """Tell whether ``day`` lies in the period."""
         return self.start <= day and (self.end is None or day < self.end)
 
     def overlaps(self, other: "Period") -> bool:
-        """Whether the two periods share a day."""
+        """Tell whether the two periods share a day."""
         return (self.end is None or other.start < self.end) and (
             other.end is None or self.start < other.end
         )
@@ -66,7 +66,7 @@ class Mandate:
         return format_competence(self.function, self.matter, self.territory)
 
     def holds(self, day: date) -> bool:
-        """Whether it is in force on ``day``; never for a function that left."""
+        """Tell whether it is in force on ``day``; never for a function that left."""
         return self.function not in read_only.FUNCTIONS and self.period.holds(day)
 
 

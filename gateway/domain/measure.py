@@ -117,7 +117,7 @@ class Measure:
     before: int | None = None
 
     def holds(self, now: datetime) -> bool:
-        """Whether it binds at a moment."""
+        """Tell whether it binds at a moment."""
         return self.ended_at is None and (self.until is None or now < self.until)
 
     def until_for(self, kind: str) -> datetime | None:
@@ -130,12 +130,12 @@ class Measure:
         return begun if begun == self.until else begun + timedelta(days=1)
 
     def overlaps(self, elements: Collection[str]) -> bool:
-        """Whether it is on one of these elements; none is the whole case."""
+        """Tell whether it is on one of these elements; none is the whole case."""
         return not self.elements or not elements or not set(self.elements).isdisjoint(elements)
 
     def is_renewed(self, terms: Terms | None, now: datetime) -> bool:
-        """Whether another one now goes on with it: it holds, or ended so short a while ago that
-        one person could hold the case without an end by ending and setting again."""
+        """Tell whether another one now goes on with it: it holds, or ended so short a while ago
+        that one person could hold the case without an end by ending and setting again."""
         ended = min(filter(None, (self.ended_at, self.until)), default=None)
         pause = (AGAIN if terms.total else terms.renewal) if terms else timedelta(0)
         return ended is None or now < ended + pause
@@ -170,7 +170,7 @@ def check_term(measure: Measure, terms: Terms | None, now: datetime, *, renews: 
 
 
 def is_suspended(measures: Iterable[Measure]) -> bool:
-    """Whether one of the measures suspends the whole case."""
+    """Tell whether one of the measures suspends the whole case."""
     return any(one.kind is MeasureKind.SUSPENSION and not one.elements for one in measures)
 
 
@@ -187,7 +187,7 @@ def measures_on(element: str, measures: Iterable[Measure], version: int) -> froz
 def marking_errors(
     marking: Mapping[str, Any], before: Mapping[str, Any] | None, by: str, since: date, terms: Terms
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with the embargo in the marking of a case version, by JSON pointer.
+    """Return what is wrong with the embargo in the marking of a case version, by JSON pointer.
 
     ``before`` is the embargo in the version before, ``by`` who writes this one, ``since`` the civil
     day of the first of its chain. It is bounded as one beside the versions is, and no version

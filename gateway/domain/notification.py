@@ -53,7 +53,7 @@ class Cursor:
     leased_until: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Whether an attempt may be made: no pause lasts, and no process delivers."""
+        """Tell whether an attempt may be made: no pause lasts, and no process delivers."""
         return all(one is None or one <= now for one in (self.next_at, self.leased_until))
 
     def lease(self, now: datetime) -> "Cursor":
@@ -122,7 +122,8 @@ class DeliveryState:
 
     @property
     def pending(self) -> bool:
-        """Whether there is something to deliver; refused ones are sent again to receivers alone."""
+        """Tell whether there is something to deliver; refused ones are sent again to receivers
+        alone."""
         replays = self.replays if self.cursor.way is DeliveryWay.NOTIFICATION else 0
         return self.lag + replays > 0
 
@@ -143,7 +144,7 @@ _CONTROLS = re.compile("%(?:[01]|7f)", re.IGNORECASE)
 
 
 def push_address_fault(value: str) -> str | None:
-    """What is wrong with the address of a receiver, or None.
+    """Return what is wrong with the address of a receiver, or None.
 
     Where a name leads is judged when it is called (`is_public`); an address that is written out
     can be judged now.
@@ -163,7 +164,7 @@ def push_address_fault(value: str) -> str | None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, and hides no other one."""
+    """Tell whether an address is one of the public internet, and hides no other one."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and (ip.sixtofour or ip.teredo or ip not in _GLOBAL):
         return False

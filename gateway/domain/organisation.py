@@ -184,7 +184,7 @@ SCOPES_WHILE_SUSPENDED = frozenset(
 
 
 def may_act(status: Status, action: str) -> bool:
-    """Whether an organisation of this status is heard at all when it asks for the action."""
+    """Tell whether an organisation of this status is heard at all when it asks for the action."""
     return (
         status is Status.ACTIVE
         or (status is Status.ENROLLED and action in ACTIONS_BEFORE_ACTIVATION)
@@ -299,7 +299,7 @@ class MemberKey:
     revoked_by: UUID | None = None
 
     def holds(self, at: datetime) -> bool:
-        """Whether the key counts at a moment."""
+        """Tell whether the key counts at a moment."""
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
 
@@ -361,7 +361,7 @@ class Organisation:
 
     @property
     def active(self) -> bool:
-        """Whether it takes part now."""
+        """Tell whether it takes part now."""
         return self.status is Status.ACTIVE
 
     def membership_on(self, day: date) -> MembershipClass | None:
@@ -395,7 +395,7 @@ class Organisation:
         return next((one.reference for one in tools if one.period.holds(day)), None)
 
     def is_transfer_barred_on(self, day: date) -> bool:
-        """Whether it is in a third country, with no transfer tool valid on ``day``.
+        """Tell whether it is in a third country, with no transfer tool valid on ``day``.
 
         An adequacy decision is such a tool too: it is recorded like the others.
         """
@@ -503,7 +503,7 @@ class OrganisationName(str):
 
     @property
     def peer(self) -> str | None:
-        """What the organisation's gateway is called here; None for this gateway."""
+        """Return what the organisation's gateway is called here; None for this gateway."""
         return self.partition("@")[2] or None
 
 

@@ -20,7 +20,8 @@ _ENDS = POLICE_ONLY_OUTCOMES | {"no_further_action"}
 
 
 def outcome_errors(fields: Mapping[str, Any], now: datetime) -> tuple[tuple[str, str], ...]:
-    """What is wrong with an outcome's fields taken together, each as JSON Pointer and sentence."""
+    """Return what is wrong with an outcome's fields taken together, each as JSON Pointer and
+    sentence."""
     code, what = fields["code"], fields.get("what")
     errors = []
     if code != "more_needed":
@@ -89,7 +90,7 @@ def informs_originator(
     embargoed: bool,
     informed_before: bool,
 ) -> bool:
-    """Whether the originator of a handoff is a party of a consultation by its recipient.
+    """Tell whether the originator of a handoff is a party of a consultation by its recipient.
 
     ``informed_before``: it was one of an earlier consultation of the handoff. Under an embargo a
     private originator learns of none: that somebody looks would announce what is planned (R7).

@@ -60,7 +60,7 @@ def strange_words(text: str) -> list[str]:
 
 
 def is_strange(word: str) -> bool:
-    """Whether letters and digits are neither a word nor a count, nor a word with a number."""
+    """Tell whether letters and digits are neither a word nor a count, nor a word with a number."""
     return len(word) > _LONGEST_WORD or not _SPELT.fullmatch(word)
 
 
@@ -134,7 +134,7 @@ def _bytes_of(pieces: Iterable[str]) -> int:
 
 
 def _bytes_of_list(words: list[str]) -> int:
-    """What the order of words says where they are of a short list: all but the list."""
+    """Return what the order of words says where they are of a short list: all but the list."""
     if len(words) < _FEWEST_WORDS or not _is_list(words, 0.2):
         return 0
     return max(0, _bytes_of(words) - _bytes_of(dict.fromkeys(words)))
@@ -184,8 +184,9 @@ def _evenness(signs: str) -> float:
 
 
 def _is_chance(words: list[str]) -> bool:
-    """Whether letters follow each other as if by chance, however frequent each is: pairs are alike
-    1.0 times as often then as their letters make likely, and 1.5 times and more in a language."""
+    """Tell whether letters follow each other as if by chance, however frequent each is: pairs are
+    alike 1.0 times as often then as their letters make likely, and 1.5 times and more in a
+    language."""
     pairs = [pair for word in words for pair in pairwise(word)]
     if len(pairs) < _FEWEST_PAIRS:
         return False
@@ -200,7 +201,7 @@ def _alike(signs: Sequence[Hashable]) -> float:
 
 
 def _is_list(signs: Sequence[str], fewest: float) -> bool:
-    """Whether hardly any sign, or word, stands only once: a short list of them is a code. Of those
-    of a language about half do, however long the text."""
+    """Tell whether hardly any sign, or word, stands only once: a short list of them is a code. Of
+    those of a language about half do, however long the text."""
     counts = Counter(signs)
     return sum(count == 1 for count in counts.values()) < fewest * len(counts)

@@ -77,14 +77,14 @@ class Retention:
     ended_at: datetime | None = None
 
     def holds(self, day: date) -> bool:
-        """Whether it lets its holder keep the case on a civil day."""
+        """Tell whether it lets its holder keep the case on a civil day."""
         return self.ended_at is None and (self.until is None or day < self.until)
 
 
 def retention_errors(
     day: date, until: date | None, review_on: date | None
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with the days of a retention that is set on ``day``, by JSON pointer."""
+    """Return what is wrong with the days of a retention that is set on ``day``, by JSON pointer."""
     if until is not None and until <= day:
         yield "/until", "is a day after today: the first one on which you keep the case no more"
     if review_on is not None and not day < review_on <= day + LONGEST_REVIEW:

@@ -136,7 +136,7 @@ class Revision:
         return tuple(sorted(self.changes.keys() & known))
 
     def label_errors(self, said: VersionChange) -> tuple[tuple[str, str], ...]:
-        """What is wrong with how the author calls the version, by JSON pointer."""
+        """Return what is wrong with how the author calls the version, by JSON pointer."""
         if said.kind is not strictest_change((said.kind, self.kind)):
             where = ", ".join(sorted(self.of_kind(self.kind)))
             return (("/change/kind", f"must be {self.kind}: the version changes {where}"),)
@@ -161,7 +161,8 @@ def place_of(name: str, element: str = "") -> str:
 
 
 def is_place(text: str) -> bool:
-    """Whether a text can be a place of some case: an element by its id, a property, a marking."""
+    """Tell whether a text can be a place of some case: an element by its id, a property, a
+    marking."""
     name, _, element = text.removeprefix("/").rpartition("/")
     if name not in ARRAYS:
         return text in map(place_of, (*PROPERTIES, *CLEAR_MARKING))
@@ -172,7 +173,7 @@ def is_place(text: str) -> bool:
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
-    """What differs between two versions of one case, given as the profile's JSON."""
+    """Return what differs between two versions of one case, given as the profile's JSON."""
     found: dict[str, ChangeKind | None] = {}
     old, new = before["marking"], after["marking"]
     for name in (*CLEAR_MARKING, *MARKING_PROPERTIES):
@@ -190,7 +191,8 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Revision:
 
 
 def loosens(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a version loosens the markings of another one, or how a person found what it says.
+    """Tell whether a version loosens the markings of another one, or how a person found what it
+    says.
 
     Of elements that are in both, with what their case adds; TLP, handling, and the method of a
     classification (R18). A sealed element has no marking that could be read.
@@ -257,7 +259,7 @@ def shed_errors(
 
 
 def _said(element: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an element says, whatever its id: its value, where it has one."""
+    """Return what an element says, whatever its id: its value, where it has one."""
     if "value" in element:
         return {name: element[name] for name in ("kind", "scheme", "value") if name in element}
     return _without(element, {"id", "marking", *_HISTORIES})
@@ -288,7 +290,7 @@ def _later(order: Sequence[str], before: str, after: str) -> bool:
 
 
 def _prolonged(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
-    """Whether an embargo begins, or holds the same longer."""
+    """Tell whether an embargo begins, or holds the same longer."""
     if not before or not after:
         return not before
     until = {"until": before["until"]}

@@ -87,14 +87,15 @@ class StaffEntry:
     salt: str
 
     def commitment(self) -> str:
-        """What its events say of it for good: a digest that names nobody, and from which nothing of
-        the entry can be changed."""
+        """Return what its events say of it for good: a digest that names nobody, and from which
+        nothing of the entry can be changed."""
         days = [self.start.isoformat(), self.end and self.end.isoformat(), self.temporary]
         said = [self.salt, self.organisation, self.pseudonym, sorted(self.roles), *days]
         return sha256(json.dumps(said).encode()).hexdigest()
 
     def in_force(self, day: date, now: datetime) -> bool:
-        """Whether the person acts for the organisation at the moment ``now`` of a civil day."""
+        """Tell whether the person acts for the organisation at the moment ``now`` of a civil
+        day."""
         return (
             self.start <= day
             and (self.end is None or day < self.end)
@@ -129,7 +130,7 @@ class CommittedStaff:
             found.ends_at = ends_at
 
     def has(self, entry: StaffEntry) -> bool:
-        """Whether events made exactly this entry, with this end."""
+        """Tell whether events made exactly this entry, with this end."""
         found = self._entries.get(entry.commitment())
         if found is None or entry.organisation not in found.parties:
             return False
@@ -155,7 +156,7 @@ def second_person(
 def person_errors(
     persons: Iterable[NamedPerson], entries: Mapping[str, StaffEntry]
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with the persons of a request, by JSON pointer.
+    """Return what is wrong with the persons of a request, by JSON pointer.
 
     ``entries`` are those in force, by pseudonym.
     """
@@ -174,7 +175,7 @@ def person_errors(
 
 
 def entry_error(entry: StaffEntry, today: date) -> str | None:
-    """What is wrong with a new entry, or None."""
+    """Return what is wrong with a new entry, or None."""
     start, end = entry.start, entry.end
     if RegisterRole.DPO in entry.roles and len(entry.roles) > 1:
         return "a dpo decides nothing, so has no other role"

@@ -116,24 +116,25 @@ class Standing:
 
     @cached_property
     def owed(self) -> Mapping[DutyKind, HandoffDuty]:
-        """What is owed now, by either side; of several of a kind the oldest."""
+        """Return what is owed now, by either side; of several of a kind the oldest."""
         still = [one for one in self.duties if one.closed_at is None and one.arrived is None]
         return {one.kind: one for one in reversed(still)}
 
     @cached_property
     def arrived(self) -> list[HandoffDuty]:
-        """What the other side did that nobody of this side acted on or has seen, oldest first."""
+        """Return what the other side did that nobody of this side acted on or has seen, oldest
+        first."""
         own = (one for one in self.duties if one.arrived and one.organisation == self.organisation)
         return [one for one in own if one.closed_at is None]
 
     @cached_property
     def holds(self) -> bool:
-        """Whether the recipient has copies."""
+        """Tell whether the recipient has copies."""
         return holds_copies(self.handoff, self.duties)
 
     @property
     def is_erased(self) -> bool:
-        """Whether the case was erased here: its handoffs state no conditions."""
+        """Tell whether the case was erased here: its handoffs state no conditions."""
         return not self.handoff.conditions_digest
 
     @property
@@ -146,17 +147,17 @@ class Standing:
 
     @property
     def is_retained(self) -> bool:
-        """Whether a retention of the recipient is in force."""
+        """Tell whether a retention of the recipient is in force."""
         return self.retention is not None and self.retention.holds(self.day)
 
     @property
     def has_expired(self) -> bool:
-        """Whether the offer, and the use of what was accepted, has ended by its own time."""
+        """Tell whether the offer, and the use of what was accepted, has ended by its own time."""
         return self.handoff.expires_at is not None and self.handoff.expires_at <= self.now
 
     @property
     def is_superseded(self) -> bool:
-        """Whether a newer version was announced than that of the newest package."""
+        """Tell whether a newer version was announced than that of the newest package."""
         return self.newer is not None and self.newer.version > self.handoff.case_version
 
     @cached_property

@@ -84,7 +84,7 @@ class Succession:
 
     @property
     def over(self) -> bool:
-        """Whether it was carried out or cancelled, or its function left."""
+        """Tell whether it was carried out or cancelled, or its function left."""
         left = self.competence.partition("/")[0] in read_only.FUNCTIONS
         return left or self.applied is not None or self.cancelled is not None
 
@@ -126,11 +126,12 @@ class Succession:
         return f"plan that the mandate moves back, from {self.successor} to {self.predecessor}"
 
     def may_apply(self, day: date) -> bool:
-        """Whether handoffs may move: the day has come, both approved, and it is not finished."""
+        """Tell whether handoffs may move: the day has come, both approved, and it is not
+        finished."""
         return not self.over and not self.missing and self.day <= day
 
     def lets_read(self, handoff: Handoff, *, was_taken_on: bool, day: date) -> bool:
-        """Whether the predecessor may consult on ``day`` a handoff that it had accepted."""
+        """Tell whether the predecessor may consult on ``day`` a handoff that it had accepted."""
         if self.cancelled is not None:
             return False
         held = handoff.state in _TAKEN_ON or (
@@ -141,12 +142,12 @@ class Succession:
         return own and same and held and self.day <= day < self.read_until
 
     def concerns(self, handoff: Handoff) -> bool:
-        """Whether a handoff may have to move: it addressed the mandate or the predecessor."""
+        """Tell whether a handoff may have to move: it addressed the mandate or the predecessor."""
         own = handoff.recipient == self.predecessor and handoff.state in OPEN
         return own and handoff.address.competence in (None, self.competence)
 
     def way(self, handoff: Handoff, matters: Collection[str]) -> Disposition:
-        """What happens to a handoff; ``matters`` are those of its case.
+        """Return what happens to a handoff; ``matters`` are those of its case.
 
         An originator that addressed the organisation itself must choose again where that does not
         receive the matter any more; of another function its own handoffs stay.

@@ -353,13 +353,14 @@ _QUALIFYING = frozenset(
 
 
 def is_final(scheme: str, code: str, method: str) -> bool:
-    """Whether only two persons may supersede a classification, and so contest it: a baseline that
-    two persons stand for."""
+    """Tell whether only two persons may supersede a classification, and so contest it: a baseline
+    that two persons stand for."""
     return (scheme, code) in _BASELINE and method == ClassificationMethod.HUMAN_X2
 
 
 def needs_led_regime(category: str) -> bool:
-    """Whether only an organisation under the led regime may put a person in ``category`` (R12)."""
+    """Tell whether only an organisation under the led regime may put a person in ``category``
+    (R12)."""
     return category in _QUALIFYING
 
 

@@ -57,7 +57,7 @@ class CaseEvent:
 
     @property
     def subject(self) -> Mapping[str, Any]:
-        """What it is about; empty where that was erased."""
+        """Return what it is about; empty where that was erased."""
         found: dict[str, Any] = json.loads(self.details.get("subject", "{}"))
         return found
 
@@ -144,13 +144,14 @@ def _measures_told(
 
 
 def clears(one: CaseEvent) -> bool:
-    """Whether two persons cleared a case by an event, or may have: that it tells no more."""
+    """Tell whether two persons cleared a case by an event, or may have: that it tells no more."""
     version = one.type in VERSIONS and ("cleared_by" in one.details or not one.complete)
     return version or one.type == "case.cleared"
 
 
 def fold_case(steps: Sequence[CaseEvent]) -> dict[str, Any]:
-    """What a case's row has to say after its events, as far as they and no version tell it."""
+    """Return what a case's row has to say after its events, as far as they and no version tell
+    it."""
     told: dict[str, Any] = {"early": False, "cleared_digest": None}
     for one in steps:
         if one.type == ADVANCED:

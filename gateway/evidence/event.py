@@ -64,7 +64,7 @@ class EventDisclosure:
 
     @property
     def kind(self) -> str:
-        """What the value is: `party`, or the kind of an `EventDetail`."""
+        """Return what the value is: `party`, or the kind of an `EventDetail`."""
         return str(self._read.name)
 
     @property
@@ -246,7 +246,7 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_written(value: Any, rewrite: Callable[[str], str]) -> bool:
-    """Whether a text is exactly how its own meaning is written: readers are often kinder."""
+    """Tell whether a text is exactly how its own meaning is written: readers are often kinder."""
     try:
         return isinstance(value, str) and rewrite(value) == value
     except ValueError:

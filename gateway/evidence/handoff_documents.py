@@ -516,7 +516,7 @@ def request_in(verified: VerifiedSdJwt) -> dict[str, Any]:
 
 
 def _offered(verified: VerifiedSdJwt) -> dict[str, Any]:
-    """What an offer says in clear: its list is the digests that are asked for."""
+    """Return what an offer says in clear: its list is the digests that are asked for."""
     offer, claims = read_offer(verified), verified.claims
     to: dict[str, Any] = {"organisation": offer.recipient}
     if (offer.competence is None) != (offer.mandate_event is None):

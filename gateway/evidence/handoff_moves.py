@@ -88,7 +88,7 @@ def read_moves(
 
 
 def was_consulted_early(told: Sequence[ToldEvent]) -> bool:
-    """Whether the content was opened before an acceptance, in imminent danger."""
+    """Tell whether the content was opened before an acceptance, in imminent danger."""
     deciding = (one.type for one in told if one.type in (CONSULTED, _ACCEPTED))
     return next(deciding, None) == CONSULTED
 

@@ -28,7 +28,7 @@ class LogPredecessor:
 
     @property
     def last(self) -> Checkpoint:
-        """What was signed last; NoteError when the key did not sign it."""
+        """Return what was signed last; NoteError when the key did not sign it."""
         return open_checkpoint(self.note, [VerificationKey.parse(self.log_key)], self.log)
 
     def encode(self) -> str:

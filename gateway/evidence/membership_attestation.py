@@ -83,7 +83,7 @@ def issue(
 
 
 def looks_like(text: str) -> bool:
-    """Whether a text claims, in its header, to be an attestation; nothing is verified."""
+    """Tell whether a text claims, in its header, to be an attestation; nothing is verified."""
     try:
         return sd_jwt.read_unverified(_document(text)).header.get("typ") == TYP
     except DocumentError:

@@ -80,12 +80,12 @@ class VerifiedReceipt:
 
     @property
     def type(self) -> str:
-        """What happened, as ``handoff.offered``."""
+        """Return what happened, as ``handoff.offered``."""
         return str(self.event["type"])
 
     @property
     def allowed(self) -> bool:
-        """Whether it was done; otherwise it was attempted."""
+        """Tell whether it was done; otherwise it was attempted."""
         return bool(self.event["result"] == EventResult.ALLOWED)
 
     @property
@@ -109,7 +109,7 @@ class VerifiedReceipt:
         return [one["stream_number"] for one in parties if one["organisation"] == organisation]
 
     def subject(self) -> Mapping[str, Any]:
-        """What the event is about, such as the change of a registry; empty where that is not
+        """Return what the event is about, such as the change of a registry; empty where that is not
         disclosed."""
         texts = self.details("subject")
         try:

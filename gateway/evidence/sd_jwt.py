@@ -412,7 +412,7 @@ def digest_lists(payload: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _is_plain(text: bytes, value: Any) -> bool:
-    """Whether JSON is spelled as the common encoders spell it, with or without spaces."""
+    """Tell whether JSON is spelled as the common encoders spell it, with or without spaces."""
     if text == canonical.compact(value).encode("utf-8"):
         return True
     spellings = (
@@ -482,7 +482,7 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def read_own(document: SdJwt) -> VerifiedSdJwt:
-    """What one's own signature stands for, of a document that was issued here and now."""
+    """Return what one's own signature stands for, of a document that was issued here and now."""
     header, payload, _ = _open(document.issuer_signed)
     return _fit(header, payload, document.disclosures)
 
@@ -524,7 +524,7 @@ class _PayloadReader:
         return len(self._seen) - len(self._placed)
 
     def placed(self) -> tuple[DisclosedValue, ...]:
-        """What was placed, in the order of the disclosures; all of them must have been."""
+        """Return what was placed, in the order of the disclosures; all of them must have been."""
         if len(self._placed) != len(self._disclosures):
             raise UnmatchedDisclosure("a disclosure does not belong to the document")
         return tuple(map(self._placed.__getitem__, self._disclosures))

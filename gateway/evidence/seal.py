@@ -66,7 +66,7 @@ class OpeningKey(Protocol):
         """The RFC 7638 thumbprint of its public half."""
 
     def decrypt(self, text: str) -> bytes:
-        """What `decrypt` gives for this key; SealError."""
+        """Return what `decrypt` gives for this key; SealError."""
 
 
 def seal(contents: SealedContent, kid: str, key: EllipticCurvePublicKey) -> str:
@@ -195,7 +195,7 @@ def _is_element(value: Mapping[str, Any]) -> bool:
 
 
 def describe(parts: Sequence[SealedElement]) -> str:
-    """Who can open sealed elements, as a clause; empty when there are none."""
+    """Tell who can open sealed elements, as a clause; empty when there are none."""
     if not parts:
         return ""
     owners = " and ".join(sorted({part.sealed_to for part in parts}))

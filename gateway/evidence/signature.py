@@ -45,7 +45,7 @@ def algorithms_of(key: PublicKey) -> frozenset[str]:
 
 
 def is_valid(alg: object, key: PublicKey, message: bytes, signature: bytes) -> bool:
-    """Whether ``signature`` (JOSE form: r||s for ECDSA) is the key's own over ``message``.
+    """Tell whether ``signature`` (JOSE form: r||s for ECDSA) is the key's own over ``message``.
 
     False, too, when ``alg`` is not for this kind of key (RFC 8725 3.1).
     """

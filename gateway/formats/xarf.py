@@ -450,7 +450,7 @@ class XarfImporter:
         return [{**made, "method": method.value, **self._confidence()}]
 
     def _method(self) -> vocabulary.ClassificationMethod | None:
-        """What the classification rests on; a user's report only if somebody verified it."""
+        """Return what the classification rests on; a user's report only if somebody verified it."""
         detection = self.need("detection_method")
         by_hand = self.get("verification_method", str) == "manual"
         if detection == "user_report" and by_hand:
@@ -592,7 +592,7 @@ def _moment(pointer: str, text: str) -> str:
 
 
 def _hash_holds(part: Mapping[str, Any]) -> bool:
-    """Whether an evidence part has the hash it names, if it names one."""
+    """Tell whether an evidence part has the hash it names, if it names one."""
     name, _, digits = str(part.get("hash", "")).partition(":")
     if name not in _EMPTY:
         return True

@@ -100,7 +100,7 @@ def _keys_of(person: Administrator) -> dict[str, PublicKey]:
 
 
 def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, AdminApproval]:
-    """Who signed an approval, and what it says; InvalidApproval when that is nobody here."""
+    """Tell who signed an approval, and what it says; InvalidApproval when that is nobody here."""
     try:
         name = declarations.person_of(text, ports.issuer)
         person = work.organisations.person(name)

@@ -136,7 +136,7 @@ def record_by_gateway(
 
 
 def subject(said: Mapping[str, Any], *parties: Party) -> EventDetail:
-    """What an event is about, as an object that every party of it reads."""
+    """Return what an event is about, as an object that every party of it reads."""
     return shared("subject", canonical.encode(said).decode(), parties)
 
 

@@ -170,7 +170,7 @@ def _of(form: Validator, name: str, about: str, turn: Reader | None = None, **mo
 
 
 def _fault(form: Validator) -> str:
-    """What a text of a form must be; nothing of one that may say anything."""
+    """Return what a text of a form must be; nothing of one that may say anything."""
     return "" if form is SHOWN else form.fault("") or ""
 
 

@@ -137,7 +137,8 @@ def halves(leaves: Range) -> tuple[Range, Range]:
 def hashes_on_path(
     leaf: bytes, index: int, size: int, proof: Sequence[bytes]
 ) -> Iterator[tuple[Range, bytes]]:
-    """What an inclusion proof that verified says of the tree: its siblings, and their parents.
+    """Return what an inclusion proof that verified says of the tree: its siblings, and their
+    parents.
 
     The leaf comes first and the root last.
     """

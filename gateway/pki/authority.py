@@ -167,7 +167,8 @@ def named(common_name: str) -> x509.Name:
 
 
 def key_usage(signs_certificates: bool) -> x509.KeyUsage:
-    """What a key may do (RFC 5280 4.2.1.3): an authority's signs certificates and nothing else."""
+    """Return what a key may do (RFC 5280 4.2.1.3): an authority's signs certificates and nothing
+    else."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,
@@ -456,7 +457,7 @@ def publish_crls(folder: Path, lists: Mapping[str, x509.CertificateRevocationLis
 
 
 def listed_in(folder: Path) -> list[Revoked]:
-    """Who stands in the lists as they are published; of one that cannot be read, nobody."""
+    """Tell who stands in the lists as they are published; of one that cannot be read, nobody."""
     found: dict[int, Revoked] = {}
     for file in folder.glob("*.crl"):
         try:
@@ -499,7 +500,7 @@ def _end_of_list(folder: Path, authority: x509.Certificate) -> datetime | None:
 
 
 def alarms(folder: Path, now: datetime) -> list[str]:
-    """What the operator must act on in the published folder, one sentence each.
+    """Return what the operator must act on in the published folder, one sentence each.
 
     A revocation list past half its life means that `maintain` has not worked for a day, with a
     day left before every client is refused; an authority within 90 days of its end is replaced.

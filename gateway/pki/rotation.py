@@ -195,7 +195,8 @@ def forget_retired_keys(folder: Path) -> None:
 
 
 def reminder(folder: Path, now: datetime) -> list[str]:
-    """What the operator can go on with, as a sentence; nothing while no rotation is under way."""
+    """Return what the operator can go on with, as a sentence; nothing while no rotation is under
+    way."""
     turn = next_turn(folder, now)
     if turn.of is None or now < turn.due:
         return []

@@ -42,7 +42,7 @@ class DirectoryFilter:
     competence: str | None = None
 
     def fits(self, organisation: Organisation, day: date) -> bool:
-        """Whether an organisation is among them."""
+        """Tell whether an organisation is among them."""
         competences = organisation.competences_on(day)
         return (self.kind is None or organisation.kind == self.kind) and (
             self.competence is None or self.competence in competences
@@ -131,7 +131,7 @@ def issue_attestation(ports: Ports, caller: Caller, slug: str) -> results.Member
 
 
 def _stated(context: transact.RequestContext, organisation: Organisation) -> dict[str, Any]:
-    """What is stated of an organisation, and until when; WrongState."""
+    """Return what is stated of an organisation, and until when; WrongState."""
     membership = organisation.membership_on(context.today.day)
     if not organisation.active:
         raise WrongState("the organisation does not take part at present: no status is stated")

@@ -279,7 +279,8 @@ def _serve(ports: Ports, authority: Authority, request: CertificateOrder) -> Cer
 
 
 def _obstacle(work: UnitOfWork, request: CertificateOrder) -> str | None:
-    """What came in the way since the approval: a certificate outlives the hour in which it is made.
+    """Return what came in the way since the approval: a certificate outlives the hour in which it
+    is made.
 
     A row alone is no approval: its event is, which names the request by its digest. One that is
     suspended may be equipped meanwhile, as policy has it: the certificate lets it do its duties.
@@ -412,7 +413,7 @@ def _due(work: UnitOfWork, now: datetime) -> Sequence[tuple[Certificate, int]]:
 
 
 def _is_needed(work: UnitOfWork, certificate: Certificate) -> bool:
-    """Whether a system would be left without a certificate that it may use."""
+    """Tell whether a system would be left without a certificate that it may use."""
     member = work.organisations.get(certificate.organisation)
     if member is None or member.status not in (Status.ENROLLED, Status.ACTIVE, Status.SUSPENDED):
         return False

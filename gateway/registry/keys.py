@@ -43,7 +43,8 @@ def _verify_declaration(
     kid: str | None,
     keys: Mapping[str, signature.PublicKey],
 ) -> KeyDeclaration:
-    """What the value ``name`` says, by one of ``keys`` of an ``author`` (a URI), for this gateway.
+    """Return what the value ``name`` says, by one of ``keys`` of an ``author`` (a URI), for this
+    gateway.
 
     Raises ValidationFailed when it is missing, or says anything else, or of another key than
     ``kid``.

@@ -44,7 +44,7 @@ CONTACT = (
 
 
 def end(held: tuple[H, ...], one: H, day: date) -> tuple[H, ...]:
-    """What is held once ``one`` of it ends on a day that it holds.
+    """Return what is held once ``one`` of it ends on a day that it holds.
 
     Ended on its first day it is taken back: no entry of it is left, only the events.
     """

@@ -76,7 +76,7 @@ def add(ports: Ports, caller: Caller, key: str, asked: Mapping[str, Any]) -> Wri
 def _persons(
     by: str, roles: frozenset[staff.RegisterRole], approved_by: Sequence[str]
 ) -> tuple[staff.NamedPerson, ...]:
-    """Who asks, in one of the roles, and who agree."""
+    """Tell who asks, in one of the roles, and who agree."""
     return (
         staff.NamedPerson("/by", by, roles),
         *(

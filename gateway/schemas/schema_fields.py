@@ -168,7 +168,7 @@ class StrictSchema(Schema):
     error_messages = _OBJECT_MESSAGES
 
     def load(self, data: Any, *, many: Any = None, partial: Any = None, unknown: Any = None) -> Any:
-        """What the fields say; ValidationError with all that is wrong."""
+        """Return what the fields say; ValidationError with all that is wrong."""
         if many is None and partial is None and unknown is None and self._compiled is not None:
             try:
                 return self._compiled(data)
@@ -181,7 +181,7 @@ class StrictSchema(Schema):
         return self.load(data) if self._compiled is None else self._compiled(data)
 
     def _is_special(self) -> bool:
-        """Whether a field is renamed, or a hook does more than check what was read."""
+        """Tell whether a field is renamed, or a hook does more than check what was read."""
         checks = self._hooks[VALIDATES_SCHEMA]
         return (
             any(many or how.get("pass_original") for _, many, how in checks)

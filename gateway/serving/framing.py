@@ -83,7 +83,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         raise NoMoreData if self._head_given else LimitRequestHeaders("the head does not end")
 
     def is_whole(self) -> bool:
-        """Whether a request is there, or so much of one that more bytes cannot make good."""
+        """Tell whether a request is there, or so much of one that more bytes cannot make good."""
         data = self.received
         if not self._head:
             end = data.find(_END, self._looked)
@@ -98,7 +98,7 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
         return len(data) >= self._needed
 
     def _is_spoilt(self, data: bytearray, end: int) -> bool:
-        """Whether there is no head up to `end`, -1 while it has none.
+        """Tell whether there is no head up to `end`, -1 while it has none.
 
         What follows is left out then: the parser reads the same however much has arrived.
         """
@@ -122,7 +122,8 @@ class Incoming(Unreader):  # type: ignore[misc] # gunicorn is untyped
                 self._needed += int(digits[1])
 
     def _chunks_are_whole(self, data: bytearray) -> bool:
-        """Whether the last chunk is there (RFC 9112 section 7.1), or enough to refuse the body."""
+        """Tell whether the last chunk is there (RFC 9112 section 7.1), or enough to refuse the
+        body."""
         while len(data) <= self._most:
             line = data.find(b"\r\n", self._needed)
             if line < 0:
@@ -222,7 +223,7 @@ HANDSHAKE_TROUBLES = frozenset(
 
 
 def handshake_trouble(error: SSLError) -> str:
-    """What a handshake failed for, as one of `HANDSHAKE_TROUBLES`."""
+    """Return what a handshake failed for, as one of `HANDSHAKE_TROUBLES`."""
     if isinstance(error, SSLCertVerificationError):
         return HANDSHAKE + _VERIFIED.get(error.verify_code, "other")
     return HANDSHAKE + _REASONS.get(getattr(error, "reason", None), "other")

@@ -216,7 +216,7 @@ def end_with_supervisor() -> None:
 
 
 def listener_answers(address: tuple[str, int], name: str, root: Path, timeout: float = 2.0) -> bool:
-    """Whether a listener shows a certificate of our root for `name`: a worker of it serves.
+    """Tell whether a listener shows a certificate of our root for `name`: a worker of it serves.
 
     The handshake is broken off before our half, so that a listener that demands a client
     certificate has nothing to refuse and to log.

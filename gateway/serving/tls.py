@@ -25,7 +25,7 @@ class TlsFiles:
             raise ValueError("authorities of clients and revocation lists go together")
 
     def versions(self) -> tuple[tuple[int, int, int], ...]:
-        """What changes when a file is replaced; OSError when one is missing."""
+        """Return what changes when a file is replaced; OSError when one is missing."""
         files = (self.certificate, self.clients, self.crl)
         found = (file.stat() for file in files if file is not None)
         return tuple((status.st_mtime_ns, status.st_ino, status.st_size) for status in found)

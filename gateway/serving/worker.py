@@ -200,7 +200,7 @@ class ClientConnection(TConn):  # type: ignore[misc] # gunicorn is untyped
 
     @property
     def stays(self) -> bool:
-        """Whether it is for another request, after the one that a thread has answered."""
+        """Tell whether it is for another request, after the one that a thread has answered."""
         done = self.outcome
         return not done.cancelled() and done.exception() is None and bool(done.result())
 

@@ -285,7 +285,7 @@ class SqlCases(StorePart):
         return opened
 
     def summary(self, digest: str) -> Mapping[str, Any] | None:
-        """What a list shows of a version, without its document. Raises CaseErased."""
+        """Return what a list shows of a version, without its document. Raises CaseErased."""
         row = self._transaction.first(_SUMMARY, {"digest": digest})
         if row is None:
             return None
@@ -295,7 +295,7 @@ class SqlCases(StorePart):
         return said
 
     def changes(self, originator: str, case: UUID, after: int) -> Sequence[ChangeKind]:
-        """What each version of the case after number ``after`` is to the one before it."""
+        """Return what each version of the case after number ``after`` is to the one before it."""
         return self._firsts(_CHANGES, originator=originator, case=case, after=after)
 
     def unlawful(

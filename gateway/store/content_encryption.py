@@ -68,7 +68,7 @@ def unseal(envelope: bytes, key_of: Callable[[bytes], bytes], cell: CellRef) -> 
 
 
 def _associated(header: bytes, cell: CellRef) -> bytes:
-    """What is authenticated beside a text; no two cells are written alike."""
+    """Return what is authenticated beside a text; no two cells are written alike."""
     return _DOMAIN + header + "\0".join(cell).encode()
 
 

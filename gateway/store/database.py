@@ -330,7 +330,7 @@ class Database(ABC):
         (self._readers if mode is TransactionMode.READ else self._writers).give_back(driver)
 
     def has_entry(self, index: int, entry: bytes) -> bool:
-        """Whether the log still has an entry that this process heard was durable."""
+        """Tell whether the log still has an entry that this process heard was durable."""
         return True
 
     @abstractmethod

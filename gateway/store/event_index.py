@@ -229,7 +229,7 @@ def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
 
 
 def _of_case(originator: str, case: str) -> ColumnElement[bool]:
-    """Whether an event is about a case: by a version's digest, or by one of its handoffs."""
+    """Tell whether an event is about a case: by a version's digest, or by one of its handoffs."""
     digests = select(case_version.c.digest).where(
         case_version.c.originator == bindparam(originator), case_version.c.case == bindparam(case)
     )

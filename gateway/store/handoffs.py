@@ -292,8 +292,8 @@ class SqlHandoffs(StorePart):
         return self._all(_HANDOFFS, _OF_CASE, **values)
 
     def recalls_of(self, originator: str, case: UUID) -> Sequence[HandoffAnswer]:
-        """What recalled each handoff of the case, by handoff; what came before the erasure of the
-        case went with it."""
+        """Return what recalled each handoff of the case, by handoff; what came before the erasure
+        of the case went with it."""
         values = {"originator": originator, "case": case}
         return [self._answer(row) for row in self._transaction.rows(_RECALLS_OF, values)]
 
@@ -365,11 +365,11 @@ class SqlHandoffs(StorePart):
         self._add(_CONSULTATIONS, consultation)
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
-        """Whether the originator is a party of a consultation of the handoff."""
+        """Tell whether the originator is a party of a consultation of the handoff."""
         return self._transaction.first(_WAS_INFORMED, {"handoff": handoff}) is not None
 
     def consultation(self, event: UUID) -> Consultation | None:
-        """What the consultation recorded by ``event`` showed."""
+        """Return what the consultation recorded by ``event`` showed."""
         return self._get(_CONSULTATIONS, event=event)
 
     def _add_answer(self, answer: HandoffAnswer) -> None:
@@ -529,7 +529,8 @@ class SqlRetentions(StorePart):
         return RetainedCopy(**row._asdict() | {"content": content})
 
     def has_copy(self, handoff: UUID, day: date) -> bool:
-        """Whether a copy is kept on a civil day: its grace, or retention, is not over by then."""
+        """Tell whether a copy is kept on a civil day: its grace, or retention, is not over by
+        then."""
         return bool(self._firsts(_HAS_COPY, handoff=handoff, day=day))
 
     def end_grace(self, handoff: UUID) -> None:
@@ -550,7 +551,7 @@ class SqlRetentions(StorePart):
         return handoff
 
     def uses_key(self, key: UUID) -> bool:
-        """Whether a copy, or an organisation's late answers, are encrypted by a key."""
+        """Tell whether a copy, or an organisation's late answers, are encrypted by a key."""
         of_answers = self._transaction.first(_ANSWERS_HAVING, {"key": key})
         return self.having(key) is not None or of_answers is not None
 

@@ -193,7 +193,7 @@ def _written(origin: str, number: int, marked: SignedTreeHead) -> bytes:
 
 @lru_cache(maxsize=8)  # of four slots a move changes two, which are alike
 def _read(slot: bytes) -> tuple[int, str, SignedTreeHead] | None:
-    """What `_written` wrote; None for a slot that was never written, or torn."""
+    """Return what `_written` wrote; None for a slot that was never written, or torn."""
     line, newline, padding = slot.partition(b"\n")
     digest, body = line[:_DIGEST_HEX], line[_DIGEST_HEX + 1 :]
     if not newline or padding.strip(b"\0") or sha256(body).hexdigest().encode() != digest:

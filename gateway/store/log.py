@@ -185,7 +185,8 @@ class EventHeader:
     head_key: bytes = field(repr=False)
 
     def mac_of(self, head: TreeHead) -> bytes:
-        """What only a process of this gateway can write beside a head: the database has no key."""
+        """Return what only a process of this gateway can write beside a head: the database has no
+        key."""
         told = f"{self.origin}\n{head.size}\n".encode() + head.root
         return hmac.digest(self.head_key, told, "sha256")
 
@@ -213,7 +214,7 @@ class AppendResult:
 
     @classmethod
     def nothing(cls) -> "AppendResult":
-        """What a transaction without events added."""
+        """Return what a transaction without events added."""
         return cls((), TreeHead(0, tree.EMPTY_ROOT), tree.Growth(0, {}))
 
     @property
@@ -530,7 +531,7 @@ def read_steps(rows: Sequence[Any], others: Sequence[audit_event.AuditEvent]) ->
 
 
 def _coming(index: int, fact: audit_event.AuditEvent) -> CaseEvent:
-    """What another writer of this transaction recorded, as it will be read."""
+    """Return what another writer of this transaction recorded, as it will be read."""
     return CaseEvent(
         index,
         fact.id,

@@ -219,7 +219,7 @@ class _Erasures:
 
 
 def _subject(row: Row[Any]) -> dict[str, int]:
-    """What an erasure of details tells; StoredLogCorrupt where it tells nothing."""
+    """Return what an erasure of details tells; StoredLogCorrupt where it tells nothing."""
     try:
         opened = [
             sd_jwt.read_stored_disclosure(text)

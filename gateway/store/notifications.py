@@ -81,8 +81,8 @@ class SqlNotifications(StorePart):
         return {one: heads[one] for one in organisations if one in heads}
 
     def refused(self, organisation: str, *, replay: bool = False) -> Sequence[RefusedNotification]:
-        """What the organisation's receiver refused, in the stream's order; with ``replay`` what is
-        sent again."""
+        """Return what the organisation's receiver refused, in the stream's order; with ``replay``
+        what is sent again."""
         statement = _REPLAYED if replay else _REFUSED
         return self._all(_REFUSALS, statement, organisation=organisation)
 

@@ -93,7 +93,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, also a failed one; named as sqlite3's."""
+        """Tell whether a transaction is open, also a failed one; named as sqlite3's."""
         idle = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
         return self.pgconn.transaction_status not in idle
 

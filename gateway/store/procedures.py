@@ -216,7 +216,7 @@ class SqlConformance(StorePart):
         self._replace(_RUNS, run)
 
     def passed(self, organisation: str) -> bool:
-        """Whether a system of the organisation has passed a run."""
+        """Tell whether a system of the organisation has passed a run."""
         return bool(self._firsts(_PASSED, organisation=organisation))
 
     def prune(self, until: datetime) -> None:
@@ -295,7 +295,7 @@ class SqlSuccessions(StorePart):
         return self._get(_MOVES, handoff=handoff)
 
     def moved_to(self, handoff: UUID) -> ReissuedHandoff | None:
-        """What a handoff follows that a succession made."""
+        """Return what a handoff follows that a succession made."""
         return self._one(_MOVES, _MOVED_TO, became=handoff)
 
     def add_moved(self, moved: ReissuedHandoff) -> None:

@@ -164,7 +164,7 @@ def counted(statement: Insert) -> Insert:
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
-    """What a statement may fail with: the errors of the engine and of the drivers in use.
+    """Return what a statement may fail with: the errors of the engine and of the drivers in use.
 
     psycopg is imported by who connects to PostgreSQL, so that no other process has it in memory.
     """
@@ -173,7 +173,8 @@ def driver_errors() -> tuple[type[Exception], ...]:
 
 
 def translated(error: Exception) -> Exception:
-    """What a failure of the database means to the caller; unexpected ones stay as they are."""
+    """Return what a failure of the database means to the caller; unexpected ones stay as they
+    are."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if _is_busy(cause):
         return Busy("another request holds what this one needs: retry after a moment")
@@ -281,8 +282,8 @@ class Transaction:
             self._send()
 
     def _send(self, *asked: _Asked) -> list[Any]:
-        """What statements give, in one message with those that wait for them: a query its rows, a
-        change what tells how many it touched."""
+        """Return what statements give, in one message with those that wait for them: a query its
+        rows, a change what tells how many it touched."""
         if not self._open:
             self.require_open()
         later, self._later = self._later, []
@@ -308,7 +309,7 @@ class Transaction:
         return given[len(later) :]
 
     def _failure(self, error: Exception) -> Exception:
-        """What a failed statement means; a connection that stays unfit is given up."""
+        """Return what a failed statement means; a connection that stays unfit is given up."""
         self.failed = True
         if _sqlstate(error) in _UNFIT:
             self.driver.close()

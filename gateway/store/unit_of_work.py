@@ -60,7 +60,7 @@ Took = Callable[[str, float], None]
 
 
 def ignore(_step: str, _seconds: float) -> None:
-    """What nobody measures."""
+    """Let go of what nobody measures."""
 
 
 Sign = Callable[[TreeHead, TreeHead], str | None]
@@ -68,7 +68,7 @@ Sign = Callable[[TreeHead, TreeHead], str | None]
 
 
 def leave_unsigned(_base: TreeHead, _head: TreeHead) -> None:
-    """What a process does that has no key for checkpoints: who has one signs it later."""
+    """Sign nothing: this process has no key for checkpoints; who has one signs later."""
 
 
 @dataclass
@@ -129,7 +129,7 @@ class Round:
 
     @property
     def shared(self) -> bool:
-        """Whether it has more than one part."""
+        """Tell whether it has more than one part."""
         return self.writers > 1
 
     def keep(self, facts: Sequence[AuditEvent]) -> tuple[LoggedEvent, ...]:
@@ -219,7 +219,7 @@ class Round:
         return self.store.sign(appended.base, appended.head)
 
     def outcome(self) -> AppendResult:
-        """What the round added to the log, once it is durable."""
+        """Return what the round added to the log, once it is durable."""
         if not self.over.wait(PATIENCE_SECONDS):
             raise Busy("it is not known yet whether this request was stored: repeat it")
         if self.failure is not None:
@@ -346,7 +346,7 @@ class SqlUnitOfWork(UnitOfWork):
         return self._store.event_header.person_key
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
-        """What a statement finds: for the store's own reports, which no action needs."""
+        """Return what a statement finds: for the store's own reports, which no action needs."""
         return self._transaction.rows(statement, values)
 
     def stream(self, statement: Executable) -> Iterator[Sequence[Any]]:
@@ -402,7 +402,7 @@ class Store:
         return self.database.turn()
 
     def is_current(self) -> bool:
-        """Whether the tables are those of this version, or of a newer one."""
+        """Tell whether the tables are those of this version, or of a newer one."""
         with self.begin(TransactionMode.READ) as work:
             try:
                 found = [row.version_num for row in work.rows(_REVISION, {})]

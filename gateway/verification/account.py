@@ -142,7 +142,7 @@ class _Account:
         return report.Conclusion([*said, *lacking])
 
     def _erased(self) -> list[report.Fact]:
-        """What events of the gateway say of details that ended with their term."""
+        """Return what events of the gateway say of details that ended with their term."""
         ended: dict[str, Counter[str]] = defaultdict(Counter)
         for one in self._opened.values():
             if one.type == EVENT_TYPES["log.erase_details"][0]:
@@ -157,7 +157,7 @@ class _Account:
 
 
 def _erasure(subject: Any) -> Mapping[str, Any]:
-    """What an erasure of details tells; MALFORMED for anything else."""
+    """Return what an erasure of details tells; MALFORMED for anything else."""
     try:
         told = canonical.decode(subject.encode())
         numbers = {name: int(told[name]) for name in ("entries", "details")}

@@ -26,8 +26,8 @@ def asked_in(event: VerifiedReceipt) -> str | None:
 
 
 def cells(event: VerifiedReceipt) -> dict[str, str]:
-    """What is shown of an event, by column, its times as in ISO 8601; every text is others' and is
-    neutralised. What was refused is named as it was asked."""
+    """Return what is shown of an event, by column, its times as in ISO 8601; every text is others'
+    and is neutralised. What was refused is named as it was asked."""
     fields, details = event.event, dict(event.opened.shown)
     parties = [
         f"{one['organisation']} ({one['role']}, number {one['stream_number']})"

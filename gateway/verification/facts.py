@@ -52,7 +52,7 @@ class BundleFacts:
 
     @property
     def documents(self) -> Documents:
-        """What its parties signed."""
+        """Return what its parties signed."""
         return self.receipts.documents
 
     def conclude(self, version: int | None = None) -> Conclusion:
@@ -103,7 +103,7 @@ class BundleFacts:
         return {one.claims.offer_digest for one in answers if ANSWERS[one.claims.kind].agrees}
 
     def _act(self, signed: AuthoredDocument) -> list[Fact]:
-        """What a party did, and whose signature shows it."""
+        """Return what a party did, and whose signature shows it."""
         documents, claims, extra = self.documents, signed.verified.claims, {}
         values: dict[str, Any] = {
             "by": signed.author,
@@ -144,7 +144,7 @@ class BundleFacts:
         return [act, signature_fact(signed, entry, source)]
 
     def _is_covered(self) -> bool:
-        """Whether the gateway's own offer rests on one that the originator signed, and on a
+        """Tell whether the gateway's own offer rests on one that the originator signed, and on a
         succession that those decided whose keys the verifier brought."""
         before, first = self.documents.before, self.documents.links[0].offered
         if before is None or not self.succession.is_shown or not first.attested:
@@ -173,7 +173,7 @@ class BundleFacts:
         return Source.PARTY if whole else Source.OPERATOR
 
     def _recorded(self) -> Iterable[Fact]:
-        """What the gateway recorded beside the documents of this file."""
+        """Return what the gateway recorded beside the documents of this file."""
         for one in self.receipts.confirmed:
             values = {"at": one.event["time"], "type": one.type, "entry": one.index}
             extra = {kind: value for kind, value in one.opened.shown if kind in _TOLD}
@@ -192,7 +192,7 @@ class BundleFacts:
                 yield Fact("erased" if one.type == ERASED else "event", values, extra)
 
     def _is_superseded(self, one: VerifiedReceipt) -> bool:
-        """Whether a consultation was of a package that a later one had replaced by then."""
+        """Tell whether a consultation was of a package that a later one had replaced by then."""
         digest, links = one.event.get("case_digest"), list(self.documents.links)
         place = next((n for n, o in enumerate(links) if o.offer.case_digest == digest), None)
         if place is None:
@@ -274,7 +274,7 @@ class BundleFacts:
         yield from self.rights.keys.facts()
 
     def _claims(self) -> Iterable[Fact]:
-        """What the parties say that law or an agreement asks of them: nobody checked it."""
+        """Return what the parties say that law or an agreement asks of them: nobody checked it."""
         author, content = self.documents.case.author, self.documents.content
         for one in map(members, content.get("legal_basis") or ()):
             stated = {part: str(one.get(part)) for part in ("regime", "article")}
@@ -386,8 +386,8 @@ class BundleFacts:
         return told.values()
 
     def _limits(self, acts: Iterable[AuthoredDocument]) -> Iterable[Fact]:
-        """What this file does not show, whatever it shows: its maker may leave out the latest
-        documents, and the rest still verifies."""
+        """Return what this file does not show, whatever it shows: its maker may leave out the
+        latest documents, and the rest still verifies."""
         if not self.handed.states.states.isdisjoint(OPEN):
             yield Fact("later")
         yield Fact("package.later")

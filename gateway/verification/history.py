@@ -70,7 +70,7 @@ class SignedTree:
 
 
 def of_receipt(confirmed: VerifiedReceipt) -> SignedTree:
-    """What a verified receipt says of the tree."""
+    """Return what a verified receipt says of the tree."""
     proof = confirmed.proof
     return SignedTree(confirmed.checkpoint, proof.checkpoint_note, confirmed.leaf, proof)
 
@@ -146,7 +146,7 @@ class LogHistory:
         return sorted(size for name, size in self._nodes_of if name == origin)
 
     def is_shown(self, origin: str) -> bool:
-        """Whether every tree of a log is shown to be the beginning of the largest."""
+        """Tell whether every tree of a log is shown to be the beginning of the largest."""
         *smaller, largest = self.sizes(origin) or [0]
         continued = {largest}
         for size in reversed(smaller):
@@ -157,7 +157,7 @@ class LogHistory:
         return len(continued) > len(smaller)
 
     def is_one(self, origin: str, sizes: Iterable[int]) -> bool:
-        """Whether one tree that is known is shown to begin with each of those trees."""
+        """Tell whether one tree that is known is shown to begin with each of those trees."""
         asked, known = {*sizes} - {0}, [size for size in self.sizes(origin) if size]
         for last in known:
             begun = {last}
@@ -195,7 +195,7 @@ class LogHistory:
                 raise _contradiction(found, first, second)
 
     def continues(self, origin: str, size: int, later: int) -> bool:
-        """Whether the tree of ``size`` is shown to be the beginning of that of ``later``."""
+        """Tell whether the tree of ``size`` is shown to be the beginning of that of ``later``."""
         return _covered((0, size), self._nodes_of[origin, later])
 
     def _name(self, node: _Node, value: bytes, by: SignedTree | None) -> None:
@@ -259,14 +259,14 @@ def _numbers(one: VerifiedReceipt) -> Iterator[tuple[str, Any]]:
 
 
 def _contradiction(detail: str, *receipts: VerifiedReceipt) -> VerificationFailed:
-    """What two receipts prove together."""
+    """Return what two receipts prove together."""
     texts = (canonical.encode(receipt.to_json(one.receipt)).decode() for one in receipts)
     proof = [(RECEIPT_SUFFIX, text) for text in texts]
     return VerificationFailed(Code.CONTRADICTION, detail, proof)
 
 
 def _covered(leaves: Range, nodes: Collection[Range]) -> bool:
-    """Whether a node follows from the nodes of one tree."""
+    """Tell whether a node follows from the nodes of one tree."""
     if leaves in nodes:
         return True
     if leaves[1] - leaves[0] < 2:

@@ -69,8 +69,9 @@ def _read(data: bytes) -> tuple[tuple[list[Receipt], list[Receipt]], str]:
 
 
 def to_file(events: Iterable[Receipt], searches: Iterable[Receipt]) -> EvidenceFile:
-    """What an auditor hands on: events, and the records of the searches that found them, all of one
-    log. `about` names both by their entries: a later search may find the record of an earlier."""
+    """Return what an auditor hands on: events, and the records of the searches that found them, all
+    of one log. `about` names both by their entries: a later search may find the record of an
+    earlier."""
     found = {"events": list(events), "records": list(searches)}
     about = {name: [_entry(one) for one in listed] for name, listed in found.items()}
     return EvidenceFile({"search": about}, (), (*found["events"], *found["records"]))
@@ -241,7 +242,7 @@ def _conclude(
 
 
 def _search_fact(search: VerifiedReceipt) -> Fact:
-    """Who searched, why and by which filters, and that all which it found is here."""
+    """Tell who searched, why and by which filters, and that all which it found is here."""
     subject, shown = search.subject(), dict(search.opened.shown)
     filters = dict(subject["filters"])
     if "case" in filters:

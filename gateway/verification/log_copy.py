@@ -49,7 +49,7 @@ class VerifiedCopy:
         return tiles.root(partial(read_tile, self.read, self.checkpoint.size), size)
 
     def tree(self, note: str, index: int) -> SignedTree:
-        """What the copy says of the tree of its checkpoint, by the proof of an entry.
+        """Return what the copy says of the tree of its checkpoint, by the proof of an entry.
 
         ``note`` is the checkpoint as it was signed.
         """

@@ -126,7 +126,7 @@ def verify_receipt(
 
 
 def recorded_fact(confirmed: VerifiedReceipt) -> Fact:
-    """What a receipt proves: that the log contains its event, with what is shown of it."""
+    """Return what a receipt proves: that the log contains its event, with what is shown of it."""
     fields = confirmed.event
     names = ("type", "result", "handoff", "case_digest", "document_sha256", "id")
     values = {
@@ -211,7 +211,7 @@ def _show(document: SdJwt, typ: str, trust: TrustAnchors) -> tuple[_Presented, s
 
 
 def _act(typ: str, signed: AuthoredDocument, source: Source) -> Fact:
-    """What its author says with the document."""
+    """Return what its author says with the document."""
     claims = signed.verified.claims
     values: dict[str, Any] = {
         "signed_at": format_timestamp(read_time(claims)),

@@ -46,7 +46,7 @@ class RegisteredMandate:
         )
 
     def holds(self, first: date, last: date) -> bool:
-        """Whether it was in force on one of the days from ``first`` to ``last``."""
+        """Tell whether it was in force on one of the days from ``first`` to ``last``."""
         return self.start <= last and (self.end is None or first < self.end)
 
     def fact(self, persons: Collection[str]) -> Fact:
@@ -73,7 +73,8 @@ class MandateEnd:
     confirmed: VerifiedReceipt
 
     def of(self, one: RegisteredMandate) -> bool:
-        """Whether it ended that mandate: recorded after it, for a day on which it was in force."""
+        """Tell whether it ended that mandate: recorded after it, for a day on which it was in
+        force."""
         same = (self.organisation, self.competence) == (one.organisation, one.competence)
         later = one.confirmed.index < self.confirmed.index
         return same and later and one.holds(self.day, self.day)
@@ -86,8 +87,8 @@ class MandateEnd:
 
 
 def _decided(key: str, values: dict[str, Any], persons: Collection[str]) -> Fact:
-    """What the operator recorded; or, of what two administrators are shown to have approved, what
-    they signed."""
+    """Return what the operator recorded; or, of what two administrators are shown to have approved,
+    what they signed."""
     if not persons:
         return Fact(key, values)
     return Fact(f"{key}.decided", {**values, "persons": sorted(persons)})

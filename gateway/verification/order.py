@@ -52,19 +52,19 @@ class LoggedMeasure:
     end: VerifiedReceipt | None
 
     def holds_at(self, one: VerifiedReceipt) -> bool:
-        """Whether it held when an event was logged."""
+        """Tell whether it held when an event was logged."""
         ended = self.end is not None and self.end.index < one.index
         before_end = self.until is None or one.time < self.until
         return self.start.index < one.index and not ended and before_end
 
     def is_on(self, elements: Collection[str] | None, version: int) -> bool:
-        """Whether it is on some of these elements of a version, as far as both are known."""
+        """Tell whether it is on some of these elements of a version, as far as both are known."""
         if self.elements is None or (self.before is not None and version >= self.before):
             return False
         return not self.elements or not self.elements.isdisjoint(elements or ())
 
     def opens_with(self, code: str | None) -> bool:
-        """Whether a consultation with this code is allowed; of one that is not shown, too."""
+        """Tell whether a consultation with this code is allowed; of one that is not shown, too."""
         return code is None or code in OPENED_BY.get(self.kind, {code})
 
 
@@ -96,7 +96,8 @@ def _read_measure(
 
 
 def may_have_ended(measure: LoggedMeasure, confirmed: Iterable[VerifiedReceipt]) -> bool:
-    """Whether an event that ends a measure, and does not say which, may have ended this one."""
+    """Tell whether an event that ends a measure, and does not say which, may have ended this
+    one."""
     ends = (one for one in confirmed if one.type == _ENDED)
     return any(measure.start.index < one.index and not one.subject() for one in ends)
 
@@ -209,8 +210,8 @@ def _check_answers(receipts: Receipts) -> None:
 
 
 def _check_recall(receipts: Receipts) -> LoggedRecall | None:
-    """What answers a recall is logged after it; one final answer is given, which only an erasure
-    may follow."""
+    """Return what answers a recall is logged after it; one final answer is given, which only an
+    erasure may follow."""
     answers = receipts.documents.answers
     said = {
         digest: RecallAnswer(part.value)
@@ -320,7 +321,7 @@ class _Closed:
         )
 
     def _has_all_between(self, start: VerifiedReceipt, end: VerifiedReceipt) -> bool:
-        """Whether the file has each of the originator's events from one to the other, by the
+        """Tell whether the file has each of the originator's events from one to the other, by the
         numbers that the gateway gave them: it is a party of all that opens its case."""
         author = self.receipts.documents.offer.author
         first, last = (one.stream_numbers(author) for one in (start, end))

@@ -60,7 +60,7 @@ class Receipts:
 
     @cached_property
     def recorded(self) -> Mapping[str, str]:
-        """What is to record each document of the file."""
+        """Return what is to record each document of the file."""
         known = self.documents
         updates = {one.digest: one.offer.updates for one in known.links}
         offers = {name: _UPDATED if earlier else OFFERED for name, earlier in updates.items()}
@@ -103,11 +103,11 @@ class Receipts:
         return next(places, None)
 
     def is_here(self, event: VerifiedReceipt) -> bool:
-        """Whether the event is of the log of this handoff."""
+        """Tell whether the event is of the log of this handoff."""
         return event.checkpoint.origin == self.log
 
     def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
-        """Whether an event is the consultation that showed what the file shows."""
+        """Tell whether an event is the consultation that showed what the file shows."""
         shown = (placed.digest for placed in self.documents.case.verified.placed)
         package = handoff_documents.package_digest(shown)
         opened = (one.event.get("case_digest"), one.event.get("package_digest"))

@@ -102,8 +102,8 @@ GAPS = frozenset(
 
 
 def weigh(facts: Iterable[tuple[str, Source]]) -> str:
-    """What facts, by key and source, make of a report whose every check passed: the name of its
-    exit code. What is missing comes before what only the operator says, and both before a
+    """Return what facts, by key and source, make of a report whose every check passed: the name of
+    its exit code. What is missing comes before what only the operator says, and both before a
     demonstration."""
     known = list(facts)
     if any(key in GAPS for key, _ in known):

@@ -107,7 +107,7 @@ class AuthoredDocument:
         return str(self.verified.header["kid"])
 
     def signature(self) -> str:
-        """Who signed for whom, with which key."""
+        """Tell who signed for whom, with which key."""
         if self.attested:
             return f"attested by the gateway for {self.author}, key {self.kid}"
         own = "which only the gateway named" if self.vouched else "which you brought"
@@ -115,7 +115,7 @@ class AuthoredDocument:
 
 
 def read_unverified_claims(document: SdJwt) -> VerifiedSdJwt:
-    """What a document says in clear, while its signature is still unchecked."""
+    """Return what a document says in clear, while its signature is still unchecked."""
     return sd_jwt.read_unverified(document.present(()).compact())
 
 
@@ -150,7 +150,7 @@ def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:
 def of_known(
     read: Callable[[Proof, TrustAnchors], Found], proofs: Iterable[Proof], trust: TrustAnchors
 ) -> Iterator[Found]:
-    """What each receipt, or statement, proves; raises what ``read`` raises.
+    """Return what each receipt, or statement, proves; raises what ``read`` raises.
 
     Leaves out those of gateways and logs whose keys were not provided: they prove nothing.
     """
@@ -163,7 +163,8 @@ def of_known(
 
 
 def require_subject(confirmed: VerifiedReceipt) -> Mapping[str, Any]:
-    """What an event is about; VerificationFailed (INCOMPLETE) where its receipt leaves that out."""
+    """Return what an event is about; VerificationFailed (INCOMPLETE) where its receipt leaves that
+    out."""
     subject = confirmed.subject()
     if not subject:
         raise Incomplete(

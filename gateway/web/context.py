@@ -14,7 +14,7 @@ from gateway.web.security_log import SecurityLog
 
 
 def _ignore(*_: object) -> None:
-    """What nobody counts."""
+    """Let go of what nobody counts."""
 
 
 TOKEN_SECONDS = 300

@@ -192,7 +192,7 @@ class Endpoint:
 
     @property
     def about(self) -> str:
-        """What the endpoint does, in a sentence or more."""
+        """Return what the endpoint does, in a sentence or more."""
         return self.view.__doc__ or ""
 
     def read(self, call: Call, body: Any, document: str | None) -> Call:

@@ -116,7 +116,8 @@ class OAuthClient:
         return grant_type == GRANT
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """What is asked for, or all that is registered; None when one is not granted (K3)."""
+        """Return what is asked for, or all that is registered; None when one is not granted
+        (K3)."""
         if scope is None:
             return " ".join(sorted(self.system.scopes))
         wanted = dict.fromkeys(scope.split(" ")) if _SCOPE.fullmatch(scope) else {"": None}

@@ -68,7 +68,7 @@ class SecurityLog:
         self._write("error", kind, {"error": name, "where": where, **fields, **counted})
 
     def _counted(self, kind: str, times: int = 1) -> Mapping[str, Any] | None:
-        """What a line says of its time, and of those that were left out before it.
+        """Return what a line says of its time, and of those that were left out before it.
 
         None where it is one too many in this minute.
         """
@@ -110,7 +110,7 @@ class LineBudget(logging.Filter):
         self._left_out = Counter[int]()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written."""
+        """Tell whether a line is written."""
         minute, level = int(record.created // 60), record.levelno
         if minute != self._minute:
             self._minute = minute

@@ -163,7 +163,7 @@ def sign_change(
 
 
 def _next(entry: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
-    """What is missing of an organisation on its way, the last step last."""
+    """Return what is missing of an organisation on its way, the last step last."""
     status, slug = Status(entry["status"]), entry["organisation"]
     if status is Status.APPLIED:
         return "organisation approve"
@@ -219,7 +219,7 @@ def waiting(session: AdminSession) -> None:
 
 
 def _proposed(one: Mapping[str, Any]) -> str:
-    """What is proposed, by whom and until when; of its values, those of a few words."""
+    """Print what is proposed, by whom and until when; of its values, those of a few words."""
     values = (f"{n} {output.format_value(v)}" for n, v in one["values"].items() if _is_short(v))
     what = ", ".join((f"{one['action']} {one['organisation']}", *values))
     return f"{what}; by {one['proposer']}, until {output.format_time(one['expires_at'])}"
@@ -328,7 +328,8 @@ def _state(one: Mapping[str, Any]) -> str:
 
 
 def _print(one: Mapping[str, Any]) -> None:
-    """What is proposed: of a key, first the id that is compared; then the values in words."""
+    """Return what is proposed: of a key, first the id that is compared; then the values in
+    words."""
     told = {"values", "refusal", "overlaps"}
     fields = {name: value for name, value in one.items() if name not in told}
     values = {name: output.format_value(value) for name, value in one["values"].items()}

@@ -134,7 +134,8 @@ def _tell(file: Path, invited: InvitationFile) -> None:
 
 
 def _invitation_file(reached: Registry, invitation: UUID, waiting: _Waiting) -> InvitationFile:
-    """What a member needs to use an invitation; ClickException where it cannot be used any more."""
+    """Return what a member needs to use an invitation; ClickException where it cannot be used any
+    more."""
     found = [one for one in reached.invitations() if one["invitation"] == str(invitation)]
     if not found:
         raise click.ClickException("the invitation was used, withdrawn, or its time is over")

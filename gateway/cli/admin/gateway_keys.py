@@ -343,7 +343,7 @@ def rotate_authority(
 
 
 def _agree_to_cut_off(gateway: wiring.GatewayRuntime, former: StoredAuthority) -> None:
-    """Tell whom an authority's end cuts off; have its id typed, where it is somebody.
+    """Show whom an authority's end cuts off; have its id typed, where it is somebody.
 
     They are the systems that have no certificate of a later day than that on which the next
     authority took over.
@@ -400,7 +400,8 @@ def _see_published(gateway: wiring.GatewayRuntime) -> None:
 
 
 def _is_published(config: Config) -> bool:
-    """Whether chain, lists and listeners' certificates are those of the authorities in place."""
+    """Tell whether chain, lists and listeners' certificates are those of the authorities in
+    place."""
     found = [
         one for one in rotation.kept(config.issuing) if one.place is not AuthorityStage.RETIRED
     ]

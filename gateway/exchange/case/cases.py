@@ -66,7 +66,7 @@ class Clearance:
     second_assessor: str | None = None
 
     def persons(self) -> tuple[NamedPerson, ...]:
-        """Who is named, for the staff register to know them."""
+        """Tell who is named, for the staff register to know them."""
         return (
             NamedPerson("/clearance/assessed_by", self.assessed_by, ROLES_OF["case.assess"]),
             NamedPerson("/clearance/cleared_by", self.cleared_by, ROLES_OF["case.clear"]),
@@ -76,7 +76,7 @@ class Clearance:
         )
 
     def details(self, originator: str) -> tuple[EventDetail, ...]:
-        """Who assessed and cleared, as the event tells the originator."""
+        """Tell who assessed and cleared, as the event tells the originator."""
         own = frozenset({originator})
         assessors = tuple(filter(None, (self.assessed_by, self.second_assessor)))
         return (
@@ -99,7 +99,7 @@ class Submission(Asked):
     change: VersionChange | None = None
 
     def persons(self) -> tuple[NamedPerson, ...]:
-        """Who is named beside who submits."""
+        """Tell who is named beside who submits."""
         cleared = () if self.clearance is None else self.clearance.persons()
         second = None if self.change is None else self.change.approved_by
         if second is None:
@@ -107,7 +107,7 @@ class Submission(Asked):
         return (*cleared, NamedPerson("/change/approved_by", second, APPROVING))
 
     def by_two_persons(self) -> bool:
-        """Whether a second person decides a further version with who submits it: the one who
+        """Tell whether a second person decides a further version with who submits it: the one who
         clears it, or the one who is named for that."""
         second = None if self.change is None else self.change.approved_by
         return self.clearance is not None or second not in (None, self.by)
@@ -253,8 +253,8 @@ def look_up(ports: Ports, caller: Caller, case: UUID) -> results.CaseSummary:
 
 
 def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[results.ActView]:
-    """What the caller may do about its own case, as far as state and policy go. Of a revision and
-    an offer policy asks what is in it, or to whom it goes: these are not asked."""
+    """Return what the caller may do about its own case, as far as state and policy go. Of a
+    revision and an offer policy asks what is in it, or to whom it goes: these are not asked."""
     content, key = version.said.content, (case.originator, case.id)
     standing = CaseStanding(
         case,
@@ -481,7 +481,7 @@ def _change_details(change: VersionChange | None, readers: frozenset[str]) -> It
 def validate_first_version(
     context: RequestContext, content: Mapping[str, Any], clearance: Clearance | None
 ) -> CaseState:
-    """What a first version must pass beside its form, as `submit` asks it; nothing is kept.
+    """Return what a first version must pass beside its form, as `submit` asks it; nothing is kept.
 
     Raises Forbidden, ValidationFailed, UnconfirmedMatch, SecondPersonRequired.
     """
@@ -688,7 +688,7 @@ def _step(
 
 
 def _follow(context: RequestContext, case: Case) -> None:
-    """What a clearance ends: suspensions, and what was owed for offers before it (R16)."""
+    """End what a clearance ends: suspensions, and what was owed for offers before it (R16)."""
     if case.state is not CaseState.CLEARED:
         return
     close_of_case(context.work, case.originator, case.id, context.now, DutyKind.CLEARANCE)

@@ -23,7 +23,8 @@ END = "case.end_measure"
 
 
 def known(measure: Measure, kind: str | None = None) -> dict[str, Any]:
-    """What an organisation of a kind learns of a measure; None: a party that knows its hour."""
+    """Return what an organisation of a kind learns of a measure; None: a party that knows its
+    hour."""
     until = measure.until if kind is None else measure.until_for(kind)
     return {
         "measure": str(measure.id),

@@ -279,8 +279,8 @@ def facts_of_end(
 def _is_in_danger(
     context: RequestContext, measure: Measure, case: Case, held: Handoff | None
 ) -> bool:
-    """Whether it is an embargo on a case in imminent danger of which the caller has copies. The
-    danger is the word of the case, not of who ends the embargo."""
+    """Tell whether it is an embargo on a case in imminent danger of which the caller has copies.
+    The danger is the word of the case, not of who ends the embargo."""
     erased = held is None or held.recall_answer is RecallAnswer.COPIES_ERASED
     if measure.kind is not MeasureKind.EMBARGO or erased or case.state is CaseState.ERASED:
         return False
@@ -294,7 +294,8 @@ def _require_in_force(context: RequestContext, measure: Measure) -> None:
 
 
 def _succeeds(context: RequestContext, measure: Measure, held: Handoff | None) -> bool:
-    """Whether the mandate under which a measure was set has moved from its setter to the caller."""
+    """Tell whether the mandate under which a measure was set has moved from its setter to the
+    caller."""
     if held is None or measure.handoff is None:
         return False
     under, competence = context.work.handoffs.get(measure.handoff), held.address.competence

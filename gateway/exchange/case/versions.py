@@ -38,7 +38,7 @@ from gateway.kernel.values import CaseVersion
 def check_change(
     context: RequestContext, earlier: Case, following: VerifiedSdJwt, said: VersionChange
 ) -> None:
-    """Whether a version is what its author says, and takes the case from nobody that holds it.
+    """Require that a version is what its author says, and takes the case from nobody that holds it.
 
     It takes no element out of a measure either. Raises ValidationFailed, and WrongState where an
     addition would open a closed case again.
@@ -94,7 +94,7 @@ def _spend_unexplained(context: RequestContext, what: str, amount: int, pointer:
 def loosens_cleared(
     context: RequestContext, earlier: Case | None, following: VerifiedSdJwt
 ) -> bool:
-    """Whether a version loosens what a second person cleared, in the last version that was."""
+    """Tell whether a version loosens what a second person cleared, in the last version that was."""
     if earlier is None or earlier.cleared_digest is None or earlier.state is CaseState.ERASED:
         return False
     cleared = case_from_claims(read_version(context.work, earlier.cleared_digest).said.content)

@@ -129,8 +129,8 @@ def _holding(
 def help_in_danger(
     context: RequestContext, content: Mapping[str, Any], organisation: str | None, key: str | None
 ) -> dict[str, Any]:
-    """What the refusal of an offer says where a child is in danger: whom to address instead of
-    the one that was tried, nearest first, and which numbers to call. Nothing for other cases.
+    """Return what the refusal of an offer says where a child is in danger: whom to address instead
+    of the one that was tried, nearest first, and which numbers to call. Nothing for other cases.
 
     Public authorities alone are named: no declared interest closes these (R9).
     """
@@ -151,7 +151,7 @@ def authorities_on_duty(
 
 
 def has_duty_contact(context: RequestContext, organisation: str) -> bool:
-    """Whether somebody is reached at an organisation at any hour."""
+    """Tell whether somebody is reached at an organisation at any hour."""
     return context.work.organisations.has_contact(organisation, DUTY_CONTACT)
 
 

@@ -41,7 +41,7 @@ class Answering:
 
     @property
     def is_revised(self) -> bool:
-        """Whether the case has a newer version than that of the newest package."""
+        """Tell whether the case has a newer version than that of the newest package."""
         return self.standing.case.digest != self.handoff.case_digest
 
     def move(self) -> Handoff:

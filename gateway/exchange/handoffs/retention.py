@@ -170,8 +170,8 @@ def end_due(ports: Ports) -> bool:
 
 
 def _differs(ports: Ports, work: UnitOfWork, handoff: Handoff) -> bool:
-    """Whether the end of what the recipient of a handoff retains may have been changed, of which
-    the operator hears; not where the key is gone, and with it all that could be lost."""
+    """Tell whether the end of what the recipient of a handoff retains may have been changed, of
+    which the operator hears; not where the key is gone, and with it all that could be lost."""
     try:
         names = stored_differences(ports, work, handoff)
     except CaseErased:

@@ -84,8 +84,8 @@ def end_unkept(
 def _kept_parts(
     handoff: Handoff, kept: Handoff, versions: access.Versions, originator: Organisation
 ) -> Mapping[str, Element]:
-    """What a holder accepted; of who never did, and consulted in imminent danger, the least that it
-    could consult."""
+    """Return what a holder accepted; of who never did, and consulted in imminent danger, the least
+    that it could consult."""
     # Nothing was agreed to before an acceptance: then it is what a rescue needed (R16).
     agreed = versions.agreed if handoff.held else versions.now
     parts = with_strictest_marking(versions.offered, agreed, originator)

@@ -187,7 +187,7 @@ def disposition_of(
 
 
 def received(work: UnitOfWork, organisation: str, state: HandoffState) -> Iterator[Handoff]:
-    """What an organisation received that is in a state, oldest first."""
+    """Return what an organisation received that is in a state, oldest first."""
     after: UUID | None = None
     while page := work.handoffs.received(organisation, str(state), after, PAGE):
         yield from page
@@ -231,7 +231,8 @@ def _decide(
 
 
 def _taken_back(work: UnitOfWork, succession: Succession) -> bool:
-    """Whether somebody took the mandate back by hand: then nobody knows where it has moved to."""
+    """Tell whether somebody took the mandate back by hand: then nobody knows where it has moved
+    to."""
     successor = work.organisations.get(succession.successor)
     if succession.id == UNPLANNED or successor is None or successor.status is Status.LEFT:
         return False
@@ -245,7 +246,7 @@ def _judged(
     disposition: HandoffDisposition,
     day: date,
 ) -> HandoffDisposition:
-    """Whether what was offered to the mandate may be re-issued to the successor."""
+    """Tell whether what was offered to the mandate may be re-issued to the successor."""
     successor = work.organisations.get(succession.successor)
     if successor is None or successor.status is Status.LEFT:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why="the successor has left")
@@ -278,7 +279,7 @@ def _judged(
 def _hindrance(
     ports: Ports, work: UnitOfWork, disposition: HandoffDisposition, measures: Sequence[Measure]
 ) -> str:
-    """What a handoff waits for; empty if for nothing."""
+    """Return what a handoff waits for; empty if for nothing."""
     of = disposition.handoff
     if alarm_differing(ports, work, of, stored_differences(ports, work, of)):
         return "the handoff is out of service"
@@ -290,7 +291,7 @@ def _hindrance(
 
 
 def _obstacle(succession: Succession, disposition: HandoffDisposition, now: datetime) -> str:
-    """What keeps the gateway from offering for the originator again; empty if nothing."""
+    """Return what keeps the gateway from offering for the originator again; empty if nothing."""
     if disposition.originator.slug == succession.successor:
         return "the successor is its originator"
     if disposition.originator.signed_only:
@@ -307,8 +308,8 @@ def _questions(
     successor: Organisation,
     today: tuple[date, Sequence[Measure]],
 ) -> Iterator[PolicyQuestion]:
-    """What an offer of the same to the successor would ask: of the version that was offered, and
-    of the current one, in which its originator may let less of it go."""
+    """Return what an offer of the same to the successor would ask: of the version that was offered,
+    and of the current one, in which its originator may let less of it go."""
     (day, measures), handoff = today, disposition.handoff
     case = work.cases.get(handoff.originator, handoff.case)
     if case is None:

@@ -53,7 +53,7 @@ def authorized(context: transact.RequestContext, handoff: UUID) -> Handoff:
 
 
 def reads(context: transact.RequestContext, handoff: Handoff) -> bool:
-    """Whether the caller may read the handoff, whatever it asks for now."""
+    """Tell whether the caller may read the handoff, whatever it asks for now."""
     facts = barriers(context, handoff, "handoff.read")
     return transact.allows(context, entity_of(context, handoff), facts, "handoff.read")
 

@@ -54,12 +54,12 @@ def elements(
 
 
 def identity(part: DisclosedValue) -> tuple[str, str]:
-    """What a part is in every version of its case: its name, and the id of an element."""
+    """Return what a part is in every version of its case: its name, and the id of an element."""
     return part.name, part.value["id"] if part.in_array else ""
 
 
 def has_key(ports: Ports, work: UnitOfWork, originator: str, case: UUID) -> bool:
-    """Whether a case's key is there. Raises CaseKeysUnavailable when the key store does not
+    """Tell whether a case's key is there. Raises CaseKeysUnavailable when the key store does not
     answer."""
     key = work.cases.key_of(originator, case)
     return key is not None and key in ports.keys.states([key])

@@ -42,7 +42,7 @@ def offered_conditions(
 
 
 def is_released(content: Mapping[str, Any], organisation: str) -> bool:
-    """Whether a case may go to an organisation, where it lists to whom it may."""
+    """Tell whether a case may go to an organisation, where it lists to whom it may."""
     listed = content.get("release_to") or ()
     return not listed or organisation in listed
 

@@ -93,8 +93,8 @@ def with_strictest_marking(
 
 
 def reads_acts_of(context: RequestContext, author: Organisation) -> bool:
-    """Whether the caller reads what an organisation says of its own acts: by what law it keeps a
-    case, what it did about an update (R5.answer)."""
+    """Tell whether the caller reads what an organisation says of its own acts: by what law it keeps
+    a case, what it did about an update (R5.answer)."""
     own = author.slug == context.caller.organisation
     return own or allows(context, context.entity(author), action="handoff.read_guarded")
 

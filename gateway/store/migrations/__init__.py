@@ -87,7 +87,8 @@ def current(url: str) -> str | None:
 
 
 def endings(url: str, today: date) -> tuple[Ending, ...]:
-    """What an upgrade will end that is open now, for a database that `current` says is older."""
+    """Return what an upgrade will end that is open now, for a database that `current` says is
+    older."""
     with _reading(url) as connection:
         if revision_of(connection) != REVISIONS[0]:
             return ()
