@@ -54,7 +54,7 @@ from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.text.numbers import pluralise
-from gateway.verification import account, event_table, history, listing, log_copy, recalls
+from gateway.verification import account, coverage, event_table, history, listing, log_copy
 from gateway.verification.report import InputFile, VerificationReport
 from gateway.verification.stream import StreamHead, of_page, verify_stream
 from gateway.verification.trust import TrustAnchors
@@ -122,7 +122,7 @@ def cover(case: UUID, place: Path, trust: TrustAnchors) -> VerificationReport:
     Example: casegate audit coverage 0198... --stream receipts --trust trust
     """
     return _of_stream(
-        place, lambda heads, found: recalls.verify_coverage(heads, found, trust, str(case))
+        place, lambda heads, found: coverage.verify_coverage(heads, found, trust, str(case))
     )
 
 

@@ -12,12 +12,13 @@ from gateway.domain.answers import ANSWERS, AnswerAuthor
 from gateway.evidence import bundle, handoff_documents, sd_jwt, seal
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.declarations import SUCCESSION_TYP
-from gateway.evidence.evidence_file import BundleError
+from gateway.evidence.evidence_file import BundleError, PackageMissing
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
 from gateway.text.numbers import pluralise
 from gateway.verification import chain
 from gateway.verification.chain import Link, Verified, VerifiedAnswer, values_of
+from gateway.verification.report import Incomplete
 from gateway.verification.steps import Checks, step
 from gateway.verification.trust import (
     AuthoredDocument,
@@ -137,7 +138,10 @@ class Documents:
 
 @step("The file is an evidence bundle")
 def read(data: bytes) -> tuple[OpenedFile, str]:
-    found = bundle.parse(data)
+    try:
+        found = bundle.parse(data)
+    except PackageMissing as error:
+        raise Incomplete(str(error)) from None
     texts = {
         handoff_documents.CASE_TYP: [one.case for one in found.packages],
         handoff_documents.OFFER_TYP: [one.offer for one in found.packages],

@@ -24,10 +24,10 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import BadSignature, DocumentError
 from gateway.evidence.signature import DocumentKey, PublicKey, read_document_key
 from gateway.verification import approvals
+from gateway.verification.dated_statement import read_dated
 from gateway.verification.history import SignedTree
 from gateway.verification.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
 from gateway.verification.sources import Source
-from gateway.verification.stream import read_dated
 from gateway.verification.trust import (
     AuthoredDocument,
     TrustAnchors,
@@ -459,7 +459,7 @@ class KeyStatus:
 
 
 def read_status(text: str, trust: TrustAnchors) -> KeyStatus:
-    """Verify a statement; raises what `stream.read_dated` raises."""
+    """Verify a statement; raises what `dated_statement.read_dated` raises."""
     dated = read_dated(text, KEY_STATUS_TYP, trust)
     kid = dated.claims.get("kid")
     if not isinstance(kid, str):

@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 from gateway.domain.item_value import defang, defang_text
-from gateway.evidence import evidence_file, receipt, sd_jwt
+from gateway.evidence import receipt, sd_jwt
 from gateway.text import catalogue
 from gateway.verification.sources import HEADINGS, SOURCES, Source, weigh
 
@@ -262,7 +262,6 @@ _CODES: Sequence[tuple[type[ValueError], Code]] = (
     (receipt.NotInLog, Code.NOT_IN_LOG),
     (receipt.UnmatchedDetail, Code.MISMATCH),
     (sd_jwt.UnmatchedDisclosure, Code.MISMATCH),
-    (evidence_file.PackageMissing, Code.INCOMPLETE),
 )
 
 

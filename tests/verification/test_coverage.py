@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Party
 from gateway.evidence import canonical
-from gateway.verification import recalls
+from gateway.verification import coverage
 from gateway.verification.report import Code, VerificationReport
 from tests.verification.test_stream import AT, BOOK_TRUST, HOTLINE, POLICE, Book
 
@@ -35,7 +35,7 @@ def recalled() -> Book:
 
 def covered(book: Book, after: timedelta = timedelta(0), case: str = CASE) -> VerificationReport:
     parts = book.parts(HOTLINE)
-    return recalls.verify_coverage([book.end(HOTLINE, at=AT + after)], parts, BOOK_TRUST, case)
+    return coverage.verify_coverage([book.end(HOTLINE, at=AT + after)], parts, BOOK_TRUST, case)
 
 
 def told(report: VerificationReport) -> dict[str, str]:
@@ -91,5 +91,7 @@ def test_of_another_case_nothing_was_recalled():
 
 def test_a_stream_that_lacks_an_event_covers_nothing():
     book = recalled()
-    report = recalls.verify_coverage([book.end(HOTLINE)], book.parts(HOTLINE)[1:], BOOK_TRUST, CASE)
+    report = coverage.verify_coverage(
+        [book.end(HOTLINE)], book.parts(HOTLINE)[1:], BOOK_TRUST, CASE
+    )
     assert report.code == Code.INCOMPLETE

@@ -1,0 +1,97 @@
+"""Who has answered a recall, from the originator's own complete stream, offline.
+
+Without the gateway: that no answer was recorded is proved by the numbers of the stream, none of
+which is missing up to the last one that the gateway signed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.domain.duty import DutyKind
+from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN
+from gateway.evidence.receipt import VerifiedReceipt
+from gateway.verification.recalls import RECALLED
+from gateway.verification.report import Conclusion, Fact, InputFile, VerificationReport, run_steps
+from gateway.verification.stream import StreamVerification
+from gateway.verification.trust import TrustAnchors
+
+
+@dataclass(frozen=True)
+class _Owed:
+    """One answer to a recall: the event that gives it, the duty, the time for it."""
+
+    event: str
+    duty: DutyKind
+    within: timedelta
+
+
+_ACKNOWLEDGEMENT = _Owed(
+    "handoff.recall_acknowledged", DutyKind.RECALL_ACKNOWLEDGEMENT, ACKNOWLEDGED_WITHIN
+)
+_ANSWER = _Owed("handoff.recall_answered", DutyKind.RECALL_ANSWER, ANSWERED_WITHIN)
+
+
+def verify_coverage(
+    statements: Sequence[InputFile], receipts: Iterable[InputFile], trust: TrustAnchors, case: str
+) -> VerificationReport:
+    """Verify an originator's stream as `stream.verify_stream` does, without a copy of the log.
+
+    Then say of each handoff of ``case`` that was recalled what its holder answered, and what it
+    owes.
+    """
+    proof = _Coverage(statements, receipts, trust, copy=None)
+    return run_steps("stream", proof.steps(), lambda: proof.covered(case))
+
+
+class _Coverage(StreamVerification):
+    """The coverage of the recalls of one case."""
+
+    def covered(self, case: str) -> Conclusion:
+        """The conclusion on the stream, with a fact for each handoff and answer."""
+        whole = self.conclude()
+        events = [one for one in self.confirmed() if one.allowed]
+        recalled = [
+            one for one in events if one.type == RECALLED and one.subject().get("case") == case
+        ]
+        facts = [fact for one in recalled for fact in self._facts(one, events)]
+        none = [] if recalled else [Fact("coverage.none", {"case": case})]
+        return Conclusion([*whole.facts, *facts, *none])
+
+    def _facts(self, recall: VerifiedReceipt, events: Sequence[VerifiedReceipt]) -> list[Fact]:
+        handoff = recall.event["handoff"]
+        later = [
+            one
+            for one in events
+            if one.event.get("handoff") == handoff and one.index > recall.index
+        ]
+        said = {"handoff": handoff}  # a stream names no party but its own
+        told = Fact("coverage.recalled", {**said, "entry": recall.index})
+        # Who gave the final answer acknowledged the recall by it.
+        answered = _given(later, _ANSWER.event)
+        acknowledged = _given(later, _ACKNOWLEDGEMENT.event) or answered
+        found = [(_ACKNOWLEDGEMENT, acknowledged), (_ANSWER, answered)]
+        return [told, *(self._fact(recall, later, said, *one) for one in found)]
+
+    def _fact(
+        self,
+        recall: VerifiedReceipt,
+        later: Sequence[VerifiedReceipt],
+        said: dict[str, str],
+        owed: _Owed,
+        given: VerifiedReceipt | None,
+    ) -> Fact:
+        what = {**said, "what": str(owed.duty)}
+        if given is not None:
+            return Fact("coverage.given", {**what, "at": given.event["time"], "entry": given.index})
+        due = recall.time + owed.within
+        overdue = any(
+            one.type == "handoff.overdue" and one.subject().get("duty") == str(owed.duty)
+            for one in later
+        )
+        late = overdue or due <= self.head.at
+        return Fact("coverage.late" if late else "coverage.owed", what)
+
+
+def _given(events: Iterable[VerifiedReceipt], typ: str) -> VerifiedReceipt | None:
+    return next((one for one in events if one.type == typ), None)
