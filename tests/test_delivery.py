@@ -19,7 +19,7 @@ from gateway import delivery, wiring
 from gateway.delivery import Deliverer
 from gateway.domain.notification import LEASE, Cursor, DeliveryWay
 from gateway.exchange.oversight import notifications
-from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import HOST
 from gateway.pki.authority import ROOT_FILE
 from tests.each import each
 from tests.evidence.test_security_event import TOLD
@@ -59,8 +59,7 @@ class Sending:
         self.deliverer.serve(OFMIN, way)
 
     def status(self) -> Any:
-        with self.gateway.ports.begin(TransactionMode.READ) as work:
-            (found,) = notifications.overview(work)
+        (found,) = notifications.overview(self.gateway.ports, HOST)
         return found
 
 

@@ -6,9 +6,12 @@ decides.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
+from gateway.client import evidence_checks
 from gateway.client.session import ConfirmedWrite, Session, spelled
+from gateway.evidence.receipt import Receipt
 
 PROPOSED, WITHDRAWN = "proposal.create", "proposal.withdraw"
 
@@ -69,6 +72,35 @@ class Administration:
     def invitations(self) -> list[dict[str, Any]]:
         """The invitations that can still be used; their tokens are nowhere."""
         return self._items("/admin/invitations")
+
+    def log_holds(self) -> list[dict[str, Any]]:
+        """The log holds in force, and whose review was missed."""
+        return self._items("/admin/log-holds")
+
+    def mandates(self) -> dict[str, Any]:
+        """Each competence by days: its holders, where there are several, and where none."""
+        return self._read("/admin/mandates")
+
+    def receivers(self) -> list[dict[str, Any]]:
+        """How far each organisation's notifications were taken."""
+        return self._items("/admin/notifications")
+
+    def successions(self) -> list[dict[str, Any]]:
+        """All successions, oldest first."""
+        return self._items("/admin/successions")
+
+    def succession(self, succession: UUID) -> dict[str, Any]:
+        """One of them, with what moved, what is to move and what stays."""
+        return self._read(f"/admin/successions/{spelled(succession)}")
+
+    def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
+        """What a succession would do: of a ``predecessor``, ``successor``, ``competence``, its day
+        ``effective_on`` and ``read_until``. Nothing is kept."""
+        return self._read(f"/admin/successions/preview?{urlencode(planned)}")
+
+    def event(self, event: UUID) -> Receipt:
+        """The receipt of an event, with the details that the gateway itself reads."""
+        return evidence_checks.read_receipt(self._read(f"/admin/events/{spelled(event)}"))
 
     def _read(self, path: str) -> dict[str, Any]:
         return self._exchange.read("registry.read", path)

@@ -35,14 +35,16 @@ from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import (
     ActionRequest,
+    OnHost,
     RequestContext,
     WriteResult,
     authorize,
     deny_as_not_found,
     read,
+    read_on_host,
     transact,
 )
-from gateway.kernel.values import Caller, Proposal
+from gateway.kernel.values import Caller, Host, Proposal, Reader
 
 T = TypeVar("T")
 
@@ -393,47 +395,30 @@ def prune_proposals(ports: Ports) -> None:
 # --- Reading proposals ---------------------------------------------------------------------------
 
 
-def look_up(ports: Ports, types: ChangeTypes, caller: Caller, proposal: UUID) -> dict[str, Any]:
-    """A proposal with its values, for the operator's systems: what the second person reads.
+def look_up(ports: Ports, types: ChangeTypes, reader: Reader, proposal: UUID) -> dict[str, Any]:
+    """A proposal with its values, for the operator: what the second person reads.
 
     While it waits, ``refusal`` says why it could not be made now, and ``overlaps`` who else would
     hold the mandate that it gives.
     """
 
-    def query(context: RequestContext) -> Proposal:
+    def query(context: RequestContext | OnHost) -> Proposal:
         return context.work.proposals.get(proposal) or deny_as_not_found()
 
-    return _in_full(ports, types, read_as_operator(ports, caller, query))
+    return _in_full(ports, types, read_as_operator(ports, reader, query))
 
 
 def page(
-    ports: Ports, caller: Caller, after: UUID | None, limit: int, *, waiting: bool
+    ports: Ports, reader: Reader, after: UUID | None, limit: int, *, waiting: bool
 ) -> Page[Mapping[str, Any]]:
     """Proposals, the newest first; of those that wait, or of all. ``after`` ended the last page."""
 
-    def query(context: RequestContext) -> Page[Mapping[str, Any]]:
+    def query(context: RequestContext | OnHost) -> Page[Mapping[str, Any]]:
         now = context.now if waiting else None
         rows = partial(_waiting, context.work, now)
         return collect_page(rows, attrgetter("id"), _view, after, limit)
 
-    return read_as_operator(ports, caller, query)
-
-
-def proposals(ports: Ports, *, waiting: bool) -> list[dict[str, Any]]:
-    """Proposals on the gateway's host, the newest first; those that wait, or all."""
-    now = ports.now() if waiting else None
-    with ports.begin(TransactionMode.READ) as work:
-        rows = partial(_waiting, work, now)
-        return [_view(one) for one in iterate(rows, attrgetter("id"), None)]
-
-
-def proposal(ports: Ports, types: ChangeTypes, identifier: UUID) -> dict[str, Any]:
-    """A proposal as `look_up` has it, on the gateway's host; NotFound."""
-    with ports.begin(TransactionMode.READ) as work:
-        stored = work.proposals.get(identifier)
-    if stored is None:
-        raise refusals.NotFound(NO_PROPOSAL)
-    return _in_full(ports, types, stored)
+    return read_as_operator(ports, reader, query)
 
 
 def _waiting(
@@ -443,14 +428,19 @@ def _waiting(
     return work.proposals.page(after, limit, now)
 
 
-def read_as_operator(ports: Ports, caller: Caller, query: Callable[[RequestContext], T]) -> T:
-    """Look something of the registry up for one of the operator's systems."""
+def read_as_operator(
+    ports: Ports, reader: Reader, query: Callable[[RequestContext | OnHost], T]
+) -> T:
+    """Look something up for the operator: for one of its systems, which policy lets or not, or on
+    the host."""
+    if isinstance(reader, Host):
+        return read_on_host(ports, query)
 
     def allowed(context: RequestContext) -> T:
         require_admin_scope(context)
         return query(context)
 
-    return read(ports, caller, ActionRequest("registry.read"), allowed)
+    return read(ports, reader, ActionRequest("registry.read"), allowed)
 
 
 def require_admin_scope(context: RequestContext) -> None:

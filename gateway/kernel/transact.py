@@ -358,6 +358,22 @@ def read(
         _refuse(ports, actor, request, denial)
 
 
+class OnHost(NamedTuple):
+    """What a look-up on the gateway's host has of a request."""
+
+    work: UnitOfWork
+    now: datetime
+
+
+def read_on_host(ports: Ports, query: Callable[[OnHost], T]) -> T:
+    """Look something up on the gateway's host: no policy is asked, and no refusal recorded."""
+    try:
+        with ports.begin(TransactionMode.READ) as work:
+            return query(OnHost(work, ports.now()))
+    except _Denied as denied:
+        raise denied.refusal from None
+
+
 def _require_persons(context: RequestContext) -> None:
     """Require that all persons of a partner's request are in force in its staff register.
 

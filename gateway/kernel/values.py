@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import Enum
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -43,6 +44,17 @@ class Caller:
     scopes: frozenset[str]
     credentials: Credentials | None = None
     authenticated: list[System] = field(default_factory=list, compare=False, repr=False)
+
+
+class Host(Enum):
+    """Who reads on the gateway's own host: whoever holds its database. Nobody is asked there."""
+
+    HOST = "host"
+
+
+HOST = Host.HOST
+Reader = Caller | Host
+"""Who reads as the operator: one of its systems, or on the host."""
 
 
 @dataclass(frozen=True)

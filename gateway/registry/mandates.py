@@ -23,9 +23,10 @@ from gateway.domain.mandate import (
 from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.succession import Succession
-from gateway.kernel.changes import UNKNOWN, ChangeContext
+from gateway.kernel.changes import UNKNOWN, ChangeContext, read_as_operator
 from gateway.kernel.fields import text
-from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.values import Reader
 from gateway.registry.members import end
 
 # --- Legal mandates are given and ended -----------------------------------------------------------
@@ -266,18 +267,16 @@ def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
 # --- All mandates over time: where several organisations hold one, and where none does ------------
 
 
-def report(ports: Ports) -> dict[str, Any]:
+def report(ports: Ports, reader: Reader) -> dict[str, Any]:
     """Every competence from its first day on, stretch by stretch, whatever its holders' status.
 
     ``inactive`` names the holders that do not take part at present: nothing reaches them.
     """
-    now = ports.now()
-    with ports.begin(TransactionMode.READ) as work:
-        found = list(organisations(work))
+    found = read_as_operator(ports, reader, lambda context: list(organisations(context.work)))
     held = [mandate for one in found for mandate in one.mandates]
     holders = {mandate.organisation for mandate in held}
     return {
-        "reference_date": ports.reference_date(now).day.isoformat(),
+        "reference_date": ports.reference_date(ports.now()).day.isoformat(),
         "competences": [_timeline_json(mandate) for mandate in timelines(held)],
         "inactive": sorted(o.slug for o in found if o.slug in holders and not o.active),
     }

@@ -1,7 +1,6 @@
 """What administrators read of the registry: entries as of any day, contacts on record alone.
 
-The operator's systems ask for it over the network; on the gateway's host nothing is changed by
-it, and nobody has to approve it.
+The operator's systems ask for it over the network, and who holds the database on its host.
 """
 
 import json
@@ -15,19 +14,20 @@ from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.enrolment import Invitation
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Organisation, Status, System
-from gateway.domain.refusals import EditConflict, NotFound
+from gateway.domain.refusals import EditConflict
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import read_as_operator, require_admin_scope
-from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.transact import (
     ActionRequest,
+    OnHost,
     RequestContext,
     WriteResult,
     deny_as_not_found,
     transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import Caller, LoggedEvent, Reader
 from gateway.registry import results
 from gateway.registry.directory import held, reach_of
 
@@ -35,44 +35,44 @@ NO_ORGANISATION = "no organisation has this id: see `casegate admin organisation
 
 
 def page(
-    ports: Ports, caller: Caller, after: str, limit: int, status: Status | None = None
+    ports: Ports, reader: Reader, after: str, limit: int, status: Status | None = None
 ) -> Page[results.EntrySummary]:
     """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
 
     def view(one: Organisation) -> results.EntrySummary | None:
         return _line(one) if status in (None, one.status) else None
 
-    def query(context: RequestContext) -> Page[results.EntrySummary]:
+    def query(context: RequestContext | OnHost) -> Page[results.EntrySummary]:
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
 
-    return read_as_operator(ports, caller, query)
+    return read_as_operator(ports, reader, query)
 
 
-def look_up(ports: Ports, caller: Caller, slug: str, day: date | None) -> results.Entry:
+def look_up(ports: Ports, reader: Reader, slug: str, day: date | None) -> results.Entry:
     """All of an organisation's entry; with ``day``, what held on that day."""
 
-    def query(context: RequestContext) -> results.Entry:
+    def query(context: RequestContext | OnHost) -> results.Entry:
         found = context.work.organisations.get(slug)
         return deny_as_not_found() if found is None else _whole(context.work, found, day)
 
-    return read_as_operator(ports, caller, query)
+    return read_as_operator(ports, reader, query)
 
 
-def admins(ports: Ports, caller: Caller) -> list[results.AdministratorEntry]:
+def admins(ports: Ports, reader: Reader) -> list[results.AdministratorEntry]:
     """Who approves, and who did."""
-    return read_as_operator(ports, caller, lambda context: _admins(context.work))
+    return read_as_operator(ports, reader, lambda context: _admins(context.work))
 
 
 def invitations(
-    ports: Ports, caller: Caller, after: UUID | None, limit: int
+    ports: Ports, reader: Reader, after: UUID | None, limit: int
 ) -> Page[results.OpenInvitation]:
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
-    def query(context: RequestContext) -> Page[results.OpenInvitation]:
+    def query(context: RequestContext | OnHost) -> Page[results.OpenInvitation]:
         rows = partial(context.work.invitations.open, context.now)
         return collect_page(rows, attrgetter("id"), _invitation, after, limit)
 
-    return read_as_operator(ports, caller, query)
+    return read_as_operator(ports, reader, query)
 
 
 def consult(
@@ -118,16 +118,6 @@ def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> b
     return any(one is None or one.index > opened.index for one in entered)
 
 
-# --- On the gateway's host -----------------------------------------------------------------------
-
-
-def index(ports: Ports, status: Status | None = None) -> list[results.EntrySummary]:
-    """All organisations, or those of one status, by id."""
-    with ports.begin(TransactionMode.READ) as work:
-        found = iterate(work.organisations.page, _SLUG, "")
-        return [_line(one) for one in found if status in (None, one.status)]
-
-
 COMING = (Status.APPLIED, Status.APPROVED, Status.ENROLLED)
 """The statuses of an organisation for which administrators have a next step."""
 
@@ -143,26 +133,23 @@ _MOST_PROPOSALS = 1000
 """More are not counted: they live for days, and people sign them."""
 
 
-def report(ports: Ports, slug: str, day: date | None = None) -> results.Entry:
-    """All of an organisation's entry; with ``day``, what held on that day. Raises NotFound."""
-    with ports.begin(TransactionMode.READ) as work:
-        found = work.organisations.get(slug)
-        if found is None:
-            raise NotFound(NO_ORGANISATION)
-        return _whole(work, found, day)
+def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:
+    """The log holds in force, and whose review was missed."""
 
+    def query(context: RequestContext | OnHost) -> list[results.LogHoldEntry]:
+        today = ports.civil_day(context.now)
+        return [
+            shown(
+                results.LogHoldEntry,
+                one,
+                log_hold=one.id,
+                member=one.organisation,
+                review_missed=one.is_review_missed(today),
+            )
+            for one in context.work.log_terms.holds()
+        ]
 
-def administrators(ports: Ports) -> list[results.AdministratorEntry]:
-    """Who approves, and who did."""
-    with ports.begin(TransactionMode.READ) as work:
-        return _admins(work)
-
-
-def open_invitations(ports: Ports) -> list[results.OpenInvitation]:
-    """The invitations that can be used still, the oldest first."""
-    with ports.begin(TransactionMode.READ) as work:
-        rows = partial(work.invitations.open, ports.now())
-        return [_invitation(one) for one in iterate(rows, attrgetter("id"), None)]
+    return read_as_operator(ports, reader, query)
 
 
 # --- What is shown -------------------------------------------------------------------------------

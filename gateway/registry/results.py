@@ -338,3 +338,15 @@ class OpenInvitation:
     organisation: str
     system: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class LogHoldEntry:
+    """What keeps details in the log beyond their term, and whether its review was missed."""
+
+    log_hold: UUID
+    member: str | None
+    case: UUID | None
+    reference: str
+    review_on: date
+    review_missed: bool

@@ -19,7 +19,9 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 
 from gateway import __version__
+from gateway.domain.handoff import HandoffState
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE, AdmissionDecision
+from gateway.domain.succession import Disposition
 from gateway.evidence.receipt import Receipt
 from gateway.exchange import results as exchange
 from gateway.kernel.results import ANYTHING, Shape, described, one_of, plain, shape_of
@@ -95,6 +97,18 @@ _CONDITIONS["properties"] |= {
     "transfer_tool": _TEXT,
 }
 
+_PLAN = described(exchange.SuccessionView)["properties"]
+_SUCCESSION_REPORT = _object(
+    **_PLAN,
+    reference_date=date,
+    moved=_several("MovedHandoff"),
+    open=_several("OpenHandoff"),
+    ended_before=Mapping[str, int],
+)
+_SUCCESSION_REPORT["properties"] |= {
+    name: {**_PLAN[name], "type": ["string", "null"]} for name in ("succession", "mandate_event")
+}
+
 SHAPES: Mapping[str, Shape] = {
     **{
         name: described(one)
@@ -116,6 +130,37 @@ SHAPES: Mapping[str, Shape] = {
     },
     "OpenDuties": _page("OpenDuty"),
     "Successions": _object(items=_several("SuccessionView")),
+    "SuccessionReport": _SUCCESSION_REPORT,
+    "MovedHandoff": _object(
+        handoff=UUID,
+        originator=str | None,
+        became=UUID | None,
+        state=HandoffState | None,
+        at=datetime,
+        event=UUID,
+        predecessor_reads_until=date,
+    ),
+    "OpenHandoff": _object(
+        handoff=UUID,
+        originator=str,
+        state=HandoffState,
+        way=Disposition,
+        why=str,
+        predecessor_reads_until=date | None,
+        to_reseal=int,
+    ),
+    "MandateReport": _object(
+        reference_date=date, competences=_several("CompetenceDays"), inactive=Sequence[str]
+    ),
+    "CompetenceDays": _object(
+        competence=str,
+        stretches=_several("HolderDays"),
+        overlaps=_several("HolderDays"),
+        gaps=_several("HolderDays"),
+    ),
+    "HolderDays": _object(**{"from": date, "until": date | None, "holders": Sequence[str]}),
+    "LogHolds": _object(items=_several("LogHoldEntry")),
+    "NotificationStatuses": _object(items=_several("NotificationStatus")),
     "StaffRegister": _page("StaffMember"),
     "NotificationSets": _object(sets=Mapping[str, str], moreAvailable=bool),
     "Organisations": _page("ListedOrganisation"),

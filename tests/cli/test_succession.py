@@ -8,6 +8,7 @@ import pytest
 
 from gateway.cli.admin import organisation as commands
 from gateway.exchange.lifecycle import succession_execution, successions
+from gateway.kernel.values import HOST
 from tests.cli.desks import Desks
 from tests.exchange.moving_mandates import DAY, PLAN
 from tests.founding import HOTLINE, OCRVP, OFMIN, accepted
@@ -118,7 +119,7 @@ def test_without_any_that_is_due_nothing_is_done(gw: Operator) -> None:
     assert gw.done("succession", "apply", persons=()) == "no succession is due\n"
     assert gw.told("succession", "apply", persons=()) == {"items": []}
     unknown = "0190a6a0-0000-7000-8000-000000000001"
-    assert "no succession with that id" in said(gw.admin("succession", "show", unknown))
+    assert "no succession has this id" in said(gw.admin("succession", "show", unknown))
 
 
 def test_an_application_goes_on_until_nothing_moves_any_more(
@@ -134,7 +135,7 @@ def test_an_application_goes_on_until_nothing_moves_any_more(
     monkeypatch.setattr(succession_execution.apply, "__defaults__", (2,))
     told = commands._apply(gateway.ports, successions.find(gateway.ports, one))
     assert (told["moved"], told["waiting"], told["state"]) == (3, 0, "finished")
-    report: dict[str, Any] = successions.report(gateway.ports, one)
+    report: dict[str, Any] = successions.report(gateway.ports, HOST, one)
     commands._print_succession(report)
     out = capsys.readouterr().out
     assert out.count("2026-05-01") == 4

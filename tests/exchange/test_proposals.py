@@ -24,6 +24,7 @@ from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import HOST
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -86,7 +87,7 @@ def test_what_two_persons_could_not_make_is_not_proposed(action, organisation, v
     alone = gateway.refusal(submit_change, change, *gateway.approve(change, ALICE)).refusal
     both = gateway.refusal(submit_change, change, *gateway.approve(change, ALICE, BENOIT)).refusal
     assert (type(alone), alone.detail) == (type(both), both.detail)
-    assert changes.proposals(gateway.ports, waiting=True) == []
+    assert changes.page(gateway.ports, HOST, None, 100, waiting=True).items == []
 
 
 def test_a_proposed_change_is_rehearsed_and_not_proposed_again_while_it_waits(gateway):
@@ -111,19 +112,19 @@ def test_one_person_hears_of_the_state_before_the_number_of_persons(gateway):
 
 def test_a_proposal_tells_while_it_waits_why_it_cannot_be_made_any_more(gateway):
     named = proposed(gateway)
-    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
+    assert changes.look_up(gateway.ports, CHANGES, HOST, named)["refusal"] is None
     gateway.administer("organisation.leave", ABROAD, reason="over")
     size = gateway.size()
-    assert "left" in changes.proposal(gateway.ports, CHANGES, named)["refusal"]
+    assert "left" in changes.look_up(gateway.ports, CHANGES, HOST, named)["refusal"]
     assert gateway.size() == size
     withdraw(gateway, named)
-    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is None
+    assert changes.look_up(gateway.ports, CHANGES, HOST, named)["refusal"] is None
 
 
 def test_a_proposal_of_what_nobody_changes_any_more_is_never_made_and_withdrawn(gateway):
     named = proposed(gateway)
     left = {action: kind for action, kind in CHANGES.items() if action != END.action}
-    assert "no such change" in changes.proposal(gateway.ports, left, named)["refusal"]
+    assert "no such change" in changes.look_up(gateway.ports, left, HOST, named)["refusal"]
     with pytest.raises(ValidationFailed):
         changes.approve(gateway.ports, left, named, *gateway.approve(END, BENOIT))
     withdraw(gateway, named)
@@ -133,7 +134,7 @@ def test_a_proposal_of_a_person_who_was_disabled_since_is_said_to_count_no_more(
     named = proposed(gateway)
     gateway.administer("admin.add", GATEWAY, **gateway.newcomer("c-bernard"))
     gateway.administer("admin.disable", GATEWAY, person=ALICE, reason="left")
-    assert changes.proposal(gateway.ports, CHANGES, named)["refusal"] is not None
+    assert changes.look_up(gateway.ports, CHANGES, HOST, named)["refusal"] is not None
 
 
 def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(gateway):

@@ -13,7 +13,7 @@ from cryptography import x509
 from gateway.cli.demo.environment import ADMINS, DemoEnvironment
 from gateway.client.connection import PartnerConnection
 from gateway.domain.organisation import SCOPES
-from tests.journeys.harness import HOTLINE, admin, casegate, check_log
+from tests.journeys.harness import HOTLINE, OCRVP, OFMIN, admin, casegate, check_log
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("gateway")]
 
@@ -218,5 +218,15 @@ def test_two_administrators_admit_a_member_from_two_machines(
     at(ADMINS[0][0], "invitation", "complete", made)
     assert enrolled(made, tmp_path / "member")["whoami"]["status"] == "enrolled"
     assert at(ADMINS[0][0], "organisation", "show", slug, "--json")["status"] == "enrolled"
-    casegate("admin", "-c", connection, "event", "show", os.urandom(16).hex(), status=2)
+    event = at(ADMINS[0][0], "system", "disable", slug, "desk", "--reason", "x", "--json")
+    shown = ("event", "show", event["result"]["event"])
+    assert "system.disabled" in casegate("admin", "-c", connection, *shown)
+    for words in (("succession", "list"), ("log-hold", "list"), ("notification", "list")):
+        casegate("admin", "-c", connection, *words)
+    assert "receive/csam/FR" in casegate("admin", "-c", connection, "mandate", "report")
+    planned = ("--competence", "receive/csam/FR", "--effective-on", "2030-01-01")
+    read = ("--read-until", "2030-02-01")
+    preview = ("succession", "preview", OFMIN, OCRVP, *planned, *read, "--json")
+    assert casegate("admin", "-c", connection, *preview)["open"] is not None
+    casegate("admin", "-c", connection, "event", "show", os.urandom(16).hex(), status=1)
     check_log(stage)

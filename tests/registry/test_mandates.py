@@ -1,5 +1,6 @@
 """The report of mandates over time, and the warning when one is given twice."""
 
+from gateway.kernel.values import HOST
 from gateway.registry import mandates
 from tests.founding import ABROAD, OCRVP, OFMIN
 
@@ -7,7 +8,7 @@ MANDATE = {"function": "receive", "matter": "csam", "territory": "FR", "legal_ac
 
 
 def test_the_founding_story_has_one_office_on_every_day(gateway):
-    found = mandates.report(gateway.ports)
+    found = mandates.report(gateway.ports, HOST)
     (one,) = found["competences"]
     assert (one["competence"], one["overlaps"], one["gaps"]) == ("receive/csam/FR", [], [])
     assert [(s["from"], s["until"], s["holders"]) for s in one["stretches"]] == [
@@ -20,14 +21,14 @@ def test_the_founding_story_has_one_office_on_every_day(gateway):
 def test_an_overlap_is_recorded_warned_of_and_reported(gateway):
     written = gateway.administer("mandate.grant", OCRVP, start="2026-01-01", **MANDATE)
     assert written.result["overlaps"] == [OFMIN]
-    (one,) = mandates.report(gateway.ports)["competences"]
+    (one,) = mandates.report(gateway.ports, HOST)["competences"]
     assert one["overlaps"] == [{"from": "2026-01-01", "until": None, "holders": [OCRVP, OFMIN]}]
 
 
 def test_a_gap_and_who_does_not_take_part_are_reported(gateway):
     gateway.administer("mandate.end", OFMIN, competence="receive/csam/FR", until="2027-01-01")
     gateway.administer("organisation.suspend", OFMIN, reason="under review")
-    found = mandates.report(gateway.ports)
+    found = mandates.report(gateway.ports, HOST)
     assert found["competences"][0]["gaps"] == [{"from": "2027-01-01", "until": None, "holders": []}]
     assert found["inactive"] == [OFMIN]
 

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.client.enrolment import _verifies, read_presentation
 from gateway.domain.staff import RegisterRole
 from gateway.exchange.lifecycle import succession_execution
 from gateway.kernel import changes
+from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.web import listeners
 from gateway.web.openapi import document
@@ -356,9 +358,14 @@ def tell_of_successions(story: Story) -> None:
         story.get(slug, "/successions")
         story.get(slug, "/successions/{succession}", succession=succession)
         story.post(slug, "/successions/{succession}/approval", BY, succession=succession)
+    plan = {name: PLAN[name] for name in ("successor", "competence", "effective_on", "read_until")}
+    query = urlencode({"predecessor": OFMIN, **plan})
+    story.get(HOTLINE, "/admin/successions/preview", f"?{query}")
     story.line.gateway.day = DAY
     succession_execution.apply(story.line.gateway.ports, UUID(succession))
     story.get(OCRVP, "/successions/{succession}", succession=succession)
+    story.get(HOTLINE, "/admin/successions")
+    story.get(HOTLINE, "/admin/successions/{succession}", succession=succession)
     seen = story.get(HOTLINE, "/handoffs/{handoff}", handoff=str(handoff))
     story.get(OCRVP, "/handoffs/{handoff}", handoff=seen["reissued_as"]["handoff"])
 
@@ -450,6 +457,11 @@ def tell_of_the_registry(story: Story) -> None:
     story.get(HOTLINE, "/admin/administrators")
     gateway.administer("invitation.create", HOTLINE, system=DESK, token_sha256="t" * 43)
     story.get(HOTLINE, "/admin/invitations")
+    held = gateway.administer("log_hold.set", GATEWAY, reference="12/34", review_on="2027-01-01")
+    story.get(HOTLINE, "/admin/log-holds")
+    story.get(HOTLINE, "/admin/mandates")
+    story.get(HOTLINE, "/admin/notifications")
+    story.get(HOTLINE, "/admin/events/{event}", event=str(held.result["event"]))
     contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
     gateway.administer("contact.set", ABROAD, **contact)
     path = "/admin/organisations/{organisation}/contacts/consultations"

@@ -24,15 +24,12 @@ from gateway.cli.admin.session import (
 from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
 from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
-from gateway.client.errors import raising
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
 from gateway.exchange.lifecycle import succession_execution, successions
-from gateway.exchange.oversight import audit, notifications
-from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.results import to_json
-from gateway.registry import mandates
+from gateway.kernel.ports import Ports
+from gateway.ledger.note import VerificationKey
 
 
 @NOUNS["organisation"].command("list")
@@ -137,8 +134,8 @@ def report_competences(session: AdminSession, everything: bool) -> None:
     Of each competence. With several holders an offer names one of them; with none it is refused.
     Nothing is changed.
     """
-    with read_only(session) as gateway:
-        found = mandates.report(gateway.ports)
+    with registry(session, reads=True) as reached:
+        found = reached.mandates()
     if output.reply(found):
         return
     for one in found["competences"]:
@@ -205,11 +202,10 @@ def show_event(session: AdminSession, event: UUID) -> None:
 
     Use it for a change that had no receipt because the log could not be signed.
     """
-    with read_only(session) as gateway:
-        found = audit.of_gateway(gateway.ports, event)
-        if output.reply(documents.to_json(found)):
-            return
-        confirmed = documents.verify(found, [gateway.keys.log.key], gateway.config.log_origin)
+    with registry(session, reads=True) as reached:
+        found, key = reached.event(event), VerificationKey.parse(reached.addresses()["log_key"])
+    confirmed = documents.verify(found, [key], key.name)
+    if not output.reply(documents.to_json(found)):
         output.say(f"event {event}", "Verified")
         output.print_fields(proved(confirmed))
 
@@ -246,20 +242,15 @@ def preview_succession(
         --competence receive/csam/FR --effective-on 2026-09-01 \\
         --read-until 2026-12-01
     """
-    with raising(click.UsageError):
-        planned = Succession(
-            id=succession_execution.UNPLANNED,
-            predecessor=predecessor,
-            successor=successor,
-            competence=competence,
-            day=effective_on,
-            read_until=read_until,
-            legal_act="",
-            permissions=False,
-            mandate_event=succession_execution.UNPLANNED,
-        )
-    with read_only(session) as gateway:
-        found = successions.preview(gateway.ports, planned)
+    planned = {
+        "predecessor": predecessor,
+        "successor": successor,
+        "competence": competence,
+        "effective_on": effective_on.isoformat(),
+        "read_until": read_until.isoformat(),
+    }
+    with registry(session, reads=True) as reached:
+        found = reached.preview_succession(planned)
     _print_succession(found)
 
 
@@ -267,8 +258,8 @@ def preview_succession(
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
     """List all successions, and what each of them waits for."""
-    with read_only(session) as gateway:
-        found = to_json(successions.list_all(gateway.ports))
+    with registry(session, reads=True) as reached:
+        found = reached.successions()
     print_successions(found)
 
 
@@ -279,8 +270,8 @@ def list_successions(session: AdminSession) -> None:
 @click.pass_obj
 def show_succession(session: AdminSession, succession: UUID) -> None:
     """Show what moved, what stays, and who can read until when."""
-    with read_only(session) as gateway:
-        found = successions.report(gateway.ports, succession)
+    with registry(session, reads=True) as reached:
+        found = reached.succession(succession)
     _print_succession(found)
 
 
@@ -362,21 +353,8 @@ def _with_advice(one: Mapping[str, Any]) -> dict[str, Any]:
 @click.pass_obj
 def list_holds(session: AdminSession) -> None:
     """List the log holds in force, and whose review was missed."""
-    with read_only(session) as gateway:
-        with gateway.ports.begin(TransactionMode.READ) as work:
-            holds = work.log_terms.holds()
-        today = gateway.ports.civil_day(gateway.ports.now())
-    found = [
-        {
-            "log_hold": str(one.id),
-            "member": one.organisation,
-            "case": None if one.case is None else str(one.case),
-            "reference": one.reference,
-            "review_on": one.review_on.isoformat(),
-            "review_missed": one.is_review_missed(today),
-        }
-        for one in holds
-    ]
+    with registry(session, reads=True) as reached:
+        found = reached.log_holds()
     columns = ("log_hold", "member", "case", "reference", "review_on", "review_missed")
     output.print_items(found, *columns)
 
@@ -388,8 +366,8 @@ def list_holds(session: AdminSession) -> None:
 @click.pass_obj
 def list_receivers(session: AdminSession) -> None:
     """List receivers, and how many notifications wait."""
-    with read_only(session) as gateway, gateway.ports.begin(TransactionMode.READ) as work:
-        found = to_json(notifications.overview(work))
+    with registry(session, reads=True) as reached:
+        found = reached.receivers()
     output.print_items(
         found,
         "organisation",

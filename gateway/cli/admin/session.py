@@ -32,21 +32,24 @@ from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.fields import SHOWN
 from gateway.domain.organisation import SLUG, Status
-from gateway.domain.refusals import LogFrozen, Refusal
+from gateway.domain.refusals import LogFrozen, NotFound, Refusal, ValidationFailed
 from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.evidence.handoff_documents import Heading
+from gateway.evidence.receipt import Receipt
 from gateway.evidence.signature import jwk_of, thumbprint
+from gateway.exchange.lifecycle import successions
+from gateway.exchange.oversight import audit, notifications
 from gateway.files import PrivateFileError
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change, ChangeType
 from gateway.kernel.fields import Field, Given
 from gateway.kernel.ports import Ports, TransactionMode
-from gateway.kernel.results import to_json
+from gateway.kernel.results import Page, to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.kernel.values import TreeHead
+from gateway.kernel.values import HOST, TreeHead
 from gateway.keys import KeyPurpose
-from gateway.registry import queries
+from gateway.registry import mandates, queries
 from gateway.registry.change_table import STEPS
 
 if TYPE_CHECKING:
@@ -213,24 +216,54 @@ class _HostRegistry:
         return changes.withdraw(self._ports, proposal, signed)
 
     def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
-        return changes.proposals(self._ports, waiting=waiting)
+        ports = self._ports
+        return _whole(lambda after: changes.page(ports, HOST, after, PAGE, waiting=waiting))
 
     def proposal(self, proposal: UUID) -> dict[str, Any]:
-        return changes.proposal(self._ports, CHANGES, proposal)
+        with _saying(changes.NO_PROPOSAL):
+            return changes.look_up(self._ports, CHANGES, HOST, proposal)
 
     def organisations(self, status: str | None) -> list[dict[str, Any]]:
-        wanted = None if status is None else Status(status)
-        return list(to_json(queries.index(self._ports, wanted)))
+        ports, wanted = self._ports, None if status is None else Status(status)
+        return _whole(lambda after: queries.page(ports, HOST, after or "", PAGE, wanted))
 
     def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
         at = None if day is None else date.fromisoformat(day)
-        return dict(to_json(queries.report(self._ports, slug, at)))
+        with _saying(queries.NO_ORGANISATION):
+            return dict(to_json(queries.look_up(self._ports, HOST, slug, at)))
 
     def administrators(self) -> list[dict[str, Any]]:
-        return list(to_json(queries.administrators(self._ports)))
+        return list(to_json(queries.admins(self._ports, HOST)))
 
     def invitations(self) -> list[dict[str, Any]]:
-        return list(to_json(queries.open_invitations(self._ports)))
+        return _whole(lambda after: queries.invitations(self._ports, HOST, after, PAGE))
+
+    def log_holds(self) -> list[dict[str, Any]]:
+        return list(to_json(queries.log_holds(self._ports, HOST)))
+
+    def mandates(self) -> dict[str, Any]:
+        return mandates.report(self._ports, HOST)
+
+    def receivers(self) -> list[dict[str, Any]]:
+        return list(to_json(notifications.overview(self._ports, HOST)))
+
+    def successions(self) -> list[dict[str, Any]]:
+        return list(to_json(successions.list_all(self._ports, HOST)))
+
+    def succession(self, succession: UUID) -> dict[str, Any]:
+        with _saying(NO_SUCCESSION):
+            return successions.report(self._ports, HOST, succession)
+
+    def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            with _saying(queries.NO_ORGANISATION):
+                return successions.preview(self._ports, HOST, planned)
+        except ValidationFailed as invalid:
+            raise click.UsageError(sentence_of(invalid)) from invalid
+
+    def event(self, event: UUID) -> Receipt:
+        with _saying(NO_EVENT):
+            return audit.of_gateway(self._ports, HOST, event)
 
     def addresses(self) -> dict[str, Any]:
         return host_addresses(self.gateway)
@@ -270,6 +303,18 @@ class _NetworkRegistry:
         with _saying(queries.NO_ORGANISATION):
             return self.remote.organisation(slug, day)
 
+    def succession(self, succession: UUID) -> dict[str, Any]:
+        with _saying(NO_SUCCESSION):
+            return self.remote.succession(succession)
+
+    def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
+        with _saying(queries.NO_ORGANISATION):
+            return self.remote.preview_succession(planned)
+
+    def event(self, event: UUID) -> Receipt:
+        with _saying(NO_EVENT):
+            return self.remote.event(event)
+
     def addresses(self) -> dict[str, Any]:
         known = self.connection
         held = known.trust.administrators.items()  # not what the gateway shows now
@@ -299,10 +344,28 @@ def _saying(missing: str) -> Iterator[None]:
     """Say what is missing: administrators may know, and the gateway tells it to nobody."""
     try:
         yield
+    except NotFound:
+        raise NotFound(missing) from None
     except RequestRefused as refused:
         if refused.status == HTTPStatus.NOT_FOUND:
             refused.args = (missing,)
         raise
+
+
+NO_SUCCESSION = "no succession has this id: see `casegate admin succession list`"
+NO_EVENT = "the log has no event with this id"
+PAGE = 100
+"""Items of a page of a list."""
+
+
+def _whole(page: Callable[[Any], Page[Any]]) -> list[dict[str, Any]]:
+    """All items of a list that is read by page."""
+    items: list[Any] = []
+    found = page(None)
+    while found.after is not None:
+        items += found.items
+        found = page(found.after)
+    return list(to_json([*items, *found.items]))
 
 
 Registry = _HostRegistry | _NetworkRegistry
@@ -320,7 +383,7 @@ def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, Any]:
         "api_url": config.partners_url,
         "root_sha256": _root_sha256(config.published / ROOT_FILE),
         "log_key": gateway.keys.log.vkey,
-        "administrators": {one.person: one.jwk for one in queries.administrators(gateway.ports)},
+        "administrators": {one.person: one.jwk for one in queries.admins(gateway.ports, HOST)},
     }
 
 
@@ -506,7 +569,7 @@ def warnings(result: Mapping[str, Any]) -> Iterator[str]:
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it then name one of the "
-            "holders (casegate admin mandate report, on the gateway's host)"
+            "holders (casegate admin mandate report)"
         )
     if result.get("left"):
         yield (

@@ -39,7 +39,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
-from gateway.kernel.values import CertificateOrder
+from gateway.kernel.values import HOST, CertificateOrder
 from gateway.pki.authority import ROOT_FILE, read_request
 from gateway.registry import enrolment, queries
 from gateway.serving.supervisor import SUPERVISOR_VARIABLE
@@ -139,7 +139,7 @@ class DemoEnvironment:
         values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
         invited = self.administer("invitation.create", slug, values).result["invitation"]
         with self._opened() as gateway:
-            found = to_json(queries.open_invitations(gateway.ports))
+            found = to_json(queries.invitations(gateway.ports, HOST, None, 100).items)
             (stands,) = (one for one in found if one["invitation"] == str(invited))
             invitation = invitation_file(host_addresses(gateway), stands, token)
             home = SystemFolder(self.folder / slug, invitation)

@@ -13,7 +13,8 @@ from uuid import UUID
 from gateway.domain.audit_event import EventDetail
 from gateway.domain.decision import PolicyEntity, succession_entity
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
-from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, NotFound
+from gateway.domain.json_values import parse_date
+from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, ValidationFailed
 from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
 from gateway.evidence import canonical
 from gateway.evidence.declarations import planned
@@ -23,10 +24,12 @@ from gateway.exchange.results import OrganisationApproval, SuccessionView
 from gateway.exchange.signed_requests import VerifiedRequest, check_signed, digest_of
 from gateway.exchange.standing.case_version import has_key
 from gateway.kernel.actors import GATEWAY
+from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.results import shown, to_json
 from gateway.kernel.transact import (
     ActionRequest,
+    OnHost,
     RequestContext,
     WriteResult,
     allows,
@@ -35,7 +38,7 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import Caller, LoggedEvent, Reader
 
 
 @dataclass(frozen=True)
@@ -172,25 +175,50 @@ def view(succession: Succession) -> SuccessionView:
 # --- What administrators see: nothing is changed by it --------------------------------------------
 
 
-def report(ports: Ports, succession: UUID) -> dict[str, Any]:
+def report(ports: Ports, reader: Reader, succession: UUID) -> dict[str, Any]:
     """What moved, what is to move, what stays, and who may read what until when."""
-    with ports.begin(TransactionMode.READ) as work:
-        return _report(ports, work, succession_execution.require_succession(work, succession))
+
+    def query(context: RequestContext | OnHost) -> dict[str, Any]:
+        found = context.work.successions.get(succession) or deny_as_not_found()
+        return _report(ports, context.work, found)
+
+    return read_as_operator(ports, reader, query)
 
 
-def preview(ports: Ports, planned: Succession) -> dict[str, Any]:
-    """What a succession that is not planned yet would do; nothing is kept. Raises NotFound."""
-    with ports.begin(TransactionMode.READ) as work:
-        for organisation in planned.organisations:
-            if work.organisations.get(organisation) is None:
-                raise NotFound(f"no organisation has the id {organisation}")
+def preview(ports: Ports, reader: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
+    """What a succession that is not planned yet would do; nothing is kept.
+
+    ``asked`` has its organisations, competence and days. Raises ValidationFailed.
+    """
+    try:
+        planned = Succession(
+            id=succession_execution.UNPLANNED,
+            predecessor=asked["predecessor"],
+            successor=asked["successor"],
+            competence=asked["competence"],
+            day=parse_date(asked["effective_on"]),
+            read_until=parse_date(asked["read_until"]),
+            legal_act="",
+            permissions=False,
+            mandate_event=succession_execution.UNPLANNED,
+        )
+    except ValueError as error:
+        raise ValidationFailed([("", str(error))]) from None
+
+    def query(context: RequestContext | OnHost) -> dict[str, Any]:
+        work = context.work
+        if any(work.organisations.get(one) is None for one in planned.organisations):
+            deny_as_not_found()
         return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
 
+    return read_as_operator(ports, reader, query)
 
-def list_all(ports: Ports) -> list[SuccessionView]:
+
+def list_all(ports: Ports, reader: Reader) -> list[SuccessionView]:
     """All successions, oldest first."""
-    with ports.begin(TransactionMode.READ) as work:
-        return [view(one) for one in work.successions.all()]
+    return read_as_operator(
+        ports, reader, lambda context: [view(one) for one in context.work.successions.all()]
+    )
 
 
 def find(ports: Ports, succession: UUID) -> Succession:

@@ -27,11 +27,12 @@ from gateway.exchange.results import (
     ReplayedNotification,
 )
 from gateway.exchange.standing.interests import is_barred
-from gateway.kernel.changes import LOG
+from gateway.kernel.changes import LOG, read_as_operator
 from gateway.kernel.events import gateway_and
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
     ActionRequest,
+    OnHost,
     RequestContext,
     WriteResult,
     authorize,
@@ -39,7 +40,7 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent
+from gateway.kernel.values import Caller, LoggedEvent, Reader
 
 MOST = 100
 """Notifications of one answer."""
@@ -187,11 +188,16 @@ def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> Writ
     return transact(ports, caller, request, act, lambda _context, _logged: replayed)
 
 
-def overview(work: UnitOfWork) -> list[NotificationStatus]:
+def overview(ports: Ports, reader: Reader) -> list[NotificationStatus]:
     """Every organisation to which notifications were delivered, for administrators."""
-    states = work.notifications.states(notification.DeliveryWay.NOTIFICATION)
-    members = (work.organisations.get(one.cursor.organisation) for one in states)
-    return [_status(work, one) for one in members if one is not None]
+
+    def query(context: RequestContext | OnHost) -> list[NotificationStatus]:
+        work = context.work
+        states = work.notifications.states(notification.DeliveryWay.NOTIFICATION)
+        members = (work.organisations.get(one.cursor.organisation) for one in states)
+        return [_status(work, one) for one in members if one is not None]
+
+    return read_as_operator(ports, reader, query)
 
 
 def _status(work: UnitOfWork, organisation: Organisation) -> NotificationStatus:

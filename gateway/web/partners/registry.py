@@ -11,12 +11,15 @@ from gateway.domain import refusals
 from gateway.domain.json_values import parse_date
 from gateway.domain.organisation import SLUG, Status
 from gateway.domain.staff import RegisterRole
+from gateway.evidence.receipt import Receipt
+from gateway.exchange.lifecycle import successions
+from gateway.exchange.oversight import audit, notifications
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import WriteResult
+from gateway.registry import mandates, staff
 from gateway.registry import queries as entries
-from gateway.registry import staff
 from gateway.registry.results import Entry
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
@@ -108,6 +111,65 @@ def registry_invitations(call: Call) -> dict[str, Any]:
         entries.invitations(call.ports, call.caller, after, asked["limit"]),
         asked,
     )
+
+
+@endpoint("GET /admin/mandates", "registry.read", SCOPE, "MandateReport")
+def registry_mandates(call: Call) -> dict[str, Any]:
+    """List each competence by days: its holders, the days with several, and those with none."""
+    return mandates.report(call.ports, call.caller)
+
+
+@endpoint("GET /admin/log-holds", "registry.read", SCOPE, "LogHolds")
+def registry_log_holds(call: Call) -> dict[str, Any]:
+    """List what keeps details in the log beyond their term, and whose review was missed."""
+    return {"items": entries.log_holds(call.ports, call.caller)}
+
+
+@endpoint("GET /admin/notifications", "registry.read", SCOPE, "NotificationStatuses")
+def registry_notifications(call: Call) -> dict[str, Any]:
+    """List the members to which notifications were delivered, and how far each took them."""
+    return {"items": notifications.overview(call.ports, call.caller)}
+
+
+@endpoint("GET /admin/events/<uuid:event>", "registry.read", SCOPE, "Receipt")
+def registry_event(call: Call, event: UUID) -> Receipt:
+    """Read the receipt of an event, with the details that are for the gateway itself."""
+    return audit.of_gateway(call.ports, call.caller, event)
+
+
+class PlannedQuery(StrictSchema):
+    """A succession that is not planned yet."""
+
+    predecessor = field.slug()
+    successor = field.slug()
+    competence = field.competence()
+    effective_on = field.day()
+    read_until = field.day()
+
+
+@endpoint("GET /admin/successions", "registry.read", SCOPE, "Successions")
+def registry_successions(call: Call) -> dict[str, Any]:
+    """List all successions, oldest first."""
+    return {"items": successions.list_all(call.ports, call.caller)}
+
+
+@endpoint(
+    "GET /admin/successions/preview",
+    "registry.read",
+    SCOPE,
+    "SuccessionReport",
+    query=PlannedQuery(),
+    refusals=CONTENT,
+)
+def registry_preview_succession(call: Call) -> dict[str, Any]:
+    """Read what a succession would do: which open handoffs move, stay, or need a new offer."""
+    return successions.preview(call.ports, call.caller, call.query)
+
+
+@endpoint("GET /admin/successions/<uuid:succession>", "registry.read", SCOPE, "SuccessionReport")
+def registry_succession(call: Call, succession: UUID) -> dict[str, Any]:
+    """Read a succession with what moved, what is to move, and who may read what until when."""
+    return successions.report(call.ports, call.caller, succession)
 
 
 def _require_slug(organisation: str) -> None:

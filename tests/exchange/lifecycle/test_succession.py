@@ -9,12 +9,13 @@ import pytest
 from gateway.domain.decision import PolicyDecision
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.exchange.handoffs import package_consultation
-from gateway.exchange.lifecycle import succession_execution, successions
+from gateway.exchange.lifecycle import successions
 from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from gateway.kernel.values import HOST
 from gateway.registry.directory import look_up_mandate
 from tests import answers
 from tests.each import each
@@ -194,25 +195,23 @@ def test_an_office_that_is_locked_to_its_signature_does_not_approve_without(gate
 
 def test_a_preview_tells_what_will_be_and_changes_nothing(gateway):
     held, waiting = accepted(gateway), UUID(offered(gateway).result["handoff"])
-    thought = succession_execution.Succession(
-        id=succession_execution.UNPLANNED,
-        predecessor=OFMIN,
-        successor=OCRVP,
-        competence=KEY,
-        day=DAY,
-        read_until=LATER,
-        legal_act="",
-        permissions=False,
-        mandate_event=succession_execution.UNPLANNED,
-    )
+    thought = {
+        "predecessor": OFMIN,
+        "successor": OCRVP,
+        "competence": KEY,
+        "effective_on": DAY.isoformat(),
+        "read_until": LATER.isoformat(),
+    }
     before = gateway.size()
-    unplanned = successions.preview(gateway.ports, thought)
+    unplanned = successions.preview(gateway.ports, HOST, thought)
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
     with pytest.raises(NotFound):
-        successions.preview(gateway.ports, replace(thought, successor="nobody"))
+        successions.preview(gateway.ports, HOST, {**thought, "successor": "nobody"})
+    with pytest.raises(ValidationFailed):
+        successions.preview(gateway.ports, HOST, {**thought, "successor": OFMIN})
     assert gateway.size() == before
     succession = planned(gateway)
-    report = successions.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, HOST, succession)
     assert gateway.size() == before + 1
     for seen in (unplanned, report):
         by_handoff = {
@@ -230,7 +229,7 @@ def test_the_report_tells_what_moved_what_stayed_and_who_reads_until_when(gatewa
     succession = agreed(gateway, permissions=True)
     gateway.day = DAY
     assert carry_out(gateway, succession).done
-    report = successions.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, HOST, succession)
     moved = {one["handoff"]: one for one in report["moved"]}
     assert moved.keys() == {str(held), str(waiting)}
     assert moved[str(held)]["became"] == str(following(gateway, held))

@@ -14,6 +14,7 @@ from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.results import to_json
+from gateway.kernel.values import HOST
 from gateway.registry import mandates
 from gateway.registry.directory import look_up_mandate
 from tests.exchange.moving_mandates import (
@@ -64,9 +65,11 @@ def end(gateway: Founded, office: str, until: str) -> None:
 
 def line(gateway: Founded, since: str = "2026-01-01") -> list[tuple[str, str | None, list[str]]]:
     """Who holds the mandate, stretch by stretch, on the days from ``since`` on."""
-    (one,) = (c for c in mandates.report(gateway.ports)["competences"] if c["competence"] == KEY)
-    found = [(s["from"], s["until"], s["holders"]) for s in one["stretches"]]
-    return [s for s in found if s[1] is None or s[1] > since]
+    (one,) = (
+        c for c in mandates.report(gateway.ports, HOST)["competences"] if c["competence"] == KEY
+    )
+    days = [(s["from"], s["until"], s["holders"]) for s in one["stretches"]]
+    return [s for s in days if s[1] is None or s[1] > since]
 
 
 # --- who, and what is left of it
@@ -108,7 +111,7 @@ def test_no_approval_and_no_application_comes_after_it(gateway, approvals):
     gateway.day = AFTER
     assert succession_execution.due_successions(gateway.ports) == ()
     assert carry_out(gateway, succession) == Progress(0, 0, done=True)
-    report = successions.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, HOST, succession)
     told = [(o["way"], o["why"], o["predecessor_reads_until"]) for o in report["open"]]
     assert told == [("stay", "the plan was cancelled", None)]
     assert gateway.handoff(handoff).state == "accepted"

@@ -24,6 +24,7 @@ from gateway.exchange.lifecycle.succession_execution import Progress
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import HOST
 from gateway.store.cases import SqlCases
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
@@ -284,7 +285,7 @@ def test_what_was_sealed_to_the_predecessor_is_named_to_be_sealed_anew(gateway):
     gateway.register_encryption_key(OFMIN, SEALING_KEY)
     handoff = given(gateway, taken(gateway))
     succession = agreed(gateway)
-    (row,) = successions.report(gateway.ports, succession)["open"]
+    (row,) = successions.report(gateway.ports, HOST, succession)["open"]
     assert row["to_reseal"] == 1
     gateway.day = DAY
     carry_out(gateway, succession)
@@ -412,7 +413,7 @@ def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
     succession = agreed(gateway)
     gateway.day = DAY
     strict = replace(gateway.ports, policy=CedarPolicy.load(policy_folder(), SIGNED))
-    (row,) = successions.report(strict, succession)["open"]
+    (row,) = successions.report(strict, HOST, succession)["open"]
     assert row["way"] == "new_offer_needed"
     assert succession_execution.apply(strict, succession).done
     assert gateway.view(HOTLINE, handoff)["reissued_as"]["handoff"] is None
@@ -454,11 +455,11 @@ def test_a_handoff_whose_case_cannot_be_read_waits_and_holds_up_no_other(gateway
     with pytest.raises(CaseKeysUnavailable):
         carry_out(gateway, succession)  # its key is there: so none can be had now
     with pytest.raises(CaseKeysUnavailable):
-        successions.report(gateway.ports, succession)
+        successions.report(gateway.ports, HOST, succession)
     case = lose_key(gateway, lost)
     assert carry_out(gateway, succession) == Progress(1, 1, done=False)
     assert following(gateway, kept)
-    (left,) = successions.report(gateway.ports, succession)["open"]
+    (left,) = successions.report(gateway.ports, HOST, succession)["open"]
     assert (left["handoff"], left["way"]) == (str(lost), "wait")
     assert "key of its case is missing" in left["why"]
     erase(gateway, case)
@@ -541,7 +542,7 @@ def test_what_was_offered_to_the_office_itself_is_withdrawn_and_asked_anew(gatew
     assert (answer["kind"], answer["author"]) == ("lapse", ABROAD)
     assert gateway.types(HOTLINE).count("handoff.lapsed") == 1
     gateway.refused(WrongState, ABROAD, package_consultation.consult, own, OPENING)
-    report = successions.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, HOST, succession)
     by_handoff = {one["handoff"]: one for one in report["moved"]}
     assert by_handoff[str(own)]["became"] is None
     assert by_handoff[str(mandate)]["predecessor_reads_until"] == "2026-05-01"
@@ -566,7 +567,7 @@ def test_other_mandates_of_the_predecessor_stay_and_no_case_of_theirs_is_read(ga
     modes = [mode for mode, _ in read]
     assert modes.count(TransactionMode.WRITE) == 1  # the one that moved, held against
     assert gateway.handoff(other).state == "accepted"
-    report = successions.report(gateway.ports, succession)
+    report = successions.report(gateway.ports, HOST, succession)
     assert [(one["handoff"], one["way"]) for one in report["open"]] == [(str(other), "stay")]
     assert consult(gateway, OFMIN, other)
 

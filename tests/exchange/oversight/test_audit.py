@@ -24,6 +24,7 @@ from gateway.exchange.oversight import audit
 from gateway.exchange.oversight.audit import AuditSearch
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
+from gateway.kernel.values import HOST
 from gateway.store.log import SqlLog
 from tests import answers
 from tests.each import each
@@ -652,10 +653,10 @@ def test_both_parties_prove_one_event_in_the_log_of_today_and_share_what_both_kn
 
 def test_on_its_own_host_the_gateway_proves_what_was_recorded(gateway):
     written = gateway.administer("organisation.suspend", ABROAD, reason="test")
-    again = audit.of_gateway(gateway.ports, event_of(written.receipt))
+    again = audit.of_gateway(gateway.ports, HOST, event_of(written.receipt))
     assert gateway.confirm(again).event == gateway.confirm(written.receipt).event
     with pytest.raises(NotFound):
-        audit.of_gateway(gateway.ports, gateway.new_id())
+        audit.of_gateway(gateway.ports, HOST, gateway.new_id())
 
 
 def test_what_stands_without_a_receipt_is_named(gateway, monkeypatch):
@@ -668,7 +669,7 @@ def test_what_stands_without_a_receipt_is_named(gateway, monkeypatch):
         gateway.administer("organisation.suspend", ABROAD, reason="test")
     monkeypatch.undo()
     assert gateway.size() == size + 1
-    assert event_of(audit.of_gateway(gateway.ports, refused.value.recorded))
+    assert event_of(audit.of_gateway(gateway.ports, HOST, refused.value.recorded))
 
 
 @each("organisation, people", [(HOTLINE, {"intake-1", "liaison-1"}), (OFMIN, {"officer-1"})])

@@ -17,6 +17,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal
+from gateway.kernel.values import HOST
 from gateway.keys import jwk_set
 from tests import answers
 from tests.each import each
@@ -314,7 +315,6 @@ def test_the_push_is_set_and_ended_as_the_log_says(gateway):
 
 def test_administrators_see_who_is_behind(pushing):
     offered(pushing)
-    with pushing.ports.begin(TransactionMode.READ) as work:
-        (found,) = notifications.overview(work)
+    (found,) = notifications.overview(pushing.ports, HOST)
     assert (found.organisation, found.push_address) == (OFMIN, ADDRESS)
     assert found.head - found.acknowledged == 1
