@@ -359,7 +359,7 @@ def read(
 
 
 class OnHost(NamedTuple):
-    """What a look-up on the gateway's host has of a request."""
+    """The part of a request's context that a query on the gateway's host has."""
 
     work: UnitOfWork
     now: datetime
