@@ -361,6 +361,8 @@ _WORDS: Mapping[str, str] = {
     "read_until": "The first day on which the predecessor opens none of it any more.",
     "permissions_carry_over": "Whether permissions hold for the successor, by the act.",
     "waits_for": "Which organisations have not approved yet.",
+    "arrivals": "What the other side did, and nobody here has acted on or seen yet.",
+    "arrived": "Whether it is something that the other side did, until it is seen.",
     "moved": "The handoffs that moved to the successor.",
     "open": "The open handoffs of the predecessor, each with its disposition.",
     "ended_before": "How many handoffs of the mandate had ended before, by state.",
