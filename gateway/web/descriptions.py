@@ -362,7 +362,7 @@ _WORDS: Mapping[str, str] = {
     "permissions_carry_over": "Whether permissions hold for the successor, by the act.",
     "waits_for": "Which organisations have not approved yet.",
     "arrivals": "What the other side did, and nobody here has acted on or seen yet.",
-    "arrived": "Whether it is something that the other side did, until it is seen.",
+    "arrived": "Of what arrived: the type of its event; null of what is owed.",
     "moved": "The handoffs that moved to the successor.",
     "open": "The open handoffs of the predecessor, each with its disposition.",
     "ended_before": "How many handoffs of the mandate had ended before, by state.",
