@@ -167,8 +167,9 @@ class Owed(TypedDict):
 
 
 class RecallCoverage(TypedDict):
-    """A recall of a handoff: its event and code; answer is the final one, as it may be read, with
-    the days that the holder declared."""
+    """A recall of a handoff: its event and code; answer is the final one, as it may be read: with
+    the day until which the holder keeps the case, or backups_until which its backups, as it
+    declared."""
 
     recall: str
     code: RecallCodeWord
