@@ -48,7 +48,7 @@ from gateway.domain.audit import REASON_CODES, CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult, told_as
 from gateway.domain.item_value import defang_text
 from gateway.domain.organisation import SLUG
-from gateway.evidence import canonical
+from gateway.evidence import bundle, canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.receipt import VerifiedReceipt
@@ -112,17 +112,31 @@ def check_stream(stream: Path, trust: TrustAnchors, folder: Path | None) -> Veri
         type=arguments.PLACE,
         help="The complete stream of the case's originator, as check-stream takes it.",
     ),
+    click.option(
+        "--evidence",
+        "files",
+        multiple=True,
+        metavar="BUNDLE",
+        type=output.Input(bundle.MAX_BYTES + 1),
+        help="The bundle of a handoff: what its holder declared. May be repeated.",
+    ),
 )
-def cover(case: UUID, place: Path, trust: TrustAnchors) -> VerificationReport:
+def cover(
+    case: UUID, place: Path, files: tuple[bytes, ...], trust: TrustAnchors
+) -> VerificationReport:
     """Say who has answered a recall of CASE, offline.
 
     It is computed from the originator's own events, once these are proved to be all: what each
-    holder answered after the recall, what it owes, and what is late.
+    holder answered after the recall, what it owes, and what is late; with --evidence also what it
+    declared of its copies.
 
     Example: casegate audit coverage 0198... --stream receipts --trust trust
     """
+    with raising(click.UsageError, "--evidence"):
+        answers = [one for file in files for one in bundle.parse(file).answers]
     return _of_stream(
-        place, lambda heads, found: coverage.verify_coverage(heads, found, trust, str(case))
+        place,
+        lambda heads, found: coverage.verify_coverage(heads, found, trust, str(case), answers),
     )
 
 

@@ -4,17 +4,23 @@ Without the gateway: that no answer was recorded is proved by the numbers of the
 which is missing up to the last one that the gateway signed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
 
 from gateway.domain.duty import DutyKind
-from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN
+from gateway.domain.handoff import ACKNOWLEDGED_WITHIN, ANSWERED_WITHIN, RecallAnswer
+from gateway.evidence import sd_jwt
+from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.evidence.receipt import VerifiedReceipt
+from gateway.text.numbers import pluralise
 from gateway.verification.recalls import RECALLED
 from gateway.verification.report import Conclusion, Fact, InputFile, VerificationReport, run_steps
+from gateway.verification.sources import Source
 from gateway.verification.stream import StreamVerification
-from gateway.verification.trust import TrustAnchors
+from gateway.verification.trust import AuthoredDocument, TrustAnchors, open_document
 
 
 @dataclass(frozen=True)
@@ -33,19 +39,32 @@ _ANSWER = _Owed("handoff.recall_answered", DutyKind.RECALL_ANSWER, ANSWERED_WITH
 
 
 def verify_coverage(
-    statements: Sequence[InputFile], receipts: Iterable[InputFile], trust: TrustAnchors, case: str
+    statements: Sequence[InputFile],
+    receipts: Iterable[InputFile],
+    trust: TrustAnchors,
+    case: str,
+    answers: Sequence[str] = (),
 ) -> VerificationReport:
     """Verify an originator's stream as `stream.verify_stream` does, without a copy of the log.
 
     Then say of each handoff of ``case`` that was recalled what its holder answered, and what it
-    owes.
+    owes; what it declared is in ``answers``, signed documents.
     """
     proof = _Coverage(statements, receipts, trust, copy=None)
-    return run_steps("stream", proof.steps(), lambda: proof.covered(case))
+    signed = ("Every answer is signed by its author", lambda: proof.open(answers))
+    return run_steps("stream", (*proof.steps(), signed), lambda: proof.covered(case))
 
 
 class _Coverage(StreamVerification):
     """The coverage of the recalls of one case."""
+
+    _answers: Mapping[str, AuthoredDocument] = MappingProxyType({})
+
+    def open(self, answers: Sequence[str]) -> str:
+        """Read what holders signed, or the gateway for them, by the digests that events name."""
+        found = [open_document(sd_jwt.parse(one), ANSWER_TYP, self._trust) for one in answers]
+        self._answers = {one.document.digest: one for one in found}
+        return pluralise(len(found), "answer")
 
     def covered(self, case: str) -> Conclusion:
         """The conclusion on the stream, with a fact for each handoff and answer."""
@@ -71,7 +90,27 @@ class _Coverage(StreamVerification):
         answered = _given(later, _ANSWER.event)
         acknowledged = _given(later, _ACKNOWLEDGEMENT.event) or answered
         found = [(_ACKNOWLEDGEMENT, acknowledged), (_ANSWER, answered)]
-        return [told, *(self._fact(recall, later, said, *one) for one in found)]
+        given = [one for one in later if one.type == _ANSWER.event]
+        declared = [self._declared(handoff, given[-1])] if given else []
+        return [told, *(self._fact(recall, later, said, *one) for one in found), *declared]
+
+    def _declared(self, handoff: str, given: VerifiedReceipt) -> Fact:
+        """What a holder declared by its last final answer: whether it is so, nothing shows."""
+        said: dict[str, Any] = {"handoff": handoff, "entry": given.index}
+        signed = self._answers.get(given.document)
+        shown = {} if signed is None else signed.verified.disclosed
+        if signed is None or "done" not in shown:
+            return Fact("coverage.undeclared", said)
+        own = Source.VOUCHED if signed.vouched else Source.AUTHOR
+        source = Source.OPERATOR if signed.attested else own
+        said["by"] = signed.author
+        if shown["done"] == RecallAnswer.COPIES_ERASED:
+            backups = {name: shown[name] for name in ("backups_until",) if name in shown}
+            return Fact("coverage.erased", said, backups, source)
+        kept = {"done": shown["done"]}
+        if "until" in shown:
+            return Fact("coverage.kept_until", {**said, "day": shown["until"]}, kept, source)
+        return Fact("coverage.kept", said, kept, source)
 
     def _fact(
         self,

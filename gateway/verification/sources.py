@@ -67,8 +67,8 @@ _KEYS = {
         "simulated unlogged unlisted mandate.unproved mandate.ended "
         "key.registration.unproved key.revocation.unproved key.revoked.undated "
         "one_history.unproved unwitnessed stream stream.unproved stream.later stream.fork "
-        "account.withheld account.later account.beyond copy.documents continued.lost "
-        "membership.later reissued_from.no_original version.unanswered requirements"
+        "coverage.undeclared account.withheld account.later account.beyond copy.documents "
+        "continued.lost membership.later reissued_from.no_original version.unanswered requirements"
     ),
 }
 SOURCES: Mapping[str, Source] = {

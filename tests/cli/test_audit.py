@@ -95,6 +95,27 @@ def test_a_stream_in_one_file_is_proved_complete(desks: Desks, keys: tuple[str, 
     assert desks.run("audit", "check-stream", "part.json", *keys).exit_code == 15
 
 
+def test_coverage_tells_what_a_holder_declared_by_the_bundle_of_the_handoff(
+    desks: Desks, keys: tuple[str, ...]
+) -> None:
+    handoff = desks.offered()
+    case = desks.told("handoff", "show", handoff)["case"]
+    by = ("--by", "officer-1")
+    desks.done("handoff", "accept", handoff, *by, "--yes", at=OFMIN)
+    why = ("--code", "misdirected", "--reason", "astray")
+    desks.done("case", "recall", case, "--by", "approver-1", *why)
+    erased = ("--done", "copies_erased", "--no-backups", "--yes")
+    desks.done("handoff", "answer-recall", handoff, *by, *erased, at=OFMIN)
+    desks.done("event", "list", "--out-dir", "stream")
+    command = ("audit", "coverage", case, "--stream", "stream", *keys)
+    assert "bring the bundle" in " ".join(desks.done(*command).split())
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "handoff.json")
+    said = desks.done(*command, "--evidence", "handoff.json", "--lang", "fr")
+    assert f"{OFMIN} a déclaré que ses copies sont effacées" in " ".join(said.split())
+    wrong = desks.run(*command, "--evidence", "stream/000000001.json")
+    assert (wrong.exit_code, "--evidence" in wrong.stderr) == (2, True)
+
+
 def test_what_is_called_wrongly_is_said(desks: Desks, keys: tuple[str, ...]) -> None:
     assert desks.run("event", "list", "--out-dir", "kept", "--after", "1").exit_code == 2
     (desks.folder / "junk").write_text("junk")

@@ -1,5 +1,6 @@
 """Coverage of a recall, offline: what each holder answered, owes, and is late with."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,18 +11,25 @@ from gateway.domain.audit_event import AuditEvent, EventDetail, EventResult, Par
 from gateway.evidence import canonical
 from gateway.verification import coverage
 from gateway.verification.report import Code, VerificationReport
+from tests.verification.scenario import TRUST, Scenario, fact, keys_of
 from tests.verification.test_stream import AT, BOOK_TRUST, HOTLINE, POLICE, Book
 
 CASE = "01890000-0000-7000-8000-00000000cace"
 HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 
 
-def logged(book: Book, action: str, **subject: Any) -> None:
+def logged(book: Book, action: str, document: str | None = None, **subject: Any) -> None:
     both = frozenset({HOTLINE, POLICE})
     details = (EventDetail("subject", canonical.encode(subject).decode(), both),) if subject else ()
     parties = (Party(HOTLINE, "originator"), Party(POLICE, "recipient"))
     made = AuditEvent(
-        UUID(int=len(book.events)), action, EventResult.ALLOWED, parties, details, HANDOFF
+        UUID(int=len(book.events)),
+        action,
+        EventResult.ALLOWED,
+        parties,
+        details,
+        HANDOFF,
+        document_sha256=document,
     )
     book.record(made, AT)
 
@@ -95,3 +103,38 @@ def test_a_stream_that_lacks_an_event_covers_nothing():
         [book.end(HOTLINE)], book.parts(HOTLINE)[1:], BOOK_TRUST, CASE
     )
     assert report.code == Code.INCOMPLETE
+
+
+KEPT = {"done": "in_proceedings", "until": "2027-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "words"),
+    [
+        ({"done": "copies_erased"}, "coverage.erased", "declared that its copies are erased"),
+        (KEPT, "coverage.kept_until", "keeps its copies until 1 Jan 2027"),
+        ({"done": "declined"}, "coverage.kept", "keeps its copies, after"),
+    ],
+)
+def test_what_a_holder_declared_is_told_as_its_declaration(fields, key, words):
+    book = recalled()
+    answer = Scenario().answer("recall_answer", **fields)
+    logged(book, "handoff.answer_recall", answer.digest)
+    trust = replace(TRUST, log_keys=BOOK_TRUST.log_keys, origins=BOOK_TRUST.origins)
+    trust = replace(trust, gateway_keys=trust.gateway_keys | BOOK_TRUST.gateway_keys)
+    parts, end = book.parts(HOTLINE), [book.end(HOTLINE)]
+    report = coverage.verify_coverage(end, parts, trust, CASE, [answer.compact()])
+    assert report.code is Code.VERIFIED, report.sentence
+    assert fact(report, key)["under"] == "stated"
+    assert words in " ".join(report.sentences())
+    unsaid = coverage.verify_coverage(end, parts, trust, CASE)
+    assert "coverage.undeclared" in keys_of(unsaid)
+
+
+def test_an_answer_that_nobody_signed_is_refused():
+    book = recalled()
+    answer = Scenario().answer("recall_answer", done="copies_erased")
+    report = coverage.verify_coverage(
+        [book.end(HOTLINE)], book.parts(HOTLINE), BOOK_TRUST, CASE, [answer.compact()]
+    )
+    assert not report.passed

@@ -32,6 +32,9 @@ from tests.verification.test_mutants import mutant
 
 SENTENCES = catalogue._tables()["sentences"]
 OF_EVIDENCE = {
+    "coverage.erased",
+    "coverage.kept",
+    "coverage.kept_until",
     "case", "offer.reissued", "reissue", "lapse", "elements", "elements.document", "sealed",
     "state", "reissued_from.original",
 }  # fmt: skip
