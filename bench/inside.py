@@ -231,6 +231,13 @@ BATCH_MOST = 0.55
 """What a submission in a batch of twenty may cost, to a single one of the same run."""
 
 
+MOST_GROWTH = 1.3
+"""What a request, a list or a search may cost with `GROWN` cases, to one with the fewest."""
+GROWN = 100_000
+MOST_OF_DOCTOR = 4e6
+"""Microseconds of `casegate doctor` with `GROWN` cases, once maintenance proved the rows."""
+
+
 class _Follower:
     """Follows one request; what it finds is the same on every machine."""
 
@@ -446,6 +453,25 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
         return figures, walked
 
 
+def grown(columns: Mapping[int, Mapping[str, float]]) -> list[str]:
+    """What a store of up to `GROWN` cases makes dearer than it may, as sentences."""
+    least, told = columns[min(columns)], []
+    alike = (*HANDOFF, "token", "submit, signed", *_PAGES, *FITS_NOTHING)
+    for cases in sorted(columns):
+        figures = columns[cases]
+        if cases > GROWN:
+            continue
+        told += [
+            f"{name}: {figures[name] / least[name]:.2f} times with {cases:,} cases, {MOST_GROWTH} "
+            "at most"
+            for name in alike
+            if figures[name] > MOST_GROWTH * least[name]
+        ]
+        if figures["doctor, from the proved"] > MOST_OF_DOCTOR:
+            told.append(f"casegate doctor with {cases:,} cases: more than 4 s of processor time")
+    return told
+
+
 def doctor(made: Site, gateway: wiring.GatewayRuntime) -> dict[str, float]:
     """Processor microseconds of `casegate doctor` before and after maintenance proved the rows.
 
@@ -531,8 +557,8 @@ def memory() -> list[tuple[str, float]]:
 def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     """Print processor microseconds: of a request in one thread, of starting; memory in MB.
 
-    Exit code 1 when a request passes through more than it may, or a batch is dearer than it may be,
-    2 when nothing could be measured.
+    Exit code 1 when a request passes through more than it may, or a batch, or a store of up to
+    100,000 cases, makes one dearer than it may be; 2 when nothing could be measured.
     """
     try:
         found = {cases: requests(database, cases, rounds) for cases in sorted(set(levels))}
@@ -557,7 +583,7 @@ def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     click.echo(f"\nmemory of casegate run {sum(size for _, size in processes):15,.0f} MB")
     for name, size in processes:
         click.echo(f"    {name:22}{size:12,.0f}")
-    if more := [*beyond(walked), *beyond_single(columns[min(columns)])]:
+    if more := [*beyond(walked), *beyond_single(columns[min(columns)]), *grown(columns)]:
         click.echo("\n" + "\n".join(more), err=True)
         sys.exit(1)
 

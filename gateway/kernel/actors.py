@@ -78,6 +78,7 @@ RECORDED_REFUSALS: Mapping[type[Actor], Mapping[type[refusals.Refusal], EventRes
         refusals.Forbidden: EventResult.DENIED,
         refusals.NotFound: EventResult.NOT_FOUND,
         refusals.WrongState: EventResult.WRONG_STATE,
+        refusals.OutOfService: EventResult.WRONG_STATE,
         refusals.AlreadyExists: EventResult.WRONG_STATE,
         refusals.InvitationUnusable: EventResult.WRONG_STATE,
     },

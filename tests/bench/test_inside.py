@@ -16,13 +16,15 @@ from bench.inside import (
     beyond,
     beyond_single,
     fill,
+    grown,
     inside,
     walk,
 )
 from bench.workload import Posts, filled_id
 from gateway.kernel.ports import TransactionMode
 from gateway.ledger import tree
-from tests.founding import HOTLINE, OFMIN, founded, offered, submitted
+from gateway.store.handoff_proof import HandoffComparison
+from tests.founding import HOTLINE, OFMIN, founded, handoffs_compared, offered, submitted
 
 
 def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():
@@ -40,6 +42,7 @@ def test_a_filled_store_has_cases_handoffs_and_a_log_that_proves_them():
         assert len({handoff.case_digest for handoff in page}) == 251
         assert all(work.cases.version(handoff.case_digest) for handoff in page)
         assert work.cases.get(HOTLINE, filled_id(249, 0)) is not None
+    assert handoffs_compared(gateway) == HandoffComparison({}, ())
 
 
 def test_nothing_is_filled_in_before_a_handoff_went_through():
@@ -100,3 +103,14 @@ def test_a_request_that_is_not_answered_well_is_told():
 def test_the_processor_time_of_processes_counts_and_never_falls():
     first = machine.family_seconds(1)
     assert 0 <= first <= machine.family_seconds(1) <= machine.machine_seconds()[0]
+
+
+def test_what_a_store_of_up_to_100_000_cases_makes_dearer_is_told():
+    names = ("submit", "offer", "accept", "token", "submit, signed", "GET /cases, 20")
+    names += ("GET /handoffs, 20", "GET /events, 100", *FITS_NOTHING, "doctor, from the proved")
+    few = dict.fromkeys(names, 1000.0)
+    assert not grown({1000: few, 100_000: dict.fromkeys(names, 1299.0)})
+    assert not grown({1000: few, 1_000_000: dict.fromkeys(names, 9e9)})
+    (told,) = grown({1000: few, 100_000: few | {"GET /cases, 20": 1310.0}})
+    assert told.startswith("GET /cases, 20: 1.31 times with 100,000 cases")
+    assert grown({100_000: few | {"doctor, from the proved": 5e6}})

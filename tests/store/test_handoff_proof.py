@@ -422,6 +422,13 @@ def test_no_case_is_erased_by_a_day_or_a_retention_that_was_changed(act):
     assert told
 
 
+def test_nor_does_an_administrator_by_such_a_day():
+    gateway, handoff = retained()
+    gateway.store.change("UPDATE case_file SET erase_on = '2026-01-01'")
+    values = {"case": str(gateway.handoff(handoff).case), "reason": "its day has come"}
+    gateway.unmade(OutOfService, Change("case.erase", HOTLINE, values))
+
+
 def test_what_differs_keeps_no_other_case_from_its_erasure():
     gateway, _ = retained()
     submitted(gateway)
