@@ -153,7 +153,7 @@ class Maintenance:
                 raise failure
 
     def alarms(self) -> list[str]:
-        """What the operator has to act on."""
+        """Return what the operator has to act on."""
         return [alarm for task in TIMETABLE for alarm in self._alarms.get(task.name, ())]
 
     def _attempt(self, task: "Task") -> Exception | None:
@@ -265,7 +265,7 @@ def publish(upkeep: Maintenance, now: datetime) -> TaskReport:
 
 
 def _is_newest(gateway: GatewayRuntime) -> bool:
-    """Whether the database has all that was signed: an older copy forgot who was revoked."""
+    """Tell whether the database has all that was signed: an older copy forgot who was revoked."""
     try:
         gateway.continuity.check()
     except (LogFrozen, HighWaterMarkUnavailable):
@@ -310,7 +310,7 @@ def check_log(upkeep: Maintenance, now: datetime) -> None:
 
 
 def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
-    """Whether the log's key signed the mark: who can write its file may have made it."""
+    """Tell whether the log's key signed the mark: who can write its file may have made it."""
     origin = gateway.config.log_origin
     try:
         signed = open_checkpoint(marked.note, [gateway.keys.log.key], origin)
@@ -407,7 +407,7 @@ PROVED = "proved"
 
 
 def proved_before(config: Config, now: datetime) -> Proved | None:
-    """What the last comparison found whole, if all was compared within the last day."""
+    """Return what the last comparison found whole, if all was compared within the last day."""
     found = Proved.read(config.folder / PROVED, _key_of_heads(config))
     return found if found and found.since <= now < found.since + _DAY else None
 
@@ -527,7 +527,7 @@ def serve_requests(gateway: GatewayRuntime, authority: IssuingAuthority) -> None
 def _counted(
     gateway: GatewayRuntime, work: UnitOfWork, now: datetime
 ) -> Iterator[tuple[str, float]]:
-    """What the database counts of what waits, and of the log, as far as it answers."""
+    """Return what the database counts of what waits, and of the log, as far as it answers."""
     yield "log_entries", work.log.head().size
     yield "administrator_keys_here", len(keys_here(gateway.config, work))
     yield "certificate_requests_waiting", len(work.signing.pending(MOST_WAITING))

@@ -144,7 +144,7 @@ def _of_stream(
     place: Path,
     verify: Callable[[Sequence[InputFile], Iterable[InputFile]], VerificationReport],
 ) -> VerificationReport:
-    """What a check says of a stream in a folder, or in one file."""
+    """Return what a check says of a stream in a folder, or in one file."""
     try:
         if place.is_dir():
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
@@ -769,7 +769,7 @@ def show(gateway: Gateway, event: UUID) -> None:
 
 
 def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
-    """What a receipt that was verified says, in words."""
+    """Return what a receipt that was verified says, in words."""
     clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
     shown = {
         f"{kind} (sealed)": defang_text(output.format_value(value))

@@ -371,7 +371,7 @@ def act_words(acts: Iterable[Mapping[str, Any]], noun: str) -> list[str]:
 
 
 def arrival_words(arrival: Mapping[str, Any]) -> str:
-    """What arrived, by its event's name, and when."""
+    """Return what arrived, by its event's name, and when."""
     done = str(arrival["type"]).partition(".")[2].replace("_", " ")
     return f"{done} {output.format_time(arrival['since'])}"
 
@@ -450,7 +450,7 @@ def recall(gateway: Gateway, case: UUID, **options: Any) -> WriteReport:
 
 
 def recalled(written: ConfirmedWrite) -> WriteReport:
-    """What a recall touched, in a sentence."""
+    """Return what a recall touched, in a sentence."""
     result = written.result
     held = [one["recipient"] for one in result["handoffs"] if one["held"]]
     sentence = (
@@ -642,7 +642,8 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _declared(line: Mapping[str, Any]) -> str:
-    """What a holder last said: of its copies it declares, and nothing shows that it is so."""
+    """Return what a holder last said: of its copies it declares, and nothing shows that it is
+    so."""
     recall, said = line["recall"], line["answered"] or "-"
     if recall is None or recall["answer"] is None:
         stopped = said == "acknowledge_recall"

@@ -66,7 +66,7 @@ class Administration:
         return self._read(f"/admin/organisations/{slug}{'?at=' + day if day else ''}")
 
     def administrators(self) -> list[dict[str, Any]]:
-        """Who approves, and who did."""
+        """Tell who approves, and who did."""
         return self._items("/admin/administrators")
 
     def invitations(self) -> list[dict[str, Any]]:
@@ -94,8 +94,8 @@ class Administration:
         return self._read(f"/admin/successions/{spelled(succession)}")
 
     def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
-        """What a succession would do: of a ``predecessor``, ``successor``, ``competence``, its day
-        ``effective_on`` and ``read_until``. Nothing is kept."""
+        """Return what a succession would do: of a ``predecessor``, ``successor``, ``competence``,
+        its day ``effective_on`` and ``read_until``. Nothing is kept."""
         return self._read(f"/admin/successions/preview?{urlencode(planned)}")
 
     def event(self, event: UUID) -> Receipt:

@@ -221,7 +221,7 @@ def read_key_file(organisation: str, file: Path) -> TrustAnchors:
 
 
 def _listed(file: Path, name: str, read: Callable[[Any], Any]) -> list[Any]:
-    """What a member of a JWK set lists; nothing where it has none."""
+    """Return what a member of a JWK set lists; nothing where it has none."""
     values = canonical.decode(read_file(file)).get(name, [])
     with raising(SettingsError, f"{file} has invalid {name}"):
         if not isinstance(values, list):
@@ -236,7 +236,7 @@ def _text(value: Any) -> str:
 
 
 def read_organisations(folder: Path | None) -> TrustAnchors:
-    """What is in `<organisation>.json` of each organisation; nothing without a folder."""
+    """Return what is in `<organisation>.json` of each organisation; nothing without a folder."""
     return _merged([read_key_file(file.stem, file) for file in _key_files(folder)])
 
 

@@ -366,15 +366,15 @@ class LogHold:
 
     @property
     def whole(self) -> bool:
-        """Whether it keeps all that the organisation did, or everybody."""
+        """Tell whether it keeps all that the organisation did, or everybody."""
         return self.case is None
 
     def keeps_all_of(self, organisation: str) -> bool:
-        """Whether nothing that an organisation did may be erased."""
+        """Tell whether nothing that an organisation did may be erased."""
         return self.whole and self.organisation in (None, organisation)
 
     def is_review_missed(self, today: date) -> bool:
-        """Whether it should have been looked at again by now."""
+        """Tell whether it should have been looked at again by now."""
         return self.ended_at is None and today > self.review_on
 
 

@@ -134,8 +134,8 @@ def _after(course: Course, one: Moved, step: HandoffAction, *, consulted: bool) 
 
 
 def _retained(course: Course, one: Moved, step: HandoffAction) -> Course:
-    """What is retained by a statement, or no more by an answer to a recall. A term of its own may
-    replace it at an acceptance."""
+    """Return what is retained by a statement, or no more by an answer to a recall. A term of its
+    own may replace it at an acceptance."""
     if step is HandoffAction.RETAIN:
         return replace(course, retained=one, unknown=course.unknown - {"retained"})
     if step is not HandoffAction.ANSWER_RECALL:
@@ -216,7 +216,7 @@ def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[st
 
 
 def _is_of(recall: Recall | None, document: Moved | None, row: Handoff) -> bool:
-    """Whether a recall is the one that its document says, of the case of the row."""
+    """Tell whether a recall is the one that its document says, of the case of the row."""
     if recall is None or document is None:
         return recall is None and document is None and row.recall is None
     if recall.id != row.recall or (recall.originator, recall.case) != (row.originator, row.case):
@@ -235,8 +235,8 @@ def _is_of(recall: Recall | None, document: Moved | None, row: Handoff) -> bool:
 
 
 def _stated(row: Handoff) -> dict[str, Any]:
-    """What the newest offer of a handoff has to claim, where its row is right. Documents have whole
-    seconds."""
+    """Return what the newest offer of a handoff has to claim, where its row is right. Documents
+    have whole seconds."""
     to = {"organisation": row.recipient}
     if row.address.competence is not None:
         to["competence"] = row.address.competence

@@ -144,7 +144,8 @@ def attesting(ports: Ports, organisation: str) -> handoff_documents.Heading:
 
 
 def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
-    """What an organisation signs is not dated before what it is about: nobody could verify both.
+    """Require that what an organisation signs is not dated before what it is about: nobody could verify
+    both.
 
     Raises InvalidDocument; a repeat has got the first result before that.
     """
@@ -156,7 +157,7 @@ def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
 
 
 def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
-    """What the registry says of this very moment: does the key count, may it be unsigned?
+    """Ask the registry of this very moment: does the key count, may it be unsigned?
 
     The document is dated within a day, and not before its key was registered: else its author could
     give it any age. A repeat has got the first result before that, however old it is. Raises
@@ -191,7 +192,7 @@ def digest_of(opened: VerifiedRequest | None) -> str | None:
 
 
 def assurance(opened: VerifiedRequest | None) -> str:
-    """Whether the author signed a document, or the gateway attested it."""
+    """Tell whether the author signed a document, or the gateway attested it."""
     return "attested" if opened is None else "signed"
 
 
@@ -211,7 +212,7 @@ def _check_case(opened: VerifiedRequest) -> None:
 
 
 def _check_embargo(claims: Mapping[str, Any]) -> None:
-    """Who set an embargo is not for everyone whom it binds: so it is a disclosure of its own."""
+    """Require who set an embargo as a disclosure of its own: not all whom it binds read that."""
     terms, source = claims.get("embargo", {}), claims.get("embargo_source", {})
     objects = isinstance(terms, dict) and isinstance(source, dict)
     if not objects or not (terms.keys() <= _TERMS and source.keys().isdisjoint(_TERMS)):

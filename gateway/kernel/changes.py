@@ -359,7 +359,7 @@ def require_type(types: ChangeTypes, change: Change) -> ChangeType:
 
 
 def digest_of(change: Change) -> str:
-    """What an approval of the change must name; ValidationFailed when the change cannot be
+    """Return what an approval of the change must name; ValidationFailed when the change cannot be
     spelled."""
     try:
         return declarations.change_digest(change.action, change.organisation, change.values)
@@ -368,7 +368,7 @@ def digest_of(change: Change) -> str:
 
 
 def withdrawal_of(proposal: UUID) -> Change:
-    """What the proposer signs to withdraw a proposal."""
+    """Return what the proposer signs to withdraw a proposal."""
     return Change("proposal.withdraw", GATEWAY, {"proposal": str(proposal)})
 
 
@@ -474,7 +474,7 @@ class _Rehearsed(Exception):
 
 
 def _warnings(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What persons see to, of the result that a change would have."""
+    """Return what persons see to, of the result that a change would have."""
     return {name: result[name] for name in ("overlaps",) if name in result}
 
 
@@ -483,7 +483,7 @@ def _facts(context: ChangeContext, kind: ChangeType, persons: int) -> Mapping[st
 
 
 def _decide(context: ChangeContext, kind: ChangeType, persons: int) -> PolicyDecision:
-    """What policy says of a change that so many persons sign."""
+    """Return what policy says of a change that so many persons sign."""
     principal, resource = context.request.principal(), _resource(context, kind)
     facts = _facts(context, kind, persons)
     question = PolicyQuestion(principal, context.change.action, resource, facts)
@@ -557,7 +557,7 @@ def _resource(context: ChangeContext, kind: ChangeType) -> PolicyEntity:
 
 
 def _why_not(context: ChangeContext, kind: ChangeType) -> str:
-    """What to answer where no policy permits a change, and none says why not."""
+    """Return what to answer where no policy permits a change, and none says why not."""
     if kind.at_gateway:
         return "policy does not allow this change"
     if context.found is None:
@@ -605,7 +605,8 @@ def may_read_approvals(
 def _signed(
     request: RequestContext, readers: frozenset[str] = frozenset({GATEWAY})
 ) -> tuple[EventDetail, ...]:
-    """What the administrators signed: by it the registry is made again, and by no name alone."""
+    """Return what the administrators signed: by it the registry is made again, and by no name
+    alone."""
     actor = request.actor
     if not isinstance(actor, Administrators):
         return ()
@@ -654,7 +655,7 @@ def _in_full(ports: Ports, types: ChangeTypes, one: Proposal) -> dict[str, Any]:
 
 
 def _foresee(ports: Ports, types: ChangeTypes, stored: Proposal) -> Mapping[str, Any]:
-    """What would come of a proposal now: it is rehearsed, and nothing of it is kept."""
+    """Return what would come of a proposal now: it is rehearsed, and nothing of it is kept."""
     change = change_of(stored)
     actor, request = Administrators((stored.approval,)), ActionRequest(change.action)
     try:

@@ -104,7 +104,7 @@ class RequestContext:
 
     @property
     def by(self) -> str | tuple[str, ...] | None:
-        """Who asks, as the event names them to their own side."""
+        """Tell who asks, as the event names them to their own side."""
         match self.actor:
             case Caller() | actors.GatewayItself():
                 return self.request.by
@@ -136,7 +136,7 @@ class RequestContext:
         return organisation_entity(organisation or self.organisation, self.today.day)
 
     def principal(self) -> PolicyEntity:
-        """Who asks, as policy sees them."""
+        """Tell who asks, as policy sees them."""
         match self.actor:
             case Caller() | actors.EnrollingSystem():
                 return self.entity(self.known[self.actor.organisation])
@@ -443,7 +443,8 @@ def allows(
     facts: Mapping[str, Value] | None = None,
     action: str | None = None,
 ) -> bool:
-    """Whether the request's action, or another, is allowed on one resource; others are left out."""
+    """Tell whether the request's action, or another, is allowed on one resource; others are left
+    out."""
     question = PolicyQuestion(
         context.principal(), action or context.request.action, resource, facts or {}
     )
@@ -552,7 +553,7 @@ def _deny(context: RequestContext, denied: "_Denied | refusals.Refusal") -> NoRe
 
 
 def _was_done(ports: Ports, actor: actors.Actor, request: ActionRequest) -> bool:
-    """Whether a request with the same key was committed, perhaps while this one waited."""
+    """Tell whether a request with the same key was committed, perhaps while this one waited."""
     if not request.key:
         return False
     with ports.begin(TransactionMode.READ) as work:
@@ -562,7 +563,7 @@ def _was_done(ports: Ports, actor: actors.Actor, request: ActionRequest) -> bool
 def _do(
     context: RequestContext, act: Callable[[RequestContext], Any], on_retry: OnRetry
 ) -> tuple[Any, LoggedEvent | None]:
-    """What a write gives; of one that was done before its first result, and its event.
+    """Return what a write gives; of one that was done before its first result, and its event.
 
     Raises IdempotencyKeyReused when the earlier request with the same key asked for something else,
     or by another document.
@@ -630,14 +631,15 @@ def _remember(context: RequestContext, result: Any, on_retry: OnRetry) -> Logged
 
 
 def _is_in_danger(context: RequestContext) -> bool:
-    """Whether the request is about an imminent danger, as its case says."""
+    """Tell whether the request is about an imminent danger, as its case says."""
     digest = context.about.case_digest
     found = None if digest is None else context.work.cases.version(digest)
     return found is not None and found.summary["urgency"] == Urgency.IMMINENT_DANGER
 
 
 def _fingerprint(context: RequestContext) -> bytes:
-    """What a repetition must repeat, under the operator's key: the row tells nothing by itself."""
+    """Return what a repetition must repeat, under the operator's key: the row tells nothing by
+    itself."""
     request = context.request
     asked = {"action": request.action, "by": request.by, "content": request.content}
     try:

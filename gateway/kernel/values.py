@@ -97,7 +97,7 @@ class CaseVersion:
 
     @cached_property
     def said(self) -> VerifiedSdJwt:
-        """What the document says, read once; not of one that is still to be stored."""
+        """Return what the document says, read once; not of one that is still to be stored."""
         return read_stored(self.document)
 
 
@@ -226,7 +226,7 @@ class LoggedEvent:
 
     @property
     def subject(self) -> Mapping[str, Any]:
-        """What it is about, where that is an object; empty once the detail was erased."""
+        """Return what it is about, where that is an object; empty once the detail was erased."""
         told = (one.value for one in self.event.disclosures if one.kind == "subject")
         return dict(canonical.decode(str(next(told, "{}")).encode()))
 

@@ -246,7 +246,8 @@ def _free(planned: Succession, first: date, others: list[Period]) -> Period | No
 
 
 def _holding(context: ChangeContext, planned: Succession) -> Mapping[str, Any]:
-    """Who holds the mandate beside the predecessor from today on, and since when nobody does."""
+    """Tell who holds the mandate beside the predecessor from today on, and since when nobody
+    does."""
     found = timelines(c for c in _all(context.work) if c.key == planned.competence)
     coming = [
         s

@@ -59,7 +59,7 @@ def look_up(ports: Ports, reader: Reader, slug: str, day: date | None) -> result
 
 
 def admins(ports: Ports, reader: Reader) -> list[results.AdministratorEntry]:
-    """Who approves, and who did."""
+    """Tell who approves, and who did."""
     return read_as_operator(ports, reader, lambda context: _admins(context.work))
 
 
@@ -112,7 +112,8 @@ def consult(
 
 
 def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> bool:
-    """Whether a contact of the organisation's is of an event after the one that opened them."""
+    """Tell whether a contact of the organisation's is of an event after the one that opened
+    them."""
     made = {one.registration_event for one in context.work.organisations.contacts(slug)}
     entered = [context.work.log.logged(event) for event in made]
     return any(one is None or one.index > opened.index for one in entered)

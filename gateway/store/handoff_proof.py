@@ -94,7 +94,7 @@ class HandoffComparison:
 
     @property
     def entries(self) -> frozenset[Entry]:
-        """What is to be out of service."""
+        """Return what is to be out of service."""
         return frozenset((EntryKind.HANDOFF, str(one)) for one in self.differing)
 
     def sentences(self) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _arrives_from(work: SqlUnitOfWork) -> int:
 
 
 def _missing(work: SqlUnitOfWork) -> Iterator[str]:
-    """What the log tells, and no row has."""
+    """Return what the log tells, and no row has."""
     for row in work.rows(_WITHOUT_HANDOFF, {}):
         told = _read_events(work.rows(_EVENTS_OF, {"handoff": row.handoff}), lambda _: None)
         if any(one.type in MOVING for one in told):
@@ -288,7 +288,7 @@ class _CaseProof:
             )
 
     def summary(self, digest: str) -> Mapping[str, Any]:
-        """What a list shows of a version; nothing once it was erased."""
+        """Return what a list shows of a version; nothing once it was erased."""
         if digest not in self.summaries:
             try:
                 self.summaries[digest] = self.work.cases.summary(digest) or {}
@@ -387,7 +387,7 @@ def _differing_measure(row: Measure, told: CaseEvent) -> Iterator[str]:
 
 
 def _renews(one: Measure, before: Measure) -> bool:
-    """Whether a measure can have renewed another one of its case, which that ended."""
+    """Tell whether a measure can have renewed another one of its case, which that ended."""
     passed_on = None not in (one.handoff, before.handoff)  # to a successor of its setter
     of, of_before = ((each.kind, set(each.elements)) for each in (one, before))
     return (passed_on or one.setter == before.setter) and of == of_before
@@ -461,7 +461,8 @@ class _HandoffProof:
         return [one.index for one in self.events if one.type in types]
 
     def _package(self, course: Course) -> Iterator[str]:
-        """What the events and the version of the newest package say of it, and of its parties."""
+        """Return what the events and the version of the newest package say of it, and of its
+        parties."""
         row, offered = self.row, self.moving[0]
         newest = self.moving[course.newest.sequence - 1]
         for role in ("originator", "recipient"):
@@ -486,7 +487,8 @@ class _HandoffProof:
     # --- What is retained ---
 
     def _retained(self) -> Iterator[str]:
-        """What a retention says otherwise than the act that set it, and whether one is missing."""
+        """Return what a retention says otherwise than the act that set it, and whether one is
+        missing."""
         rows = {one.id: one for one in self.retentions}
         setting = [n for n, one in enumerate(self.answers) if one.event in rows]
         ended = {
@@ -514,7 +516,7 @@ class _HandoffProof:
             yield "retention"
 
     def _said_of_retention(self, n: int, one: Retention) -> Mapping[str, Any]:
-        """What a retention has to say that a move set, as far as that is known."""
+        """Return what a retention has to say that a move set, as far as that is known."""
         at, stored = self.moving[n].at, self.answers[n]
         if abs(at - one.since) > MOMENT:
             return {"since": at}
@@ -543,8 +545,8 @@ class _HandoffProof:
     # --- What is owed ---
 
     def _owed(self) -> Iterator[str]:
-        """What is owed that does not follow from an event, or was closed without one; and what
-        should be owed, and is not."""
+        """Return what is owed that does not follow from an event, or was closed without one; and
+        what should be owed, and is not."""
         told = {one.id: one for one in (*self.of.made, *self.events)}
         for one in self.duties:
             source = told.get(one.source)
@@ -573,7 +575,8 @@ class _HandoffProof:
             yield "due_at"
 
     def _is_due(self, duty: HandoffDuty) -> bool:
-        """Whether a duty to answer a recall is due when it must be; other terms are settings."""
+        """Tell whether a duty to answer a recall is due when it must be; other terms are
+        settings."""
         recall = self.of.recalls.get(self.row.recall or duty.source)
         if recall is None:
             return False
@@ -615,7 +618,7 @@ class _HandoffProof:
                 yield answer.event, self.row.recipient if received else self.row.originator
 
     def _is_closed(self, duty: HandoffDuty, index: int) -> bool:
-        """Whether something closed a duty that an event at a place of the log began."""
+        """Tell whether something closed a duty that an event at a place of the log began."""
         later = [n for n, one in enumerate(self.moving) if one.index > index]
         steps = {self.moves[n].step for n in later}
         ended_by, ends = duty.terms.ended_by, list[int]()
@@ -636,7 +639,7 @@ class _HandoffProof:
         )
 
     def _is_approved(self, duty: HandoffDuty) -> bool:
-        """Whether the recall that a duty follows from was approved."""
+        """Tell whether the recall that a duty follows from was approved."""
         recall = self.of.recalls.get(duty.source)
         approving = (one for one in (*self.of.steps, *self.events) if one.type == APPROVED)
         return recall is not None and any(
@@ -644,14 +647,14 @@ class _HandoffProof:
         )
 
     def _gave_up(self, n: int) -> bool:
-        """Whether the recipient held nothing after a move, and could take nothing."""
+        """Tell whether the recipient held nothing after a move, and could take nothing."""
         course = fold(self.moves[: n + 1], consulted=self.early)
         early = self.early and course.recall_answer is not RecallAnswer.COPIES_ERASED
         return not (course.is_held or early) and course.state is not HandoffState.OFFERED
 
 
 def _has_seen(event: CaseEvent, duty: HandoffDuty) -> bool:
-    """Whether by an event the organisation at which something arrived has seen it."""
+    """Tell whether by an event the organisation at which something arrived has seen it."""
     by = {event.details.get(f"as {role}") for role in ("originator", "recipient")}
     seen = event.type == "handoff.seen" and str(duty.source) in event.subject.get("seen", ())
     return seen and duty.organisation in by

@@ -67,7 +67,7 @@ def require_newest_key(store: Store, keyring: SqlKeyring) -> None:
 
 
 def has_content(url: str) -> bool:
-    """Whether the database at a URL holds content of cases. Raises UnsuitableDatabase."""
+    """Tell whether the database at a URL holds content of cases. Raises UnsuitableDatabase."""
     engine = writing_engine(url)
     try:
         with engine.connect() as connection:

@@ -160,7 +160,7 @@ MISSING = "the key of this case is missing: the operator has to bring the newest
 
 @lru_cache
 def _keys(count: int) -> Select[Any]:
-    """What is stored of so many keys."""
+    """Return what is stored of so many keys."""
     wanted = case_key.c.id.in_([bindparam(f"id_{n}", type_=Uuid) for n in range(count)])
     return select(case_key.c.id, case_key.c.kek, case_key.c.wrapped).where(wanted, _own)
 
@@ -370,7 +370,7 @@ class SqlKeyring:
         return b"\0".join((b"casegate-key", self._origin.encode(), id_.bytes))
 
     def _rows(self, ids: Collection[UUID]) -> Mapping[UUID, Any]:
-        """What is stored of several keys; a page's are read by one statement."""
+        """Return what is stored of several keys; a page's are read by one statement."""
         wanted = list(ids)
         if not wanted:
             return {}
@@ -384,7 +384,7 @@ class SqlKeyring:
         return [row.id for row in rows]
 
     def _read(self, query: Executable, **values: Any) -> list[Any]:
-        """What a query finds among this gateway's keys."""
+        """Return what a query finds among this gateway's keys."""
         with _translating(), self._connections.lent() as driver:
             return Transaction(driver, TransactionMode.READ).rows(
                 query, {**values, "origin": self._origin}

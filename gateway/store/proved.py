@@ -168,7 +168,7 @@ class RowsProof:
         require_logged(row, self._inclusion, self._work.log.head())
 
     def proved(self, since: datetime) -> Proved:
-        """What was found whole by now."""
+        """Return what was found whole by now."""
         (row,) = self._work.rows(select(tables.log_head.c.edge), {})
         return Proved(
             since,

@@ -183,7 +183,8 @@ class RegistryCache:
         self._newest: tuple[int, Entries] = (0, {})
 
     def at(self, version: int) -> Entries:
-        """What is remembered of a version; a transaction that sees an older one starts anew."""
+        """Return what is remembered of a version; a transaction that sees an older one starts
+        anew."""
         known, entries = self._newest
         if version == known:
             return entries
@@ -278,7 +279,8 @@ class SqlOrganisations(_RegistryPart):
         )
 
     def has_system(self, organisation: str) -> bool:
-        """Whether a system of it is registered and enabled: else nobody reads what it is sent."""
+        """Tell whether a system of it is registered and enabled: else nobody reads what it is
+        sent."""
         return self._remembered(
             ("has a system", organisation),
             lambda: any(one.enabled for one in self.systems(organisation)),
@@ -354,7 +356,7 @@ class SqlOrganisations(_RegistryPart):
         return found
 
     def has_contact(self, organisation: str, role: str) -> bool:
-        """Whether an organisation has a contact in a role; none is opened for it."""
+        """Tell whether an organisation has a contact in a role; none is opened for it."""
         values = {"organisation": organisation, "role": role}
         return self._remembered(
             ("has a contact", organisation, role),
@@ -395,7 +397,7 @@ class SqlOrganisations(_RegistryPart):
         self._transaction.run(_DROP_CONTACTS, {"of_organisation": organisation})
 
     def uses_key(self, key: UUID) -> bool:
-        """Whether contacts are encrypted by a key."""
+        """Tell whether contacts are encrypted by a key."""
         return self._transaction.first(_OF_KEY, {"key": key}) is not None
 
     def person(self, person: str) -> Administrator | None:
@@ -456,7 +458,7 @@ class SqlOrganisations(_RegistryPart):
         return replace(person, enabled=person.enabled and in_service)
 
     def _remembered(self, key: tuple[str, ...], find: Callable[[], T], *, none: bool = False) -> T:
-        """What is remembered, or else found.
+        """Return what is remembered, or else found.
 
         That there is ``none`` only of what is registered: others' names have no end.
         """

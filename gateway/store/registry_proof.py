@@ -167,8 +167,8 @@ def _no_rows() -> bytes:
 
 
 def grew_unchanged(work: SqlUnitOfWork, size: int, edge: bytes) -> bool:
-    """Whether the log is the one of ``size`` entries that had this right edge, and what followed,
-    of which no event changes the registry."""
+    """Tell whether the log is the one of ``size`` entries that had this right edge, and what
+    followed, of which no event changes the registry."""
     head = work.log.head()
     for start in range(size, head.size, CHUNK):
         rows = work.rows(_EVENTS, {"start": start, "end": min(start + CHUNK, head.size)})
@@ -210,7 +210,8 @@ def _changes(work: SqlUnitOfWork, problems: list[str]) -> Iterator[tuple[int, Lo
 
 
 def _leaf(row: Any) -> bytes:
-    """What an event is in the tree; of a row that holds no event, something that is nowhere."""
+    """Return what an event is in the tree; of a row that holds no event, something that is
+    nowhere."""
     try:
         return tree.leaf_hash(entry_commitment(row.document, row.nonce))
     except (ValueError, TypeError):  # what is stored has any form

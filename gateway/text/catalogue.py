@@ -47,7 +47,8 @@ def outcome(name: str, language: str) -> str:
 
 
 def detail(found: str, passed: bool, language: str) -> str:
-    """What a check found, or why it failed; a clause that is not in the tables stays English."""
+    """Return what a check found, or why it failed; a clause that is not in the tables stays
+    English."""
     if not passed:
         return reason(found, language)
     clauses = found.split("; ") if language == FRENCH else ()
@@ -115,7 +116,8 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
 
 
 def quotations(extra: Mapping[str, Any], language: str) -> list[str]:
-    """What a party wrote freely in a document, each text in quotation marks that it cannot end."""
+    """Return what a party wrote freely in a document, each text in quotation marks that it cannot
+    end."""
     found = []
     for name, value in extra.items():
         if name in _FREE:
@@ -166,7 +168,7 @@ def _quoted(value: Any, language: str) -> str:
 
 
 def _word(table: str, code: str, language: str) -> str:
-    """What a code means; a code that has no words stays as it is."""
+    """Return what a code means; a code that has no words stays as it is."""
     return _pair(table, code, language) if code in _tables()[table] else code
 
 

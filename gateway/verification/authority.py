@@ -57,7 +57,7 @@ class Rights:
 def check_mandate(
     bundle: Bundle, receipts: Receipts, trust: TrustAnchors
 ) -> tuple[ShownMandate, str]:
-    """What registered the mandate that the offer addressed: same holder, mandate and day.
+    """Find what registered the mandate that the offer addressed: same holder, mandate and day.
 
     The plan of a succession shows also when the mandate ended for the predecessor, for offers made
     after it was planned: one of the same day that came first was good.
@@ -146,7 +146,7 @@ def check_requirements(bundle: Bundle, receipts: Receipts, trust: TrustAnchors) 
 def check_succession(
     receipts: Receipts, keys: KeyHistory, trust: TrustAnchors
 ) -> tuple[SuccessionDecision, str]:
-    """What organisations signed is the plan of the log, where the file has that."""
+    """Require that what organisations signed is the plan of the log, where the file has that."""
     documents, plan = receipts.documents, receipts.plan
     if documents.links[0].offer.reissue_of is None:
         return SuccessionDecision(), "the offer replaces none"
@@ -190,7 +190,7 @@ def _last_use(one: KeyRevocation, receipts: Receipts) -> int:
 
 
 def _came_before(signed: AuthoredDocument, end: VerifiedReceipt, receipts: Receipts) -> bool:
-    """Whether an entry before the end of its key names a document."""
+    """Tell whether an entry before the end of its key names a document."""
     digest = signed.document.digest
     return receipts.is_here(end) and any(
         c.index < end.index and digest in _named_by(c) for c in receipts.confirmed

@@ -199,7 +199,8 @@ def signed_at(signed: AuthoredDocument) -> datetime:
 
 
 def _repeats(repeated: Any, link: Link) -> bool:
-    """Whether an acceptance has the conditions of the package that it is about, or stricter."""
+    """Tell whether an acceptance has the conditions of the package that it is about, or
+    stricter."""
     content = sd_jwt.merge_disclosures(link.case.verified)
     try:
         stated = conditions(content, link.offer.purpose, link.offer.transfer_tool)
@@ -237,7 +238,7 @@ def check_order(documents: Sequence[Link | VerifiedAnswer]) -> None:
 
 
 def is_notice(one: Link | VerifiedAnswer) -> bool:
-    """Whether it tells a holder of a correction whose package it does not get."""
+    """Tell whether it tells a holder of a correction whose package it does not get."""
     return isinstance(one, Verified) and one.claims.kind == NOTICE
 
 
@@ -273,7 +274,7 @@ def check_final_answers(given: Sequence[RecallAnswer | None]) -> None:
 
 
 def values_of(signed: AuthoredDocument, name: str) -> list[DisclosedValue]:
-    """What a document says in one of its fields, where that is shown."""
+    """Return what a document says in one of its fields, where that is shown."""
     return [part for part in signed.verified.placed if part.name == name]
 
 

@@ -95,7 +95,8 @@ class _Coverage(StreamVerification):
         return [told, *(self._fact(recall, later, said, *one) for one in found), *declared]
 
     def _declared(self, handoff: str, given: VerifiedReceipt) -> Fact:
-        """What a holder declared by its last final answer: whether it is so, nothing shows."""
+        """Return what a holder declared by its last final answer: whether it is so, nothing
+        shows."""
         said: dict[str, Any] = {"handoff": handoff, "entry": given.index}
         signed = self._answers.get(given.document)
         shown = {} if signed is None else signed.verified.disclosed

@@ -61,7 +61,7 @@ class Documents:
 
     @property
     def offer(self) -> OfferClaims:
-        """What the newest offer says."""
+        """Return what the newest offer says."""
         return self.links[-1].offer
 
     @property
@@ -93,7 +93,7 @@ class Documents:
 
     @property
     def starts_here(self) -> bool:
-        """Whether the first package of the handoff is in the file."""
+        """Tell whether the first package of the handoff is in the file."""
         return self.links[0].offer.updates is None
 
     @property
@@ -124,11 +124,11 @@ class Documents:
         return [*self.acts, *([] if self.before is None else [self.before]), *self.approvals]
 
     def said(self, name: str) -> list[Any]:
-        """What the answers shown say in one of their fields, in order."""
+        """Return what the answers shown say in one of their fields, in order."""
         return [part.value for one in self.answers.values() for part in values_of(one.signed, name)]
 
     def is_gateways_own(self, signed: AuthoredDocument) -> bool:
-        """Whether the document ends a handoff in a succession, which the gateway always signs.
+        """Tell whether the document ends a handoff in a succession, which the gateway always signs.
 
         A reissued offer is not its own: for a member that signs everything itself it makes none.
         """
@@ -205,8 +205,8 @@ def compare_offers(
 def _open_approvals(
     file: OpenedFile, first: OfferClaims, trust: TrustAnchors
 ) -> tuple[AuthoredDocument, ...]:
-    """What organisations signed of the succession; with a key that was not provided it counts for
-    nothing."""
+    """Return what organisations signed of the succession; with a key that was not provided it
+    counts for nothing."""
     found = tuple(of_known(_open_approval, file.bundle.succession_approvals, trust))
     for one in found:
         chain.check_approval(one, first)
@@ -273,5 +273,5 @@ def verify(checks: Checks, data: bytes, trust: TrustAnchors) -> tuple[Bundle, Do
 
 
 def members(value: Any) -> dict[str, Any]:
-    """What should be an object; an empty one for anything else."""
+    """Return what should be an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}

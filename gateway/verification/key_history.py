@@ -79,7 +79,7 @@ class KeyRevocation:
     confirmed: VerifiedReceipt
 
     def of(self, signed: AuthoredDocument) -> bool:
-        """Whether the key signed a document."""
+        """Tell whether the key signed a document."""
         mine = (self.organisation, self.kid) == (signed.author, signed.kid)
         return mine and not signed.attested
 
@@ -251,7 +251,8 @@ class KeyHistory:
         return "; ".join(shown)
 
     def source(self, signed: AuthoredDocument) -> Source:
-        """Who answers for a document: its author, where the verifier knows the key to be theirs."""
+        """Tell who answers for a document: its author, where the verifier knows the key to be
+        theirs."""
         if signed.attested:
             return Source.OPERATOR
         known = {(one.organisation, one.kid) for one in self.registered if one.lifted}
@@ -265,7 +266,7 @@ class KeyHistory:
         return next((one.confirmed.time for one in found), None)
 
     def facts(self) -> list[Fact]:
-        """What registrations and revocations show, and what is not shown about the keys."""
+        """Return what registrations and revocations show, and what is not shown about the keys."""
         used = _used_keys(self.documents)
         vouched = {(o.author, o.kid) for o in self.documents if self.source(o) is Source.VOUCHED}
         unregistered = used - _names(self.registered) - vouched
@@ -353,7 +354,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 def _declaration(
     confirmed: VerifiedReceipt, organisation: str, says: str, trust: TrustAnchors
 ) -> declarations.KeyDeclaration | None:
-    """What the member itself signed, by which alone the gateway may sign for it again.
+    """Return what the member itself signed, by which alone the gateway may sign for it again.
 
     Its operator may not say so, nor show again what ended an earlier requirement.
     """
@@ -435,12 +436,12 @@ class KeyStatus:
         return self.tree.checkpoint.size
 
     def of(self, signed: AuthoredDocument) -> bool:
-        """Whether it is about the key that signed a document, at the gateway of its author."""
+        """Tell whether it is about the key that signed a document, at the gateway of its author."""
         mine = (self.organisation, self.kid, self.gateway)
         return not signed.attested and mine == (signed.author, signed.kid, signed.gateway)
 
     def contradicts(self, revoked: KeyRevocation) -> bool:
-        """Whether the log revoked the key before."""
+        """Tell whether the log revoked the key before."""
         same = (revoked.organisation, revoked.kid) == (self.organisation, self.kid)
         place = revoked.confirmed
         return same and place.checkpoint.origin == self.log and place.index < self.size

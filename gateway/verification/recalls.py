@@ -36,7 +36,7 @@ class LoggedRecall:
     answered: Sequence[tuple[int, RecallAnswer | None]]
 
     def closes(self, one: VerifiedReceipt, reason: str | None, purpose: Collection[str]) -> bool:
-        """Whether a consultation after it was closed, as far as the file shows.
+        """Tell whether a consultation after it was closed, as far as the file shows.
 
         ``reason`` is its code, None where that is not shown.
         """

@@ -72,7 +72,7 @@ class Fact:
 
     @property
     def source(self) -> Source:
-        """Who answers for it."""
+        """Tell who answers for it."""
         return SOURCES[self.key] if self.given is None else self.given
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Conclusion:
 
     @property
     def proved(self) -> list[Fact]:
-        """What parties signed, and what the log contains."""
+        """Return what parties signed, and what the log contains."""
         return [*self.under("signed"), *self.under("recorded")]
 
 
@@ -121,7 +121,7 @@ class VerificationReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every step passed, whatever the conclusion leaves open."""
+        """Tell whether every step passed, whatever the conclusion leaves open."""
         return self.conclusion is not None
 
     @property
@@ -193,7 +193,7 @@ class VerificationReport:
 
 
 def describe(facts: Sequence[Fact], language: str) -> list[str]:
-    """What the facts say, without what would move a terminal's cursor, no address a link.
+    """Return what the facts say, without what would move a terminal's cursor, no address a link.
 
     An act and whose signature it has are one text. What a party wrote freely follows as a line of
     its own.

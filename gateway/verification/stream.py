@@ -271,7 +271,7 @@ class StreamVerification:
         return [found[index] for index in sorted(found)]
 
     def conclude(self) -> report.Conclusion:
-        """What follows from steps that all passed."""
+        """Return what follows from steps that all passed."""
         head = self.head
         values = {
             "organisation": head.organisation,

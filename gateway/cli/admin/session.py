@@ -374,7 +374,7 @@ read of it, by the methods of `gateway.client.directory`."""
 
 
 def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, Any]:
-    """What a member's system has to know of this gateway, for its invitation."""
+    """Return what a member's system has to know of this gateway, for its invitation."""
     from gateway.pki.authority import ROOT_FILE  # noqa: PLC0415 - of the server
 
     config = gateway.config
@@ -515,7 +515,7 @@ def _suspend(
 
 
 def result_json(written: Made) -> dict[str, Any]:
-    """What was done, for machines: the result and the receipt."""
+    """Return what was done, for machines: the result and the receipt."""
     return {"result": dict(written.result), "receipt": receipt.to_json(written.receipt)}
 
 
@@ -565,7 +565,7 @@ def place(session: AdminSession | None) -> str:
 
 
 def warnings(result: Mapping[str, Any]) -> Iterator[str]:
-    """What somebody has to see to after a change, or before it."""
+    """Return what somebody has to see to after a change, or before it."""
     if others := ", ".join(result.get("overlaps", ())):
         yield (
             f"held on some of these days by {others}, too; offers to it then name one of the "
@@ -606,7 +606,8 @@ ORGANISATIONS = {
 
 
 def read_json(file: Path) -> Any:
-    """What is in a JSON file, for the registry to judge; ClickException for what is not JSON."""
+    """Return what is in a JSON file, for the registry to judge; ClickException for what is not
+    JSON."""
     with raising(click.ClickException, f"{file} is not JSON"):
         return canonical.decode(file.read_bytes())
 

@@ -134,7 +134,7 @@ class DemoEnvironment:
         self._certify(slug)
 
     def _certify(self, slug: str) -> None:
-        """What `casegate enrol` does with an invitation, without the listeners between."""
+        """Do what `casegate enrol` does with an invitation, without the listeners between."""
         token = base64url.encode(secrets.token_bytes(TOKEN_BYTES))
         values = {"system": "desk", "token_sha256": base64url.digest(token.encode())}
         invited = self.administer("invitation.create", slug, values).result["invitation"]

@@ -96,7 +96,7 @@ def _address(claims: Mapping[str, Any]) -> Addressee:
 def _at_package(
     ports: Ports, work: UnitOfWork, handoff: Handoff, claims: Mapping[str, Any]
 ) -> Handoff:
-    """What its newest offer, and the version that this names, say of it."""
+    """Return what its newest offer, and the version that this names, say of it."""
     version = read_version(work, claims["case_digest"])
     ends, kept = claims.get("expires_at"), handoff.expires_at
     if ends is None or kept is None or int(kept.timestamp()) != ends:  # a row has microseconds

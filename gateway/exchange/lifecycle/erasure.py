@@ -174,8 +174,8 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, 
 
 
 def _differences(ports: Ports, work: UnitOfWork, case: Case) -> Sequence[str]:
-    """What of a case, its handoffs, or what is retained of them, is not what log and documents say;
-    nothing where its key is gone, and with it all that could be lost."""
+    """Return what of a case, its handoffs, or what is retained of them, is not what log and
+    documents say; nothing where its key is gone, and with it all that could be lost."""
     try:
         found = work.cases.with_course(case.originator, case.id)
         if found is None:
@@ -240,8 +240,8 @@ def destroy_keys(ports: Ports) -> int:
 
 
 def _is_used(work: UnitOfWork, key: UUID) -> bool:
-    """Whether a key encrypts what was not erased: a case without the event of its erasure, contacts
-    or a copy that are still there."""
+    """Tell whether a key encrypts what was not erased: a case without the event of its erasure,
+    contacts or a copy that are still there."""
     case = work.cases.having(key)
     if case is None:
         return work.organisations.uses_key(key) or work.retentions.uses_key(key)
@@ -363,7 +363,7 @@ def _tell_recipients(
 
 
 def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:
-    """What the event says to a holder of its copy: until when it may state a retention."""
+    """Return what the event says to a holder of its copy: until when it may state a retention."""
     if copy is None:
         return None
     state = "retained" if copy.grace_until is None else "waits"
@@ -372,7 +372,7 @@ def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:
 
 
 def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Mapping[str, Any]:
-    """What was erased, by numbers; nothing of what it said."""
+    """Return what was erased, by numbers; nothing of what it said."""
     subject = {
         "organisation": erased.originator,
         "case": str(erased.id),
@@ -384,7 +384,7 @@ def _subject(erased: Case, counted: Erasure, why: str, reason: str | None) -> Ma
 
 
 def _is_lost(ports: Ports, work: UnitOfWork, case: Case) -> bool:
-    """Whether the case's key is gone, whatever became of it: then nobody reads it any more."""
+    """Tell whether the case's key is gone, whatever became of it: then nobody reads it any more."""
     key = work.cases.key_of(case.originator, case.id)
     return key is not None and not ports.keys.states([key]).get(key, False)
 
@@ -551,8 +551,8 @@ def erase_details(ports: Ports) -> bool:
 
 
 def _actors(ports: Ports) -> Iterator[tuple[str, frozenset[str]]]:
-    """Who may have acted, with its regimes: every organisation there ever was, and the gateway,
-    whose administrators and systems act under the GDPR."""
+    """Tell who may have acted, with its regimes: every organisation there ever was, and the
+    gateway, whose administrators and systems act under the GDPR."""
     yield GATEWAY, frozenset()
     last = ""
     while True:
@@ -598,7 +598,8 @@ def _held_cases(holds: Sequence[LogHold]) -> list[CaseId]:
 def _subject_of_terms(
     actor: str, erased: ErasedDetails, until: date, years: int, reason: str | None
 ) -> Mapping[str, Any]:
-    """What the event tells: range and number, the term that was over, why it was a longer one."""
+    """Return what the event tells: range and number, the term that was over, why it was a longer
+    one."""
     told = {
         "organisation": actor,
         "first": erased.first,

@@ -85,7 +85,7 @@ def approve(
 
 
 def _check_plan(succession: Succession, signed: VerifiedRequest | None) -> None:
-    """What was signed is what was planned, each word of it."""
+    """Require that what was signed is what was planned, each word of it."""
     if signed is None:
         return
     said, wanted = planned(signed.verified.claims), planned(to_json(view(succession)))
@@ -176,7 +176,7 @@ def view(succession: Succession) -> SuccessionView:
 
 
 def report(ports: Ports, reader: Reader, succession: UUID) -> dict[str, Any]:
-    """What moved, what is to move, what stays, and who may read what until when."""
+    """Return what moved, what is to move, what stays, and who may read what until when."""
 
     def query(context: RequestContext | OnHost) -> dict[str, Any]:
         found = context.work.successions.get(succession) or deny_as_not_found()
@@ -186,7 +186,7 @@ def report(ports: Ports, reader: Reader, succession: UUID) -> dict[str, Any]:
 
 
 def preview(ports: Ports, reader: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
-    """What a succession that is not planned yet would do; nothing is kept.
+    """Return what a succession that is not planned yet would do; nothing is kept.
 
     ``asked`` has its organisations, competence and days. Raises ValidationFailed.
     """

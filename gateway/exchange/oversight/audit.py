@@ -100,7 +100,8 @@ class VisibleEvent:
         return frozenset(parties) - {reader, GATEWAY}
 
     def has(self, kind: str, wanted: str | None) -> bool:
-        """Whether a detail that is shown has a value: what is withheld must not be found either."""
+        """Tell whether a detail that is shown has a value: what is withheld must not be found
+        either."""
         if wanted is None:
             return True
         return any(wanted in _words(d.value) for d in self.disclosures if d.kind == kind)
@@ -157,7 +158,8 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
 
 
 def _covered(context: RequestContext, by: str, filters: AuditFilters) -> Coverage:
-    """What the caller's audit access covers now, once that has all that is asked for by name."""
+    """Return what the caller's audit access covers now, once that has all that is asked for by
+    name."""
     grants = context.organisation.audit_access
     found = coverage(grants, by, context.today.day, context.now)
     authorize(context, LOG, {"covered": _reaches(context, found, filters)})
@@ -165,7 +167,7 @@ def _covered(context: RequestContext, by: str, filters: AuditFilters) -> Coverag
 
 
 def _reaches(context: RequestContext, found: Coverage, filters: AuditFilters) -> bool:
-    """Whether what is asked for by name lies in the coverage; the rest is cut down to it."""
+    """Tell whether what is asked for by name lies in the coverage; the rest is cut down to it."""
     if found.empty:
         return False
     organisation, case = filters.organisation, filters.case
@@ -179,7 +181,7 @@ def _reaches(context: RequestContext, found: Coverage, filters: AuditFilters) ->
 
 
 def _reaches_handoff(context: RequestContext, found: Coverage, handoff: UUID) -> bool:
-    """Whether a handoff is covered; one that does not exist is not."""
+    """Tell whether a handoff is covered; one that does not exist is not."""
     if found.whole:
         return True
     one = context.work.handoffs.get(handoff)

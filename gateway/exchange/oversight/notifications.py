@@ -306,7 +306,7 @@ def _following(
     *,
     day: date,
 ) -> Delivery:
-    """What comes after the cursor, and the refused ones that are to be sent again."""
+    """Return what comes after the cursor, and the refused ones that are to be sent again."""
     cursor = work.notifications.cursor(organisation, way)
     by_mail = way is notification.DeliveryWay.MAIL
     again = [] if by_mail else work.notifications.refused(organisation, replay=True)[:most]
@@ -360,7 +360,7 @@ def _handoff(
 
 
 def _is_own(logged: LoggedEvent, organisation: str) -> bool:
-    """Whether the organisation did it itself: it alone reads who did."""
+    """Tell whether the organisation did it itself: it alone reads who did."""
     return any(one.kind == "by" and organisation in one.readers for one in logged.event.disclosures)
 
 

@@ -67,7 +67,8 @@ def differences_of_case(
 
 
 def is_planned(case: Case, version: CaseVersion) -> bool:
-    """Whether a case ends on the day that its current version names, unless that was advanced."""
+    """Tell whether a case ends on the day that its current version names, unless that was
+    advanced."""
     return case.early or version.summary["erase_on"] == case.erase_on.isoformat()
 
 
@@ -90,7 +91,8 @@ def differences_of(ports: Ports, work: UnitOfWork, standing: Standing) -> Sequen
 def _of_retention(
     ports: Ports, work: UnitOfWork, standing: Standing, course: Course, told: Sequence[ToldEvent]
 ) -> Iterator[str]:
-    """Whether what the recipient retains is what it stated last, or what was registered for it."""
+    """Tell whether what the recipient retains is what it stated last, or what was registered for
+    it."""
     one, stated = standing.retention, course.retained
     if not (standing.is_erased or standing.holds) or "retained" in course.unknown:
         return
@@ -114,8 +116,8 @@ def _of_retention(
 
 
 def is_copy_kept_as_stated(standing: Standing, documents: Sequence[Sequence[str]]) -> bool:
-    """Whether what is retained ends when the ``documents`` of its copy say, which the erasure took
-    from the handoff."""
+    """Tell whether what is retained ends when the ``documents`` of its copy say, which the erasure
+    took from the handoff."""
     kept = standing.retention
     return all(
         sd_jwt.read_stored(documents[one.sequence - 1][1]).content.get("until")
@@ -154,7 +156,7 @@ def check_urgency(context: RequestContext, handoff: Handoff) -> None:
 
 
 def _is_danger(context: RequestContext, handoff: Handoff) -> bool:
-    """Whether the row says so, or the version of the case that it names."""
+    """Tell whether the row says so, or the version of the case that it names."""
     return Urgency.IMMINENT_DANGER in (handoff.urgency, _urgency(context, handoff))
 
 

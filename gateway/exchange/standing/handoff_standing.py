@@ -97,7 +97,8 @@ def stored_standing(
 
 
 def stored_differences(ports: Ports, work: UnitOfWork, handoff: Handoff) -> Sequence[str]:
-    """What `differences_of` finds, for an act of the gateway's own in a writing transaction."""
+    """Return what `differences_of` finds, for an act of the gateway's own in a writing
+    transaction."""
     case = work.cases.get(handoff.originator, handoff.case)
     if case is None:
         return ("row",)
