@@ -773,7 +773,7 @@ def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
     clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
     shown = {
         f"{kind} (sealed)": defang_text(output.format_value(value))
-        for kind, value in confirmed.opened.shown
+        for kind, value in confirmed.to_print()
     }
     withheld = confirmed.opened.withheld
     return {

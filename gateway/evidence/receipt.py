@@ -102,6 +102,13 @@ class VerifiedReceipt:
         """The disclosed values of one kind."""
         return tuple(value for name, value in self.opened.shown if name == kind)
 
+    def to_print(self) -> list[tuple[str, Any]]:
+        """List the disclosed details; of approvals, which are signed texts, how many there are."""
+        return [
+            (kind, len(value) if kind == "approvals" else value)
+            for kind, value in self.opened.shown
+        ]
+
     def stream_numbers(self, organisation: str) -> list[int]:
         """The event's number in the stream of a party, as far as that is shown: one at most, or
         the gateway contradicts itself."""

@@ -16,7 +16,7 @@ from gateway.evidence.handoff_documents import (
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import ReceiptError, VerifiedReceipt
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
-from gateway.verification import history, key_history, steps
+from gateway.verification import approvals, history, key_history, steps
 from gateway.verification.facts import dated_fact, sealed_facts, signature_fact
 from gateway.verification.history import LogHistory
 from gateway.verification.key_history import KeyHistory, KeyStatus
@@ -90,7 +90,7 @@ _CONFIRMED = (
     _unless(
         "Every disclosure belongs to the event",
         receipt.UnmatchedDetail,
-        lambda c: "; ".join(f"{kind}: {_text(value)}" for kind, value in c.opened.shown),
+        lambda c: "; ".join(f"{kind}: {_text(value)}" for kind, value in c.to_print()),
     ),
     _unless("The log contains the event", receipt.NotInLog, lambda c: f"entry {c.index}"),
 )
@@ -118,7 +118,7 @@ def verify_receipt(
         checks(_compare, result, log_history)
         if require_signed:
             checks(check_own_signatures, (), None)
-        return _conclude_receipt(result)
+        return _conclude_receipt(result, trust)
 
     rows: list[StepRow[Any, Any]] = [*_CONFIRMED, _compare]
     rows += [check_own_signatures] if require_signed else []
@@ -137,16 +137,19 @@ def recorded_fact(confirmed: VerifiedReceipt) -> Fact:
         **{name: fields[name] for name in names if name in fields},
     }
     extra: dict[str, Any] = {}
-    for kind, value in confirmed.opened.shown:
+    for kind, value in confirmed.to_print():
         extra.setdefault(kind, []).append(value)
     return Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)
 
 
-def _conclude_receipt(confirmed: VerifiedReceipt) -> Conclusion:
+def _conclude_receipt(confirmed: VerifiedReceipt, trust: TrustAnchors) -> Conclusion:
     fields, withheld = confirmed.event, confirmed.opened.withheld
     simulated = fields.get("simulated_date")
+    by = approvals.deciding(confirmed, trust.of_log(fields["log"]).issuer, trust)
+    decided = {"persons": sorted(by), "type": confirmed.type, "entry": confirmed.index}
     return Conclusion(
         [
+            *([Fact("recorded.decided", decided)] if by else []),
             recorded_fact(confirmed),
             Fact("recorded.word"),
             Fact("times"),

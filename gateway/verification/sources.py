@@ -52,7 +52,7 @@ _KEYS = {
     ),
     Source.PARTY: (
         "signed signed.logged documents succession.decided succession.agreed mandate.decided "
-        "mandate.end.decided mandate.end.later.decided key.registered.decided"
+        "mandate.end.decided mandate.end.later.decided key.registered.decided recorded.decided"
     ),
     Source.VOUCHED: ("vouched vouched.logged"),
     Source.AUTHOR: (

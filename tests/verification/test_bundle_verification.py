@@ -1,5 +1,6 @@
 """Successions, mandates, times, promises and conditions of a bundle, each broken alone."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.domain.answers import ANSWERS, MOVES, READABLE_MOVES
 from gateway.domain.audit_event import EventResult
 from gateway.domain.handoff import HandoffAction, HandoffState
-from gateway.evidence import bundle, declarations, handoff_documents, sd_jwt
+from gateway.evidence import bundle, declarations, handoff_documents, receipt, sd_jwt
 from gateway.evidence.declarations import UNLOCK
 from gateway.evidence.handoff_documents import Heading, ReissueReference, StatementError
 from gateway.evidence.sd_jwt import SdJwt
@@ -422,6 +423,20 @@ GRANT = {
     "from": "2026-01-01",
     "until": None,
 }
+
+
+def test_a_receipt_says_who_signed_the_change_that_it_records_and_prints_no_signed_text():
+    story = Scenario()
+    both = approved("mandate.grant", GRANT, "a-martin", "b-dubois")
+    at = story.register("mandate.grant", GRANT, more=(both,))
+    data = json.dumps(receipt.to_json(story.log.receipt(at))).encode()
+    told = verifier.verify(data, replace(KNOWN, issuer=GATEWAY))
+    assert fact(told, "recorded.decided")["persons"] == ["a-martin", "b-dubois"]
+    assert fact(told, "recorded.decided")["under"] == "proved"
+    assert "approvals 2" in told.sentence
+    assert "eyJ" not in told.sentence + "".join(one.detail for one in told.steps)
+    for trust in (KNOWN, replace(TRUST, issuer=GATEWAY)):
+        assert "recorded.decided" not in keys_of(verifier.verify(data, trust))
 
 
 def with_mandate(*persons: str, **changes: Any) -> VerificationReport:

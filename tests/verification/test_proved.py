@@ -185,7 +185,7 @@ RESTS: Mapping[str, Callable[[Said, Evidence], bool]] = {
     **dict.fromkeys((*ACTS, "case"), is_act),
     **dict.fromkeys(
         ("mandate.decided", "mandate.end.decided", "mandate.end.later.decided",
-         "key.registered.decided", "succession.decided"),
+         "key.registered.decided", "recorded.decided", "succession.decided"),
         lambda said, found: found.decided(said["entry"], said["persons"]),
     ),
     **dict.fromkeys(
