@@ -413,7 +413,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
     "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
-    "Seen": lambda result: f"seen: {', '.join(map(arrival_words, result['arrivals']))}",
+    "Seen": lambda result: f"marked as seen: {', '.join(map(arrival_words, result['arrivals']))}",
 }
 """What people read of each kind of result."""
 

@@ -357,7 +357,6 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "purpose": view["purpose"],
             "due": view["due_at"],
             "OVERDUE": _owed(view, late=True),
-            "arrived": list(map(arrival_words, view["arrivals"])),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
             "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
@@ -383,6 +382,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             output.print_wrapped(
                 output.sanitise(output.format_value(one["pointers"])), "     changes ", 13
             )
+    _print_arrivals(view["arrivals"])
     click.echo(output.colour("History", "cyan"))
     for answer in view["answers"]:
         output.say(f"  {_history(answer)}")
@@ -410,15 +410,19 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
     if output.reply(found):
         return
     output.say(f"Handoff {found['handoff']} is {found['state']}")
-    output.print_fields(
-        {
-            "OVERDUE": _owed(found, late=True),
-            "owed": _owed(found, late=False),
-            "arrived": list(map(arrival_words, found["arrivals"])),
-        }
-    )
+    output.print_fields({"OVERDUE": _owed(found, late=True), "owed": _owed(found, late=False)})
+    _print_arrivals(found["arrivals"])
     for notice in found["notices"]:
         output.say(f"  {_history(notice)}")
+
+
+def _print_arrivals(arrived: Sequence[Mapping[str, Any]]) -> None:
+    """What the other side did and nobody here has seen, each with its event's id."""
+    if arrived:
+        click.echo(output.colour("Arrived", "cyan"))
+    for one in arrived:
+        due = f", by {output.format_time(one['due_at'])}" if one["due_at"] else ""
+        output.say(f"  {arrival_words(one)}{due}: {one['event']}")
 
 
 _INTEREST = "your organisation declared one in this case: assign persons without it"

@@ -43,7 +43,7 @@ def mark_seen(
         if not waiting:
             raise WrongState("nothing of this handoff waits to be seen by you")
         if not {str(one.source) for one in waiting}.issuperset(asked.events):
-            why = "name only events that wait: the handoff, and the list of duties, show them"
+            why = "name only events that wait here: 'casegate handoff show' lists them"
             raise ValidationFailed((("/events", why),))
         seen = [one for one in waiting if not asked.events or str(one.source) in asked.events]
         for one in seen:
