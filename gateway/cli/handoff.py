@@ -417,7 +417,7 @@ def notices(gateway: Gateway, handoff: UUID) -> None:
 
 
 def _print_arrivals(arrived: Sequence[Mapping[str, Any]]) -> None:
-    """What the other side did and nobody here has seen, each with its event's id."""
+    """Print what the other side did and nobody here has seen, each with its event's id."""
     if arrived:
         click.echo(output.colour("Arrived", "cyan"))
     for one in arrived:
