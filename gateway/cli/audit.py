@@ -29,6 +29,7 @@ from gateway.cli.verify import (
     TRUST_FOLDER,
     language_option,
     page_of,
+    page_option,
     report_command,
     trust_options,
 )
@@ -473,8 +474,10 @@ def _searched(
     audit,
     *_SEARCHING,
     click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values (RFC 4180)."),
+    page_option,
+    language_option,
 )
-def search(gateway: Gateway, as_csv: bool, **asked: Any) -> None:
+def search(gateway: Gateway, as_csv: bool, page: Path | None, language: str, **asked: Any) -> None:
     """Search events that an audit access of yours covers.
 
     Never content. The search is an event itself, with who reads, why, by which filters and exactly
@@ -490,6 +493,9 @@ def search(gateway: Gateway, as_csv: bool, **asked: Any) -> None:
         raise click.UsageError("choose one of --json and --csv")
     searches = _searched(gateway, **asked)
     shown = [event for one in searches for event in one.events]
+    if page is not None:
+        evidence = {listing.EVIDENCE: gateway.evidence(searches)}
+        output.write_new(page, page_of(evidence, gateway.connection.trust, language))
     told = {
         "searches": [{"receipt": receipts.to_json(one.receipt)} for one in searches],
         "events": [_event_json(one) for one in shown],
@@ -621,7 +627,7 @@ def export(gateway: Gateway, out: Path, as_zip: bool, language: str, **asked: An
         listing.TABLE: event_table.to_csv([*map(event_table.cells, events)]).encode(),
         listing.CHECKPOINT: checkpoint.encode(),
     }
-    parts[listing.PAGE] = page_of(parts, gateway.connection.trust, out.name, language)
+    parts[listing.PAGE] = page_of(parts, gateway.connection.trust, language, out.name)
     with raising(OutputNotWritten, causes=files.PrivateFileError):
         if as_zip:
             files.create(zipped, _zip(out.name, parts))

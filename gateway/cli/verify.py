@@ -366,16 +366,23 @@ def _add_copy(known: "LogHistory", folder: Path, trust: "TrustAnchors") -> None:
     known.add_copy(history.SignedTree(copied.checkpoint, note), copied.root)
 
 
-def page_of(parts: Mapping[str, bytes], trust: "TrustAnchors", folder: str, language: str) -> bytes:
-    """The page of an exported folder: what `casegate verify` says of its other files."""
+def page_of(
+    parts: Mapping[str, bytes], trust: "TrustAnchors", language: str, folder: str = ""
+) -> bytes:
+    """The page of an exported folder: what `casegate verify` says of its other files; or, without a
+    folder, of what a search found."""
     from gateway.cli.report_page import render  # noqa: PLC0415
     from gateway.verification import verifier  # noqa: PLC0415
 
     beside = dict(parts)
     data = beside.pop(EXPORTED[0])
-    report = verifier.verify(data, trust, beside=beside)
-    command = shlex.join(["casegate", "verify", folder, "--trust", "KEYS"])
-    checked = _about(command, _label(folder, beside), data, trust)
+    if folder:
+        report = verifier.verify(data, trust, beside=beside)
+        command = shlex.join(["casegate", "verify", folder, "--trust", "KEYS"])
+        checked = _about(command, _label(folder, beside), data, trust)
+    else:
+        report = verifier.verify(data, trust)
+        checked = _about("casegate audit search", "search", None, trust)
     return render({folder: report}, {folder: checked}, language).encode()
 
 

@@ -69,19 +69,25 @@ def verify(
         members = _members_of(data)
     except ValueError as error:
         return _unknown(str(error))
-    if members is None:
-        if membership_attestation.looks_like(text_of(data)):
-            return verify_status(data, trust)
-        return verify_presentation(data, trust, require_signed=require_signed)
-    about = members.get("about")
-    is_search = isinstance(about, dict) and "search" in about
-    if is_search or ("format" not in members and "events" in members):
+    about = {} if members is None else members.get("about")
+    searched = isinstance(about, dict) and "search" in about
+    if members is not None and (searched if "format" in members else "events" in members):
         return verify_list(data, trust, known, require_signed=require_signed, beside=beside)
+    if beside is not None:
+        return _unknown("the evidence of a folder is a list of events")
+    if members is None:
+        return _verify_text(data, trust, require_signed=require_signed)
     if "format" in members:
         return verify_bundle(
             data, trust, log_history=known, require_signed=require_signed, version=version
         )
     return verify_receipt(data, trust, log_history=known, require_signed=require_signed)
+
+
+def _verify_text(data: bytes, trust: TrustAnchors, *, require_signed: bool) -> VerificationReport:
+    if membership_attestation.looks_like(text_of(data)):
+        return verify_status(data, trust)
+    return verify_presentation(data, trust, require_signed=require_signed)
 
 
 def _members_of(data: bytes) -> dict[str, Any] | None:

@@ -526,6 +526,40 @@ def test_an_export_of_many_pages_has_one_checkpoint_and_says_so_in_french(
     assert "found" not in page
 
 
+def test_nine_of_an_auditors_ten_questions_end_in_a_folder_that_verifies(
+    exporting: tuple[Desks, str],
+) -> None:
+    """All but which rules were in force: of those an event has the names and the revision."""
+    desks, handoff = exporting
+    case = f"{HOTLINE}/{desks.told('handoff', 'show', handoff)['case']}"
+    month = ("--from", "2026-03-01", "--before", "2026-04-01")
+    questions = (
+        ("--case", case, "--action", "case.consult", *month),  # who read a case, and why
+        ("--organisation", OFMIN, "--result", "denied", "--result", "not_found"),
+        ("--action", "handoff.offer", "--action", "handoff.accept"),  # how long offers wait
+        ("--organisation", OFMIN, "--action", "handoff.offer"),  # which cases came to it
+        ("--organisation", OFMIN, "--action", "organisation.approve"),  # who approved it
+        ("--handoff", handoff, "--action", "case.consult", *month),  # who read it after its end
+        (),  # what else there is
+        ("--case", case),  # all of a case, for a court
+        ("--person", "liaison-1"),  # what a person did
+    )
+    for number, filters in enumerate(questions):
+        out = f"question-{number}"
+        desks.done("audit", "export", *WHO, *filters, "--out", out, "--lang", "fr", at=ABROAD)
+        assert checked(desks, out).exit_code == 0, filters
+
+
+def test_a_search_writes_its_report_as_a_page(exporting: tuple[Desks, str]) -> None:
+    desks, handoff = exporting
+    asked = ("--handoff", handoff, "--report", "page.html", "--lang", "fr")
+    desks.done("audit", "search", *WHO, *asked, at=ABROAD)
+    page = (desks.folder / "page.html").read_text()
+    assert "La recherche de" in page
+    assert "casegate audit search" in page
+    assert desks.run("audit", "search", *WHO, *asked, at=ABROAD).exit_code == 2
+
+
 def test_an_export_may_be_one_file_to_carry(exporting: tuple[Desks, str]) -> None:
     desks, handoff = exporting
     asked = ("audit", "export", *WHO, "--handoff", handoff, "--out", "out")

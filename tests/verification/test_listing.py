@@ -262,6 +262,15 @@ def test_what_stands_beside_an_export_is_held_against_it() -> None:
     assert (bare.code, bare.steps[-1].outcome) == (Code.VERIFIED, "not_shown")
 
 
+def test_a_folder_whose_evidence_is_something_else_is_refused() -> None:
+    story, data = searched_twice()
+    for other in (story.file(), json.dumps(receipt.to_json(story.log.receipt(0))).encode()):
+        assert verify(other, TRUST).passed
+        assert verify(other, TRUST, beside={}).code is Code.UNKNOWN_FORMAT
+    bare = {name: value for name, value in json.loads(data).items() if name != "format"}
+    assert verify(json.dumps(bare).encode(), TRUST).code is Code.UNKNOWN_FORMAT
+
+
 def test_each_event_of_a_short_list_is_told_and_of_a_long_one_their_number() -> None:
     story = Scenario()
     for _ in range(listing.MOST_TOLD):
