@@ -146,9 +146,7 @@ def attesting(ports: Ports, organisation: str) -> handoff_documents.Heading:
 def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
     """Require that what an organisation signs is not dated before what it is about.
 
-    Nobody could verify both.
-
-    Raises InvalidDocument; a repeat has got the first result before that.
+    Nobody could verify both. Raises InvalidDocument; a repeat has got the first result before that.
     """
     if (
         opened
