@@ -435,6 +435,8 @@ def authorize_offer(
     """Ask whether the case may be offered to this recipient; an update asks the same."""
     # Long: a line for each fact that policy decides by.
     case = inputs.case
+    # Also of what is refused: the case is the caller's own, and so is the handoff of an update.
+    context.about = replace(EventSubject.of_version(version), handoff=context.about.handoff)
     uncleared = breaks_glass(case)
     if uncleared and not states_danger(version):
         raise refusals.WrongState(
@@ -465,7 +467,6 @@ def authorize_offer(
         "handoff.offer",
         hidden=refusals.NotAddressable(NOT_ADDRESSABLE),
     )
-    context.about = EventSubject.of_version(version)
     competence = parse_competence(wanted.competence or "")
     if competence is not None and competence[1] not in version.said.content["matter"]:
         raise refusals.ValidationFailed(

@@ -302,7 +302,8 @@ def test_previews_are_limited_by_the_minute_and_by_the_organisation(gateway):
 def test_a_preview_that_policy_refuses_is_an_event_and_no_offer(gateway):
     case = UUID(submitted(gateway).result["case"])
     refused = gateway.refusal(offers.preview, caller(HOTLINE), case, offer_of(gateway, OFMIN))
-    assert shown(refused.receipt)["rules"] == ["R3.membership"]
+    told = shown(refused.receipt)
+    assert (told["rules"], told["case"]) == (["R3.membership"], f"{HOTLINE}/{case}")
     fields = fields_of(refused.receipt)
     assert (fields["type"], fields["operation"]) == ("handoff.previewed", "consultation")
 
