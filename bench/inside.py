@@ -292,7 +292,7 @@ def beyond(walked: Mapping[str, Walk]) -> list[str]:
 
 def batched(app: Inside, rounds: int) -> dict[str, float]:
     """Typical microseconds of a submission, alternately single and in a batch."""
-    pairs = [(app.submit(), app.submit(_BATCHED)) for _ in range(max(5, rounds // _FEWER))]
+    pairs = [(app.submit(), app.submit(_BATCHED)) for _ in range(max(10, rounds // _FEWER))]
     names = ("submit, beside batches", f"submit, in a batch of {_BATCHED}")
     return {
         name: machine.typical(one)
