@@ -66,6 +66,7 @@ from gateway.store.transaction import SqliteConnection
 
 _BATCH = 200  # filled cases of one transaction
 _FEWER = 10  # times as few reads as writes
+_BESIDE = 10  # posts to each baseline in a round
 _BATCHED = 20  # submissions of one batch, which share a commit
 _ERASED = 1_000  # cases after which erasure has been measured
 _PAGES = {
@@ -308,10 +309,20 @@ def beyond_single(figures: Mapping[str, float]) -> list[str]:
     return [f"submit in a batch: {batch / single:.2f} of a single one, {BATCH_MOST} at most"]
 
 
-def handoffs(app: Inside, rounds: int) -> dict[str, float]:
-    """Typical microseconds of each request of a handoff, and of a token."""
-    values = [app.handoff() | {"token": app.token(ORIGINATOR)[0]} for _ in range(rounds)]
-    return {kind: machine.typical(value[kind] for value in values) for kind in values[0]}
+def handoffs(
+    app: Inside, rounds: int, beside: Mapping[str, Callable[[], float]] | None = None
+) -> dict[str, float]:
+    """Typical microseconds of each request of a handoff, and of a token.
+
+    What is ``beside`` it is asked a few times in each round, so that both are disturbed alike.
+    """
+    times: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, ask in (beside or {}).items():
+            times.setdefault(name, []).extend(ask() for _ in range(_BESIDE))
+        for kind, took in (app.handoff() | {"token": app.token(ORIGINATOR)[0]}).items():
+            times.setdefault(kind, []).append(took)
+    return {kind: machine.typical(took) for kind, took in times.items()}
 
 
 def fill(ports: Ports, recipient: str, cases: int, filled: Callable[[int], Any]) -> None:
@@ -423,11 +434,11 @@ def requests(database: str, cases: int, rounds: int) -> tuple[dict[str, float], 
                 fill(gateway.ports, RECIPIENT, cases, bar.update)
             app.renew()
         with contextlib.closing(lean_database(made.stage.folder / LEAN_FILE)) as lean:
-            figures = {
-                "BARE beside it": _baseline(bare_app(), rounds),
-                "LEAN beside it": _baseline(lean_app(lean), rounds),
+            beside = {
+                "BARE beside it": _baseline(bare_app()),
+                "LEAN beside it": _baseline(lean_app(lean)),
             }
-        figures |= handoffs(app, rounds)
+            figures = handoffs(app, rounds, beside)
         walked = walk(app)
         figures["mean of the three"] = mean(figures[kind] for kind in HANDOFF)
         before = machine.family_seconds(*made.databases)
@@ -486,12 +497,15 @@ def doctor(made: Site, gateway: wiring.GatewayRuntime) -> dict[str, float]:
     return {"doctor, the whole": whole, "doctor, from the proved": once(*command)}
 
 
-def _baseline(app: Flask, rounds: int) -> float:
-    """Typical microseconds of a post to a baseline in this thread: by them machines compare."""
-    flow = Posts.of(0, "localhost")
-    headers = {"Content-Type": "application/json"}
-    bodies = (flow.next("").data.partition(b"\r\n\r\n")[2] for _ in range(rounds))
-    return machine.typical(machine.call(app, "/cases", headers, body)[0] for body in bodies)
+def _baseline(app: Flask) -> Callable[[], float]:
+    """A post to a baseline in this thread, and its microseconds: by them machines compare."""
+    flow, headers = Posts.of(0, "localhost"), {"Content-Type": "application/json"}
+
+    def post() -> float:
+        body = flow.next("").data.partition(b"\r\n\r\n")[2]
+        return float(machine.call(app, "/cases", headers, body)[0])
+
+    return post
 
 
 def _page(app: Inside, member: str, path: str) -> float:
@@ -573,6 +587,9 @@ def bench(levels: tuple[int, ...], rounds: int, database: str) -> None:
     for name in columns[min(columns)]:
         values = "".join(f"{figures[name]:12,.0f}" for figures in columns.values())
         click.echo(f"{name:26}{values}")
+    for cases, figures in columns.items():
+        ratio = figures["mean of the three"] / figures["LEAN beside it"]
+        click.echo(f"mean of the three to LEAN, with {cases:,} cases: {ratio:.2f}")
     for kind, one in walked.items():
         click.echo(
             f"{kind:10}{one.statements:3} statements,{one.round_trips:3} round trips,"
