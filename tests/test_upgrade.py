@@ -172,8 +172,9 @@ SEARCHED = sorted(EVENTS)
 @each("action", SEARCHED)
 def test_a_search_finds_what_nobody_can_do_any_more(home, action):
     with going_on(home) as stage:
-        asked = AuditFilters(action=action)
-        found = list(stage.desk(ABROAD).audit("auditor-1", "lawfulness", "a check", asked, 100))
+        asked = AuditFilters(actions=(action,))
+        searches = stage.desk(ABROAD).audit("auditor-1", "lawfulness", "a check", asked)
+        found = [one for search in searches for one in search.events]
         assert {one.confirmed.event["type"] for one in found} == {EVENTS[action][0]}
 
 
