@@ -48,6 +48,8 @@ _TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
 _GIVES_UP = frozenset({HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.LAPSE})
 """After these nobody is on what was offered."""
 
+_ARRIVING = frozenset(move for move, kind in KIND_OF_MOVE.items() if kind.arrives)
+
 NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -123,7 +125,8 @@ def store_answer(
         begins.append(DutyKind.PROPOSAL_ANSWER)
     for kind in begins:
         owe(ports, work, handoff, kind, source=answer.event, since=answer.at)
-    _arrive_answer(work, handoff, answer, fields)
+    if answer.move in _ARRIVING:
+        _arrive_answer(work, handoff, answer, fields)
 
 
 def _arrive_answer(
@@ -134,11 +137,9 @@ def _arrive_answer(
     kind = KIND_OF_MOVE.get(answer.move) if answer.move else None
     if kind is None or (arrives := kind.arrives_as(fields)) is None:
         return
-    due_at = (
-        parse_timestamp(fields["until"])
-        if arrives is Arrives.QUESTION and "until" in fields
-        else NEVER
-    )
+    due_at = NEVER
+    if arrives is Arrives.QUESTION and "until" in fields:
+        due_at = parse_timestamp(fields["until"])
     if handoff.urgency is Urgency.IMMINENT_DANGER and answer.move in _GIVES_UP:
         due_at = answer.at
     received = kind.author is AnswerAuthor.ORIGINATOR

@@ -347,6 +347,15 @@ def test_a_succession_waits_at_the_originator(gateway):
     assert gateway.arrived(handoff) == {HOTLINE: ["handoff.reissued"]}
 
 
+def test_a_danger_whose_handoff_lapses_is_first_at_its_originator(gateway):
+    gateway.mandate(ABROAD, "receive/csam/BE", "2020-01-01")
+    case = submitted(gateway, **DANGER)
+    named = UUID(offered(gateway, case, to=ABROAD).result["handoff"])
+    moved(gateway, ABROAD, competence="receive/csam/BE")
+    assert gateway.arrived(named) == {HOTLINE: ["handoff.lapsed"]}
+    assert [one["overdue"] for one in listed(gateway) if one["arrived"]] == [True]
+
+
 def test_a_suspended_member_marks_what_arrived(gateway):
     handoff = sent(gateway)
     gateway.answer(HOTLINE, answers.withdraw, handoff, "sent in error")
