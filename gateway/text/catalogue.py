@@ -241,6 +241,9 @@ def _written(name: str, value: Any, language: str) -> str:
     return _WRITTEN.get(name, _coded)(value, language)
 
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T[0-9:.+Z-]+)?", re.ASCII)
+
+
 def _coded(value: Any, language: str) -> str:
     """A value of a document, its names and codes in words."""
     match value:
@@ -253,6 +256,8 @@ def _coded(value: Any, language: str) -> str:
             return ", ".join(_coded(one, language) for one in value) or "-"
         case bool():
             return _word("values", str(value).lower(), language)
+        case str() if _TIME.fullmatch(value):
+            return moment(value, language)
         case _:
             tables = ("values", "events", "results")
             known = (one for one in tables if str(value) in _tables()[one])
