@@ -98,6 +98,7 @@ def test_rows_that_changed_with_the_documents_of_their_events_are_found():
     [
         "duty SET person = x'00' WHERE kind = 'call'",
         "log_event SET case_digest = x'00' WHERE idx = 3",
+        "log_event SET document = x'00' WHERE idx = 3",
     ],
 )
 def test_a_value_of_another_form_hides_no_other_row(form):
