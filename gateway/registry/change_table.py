@@ -520,6 +520,8 @@ CHANGES: Mapping[str, ChangeType] = {
         (_PERSON, _REASON),
         keys.disable_administrator,
         at_gateway=True,
+        about="The system that the person used still reads what administrators read: end that by "
+        "`system disable`, or by `system set-admin-scopes` without a scope.",
     ),
 }
 """Every change that administrators make, by its action."""

@@ -274,6 +274,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(OFMIN, "acceptance", taken, conditions=conditions, groups=["items"])
     answer(OFMIN, "consultations", taken, reason_code="assessment", reason="a look")
     answer(OFMIN, "outcomes", taken, code="case_opened", items=[element_id("url")])
+    answer(HOTLINE, "seen", taken)
     answer(OFMIN, "outcomes", taken, code="victim_identified")
     answer(OFMIN, "closure", taken)
     answer(OFMIN, "delays", refused, code="workload", until="2026-03-20T00:00:00Z")
