@@ -83,7 +83,7 @@ def _supervise(config: Config) -> int:
     supervisor.end_with_supervisor()
     _require_free(config)
     folder = str(config.folder)
-    command = [sys.executable, "-m", "gateway", "run", "--home", folder, "--only"]
+    command = [sys.executable, "-P", "-m", "gateway", "run", "--home", folder, "--only"]
     environ = listener_environ(os.environ, config.server / "openssl.cnf")
     first = subprocess.run([*command, "maintain", "--once"], env=environ, check=False)  # noqa: S603 - our own command
     if first.returncode != 0:

@@ -83,9 +83,10 @@ def test_a_database_that_cannot_be_used_is_an_error_in_words(tmp_path, database)
     assert "Traceback" not in played.stderr
 
 
-def test_a_demonstration_that_is_killed_leaves_nothing_running(tmp_path):
-    command = [sys.executable, "-m", "gateway", "demo", "--out", str(tmp_path / "demo")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as played:
+def test_a_demonstration_imports_nothing_from_where_one_stands_and_killed_leaves_nothing(tmp_path):
+    (tmp_path / "click.py").write_text("raise SystemExit('imported')")
+    command = [sys.executable, "-P", "-m", "gateway", "demo", "--out", str(tmp_path / "demo")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as played:
         _wait_until(lambda: len(_named(tmp_path)) > 3)  # the gateway's processes are up
         played.kill()
     _wait_until(lambda: not _named(tmp_path))

@@ -203,7 +203,7 @@ class DemoEnvironment:
     def start(self) -> None:
         """Start the gateway as shipped, and wait until both listeners answer."""
         log = (self.folder / "gateway.log").open("a", encoding="utf-8")
-        command = [sys.executable, "-m", "gateway", "run", "--home", str(self.operator)]
+        command = [sys.executable, "-P", "-m", "gateway", "run", "--home", str(self.operator)]
         # A demonstration that is killed leaves no gateway behind.
         environ = {**os.environ, "PYTHONUNBUFFERED": "1", SUPERVISOR_VARIABLE: str(os.getpid())}
         with log:
@@ -262,7 +262,7 @@ def _set(file: Path, name: str, value: str) -> None:
 
 def run_command(*words: str) -> None:
     """Run ``casegate WORDS`` as a person types it; RuntimeError with its message if it fails."""
-    command = [sys.executable, "-m", "gateway", *words]
+    command = [sys.executable, "-P", "-m", "gateway", *words]
     done = subprocess.run(  # noqa: S603 - our own command
         command, capture_output=True, text=True, check=False
     )

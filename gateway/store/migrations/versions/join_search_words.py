@@ -16,7 +16,7 @@ down_revision = "end_what_left"
 _STEPS = (
     "case.submitted", "case.revised", "case.assessed", "case.cleared", "case.closed", "case.erased",
     "case.embargoed", "case.restricted", "case.measure_ended", "case.embargo_lifted",
-    "case.erasure_advanced", "case.recalled", "case.recall_approved",
+    "case.erasure_advanced",
 )  # fmt: skip
 """The events that are found by their case, as well."""
 
