@@ -543,7 +543,7 @@ def _counted(shown: Sequence[AuditedEvent]) -> str:
     return (
         f"{pluralise(len(shown), 'event')} ({counted}), {days[0]} to {days[-1]}, "
         f"entries {first} to {last}.\n"
-        f"{beyond} entries between them are not shown (outside the filters or the coverage)."
+        f"{beyond} entries between them are not shown (outside the filters or your audit access)."
     )
 
 

@@ -51,22 +51,12 @@ def check_client(
     now: datetime,
     issuing: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
-) -> ClientCertificate:
-    """Check a client's certificate at a time; CertificateRefused with the first reason.
-
-    1. it can be read; 2. it is in force; 3. a chain leads to a root (RFC 5280 6.1); 4. its only
-    use is clientAuth; 5. its only alternative name is one URI (RFC 8705 2.1.2).
-    """
-    return _check(der, now, issuing, roots)[0]
-
-
-def _check(
-    der: bytes,
-    now: datetime,
-    issuing: Sequence[x509.Certificate],
-    roots: Sequence[x509.Certificate],
 ) -> tuple[ClientCertificate, datetime, datetime]:
-    """The peer, and from when until when its whole chain is in force."""
+    """Check a client's certificate at a time; return it, and when its whole chain is in force.
+
+    1. it can be read; 2. it is in force; 3. a chain leads to a root (RFC 5280 6.1); 4. its only use
+    is clientAuth; 5. its one alternative name is a URI (RFC 8705 2.1.2): else CertificateRefused.
+    """
     try:  # 1
         leaf = x509.load_der_x509_certificate(der)
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -129,7 +119,7 @@ class ClientCertificateChecker:
             self._reload()
             found = self._seen.get(key)
             if found is None:
-                found = _check(der, now, self._issuing, self._roots)
+                found = check_client(der, now, self._issuing, self._roots)
                 self._seen[key] = found
                 if len(self._seen) > self._capacity:
                     self._seen.popitem(last=False)

@@ -61,7 +61,7 @@ def der(certificate: x509.Certificate) -> bytes:
 
 
 def check(certificate: x509.Certificate, now: datetime = NOW) -> ClientCertificate:
-    return check_client(der(certificate), now, [ISSUING.certificate], [ROOT.certificate])
+    return check_client(der(certificate), now, [ISSUING.certificate], [ROOT.certificate])[0]
 
 
 def extension(certificate: x509.Certificate, kind: type[Kind]) -> Kind:

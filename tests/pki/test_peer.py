@@ -186,7 +186,7 @@ def test_a_certificate_has_a_twin_with_another_thumbprint_and_the_same_serial() 
     signed = issued.tbs_certificate_bytes + algorithm
     body = signed + bytes([3, len(signature) + 1, 0]) + signature
     twin = b"\x30\x82" + len(body).to_bytes(2, "big") + body
-    peer = check_client(twin, NOW, [ISSUING.certificate], [ROOT.certificate])
+    peer, *_ = check_client(twin, NOW, [ISSUING.certificate], [ROOT.certificate])
     assert peer.serial == issued.serial_number
     assert peer.thumbprint != check(issued).thumbprint
 
