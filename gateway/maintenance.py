@@ -131,6 +131,8 @@ class Maintenance:
     published: Published | None = None
     unused_key: UUID | None = None
     """Where the search for keys that no case has goes on."""
+    rows_differ: bool = True
+    """The rows were not found to be what the log says."""
     signed_size: tuple[int, datetime] | None = None
     """The size that was signed last, and when that was first seen."""
     _due: dict[str, datetime] = field(default_factory=dict)
@@ -324,7 +326,7 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
 
     While the log is frozen, too: this asks for no event.
     """
-    gateway = upkeep.gateway
+    gateway, upkeep.rows_differ = upkeep.gateway, True
     before = proved_before(gateway.config, now)
     with gateway.store.begin(TransactionMode.READ) as work:
         rows = rows_proof(gateway.config, work, before)
@@ -342,6 +344,7 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
     if before_out != out:
         _put_out_of_service(gateway, out)
     proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
+    upkeep.rows_differ = bool(found.sentences() or told)
     return TaskReport((*found.sentences(), *told))
 
 
@@ -503,11 +506,17 @@ def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
     )
 
 
-def compare_keys(upkeep: Maintenance, now: datetime) -> None:
-    """End again what an older copy of a database brought back."""
+def compare_keys(upkeep: Maintenance, now: datetime) -> TaskReport | None:
+    """End again what an older copy of a database brought back; nothing while rows differ from the
+    log, for by them a key may seem unused."""
     ports = upkeep.gateway.ports
+    if upkeep.rows_differ:
+        return TaskReport(
+            ("no unused key is destroyed while the registry, or a case, differs from the log",)
+        )
     erasure.erase_restored(ports)
     upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
+    return None
 
 
 def issue_certificates(upkeep: Maintenance, now: datetime) -> None:

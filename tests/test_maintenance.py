@@ -368,6 +368,19 @@ def test_a_case_is_erased_on_its_day_within_a_minute_and_its_key_with_it(gw: Ope
         assert not upkeep.alarms()
 
 
+def test_no_key_counts_as_unused_while_the_rows_differ_from_the_log(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        ports = upkeep.gateway.ports
+        _, key = due_in(ports, 90 * DAY)
+        upkeep.step()
+        execute(gw.folder / "keys.db", "UPDATE case_key SET made_at = 0")
+        execute(gw.folder / "casegate.db", "UPDATE case_file SET content_key = NULL")
+        clock.at += 9 * DAY
+        upkeep.step()
+        assert ports.keys.states([key]) == {key: True}
+        assert any("no unused key" in one for one in upkeep.alarms())
+
+
 def test_keys_that_do_not_answer_are_an_alarm_and_what_is_due_is_erased_later(
     gw: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

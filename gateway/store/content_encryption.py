@@ -26,8 +26,8 @@ ERASED = b""
 GONE = "the case was erased: nothing of its content is left"
 
 _VERSION = b"\x01"
-_KEY_ID_END = len(_VERSION) + 16
-_NONCE_END = _KEY_ID_END + NONCE_BYTES
+KEY_ID_END = len(_VERSION) + 16
+_NONCE_END = KEY_ID_END + NONCE_BYTES
 _DOMAIN = b"casegate-envelope\0"
 
 
@@ -43,9 +43,14 @@ class CellRef(NamedTuple):
     column: str
 
 
+def header_of(key_id: UUID) -> bytes:
+    """Return how an envelope begins that a key seals."""
+    return _VERSION + key_id.bytes
+
+
 def seal(text: str, key_id: UUID, key: bytes, cell: CellRef, nonce: bytes) -> bytes:
     """Put a text into an envelope; ``nonce`` is 12 random bytes, never used twice with a key."""
-    header = _VERSION + key_id.bytes
+    header = header_of(key_id)
     return header + nonce + AESGCM(key).encrypt(nonce, text.encode(), _associated(header, cell))
 
 
@@ -54,7 +59,7 @@ def unseal(envelope: bytes, key_of: Callable[[bytes], bytes], cell: CellRef) -> 
 
     Raises EnvelopeError for another form, key or cell, or damage.
     """
-    header, nonce = envelope[:_KEY_ID_END], envelope[_KEY_ID_END:_NONCE_END]
+    header, nonce = envelope[:KEY_ID_END], envelope[KEY_ID_END:_NONCE_END]
     if header[: len(_VERSION)] != _VERSION:
         raise EnvelopeError("the envelope is of a form that this version does not know")
     if len(envelope) < _NONCE_END + TAG_BYTES:
@@ -128,7 +133,7 @@ class ContentCipher:
 
         Raises CaseKeysUnavailable.
         """
-        ids = {text: text[len(_VERSION) : _KEY_ID_END] for text in stored if text != ERASED}
+        ids = {text: text[len(_VERSION) : KEY_ID_END] for text in stored if text != ERASED}
         found = self._keyring.keys([UUID(bytes=id_) for id_ in ids.values()])
         self._keys.update((id_.bytes, key) for id_, key in found.items())
         return {text for text, id_ in ids.items() if id_ in self._keys}

@@ -16,11 +16,11 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, exists, not_, select
+from sqlalchemy import LargeBinary, and_, exists, func, not_, select
 
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.case import Case
+from gateway.domain.case import Case, CaseState
 from gateway.domain.course import Course, differences, fold
 from gateway.domain.duty import ARRIVED, DutyKind, HandoffDuty
 from gateway.domain.handoff import (
@@ -72,6 +72,7 @@ from gateway.evidence.handoff_moves import (
 from gateway.kernel.values import Consultation
 from gateway.store import tables
 from gateway.store.columns import RecordTable, matching
+from gateway.store.content_encryption import KEY_ID_END, header_of
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 MOMENT = timedelta(minutes=5)
@@ -171,15 +172,26 @@ _MEASURES = RecordTable(tables.case_measure, Measure)
 _RETENTIONS = RecordTable(tables.retention, Retention)
 _DUTIES = RecordTable(tables.duty, HandoffDuty)
 _CONSULTATIONS = RecordTable(tables.consultation, Consultation)
-_version, _event = tables.case_version, tables.log_event
-_VERSIONS_OF = select(
-    _version.c.digest,
-    _version.c.version,
-    _version.c.event,
-    _version.c.change,
-    _version.c.reason_code,
-    _version.c.unlawful,
-).where(matching(_version, "originator", "case"))
+_version, _event, _file = tables.case_version, tables.log_event, tables.case_file
+_VERSIONS_OF = (
+    select(
+        _version.c.digest,
+        _version.c.version,
+        _version.c.event,
+        _version.c.change,
+        _version.c.reason_code,
+        _version.c.unlawful,
+        _file.c.content_key,
+        *(
+            func.substr(_version.c[name], 1, KEY_ID_END, type_=LargeBinary).label(name)
+            for name in ("summary", "document")
+        ),
+    )
+    .outerjoin(
+        _file, and_(_file.c.originator == _version.c.originator, _file.c.id == _version.c.case)
+    )
+    .where(matching(_version, "originator", "case"))
+)
 _TOLD = select(_event.c.idx, _event.c.document, _event.c.nonce, _event.c.disclosures)
 _STEPS_OF = (
     _TOLD.join(_version, _event.c.step_of == _version.c.digest)
@@ -322,6 +334,11 @@ class _CaseProof:
             "version": len(self.places),
             "measured": bool(self.measures),
         }
+        if self.case.state is not CaseState.ERASED and any(
+            {row.summary, row.document} != {row.content_key and header_of(row.content_key)}
+            for row in self.versions
+        ):
+            yield "content"  # it was emptied, or its key would seem to be used by nothing
         if not told["early"] and (said := self.summary(self.case.digest)):
             told["erase_on"] = date.fromisoformat(said["erase_on"])
         yield from (name for name, value in told.items() if getattr(self.case, name) != value)

@@ -30,7 +30,7 @@ from gateway.ledger.tiles import InclusionProofs
 from gateway.ledger.tree import entry_commitment
 from gateway.store import registry, tables
 from gateway.store.columns import RecordTable
-from gateway.store.content_encryption import ContentCipher, NoContentKeys
+from gateway.store.content_encryption import ContentCipher, NoContentKeys, header_of
 from gateway.store.idempotency import SqlRetries
 from gateway.store.log import ENVELOPE, SqlLogTerms
 from gateway.store.procedures import SqlInvitations, SqlProposals, SqlSigning, SqlSuccessions
@@ -289,6 +289,8 @@ def _unknown_contacts(work: SqlUnitOfWork, told: Collection[UUID]) -> Iterator[s
     for row in work.rows(select(tables.contact), {}):
         if row.registration_event not in told:
             yield f"no event set the contact {row.role} of {row.organisation}"
+        elif not row.said.startswith(header_of(row.content_key)):
+            yield f"the contact {row.role} of {row.organisation} is not under the key of its row"
 
 
 def _owner(table: Table, row: Any) -> Entry:

@@ -501,3 +501,12 @@ def test_a_contact_that_no_event_set_is_told(gateway):
     gateway.store.change(f"UPDATE contact SET registration_event = '{'0' * 31}1'")
     (problem,) = registry_compared(gateway).problems
     assert OFMIN in problem
+
+
+@each("change", ["content_key = '00000000000000000000000000000999'", "said = x''"])
+def test_a_contact_whose_key_would_seem_unused_is_told(gateway, change):
+    said = {"role": "duty", "name": "the desk", "address": "desk@example.org"}
+    gateway.administer("contact.set", OFMIN, **said)
+    gateway.store.change(f"UPDATE contact SET {change}")
+    (problem,) = registry_compared(gateway).problems
+    assert OFMIN in problem

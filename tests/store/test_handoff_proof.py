@@ -399,6 +399,7 @@ BROUGHT_FORWARD = {
     "day of a case, as if advanced": "UPDATE case_file SET erase_on = '2026-01-01', early = 1",
     "retention that ended": "UPDATE retention SET until = '2026-02-01'",
     "retention removed": "DELETE FROM retention",
+    "content emptied": "UPDATE case_version SET summary = x'', document = x''",
     "nothing held": "UPDATE handoff SET held = 0, held_under = NULL, state = 'declined'",
 }
 
@@ -420,6 +421,23 @@ def test_no_case_is_erased_by_a_day_or_a_retention_that_was_changed(act):
         erasure.erase_due(gateway.ports)
     assert content_of(gateway) == before
     assert told
+
+
+@each(
+    "change",
+    [
+        "case_version SET summary = x'', document = x''",
+        "case_version SET summary = x''",
+        "case_version SET document = zeroblob(17) || substr(document, 18)",
+        "case_file SET content_key = '00000000000000000000000000000999'",
+        "case_file SET content_key = NULL",
+    ],
+)
+def test_content_that_was_emptied_or_put_under_another_key_is_found(change):
+    """Else a key would seem to be used by nothing, and be destroyed."""
+    gateway, handoff = retained()
+    gateway.store.change(f"UPDATE {change}")
+    assert "content" in handoffs_compared(gateway).differing[handoff]
 
 
 def test_nor_does_an_administrator_by_such_a_day():

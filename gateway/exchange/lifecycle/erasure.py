@@ -191,7 +191,7 @@ def _differences(ports: Ports, work: UnitOfWork, case: Case) -> Sequence[str]:
             ),
         )
     except CaseErased:
-        return ()
+        return () if _is_lost(ports, work, case) else ("content",)
 
 
 def _erase_singly(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
