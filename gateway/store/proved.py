@@ -144,7 +144,7 @@ class RowsProof:
         before = self._before
         try:
             was, self._index = self._index_digests()
-            before = before if before and before.index == was else None
+            before = before if before and was and before.index == was else None
             now = self._case_digests()
         except Exception:  # a value of a form that nothing here ever wrote: each is read by itself
             before, now = None, dict.fromkeys(self._all_cases(), 0)
@@ -152,7 +152,10 @@ class RowsProof:
         changed = {key for key, one in now.items() if not before or before.cases.get(key) != one}
         if before:
             changed |= {row.case for row in self._work.rows(_TOLD_SINCE, {"start": start})}
-        problems = [*_misfiled(self._work, start)]
+        try:
+            problems = [*_misfiled(self._work, start)]
+        except Exception:  # likewise
+            problems = [f"an id in the log's index is none: {SEE}"]
         cases = {key: case for key in sorted(changed) if (case := _case(key, problems))}
         found = compare_handoffs(
             self._work, self._civil_day, cases.values(), *([self._require_logged] if before else [])
@@ -210,7 +213,7 @@ class RowsProof:
                     of_handoff[row[1]] = case
                 one = keyed.copy()
                 one.update(row[-1].encode())
-                found[case] ^= int.from_bytes(one.digest())
+                found[case] += int.from_bytes(one.digest())  # two alike do not cancel out
         found.pop("", None)  # what is of no handoff decides nothing
         return found
 
@@ -224,7 +227,7 @@ class _Together(FunctionElement[str]):
 @compiles(_Together, "sqlite")
 def _together_on_sqlite(element: _Together, compiler: Any, **options: Any) -> str:
     written = (
-        f"hex({text})" if clause.type.compile(compiler.dialect) == "BLOB" else text
+        f"quote({text})" if clause.type.compile(compiler.dialect) == "BLOB" else text
         for clause in element.clauses
         for text in [compiler.process(clause, **options)]
     )

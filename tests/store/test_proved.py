@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -93,12 +94,27 @@ def test_rows_that_changed_with_the_documents_of_their_events_are_found():
     assert "cannot be compared" in " ".join(found.sentences())
 
 
+def test_two_rows_alike_do_not_hide_each_other():
+    there = scene()
+    before = proved(there.gateway)
+    for statement in (
+        "CREATE TABLE without_key AS SELECT * FROM duty",
+        "DROP TABLE duty",
+        "ALTER TABLE without_key RENAME TO duty",
+        "UPDATE duty SET source = handoff WHERE kind = 'call'",
+        "INSERT INTO duty SELECT * FROM duty WHERE source = handoff",
+    ):
+        there.gateway.store.change(statement)
+    assert compared(there.gateway, before)[0] != SAME
+
+
 @each(
     "form",
     [
         "duty SET person = x'00' WHERE kind = 'call'",
         "log_event SET case_digest = x'00' WHERE idx = 3",
         "log_event SET document = x'00' WHERE idx = 3",
+        "log_event SET event = 'an id of letters' WHERE idx = 3",
     ],
 )
 def test_a_value_of_another_form_hides_no_other_row(form):
@@ -109,6 +125,16 @@ def test_a_value_of_another_form_hides_no_other_row(form):
     found, after = compared(there.gateway, before)
     assert "purpose" in found.differing[there.handoffs["declined"]]
     assert "purpose" in compared(there.gateway, after)[0].differing[there.handoffs["declined"]]
+
+
+def test_an_id_in_the_logs_index_that_became_a_text_of_the_same_bytes_is_found():
+    gateway, id_ = founded(), b"an id of letters"
+    held, ports = accepted(gateway), gateway.ports
+    gateway.ports = replace(ports, new_id=lambda: UUID(bytes=id_))
+    consulted(gateway, held)
+    before = proved(gateway)
+    gateway.store.change("UPDATE log_event SET event = CAST(event AS TEXT) WHERE event = ?", id_)
+    assert "index is none" in " ".join(compared(gateway, before)[0].sentences())
 
 
 # --- The registry
