@@ -127,8 +127,11 @@ def _match(
         if first < end:
             raise Mismatch("two searches in this file are of the same entries")
         end = after
-        shown = [d for one in found if first <= one.event.index < after for d in one.digests]
-        if package_digest(shown) != search.event.get("package_digest"):
+        within = [one for one in found if first <= one.event.index < after]
+        shown = package_digest(digest for one in within for digest in one.digests)
+        # The number, too: an event of which no detail is left to show has no digest.
+        number, digest = search.subject().get("events"), search.event.get("package_digest")
+        if (len(within), shown) != (number, digest):
             raise VerificationFailed(
                 Code.INCOMPLETE,
                 f"this file does not show exactly what the search at entry {search.index} found: "
@@ -172,7 +175,7 @@ def _hold_beside(
     if TABLE in beside:
         event_table.require_same(beside[TABLE], [event_table.cells(one) for one in found])
     notes = {one.proof.checkpoint_note.encode() for one in (*found, *searches)}
-    if CHECKPOINT in beside and notes and beside[CHECKPOINT] not in notes:
+    if CHECKPOINT in beside and beside[CHECKPOINT] not in notes:
         raise Mismatch("the checkpoint beside the evidence is another one")
     told = ", ".join(name for name in (TABLE, CHECKPOINT) if name in beside)
     return beside, told if TABLE in beside else NotShown(told)

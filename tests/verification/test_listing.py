@@ -129,6 +129,16 @@ def test_a_search_of_which_a_detail_was_cut_is_incomplete() -> None:
     assert verify(with_searches([cut, events[1]], search), TRUST).code is Code.INCOMPLETE
 
 
+def test_an_event_of_which_nothing_is_shown_is_counted_with_what_a_search_found() -> None:
+    story = Scenario().told("acceptance", "outcome")
+    search = record(story, [0, 2], before=3)
+    bare = replace(story.log.receipt(1), disclosures=())
+    events = [story.log.receipt(0), bare, story.log.receipt(2)]
+    assert verify(with_searches([events[0], events[2]], search), TRUST).code is Code.VERIFIED
+    for given in (events, [events[0], events[0], events[2]]):
+        assert verify(with_searches(given, search), TRUST).code is Code.INCOMPLETE
+
+
 def test_an_event_that_no_search_found_does_not_belong_to_them() -> None:
     story = Scenario().told("acceptance", "outcome")
     search = record(story, [0], before=1)
