@@ -262,7 +262,7 @@ _KINDS = (
                 RequestField(
                     "events",
                     FieldType.IDS,
-                    "Only what arrived by this event; without it all that waits.",
+                    "Only what arrived by this event; without it all that waits, the oldest 500.",
                     least=0,
                 ),
             ),

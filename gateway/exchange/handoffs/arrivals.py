@@ -18,10 +18,14 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
 from gateway.kernel.values import Caller
 
+MOST = 500
+"""Events that are marked at once, the oldest first: the other side may have sent any number, and
+the receipt that names them is not to be longer than a reader takes."""
+
 
 @dataclass(frozen=True)
 class SeenRequest(Asked):
-    """Who has seen what arrived, and which events of it; none: all."""
+    """Who has seen what arrived, and which events of it; none: all, `MOST` at once."""
 
     by: str
     events: tuple[str, ...] = ()
@@ -45,7 +49,8 @@ def mark_seen(
         if not {str(one.source) for one in waiting}.issuperset(asked.events):
             why = "name only events that wait here: 'casegate handoff show' lists them"
             raise ValidationFailed((("/events", why),))
-        seen = [one for one in waiting if not asked.events or str(one.source) in asked.events]
+        named = [one for one in waiting if not asked.events or str(one.source) in asked.events]
+        seen = named[:MOST]
         for one in seen:
             context.work.duties.save(one.close(context.now), follows=False)
         originates = found.originator == caller.organisation

@@ -184,6 +184,17 @@ def test_who_is_no_party_marks_nothing_and_the_other_party_has_nothing_to_see(ga
     gateway.refused(WrongState, OFMIN, arrivals.mark_seen, handoff, SEEN)
 
 
+def test_one_mark_is_bounded_the_oldest_first_and_the_next_takes_the_rest(gateway, monkeypatch):
+    monkeypatch.setattr(arrivals, "MOST", 2)
+    handoff = taken(gateway)
+    for _ in range(3):
+        gateway.answer(OFMIN, answers.outcome, handoff, code="in_progress")
+    first, second = (gateway.act(HOTLINE, arrivals.mark_seen, handoff, SEEN) for _ in range(2))
+    marked = [one["event"] for done in (first, second) for one in done.result["arrivals"]]
+    assert [len(one.result["arrivals"]) for one in (first, second)] == [2, 1]
+    assert marked == sorted(marked)
+
+
 def test_a_repeated_mark_takes_nothing_that_came_since(gateway):
     handoff, key = taken(gateway), gateway.key()
     gateway.answer(OFMIN, answers.outcome, handoff, code="received")
