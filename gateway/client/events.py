@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -103,13 +103,19 @@ class Auditing(ClientBase):
         named = {} if reference is None else {"reference": vars(reference)}
         body |= {"filters": {**asked, **named}, "limit": limit, "next": None}
         everything = not body["filters"] and limit is None and self._covers_all(by)
-        found: list[RecordedSearch] = []
+        found, end, known = list[RecordedSearch](), 0, self._exchange.newest()
         while True:
             written = self._exchange.write("audit.search", "/audit/searches", body)
-            found.append(self._found(written, asked, everything=everything))
-            following = written.result.get("next")
+            looked = _looked_at(written.confirmed)
+            require(looked.start == end, f"the search was to begin at entry {end}")
+            found.append(self._found(written, asked, looked if everything else ()))
+            following, end = written.result.get("next"), looked.stop
             left = limit and limit - sum(len(one.events) for one in found)
-            if following is None or left == 0:
+            if left == 0:
+                return found
+            if following is None:
+                whole = known is None or known.size <= end
+                require(whole, f"the search ended at entry {end}, and the log has more")
                 return found
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
@@ -130,9 +136,10 @@ class Auditing(ClientBase):
         return data
 
     def _found(
-        self, written: ConfirmedWrite, asked: Mapping[str, Any], *, everything: bool
+        self, written: ConfirmedWrite, asked: Mapping[str, Any], entries: Iterable[int]
     ) -> RecordedSearch:
-        """All pages of a search, held against its record; EvidenceMismatch."""
+        """All pages of a search, held against its record, with these ``entries``;
+        EvidenceMismatch."""
         record, told = written.confirmed, written.confirmed.subject()
         filters = told.get("filters")
         if not isinstance(filters, dict) or not filters.items() >= asked.items():
@@ -148,7 +155,6 @@ class Auditing(ClientBase):
             record.event.get("package_digest") == handoff_documents.package_digest(shown),
             "the record of this search names other details than were shown",
         )
-        entries = range(told["after"] + 1, told["before"]) if everything else ()
         indexes = {one.index for one in found}
         lacking = next((n for n in entries if n not in indexes), None)
         require(lacking is None, f"entry {lacking} is missing from a search for everything")
@@ -161,6 +167,15 @@ class Auditing(ClientBase):
             page = self._exchange.read("audit.read", f"/audit/searches/{search}?page={number}")
             for item in list_of(page, "events"):
                 yield _event(item, self.connection)
+
+
+def _looked_at(record: VerifiedReceipt) -> range:
+    """Return the entries that a search looked at, by its record; EvidenceMismatch."""
+    told = record.subject()
+    after, before = told.get("after"), told.get("before")
+    if type(after) is not int or type(before) is not int:
+        raise errors.EvidenceMismatch("the record of this search does not tell where it looked")
+    return range(after + 1, before)
 
 
 def _event(item: Any, connection: PartnerConnection) -> AuditedEvent:

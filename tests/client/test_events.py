@@ -265,6 +265,43 @@ def test_events_that_were_not_asked_for_are_refused(
             audit(auditor, **asked)
 
 
+@each(
+    "other, match",
+    [
+        ({"next": {"after": 3, "before": 9}}, "was to begin at entry 0"),
+        ({"next": {"after": -1, "before": 5}}, "ended at entry 5, and the log has more"),
+    ],
+)
+def test_a_search_that_looked_at_less_of_the_log_is_refused(
+    auditor: MemberClient, other: dict[str, Any], match: str
+) -> None:
+    write = auditor._exchange.write
+    audit(auditor)
+
+    def narrowed(action: str, path: str, body: dict[str, Any]) -> Any:
+        return write(action, path, {**body, **other})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auditor._exchange, "write", narrowed)
+        with pytest.raises(EvidenceMismatch, match=match):
+            audit(auditor, actions=("handoff.accept",))
+
+
+def test_searches_that_leave_out_entries_between_them_are_refused(
+    auditor: MemberClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.exchange.oversight.audit.MOST_EVENTS", 7)
+    write = auditor._exchange.write
+
+    def skipping(action: str, path: str, body: dict[str, Any]) -> Any:
+        at = body["next"]
+        return write(action, path, body | {"next": at and {**at, "after": at["after"] + 2}})
+
+    monkeypatch.setattr(auditor._exchange, "write", skipping)
+    with pytest.raises(EvidenceMismatch, match="was to begin at entry 7"):
+        audit(auditor)
+
+
 # --- A handoff in one file: what both parties can prove, and nothing that was not opened for it ---
 
 
