@@ -17,6 +17,10 @@ from gateway.ledger.tree import HASH_BYTES
 
 FORMAT = "casegate-bundle/3"
 
+MOST_NOTES = 64 * 1024 * 1024
+"""Bytes of a checkpoint, times the entries that repeat it once they are receipts: else a small file
+would take all memory of who reads it."""
+
 _MEMBERS = frozenset({"format", "about", "documents", "logs"})
 _ENTRY = frozenset({"index", "document", "nonce", "disclosures", "path"})
 
@@ -102,6 +106,8 @@ def _read_log(origin: str, log: Any) -> Iterable[Receipt]:
         raise BundleError("the checkpoint of a bundle is of another log")
     if not isinstance(entries, list):
         raise BundleError("the entries of a bundle are a list")
+    if len(note.encode()) * len(entries) > MOST_NOTES:
+        raise BundleError("the checkpoint of a bundle is too long for so many entries")
     before = -1
     for one in entries:
         if not isinstance(one, dict) or one.keys() != _ENTRY or type(one["index"]) is not int:

@@ -141,6 +141,14 @@ def test_a_file_of_another_form_is_refused(members):
         bundle.parse(written(members))
 
 
+def test_a_small_file_does_not_grow_in_memory_by_its_checkpoint():
+    """Each entry repeats the checkpoint once it is a receipt."""
+    entries = [ENTRY | {"index": index} for index in range(1024)]
+    note = f"{LOG['checkpoint']}{'x' * 65536}"
+    with pytest.raises(BundleError, match="too long for so many entries"):
+        bundle.parse(written(of_log(checkpoint=note, entries=entries)))
+
+
 def test_a_truncated_file_is_refused():
     whole = written(GOOD)
     for length in (0, 1, len(whole) // 2, len(whole) - 1):
