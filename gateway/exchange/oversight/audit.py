@@ -143,10 +143,18 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
     Raises EditConflict when the access changed while it was done.
     """
     request = ActionRequest(SEARCH, reading.by, key, reading.asked())
-    found = read(ports, caller, request, lambda context: _look(context, reading))
+
+    def look(context: RequestContext) -> _Found | None:
+        filters = _with_case(context, reading)
+        covered = _covered(context, reading.by, filters)
+        # What is answered by an earlier record, or not at all, is not looked for.
+        done = context.work.retries.get(caller.organisation, key)
+        return None if done else _look(context, reading, filters, covered)
+
+    found = read(ports, caller, request, look)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
-        if _covered(context, reading.by, found.filters) != found.coverage:
+        if found is None or _covered(context, reading.by, found.filters) != found.coverage:
             raise EditConflict("your audit access changed while the log was read: search again")
         _record(context, reading, found)
         more = results.Position(found.end - 1, found.before) if found.end < found.before else None
@@ -191,10 +199,10 @@ def _reaches_handoff(context: RequestContext, found: Coverage, handoff: UUID) ->
     return found.reaches_case(CaseId(one.originator, one.case)) or bool(parties & found.members)
 
 
-def _look(context: RequestContext, reading: AuditSearch) -> _Found:
+def _look(
+    context: RequestContext, reading: AuditSearch, filters: AuditFilters, covered: Coverage
+) -> _Found:
     """Find events up to a bound, and remember of each only where it is, and what it shows."""
-    filters = _with_case(context, reading)
-    covered = _covered(context, reading.by, filters)
     size = context.work.log.head().size
     before = size if reading.before is None else min(reading.before, size)
     found: list[tuple[int, list[str]]] = []

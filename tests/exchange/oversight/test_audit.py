@@ -13,6 +13,7 @@ from gateway.domain.refusals import (
     EditConflict,
     Forbidden,
     HighWaterMarkUnavailable,
+    IdempotencyKeyReused,
     NotFound,
     ValidationFailed,
     WrongState,
@@ -411,6 +412,17 @@ def test_a_retry_gives_the_first_record_and_the_same_events_though_others_were_l
     again = read(gateway, key="the same")
     assert event_of(again.receipt) == event_of(first.receipt)
     assert [one["id"] for one in found(again)] == [one["id"] for one in found(first)]
+
+
+def test_nothing_is_looked_for_that_the_record_of_another_request_answers(
+    gateway, handoff, monkeypatch
+):
+    grant(gateway)
+    first = read(gateway, key="the same")
+    monkeypatch.delattr(audit, "_look")
+    assert event_of(read(gateway, key="the same").receipt) == event_of(first.receipt)
+    with pytest.raises(IdempotencyKeyReused):
+        read(gateway, key="the same", person="officer-1")
 
 
 @each(
