@@ -96,7 +96,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "Create FOLDER: settings, authorities, keys, database, administrators.",
         ),
         "log": ("backup", "Show the high-water mark, or re-create it after it was lost."),
-        "policy": ("doctor", "Check the policies; say what a rule means."),
+        "policy": ("policy", "Check the policies; say what a rule means."),
         "restore": ("backup", "Restore the database from BACKUP; the gateway must be stopped."),
         "run": ("run", "Run the gateway until Ctrl-C or SIGTERM; finish open requests first."),
     },

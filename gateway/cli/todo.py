@@ -49,8 +49,8 @@ def todo(gateway: Gateway) -> None:
 
     First what is about cases, by urgency, then due time (UTC): answers, updates and
     acknowledgements that you owe, what the other side did and nobody here has seen, your offers
-    without an answer, cases to assess or clear. Then
-    successions, refused notifications, writes without an answer, and a certificate that ends soon.
+    without an answer, cases to assess or clear. Then successions, refused notifications, writes
+    without an answer, and a certificate that ends soon.
     """
     whoami = gateway.whoami()
     scopes = whoami["scopes"]
@@ -97,7 +97,7 @@ def _due(one: Waiting) -> str:
     return output.format_time(one.due_at) if one.due_at else ""
 
 
-# --- What waits, and where it is read ------------------------------------------------------------
+# --- What waits, and where it is read ---
 
 
 _PAST: Mapping[str, str] = {DutyKind.QUESTION: "late", DutyKind.ORIGINATOR_NEWS: "at once"}

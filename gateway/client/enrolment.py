@@ -302,7 +302,6 @@ def _patient(
 # --- The conformance run from a system's side: each step done by what the client does every day ---
 
 
-TEST_TYP = "casegate-test+sd-jwt"
 STEPS = ("send", "receive", "verify", "decline")
 
 
@@ -407,7 +406,9 @@ def read_presentation(run: Mapping[str, Any], organisation: str) -> tuple[str, s
     audience = issuer.partition("/conformance/")[0] + f"/organisations/{organisation}"
     with errors.raising(errors.UnexpectedAnswer, "the test case does not verify"):
         keys = public_keys(run.get("keys"))
-        sd_jwt.verify(text, typ=TEST_TYP, keys=keys, audience=audience, issuer=issuer)
+        sd_jwt.verify(
+            text, typ=handoff_documents.TEST_TYP, keys=keys, audience=audience, issuer=issuer
+        )
         document = sd_jwt.parse(text)
     return document.digest, handoff_documents.package_digest(d.digest for d in document.disclosures)
 

@@ -126,6 +126,9 @@ _CLAIMS = HEADING | {"says", "kid"}
 MAX_AGE = timedelta(days=7)
 """How long a declaration may wait for the administrators."""
 
+APPROVAL_LIFE = timedelta(hours=72)
+"""How long after its signature an administrator's approval can be used."""
+
 MAX_SKEW = timedelta(minutes=5)
 """How far ahead of the gateway's a partner's clock may be."""
 

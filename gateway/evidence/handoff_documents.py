@@ -114,6 +114,8 @@ OFFER_TYP = "casegate-offer+sd-jwt"
 ANSWER_TYP = "casegate-answer+sd-jwt"
 CASE_TYP = "casegate-case+sd-jwt"
 RECALL_TYP = "casegate-recall+sd-jwt"
+TEST_TYP = "casegate-test+sd-jwt"
+"""Of a test case: no verifier takes it for a case (each one pins the type)."""
 
 
 BINDING = (

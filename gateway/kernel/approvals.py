@@ -1,24 +1,18 @@
 """Approvals: what persons signed about one change. Each counts once, and for three days."""
 
 import hmac
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import canonical, declarations
-from gateway.evidence.declarations import AdminApproval
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
 from gateway.kernel.values import IdempotencyRecord
-
-LIVES = timedelta(hours=72)
-"""How long after its signature an approval can be used."""
-
-AHEAD = timedelta(minutes=5)
-"""How far a signer's clock may be ahead of ours."""
 
 
 def count(context: RequestContext, approvals: tuple[str, ...], digest: str) -> list[AdminApproval]:
@@ -69,7 +63,7 @@ def key_of(person: Administrator) -> PublicKey:
 
 def expires_at(given: AdminApproval) -> datetime:
     """The moment from which an approval counts no more."""
-    return given.at + LIVES
+    return given.at + APPROVAL_LIFE
 
 
 def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
@@ -80,7 +74,7 @@ def _verified(context: RequestContext, text: str, digest: str) -> AdminApproval:
         raise InvalidApproval("an approval is from a person who administers nothing any more")
     if (given.action, given.change) != (context.request.action, digest):
         raise InvalidApproval("an approval is for another change: sign this one")
-    if not -AHEAD <= context.now - given.at <= LIVES:  # the time of the event
+    if not -MAX_SKEW <= context.now - given.at <= APPROVAL_LIFE:  # the time of the event
         raise InvalidApproval(
             "an approval is older than 72 hours, or dated in the future: sign again"
         )

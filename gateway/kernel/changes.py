@@ -26,7 +26,7 @@ from gateway.domain.mandate import Period
 from gateway.domain.organisation import NO_SLUG, SLUG, Organisation, Status
 from gateway.domain.out_of_service import EntryKind
 from gateway.evidence import canonical, declarations
-from gateway.evidence.declarations import AdminApproval
+from gateway.evidence.declarations import APPROVAL_LIFE, AdminApproval
 from gateway.evidence.event import KEY
 from gateway.kernel import approvals, events
 from gateway.kernel.actors import GATEWAY, Administrators
@@ -51,7 +51,7 @@ T = TypeVar("T")
 LOG = PolicyEntity("Log", "log", {})
 """The resource of what concerns no organisation: the gateway's administrators, keys and log."""
 
-STORED = approvals.LIVES * 10
+STORED = APPROVAL_LIFE * 10
 """How long after its end a proposal can still be looked up."""
 
 APART: Mapping[str, frozenset[str]] = {

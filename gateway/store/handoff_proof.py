@@ -199,9 +199,7 @@ _STEPS_OF = (
     .order_by(_event.c.idx)
 )
 _EVENTS_OF = _TOLD.where(matching(_event, "handoff")).order_by(_event.c.idx)
-_OF_CASE = tuple(
-    table.by("originator", "case") for table in (_RECALLS, _MEASURES)
-)  # fmt: skip
+_OF_CASE = tuple(table.by("originator", "case") for table in (_RECALLS, _MEASURES))
 _HANDOFFS_OF = _HANDOFFS.by("originator", "case").order_by(tables.handoff.c.id)
 _CASE = _CASES.by("originator", "id")
 _BESIDE = tuple(table.by("handoff") for table in (_RETENTIONS, _DUTIES, _CONSULTATIONS))

@@ -5,17 +5,14 @@ by a digest, which is made again here from what the event says was changed.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from gateway.domain.audit_event import ACTION_OF
 from gateway.evidence import declarations, sd_jwt
-from gateway.evidence.declarations import MAX_SKEW
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.evidence.signature import PublicKey
 from gateway.verification.trust import TrustAnchors
-
-_LIVES = timedelta(hours=72)
 
 
 def deciding(confirmed: VerifiedReceipt | None, issuer: str, trust: TrustAnchors) -> frozenset[str]:
@@ -54,5 +51,5 @@ def _person(
         one = declarations.verify_approval(text, person=person, audience=issuer, keys=keys)
     except (DocumentError, KeyError):
         return None
-    in_time = -MAX_SKEW <= confirmed.time - one.at <= _LIVES
+    in_time = -MAX_SKEW <= confirmed.time - one.at <= APPROVAL_LIFE
     return person if (one.action, one.change) == named and in_time else None

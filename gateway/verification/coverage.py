@@ -16,7 +16,7 @@ from gateway.evidence import sd_jwt
 from gateway.evidence.handoff_documents import ANSWER_TYP
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
-from gateway.verification.recalls import RECALLED
+from gateway.verification.recalls import ANSWERED, RECALLED
 from gateway.verification.report import Conclusion, Fact, InputFile, VerificationReport, run_steps
 from gateway.verification.sources import Source
 from gateway.verification.stream import StreamVerification
@@ -35,7 +35,7 @@ class _Owed:
 _ACKNOWLEDGEMENT = _Owed(
     "handoff.recall_acknowledged", DutyKind.RECALL_ACKNOWLEDGEMENT, ACKNOWLEDGED_WITHIN
 )
-_ANSWER = _Owed("handoff.recall_answered", DutyKind.RECALL_ANSWER, ANSWERED_WITHIN)
+_ANSWER = _Owed(ANSWERED, DutyKind.RECALL_ANSWER, ANSWERED_WITHIN)
 
 
 def verify_coverage(

@@ -15,6 +15,7 @@ from gateway.domain.json_values import format_timestamp
 from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import ChangeKind
 from gateway.evidence import sd_jwt, seal
+from gateway.evidence.case_events import APPROVED
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP, RECALL_TYP
 from gateway.evidence.handoff_moves import CONSULTED
@@ -25,7 +26,6 @@ from gateway.verification.chain import NOTICE, Link, signed_at
 from gateway.verification.documents import Documents, members
 from gateway.verification.key_history import KeyHistory
 from gateway.verification.order import ANNOUNCED, Handed, LoggedMeasure
-from gateway.verification.recalls import APPROVED
 from gateway.verification.receipts import ERASED, Histories, Receipts
 from gateway.verification.report import Conclusion, Fact
 from gateway.verification.sources import Source

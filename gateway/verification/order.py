@@ -9,6 +9,7 @@ from datetime import datetime
 from gateway.domain.answers import ANSWERS, READABLE_MOVES
 from gateway.domain.handoff import HandoffAction, HandoffState, RecallAnswer
 from gateway.domain.measure import MeasureKind
+from gateway.evidence.case_events import SETTING
 from gateway.evidence.handoff_moves import CONSULTED
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
@@ -26,7 +27,6 @@ from gateway.verification.steps import Checks, step
 # is reported beside the offers that came meanwhile.
 
 
-MEASURE_SET = frozenset({"case.embargoed", "case.restricted"})
 _ENDED = "case.measure_ended"
 
 OPENED_BY = {
@@ -73,7 +73,7 @@ def read_measures(confirmed: Sequence[VerifiedReceipt]) -> list[LoggedMeasure]:
     kind is none."""
     allowed = [one for one in confirmed if one.allowed]
     return [
-        found for one in allowed if one.type in MEASURE_SET for found in _read_measure(one, allowed)
+        found for one in allowed if one.type in SETTING for found in _read_measure(one, allowed)
     ]
 
 

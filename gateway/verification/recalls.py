@@ -7,14 +7,14 @@ recall's document is held against it too. Of which regime the holder is, no bund
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.handoff import RecallAnswer, RecallCode
+from gateway.domain.consultation import IMMINENT_DANGER, RECALL_REVIEW, RETENTION
+from gateway.domain.handoff import HandoffAction, RecallAnswer, RecallCode
+from gateway.evidence.handoff_moves import TYPES
 from gateway.evidence.receipt import VerifiedReceipt
 
-RECALLED = "handoff.recalled"
-_ANSWERED = "handoff.recall_answered"
-APPROVED = "case.recall_approved"
+RECALLED, ANSWERED = TYPES[HandoffAction.RECALL], TYPES[HandoffAction.ANSWER_RECALL]
 
-LOOKS = frozenset({"recall_review", "imminent_danger"})
+LOOKS = frozenset({RECALL_REVIEW, IMMINENT_DANGER})
 """The reason codes of who looks into a recalled case before its final answer."""
 
 LOOKS_FOR = frozenset({"investigate", "prosecute", "identify_victim", "protect_child"})
@@ -51,8 +51,8 @@ class LoggedRecall:
             return True
         if done is RecallAnswer.IN_PROCEEDINGS or (done is None and reason == "in_proceedings"):
             # The holder's copy opens as a retention; that the case was erased, it may not show.
-            return reason not in (None, "in_proceedings", "retention")
-        return reason not in (None, "retention") or (done is not None and self.code in ASTRAY)
+            return reason not in (None, "in_proceedings", RETENTION)
+        return reason not in (None, RETENTION) or (done is not None and self.code in ASTRAY)
 
 
 def read(
@@ -64,5 +64,5 @@ def read(
     if start is None:
         return None
     code = start.subject().get("code")
-    answered = [(one.index, said.get(one.document)) for one in allowed if one.type == _ANSWERED]
+    answered = [(one.index, said.get(one.document)) for one in allowed if one.type == ANSWERED]
     return LoggedRecall(start, RecallCode(str(code)) if code in [*RecallCode] else None, answered)

@@ -10,6 +10,7 @@ from gateway.domain.handoff import HandoffAction
 from gateway.domain.json_values import format_timestamp
 from gateway.evidence import handoff_documents
 from gateway.evidence.bundle import Bundle
+from gateway.evidence.case_events import VERSIONS
 from gateway.evidence.handoff_documents import read_time
 from gateway.evidence.handoff_moves import CONSULTED, MOVING, TYPES
 from gateway.evidence.receipt import VerifiedReceipt
@@ -29,7 +30,6 @@ from gateway.verification.trust import (
     require_subject,
 )
 
-_SUBMITTED = frozenset({"case.submitted", "case.revised"})
 OFFERED, _UPDATED = TYPES[None], TYPES[HandoffAction.UPDATE]
 ERASED = "case.erased"
 MOVES_OF_EVENTS = {
@@ -98,7 +98,7 @@ class Receipts:
             one.index
             for one in self.confirmed
             if one.document == digest
-            or (one.type in _SUBMITTED and one.event.get("case_digest") == digest)
+            or (one.type in VERSIONS and one.event.get("case_digest") == digest)
         )
         return next(places, None)
 

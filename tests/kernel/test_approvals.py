@@ -9,7 +9,7 @@ import pytest
 
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import declarations, sd_jwt
-from gateway.kernel.approvals import AHEAD, LIVES
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW
 from gateway.kernel.changes import Change
 from gateway.kernel.transact import RecordedRefusal
 from tests.each import each
@@ -38,13 +38,13 @@ def administered(gateway: Founded, after: timedelta) -> None:
     gateway.do(make_change, CHANGE, approvals)
 
 
-@pytest.mark.parametrize("age", [-AHEAD, timedelta(0), LIVES])
+@pytest.mark.parametrize("age", [-MAX_SKEW, timedelta(0), APPROVAL_LIFE])
 def test_an_approval_counts_to_the_edges_of_its_time(gateway: Founded, age: timedelta) -> None:
     administered(gateway, age)
     assert gateway.organisation(HOTLINE).status == "suspended"
 
 
-@each("age", [-AHEAD - TICK, LIVES + TICK])
+@each("age", [-MAX_SKEW - TICK, APPROVAL_LIFE + TICK])
 def test_an_approval_beyond_its_time_is_refused(gateway: Founded, age: timedelta) -> None:
     with pytest.raises(RecordedRefusal) as refused:
         administered(gateway, age)

@@ -52,9 +52,6 @@ from gateway.ledger.tree import entry_commitment, leaf_hash
 # a document or a receipt of this gateway, and every document says ``test``.
 
 
-TEST_TYP = "casegate-test+sd-jwt"
-"""The type of a test case: no verifier takes it for a case (each one pins the type)."""
-
 WITHHELD = "statements"
 """The group that the test offers do not give: what is shown is less than what was signed."""
 
@@ -131,7 +128,7 @@ def make(ports: Ports, organisation: str, run: UUID) -> Sandbox:
         **cases.undisclosable_claims(content),
     }
     document, verified = sd_jwt.issue_read(
-        typ=TEST_TYP,
+        typ=handoff_documents.TEST_TYP,
         claims=claims,
         properties=cases.disclosable_properties(content),
         arrays=cases.disclosable_arrays(content),

@@ -41,7 +41,6 @@ from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 AT_ONCE = 50
 """Duties that are swept in one transaction: writers wait meanwhile."""
 
-
 _TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
 """What takes the place of an update, and is acknowledged as it would be."""
 

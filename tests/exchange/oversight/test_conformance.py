@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.client.enrolment import TEST_TYP, _verifies, read_presentation
+from gateway.client.enrolment import _verifies, read_presentation
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import (
     ConditionsMismatch,
@@ -19,7 +19,7 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.evidence import sd_jwt
-from gateway.evidence.handoff_documents import CASE_TYP
+from gateway.evidence.handoff_documents import CASE_TYP, TEST_TYP
 from gateway.exchange.case.cases import Clearance, Submission
 from gateway.exchange.oversight import conformance
 from gateway.exchange.oversight.conformance import (
