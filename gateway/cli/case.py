@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 import click
@@ -197,7 +198,7 @@ def check(content: dict[str, Any]) -> None:
         _check(content)
     except InvalidCase as invalid:
         raise Failure(invalid) from invalid
-    warnings = [{"pointer": at, "message": why} for at, why in _warn_of_identifiers(content)]
+    warnings = [{"pointer": at, "message": why} for at, why in _warn_of_content(content)]
     answer = {"case": content["case"], "errors": [], "warnings": warnings}
     output.reply(answer, f"case {content['case']}", word="Valid")
 
@@ -244,7 +245,7 @@ def submit(
     _check_each(contents)
     for content in contents:
         _warn_of_erasure(content)
-        _warn_of_identifiers(content)
+        _warn_of_content(content)
     if len(contents) == 1:
         print_result(*_done(gateway.submit(contents[0], by, clearance)), save=receipt_out)
         return
@@ -303,7 +304,7 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
     """
     _check(content)
     _warn_of_erasure(content)
-    _warn_of_identifiers(content)
+    _warn_of_content(content)
     clearance = _clearance(options)
     options["pointers"] = [*options["pointers"]] or None
     change = {name: value for name, value in options.items() if value is not None}
@@ -488,9 +489,20 @@ def _identifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield pointer, f"holds {' and '.join(found)}: {told}"
 
 
-def _warn_of_identifiers(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Warn of such texts before they are sent; each pointer with its warning."""
-    found = list(_identifiers(content))
+def _repeated(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where a valid case has an address again; host and scheme have no case (RFC 3986 6.2.2.1)."""
+    seen: dict[SplitResult, int] = {}
+    for number, one in enumerate(content.get("items", ())):
+        if one["kind"] == "url":
+            parts = urlsplit(one["value"])
+            first = seen.setdefault(parts._replace(netloc=parts.netloc.lower()), number)
+            if first != number:
+                yield f"/items/{number}/value", f"is the address of /items/{first}: leave one out"
+
+
+def _warn_of_content(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Warn of what may be meant otherwise before it is sent; each pointer with its warning."""
+    found = [*_identifiers(content), *_repeated(content)]
     for pointer, why in found:
         output.warn(f"{pointer} {why}")
     return found

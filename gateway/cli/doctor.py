@@ -50,6 +50,7 @@ from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
 from gateway.store.proved import RowsProof
 from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
+from gateway.text.numbers import pluralise
 
 SOON = timedelta(days=5)
 """Before a listener's certificate ends: it should have been renewed five days earlier."""
@@ -276,7 +277,15 @@ def due(config: Config, now: datetime) -> Findings:
             Level.WARNING,
             f"nothing is reminded of since {output.format_time(clock.swept_at)}: start maintenance",
         )
-    yield Level.OK, f"duties of members that are overdue: {overdue}"
+    if overdue:
+        search = "casegate audit search --action handoff.mark_overdue"
+        yield (
+            Level.WARNING,
+            f"{pluralise(overdue, 'duty')} of members overdue: telephone them; `{search}` tells an "
+            "auditor who owes",
+        )
+    else:
+        yield Level.OK, "no duty of a member is overdue"
 
 
 def log_holds(config: Config, now: datetime) -> Findings:

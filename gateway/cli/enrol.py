@@ -310,12 +310,12 @@ def run(gateway: Gateway, by: str, earlier: UUID | None, case_file: Path | None)
     if not output.reply(
         {"run": after["run"], "state": after["state"], "steps": _checks_json(outcomes)}
     ):
-        _show(after, outcomes)
+        _show(gateway, after, outcomes)
     if not all(outcome.passed for outcome in outcomes):
         raise SystemExit(partner_command.REFUSED)
 
 
-def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
+def _show(gateway: Gateway, run: dict[str, Any], outcomes: list[CheckResult]) -> None:
     for outcome in outcomes:
         word = (
             output.colour("passed", "green") if outcome.passed else output.colour("failed", "red")
@@ -329,6 +329,10 @@ def _show(run: dict[str, Any], outcomes: list[CheckResult]) -> None:
     if run["state"] == "passed":
         output.say(f"run {run['run']}, an event in the log", "Passed")
         click.echo("Next, where you are not active yet: the gateway's administrators activate you")
+        if lacking := sorted({"cases.write", "handoffs.answer"} - {*gateway.whoami()["scopes"]}):
+            output.warn(
+                f"with real cases this system cannot do all of it: it lacks {', '.join(lacking)}"
+            )
     else:
         output.say(f"Correct what failed, then: --run {run['run']}")
 

@@ -52,14 +52,14 @@ def read_passphrase(file: Path | None, *, new: bool = False) -> str:
     if file is not None:
         return _one_line(file)
     try:
-        with warnings.catch_warnings():  # nobody at a terminal: told below
-            warnings.simplefilter("ignore", getpass.GetPassWarning)
+        with warnings.catch_warnings():  # without a terminal it would be shown as it is typed
+            warnings.simplefilter("error", getpass.GetPassWarning)
             return str(
                 click.prompt(
                     "Passphrase of the root key", hide_input=True, confirmation_prompt=new, err=True
                 )
             )
-    except click.Abort:
+    except (click.Abort, getpass.GetPassWarning):
         raise click.ClickException(
             "the root key's passphrase was not given: type it, or name its file with "
             "--root-passphrase-file"

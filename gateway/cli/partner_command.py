@@ -29,6 +29,7 @@ from gateway.client import (
     EvidenceMismatch,
     Gateway,
     GatewayUnavailable,
+    InvalidArgument,
     InvalidCase,
     KeyNotHeld,
     LogForked,
@@ -52,6 +53,7 @@ REFUSED, NO_ANSWER, NO_CONNECTION, FALSE_EVIDENCE = 1, 3, 4, 5
 
 _CODES: dict[type[ClientError], int] = {
     RequestRefused: REFUSED,
+    InvalidArgument: click.UsageError.exit_code,
     InvalidCase: click.UsageError.exit_code,
     KeyNotHeld: NO_CONNECTION,
     OutdatedVersion: REFUSED,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from gateway import __version__
 from gateway.cli import output
@@ -46,6 +47,8 @@ _trust_option = click.option(
     "places",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
+    envvar="CASEGATE_CONNECTION",
+    show_envvar=True,
     help="A folder of keys, or a connection file, whose keys you trust.",
 )
 _log_option = click.option(
@@ -78,7 +81,10 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
+        @click.pass_context
         def run(
+            context: click.Context,
+            /,
             *,
             places: tuple[Path, ...],
             log_keys: tuple[str, ...],
@@ -86,8 +92,10 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
             organisation_keys: tuple[str, ...] = (),
             **arguments: Any,
         ) -> Any:
-            trust = _gathered(places, log_keys, gateway_keys, organisation_keys)
-            return command(trust=trust, **arguments)
+            named = (log_keys, gateway_keys, organisation_keys)
+            if any(named) and context.get_parameter_source("places") is ParameterSource.ENVIRONMENT:
+                places = ()  # whoever names keys trusts these and no others
+            return command(trust=_gathered(places, *named), **arguments)
 
         wrapped: Callable[..., Any] = run
         if members:

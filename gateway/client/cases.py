@@ -9,7 +9,13 @@ from uuid import UUID
 from gateway.client import documents, evidence_checks
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import DocumentSigner, require
-from gateway.client.errors import ClientError, UnknownReference
+from gateway.client.errors import (
+    ClientError,
+    InvalidArgument,
+    InvalidCase,
+    UnknownReference,
+    raising,
+)
 from gateway.client.session import ConfirmedWrite, Ended, NewWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
 from gateway.domain.case_steps import CASE_STEPS
@@ -179,7 +185,8 @@ class CaseClient(ClientBase):
         ``reason``, and for a correction ``pointers``, the places that it corrects; ``approved_by``
         is the second person where a draft loosens what was cleared (R10).
         """
-        path = f"/cases/{spelled(content['case'])}/versions"
+        with raising(InvalidCase, "a case is an object with its id", (TypeError, KeyError)):
+            path = f"/cases/{spelled(content['case'])}/versions"
         return self._exchange.write(*self._version(path, by, content, clearance, change))
 
     def step(self, action: "StepAction", where: Where, by: str, **fields: Any) -> ConfirmedWrite:
@@ -187,18 +194,18 @@ class CaseClient(ClientBase):
 
         The table in gateway/domain/case_steps.py says which ``fields`` an action takes; those that
         are None are left out. ``where`` names the own ``case``, or the ``handoff`` by which a case
-        is held, and the ``measure`` or ``recall`` that the step is about. ValueError for another
-        action, place or field.
+        is held, and the ``measure`` or ``recall`` that the step is about. Raises InvalidArgument
+        for another action, place or field.
         """
         kind = CASE_STEPS.get(action)
         if kind is None:
-            raise ValueError(f"'{action}' is not a step on a case")
+            raise InvalidArgument(f"'{action}' is not a step on a case")
         named = {name: spelled(one) for name, one in where.items()}
         place = next((one for one in kind.places if one in named), kind.places[0])
         if named.keys() != {place, *kind.beside}:
-            raise ValueError(f"{action} is about one {' or '.join(kind.places)}")
+            raise InvalidArgument(f"{action} is about one {' or '.join(kind.places)}")
         if unknown := fields.keys() - {one.name for one in kind.body.fields}:
-            raise ValueError(f"{action} does not take {', '.join(sorted(unknown))}")
+            raise InvalidArgument(f"{action} does not take {', '.join(sorted(unknown))}")
         path = f"/{place}s/{named[place]}/{kind.path.format_map(named)}"
         return self._write(action, path, named.get("handoff"), by=by, **fields)
 
@@ -271,6 +278,8 @@ class CaseClient(ClientBase):
         clearance: Mapping[str, Any] | None = None,
         change: Mapping[str, Any] | None = None,
     ) -> NewWrite:
+        if not isinstance(content, Mapping):
+            raise InvalidCase("a case is an object; nothing was sent")
         fields = {"by": by, "content": content, "clearance": clearance}
         if change is not None:
             fields["change"] = change

@@ -35,6 +35,7 @@ ADDRESS = re.compile(
 )
 """The address of a listener: https://host or https://host:port."""
 
+CONNECTION_FILE = "connection.toml"
 ADMINISTRATORS_FILE = "administrators.json"
 """The file of the keys with which the gateway's administrators approve what they decide."""
 
@@ -103,10 +104,11 @@ class PartnerConnection:
 
     @classmethod
     def read(cls, file: Path) -> "PartnerConnection":
-        """Read a connection file; SettingsError names each setting that is missing or wrong.
+        """Read a connection file, to which its paths are relative, or the one of a folder.
 
-        Paths in it are relative to the file.
+        Raises SettingsError, which names each setting that is missing or wrong.
         """
+        file = file / CONNECTION_FILE if file.is_dir() else file
         values = _values(file)
         paths: dict[str, Any] = {
             name: file.parent / values[name] for name in values if name in _PATHS
@@ -386,10 +388,8 @@ def gather_trust(
 
 def _trust_at(place: Path) -> TrustAnchors:
     """The keys of a connection file, or of a folder with one or with the keys themselves."""
-    if place.is_file():
+    if place.is_file() or (place / CONNECTION_FILE).exists():
         return PartnerConnection.read(place).trust
-    if (place / "connection.toml").exists():
-        return PartnerConnection.read(place / "connection.toml").trust
     gateway, administrators = place / "gateway-keys.json", place / ADMINISTRATORS_FILE
     issuer = _issuer(gateway) if gateway.exists() else ""
     deciding = _administrators(administrators if administrators.exists() else None, issuer)

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.client import documents, evidence_checks
 from gateway.client.cases import ClientBase
 from gateway.client.documents import require
+from gateway.client.errors import InvalidArgument
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import NO_SLUG, SLUG
 from gateway.evidence import declarations
@@ -90,9 +91,9 @@ class Directory(ClientBase):
         return cast("Iterator[ListedOrganisation]", self._exchange.items("directory.read", path))
 
     def organisation(self, slug: str) -> "ListedOrganisation":
-        """One organisation of the directory; ValueError for an invalid organisation id."""
+        """One organisation of the directory; InvalidArgument for an invalid organisation id."""
         if not SLUG.fullmatch(slug):
-            raise ValueError(f"{slug!r} {NO_SLUG}")
+            raise InvalidArgument(f"{slug!r} {NO_SLUG}")
         found = self._exchange.read("directory.read", f"/organisations/{slug}")
         return cast("ListedOrganisation", found)
 
@@ -102,7 +103,7 @@ class Directory(ClientBase):
         Verified, and good now; EvidenceMismatch when it is not.
         """
         if not SLUG.fullmatch(slug):
-            raise ValueError(f"{slug!r} {NO_SLUG}")
+            raise InvalidArgument(f"{slug!r} {NO_SLUG}")
         found = self._exchange.read("directory.read", f"/organisations/{slug}/attestation")
         text = str(found.get("attestation"))
         return text, documents.check_status(text, slug, self._now(), self.connection)
@@ -118,7 +119,7 @@ class Directory(ClientBase):
         hold.
         """
         if not SLUG.fullmatch(organisation) or not DIGEST.fullmatch(kid):
-            raise ValueError("not an organisation id, or not the id of a document key")
+            raise InvalidArgument("not an organisation id, or not the id of a document key")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/keys/{kid}"
         answer = self._exchange.read("directory.read", path)
@@ -177,7 +178,7 @@ class Directory(ClientBase):
         Verified; EvidenceMismatch when it is of another event or organisation.
         """
         if not SLUG.fullmatch(organisation):
-            raise ValueError(f"{organisation!r} {NO_SLUG}")
+            raise InvalidArgument(f"{organisation!r} {NO_SLUG}")
         before = self._exchange.newest()
         path = f"/organisations/{organisation}/mandates/{spelled(event)}"
         answer = self._exchange.read("directory.read", path)

@@ -122,6 +122,10 @@ class UnexpectedAnswer(ClientError):
     """The answer is not of the gateway's interface: a redirection, too long, or other JSON."""
 
 
+class InvalidArgument(ClientError, ValueError):
+    """An id, a command, a place or a field is none that there is; nothing was sent."""
+
+
 class InvalidCase(ClientError, ValueError):
     """The content is not a valid case; nothing was signed or sent.
 

@@ -12,7 +12,7 @@ from gateway.client import documents
 from gateway.client.cases import ConsultedContent, asking, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
-from gateway.client.errors import RequestRefused
+from gateway.client.errors import InvalidArgument, RequestRefused, raising
 from gateway.client.own_stream import Events, ToldStream
 from gateway.client.session import ConfirmedWrite, Ended, NewWrite, spelled
 from gateway.domain.answers import KIND_OF_ACTION, AnswerKind
@@ -94,7 +94,8 @@ class HandoffClient(Events):
     def _acceptance(
         self, view: Mapping[str, Any], by: str, groups: Sequence[str] | None = None
     ) -> NewWrite:
-        conditions = view["conditions"]
+        with raising(InvalidArgument, "this is no handoff's view: it lacks", KeyError):
+            conditions = view["conditions"]
         named = None if groups is None else list(groups)
         offer = documents.newest_offer(view).digest
         return self._answer(
@@ -114,7 +115,7 @@ class HandoffClient(Events):
 
         Which ``fields`` a command takes says the table in gateway/domain/answers.py; those that
         are None are left out. ``offer`` is the digest of the offer that was read: where a newer one
-        is there, the gateway refuses. ValueError for another command or field.
+        is there, the gateway refuses. InvalidArgument for another command or field.
         """
         return self._exchange.write(*self._answer(command, handoff, by, offer=offer, **fields))
 
@@ -129,9 +130,9 @@ class HandoffClient(Events):
     ) -> NewWrite:
         kind = KIND_OF_ACTION.get(f"handoff.{command}")
         if kind is None or not kind.path:
-            raise ValueError(f"a party does not answer by '{command}'")
+            raise InvalidArgument(f"a party does not answer by '{command}'")
         if unknown := fields.keys() - {one.name for one in kind.fields}:
-            raise ValueError(f"{command} does not take {', '.join(sorted(unknown))}")
+            raise InvalidArgument(f"{command} does not take {', '.join(sorted(unknown))}")
         provided = {name: value for name, value in fields.items() if value is not None}
         asked = {"by": by, **provided}
         name = spelled(handoff)
@@ -302,8 +303,8 @@ class Offers(Directory, HandoffClient):
     """Offers of one's own cases, and updates of them."""
 
     def preview(self, case: UUID | str, by: str, **terms: Unpack[OfferTerms]) -> "Preview":
-        """Return what an offer would give, and to whom; nothing is kept. ValueError as for
-        `offer`."""
+        """Return what an offer would give, and to whom; nothing is kept. Raises
+        InvalidArgument as `offer` does."""
         asked = {"case": spelled(case), "by": by, **_terms_of(terms)}
         found = self._exchange.read("handoff.preview", "/handoffs/preview", asked)
         return cast("Preview", found)
@@ -323,7 +324,7 @@ class Offers(Directory, HandoffClient):
         through. ``parts`` is the ``groups`` that `submit` returned: with it, EvidenceMismatch
         instead of a signature under parts that were not selected.
 
-        Raises ValueError without organisation and competence, and for one that is none.
+        Raises InvalidArgument without organisation and competence, and for one that is none.
         """
         return self._exchange.write(*self._offer(case, by, handoff=handoff, parts=parts, **terms))
 
@@ -404,14 +405,15 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         if (value := terms.get(name)) is not None
     }
     if not to:
-        raise ValueError(
+        raise InvalidArgument(
             "an offer is to an organisation, to a competence, or to one of its holders"
         )
     if "competence" in to:
-        to["competence"] = competence_members(read_competence(to["competence"]))
+        with raising(InvalidArgument):
+            to["competence"] = competence_members(read_competence(to["competence"]))
     expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at.tzinfo is None:
-        raise ValueError("the end of an offer is a time with its zone")
+        raise InvalidArgument("the end of an offer is a time with its zone")
     return {
         "to": to,
         **_update_terms(terms),

@@ -482,8 +482,9 @@ def next_page(page: Mapping[str, Any], path: str) -> str | None:
 
 
 def spelled(name: Any) -> str:
-    """A UUID in its one spelling, as paths have it; ValueError for anything else."""
-    return str(name if isinstance(name, UUID) else UUID(str(name)))
+    """A UUID in its one spelling, as paths have it; InvalidArgument for anything else."""
+    with errors.raising(errors.InvalidArgument, f"{name!r} is not an id, a UUID"):
+        return str(name if isinstance(name, UUID) else UUID(str(name)))
 
 
 def body_of(asked: Mapping[str, Any]) -> str:

@@ -566,3 +566,4 @@ class Whoami(TypedDict):
     audit_access: Sequence[AuditAccessEntry]
     reference_date: str
     reference_date_simulated: bool
+    conformance_passed: bool

@@ -72,6 +72,7 @@ def whoami(ports: Ports, caller: Caller) -> results.Whoami:
             ],
             reference_date=context.today.day,
             reference_date_simulated=context.today.simulated,
+            conformance_passed=context.work.conformance.passed(caller.organisation),
         )
 
     return transact.read(ports, caller, transact.ActionRequest("whoami.read"), query)

@@ -170,6 +170,7 @@ class Whoami:
     audit_access: Sequence[AuditAccessEntry]
     reference_date: date
     reference_date_simulated: bool
+    conformance_passed: bool
 
 
 # --- Whole entries, for administrators -----------------------------------------------------------

@@ -138,7 +138,7 @@ _WORDS: Mapping[str, str] = {
     "at": "When.",
     "Entry.at": "The day as of which it is shown; null for all that is recorded.",
     "Entry.staff_register": "Whether anybody was entered in its staff register so far.",
-    "Entry.conformance_passed": "Whether one of its systems has passed a conformance run so far.",
+    "conformance_passed": "Whether one of its systems has passed a conformance run so far.",
     # cases and handoffs, as they are answered
     "case_digest": "The digest of the case's version.",
     "acts": "The acts that are open to the reader now, what is owed first.",

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -550,3 +551,16 @@ def test_a_report_of_mandates_is_no_event(ofmin: Operator) -> None:
 # --- Audit grants
 
 TERM = ("--from", "2026-03-01", "--until", "2026-04-01", "--decision-ref", "board 2026-02")
+
+
+def test_the_second_person_computes_the_digest_of_a_decision_as_the_page_says(
+    tmp_path: Path,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/administrators.md").read_text("utf-8")
+    (line,) = [one for one in page.splitlines() if one.startswith("openssl dgst")]
+    minutes = b"The board admits the hotline.\n"
+    (tmp_path / "minutes.pdf").write_bytes(minutes)
+    told = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == base64url.digest(minutes)

@@ -241,6 +241,17 @@ def test_an_identifier_in_free_text_is_a_warning_and_no_error(desks):
     assert "Warning" not in desks.run("case", "check", str(desks.case_file())).output
 
 
+def test_an_address_that_a_case_has_twice_is_a_warning(desks):
+    content = json.loads(desks.case_file().read_text())
+    named = ("https://example.com/x", "https://Example.COM/x", "https://example.com/X")
+    first = content["items"][0]
+    items = [{**first, "id": str(desks.stage.gateway.new_id()), "value": value} for value in named]
+    file = str(desks.case_file(items=[first, *items]))
+    (warning,) = desks.told("case", "check", file)["warnings"]
+    assert warning["pointer"] == "/items/2/value"
+    assert "the address of /items/1" in warning["message"]
+
+
 def test_a_refusal_for_machines_is_one_json_document(desks):
     result = desks.run("case", "show", "018f0000-0000-7000-8000-000000000001", "--json", at=ABROAD)
     assert result.exit_code == 1

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import click
 from click.testing import CliRunner
@@ -105,6 +105,26 @@ def test_the_version_is_printed_with_the_products_name():
     result = CliRunner().invoke(main, ["--version"])
     assert result.exit_code == 0
     assert result.output == f"casegate {__version__}\n"
+
+
+def _connections(command: click.Command, heard: bool, words: str) -> Iterator[tuple[str, bool]]:
+    """Each command that takes a connection, and whether CASEGATE_CONNECTION names it."""
+    options = [one for one in command.params if "--connection" in one.opts]
+    heard = heard or any(one.envvar == "CASEGATE_CONNECTION" for one in options)
+    if not isinstance(command, click.Group):
+        yield from [(words, heard)] if options else []
+        return
+    context = click.Context(command, info_name=words)
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from _connections(below, heard, f"{words} {name}".strip())
+
+
+def test_the_environment_names_the_connection_of_every_command_that_takes_one():
+    found = dict(_connections(main, False, ""))
+    assert found.keys() >= {"verify", "audit mirror", "case list", "admin waiting", "system renew"}
+    assert [words for words, heard in found.items() if not heard] == []
 
 
 def _lists(command: click.Group, words: str) -> list[tuple[str, str]]:

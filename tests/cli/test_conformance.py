@@ -1,13 +1,16 @@
 """`casegate conformance`: the client walks through a run, and says what to mend."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from gateway.cli import enrol
 from gateway.client import enrolment
 from gateway.domain.organisation import Status
+from gateway.kernel.ports import TransactionMode
 from tests.cli.desks import Desks
+from tests.founding import DESK
 from tests.newcomers import NEWCOMER, Newcomer
 
 BY = ("--by", "intake-1")
@@ -33,6 +36,25 @@ def test_who_is_not_active_yet_reads_what_leads_there(newcomers, tls_files):
     (waiting,) = newcomers.told("todo", at=NEWCOMER)["items"]
     assert waiting["next"].startswith("casegate conformance run")
     assert "casegate conformance run" in newcomers.run("handoff", "list", at=NEWCOMER).stderr
+
+
+def test_after_the_run_it_is_the_administrators_turn(newcomers, tls_files):
+    newcomers.changes["certificate"] = tls_files / "certificate.pem"
+    newcomers.done("conformance", "run", *BY, at=NEWCOMER)
+    (waiting,) = newcomers.told("todo", at=NEWCOMER)["items"]
+    assert waiting["what"] == "conformance run passed: the administrators activate you"
+    assert waiting["next"].startswith("casegate system check")
+
+
+def test_a_system_hears_what_its_scopes_do_not_let_it_do_with_real_cases(newcomers):
+    assert "lacks" not in newcomers.run("conformance", "run", *BY, at=NEWCOMER).stderr
+    with newcomers.stage.gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        system = work.organisations.system(NEWCOMER, DESK)
+        fewer = replace(system, scopes=system.scopes - {"cases.write"})
+        work.organisations.save_system(fewer)
+        work.commit()
+    told = newcomers.run("conformance", "run", *BY, at=NEWCOMER)
+    assert (told.exit_code, "lacks cases.write" in told.stderr) == (0, True)
 
 
 def test_machines_are_told_in_json(newcomers):

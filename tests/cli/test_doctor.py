@@ -18,6 +18,8 @@ from gateway import maintenance, wiring
 from gateway.cli import doctor
 from gateway.cli.backup import digest
 from gateway.cli.doctor import CHECKS, Finding, Level, run_checks
+from gateway.domain import duty
+from gateway.domain.duty import DutyKind
 from gateway.domain.notification import DeliveryWay, RefusedNotification
 from gateway.domain.refusals import Busy, HighWaterMarkUnavailable
 from gateway.kernel.ports import TransactionMode
@@ -26,6 +28,7 @@ from gateway.store import migrations
 from gateway.store.database import Server
 from tests.operating import ISSUER, Operator, execute
 from tests.postgresql import new_database
+from tests.store.samples import case, handoff
 
 DAY = timedelta(days=1)
 
@@ -299,6 +302,21 @@ def test_what_waits_for_administrators_is_counted(gw: Operator) -> None:
     told = the(findings(gw), "waiting", Level.OK)
     assert "1 proposals and 0 organisations" in told
     assert "casegate admin waiting" in told
+
+
+def test_duties_that_are_overdue_are_a_warning(gw: Operator) -> None:
+    assert "no duty" in sentences(gw, "due", Level.OK)
+    file, version = case()
+    offered, offer = handoff(file, due_at=None)
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.WRITE) as work:
+        now = gateway.ports.now()
+        owed = duty.begin(offered, DutyKind.ANSWER, gateway.ports.new_id(), now, now + DAY)
+        work.cases.add(file, version)
+        work.handoffs.add(offered, offer)
+        work.duties.add(owed)
+        work.commit()
+    assert "no duty" in sentences(gw, "due", Level.OK)
+    assert "1 duty of members overdue" in sentences(gw, "due", Level.WARNING, 2 * DAY)
 
 
 def test_receivers_that_fail_and_what_they_refused_are_told(gw: Operator) -> None:

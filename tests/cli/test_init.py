@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -218,6 +220,23 @@ def test_what_never_changes_is_judged_with_the_command_line(tmp_path, changes):
     result = typed(tmp_path / "gw", *changes)
     assert result.exit_code == 2
     assert f"'{changes[0]}'" in result.output
+
+
+def test_without_a_terminal_no_passphrase_is_asked_for_and_its_file_is_named(tmp_path):
+    words = ["--name", "example", "--issuer", ISSUER, "--partners-url", PARTNERS, *ADMINS]
+    command = [sys.executable, "-P", "-m", "gateway", "init", str(tmp_path / "gw"), *words]
+    result = subprocess.run(  # a session of its own has no terminal
+        command,
+        input="hunter2\n",
+        text=True,
+        capture_output=True,
+        start_new_session=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("or name its file with --root-passphrase-file")
+    assert not (tmp_path / "gw").exists()
 
 
 # --- nothing is overwritten

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -59,8 +60,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def verify(*arguments: str | Path, **kwargs: bytes) -> Result:
-    return CliRunner().invoke(main, ["verify", *map(str, arguments)], **kwargs)  # type: ignore[arg-type]
+def verify(*arguments: str | Path, **kwargs: Any) -> Result:
+    return CliRunner().invoke(main, ["verify", *map(str, arguments)], **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_keys_may_be_given_one_by_one(folder: Path) -> None:
     assert verify(folder / "signed.bundle", *log, *members).exit_code == 0
 
 
-@pytest.mark.parametrize("how", ["file", "folder", "option"])
+@pytest.mark.parametrize("how", ["file", "folder", "option", "environment"])
 def test_a_connection_file_brings_its_keys(folder: Path, how: str) -> None:
     settings = {
         "api_url": "https://partners.example.org",
@@ -113,6 +114,12 @@ def test_a_connection_file_brings_its_keys(folder: Path, how: str) -> None:
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
     option = "--connection" if how == "option" else "--trust"
     place = folder if how == "folder" else file
+    if how == "environment":
+        environment = {"CASEGATE_CONNECTION": str(file)}
+        assert verify(folder / "attested.bundle", env=environment).exit_code == 17
+        named = verify(folder / "attested.bundle", "--log-key", VKEY, env=environment)
+        assert named.exit_code == 14, "whoever names keys trusts no others"
+        return
     assert verify(folder / "attested.bundle", option, place).exit_code == 17
 
 

@@ -1,11 +1,12 @@
 """One's own cases: their steps by two persons, their versions, their content."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from gateway.client import EvidenceMismatch, RequestRefused
+from gateway.client import EvidenceMismatch, InvalidArgument, InvalidCase, RequestRefused
 from gateway.evidence import handoff_documents, receipt, sd_jwt
 from tests import founding
 from tests.client import false_gateway
@@ -49,8 +50,17 @@ def test_a_step_that_the_table_does_not_have_is_not_sent(
     stage: Listening, action: str, where: dict[str, UUID], fields: dict[str, str]
 ) -> None:
     desk = MemberClient(stage)
-    with pytest.raises(ValueError, match=action):
+    with pytest.raises(InvalidArgument, match=action):
         desk.step(action, where, "analyst-1", **fields)
+    assert desk.wire.requests == []
+
+
+def test_what_is_no_object_is_no_case_and_is_not_sent(stage: Listening) -> None:
+    desk = MemberClient(stage)
+    nothing: Any = []
+    for send in (partial(desk.submit, nothing, "x"), partial(desk.revise, {}, "x", {})):
+        with pytest.raises(InvalidCase, match="a case is an object"):
+            send()
     assert desk.wire.requests == []
 
 

@@ -52,6 +52,11 @@ def test_a_connection_is_read_with_paths_beside_its_file(tmp_path: Path) -> None
     assert set(read.trust.gateway_keys) == {key_of("attest").kid}
 
 
+def test_a_folder_is_read_by_the_connection_file_in_it(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    assert PartnerConnection.read(tmp_path) == PartnerConnection.read(file)
+
+
 def test_what_is_optional_is_absent(tmp_path: Path) -> None:
     read = PartnerConnection.read(written(tmp_path, checkpoint_file="", outbox=None))
     assert (read.checkpoint_file, read.outbox, read.trust.organisations) == (None, None, {})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.client import InvalidArgument
 from tests.client.client_fixture import MemberClient
 from tests.founding import ABROAD, HOTLINE, OCRVP, OFMIN
 from tests.web.listening import Listening
@@ -12,5 +13,5 @@ def test_the_directory_is_read_page_by_page(stage: Listening) -> None:
     found = [one["organisation"] for one in desk.organisations()]
     assert found == sorted([ABROAD, HOTLINE, OCRVP, OFMIN])
     assert desk.organisation(OFMIN)["mandates"][0]["competence"] == "receive/csam/FR"
-    with pytest.raises(ValueError, match="organisation id"):
+    with pytest.raises(InvalidArgument, match="organisation id"):
         desk.organisation("../whoami")

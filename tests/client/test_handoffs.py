@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.client import RequestRefused
+from gateway.client import InvalidArgument, RequestRefused
 from gateway.evidence import receipt, sd_jwt
 from tests import founding
 from tests.client.client_fixture import MemberClient
@@ -77,8 +77,17 @@ def test_an_answer_that_no_party_gives_is_not_sent(
     stage: Listening, command: str, fields: dict[str, str]
 ) -> None:
     office = MemberClient(stage, OFMIN)
-    with pytest.raises(ValueError, match=command):
+    with pytest.raises(InvalidArgument, match=command):
         office.answer(command, stage.gateway.new_id(), "officer-1", **fields)
+    assert not office.wire.requests
+
+
+def test_what_is_no_view_of_a_handoff_is_not_accepted(stage: Listening) -> None:
+    office = MemberClient(stage, OFMIN)
+    with pytest.raises(InvalidArgument, match="lacks: 'conditions'"):
+        office.accept({}, "officer-1")
+    with pytest.raises(InvalidArgument, match="'HA-1' is not an id"):
+        office.handoff("HA-1")
     assert not office.wire.requests
 
 
@@ -100,10 +109,10 @@ def test_a_preview_keeps_nothing_and_has_no_key(stage: Listening) -> None:
 def test_an_offer_names_a_recipient_and_a_moment_with_its_zone(stage: Listening) -> None:
     desk = MemberClient(stage)
     for to in ({}, {"organisation": None}, {"competence": "csam"}, {"competence": "judge/csam/FR"}):
-        with pytest.raises(ValueError, match="competence"):
+        with pytest.raises(InvalidArgument, match="competence"):
             desk.offer(stage.gateway.new_id(), "x", purpose=["remove"], **to)
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
-    with pytest.raises(ValueError, match="with its zone"):
+    with pytest.raises(InvalidArgument, match="with its zone"):
         desk.offer(stage.gateway.new_id(), "x", purpose=[], organisation=OFMIN, expires_at=naive)
     assert desk.wire.requests == []
 

@@ -13,6 +13,7 @@ import pytest
 from gateway.client import (
     EvidenceMismatch,
     GatewayUnavailable,
+    InvalidArgument,
     InvalidCase,
     KeyNotHeld,
     RequestRefused,
@@ -417,7 +418,7 @@ def test_the_registration_of_a_key_is_verified_before_it_is_returned(stage):
     hotline.wire.tamper = lambda request, members: members.update(receipt=mine)
     with pytest.raises(EvidenceMismatch):
         hotline.registration(OFMIN, KEYS[OFMIN].kid)
-    with pytest.raises(ValueError, match="document key"):
+    with pytest.raises(InvalidArgument, match="document key"):
         hotline.registration(OFMIN, "../receipts")
 
 

@@ -120,7 +120,7 @@ def test_a_replayed_invitation_is_refused_and_the_member_sees_it(
     enrol(file, tmp_path / "thief", "--no-document-key", status=1)
     assert not (tmp_path / "thief" / "connection.toml").exists()
     events = casegate("event", "list", "-c", tmp_path / "desk" / "connection.toml")
-    redeemed = [line for line in events.splitlines() if "invitation.redeemed" in line]
+    redeemed = [line for line in events.splitlines() if "invitation.redeem" in line]
     assert "denied" in redeemed[-1]
 
 
