@@ -144,14 +144,14 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
     """
     request = ActionRequest(SEARCH, reading.by, key, reading.asked())
 
-    def look(context: RequestContext) -> _Found | None:
+    def query(context: RequestContext) -> _Found | None:
         filters = _with_case(context, reading)
         covered = _covered(context, reading.by, filters)
         # What is answered by an earlier record, or not at all, is not looked for.
         done = context.work.retries.get(caller.organisation, key)
         return None if done else _look(context, reading, filters, covered)
 
-    found = read(ports, caller, request, look)
+    found = read(ports, caller, request, query)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         if found is None or _covered(context, reading.by, found.filters) != found.coverage:
