@@ -31,6 +31,7 @@ from gateway.domain.refusals import (
     Correctable,
     HighWaterMarkUnavailable,
     LogFrozen,
+    OutOfService,
     Refusal,
     WrongState,
 )
@@ -506,17 +507,14 @@ def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
     )
 
 
-def compare_keys(upkeep: Maintenance, now: datetime) -> TaskReport | None:
+def compare_keys(upkeep: Maintenance, now: datetime) -> None:
     """End again what an older copy of a database brought back; nothing while rows differ from the
-    log, for by them a key may seem unused."""
+    log, for by them a key may seem unused. Raises OutOfService."""
     ports = upkeep.gateway.ports
     if upkeep.rows_differ:
-        return TaskReport(
-            ("no unused key is destroyed while the registry, or a case, differs from the log",)
-        )
+        raise OutOfService("no unused key is destroyed while registry or cases differ from the log")
     erasure.erase_restored(ports)
     upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
-    return None
 
 
 def issue_certificates(upkeep: Maintenance, now: datetime) -> None:
