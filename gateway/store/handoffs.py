@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     ColumnElement,
+    LargeBinary,
     Row,
     and_,
     bindparam,
@@ -49,7 +50,13 @@ from gateway.kernel.values import (
     WaitingHandoffs,
 )
 from gateway.store.columns import TEXT, RecordTable, StorePart, matching, stands_after
-from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.content_encryption import (
+    ERASED,
+    KEY_ID_END,
+    CellRef,
+    ContentCipher,
+    header_of,
+)
 from gateway.store.tables import (
     KEPT,
     answer,
@@ -470,7 +477,12 @@ _END_GRACE = update(retained_copy).where(_of_copy).values(grace_until=None)
 _KEY_OF = select(retained_copy.c.content_key).where(_of_copy)
 _DROP = delete(retained_copy).where(_of_copy)
 _DOOM = insert_new(doomed_key)
-_HAVING = _copied.where(retained_copy.c.content_key == bindparam("key"))
+# By the envelope: another key in the row would make that of the copy seem unused.
+_sealed = func.substr(retained_copy.c.content, 1, KEY_ID_END, type_=LargeBinary) == bindparam(
+    "header"
+)
+_SEALED_BY = _copied.where(_sealed)
+_HAVING = _copied.where(retained_copy.c.content_key == bindparam("key"), _sealed)
 _ANSWERS_HAVING = select(answer_key.c.organisation).where(
     answer_key.c.content_key == bindparam("key")
 )
@@ -547,13 +559,15 @@ class SqlRetentions(StorePart):
 
     def having(self, key: UUID) -> UUID | None:
         """The handoff whose copy is encrypted by a key."""
-        handoff: UUID | None = self._transaction.scalar(_HAVING, {"key": key})
+        values = {"key": key, "header": header_of(key)}
+        handoff: UUID | None = self._transaction.scalar(_HAVING, values)
         return handoff
 
     def uses_key(self, key: UUID) -> bool:
         """Tell whether a copy, or an organisation's late answers, are encrypted by a key."""
         of_answers = self._transaction.first(_ANSWERS_HAVING, {"key": key})
-        return self.having(key) is not None or of_answers is not None
+        of_copy = self._transaction.first(_SEALED_BY, {"header": header_of(key)})
+        return of_copy is not None or of_answers is not None
 
     def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
         """Recipient and id of each handoff that was accepted and is not retained, whose case is

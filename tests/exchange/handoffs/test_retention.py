@@ -387,6 +387,18 @@ def test_a_key_that_is_gone_for_good_ends_the_retention_by_an_event(gateway):
     assert stands(gateway, handoff) is None
 
 
+def test_the_key_of_a_copy_is_used_whatever_key_its_row_names(gateway):
+    _, handoff = held(gateway, **STATED)
+    erase(gateway)
+    key, (other,) = copy_of(gateway, handoff).content_key, gateway.ports.keys.gone
+    gateway.store.change("UPDATE retained_copy SET content_key = ?", other.hex)
+    gateway.ports.keys.old.add(key)
+    assert erasure.erase_restored(gateway.ports) == 0
+    erasure.destroy_orphan_keys(gateway.ports, None)
+    assert key not in gateway.ports.keys.gone
+    assert stands(gateway, handoff) is not None
+
+
 def test_the_key_of_a_copy_is_used_and_a_copy_that_came_back_without_it_ends_again(gateway):
     _, handoff = held(gateway, **STATED)
     erase(gateway)
