@@ -175,7 +175,13 @@ class Gauges:
     def __init__(self) -> None:
         """`begin` was called before."""
         self._gauges = {
-            name: _gauge(f"casegate_{name}", text, LABELS.get(name, ()))
+            name: Gauge(
+                f"casegate_{name}",
+                text,
+                LABELS.get(name, ()),
+                registry=None,
+                multiprocess_mode="mostrecent",
+            )
             for name, text in _GAUGES.items()
         }
 
@@ -213,10 +219,6 @@ LABELS = {
     "backup_timestamp_seconds": ("what",),
 }
 """The one label of a gauge; the others have none."""
-
-
-def _gauge(name: str, text: str, labels: tuple[str, ...]) -> Gauge:
-    return Gauge(name, text, labels, registry=None, multiprocess_mode="mostrecent")
 
 
 # --- Where the numbers are read: one text, made anew each time it is asked for ---

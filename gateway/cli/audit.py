@@ -675,7 +675,7 @@ def event() -> None:
 def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | None) -> None:
     """List your organisation's events, oldest first.
 
-    Each receipt is verified, and each place in your organisation's counter must be there. The
+    Each receipt is verified, and no number of your organisation's stream may be missing. The
     gateway signs which is the last.
 
     Example: casegate event list --out-dir receipts

@@ -86,7 +86,8 @@ def print_content(
     content = opened.content
     how = "attested" if opened.assurance == "attested" else "signed by the author"
     output.say(f"Case {content['case']}, version {content['version']}, by {opened.author} ({how})")
-    output.say(f"Handling: {_handling(opened.conditions)}")
+    handling = (f"TLP:{opened.conditions['tlp']}", *opened.conditions["handling"])
+    output.say(f"Handling: {', '.join(handling)}")
     if opened.tightened:
         click.echo("These conditions were tightened after the version shown, and bind now.")
     for one in opened.tightened_elements:
@@ -126,10 +127,6 @@ def _unsealed(one: OpenedElement) -> Iterator[str]:
         item = one.contents.type == "item" and name == "value"
         shown = defang(str(value), one.contents.category) if item else defang_text(str(value))
         yield from (f"  {name}: {line}" for line in shown.split("\n"))
-
-
-def _handling(marking: Part) -> str:
-    return ", ".join([f"TLP:{marking['tlp']}", *marking["handling"]])
 
 
 def condition_lines(conditions: Part) -> dict[str, str]:

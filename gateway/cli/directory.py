@@ -1,7 +1,7 @@
 """`casegate directory`, `succession` and `staff`: the members, and who acts for one's own."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -286,12 +286,8 @@ def add(
     days = {name: day.isoformat() for name, day in (("from", start), ("until", until)) if day}
     entries = [{"roles": [*roles], **days}] if file is None else _read(file)
     written = gateway.add_staff(entries, by, approved_by=approved_by, temporary=temporary)
-    return written, "; ".join(_lines(written.result["entries"]))
-
-
-def _lines(entries: list[dict[str, Any]]) -> Iterator[str]:
-    for one in entries:
-        yield f"{one['pseudonym']} is {', '.join(one['roles'])}"
+    made = written.result["entries"]
+    return written, "; ".join(f"{one['pseudonym']} is {', '.join(one['roles'])}" for one in made)
 
 
 @partner_command(staff, name="list")

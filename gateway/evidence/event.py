@@ -21,7 +21,7 @@ from gateway.ledger.tree import MAX_DOCUMENT_BYTES, NONCE_BYTES
 
 VERSION = 1
 PARTY = "party"
-"""The one kind of disclosure that may repeat: an organisation, its role, its own counter."""
+"""The one kind of disclosure that may repeat: an organisation, its role, its stream number."""
 
 SUBJECT = "subject"
 """The kind of the detail that says what was changed, as canonical JSON."""
@@ -105,13 +105,13 @@ def compose(
     log: str,
     at: datetime,
     policy: str,
-    counters: Mapping[str, int],
+    stream_numbers: Mapping[str, int],
     random: Callable[[int], bytes],
 ) -> EventDocument:
     """Make the event document of a fact, with its nonce and disclosures.
 
     ``log`` is the log's origin, ``at`` an aware time, ``policy`` the revision that decided,
-    ``counters`` the place of the event in each party's own stream (1, 2, 3...), ``random(n)``
+    ``stream_numbers`` the place of the event in each party's own stream (1, 2, 3...), ``random(n)``
     gives n unpredictable bytes. The number of digests is padded to 4, 8, 16... so that it does
     not tell how many took part. Raises EventError when the document is longer than 16 KiB.
     """
@@ -128,8 +128,8 @@ def compose(
         digests.append(made.digest)
 
     for one in fact.parties:
-        counter = counters[one.organisation]
-        value = {"organisation": one.organisation, "role": one.role, "stream_number": counter}
+        number = stream_numbers[one.organisation]
+        value = {"organisation": one.organisation, "role": one.role, "stream_number": number}
         disclose(PARTY, value, frozenset({one.organisation}))
     for detail in fact.details:
         if detail.kind == PARTY:

@@ -40,7 +40,9 @@ def page(
     """Organisations of any status, or of one, by id; applicants are here and nowhere else."""
 
     def view(one: Organisation) -> results.EntrySummary | None:
-        return _line(one) if status in (None, one.status) else None
+        if status not in (None, one.status):
+            return None
+        return shown(results.EntrySummary, one, organisation=one.slug)
 
     def query(context: RequestContext | OnHost) -> Page[results.EntrySummary]:
         return collect_page(context.work.organisations.page, attrgetter("slug"), view, after, limit)
@@ -68,9 +70,12 @@ def invitations(
 ) -> Page[results.OpenInvitation]:
     """The invitations that can be used still, by id; their tokens are nowhere here."""
 
+    def view(one: Invitation) -> results.OpenInvitation:
+        return shown(results.OpenInvitation, one, invitation=one.id)
+
     def query(context: RequestContext | OnHost) -> Page[results.OpenInvitation]:
         rows = partial(context.work.invitations.open, context.now)
-        return collect_page(rows, attrgetter("id"), _invitation, after, limit)
+        return collect_page(rows, attrgetter("id"), view, after, limit)
 
     return read_as_operator(ports, reader, query)
 
@@ -163,17 +168,9 @@ def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
     ]
 
 
-def _invitation(one: Invitation) -> results.OpenInvitation:
-    return shown(results.OpenInvitation, one, invitation=one.id)
-
-
 def _contacts(context: RequestContext, slug: str) -> results.Contacts:
     contacts = context.work.organisations.contacts(slug)
     return results.Contacts(slug, [shown(results.ContactEntry, one) for one in contacts])
-
-
-def _line(one: Organisation) -> results.EntrySummary:
-    return shown(results.EntrySummary, one, organisation=one.slug)
 
 
 def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Entry:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from gateway.domain import staff
-from gateway.domain.audit_event import EventDetail, Party
+from gateway.domain.audit_event import Party
 from gateway.domain.json_values import parse_date
 from gateway.domain.refusals import SecondPersonRequired, ValidationFailed, WrongState
 from gateway.evidence import canonical
@@ -229,11 +229,8 @@ def _record(
         {"entry": one.commitment(), "ends_at": one.ends_at and one.ends_at.isoformat()}
         for one in entries
     ]
-    context.record(parties, events.subject(subject, *parties), _kept(kept, *parties))
-
-
-def _kept(said: Sequence[Mapping[str, Any]], *parties: Party) -> EventDetail:
-    return events.shared(ENTRIES, canonical.encode(list(said)).decode(), parties)
+    commitments = events.shared(ENTRIES, canonical.encode(kept).decode(), parties)
+    context.record(parties, events.subject(subject, *parties), commitments)
 
 
 def _view(context: RequestContext, entry: staff.StaffEntry) -> StaffMember:

@@ -310,7 +310,7 @@ class SqlLog:
         else:  # nobody else has written since the transaction began
             last, begun = run.rows(counting, counted), self._begun
             base, edge, newest, mac = begun.head, begun.edge, begun.newest, begun.mac
-        counters = {row.organisation: row.last - named[row.organisation] for row in last}
+        numbers = {row.organisation: row.last - named[row.organisation] for row in last}
         header.require_own(base, mac)
         if tree.grow(edge, base.size, ()).root != base.root:
             raise LookupError("the log's right edge is not that of its head")
@@ -322,16 +322,14 @@ class SqlLog:
         for index, fact in enumerate(facts, base.size):
             for one in fact.parties:
                 name = one.organisation
-                counters[name] += 1
-                parties.append(
-                    {"organisation": name, "stream_number": counters[name], "idx": index}
-                )
+                numbers[name] += 1
+                parties.append({"organisation": name, "stream_number": numbers[name], "idx": index})
             event = compose(
                 fact,
                 log=header.origin,
                 at=at,
                 policy=policy,
-                counters=counters,
+                stream_numbers=numbers,
                 random=header.random,
             )
             entry = entry_commitment(event.document, event.nonce)

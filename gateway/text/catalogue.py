@@ -101,7 +101,9 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
     """The sentence of a fact, with what a document says besides, in codes, in brackets."""
     written = {
         # The gateway's own address is one that the verifier trusts; all else is others' text.
-        name: str(value) if name == "issuer" else defang_text(_written(name, value, language))
+        name: str(value)
+        if name == "issuer"
+        else defang_text(_WRITTEN.get(name, _coded)(value, language))
         for name, value in values.items()
     }
     text = _pair("sentences", key, language).format(**written, nb=_NB)
@@ -235,10 +237,6 @@ _WRITTEN: Mapping[str, Callable[[Any, str], str]] = {
     **dict.fromkeys(("at", "signed", "registered", "start", "end", "day"), moment),
 }
 """How some values of a sentence are written; all others as `_coded` does."""
-
-
-def _written(name: str, value: Any, language: str) -> str:
-    return _WRITTEN.get(name, _coded)(value, language)
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T[0-9:.+Z-]+)?", re.ASCII)

@@ -207,14 +207,14 @@ def _open_approvals(
 ) -> tuple[AuthoredDocument, ...]:
     """Return what organisations signed of the succession; with a key that was not provided it
     counts for nothing."""
-    found = tuple(of_known(_open_approval, file.bundle.succession_approvals, trust))
+
+    def read(text: str, trust: TrustAnchors) -> AuthoredDocument:
+        return open_document(sd_jwt.parse(text), SUCCESSION_TYP, trust)
+
+    found = tuple(of_known(read, file.bundle.succession_approvals, trust))
     for one in found:
         chain.check_approval(one, first)
     return found
-
-
-def _open_approval(text: str, trust: TrustAnchors) -> AuthoredDocument:
-    return open_document(sd_jwt.parse(text), SUCCESSION_TYP, trust)
 
 
 @step("The offer covers every element shown")

@@ -41,7 +41,7 @@ def composed(fact: AuditEvent = FACT, **changes) -> event.EventDocument:
         "log": "log.example.org/casegate",
         "at": AT,
         "policy": "r1",
-        "counters": {"police": 7, "hotline": 3},
+        "stream_numbers": {"police": 7, "hotline": 3},
         "random": chance(),
     }
     return event.compose(fact, **parts | changes)
@@ -75,7 +75,7 @@ def test_the_document_has_the_fields_of_the_contract_and_names_nobody():
 
 def test_absent_fields_are_left_out():
     bare = AuditEvent(ID, "case.read", EventResult.NOT_FOUND, (Party("aa", "actor"),))
-    fields = event.read(composed(bare, counters={"aa": 1}).document)
+    fields = event.read(composed(bare, stream_numbers={"aa": 1}).document)
     assert fields.keys() == {
         "v",
         "log",
@@ -117,7 +117,7 @@ def test_each_party_is_given_its_own_part_and_what_it_may_read():
 def test_the_number_of_digests_does_not_tell_how_many_took_part(parties, size):
     members = tuple(Party(f"org-{n}", "concerned") for n in range(parties))
     fact = replace(FACT, parties=members, details=())
-    made = composed(fact, counters={m.organisation: 1 for m in members})
+    made = composed(fact, stream_numbers={m.organisation: 1 for m in members})
     assert len(event.read(made.document)["sd"]) == size
 
 

@@ -125,7 +125,9 @@ class Database:
             log=self.config.log_origin,
             at=wiring.now(),
             policy="r1",
-            counters={OFMIN: self.ask("SELECT last FROM stream WHERE organisation = 'ofmin'")[0]},
+            stream_numbers={
+                OFMIN: self.ask("SELECT last FROM stream WHERE organisation = 'ofmin'")[0]
+            },
             random=secrets.token_bytes,
         )
         entry = entry_commitment(made.document, made.nonce)

@@ -136,7 +136,7 @@ def test_entries_are_read_by_index_as_far_as_they_exist(store):
         assert list(work.log.entries(2, 2)) == []
 
 
-def test_a_rolled_back_work_leaves_no_gap_in_index_and_counters(store):
+def test_a_rolled_back_work_leaves_no_gap_in_index_and_stream_numbers(store):
     recorded(store, fact())
     with store.begin(TransactionMode.WRITE) as work:
         work.log.record(fact("hotline", "police"))
@@ -276,7 +276,12 @@ def forged(database, store):
     with store.begin(TransactionMode.READ) as work:
         head, edge = work.log.head(), work.rows(select(tables.log_head.c.edge), {})[0].edge
     made = compose(
-        fact("hotline"), log=ORIGIN, at=NOON, policy=POLICY, counters={"hotline": 9}, random=bytes
+        fact("hotline"),
+        log=ORIGIN,
+        at=NOON,
+        policy=POLICY,
+        stream_numbers={"hotline": 9},
+        random=bytes,
     )
     entry = entry_commitment(made.document, made.nonce)
     grown = tree.grow(edge, head.size, [tree.leaf_hash(entry)])

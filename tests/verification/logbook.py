@@ -43,7 +43,7 @@ class Logbook:
             log=self.origin,
             at=at,
             policy="r1",
-            counters=self._counters,
+            stream_numbers=self._counters,
             random=chance(f"{self.origin} {len(self.events)}"),
         )
         leaf = tree.leaf_hash(entry_commitment(made.document, made.nonce))

@@ -30,10 +30,6 @@ def _nothing(*_: Any) -> None:
     """Nothing to check, and nothing that follows."""
 
 
-def _no_facts(_: Mapping[str, Any]) -> dict[str, Value]:
-    return {}
-
-
 @dataclass(frozen=True)
 class AnswerSteps:
     """How one kind of answer is given.
@@ -44,7 +40,7 @@ class AnswerSteps:
     """
 
     check: Callable[[Answering], None] = _nothing
-    facts: Callable[[Mapping[str, Any]], dict[str, Value]] = _no_facts
+    facts: Callable[[Mapping[str, Any]], dict[str, Value]] = lambda _: {}
     move: Callable[[Answering], Handoff] = Answering.move
     follow: Callable[[Answering, Handoff], None] = _nothing
     read: Callable[[Answering], Mapping[str, Any]] = attrgetter("fields")

@@ -443,7 +443,7 @@ def of_gateway(ports: Ports, reader: Reader, event: UUID) -> Receipt:
 
 
 def stream(ports: Ports, caller: Caller, after: int, limit: int) -> results.EventPage:
-    """The caller's own events after a counter, with receipts; ``head`` is its last counter.
+    """The caller's own events after a stream number, with receipts; ``head`` is its last one.
 
     A stream without gaps from 1 to ``head`` is complete; ``signed_head`` is the
     gateway's signed and dated statement of it.

@@ -274,7 +274,7 @@ def _event(ports: Ports, organisation: str, log: str, place: int) -> event.Event
         log=log,
         at=ports.now(),
         policy="test",
-        counters={organisation: place},
+        stream_numbers={organisation: place},
         random=ports.random,
     )
 

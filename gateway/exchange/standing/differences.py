@@ -138,7 +138,7 @@ def refuse_differing(context: RequestContext, handoff: Handoff, names: Sequence[
         "what is stored of this handoff is not what its documents and the log say: the gateway's "
         "operator was alarmed, and puts it right"
     )
-    if _is_danger(context, handoff):
+    if Urgency.IMMINENT_DANGER in (handoff.urgency, _urgency(context, handoff)):
         parties = {handoff.originator, handoff.recipient} - {context.caller.organisation}
         why += (
             f"; a child may be in danger: telephone the duty contact of {' or '.join(parties)} "
@@ -155,12 +155,8 @@ def check_urgency(context: RequestContext, handoff: Handoff) -> None:
         refuse_differing(context, handoff, ("urgency",))
 
 
-def _is_danger(context: RequestContext, handoff: Handoff) -> bool:
-    """Tell whether the row says so, or the version of the case that it names."""
-    return Urgency.IMMINENT_DANGER in (handoff.urgency, _urgency(context, handoff))
-
-
 def _urgency(context: RequestContext, handoff: Handoff) -> str | None:
+    """The urgency by the version of the case that a handoff names, whatever its row says."""
     try:
         said = context.work.cases.summary(handoff.case_digest) or {}
     except (CaseErased, ValueError):

@@ -29,7 +29,7 @@ LARGEST_COUNTER = 10**15 - 1
 
 
 class EventsQuery(StrictSchema):
-    """A page of one's own events, by their counter."""
+    """A page of one's own events, by their stream number."""
 
     after = field.Number(0, LARGEST_COUNTER, 0)
     limit = field.limit()
@@ -37,7 +37,7 @@ class EventsQuery(StrictSchema):
 
 @endpoint("GET /events", "events.read", "events.read", "EventPage", query=EventsQuery())
 def events_list(call: Call) -> EventPage:
-    """List one's own events with their receipts; `head` is the last one's counter.
+    """List one's own events with their receipts; `head` is the number of the last.
 
     A stream without gaps from 1 to `head` is complete; `signed_head` is the gateway's signed and
     dated word that `head` is its end.
