@@ -149,7 +149,7 @@ def search(ports: Ports, caller: Caller, key: str, reading: AuditSearch) -> Writ
         covered = _covered(context, reading.by, filters)
         # What is answered by an earlier record, or not at all, is not looked for.
         done = context.work.retries.get(caller.organisation, key)
-        return None if done else _look(context, reading, filters, covered)
+        return None if done else _find(context, reading, filters, covered)
 
     found = read(ports, caller, request, query)
 
@@ -199,7 +199,7 @@ def _reaches_handoff(context: RequestContext, found: Coverage, handoff: UUID) ->
     return found.reaches_case(CaseId(one.originator, one.case)) or bool(parties & found.members)
 
 
-def _look(
+def _find(
     context: RequestContext, reading: AuditSearch, filters: AuditFilters, covered: Coverage
 ) -> _Found:
     """Find events up to a bound, and remember of each only where it is, and what it shows."""

@@ -419,7 +419,7 @@ def test_nothing_is_looked_for_that_the_record_of_another_request_answers(
 ):
     grant(gateway)
     first = read(gateway, key="the same")
-    monkeypatch.delattr(audit, "_look")
+    monkeypatch.delattr(audit, "_find")
     assert event_of(read(gateway, key="the same").receipt) == event_of(first.receipt)
     with pytest.raises(IdempotencyKeyReused):
         read(gateway, key="the same", person="officer-1")
