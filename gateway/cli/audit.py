@@ -151,7 +151,7 @@ def _of_stream(
             statements = list(_parts(place, "*.sd-jwt", MAX_TEXT))
             return verify(statements, _parts(place, "*.json", MAX_RECEIPT_BYTES))
         with raising(click.UsageError, f"{place} is not a stream of events"):
-            page = of_page(_start(place, MAX_PAGE_BYTES))
+            page = of_page(output.read_start(str(place), MAX_PAGE_BYTES + 1))
         return verify(*page)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
@@ -159,12 +159,7 @@ def _of_stream(
 
 def _parts(folder: Path, form: str, longest: int) -> Iterator[InputFile]:
     for file in sorted(folder.glob(form)):
-        yield InputFile(file.name, _start(file, longest))
-
-
-def _start(file: Path, longest: int) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(longest + 1)
+        yield InputFile(file.name, output.read_start(str(file), longest + 1))
 
 
 # --- `casegate audit account`: what an auditor was shown, against a copy of the whole log ---
@@ -206,7 +201,7 @@ def take_account(shown: tuple[Path, ...], trust: TrustAnchors, folder: Path) -> 
             parts += (
                 _parts(file, "*.json", MAX_RECEIPT_BYTES)
                 if file.is_dir()
-                else account.account_of_search(_start(file, MAX_PAGE_BYTES))
+                else account.account_of_search(output.read_start(str(file), MAX_PAGE_BYTES + 1))
             )
     return account.take_account(parts, trust, copy)
 

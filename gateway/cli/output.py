@@ -215,6 +215,12 @@ def format_value(value: Any) -> str:
             return str(value)
 
 
+def read_start(name: str, limit: int) -> bytes:
+    """Read no more than so many bytes of a file, or of the standard input ("-"); OSError."""
+    with click.open_file(name, "rb") as file:
+        return bytes(file.read(limit))
+
+
 class Input(click.ParamType[bytes]):
     """A file given on the command line, or "-" for the standard input, as its first bytes."""
 
@@ -229,8 +235,7 @@ class Input(click.ParamType[bytes]):
     ) -> bytes:
         """Read the file; a usage error when that cannot be done."""
         try:
-            with click.open_file(str(value), "rb") as file:
-                return bytes(file.read(self._limit))
+            return read_start(str(value), self._limit)
         except OSError as error:
             where = Path(str(value)).absolute()
             self.fail(f"{where} cannot be read: {error.strerror}", param, ctx)

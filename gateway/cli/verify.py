@@ -239,8 +239,12 @@ class _File(click.ParamType[tuple[str, bytes, Mapping[str, bytes] | None]]):
         name, folder = str(value), Path(str(value))
         try:
             if not folder.is_dir():
-                return name, _start(name), None
-            parts = {one: _start(str(folder / one)) for one in EXPORTED if (folder / one).exists()}
+                return name, output.read_start(name, MAX_BUNDLE_BYTES + 1), None
+            parts = {
+                one: output.read_start(str(folder / one), MAX_BUNDLE_BYTES + 1)
+                for one in EXPORTED
+                if (folder / one).exists()
+            }
         except OSError as error:
             self.fail(f"{error.filename or name} cannot be read: {error.strerror}", param, ctx)
         if EXPORTED[0] not in parts:
@@ -251,11 +255,6 @@ class _File(click.ParamType[tuple[str, bytes, Mapping[str, bytes] | None]]):
                 ctx,
             )
         return name, parts.pop(EXPORTED[0]), parts
-
-
-def _start(name: str) -> bytes:
-    with click.open_file(name, "rb") as file:
-        return bytes(file.read(MAX_BUNDLE_BYTES + 1))
 
 
 @click.command(epilog=f"{CODES} {TRUST_FOLDER}")
