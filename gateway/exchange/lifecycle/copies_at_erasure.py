@@ -15,7 +15,6 @@ from gateway.domain.case import Case, Element
 from gateway.domain.duty import DutyKind, begin
 from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.organisation import Organisation, Status
-from gateway.domain.refusals import CaseErased
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
 from gateway.exchange.handoffs.retention import end_and_record, start_of
@@ -32,8 +31,8 @@ from gateway.kernel.values import RetainedCopy
 def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUID, RetainedCopy]:
     """Write the copies of a case that ``event`` erases, before its content is taken away.
 
-    By handoff; none where the case's key was destroyed before. Raises CaseKeysUnavailable: then
-    nothing may be erased yet.
+    By handoff. Raises CaseErased where the case's key was destroyed before, or content emptied;
+    CaseKeysUnavailable: then nothing may be erased yet.
     """
     now = ports.now()
     day = ports.civil_day(now)
@@ -46,10 +45,7 @@ def keep(ports: Ports, work: UnitOfWork, case: Case, event: UUID) -> Mapping[UUI
             grace_until = day + timedelta(days=ports.retention_grace_days)
         else:
             continue
-        try:
-            content = _content(work, handoff)
-        except CaseErased:
-            return {}
+        content = _content(work, handoff)
         kept[handoff.id] = RetainedCopy(handoff.id, handoff.recipient, now, grace_until, content)
         work.retentions.keep(kept[handoff.id])
         if grace_until is not None:

@@ -132,7 +132,7 @@ def erase_due(ports: Ports) -> int:
             break
         try:
             done = _erase_all(ports, due, day, left)
-        except CaseKeysUnavailable:
+        except (CaseKeysUnavailable, OutOfService):
             done = _erase_singly(ports, due, day, left)
         except Refusal:
             raise
@@ -144,6 +144,12 @@ def erase_due(ports: Ports) -> int:
     for why in left.values():
         raise why
     return 0
+
+
+_DIFFERS = (
+    "cases are due that are not what the log says: see docs/operators.md, 'A handoff differs from "
+    "the log'"
+)
 
 
 def _erase_all(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
@@ -160,10 +166,7 @@ def _erase_all(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, 
                 continue  # it has changed, or another node was faster
             if names := _differences(ports, work, found):
                 ports.differs(found.id, names)
-                left[CaseId(one.originator, one.id)] = OutOfService(
-                    "cases are due that are not what the log says: see docs/operators.md, 'A "
-                    "handoff differs from the log'"
-                )
+                left[CaseId(one.originator, one.id)] = OutOfService(_DIFFERS)
                 continue
             events += _erase(ports, work, ports.new_id(), cases.erase(found, day), "due")
             done += 1
@@ -197,14 +200,15 @@ def _differences(ports: Ports, work: UnitOfWork, case: Case) -> Sequence[str]:
 def _erase_singly(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
     """Erase each by itself: one that cannot be erased keeps no other. Raises when none could.
 
-    Those that the keys of cases are wanted for, which are away, are ``left``.
+    Those that the keys of cases are wanted for, which are away, are ``left``, and those of which
+    content was emptied.
     """
     done, failure = 0, None
     for one in due:
         try:
             done += _erase_all(ports, [one], day, left)
-        except CaseKeysUnavailable as unavailable:
-            left[CaseId(one.originator, one.id)] = unavailable
+        except (CaseKeysUnavailable, OutOfService) as why:
+            left[CaseId(one.originator, one.id)] = why
         except Refusal:
             raise
         except Exception as error:
@@ -325,10 +329,16 @@ def _erase(
     ``why`` is ``due``, ``early`` or ``key destroyed``; ``by`` whom, and their ``reason``.
     The originator's is ``event``. Each recipient gets one for each handoff that it was offered,
     which names what it knows: the handoff, the digest of that version, and whether a copy is kept
-    for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``.
+    for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``;
+    OutOfService where its day has come, and what a copy is made of was emptied.
     """
     duties.close_of_case(work, erased.originator, erased.id, ports.now())
-    kept = {} if lost else copies_at_erasure.keep(ports, work, erased, event)
+    try:
+        kept = {} if lost else copies_at_erasure.keep(ports, work, erased, event)
+    except CaseErased:
+        if why == "due" and not _is_lost(ports, work, erased):
+            raise OutOfService(_DIFFERS) from None
+        kept = {}
     copies_at_erasure.end_unkept(ports, work, erased, kept)
     counted = work.cases.erase(replace(erased, revision=erased.revision + 1))
     events.record_by_gateway(
