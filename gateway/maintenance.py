@@ -536,6 +536,7 @@ def _counted(
 ) -> Iterator[tuple[str, float]]:
     """Return what the database counts of what waits, and of the log, as far as it answers."""
     yield "log_entries", work.log.head().size
+    yield "database_bytes", work.log.database_bytes()
     yield "administrator_keys_here", len(keys_here(gateway.config, work))
     yield "certificate_requests_waiting", len(work.signing.pending(MOST_WAITING))
     yield "duties_overdue", work.duties.overdue(now)

@@ -196,6 +196,7 @@ class Gauges:
 _GAUGES: Mapping[str, str] = {
     "end_timestamp_seconds": "When a certificate or a revocation list ends, seconds since 1970.",
     "disk_free_bytes": "Free on the disk of the folder and of each database that is a file here.",
+    "database_bytes": "What the database of the log holds, on whatever disk.",
     "backup_timestamp_seconds": "When a backup was last made here, in seconds since 1970; or 0.",
     "administrator_keys_here": "Enabled administrators whose key lies in people/.",
     "clock_ahead_seconds": "How far the clock is ahead of the start and the time since.",

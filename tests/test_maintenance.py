@@ -598,6 +598,7 @@ def test_each_gauge_of_the_operator_s_is_shown_where_the_gateway_is_well(gw: Ope
     assert labelled == metrics.LABELS.keys()
     assert shown[0]["administrator_keys_here"] == 2
     assert shown[0]["disk_free_bytes", "case keys"] > 0
+    assert shown[0]["database_bytes"] > 100_000
     assert shown[0]["backup_timestamp_seconds", "database"] == 0
 
 

@@ -380,7 +380,8 @@ def servers(config: Config, now: datetime) -> Findings:
         elif not server.local and make_url(urls[name] or "").query.get("sslmode") != "verify-full":
             yield Level.ERROR, f"{name}: the server's certificate is not verified: {_BY_TLS}"
         else:
-            yield Level.OK, f"{name}: the way to PostgreSQL is closed to others"
+            held = f"{server.size / 1024**3:.1f} GiB on a disk that only its own host sees"
+            yield Level.OK, f"{name}: the way to PostgreSQL is closed to others; {held}"
     for (name, server), (other, beside) in combinations(found.items(), 2):
         if server.cluster == beside.cluster:
             yield (

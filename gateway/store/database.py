@@ -418,6 +418,8 @@ class Server:
     local: bool
     """Whether the session is through a socket of this host."""
     role: str
+    size: int
+    """How many bytes its database holds."""
     deletes: bool
     """Whether the role may delete events, where the database holds the log."""
 
@@ -438,6 +440,7 @@ _SERVER = text(
     "SELECT (SELECT system_identifier::text FROM pg_control_system()),"
     " (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()),"
     " inet_server_addr() IS NULL, current_user,"
+    " pg_database_size(current_database()),"
     " coalesce(has_table_privilege(to_regclass('log_event'), 'DELETE'), false)"
 )
 _HAS_ENTRY = "SELECT idx FROM log_event WHERE idx = $1 AND entry = $2"

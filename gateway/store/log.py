@@ -17,7 +17,19 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    Executable,
+    and_,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from gateway.domain import audit_event, refusals
@@ -236,6 +248,14 @@ class AppendResult:
         return tuple(found)
 
 
+_BYTES: Mapping[str, Executable] = {
+    "sqlite": select(column("page_count") * column("page_size")).select_from(
+        func.pragma_page_count(), func.pragma_page_size()
+    ),
+    "postgresql": select(func.pg_database_size(func.current_database())),
+}
+
+
 class SqlLog:
     """The audit log inside the transaction."""
 
@@ -418,6 +438,10 @@ class SqlLog:
             if len(found) == query.limit:
                 break
         return found
+
+    def database_bytes(self) -> int:
+        """Return how much the database of the log holds, indexes and free pages included."""
+        return int(self._transaction.rows(_BYTES[self._transaction.driver.dialect.name])[0][0])
 
     def head(self) -> TreeHead:
         """The state of the log as of this transaction.

@@ -472,6 +472,7 @@ def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
     assert "PostgreSQL" in the(found, "database", Level.OK)
     assert the(found, "clock", Level.OK)
     assert "(1 of 1)" in the(found, "log", Level.OK)
+    assert "GiB on a disk that only its own host sees" in the(found, "servers", Level.OK)
     assert "on one server" in the(found, "servers", Level.WARNING)
     assert "may delete events" in the(found, "servers", Level.WARNING)
     apart = findings(gw, timedelta(seconds=10))
@@ -489,7 +490,7 @@ def test_a_gateway_on_postgresql_is_looked_over_too(tmp_path: Path) -> None:
 def test_the_way_to_a_server_on_another_host_must_be_by_tls_to_that_very_server(
     gw: Operator, monkeypatch: pytest.MonkeyPatch, encrypted: bool, query: str, level: Level
 ) -> None:
-    seen = Server("7", encrypted=encrypted, local=False, role="casegate", deletes=False)
+    seen = Server("7", encrypted=encrypted, local=False, role="casegate", size=0, deletes=False)
     monkeypatch.setattr(doctor, "look_at", lambda url: seen)
     config = replace(gw.config, database_url=f"postgresql+psycopg://casegate@db/casegate{query}")
     assert [found for found, _ in doctor.servers(config, wiring.now())] == [level]

@@ -87,6 +87,18 @@ def test_the_issuing_key_is_out_of_reach_for_what_has_a_network_to_the_outside()
     assert not [name for name in holders if "ports" in SERVICES[name]]
 
 
+def test_each_image_from_elsewhere_is_named_in_one_place_where_its_digest_can_stand():
+    text = (CONTAINER / "Containerfile").read_text()
+    (base,) = re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", text, re.M)
+    assert {one.split()[1] for one in re.findall(r"^FROM .+$", text, re.M)} == {"${PYTHON_IMAGE}"}
+    builds = {one["build"]["args"]["PYTHON_IMAGE"] for one in PROCESSES.values()}
+    assert builds == {f"${{PYTHON_IMAGE:-{base}}}"}
+    servers = {one["image"] for name, one in SERVICES.items() if name not in PROCESSES}
+    assert servers == {"${POSTGRES_IMAGE:-docker.io/library/postgres:18-trixie}"}
+    page = (ROOT / "docs/operators.md").read_text()
+    assert all(f"{name}=" in page for name in ("PYTHON_IMAGE", "POSTGRES_IMAGE"))
+
+
 def test_no_process_of_the_image_is_root_or_may_become_it():
     users = [rest for word, rest in instructions("") if word == "USER"]
     assert users == ["casegate"]

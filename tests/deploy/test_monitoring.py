@@ -39,6 +39,16 @@ def test_the_alert_rules_and_the_dashboard_use_only_series_that_are_documented()
     assert _named(expressions) | _named(" ".join(asked)) <= _documented()
 
 
+def test_the_rules_for_postgresql_s_own_disks_are_whole_and_name_known_series():
+    page = (ROOT / "docs/postgresql.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (group,) = yaml.safe_load(block)["groups"]
+    for rule in group["rules"]:
+        assert rule["annotations"].keys() == {"summary", "action"}
+        assert _named(rule["expr"]) <= _documented()
+    assert {one["alert"] for one in group["rules"]}.isdisjoint(rules())
+
+
 def test_every_alert_says_what_to_do():
     rules = (ROOT / "deploy/prometheus/casegate.rules.yml").read_text()
     alerts = re.split(r"- alert: ", rules)[1:]

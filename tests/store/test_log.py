@@ -49,6 +49,11 @@ def test_an_empty_log_has_the_empty_root(store):
     assert check_log(store) == 0
 
 
+def test_the_size_of_the_database_is_told(store):
+    with store.begin(TransactionMode.READ) as work:
+        assert work.log.database_bytes() > 100_000
+
+
 def test_the_facts_of_a_commit_stand_in_order_under_one_head(store):
     recorded(store, fact())
     facts = [fact("hotline", "police"), fact("police"), fact("abroad", "hotline")]
