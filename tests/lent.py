@@ -163,6 +163,8 @@ class _Database:
         self.database = open_database(url, lock_path=lock, waiters=64)
         self.beside = sqlite3.connect(file, check_same_thread=False)
         self.beside.execute("PRAGMA synchronous = OFF")
+        # A test may leave bytes that are no text.
+        self.beside.text_factory = lambda text: text.decode(errors="surrogateescape")
         _open.append(self)
 
     def copy(self) -> Copy:
