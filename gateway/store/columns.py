@@ -29,6 +29,8 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    func,
+    literal_column,
     select,
     tuple_,
     update,
@@ -246,6 +248,11 @@ def matching(table: FromClause, *names: str, prefix: str = "") -> ColumnElement[
     In an update these names are those of the new values: what is looked for has a ``prefix``.
     """
     return and_(*(table.c[name] == bindparam(prefix + name) for name in names))
+
+
+def id_text(column: Column[Any]) -> ColumnElement[str]:
+    """An id as its 32 hexadecimal digits on every database: a UUID of each row costs more."""
+    return func.replace(column.cast(Text()), literal_column("'-'"), literal_column("''"))
 
 
 def stands_after(*place: Column[Any]) -> ColumnElement[bool]:

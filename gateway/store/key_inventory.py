@@ -1,7 +1,7 @@
 """Whether the content in the database and the keys of cases belong together."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.kernel.ports import TransactionMode
 from gateway.store import tables
+from gateway.store.columns import id_text
 from gateway.store.database import UnsuitableDatabase, writing_engine
 from gateway.store.keyring import SqlKeyring
 from gateway.store.tables import case_file, retained_copy
@@ -33,7 +34,7 @@ _NEWEST_COPY = (
     select(retained_copy.c.content_key).order_by(retained_copy.c.content_key.desc()).limit(1)
 )
 _KEYS = (
-    select(case_file.c.content_key)
+    select(id_text(case_file.c.content_key))
     .where(case_file.c.content_key > bindparam("after"), tables.KEPT)
     .order_by(case_file.c.content_key)
     .limit(bindparam("limit"))
@@ -82,22 +83,15 @@ def has_content(url: str) -> bool:
 
 def take_inventory(work: SqlUnitOfWork, keyring: SqlKeyring) -> KeyInventory:
     """Compare every case with content with the keys. Raises CaseKeysUnavailable."""
-    counts = {True: 0, False: 0}
-    lost: list[UUID] = []
-    for keys in _pages(work):
-        states = keyring.states_between(keys[0], keys[-1])
-        for key in keys:
-            if key in states:
-                counts[states[key]] += 1
-            else:
-                lost.append(key)
-    named = (one for key in lost[:20] if (one := work.cases.having(key)))
+    counts = Counter[bool | None]()
+    lost: list[str] = []
+    last = _NO_ID
+    while rows := work.rows(_KEYS, {"after": last, "limit": PAGE}):
+        keys = [key for (key,) in rows]
+        first, last = UUID(keys[0]), UUID(keys[-1])
+        states = keyring.states_between(first, last)
+        counts.update(map(states.get, keys))
+        lost += (key for key in keys if key not in states)
+    named = (one for key in lost[:20] if (one := work.cases.having(UUID(key))))
     missing = tuple(f"{one.originator} {one.id}" for one in named)
     return KeyInventory(counts[True], counts[False], len(lost), missing)
-
-
-def _pages(work: SqlUnitOfWork) -> Iterator[list[UUID]]:
-    after = _NO_ID
-    while rows := work.rows(_KEYS, {"after": after, "limit": PAGE}):
-        yield [row.content_key for row in rows]
-        after = rows[-1].content_key

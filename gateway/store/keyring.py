@@ -47,7 +47,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.domain.refusals import Busy, CaseErased, CaseKeysUnavailable, DiskFull
 from gateway.kernel.ports import KeyEncryptionProvider, TransactionMode
 from gateway.store import database
-from gateway.store.columns import TEXT, Instant
+from gateway.store.columns import TEXT, Instant, id_text
 from gateway.store.content_encryption import KEY_BYTES
 from gateway.store.transaction import Row, Transaction, counted, driver_errors, translated
 
@@ -138,7 +138,7 @@ _OTHERS = (
     .where(_other)
     .limit(bindparam("limit"))
 )
-_BETWEEN = select(case_key.c.id, case_key.c.wrapped.is_not(null()).label("stands")).where(
+_BETWEEN = select(id_text(case_key.c.id), case_key.c.wrapped.is_not(null()).label("stands")).where(
     _own, case_key.c.id.between(bindparam("first"), bindparam("last"))
 )
 _LEFT = select(func.count()).select_from(case_key).where(_other)
@@ -301,10 +301,9 @@ class SqlKeyring:
         """Of the keys known here: whether each still opens. Raises CaseKeysUnavailable."""
         return {id_: row.wrapped is not None for id_, row in self._rows(ids).items()}
 
-    def states_between(self, first: UUID, last: UUID) -> Mapping[UUID, bool]:
-        """The same of all keys from one id to another."""
-        rows = self._read(_BETWEEN, first=first, last=last)
-        return {row.id: row.stands for row in rows}
+    def states_between(self, first: UUID, last: UUID) -> Mapping[str, bool]:
+        """The same of all keys from one id to another, whose ids are texts (`id_text`)."""
+        return dict(self._read(_BETWEEN, first=first, last=last))
 
     def key_encryption(self) -> "KeyEncryption":
         """Which key-encryption keys are in use and to come. Raises CaseKeysUnavailable."""

@@ -207,9 +207,10 @@ class RowsProof:
             person = table.name.encode()[: blake2b.PERSON_SIZE]
             keyed = blake2b(key=self._salt, digest_size=8, person=person)
             beside = [table.c.id] if table is tables.handoff else []
+            of_case = key is not table.c.get("handoff")
             for row in self._work.stream(_rows_of(table, key, *beside)):
-                case = row[0] if key is not table.c.get("handoff") else of_handoff.get(row[0], "")
-                if table is tables.handoff:
+                case = row[0] if of_case else of_handoff.get(row[0], "")
+                if beside:
                     of_handoff[row[1]] = case
                 one = keyed.copy()
                 one.update(row[-1].encode())
