@@ -129,6 +129,9 @@ ENDS_PACKAGES = frozenset(
 )
 """After these no package follows, and what was announced is acknowledged without one."""
 
+GIVES_UP = frozenset({HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.LAPSE})
+"""After these nobody is on what was offered."""
+
 _ENDS_OFFER = ACCEPTING | ENDS_PACKAGES | {HandoffAction.RECALL}
 
 

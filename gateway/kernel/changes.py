@@ -84,7 +84,8 @@ class ChangeContext:
     the organisation that it is about, None for one that nobody knows yet; ``affected`` are other
     organisations whose entries it changes, and who read its event; ``names_key`` is the id of a
     key that the event names, and ``contacts`` what it says of persons, with the key by which that
-    is stored: apart from all else that it tells.
+    is stored: apart from all else that it tells. ``written`` is what a repair wrote, for
+    the operator alone.
     """
 
     request: RequestContext
@@ -95,6 +96,7 @@ class ChangeContext:
     affected: tuple[str, ...] = ()
     names_key: str | None = None
     contacts: tuple[str, UUID] | None = None
+    written: str = ""
 
     @property
     def work(self) -> UnitOfWork:
@@ -579,6 +581,8 @@ def _record(context: ChangeContext) -> None:
     if context.contacts is not None:
         said, content_key = context.contacts
         details.append(EventDetail("contacts", said, readers, content_key))
+    if context.written:
+        details.append(EventDetail("written", context.written, frozenset({GATEWAY})))
     context.request.record(parties, *details)
 
 

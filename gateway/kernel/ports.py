@@ -18,13 +18,14 @@ from gateway.domain.audit_event import LogTerms
 from gateway.domain.course import HandoffChecks
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
+from gateway.domain.handoff import Handoff
 from gateway.domain.measure import EMBARGO, Terms
 from gateway.domain.organisation import Certificate
 from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.sd_jwt import Signer
-from gateway.kernel.values import LoggedEvent, ReferenceDate, SignedTreeHead
+from gateway.kernel.values import DifferingRows, LoggedEvent, ReferenceDate, SignedTreeHead
 
 if TYPE_CHECKING:
     from gateway.kernel.log_continuity import CheckpointSigner
@@ -104,6 +105,15 @@ class UnitOfWork(ABC):
         """Roll back unless committed; release the connection.
 
         Raises Busy when what this transaction may have seen of others could not be kept.
+        """
+
+    @abstractmethod
+    def compare_handoff(
+        self, handoff: Handoff, civil_day: Callable[[datetime], date]
+    ) -> DifferingRows:
+        """Hold the rows of a handoff, and of its case, against its documents and the log.
+
+        Raises CaseKeysUnavailable.
         """
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """What crosses the ports: values that the actions and what stands outside hand to each other."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -10,8 +10,11 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditFilters, Coverage
 from gateway.domain.case import Case
-from gateway.domain.handoff import HandoffState
+from gateway.domain.duty import HandoffDuty
+from gateway.domain.handoff import HandoffState, Recall
+from gateway.domain.measure import Measure
 from gateway.domain.organisation import System
+from gateway.domain.retention import Retention
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
@@ -153,6 +156,16 @@ class Consultation:
     case_digest: str
     shown: tuple[str, ...]
     informed: bool
+
+
+@dataclass(frozen=True)
+class DifferingRows:
+    """By which names a handoff, or its case, is not what its documents and the log say; and the
+    rows that are missing, as far as these tell them. A duty whose term is a setting is due
+    NEVER."""
+
+    names: Collection[str]
+    absent: Sequence[Recall | Measure | Retention | HandoffDuty]
 
 
 @dataclass(frozen=True)

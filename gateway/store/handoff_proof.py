@@ -5,15 +5,18 @@ documents say.
 the events that the log's index finds of them, and these against the rows: what the log tells and no
 row has is a difference as well. What rests on a detail whose term is over, or on a document that
 was erased, is not compared.
+
+`compare_handoff` says the same of one, with the rows that are missing, as they have to be: a repair
+writes them (`gateway/exchange/handoffs/repair.py`).
 """
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import LargeBinary, and_, exists, func, not_, select
@@ -22,20 +25,31 @@ from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case, CaseState
 from gateway.domain.course import Course, differences, fold
-from gateway.domain.duty import ARRIVED, DutyKind, HandoffDuty
+from gateway.domain.duty import (
+    ARRIVED,
+    GIVES_UP,
+    OWED_TO_ORIGINATOR,
+    DutyKind,
+    HandoffDuty,
+    begin,
+    begin_arrival,
+)
 from gateway.domain.handoff import (
     ACCEPTING,
     ANSWERED_WITHIN,
+    NEVER,
     RETAINING,
     Handoff,
     HandoffAction,
     HandoffState,
     Recall,
     RecallAnswer,
+    RecallCode,
     acknowledgement_due_at,
     is_derogation,
 )
-from gateway.domain.measure import MEASURES, Measure
+from gateway.domain.json_values import parse_timestamp
+from gateway.domain.measure import MEASURES, Measure, MeasureKind
 from gateway.domain.out_of_service import Entry, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.retention import (
@@ -69,14 +83,18 @@ from gateway.evidence.handoff_moves import (
     read_moves,
     was_consulted_early,
 )
-from gateway.kernel.values import Consultation
+from gateway.kernel.values import Consultation, DifferingRows
 from gateway.store import tables
 from gateway.store.columns import RecordTable, matching
 from gateway.store.content_encryption import KEY_ID_END, header_of
-from gateway.store.unit_of_work import SqlUnitOfWork
+
+if TYPE_CHECKING:
+    from gateway.store.unit_of_work import SqlUnitOfWork
 
 MOMENT = timedelta(minutes=5)
 """A row's time is taken when its request begins, an event's when it is appended."""
+
+Row = Recall | Measure | Retention | HandoffDuty
 
 CaseKey = tuple[str, UUID]
 """A case, by its originator and its id."""
@@ -115,7 +133,7 @@ Require = Callable[[Any], None]
 
 
 def compare_handoffs(
-    work: SqlUnitOfWork,
+    work: "SqlUnitOfWork",
     civil_day: Callable[[datetime], date],
     cases: Iterable[CaseKey],
     require: Require = lambda _: None,
@@ -148,14 +166,30 @@ def compare_handoffs(
     return HandoffComparison(differing, tuple(problems), frozenset(wrong))
 
 
-def _arrives_from(work: SqlUnitOfWork) -> int:
+def compare_handoff(
+    work: "SqlUnitOfWork", civil_day: Callable[[datetime], date], handoff: Handoff
+) -> DifferingRows:
+    """Hold one handoff, and its case, against what the log says. Raises CaseKeysUnavailable."""
+    key = handoff.originator, handoff.case
+    of = _CaseProof(work, civil_day, lambda _: None, key, _arrives_from(work))
+    names = {*of.differences()}
+    absent: list[Row] = [*of.absent_recalls(), *of.absent_measures()]
+    try:
+        one = _HandoffProof(of, handoff)
+        names.update(one.differences())
+        return DifferingRows(names, (*absent, *one.absent_retentions(), *one.absent_duties()))
+    except (ValueError, LookupError):  # its documents, or its row, are not as they were written
+        return DifferingRows({*names, "documents"}, tuple(absent))
+
+
+def _arrives_from(work: "SqlUnitOfWork") -> int:
     """Find where the first event stands that arrived: before an upgrade none did."""
     first = work.rows(_FIRST_ARRIVED, {})
     found = work.rows(_PLACE, {"event": first[0].source}) if first else ()
     return found[0].idx if found else sys.maxsize
 
 
-def _missing(work: SqlUnitOfWork) -> Iterator[str]:
+def _missing(work: "SqlUnitOfWork") -> Iterator[str]:
     """Return what the log tells, and no row has."""
     for row in work.rows(_WITHOUT_HANDOFF, {}):
         told = _read_events(work.rows(_EVENTS_OF, {"handoff": row.handoff}), lambda _: None)
@@ -248,7 +282,7 @@ class _CaseProof:
 
     def __init__(
         self,
-        work: SqlUnitOfWork,
+        work: "SqlUnitOfWork",
         civil_day: Callable[[datetime], date],
         require: Require,
         key: CaseKey,
@@ -274,11 +308,11 @@ class _CaseProof:
         """Where the versions stand in the log, and their digests."""
         self.summaries = dict[str, Mapping[str, Any]]()
         self.made = [one for one in self.steps if one.handoff is None]
-        self.clearances = [one.index for one in self.made if clears(one)]
+        self.clearances = [one for one in self.made if clears(one)]
 
     def tell(self, differing: dict[UUID, tuple[str, ...]], problems: list[str]) -> None:
         """Add what differs of the case, and of each of its handoffs, in whose names it counts."""
-        of_case = {*self._versions(), *self._row(), *self._recalls(), *self._measures()}
+        of_case = {*self.differences()}
         for row in map(_HANDOFFS.read, self._handoffs):
             try:
                 one = _HandoffProof(self, row)
@@ -296,6 +330,13 @@ class _CaseProof:
             problems.append(
                 f"the case {case} of {originator} is not what the log says ({named}): {SEE}"
             )
+
+    def differences(self) -> Iterator[str]:
+        """The names of what differs of the case itself."""
+        yield from self._versions()
+        yield from self._row()
+        yield from self._recalls()
+        yield from self._measures()
 
     def summary(self, digest: str) -> Mapping[str, Any]:
         """Return what a list shows of a version; nothing once it was erased."""
@@ -342,9 +383,9 @@ class _CaseProof:
         yield from (name for name, value in told.items() if getattr(self.case, name) != value)
 
     def _recalls(self) -> Iterator[str]:
-        left = {one.id: one for one in self.steps if one.type == RECALLED}
+        made = {one.id: one for one in self.steps if one.type == RECALLED}
         for row in self.recalls.values():
-            told = left.pop(row.id, None)
+            told = made.get(row.id)
             if told is None or abs(told.at - row.at) > MOMENT or told.digest != row.digest:
                 yield "recall"
                 continue
@@ -352,18 +393,46 @@ class _CaseProof:
             wrong = told.subject and any(told.subject.get(n) != v for n, v in said.items())
             if wrong or told.handoff != row.handoff:
                 yield "recall"
-        if left:
+        if not made.keys() <= self.recalls.keys():
             yield "recall"
 
-    def _measures(self) -> Iterator[str]:
-        left = {  # what others hear of a measure names it, too
+    def absent_recalls(self) -> Iterator[Recall]:
+        """The recalls of the log that no row has, as far as their events still tell them."""
+        for told in self.steps:
+            said = told.subject if told.type == RECALLED and told.id not in self.recalls else {}
+            if not said or told.digest is None:
+                continue
+            of = [
+                one for one in map(_HANDOFFS.read, self._handoffs) if told.handoff in (None, one.id)
+            ]
+            moves = (move for one in of for move in self.work.handoffs.moves(one.id))
+            at = next(  # as what follows from it has it
+                (
+                    move.at
+                    for move in moves
+                    if move.move is HandoffAction.RECALL and abs(move.at - told.at) <= MOMENT
+                ),
+                told.at,
+            )
+            recipient = None if told.handoff is None or not of else of[0].recipient
+            code, version = RecallCode(said["code"]), said["version"]
+            yield Recall(
+                told.id, *self.key, told.handoff, recipient, code, version, told.digest, at
+            )
+
+    @cached_property
+    def _set(self) -> Mapping[UUID, CaseEvent]:
+        """The event of each measure; what others hear of one names it, too."""
+        return {
             one.id: one
             for one in self.steps
             if one.type in SETTING and one.subject.get("measure") == str(one.id)
         }
-        index = {id_: one.index for id_, one in left.items()}
+
+    def _measures(self) -> Iterator[str]:
+        index = {id_: one.index for id_, one in self._set.items()}
         for row in self.measures:
-            told = left.pop(row.id, None)
+            told = self._set.get(row.id)
             if told is None or told.handoff != row.handoff:
                 yield "measure"
                 continue
@@ -375,14 +444,53 @@ class _CaseProof:
                 )
                 if not renewed:
                     yield "measure end"
-        if left:
+        if not self._set.keys() <= {one.id for one in self.measures}:
             yield "measure"
 
+    def absent_measures(self) -> Iterator[Measure]:
+        """The measures of the log that no row has, as far as their events still tell them."""
+        every = {one.id: one for one in self.measures}
+        for told in self._set.values():
+            if told.id not in every and (made := self._measure(told)):
+                before = [one for one in every.values() if _renews(made, one)]
+                terms = MEASURES[made.kind].terms
+                since = [one.since for one in before if one.is_renewed(terms, told.at)]
+                every[told.id] = replace(made, since=min(since, default=told.at))
+        for one in [one for one in every.values() if one not in self.measures]:
+            at = self._set[one.id].index
+            ends = [self.ended[one.id]] if one.id in self.ended else []
+            ends += [
+                other.at
+                for id_, other in self._set.items()
+                if other.index > at and id_ in every and _renews(every[id_], one)
+            ]
+            yield replace(one, ended_at=min(ends, default=None))
+
+    def _measure(self, told: CaseEvent) -> Measure | None:
+        """The measure that an event set; None where a detail was erased."""
+        said, held = told.subject, told.handoff is not None
+        setter = told.details.get("as recipient" if held else "as originator")
+        code, until = told.details.get("reason_code"), said["until"]
+        if setter is None or code is None:
+            return None
+        return Measure(
+            told.id,
+            *self.key,
+            MeasureKind(said["kind"]),
+            setter,
+            code,
+            tuple(said["elements"]),
+            told.at,
+            until and datetime.fromisoformat(until),
+            handoff=told.handoff,
+            before=said.get("before"),
+        )
+
     @cached_property
-    def ended(self) -> set[UUID]:
-        """The measures that an event ended."""
-        ending = (one.subject for one in self.steps if one.type in ENDING)
-        return {UUID(one["measure"]) for one in ending if "measure" in one}
+    def ended(self) -> Mapping[UUID, datetime]:
+        """The measures that an event ended, and when."""
+        ending = [(one, one.subject) for one in self.steps if one.type in ENDING]
+        return {UUID(said["measure"]): one.at for one, said in ending if "measure" in said}
 
 
 def _differing_measure(row: Measure, told: CaseEvent) -> Iterator[str]:
@@ -441,7 +549,7 @@ class _HandoffProof:
             yield "author"
         recall = None if row.recall is None else self.of.recalls.get(row.recall)
         yield from differences(row, course, recall)
-        if erased is not bool(self._places("case.erased")):
+        if erased is not bool(self._of_types("case.erased")):
             yield "conditions_digest"
         yield from self._package(course)
         yield from self._retained()
@@ -471,9 +579,9 @@ class _HandoffProof:
         for one in dict(told.items() ^ rows.items()):
             yield f"the consultation {one} is not what the log says: {SEE}"
 
-    def _places(self, *types: str) -> list[int]:
-        """Where events of these types stand in the log."""
-        return [one.index for one in self.events if one.type in types]
+    def _of_types(self, *types: str) -> list[CaseEvent]:
+        """The events of these types."""
+        return [one for one in self.events if one.type in types]
 
     def _package(self, course: Course) -> Iterator[str]:
         """Return what the events and the version of the newest package say of it, and of its
@@ -505,20 +613,16 @@ class _HandoffProof:
         """Return what a retention says otherwise than the act that set it, and whether one is
         missing."""
         rows = {one.id: one for one in self.retentions}
+        if self._unretained:
+            yield "retention"
         setting = [n for n, one in enumerate(self.answers) if one.event in rows]
-        ended = {
-            UUID(one.subject["retention"])
-            for one in self.events
-            if one.type == ENDED and "retention" in one.subject
-        }
-        for n, move in enumerate(self.moves):
+        ended = self._retentions_ended
+        for n in range(len(self.moves)):
             one = rows.pop(self.answers[n].event, None)
             if one is None:
-                if move.step is HandoffAction.RETAIN or move.done in RETAINING:
-                    yield "retention"
                 continue
             owner = (one.originator, one.case), one.holder
-            said = self._said_of_retention(n, one)
+            said = self._said_of_retention(n, one.since)
             if owner != (self.of.key, self.row.recipient) or any(
                 getattr(one, name) != value for name, value in said.items()
             ):
@@ -530,12 +634,56 @@ class _HandoffProof:
         if rows:
             yield "retention"
 
-    def _said_of_retention(self, n: int, one: Retention) -> Mapping[str, Any]:
+    @cached_property
+    def _unretained(self) -> Sequence[int]:
+        """The moves that set a retention which no row has."""
+        rows = {one.id for one in self.retentions}
+        return [
+            n
+            for n, move in enumerate(self.moves)
+            if (move.step is HandoffAction.RETAIN or move.done in RETAINING)
+            and self.answers[n].event not in rows
+        ]
+
+    @cached_property
+    def _retentions_ended(self) -> Mapping[UUID, datetime]:
+        """The retentions that an event ended, and when."""
+        ending = [(one, one.subject) for one in self.events if one.type == ENDED]
+        return {UUID(said["retention"]): one.at for one, said in ending if "retention" in said}
+
+    def absent_retentions(self) -> Iterator[Retention]:
+        """The retentions that no row has, as far as their documents were not erased."""
+        rows = {one.id for one in self.retentions}
+        for n in self._unretained:
+            stored = self.answers[n]
+            if not (said := self._said_of_retention(n, stored.at)):
+                continue
+            ends = [
+                later.at
+                for m, later in enumerate(self.answers[n + 1 :], n + 1)
+                if later.event in rows
+                or m in self._unretained
+                or self.moves[m].done is RecallAnswer.COPIES_ERASED
+            ]
+            if ended := self._retentions_ended.get(stored.event):
+                ends.append(ended)
+            yield Retention(
+                id=stored.event,
+                originator=self.row.originator,
+                case=self.row.case,
+                handoff=self.row.id,
+                holder=self.row.recipient,
+                since=stored.at,
+                ended_at=min(ends, default=None),
+                **{"legal_basis": None, **said},
+            )
+
+    def _said_of_retention(self, n: int, since: datetime) -> Mapping[str, Any]:
         """Return what a retention has to say that a move set, as far as that is known."""
         at, stored = self.moving[n].at, self.answers[n]
-        if abs(at - one.since) > MOMENT:
+        if abs(at - since) > MOMENT:
             return {"since": at}
-        day = self.of.civil_day(one.since)
+        day = self.of.civil_day(since)
         if self.moves[n].step in ACCEPTING:
             terms = self.of.work.organisations.get(self.row.recipient)
             found = terms and registered_retention(terms.retentions, self.row.purpose, day)
@@ -572,14 +720,18 @@ class _HandoffProof:
             elif one.terms.ended_by or one.kind in _OTHERWISE:
                 if one.organisation != one.terms.party(self.row):
                     yield "duty"
-                if one.closed_at is not None and not self._is_closed(one, source.index):
+                if one.closed_at is not None and not any(self._ends(one, source.index)):
                     yield "duty end"
                 if one.kind in _OF_RECALL and not self._is_due(one):
                     yield "duty"
         begun = {(one.kind, one.source) for one in self.duties}
-        if not begun | {(kind, None) for kind, _ in begun} >= set(self._should_be_owed()):
+        had = {kind for kind, _ in begun} - _EACH
+        if any(
+            kind not in had and (kind, event.id) not in begun
+            for kind, event, _ in self._should_be_owed()
+        ):
             yield "duty"
-        if not {(one.source, one.organisation) for one in self.duties}.issuperset(self._arrived()):
+        if any(self._not_arrived()):
             yield "arrival"
         shared = (
             one.due_at
@@ -599,73 +751,165 @@ class _HandoffProof:
             return duty.due_at == recall.at + ANSWERED_WITHIN
         return duty.due_at in {acknowledgement_due_at(one, recall.at) for one in Urgency}
 
-    def _should_be_owed(self) -> Iterator[tuple[DutyKind, UUID | None]]:
-        """Kinds of duties that began once, and by which event, where it is one alone."""
-        row, event_of = self.row, [one.event for one in self.answers]
-        yield DutyKind.ANSWER, event_of[0]
+    def _should_be_owed(self) -> Iterator[tuple[DutyKind, CaseEvent, datetime]]:
+        """Return which duties began, by which event and when; of kinds that are not in `_EACH`, one
+        that is open takes the place of the next."""
+        row, offer, first = self.row, self.moving[0], self.moves[0].claims
+        at = [one.at for one in self.answers]
+        yield DutyKind.ANSWER, offer, at[0]
+        packages = [n for n, one in enumerate(self.moves) if one.step in (None, _UPDATE)]
         if row.urgency is Urgency.IMMINENT_DANGER:
-            yield DutyKind.CALL, None
+            danger = (n for n in packages if len(packages) == 1 or self._is_danger(n))
+            n = next(danger, 0)
+            yield DutyKind.CALL, self.moving[n], at[n]
         if is_derogation(row.transfer_tool):
-            yield DutyKind.DEROGATION_REVIEW, None
+            tools = {n: (self.moves[n].claims or {}).get("transfer_tool") for n in packages}
+            for n in [n for n in packages if is_derogation(tools[n])] or packages[-1:]:
+                yield DutyKind.DEROGATION_REVIEW, self.moving[n], at[n]
         if self.early:
-            yield DutyKind.REVIEW, None
-        first = self.moves[0].claims
+            opened = next(one for one in self.events if one.type == CONSULTED)
+            yield DutyKind.REVIEW, opened, opened.at
         if row.break_glass and first is not None and "reissue_of" not in first:
-            yield DutyKind.CLEARANCE, event_of[0]
+            yield DutyKind.CLEARANCE, offer, at[0]
+        stated = {one.id for one in self.retentions if _is_reviewed(one)}
         held = False
-        for made_by, move in zip(event_of, self.moves, strict=True):
+        for event, since, move in zip(self.moving, at, self.moves, strict=True):
             held = held or move.step in ACCEPTING
             change = move.claims and move.claims.get("change")
+            if event.id in stated:
+                yield DutyKind.RETENTION_REVIEW, event, since
             if move.step is HandoffAction.PROPOSE_CORRECTION:
-                yield DutyKind.PROPOSAL_ANSWER, None
-            if move.step is HandoffAction.UPDATE and change in ANSWERED and held:
-                yield DutyKind.ACKNOWLEDGEMENT, None
+                yield DutyKind.PROPOSAL_ANSWER, event, since
+            if move.step is _UPDATE and change in ANSWERED and held:
+                yield DutyKind.ACKNOWLEDGEMENT, event, since
             if move.step is HandoffAction.RECALL and row.recall is not None:
-                yield DutyKind.RECALL_ACKNOWLEDGEMENT, made_by
-                yield DutyKind.RECALL_ANSWER, made_by
+                yield DutyKind.RECALL_ACKNOWLEDGEMENT, event, since
+                yield DutyKind.RECALL_ANSWER, event, since
 
-    def _arrived(self) -> Iterator[tuple[UUID, str]]:
-        """By which answers something arrived, and at whom."""
+    def _is_danger(self, n: int) -> bool:
+        """Tell whether the version of the case that a package showed was of imminent danger."""
+        said = self.of.summary(self.moving[n].case_digest or "")
+        return said.get("urgency") == Urgency.IMMINENT_DANGER
+
+    def _not_arrived(self) -> Iterator[HandoffDuty]:
+        """Return what answers brought to the other party, and no row has."""
+        rows = {(one.source, one.organisation) for one in self.duties}
         for event, answer in zip(self.moving, self.answers, strict=True):
             kind = KIND_OF_MOVE.get(answer.move) if answer.move else None
-            if kind and kind.arrives and event.index >= self.of.arrives_from:
-                received = kind.author is AnswerAuthor.ORIGINATOR
-                yield answer.event, self.row.recipient if received else self.row.originator
+            if not (kind and kind.arrives and event.index >= self.of.arrives_from):
+                continue
+            received = kind.author is AnswerAuthor.ORIGINATOR
+            side = AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR
+            party = side.of(self.row.originator, self.row.recipient)
+            if (answer.event, party) in rows:
+                continue
+            danger = self.row.urgency is Urgency.IMMINENT_DANGER and answer.move in GIVES_UP
+            yield begin_arrival(
+                self.row.id,
+                party,
+                ARRIVED[kind.arrives, side],
+                event_type=kind.event,
+                source=answer.event,
+                since=answer.at,
+                due_at=answer.at if danger else NEVER,
+            )
 
-    def _is_closed(self, duty: HandoffDuty, index: int) -> bool:
-        """Tell whether something closed a duty that an event at a place of the log began."""
-        later = [n for n, one in enumerate(self.moving) if one.index > index]
-        steps = {self.moves[n].step for n in later}
-        ended_by, ends = duty.terms.ended_by, list[int]()
+    def absent_duties(self) -> Iterator[HandoffDuty]:
+        """The duties, and what arrived, that no row has: as far as the log tells, closed, reminded
+        of and recorded as overdue. Where the term is a setting, it is due NEVER."""
+        begun = {(one.kind, one.source) for one in self.duties}
+        had = {kind for kind, _ in begun} - _EACH
+        made = list[tuple[HandoffDuty, int]]()
+        for kind, event, since in self._should_be_owed():
+            stands = any(
+                one.kind is kind and not any(end.index < event.index for end in self._ends(one, at))
+                for one, at in made
+            )
+            if kind in had or (kind, event.id) in begun or (stands and kind not in _EACH):
+                continue
+            duty = begin(self.row, kind, event.id, since, self._due(kind, event, since))
+            if kind is DutyKind.REVIEW:
+                duty = replace(duty, person=event.details.get("by"))
+            made.append((duty, event.index))
+        index = {one.id: one.index for one in self.events}
+        arrived = [(one, index[one.source]) for one in self._not_arrived()]
+        for duty, at in (*made, *arrived):
+            ends = min((one.at for one in self._ends(duty, at)), default=None)
+            told = self._swept(duty)
+            yield told if ends is None else told.close(ends)
+
+    def _due(self, kind: DutyKind, event: CaseEvent, since: datetime) -> datetime:
+        """When a duty is due: by its recall, as it was delayed last, or as its offer said."""
+        if kind in _OF_RECALL:
+            recall = self.of.recalls.get(self.row.recall or event.id)
+            at = recall.at if recall else since
+            is_answer = kind is DutyKind.RECALL_ANSWER
+            return (
+                at + ANSWERED_WITHIN if is_answer else acknowledgement_due_at(self.row.urgency, at)
+            )
+        delayed = [
+            parse_timestamp(sd_jwt.read_stored(stored.document).content["until"])
+            for told, stored in zip(self.moving, self.answers, strict=True)
+            if stored.move is HandoffAction.DELAY and told.index > event.index and stored.document
+        ]
+        if delayed and kind in OWED_TO_ORIGINATOR:
+            return delayed[-1]
+        told = event.details.get("due") if kind is DutyKind.ANSWER else None
+        return datetime.fromisoformat(told) if told else NEVER
+
+    def _swept(self, duty: HandoffDuty) -> HandoffDuty:
+        """A duty with what maintenance recorded of it, so that it records that no second time."""
+        for one in self.events:
+            said = one.subject if one.type in (REMINDED, OVERDUE) else {}
+            if (said.get("duty"), said.get("source")) != (str(duty.kind), str(duty.source)):
+                continue
+            if duty.due_at == NEVER:
+                duty = duty.hasten(datetime.fromisoformat(said["due_at"]))
+            overdue = one.type == OVERDUE
+            duty = duty.record_overdue(one.at) if overdue else duty.remind(one.at)
+        return duty
+
+    def _ends(self, duty: HandoffDuty, index: int) -> Iterator[CaseEvent]:
+        """Return what closed a duty that an event at a place of the log began."""
+        terms = duty.terms
+        ends = list[CaseEvent]()
         if duty.kind is DutyKind.CLEARANCE:
             ends = self.of.clearances
         elif duty.kind in (DutyKind.RETENTION, DutyKind.RETENTION_REVIEW):
-            ends = self._places(ENDED, *_RETENTIVE)
+            ends = self._of_types(ENDED, *_RETENTIVE)
         elif duty.kind in _REVIEWED:
-            ends = self._places("handoff.reviewed")
+            party = f"as {terms.owes}"
+            ends = [one for one in self._of_types("handoff.reviewed") if party in one.details]
         elif duty.kind in _ARRIVED:
-            ends = [one.index for one in self.events if _has_seen(one, duty)]
-        return (
-            any(place > index for place in ends)
-            or (duty.ends_with_case and any(at >= index for at in self._places("case.erased")))
-            or not steps.isdisjoint(ended_by)
-            or (HandoffAction.RECALL in ended_by and any(map(self._gave_up, later)))
-            or self._is_approved(duty)
-        )
+            ends = [one for one in self.events if _has_seen(one, duty)]
+        yield from (one for one in ends if one.index > index)
+        if duty.ends_with_case:
+            yield from (one for one in self._of_types("case.erased") if one.index >= index)
+        for n, one in enumerate(self.moving):
+            over = self.moves[n].step in terms.ended_by
+            if one.index > index and (
+                over or (HandoffAction.RECALL in terms.ended_by and self._gave_up(n))
+            ):
+                yield one
+        yield from self._approvals(duty)
 
-    def _is_approved(self, duty: HandoffDuty) -> bool:
-        """Tell whether the recall that a duty follows from was approved."""
+    def _approvals(self, duty: HandoffDuty) -> Iterator[CaseEvent]:
+        """Return what approved the recall that a duty follows from."""
         recall = self.of.recalls.get(duty.source)
-        approving = (one for one in (*self.of.steps, *self.events) if one.type == APPROVED)
-        return recall is not None and any(
-            one.subject.get("recall") == recall.digest for one in approving
-        )
+        for one in (*self.of.steps, *self.events) if recall else ():
+            if one.type == APPROVED and recall and one.subject.get("recall") == recall.digest:
+                yield one
 
     def _gave_up(self, n: int) -> bool:
         """Tell whether the recipient held nothing after a move, and could take nothing."""
         course = fold(self.moves[: n + 1], consulted=self.early)
         early = self.early and course.recall_answer is not RecallAnswer.COPIES_ERASED
         return not (course.is_held or early) and course.state is not HandoffState.OFFERED
+
+
+def _is_reviewed(retention: Retention) -> bool:
+    """Tell whether its holder owes a review of it: who stated it may state another one."""
+    return retention.ended_at is None and retention.ground is RetentionGround.STATED
 
 
 def _has_seen(event: CaseEvent, duty: HandoffDuty) -> bool:
@@ -675,11 +919,15 @@ def _has_seen(event: CaseEvent, duty: HandoffDuty) -> bool:
     return seen and duty.organisation in by
 
 
+_UPDATE = HandoffAction.UPDATE
+REMINDED, OVERDUE = (EVENT_TYPES[n].name for n in ("handoff.remind", "handoff.mark_overdue"))
 _ANSWER_RECALL = HandoffAction.ANSWER_RECALL
 _RETENTIVE = [TYPES[one] for one in (HandoffAction.RETAIN, _ANSWER_RECALL, *ACCEPTING)]
 _REVIEWED = frozenset({DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW})
 _OF_RECALL = frozenset({DutyKind.RECALL_ACKNOWLEDGEMENT, DutyKind.RECALL_ANSWER})
 _ARRIVED = frozenset(ARRIVED.values())
+_EACH = _OF_RECALL | {DutyKind.ANSWER, DutyKind.CLEARANCE, DutyKind.RETENTION_REVIEW}
+"""Duties of which each that should be owed has a row of its own."""
 _OTHERWISE = _ARRIVED | {
     DutyKind.CLEARANCE, DutyKind.REVIEW, DutyKind.DEROGATION_REVIEW,
     DutyKind.RETENTION_REVIEW, DutyKind.RECALL_APPROVAL,

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any, NoReturn, Self
@@ -13,11 +14,12 @@ from typing import Any, NoReturn, Self
 from sqlalchemy import Executable, Select, column, select, table
 
 from gateway.domain.audit_event import AuditEvent
+from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.values import LoggedEvent, TreeHead
+from gateway.kernel.values import DifferingRows, LoggedEvent, TreeHead
 from gateway.ledger.tree import entry_commitment
-from gateway.store import migrations, procedures
+from gateway.store import handoff_proof, migrations, procedures
 from gateway.store.cases import SqlCases
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import (
@@ -344,6 +346,12 @@ class SqlUnitOfWork(UnitOfWork):
     def person_key(self) -> bytes:
         """By which persons are blinded where events are searched for; empty for some readers."""
         return self._store.event_header.person_key
+
+    def compare_handoff(
+        self, handoff: Handoff, civil_day: Callable[[datetime], date]
+    ) -> DifferingRows:
+        """As `UnitOfWork` says."""
+        return handoff_proof.compare_handoff(self, civil_day, handoff)
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return what a statement finds: for the store's own reports, which no action needs."""

@@ -201,18 +201,19 @@ def waiting(session: AdminSession) -> None:
     if output.reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
         return
     rows = [
-        *((_proposed(one), _closes(one)) for one in proposed),
-        *((f"{one['organisation']} is {one['status']}", one["next"]) for one in coming),
+        *((_proposed(one), _closes(one), _approves(one)) for one in proposed),
+        *((f"{one['organisation']} is {one['status']}", one["next"], "-") for one in coming),
         *(
             (
                 f"{one['organisation']}.{one['system']} is invited",
                 f"until {output.format_time(one['expires_at'])}",
+                "-",
             )
             for one in invited
         ),
     ]
     if rows:
-        output.print_table(("what waits", "next"), rows)
+        output.print_table(("what waits", "next", "then"), rows)
         click.echo(f"Each by: casegate admin {place(session)} --as PERSON ...")
     else:
         click.echo("Nothing waits.")
@@ -236,7 +237,12 @@ _FEW = 40
 def _closes(one: Mapping[str, Any]) -> str:
     if one["refusal"]:
         return f"{_CANNOT.format(one['refusal'])} (proposal withdraw {one['proposal']})"
-    return f"proposal approve {one['proposal']}"
+    return f"proposal show {one['proposal']}"
+
+
+def _approves(one: Mapping[str, Any]) -> str:
+    """Print what follows the reading of it; at a terminal it asks without --yes, too."""
+    return "-" if one["refusal"] else f"proposal approve {one['proposal']} --yes"
 
 
 _CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends it"

@@ -12,7 +12,7 @@ NOUNS = {
         "administrator": "Add administrators, and disable those who leave.",
         "agreement": "Record and end agreements (R15).",
         "audit-access": "Give and end audit access.",
-        "case": "Erase cases early, lift embargoes.",
+        "case": "Erase cases early, lift embargoes, repair handoffs.",
         "certificate": "Revoke certificates of members' systems.",
         "contact": "Change whom to reach at a member.",
         "event": "Show events as the gateway recorded them.",

@@ -1,5 +1,6 @@
-"""Repair of a handoff whose row was changed past the gateway: two administrators have it written
-again from its documents, its newest version and the log."""
+"""Repair of a handoff whose rows were changed past the gateway: two administrators have its own
+written again from its documents, its newest version and the log, and those that are missing beside
+it: recalls, measures, retentions, duties, and what arrived."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,44 +12,108 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
 from gateway.domain.case import CaseState
 from gateway.domain.course import FIELDS, Course
-from gateway.domain.duty import DUTIES
-from gateway.domain.handoff import Addressee, Handoff, offers_of
+from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty
+from gateway.domain.handoff import NEVER, Addressee, Handoff, Recall, offers_of
+from gateway.domain.measure import Measure
 from gateway.domain.out_of_service import EntryKind
 from gateway.domain.refusals import NotFound, WrongState
+from gateway.domain.retention import Retention
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_moves import read_course, read_move
 from gateway.exchange.case.cases import conditions_digest
+from gateway.exchange.handoffs.retention import start_of, wait_for_review
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import read_version
+from gateway.exchange.standing.duties import due_at
 from gateway.exchange.standing.handoff_standing import stored_differences
 from gateway.kernel.changes import ChangeContext, ChangeType
 from gateway.kernel.events import EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.values import DifferingRows
 
 REPAIR = "case.repair_handoff"
 
 
 def _repair(context: ChangeContext) -> Mapping[str, Any]:
-    """Write the row of a handoff again, and put it in service."""
+    """Write the row of a handoff again and those beside it that are missing, put it in service:
+    all of it, or nothing."""
     work, id_ = context.work, context.values["handoff"]
     found = work.handoffs.get(id_)
     if found is None or found.originator != context.change.organisation:
         raise NotFound("that organisation has sent no such handoff")
     # Not the handoff: no event of its course is made here.
     context.request.about = EventSubject(case=CaseId(found.originator, found.case))
-    whole = _from_documents(context.request.ports, work, found)
-    if stored_differences(context.request.ports, work, whole):
-        raise WrongState(
-            "its documents, what stands beside it or the log's index were changed as well: restore "
-            "them from the newest backup taken before"
-        )
+    ports = context.request.ports
+    written = _write(ports, work, found, Recall, Measure)
+    whole = _from_documents(ports, work, found)
     work.handoffs.restore(whole)
+    written += _write(ports, work, whole, Retention)
+    written += _write(ports, work, whole, HandoffDuty)
+    whole = work.handoffs.get(id_) or whole  # its due time follows its duties
+    names = {*_compared(ports, work, whole).names, *stored_differences(ports, work, whole)}
+    if names:
+        raise WrongState(
+            f"still differs: {', '.join(sorted(names))}; no document and no event tells more: "
+            "restore that from the newest backup taken before"
+        )
     out = work.organisations.out_of_service()
     work.organisations.put_out_of_service(out - {(EntryKind.HANDOFF, str(id_))})
     context.affected = tuple({whole.recipient} - {whole.originator})
-    return {"handoff": str(id_), "state": str(whole.state)}
+    context.written = ", ".join(written) or "its own row alone"
+    return {"handoff": str(id_), "state": str(whole.state), "written": context.written}
+
+
+def _compared(ports: Ports, work: UnitOfWork, handoff: Handoff) -> DifferingRows:
+    return work.compare_handoff(handoff, ports.civil_day)
+
+
+def _write(ports: Ports, work: UnitOfWork, handoff: Handoff, *kinds: type) -> list[str]:
+    """Write the rows of these kinds that are missing; what each is, in words."""
+    written = list[str]()
+    for one in _compared(ports, work, handoff).absent:
+        if not isinstance(one, kinds):
+            continue
+        match one:
+            case Recall():
+                work.cases.add_recall(one)
+                written.append(f"recall of {one.code}")
+            case Measure():
+                work.cases.add_measure(one)
+                written.append(str(one.kind))
+            case Retention():
+                work.retentions.add(one)
+                written.append(f"retention ({one.ground})")
+            case HandoffDuty():
+                is_told = one.arrived or one.due_at != NEVER
+                owed = one if is_told else _by_term(ports, work, handoff, one)
+                work.duties.add(owed)
+                written.append(f"{one.kind}{_how(one, owed)}")
+    return written
+
+
+def _how(told: HandoffDuty, written: HandoffDuty) -> str:
+    """How a duty was written: until when it is due may be no more than the setting of now."""
+    if written.closed_at:
+        return " (ended)"
+    is_set = told != written and written.kind is not DutyKind.RETENTION_REVIEW
+    return " (due by the term that is set now)" if is_set else ""
+
+
+def _by_term(ports: Ports, work: UnitOfWork, handoff: Handoff, duty: HandoffDuty) -> HandoffDuty:
+    """A duty of which neither documents nor log tell until when: by the settings of now."""
+    since, kind = duty.since, duty.kind
+    if kind is DutyKind.RETENTION_REVIEW and (made := work.retentions.of_handoff(handoff.id)):
+        owed = duty.hasten(start_of(made.review_on))
+        return wait_for_review(owed, ports.now()) if owed.reminded_at is None else owed
+    if duty.terms.of_second_person:
+        due = since + ports.follow_up
+    elif kind is DutyKind.CALL:
+        due = since + ports.call_within
+    else:
+        due = due_at(ports, work, duty.organisation, kind, urgency=handoff.urgency, since=since)
+    return replace(duty, due_at=due) if duty.closed_at else duty.hasten(due)
 
 
 def _from_documents(ports: Ports, work: UnitOfWork, found: Handoff) -> Handoff:
@@ -127,7 +192,8 @@ CHANGE = ChangeType(
         prose("reason", "Why, in up to 200 characters; no content.", 200),
     ),
     _repair,
-    about="Its row becomes what its signed documents and the log say, and it is in service again. "
-    "Keep a copy of the database as evidence before. Documents, recalls, measures, retentions and "
-    "duties come back only from a backup.",
+    about="Its row becomes what its signed documents and the log say, and its recalls, measures, "
+    "retentions and duties that are missing are written again; then it is in service. Keep a copy "
+    "of the database as evidence before. What is left differing is named, and nothing is changed: "
+    "it comes back only from a backup.",
 )

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DUTIES, DutyKind, begin
+from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.organisation import Status
 from gateway.domain.refusals import CaseErased, OutOfService, ValidationFailed
@@ -80,9 +80,13 @@ def _owe_review(context: RequestContext, handoff: Handoff, made: Retention) -> N
     originator = context.entity(context.require(handoff.originator))
     resource = handoff_entity(handoff, originator, context.entity())
     if allows(context, resource, action=DUTIES[kind].action):
-        due = start_of(made.review_on)
-        owed = begin(handoff, kind, made.id, context.now, due)
-        context.work.duties.add(owed.wait(max(context.now, due - REMINDED_BEFORE)))
+        owed = begin(handoff, kind, made.id, context.now, start_of(made.review_on))
+        context.work.duties.add(wait_for_review(owed, context.now))
+
+
+def wait_for_review(owed: HandoffDuty, now: datetime) -> HandoffDuty:
+    """The review of a retention, of which its holder is reminded some days before."""
+    return owed.wait(max(now, owed.due_at - REMINDED_BEFORE))
 
 
 def apply_registered_retention(context: RequestContext, handoff: Handoff) -> None:

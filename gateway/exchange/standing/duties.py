@@ -14,6 +14,7 @@ from gateway.domain.duty import (
     ARRIVED,
     DUTIES,
     ENDS_PACKAGES,
+    GIVES_UP,
     OWED_TO_ORIGINATOR,
     DutyKind,
     HandoffDuty,
@@ -43,9 +44,6 @@ AT_ONCE = 50
 
 _TOLD = frozenset({HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE})
 """What takes the place of an update, and is acknowledged as it would be."""
-
-_GIVES_UP = frozenset({HandoffAction.DECLINE, HandoffAction.REDIRECT, HandoffAction.LAPSE})
-"""After these nobody is on what was offered."""
 
 _ARRIVING = frozenset(move for move, kind in KIND_OF_MOVE.items() if kind.arrives)
 
@@ -139,7 +137,7 @@ def _arrive_answer(
     due_at = NEVER
     if arrives is Arrives.QUESTION and "until" in fields:
         due_at = parse_timestamp(fields["until"])
-    if handoff.urgency is Urgency.IMMINENT_DANGER and answer.move in _GIVES_UP:
+    if handoff.urgency is Urgency.IMMINENT_DANGER and answer.move in GIVES_UP:
         due_at = answer.at
     received = kind.author is AnswerAuthor.ORIGINATOR
     side = AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR
