@@ -61,7 +61,7 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
     out = work.organisations.out_of_service()
     work.organisations.put_out_of_service(out - {(EntryKind.HANDOFF, str(id_))})
     context.affected = tuple({whole.recipient} - {whole.originator})
-    context.written = ", ".join(written) or "its own row alone"
+    context.written = ", ".join(written) or "only its own row"
     return {"handoff": str(id_), "state": str(whole.state), "written": context.written}
 
 
