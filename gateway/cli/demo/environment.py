@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 ADMINS = (("martin", "A. Martin (fictional)"), ("bernard", "B. Bernard (fictional)"))
 READY_SECONDS = 300.0  # a start takes 10 s of CPU, of which a busy machine gives little
-SERVED_SECONDS = 5.0
+SERVED_SECONDS = 60.0  # maintenance looks each second, and does all else that is due in between
 
 
 @dataclass(frozen=True)
@@ -261,13 +261,15 @@ def _set(file: Path, name: str, value: str) -> None:
 
 
 def run_command(*words: str) -> None:
-    """Run ``casegate WORDS`` as a person types it; RuntimeError with its message if it fails."""
+    """Run ``casegate WORDS`` as a person types it; RuntimeError with all that it said if it
+    fails."""
     command = [sys.executable, "-P", "-m", "gateway", *words]
     done = subprocess.run(  # noqa: S603 - our own command
-        command, capture_output=True, text=True, check=False
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"casegate {' '.join(words[:2])}: {done.stderr}")
+        ended = f"casegate {' '.join(words[:2])}, exit status {done.returncode}"
+        raise RuntimeError(f"{ended}:\n{done.stdout}")
 
 
 def free_ports() -> tuple[int, int]:
