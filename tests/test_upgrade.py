@@ -60,8 +60,8 @@ TOLD = {
 }
 
 
-OF_THE_HOST = frozenset({"permissions", "issuing_key", "administrators", "clock", "backups"})
-"""Checks that tell of the machine, and of keys and copies beside the database."""
+OF_THE_HOST = frozenset({"permissions", "issuing_key", "administrators", "clock", "backups", "due"})
+"""Checks that tell of the machine, of keys and copies beside the database, and what members owe."""
 
 
 def troubles(home: Operator) -> list[str]:
