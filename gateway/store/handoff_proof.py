@@ -885,12 +885,10 @@ class _HandoffProof:
         yield from (one for one in ends if one.index > index)
         if duty.ends_with_case:
             yield from (one for one in self._of_types("case.erased") if one.index >= index)
-        for n, one in enumerate(self.moving):
-            over = self.moves[n].step in terms.ended_by
-            if one.index > index and (
-                over or (HandoffAction.RECALL in terms.ended_by and self._gave_up(n))
-            ):
-                yield one
+        later = [n for n, one in enumerate(self.moving) if one.index > index]
+        yield from (self.moving[n] for n in later if self.moves[n].step in terms.ended_by)
+        if HandoffAction.RECALL in terms.ended_by:
+            yield from (self.moving[n] for n in later if self._gave_up(n))
         yield from self._approvals(duty)
 
     def _approvals(self, duty: HandoffDuty) -> Iterator[CaseEvent]:

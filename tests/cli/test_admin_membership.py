@@ -335,7 +335,9 @@ def test_what_waits_for_administrators_is_one_list(gw, proposed):
     told = gw.told("waiting", persons=())
     assert [one["proposal"] for one in told["proposals"]] == [proposed]
     assert {one["status"] for one in told["organisations"]} <= {"applied", "approved", "enrolled"}
-    assert f"proposal approve {proposed}" in gw.done("waiting", persons=())
+    listed = gw.done("waiting", persons=())
+    assert f"proposal show {proposed}" in listed
+    assert f"proposal approve {proposed} --yes" in listed
 
 
 def test_the_other_person_is_told_the_command_with_its_folder(gw, proposed):
