@@ -77,6 +77,15 @@ def test_a_partner_in_python_signs_offers_and_verifies(signing: Any) -> None:
     check(stage, content, run([sys.executable, "-I", program], home, content, home))
 
 
+@pytest.mark.parametrize("words", [[], ["folder", "case.json", "analyst"]])
+def test_the_program_in_python_says_how_it_is_called(words: list[str]) -> None:
+    command = [sys.executable, "-I", str(EXAMPLES / "python" / "partner.py"), *words]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("usage: ")
+    assert told.stderr.endswith("FOLDER CASE.json ANALYST APPROVER\n")
+
+
 def test_a_partner_by_curl_offers_a_case_and_keeps_receipts(signing: Any, tmp_path: Path) -> None:
     require("the example by curl", "curl", "jq")
     _, home = signing

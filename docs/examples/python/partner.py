@@ -331,5 +331,7 @@ def tell(folder: Path, content: dict[str, Any], analyst: str, approver: str) -> 
 
 
 if __name__ == "__main__":
-    place, case_file, *persons = sys.argv[1:5]
+    if len(sys.argv) != 5:
+        sys.exit(f"usage: python {sys.argv[0]} FOLDER CASE.json ANALYST APPROVER")
+    place, case_file, *persons = sys.argv[1:]
     print(json.dumps(tell(Path(place), json.loads(Path(case_file).read_bytes()), *persons)))
