@@ -23,6 +23,7 @@ from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
 from gateway.config import Config
 from gateway.domain.measure import Terms
 from gateway.domain.organisation import Certificate
+from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import LogFrozen
 from gateway.evidence import base64url
 from gateway.files import PrivateFileError
@@ -278,10 +279,10 @@ def _alarm(counts: "Counts | None") -> Callable[[UUID, Sequence[str]], None]:
         if handoff not in told:
             told.add(handoff)
             log.warning(
-                "the handoff, or case, %s is not what its documents and the log say (%s): see "
-                "docs/operators.md, 'A handoff differs from the log'",
+                "the handoff, or case, %s is not what its documents and the log say (%s): %s",
                 handoff,
                 ", ".join(names) or "found before",
+                SEE_HANDOFF,
             )
 
     return differs

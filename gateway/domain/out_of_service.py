@@ -17,3 +17,6 @@ class EntryKind(StrEnum):
 
 Entry = tuple[str, str]
 """A kind and a name."""
+
+SEE_HANDOFF = "see docs/operators.md, 'A handoff differs from the log'"
+"""What to do about a handoff, or a case, that differs."""

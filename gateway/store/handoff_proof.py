@@ -50,7 +50,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
-from gateway.domain.out_of_service import Entry, EntryKind
+from gateway.domain.out_of_service import SEE_HANDOFF, Entry, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.retention import (
     Retention,
@@ -99,8 +99,6 @@ Row = Recall | Measure | Retention | HandoffDuty
 CaseKey = tuple[str, UUID]
 """A case, by its originator and its id."""
 
-SEE = "see docs/operators.md, 'A handoff differs from the log'"
-
 
 @dataclass(frozen=True)
 class HandoffComparison:
@@ -121,7 +119,7 @@ class HandoffComparison:
         return (
             *(
                 f"the handoff {one} is not what its documents and the log say "
-                f"({', '.join(names)}): {SEE}"
+                f"({', '.join(names)}): {SEE_HANDOFF}"
                 for one, names in sorted(self.differing.items())
             ),
             *self.problems,
@@ -156,13 +154,13 @@ def compare_handoffs(
         except Exception:  # whatever is wrong with one, the others are compared
             problems.append(
                 f"the case {key[1]} of {key[0]} cannot be compared, for its rows or its events are "
-                f"not as they were written: {SEE}"
+                f"not as they were written: {SEE_HANDOFF}"
             )
         if before != (len(differing), len(problems)):
             wrong.add(key)
     for row in work.rows(_ASTRAY, {}):
         differing[row.id] = ("originator or case",)
-    problems += [f"{told}: {SEE}" for told in _missing(work)]
+    problems += [f"{told}: {SEE_HANDOFF}" for told in _missing(work)]
     return HandoffComparison(differing, tuple(problems), frozenset(wrong))
 
 
@@ -328,7 +326,7 @@ class _CaseProof:
             originator, case = self.key
             named = ", ".join(sorted(of_case))
             problems.append(
-                f"the case {case} of {originator} is not what the log says ({named}): {SEE}"
+                f"the case {case} of {originator} is not what the log says ({named}): {SEE_HANDOFF}"
             )
 
     def differences(self) -> Iterator[str]:
@@ -577,7 +575,7 @@ class _HandoffProof:
             for one in self.consulted
         }
         for one in dict(told.items() ^ rows.items()):
-            yield f"the consultation {one} is not what the log says: {SEE}"
+            yield f"the consultation {one} is not what the log says: {SEE_HANDOFF}"
 
     def _of_types(self, *types: str) -> list[CaseEvent]:
         """The events of these types."""

@@ -41,10 +41,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from gateway import __version__, files
+from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.evidence import base64url
 from gateway.ledger.tiles import InclusionProofs
 from gateway.store import event_index, tables
-from gateway.store.handoff_proof import SEE, CaseKey, HandoffComparison, compare_handoffs
+from gateway.store.handoff_proof import CaseKey, HandoffComparison, compare_handoffs
 from gateway.store.registry_proof import (
     CHUNK,
     COMPARED,
@@ -155,7 +156,7 @@ class RowsProof:
         try:
             problems = [*_misfiled(self._work, start)]
         except Exception:  # likewise
-            problems = [f"an id in the log's index is none: {SEE}"]
+            problems = [f"an id in the log's index is none: {SEE_HANDOFF}"]
         cases = {key: case for key in sorted(changed) if (case := _case(key, problems))}
         found = compare_handoffs(
             self._work, self._civil_day, cases.values(), *([self._require_logged] if before else [])
@@ -293,7 +294,7 @@ def _case(key: str, problems: list[str]) -> CaseKey | None:
     try:
         return originator, UUID(case)
     except ValueError:
-        problems.append(f"a case of {originator} has no id: {SEE}")
+        problems.append(f"a case of {originator} has no id: {SEE_HANDOFF}")
         return None
 
 
@@ -306,7 +307,7 @@ def _misfiled(work: SqlUnitOfWork, start: int) -> Iterator[str]:
             with suppress(ValueError, LookupError, TypeError, AttributeError):
                 if row.document is None or _is_filed(row):
                     continue
-            yield f"the entry {row.idx} of the log is not found by what it says: {SEE}"
+            yield f"the entry {row.idx} of the log is not found by what it says: {SEE_HANDOFF}"
 
 
 def _is_filed(row: Any) -> bool:

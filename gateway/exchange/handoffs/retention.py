@@ -8,6 +8,7 @@ from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin
 from gateway.domain.handoff import Handoff
 from gateway.domain.organisation import Status
+from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import CaseErased, OutOfService, ValidationFailed
 from gateway.domain.retention import (
     AFTER_LEAVING,
@@ -167,8 +168,8 @@ def end_due(ports: Ports) -> bool:
         work.commit()
     if due and not ended:
         raise OutOfService(
-            "what is retained is over by rows that are not what the documents and the log say: see "
-            "docs/operators.md, 'A handoff differs from the log'"
+            "what is retained is over by rows that are not what the documents and the log say: "
+            f"{SEE_HANDOFF}"
         )
     return len(ended) >= AT_ONCE
 

@@ -20,7 +20,7 @@ from gateway.domain.audit_event import ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
 from gateway.domain.json_values import Asked
 from gateway.domain.organisation import Status
-from gateway.domain.out_of_service import EntryKind
+from gateway.domain.out_of_service import SEE_HANDOFF, EntryKind
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, NotFound, OutOfService, Refusal
 from gateway.domain.retention import DpoAdvice, RetentionEnd
 from gateway.domain.staff import APPROVING, NamedPerson, RegisterRole
@@ -146,10 +146,7 @@ def erase_due(ports: Ports) -> int:
     return 0
 
 
-_DIFFERS = (
-    "cases are due that are not what the log says: see docs/operators.md, 'A handoff differs from "
-    "the log'"
-)
+_DIFFERS = f"cases are due that are not what the log says: {SEE_HANDOFF}"
 
 
 def _erase_all(ports: Ports, due: Sequence[Case], day: date, left: dict[CaseId, Refusal]) -> int:
@@ -231,8 +228,7 @@ def destroy_keys(ports: Ports) -> int:
             doomed = [key for key in named if not _is_used(work, key)]
         if not doomed and named:
             raise OutOfService(
-                "keys are to be destroyed of what the log says is not erased: see "
-                "docs/operators.md, 'A handoff differs from the log'"
+                f"keys are to be destroyed of what the log says is not erased: {SEE_HANDOFF}"
             )
         if not doomed:
             return done
