@@ -50,7 +50,7 @@ def header_of(key_id: UUID) -> bytes:
 
 def seal(text: str, key_id: UUID, key: bytes, cell: CellRef, nonce: bytes) -> bytes:
     """Put a text into an envelope; ``nonce`` is 12 random bytes, never used twice with a key."""
-    header = header_of(key_id)
+    header = _VERSION + key_id.bytes
     return header + nonce + AESGCM(key).encrypt(nonce, text.encode(), _associated(header, cell))
 
 
