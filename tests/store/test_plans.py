@@ -32,11 +32,12 @@ ROWS = 1_000_000
 PARTS = {
     "handoff_proof": ("_TOLD",),
     "handoffs": ("_PAGE", "_RETENTION", "_retained", "_copied"),
+    "log": ("_BYTES",),
     "notifications": ("_refusals",),
     "registry": ("_WITH_COMPETENCES", "_certificates"),
     "unit_of_work": ("_REVISION",),
 }
-"""What statements are made of: never run themselves, or on a table of another's."""
+"""What statements are made of: never run themselves, or on no table of ours."""
 
 WHOLE: Mapping[str, str] = {
     "cases._DOOMED": "a page of what is to be destroyed now",
