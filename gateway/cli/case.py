@@ -493,7 +493,7 @@ def _repeated(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Where a valid case has an address again; host and scheme have no case (RFC 3986 6.2.2.1)."""
     seen: dict[SplitResult, int] = {}
     for number, one in enumerate(content.get("items", ())):
-        if one["kind"] == "url":
+        if one.get("kind") == "url":  # of a sealed one nobody sees it
             parts = urlsplit(one["value"])
             first = seen.setdefault(parts._replace(netloc=parts.netloc.lower()), number)
             if first != number:
