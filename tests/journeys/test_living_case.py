@@ -1,7 +1,5 @@
 """What becomes of a case after its handoff, over real TLS; each journey re-checks the whole log."""
 
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,11 @@ from tests.journeys.harness import (
     HOTLINE,
     OFMIN,
     accepted,
+    admin,
     case_content,
     casegate,
     check_log,
     clearance,
-    config_of,
     running,
 )
 from tests.receiver import wait_until
@@ -209,30 +207,20 @@ def test_an_embargo_of_the_police_stops_a_removal_until_its_end(stage: DemoEnvir
 
 
 @pytest.mark.slow
-def test_what_a_holder_retains_opens_for_it_alone_once_the_day_of_erasure_has_come(
-    tmp_path: Path,
-) -> None:
+def test_what_a_holder_retains_opens_for_it_alone_once_the_case_was_erased(tmp_path: Path) -> None:
     with running(tmp_path) as stage:
         content = case_content()
         handoff, other = accepted(stage, content), accepted_abroad(stage, content["case"])
-        with stage.client(OFMIN) as office:
+        with stage.client(OFMIN) as office, stage.client(ABROAD) as abroad:
             office.answer("retain", handoff, "ofmin-1", legal_basis="art. 230-8 CPP")
-        assert stage.stop() == 0
-        _let_the_day_come(stage)
-        stage.start()
+            office.answer("close", handoff, "ofmin-1")
+            abroad.answer("close", other, "be-1")
         with stage.client(HOTLINE) as hotline:
-            wait_until(lambda: content["case"] not in [one["case"] for one in hotline.cases()])
+            hotline.step("case.close", {"case": content["case"]}, "pdc-1")
+        erase = "case", "erase", HOTLINE, content["case"], "--reason", "decision 1", "--yes"
+        admin(stage, *erase)
         _opens_for_its_holder_alone(stage, content, handoff, other)
         check_log(stage)
-
-
-def _let_the_day_come(stage: DemoEnvironment) -> None:
-    """Set the day of erasure of every case to today: no clock is moved, which others read too."""
-    file = config_of(stage).database_file
-    assert file is not None
-    today = wiring.now().date().isoformat()
-    with closing(sqlite3.connect(file)) as connected, connected:
-        connected.execute("UPDATE case_file SET erase_on = ?", (today,))
 
 
 def _opens_for_its_holder_alone(

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+import psycopg
+
 from gateway import config as config_file
 from gateway import files, keys, maintenance, wiring
 from gateway.changes import CHANGES
@@ -302,7 +304,9 @@ def postgresql(name: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     try:
-        server.psql(f'CREATE DATABASE "{name}"')
+        # The package's own way runs a shell, which a space in the program's folder breaks.
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
         yield str(server.get_uri(database=name, driver="psycopg"))
     finally:
         server.cleanup()
