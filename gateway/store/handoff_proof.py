@@ -10,20 +10,18 @@ was erased, is not compared.
 writes them (`gateway/exchange/handoffs/repair.py`).
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, and_, exists, func, not_, select
+from sqlalchemy import and_, exists, not_, select
 
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.case import Case, CaseState
 from gateway.domain.course import Course, differences, fold
 from gateway.domain.duty import (
     ARRIVED,
@@ -44,14 +42,13 @@ from gateway.domain.handoff import (
     HandoffState,
     Recall,
     RecallAnswer,
-    RecallCode,
     acknowledgement_due_at,
     is_derogation,
 )
 from gateway.domain.json_values import parse_timestamp
-from gateway.domain.measure import MEASURES, Measure, MeasureKind
+from gateway.domain.measure import Measure
 from gateway.domain.out_of_service import SEE_HANDOFF, Entry, EntryKind
-from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
+from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.retention import (
     Retention,
     RetentionGround,
@@ -59,19 +56,12 @@ from gateway.domain.retention import (
     registered_retention,
     review_day,
 )
-from gateway.domain.revision import ANSWERED, VersionChange
+from gateway.domain.revision import ANSWERED
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.case_events import (
     APPROVED,
-    ENDING,
-    RECALLED,
-    SETTING,
-    VERSIONS,
     CaseEvent,
-    clears,
-    fold_case,
-    read_event,
 )
 from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.handoff_moves import (
@@ -85,19 +75,12 @@ from gateway.evidence.handoff_moves import (
 )
 from gateway.kernel.values import Consultation, DifferingRows
 from gateway.store import tables
+from gateway.store.case_proof import MOMENT, TOLD, CaseKey, CaseProof, Require, read_events
 from gateway.store.columns import RecordTable, matching
-from gateway.store.content_encryption import KEY_ID_END, header_of
 
 if TYPE_CHECKING:
     from gateway.store.unit_of_work import SqlUnitOfWork
-
-MOMENT = timedelta(minutes=5)
-"""A row's time is taken when its request begins, an event's when it is appended."""
-
 Row = Recall | Measure | Retention | HandoffDuty
-
-CaseKey = tuple[str, UUID]
-"""A case, by its originator and its id."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +109,6 @@ class HandoffComparison:
         )
 
 
-Require = Callable[[Any], None]
-"""Raises where the row of an event, with document and nonce, is not in the log's tree."""
-
-
 def compare_handoffs(
     work: "SqlUnitOfWork",
     civil_day: Callable[[datetime], date],
@@ -147,8 +126,8 @@ def compare_handoffs(
     for key in cases:
         before = len(differing), len(problems)
         try:
-            one = _CaseProof(work, civil_day, require, key, arrives_from)
-            one.tell(differing, problems)
+            of = CaseProof(work, civil_day, require, key, arrives_from)
+            _tell(of, differing, problems)
         except CaseKeysUnavailable:
             raise
         except Exception:  # whatever is wrong with one, the others are compared
@@ -164,12 +143,34 @@ def compare_handoffs(
     return HandoffComparison(differing, tuple(problems), frozenset(wrong))
 
 
+def _tell(of: CaseProof, differing: dict[UUID, tuple[str, ...]], problems: list[str]) -> None:
+    """Add what differs of the case, and of each of its handoffs, in whose names it counts."""
+    of_case = {*of.differences()}
+    for row in of.handoffs():
+        try:
+            one = _HandoffProof(of, row)
+            names = {*of_case, *one.differences()}
+            problems += one.consultations()
+        except CaseKeysUnavailable:
+            raise
+        except Exception:  # whatever is wrong with one, the others are compared
+            names = {*of_case, "documents"}
+        if names:
+            differing[row.id] = tuple(sorted(names))
+    if of_case:
+        originator, case = of.key
+        named = ", ".join(sorted(of_case))
+        problems.append(
+            f"the case {case} of {originator} is not what the log says ({named}): {SEE_HANDOFF}"
+        )
+
+
 def compare_handoff(
     work: "SqlUnitOfWork", civil_day: Callable[[datetime], date], handoff: Handoff
 ) -> DifferingRows:
     """Hold one handoff, and its case, against what the log says. Raises CaseKeysUnavailable."""
     key = handoff.originator, handoff.case
-    of = _CaseProof(work, civil_day, lambda _: None, key, _arrives_from(work))
+    of = CaseProof(work, civil_day, lambda _: None, key, _arrives_from(work))
     names = {*of.differences()}
     absent: list[Row] = [*of.absent_recalls(), *of.absent_measures()]
     try:
@@ -190,50 +191,18 @@ def _arrives_from(work: "SqlUnitOfWork") -> int:
 def _missing(work: "SqlUnitOfWork") -> Iterator[str]:
     """Return what the log tells, and no row has."""
     for row in work.rows(_WITHOUT_HANDOFF, {}):
-        told = _read_events(work.rows(_EVENTS_OF, {"handoff": row.handoff}), lambda _: None)
+        told = read_events(work.rows(_EVENTS_OF, {"handoff": row.handoff}), lambda _: None)
         if any(one.type in MOVING for one in told):
             yield f"the handoff {row.handoff} of the log has no row"
     for row in work.rows(_WITHOUT_VERSION, {}):
         yield f"the version of a case that entry {row.idx} tells of has no row"
 
 
-_CASES = RecordTable(tables.case_file, Case)
-_HANDOFFS = RecordTable(tables.handoff, Handoff)
-_RECALLS = RecordTable(tables.case_recall, Recall)
-_MEASURES = RecordTable(tables.case_measure, Measure)
 _RETENTIONS = RecordTable(tables.retention, Retention)
 _DUTIES = RecordTable(tables.duty, HandoffDuty)
 _CONSULTATIONS = RecordTable(tables.consultation, Consultation)
-_version, _event, _file = tables.case_version, tables.log_event, tables.case_file
-_VERSIONS_OF = (
-    select(
-        _version.c.digest,
-        _version.c.version,
-        _version.c.event,
-        _version.c.change,
-        _version.c.reason_code,
-        _version.c.unlawful,
-        _file.c.content_key,
-        *(
-            func.substr(_version.c[name], 1, KEY_ID_END, type_=LargeBinary).label(name)
-            for name in ("summary", "document")
-        ),
-    )
-    .outerjoin(
-        _file, and_(_file.c.originator == _version.c.originator, _file.c.id == _version.c.case)
-    )
-    .where(matching(_version, "originator", "case"))
-)
-_TOLD = select(_event.c.idx, _event.c.document, _event.c.nonce, _event.c.disclosures)
-_STEPS_OF = (
-    _TOLD.join(_version, _event.c.step_of == _version.c.digest)
-    .where(matching(_version, "originator", "case"))
-    .order_by(_event.c.idx)
-)
-_EVENTS_OF = _TOLD.where(matching(_event, "handoff")).order_by(_event.c.idx)
-_OF_CASE = tuple(table.by("originator", "case") for table in (_RECALLS, _MEASURES))
-_HANDOFFS_OF = _HANDOFFS.by("originator", "case").order_by(tables.handoff.c.id)
-_CASE = _CASES.by("originator", "id")
+_version, _event = tables.case_version, tables.log_event
+_EVENTS_OF = TOLD.where(matching(_event, "handoff")).order_by(_event.c.idx)
 _BESIDE = tuple(table.by("handoff") for table in (_RETENTIONS, _DUTIES, _CONSULTATIONS))
 _FIRST_ARRIVED = (
     select(tables.duty.c.source)
@@ -263,267 +232,16 @@ _ASTRAY = select(tables.handoff.c.id).where(
 )
 
 
-def _read_events(rows: Iterable[Any], require: Require) -> list[CaseEvent]:
-    """The events that were allowed, by rows of `_TOLD`."""
-    found = []
-    for row in rows:
-        if row.document:
-            require(row)
-            event = json.loads(row.document)
-            if event["result"] == "allowed":
-                found.append(read_event(row.idx, event, row.disclosures))
-    return found
-
-
-class _CaseProof:
-    """One case, its rows and the events of its course."""
-
-    def __init__(
-        self,
-        work: "SqlUnitOfWork",
-        civil_day: Callable[[datetime], date],
-        require: Require,
-        key: CaseKey,
-        arrives_from: int,
-    ) -> None:
-        self.work, self.civil_day, self.require, self.key = work, civil_day, require, key
-        self.arrives_from = arrives_from
-        originator, case = key
-        of = {"originator": originator, "case": case}
-        (cases, self.versions, steps, recalls, measures, self._handoffs) = work.queries(
-            (_CASE, {"originator": originator, "id": case}),
-            *((one, of) for one in (_VERSIONS_OF, _STEPS_OF, *_OF_CASE, _HANDOFFS_OF)),
-        )
-        self.case = _CASES.read(cases[0]) if cases else None
-        self.steps = _read_events(steps, require)
-        self.recalls = {one.id: one for one in map(_RECALLS.read, recalls)}
-        self.measures = [*map(_MEASURES.read, measures)]
-        self.numbers = {row.digest: row.version for row in self.versions}
-        events = {one.id: one.index for one in self.steps if one.type in VERSIONS}
-        self.places = sorted(
-            (events[row.event], row.digest) for row in self.versions if row.event in events
-        )
-        """Where the versions stand in the log, and their digests."""
-        self.summaries = dict[str, Mapping[str, Any]]()
-        self.made = [one for one in self.steps if one.handoff is None]
-        self.clearances = [one for one in self.made if clears(one)]
-
-    def tell(self, differing: dict[UUID, tuple[str, ...]], problems: list[str]) -> None:
-        """Add what differs of the case, and of each of its handoffs, in whose names it counts."""
-        of_case = {*self.differences()}
-        for row in map(_HANDOFFS.read, self._handoffs):
-            try:
-                one = _HandoffProof(self, row)
-                names = {*of_case, *one.differences()}
-                problems += one.consultations()
-            except CaseKeysUnavailable:
-                raise
-            except Exception:  # whatever is wrong with one, the others are compared
-                names = {*of_case, "documents"}
-            if names:
-                differing[row.id] = tuple(sorted(names))
-        if of_case:
-            originator, case = self.key
-            named = ", ".join(sorted(of_case))
-            problems.append(
-                f"the case {case} of {originator} is not what the log says ({named}): {SEE_HANDOFF}"
-            )
-
-    def differences(self) -> Iterator[str]:
-        """The names of what differs of the case itself."""
-        yield from self._versions()
-        yield from self._row()
-        yield from self._recalls()
-        yield from self._measures()
-
-    def summary(self, digest: str) -> Mapping[str, Any]:
-        """Return what a list shows of a version; nothing once it was erased."""
-        if digest not in self.summaries:
-            try:
-                self.summaries[digest] = self.work.cases.summary(digest) or {}
-            except CaseErased:
-                self.summaries[digest] = {}
-        return self.summaries[digest]
-
-    def _versions(self) -> Iterator[str]:
-        left = {one.id: one for one in self.steps if one.type in VERSIONS}
-        for row in self.versions:
-            told = left.pop(row.event, None)
-            if told is None or told.case_digest != row.digest:
-                yield "versions"
-                continue
-            kind, code = (told.details.get(n, getattr(row, n)) for n in ("change", "reason_code"))
-            said = (kind, code, row.unlawful)
-            if kind is None or told.complete:  # else nobody knows any more what it corrected
-                pointers = tuple(told.details.get("pointers", ()))
-                said = (kind, code, VersionChange(kind, code, "", pointers).unlawful)
-            if (row.change, row.reason_code, row.unlawful) != said:
-                yield "versions"
-        numbers = [self.numbers[digest] for _, digest in self.places]
-        if left or numbers != [*range(1, len(numbers) + 1)]:
-            yield "versions"
-
-    def _row(self) -> Iterator[str]:
-        if self.case is None:
-            yield "row"
-            return
-        told = fold_case(self.made) | {
-            "version": len(self.places),
-            "measured": bool(self.measures),
-        }
-        if self.case.state is not CaseState.ERASED and any(
-            {row.summary, row.document} != {row.content_key and header_of(row.content_key)}
-            for row in self.versions
-        ):
-            yield "content"  # it was emptied, or its key would seem to be used by nothing
-        if not told["early"] and (said := self.summary(self.case.digest)):
-            told["erase_on"] = date.fromisoformat(said["erase_on"])
-        yield from (name for name, value in told.items() if getattr(self.case, name) != value)
-
-    def _recalls(self) -> Iterator[str]:
-        made = {one.id: one for one in self.steps if one.type == RECALLED}
-        for row in self.recalls.values():
-            told = made.get(row.id)
-            if told is None or abs(told.at - row.at) > MOMENT or told.digest != row.digest:
-                yield "recall"
-                continue
-            said = {"version": row.version, "code": str(row.code), "case": str(row.case)}
-            wrong = told.subject and any(told.subject.get(n) != v for n, v in said.items())
-            if wrong or told.handoff != row.handoff:
-                yield "recall"
-        if not made.keys() <= self.recalls.keys():
-            yield "recall"
-
-    def absent_recalls(self) -> Iterator[Recall]:
-        """The recalls of the log that no row has, as far as their events still tell them."""
-        for told in self.steps:
-            said = told.subject if told.type == RECALLED and told.id not in self.recalls else {}
-            if not said or told.digest is None:
-                continue
-            of = [
-                one for one in map(_HANDOFFS.read, self._handoffs) if told.handoff in (None, one.id)
-            ]
-            moves = (move for one in of for move in self.work.handoffs.moves(one.id))
-            at = next(  # as what follows from it has it
-                (
-                    move.at
-                    for move in moves
-                    if move.move is HandoffAction.RECALL and abs(move.at - told.at) <= MOMENT
-                ),
-                told.at,
-            )
-            recipient = None if told.handoff is None or not of else of[0].recipient
-            code, version = RecallCode(said["code"]), said["version"]
-            yield Recall(
-                told.id, *self.key, told.handoff, recipient, code, version, told.digest, at
-            )
-
-    @cached_property
-    def _set(self) -> Mapping[UUID, CaseEvent]:
-        """The event of each measure; what others hear of one names it, too."""
-        return {
-            one.id: one
-            for one in self.steps
-            if one.type in SETTING and one.subject.get("measure") == str(one.id)
-        }
-
-    def _measures(self) -> Iterator[str]:
-        index = {id_: one.index for id_, one in self._set.items()}
-        for row in self.measures:
-            told = self._set.get(row.id)
-            if told is None or told.handoff != row.handoff:
-                yield "measure"
-                continue
-            yield from _differing_measure(row, told)
-            if (row.ended_at is not None) != (row.id in self.ended):
-                # A renewal ends the one before without an event of its own.
-                renewed = row.ended_at is not None and any(
-                    index.get(one.id, -1) > told.index for one in self.measures if _renews(one, row)
-                )
-                if not renewed:
-                    yield "measure end"
-        if not self._set.keys() <= {one.id for one in self.measures}:
-            yield "measure"
-
-    def absent_measures(self) -> Iterator[Measure]:
-        """The measures of the log that no row has, as far as their events still tell them."""
-        every = {one.id: one for one in self.measures}
-        for told in self._set.values():
-            if told.id not in every and (made := self._measure(told)):
-                before = [one for one in every.values() if _renews(made, one)]
-                terms = MEASURES[made.kind].terms
-                since = [one.since for one in before if one.is_renewed(terms, told.at)]
-                every[told.id] = replace(made, since=min(since, default=told.at))
-        for one in [one for one in every.values() if one not in self.measures]:
-            at = self._set[one.id].index
-            ends = [self.ended[one.id]] if one.id in self.ended else []
-            ends += [
-                other.at
-                for id_, other in self._set.items()
-                if other.index > at and id_ in every and _renews(every[id_], one)
-            ]
-            yield replace(one, ended_at=min(ends, default=None))
-
-    def _measure(self, told: CaseEvent) -> Measure | None:
-        """The measure that an event set; None where a detail was erased."""
-        said, held = told.subject, told.handoff is not None
-        setter = told.details.get("as recipient" if held else "as originator")
-        code, until = told.details.get("reason_code"), said["until"]
-        if setter is None or code is None:
-            return None
-        return Measure(
-            told.id,
-            *self.key,
-            MeasureKind(said["kind"]),
-            setter,
-            code,
-            tuple(said["elements"]),
-            told.at,
-            until and datetime.fromisoformat(until),
-            handoff=told.handoff,
-            before=said.get("before"),
-        )
-
-    @cached_property
-    def ended(self) -> Mapping[UUID, datetime]:
-        """The measures that an event ended, and when."""
-        ending = [(one, one.subject) for one in self.steps if one.type in ENDING]
-        return {UUID(said["measure"]): one.at for one, said in ending if "measure" in said}
-
-
-def _differing_measure(row: Measure, told: CaseEvent) -> Iterator[str]:
-    said = {
-        "kind": str(row.kind),
-        "until": row.until and row.until.isoformat(),
-        "elements": list(row.elements),
-        "before": row.before,
-    }
-    yield from (f"measure {n}" for n, value in said.items() if told.subject.get(n) != value)
-    action = EVENT_TYPES[MEASURES[row.kind].action][0]
-    if action != told.type or told.details.get("reason_code", row.code) != row.code:
-        yield "measure code"
-    setter = told.details.get("as originator" if row.handoff is None else "as recipient")
-    if setter not in (None, row.setter):
-        yield "measure setter"
-
-
-def _renews(one: Measure, before: Measure) -> bool:
-    """Tell whether a measure can have renewed another one of its case, which that ended."""
-    passed_on = None not in (one.handoff, before.handoff)  # to a successor of its setter
-    of, of_before = ((each.kind, set(each.elements)) for each in (one, before))
-    return (passed_on or one.setter == before.setter) and of == of_before
-
-
 class _HandoffProof:
     """One handoff, what its holder retains, what its parties owe, and who consulted."""
 
-    def __init__(self, of: _CaseProof, row: Handoff) -> None:
+    def __init__(self, of: CaseProof, row: Handoff) -> None:
         self.of, self.row = of, row
         values = {"handoff": row.id}
         events, retentions, duties, consultations = of.work.queries(
             (_EVENTS_OF, values), *((one, values) for one in _BESIDE)
         )
-        self.events = _read_events(events, of.require)
+        self.events = read_events(events, of.require)
         self.retentions = [*map(_RETENTIONS.read, retentions)]
         self.duties = [*map(_DUTIES.read, duties)]
         self.consulted = [*map(_CONSULTATIONS.read, consultations)]

@@ -45,7 +45,8 @@ from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.evidence import base64url
 from gateway.ledger.tiles import InclusionProofs
 from gateway.store import event_index, tables
-from gateway.store.handoff_proof import CaseKey, HandoffComparison, compare_handoffs
+from gateway.store.case_proof import CaseKey
+from gateway.store.handoff_proof import HandoffComparison, compare_handoffs
 from gateway.store.registry_proof import (
     CHUNK,
     COMPARED,

@@ -30,7 +30,8 @@ from tests.postgresql import new_database
 ROWS = 1_000_000
 
 PARTS = {
-    "handoff_proof": ("_TOLD",),
+    "case_proof": ("TOLD",),
+    "handoff_proof": ("TOLD",),
     "handoffs": ("_PAGE", "_RETENTION", "_retained", "_copied"),
     "log": ("_BYTES",),
     "notifications": ("_refusals",),
