@@ -58,7 +58,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "conformance": ("enrol", "Run the conformance test and show its result."),
         "directory": ("directory", "List members and show their memberships, mandates and keys."),
         "enrol": ("enrol", "Enrol this system with an invitation and configure its connection."),
-        "event": ("audit", "List all events that concern your organisation."),
+        "event": ("event", "List all events that concern your organisation."),
         "handoff": ("handoff", "Offer cases, answer offers, consult accepted cases."),
         "key": ("system", "Create signing and encryption keys for your organisation."),
         "notification": (
@@ -66,7 +66,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "Poll or watch for events that concern you, and replay earlier ones.",
         ),
         "outbox": ("system", "Resend writes that received no answer."),
-        "receipt": ("audit", "Show, verify and save receipts."),
+        "receipt": ("receipt", "Show, verify and save receipts."),
         "staff": ("directory", "Keep your staff register: who may be named by --by."),
         "succession": (
             "directory",

@@ -1,4 +1,4 @@
-"""`casegate audit`, `event` and `receipt`: streams, copies of the log, searches, receipts."""
+"""`casegate audit`: streams, copies of the log, searches."""
 
 import io
 import time
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -17,14 +16,7 @@ import click
 from gateway import files
 from gateway.cli import arguments, output
 from gateway.cli.failure import OutputNotWritten
-from gateway.cli.partner_command import (
-    EPILOG,
-    Failure,
-    by_option,
-    partner,
-    partner_command,
-    save_json,
-)
+from gateway.cli.partner_command import EPILOG, Failure, by_option, partner_command
 from gateway.cli.verify import (
     TRUST_FOLDER,
     language_option,
@@ -40,24 +32,21 @@ from gateway.client import (
     Gateway,
     GatewayUnavailable,
     RecordedSearch,
-    StreamEvent,
 )
 from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import REASON_CODES, CaseId, CaseReference
-from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult, told_as
-from gateway.domain.item_value import defang_text
+from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
 from gateway.domain.organisation import SLUG
 from gateway.evidence import bundle, canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
-from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.sd_jwt import MAX_TEXT
 from gateway.text.numbers import pluralise
 from gateway.verification import account, coverage, event_table, history, listing, log_copy
 from gateway.verification.report import InputFile, VerificationReport
-from gateway.verification.stream import StreamHead, of_page, verify_stream
+from gateway.verification.stream import of_page, verify_stream
 from gateway.verification.trust import TrustAnchors
 
 
@@ -646,158 +635,3 @@ def _zip(name: str, parts: Mapping[str, bytes]) -> bytes:
         for part, data in parts.items():
             archive.writestr(zipfile.ZipInfo(f"{name}/{part}"), data, zipfile.ZIP_DEFLATED)
     return written.getvalue()
-
-
-# --- `casegate event` and `casegate receipt`: what the log has of your own organisation ---
-
-
-@click.group(epilog=EPILOG)
-def event() -> None:
-    """List all events that concern your organisation."""
-
-
-@event.command("list", epilog=EPILOG)
-@click.option("--after", type=arguments.WholeNumber(0), default=0, help="Begin after this number.")
-@click.option("--limit", type=arguments.WholeNumber(1), help="Show no more than this many.")
-@click.option(
-    "--out-dir",
-    "save",
-    type=arguments.ANY_FOLDER,
-    metavar="DIR",
-    help="Keep the receipts that DIR lacks, and the statement of the end, for casegate audit.",
-)
-@partner
-def list_events(gateway: Gateway, after: int, limit: int | None, save: Path | None) -> None:
-    """List your organisation's events, oldest first.
-
-    Each receipt is verified, and no number of your organisation's stream may be missing. The
-    gateway signs which is the last.
-
-    Example: casegate event list --out-dir receipts
-    """
-    if save is not None:
-        if after or limit:
-            raise click.UsageError("a folder keeps the whole stream: leave out --after and --limit")
-        _save(gateway, save)
-        return
-    ends: list[tuple[str, StreamHead]] = []
-
-    def note(text: str, end: StreamHead) -> None:
-        ends.append((text, end))
-        if end.stream_number < after:
-            raise click.UsageError(
-                f"your stream ends with the number {end.stream_number}: give --after at most that"
-            )
-
-    found = list(islice(gateway.events(after, note), limit))
-    text, end = ends[-1]
-    events = [
-        {
-            "stream_number": entry.stream_number,
-            "event": str(entry.event),
-            "receipt": receipts.to_json(entry.receipt),
-        }
-        for entry in found
-    ]
-    if output.reply({"events": events, "head": end.stream_number, "signed_head": text}):
-        return
-    rows = [_entry_row(entry) for entry in found]
-    output.print_table(("number", "time", "event", "result", "by", "id", "handoff"), rows)
-
-
-def _save(gateway: Gateway, folder: Path) -> None:
-    """Go on where the folder ends: an interrupted run leaves a beginning, never a gap."""
-    with raising(click.ClickException, f"{folder} cannot be made", OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    before = _kept(folder)
-    ends: dict[str, StreamHead] = {}
-    saved = 0
-    with output.progress("events") as tell:
-        for entry in gateway.events(before, ends.__setitem__):
-            save_json(folder / _name(entry.stream_number), receipts.to_json(entry.receipt))
-            saved += 1
-            tell(entry.stream_number, max(end.stream_number for end in ends.values()))
-    text, end = list(ends.items())[-1]
-    # Every statement is kept that says something new: two may contradict each other.
-    file = folder / f"end-{end.checkpoint.size:012}.sd-jwt"
-    if not file.exists():
-        output.write_new(file, f"{text}\n".encode())
-    output.reply(
-        {"folder": str(folder), "saved": saved, "head": end.stream_number},
-        f"{folder} holds events 1 to {end.stream_number}, {saved} of them new, and the statement.",
-        f"Prove it complete: casegate audit check-stream {folder} --trust KEYS",
-    )
-
-
-def _name(stream_number: int) -> str:
-    return f"{stream_number:09}.json"
-
-
-def _kept(folder: Path) -> int:
-    """The last number up to which no file is missing."""
-    last = 0
-    while (folder / _name(last + 1)).exists():
-        last += 1
-    return last
-
-
-def _entry_row(entry: StreamEvent) -> tuple[Any, ...]:
-    event = entry.confirmed.event
-    by = next((value for kind, value in entry.confirmed.opened.shown if kind == "by"), "")
-    kind = told_as(event["type"], event["result"])
-    shown = (output.format_time(event["time"]), kind, event["result"])
-    return (entry.stream_number, *shown, by, event["id"], event.get("handoff", ""))
-
-
-# --- `casegate receipt`: the log's receipts for events that concern your organisation ---
-
-
-@click.group(epilog=EPILOG)
-def receipt() -> None:
-    """Show, verify and save receipts."""
-
-
-@receipt.command(epilog=EPILOG)
-@click.argument("event", type=click.UUID)
-@partner
-def show(gateway: Gateway, event: UUID) -> None:
-    """Verify the receipt of EVENT and show it."""
-    entry = gateway.receipt(event)
-    if output.reply(receipts.to_json(entry.receipt)):
-        return
-    output.say(f"event {entry.event}", "Verified")
-    output.print_fields(proved(entry.confirmed))
-
-
-def proved(confirmed: VerifiedReceipt) -> dict[str, str]:
-    """Return what a receipt that was verified says, in words."""
-    clear = {n: str(v) for n, v in confirmed.event.items() if n not in ("v", "id", "sd")}
-    shown = {
-        f"{kind} (sealed)": defang_text(output.format_value(value))
-        for kind, value in confirmed.to_print()
-    }
-    withheld = confirmed.opened.withheld
-    return {
-        **clear,
-        **shown,
-        "sealed and not shown": f"{withheld} (for others, erased, or padding)",
-        "entry": f"{confirmed.index} of {confirmed.checkpoint.size}",
-    }
-
-
-@receipt.command(epilog=EPILOG)
-@click.argument("event", type=click.UUID)
-@arguments.out_option
-@partner
-def save(gateway: Gateway, event: UUID, out: Path) -> None:
-    """Verify the receipt of EVENT and keep it.
-
-    The file is for casegate verify.
-    """
-    entry = gateway.receipt(event)
-    save_json(out, receipts.to_json(entry.receipt))
-    output.reply(
-        {"file": str(out), "event": str(entry.event)},
-        f"{out} holds the receipt of event {entry.event}",
-        word="Done",
-    )

@@ -22,8 +22,8 @@ from gateway.cli.admin.session import (
     registry,
 )
 from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
-from gateway.cli.audit import proved
 from gateway.cli.directory import approved_by, print_successions
+from gateway.cli.receipt import proved
 from gateway.domain.organisation import Status
 from gateway.domain.succession import Succession
 from gateway.evidence import receipt as documents
