@@ -42,7 +42,8 @@ class ConfigError(Correctable):
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the operator's file: where it is, what it means, how it is checked."""
+    """One line of the operator's file: where it is, what it means, how it is checked. One without
+    a key is a section that may be there several times."""
 
     field: str
     section: str
@@ -54,7 +55,7 @@ class Setting:
     @property
     def name(self) -> str:
         """Return what messages call it."""
-        return f"[{self.section}] {self.key}"
+        return f"[{self.section}] {self.key}" if self.key else f"[[{self.section}]]"
 
 
 def _setting(
@@ -66,8 +67,9 @@ def _setting(
     shown: bool = True,
 ) -> Any:
     """Declare a field of `Config` by its ``section.key``; a secret one is not ``shown``."""
+    section, _, key = name.partition(".")
     return dataclasses.field(
-        repr=shown, metadata={"setting": (*name.split("."), check, about, default)}
+        repr=shown, metadata={"setting": (section, key, check, about, default)}
     )
 
 
@@ -353,6 +355,15 @@ class Config:
         "judged, as in 2023-10-31. Every event then says so. Leave it out in operation.",
         None,
     )
+    time_stamp_authorities: tuple[Mapping[str, str], ...] = _setting(
+        "time_stamp_authority",
+        setting_validators.tables(
+            2, url=setting_validators.web_address, ca_file=setting_validators.text
+        ),
+        "Who stamps the log's checkpoints each hour that it grew (RFC 3161), one or two of them:\n"
+        "the url of the authority, and in ca_file the root certificates to believe it by (PEM).",
+        [],
+    )
 
     @property
     def due(self) -> Mapping[Urgency, timedelta]:
@@ -469,7 +480,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     _refuse_unknown(sections)
     values: dict[str, Any] = {}
     for setting in SETTINGS:
-        value = sections.get(setting.section, {}).get(setting.key, setting.default)
+        within = sections.get(setting.section, {}) if setting.key else sections
+        value = within.get(setting.key or setting.section, setting.default)
         if value is _REQUIRED:
             raise ConfigError(f"{setting.name} is missing")
         values[setting.field] = (
@@ -515,9 +527,10 @@ def _refuse_unknown(sections: dict[str, Any]) -> None:
     for setting in SETTINGS:
         known.setdefault(setting.section, set()).add(setting.key)
     for section, keys in sections.items():
-        if section not in known or not isinstance(keys, dict):
+        several = known.get(section) == {""}
+        if section not in known or not isinstance(keys, list if several else dict):
             raise ConfigError(f"[{section}] is not a section of the configuration")
-        for key in keys:
+        for key in () if several else keys:
             if key not in known[section]:
                 raise ConfigError(f"[{section}] {key} is not a setting")
 
@@ -548,9 +561,11 @@ def render(**values: Any) -> str:
     for setting in SETTINGS:
         if setting.section != section:
             section = setting.section
-            lines += ["", f"[{section}]"]
+            lines += ["", f"[{section}]" if setting.key else f"# {setting.name}"]
         lines += [f"# {line}" for line in setting.about.split("\n")]
         value = values.get(setting.field)
+        if not setting.key:
+            continue
         if value is not None:
             _checked(setting.check, value, setting.name)
             lines.append(f"{setting.key} = {_toml(value)}")

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -152,6 +152,30 @@ def command(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ValueError('must be a list of texts, as in ["/usr/local/bin/notify", "--short"]')
     return tuple(text(one) for one in value)
+
+
+def web_address(value: object) -> str:
+    """The address of a service of others."""
+    url = text(value)
+    if not re.fullmatch(rf"https?://{_HOST}(:[0-9]{{1,5}})?(/[^\s?#]*)?", url):
+        raise ValueError("must be http://host/path or https://host/path, in lower case")
+    return url
+
+
+def tables(
+    most: int, **members: Callable[[object], str]
+) -> Callable[[object], tuple[Mapping[str, str], ...]]:
+    """Sections of one name, at most so many, each with exactly these members."""
+
+    def check(value: object) -> tuple[Mapping[str, str], ...]:
+        named = " and ".join(members)
+        if not isinstance(value, list) or len(value) > most:
+            raise ValueError(f"may be there {most} times at most")
+        if not all(isinstance(one, dict) and one.keys() == members.keys() for one in value):
+            raise ValueError(f"must have {named}, and nothing else")
+        return tuple({name: members[name](one[name]) for name in members} for one in value)
+
+    return check
 
 
 def time_zone(value: object) -> ZoneInfo:

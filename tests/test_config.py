@@ -69,6 +69,31 @@ def test_what_is_not_known_or_missing_is_named(tmp_path: Path, line: str, named:
         load(write(tmp_path, line), {})
 
 
+AUTHORITY = '[[time_stamp_authority]]\nurl = "http://tsa.example/tsr"\nca_file = "tsa.pem"\n'
+
+
+def test_a_section_may_be_there_several_times(tmp_path: Path) -> None:
+    text = render(**GIVEN)
+    one = {"url": "http://tsa.example/tsr", "ca_file": "tsa.pem"}
+    assert load(write(tmp_path, text), {}).time_stamp_authorities == ()
+    assert load(write(tmp_path, text + 2 * AUTHORITY), {}).time_stamp_authorities == (one, one)
+
+
+@each(
+    "text, reason",
+    [
+        (3 * AUTHORITY, "2 times at most"),
+        (AUTHORITY.replace("[[", "[").replace("]]", "]"), "is not a section"),
+        (AUTHORITY + "name = 'x'\n", "must have url and ca_file, and nothing else"),
+        (AUTHORITY.replace("http:", "ftp:"), "must be http://host/path"),
+        (AUTHORITY.replace("tsr", "tsr?x"), "must be http://host/path"),
+    ],
+)
+def test_such_a_section_is_checked_as_a_setting_is(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        load(write(tmp_path, render(**GIVEN) + text), {})
+
+
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="casegate init"):
         load(tmp_path / "casegate.toml", {})

@@ -97,5 +97,5 @@ def test_the_page_for_administrators_has_the_words_of_an_application_and_no_othe
 
 def test_the_page_of_settings_says_of_each_what_its_file_says_and_names_no_other():
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(\[\w+\] \w+)` \| [^|]+ \| (.+) \|$", page, re.MULTILINE)
+    listed = re.findall(r"^\| `(\[\w+\] \w+|\[\[\w+\]\])` \| [^|]+ \| (.+) \|$", page, re.MULTILINE)
     assert listed == [(one.name, " ".join(one.about.split())) for one in config.SETTINGS]
