@@ -6,17 +6,22 @@ from dataclasses import replace
 
 from gateway.exchange.case import measures
 from gateway.exchange.handoffs import repair
-from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle import counterparts, erasure
 from gateway.kernel.changes import ChangeType
 from gateway.registry import change_table
 
 _ENDING_A_KEY = ("contact.set", "organisation.leave")
 
-CHANGES: Mapping[str, ChangeType] = {
+_REGISTRY = {
     **change_table.CHANGES,
     **{
         one: replace(change_table.CHANGES[one], after=erasure.CHANGE.after) for one in _ENDING_A_KEY
     },
+}
+
+CHANGES: Mapping[str, ChangeType] = {
+    **_REGISTRY,
+    **counterparts.telling(_REGISTRY),
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
     repair.REPAIR: repair.CHANGE,

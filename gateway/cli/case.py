@@ -647,6 +647,8 @@ def _rows(line: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         state += f", left out: {line['left_out']['reason']}"
     elif line["announced_only"]:
         state += ", announced only"
+    if line["left"]:
+        state += ", left" if line["answered"] else ", left, unanswered"
     place = (line["handoff"], line["recipient"], state, line["version"])
     for owed in line["owed"] or [_NOTHING]:
         what = owed["what"].replace("_", " ") + (" (LATE)" if owed["late"] else "")

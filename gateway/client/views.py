@@ -193,6 +193,7 @@ class HolderCoverage(TypedDict):
     answered: str | None
     answered_by_event: str | None
     recall: RecallCoverage | None
+    left: bool
 
 
 class CaseCoverage(TypedDict):

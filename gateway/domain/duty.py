@@ -6,7 +6,7 @@ what it follows from stores. The rows are state: the sweeper of maintenance read
 that a restart repeats nothing and forgets nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -97,6 +97,7 @@ class DutyTerms:
     in the time of the case's urgency, at the latest after the ``longest`` time, or in a ``term`` of
     its own. ``outlives_case``: the erasure of the case does not end it, for copies of holders live
     on. ``of_second_person``: it follows within hours where one person acted first (R16).
+    ``for_other``: it serves the other party alone, so that nobody owes it to one that left.
     """
 
     owes: AnswerAuthor
@@ -107,6 +108,7 @@ class DutyTerms:
     term: timedelta | None = None
     outlives_case: bool = False
     of_second_person: bool = False
+    for_other: bool = False
 
     @property
     def action(self) -> str:
@@ -157,6 +159,7 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         ("handoff.update", "handoff.notify_correction", "handoff.omit_update"),
         _ended_by(HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE),
         longest=timedelta(hours=24),
+        for_other=True,
     ),
     DutyKind.ACKNOWLEDGEMENT: DutyTerms(
         _RECIPIENT,
@@ -171,12 +174,17 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         _ended_by(HandoffAction.ANSWER_PROPOSAL),
         shared=True,
         term=timedelta(days=7),
+        for_other=True,
     ),
     DutyKind.CLEARANCE: DutyTerms(_ORIGINATOR, ("case.clear",), of_second_person=True),
     DutyKind.REVIEW: DutyTerms(_RECIPIENT, ("handoff.review",), of_second_person=True),
     DutyKind.DEROGATION_REVIEW: DutyTerms(_ORIGINATOR, ("handoff.review",), of_second_person=True),
     DutyKind.CALL: DutyTerms(
-        _ORIGINATOR, ("handoff.call",), _ENDS_OFFER | {HandoffAction.CALL}, shared=True
+        _ORIGINATOR,
+        ("handoff.call",),
+        _ENDS_OFFER | {HandoffAction.CALL},
+        shared=True,
+        for_other=True,
     ),
     DutyKind.RETENTION: DutyTerms(
         _RECIPIENT, ("handoff.retain",), frozenset({HandoffAction.RETAIN})
@@ -264,6 +272,13 @@ class HandoffDuty:
         """Tell whether the erasure of the case ends it."""
         hides = self.terms.of_second_person and self.overdue_at is None
         return not (self.terms.outlives_case or hides)
+
+    def is_awaited(self, handoff: Handoff, left: Collection[str]) -> bool:
+        """Tell whether anybody waits for it, those that ``left`` among the parties aside."""
+        parties = {handoff.originator, handoff.recipient}
+        return self.organisation not in left and not (
+            self.terms.for_other and not parties.isdisjoint(left)
+        )
 
     def remind(self, now: datetime) -> "HandoffDuty":
         """The duty once its organisation was reminded."""

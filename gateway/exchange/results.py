@@ -574,7 +574,7 @@ class HolderCoverage:
     ``holds`` says that it ever accepted, and did not say that its copies are erased.
     ``announced_only``: it heard of a change, and gets no package; ``left_out`` says why, where its
     originator decided so. ``answered`` is its last answer to a change or a recall, and the event of
-    that.
+    that. ``left``: it has left, and answers nothing more.
     """
 
     handoff: UUID
@@ -589,6 +589,7 @@ class HolderCoverage:
     answered: str | None
     answered_by_event: UUID | None
     recall: RecallCoverage | None
+    left: bool
 
 
 @dataclass(frozen=True)

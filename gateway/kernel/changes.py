@@ -162,6 +162,7 @@ class ChangeType:
     changes none has any, for their number depends on the action alone. ``after`` is done once the
     change is committed. ``at_gateway`` says that it is about the gateway itself.
     ``loses`` is what nobody can bring back afterwards: people are asked before they sign it.
+    ``tell`` lets others hear of it, once it is recorded; it is not made again by a rebuild.
     """
 
     summary: str
@@ -173,6 +174,7 @@ class ChangeType:
     facts: Callable[[ChangeContext], Mapping[str, Value]] = lambda _: {}
     after: Callable[[Ports], Mapping[str, Any]] = lambda _: {}
     loses: str = ""
+    tell: Callable[[ChangeContext], None] = lambda _: None
 
 
 ChangeTypes = Mapping[str, ChangeType]
@@ -464,6 +466,7 @@ def _make(
     result = kind.apply(context)
     if not request.recorded:
         _record(context)
+    kind.tell(context)
     return {"event": str(request.event), **result}
 
 

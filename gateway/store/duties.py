@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, null, or_, select, update
+from sqlalchemy import bindparam, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
@@ -60,6 +60,20 @@ _OWED_BY = (
     .limit(bindparam("limit"))
 )
 _OWED_AFTER = _OWED_BY.where(stands_after(*_place))
+_owed = _open & duty.c.arrived.is_(null())
+_CLOSE = update(duty).values(closed_at=bindparam("now"), next_at=null(), person=null())
+_END_OF = _CLOSE.where(_owed, duty.c.organisation == bindparam("left"))
+_of_recipient = select(handoff.c.id).where(handoff.c.recipient == bindparam("left"))
+_END_FOR = _CLOSE.where(
+    _owed,
+    or_(*(duty.c.kind == kind for kind, terms in DUTIES.items() if terms.for_other)),
+    duty.c.handoff.in_(_of_recipient),
+)
+_END_TERMS = (
+    update(handoff)
+    .values(due_at=literal(NEVER, handoff.c.due_at.type))
+    .where(handoff.c.recipient == bindparam("left"), handoff.c.due_at < bindparam("never"))
+)
 _CLOCKS = RecordTable(sweep, SweepClock)
 _saving = insert(sweep).values(id=1)
 _SAVE_CLOCK = _saving.on_conflict_do_update(
@@ -123,6 +137,15 @@ class SqlDuties(StorePart):
     def overdue(self, now: datetime) -> int:
         """How many open duties are past their due time; what arrived is none."""
         return int(self._transaction.scalar(_OVERDUE, {"now": now}))
+
+    def end_with(self, left: str, now: datetime) -> None:
+        """Close what an organisation owes that has left, and what is owed for it alone; nothing of
+        its handoffs is due any more."""
+        self._transaction.require_registry()
+        values = {"left": left, "now": now}
+        for statement in (_END_OF, _END_FOR):
+            self._transaction.run(statement, values)
+        self._transaction.run(_END_TERMS, {"left": left, "never": NEVER})
 
     def clock(self) -> SweepClock | None:
         """When duties were last swept; None before the first time."""

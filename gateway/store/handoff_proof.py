@@ -245,6 +245,7 @@ class _HandoffProof:
         self.retentions = [*map(_RETENTIONS.read, retentions)]
         self.duties = [*map(_DUTIES.read, duties)]
         self.consulted = [*map(_CONSULTATIONS.read, consultations)]
+        self.left = of.work.organisations.left(row.originator, row.recipient)
         self.answers = of.work.handoffs.moves(row.id)
         self.moving = [one for one in self.events if one.type in MOVING]
         """The event of each move: `read_moves` requires that they are these."""
@@ -436,7 +437,8 @@ class _HandoffProof:
             elif one.terms.ended_by or one.kind in _OTHERWISE:
                 if one.organisation != one.terms.party(self.row):
                     yield "duty"
-                if one.closed_at is not None and not any(self._ends(one, source.index)):
+                waits = one.is_awaited(self.row, self.left)
+                if one.closed_at is not None and waits and not any(self._ends(one, source.index)):
                     yield "duty end"
                 if one.kind in _OF_RECALL and not self._is_due(one):
                     yield "duty"
@@ -552,6 +554,8 @@ class _HandoffProof:
         for duty, at in (*made, *arrived):
             ends = min((one.at for one in self._ends(duty, at)), default=None)
             told = self._swept(duty)
+            if ends is None and not duty.is_awaited(self.row, self.left):
+                ends = duty.since
             yield told if ends is None else told.close(ends)
 
     def _due(self, kind: DutyKind, event: CaseEvent, since: datetime) -> datetime:

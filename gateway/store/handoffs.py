@@ -37,6 +37,7 @@ from gateway.domain.handoff import (
     HandoffAnswer,
     HandoffPlace,
     HandoffState,
+    RecallAnswer,
 )
 from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
@@ -172,6 +173,32 @@ _SENT_OF = (
     .order_by(handoff.c.id)
 )
 _OF_CASE = _HANDOFFS.by("originator", "case").order_by(handoff.c.id)
+_stands = or_(
+    *(handoff.c.state == state for state in sorted(OPEN)),
+    and_(
+        handoff.c.held > literal_column("0"),
+        handoff.c.recall_answer.is_distinct_from(RecallAnswer.COPIES_ERASED),
+        handoff.c.conditions_digest != literal_column("''"),
+    ),
+)
+
+
+def _first_with(own: Column[Any], other: Column[Any]) -> Any:
+    """The first handoff of a box with each other party that has one which is open or held."""
+    place = func.row_number().over(partition_by=other, order_by=_place).label("place")
+    found = select(*_HANDOFFS.columns, place).where(own == bindparam("organisation"), _stands)
+    rows = found.subquery()
+    first = rows.c.place == literal_column("1")
+    return select(*(rows.c[one.name] for one in _HANDOFFS.columns)).where(first)
+
+
+_COUNTERPARTS = tuple(
+    _first_with(own, other)
+    for own, other in (
+        (handoff.c.originator, handoff.c.recipient),
+        (handoff.c.recipient, handoff.c.originator),
+    )
+)
 _ANSWERS = select(answer).where(matching(answer, "handoff")).order_by(answer.c.sequence)
 _OFFERS = _ANSWERS.where(or_(answer.c.move.is_(None), answer.c.move == HandoffAction.UPDATE))
 _OFFER = _OFFERS.offset(bindparam("before")).limit(1)
@@ -333,6 +360,12 @@ class SqlHandoffs(StorePart):
             **wanted,
         }
         return self._all(_HANDOFFS, statement, **values)
+
+    def with_counterparts(self, organisation: str) -> Sequence[Handoff]:
+        """The first handoff, by its place, that is open or held with each counterpart of an
+        organisation; where each sent the other some, one of each box."""
+        values = {"organisation": organisation}
+        return [one for query in _COUNTERPARTS for one in self._all(_HANDOFFS, query, **values)]
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:
         """How many of a box are offered and not answered, and overdue of those at a moment; no

@@ -233,6 +233,11 @@ class SqlOrganisations(_RegistryPart):
 
         return self._remembered(("organisation", slug), find)
 
+    def left(self, *slugs: str) -> Collection[str]:
+        """Those of some organisations that have left."""
+        found = map(self.get, slugs)
+        return {one.slug for one in found if one is not None and one.status is Status.LEFT}
+
     def page(self, after: str, limit: int, *, seen: bool = False) -> Sequence[Organisation]:
         """Organisations with a slug greater than ``after``, in order of slug.
 

@@ -208,3 +208,13 @@ def test_what_was_moved_before_a_crash_is_moved_and_the_rest_follows(gateway, mo
     assert states == ["accepted", "accepted", "reissued"]
     assert carry_out(gateway, succession).done
     assert len({following(gateway, one) for one in held}) == 3
+
+
+def test_who_leaves_is_told_to_its_counterparts_and_owes_nothing_more(gateway):
+    sent, held = submitted(gateway), accepted(gateway)
+    offer = UUID(offered(gateway, sent).result["handoff"])
+    gateway.administer("organisation.leave", OFMIN, reason="it closes")
+    assert gateway.owed(offer) == []
+    arrived = {**gateway.arrived(offer), **gateway.arrived(held)}
+    assert arrived == {HOTLINE: ["counterpart.left"]}
+    assert all(one.due_at is None for one in map(gateway.handoff, (offer, held)))

@@ -31,6 +31,7 @@ ROWS = 1_000_000
 
 PARTS = {
     "case_proof": ("TOLD",),
+    "duties": ("_CLOSE",),
     "handoff_proof": ("TOLD",),
     "handoffs": ("_PAGE", "_RETENTION", "_retained", "_copied"),
     "log": ("_BYTES",),

@@ -134,6 +134,7 @@ def _line(
         answered=str(said[-1].move) if said else None,
         answered_by_event=said[-1].event if said else None,
         recall=_recall(context, handoff, answers),
+        left=bool(context.work.organisations.left(handoff.recipient)),
     )
 
 

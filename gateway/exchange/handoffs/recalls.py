@@ -293,7 +293,8 @@ def _touch(
             (DutyKind.RECALL_ACKNOWLEDGEMENT, stopped),
             (DutyKind.RECALL_ANSWER, recall.at + ANSWERED_WITHIN),
         ):
-            work.duties.add(begin(moved, kind, stored.event, recall.at, due))
+            owed = begin(moved, kind, stored.event, recall.at, due)
+            work.duties.add(duties.awaited(work, moved, owed))
     about, context.about = context.about, EventSubject.of_handoff(moved)
     parties = events.parties_of(moved)
     context.record(

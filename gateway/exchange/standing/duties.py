@@ -81,7 +81,7 @@ def owe(
     """Begin a duty that follows from an event, by the urgency of the handoff or another one."""
     owes = DUTIES[kind].party(handoff)
     due = due_at(ports, work, owes, kind, urgency=urgency or handoff.urgency, since=since)
-    add(work, begin(handoff, kind, source, since, due))
+    add(work, handoff, begin(handoff, kind, source, since, due))
 
 
 def store_answer(
@@ -173,11 +173,17 @@ def arrive(
         work.duties.add(arrived, follows=False)
 
 
-def add(work: UnitOfWork, duty: HandoffDuty) -> None:
+def add(work: UnitOfWork, handoff: Handoff, duty: HandoffDuty) -> None:
     """Keep a new duty, unless one of its kind is open: the earlier one keeps its time."""
     owed = work.duties.of(duty.handoff, open_only=True)
     if all(one.kind is not duty.kind for one in owed):
-        work.duties.add(duty)
+        work.duties.add(awaited(work, handoff, duty))
+
+
+def awaited(work: UnitOfWork, handoff: Handoff, duty: HandoffDuty) -> HandoffDuty:
+    """A new duty as it is stored: closed at once, where nobody waits for it any more."""
+    left = work.organisations.left(handoff.originator, handoff.recipient)
+    return duty if duty.is_awaited(handoff, left) else duty.close(duty.since)
 
 
 def answer_due_at(ports: Ports, work: UnitOfWork, handoff: Handoff) -> datetime:
@@ -205,7 +211,7 @@ def store_offer(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: Handoff
 def owe_clearance(ports: Ports, work: UnitOfWork, handoff: Handoff, offer: HandoffAnswer) -> None:
     """Begin what follows an offer before the case was cleared: a second person clears it."""
     by = offer.at + ports.follow_up
-    add(work, begin(handoff, DutyKind.CLEARANCE, offer.event, offer.at, by))
+    add(work, handoff, begin(handoff, DutyKind.CLEARANCE, offer.event, offer.at, by))
 
 
 def owe_for_update(
@@ -239,14 +245,14 @@ def _owe_call(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffAns
     """Let the originator telephone, where a handoff is about an imminent danger."""
     if handoff.urgency is Urgency.IMMINENT_DANGER:
         by = made.at + ports.call_within
-        add(work, begin(handoff, DutyKind.CALL, made.event, made.at, by))
+        add(work, handoff, begin(handoff, DutyKind.CALL, made.event, made.at, by))
 
 
 def _owe_review(ports: Ports, work: UnitOfWork, handoff: Handoff, made: HandoffAnswer) -> None:
     """Let the data protection officer review each package that leaves by derogation (R15)."""
     if is_derogation(handoff.transfer_tool):
         by = made.at + ports.follow_up
-        add(work, begin(handoff, DutyKind.DEROGATION_REVIEW, made.event, made.at, by))
+        add(work, handoff, begin(handoff, DutyKind.DEROGATION_REVIEW, made.event, made.at, by))
 
 
 def delay(work: UnitOfWork, every: Sequence[HandoffDuty], until: datetime, now: datetime) -> None:

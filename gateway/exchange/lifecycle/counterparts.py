@@ -1,0 +1,63 @@
+"""What the counterparts of an organisation hear when that is suspended or reinstated, leaves, or
+loses its membership or a key; and what ends with one that leaves.
+
+Each gets an event of its own, so that none learns of another. It says what happened, and not why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from gateway.domain.answers import AnswerAuthor
+from gateway.domain.handoff import Handoff
+from gateway.exchange.standing.duties import arrive
+from gateway.exchange.standing.interests import is_barred
+from gateway.kernel import events
+from gateway.kernel.changes import ChangeContext, ChangeType
+from gateway.kernel.events import NOTHING, EventSubject
+
+_TOLD_AS = {
+    "organisation.suspend": "counterpart.suspend",
+    "organisation.reinstate": "counterpart.reinstate",
+    "organisation.leave": "counterpart.leave",
+    "membership.end": "counterpart.end_membership",
+    "key.revoke": "counterpart.revoke_key",
+}
+"""The changes of which counterparts hear, and the action of the event by which they do."""
+
+_SAID = ("until", "kid")
+"""What they learn of the change beside whom it is about."""
+
+
+def telling(changes: Mapping[str, ChangeType]) -> Mapping[str, ChangeType]:
+    """The changes of which counterparts hear, each with how they do."""
+    return {one: replace(changes[one], tell=partial(_tell, told)) for one, told in _TOLD_AS.items()}
+
+
+def _tell(action: str, context: ChangeContext) -> None:
+    """Let each counterpart hear, and wait at it what it heard: at the most urgent handoff that is
+    open or held between the two, unless an interest keeps that from it (R9)."""
+    about = context.change.organisation
+    if action == "counterpart.leave":
+        context.work.duties.end_with(about, context.now)
+    first = dict[str, tuple[Handoff, AnswerAuthor]]()
+    for one in sorted(context.work.handoffs.with_counterparts(about), key=lambda one: one.place):
+        receives = one.originator == about
+        side = AnswerAuthor.RECIPIENT if receives else AnswerAuthor.ORIGINATOR
+        first.setdefault(side.of(one.originator, one.recipient), (one, side))
+    said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
+    for counterpart, (handoff, side) in sorted(first.items()):
+        ports, work, event = context.request.ports, context.work, context.request.ports.new_id()
+        barred = side is AnswerAuthor.RECIPIENT and is_barred(work, handoff.id, context.today)
+        if not barred:
+            to = (handoff.id, counterpart, side)
+            arrive(work, action, *to, source=event, since=context.now)
+        events.record_by_gateway(
+            ports,
+            work,
+            action,
+            events.gateway_and(counterpart, role=str(side)),
+            said={"organisation": about, **said},
+            event=event,
+            of=NOTHING if barred else EventSubject.of_handoff(handoff),
+        )
