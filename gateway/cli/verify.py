@@ -5,6 +5,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,9 @@ CODES = (
 
 TRUST_FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
-    "organisations/<id>.json (JWK sets), administrators.json (who approves there), and "
-    "*.checkpoint, the checkpoints that you remember. "
+    "organisations/<id>.json (JWK sets), administrators.json (who approves there), "
+    "witnesses.vkey (who confirms logs, one key a line), and *.checkpoint, the checkpoints that "
+    "you remember. "
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
 )
 
@@ -64,6 +66,19 @@ _gateway_option = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The gateway's attestation keys (JWK set).",
 )
+_witness_option = click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="VKEY|FILE",
+    help="A witness's verifier key, or a file with one on each line.",
+)
+_quorum_option = click.option(
+    "--quorum",
+    type=WholeNumber(1),
+    metavar="N",
+    help="How many witnesses must confirm a log; 1 unless a connection says more.",
+)
 _organisation_option = click.option(
     "--organisation-keys",
     multiple=True,
@@ -75,8 +90,8 @@ _organisation_option = click.option(
 def trust_options(*, documents: bool = True, members: bool = True) -> Callable[..., Any]:
     """Give a command its ``trust``, from the options that name keys.
 
-    ``documents`` are what the gateway signs, ``members`` what organisations sign: a command that
-    reads neither has no option for their keys.
+    ``documents`` are what the gateway signs, ``members`` what organisations sign, and others
+    confirm: a command that reads neither has no option for their keys.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,16 +105,21 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
             log_keys: tuple[str, ...],
             gateway_keys: tuple[Path, ...] = (),
             organisation_keys: tuple[str, ...] = (),
+            witnesses: tuple[str, ...] = (),
+            quorum: int | None = None,
             **arguments: Any,
         ) -> Any:
             named = (log_keys, gateway_keys, organisation_keys)
             if any(named) and context.get_parameter_source("places") is ParameterSource.ENVIRONMENT:
                 places = ()  # whoever names keys trusts these and no others
-            return command(trust=_gathered(places, *named), **arguments)
+            trust = _gathered(places, *named, witnesses)
+            if quorum is not None:
+                trust = replace(trust, quorum=quorum)
+            return command(trust=trust, **arguments)
 
         wrapped: Callable[..., Any] = run
         if members:
-            wrapped = _organisation_option(wrapped)
+            wrapped = _organisation_option(_witness_option(_quorum_option(wrapped)))
         if documents:
             wrapped = _gateway_option(wrapped)
         return _trust_option(_log_option(wrapped))
@@ -262,8 +282,10 @@ class _File(click.ParamType[tuple[str, bytes, Mapping[str, bytes] | None]]):
 @trust_options()
 @click.option(
     "--require",
-    type=click.Choice(["signed"]),
-    help="Fail with 17 for any document that its author did not sign itself.",
+    multiple=True,
+    type=click.Choice(["signed", "witnessed"]),
+    help="signed: fail with 17 for any document that its author did not sign itself. witnessed: "
+    "fail with 15 unless enough witnesses confirm the log as far as the file goes.",
 )
 @click.option("--content", is_flag=True, help="Show the verified content, no address a link.")
 @click.option(
@@ -294,7 +316,7 @@ def verify(
     context: click.Context,
     files: tuple[tuple[str, bytes, Mapping[str, bytes] | None], ...],
     trust: "TrustAnchors",
-    require: str | None,
+    require: tuple[str, ...],
     content: bool,
     wanted: int | None,
     copy: Path | None,
@@ -324,7 +346,7 @@ def verify(
             data,
             trust,
             log_history=known,
-            require_signed=require is not None,
+            require=require,
             version=wanted,
             beside=beside,
         )

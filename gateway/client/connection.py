@@ -25,7 +25,7 @@ from gateway.evidence.signature import (
     public_keys,
     read_registered_key,
 )
-from gateway.ledger.note import ED25519, VerificationKey
+from gateway.ledger.note import COSIGNATURE, ED25519, VerificationKey
 from gateway.verification.trust import TrustAnchors
 
 T = TypeVar("T")
@@ -38,6 +38,9 @@ ADDRESS = re.compile(
 CONNECTION_FILE = "connection.toml"
 ADMINISTRATORS_FILE = "administrators.json"
 """The file of the keys with which the gateway's administrators approve what they decide."""
+
+WITNESSES_FILE = "witnesses.vkey"
+"""The file of the keys of witnesses, one a line."""
 
 FETCHED = "fetched"
 """The folder in `organisation_keys` of keys that the client fetched: nobody compared them."""
@@ -370,14 +373,16 @@ def gather_trust(
     log_keys: Sequence[str],
     gateway_keys: Sequence[Path],
     organisation_keys: Sequence[str],
+    witnesses: Sequence[str] = (),
 ) -> TrustAnchors:
     """All keys that a verifier trusts; SettingsError for what cannot be read as such.
 
-    ``places`` are connection files and folders of keys, ``log_keys`` verifier keys or files of
-    them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE.
+    ``places`` are connection files and folders of keys, ``log_keys`` and ``witnesses`` verifier
+    keys or files of them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE.
     """
     return _joined(
         [
+            *(_of_witnesses(_keys_of(given), given) for given in witnesses),
             *(_trust_at(place) for place in places),
             *(_of_logs(_keys_of(given), given) for given in log_keys),
             *(_of_gateway(keys) for keys in gateway_keys),
@@ -396,7 +401,10 @@ def _trust_at(place: Path) -> TrustAnchors:
     found = _merged(
         [
             read_organisations(place / "organisations"),
-            *(_of_logs(_keys_in(file), file) for file in sorted(place.glob("*.vkey"))),
+            *(
+                (_of_witnesses if file.name == WITNESSES_FILE else _of_logs)(_keys_in(file), file)
+                for file in sorted(place.glob("*.vkey"))
+            ),
             *([_of_gateway(gateway)] if gateway.exists() else []),
             deciding,
         ]
@@ -409,6 +417,14 @@ def _of_logs(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors
     """The keys of logs, and where they come from: a file, or the command line."""
     place = Path(given).name if Path(given).is_file() else "--log-key"
     return TrustAnchors(*_log_trust(keys), origin_of={str(key): place for key in keys})
+
+
+def _of_witnesses(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:
+    """The keys of witnesses, and where they come from; SettingsError for keys of another kind."""
+    place = Path(given).name if Path(given).is_file() else "--witness"
+    if any(key.kind != COSIGNATURE for key in keys):
+        raise SettingsError(f"{place}: the key of a witness must be of the kind cosignature/v1")
+    return TrustAnchors((), (), witnesses=keys, origin_of={str(key): place for key in keys})
 
 
 def _of_gateway(file: Path) -> TrustAnchors:
@@ -484,7 +500,10 @@ def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         _merged([*(one for one in trusts if one.issuer == issuer), *(unnamed if not at else [])])
         for at, issuer in enumerate(issuers)
     )
-    return replace(first, others=others)
+    # Who confirms the log of one gateway may confirm that of another.
+    witnesses = dict.fromkeys(key for one in trusts for key in one.witnesses)
+    quorum = max((one.quorum for one in trusts), default=1)
+    return replace(first, others=others, witnesses=tuple(witnesses), quorum=quorum)
 
 
 def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
@@ -509,6 +528,7 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         - {name for one in trusts for name in _names(one) - one.vouched},
         administrators=administrators,
         origin_of={name: place for one in trusts for name, place in one.origin_of.items()},
+        witnesses=tuple(key for one in trusts for key in one.witnesses),
         checkpoints=[one for trust in trusts for one in trust.checkpoints],
         issuer=next((one.issuer for one in trusts if one.issuer), ""),
     )

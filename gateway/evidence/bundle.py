@@ -13,7 +13,12 @@ from gateway.evidence import canonical, event, evidence_file, handoff_documents,
 from gateway.evidence.dated_statement import KEY_STATUS_TYP
 from gateway.evidence.declarations import SUCCESSION_TYP
 from gateway.evidence.event import EventError
-from gateway.evidence.evidence_file import BundleError, EvidenceFile, PackageMissing
+from gateway.evidence.evidence_file import (
+    BundleError,
+    ConfirmedCheckpoint,
+    EvidenceFile,
+    PackageMissing,
+)
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import VerifiedSdJwt
 
@@ -75,8 +80,8 @@ class Bundle:
     statements that keys in use were not revoked (compact SD-JWTs), ``mandate_ends`` the receipts of
     the events that ended that mandate of the recipient. ``recall`` is the document that recalled
     the handoff, where one did; ``succession_approvals`` those by which predecessor and successor
-    approved the succession, where they signed. ``numbered``: each move is to show its number,
-    since the file is of today's form.
+    approved the succession, where they signed. ``confirmed`` are checkpoints that others confirmed.
+    ``numbered``: each move is to show its number, since the file is of today's form.
     """
 
     packages: tuple[BundlePackage, ...]
@@ -92,6 +97,7 @@ class Bundle:
     mandate_ends: tuple[Receipt, ...] = ()
     recall: str | None = None
     succession_approvals: tuple[str, ...] = ()
+    confirmed: tuple[ConfirmedCheckpoint, ...] = ()
     numbered: bool = True
 
 
@@ -110,7 +116,8 @@ def encode(bundle: Bundle, join: Callable[[Sequence[Receipt]], Sequence[Receipt]
         elif part is not None:
             receipts.append(part)
     about = {"handoff": _unverified(bundle.packages[0].offer).claims["handoff"]}
-    return evidence_file.encode(EvidenceFile(about, tuple(documents), tuple(join(receipts))))
+    joined = tuple(join(receipts))
+    return evidence_file.encode(EvidenceFile(about, tuple(documents), joined, bundle.confirmed))
 
 
 def parse(data: bytes) -> Bundle:
@@ -159,6 +166,7 @@ def _sort(file: EvidenceFile) -> Bundle:
         recall=next((one.text for one in recalls), None),
         predecessor_offer=next((one.text for one in before), None),
         succession_approvals=tuple(one.text for one in approvals),
+        confirmed=file.confirmed,
         **_placed(file.receipts, packages[0][1].claims),
     )
 

@@ -30,6 +30,7 @@ from gateway.kernel.values import DifferingRows, LoggedEvent, ReferenceDate, Sig
 if TYPE_CHECKING:
     from gateway.kernel.log_continuity import CheckpointSigner
     from gateway.store.cases import SqlCases
+    from gateway.store.confirmations import SqlConfirmations
     from gateway.store.duties import SqlDuties
     from gateway.store.handoffs import SqlHandoffs, SqlRetentions
     from gateway.store.idempotency import (
@@ -85,6 +86,7 @@ class UnitOfWork(ABC):
     retentions: "SqlRetentions"
     log: "SqlLog"
     log_terms: "SqlLogTerms"
+    confirmations: "SqlConfirmations"
     retries: "SqlRetries"
     budgets: "SqlBudgets"
     used_assertions: "SqlUsedAssertions"

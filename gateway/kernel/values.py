@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -281,6 +281,30 @@ class SignedTreeHead:
 
     head: TreeHead
     note: str
+
+
+class ConfirmationKind(StrEnum):
+    """How somebody confirms a checkpoint of the log."""
+
+    COSIGNATURE = "cosignature"
+    STAMP = "stamp"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """That somebody other than the operator confirmed a checkpoint of the log.
+
+    ``size`` is that of its tree; ``by`` names the witness or the authority, ``at`` is the time by
+    their clock. ``note`` is the checkpoint with the log's own lines; ``data`` the line of the
+    witness, or the token (RFC 3161).
+    """
+
+    size: int
+    kind: ConfirmationKind
+    by: str
+    at: datetime
+    note: str
+    data: bytes
 
 
 @dataclass(frozen=True)

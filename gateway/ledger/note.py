@@ -1,7 +1,7 @@
 """C2SP signed notes: a text with signature lines, its keys, and the checkpoints signed so.
 
-Ed25519 (kind 0x01) is signed and checked here. Keys of the other kinds can be read and written;
-their lines count for nothing, neither for the note nor against it.
+Ed25519 (kind 0x01) is signed and checked here; what witnesses add is in `cosignature`. Keys of the
+other kinds can be read and written; their lines count for nothing here.
 """
 
 import re
@@ -143,8 +143,8 @@ def sign(text: str, signers: Sequence[NoteSigner]) -> str:
         raise NoteError("a note needs a signer")
     note, signed = text + "\n", text.encode()
     for signer in signers:
-        line = encode_base64(signer.key.key_id + signer.private.sign(signed))
-        note += f"{_DASH}{signer.name} {line}\n"
+        value = signer.private.sign(signed)
+        note += write_signature(Signature(signer.name, signer.key.key_id, value))
     _require_size(note.encode())
     return note
 
@@ -155,16 +155,25 @@ def open_note(note: str | bytes, keys: Sequence[VerificationKey]) -> Note:
     At least one Ed25519 key of `keys` must have signed; a line that names such a key and does not
     verify condemns the whole note; lines of unknown keys are ignored. Raises NoteError.
     """
-    text, lines = _split(_decode(note))
+    text, signatures = split(note)
     known = _by_line_name(keys)
-    # A dict, so that a line written twice is checked and counted once.
-    signatures = dict.fromkeys(_parse_signature(line) for line in lines)
     good = tuple(s for s in signatures if (s.name, s.key_id) in known)
     for signature in good:
         _require_valid(known[signature.name, signature.key_id], signature, text)
     if not good:
         raise NoteError("no known key has signed the note")
     return Note(text, good)
+
+
+def split(note: str | bytes) -> tuple[str, tuple[Signature, ...]]:
+    """A note's text and its signature lines, each once; none is verified. Raises NoteError."""
+    text, lines = _split(_decode(note))
+    return text, tuple(dict.fromkeys(map(_parse_signature, lines)))
+
+
+def write_signature(signature: Signature) -> str:
+    """Write a signature line, with its newline."""
+    return f"{_DASH}{signature.name} {encode_base64(signature.key_id + signature.value)}\n"
 
 
 def _decode(note: str | bytes) -> str:

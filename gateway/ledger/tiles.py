@@ -115,6 +115,16 @@ def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     return [*InclusionProofs(read, size).of(index)]
 
 
+def consistency_proof(read: ReadTile, old: int, size: int) -> list[bytes]:
+    """Return the proof that the first `old` leaves are the beginning of `size` (RFC 9162 2.1.4.1).
+
+    Raises ValueError for an `old` that is no beginning, MissingTile when the store lacks a tile.
+    """
+    if not 0 <= old <= size:
+        raise ValueError("a tree is the beginning of no smaller one")
+    return tree.consistency(_Nodes(read), old, size)
+
+
 def entry_proof(read: ReadTile, index: int, size: int) -> tuple[bytes, list[bytes]]:
     """Return the leaf hash of an entry, and its inclusion proof.
 

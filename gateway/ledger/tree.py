@@ -1,7 +1,8 @@
 """RFC 6962 Merkle trees over SHA-256: hashes, roots, the checks of proofs, the right edge.
 
 Indices start at 0. A proof starts with the sibling nearest to the leaf and ends with a child of
-the root. A bare proof binds leaf, index and root; the size is bound by who signs it with the root.
+the root. A bare proof binds leaf, index and root; the signature over size and root binds the size.
+A consistency proof shows that one tree is the beginning of another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +73,22 @@ def sibling(nodes: Nodes, height: int, index: int, size: int) -> tuple[bytes, ..
     return (root_of_edge(nodes, start, size),) if start < size else ()
 
 
+def consistency(nodes: Nodes, old: int, size: int) -> list[bytes]:
+    """The consistency proof from the first ``old`` leaves to ``size`` (RFC 9162 section 2.1.4.1).
+
+    Nothing has to be shown of an empty tree, nor of the same one.
+    """
+    if not 0 < old < size:
+        return []
+    height = (old & -old).bit_length() - 1  # of the largest complete subtree that ends the old tree
+    node = (old >> height) - 1
+    proof = [] if old == 1 << height else [nodes[height, node]]
+    while (size - 1) >> height:
+        proof += sibling(nodes, height, node, size)
+        height, node = height + 1, node >> 1
+    return proof
+
+
 def root_of_edge(nodes: Nodes, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
     rest, edge = size - start, b""
@@ -120,6 +137,41 @@ def verify_inclusion(
     if last != 0:
         raise ProofError("the proof is too short")
     if current != expected_root:
+        raise ProofError("the proof leads to another root")
+
+
+def verify_consistency(
+    old: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]
+) -> None:
+    """Check that the tree of ``old`` leaves is the beginning of that of ``size``.
+
+    RFC 9162 section 2.1.4.2. Raises ProofError for anything but a complete, exact proof. An empty
+    tree has none: it is the beginning of every tree.
+    """
+    _require_hashes(old_root, root, *proof)
+    if not 0 < old <= size:
+        raise ProofError("a tree is the beginning of no smaller one, and an empty one is not shown")
+    node, last = old - 1, size - 1
+    if old == size:
+        node = last = 0
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    # A complete old tree is itself the first node of the proof, which leaves it out.
+    hashes = iter(proof if node else (old_root, *proof))
+    begun = grown = next(hashes, b"")
+    for sibling in hashes:
+        if last == 0:
+            raise ProofError("the proof is too long")
+        if node & 1 or node == last:
+            begun, grown = node_hash(sibling, begun), node_hash(sibling, grown)
+            while node and not node & 1:  # on the right edge it has no sibling before
+                node, last = node >> 1, last >> 1
+        else:
+            grown = node_hash(grown, sibling)
+        node, last = node >> 1, last >> 1
+    if last != 0:
+        raise ProofError("the proof is too short")
+    if (begun, grown) != (old_root, root):
         raise ProofError("the proof leads to another root")
 
 

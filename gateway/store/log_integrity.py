@@ -1,7 +1,8 @@
 """Whether a stored log is whole: documents, entries, tiles, the head, streams and search words.
 
 All of them follow from the documents and their details, so all are made again and compared. A
-detail that is missing has to be one that an event of the gateway erased after its term. Run
+detail that is missing has to be one that an event of the gateway erased after its term. What others
+confirmed is of this log, or it is another one than they saw. Run
 nightly, and after whatever moved a database: a log that lost or changed a row must be found before
 it is written to again.
 """
@@ -21,10 +22,19 @@ from gateway.domain.json_values import parse_timestamp
 from gateway.evidence import event, sd_jwt
 from gateway.kernel.values import TreeHead
 from gateway.ledger import tiles, tree
+from gateway.ledger.note import NoteError, parse_checkpoint
 from gateway.ledger.tree import entry_commitment
 from gateway.store import event_index
 from gateway.store.log import ENVELOPE, TILE
-from gateway.store.tables import log_block, log_event, log_head, log_tile, party, stream
+from gateway.store.tables import (
+    log_block,
+    log_confirmation,
+    log_event,
+    log_head,
+    log_tile,
+    party,
+    stream,
+)
 from gateway.store.unit_of_work import SqlUnitOfWork
 
 CHUNK = 4096
@@ -68,6 +78,7 @@ _COUNTS = {
     }.items()
 }
 _EDGE = select(log_head.c.edge)
+_CONFIRMED = select(log_confirmation.c.size, log_confirmation.c.by, log_confirmation.c.note)
 _DOCUMENT = (
     select(log_event.c.document)
     .where(log_event.c.document.is_not(None))
@@ -119,10 +130,9 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
         grown |= changed
         size += len(leaves)
         tell(size, head.size)
-    if root != head.root:
-        raise StoredLogCorrupt("the head's root is not that of the entries")
-    _require_edge(work, head)
+    _require_head(work, head, root)
     number_of_tiles = _require_tiles(work, grown)
+    _require_confirmed(work, read, head)
     streams.require_rows(work)
     erasures.require_all()
     counted = {name: work.rows(count, {})[0][0] for name, count in _COUNTS.items()}
@@ -133,6 +143,18 @@ def verify_log(work: SqlUnitOfWork, tell: Callable[[int, int], None]) -> TreeHea
     }:
         raise StoredLogCorrupt("there are rows beyond the head, or rows to search by are missing")
     return head
+
+
+def _require_confirmed(work: SqlUnitOfWork, read: tiles.ReadTile, head: TreeHead) -> None:
+    """Require that each checkpoint that somebody confirmed is a beginning of this log."""
+    for size, by, note in work.stream(_CONFIRMED):
+        try:
+            seen = parse_checkpoint(note.partition("\n\n")[0] + "\n")
+            same = size == seen.size <= head.size and tiles.root(read, size) == seen.root
+        except NoteError:
+            same = False
+        if not same:
+            raise StoredLogCorrupt(f"{by} confirmed {size} entries of another history of the log")
 
 
 def newest_document(work: SqlUnitOfWork) -> bytes | None:
@@ -289,7 +311,9 @@ def _comparable(words: str, person_key: bytes) -> list[str]:
     return [word for word in words.split("|") if person_key or not word.startswith("person:")]
 
 
-def _require_edge(work: SqlUnitOfWork, head: TreeHead) -> None:
+def _require_head(work: SqlUnitOfWork, head: TreeHead, root: bytes) -> None:
+    if root != head.root:
+        raise StoredLogCorrupt("the head's root is not that of the entries")
     try:
         kept = tree.grow(work.rows(_EDGE, {})[0].edge, head.size, ())
         whole = kept.root == head.root

@@ -514,6 +514,15 @@ log_tile = Table(
     PrimaryKeyConstraint("level", "n"),
 )
 
+# What others confirmed of checkpoints: `data` is the line of the witness `by`, or the token of the
+# authority; `note` has the log's own lines, as they were then.
+log_confirmation = Table(
+    "log_confirmation",
+    metadata,
+    *columns.columns_of(values.Confirmation, size=columns.NUMBER),
+    PrimaryKeyConstraint("kind", "by", "size"),
+)
+
 # Each organisation's own stream: its numbers are 1, 2, 3... without a gap, counted under the
 # head's lock.
 party = _small(

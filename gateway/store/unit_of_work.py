@@ -21,6 +21,7 @@ from gateway.kernel.values import DifferingRows, LoggedEvent, TreeHead
 from gateway.ledger.tree import entry_commitment
 from gateway.store import handoff_proof, migrations, procedures
 from gateway.store.cases import SqlCases
+from gateway.store.confirmations import SqlConfirmations
 from gateway.store.content_encryption import ContentCipher, Keyring, NoContentKeys
 from gateway.store.database import (
     PATIENCE_SECONDS,
@@ -271,6 +272,7 @@ class SqlUnitOfWork(UnitOfWork):
         others = () if self._round is None else tuple(self._round.facts)
         self.log = SqlLog(run, store.event_header, cipher, begun, others)
         self.log_terms = SqlLogTerms(run, cipher)
+        self.confirmations = SqlConfirmations(run, cipher)
         self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
         self.cases = SqlCases(run, cipher, others)

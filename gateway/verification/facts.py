@@ -49,6 +49,8 @@ class BundleFacts:
     handed: Handed
     measures: Sequence[LoggedMeasure]
     succession: SuccessionDecision
+    confirmed: Sequence[Fact]
+    """What others than the operator confirm of the log, and what they do not."""
 
     @property
     def documents(self) -> Documents:
@@ -236,7 +238,7 @@ class BundleFacts:
         if checkpoints > 1:
             shown = self.histories.known.is_shown(log)
             yield Fact("one_history" if shown else "one_history.unproved", values)
-        yield Fact("unwitnessed", {"log": log})
+        yield from self.confirmed
 
     def _reissue_facts(self) -> Iterable[Fact]:
         reissue, plan = self.documents.links[0].offer.reissue_of, self.receipts.plan

@@ -41,13 +41,15 @@ RECEIPT_SUFFIX = ".receipt.json"
 class SignedTree:
     """A checkpoint as a log signed it and, if given, what one entry's proof says of its tree.
 
-    It names nobody and shows no event: ``leaf`` is the hash of a 33-byte commitment.
+    It names nobody and shows no event: ``leaf`` is the hash of a 33-byte commitment. ``beginning``
+    is a checkpoint of which a proof has shown that its tree is the beginning of this one.
     """
 
     checkpoint: Checkpoint
     note: str
     leaf: bytes | None = None
     proof: TlogProof | None = None
+    beginning: Checkpoint | None = None
 
     @property
     def size(self) -> int:
@@ -59,6 +61,8 @@ class SignedTree:
         size = self.size
         if size:
             yield (0, size), self.checkpoint.root
+        if self.beginning is not None:
+            yield (0, self.beginning.size), self.beginning.root
         if self.proof is not None and self.leaf is not None:
             yield from tree.hashes_on_path(self.leaf, self.proof.index, size, self.proof.hashes)
 

@@ -7,21 +7,27 @@ folder has a table and a checkpoint beside the evidence, which must say the same
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.evidence import canonical, evidence_file, receipt, sd_jwt
 from gateway.evidence.event import PARTY
-from gateway.evidence.evidence_file import EvidenceFile
+from gateway.evidence.evidence_file import ConfirmedCheckpoint, EvidenceFile
 from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.receipt import MalformedReceipt, Receipt, VerifiedReceipt
 from gateway.ledger import proof as tlog_proof
 from gateway.text.numbers import pluralise
-from gateway.verification import event_table, history, steps
-from gateway.verification.history import LogHistory
-from gateway.verification.lone_files import check_own_signatures, recorded_fact
+from gateway.verification import confirmations, event_table, history, steps
+from gateway.verification.confirmations import Confirmable
+from gateway.verification.history import LogHistory, SignedTree
+from gateway.verification.lone_files import (
+    SIGNED,
+    check_own_signatures,
+    recorded_fact,
+    required_rows,
+)
 from gateway.verification.report import (
     Code,
     Conclusion,
@@ -58,14 +64,19 @@ class _Listed:
         return cls(confirm_receipt(given, trust), digests)
 
 
+_Lists = tuple[Sequence[Receipt], Sequence[Receipt], Sequence[ConfirmedCheckpoint]]
+"""Events, the records of searches, and checkpoints that others confirmed."""
+
+
 @step("The file is a list of events")
-def _read(data: bytes) -> tuple[tuple[list[Receipt], list[Receipt]], str]:
-    members = canonical.decode(data)
+def _read(data: bytes) -> tuple[_Lists, str]:
+    members, confirmed = canonical.decode(data), tuple[ConfirmedCheckpoint, ...]()
     if "format" in members:
-        events, searches = _read_export(evidence_file.read(members))
+        file = evidence_file.read(members)
+        (events, searches), confirmed = _read_export(file), file.confirmed
     else:
         events, searches = (_receipts(members.get(name, [])) for name in ("events", "searches"))
-    return (events, searches), pluralise(len(events), "event")
+    return (events, searches, confirmed), pluralise(len(events), "event")
 
 
 def to_file(events: Iterable[Receipt], searches: Iterable[Receipt]) -> EvidenceFile:
@@ -156,14 +167,21 @@ def _range(search: VerifiedReceipt) -> tuple[int, int]:
 
 
 @step("The log has one history")
-def _compare(found: Sequence[VerifiedReceipt], known: LogHistory) -> tuple[int, str]:
+def _compare(
+    found: Sequence[VerifiedReceipt],
+    confirmed: Sequence[ConfirmedCheckpoint],
+    known: LogHistory,
+    trust: TrustAnchors,
+) -> tuple[tuple[Sequence[SignedTree], int], str]:
     known.add(map(history.of_receipt, found))
     known.add_events(found)
+    joined = [*confirmations.joined(confirmed, found, trust)]
+    known.add(joined)
     sizes = {one.checkpoint.size for one in found}
     told = pluralise(len(sizes), "checkpoint")
     if not found or known.is_one(found[0].checkpoint.origin, sizes):
-        return 0, f"{told}, shown"
-    return len(sizes), NotShown(f"{told}, not shown, nor contradicted")
+        return (joined, 0), f"{told}, shown"
+    return (joined, len(sizes)), NotShown(f"{told}, not shown, nor contradicted")
 
 
 @step("Table and checkpoint beside the evidence say the same")
@@ -189,26 +207,28 @@ def verify_list(
     trust: TrustAnchors,
     known: LogHistory,
     *,
-    require_signed: bool = False,
+    require: Collection[str] = (),
     beside: Mapping[str, bytes] | None = None,
 ) -> VerificationReport:
     """Verify a list of events; with the records of the searches that found them, that all pages of
     each are there. What is not in it may exist. ``beside`` are the other files of its folder."""
 
     def check(checks: Checks) -> Conclusion:
-        events, records = checks(_read, data)
+        events, records, confirmed = checks(_read, data)
         listed = checks(_confirm, events, trust)
         searches = checks(_match, records, listed, trust)
         found = [one.event for one in listed]
-        unjoined = checks(_compare, [*found, *searches], known)
+        here = [*found, *searches]
+        joined, unjoined = checks(_compare, here, confirmed, known, trust)
         if beside is not None:
             checks(_hold_beside, found, searches, beside)
-        if require_signed:
+        by_others = confirmations.check(checks, Confirmable(here, joined, known), trust, require)
+        if SIGNED in require:
             checks(check_own_signatures, (), None)
-        return _conclude(found, searches, unjoined, beside or {})
+        return _conclude(found, searches, unjoined, by_others, beside or {})
 
     rows: list[StepRow[Any, Any]] = [*_ROWS, *([] if beside is None else [_hold_beside])]
-    rows += [check_own_signatures] if require_signed else []
+    rows += required_rows(trust, require)
     return steps.run("list", rows, check)
 
 
@@ -216,11 +236,11 @@ def _conclude(
     found: Sequence[VerifiedReceipt],
     searches: Sequence[VerifiedReceipt],
     unjoined: int,
+    by_others: Iterable[Fact],
     beside: Mapping[str, bytes],
 ) -> Conclusion:
     counted = Counter((one.type, str(one.event["result"])) for one in found)
     dates = sorted({date for one in found if (date := one.event.get("simulated_date"))})
-    logs = sorted({one.checkpoint.origin for one in (*found, *searches)})
     return Conclusion(
         [
             *map(_search_fact, searches),
@@ -238,7 +258,7 @@ def _conclude(
             *([Fact("listed.page")] if PAGE in beside else []),
             *([Fact("listed.unjoined", {"number": unjoined})] if unjoined else []),
             Fact("unlisted"),
-            *(Fact("unwitnessed", {"log": log}) for log in logs),
+            *by_others,
             *([Fact("simulated", {"dates": dates})] if dates else []),
         ]
     )

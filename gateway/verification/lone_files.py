@@ -1,6 +1,6 @@
 """Verify what is no bundle: a receipt, one signed document, a membership attestation."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from gateway.evidence.handoff_documents import (
 from gateway.evidence.membership_attestation import MembershipAttestation
 from gateway.evidence.receipt import ReceiptError, VerifiedReceipt
 from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
-from gateway.verification import approvals, history, key_history, steps
+from gateway.verification import approvals, confirmations, history, key_history, steps
+from gateway.verification.confirmations import Confirmable
 from gateway.verification.facts import dated_fact, sealed_facts, signature_fact
 from gateway.verification.history import LogHistory
 from gateway.verification.key_history import KeyHistory, KeyStatus
@@ -37,6 +38,9 @@ from gateway.verification.trust import (
     open_document,
     read_unverified_claims,
 )
+
+SIGNED = "signed"
+"""What a verifier may require."""
 
 
 @step("Every document is signed by its author")
@@ -60,6 +64,12 @@ def check_own_signatures(
     return None, ""
 
 
+def required_rows(trust: TrustAnchors, require: Collection[str]) -> list[StepRow[Any, Any]]:
+    """The last steps of any file: what others confirm, and what the verifier requires."""
+    signed = [check_own_signatures] if SIGNED in require else []
+    return [*confirmations.rows(trust, require), *signed]
+
+
 # --- A receipt ---
 
 
@@ -77,10 +87,9 @@ def _unless(
 
 
 @step("The log has one history")
-def _compare(confirmed: VerifiedReceipt, known: LogHistory | None) -> tuple[None, str]:
-    if known is not None:
-        known.add([history.of_receipt(confirmed)])
-        known.add_events([confirmed])
+def _compare(confirmed: VerifiedReceipt, known: LogHistory) -> tuple[None, str]:
+    known.add([history.of_receipt(confirmed)])
+    known.add_events([confirmed])
     return None, ""
 
 
@@ -101,9 +110,10 @@ def verify_receipt(
     trust: TrustAnchors,
     *,
     log_history: LogHistory | None = None,
-    require_signed: bool = False,
+    require: Collection[str] = (),
 ) -> VerificationReport:
     """Verify a receipt file (JSON, with the members of receipt.to_json)."""
+    known = LogHistory() if log_history is None else log_history
 
     def check(checks: Checks) -> Conclusion:
         result: VerifiedReceipt | ReceiptError
@@ -115,13 +125,13 @@ def verify_receipt(
             checks(row, result)
         if isinstance(result, ReceiptError):
             raise AssertionError("one of the rows refuses it")
-        checks(_compare, result, log_history)
-        if require_signed:
+        checks(_compare, result, known)
+        confirmed = confirmations.check(checks, Confirmable([result], (), known), trust, require)
+        if SIGNED in require:
             checks(check_own_signatures, (), None)
-        return _conclude_receipt(result, trust)
+        return _conclude_receipt(result, confirmed, trust)
 
-    rows: list[StepRow[Any, Any]] = [*_CONFIRMED, _compare]
-    rows += [check_own_signatures] if require_signed else []
+    rows: Sequence[StepRow[Any, Any]] = (*_CONFIRMED, _compare, *required_rows(trust, require))
     return steps.run("receipt", rows, check)
 
 
@@ -142,7 +152,9 @@ def recorded_fact(confirmed: VerifiedReceipt) -> Fact:
     return Fact("recorded" if confirmed.allowed else "recorded.attempt", values, extra)
 
 
-def _conclude_receipt(confirmed: VerifiedReceipt, trust: TrustAnchors) -> Conclusion:
+def _conclude_receipt(
+    confirmed: VerifiedReceipt, by_others: Iterable[Fact], trust: TrustAnchors
+) -> Conclusion:
     fields, withheld = confirmed.event, confirmed.opened.withheld
     simulated = fields.get("simulated_date")
     by = approvals.deciding(confirmed, trust.of_log(fields["log"]).issuer, trust)
@@ -153,7 +165,7 @@ def _conclude_receipt(confirmed: VerifiedReceipt, trust: TrustAnchors) -> Conclu
             recorded_fact(confirmed),
             Fact("recorded.word"),
             Fact("times"),
-            Fact("unwitnessed", {"log": fields["log"]}),
+            *by_others,
             *([Fact("withheld.event", {"number": withheld})] if withheld else []),
             *([Fact("simulated", {"dates": [simulated]})] if simulated else []),
         ]
@@ -270,7 +282,7 @@ _DOCUMENT: Sequence[StepRow[Any, Any]] = (
 
 
 def verify_presentation(
-    data: bytes, trust: TrustAnchors, *, require_signed: bool = False
+    data: bytes, trust: TrustAnchors, *, require: Collection[str] = ()
 ) -> VerificationReport:
     """Verify one signed document (compact SD-JWT): a case version, an offer or an answer."""
 
@@ -280,11 +292,12 @@ def verify_presentation(
         shown = checks(_show, document, typ, trust)
         keys, statuses = checks(_trace_key, shown.signed, trust)
         checks(_count_withheld, shown.signed)
-        if require_signed:
+        confirmations.check(checks, Confirmable((), (), LogHistory()), trust, require)
+        if SIGNED in require:
             checks(check_own_signatures, [shown.signed], keys)
         return _conclude_document(shown, keys, statuses)
 
-    rows = (*_DOCUMENT, *([check_own_signatures] if require_signed else []))
+    rows = (*_DOCUMENT, *required_rows(trust, require))
     return steps.run("presentation", rows, check)
 
 
@@ -325,15 +338,20 @@ def _describe(attestation: MembershipAttestation) -> tuple[None, str]:
     return None, attestation.describe()
 
 
-def verify_status(data: bytes, trust: TrustAnchors) -> VerificationReport:
+def verify_status(
+    data: bytes, trust: TrustAnchors, require: Collection[str] = ()
+) -> VerificationReport:
     """Verify a membership attestation of the gateway."""
 
     def check(checks: Checks) -> Conclusion:
         attestation = checks(_open_attestation, text_of(data), trust)
         checks(_describe, attestation)
+        confirmations.check(checks, Confirmable((), (), LogHistory()), trust, require)
         return _conclude_status(attestation)
 
-    return steps.run("status", (_open_attestation, _describe), check)
+    required = confirmations.rows(trust, require)
+    rows: Sequence[StepRow[Any, Any]] = (_open_attestation, _describe, *required)
+    return steps.run("status", rows, check)
 
 
 def _conclude_status(mark: MembershipAttestation) -> Conclusion:

@@ -15,10 +15,10 @@ from gateway.evidence.handoff_documents import read_time
 from gateway.evidence.handoff_moves import CONSULTED, MOVING, TYPES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
-from gateway.verification import chain, history, key_history, mandates, recalls
+from gateway.verification import chain, confirmations, history, key_history, mandates, recalls
 from gateway.verification.chain import require_order, require_same
 from gateway.verification.documents import Documents
-from gateway.verification.history import LogHistory
+from gateway.verification.history import LogHistory, SignedTree
 from gateway.verification.key_history import KeyStatus
 from gateway.verification.report import Incomplete, Mismatch
 from gateway.verification.steps import Checks, NotShown, step
@@ -118,13 +118,15 @@ class Receipts:
 class Histories:
     """What the file, and the verifier, have of the logs.
 
-    ``statuses`` are what the gateway signed of keys; ``here`` all receipts of this file;
-    ``unjoined`` how many checkpoints it has, where they are not shown to be of one history.
+    ``statuses`` are what the gateway signed of keys; ``here`` all receipts of this file, and
+    ``joined`` the checkpoints that others confirmed; ``unjoined`` how many checkpoints it has,
+    where they are not shown to be of one history.
     """
 
     known: LogHistory
     statuses: Sequence[KeyStatus]
     here: Sequence[VerifiedReceipt]
+    joined: Sequence[SignedTree] = ()
     unjoined: int = 0
 
 
@@ -190,6 +192,8 @@ def compare_histories(
     ]
     known.add(one.tree for one in statuses)
     known.add_events(here)
+    joined = [*confirmations.joined(bundle.confirmed, here, trust)]
+    known.add(joined)
     if not receipts.confirmed:
         return Histories(known, statuses, ()), ""
     sizes = sorted({one.checkpoint.size for one in here if receipts.is_here(one)})
@@ -199,7 +203,7 @@ def compare_histories(
     told = f"{pluralise(len(known.sizes(receipts.log)), 'checkpoint')}, {shown}"
     if unjoined or not is_shown:
         told = NotShown(told)
-    return Histories(known, statuses, here, unjoined), told
+    return Histories(known, statuses, here, joined, unjoined), told
 
 
 @step("Every receipt belongs to this handoff")

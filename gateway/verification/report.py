@@ -99,8 +99,8 @@ class Conclusion:
 
     @property
     def proved(self) -> list[Fact]:
-        """Return what parties signed, and what the log contains."""
-        return [*self.under("signed"), *self.under("recorded")]
+        """Return what parties signed, what others confirmed, and what the log contains."""
+        return [one for name in ("signed", "confirmed", "recorded") for one in self.under(name)]
 
 
 @dataclass(frozen=True)

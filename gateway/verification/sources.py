@@ -14,13 +14,14 @@ class Source(StrEnum):
     """Who answers for a fact.
 
     ``PARTY``: it is signed by a party, or approved by two administrators, with keys that the
-    verifier brought. ``LOG``: the log's key binds the operator to it. ``VOUCHED``: it is signed
-    with a key that only the gateway named. ``OPERATOR``: the gateway recorded or attested it.
-    ``AUTHOR``: what the author of a signed document says of the world. ``ABSENT``: what the file
-    does not show.
+    verifier brought. ``WITNESS``: a witness cosigned a checkpoint, likewise. ``LOG``: the log's key
+    binds the operator to it. ``VOUCHED``: it is signed with a key that only the gateway named.
+    ``OPERATOR``: the gateway recorded or attested it. ``AUTHOR``: what the author of a signed
+    document says of the world. ``ABSENT``: what the file does not show.
     """
 
     PARTY = "party"
+    WITNESS = "witness"
     LOG = "log"
     VOUCHED = "vouched"
     OPERATOR = "operator"
@@ -30,12 +31,13 @@ class Source(StrEnum):
 
 HEADINGS: Mapping[str, tuple[Source, ...]] = {
     "signed": (Source.PARTY,),
+    "confirmed": (Source.WITNESS,),
     "recorded": (Source.LOG,),
     "operator_word": (Source.VOUCHED, Source.OPERATOR),
     "stated": (Source.AUTHOR,),
     "not_proved": (Source.ABSENT,),
 }
-"""The headings of a report, in their order. As data, the first two are ``proved``."""
+"""The headings of a report, in their order. As data, the first three are ``proved``."""
 
 _KEYS = {
     Source.LOG: (
@@ -54,6 +56,7 @@ _KEYS = {
         "signed signed.logged documents succession.decided succession.agreed mandate.decided "
         "mandate.end.decided mandate.end.later.decided key.registered.decided recorded.decided"
     ),
+    Source.WITNESS: "witnessed",
     Source.VOUCHED: ("vouched vouched.logged"),
     Source.AUTHOR: (
         "dated dated.logged dated.before_key dated.before_key.logged legal_basis condition.law "
@@ -66,7 +69,8 @@ _KEYS = {
         "embargo later outcomes outcomes.later withheld withheld.document withheld.event "
         "simulated unlogged unlisted mandate.unproved mandate.ended "
         "key.registration.unproved key.revocation.unproved key.revoked.undated "
-        "one_history.unproved unwitnessed stream stream.unproved stream.later stream.fork "
+        "one_history.unproved unwitnessed unwitnessed.part stream stream.unproved stream.later "
+        "stream.fork "
         "coverage.undeclared account.withheld account.later account.beyond copy.documents "
         "continued.lost membership.later reissued_from.no_original version.unanswered requirements"
     ),

@@ -29,6 +29,7 @@ class TrustAnchors:
     ``vouched`` are the keys of organisations, by organisation and key id, that only the gateway
     named: nobody compared them. ``administrators`` are the keys of the persons who decide at the
     gateway, by their id. ``origin_of`` says for the id of each key in which file it was.
+    ``witnesses`` are the keys of those who confirm checkpoints, ``quorum`` how many are enough.
     ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
     ``others`` are the anchors of other gateways, each with its issuer.
     """
@@ -45,6 +46,8 @@ class TrustAnchors:
     vouched: frozenset[tuple[str, str]] = frozenset()
     administrators: Mapping[str, PublicKey] = field(default_factory=dict)
     origin_of: Mapping[str, str] = field(default_factory=dict)
+    witnesses: Sequence[VerificationKey] = ()
+    quorum: int = 1
     issuer: str = ""
     others: Sequence["TrustAnchors"] = ()
 
@@ -78,6 +81,7 @@ class TrustAnchors:
                 for kid in keys
             ),
             *(("administrator", person, person, person) for person in self.administrators),
+            *(("witness", key.name, str(key), str(key)) for key in self.witnesses),
         ]
         mine = [
             {"kind": kind, "of": of, "id": kid, "from": self.origin_of.get(name, "")}

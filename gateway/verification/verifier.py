@@ -17,25 +17,38 @@ Exit codes::
 No network, no clock: a report depends only on the files and the trusted keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from gateway.evidence import canonical, membership_attestation
 from gateway.ledger.note import MAX_NOTE_BYTES
-from gateway.verification import authority, documents, history, order, receipts, steps
+from gateway.verification import (
+    authority,
+    confirmations,
+    documents,
+    history,
+    order,
+    receipts,
+    steps,
+)
 from gateway.verification.facts import BundleFacts
 from gateway.verification.history import LogHistory
 from gateway.verification.listing import MAX_BYTES, verify_list
 from gateway.verification.lone_files import (
+    SIGNED,
     check_own_signatures,
+    required_rows,
     text_of,
     verify_presentation,
     verify_receipt,
     verify_status,
 )
 from gateway.verification.report import Code, Conclusion, VerificationFailed, VerificationReport
-from gateway.verification.steps import Checks, step
+from gateway.verification.steps import Checks, StepRow, step
 from gateway.verification.trust import TrustAnchors
+
+REQUIREMENTS = (SIGNED, confirmations.WITNESSED)
+"""What a verifier may require of a file beyond its form."""
 
 
 def remembered_history(trust: TrustAnchors) -> LogHistory:
@@ -53,15 +66,15 @@ def verify(
     trust: TrustAnchors,
     *,
     log_history: LogHistory | None = None,
-    require_signed: bool = False,
+    require: Collection[str] = (),
     version: int | None = None,
     beside: Mapping[str, bytes] | None = None,
 ) -> VerificationReport:
     """Verify a file of any format that Casegate writes.
 
-    ``log_history`` is what other files said of the logs, and takes in what this one says. With
-    ``require_signed`` a document that the gateway signed for its author fails. The content shown of
-    a bundle is that of ``version``, or of the newest version that its recipient took. ``beside``
+    ``log_history`` is what other files said of the logs, and takes in what this one says.
+    ``require`` is what else it has to show, by the names in `REQUIREMENTS`. The content shown of a
+    bundle is that of ``version``, or of the newest version that its recipient took. ``beside``
     are the other files of a folder that an auditor exported.
     """
     try:
@@ -72,22 +85,20 @@ def verify(
     about = {} if members is None else members.get("about")
     searched = isinstance(about, dict) and "search" in about
     if members is not None and (searched if "format" in members else "events" in members):
-        return verify_list(data, trust, known, require_signed=require_signed, beside=beside)
+        return verify_list(data, trust, known, require=require, beside=beside)
     if beside is not None:
         return _unknown("the evidence of a folder is a list of events")
     if members is None:
-        return _verify_text(data, trust, require_signed=require_signed)
+        return _verify_text(data, trust, require)
     if "format" in members:
-        return verify_bundle(
-            data, trust, log_history=known, require_signed=require_signed, version=version
-        )
-    return verify_receipt(data, trust, log_history=known, require_signed=require_signed)
+        return verify_bundle(data, trust, log_history=known, require=require, version=version)
+    return verify_receipt(data, trust, log_history=known, require=require)
 
 
-def _verify_text(data: bytes, trust: TrustAnchors, *, require_signed: bool) -> VerificationReport:
+def _verify_text(data: bytes, trust: TrustAnchors, require: Collection[str]) -> VerificationReport:
     if membership_attestation.looks_like(text_of(data)):
-        return verify_status(data, trust)
-    return verify_presentation(data, trust, require_signed=require_signed)
+        return verify_status(data, trust, require)
+    return verify_presentation(data, trust, require=require)
 
 
 def _members_of(data: bytes) -> dict[str, Any] | None:
@@ -129,7 +140,7 @@ def verify_bundle(
     trust: TrustAnchors,
     *,
     log_history: LogHistory | None = None,
-    require_signed: bool = False,
+    require: Collection[str] = (),
     version: int | None = None,
 ) -> VerificationReport:
     """Verify all documents and receipts of a bundle, each and against each other."""
@@ -141,14 +152,17 @@ def verify_bundle(
         right = authority.verify(checks, opened, logged, histories, trust)
         handed, measures = order.verify(checks, logged)
         decision = checks(authority.check_succession, logged, right.keys, trust)
-        if require_signed:
+        seen = confirmations.Confirmable(histories.here, histories.joined, known)
+        confirmed = confirmations.check(checks, seen, trust, require)
+        if SIGNED in require:
             checks(check_own_signatures, found.acts, right.keys)
-        facts = BundleFacts(logged, histories, right, handed, measures, decision)
+        facts = BundleFacts(logged, histories, right, handed, measures, decision, confirmed)
         return facts.conclude(version)
 
     before = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *order.ROWS)
-    rows = (*before, authority.check_succession)
-    return steps.run("bundle", (*rows, *([check_own_signatures] if require_signed else [])), check)
+    rows: Sequence[StepRow[Any, Any]]
+    rows = (*before, authority.check_succession, *required_rows(trust, require))
+    return steps.run("bundle", rows, check)
 
 
 @step("The format of the file is known")

@@ -25,7 +25,7 @@ from gateway.verification import listing
 from gateway.verification.report import Code
 from tests.evidence.ingredients import chance
 from tests.ledger.copies import Served
-from tests.verification.logbook import ORIGIN, Logbook
+from tests.verification.logbook import ORIGIN, Logbook, witness
 from tests.verification.scenario import SIGNERS, Scenario, uri
 from tests.verification.test_sources import two_checkpoints
 
@@ -196,6 +196,21 @@ def test_an_attested_file_fails_who_requires_the_authors_signature(folder: Path)
     refused = verify(folder / "attested.bundle", *trust)
     assert refused.exit_code == 17
     assert refused.stdout.startswith("NOT VERIFIED")
+
+
+def test_a_file_that_no_witness_confirms_fails_who_requires_one(folder: Path) -> None:
+    trust = ("--trust", folder / "trust", "--require", "witnessed")
+    assert verify(folder / "signed.bundle", *trust).exit_code == 15
+    story = Scenario().told("acceptance")
+    story.log.witnesses = [witness("a"), witness("b")]
+    (folder / "witnessed.bundle").write_bytes(story.file())
+    (folder / "trust/witnesses.vkey").write_text(f"{witness('a').key}\n")
+    told = verify(folder / "witnessed.bundle", *trust)
+    assert told.exit_code == 0, told.output
+    assert "Witness a saw the first 2 entries" in " ".join(told.stdout.split())
+    assert verify(folder / "witnessed.bundle", *trust, "--quorum", "2").exit_code == 15
+    both = (*trust, "--quorum", "2", "--witness", witness("b").key)
+    assert verify(folder / "witnessed.bundle", *both).exit_code == 0
 
 
 def test_content_is_shown_and_no_address_in_it_can_be_followed(folder: Path) -> None:

@@ -17,6 +17,7 @@ from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_
 from gateway.ledger import note
 from tests.each import each
 from tests.founding import ORIGIN, key_of, note_signer
+from tests.verification.logbook import Logbook, witness
 
 VALUES = {
     "api_url": "https://partners.example.org:8444",
@@ -159,6 +160,23 @@ def test_a_key_that_the_client_fetched_is_vouched_for_until_a_person_compared_it
     assert connections.gather_trust([file], [], [], []).vouched == {("ofmin", key.kid)}
     (tmp_path / "keys" / "ofmin.json").write_text(json.dumps(jwk_set([key])))
     assert connections.gather_trust([file], [], [], []).vouched == frozenset()
+
+
+def test_witnesses_in_a_folder_or_named_are_no_keys_of_logs_and_confirm_every_log(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "log.vkey").write_text(f"{Logbook().signer.vkey}\n")
+    (folder / "witnesses.vkey").write_text(f"# of peers\n{witness('a').key}\n")
+    (tmp_path / "more.vkey").write_text(f"{witness('a').key}\n{witness('b').key}\n")
+    trust = connections.gather_trust([folder], [], [], [], [str(tmp_path / "more.vkey")])
+    assert (trust.log_keys, trust.quorum) == ((Logbook().signer.key,), 1)
+    assert set(trust.witnesses) == {witness("a").key, witness("b").key}
+    named = {one["of"]: one["from"] for one in trust.named_keys() if one["kind"] == "witness"}
+    assert named == {"a": "witnesses.vkey", "b": "more.vkey"}
+    with pytest.raises(SettingsError, match="cosignature/v1"):
+        connections.gather_trust([], [], [], [], [Logbook().signer.vkey])
 
 
 AT = "https://gateway.example.org"

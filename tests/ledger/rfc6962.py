@@ -26,6 +26,20 @@ def path(index: int, hashes: list[bytes]) -> list[bytes]:
     return [*path(index - k, hashes[k:]), mth(hashes[:k])]
 
 
+def consistency(old: int, hashes: list[bytes]) -> list[bytes]:
+    """PROOF(m, D[n]) of section 2.1.2."""
+    return _subproof(old, hashes, whole=True)
+
+
+def _subproof(old: int, hashes: list[bytes], *, whole: bool) -> list[bytes]:
+    if old == len(hashes):
+        return [] if whole else [mth(hashes)]
+    k = _split(len(hashes))
+    if old <= k:
+        return [*_subproof(old, hashes[:k], whole=whole), mth(hashes[k:])]
+    return [*_subproof(old - k, hashes[k:], whole=False), mth(hashes[:k])]
+
+
 def _split(count: int) -> int:
     """The largest power of two smaller than `count`."""
     return 1 << (count - 1).bit_length() - 1

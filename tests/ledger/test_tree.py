@@ -16,6 +16,7 @@ from gateway.ledger.tree import (
     leaf_hash,
     node_hash,
     root,
+    verify_consistency,
     verify_inclusion,
 )
 from tests.each import each
@@ -55,6 +56,23 @@ def test_an_inclusion_vector_passes_or_is_refused_as_marked(file):
         verify_inclusion(*arguments)
 
 
+@each("file", vectors("consistency"))
+def test_a_consistency_vector_passes_or_is_refused_as_marked(file):
+    vector = json.loads(file.read_text())
+    arguments = (
+        vector["size1"],
+        b64decode(vector["root1"]),
+        vector["size2"],
+        b64decode(vector["root2"]),
+        [b64decode(value) for value in vector["proof"] or []],
+    )
+    if vector["wantErr"]:
+        with pytest.raises(ProofError):
+            verify_consistency(*arguments)
+    else:
+        verify_consistency(*arguments)
+
+
 def test_the_empty_tree_has_the_hash_of_nothing_as_its_root():
     assert root([]) == EMPTY_ROOT
     assert b64decode("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=") == EMPTY_ROOT
@@ -92,6 +110,54 @@ def test_an_exact_inclusion_proof_is_accepted_and_any_changed_bit_is_refused(siz
     for leaf, number, proof, claimed in spoiled:
         with pytest.raises(ProofError):
             verify_inclusion(leaf, number, size, proof, claimed)
+
+
+def nodes_of(size: int) -> dict[tuple[int, int], bytes]:
+    """The roots of all complete subtrees of so many leaves."""
+    return {
+        (height, n): root(LEAVES[n << height : (n + 1) << height])
+        for height in range(size.bit_length())
+        for n in range(size >> height)
+    }
+
+
+def test_the_consistency_proof_of_every_pair_is_that_of_the_recursive_definition():
+    for size in range(1, 65):
+        nodes = nodes_of(size)
+        for old in range(1, size + 1):
+            proof = tree.consistency(nodes, old, size)
+            assert proof == rfc6962.consistency(old, LEAVES[:size])
+            verify_consistency(old, root(LEAVES[:old]), size, root(LEAVES[:size]), proof)
+
+
+@given(sizes, st.data())
+def test_an_exact_consistency_proof_is_accepted_and_any_changed_bit_is_refused(size, data):
+    old, bit = data.draw(st.integers(1, size)), data.draw(bits_of_a_hash)
+    proof = rfc6962.consistency(old, LEAVES[:size])
+    begun, grown = root(LEAVES[:old]), root(LEAVES[:size])
+    verify_consistency(old, begun, size, grown, proof)
+
+    # With another size one proof may fit both, where the two trees have one form.
+    spoiled = [
+        (flip(begun, bit), grown, proof),
+        (begun, flip(grown, bit), proof),
+        (begun, grown, [*proof, LEAVES[0]]),
+        (begun, grown, [LEAVES[0], *proof]),
+        *([(begun, grown, proof[1:]), (begun, grown, proof[:-1])] if proof else []),
+        *([(grown, begun, proof)] if old < size else []),
+    ]
+    for at in range(len(proof)):
+        spoiled.append((begun, grown, [*proof[:at], flip(proof[at], bit), *proof[at + 1 :]]))
+    for first, second, given_proof in spoiled:
+        with pytest.raises(ProofError):
+            verify_consistency(old, first, size, second, given_proof)
+
+
+@each("old, size", [(0, 3), (4, 3), (-1, 3), (0, 0)])
+def test_a_larger_or_an_empty_tree_is_shown_to_be_no_beginning(old, size):
+    assert tree.consistency({}, old, size) == []
+    with pytest.raises(ProofError, match="beginning"):
+        verify_consistency(old, LEAVES[0], size, LEAVES[0], [])
 
 
 @each("index, size", [(-1, 3), (3, 3), (4, 3), (0, 0), (0, -1), (-1, 0)])

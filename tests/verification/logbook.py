@@ -1,6 +1,7 @@
 """A small transparency log in memory, made of the real parts, that gives receipts."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -8,13 +9,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.domain.audit_event import AuditEvent
 from gateway.evidence import event
 from gateway.evidence.event import EventDocument
+from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import proof, tiles, tree
+from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.ledger.tree import entry_commitment
 from tests.evidence.ingredients import chance
 
 ORIGIN = "log.example.org/casegate"
+WITNESSED = datetime(2026, 1, 3, tzinfo=UTC)
+
+
+def witness(name: str = "witness.example.org") -> Cosigner:
+    """A witness by this name, whose key follows from it."""
+    seed = sha256(name.encode()).digest()
+    return Cosigner(name, Ed25519PrivateKey.from_private_bytes(seed))
 
 
 class Logbook:
@@ -25,8 +35,9 @@ class Logbook:
         self.origin = origin
         self.signer = NoteSigner(origin, private)
         self.events: list[EventDocument] = []
+        self.witnesses: list[Cosigner] = []
+        """Those whose lines every checkpoint has."""
         self._tiles: dict[tuple[int, int], bytes] = {}
-        self._root = tree.EMPTY_ROOT
         self._counters: dict[str, int] = {}
 
     @property
@@ -47,16 +58,30 @@ class Logbook:
             random=chance(f"{self.origin} {len(self.events)}"),
         )
         leaf = tree.leaf_hash(entry_commitment(made.document, made.nonce))
-        changed, self._root = tiles.append(self._read, len(self.events), [leaf])
+        changed, _ = tiles.append(self._read, len(self.events), [leaf])
         self._tiles |= changed
         self.events.append(made)
         return len(self.events) - 1
 
+    def note(self, size: int | None = None, *witnesses: Cosigner, at: datetime = WITNESSED) -> str:
+        """The checkpoint of so many entries, all by default, with the lines of witnesses."""
+        size = len(self.events) if size is None else size
+        root = tiles.root(self._read, size)
+        made = sign_checkpoint(Checkpoint(self.origin, size, root), self.signer)
+        text = made.partition("\n\n")[0] + "\n"
+        return made + "".join(one.cosign(text, at) for one in witnesses)
+
+    def confirmed(
+        self, size: int, *witnesses: Cosigner, to: int | None = None, at: datetime = WITNESSED
+    ) -> ConfirmedCheckpoint:
+        """An earlier checkpoint that witnesses cosigned, joined to that of ``to`` entries."""
+        last = len(self.events) if to is None else to
+        path = tiles.consistency_proof(self._read, *sorted((size, last)))
+        return ConfirmedCheckpoint(self.note(size, *witnesses, at=at), tuple(path))
+
     def proof(self, index: int) -> str:
-        size = len(self.events)
-        note = sign_checkpoint(Checkpoint(self.origin, size, self._root), self.signer)
-        path = tuple(tiles.inclusion_proof(self._read, index, size))
-        return proof.encode(proof.TlogProof(index, path, note))
+        path = tuple(tiles.inclusion_proof(self._read, index, len(self.events)))
+        return proof.encode(proof.TlogProof(index, path, self.note(None, *self.witnesses)))
 
     def receipt(self, index: int, reader: str | None = None) -> Receipt:
         """The receipt of an event for one reader, or with every disclosure."""

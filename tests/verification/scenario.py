@@ -95,7 +95,7 @@ def fact(report: VerificationReport, key: str) -> dict[str, Any]:
     assert report.conclusion is not None, report
     (found,) = (one for one in report.conclusion.facts if one.key == key)
     (under,) = (name for name, sources in HEADINGS.items() if found.source in sources)
-    heading = "proved" if under in ("signed", "recorded") else under
+    heading = "proved" if under in ("signed", "confirmed", "recorded") else under
     return {**found.to_json(), "under": heading}
 
 

@@ -82,7 +82,7 @@ def test_what_is_left_of_a_kept_file_ends_as_it_did(name):
     """Without and with ``--require signed``; the verifier before this one gave the same codes."""
     trust = trust_folder(FOLDER / "trust")
     found = [
-        [int(verify(one, trust, require_signed=signed).code) for signed in (False, True)]
+        [int(verify(one, trust, require=required).code) for required in ((), ("signed",))]
         for one in left((FOLDER / "files" / name).read_bytes())
     ]
     assert found == LEFT[name]

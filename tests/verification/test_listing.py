@@ -182,7 +182,7 @@ def test_what_is_no_list_of_receipts_is_refused(data: Any, code: Code) -> None:
 
 def test_a_list_fails_who_requires_a_partys_signature() -> None:
     data = listed(Scenario().log.receipt(0))
-    assert verify(data, TRUST, require_signed=True).code is Code.ATTESTED
+    assert verify(data, TRUST, require=("signed",)).code is Code.ATTESTED
 
 
 # --- As an auditor hands it on: one checkpoint, and what stands beside it ---

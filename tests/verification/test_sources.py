@@ -104,7 +104,7 @@ def test_an_act_that_is_signed_with_a_key_that_only_the_gateway_named_is_its_wor
     assert fact(told, "acceptance")["source"] == "vouched"
     assert fact(told, "vouched.logged")["under"] == "operator_word"
     assert fact(told, "offer")["under"] == "proved"
-    refused = verify(data, VOUCHED, require_signed=True)
+    refused = verify(data, VOUCHED, require=("signed",))
     assert (refused.code, refused.failure) == (
         Code.ATTESTED,
         "only the gateway named the key of police",
@@ -268,7 +268,7 @@ def test_a_receipt_fails_who_requires_a_partys_signature() -> None:
     receipt = Scenario().told("acceptance").bundle().receipts[1]
     data = json.dumps(history.receipt.to_json(receipt)).encode()
     assert verify(data, TRUST).code is Code.VERIFIED
-    refused = verify(data, TRUST, require_signed=True)
+    refused = verify(data, TRUST, require=("signed",))
     assert (refused.code, refused.passed) == (Code.ATTESTED, False)
 
 

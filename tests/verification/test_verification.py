@@ -278,12 +278,12 @@ def test_what_the_parties_signed_is_proved_also_where_the_case_is_attested():
 
 def test_who_requires_the_authors_signature_refuses_an_attested_document():
     data = case_version(attested=True).compact().encode()
-    assert verifier.verify(data, TRUST, require_signed=True).code == Code.ATTESTED
+    assert verifier.verify(data, TRUST, require=("signed",)).code == Code.ATTESTED
     whole = Scenario(attested=True).told("acceptance").file()
-    required = verifier.verify(whole, TRUST, require_signed=True)
+    required = verifier.verify(whole, TRUST, require=("signed",))
     assert (required.code, required.passed) == (Code.ATTESTED, False)
     own = Scenario().told("acceptance").file()
-    assert verifier.verify(own, TRUST, require_signed=True).code == Code.VERIFIED
+    assert verifier.verify(own, TRUST, require=("signed",)).code == Code.VERIFIED
 
 
 @each("which", ["offer", "answer"])

@@ -27,7 +27,13 @@ lets them go on for as long: for ten minutes in all."""
 LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's code (appendix A)."""
 
-REVISIONS = ["first_tables", "end_what_left", "join_search_words", "add_arrivals"]
+REVISIONS = [
+    "first_tables",
+    "end_what_left",
+    "join_search_words",
+    "add_arrivals",
+    "add_confirmations",
+]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 
 

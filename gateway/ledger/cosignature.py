@@ -1,0 +1,79 @@
+"""C2SP tlog-cosignature: that a witness saw a checkpoint as the only history of its log, and when.
+
+Ed25519 (kind 0x04, ``cosignature/v1``) is signed and checked here. A line of a known witness that
+does not verify condemns the note, as any line of a known key does; lines of others count for
+nothing, neither for it nor against it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from gateway.ledger import note as notes
+from gateway.ledger.note import COSIGNATURE, NoteError, Signature, VerificationKey
+
+_TIME_BYTES = 8
+_LATEST = int(datetime.max.replace(tzinfo=UTC).timestamp())
+
+
+@dataclass(frozen=True)
+class Cosignature:
+    """Which witness cosigned, and when by its own clock; ``line`` is what it wrote."""
+
+    witness: VerificationKey
+    at: datetime
+    line: str
+
+
+@dataclass(frozen=True)
+class Cosigner:
+    """A witness's key; NoteError for a name with + or space."""
+
+    name: str
+    private: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def key(self) -> VerificationKey:
+        """The key that checks this witness's lines."""
+        public = self.private.public_key().public_bytes_raw()
+        key_id = notes.key_id(self.name, COSIGNATURE, public)
+        return VerificationKey(self.name, key_id, COSIGNATURE, public)
+
+    def cosign(self, text: str, at: datetime) -> str:
+        """The line with which the witness cosigns the text of a checkpoint."""
+        seconds = int(at.timestamp())
+        value = seconds.to_bytes(_TIME_BYTES) + self.private.sign(_signed(text, seconds))
+        return notes.write_signature(Signature(self.name, self.key.key_id, value))
+
+
+def verify(note: str, witnesses: Sequence[VerificationKey]) -> list[Cosignature]:
+    """The cosignatures of known witnesses on a checkpoint's note, one of each, in their order.
+
+    Raises NoteError where one of them did not make its line. The log's own line is not checked.
+    """
+    text, signatures = notes.split(note)
+    known = {(one.name, one.key_id): one for one in witnesses if one.kind == COSIGNATURE}
+    found: dict[str, Cosignature] = {}
+    for line in signatures:
+        key = known.get((line.name, line.key_id))
+        if key is not None:
+            found.setdefault(key.name, _verify(text, line, key))
+    return list(found.values())
+
+
+def _verify(text: str, line: Signature, key: VerificationKey) -> Cosignature:
+    seconds, signature = int.from_bytes(line.value[:_TIME_BYTES]), line.value[_TIME_BYTES:]
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signature, _signed(text, seconds))
+    except InvalidSignature:
+        raise NoteError(f"the cosignature of {key.name} is wrong") from None
+    if not 0 < seconds <= _LATEST:
+        raise NoteError(f"the cosignature of {key.name} has no time")
+    return Cosignature(key, datetime.fromtimestamp(seconds, UTC), notes.write_signature(line))
+
+
+def _signed(text: str, seconds: int) -> bytes:
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
