@@ -1,9 +1,9 @@
 """`casegate case`: your own cases, from the first version to closing."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
@@ -19,12 +19,9 @@ from gateway.cli.arguments import (
     out_option,
 )
 from gateway.cli.content import show_opened
-from gateway.cli.fields import options_of, values_of
 from gateway.cli.partner_command import (
     EPILOG,
-    CaseName,
     Failure,
-    HandoffId,
     Parameter,
     WriteReport,
     by_option,
@@ -35,17 +32,16 @@ from gateway.cli.partner_command import (
     save_json,
     write_command,
 )
+from gateway.cli.steps import act_words, add_steps, case_argument, measure_lines, state_of
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
-from gateway.client.views import CaseStateWord, StepAction
+from gateway.client.views import CaseStateWord
 from gateway.domain.case import CaseState, date_errors
-from gateway.domain.case_steps import CASE_STEPS, CaseStepKind
 from gateway.domain.consultation import REASON_CODES
-from gateway.domain.handoff import RecallAnswer, RecallCode
+from gateway.domain.handoff import RecallAnswer
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
-from gateway.domain.measure import MeasureKind
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
 from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
@@ -65,9 +61,6 @@ SHORT_RETENTION_DAYS = 30
 def case() -> None:
     """Submit, assess, clear, consult and close your cases."""
 
-
-case_argument = click.argument("case", type=CaseName())
-handoff_argument = click.argument("handoff", type=HandoffId())
 
 _WHY_OPTIONS: Sequence[Parameter] = (
     click.option(
@@ -250,7 +243,7 @@ def submit(
         print_result(*_done(gateway.submit(contents[0], by, clearance)), save=receipt_out)
         return
     asked = [{"content": one, "by": by, "clearance": clearance} for one in contents]
-    print_results([f"case {one['case']}" for one in contents], gateway.submit_each(asked), _state)
+    print_results([f"case {one['case']}" for one in contents], gateway.submit_each(asked), state_of)
 
 
 def _check_each(contents: Sequence[Mapping[str, Any]]) -> None:
@@ -312,158 +305,10 @@ def revise(gateway: Gateway, content: dict[str, Any], by: str, **options: Any) -
 
 
 def _done(written: ConfirmedWrite) -> WriteReport:
-    return written, _state(written.result)
+    return written, state_of(written.result)
 
-
-def _state(result: Mapping[str, Any]) -> str:
-    state = f"case {result['case']}, version {result['version']}, is {result['state']}"
-    return f"{state}; digest {result['digest']}"
-
-
-# --- Steps, after their table --------------------------------------------------------------------
-
-
-_ARGUMENTS: Mapping[str, Parameter] = {
-    "case": case_argument,
-    "handoff": handoff_argument,
-    "measure": click.argument("measure", type=click.UUID),
-    "recall": click.argument("recall", type=click.UUID),
-}
-
-
-def add_steps(group: click.Group) -> None:
-    """Add to the commands of a noun those that take the steps on it."""
-    for kind in CASE_STEPS.values():
-        if group.name in kind.places:
-            _add_step(group, kind, group.name)
-
-
-def _add_step(group: click.Group, kind: CaseStepKind, place: str) -> None:
-    fields, named = kind.body.fields, (place, *kind.beside)
-
-    def command(gateway: Gateway, by: str, **options: Any) -> WriteReport:
-        where = {name: options.pop(name) for name in named}
-        written = gateway.step(
-            cast(StepAction, kind.action), where, by, **values_of(fields, options)
-        )
-        return written, _SENTENCES[kind.result](written.result)
-
-    command.__doc__ = kind.about
-    parameters = [*(_ARGUMENTS[one] for one in named), *options_of(fields)]
-    write_command(group, *parameters, name=kind.command.replace("_", "-"))(command)
-
-
-def verb_of(action: str) -> str:
-    """The command of an action, without its noun."""
-    step = CASE_STEPS.get(action)
-    return (step.command if step else action.partition(".")[2]).replace("_", "-")
-
-
-def act_words(acts: Iterable[Mapping[str, Any]], noun: str) -> list[str]:
-    """The commands of a noun that are open to the reader now, and by when, where it owes them. A
-    step on the case of a handoff is one of the other noun."""
-    words = []
-    for one in acts:
-        of_case = one["action"] in CASE_STEPS and not one["action"].startswith(f"{noun}.")
-        verb = f"case {verb_of(one['action'])}" if of_case else verb_of(one["action"])
-        due = one["due_at"]
-        words.append(f"{verb} by {output.format_time(due)}" if due else verb)
-    return words
-
-
-def arrival_words(arrival: Mapping[str, Any]) -> str:
-    """Return what arrived, by its event's name, and when."""
-    done = str(arrival["type"]).partition(".")[2].replace("_", " ")
-    return f"{done} {output.format_time(arrival['since'])}"
-
-
-def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The measures in force on a case, for people; of an own embargo how far it reaches."""
-    held = list(measures)
-    own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
-    return {"measures": [_measure(one) for one in held], "reach": _REACH if own else None}
-
-
-def _measure(one: Mapping[str, Any]) -> str:
-    if one["kind"] == MeasureKind.EMBARGO:
-        return f"embargo {one['measure']}: do not act before {output.format_time(one['until'])}"
-    return f"{one['kind']} {one['measure']} {_duration(one)}"
-
-
-def _duration(measure: Mapping[str, Any]) -> str:
-    ends = measure["until"]
-    return f"until {output.format_time(ends)}" if ends else "until two persons end it"
-
-
-_REACH = (
-    "It binds this case only: it reaches neither the same items in another member's case nor "
-    "anybody who heard of them elsewhere. It is no preservation order."
-)
-
-
-def _measured(result: Mapping[str, Any]) -> str:
-    if result["ended_at"]:
-        return f"{result['kind']} {result['measure']} has ended"
-    reach = f". {_REACH}" if result["kind"] == MeasureKind.EMBARGO else ""
-    return f"{result['kind']} {result['measure']} holds {_duration(result)}{reach}"
-
-
-_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "CaseStep": _state,
-    "MeasureView": _measured,
-    "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
-    "RecallApproved": lambda result: f"recall {result['recall']} is approved",
-    "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
-    "Seen": lambda result: f"marked as seen: {', '.join(map(arrival_words, result['arrivals']))}",
-}
-"""What people read of each kind of result."""
 
 add_steps(case)
-
-
-recall_options: Sequence[Parameter] = (
-    click.option(
-        "--code",
-        required=True,
-        type=Words(RecallCode),
-        help="Why. misdirected, conditions_not_met (of one handoff): one person may begin.",
-    ),
-    click.option(
-        "--reason",
-        help="Reason, up to 300 characters; its holders read it. Left out of an erased case.",
-    ),
-    click.option("--approved-by", metavar="PSEUDONYM", help="The second person, where two decide."),
-)
-
-
-@write_command(case, case_argument, *recall_options)
-def recall(gateway: Gateway, case: UUID, **options: Any) -> WriteReport:
-    """Recall CASE from all who have it.
-
-    They stop its use at once, and answer whether their copies are erased. Open handoffs are
-    withdrawn. A later version may be offered in a new handoff.
-
-    \b
-    Example: casegate case recall 0198... --by pdc-1 \\
-        --approved-by pdc-2 --code unlawful --reason 'Court order 12/26'
-    """
-    return recalled(gateway.recall({"case": case}, **options))
-
-
-def recalled(written: ConfirmedWrite) -> WriteReport:
-    """Return what a recall touched, in a sentence."""
-    result = written.result
-    held = [one["recipient"] for one in result["handoffs"] if one["held"]]
-    sentence = (
-        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
-        f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
-        f"{len(result['handoffs']) - len(held)} offers withdrawn"
-    )
-    if result["approve_by"]:
-        sentence += (
-            f"; a second person must approve it by {output.format_time(result['approve_by'])}"
-        )
-    return written, sentence
 
 
 def _warn_of_erasure(content: Mapping[str, Any]) -> None:
@@ -617,7 +462,7 @@ def show(gateway: Gateway, case: UUID) -> None:
         {
             **{name: value for name, value in found.items() if name not in apart},
             **measure_lines(found.get("measures") or ()),
-            "you may": act_words(found.get("acts") or (), "case"),
+            "you may": act_words(found.get("acts") or ()),
         }
     )
 

@@ -13,14 +13,12 @@ from gateway.cli import arguments, output
 from gateway.cli.partner_command import (
     EPILOG,
     WriteReport,
-    by_option,
     partner,
     partner_command,
-    print_result,
-    receipt_out_option,
     save_json,
     write_command,
 )
+from gateway.cli.steps import add_steps
 from gateway.client import Gateway
 from gateway.client.errors import raising
 from gateway.domain.item_value import defang_text
@@ -189,22 +187,7 @@ def approved_by(shown: Mapping[str, Any]) -> list[str]:
     ]
 
 
-@succession.command(epilog=EPILOG)
-@click.argument("succession", type=click.UUID)
-@by_option
-@receipt_out_option
-@partner
-def approve(gateway: Gateway, succession: UUID, by: str, receipt_out: Path | None) -> None:
-    """Approve SUCCESSION for your organisation.
-
-    Once both organisations have approved, the gateway re-issues each open handoff of the mandate
-    to the successor from the day of the succession on. A connection with a document key signs the
-    plan.
-    """
-    written = gateway.approve_succession(succession, by)
-    waits = output.format_value(written.result["waits_for"])
-    sentence = f"succession {succession} is approved; it waits for {waits}"
-    print_result(written, sentence, save=receipt_out)
+add_steps(succession)
 
 
 # --- `casegate staff`: the register of who acts for this organisation, by pseudonym and role ---
@@ -298,17 +281,4 @@ def list_(gateway: Gateway) -> None:
     output.print_items(found, "pseudonym", "roles", "from", until, "in_force")
 
 
-@write_command(
-    staff,
-    click.argument("pseudonym"),
-    click.option(
-        "--approved-by",
-        multiple=True,
-        metavar="PSEUDONYM",
-        help="Give it twice to end an approver or head: two others who stay.",
-    ),
-)
-def end(gateway: Gateway, by: str, pseudonym: str, approved_by: tuple[str, ...]) -> WriteReport:
-    """End the entry of PSEUDONYM at once; it is never used again."""
-    written = gateway.end_staff(pseudonym, by, approved_by=approved_by)
-    return written, f"{pseudonym} is not in force any more"
+add_steps(staff)

@@ -28,7 +28,7 @@ def values_of(fields: Iterable[RequestField], options: Mapping[str, Any]) -> dic
     return {name: to_json(value) for name, value in given.items()}
 
 
-_SEVERAL = (FieldType.WORDS, FieldType.IDS, FieldType.POINTERS)
+_SEVERAL = (FieldType.WORDS, FieldType.PERSONS, FieldType.IDS, FieldType.POINTERS)
 _FLAGS = {
     "suggested_recipient": "suggest",
     "confirmed_matches": "confirm_match",
@@ -56,6 +56,7 @@ _OPTIONS: Mapping[FieldType, Callable[[RequestField], Parameter]] = {
     FieldType.TIME: lambda one: _option(one, type=Moment(), metavar="TIME"),
     FieldType.DAY: lambda one: _option(one, type=CalendarDay(), metavar="YYYY-MM-DD"),
     FieldType.WORDS: lambda one: _option(one, multiple=True, type=Words(one.words)),
+    FieldType.PERSONS: lambda one: _option(one, multiple=True, metavar="PSEUDONYM"),
     FieldType.IDS: lambda one: _option(one, multiple=True, type=click.UUID, metavar="ID"),
     FieldType.POINTERS: lambda one: _option(one, multiple=True, metavar="POINTER"),
     FieldType.CONDITIONS: lambda one: click.option(

@@ -11,17 +11,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import arguments, output
-from gateway.cli.case import (
-    CONSULT_OPTIONS,
-    act_words,
-    add_steps,
-    arrival_words,
-    case_argument,
-    handoff_argument,
-    measure_lines,
-    recall_options,
-    recalled,
-)
+from gateway.cli.case import CONSULT_OPTIONS
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
@@ -34,6 +24,14 @@ from gateway.cli.partner_command import (
     elsewhere,
     partner_command,
     write_command,
+)
+from gateway.cli.steps import (
+    act_words,
+    add_steps,
+    arrival_words,
+    case_argument,
+    handoff_argument,
+    measure_lines,
 )
 from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
@@ -367,7 +365,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "groups accepted": view["accepted_groups"],
             "interest": _INTEREST if view.get("interest") else None,
             "to reseal": _sealed(view.get("to_reseal", ())),
-            "you may": act_words(view["acts"], "handoff"),
+            "you may": act_words(view["acts"]),
             "content": view.get("closed"),
             **_succession(view),
         }
@@ -560,20 +558,6 @@ for _kind in answers.PARTIES_ANSWERS:
     _answer_command(_kind)
 
 add_steps(handoff)
-
-
-@write_command(handoff, handoff_argument, *recall_options)
-def recall(gateway: Gateway, handoff: UUID, **options: Any) -> WriteReport:
-    """Recall what HANDOFF gave.
-
-    Its recipient stops the use at once, and answers whether its copies are erased. `case recall`
-    recalls the case from all who have it.
-
-    \b
-    Example: casegate handoff recall 0198... --by pdc-1 \\
-        --code misdirected --reason 'Meant for another'
-    """
-    return recalled(gateway.recall({"handoff": handoff}, **options))
 
 
 # --- Opening and proving -------------------------------------------------------------------------

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from uuid import UUID
 
 import click
 
 from gateway.cli import output
-from gateway.cli.case import verb_of
 from gateway.cli.handoff import urgency_word
-from gateway.cli.partner_command import EPILOG, WriteReport, partner, partner_command, write_command
+from gateway.cli.partner_command import EPILOG, partner, partner_command
+from gateway.cli.steps import add_steps, verb_of
 from gateway.cli.system import RENEW_BEFORE, certificate_end, waiting_writes
 from gateway.client import Gateway
 from gateway.client.gateway import now
@@ -284,14 +283,7 @@ def status(gateway: Gateway) -> None:
         output.say(f"  {one['event']}  {why}{again}")
 
 
-@write_command(notification, click.argument("event", type=click.UUID))
-def replay(gateway: Gateway, event: UUID, by: str) -> WriteReport:
-    """Have the notification of EVENT sent again.
-
-    EVENT is any of your own events (`casegate event list`): refused, or taken and lost.
-    """
-    written = gateway.replay_notification(event, by)
-    return written, f"the notification of event {event} is sent again, before those that follow"
+add_steps(notification)
 
 
 def _row(one: EventNotification) -> Sequence[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
@@ -18,11 +19,12 @@ from gateway.client.errors import (
 )
 from gateway.client.session import ConfirmedWrite, Ended, NewWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
-from gateway.domain.case_steps import CASE_STEPS
 from gateway.domain.handoff import RecallCode
-from gateway.evidence import handoff_documents, sd_jwt
+from gateway.domain.steps import STEPS, ids_in
+from gateway.evidence import declarations, handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import CASE_TYP
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
+from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.seal import OpeningKey
 from gateway.verification.chain import VerifiedOffer
 
@@ -190,59 +192,57 @@ class CaseClient(ClientBase):
         return self._exchange.write(*self._version(path, by, content, clearance, change))
 
     def step(self, action: "StepAction", where: Where, by: str, **fields: Any) -> ConfirmedWrite:
-        """Take a step on a case or a handoff: case.assess, case.embargo, handoff.review or another.
+        """Take a step: case.assess, case.embargo, case.recall, handoff.review or another.
 
-        The table in gateway/domain/case_steps.py says which ``fields`` an action takes; those that
-        are None are left out. ``where`` names the own ``case``, or the ``handoff`` by which a case
-        is held, and the ``measure`` or ``recall`` that the step is about. Raises InvalidArgument
-        for another action, place or field.
+        The table in gateway/domain/steps.py says which ``fields`` an action takes; those that
+        are None are left out. ``where`` names what it is about: the own ``case``, or the
+        ``handoff`` by which a case is held or was given, and the ``measure`` or ``recall`` that the
+        step is about; or a ``succession``, the ``event`` of a notification, the ``pseudonym`` of an
+        entry of the staff register. With a document key a recall and the plan of a succession are
+        signed here. Raises InvalidArgument for another action, place or field.
         """
-        kind = CASE_STEPS.get(action)
+        kind = STEPS.get(action)
         if kind is None:
-            raise InvalidArgument(f"'{action}' is not a step on a case")
-        named = {name: spelled(one) for name, one in where.items()}
-        place = next((one for one in kind.places if one in named), kind.places[0])
-        if named.keys() != {place, *kind.beside}:
+            raise InvalidArgument(f"'{action}' is not a step")
+        named = {name: _spelled(name, one) for name, one in where.items()}
+        at = (one for one in kind.addresses.values() if {*ids_in(one)} == named.keys())
+        if (address := next(at, None)) is None:
             raise InvalidArgument(f"{action} is about one {' or '.join(kind.places)}")
         if unknown := fields.keys() - {one.name for one in kind.body.fields}:
             raise InvalidArgument(f"{action} does not take {', '.join(sorted(unknown))}")
-        path = f"/{place}s/{named[place]}/{kind.path.format_map(named)}"
-        return self._write(action, path, named.get("handoff"), by=by, **fields)
+        asked: Mapping[str, Any] | SdJwt = {"by": by, **fields}
+        if self._author is not None and (signed := _SIGNED.get(action)) is not None:
+            asked = signed(self, self._author, named, fields | {"by": by})
+        return self._exchange.write(action, address.format_map(named), asked, named.get("handoff"))
 
-    def recall(
-        self,
-        where: Where,
-        by: str,
-        code: str,
-        reason: str | None = None,
-        approved_by: str | None = None,
-    ) -> ConfirmedWrite:
-        """Recall an own ``case`` from all who have it, or what one ``handoff`` gave.
+    def _recall(
+        self, author: DocumentSigner, where: Mapping[str, str], asked: Mapping[str, Any]
+    ) -> SdJwt:
+        case = where.get("case")
+        if case is None:  # the notices and the coverage are there after an erasure, too
+            path = f"/handoffs/{where['handoff']}/correction-notices"
+            case = spelled(self._exchange.read("handoff.read", path)["case"])
+        with raising(InvalidArgument):
+            code = RecallCode(asked.get("code", ""))
+        return handoff_documents.issue_recall(
+            author.heading(),
+            case=case,
+            version=self.coverage(case)["version"],
+            code=code,
+            by=asked["by"],
+            approved_by=asked.get("approved_by"),
+            reason=asked.get("reason"),
+            handoff=where.get("handoff"),
+        )
 
-        ``code`` is one of `gateway.domain.handoff.RecallCode`; two persons decide it; of what was
-        ``misdirected``, and by ``conditions_not_met``, the second may follow within a day (`step`,
-        `case.approve_recall`). The reason is left out where the case was erased. With a document
-        key the recall is signed here.
-        """
-        ((place, name),) = where.items()
-        path, handoff = f"/{place}s/{spelled(name)}", None if place == "case" else spelled(name)
-        asked = {"by": by, "code": code, "reason": reason, "approved_by": approved_by}
-        document = None
-        if self._author is not None:
-            case = where.get("case")
-            if case is None:  # the notices and the coverage are there after an erasure, too
-                case = self._exchange.read("handoff.read", f"{path}/correction-notices")["case"]
-            document = handoff_documents.issue_recall(
-                self._author.heading(),
-                case=spelled(str(case)),
-                version=self.coverage(str(case))["version"],
-                code=RecallCode(code),
-                by=by,
-                approved_by=approved_by,
-                reason=reason,
-                handoff=handoff,
-            )
-        return self._exchange.write("case.recall", f"{path}/recall", document or asked, handoff)
+    def _approval(
+        self, author: DocumentSigner, where: Mapping[str, str], asked: Mapping[str, Any]
+    ) -> SdJwt:
+        shown = self._exchange.read("succession.read", f"/successions/{where['succession']}")
+        same = shown.get("succession") == where["succession"]
+        require(same, "the succession shown is another one")
+        plan = declarations.planned(shown)
+        return author.heading().sign(declarations.SUCCESSION_TYP, plan, {"by": asked["by"]})
 
     def cases(self, state: "CaseStateWord | None" = None) -> "Iterator[CaseSummary]":
         """The member's own cases by age, routing fields only, page by page as they are iterated;
@@ -285,3 +285,12 @@ class CaseClient(ClientBase):
             fields["change"] = change
         body = fields if self._author is None else self._author.case(fields)
         return NewWrite("case.submit" if change is None else "case.revise", path, body)
+
+
+def _spelled(name: str, one: UUID | str) -> str:
+    """An id as an address has it."""
+    return quote(str(one), safe="") if name == "pseudonym" else spelled(one)
+
+
+_SIGNED = {"case.recall": CaseClient._recall, "succession.approve": CaseClient._approval}
+"""The steps that a member with a document key signs, each by what makes its document."""

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
 from gateway.client.cases import ClientBase
-from gateway.client.documents import require
 from gateway.client.errors import InvalidArgument
 from gateway.client.session import ConfirmedWrite, list_of, spelled
 from gateway.domain.organisation import NO_SLUG, SLUG
-from gateway.evidence import declarations
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.membership_attestation import MembershipAttestation
@@ -208,21 +206,6 @@ class SuccessionClient(ClientBase):
         found = self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
         return cast("SuccessionView", found)
 
-    def approve_succession(self, succession: UUID | str, by: str) -> ConfirmedWrite:
-        """Approve it for one's own organisation; nothing is re-issued before both have.
-
-        With a document key what is shown of it is signed.
-        """
-        path = f"/successions/{spelled(succession)}/approval"
-        if self._author is None:
-            return self._write("succession.approve", path, by=by)
-        shown = self.succession(succession)
-        same = shown.get("succession") == spelled(succession)
-        require(same, "the succession shown is another one")
-        heading, plan = self._author.heading(), declarations.planned(shown)
-        document = heading.sign(declarations.SUCCESSION_TYP, plan, {"by": by})
-        return self._exchange.write("succession.approve", path, document)
-
 
 # --- The member's own staff register: who may be named in its requests, by pseudonym ---
 
@@ -255,11 +238,3 @@ class StaffClient(ClientBase):
             approved_by=list(approved_by) or None,
             temporary=temporary or None,
         )
-
-    def end_staff(
-        self, pseudonym: str, by: str, *, approved_by: Sequence[str] = ()
-    ) -> ConfirmedWrite:
-        """End an entry at once; ``approved_by`` names two others for that of an approver or
-        head."""
-        path = f"/staff/{quote(pseudonym, safe='')}/end"
-        return self._write("staff.end", path, by=by, approved_by=list(approved_by) or None)

@@ -17,7 +17,7 @@ from gateway.client.connection import PartnerConnection
 from gateway.client.directory import Directory, KeyRecord, MandateRecord
 from gateway.client.documents import RECALL, UPDATE, require
 from gateway.client.handoffs import HandoffClient
-from gateway.client.session import ConfirmedWrite, list_of, spelled
+from gateway.client.session import ConfirmedWrite, list_of
 from gateway.domain.audit import AuditFilters, CaseReference, CoverageKind
 from gateway.domain.audit_event import READABLE_EVENTS
 from gateway.domain.revision import ChangeKind
@@ -454,11 +454,6 @@ class NotificationClient(ClientBase):
         """How far this organisation's notifications were acknowledged, and which were refused."""
         found = self._exchange.read("notification.poll", "/notifications")
         return cast("NotificationStatus", found)
-
-    def replay_notification(self, event: UUID | str, by: str) -> ConfirmedWrite:
-        """Have the notification of an own event sent again, before those that follow."""
-        path = f"/notifications/{spelled(event)}/replay"
-        return self._write("notification.replay", path, by=by)
 
     def _verified(self, text: str) -> EventNotification:
         """Read a token; the gateway's keys are asked for where one is not known yet."""

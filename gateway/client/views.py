@@ -39,9 +39,13 @@ StepAction = Literal[
     "case.embargo",
     "case.restrict",
     "case.end_measure",
+    "case.recall",
     "case.approve_recall",
     "handoff.review",
     "handoff.mark_seen",
+    "notification.replay",
+    "staff.end",
+    "succession.approve",
 ]
 """The steps on a case: see `Gateway.step`."""
 

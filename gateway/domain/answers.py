@@ -63,7 +63,7 @@ class Arrives(StrEnum):
 
 class FieldType(StrEnum):
     """What the value of a field is: JSON text for the first six, an array of text for the next
-    three, an object for the others. A line is a text without line breaks, a person a pseudonym."""
+    four, an object for the others. A line is a text without line breaks, a person a pseudonym."""
 
     TEXT = "text"
     LINE = "line"
@@ -72,6 +72,7 @@ class FieldType(StrEnum):
     TIME = "time"
     DAY = "day"
     WORDS = "words"
+    PERSONS = "persons"
     IDS = "ids"
     POINTERS = "pointers"
     CONDITIONS = "conditions"

@@ -4,7 +4,7 @@ Two administrators enter the first ones. From then on the organisation keeps its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -86,23 +86,24 @@ def _persons(
     )
 
 
-def end(
-    ports: Ports,
-    caller: Caller,
-    key: str,
-    person: str,
-    by: str,
-    *,
-    approved_by: Sequence[str] = (),
-) -> WriteResult:
+@dataclass(frozen=True)
+class StaffEnd:
+    """Who ends an entry, and who agree."""
+
+    by: str
+    approved_by: tuple[str, ...] = ()
+
+
+def end(ports: Ports, caller: Caller, key: str, person: str, wanted: StaffEnd) -> WriteResult:
     """End an entry at once; its pseudonym is never used again.
 
     Raises WrongState, and SecondPersonRequired for one that approves, unless two others agree: so
     that nobody ends the others, and two are left.
     """
+    approved_by = wanted.approved_by
     asked = {"pseudonym": person, "approved_by": list(approved_by)}
-    persons = _persons(by, staff.ENTERING, approved_by)
-    request = ActionRequest("staff.end", by, key, asked, persons, registry=True)
+    persons = _persons(wanted.by, staff.ENTERING, approved_by)
+    request = ActionRequest("staff.end", wanted.by, key, asked, persons, registry=True)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         entry = _own(context, person)

@@ -4,14 +4,13 @@ from gateway.web import certificates, log, metadata, oauth
 from gateway.web.endpoint import Endpoint
 from gateway.web.partners import (
     batches,
-    case_steps,
     cases,
     conformance,
     directory,
     events,
     handoffs,
-    recalls,
     registry,
+    steps,
     successions,
 )
 
@@ -22,7 +21,6 @@ PARTNERS: tuple[Endpoint, ...] = (
             directory,
             cases,
             handoffs,
-            recalls,
             successions,
             events,
             registry,
@@ -32,7 +30,7 @@ PARTNERS: tuple[Endpoint, ...] = (
         if isinstance(one, Endpoint)
     ),
     *handoffs.ANSWERING,
-    *case_steps.STEPS,
+    *steps.ENDPOINTS,
     *batches.BATCHES,
 )
 """Everything that a system with a token may call."""

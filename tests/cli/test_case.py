@@ -8,8 +8,9 @@ import click
 import pytest
 
 from gateway.cli import case as cli_case
-from gateway.domain.case_steps import CASE_STEPS
+from gateway.cli import steps
 from gateway.domain.staff import RegisterRole
+from gateway.domain.steps import STEPS
 from gateway.evidence import sd_jwt
 from tests.cli.desks import CLEARED
 from tests.each import each
@@ -298,7 +299,7 @@ def test_an_erasure_is_brought_forward_by_two_persons_and_the_officer_who_advise
 
 
 def test_every_step_of_the_table_is_told_to_people():
-    assert cli_case._SENTENCES.keys() == {kind.result for kind in CASE_STEPS.values()}
+    assert steps._SENTENCES.keys() == {kind.result for kind in STEPS.values()}
 
 
 @each(

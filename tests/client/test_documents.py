@@ -60,10 +60,10 @@ def test_a_recall_of_another_case_is_refused(stage: Listening) -> None:
     for case in (one, other):
         offer(desk, stage, case=case)
     asked = {"code": "unlawful", "reason": "court order", "approved_by": "approver-2"}
-    earlier = members_of(desk.recall({"case": one}, "approver-1", **asked))
+    earlier = members_of(desk.step("case.recall", {"case": one}, "approver-1", **asked))
     desk.wire.faults = [replay(earlier)]
     with pytest.raises(EvidenceMismatch, match="another case"):
-        desk.recall({"case": other}, "approver-1", **asked)
+        desk.step("case.recall", {"case": other}, "approver-1", **asked)
 
 
 def test_a_step_on_another_case_is_refused(stage: Listening) -> None:

@@ -416,7 +416,7 @@ def test_a_repetition_is_passed_over_and_acknowledged_again(
     first = next(coming)
     # Another system of the office has it sent again meanwhile.
     office.poll_notifications(refuse={first: ("invalid_key", "")})
-    office.replay_notification(first.event, "analyst-1")
+    office.step("notification.replay", {"event": first.event}, "analyst-1")
     office.poll_notifications(refuse={})
     assert next(coming).type == "notification.replayed"
     coming.close()
@@ -474,10 +474,10 @@ def test_refused_ones_are_shown_and_come_again_when_asked_for(
     office.poll_notifications(refuse={told: ("invalid_key", "which key?")})
     (kept,) = office.notification_status()["refused"]
     assert (kept["event"], kept["error"]) == (str(told.event), "invalid_key")
-    office.replay_notification(told.event, "analyst-1")
+    office.step("notification.replay", {"event": told.event}, "analyst-1")
     assert office.poll_notifications().notifications[0] == told
     with pytest.raises(RequestRefused):
-        office.replay_notification(stage.gateway.new_id(), "analyst-1")
+        office.step("notification.replay", {"event": stage.gateway.new_id()}, "analyst-1")
 
 
 def swap(members: dict[str, Any]) -> None:

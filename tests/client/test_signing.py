@@ -262,7 +262,9 @@ def test_a_recall_and_its_answers_are_signed_after_the_erasure_of_the_case(stage
     hotline, office = desk(stage), desk(stage, OFMIN)
     case, handoff = erased(stage, hotline)
     where = {"handoff": handoff} if of_one else {"case": case}
-    recalled = hotline.recall(where, "approver-1", "unlawful", approved_by="approver-2")
+    recalled = hotline.step(
+        "case.recall", where, "approver-1", code="unlawful", approved_by="approver-2"
+    )
     office.answer("acknowledge_recall", handoff, "officer-1")
     said = office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
     claims = sd_jwt.read_unverified(said.result["document"]).claims

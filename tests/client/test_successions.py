@@ -33,7 +33,7 @@ def moved(stage: Listening, keys: Mapping[str, Any] = MappingProxyType({})) -> t
         with MemberClient(stage, slug, document_key=keys.get(slug)) as office:
             (listed,) = office.successions()
             assert listed == office.succession(succession)
-            written = office.approve_succession(succession, "officer-3")
+            written = office.step("succession.approve", {"succession": succession}, "officer-3")
             assert slug not in written.result["waits_for"]
     stage.gateway.day = DAY
     assert succession_execution.apply(stage.gateway.ports, UUID(succession)).done
@@ -119,7 +119,7 @@ def test_an_office_with_a_document_key_signs_what_it_approves(stage: Listening) 
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     succession = planned.result["succession"]
     with MemberClient(stage, OFMIN, document_key=key) as office:
-        written = office.approve_succession(succession, "officer-3")
+        written = office.step("succession.approve", {"succession": succession}, "officer-3")
         (shown,) = office.succession(succession)["approvals"]
     signed = sd_jwt.parse(shown["document"])
     assert written.confirmed.event["document_sha256"] == signed.digest
@@ -134,7 +134,9 @@ def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: List
     with MemberClient(stage, OFMIN, document_key=key) as office:
         office.wire.tamper = lambda _, members: {**members, "succession": "another"}
         with pytest.raises(EvidenceMismatch):
-            office.approve_succession(planned.result["succession"], "officer-3")
+            office.step(
+                "succession.approve", {"succession": planned.result["succession"]}, "officer-3"
+            )
         office.wire.tamper = None
         assert office.succession(planned.result["succession"])["approvals"] == []
 
@@ -144,4 +146,6 @@ def test_a_stranger_is_refused(stage: Listening) -> None:
     with MemberClient(stage, HOTLINE) as hotline:
         assert hotline.successions() == []
         with pytest.raises(RequestRefused):
-            hotline.approve_succession(planned.result["succession"], "liaison-1")
+            hotline.step(
+                "succession.approve", {"succession": planned.result["succession"]}, "liaison-1"
+            )

@@ -156,7 +156,7 @@ def test_a_recall_is_answered_by_each_holder_and_coverage_says_the_same_offline(
         stage.client(ABROAD) as abroad,
     ):
         asked = {"code": "data_subject_request", "reason": "the erasure was agreed"}
-        hotline.recall({"case": case}, "pdc-2", approved_by="pdc-1", **asked)
+        hotline.step("case.recall", {"case": case}, "pdc-2", approved_by="pdc-1", **asked)
         unanswered = {"recall_acknowledgement", "recall_answer"}
         assert covered() == {keeps: unanswered, erases: unanswered}
         for holder, handoff, by in ((office, keeps, "ofmin-1"), (abroad, erases, "be-1")):

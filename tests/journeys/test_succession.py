@@ -67,10 +67,10 @@ def test_an_open_handoff_goes_with_the_mandate(
     today = wiring.reference_date(config_of(stage))(wiring.now()).day
     succession = planned(stage, offices, (today + timedelta(days=30)).isoformat())
     with stage.client(offices[0]) as before, stage.client(offices[1]) as after:
-        before.approve_succession(succession, "officer-2")
+        before.step("succession.approve", {"succession": succession}, "officer-2")
         admin(stage, "succession", "apply", succession)
         assert admin(stage, "succession", "show", succession, "--json")["moved"] == []
-        after.approve_succession(succession, "officer-2")
+        after.step("succession.approve", {"succession": succession}, "officer-2")
         for _ in range(2):
             admin(stage, "succession", "apply", succession)
         report = admin(stage, "succession", "show", succession, "--json")

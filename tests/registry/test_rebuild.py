@@ -369,7 +369,7 @@ def test_a_staff_register_is_what_its_events_committed_to(register):
     first, head = established(register)
     second = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in second["entries"])
-    register.act(NEW, staff.end, named, first)
+    register.act(NEW, staff.end, named, staff.StaffEnd(first))
     night = {**_entering(head), "temporary": True}
     register.act(NEW, staff.add, night)
     assert registry_compared(register) == SAME
@@ -421,7 +421,7 @@ def test_a_person_whose_end_was_undone_is_nobody(register):
     first, _ = established(register)
     made = register.act(NEW, staff.add, _entering(first)).result
     (named,) = (one["pseudonym"] for one in made["entries"])
-    register.act(NEW, staff.end, named, first)
+    register.act(NEW, staff.end, named, staff.StaffEnd(first))
     register.store.change(f"UPDATE staff SET ends_at = NULL WHERE pseudonym = '{named}'")
     assert differing(register) == {f"{NEW}/{named}"}
 

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 import pytest
@@ -110,7 +109,7 @@ def test_who_has_ended_does_nothing_more_and_a_retry_gets_its_first_result(gatew
     first = gateway.act(*asked, key="the same")
     own = shown(first.receipt)  # its own side reads in which roles somebody acted
     assert (own["by"], own["roles"]) == (officer, ["ofmin/liaison", "ofmin/officer"])
-    gateway.act(OFMIN, staff.end, officer, "approver-1")
+    gateway.act(OFMIN, staff.end, officer, staff.StaffEnd("approver-1"))
     assert gateway.act(*asked, key="the same").result == first.result
     reading = ConsultationRequest(officer, "security", "once more")
     gateway.unheard(ValidationFailed, OFMIN, package_consultation.consult, handoff, reading)
@@ -211,26 +210,22 @@ def test_a_duty_person_enters_somebody_for_a_night_and_nobody_for_longer(gateway
 
 def test_its_own_organisation_ends_an_entry_once_and_it_stays_in_the_register(gateway):
     analyst = entered(gateway, "analyst")[0]
-    gateway.refusal(staff.end, caller(OFMIN), gateway.key(), analyst, "approver-1")
+    gateway.refusal(staff.end, caller(OFMIN), gateway.key(), analyst, staff.StaffEnd("approver-1"))
     assert register(gateway)[analyst]["in_force"]
     assert analyst not in register(gateway, OFMIN)
-    gateway.act(HOTLINE, staff.end, analyst, "approver-1")
+    gateway.act(HOTLINE, staff.end, analyst, staff.StaffEnd("approver-1"))
     assert not register(gateway)[analyst]["in_force"]
-    gateway.refused(WrongState, HOTLINE, staff.end, analyst, "approver-1")
-
-
-def agreed(persons):
-    """An end to which these persons agree."""
-    return partial(staff.end, approved_by=persons)
+    gateway.refused(WrongState, HOTLINE, staff.end, analyst, staff.StaffEnd("approver-1"))
 
 
 def test_two_others_who_stay_end_an_approver_and_no_fewer(gateway):
     approver = entered(gateway, "approver", approved_by=("approver-1", "approver-2"))[0]
     for agree in ((), ("approver-1",), ("approver-1", "approver-1"), ("approver-1", approver)):
-        gateway.refused(SecondPersonRequired, HOTLINE, agreed(agree), approver, "approver-1")
+        end = staff.StaffEnd("approver-1", agree)
+        gateway.refused(SecondPersonRequired, HOTLINE, staff.end, approver, end)
     assert register(gateway)[approver]["in_force"]
-    stay = agreed(("approver-1", "approver-2"))
-    gateway.act(HOTLINE, stay, approver, approver)
+    end = staff.StaffEnd(approver, ("approver-1", "approver-2"))
+    gateway.act(HOTLINE, staff.end, approver, end)
     assert not register(gateway)[approver]["in_force"]
 
 
@@ -239,7 +234,7 @@ def test_head_and_data_protection_officer_hear_of_every_change_of_the_register(g
     assert begun is not None
     notifications.end_delivery(gateway.ports, begun, DeliveryReport())
     analyst = entered(gateway, "analyst")[0]
-    gateway.act(HOTLINE, staff.end, analyst, "approver-1")
+    gateway.act(HOTLINE, staff.end, analyst, staff.StaffEnd("approver-1"))
     told = notifications.begin_delivery(gateway.ports, HOTLINE, DeliveryWay.MAIL)
     assert told is not None
     assert [one.type for one in told.pending] == ["staff.added", "staff.ended"]
@@ -283,7 +278,7 @@ def test_once_too_few_are_left_administrators_enter_others(empty):
     third = asking(first, {"roles": ["approver"], "until": day}, approved_by=[first, second])
     made = empty.act(NEW, staff.add, third)
     stay = [second, made.result["entries"][0]["pseudonym"]]
-    empty.act(NEW, agreed(stay), first, first)
+    empty.act(NEW, staff.end, first, staff.StaffEnd(first, tuple(stay)))
     empty.clock.advance(timedelta(days=31))
     assert empty.administer("staff.establish", NEW, **FIRST).result["entries"]
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from gateway.domain.answers import ANSWERS, AnswerAuthor
-from gateway.domain.case_steps import CASE_STEPS
+from gateway.domain.steps import STEPS
 from gateway.exchange import results as exchange
 from gateway.registry import results as registry
 
@@ -68,7 +68,7 @@ def _words() -> Iterator[str]:
     parties = (one for one in ANSWERS.values() if one.author is not AnswerAuthor.GATEWAY)
     commands = dict.fromkeys(one.command for one in parties)
     yield f'AnswerCommand = {_literal(commands)}\n"""How a party answers: see `Gateway.answer`."""'
-    yield f'StepAction = {_literal(CASE_STEPS)}\n"""The steps on a case: see `Gateway.step`."""'
+    yield f'StepAction = {_literal(STEPS)}\n"""The steps on a case: see `Gateway.step`."""'
     for kind in dict.fromkeys(_enums(READ)):
         yield f"{kind.__name__}Word = {_literal(kind)}"
 

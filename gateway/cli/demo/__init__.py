@@ -297,7 +297,9 @@ class Scenario:
         planned = self.change("succession.plan", OCRVP, values)
         for slug in (OCRVP, OFMIN):
             with self.stage.client(slug) as office:
-                approved = office.approve_succession(planned["succession"], self.second[slug])
+                approved = office.step(
+                    "succession.approve", {"succession": planned["succession"]}, self.second[slug]
+                )
             self.receipts.append(approved.receipt)
         _say("the administrators plan it; both approve", "+", "green")
         self.stage.stop()
@@ -408,7 +410,7 @@ class Scenario:
         one, other = self.first[HOTLINE], self.second[HOTLINE]
         with self.stage.client(HOTLINE) as hotline:
             asked = {"code": "data_subject_request", "reason": "the erasure was agreed"}
-            made = hotline.recall({"case": self.case}, other, approved_by=one, **asked)
+            made = hotline.step("case.recall", {"case": self.case}, other, approved_by=one, **asked)
             held = [line["recipient"] for line in made.result["handoffs"] if line["held"]]
             self.wrote(
                 f"{HOTLINE} recalls the first case: {len(held)} handoffs are to answer", made

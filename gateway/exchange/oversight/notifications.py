@@ -161,7 +161,14 @@ def status(ports: Ports, caller: Caller) -> NotificationStatus:
     return read(ports, caller, ActionRequest("notification.poll"), query)
 
 
-def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> WriteResult:
+@dataclass(frozen=True)
+class Replay:
+    """Who has a notification sent again."""
+
+    by: str
+
+
+def replay(ports: Ports, caller: Caller, key: str, event: UUID, asked: Replay) -> WriteResult:
     """Send the notification of an event of the caller's own stream again, before those that follow.
 
     Refused as not found where it is another's, or its document was erased.
@@ -184,7 +191,7 @@ def replay(ports: Ports, caller: Caller, key: str, event: UUID, by: str) -> Writ
         context.record(gateway_and(caller.organisation, role="actor"))
         return replayed
 
-    request = ActionRequest("notification.replay", by, key, {"event": str(event)})
+    request = ActionRequest("notification.replay", asked.by, key, {"event": str(event)})
     return transact(ports, caller, request, act, lambda _context, _logged: replayed)
 
 

@@ -220,17 +220,3 @@ def notifications_poll(call: Call) -> dict[str, Any]:
 def notifications_show(call: Call) -> NotificationStatus:
     """Read how far one's notifications were acknowledged, and which ones were refused."""
     return notifications.status(call.ports, call.caller)
-
-
-@writes(
-    "POST /notifications/<uuid:event>/replay",
-    "notification.replay",
-    "events.read",
-    "ReplayedNotification",
-    body=PersonBody(),
-)
-def notifications_replay(call: Call, event: UUID) -> WriteResult:
-    """Have the notification of an event of one's own stream sent again, before those that follow.
-
-    So a receiver gets again what it refused, or took and lost."""
-    return notifications.replay(call.ports, call.caller, call.key, event, call.body["by"])

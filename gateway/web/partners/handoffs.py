@@ -90,6 +90,7 @@ _FIELDS: Mapping[FieldType, Callable[[RequestField], fields.Field[Any]]] = {
     FieldType.TIME: lambda one: field.moment(required=one.required),
     FieldType.DAY: lambda one: field.day(required=one.required),
     FieldType.WORDS: lambda one: _several(one, field.word(one.words)),
+    FieldType.PERSONS: lambda one: _several(one, field.staff()),
     FieldType.IDS: lambda one: _several(one, field.uuid()),
     FieldType.POINTERS: lambda one: _several(one, field.pointer()),
     FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),

@@ -180,9 +180,6 @@ def _require_slug(organisation: str) -> None:
 # --- The staff register of the calling organisation: pseudonyms and roles, no names ---
 
 
-PSEUDONYM = field.staff()
-
-
 class StaffEntryBody(StrictSchema):
     """A person by roles, and the days on which they act; from today on unless told otherwise."""
 
@@ -201,12 +198,6 @@ class StaffBody(PersonBody):
     entries = field.parts(StaffEntryBody, least=1, required=True)
     approved_by = field.several(field.staff(), required=False)
     temporary = field.StrictBoolean(required=False)
-
-
-class StaffEndBody(PersonBody):
-    """Who ends the entry, and which two others agree where it is an approver's or head's."""
-
-    approved_by = field.several(field.staff(), required=False)
 
 
 class StaffQuery(StrictSchema):
@@ -239,25 +230,6 @@ def staff_add(call: Call) -> WriteResult:
     by a head, liaison or duty person, holds at once, and ends after 24 hours.
     """
     return staff.add(call.ports, call.caller, call.key, call.body)
-
-
-@writes(
-    "POST /staff/<pseudonym>/end",
-    "staff.end",
-    "staff",
-    "StaffEnded",
-    body=StaffEndBody(),
-    refusals=(refusals.SecondPersonRequired,),
-)
-def staff_end(call: Call, pseudonym: str) -> WriteResult:
-    """End an entry at once; its pseudonym is never used again.
-
-    That of an `approver` or `head` ends by two others, in `approved_by`, who stay.
-    """
-    if PSEUDONYM.fault(pseudonym):
-        raise refusals.NotFound
-    by, agree = call.body["by"], call.body.get("approved_by", ())
-    return staff.end(call.ports, call.caller, call.key, pseudonym, by, approved_by=agree)
 
 
 # --- Changes: each is one request, signed by persons; policy says the rest ---

@@ -4,12 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from gateway.exchange.lifecycle import successions
-from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.exchange.results import SuccessionView
-from gateway.exchange.signed_requests import SUCCESSION
-from gateway.kernel.transact import WriteResult
-from gateway.schemas.schema_fields import PersonBody
-from gateway.web.endpoint import Call, endpoint, writes
+from gateway.web.endpoint import Call, endpoint
 
 
 @endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
@@ -24,17 +20,3 @@ def successions_list(call: Call) -> dict[str, Any]:
 def successions_show(call: Call, succession: UUID) -> SuccessionView:
     """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
     return successions.look_up(call.ports, call.caller, succession)
-
-
-@writes(
-    "POST /successions/<uuid:succession>/approval",
-    "succession.approve",
-    "handoffs.answer",
-    "SuccessionView",
-    body=PersonBody(),
-    signed=SUCCESSION,
-)
-def successions_approve(call: Call, succession: UUID) -> WriteResult:
-    """Approve a succession for one's own organisation; nothing is re-issued before both have."""
-    asked = call.read_body(SuccessionApprovalRequest, signed=call.signed)
-    return successions.approve(call.ports, call.caller, call.key, succession, asked)

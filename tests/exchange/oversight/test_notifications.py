@@ -129,7 +129,7 @@ def test_what_is_refused_is_passed_over_kept_and_sent_again_when_it_is_asked_for
     assert (kept["event"], kept["error"]) == (str(first.event), "invalid_key")
     assert kept["description"].startswith("which?key?")
     assert len(kept["description"]) == 300
-    gateway.act(OFMIN, notifications.replay, first.event, "analyst-1")
+    gateway.act(OFMIN, notifications.replay, first.event, notifications.Replay("analyst-1"))
     again = polled(gateway)
     assert again[:-1] == told, "the refused one comes first"
     assert again[-1].type == "notification.replayed"
@@ -147,7 +147,7 @@ def test_what_is_refused_ahead_of_a_missing_one_is_not_passed_over(gateway):
 def test_what_was_acknowledged_is_sent_again_when_it_is_asked_for(gateway):
     told = polled(gateway)
     polled(gateway, acknowledged=jtis(told))
-    gateway.act(OFMIN, notifications.replay, told[0].event, "analyst-1")
+    gateway.act(OFMIN, notifications.replay, told[0].event, notifications.Replay("analyst-1"))
     again = polled(gateway)
     assert [one.event for one in again[:-1]] == [told[0].event]
     assert polled(gateway, acknowledged=jtis(again)) == []
@@ -158,7 +158,11 @@ def test_an_event_of_others_alone_cannot_be_sent_again_and_the_refusal_is_an_eve
         one.event for one in polled(gateway)
     }
     denied = gateway.refusal(
-        notifications.replay, caller(OFMIN), gateway.key(), theirs.pop(), "analyst-1"
+        notifications.replay,
+        caller(OFMIN),
+        gateway.key(),
+        theirs.pop(),
+        notifications.Replay("analyst-1"),
     )
     assert isinstance(denied.refusal, NotFound)
     assert event.read(denied.receipt.document)["type"] == "notification.replayed"

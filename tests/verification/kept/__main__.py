@@ -193,7 +193,9 @@ def _reissued(stage: Listening) -> dict[str, bytes]:
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     succession = planned.result["succession"]
     for organisation in (OFMIN, OCRVP):
-        MemberClient(stage, organisation).approve_succession(succession, "officer-3")
+        MemberClient(stage, organisation).step(
+            "succession.approve", {"succession": succession}, "officer-3"
+        )
     stage.gateway.day = DAY
     succession_execution.apply(stage.gateway.ports, UUID(succession))
     hotline, successor = MemberClient(stage), MemberClient(stage, OCRVP)
@@ -220,7 +222,7 @@ def _decided(stage: Listening) -> dict[str, bytes]:
     old = str(hotline.offer(case, "liaison-1", **terms).result["handoff"])
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     for one in (office, successor):
-        one.approve_succession(planned.result["succession"], "officer-3")
+        one.step("succession.approve", {"succession": planned.result["succession"]}, "officer-3")
     stage.gateway.day = DAY
     succession_execution.apply(stage.gateway.ports, UUID(planned.result["succession"]))
     new = hotline.handoff(old)["reissued_as"]["handoff"]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.domain.answers import PARTIES_ANSWERS, FieldType, RequestField
-from gateway.domain.case_steps import CASE_STEPS
-from gateway.web.partners import case_steps
+from gateway.domain.steps import STEPS, ids_in
+from gateway.web.partners import steps
 from tests.founding import HOTLINE
 from tests.web.listening import listening
 
@@ -15,11 +15,11 @@ BODIES = {
     **{kind.action: (f"/handoffs/{ID}/{kind.path}", kind.fields) for kind in PARTIES_ANSWERS},
     **{
         f"{kind.action} of a {place}": (
-            f"/{place}s/{ID}/{kind.path.format_map(dict.fromkeys(kind.beside, ID))}",
+            address.format_map(dict.fromkeys(ids_in(address), ID)),
             kind.body.fields,
         )
-        for kind in CASE_STEPS.values()
-        for place in kind.places
+        for kind in STEPS.values()
+        for place, address in kind.addresses.items()
     },
 }
 CONDITIONS = {
@@ -30,7 +30,8 @@ CONDITIONS = {
     "purpose": ["remove"],
     "erase_on": "2027-03-02",
 }
-PARTNER = listening().partner(HOTLINE)
+PARTNER, KEEPER = listening().partner(HOTLINE), listening()
+KEEPER.keeps_staff(HOTLINE)
 
 
 def good(one: RequestField) -> Any:
@@ -44,6 +45,7 @@ def good(one: RequestField) -> Any:
         FieldType.TIME: "2026-03-09T09:00:00Z",
         FieldType.DAY: "2027-03-02",
         FieldType.WORDS: [word],
+        FieldType.PERSONS: ["person-1"],
         FieldType.IDS: [ID],
         FieldType.POINTERS: ["/urgency"],
         FieldType.CONDITIONS: CONDITIONS,
@@ -73,6 +75,7 @@ def bad(one: RequestField) -> list[Any]:
         FieldType.TIME: ["2026-03-09T09:00:00", "2026-03-09"],
         FieldType.DAY: ["2027-02-30", "2026-03-09T09:00:00Z"],
         FieldType.WORDS: [["whatever"], [*one.words[:1]] * 2, "whatever"],
+        FieldType.PERSONS: [["a person"], "person-1"],
         FieldType.IDS: [["whatever"], ID],
         FieldType.POINTERS: [["whatever"], "/urgency"],
         FieldType.CONDITIONS: [*short, *odd, {**CONDITIONS, "more": 1}, []],
@@ -82,7 +85,8 @@ def bad(one: RequestField) -> list[Any]:
 
 def faults(path: str, body: dict[str, Any]) -> set[str]:
     """The members of a body that are refused."""
-    answer = PARTNER.post(path, body)
+    partner = KEEPER.partner(HOTLINE) if path.startswith("/staff/") else PARTNER
+    answer = partner.post(path, body)
     assert answer.status_code == 422, answer.text
     return {one["pointer"].split("/")[1] for one in answer.json["errors"]}
 
@@ -102,6 +106,6 @@ def test_a_body_has_the_fields_of_its_table_and_no_others(name: str) -> None:
 
 
 def test_every_step_of_the_table_is_taken_by_an_action_and_no_other_is() -> None:
-    assert case_steps._TAKEN.keys() == CASE_STEPS.keys()
-    for name, taken in case_steps._TAKEN.items():
-        assert taken.act.keys() >= {*CASE_STEPS[name].places}
+    assert steps._TAKEN.keys() == STEPS.keys()
+    for name, taken in steps._TAKEN.items():
+        assert taken.act.keys() >= {*STEPS[name].places}

@@ -1,8 +1,8 @@
-"""What a person does about a case or a handoff by a few fields: one table of steps.
+"""What a person does by a few fields, about a case, a handoff or another thing: a table of steps.
 
-The address, the body, the client's call and the command all follow from ``CASE_STEPS``. A new step
-is one entry there, what it does (gateway/web/partners/case_steps.py), and a policy that allows its
-action. What is signed, or opens content, is no step.
+The address, the body, the client's call and the command all follow from ``STEPS``. A new step
+is one entry there, what it does (gateway/web/partners/steps.py), and a policy that allows its
+action. What opens content is no step.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.domain.answers import FieldType, RequestField
+from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MEASURES, MeasureKind
 from gateway.domain.retention import DpoAdvice
 
@@ -24,15 +25,25 @@ class StepBody:
     fields: tuple[RequestField, ...]
 
 
+_PLACES = {
+    "case": "/cases/{case}",
+    "handoff": "/handoffs/{handoff}",
+    "notification": "/notifications/{event}",
+    "staff": "/staff/{pseudonym}",
+    "succession": "/successions/{succession}",
+}
+"""What a step is about, by the command's noun, and its address."""
+
+
 @dataclass(frozen=True)
-class CaseStepKind:
+class StepKind:
     """One kind of step.
 
     ``action`` is the policy's, ``path`` the last part of the address, with the ids in it that it
-    is about beside the case. ``result`` names the shape of what it answers. ``about`` says what it
-    does: a line, and what there is to add in a further paragraph. ``places`` are where it is
-    possible: at the own case, at a handoff, or at either. ``verb`` is the command's, where it is
-    not the action's.
+    is about beside its place. ``result`` names the shape of what it answers. ``about`` says what it
+    does: a line, and what there is to add in a further paragraph. ``places`` are what it is about:
+    the own case, a handoff, either, or something else. ``verb`` is the command's, where it is not
+    the action's.
     """
 
     action: str
@@ -49,9 +60,14 @@ class CaseStepKind:
         return self.verb or self.action.partition(".")[2]
 
     @property
-    def beside(self) -> tuple[str, ...]:
-        """Return what it is about beside the case, as ``measure``."""
-        return tuple(re.findall(r"{(\w+)}", self.path))
+    def addresses(self) -> Mapping[str, str]:
+        """Return the address at each place, with the names of the ids in it."""
+        return {place: f"{_PLACES[place]}/{self.path}" for place in self.places}
+
+
+def ids_in(address: str) -> list[str]:
+    """Return what an address names, the place first."""
+    return re.findall(r"{(\w+)}", address)
 
 
 def _person(name: str, about: str, **more: Any) -> RequestField:
@@ -73,6 +89,7 @@ _ELEMENTS = RequestField(
 
 _RESTRICTIONS = (MeasureKind.SUSPENSION, MeasureKind.MARK)
 
+_BY = StepBody("PersonBody", "The person who does it.", ())
 _ANY = StepBody("StepBody", "A person takes a step, with or without a reason.", (_REASON,))
 _BY_SECOND = StepBody(
     "SecondPersonBody",
@@ -81,7 +98,7 @@ _BY_SECOND = StepBody(
 )
 
 _KINDS = (
-    CaseStepKind(
+    StepKind(
         "case.assess",
         "assessment",
         "CaseStep",
@@ -106,21 +123,21 @@ _KINDS = (
         "Record an analyst's assessment of a case.\n\nA person must confirm each automated match "
         "(R18). A classification by two persons (`human_x2`) needs a second assessor, too.",
     ),
-    CaseStepKind(
+    StepKind(
         "case.clear",
         "clearance",
         "CaseStep",
         _ANY,
         "Clear a case for sharing.\n\nThe person must not be the one who assessed it.",
     ),
-    CaseStepKind(
+    StepKind(
         "case.close",
         "closure",
         "CaseStep",
         _ANY,
         "End the work on a case.\n\nNone of its handoffs may be open.",
     ),
-    CaseStepKind(
+    StepKind(
         "case.advance_erasure",
         "early-erasure",
         "AdvancedErasure",
@@ -146,7 +163,7 @@ _KINDS = (
         "Who was offered the case hears of the day; what another organisation retains by law "
         "stays with it.",
     ),
-    CaseStepKind(
+    StepKind(
         "case.embargo",
         "embargo",
         "MeasureView",
@@ -178,7 +195,7 @@ _KINDS = (
         "second person, and has a bound in all.",
         _EITHER,
     ),
-    CaseStepKind(
+    StepKind(
         "case.restrict",
         "processing-restriction",
         "MeasureView",
@@ -215,7 +232,7 @@ _KINDS = (
         "up to 72 hours; a cleared version ends it before. A marked element is kept, and opened "
         "for few reasons only; two persons set a mark, and two end it.",
     ),
-    CaseStepKind(
+    StepKind(
         "case.end_measure",
         "measures/{measure}/end",
         "MeasureView",
@@ -231,7 +248,36 @@ _KINDS = (
         "originator read.",
         _EITHER,
     ),
-    CaseStepKind(
+    StepKind(
+        "case.recall",
+        "recall",
+        "Recalled",
+        StepBody(
+            "RecallBody",
+            "Why a case is recalled; two persons decide it. One begins with what was misdirected, "
+            "or where the recipient of one handoff accepted it with a reservation "
+            "(conditions_not_met).\n\nThe reason is left out once the case was erased, and needed "
+            "before.",
+            (
+                _SECOND_PERSON,
+                _word(
+                    "code",
+                    RecallCode,
+                    "Why. misdirected, conditions_not_met (of one handoff): one person may begin.",
+                ),
+                replace(
+                    _REASON,
+                    about="Reason, up to 300 characters; its holders read it. Left out of an "
+                    "erased case.",
+                ),
+            ),
+        ),
+        "Recall a case from all who have it, or what one handoff gave.\n\nThey stop "
+        "its use at once, and answer whether their copies are erased. Open handoffs are withdrawn; "
+        "what was recalled before is passed over. A later version may be offered in a new handoff.",
+        _EITHER,
+    ),
+    StepKind(
         "case.approve_recall",
         "recalls/{recall}/approval",
         "RecallApproved",
@@ -240,7 +286,7 @@ _KINDS = (
         "recall what was misdirected, or accepted with a reservation, and the second follows "
         "within 24 hours.",
     ),
-    CaseStepKind(
+    StepKind(
         "handoff.review",
         "review",
         "Reviewed",
@@ -251,7 +297,7 @@ _KINDS = (
         "derogation.",
         ("handoff",),
     ),
-    CaseStepKind(
+    StepKind(
         "handoff.mark_seen",
         "seen",
         "Seen",
@@ -272,7 +318,46 @@ _KINDS = (
         ("handoff",),
         verb="seen",
     ),
+    StepKind(
+        "notification.replay",
+        "replay",
+        "ReplayedNotification",
+        _BY,
+        "Have the notification of an event of your own stream sent again.\n\nSo you get again what "
+        "you refused, or took and lost. It comes before those that follow.",
+        ("notification",),
+    ),
+    StepKind(
+        "staff.end",
+        "end",
+        "StaffEnded",
+        StepBody(
+            "StaffEndBody",
+            "Who ends the entry, and which two others agree where it is an approver's or head's.",
+            (
+                RequestField(
+                    "approved_by",
+                    FieldType.PERSONS,
+                    "Give it twice to end an approver or head: two others who stay.",
+                    least=0,
+                ),
+            ),
+        ),
+        "End an entry at once; its pseudonym is never used again.\n\nThat of an approver or head "
+        "ends by two others, who stay.",
+        ("staff",),
+    ),
+    StepKind(
+        "succession.approve",
+        "approval",
+        "SuccessionView",
+        _BY,
+        "Approve a succession for your organisation.\n\nOnce both organisations have approved, the "
+        "gateway re-issues each open handoff of the mandate to the successor from the day of the "
+        "succession on. With a document key you sign the plan.",
+        ("succession",),
+    ),
 )
 
-CASE_STEPS: Mapping[str, CaseStepKind] = {kind.action: kind for kind in _KINDS}
+STEPS: Mapping[str, StepKind] = {kind.action: kind for kind in _KINDS}
 """Every kind of step by its action."""

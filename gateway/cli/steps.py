@@ -1,0 +1,141 @@
+"""The commands that take steps, after their table, and the words for acts, arrivals and measures."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import click
+
+from gateway.cli import output
+from gateway.cli.fields import options_of, values_of
+from gateway.cli.partner_command import CaseName, HandoffId, Parameter, WriteReport, write_command
+from gateway.client import Gateway
+from gateway.client.views import StepAction
+from gateway.domain.measure import MeasureKind
+from gateway.domain.steps import STEPS, StepKind, ids_in
+
+case_argument = click.argument("case", type=CaseName())
+handoff_argument = click.argument("handoff", type=HandoffId())
+
+_ARGUMENTS: Mapping[str, Parameter] = {
+    "case": case_argument,
+    "handoff": handoff_argument,
+    "pseudonym": click.argument("pseudonym"),
+    **{
+        name: click.argument(name, type=click.UUID)
+        for name in ("event", "measure", "recall", "succession")
+    },
+}
+
+
+def add_steps(group: click.Group) -> None:
+    """Add to the commands of a noun those that take the steps on it."""
+    for kind in STEPS.values():
+        if (address := kind.addresses.get(str(group.name))) is not None:
+            _add_step(group, kind, ids_in(address))
+
+
+def _add_step(group: click.Group, kind: StepKind, named: Sequence[str]) -> None:
+    fields = kind.body.fields
+
+    def command(gateway: Gateway, by: str, **options: Any) -> WriteReport:
+        where = {name: options.pop(name) for name in named}
+        written = gateway.step(
+            cast(StepAction, kind.action), where, by, **values_of(fields, options)
+        )
+        return written, _SENTENCES[kind.result](written.result)
+
+    command.__doc__ = kind.about
+    parameters = [*(_ARGUMENTS[one] for one in named), *options_of(fields)]
+    write_command(group, *parameters, name=kind.command.replace("_", "-"))(command)
+
+
+def verb_of(action: str) -> str:
+    """The command of an action, without its noun."""
+    step = STEPS.get(action)
+    return (step.command if step else action.partition(".")[2]).replace("_", "-")
+
+
+def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The commands that are open to the reader now, and by when, where it owes them."""
+    words = []
+    for one in acts:
+        verb, due = verb_of(one["action"]), one["due_at"]
+        words.append(f"{verb} by {output.format_time(due)}" if due else verb)
+    return words
+
+
+def arrival_words(arrival: Mapping[str, Any]) -> str:
+    """Return what arrived, by its event's name, and when."""
+    done = str(arrival["type"]).partition(".")[2].replace("_", " ")
+    return f"{done} {output.format_time(arrival['since'])}"
+
+
+def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The measures in force on a case, for people; of an own embargo how far it reaches."""
+    held = list(measures)
+    own = any(one["kind"] == MeasureKind.EMBARGO and "setter" in one for one in held)
+    return {"measures": [_measure(one) for one in held], "reach": _REACH if own else None}
+
+
+def _measure(one: Mapping[str, Any]) -> str:
+    if one["kind"] == MeasureKind.EMBARGO:
+        return f"embargo {one['measure']}: do not act before {output.format_time(one['until'])}"
+    return f"{one['kind']} {one['measure']} {_duration(one)}"
+
+
+def _duration(measure: Mapping[str, Any]) -> str:
+    ends = measure["until"]
+    return f"until {output.format_time(ends)}" if ends else "until two persons end it"
+
+
+_REACH = (
+    "It binds this case only: it reaches neither the same items in another member's case nor "
+    "anybody who heard of them elsewhere. It is no preservation order."
+)
+
+
+def state_of(result: Mapping[str, Any]) -> str:
+    """Return how a case stands after a step or a version."""
+    state = f"case {result['case']}, version {result['version']}, is {result['state']}"
+    return f"{state}; digest {result['digest']}"
+
+
+def _measured(result: Mapping[str, Any]) -> str:
+    if result["ended_at"]:
+        return f"{result['kind']} {result['measure']} has ended"
+    reach = f". {_REACH}" if result["kind"] == MeasureKind.EMBARGO else ""
+    return f"{result['kind']} {result['measure']} holds {_duration(result)}{reach}"
+
+
+def _recalled(result: Mapping[str, Any]) -> str:
+    held = [one["recipient"] for one in result["handoffs"] if one["held"]]
+    sentence = (
+        f"recall {result['recall']} covers version {result['version']} of case {result['case']}: "
+        f"{len(held)} answer it ({', '.join(held) or 'nobody holds the case'}), "
+        f"{len(result['handoffs']) - len(held)} offers withdrawn"
+    )
+    if result["approve_by"]:
+        sentence += (
+            f"; a second person must approve it by {output.format_time(result['approve_by'])}"
+        )
+    return sentence
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "CaseStep": state_of,
+    "MeasureView": _measured,
+    "AdvancedErasure": lambda result: f"case {result['case']} is erased on {result['erase_on']}",
+    "Recalled": _recalled,
+    "RecallApproved": lambda result: f"recall {result['recall']} is approved",
+    "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
+    "Seen": lambda result: f"marked as seen: {', '.join(map(arrival_words, result['arrivals']))}",
+    "StaffEnded": lambda result: f"{result['pseudonym']} is not in force any more",
+    "ReplayedNotification": lambda result: (
+        f"the notification of event {result['event']} is sent again, before those that follow"
+    ),
+    "SuccessionView": lambda result: (
+        f"succession {result['succession']} is approved; it waits for "
+        f"{output.format_value(result['waits_for'])}"
+    ),
+}
+"""What people read of each kind of result."""
