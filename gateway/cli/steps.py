@@ -1,4 +1,4 @@
-"""The commands that take steps, after their table, and the words for acts, arrivals and measures."""
+"""The commands that take steps, after their table, and words for acts, arrivals and measures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
