@@ -20,7 +20,7 @@ from gateway.domain.retention import RetentionGround
 from gateway.domain.standing import Closed, Opens
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.receipt import Receipt
-from gateway.kernel.results import Digest, SignedText
+from gateway.kernel.results import Digest, JwkSet, SignedText
 
 DueAt = Annotated[datetime, "By when the recipient owes an answer; null when it owes none."]
 BreakGlass = Annotated[bool, "Whether it was offered before the case was cleared (R16)."]
@@ -141,8 +141,8 @@ class ContentPresentation:
     ``conditions`` are those that bind now, ``tightened_by`` the event of the later version that
     made them stricter than the one shown, ``tightened_elements`` those that it marks beyond them.
     ``package`` is the number of the one of a handoff; ``superseded`` is there where it is not to be
-    used any more. ``copy``: of a handoff, whether it is what its holder retains of an erased case,
-    and no package that stands; then ``documents`` are those of the handoff, oldest first.
+    used any more. ``retained``: of a handoff, whether it is what its holder retains of an erased
+    case, and no package that stands; then ``documents`` are those of the handoff, oldest first.
     """
 
     case: UUID
@@ -156,7 +156,7 @@ class ContentPresentation:
     tightened_elements: Sequence[TightenedElement] = ()
     package: int | None = None
     superseded: Superseded | None = None
-    copy: bool | None = None
+    retained: bool | None = None
     documents: Sequence[RetainedDocument] | None = None
 
 
@@ -755,7 +755,7 @@ class RunView:
     expires_at: datetime
     steps: Sequence[RunStep]
     issuer: str
-    keys: Mapping[str, Sequence[Mapping[str, str]]]
+    keys: JwkSet
     log: str
     log_key: str
     offers: Sequence[RunOffer]

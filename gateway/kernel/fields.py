@@ -257,6 +257,9 @@ def signed_document(name: str, about: str) -> Field:
     return Field(name, about, text, COMPACT.schema, Given.TEXT_FILE)
 
 
+JWK: Mapping[str, Any] = {"type": "object", "required": ["kty", "kid"]}
+
+
 def public_key(name: str, about: str, read: Reader) -> Field:
     """A public key, a JWK; `Misfit` says what is wrong with one."""
 
@@ -266,5 +269,4 @@ def public_key(name: str, about: str, read: Reader) -> Field:
         except ValueError as error:
             raise Misfit(str(error)) from error
 
-    schema = {"type": "object", "required": ["kty", "kid"]}
-    return Field(name, about, read_key, schema, Given.JSON_FILE)
+    return Field(name, about, read_key, JWK, Given.JSON_FILE)

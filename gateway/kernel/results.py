@@ -25,6 +25,8 @@ JWK = (
     "perhaps `use` and `alg`."
 )
 Jwk = Annotated[Mapping[str, Any], JWK]
+JwkSet = Mapping[str, Sequence[Mapping[str, str]]]
+"""A JWK set (RFC 7517 section 5) of public keys: ``{"keys": [...]}``."""
 
 V = TypeVar("V")
 
@@ -86,6 +88,12 @@ Shape = dict[str, Any]
 
 ANYTHING: Shape = {}
 
+
+def one_of(name: str) -> Shape:
+    """Another shape, by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 _PLAIN: Mapping[Any, Shape] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -94,12 +102,9 @@ _PLAIN: Mapping[Any, Shape] = {
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     Any: ANYTHING,
+    Jwk: one_of("JsonWebKey"),
+    JwkSet: one_of("JsonWebKeySet"),
 }
-
-
-def one_of(name: str) -> Shape:
-    """Another shape, by name."""
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _or_null(shape: Shape) -> Shape:

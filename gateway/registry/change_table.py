@@ -65,7 +65,7 @@ _CLIENT_KEYS = fields.Field(
     "keys",
     "All its public keys (JWK); without one its certificate is enough.",
     read_keys,
-    {"type": "array", "items": {"type": "object"}},
+    {"type": "array", "items": fields.JWK},
     fields.Given.JSON_FILE,
     several=True,
 )

@@ -46,19 +46,19 @@ def _file(path: Path, media: str) -> Response:
 
 
 @unauthenticated("GET /ca.pem", media=PEM_CHAIN)
-def certificates_chain(gate: AppContext) -> Response:
+def certificates_show_chain(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities."""
     return _file(gate.published / CHAIN_FILE, PEM_CHAIN)
 
 
 @unauthenticated("GET /crl.pem", media=PEM)
-def certificates_lists(gate: AppContext) -> Response:
+def certificates_list_revocations(gate: AppContext) -> Response:
     """Get the revocation lists of all issuing authorities."""
     return _file(gate.published / CRL_FILE, PEM)
 
 
 @unauthenticated("GET /crl/<authority>.crl", media=CRL)
-def certificates_revocations(gate: AppContext, authority: str) -> Response:
+def certificates_show_revocations(gate: AppContext, authority: str) -> Response:
     """Get the revocation list of one issuing authority in DER, as its certificates name it."""
     if not _AUTHORITY.fullmatch(authority):
         raise refusals.NotFound
@@ -126,7 +126,7 @@ def _bundle(gate: AppContext, pem: bytes, headers: dict[str, str]) -> Response:
 
 
 @unauthenticated("GET /.well-known/est/cacerts", media=CERTS_ONLY)
-def certificates_authorities(gate: AppContext) -> Response:
+def certificates_list_authorities(gate: AppContext) -> Response:
     """Get the certificates of the root and the issuing authorities (RFC 7030 4.1).
 
     Base64 of a PKCS #7 without signature. Compare the root's fingerprint out of band.
@@ -240,12 +240,12 @@ def certificates_renew(gate: AppContext) -> Response:
     return issued(gate, UUID(done.result["request"]))
 
 
-PARTNERS = (certificates_authorities, certificates_renew)
+PARTNERS = (certificates_list_authorities, certificates_renew)
 PUBLIC = (
-    certificates_chain,
-    certificates_lists,
-    certificates_revocations,
-    certificates_authorities,
+    certificates_show_chain,
+    certificates_list_revocations,
+    certificates_show_revocations,
+    certificates_list_authorities,
     certificates_enrol_by_est,
     certificates_enrol,
 )

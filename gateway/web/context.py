@@ -1,6 +1,6 @@
 """What the apps are built from: everything that the web asks of the other parts, in one value."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from gateway.evidence.sd_jwt import Signer
 from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.results import JwkSet
 from gateway.kernel.values import CertificateRequest
 from gateway.web.security_log import SecurityLog
 
@@ -26,9 +27,6 @@ WAIT_FOR = "casegate.wait_for"
 """In the environ of a request, where its listener can answer later without a thread. Calling it
 with an organisation, and the number up to which its stream is known, ends the request here; it is
 served again when the stream goes on."""
-
-JwkSet = Mapping[str, Sequence[Mapping[str, str]]]
-"""A JWK set (RFC 7517 section 5) of public keys: ``{"keys": [...]}``."""
 
 
 class PresentedCertificate(Protocol):

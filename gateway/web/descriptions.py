@@ -128,6 +128,7 @@ _WORDS: Mapping[str, str] = {
     "note": "A note, in words.",
     "event": "The id of the event that recorded it.",
     "receipt": "Proof that the event is in the log.",
+    "result": "What was done.",
     "state": "The state that it is in.",
     "next": "The address of the next page; null on the last.",
     "from": "The first day of it.",
@@ -144,7 +145,7 @@ _WORDS: Mapping[str, str] = {
     "acts": "The acts that are open to the reader now, what is owed first.",
     "opens": "By what a consultation opens content for the reader; left out where it does not.",
     "closed": "Why no consultation opens content for the reader, which received the handoff.",
-    "copy": "Whether it is what its holder retains of an erased case, and no package that stands.",
+    "retained": "Whether it is what is retained of an erased case, and no package that stands.",
     "documents": "The signed documents, oldest first.",
     "assurance": "Whether its author signed the document, or the gateway attested it.",
     "unconfirmed_matches": "The automated matches that no person confirmed.",
@@ -220,6 +221,7 @@ _WORDS: Mapping[str, str] = {
     "handoffs": "The handoffs of the case.",
     "held": "Whether the recipient has it, and owes answers.",
     "holds": "Whether it accepted, and did not say that its copies are erased.",
+    "HolderCoverage.left": "Whether it has left, and answers nothing more.",
     "announced_only": "Whether it heard of the change and gets no package.",
     "left_out": "Why, and by which event, it was left out of an update.",
     "owed": "What is owed, what is due first, first.",
@@ -416,6 +418,28 @@ SCOPES_SAY: Mapping[str, str] = {
     "admin": "Bring changes that administrators signed.",
 }
 
+TAGS_SAY: Mapping[str, str] = {
+    "batches": "Many submissions, offers or acceptances in one request.",
+    "cases": "One's own cases: submit, revise, assess, clear, offer, consult, close.",
+    "certificates": "Enrol a system, renew its certificate; authorities and revocation lists.",
+    "changes": "Changes of the registry, signed by administrators.",
+    "conformance": "Test runs by which a system proves that it works.",
+    "directory": "Who takes part, with competences and keys; who calls.",
+    "events": "One's own events and receipts, and searches of the log.",
+    "handoffs": "Handoffs received and sent: read, answer, update, consult.",
+    "log": "The log's checkpoints, tiles and keys; whether the gateway runs.",
+    "measures": "Embargoes, and restrictions of processing.",
+    "metadata": "What the gateway is, its public keys, and what each problem means.",
+    "notifications": "Poll for news, by RFC 8936.",
+    "oauth": "Access tokens, bound to the certificate.",
+    "openapi": "This description.",
+    "recalls": "Recalls of cases and handoffs.",
+    "registry": "What administrators read.",
+    "staff": "The staff register: persons by pseudonym.",
+    "successions": "Mandates that move to another organisation.",
+}
+"""What the operations of a tag are about."""
+
 _ID = "0198c1f2-7a00-7000-8000-000000000001"
 _DIGEST = "o05A2lYQIVC6QQgyi1E9mAsHyXJrkWMvbLtH3F7KS6Y"
 
@@ -423,6 +447,7 @@ SAMPLES: Mapping[str, Any] = {
     "date-time": "2026-01-02T03:04:05+00:00",
     "date": "2026-01-02",
     "uuid": _ID,
+    "uri": "https://gateway.example",
     "AddressBody": {"competence": {"function": "receive", "matter": "csam", "territory": "FR"}},
     "ChangeBody": {
         "action": "organisation.suspend",

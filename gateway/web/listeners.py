@@ -38,8 +38,8 @@ PARTNERS: tuple[Endpoint, ...] = (
 PARTNERS_OPEN: tuple[Endpoint, ...] = (
     *metadata.PARTNERS,
     *certificates.PARTNERS,
-    log.log_health,
-    log.log_readiness,
+    log.log_check_health,
+    log.log_check_readiness,
 )
 """What the partners' listener answers without a token; TLS there demands a certificate."""
 

@@ -33,7 +33,7 @@ def _head(gate: AppContext) -> TreeHead:
 
 
 @unauthenticated("GET /checkpoint", media="text/plain", refusals=RECORDED)
-def log_checkpoint(gate: AppContext) -> Response:
+def log_show_checkpoint(gate: AppContext) -> Response:
     """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed.
 
     The header `Log-State: frozen` says so: the tiles may then end before it.
@@ -51,7 +51,7 @@ def log_checkpoint(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /tile/<path:path>", media=BYTES)
-def log_tile(gate: AppContext, path: str) -> Response:
+def log_show_tile(gate: AppContext, path: str) -> Response:
     """Get a tile of hashes, or a bundle of entries; not there until the log is that long."""
     try:
         address = tiles.parse_tile_path(f"tile/{path}")
@@ -74,13 +74,13 @@ def _read(work: UnitOfWork, address: TileAddress) -> bytes:
 
 
 @unauthenticated("GET /log/vkey", media="text/plain")
-def log_verifier_key(gate: AppContext) -> Response:
+def log_show_verifier_key(gate: AppContext) -> Response:
     """Get the log's verifier key, one line; pin it once, from somewhere you trust."""
     return Response(f"{gate.log_key}\n", headers=KEPT, content_type=TEXT)
 
 
 @unauthenticated("GET /log/predecessor", response="Receipt", refusals=RECORDED)
-def log_predecessor(gate: AppContext) -> Response:
+def log_show_predecessor(gate: AppContext) -> Response:
     """Get the receipt of the first event of a log that continues another (`log.continued`).
 
     404 where the log continues none. The old log's receipts stay verifiable with the key that it
@@ -94,15 +94,15 @@ def log_predecessor(gate: AppContext) -> Response:
     return json_response(receipts.to_json(receipt), headers={"Cache-Control": A_MOMENT})
 
 
-@unauthenticated("GET /healthz")
-def log_health(gate: AppContext) -> Response:
+@unauthenticated("GET /healthz", response="Alive")
+def log_check_health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
     _head(gate)
     return json_response({"status": "ok"})
 
 
-@unauthenticated("GET /readyz", others=((503, "NotReady"),))
-def log_readiness(gate: AppContext) -> Response:
+@unauthenticated("GET /readyz", response="Ready", others=((503, "NotReady"),))
+def log_check_readiness(gate: AppContext) -> Response:
     """See whether the gateway can write and sign; with 503, why it cannot.
 
     Reasons: `log-frozen`, `high-water-mark-unavailable`, `case-keys-unavailable` (also if they are
@@ -115,4 +115,11 @@ def log_readiness(gate: AppContext) -> Response:
     return json_response({"status": "not_ready", **vars(trouble)}, status=503)
 
 
-ENDPOINTS = (log_checkpoint, log_tile, log_verifier_key, log_predecessor, log_health, log_readiness)
+ENDPOINTS = (
+    log_show_checkpoint,
+    log_show_tile,
+    log_show_verifier_key,
+    log_show_predecessor,
+    log_check_health,
+    log_check_readiness,
+)

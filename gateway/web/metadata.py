@@ -10,7 +10,8 @@ from gateway.domain.json_values import format_timestamp
 from gateway.domain.organisation import ADMIN_SCOPES, SCOPES, STAFF_SCOPE
 from gateway.domain.refusals import NotFound
 from gateway.kernel.authentication import ALGORITHMS
-from gateway.web.context import AppContext, JwkSet
+from gateway.kernel.results import JwkSet
+from gateway.web.context import AppContext
 from gateway.web.endpoint import unauthenticated
 from gateway.web.oauth import GRANT, METHODS
 from gateway.web.problems import all_problems
@@ -50,20 +51,20 @@ def resource_document(gate: AppContext) -> dict[str, Any]:
     }
 
 
-@unauthenticated("GET /.well-known/oauth-authorization-server")
-def metadata_authorization_server(gate: AppContext) -> Response:
+@unauthenticated("GET /.well-known/oauth-authorization-server", response="AuthorizationServer")
+def metadata_show_authorization_server(gate: AppContext) -> Response:
     """Find the token endpoint and what it takes (RFC 8414)."""
     return json_response(server_document(gate), headers=KEPT)
 
 
-@unauthenticated("GET /.well-known/openid-configuration")
-def metadata_openid_configuration(gate: AppContext) -> Response:
+@unauthenticated("GET /.well-known/openid-configuration", response="AuthorizationServer")
+def metadata_show_openid_configuration(gate: AppContext) -> Response:
     """Find the same document at the address where some clients look for it."""
     return json_response(server_document(gate), headers=KEPT)
 
 
-@unauthenticated("GET /.well-known/oauth-protected-resource")
-def metadata_protected_resource(gate: AppContext) -> Response:
+@unauthenticated("GET /.well-known/oauth-protected-resource", response="ProtectedResource")
+def metadata_show_protected_resource(gate: AppContext) -> Response:
     """Find out who issues the tokens that this address takes (RFC 9728)."""
     return json_response(resource_document(gate), headers=KEPT)
 
@@ -75,20 +76,20 @@ def _set(keys: JwkSet) -> Response:
     return json_response(keys, headers=KEPT, media_type=JWK_SET)
 
 
-@unauthenticated("GET /jwks.json", media=JWK_SET)
-def metadata_token_keys(gate: AppContext) -> Response:
+@unauthenticated("GET /jwks.json", media=JWK_SET, response="JsonWebKeySet")
+def metadata_list_token_keys(gate: AppContext) -> Response:
     """Get the keys of access tokens, the next one included before it is used."""
     return _set(gate.token_keys)
 
 
-@unauthenticated("GET /keys/attestation", media=JWK_SET)
-def metadata_attestation_keys(gate: AppContext) -> Response:
+@unauthenticated("GET /keys/attestation", media=JWK_SET, response="JsonWebKeySet")
+def metadata_list_attestation_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway attests documents for organisations."""
     return _set(gate.attestation_keys)
 
 
-@unauthenticated("GET /keys/notification", media=JWK_SET)
-def metadata_notification_keys(gate: AppContext) -> Response:
+@unauthenticated("GET /keys/notification", media=JWK_SET, response="JsonWebKeySet")
+def metadata_list_notification_keys(gate: AppContext) -> Response:
     """Get the keys by which the gateway signs notifications, the next one included."""
     return _set(gate.notification_keys)
 
@@ -103,7 +104,7 @@ def page(title: str, body: str) -> Response:
 
 
 @unauthenticated("GET /", media="text/html")
-def metadata_start(gate: AppContext) -> Response:
+def metadata_show_start(gate: AppContext) -> Response:
     """Read what this address is, and where to go on."""
     links = "\n".join(f'<li><a href="{to}">{what}</a></li>' for to, what in _LINKS.items())
     return page(
@@ -123,7 +124,7 @@ def _operator(gate: AppContext) -> str:
 
 
 @unauthenticated("GET /.well-known/security.txt", media="text/plain")
-def metadata_security_contact(gate: AppContext) -> Response:
+def metadata_show_security_contact(gate: AppContext) -> Response:
     """Find whom to tell of a weakness (RFC 9116); 404 where the operator named nobody."""
     if gate.contact is None:
         raise NotFound
@@ -150,7 +151,7 @@ _LINKS = {
 
 
 @unauthenticated("GET /problems", media="text/html")
-def metadata_problems(gate: AppContext) -> Response:
+def metadata_list_problems(gate: AppContext) -> Response:
     """Read the list of all problems that the gateway answers with."""
     lines = (
         f'<li><a href="/problems/{slug}">{escape(problem.title)}</a> ({problem.status})</li>'
@@ -160,7 +161,7 @@ def metadata_problems(gate: AppContext) -> Response:
 
 
 @unauthenticated("GET /problems/<name>", media="text/html")
-def metadata_problem_page(gate: AppContext, name: str) -> Response:
+def metadata_show_problem(gate: AppContext, name: str) -> Response:
     """Read what a problem means and what to do about it."""
     problem = all_problems().get(name)
     if problem is None:
@@ -174,14 +175,14 @@ def metadata_problem_page(gate: AppContext, name: str) -> Response:
 
 
 PUBLIC = (
-    metadata_start,
-    metadata_security_contact,
-    metadata_authorization_server,
-    metadata_openid_configuration,
-    metadata_token_keys,
-    metadata_attestation_keys,
-    metadata_notification_keys,
-    metadata_problems,
-    metadata_problem_page,
+    metadata_show_start,
+    metadata_show_security_contact,
+    metadata_show_authorization_server,
+    metadata_show_openid_configuration,
+    metadata_list_token_keys,
+    metadata_list_attestation_keys,
+    metadata_list_notification_keys,
+    metadata_list_problems,
+    metadata_show_problem,
 )
-PARTNERS = (metadata_protected_resource, metadata_notification_keys)
+PARTNERS = (metadata_show_protected_resource, metadata_list_notification_keys)

@@ -258,7 +258,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc] # Authlib is untyp
     refusals=RECORDED,
     others=((400, "TokenError"), (401, "TokenError")),
 )
-def oauth_token(server: TokenServer) -> Response:
+def oauth_issue_token(server: TokenServer) -> Response:
     """Ask for an access token with `client_credentials`, by the connection's certificate.
 
     The form has `grant_type` and `client_id`, and may have `scope` and `resource`. A system with
@@ -267,4 +267,4 @@ def oauth_token(server: TokenServer) -> Response:
     return server.answer(current_request())
 
 
-ENDPOINTS = (oauth_token,)
+ENDPOINTS = (oauth_issue_token,)

@@ -30,10 +30,11 @@ from gateway.schemas.case_document import SEALED, Sealable
 from gateway.web import listeners
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.context import AppContext
-from gateway.web.descriptions import SCOPES_SAY, describe_fields, example_of
+from gateway.web.descriptions import SCOPES_SAY, TAGS_SAY, describe_fields, example_of
 from gateway.web.endpoint import NOTHING, Endpoint, EndpointAccess, unauthenticated
 from gateway.web.inputs import KEY, SIGNED
 from gateway.web.metadata import KEPT, page
+from gateway.web.named_shapes import WORDS, change_shapes, name_shapes
 from gateway.web.partners.registry import VALUES
 from gateway.web.problems import MEDIA_TYPE as PROBLEM
 from gateway.web.reference import reference
@@ -80,23 +81,6 @@ _PROPOSAL = {
     "withdrawal_event": UUID | None,
 }
 
-_CONDITIONS = _object(
-    tlp=str,
-    handling=Sequence[str],
-    onward=str,
-    permitted_actions=str,
-    purpose=Sequence[str],
-    erase_on=date,
-)
-_CONDITIONS["properties"] |= {
-    "handling_note": _TEXT,
-    "attribution": _TEXT,
-    "embargo": _object(no_notice_to_host=bool, no_publication=bool, until=date),
-    "embargo_source": _object(reason=str, set_by=str),
-    "force": {"type": "object", "additionalProperties": _object(force=str, reference=str)},
-    "transfer_tool": _TEXT,
-}
-
 _PLAN = described(exchange.SuccessionView)["properties"]
 _SUCCESSION_REPORT = _object(
     **_PLAN,
@@ -116,7 +100,6 @@ SHAPES: Mapping[str, Shape] = {
         if isinstance(one, type) and is_dataclass(one) and one is not Receipt
     },
     "AdmissionDecision": described(AdmissionDecision),
-    "Conditions": _CONDITIONS,
     "BatchedSubmissionResult": _batched("Submitted"),
     "BatchedOfferResult": _batched("OfferResult"),
     "BatchedAcceptanceResult": _batched("Answered"),
@@ -190,13 +173,17 @@ def _members(required: str, description: str = "", **members: Any) -> Shape:
     return {"type": "object", **said, "required": required.split(), "properties": members}
 
 
-_URI = {**_TEXT, "format": "uri"}
+_URI_FORMAT = {"format": "uri"}
+_URI = {**_TEXT, **_URI_FORMAT}
 _NUMBER = {"type": "integer"}
-_BEARER = {"const": "Bearer"}
+_BEARER = {**_TEXT, "const": "Bearer"}
 _CLIENT: Mapping[str, Any] = {
     "client_id": _said("`<organisation>.<system>`; may be left out with an assertion."),
     "client_assertion": _said("For a system with registered keys (RFC 7523); `aud` is the issuer."),
-    "client_assertion_type": {"const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+    "client_assertion_type": {
+        **_TEXT,
+        "const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    },
 }
 
 _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
@@ -216,12 +203,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         status=_NUMBER,
         instance=_said("The request's id.", format="uri"),
         detail=_TEXT,
-        errors={
-            "type": "array",
-            "items": _members(
-                "pointer message", pointer={**_TEXT, "format": "json-pointer"}, message=_TEXT
-            ),
-        },
+        errors=_several("FieldError"),
         rules={**_TEXTS, "description": "Policies that refused, where they may be named."},
         receipt=one_of("Receipt"),
         elsewhere={
@@ -241,9 +223,53 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             "description": "In an imminent danger: the numbers to call.",
         },
     ),
+    "FieldError": _members(
+        "pointer message",
+        "What is wrong in one place of the body.",
+        pointer=_said("The place, a JSON Pointer (RFC 6901).", format="json-pointer"),
+        message=_said("What is wrong there."),
+    ),
+    "JsonWebKey": _members(
+        "kty kid",
+        "A public key (RFC 7517).",
+        kty=_said("`EC`, or `OKP`; of a client's key `RSA` too."),
+        kid=_said("The key's thumbprint (RFC 7638)."),
+        use=_said("Whether it signs (`sig`) or is sealed to (`enc`)."),
+        alg=_said("The algorithm."),
+        crv=_said("The curve."),
+        x=_said("The point, or its x coordinate, in base64url."),
+        y=_said("The y coordinate, of `EC`."),
+        n=_said("The modulus, of `RSA`."),
+        e=_said("The exponent, of `RSA`."),
+    ),
+    "JsonWebKeySet": _members(
+        "keys",
+        "Public keys (RFC 7517 section 5).",
+        keys={**_several("JsonWebKey"), "description": "The keys."},
+    ),
+    "AuthorizationServer": _members(
+        "issuer token_endpoint jwks_uri",
+        "Where tokens and their keys are (RFC 8414); it has further members.",
+        issuer=_said("The gateway's name.", **_URI_FORMAT),
+        token_endpoint=_said("Where tokens are.", **_URI_FORMAT),
+        jwks_uri=_said("Where the keys of tokens are.", **_URI_FORMAT),
+    ),
+    "ProtectedResource": _members(
+        "resource",
+        "Metadata of the partners' address (RFC 9728); it has further members.",
+        resource=_said("The partners' address.", **_URI_FORMAT),
+        authorization_servers={"type": "array", "items": _URI, "description": "Who issues tokens."},
+    ),
+    "Alive": _members("status", "The listener answers.", status=_said("That it does.", const="ok")),
+    "Ready": _members(
+        "status version",
+        "The gateway can write and sign.",
+        status=_said("That it can.", const="ready"),
+        version=_said("The version of the gateway."),
+    ),
     "TokenRequest": _members(
         "grant_type",
-        grant_type={"const": "client_credentials"},
+        grant_type={**_TEXT, "const": "client_credentials"},
         **_CLIENT,
         scope=_said("Left out: all scopes of the system."),
         resource=_URI,
@@ -258,7 +284,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "NotReady": _members(
         "status reason detail",
         "Why the gateway cannot write and sign.",
-        status={"const": "not_ready"},
+        status={**_TEXT, "const": "not_ready"},
         reason=_TEXT,
         detail=_TEXT,
     ),
@@ -297,8 +323,8 @@ def document(
         servers=[_server(partners)],
     )
     converter: Any = plugin.converter  # there once a specification has the plugin
-    _describe_seals(converter)
-    for name, schema in {**_SCHEMAS, **SHAPES}.items():
+    _describe_fields(converter)
+    for name, schema in {**_SCHEMAS, **SHAPES, **WORDS, **_with_receipts()}.items():
         spec.components.schema(name, dict(schema))
     refused = {"description": "Refused.", **_content({PROBLEM: one_of("Problem")})}
     spec.components.response("Problem", refused)
@@ -308,17 +334,46 @@ def document(
     for one in dict.fromkeys((*_WITH_CERTIFICATE, *listeners.PUBLIC, *ENDPOINTS)):
         _describe(spec, one, {} if one in _WITH_CERTIFICATE else {"servers": [{"url": issuer}]})
     for name in sorted({_tag(one) for one in (*_WITH_CERTIFICATE, *listeners.PUBLIC, *ENDPOINTS)}):
-        spec.tag({"name": name})
+        spec.tag({"name": name, "description": TAGS_SAY[name]})
     written = spec.to_dict()
-    for (kind, *_), name in converter.refs.items():
-        # What is sent to us has the fields named there and no others; answers may grow.
-        written["components"]["schemas"][name]["additionalProperties"] = False
-        if about := kind.__doc__:
-            written["components"]["schemas"][name]["description"] = plain(about)
-    written["components"]["schemas"]["ChangeBody"]["oneOf"] = VALUES
-    describe_fields(written["components"]["schemas"])
+    schemas = written["components"]["schemas"]
+    _complete(schemas, {name: kind.__doc__ or "" for (kind, *_), name in converter.refs.items()})
+    written["paths"] = name_shapes(written["paths"])
     _give_examples(written)
     return written
+
+
+def _complete(schemas: dict[str, Any], sent: Mapping[str, str]) -> None:
+    """Say the rest of the schemas; ``sent`` are those of bodies, with their docstrings.
+
+    What is sent to us has the fields named there and no others. Answers may grow, and the
+    conditions of an answer are sent back unchanged.
+    """
+    for name, about in sent.items():
+        if name not in _ANSWERED:
+            schemas[name]["additionalProperties"] = False
+        if about:
+            schemas[name]["description"] = plain(about)
+    schemas |= change_shapes(schemas["ChangeBody"], VALUES)
+    describe_fields(schemas)
+    schemas |= name_shapes({name: one for name, one in schemas.items() if name not in WORDS})
+
+
+_ANSWERED = frozenset({"Conditions", "EmbargoTerms", "EmbargoSource"})
+
+
+def _with_receipts() -> dict[str, Shape]:
+    """Describe what each kind of write answers: its result with the receipt."""
+    writing = [one for one in (*_WITH_CERTIFICATE, *listeners.PUBLIC) if one.writes]
+    about = "What was done, and the proof that it is in the log."
+    return {
+        f"{name}WithReceipt": _members(
+            "result receipt", about, result=one_of(name), receipt=one_of("Receipt")
+        )
+        for one in writing
+        for name in (one.response, one.waits)
+        if name is not None
+    }
 
 
 def _give_examples(written: Mapping[str, Any]) -> None:
@@ -334,10 +389,15 @@ def _give_examples(written: Mapping[str, Any]) -> None:
                     content["example"] = example_of(content["schema"], schemas)
 
 
-def _describe_seals(converter: Any) -> None:
-    """An element that can be sealed is of its own schema, or of that of seals."""
+def _describe_fields(converter: Any) -> None:
+    """An element that can be sealed is of its own schema, or of that of seals.
+
+    A map has a number of members, no length.
+    """
 
     def either(_converter: Any, field: Any, ret: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if "additionalProperties" in ret and "maxLength" in ret:
+            ret["maxProperties"] = ret.pop("maxLength")
         if not isinstance(field, Sealable):
             return {}
         return {"anyOf": [{"$ref": ret.pop("$ref")}, converter.resolve_nested_schema(SEALED)]}
@@ -446,16 +506,14 @@ def _parameters(one: Endpoint) -> list[Any]:
 def _responses(one: Endpoint) -> dict[str, Any]:
     good: Any = {"type": "object"} if one.media[0].endswith("json") else {"type": "string"}
     if one.response:
-        good = one_of(one.response)
-    if one.writes:
-        good = _with_receipt(good)
+        good = one_of(f"{one.response}WithReceipt" if one.writes else one.response)
     text = {"type": "string"}
     answers = {kind: good if kind == one.media[0] else text for kind in one.media}
     later: dict[str, Any] = {}
     if one.status_later:
         later = {"202": {"description": "Taken: come again after Retry-After."}}
     if one.waits:
-        waiting = _content({one.media[0]: _with_receipt(one_of(one.waits))})
+        waiting = _content({one.media[0]: one_of(f"{one.waits}WithReceipt")})
         later = {"202": {"description": "Stored: it waits for another person.", **waiting}}
     return {
         str(one.status): {"description": "Done.", **_content(answers)},
@@ -478,14 +536,6 @@ def _refused(one: Endpoint) -> dict[str, Any]:
             shapes[PROBLEM] = one_of("Problem")
         found[str(status)] = {"description": named or "Not now.", **_content(shapes)}
     return found
-
-
-def _with_receipt(result: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["result", "receipt"],
-        "properties": {"result": result, "receipt": one_of("Receipt")},
-    }
 
 
 def _content(schemas: Mapping[str, Any]) -> dict[str, Any]:

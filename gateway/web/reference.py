@@ -107,7 +107,11 @@ def _contents(label: str, body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    yield f'<h3 id="{name}">{name}</h3>\n<p>{marked(schema.get("description", ""))}</p>\n<table>'
+    yield f'<h3 id="{name}">{name}</h3>\n<p>{marked(schema.get("description", ""))}</p>'
+    if "properties" not in schema:
+        yield f"<p>{_type(schema)}</p>"
+        return
+    yield "<table>"
     for field, one in schema.get("properties", {}).items():
         needed = "" if field in schema.get("required", ()) else " (optional)"
         about = marked(one.get("description", ""))

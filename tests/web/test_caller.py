@@ -259,7 +259,7 @@ def test_a_refusal_is_noted_with_its_reason_and_without_the_token(gateway, hotli
     answer = other.get("/whoami", token=token)
     line = gateway.lines()[-1]
     assert line["event"] == "invalid-token"
-    assert line["endpoint"] == "directory_whoami"
+    assert line["endpoint"] == "directory_show_caller"
     assert line["thumbprint"] == base64url.digest(der(other.certificate))
     assert line["reason"] == ("the token is bound to another certificate than the connection's")
     assert answer.json["instance"] == f"urn:uuid:{line['request']}"

@@ -335,7 +335,7 @@ def tell_of_retention(story: Story) -> None:
     gateway.administer("case.erase", HOTLINE, case=id_, reason="a request")
     opening = {**BY, "reason_code": "retention", "reason": "file 4711"}
     path = "/handoffs/{handoff}/consultations"
-    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["copy"]
+    assert story.post(OFMIN, path, opening, handoff=handoff)["result"]["retained"]
 
 
 def tell_of_imminent_danger(story: Story) -> None:

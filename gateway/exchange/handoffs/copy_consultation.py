@@ -54,7 +54,7 @@ def open_copy(context: RequestContext, standing: Standing, reason_code: str) -> 
         parties=(Party(found.recipient, "recipient"),),
         handoff=found,
         beside={
-            "copy": True,
+            "retained": True,
             "package": content["package"],
             "documents": [RetainedDocument(*one) for one in content["documents"]],
         },

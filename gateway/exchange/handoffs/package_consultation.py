@@ -163,7 +163,7 @@ def _open_package(
         handoff=found,
         in_danger=in_danger,
         withheld_groups=tuple(withheld_groups),
-        beside={"copy": False, "package": opened.package, "superseded": superseded},
+        beside={"retained": False, "package": opened.package, "superseded": superseded},
     )
 
 

@@ -242,7 +242,7 @@ def cases_show(call: Call, case: UUID) -> CaseSummary:
 @endpoint(
     "GET /cases/<uuid:case>/coverage", "case.read", "cases.read", "CaseCoverage", refusals=CONTENT
 )
-def cases_cover(call: Call, case: UUID) -> CaseCoverage:
+def cases_show_coverage(call: Call, case: UUID) -> CaseCoverage:
     """List the holders of a case, their versions and what is owed; never its content."""
     return open_duties.coverage(call.ports, call.caller, case)
 

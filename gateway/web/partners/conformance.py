@@ -18,7 +18,7 @@ from gateway.schemas.schema_fields import PersonBody
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import Call, endpoint, writes
 from gateway.web.partners.cases import CONSULTATION_BODY, SubmissionBody, submission
-from gateway.web.partners.handoffs import BODIES, ConditionsBody
+from gateway.web.partners.handoffs import BODIES, Conditions
 
 RUNS = "/conformance/runs"
 RUN = "/conformance/runs/<uuid:run>"
@@ -28,7 +28,7 @@ class SampleAcceptanceBody(PersonBody):
     """The conditions under which the first test offer is accepted."""
 
     conditions = fields.Nested(
-        ConditionsBody(), required=True, error_messages={"required": "is required"}
+        Conditions(), required=True, error_messages={"required": "is required"}
     )
 
 

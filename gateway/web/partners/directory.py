@@ -26,7 +26,7 @@ class OrganisationsQuery(StrictSchema):
 
 
 @endpoint("GET /whoami", "whoami.read", ANY_SCOPE, "Whoami")
-def directory_whoami(call: Call) -> results.Whoami:
+def directory_show_caller(call: Call) -> results.Whoami:
     """Show the caller as the gateway sees it: organisation, system, scopes, certificates."""
     return organisations.whoami(call.ports, call.caller)
 
@@ -65,7 +65,7 @@ def directory_show(call: Call, organisation: str) -> results.ListedOrganisation:
     "MembershipStatement",
     refusals=(WrongState,),
 )
-def directory_attestation(call: Call, organisation: str) -> results.MembershipStatement:
+def directory_attest(call: Call, organisation: str) -> results.MembershipStatement:
     """Read a signed statement that an organisation takes part, as member or as observer.
 
     A trust mark (OpenID Federation 1.0) of the gateway, good for a day at most; its key is in

@@ -160,7 +160,7 @@ class PageQuery(StrictSchema):
     query=PageQuery(),
     refusals=(EditConflict,),
 )
-def searches_show(call: Call, search: UUID) -> AuditPage:
+def events_show_search(call: Call, search: UUID) -> AuditPage:
     """Read a page of one's own search, with receipts and what the audit access shows; no content.
 
     Pages can be read for a day, and are no events. Each is exactly what the search recorded, or

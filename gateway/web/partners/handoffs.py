@@ -35,7 +35,7 @@ class EmbargoSource(StrictSchema):
     set_by = field.slug()
 
 
-class ConditionsBody(StrictSchema):
+class Conditions(StrictSchema):
     """The conditions of use, as the handoff shows them (LED Art. 9)."""
 
     tlp = field.word(TLP)
@@ -74,7 +74,7 @@ def _body(kind: AnswerKind) -> StrictSchema:
     for one in kind.fields:
         named[one.name].metadata = {**named[one.name].metadata, "description": one.about}
     about = {"by": field.staff(), "offer": field.digest(required=False)}
-    return field.schema_of(f"{kind.name.title()}Body", {**about, **named})()
+    return field.schema_of(f"{kind.name.title().replace('_', '')}Body", {**about, **named})()
 
 
 def fields_of(described: Iterable[RequestField]) -> dict[str, fields.Field[Any]]:
@@ -93,7 +93,7 @@ _FIELDS: Mapping[FieldType, Callable[[RequestField], fields.Field[Any]]] = {
     FieldType.PERSONS: lambda one: _several(one, field.staff()),
     FieldType.IDS: lambda one: _several(one, field.uuid()),
     FieldType.POINTERS: lambda one: _several(one, field.pointer()),
-    FieldType.CONDITIONS: lambda one: field.part(ConditionsBody, required=one.required),
+    FieldType.CONDITIONS: lambda one: field.part(Conditions, required=one.required),
     FieldType.RESERVATION: lambda one: field.part(
         field.schema_of(
             "Reservation",
@@ -160,7 +160,7 @@ def handoffs_consult(call: Call, handoff: UUID) -> WriteResult:
     What is shown is decided each time, on today's rights. It is the newest package; an older one
     needs its number and the reason code `superseded_package`, and is not to be used. `conditions`
     are those that bind today. Of an erased case it is the copy that its holder retains, with
-    `copy`, `documents` and the conditions of that day, for the reason code `retention`.
+    `retained`, `documents` and the conditions of that day, for the reason code `retention`.
     """
     asked = call.read_body(ConsultationRequest)
     return package_consultation.consult(call.ports, call.caller, call.key, handoff, asked)
@@ -267,7 +267,7 @@ def handoffs_list_duties(call: Call) -> dict[str, Any]:
     "NoticesView",
     refusals=CONTENT,
 )
-def handoffs_notices(call: Call, handoff: UUID) -> NoticesView:
+def handoffs_list_notices(call: Call, handoff: UUID) -> NoticesView:
     """Read the correction notices of a handoff, and what is owed; after an erasure, too.
 
     Who signs an answer to an erased case takes its digests from the receipts of `offer_event` and

@@ -1,5 +1,6 @@
 """The registry: entries in full and changes, for the operator's systems; one's own staff."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -87,14 +88,14 @@ def registry_show(call: Call, organisation: str) -> Entry:
     "Contacts",
     body=ContactsBody(),
 )
-def registry_consult(call: Call, organisation: str) -> WriteResult:
+def registry_consult_contacts(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
     return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
 
 
 @endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
-def registry_administrators(call: Call) -> dict[str, Any]:
+def registry_list_administrators(call: Call) -> dict[str, Any]:
     """List the administrators whose approvals count, and those whose did."""
     return {"items": entries.admins(call.ports, call.caller)}
 
@@ -102,7 +103,7 @@ def registry_administrators(call: Call) -> dict[str, Any]:
 @endpoint(
     "GET /admin/invitations", "registry.read", SCOPE, "OpenInvitations", query=InvitationsQuery()
 )
-def registry_invitations(call: Call) -> dict[str, Any]:
+def registry_list_invitations(call: Call) -> dict[str, Any]:
     """List the invitations that can be used still, without their tokens, which nobody keeps."""
     asked = call.query
     after = UUID(asked["after"]) if "after" in asked else None
@@ -114,25 +115,25 @@ def registry_invitations(call: Call) -> dict[str, Any]:
 
 
 @endpoint("GET /admin/mandates", "registry.read", SCOPE, "MandateReport")
-def registry_mandates(call: Call) -> dict[str, Any]:
+def registry_report_mandates(call: Call) -> dict[str, Any]:
     """List each competence by days: its holders, the days with several, and those with none."""
     return mandates.report(call.ports, call.caller)
 
 
 @endpoint("GET /admin/log-holds", "registry.read", SCOPE, "LogHolds")
-def registry_log_holds(call: Call) -> dict[str, Any]:
+def registry_list_log_holds(call: Call) -> dict[str, Any]:
     """List what keeps details in the log beyond their term, and whose review was missed."""
     return {"items": entries.log_holds(call.ports, call.caller)}
 
 
 @endpoint("GET /admin/notifications", "registry.read", SCOPE, "NotificationStatuses")
-def registry_notifications(call: Call) -> dict[str, Any]:
+def registry_list_notifications(call: Call) -> dict[str, Any]:
     """List the members to which notifications were delivered, and how far each took them."""
     return {"items": notifications.overview(call.ports, call.caller)}
 
 
 @endpoint("GET /admin/events/<uuid:event>", "registry.read", SCOPE, "Receipt")
-def registry_event(call: Call, event: UUID) -> Receipt:
+def registry_show_event(call: Call, event: UUID) -> Receipt:
     """Read the receipt of an event, with the details that are for the gateway itself."""
     return audit.of_gateway(call.ports, call.caller, event)
 
@@ -148,7 +149,7 @@ class PlannedQuery(StrictSchema):
 
 
 @endpoint("GET /admin/successions", "registry.read", SCOPE, "Successions")
-def registry_successions(call: Call) -> dict[str, Any]:
+def registry_list_successions(call: Call) -> dict[str, Any]:
     """List all successions, oldest first."""
     return {"items": successions.list_all(call.ports, call.caller)}
 
@@ -167,7 +168,7 @@ def registry_preview_succession(call: Call) -> dict[str, Any]:
 
 
 @endpoint("GET /admin/successions/<uuid:succession>", "registry.read", SCOPE, "SuccessionReport")
-def registry_succession(call: Call, succession: UUID) -> dict[str, Any]:
+def registry_show_succession(call: Call, succession: UUID) -> dict[str, Any]:
     """Read a succession with what moved, what is to move, and who may read what until when."""
     return successions.report(call.ports, call.caller, succession)
 
@@ -238,14 +239,9 @@ def staff_add(call: Call) -> WriteResult:
 # them. What the values of each change are, and mean, stands in the table of changes.
 
 
-VALUES: list[dict[str, Any]] = [
-    {
-        "title": f"{action} change",
-        "required": ["action", "values"],
-        "properties": {"action": {"const": action}, "values": schema_of(kind.fields)},
-    }
-    for action, kind in CHANGES.items()
-]
+VALUES: Mapping[str, Mapping[str, Any]] = {
+    action: schema_of(kind.fields) for action, kind in CHANGES.items()
+}
 """What a change of each action carries, as JSON Schema."""
 
 

@@ -181,7 +181,7 @@ def test_what_is_retained_opens_after_the_erasure_for_its_holder_alone(gateway):
     assert consult(gateway, handoff, key="the same").result == opened.result
     assert gateway.size() == size
     assert gateway.handoff(handoff).state is HandoffState.LAPSED
-    assert (before.result["copy"], opened.result["copy"]) == (False, True)
+    assert (before.result["retained"], opened.result["retained"]) == (False, True)
     gateway.refused(CaseErased, HOTLINE, package_consultation.consult, handoff, KEPT)
     numbered = replace(KEPT, package=1)
     with pytest.raises(ValidationFailed):
@@ -249,7 +249,7 @@ def test_a_copy_of_a_suspended_case_opens_in_proceedings_alone(gateway):
     assert erasure.erase_due(gateway.ports) == 1
     gateway.denied("R13.suspension", OFMIN, package_consultation.consult, handoff, KEPT)
     proceedings = replace(KEPT, reason_code="in_proceedings")
-    assert gateway.act(OFMIN, package_consultation.consult, handoff, proceedings).result["copy"]
+    assert gateway.act(OFMIN, package_consultation.consult, handoff, proceedings).result["retained"]
     gateway.clock.advance(timedelta(days=2))
     assert consult(gateway, handoff).result
 

@@ -11,21 +11,21 @@ import uuid
 
 from casegate_client import AuthenticatedClient, Client
 from casegate_client.api.handoffs import handoffs_accept, handoffs_list, handoffs_show
-from casegate_client.api.oauth import oauth_token
-from casegate_client.models import AcceptanceBody, ConditionsBody, HandoffsListBox, TokenRequest
+from casegate_client.api.oauth import oauth_issue_token
+from casegate_client.models import AcceptanceBody, HandoffsListBox, TokenRequest
 
 address, folder, client_id, handoff, person = sys.argv[1:]
 tls = ssl.create_default_context(cafile=f"{folder}/ca.pem")
 tls.load_cert_chain(f"{folder}/certificate.pem", f"{folder}/key.pem")
 
 asked = TokenRequest(grant_type="client_credentials", client_id=client_id)
-token = oauth_token.sync(client=Client(address, verify_ssl=tls), body=asked)
+token = oauth_issue_token.sync(client=Client(address, verify_ssl=tls), body=asked)
 client = AuthenticatedClient(address, token=token.access_token, verify_ssl=tls)
 
 received = handoffs_list.sync(client=client, box=HandoffsListBox.IN)
 assert handoff in [str(one.handoff) for one in received.items], received
 view = handoffs_show.sync(uuid.UUID(handoff), client=client)
-body = AcceptanceBody(by=person, conditions=ConditionsBody.from_dict(view.conditions.to_dict()))
+body = AcceptanceBody(by=person, conditions=view.conditions)
 accepted = handoffs_accept.sync(
     view.handoff, client=client, body=body, idempotency_key=f"accept-{handoff}"
 )

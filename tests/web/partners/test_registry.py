@@ -148,9 +148,16 @@ def test_an_administrator_is_added_over_the_network(line, operator):
 
 
 def test_the_values_of_every_change_are_described_in_the_api():
-    described = document()["components"]["schemas"]["ChangeBody"]["oneOf"]
-    forms = [one["properties"] for one in described]
-    values = {form["action"]["const"]: form["values"] for form in forms}
+    schemas = document()["components"]["schemas"]
+
+    def read(reference):
+        return schemas[reference.rpartition("/")[2]]
+
+    told = schemas["ChangeBody"]["discriminator"]["mapping"]
+    assert [one["$ref"] for one in schemas["ChangeBody"]["oneOf"]] == list(told.values())
+    forms = {action: read(place)["properties"] for action, place in told.items()}
+    assert all(form["action"]["const"] == action for action, form in forms.items())
+    values = {action: read(form["values"]["$ref"]) for action, form in forms.items()}
     for action, kind in CHANGES.items():
         assert values[action]["properties"].keys() == {one.name for one in kind.fields}
         required = [one.name for one in kind.fields if one.required]
