@@ -251,8 +251,14 @@ class Config:
         "emergency.numbers",
         setting_validators.telephone_numbers,
         "What to call where an offer about an imminent danger is refused: the answer names them.\n"
-        "By default those of France: police, European emergency number, children in danger.",
-        ("17", "112", "119"),
+        "By default those of France: police, European emergency number.",
+        ("17", "112"),
+    )
+    child_numbers: tuple[str, ...] = _setting(
+        "emergency.child_numbers",
+        setting_validators.telephone_numbers,
+        "What to call besides where the case concerns a child. By default that of France.",
+        ("119",),
     )
     receivers_ca_path: str | None = _setting(
         "notifications.ca_file",

@@ -23,6 +23,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway import files
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
+from gateway.domain.matters import MatterTerms
+from gateway.domain.vocabulary import Matter
 from gateway.kernel.ports import Policy
 
 _FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where the library looks
@@ -162,6 +164,10 @@ class CountedPolicy:
     @property
     def rules(self) -> Collection[str]:
         return self.policy.rules
+
+    @property
+    def matters(self) -> Mapping[Matter, MatterTerms]:
+        return self.policy.matters
 
     def decide(self, question: PolicyQuestion) -> PolicyDecision:
         decision = self.policy.decide(question)

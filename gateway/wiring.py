@@ -254,6 +254,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         ),
         police_first=timedelta(hours=config.police_first_hours),
         emergency_numbers=config.emergency_numbers,
+        child_numbers=config.child_numbers,
         due=config.due,
         due_of_kinds=config.due_of_kinds,
         call_within=timedelta(minutes=config.due_call),

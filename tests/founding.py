@@ -622,6 +622,7 @@ def unfounded(
         random=random,
         fingerprint_key=FINGERPRINT_KEY,
         emergency_numbers=("17", "112"),
+        child_numbers=("119",),
     )
     return Founded(ports, kept, clock, checkpoint_signer, calendar)
 

@@ -20,9 +20,12 @@ from typing import Any, NamedTuple
 import cedarpy
 
 from gateway.domain.decision import PolicyDecision, PolicyEntity, PolicyQuestion, Value, identity_of
+from gateway.domain.matters import InvalidMatters, MatterTerms, listed, read_matters
 from gateway.domain.refusals import Correctable
+from gateway.domain.vocabulary import Matter
 
 SCHEMA_FILE = "schema.cedarschema"
+MATTERS_FILE = "matters.toml"
 OPTIONAL = "optional"
 """Below it each folder has policies that an operator may add to the others."""
 
@@ -39,7 +42,7 @@ NO_POLICY_SPOKE = PolicyDecision(False, ("R2.default",), (), "nobody")
 """The answer when nothing permits and nothing forbids."""
 
 _RESERVED = frozenset({*UNDECIDED.rules, *NO_POLICY_SPOKE.rules})
-_RULE_ID = r"R([1-9]|1[0-9]|20)(\.[a-z_]+)+"
+_RULE_ID = r"R([1-9]|1[0-9]|2[01])(\.[a-z_]+)+"
 _SENTENCE = r"[A-Z][^\n]*\."
 _ACTION = r'"[a-z_]+\.[a-z_]+"'
 _REMEMBERED = 2048
@@ -105,8 +108,9 @@ class _Asked(NamedTuple):
 class CedarPolicy:
     """Answers questions from one set of policies, parsed once; safe to share between threads.
 
-    ``revision`` names the exact bytes of the policies and the schema; ``rules`` are the policies
-    by ``@id``; ``actions`` the actions that the schema knows.
+    ``revision`` names the exact bytes of the policies, the schema and the matters; ``rules`` are
+    the policies by ``@id``; ``actions`` the actions that the schema knows; ``matters`` what follows
+    from what a case is about, which policies read of ``Matters::"listed"``.
     """
 
     def __init__(
@@ -114,19 +118,22 @@ class CedarPolicy:
         policies: cedarpy.PolicySet,
         schema: cedarpy.Schema,
         rules: Mapping[str, Rule],
+        matters: Mapping[Matter, MatterTerms],
         revision: str,
     ) -> None:
         """Take what ``load`` has checked; ``rules`` by the engine's own names of the policies."""
         self.revision = revision
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules.values()}
         self.actions = _actions(schema)
+        self.matters = matters
         self._policies = policies
         self._schema = schema
         self._rule_at = rules
         self._answers: dict[Hashable, PolicyDecision] = {}
         # Checked here against the schema, for Cedar checks only what is added to them later.
+        known = cedarpy.Entities.from_json_str(_encode([_spell_matters(matters)]), schema)
         self._participants = lru_cache(maxsize=_PARSED)(
-            lambda text: cedarpy.Entities.from_json_str(text, schema)
+            lambda text: known.with_added_json_str(text, schema)
         )
 
     @classmethod
@@ -231,6 +238,11 @@ def _spell(question: PolicyQuestion) -> _Asked:
     )
 
 
+def _spell_matters(matters: Mapping[Matter, MatterTerms]) -> dict[str, Any]:
+    attributes = {name: sorted(found) for name, found in listed(matters).items()}
+    return {"uid": {"type": "Matters", "id": "listed"}, "attrs": attributes, "parents": []}
+
+
 def _collect(entity: PolicyEntity, seen: dict[Uid, dict[str, Any]]) -> Uid:
     uid = (entity.type, "" if entity.type in _NAMELESS else entity.id)
     attributes = _attributes(entity.attributes, seen)
@@ -260,9 +272,9 @@ def _value(value: Value, seen: dict[Uid, dict[str, Any]]) -> Any:
 
 
 def _read(folder: Path) -> dict[str, bytes]:
-    """The schema and the policies by file name, in order of name."""
+    """The schema, the matters and the policies by file name, in order of name."""
     try:
-        paths = sorted([*folder.glob("*.cedar"), folder / SCHEMA_FILE])
+        paths = sorted([*folder.glob("*.cedar"), folder / SCHEMA_FILE, folder / MATTERS_FILE])
         return {path.name: path.read_bytes() for path in paths}
     except OSError as error:
         raise InvalidPolicies([f"{error.filename}: {error.strerror}"]) from error
@@ -292,12 +304,16 @@ def _sound(files: tuple[tuple[str, bytes], ...]) -> CedarPolicy:
     """The same for the same bytes, with what it remembers; InvalidPolicies unless sound."""
     texts = _decode(dict(files))
     schema = _parse_schema(texts.pop(SCHEMA_FILE))
+    try:
+        matters = read_matters(texts.pop(MATTERS_FILE))
+    except InvalidMatters as error:
+        raise InvalidPolicies([f"{MATTERS_FILE}: {one}" for one in error.problems]) from error
     policies, rules = _parse_policies(texts)
     # Joined in the same order as in _parse_policies: the positions are the engine's names.
     invalid = cedarpy.validate_policies(_join(texts), schema).errors
     if invalid:
         raise InvalidPolicies([_explain(error, rules) for error in invalid])
-    return CedarPolicy(policies, schema, rules, _revision(dict(files)))
+    return CedarPolicy(policies, schema, rules, matters, _revision(dict(files)))
 
 
 def _revision(files: Mapping[str, bytes]) -> str:

@@ -83,6 +83,8 @@ class _Reading:
         match part:
             case {"Var": str(name)}:
                 return variables.get(name, ())
+            case {"Value": {"__entity": {"type": str(kind)}}}:
+                return (kind,)
             case {".": {"left": left, "attr": name}} | {"has": {"left": left, "attr": name}}:
                 owners = self._walk(left, variables)
                 known = [one for one in owners if name in self.declared.get(one, ())]

@@ -145,7 +145,7 @@ def reasons(error: ClientError) -> Iterator[str]:
         yield from (f"{pointer or '/'}: {message}" for pointer, message in error.errors)
     if isinstance(error, RequestRefused):
         if numbers := error.help.get("emergency_numbers"):
-            yield f"a child in danger: call {', '.join(map(str, numbers))} now"
+            yield f"somebody is in danger: call {', '.join(map(str, numbers))} now"
         if instead := error.help.get("instead"):
             yield f"can be addressed instead: {', '.join(map(addressee, instead))}"
         if until := error.help.get("held_until"):

@@ -378,22 +378,20 @@ def unconfirmed_matches(content: Mapping[str, Any]) -> frozenset[str]:
 
 
 def date_errors(
-    content: Mapping[str, Any], now: datetime, day: date, planned: date | None
+    content: Mapping[str, Any],
+    now: datetime,
+    day: date,
+    planned: date | None,
+    longest: int | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Return what is wrong with the dates of a case at a moment, on its civil day, by JSON pointer.
+
+    ``longest`` is how many days its matters let it be kept, from the day of receipt (R21).
 
     ``planned`` is the day of erasure of the version before. A further version may only put it off:
     recipients have accepted it, and to bring it forward is for two persons (R10).
     """
-    erase_on = date.fromisoformat(content["marking"]["erase_on"])
-    if not day < erase_on <= day + LONGEST_RETENTION:
-        yield "/marking/erase_on", "must be a day between tomorrow and ten years from today"
-    if planned is not None and erase_on < planned:
-        yield (
-            "/marking/erase_on",
-            f"must not be before {planned}, as it is now: to erase the case earlier, two persons "
-            "bring its erasure forward",
-        )
+    yield from _erasure_errors(content, day, planned, longest)
     latest = now + CLOCK_SKEW
     for pointer, moment in _moments(content):
         if parse_timestamp(moment) > latest:
@@ -401,6 +399,28 @@ def date_errors(
     for place, basis in enumerate(content["legal_basis"]):
         if date.fromisoformat(basis.get("source_legal_basis", {}).get("dated", "0001-01-01")) > day:
             yield f"/legal_basis/{place}/source_legal_basis/dated", "must not be in the future"
+
+
+def _erasure_errors(
+    content: Mapping[str, Any], day: date, planned: date | None, longest: int | None
+) -> Iterator[tuple[str, str]]:
+    erase_on = date.fromisoformat(content["marking"]["erase_on"])
+    if not day < erase_on <= day + LONGEST_RETENTION:
+        yield "/marking/erase_on", "must be a day between tomorrow and ten years from today"
+    if longest is not None:
+        last = parse_timestamp(content["received_at"]).date() + timedelta(days=longest)
+        if erase_on > last:
+            yield (
+                "/marking/erase_on",
+                f"must not be after {last}: a case of this matter is kept for {longest} days at "
+                "most; whoever needs it longer retains it by law",
+            )
+    if planned is not None and erase_on < planned:
+        yield (
+            "/marking/erase_on",
+            f"must not be before {planned}, as it is now: to erase the case earlier, two persons "
+            "bring its erasure forward",
+        )
 
 
 def _moments(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -476,7 +496,7 @@ class Element(NamedTuple):
 
     ``sealed_to`` is the organisation that alone can open it, None when it is not sealed.
     ``perceptual`` tells that it carries a hash that finds similar pictures; ``measures`` are the
-    kinds of measures that hold on it.
+    kinds of measures that hold on it; ``matter`` is what its case is about, as far as it shows it.
     """
 
     group: str
@@ -486,22 +506,29 @@ class Element(NamedTuple):
     sealed_to: str | None = None
     perceptual: bool = False
     measures: frozenset[str] = frozenset()
+    matter: frozenset[str] = frozenset()
 
 
 def element(
-    name: str, in_array: bool, value: Any, case_marking: vocabulary.Marking, *, police: bool
+    name: str,
+    in_array: bool,
+    value: Any,
+    case_marking: vocabulary.Marking,
+    matter: frozenset[str],
+    *,
+    police: bool,
 ) -> Element:
     """Describe one disclosure; the category comes from validated content, never from a label.
 
     ``police``: the originator acts under the LED regime.
     """
     if not in_array:
-        return Element(PROPERTIES[name], name, name, case_marking)
+        return Element(PROPERTIES[name], name, name, case_marking, matter=matter)
     if is_sealed(value):
         # The gateway cannot read it, so it counts as the strictest: RED, and of a category that no
         # rule knows (ADR 0013).
         strict = vocabulary.strictest([case_marking, vocabulary.Marking("RED", frozenset())])
-        return Element(name, name, "sealed", strict, value["sealed_to"])
+        return Element(name, name, "sealed", strict, value["sealed_to"], matter=matter)
     perceptual = name == "items" and any(h["alg"] in PERCEPTUAL for h in value.get("hash", ()))
     own = (
         [vocabulary.marking_of({"tlp": case_marking.tlp, **value["marking"]})]
@@ -516,6 +543,7 @@ def element(
         category=_category(name, value, police=police),
         marking=vocabulary.strictest([case_marking, *own]) if own else case_marking,
         perceptual=perceptual,
+        matter=matter,
     )
 
 

@@ -61,6 +61,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "legal_basis": (
         "article",
         "national_law",
+        "art9_condition",
         "art10_condition",
         "transfer_tool",
         "necessity_note",

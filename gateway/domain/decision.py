@@ -149,6 +149,7 @@ def handoff_entity(
             "recipient": recipient,
             "competence": handoff.address.competence or "",
             "purpose": frozenset(handoff.purpose),
+            "matter": handoff.matter,
             "state": str(handoff.state),
             "read_access": read_access,
         },
@@ -186,6 +187,7 @@ def disclosure_entity(element: Element, originator: PolicyEntity, reader: str) -
         ),
         {
             "originator": originator,
+            "matter": element.matter,
             "group": element.group,
             "category": element.category,
             "tlp_rank": marking.rank,

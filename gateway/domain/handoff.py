@@ -80,7 +80,7 @@ readable, too, while a succession lets its former recipient read on."""
 OUTCOMES = frozenset(
     {
         "received", "duplicate", "no_further_action", "preserved", "case_opened", "passed_on",
-        "child_safeguarded", "victim_identified", "suspect_identified",
+        "child_safeguarded", "victim_identified", "suspect_identified", "removal_ordered",
         "reported_to_lea", "reported_to_isp", "removed", "unavailable", "moved", "not_illegal",
         "content_removed", "access_disabled", "account_suspended", "account_terminated",
         "refused", "no_reply", "more_needed", "assessment_not_confirmed",

@@ -80,6 +80,7 @@ REFERENCE_SCHEMES = (
     "mission",
     "court",
     "hotline",
+    "removal_order",
 )
 """Whose number a reference to another file is."""
 
@@ -88,7 +89,10 @@ INTAKE_CHANNELS = ("web_form", "e_mail", "phone", "partner", "network", "proacti
 
 
 class Matter(StrEnum):
-    """What a case is about: XARF's exploitation types and the CAC Ontology's, joined."""
+    """What a case is about; policies/matters.toml says what follows from each.
+
+    The first eight are XARF's exploitation types and the CAC Ontology's, joined.
+    """
 
     CSAM = "csam"
     GROOMING = "grooming"
@@ -98,6 +102,10 @@ class Matter(StrEnum):
     TRAFFICKING = "trafficking"
     BULLYING = "bullying"
     OTHER = "other"
+    INTIMATE_IMAGES = "intimate_images"
+    HARASSMENT = "harassment"
+    HATE_SPEECH = "hate_speech"
+    TERRORIST_CONTENT = "terrorist_content"
 
 
 class Urgency(StrEnum):
@@ -125,6 +133,8 @@ URGENCY_REASONS = (
     "suicide_risk",
     "extortion",
     "evidence_at_risk",
+    "threat_to_life",
+    "attack_in_progress",
     "other",
 )
 """Why a case is urgent, by its originator's word."""
@@ -325,7 +335,7 @@ PERCEPTUAL_TLP = "AMBER+STRICT"
 """The least strict label under which a perceptual hash may travel."""
 
 SCHEME = re.compile(
-    r"iccam|ucs|interpol_baseline|fr_law|ncmec_ab|iwf|cac|vics_[a-z]{2,6}", re.ASCII
+    r"iccam|ucs|interpol_baseline|fr_law|eu_law|dsa|ncmec_ab|iwf|cac|vics_[a-z]{2,6}", re.ASCII
 )
 """Classification schemes; ``vics_`` is followed by the country path that gives numbers meaning."""
 
@@ -335,8 +345,32 @@ CODES: Mapping[str, frozenset[str]] = {
     "ncmec_ab": frozenset({"A1", "A2", "B1", "B2"}),
     "iwf": frozenset({"A", "B", "C"}),
     "cac": frozenset({"confirmed", "false_positive", "uncertain", "legal_but_concerning", "other"}),
+    "dsa": frozenset(
+        {
+            "CHILD_SEXUAL_ABUSE_MATERIAL",
+            "GROOMING_SEXUAL_ENTICEMENT_MINORS",
+            "HUMAN_TRAFFICKING",
+            "CYBER_BULLYING_INTIMIDATION",
+            "NON_CONSENSUAL_IMAGE_SHARING",
+            "NON_CONSENSUAL_MATERIAL_DEEPFAKE",
+            "CYBER_HARASSMENT",
+            "CYBER_STALKING",
+            "HATE_SPEECH",
+            "CYBER_INCITEMENT",
+            "TERRORIST_CONTENT",
+        }
+    ),
+    "eu_law": frozenset(
+        {
+            *(f"fd_1_{letter}" for letter in "acd"),
+            *(f"vaw_{article}" for article in "5678"),
+            *(f"tco_{letter}" for letter in "abcde"),
+        }
+    ),
 }
-"""The codes of closed schemes. UCS, VICS and national law are opaque to the gateway."""
+"""The codes of closed schemes. ``dsa``: keywords of the DSA's transparency database; ``eu_law``:
+Framework Decision 2008/913/JHA, Directive (EU) 2024/1385, Regulation (EU) 2021/784 Art. 2(7).
+UCS, VICS and national law are opaque to the gateway."""
 
 VERSIONED_SCHEMES = frozenset({"ucs"})
 """Schemes whose codes mean nothing without ``scheme_version``: their lists are kept elsewhere."""

@@ -276,6 +276,7 @@ _BASIS: Mapping[str, Fault] = {
     "regime": among(vocabulary.Regime),
     "article": SHOWN.judge,
     "national_law": SHOWN.judge,
+    "art9_condition": SHOWN.judge,
     "art10_condition": SHOWN.judge,
     "source_legal_basis": _table,
     "transfer_tool": SHOWN.judge,

@@ -19,11 +19,12 @@ from gateway.domain.course import HandoffChecks
 from gateway.domain.decision import PolicyDecision, PolicyQuestion
 from gateway.domain.duty import CALL_WITHIN, DUE, FOLLOW_UP
 from gateway.domain.handoff import Handoff
+from gateway.domain.matters import MatterTerms
 from gateway.domain.measure import EMBARGO, Terms
 from gateway.domain.organisation import Certificate
 from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS
-from gateway.domain.vocabulary import Urgency
+from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence.sd_jwt import Signer
 from gateway.kernel.values import DifferingRows, LoggedEvent, ReferenceDate, SignedTreeHead
 
@@ -152,6 +153,10 @@ class Policy(Protocol):
     def rules(self) -> Collection[str]:
         """The names of all rules."""
 
+    @property
+    def matters(self) -> Mapping[Matter, MatterTerms]:
+        """Return what follows from what a case is about."""
+
 
 class HighWaterMark(Protocol):
     """The log's high-water mark, kept apart from its database and outside its backups.
@@ -210,8 +215,8 @@ class Ports:
     the HMAC over retried requests; ``leapt`` says that the system's clock was moved ahead, which
     ``now`` does not follow; ``denials_per_minute`` bounds what one organisation may have
     recorded; ``embargo_terms`` how long an embargo holds, ``police_first`` how long a removal waits
-    for the police; ``emergency_numbers`` are
-    named where an offer about an imminent danger is refused. ``due`` is the time to answer by
+    for the police; ``emergency_numbers`` are named where an offer about an imminent danger is
+    refused, ``child_numbers`` besides where a child is concerned. ``due`` is the time to answer by
     urgency, ``due_of_kinds`` what is another for some kinds of organisations, ``call_within`` that
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
     ``differs`` hears of a handoff that is not what its documents say, and of the names of the
@@ -239,6 +244,7 @@ class Ports:
     embargo_terms: Terms = EMBARGO
     police_first: timedelta = timedelta(0)
     emergency_numbers: tuple[str, ...] = ()
+    child_numbers: tuple[str, ...] = ()
     due: Mapping[Urgency, timedelta] = field(default_factory=lambda: DUE)
     due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = field(default_factory=dict)
     call_within: timedelta = CALL_WITHIN

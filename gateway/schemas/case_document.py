@@ -148,6 +148,7 @@ class LegalBasis(field.StrictSchema):
     regime = field.word(words.Regime)
     article = field.free(100, lines=False)
     national_law = field.free(200, lines=False, required=False)
+    art9_condition = field.free(300, lines=False, required=False)
     art10_condition = field.free(300, lines=False, required=False)
     source_legal_basis = field.part(SourceLegalBasis, required=False)
     transfer_tool = field.free(200, lines=False, required=False)

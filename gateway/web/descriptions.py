@@ -99,7 +99,7 @@ _WORDS: Mapping[str, str] = {
     "retention_rule": "The rule that the day follows from.",
     "purpose": "What it may be used for.",
     "regime": "The data protection regime: gdpr, or led for competent authorities.",
-    "article national_law art10_condition": "The provision that allows it.",
+    "article national_law art9_condition art10_condition": "The provision that allows it.",
     "source_legal_basis": "What let the source collect it.",
     "transfer_tool": "What allows a transfer to a third country.",
     "necessity_note": "Why it is necessary, in words.",

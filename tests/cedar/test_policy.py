@@ -1,6 +1,7 @@
 """The Policy port, answered by Cedar: what it refuses to start with, and how it fails closed."""
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -205,8 +206,10 @@ GIVE: Mapping[str, Any] = {
     "purpose": frozenset({"protect_child", "investigate"}),
     "competence": "",
 }
-SUBMIT: Mapping[str, Any] = {"basis": frozenset({"gdpr"}), "states_law": False}
+CLEAR: Mapping[str, Any] = {"findings": frozenset()}
+SUBMIT: Mapping[str, Any] = {**CLEAR, "basis": frozenset({"gdpr"}), "states_law": False}
 REVISE: Mapping[str, Any] = {**SUBMIT, "loosens": False, "two_persons": False}
+OF_CONTENT = {"case.submit": SUBMIT, "case.revise": REVISE, "case.clear": CLEAR}
 OPEN: Mapping[str, Any] = {
     "reason": "assessment", "suspended": False, "copy": False, **FREE,
 }  # fmt: skip
@@ -233,6 +236,9 @@ def offer_to(recipient: PolicyEntity, competence: str = "") -> Mapping[str, Any]
 SCHEMA = """
 entity Organisation = { status: String, size: Long };
 entity Log;
+entity Matters = { remove: Set<String>, identify_victim: Set<String>, protect_child: Set<String>,
+  investigate: Set<String>, prosecute: Set<String>, prevent: Set<String>, quality: Set<String>,
+  statistics: Set<String>, child: Set<String>, speech: Set<String>, strict: Set<String> };
 action "log.read" appliesTo { principal: Organisation, resource: Log, context: { safe: Bool } };
 """
 
@@ -261,6 +267,7 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
             (tmp_path / f"rules{number}.cedar").write_text(text)
         if schema is not None:
             (tmp_path / "schema.cedarschema").write_text(schema)
+        shutil.copy(policy_folder() / "matters.toml", tmp_path)
         return tmp_path
 
     return write
@@ -292,7 +299,7 @@ def test_without_a_schema_that_declares_actions_nothing_starts(folder, schema):
         (written(tell="press"), "R2.consult: @tell"),
         (written(reason="do it"), "R2.consult: @reason"),
         (written(rule="open"), "open: @id"),
-        (written(rule="R21.open"), "R21.open: @id"),
+        (written(rule="R22.open"), "R22.open: @id"),
         (written(rule="R2.default"), "R2.default: @id"),
         (written(rule="R2.error"), "R2.error: @id"),
         (written().replace("permit (", "permit [", 1), r"rules0\.cedar: "),
@@ -345,13 +352,13 @@ def test_the_revision_names_the_bytes_of_policies_and_schema(folder):
     assert len(first) == 18
     assert first.startswith("p-")
     revisions = {first}
-    for name in ("rules0.cedar", "schema.cedarschema"):
+    for name in ("rules0.cedar", "schema.cedarschema", "matters.toml"):
         with (place / name).open("a") as file:
             file.write("\n")
         revisions.add(CedarPolicy.load(place).revision)
     (place / "rules0.cedar").rename(place / "renamed.cedar")
     revisions.add(CedarPolicy.load(place).revision)
-    assert len(revisions) == 4
+    assert len(revisions) == 5
 
 
 def test_the_revision_does_not_depend_on_other_files(folder):
@@ -534,7 +541,7 @@ FITTING = [
     ("whoami.read", HOTLINE, LOG, {}),
     *((action, HOTLINE, HOTLINE, {}) for action in (*ON_ITSELF, *ON_OWN_CASES)),
     *(
-        (action, HOTLINE, OWN_CASE, {"case.submit": SUBMIT, "case.revise": REVISE}.get(action, {}))
+        (action, HOTLINE, OWN_CASE, OF_CONTENT.get(action, {}))
         for action in ON_CASE
     ),
     ("case.consult", HOTLINE, OWN_CASE, OPEN),
@@ -659,8 +666,7 @@ def questions(draw: st.DrawFn, principal: st.SearchStrategy[PolicyEntity]) -> Po
     resource = draw(_resources(action, st.just(asking) | party))
     competence = draw(st.sampled_from(["", CSAM]))
     contexts: dict[str, Mapping[str, Any]] = {
-        "case.submit": SUBMIT,
-        "case.revise": REVISE,
+        **OF_CONTENT,
         **{a: {name: draw(st.booleans())} for a, name in MORE_ON_LOG.items()},
         "handoff.accept": {"conditions_accepted": draw(st.booleans()), **FREE},
         "handoff.read": FREE,

@@ -183,7 +183,7 @@ def test_a_refusal_in_an_imminent_danger_says_whom_to_address_and_to_call(
         )
     assert refused.value.help == {
         "instead": [{"organisation": OFMIN, "competence": CSAM_FR}],
-        "emergency_numbers": ["17", "112"],
+        "emergency_numbers": ["17", "112", "119"],
     }
 
 

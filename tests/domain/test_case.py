@@ -255,12 +255,12 @@ AMBER = Marking("AMBER", frozenset())
 
 
 def described(name: str, value: dict[str, Any], marking: Marking = AMBER, **who: bool) -> Element:
-    return element(name, True, value, marking, police=who.get("police", False))
+    return element(name, True, value, marking, frozenset(), police=who.get("police", False))
 
 
 @each("name", PROPERTIES)
 def test_a_property_is_of_its_group_and_under_the_marking_of_the_case(name):
-    seen = element(name, False, "anything", AMBER, police=True)
+    seen = element(name, False, "anything", AMBER, frozenset(), police=True)
     assert seen == Element(PROPERTIES[name], name, name, AMBER)
 
 
@@ -315,7 +315,8 @@ def test_the_elements_of_a_whole_case_can_be_described():
     content = case_content(UUID(int=7), classifications=[machine_match()])
     verified = sd_jwt.read_unverified(issued(content).compact())
     seen = {
-        element(p.name, p.in_array, p.value, AMBER, police=False).group for p in verified.placed
+        element(p.name, p.in_array, p.value, AMBER, frozenset(), police=False).group
+        for p in verified.placed
     }
     assert seen == set(GROUPS)
 

@@ -85,6 +85,7 @@ def test_a_handoff_says_which_competence_was_addressed(competence):
         "recipient": RECIPIENT,
         "competence": competence or "",
         "purpose": set(asked.purpose),
+        "matter": asked.matter,
         "state": "accepted",
         "read_access": False,
     }
@@ -92,13 +93,20 @@ def test_a_handoff_says_which_competence_was_addressed(competence):
     assert reading.attributes["read_access"] is True
 
 
-ELEMENT = Element("subjects", "subjects", "victim", Marking("RED", frozenset({"H2", "H1"})))
+ELEMENT = Element(
+    "subjects",
+    "subjects",
+    "victim",
+    Marking("RED", frozenset({"H2", "H1"})),
+    matter=frozenset({"csam"}),
+)
 
 
 def test_a_disclosure_is_told_by_kind_and_marking():
     seen = disclosure_entity(ELEMENT, ORIGINATOR, "police-a")
     assert seen.attributes == {
         "originator": ORIGINATOR,
+        "matter": {"csam"},
         "group": "subjects",
         "category": "victim",
         "tlp_rank": 4,

@@ -32,6 +32,7 @@ from gateway.domain.vocabulary import (
     Handling,
     ItemKind,
     Marking,
+    Matter,
     Purpose,
     StatementKind,
     SubjectCategory,
@@ -104,6 +105,7 @@ class Part:
     tlp: str = "AMBER"
     handling: frozenset[str] = frozenset()
     perceptual: bool = False
+    matter: str = "csam"
 
 
 @cache
@@ -140,6 +142,7 @@ def _gives(recipient: Recipient, part: Part, purposes: frozenset[str]) -> bool:
         part.category,
         Marking(part.tlp, part.handling),
         perceptual=part.perceptual,
+        matter=frozenset({part.matter}),
     )
     facts = {
         "purpose": purposes,
@@ -379,6 +382,26 @@ def _reasons() -> str:
     return _table([["reason", *LETTERS], *rows])
 
 
+def _speech() -> str:
+    """What a case about what somebody published gives otherwise, for its purposes."""
+    allowed = POLICY.matters[Matter.HATE_SPEECH].purposes
+    wanted = {name: letter for name, letter in LETTERS.items() if name in allowed}
+
+    def given(recipient: Recipient, part: Part) -> str:
+        found = [letter for name, letter in wanted.items() if gives(recipient, part, [name])]
+        return " ".join(found) or NOTHING
+
+    parts, shown = [part for part in PARTS if not part.police], _shown()
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for part in parts:
+        cells = tuple(given(who[0], _with(part, matter="hate_speech")) for _, who in shown)
+        if cells != tuple(given(who[0], part) for _, who in shown):
+            rows.setdefault((part.group, *cells), []).append(part.category)
+    heads = ["from others", *(_heading(who) for _, who in shown)]
+    lines = [[f"{group}: {', '.join(names)}", *cells] for (group, *cells), names in rows.items()]
+    return _table([heads, *lines])
+
+
 def _nothing() -> str:
     empty = [who for cells, who in columns().items() if set(cells) == {NOTHING}]
     return ", ".join(_heading(who) for who in empty)
@@ -396,6 +419,8 @@ def made() -> str:
             _elements(police=False),
             "What is given of a case of the police: of an originator under led.\n",
             _elements(police=True),
+            "What differs where somebody published it (hate_speech, terrorist_content).\n",
+            _speech(),
             "Of this, what is so marked.\n",
             _markings(),
             "Which reason for a consultation serves what the case was offered for.\n",

@@ -209,6 +209,7 @@ PROSE_PLACES = [
     "/marking/retention_rule",
     "/legal_basis/0/article",
     "/legal_basis/0/national_law",
+    "/legal_basis/0/art9_condition",
     "/legal_basis/0/art10_condition",
     "/legal_basis/0/source_legal_basis/text",
     "/legal_basis/0/transfer_tool",

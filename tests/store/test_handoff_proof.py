@@ -542,7 +542,7 @@ def test_a_refusal_in_danger_names_whom_to_call():
         OutOfService, OFMIN, package_consultation.consult, danger, OPENING
     )
     assert f"telephone the duty contact of {HOTLINE}" in found.detail
-    assert found.help == {"emergency_numbers": ("17", "112")}
+    assert found.help == {"emergency_numbers": ("17", "112", "119")}
 
 
 def test_a_recall_is_answered_all_the_same():

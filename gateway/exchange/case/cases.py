@@ -15,6 +15,7 @@ from gateway.domain.case import Case, CaseState, SealedElement, conditions, emba
 from gateway.domain.decision import PolicyEntity, Value, case_entity
 from gateway.domain.duty import DutyKind
 from gateway.domain.json_values import Asked
+from gateway.domain.matters import findings, longest_days
 from gateway.domain.measure import Measure, MeasureKind, is_suspended, marking_errors, measures_on
 from gateway.domain.organisation import Organisation
 from gateway.domain.revision import VersionChange
@@ -180,8 +181,13 @@ def clear(
         confirmation,
         action="case.clear",
         step=step,
+        facts=lambda content: _facts_of_clearance(ports, content),
         then=versions.announce_change,
     )
+
+
+def _facts_of_clearance(ports: Ports, content: Mapping[str, Any]) -> Mapping[str, Value]:
+    return {"findings": findings(content, ports.policy.matters, cleared=True)}
 
 
 def close(
@@ -206,13 +212,13 @@ def consult(
     request = ActionRequest("case.consult", opening.by, key, {"case": str(case), **opening.asked()})
 
     def act(context: RequestContext) -> results.ContentPresentation:
-        found, version = _authorized(context, case, {**OWN, **_opened_for(opening)})
+        found, version = _authorized(context, case, lambda _: {**OWN, **_opened_for(opening)})
         if cases.erasure_is_due(found, context.civil_day):
             raise refusals.WrongState("the case is past the day of its erasure")
         return record_consultation(context, opening, _opened(context, version))
 
     def on_retry(context: RequestContext, logged: LoggedEvent) -> results.ContentPresentation:
-        _authorized(context, case, {**OWN, **_opened_for(opening)})
+        _authorized(context, case, lambda _: {**OWN, **_opened_for(opening)})
         consultation = context.work.handoffs.consultation(logged.event.id)
         if consultation is None:
             deny_as_not_found()
@@ -266,6 +272,7 @@ def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[res
     entity, own, signed = own_entity(context, case, version), context.entity(), "signed"
     asked: Mapping[str, tuple[PolicyEntity, Mapping[str, Value]]] = {
         "case.consult": (entity, {**OWN, "suspended": False, "copy": False, "reason": "quality"}),
+        "case.clear": (entity, _facts_of_clearance(context.ports, content)),
         "case.advance_erasure": (entity, {"persons": 3}),
         "case.recall": (own, {"assurance": signed}),
         "case.approve_recall": (own, {}),
@@ -383,6 +390,25 @@ def _document(
     return handoff_documents.issue_case(heading, submission.content)
 
 
+def _facts_of_submission(
+    context: RequestContext,
+    submission: Submission,
+    verified: VerifiedSdJwt,
+    earlier: Case | None,
+) -> dict[str, Value]:
+    content, cleared = submission.content, submission.clearance is not None
+    forces = content["marking"].get("force", {}).values()
+    facts: dict[str, Value] = {
+        "states_law": any(one["force"] == "law" for one in forces),
+        "basis": regimes_of(content),
+        "findings": findings(content, context.ports.policy.matters, cleared=cleared),
+    }
+    if submission.change is not None:
+        facts["loosens"] = versions.loosens_cleared(context, earlier, verified)
+        facts["two_persons"] = submission.by_two_persons()
+    return facts
+
+
 def _submit(context: RequestContext, submission: Submission) -> results.Submitted:
     content, change = submission.content, submission.change
     document, verified = _document(context, submission)
@@ -397,12 +423,7 @@ def _submit(context: RequestContext, submission: Submission) -> results.Submitte
         state=CaseState.DRAFT,
         embargoed=embargoed(marked, context.today.day),
     )
-    states_law = any(one["force"] == "law" for one in content["marking"].get("force", {}).values())
-    facts: dict[str, Value] = {"states_law": states_law, "basis": regimes_of(content)}
-    if change is not None:
-        facts["loosens"] = versions.loosens_cleared(context, earlier, verified)
-        facts["two_persons"] = submission.by_two_persons()
-    authorize(context, resource, facts)
+    authorize(context, resource, _facts_of_submission(context, submission, verified, earlier))
     _check_qualifications(context.organisation, content)
     _check_seals(context, content)
     context.about = EventSubject.of_version(version)
@@ -582,6 +603,7 @@ def _check_dates(
 ) -> None:
     """No date destroys what others hold, and nothing was done in the future."""
     planned = None if earlier is None else earlier.erase_on
+    longest = longest_days(context.ports.policy.matters, content["matter"])
     day = context.civil_day
     by, terms, before, since = context.caller.organisation, context.ports.embargo_terms, None, day
     if earlier is not None and "embargo" in content["marking"]:
@@ -592,7 +614,7 @@ def _check_dates(
         chain = [one.since for one in set_before if one.is_renewed(terms, context.now)]
         since = min(map(context.ports.civil_day, chain), default=day)
     found = (
-        *cases.date_errors(content, context.now, day, planned),
+        *cases.date_errors(content, context.now, day, planned, longest),
         *marking_errors(content["marking"], before, by, since, terms),
     )
     if errors := tuple((f"/content{pointer}", sentence) for pointer, sentence in found):
@@ -655,9 +677,10 @@ def _step(
     *,
     action: str,
     step: Callable[[RequestContext, Case, Mapping[str, Any]], Case],
+    facts: Callable[[Mapping[str, Any]], Mapping[str, Value]] = lambda _: {},
     then: Callable[[RequestContext, Case, CaseVersion], None] = lambda *_: None,
 ) -> WriteResult:
-    """A person's step on a case, without a new version of it; ``then`` follows its event."""
+    """A person's step, no new version; policy asks ``facts``, ``then`` follows its event."""
     request = ActionRequest(
         action,
         confirmation.by,
@@ -667,7 +690,7 @@ def _step(
     )
 
     def act(context: RequestContext) -> results.CaseStep:
-        found, version = _authorized(context, case)
+        found, version = _authorized(context, case, facts)
         moved = replace(step(context, found, version.said.content), revision=found.revision + 1)
         context.work.cases.save(moved)
         own = Party(found.originator, "originator")
@@ -700,12 +723,20 @@ def _case_digest(logged: LoggedEvent) -> str:
 
 
 def _authorized(
-    context: RequestContext, case: UUID, facts: Mapping[str, Value] | None = None
+    context: RequestContext,
+    case: UUID,
+    facts: Callable[[Mapping[str, Any]], Mapping[str, Value]] = lambda _: {},
 ) -> tuple[Case, CaseVersion]:
-    """The caller's own case, after policy allowed the request's action on it."""
+    """The caller's own case, after policy allowed the request's action on it. ``facts`` of its
+    content are asked besides."""
     found, version = find(context, case)
     own = own_entity(context, found, version)
-    authorize(context, own, facts, visible=lambda: allows(context, own, action="case.read"))
+    authorize(
+        context,
+        own,
+        facts(version.said.content),
+        visible=lambda: allows(context, own, action="case.read"),
+    )
     context.about = EventSubject.of_version(version)
     return found, version
 

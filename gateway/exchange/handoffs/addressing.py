@@ -1,7 +1,7 @@
 """Whom an offer is for: the holder of a competence, those of items in other countries (R8), and
-whom to address instead where a child is in danger and the offer is refused."""
+whom to address and call where an offer is refused in imminent danger."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import itemgetter
@@ -12,9 +12,10 @@ from gateway.domain.handoff import Addressee
 from gateway.domain.hosting_country import CountryMatch, split_by_country
 from gateway.domain.mandate import Mandate, format_competence, parse_competence, resolve_competence
 from gateway.domain.organisation import DUTY_CONTACT, Organisation
-from gateway.domain.vocabulary import Urgency
+from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.results import ItemElsewhere
+from gateway.kernel.ports import Ports
 from gateway.kernel.transact import RequestContext
 
 MOST_NAMED = 3
@@ -129,7 +130,7 @@ def _holding(
 def help_in_danger(
     context: RequestContext, content: Mapping[str, Any], organisation: str | None, key: str | None
 ) -> dict[str, Any]:
-    """Return what the refusal of an offer says where a child is in danger: whom to address instead
+    """Return what the refusal of an offer says in imminent danger: whom to address instead
     of the one that was tried, nearest first, and which numbers to call. Nothing for other cases.
 
     Public authorities alone are named: no declared interest closes these (R9).
@@ -138,8 +139,14 @@ def help_in_danger(
         return {}
     return {
         "instead": _authorities(context, content["matter"], (organisation, key), lambda _: True),
-        "emergency_numbers": context.ports.emergency_numbers,
+        "emergency_numbers": numbers_to_call(context.ports, content["matter"]),
     }
+
+
+def numbers_to_call(ports: Ports, matters: Collection[str]) -> tuple[str, ...]:
+    """Return the emergency numbers for a case: those for children where one may be concerned."""
+    concerns_child = any(ports.policy.matters[Matter(one)].child != "no" for one in matters)
+    return (*ports.emergency_numbers, *(ports.child_numbers if concerns_child else ()))
 
 
 def authorities_on_duty(

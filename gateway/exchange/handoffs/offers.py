@@ -178,7 +178,9 @@ def preview_package(
             )
         work.commit()
     draft = read(ports, caller, request, draft_of)
-    danger = draft.version.said.content["urgency"] == Urgency.IMMINENT_DANGER
+    content = draft.version.said.content
+    danger = content["urgency"] == Urgency.IMMINENT_DANGER and not draft.updated
+    numbers = addressing.numbers_to_call(ports, content["matter"]) if danger else None
     routing = frozenset(p.digest for p in draft.version.said.placed if p.name in ROUTING_FIELDS)
     return results.Preview(
         case=draft.inputs.case.id,
@@ -194,7 +196,7 @@ def preview_package(
         break_glass=breaks_glass(draft.inputs.case),
         duty_contact=draft.duty_contact,
         on_duty=draft.on_duty or None,
-        emergency_numbers=ports.emergency_numbers if danger and not draft.updated else None,
+        emergency_numbers=numbers,
         updates=draft.updates,
         change=draft.change and str(draft.change),
     )
@@ -489,6 +491,7 @@ def facts_of_offer(
     content, named = version.said.content, f"{version.originator}/{version.case}"
     return {
         "basis": cases.regimes_of(content),
+        "attribution": content.get("attribution", ""),
         "released": is_released(content, recipient.slug),
         "conflict": has_conflict_of_interest(recipient, day, named, content),
         "third_country": recipient.is_transfer_barred_on(day),

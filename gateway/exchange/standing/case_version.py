@@ -40,9 +40,9 @@ def elements(
 ) -> dict[str, Element]:
     """Every disclosure of a case version, by digest, as policy sees it under ``measures``."""
     own = marking_of(verified.claims)
-    police = "led" in originator.regimes
+    police, matter = "led" in originator.regimes, frozenset(verified.claims.get("matter", ()))
     found = {
-        p.digest: cases.element(p.name, p.in_array, p.value, own, police=police)
+        p.digest: cases.element(p.name, p.in_array, p.value, own, matter, police=police)
         for p in verified.placed
     }
     if measures:

@@ -141,10 +141,11 @@ def refuse_differing(context: RequestContext, handoff: Handoff, names: Sequence[
     if Urgency.IMMINENT_DANGER in (handoff.urgency, _urgency(context, handoff)):
         parties = {handoff.originator, handoff.recipient} - {context.caller.organisation}
         why += (
-            f"; a child may be in danger: telephone the duty contact of {' or '.join(parties)} "
+            f"; somebody may be in danger: telephone the duty contact of {' or '.join(parties)} "
             "now, and one of the emergency numbers"
         )
-        context.help |= {"emergency_numbers": context.ports.emergency_numbers}
+        numbers = (*context.ports.emergency_numbers, *context.ports.child_numbers)
+        context.help |= {"emergency_numbers": numbers}
     raise OutOfService(why)
 
 

@@ -11,6 +11,7 @@ from gateway.domain.case import GROUPS, CaseState, case_from_claims
 from gateway.domain.refusals import (
     AlreadyExists,
     EditConflict,
+    Forbidden,
     OpenHandoffs,
     SecondPersonRequired,
     UnconfirmedMatch,
@@ -42,6 +43,7 @@ from tests.founding import (
     fields_of,
     machine_match,
     offered,
+    refused_without_event,
     revised,
     shown,
     submitted,
@@ -277,6 +279,66 @@ def test_a_hotline_submits_nothing_on_a_legal_basis_of_the_police(gateway, conte
     gateway.refusal(cases.submit, caller(HOTLINE), gateway.key(), submission(content))
     assert rules(gateway) == ["R6.basis"]
     assert gateway.act(OFMIN, cases.submit, submission(content)).result["version"] == 1
+
+
+# --- matters: what somebody published, and what concerns no child (R6, R21) ----------------------
+
+
+def hate(case: UUID, **changes: Any) -> dict[str, Any]:
+    """A case of hate in which nothing is found; ``changes`` as for case_content."""
+    sound: dict[str, Any] = {
+        "matter": ["hate_speech"],
+        "marking": {"purpose": ["investigate", "remove"], "erase_on": "2027-02-01"},
+        "subjects": None,
+        "classifications": [{**case_content(case)["classifications"][0], "scheme": "fr_law"}],
+        "legal_basis": [
+            {"regime": "gdpr", "article": "6(1)(f)", "art9_condition": "9(2)(g)"},
+        ],
+    }
+    return case_content(case, **{**sound, **changes})
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("R6.matter", {"marking": {"purpose": ["protect_child"], "erase_on": "2027-02-01"}}),
+        ("R6.child", {"urgency_reason": "child_located"}),
+        ("R21.basis", {"legal_basis": [{"regime": "gdpr", "article": "6(1)(f)"}]}),
+        ("R21.report", {"intake_channel": "proactive"}),
+        ("R21.assessed", {"classifications": None}),
+        (
+            "R21.source",
+            {"items": [{"id": element_id("url"), "kind": "account", "value": "user@site"}]},
+        ),
+    ],
+)
+def test_a_case_about_what_somebody_published_says_no_more_than_its_content(gateway, rule, changes):
+    content = hate(gateway.new_id(), **changes)
+    gateway.refused(Forbidden, HOTLINE, cases.submit, submission(content))
+    assert rules(gateway)[-1] == rule
+    assert gateway.case(UUID(content["case"])) is None
+
+
+def test_a_case_about_what_somebody_published_is_cleared_once_an_offence_was_found(gateway):
+    content = hate(gateway.new_id(), classifications=None)
+    case = UUID(content["case"])
+    gateway.act(HOTLINE, cases.submit, submission(content, None))
+    step(gateway, cases.assess, case, "analyst-1")
+    gateway.denied("R21.assessed", HOTLINE, cases.clear, case, CaseStepRequest("approver-1"))
+    shown_acts = cases.look_up(gateway.ports, caller(HOTLINE), case).acts
+    assert "case.clear" not in {one.action for one in shown_acts}
+    found = {**hate(case), "version": 2, "previous": gateway.case(case).digest}
+    assert gateway.act(HOTLINE, cases.submit, submission(found)).result["state"] == "cleared"
+
+
+def test_a_case_about_what_somebody_published_is_kept_no_longer_than_its_matter_allows(gateway):
+    longer = {"purpose": ["remove"], "erase_on": "2027-03-02"}
+    content = hate(gateway.new_id(), marking=longer)
+    desk = (caller(HOTLINE), gateway.key(), submission(content))
+    refused = refused_without_event(gateway, ValidationFailed, cases.submit, *desk)
+    assert [pointer for pointer, _ in refused.errors] == ["/content/marking/erase_on"]
+    content["marking"]["erase_on"] = "2027-03-01"
+    assert gateway.act(HOTLINE, cases.submit, submission(content)).result["state"] == "cleared"
 
 
 # --- closing and reading -------------------------------------------------------------------------

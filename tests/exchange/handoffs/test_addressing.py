@@ -14,7 +14,7 @@ from gateway.domain.refusals import (
 from gateway.evidence import sd_jwt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import Submission
-from gateway.exchange.handoffs import offers
+from gateway.exchange.handoffs import addressing, offers
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.founding import (
@@ -220,3 +220,11 @@ def test_a_mandate_that_ended_opens_ones_own_case_no_more_and_leaves_the_duty_to
 def test_a_full_member_needs_no_mandate_for_its_own_cases(gateway):
     case = submitted(gateway, matter=["bullying"])
     gateway.act(HOTLINE, cases.consult, UUID(case.result["case"]), OPENING)
+
+
+def test_the_numbers_for_children_are_called_where_one_may_be_concerned(gateway):
+    def called(*matters: str) -> tuple[str, ...]:
+        return addressing.numbers_to_call(gateway.ports, matters)
+
+    assert called("terrorist_content") == called("intimate_images") == ("17", "112")
+    assert called("sextortion") == called("hate_speech", "csam") == ("17", "112", "119")

@@ -136,7 +136,7 @@ def test_before_the_offer_it_is_shown_who_is_on_duty_and_that_it_is_no_emergency
         return to_json(offers.preview(gateway.ports, caller(HOTLINE), case, offer_of(gateway)))
 
     assert "on_duty" not in preview()
-    assert preview()["emergency_numbers"] == list(gateway.ports.emergency_numbers)
+    assert preview()["emergency_numbers"] == ["17", "112", "119"]
     on_call(gateway, OCRVP)
     assert {one["organisation"] for one in preview()["on_duty"]} == {OCRVP}
     on_call(gateway, OFMIN)

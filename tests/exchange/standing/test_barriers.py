@@ -208,7 +208,7 @@ def in_danger(gateway: Founded, **offer: Any) -> RecordedRefusal:
     refused = gateway.refusal(
         offers.offer, caller(HOTLINE), gateway.key(), case, offer_of(gateway, **offer)
     )
-    assert refused.refusal.help["emergency_numbers"] == ("17", "112")
+    assert refused.refusal.help["emergency_numbers"] == ("17", "112", "119")
     return refused
 
 

@@ -147,6 +147,7 @@ _FULL: dict[str, Any] = {
             "regime": "gdpr",
             "article": "6(1)(f)",
             "national_law": "Loi 78-17 art. 46",
+            "art9_condition": "9(2)(g), substantial public interest",
             "art10_condition": "authorised association",
             "source_legal_basis": {"text": "Report by the public", "dated": "2026-01-02"},
             "transfer_tool": "adequacy decision",
