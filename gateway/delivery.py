@@ -1,4 +1,5 @@
-"""Delivers what organisations are to hear of: the one process that calls out (RFC 8935).
+"""Delivers what organisations are to hear of: the one process that calls out (RFC 8935); beside
+that, it has the log stamped (`stamping`).
 
 Each receiver gets its notifications in order and at least once: nothing counts as delivered before
 the receiver has answered 202. Several nodes may deliver; each receiver is one's at a time.
@@ -36,6 +37,7 @@ from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.results import iterate
+from gateway.stamping import Stamper
 from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
 
@@ -328,8 +330,11 @@ def run(
     """Deliver until `pause` says that it is time to stop."""
     with closing(connect(config, counts)) as gateway:
         deliverer = Deliverer(gateway, alarm)
+        stamper = threading.Thread(target=Stamper(gateway, alarm, deliverer.stopping).run)
+        stamper.start()
         try:
             while not pause(LOOK_EVERY):
                 deliverer.step()
         finally:
             deliverer.stop()
+            stamper.join()

@@ -1,10 +1,14 @@
 """A time-stamp authority of our own for tests, and one of `openssl ts`; neither is anybody's."""
 
+import contextlib
 import shutil
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,10 @@ from cryptography.x509 import ObjectIdentifier
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.evidence import time_stamp as forms
+from tests.receiver import Answer, answer
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 POLICY = ObjectIdentifier("1.3.6.1.4.1.99999.1")
 STAMPS = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True)
@@ -38,17 +44,25 @@ class Holder:
     key: Any
     certificate: x509.Certificate
 
-    def certify(self, name: str, *more: Any, key: Any = None, days: int = 3650) -> "Holder":
+    def certify(
+        self, name: str, *more: Any, key: Any = None, since: datetime = LONG_AGO, days: int = 9000
+    ) -> "Holder":
         """Return another holder, certified by this one."""
-        own = key or new_key()
-        return Holder(own, certify(name, own, self.certificate.subject, self.key, *more, days=days))
+        own, by = key or new_key(), self.certificate.subject
+        return Holder(own, certify(name, own, by, self.key, *more, since=since, days=days))
 
     def pem(self) -> bytes:
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def certify(
-    name: str, key: Any, issuer: x509.Name | None, by: Any, *more: Any, days: int = 3650
+    name: str,
+    key: Any,
+    issuer: x509.Name | None,
+    by: Any,
+    *more: Any,
+    since: datetime = LONG_AGO,
+    days: int = 9000,
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
@@ -57,8 +71,8 @@ def certify(
         .issuer_name(issuer or subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - DAY)
-        .not_valid_after(NOW + days * DAY)
+        .not_valid_before(since)
+        .not_valid_after(since + days * DAY)
     )
     for extension, critical in more:
         made = made.add_extension(extension, critical)
@@ -148,7 +162,7 @@ class Authority:
             revocations=None,
             signers=SetOf([signer] * get("signers", 1)),
         )
-        return forms._Token(kind=forms._SIGNED_DATA, data=data)
+        return forms._TimeStampToken(kind=forms._SIGNED_DATA, data=data)
 
     def sign(self, data: bytes) -> bytes:
         key = self.own.key
@@ -175,6 +189,42 @@ def attribute(kind: ObjectIdentifier, value: Any) -> Any:
 
 def granted(status: int = 0) -> Any:
     return [as_tlv(status)]
+
+
+@contextlib.contextmanager
+def serving(authority: Authority, clock: Callable[[], datetime]) -> Iterator["Server"]:
+    """The authority as a server on this host, whose time is that of ``clock``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = self.rfile.read(int(self.headers["Content-Length"]))
+            made.heard.append(self.headers["Content-Type"])
+            if made.answers:
+                made.answers.pop(0)(self)
+                return
+            told = replace(authority, time=clock()).answer(request)
+            answer(200, told, Content_Type="application/timestamp-reply")(self)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made = Server(f"http://localhost:{server.server_port}/tsr")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Server:
+    """``heard`` are the types of what it was asked; ``answers`` are used up first."""
+
+    url: str
+    heard: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
 
 # --- openssl ts ---

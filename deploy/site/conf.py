@@ -58,7 +58,7 @@ READERS = {
         "deploy/site/interface",
     ],
     "Administrators": ["docs/administrators", "docs/audit-events"],
-    "Auditors and courts": ["docs/auditors", "docs/audit-searches"],
+    "Auditors and courts": ["docs/auditors", "docs/audit-searches", "docs/confirmations"],
     "Data protection officers and counsel": ["docs/data-protection"],
     "Authors of verifiers": [
         "docs/protocol/documents",

@@ -23,7 +23,7 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
-from gateway import keys, maintenance, wiring
+from gateway import keys, maintenance, stamping, wiring
 from gateway.cedar.policy import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
@@ -286,6 +286,18 @@ def due(config: Config, now: datetime) -> Findings:
         )
     else:
         yield Level.OK, "no duty of a member is overdue"
+
+
+def time_stamps(config: Config, now: datetime) -> Findings:
+    """Tell which time-stamp authority stamps the log no more."""
+    with _read_rows(config) as work:
+        late = stamping.late(config, work, now)
+    for by in late:
+        mend = "read the log of delivery, which says why ('Time stamps' in docs/confirmations.md)"
+        yield Level.WARNING, f"{by} did not stamp in time what is in the log: {mend}"
+    if not late:
+        number = len(config.time_stamp_authorities)
+        yield Level.OK, f"the log is stamped by all time-stamp authorities: {number}"
 
 
 def log_holds(config: Config, now: datetime) -> Findings:
@@ -642,6 +654,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     administrators,
     clock,
     backups,
+    time_stamps,
     due,
     log_holds,
     waiting,

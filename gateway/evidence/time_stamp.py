@@ -78,7 +78,7 @@ def verify(token: bytes, text: bytes, roots: Sequence[x509.Certificate]) -> Time
     try:
         _check_chain(signer, certificates, roots, time)
     except (*_REFUSED, verification.VerificationError) as error:
-        raise UnknownAuthority(f"no root that you brought leads to {authority}") from error
+        raise UnknownAuthority(f"no root that was given leads to {authority}") from error
     return TimeStamp(before, authority, info.policy.dotted_string)
 
 
@@ -127,7 +127,7 @@ def _open(
     yet whose that is."""
     if len(token) > MAX_BYTES:
         raise ValueError("it is too long")
-    content = asn1.decode_der(_Token, token)
+    content = asn1.decode_der(_TimeStampToken, token)
     data = content.data
     if (content.kind, data.content.kind) != (_SIGNED_DATA, _TST_INFO):
         raise ValueError("it is of another type")
@@ -188,7 +188,7 @@ def _check_chain(
 
     def stamps(_: object, __: object, usage: x509.ExtendedKeyUsage) -> None:
         if list(usage) != [ExtendedKeyUsageOID.TIME_STAMPING]:
-            raise ValueError("the certificate is not for time stamps alone")
+            raise ValueError("the certificate is for more than time stamps")
 
     def signs(_: object, __: object, usage: x509.KeyUsage | None) -> None:
         if usage is not None and not usage.key_cert_sign:
@@ -301,7 +301,7 @@ class _SignedData:
 
 
 @asn1.sequence
-class _Token:
+class _TimeStampToken:
     kind: ObjectIdentifier
     data: Annotated[_SignedData, Explicit(0)]
 
@@ -319,4 +319,4 @@ class _Answer:
     """TimeStampResp (RFC 3161 section 2.4.2); one that grants nothing has no token."""
 
     status: list[TLV]
-    token: _Token | None
+    token: _TimeStampToken | None

@@ -2,8 +2,9 @@
 time-stamp authority every token."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import and_, bindparam, delete, func, select
 
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.store.columns import RecordTable, StorePart, matching
@@ -15,6 +16,22 @@ _LARGER = _CONFIRMATIONS.by("kind", "by").where(log_confirmation.c.size >= bindp
 _SMALLER = delete(log_confirmation).where(
     matching(log_confirmation, "kind", "by"), log_confirmation.c.size < bindparam("size")
 )
+_NEWEST = (
+    select(log_confirmation.c.size, log_confirmation.c.at)
+    .where(matching(log_confirmation, "kind", "by"))
+    .order_by(log_confirmation.c.size.desc())
+    .limit(1)
+)
+_BEYOND = (
+    select(log_confirmation.c.by, func.min(log_confirmation.c.size).label("size"))
+    .where(matching(log_confirmation, "kind"), log_confirmation.c.size > bindparam("entry"))
+    .group_by(log_confirmation.c.by)
+    .subquery()
+)
+_FIRST_BEYOND = _OF.join(
+    _BEYOND,
+    and_(log_confirmation.c.by == _BEYOND.c.by, log_confirmation.c.size == _BEYOND.c.size),
+)
 
 
 class SqlConfirmations(StorePart):
@@ -23,6 +40,15 @@ class SqlConfirmations(StorePart):
     def of(self, kind: ConfirmationKind) -> Sequence[Confirmation]:
         """All of a kind, that of the smallest checkpoint first."""
         return self._all(_CONFIRMATIONS, _OF, kind=kind)
+
+    def newest(self, kind: ConfirmationKind, by: str) -> tuple[int, datetime] | None:
+        """Of the largest checkpoint that somebody confirmed the size, and when."""
+        found = self._transaction.rows(_NEWEST, {"kind": kind, "by": by})
+        return (found[0][0], found[0][1]) if found else None
+
+    def first_beyond(self, kind: ConfirmationKind, entry: int) -> Sequence[Confirmation]:
+        """Of each who confirms so the smallest checkpoint that holds an entry."""
+        return self._all(_CONFIRMATIONS, _FIRST_BEYOND, kind=kind, entry=entry)
 
     def keep(self, one: Confirmation) -> None:
         """Keep a confirmation. A witness's newest says all that its earlier ones say, so no other

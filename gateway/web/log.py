@@ -9,10 +9,10 @@ from gateway.evidence import receipt as receipts
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import receipt_for
-from gateway.kernel.values import TreeHead
-from gateway.ledger import tiles
+from gateway.kernel.values import ConfirmationKind, TreeHead
+from gateway.ledger import note, tiles
 from gateway.ledger.tiles import TileAddress
-from gateway.ledger.tree import HASH_BYTES
+from gateway.ledger.tree import HASH_BYTES, MAX_SIZE
 from gateway.registry import keys
 from gateway.web.context import AppContext
 from gateway.web.endpoint import RECORDED, unauthenticated
@@ -40,12 +40,12 @@ def log_show_checkpoint(gate: AppContext) -> Response:
     """
     checkpoint_signer, headers = gate.ports.checkpoint_signer, {"Cache-Control": A_MOMENT}
     try:
-        note = checkpoint_signer.sign(_head(gate))
+        newest = checkpoint_signer.sign(_head(gate))
     except LogFrozen:
-        note = checkpoint_signer.stored()
+        newest = checkpoint_signer.stored()
         headers["Log-State"] = "frozen"
-    answer = Response(note, headers=headers, content_type=TEXT)
-    answer.set_etag(base64url.digest(note.encode("utf-8")))
+    answer = Response(newest, headers=headers, content_type=TEXT)
+    answer.set_etag(base64url.digest(newest.encode("utf-8")))
     answer.make_conditional(request)
     return answer
 
@@ -94,6 +94,18 @@ def log_show_predecessor(gate: AppContext) -> Response:
     return json_response(receipts.to_json(receipt), headers={"Cache-Control": A_MOMENT})
 
 
+@unauthenticated("GET /log/stamps/<int:entry>", response="TimeStamps", refusals=RECORDED)
+def log_list_stamps(gate: AppContext, entry: int) -> Response:
+    """Get of each time-stamp authority its first stamp of a checkpoint that holds an entry."""
+    with gate.ports.begin(TransactionMode.READ) as work:
+        found = work.confirmations.first_beyond(ConfirmationKind.STAMP, min(entry, MAX_SIZE))
+    stamps = [
+        {"authority": one.by, "checkpoint": one.note, "token": note.encode_base64(one.data)}
+        for one in found
+    ]
+    return json_response({"stamps": stamps}, headers={"Cache-Control": A_MOMENT})
+
+
 @unauthenticated("GET /healthz", response="Alive")
 def log_check_health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
@@ -120,6 +132,7 @@ ENDPOINTS = (
     log_show_tile,
     log_show_verifier_key,
     log_show_predecessor,
+    log_list_stamps,
     log_check_health,
     log_check_readiness,
 )

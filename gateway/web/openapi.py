@@ -195,6 +195,18 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         disclosures={**_TEXTS, "description": "Values of the event that you may read."},
         proof=_said("C2SP tlog-proof with a signed checkpoint."),
     ),
+    "TimeStamps": _members(
+        "stamps",
+        "What time-stamp authorities stamped.",
+        stamps={**_several("TimeStamp"), "description": "One of each authority."},
+    ),
+    "TimeStamp": _members(
+        "authority checkpoint token",
+        "A time stamp over the text of a checkpoint with the log's own lines.",
+        authority=_said("Its host."),
+        checkpoint=_said("A signed note."),
+        token=_said("RFC 3161, in base64."),
+    ),
     "Problem": _members(
         "type title status instance",
         "Every refusal (RFC 9457); `type` is the address of a page about it.",
@@ -300,6 +312,10 @@ _KEY_PARAMETER = {
 }
 
 _PATH_PARTS = re.compile(r"<(?:(\w+):)?(\w+)>")
+_PATH_PART: Mapping[str, Mapping[str, Any]] = {
+    "uuid": {"type": "string", "format": "uuid"},
+    "int": {"type": "integer", "minimum": 0},
+}
 
 
 _WITH_CERTIFICATE = (*listeners.TOKEN, *listeners.PARTNERS_OPEN, *listeners.PARTNERS)
@@ -494,7 +510,7 @@ def _security(one: Endpoint) -> list[dict[str, list[str]]]:
 def _parameters(one: Endpoint) -> list[Any]:
     found: list[Any] = []
     for kind, name in _PATH_PARTS.findall(one.path):
-        schema = {"type": "string", "format": "uuid"} if kind == "uuid" else {"type": "string"}
+        schema = _PATH_PART.get(kind, {"type": "string"})
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
     if one.query is not NOTHING:
         found.append({"in": "query", "schema": one.query})

@@ -151,6 +151,15 @@ def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -
     assert "log holds in force: 0;" in the(findings(gw, 12 * DAY), "log_holds", Level.OK)
 
 
+def test_an_authority_that_does_not_stamp_is_a_warning(gw: Operator) -> None:
+    assert "authorities: 0" in sentences(gw, "time_stamps", Level.OK)
+    with (gw.folder / wiring.CONFIG_FILE).open("a") as file:
+        file.write(
+            '[[time_stamp_authority]]\nurl = "http://tsa.example/tsr"\nca_file = "tsa.pem"\n'
+        )
+    assert "tsa.example did not stamp" in sentences(gw, "time_stamps", Level.WARNING)
+
+
 def test_every_check_says_something(gw: Operator) -> None:
     assert {finding.check for finding in findings(gw)} == {check.__name__ for check in CHECKS}
 

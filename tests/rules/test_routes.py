@@ -155,6 +155,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/keys/notification"),
     ("GET", "/log/vkey"),
     ("GET", "/log/predecessor"),
+    ("GET", "/log/stamps/{entry}"),
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),
     ("GET", "/ca.pem"),

@@ -42,6 +42,21 @@ def test_a_witness_has_its_newest_cosignature_and_an_authority_every_token(store
     assert len(kept(store, COSIGNED)) == 2
 
 
+def test_of_each_authority_the_first_token_that_holds_an_entry_is_found_and_the_newest(store):
+    stamps = [confirmation(size, STAMPED, by) for size, by in ((5, "a"), (7, "a"), (6, "b"))]
+    keep(store, *stamps, confirmation(5), confirmation(9))
+    with store.begin(TransactionMode.READ) as work:
+        found = {entry: work.confirmations.first_beyond(STAMPED, entry) for entry in (0, 4, 5, 6)}
+        assert work.confirmations.newest(STAMPED, "a") == (7, stamps[1].at)
+        assert work.confirmations.newest(STAMPED, "c") is None
+    assert {entry: [(one.by, one.size) for one in them] for entry, them in found.items()} == {
+        0: [("a", 5), ("b", 6)],
+        4: [("a", 5), ("b", 6)],
+        5: [("b", 6), ("a", 7)],
+        6: [("a", 7)],
+    }
+
+
 def test_who_reads_keeps_nothing(store):
     with store.begin(TransactionMode.READ) as work, pytest.raises(RuntimeError):
         work.confirmations.keep(confirmation(1))

@@ -1,5 +1,9 @@
 """The public face of the log: what a monitor needs, and nothing that is not committed."""
 
+from datetime import UTC, datetime
+
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import note, tiles, tree
 from gateway.ledger.note import open_checkpoint
 from tests.each import each
@@ -51,6 +55,26 @@ def test_a_full_tile_is_kept_for_ever_and_a_partial_one_for_a_while(line):
     earlier = public.get(f"/tile/0/000.p/{size}")
     assert earlier.data == full.data[: size * 32]
     assert "immutable" not in earlier.headers["Cache-Control"]
+
+
+def test_the_first_stamp_that_holds_an_entry_is_there_for_anybody(line):
+    public, size = line.anybody(), line.gateway.size()
+    assert public.get("/log/stamps/0").json == {"stamps": []}
+    note = public.get("/checkpoint").text
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    kept = [(one, by) for one in (size, size + 1) for by in ("a.example", "b.example")]
+    with line.gateway.store.begin(TransactionMode.WRITE) as work:
+        for number, by in kept:
+            stamp = Confirmation(number, ConfirmationKind.STAMP, by, at, note, b"token")
+            work.confirmations.keep(stamp)
+        work.commit()
+    answer = public.get(f"/log/stamps/{size - 1}")
+    told = {"checkpoint": note, "token": "dG9rZW4="}
+    assert answer.json == {"stamps": [{"authority": by, **told} for _, by in kept[:2]]}
+    assert answer.headers["Cache-Control"] == "public, max-age=1"
+    assert len(public.get(f"/log/stamps/{size}").json["stamps"]) == 2
+    assert public.get(f"/log/stamps/{10**30}").json == {"stamps": []}
+    assert public.get("/log/stamps/-1").status_code == 404
 
 
 @each(

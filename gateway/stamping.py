@@ -1,0 +1,139 @@
+"""Has time-stamp authorities stamp the log's checkpoints (RFC 3161), each hour that it grew.
+
+An authority sees one hash. One that fails is asked again and stops nothing: its next stamp shows of
+all entries that they were there.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+
+from gateway.config import Config
+from gateway.domain.refusals import LogFrozen
+from gateway.evidence import time_stamp
+from gateway.evidence.declarations import MAX_SKEW
+from gateway.kernel.ports import TransactionMode, UnitOfWork
+from gateway.kernel.values import Confirmation, ConfirmationKind
+from gateway.web.security_log import failure_place
+from gateway.wiring import GatewayRuntime
+
+EVERY = timedelta(hours=1)
+LATE = 2 * EVERY
+"""After its last stamp an authority that stamped nothing of a log that grew is late."""
+
+AGAIN = timedelta(minutes=5)
+"""After this an authority that failed is asked again."""
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at how far the log has grown."""
+
+TIMEOUT = httpx.Timeout(10.0)
+"""Seconds without any progress."""
+
+SECONDS = 30.0
+"""Of one answer, however slowly it comes."""
+
+Authority = Mapping[str, str]
+
+
+def name_of(authority: Authority) -> str:
+    """Return what an authority is called: its host."""
+    return urlsplit(authority["url"]).netloc
+
+
+def late(config: Config, work: UnitOfWork, now: datetime) -> list[str]:
+    """The authorities that did not stamp in time what is in the log."""
+    found = {name_of(one): _stamped(work, one) for one in config.time_stamp_authorities}
+    size = work.log.head().size
+    return [by for by, (known, at) in found.items() if known < size and (not at or now > at + LATE)]
+
+
+def _stamped(work: UnitOfWork, authority: Authority) -> tuple[int, datetime | None]:
+    """How far an authority has stamped the log, and when."""
+    newest = work.confirmations.newest(ConfirmationKind.STAMP, name_of(authority))
+    return (0, None) if newest is None else newest
+
+
+@dataclass
+class Stamper:
+    """Asks each authority when that is due; ``alarm`` hears once what fails."""
+
+    gateway: GatewayRuntime
+    alarm: Callable[[str], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _next: dict[str, datetime] = field(default_factory=dict)
+    _failing: dict[str, str | None] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Stamp until the process stops."""
+        while self.gateway.config.time_stamp_authorities and not self.stopping.wait(LOOK_EVERY):
+            self.step()
+
+    def step(self) -> None:
+        """Ask the authorities for which it is time."""
+        for one in self.gateway.config.time_stamp_authorities:
+            by, now, failure = name_of(one), self.gateway.ports.now(), None
+            if now < self._next.get(by, now):
+                continue
+            try:
+                if not self._stamp(one, now):
+                    continue
+            except LogFrozen:
+                continue  # whoever looks after the log hears of that
+            except (OSError, httpx.HTTPError, RuntimeError) as error:
+                failure = type(error).__name__
+            except ValueError as error:
+                failure = str(error)
+            except Exception as error:  # a database that restarts
+                failure = failure_place(error)
+            self._next[by] = now + (EVERY if failure is None else AGAIN)
+            if failure is not None and failure != self._failing.get(by):
+                self.alarm(f"time stamps of {by}: {failure}; it is asked again")
+            self._failing[by] = failure
+
+    def _stamp(self, authority: Authority, now: datetime) -> bool:
+        """Have the newest checkpoint stamped, and keep the token; False where it is not time."""
+        ports = self.gateway.ports
+        with ports.begin(TransactionMode.READ) as work:
+            head, (size, at) = work.log.head(), _stamped(work, authority)
+        if head.size <= size or (at is not None and at <= now < at + EVERY):
+            return False
+        note = ports.checkpoint_signer.sign(head)
+        text, nonce = time_stamp.stamped_text(note), int.from_bytes(ports.random(8))
+        file = self.gateway.config.folder / authority["ca_file"]
+        roots = x509.load_pem_x509_certificates(file.read_bytes())
+        answer = ask(authority["url"], time_stamp.request(text, nonce))
+        token, stamp = time_stamp.granted(answer, text, nonce, roots)
+        if abs(stamp.before - now) > MAX_SKEW:
+            raise ValueError(f"its clock differs from the one here: it says {stamp.before}")
+        kind, by = ConfirmationKind.STAMP, name_of(authority)
+        with ports.begin(TransactionMode.WRITE) as work:
+            work.confirmations.keep(Confirmation(head.size, kind, by, stamp.before, note, token))
+            work.commit()
+        return True
+
+
+def ask(url: str, query: bytes) -> bytes:
+    """Send a request to an authority, and return its answer; raises ValueError, httpx.HTTPError."""
+    headers = {"Content-Type": "application/timestamp-query", "User-Agent": "casegate"}
+    client = httpx.Client(trust_env=False, timeout=TIMEOUT, headers=headers)
+    last = threading.Timer(SECONDS, client.close)
+    last.start()
+    try:
+        with client.stream("POST", url, content=query) as response:
+            if response.status_code != httpx.codes.OK:
+                raise ValueError(f"it answers {response.status_code}")
+            answer = b""
+            for chunk in response.iter_bytes(4096):
+                answer += chunk
+                if len(answer) > time_stamp.MAX_BYTES:
+                    raise ValueError("its answer is too long")
+            return answer
+    finally:
+        last.cancel()
+        client.close()
