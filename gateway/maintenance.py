@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 from uuid import UUID
 
 from cryptography import x509
@@ -508,13 +508,22 @@ def missed_reviews(holds: Iterable[LogHold], today: date) -> tuple[str, ...]:
 
 
 def compare_keys(upkeep: Maintenance, now: datetime) -> None:
-    """End again what an older copy of a database brought back; nothing while rows differ from the
-    log, for by them a key may seem unused. Raises OutOfService."""
-    ports = upkeep.gateway.ports
+    """End again what an older copy of a database brought back, and destroy keys that nothing uses;
+    none while rows differ from the log, for by them a key may seem unused. Raises OutOfService."""
+    gateway, ports = upkeep.gateway, upkeep.gateway.ports
     if upkeep.rows_differ:
-        raise OutOfService("no unused key is destroyed while registry or cases differ from the log")
+        raise OutOfService(_DIFFER)
+
+    def compare(work: UnitOfWork) -> None:
+        rows = rows_proof(gateway.config, cast(SqlUnitOfWork, work))
+        if rows.registry().sentences() or rows.handoffs().sentences():
+            raise OutOfService(_DIFFER)
+
     erasure.erase_restored(ports)
-    upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key)
+    upkeep.unused_key = erasure.destroy_orphan_keys(ports, upkeep.unused_key, compare)
+
+
+_DIFFER = "no unused key is destroyed while registry or cases differ from the log"
 
 
 def issue_certificates(upkeep: Maintenance, now: datetime) -> None:

@@ -1034,6 +1034,11 @@ def handoffs_compared(gateway: Founded) -> HandoffComparison:
         return rows_proof(work).handoffs()
 
 
+def rows_are_whole(work: UnitOfWork) -> None:
+    """Require that maintenance would find nothing that differs."""
+    assert not rows_proof(work).handoffs().sentences()
+
+
 def rows_proof(work: UnitOfWork, proved: Proved | None = None) -> RowsProof:
     """The rows of a founded gateway, to be compared with its log."""
     return RowsProof(cast(SqlUnitOfWork, work), _rebuild(), _civil_day, proved)

@@ -24,7 +24,7 @@ from gateway.domain.audit import Coverage
 from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.domain.case import CaseState
 from gateway.domain.organisation import SCOPES, Certificate, Organisation, Status, System
-from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen
+from gateway.domain.refusals import Busy, CaseKeysUnavailable, LogFrozen, OutOfService
 from gateway.exchange.lifecycle import succession_execution, successions
 from gateway.exchange.lifecycle.successions import SuccessionApprovalRequest
 from gateway.kernel import changes
@@ -379,6 +379,20 @@ def test_no_key_counts_as_unused_while_the_rows_differ_from_the_log(gw: Operator
         upkeep.step()
         assert ports.keys.states([key]) == {key: True}
         assert any("no unused key" in one for one in upkeep.alarms())
+
+
+def test_nor_where_rows_were_removed_since_they_were_compared(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        ports = upkeep.gateway.ports
+        _, key = due_in(ports, 90 * DAY)
+        upkeep.step()
+        execute(gw.folder / "keys.db", "UPDATE case_key SET made_at = 0")
+        for removed in ("case_version", "case_file"):
+            execute(gw.folder / "casegate.db", f"DELETE FROM {removed}")  # noqa: S608
+        assert not upkeep.rows_differ
+        with pytest.raises(OutOfService):
+            maintenance.compare_keys(upkeep, clock.at)
+        assert ports.keys.states([key]) == {key: True}
 
 
 def test_keys_that_do_not_answer_are_an_alarm_and_what_is_due_is_erased_later(

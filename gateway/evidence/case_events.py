@@ -32,6 +32,7 @@ ADVANCED = "case.erasure_advanced"
 STEPS = frozenset({*STATES, *SETTING, *ENDING, ADVANCED})
 """The events of which the course of a case consists."""
 
+ERASED = "case.erased"
 RECALLED, APPROVED = "case.recalled", "case.recall_approved"
 INDEXED = STEPS | {RECALLED, APPROVED}
 """The events that the log's index finds by their case."""
@@ -141,6 +142,13 @@ def _measures_told(
         if terms[2] is None or now < datetime.fromisoformat(terms[2])
     }
     return holding, passed_on
+
+
+def told_copy(events: Sequence[CaseEvent], handoff: UUID) -> Mapping[str, str]:
+    """Return what the erasure of a case told the holder of a handoff of its copy: that there is
+    one, and ``until`` when it waits for a retention; empty where it has none."""
+    found = (one.subject for one in events if (one.type, one.handoff) == (ERASED, handoff))
+    return next((said for said in found if "copy" in said), {})
 
 
 def clears(one: CaseEvent) -> bool:

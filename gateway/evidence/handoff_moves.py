@@ -19,7 +19,7 @@ from gateway.domain.handoff import (
     RecallAnswer,
 )
 from gateway.evidence import sd_jwt
-from gateway.evidence.case_events import VERSIONS, CaseEvent
+from gateway.evidence.case_events import ERASED, VERSIONS, CaseEvent
 
 TYPES: Mapping[HandoffAction | None, str] = {
     None: "handoff.offered",
@@ -67,11 +67,11 @@ def read_moves(
     named = moving[0].parties if moving else None
     if named is not None and not named >= {handoff.originator, handoff.recipient}:
         raise Impossible("its parties are not those of its offer")
+    erased = next((one.index for one in told if one.type == ERASED), None)
     moves = []
     for stored, event in zip(answers, moving, strict=True):
         if stored.document:
-            late = not handoff.conditions_digest
-            move = replace(read_move(stored.sequence, stored.document), late=late)
+            move = read_move(stored.sequence, stored.document)
         else:
             move = Moved(stored.sequence, stored.move, readable=False)
         if move.step != stored.move or TYPES[move.step] != event.type:
@@ -83,7 +83,9 @@ def read_moves(
             if not before:
                 raise Impossible("no version of its case is in the log")
             move = replace(move, under=before[-1])
-        moves.append(replace(move, digest=event.digest or move.digest))
+        is_read = move.readable and not handoff.conditions_digest  # of before nothing can be read
+        late = is_read or (erased is not None and erased < event.index)
+        moves.append(replace(move, digest=event.digest or move.digest, late=late))
     return moves
 
 

@@ -107,10 +107,8 @@ class CaseProof:
         civil_day: Callable[[datetime], date],
         require: Require,
         key: CaseKey,
-        arrives_from: int,
     ) -> None:
         self.work, self.civil_day, self.require, self.key = work, civil_day, require, key
-        self.arrives_from = arrives_from
         originator, case = key
         of = {"originator": originator, "case": case}
         (cases, self.versions, steps, recalls, measures, self._handoffs) = work.queries(

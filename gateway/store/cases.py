@@ -1,19 +1,26 @@
 """Cases of originators: the current state of each, and every version as a signed document."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
+    Executable,
+    Integer,
+    LargeBinary,
     Select,
     and_,
     bindparam,
     delete,
     exists,
+    func,
     insert,
+    literal_column,
     null,
     or_,
     select,
@@ -31,7 +38,13 @@ from gateway.evidence.case_events import CaseEvent
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
-from gateway.store.content_encryption import ERASED, CellRef, ContentCipher
+from gateway.store.content_encryption import (
+    ERASED,
+    KEY_ID_END,
+    CellRef,
+    ContentCipher,
+    header_of,
+)
 from gateway.store.log import STEPS_OF, read_steps
 from gateway.store.tables import (
     announcement,
@@ -40,8 +53,10 @@ from gateway.store.tables import (
     case_measure,
     case_recall,
     case_version,
+    contact,
     doomed_key,
     handoff,
+    retained_copy,
     retry,
 )
 from gateway.store.transaction import Transaction
@@ -167,6 +182,23 @@ _REFERRED_TO = select(case_file.c.id).where(
     case_file.c.originator_ref == bindparam("reference"),
 )
 _HAVING = _CASES.all.where(case_file.c.content_key == bindparam("key"))
+
+
+def _headers(*of: Column[Any]) -> Executable:
+    beginning = literal_column("1", Integer), literal_column(str(KEY_ID_END), Integer)
+    return select(*(func.substr(one, *beginning, type_=LargeBinary) for one in of))
+
+
+_SEALED = tuple(
+    _headers(*of)
+    for of in (
+        (case_version.c.summary, case_version.c.document),
+        (answer.c.document,),
+        (retained_copy.c.content,),
+        (contact.c.said,),
+    )
+)
+"""How all begins that ends with a key, but what the log repeats of it."""
 
 
 class SqlCases(StorePart):
@@ -403,9 +435,18 @@ class SqlCases(StorePart):
         key: UUID | None = self._transaction.scalar(_KEY_OF, values)
         return key
 
-    def having(self, key: UUID) -> Case | None:
-        """The case whose content is encrypted by a key."""
-        return self._one(_CASES, _HAVING, key=key)
+    def having(self, key: UUID) -> Sequence[Case]:
+        """The case whose content is encrypted by a key; each whose row says so."""
+        return self._all(_CASES, _HAVING, key=key)
+
+    def sealing(self, keys: Iterable[UUID]) -> Collection[UUID]:
+        """Those of some keys by which anything stored is encrypted, whatever keys rows name: all
+        of it is looked through."""
+        asked = {header_of(key): key for key in keys}
+        if not asked:
+            return ()
+        rows = chain.from_iterable(map(self._transaction.stream, _SEALED))
+        return {asked[one] for row in rows for one in row if one in asked}
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
         texts = {"summary": write_json(version.summary), "document": version.document}

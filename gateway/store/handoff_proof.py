@@ -10,7 +10,6 @@ was erased, is not compared.
 writes them (`gateway/exchange/handoffs/repair.py`).
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -18,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import and_, exists, not_, select
+from sqlalchemy import LargeBinary, and_, exists, func, not_, select
 
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
@@ -48,7 +47,7 @@ from gateway.domain.handoff import (
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.measure import Measure
 from gateway.domain.out_of_service import SEE_HANDOFF, Entry, EntryKind
-from gateway.domain.refusals import CaseKeysUnavailable
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.retention import (
     Retention,
     RetentionGround,
@@ -59,10 +58,7 @@ from gateway.domain.retention import (
 from gateway.domain.revision import ANSWERED
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
-from gateway.evidence.case_events import (
-    APPROVED,
-    CaseEvent,
-)
+from gateway.evidence.case_events import APPROVED, ERASED, CaseEvent, told_copy
 from gateway.evidence.handoff_documents import package_digest
 from gateway.evidence.handoff_moves import (
     CONSULTED,
@@ -77,6 +73,7 @@ from gateway.kernel.values import Consultation, DifferingRows
 from gateway.store import tables
 from gateway.store.case_proof import MOMENT, TOLD, CaseKey, CaseProof, Require, read_events
 from gateway.store.columns import RecordTable, matching
+from gateway.store.content_encryption import KEY_ID_END, header_of
 
 if TYPE_CHECKING:
     from gateway.store.unit_of_work import SqlUnitOfWork
@@ -121,12 +118,11 @@ def compare_handoffs(
     is relied on. What has no case, and what the log tells of none that is there, is found whatever
     ``cases`` are. Raises CaseKeysUnavailable.
     """
-    differing, problems = dict[UUID, tuple[str, ...]](), list[str]()
-    wrong, arrives_from = set[CaseKey](), _arrives_from(work)
+    differing, problems, wrong = dict[UUID, tuple[str, ...]](), list[str](), set[CaseKey]()
     for key in cases:
         before = len(differing), len(problems)
         try:
-            of = CaseProof(work, civil_day, require, key, arrives_from)
+            of = CaseProof(work, civil_day, require, key)
             _tell(of, differing, problems)
         except CaseKeysUnavailable:
             raise
@@ -169,8 +165,7 @@ def compare_handoff(
     work: "SqlUnitOfWork", civil_day: Callable[[datetime], date], handoff: Handoff
 ) -> DifferingRows:
     """Hold one handoff, and its case, against what the log says. Raises CaseKeysUnavailable."""
-    key = handoff.originator, handoff.case
-    of = CaseProof(work, civil_day, lambda _: None, key, _arrives_from(work))
+    of = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
     names = {*of.differences()}
     absent: list[Row] = [*of.absent_recalls(), *of.absent_measures()]
     try:
@@ -179,13 +174,6 @@ def compare_handoff(
         return DifferingRows(names, (*absent, *one.absent_retentions(), *one.absent_duties()))
     except (ValueError, LookupError):  # its documents, or its row, are not as they were written
         return DifferingRows({*names, "documents"}, tuple(absent))
-
-
-def _arrives_from(work: "SqlUnitOfWork") -> int:
-    """Find where the first event stands that arrived: before an upgrade none did."""
-    first = work.rows(_FIRST_ARRIVED, {})
-    found = work.rows(_PLACE, {"event": first[0].source}) if first else ()
-    return found[0].idx if found else sys.maxsize
 
 
 def _missing(work: "SqlUnitOfWork") -> Iterator[str]:
@@ -203,14 +191,14 @@ _DUTIES = RecordTable(tables.duty, HandoffDuty)
 _CONSULTATIONS = RecordTable(tables.consultation, Consultation)
 _version, _event = tables.case_version, tables.log_event
 _EVENTS_OF = TOLD.where(matching(_event, "handoff")).order_by(_event.c.idx)
-_BESIDE = tuple(table.by("handoff") for table in (_RETENTIONS, _DUTIES, _CONSULTATIONS))
-_FIRST_ARRIVED = (
-    select(tables.duty.c.source)
-    .where(tables.duty.c.arrived.is_not(None))
-    .order_by(tables.duty.c.since)
-    .limit(1)
-)
-_PLACE = select(_event.c.idx).where(matching(_event, "event"))
+_copy = tables.retained_copy
+_COPY = select(
+    _copy.c.holder,
+    _copy.c.grace_until,
+    _copy.c.content_key,
+    func.substr(_copy.c.content, 1, KEY_ID_END, type_=LargeBinary).label("header"),
+).where(matching(_copy, "handoff"))
+_BESIDE = (*(one.by("handoff") for one in (_RETENTIONS, _DUTIES, _CONSULTATIONS)), _COPY)
 _WITHOUT_HANDOFF = (
     select(_event.c.handoff)
     .where(_event.c.handoff.is_not(None))
@@ -238,8 +226,8 @@ class _HandoffProof:
     def __init__(self, of: CaseProof, row: Handoff) -> None:
         self.of, self.row = of, row
         values = {"handoff": row.id}
-        events, retentions, duties, consultations = of.work.queries(
-            (_EVENTS_OF, values), *((one, values) for one in _BESIDE)
+        events, retentions, duties, consultations, self.copies = of.work.queries(
+            *((one, values) for one in (_EVENTS_OF, *_BESIDE))
         )
         self.events = read_events(events, of.require)
         self.retentions = [*map(_RETENTIONS.read, retentions)]
@@ -252,7 +240,7 @@ class _HandoffProof:
         told = [
             ToldEvent(one.index, one.id, one.type, one.digest)
             for one in self.events
-            if one.type in MOVING or one.type == CONSULTED
+            if one.type in MOVING or one.type in (CONSULTED, ERASED)
         ]
         self.early = was_consulted_early(told)
         self.moves = read_moves(row, self.answers, told, of.places)
@@ -266,10 +254,11 @@ class _HandoffProof:
             yield "author"
         recall = None if row.recall is None else self.of.recalls.get(row.recall)
         yield from differences(row, course, recall)
-        if erased is not bool(self._of_types("case.erased")):
+        if erased is not bool(self._of_types(ERASED)):
             yield "conditions_digest"
         yield from self._package(course)
         yield from self._retained()
+        yield from self._copied()
         yield from self._owed()
 
     def consultations(self) -> Iterator[str]:
@@ -350,6 +339,30 @@ class _HandoffProof:
                 yield "retention end"
         if rows:
             yield "retention"
+
+    def _copied(self) -> Iterator[str]:
+        """Tell whether its holder has the copy that the erasure of the case told of, as long as
+        nothing ended it."""
+        told = told_copy(self.events, self.row.id)
+        answers = zip(self.moving, self.moves, strict=True)
+        ends = [*self._of_types(ENDED)]
+        ends += [one for one, move in answers if move.done is RecallAnswer.COPIES_ERASED]
+        erased = max((one.index for one in self._of_types(ERASED)), default=0)
+        kept = bool(told) and all(one.index < erased for one in ends)
+        stated = any(one.ended_at is None for one in self.retentions)
+        until = None if stated or "until" not in told else date.fromisoformat(told["until"])
+        holds = [(one.holder, one.grace_until, one.header) for one in self.copies]
+        key = [header_of(one.content_key) for one in self.copies]
+        whole = holds == [(self.row.recipient, until, one) for one in key] and len(key) == kept
+        try:
+            if whole and kept:
+                self.of.work.retentions.copy(self.row.id)
+        except ValueError:
+            whole = False
+        except CaseErased:
+            pass  # its key is destroyed: it came back, and maintenance ends it again
+        if not whole:
+            yield "copy"
 
     @cached_property
     def _unretained(self) -> Sequence[int]:
@@ -512,9 +525,11 @@ class _HandoffProof:
     def _not_arrived(self) -> Iterator[HandoffDuty]:
         """Return what answers brought to the other party, and no row has."""
         rows = {(one.source, one.organisation) for one in self.duties}
+        # What arrives has rows since events name their case.
+        begins = min((one.index for one in self.events if "case" in one.details), default=None)
         for event, answer in zip(self.moving, self.answers, strict=True):
             kind = KIND_OF_MOVE.get(answer.move) if answer.move else None
-            if not (kind and kind.arrives and event.index >= self.of.arrives_from):
+            if not (kind and kind.arrives) or begins is None or event.index < begins:
                 continue
             received = kind.author is AnswerAuthor.ORIGINATOR
             side = AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR
@@ -604,7 +619,7 @@ class _HandoffProof:
             ends = [one for one in self.events if _has_seen(one, duty)]
         yield from (one for one in ends if one.index > index)
         if duty.ends_with_case:
-            yield from (one for one in self._of_types("case.erased") if one.index >= index)
+            yield from (one for one in self._of_types(ERASED) if one.index >= index)
         later = [n for n, one in enumerate(self.moving) if one.index > index]
         yield from (self.moving[n] for n in later if self.moves[n].step in terms.ended_by)
         if HandoffAction.RECALL in terms.ended_by:

@@ -514,14 +514,18 @@ _DOOM = insert_new(doomed_key)
 _sealed = func.substr(retained_copy.c.content, 1, KEY_ID_END, type_=LargeBinary) == bindparam(
     "header"
 )
-_SEALED_BY = _copied.where(_sealed)
 _HAVING = _copied.where(retained_copy.c.content_key == bindparam("key"), _sealed)
-_ANSWERS_HAVING = select(answer_key.c.organisation).where(
-    answer_key.c.content_key == bindparam("key")
-)
 _of_organisation = matching(answer_key, "organisation", prefix="of_")
 _KEY_OF_ANSWERS = select(answer_key.c.content_key).where(_of_organisation)
 _END_ANSWER_KEY = delete(answer_key).where(_of_organisation)
+_ERASE_LATE = (
+    update(answer)
+    .where(
+        answer.c.author == bindparam("of_organisation"),
+        func.substr(answer.c.document, 1, KEY_ID_END, type_=LargeBinary) == bindparam("header"),
+    )
+    .values(document=ERASED)
+)
 
 
 class SqlRetentions(StorePart):
@@ -596,12 +600,6 @@ class SqlRetentions(StorePart):
         handoff: UUID | None = self._transaction.scalar(_HAVING, values)
         return handoff
 
-    def uses_key(self, key: UUID) -> bool:
-        """Tell whether a copy, or an organisation's late answers, are encrypted by a key."""
-        of_answers = self._transaction.first(_ANSWERS_HAVING, {"key": key})
-        of_copy = self._transaction.first(_SEALED_BY, {"header": header_of(key)})
-        return of_copy is not None or of_answers is not None
-
     def unretained(self, after: date, last: date) -> Sequence[tuple[str, UUID]]:
         """Recipient and id of each handoff that was accepted and is not retained, whose case is
         erased after one day, and by another."""
@@ -620,11 +618,14 @@ class SqlRetentions(StorePart):
         return self._write(_NOTICE, {"of_days": days, "of_told": told, "told": last})
 
     def end_answer_key(self, organisation: str) -> None:
-        """Doom the key of an organisation's answers about erased cases, where there is one."""
-        key = self._transaction.scalar(_KEY_OF_ANSWERS, {"of_organisation": organisation})
+        """Take away an organisation's answers about erased cases, where there are any, and doom
+        their key."""
+        of = {"of_organisation": organisation}
+        key = self._transaction.scalar(_KEY_OF_ANSWERS, of)
         if key is not None:
+            self._transaction.run(_ERASE_LATE, of | {"header": header_of(key)})
             self._write(_DOOM, {"content_key": key})
-            self._write(_END_ANSWER_KEY, {"of_organisation": organisation})
+            self._write(_END_ANSWER_KEY, of)
 
 
 def _cell_of_copy(handoff: UUID) -> CellRef:

@@ -92,6 +92,6 @@ def take_inventory(work: SqlUnitOfWork, keyring: SqlKeyring) -> KeyInventory:
         states = keyring.states_between(first, last)
         counts.update(map(states.get, keys))
         lost += (key for key in keys if key not in states)
-    named = (one for key in lost[:20] if (one := work.cases.having(UUID(key))))
+    named = (one for key in lost[:20] for one in work.cases.having(UUID(key)))
     missing = tuple(f"{one.originator} {one.id}" for one in named)
     return KeyInventory(counts[True], counts[False], len(lost), missing)

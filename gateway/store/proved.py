@@ -256,7 +256,13 @@ _TABLES: Mapping[Table, ColumnElement[Any]] = {
     },
     **{
         one: one.c.handoff
-        for one in (tables.answer, tables.duty, tables.consultation, tables.retention)
+        for one in (
+            tables.answer,
+            tables.duty,
+            tables.consultation,
+            tables.retention,
+            tables.retained_copy,
+        )
     },
 }
 """The rows of cases and handoffs, and by what each belongs to one: handoffs before what is of

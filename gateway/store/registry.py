@@ -155,7 +155,6 @@ _CONTACTS = select(contact).where(matching(contact, "organisation")).order_by(co
 _HAS_CONTACT = select(contact.c.role).where(matching(contact, "organisation", "role"))
 _DROP_CONTACTS = delete(contact).where(matching(contact, "organisation", prefix="of_"))
 _ADD_CONTACT = insert(contact)
-_OF_KEY = select(contact.c.role).where(contact.c.content_key == bindparam("key")).limit(1)
 _DOOM = insert_new(doomed_key)
 
 _ADMINISTRATORS = RecordTable(person, Administrator, taken="there is a person with this id")
@@ -400,10 +399,6 @@ class SqlOrganisations(_RegistryPart):
         for key in {row.content_key for row in held}:
             self._transaction.run(_DOOM, {"content_key": key})
         self._transaction.run(_DROP_CONTACTS, {"of_organisation": organisation})
-
-    def uses_key(self, key: UUID) -> bool:
-        """Tell whether contacts are encrypted by a key."""
-        return self._transaction.first(_OF_KEY, {"key": key}) is not None
 
     def person(self, person: str) -> Administrator | None:
         """One administrator."""

@@ -323,9 +323,6 @@ _partial("duty_next", duty.c.next_at, duty.c.next_at.is_not(null()))
 # What an organisation owes is listed for it.
 _partial("duty_owed", duty.c.organisation, duty.c.closed_at.is_(null()))
 
-# From the first that arrived on the comparison with the log asks for each.
-_partial("duty_arrived", duty.c.since, duty.c.arrived.is_not(null()))
-
 # What is past its due time is counted every few seconds.
 _partial("duty_open", duty.c.due_at, duty.c.closed_at.is_(null()))
 

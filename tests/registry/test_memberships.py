@@ -29,6 +29,7 @@ from tests.founding import (
     caller,
     founded,
     offer_of,
+    rows_are_whole,
     shown,
     submitted,
 )
@@ -149,7 +150,7 @@ def test_a_contact_takes_the_place_of_the_last_in_its_role_and_its_key_is_no_orp
         event = UUID(set_contact(gateway, name).result["event"])
     keys = gateway.ports.keys
     keys.old |= {UUID(int=n) for n in range(1, keys.made + 1)}
-    erasure.destroy_orphan_keys(gateway.ports, None)
+    erasure.destroy_orphan_keys(gateway.ports, None, rows_are_whole)
     assert contacts(gateway, HOTLINE) == [Contact(HOTLINE, "head", "F. Two", "e@x.example", event)]
 
 

@@ -35,6 +35,7 @@ from tests.founding import (
     founded,
     make_change,
     offered,
+    rows_are_whole,
     submitted,
 )
 from tests.store.samples import case as sample
@@ -192,7 +193,7 @@ def test_a_key_that_came_back_with_an_older_keys_database_is_destroyed_again(pla
         )
     assert ring.states([key]) == {key: True}
     ports = replace(gateway.ports, keys=ring)
-    erasure.destroy_orphan_keys(ports, None)
+    erasure.destroy_orphan_keys(ports, None, rows_are_whole)
     assert ring.states([key]) == {key: False}
 
 

@@ -70,7 +70,6 @@ def _then() -> MetaData:
         Table(name, then, *(one._copy() for one in of_then))
     duty = then.tables["duty"]
     duty._columns.remove(duty.c.arrived)
-    duty.indexes = {one for one in duty.indexes if one.name != "duty_arrived"}
     then.tables["staff"].append_column(Column("recusals", Text, nullable=False))
     ends = Column("expires_at", BigInteger, nullable=False)
     Table("revoked_token", then, Column("jti", Text, primary_key=True), ends)

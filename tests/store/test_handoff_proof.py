@@ -19,7 +19,8 @@ from gateway.domain.course import HandoffChecks
 from gateway.domain.handoff import RecallCode
 from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import OutOfService, WrongState
-from gateway.exchange.case import measures
+from gateway.exchange.case import cases, measures
+from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.case.measures import MeasureRequest
 from gateway.exchange.handoffs import offers, package_consultation, recalls, retention
 from gateway.exchange.handoffs.recalls import RecallRequest
@@ -180,6 +181,7 @@ ACTS = [
         "duty"),
     Act("what arrived removed", "DELETE FROM duty WHERE handoff = {declined} AND"
         " arrived IS NOT NULL", "arrival"),
+    Act("all that ever arrived removed", "DELETE FROM duty WHERE arrived IS NOT NULL", "arrival"),
     Act("what arrived closed", "UPDATE duty SET closed_at = since WHERE handoff = {declined} AND"
         " arrived IS NOT NULL", "duty end"),
     Act("another event arrived", "UPDATE duty SET arrived = 'handoff.closed' WHERE"
@@ -506,6 +508,63 @@ def test_no_key_is_destroyed_of_what_the_log_has_not_erased():
         with pytest.raises(OutOfService):
             erasure.destroy_keys(gateway.ports)
         assert gateway.ports.keys.states([key]) == {key: True}
+
+
+@each(
+    "act",
+    [
+        "DELETE FROM retained_copy",
+        "UPDATE retained_copy SET holder = 'ocrvp'",
+        "UPDATE retained_copy SET grace_until = '2030-01-01'",
+        "UPDATE retained_copy SET content_key = handoff",
+        "UPDATE retained_copy SET content = x''",
+        "UPDATE retained_copy SET content = substr(content, 1, 17)",
+    ],
+)
+def test_a_copy_that_its_holder_was_told_of_and_is_not_there_as_it_was_is_found(act):
+    gateway, handoff = retained()
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    assert handoffs_compared(gateway) == NONE
+    with gateway.store.begin(TransactionMode.READ) as work:
+        proof = rows_proof(work)
+        proof.handoffs()
+        proved = proof.proved(gateway.clock())
+    gateway.store.change(act)
+    for before in (None, proved):
+        with gateway.store.begin(TransactionMode.READ) as work:
+            found = rows_proof(work, before).handoffs().differing
+        assert "copy" in found.get(handoff, ())
+
+
+def test_no_copy_ends_by_days_of_grace_that_were_cut():
+    gateway = founded()
+    handoff = accepted(gateway)
+    gateway.clock.advance(timedelta(days=400))
+    assert erasure.erase_due(gateway.ports) == 1
+    before = content_of(gateway)
+    gateway.store.change("UPDATE retained_copy SET grace_until = '2026-01-01'")
+    assert "copy" in handoffs_compared(gateway).differing[handoff]
+    with pytest.raises(OutOfService):
+        retention.end_due(gateway.ports)
+    assert content_of(gateway) == before
+
+
+def test_no_key_is_destroyed_of_content_that_is_there_whatever_key_the_rows_name():
+    gateway = founded()
+    living, erased = gateway.handoff(accepted(gateway)).case, submitted(gateway)
+    early = {"case": erased.result["case"], "reason": "for the test"}
+    step = CaseStepRequest("analyst-1", "done")
+    gateway.act(HOTLINE, cases.close, UUID(erased.result["case"]), step)
+    gateway.administer("case.erase", HOTLINE, **early)
+    with gateway.ports.begin(TransactionMode.READ) as work:
+        key = work.cases.key_of(HOTLINE, living)
+    name = f"id = '{living.hex}'"
+    gateway.store.change("UPDATE case_file SET content_key = ? WHERE state = 'erased'", key.hex)
+    gateway.store.change(f"UPDATE case_file SET content_key = NULL WHERE {name}")  # noqa: S608
+    with pytest.raises(OutOfService):
+        erasure.destroy_keys(gateway.ports)
+    assert gateway.ports.keys.states([key]) == {key: True}
 
 
 def test_a_term_of_ones_own_ends_when_it_was_registered_to():

@@ -50,7 +50,6 @@ WHOLE: Mapping[str, str] = {
     "handoffs._HOLDERS": "the same",
     "handoff_proof._ASTRAY": "the proof goes through all of them",
     "handoff_proof._WITHOUT": "the same",
-    "handoff_proof._FIRST_ARRIVED": "the beginning of an index",
     "proved._INDEX": "the same",
     "key_inventory._NEWEST": "the end of an index",
     "log._BEGIN_AGAIN": "of members",

@@ -7,7 +7,7 @@ round, a key could be gone on a decision that never counted (ADR 0012).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -225,7 +225,7 @@ def destroy_keys(ports: Ports) -> int:
     while True:
         with ports.begin(TransactionMode.READ) as work:
             named = work.cases.doomed(PAGE)
-            doomed = [key for key in named if not _is_used(work, key)]
+            doomed = _unused(work, named)
         if not doomed and named:
             raise OutOfService(
                 f"keys are to be destroyed of what the log says is not erased: {SEE_HANDOFF}"
@@ -239,14 +239,17 @@ def destroy_keys(ports: Ports) -> int:
         done += len(doomed)
 
 
-def _is_used(work: UnitOfWork, key: UUID) -> bool:
-    """Tell whether a key encrypts what was not erased: a case without the event of its erasure,
-    contacts or a copy that are still there."""
-    case = work.cases.having(key)
-    if case is None:
-        return work.organisations.uses_key(key) or work.retentions.uses_key(key)
+def _unused(work: UnitOfWork, keys: Sequence[UUID]) -> Sequence[UUID]:
+    """Those of some keys by which nothing stored is encrypted, nor, by its row, a case without the
+    event of its erasure."""
+    used = {*work.cases.sealing(keys)}
+    used |= {key for key in keys for case in work.cases.having(key) if not _is_erased(work, case)}
+    return [key for key in keys if key not in used]
+
+
+def _is_erased(work: UnitOfWork, case: Case) -> bool:
     told = fold_case(work.cases.course(case.originator, case.id))
-    return told.get("state") is not CaseState.ERASED
+    return told.get("state") is CaseState.ERASED
 
 
 def erase_restored(ports: Ports) -> int:
@@ -259,7 +262,7 @@ def erase_restored(ports: Ports) -> int:
     while destroyed := ports.keys.destroyed(after, PAGE):
         after = destroyed[-1]
         with ports.begin(TransactionMode.READ) as work:
-            back = [one for key in destroyed if (one := work.cases.having(key)) is not None]
+            back = [one for key in destroyed for one in work.cases.having(key)]
             copies = [of for key in destroyed if (of := work.retentions.having(key)) is not None]
         for case in back:
             done += _erase_again(ports, case, day)
@@ -271,12 +274,20 @@ def erase_restored(ports: Ports) -> int:
 def _erase_again(ports: Ports, one: Case, day: date) -> bool:
     with ports.begin(TransactionMode.WRITE) as work:
         found = work.cases.get(one.originator, one.id)
-        if found is None or found.state is CaseState.ERASED:
+        if found is None or found.state is CaseState.ERASED or _opens(work, found):
             return False
         erased = cases.erase(found, day, lost=True)
         _erase(ports, work, ports.new_id(), erased, "key destroyed", lost=True)
         work.commit()
     return True
+
+
+def _opens(work: UnitOfWork, case: Case) -> bool:
+    """Tell whether the content of a case is there, whatever key its row names."""
+    try:
+        return work.cases.version(case.digest) is not None
+    except CaseErased:
+        return False
 
 
 def _end_again(ports: Ports, handoff: UUID) -> bool:
@@ -290,22 +301,28 @@ def _end_again(ports: Ports, handoff: UUID) -> bool:
     return True
 
 
-def destroy_orphan_keys(ports: Ports, after: UUID | None) -> UUID | None:
+def destroy_orphan_keys(
+    ports: Ports, after: UUID | None, compare: Callable[[UnitOfWork], None]
+) -> UUID | None:
     """Destroy keys that nothing came to use; the newest key that was looked at.
 
-    Begin after the one that was returned the time before. Raises CaseKeysUnavailable, LogFrozen:
-    keys of a newer database than this one are not unused.
+    Begin after the one that was returned the time before. ``compare`` holds all rows against the
+    log, in the transaction in which the keys are looked for: a row that was removed uses none, and
+    it raises OutOfService. Raises CaseKeysUnavailable, LogFrozen: keys of a newer database than
+    this one are not unused.
     """
-    while old := ports.keys.long_made(after, PAGE):
-        after = old[-1]
-        with ports.begin(
-            TransactionMode.WRITE
-        ) as work:  # refused when the log is frozen; nothing is written
-            unused = [
-                key for key in old if work.cases.having(key) is None and not _is_used(work, key)
-            ]
+    with ports.begin(TransactionMode.WRITE):
+        pass  # refused when the log is frozen
+    old = list[UUID]()
+    with ports.begin(TransactionMode.READ) as work:
+        while page := ports.keys.long_made(after, PAGE):
+            after = page[-1]
+            old += [key for key in page if not work.cases.having(key)]
+        unused = _unused(work, old)
         if unused:
-            ports.keys.destroy(unused)
+            compare(work)
+    if unused:
+        ports.keys.destroy(unused)
     return after
 
 

@@ -11,6 +11,7 @@ from gateway.domain.case import Case
 from gateway.domain.duty import holds_copies
 from gateway.domain.handoff import Handoff
 from gateway.domain.standing import Standing
+from gateway.evidence.case_events import told_copy
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import in_force
 from gateway.exchange.standing.differences import (
@@ -106,7 +107,12 @@ def stored_differences(ports: Ports, work: UnitOfWork, handoff: Handoff) -> Sequ
     standing = stored_standing(work, handoff, case, (now, ports.civil_day(now)))
     names = differences_of(ports, work, standing)
     copy = work.retentions.copy(handoff.id) if standing.is_erased and not names else None
-    if copy is None or is_copy_kept_as_stated(standing, json.loads(copy.content)["documents"]):
+    if copy is None:
+        return names
+    told = told_copy(work.cases.course(handoff.originator, handoff.case), handoff.id)
+    until = None if standing.retention else told.get("until")
+    waits = (copy.grace_until and copy.grace_until.isoformat()) == until
+    if waits and is_copy_kept_as_stated(standing, json.loads(copy.content)["documents"]):
         return names
     return ("retention",)
 

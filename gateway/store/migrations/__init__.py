@@ -33,6 +33,7 @@ REVISIONS = [
     "join_search_words",
     "add_arrivals",
     "add_confirmations",
+    "drop_arrived_index",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -16,6 +16,7 @@ from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
     Forbidden,
+    OutOfService,
     ValidationFailed,
     WrongState,
 )
@@ -49,8 +50,10 @@ from tests.founding import (
     consulted,
     element_id,
     fields_of,
+    handoffs_compared,
     offered,
     revised,
+    rows_are_whole,
     shown,
     submitted,
     updated,
@@ -351,6 +354,25 @@ def test_what_a_holder_retains_ends_thirty_days_after_it_left(gateway):
     assert stands(gateway, handoff) is None
 
 
+def test_late_answers_end_with_who_left_and_keep_their_key_until_then(gateway):
+    _, handoff = held(gateway)
+    erase(gateway)
+    retain(gateway, handoff)
+    (row,) = gateway.store.tables("answer_key")["answer_key"]
+    key = UUID(row[1])
+    gateway.store.change("DELETE FROM answer_key")
+    gateway.store.change("INSERT INTO doomed_key VALUES (?)", key.hex)
+    with pytest.raises(OutOfService):
+        erasure.destroy_keys(gateway.ports)
+    gateway.store.change("DELETE FROM doomed_key")
+    gateway.store.change("INSERT INTO answer_key VALUES (?, ?)", *row)
+    gateway.administer("organisation.leave", OFMIN, reason="closed")
+    end_due(gateway, AFTER_LEAVING.days)
+    end_due(gateway, 0)
+    assert erasure.destroy_keys(gateway.ports) == 2
+    assert key in gateway.ports.keys.gone
+
+
 def test_a_suspended_holder_opens_nothing_and_what_it_retains_stands(gateway):
     _, handoff = held(gateway, **STATED)
     erase(gateway)
@@ -394,9 +416,11 @@ def test_the_key_of_a_copy_is_used_whatever_key_its_row_names(gateway):
     gateway.store.change("UPDATE retained_copy SET content_key = ?", other.hex)
     gateway.ports.keys.old.add(key)
     assert erasure.erase_restored(gateway.ports) == 0
-    erasure.destroy_orphan_keys(gateway.ports, None)
+    erasure.destroy_orphan_keys(gateway.ports, None, rows_are_whole)
     assert key not in gateway.ports.keys.gone
     assert stands(gateway, handoff) is not None
+    assert "copy" in handoffs_compared(gateway).differing[handoff]
+    gateway.store.change("UPDATE retained_copy SET content_key = ?", key.hex)
 
 
 def test_the_key_of_a_copy_is_used_and_a_copy_that_came_back_without_it_ends_again(gateway):
@@ -404,7 +428,7 @@ def test_the_key_of_a_copy_is_used_and_a_copy_that_came_back_without_it_ends_aga
     erase(gateway)
     key = copy_of(gateway, handoff).content_key
     gateway.ports.keys.old.add(key)
-    erasure.destroy_orphan_keys(gateway.ports, None)
+    erasure.destroy_orphan_keys(gateway.ports, None, rows_are_whole)
     assert key not in gateway.ports.keys.gone
     gateway.ports.keys.destroy([key])
     assert erasure.erase_restored(gateway.ports) == 1

@@ -52,6 +52,7 @@ from tests.founding import (
     offered,
     refused_on_record,
     revised,
+    rows_are_whole,
     shown,
     submitted,
 )
@@ -410,9 +411,9 @@ def test_only_old_keys_that_no_case_has_are_destroyed(gateway):
     case, _ = handed_over(gateway)
     unused = UUID(int=99)
     gateway.ports.keys.old |= {key_of(gateway, case), unused}
-    assert erasure.destroy_orphan_keys(gateway.ports, None) == unused
+    assert erasure.destroy_orphan_keys(gateway.ports, None, rows_are_whole) == unused
     assert gateway.ports.keys.gone == {unused}
-    assert erasure.destroy_orphan_keys(gateway.ports, unused) == unused
+    assert erasure.destroy_orphan_keys(gateway.ports, unused, rows_are_whole) == unused
 
 
 # --- Two persons bring the erasure of their own case forward, on their DPO's advice (R10) ---

@@ -14,15 +14,10 @@ down_revision = "join_search_words"
 
 
 def upgrade() -> None:
-    """Add the column and its index to a database that was not made with them; complete the log's
-    index."""
+    """Add the column to a database that was not made with it; complete the log's index."""
     columns = {one["name"] for one in inspect(op.get_bind()).get_columns("duty")}
     if "arrived" not in columns:
         op.add_column("duty", Column("arrived", TEXT))
-        arrived = Column("arrived").is_not(None)
-        op.create_index(
-            "duty_arrived", "duty", ["since"], sqlite_where=arrived, postgresql_where=arrived
-        )
     for type_ in ("case.recalled", "case.recall_approved"):
         op.execute(
             f"UPDATE log_event SET step_of = case_digest WHERE words LIKE '|typ:{type_}|%'"  # noqa: S608 - a name from above
