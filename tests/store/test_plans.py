@@ -44,7 +44,8 @@ PARTS = {
 WHOLE: Mapping[str, str] = {
     "cases._DOOMED": "a page of what is to be destroyed now",
     "handoffs._HAS_COPY": "PostgreSQL may read all retentions, which are few, at once",
-    "handoffs._SEALED_BY": "of copies, for a key that counts as unused for a week",
+    "cases._SEALED": "all that is stored, before keys are destroyed",
+    "handoffs._ERASE_LATE": "once, of an organisation that has left",
     "handoffs._OVER": "of retentions and copies alone, once a day",
     "handoffs._OF_HOLDER": "the same, of an organisation that has left",
     "handoffs._HOLDERS": "the same",
