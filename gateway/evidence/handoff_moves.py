@@ -83,8 +83,9 @@ def read_moves(
             if not before:
                 raise Impossible("no version of its case is in the log")
             move = replace(move, under=before[-1])
-        is_read = move.readable and not handoff.conditions_digest  # of before nothing can be read
-        late = is_read or (erased is not None and erased < event.index)
+        # What was there at the erasure can be read no more.
+        is_new = move.readable and not handoff.conditions_digest
+        late = is_new or (erased is not None and erased < event.index)
         moves.append(replace(move, digest=event.digest or move.digest, late=late))
     return moves
 

@@ -341,8 +341,8 @@ class _HandoffProof:
             yield "retention"
 
     def _copied(self) -> Iterator[str]:
-        """Tell whether its holder has the copy that the erasure of the case told of, as long as
-        nothing ended it."""
+        """Tell whether its holder has the copy that it heard of when the case was erased, as long
+        as nothing ended it."""
         told = told_copy(self.events, self.row.id)
         answers = zip(self.moving, self.moves, strict=True)
         ends = [*self._of_types(ENDED)]

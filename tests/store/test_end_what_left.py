@@ -27,7 +27,8 @@ from gateway.store.tables import metadata
 from tests.postgresql import new_database
 from tests.upgraded import STOPPED, kept, upgraded
 
-LOG = [name for name in metadata.tables if name.startswith("log_") and name != "log_event"]
+_NEW = ("log_event", "log_confirmation")
+LOG = [name for name in metadata.tables if name.startswith("log_") and name not in _NEW]
 _APART = ("at", "words", "handoff", "case_digest")
 """The columns of `log_event` that had a table of their own."""
 
@@ -64,6 +65,7 @@ def _then() -> MetaData:
     then = _plain()
     event = then.tables["log_event"]
     then.remove(event)
+    then.remove(then.tables["log_confirmation"])
     apart = [one for one in event.c if one.name in ("idx", *_APART)]
     left = [one for one in event.c if one.name not in (*_APART, "step_of")]
     for name, of_then in (("log_facet", apart), ("log_event", left)):
