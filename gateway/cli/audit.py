@@ -36,7 +36,7 @@ from gateway.client import (
 from gateway.client.errors import raising
 from gateway.client.gateway import now
 from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
-from gateway.domain.audit import REASON_CODES, CaseId, CaseReference
+from gateway.domain.audit import SEARCH_REASONS, CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
 from gateway.domain.organisation import SLUG
 from gateway.evidence import bundle, canonical
@@ -379,7 +379,7 @@ _SEARCHING = (
     click.option(
         "--reason-code",
         required=True,
-        type=arguments.Words(REASON_CODES),
+        type=arguments.Words(SEARCH_REASONS),
         help="What the log is read for.",
     ),
     click.option(

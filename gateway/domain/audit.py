@@ -16,7 +16,7 @@ from gateway.domain.json_values import read_record, to_json
 LONGEST_DAYS = 366
 """None lasts longer: who still needs it says so again, to two persons."""
 
-REASON_CODES = ("lawfulness", "self_monitoring", "security", "criminal_proceedings")
+SEARCH_REASONS = ("lawfulness", "self_monitoring", "security", "criminal_proceedings")
 """The four purposes for which the log may be used (LED Art. 25(2))."""
 
 

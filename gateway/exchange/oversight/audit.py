@@ -66,7 +66,7 @@ OPEN_FOR = timedelta(days=1)
 class AuditSearch(Asked):
     """A search: who reads and why, what for, and where it begins.
 
-    ``reason_code`` is one of domain.audit.REASON_CODES. ``reference`` names a case in place of a
+    ``reason_code`` is one of domain.audit.SEARCH_REASONS. ``reference`` names a case in place of a
     filter. ``after`` is the index of the entry before the first that counts (-1 for none),
     ``before`` the size of the log that counts (None for all of it): so a search that goes on where
     another ended does not find the record of that one.

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Response, request
 from marshmallow import ValidationError, fields, validates_schema
 
-from gateway.domain.audit import REASON_CODES, AuditFilters
+from gateway.domain.audit import SEARCH_REASONS, AuditFilters
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import DESCRIPTION
@@ -121,7 +121,7 @@ class CursorBody(StrictSchema):
 class SearchBody(PersonBody):
     """Who reads the log, why, and what for: one of the four purposes that LED Art. 25(2) allows."""
 
-    reason_code = field.word(REASON_CODES)
+    reason_code = field.word(SEARCH_REASONS)
     reason = field.note(200)
     filters = fields.Nested(FiltersBody())
     next = fields.Nested(CursorBody())
