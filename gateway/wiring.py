@@ -19,7 +19,8 @@ from uuid_utils import compat
 
 from gateway import config as config_file
 from gateway import keys
-from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.config import Config
 from gateway.domain.measure import Terms
 from gateway.domain.organisation import Certificate

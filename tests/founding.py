@@ -23,7 +23,8 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlalchemy import select
 
-from gateway.cedar.policy import CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import CedarPolicy
 from gateway.changes import CHANGES
 from gateway.client.own_stream import ToldStream
 from gateway.domain import revision

@@ -7,7 +7,6 @@ nothing is validated (without one, nothing starts).
 """
 
 import hashlib
-import importlib.resources
 import json
 import logging
 import re
@@ -201,13 +200,6 @@ def _decision(allowed: bool, spoke: Sequence[Rule]) -> PolicyDecision:
         tuple(rule.reason for rule in spoke),
         max((rule.tell for rule in spoke), key=TELL.index),
     )
-
-
-def policy_folder() -> Path:
-    """The policies that come with the product: in the installed package, or in the source tree."""
-    package = Path(str(importlib.resources.files("gateway")))
-    shipped = package / "_policies"
-    return shipped if shipped.is_dir() else package.parent / "policies"
 
 
 # --- Questions, spelled for Cedar --------------------------------------------------------------

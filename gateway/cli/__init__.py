@@ -22,6 +22,7 @@ from gateway.cli.failure import (
     Interrupted,
     OutputNotWritten,
     print_failure,
+    without_server,
 )
 
 ANYONE = "Auditors and courts, with nothing but the files"
@@ -50,6 +51,7 @@ class Subcommand:
 
 _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
     ANYONE: {
+        "policy": ("policy", "Say what a rule means; check the policies."),
         "audit": ("audit", "Check event streams, copy and check logs, search events."),
         "verify": ("verify", "Verify receipts, documents, bundles and lists of events offline."),
     },
@@ -96,7 +98,6 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "Create FOLDER: settings, authorities, keys, database, administrators.",
         ),
         "log": ("backup", "Show the high-water mark, or re-create it after it was lost."),
-        "policy": ("policy", "Check the policies; say what a rule means."),
         "restore": ("backup", "Restore the database from BACKUP; the gateway must be stopped."),
         "run": ("run", "Run the gateway until Ctrl-C or SIGTERM; finish open requests first."),
     },
@@ -202,10 +203,7 @@ class LazyGroup(click.Group):
                 raise
             if ctx.resilient_parsing:  # a shell that completes a line: there is nothing to tell
                 return None
-            raise click.UsageError(
-                f"'{cmd_name}' needs the package '{missing.name}', which comes with the server's"
-                " part: pip install '.[server]' in a copy of the repository"
-            ) from missing
+            raise without_server(cmd_name, missing) from missing
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

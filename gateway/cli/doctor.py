@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
 from gateway import keys, maintenance, stamping, wiring
-from gateway.cedar.policy import policy_folder
+from gateway.cedar import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
 from gateway.cli.arguments import home_option, json_option

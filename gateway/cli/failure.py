@@ -56,3 +56,11 @@ def print_failure(error: click.ClickException) -> None:
         return
     kind = "usage-error" if isinstance(error, click.UsageError) else "error"
     _print_line({"error": {"kind": kind, "message": error.format_message()}})
+
+
+def without_server(command: str, missing: ModuleNotFoundError) -> click.UsageError:
+    """The failure of a command that needs a package of the server's part."""
+    return click.UsageError(
+        f"'{command}' needs the package '{missing.name}', which comes with the server's"
+        " part: pip install '.[server]' in a copy of the repository"
+    )

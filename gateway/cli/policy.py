@@ -3,17 +3,18 @@
 import dataclasses
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies, Rule, policy_folder
-from gateway.cedar.policy_tests import check as check_policies
+from gateway.cedar import policy_folder
 from gateway.cli import output
 from gateway.cli.arguments import FOLDER, json_option
+from gateway.cli.failure import without_server
 from gateway.client.errors import raising
-from gateway.domain import refusals
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.results import plain
 from gateway.text.numbers import pluralise
@@ -21,7 +22,7 @@ from gateway.text.numbers import pluralise
 
 @click.group()
 def policy() -> None:
-    """Check the policies; say what a rule means."""
+    """Say what a rule means; check the policies."""
 
 
 @policy.command()
@@ -39,7 +40,10 @@ def check(folder: Path | None) -> None:
     otherwise.
     """
     folder = folder or policy_folder()
-    report = check_policies(folder)
+    with _engine("policy check"):
+        from gateway.cedar.policy_tests import check as check_policies  # noqa: PLC0415 - as it says
+
+        report = check_policies(folder)
     if not output.reply({"folder": str(folder), **dataclasses.asdict(report)}):
         for problem in report.problems:
             click.echo(f"- {problem}")
@@ -59,20 +63,19 @@ def explain(rules: Sequence[str]) -> None:
     and who may be told its name. A number, as R3, stands for all of its rules; an action, as
     handoff.accept, for all that speak of it.
     """
-    known = CedarPolicy.load(policy_folder(), SIGNED).rules
-    in_code = {name: kind for kind, name in RULES_OF_REFUSALS.items()}
-    names = [*known, *in_code, *_SPOKEN]
-    told = dict[str, dict[str, str]]()
+    known, spoken = _policies(), {**_in_code(), **_SPOKEN}
+    told = dict[str, Mapping[str, str]]()
     for asked in rules:
         part = asked[:1].upper() + asked[1:]
-        meant = [one for one in names if one == part or one.startswith(f"{part}.")]
-        for name in meant or _about(asked):
-            told[name] = _explained(known.get(name), name, in_code.get(name))
-        if not meant and not _about(asked):
+        meant = [one for one in (*known, *spoken) if one == part or one.startswith(f"{part}.")]
+        meant = meant or [one for one in known if f'Action::"{asked}"' in known[one].text]
+        if not meant:
             raise click.UsageError(
                 f"no rule and no action of this version has the name {asked!r}: rules are "
-                "R1 to R19 and their parts, as R3 or R3.membership"
+                "R1 to R21 and their parts, as R3 or R3.membership"
             )
+        for name in meant:
+            told[name] = known[name].says if name in known else spoken[name]
     if output.reply(told):
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
@@ -89,36 +92,64 @@ def revision(folder: Path | None) -> None:
     at an event is found: in the release whose policies have its revision.
     """
     folder = folder or policy_folder()
-    with raising(click.UsageError, f"{folder} holds no sound policies", InvalidPolicies):
-        revisions = [CedarPolicy.load(folder, one).revision for one in ((), SIGNED)]
+    with _engine("policy revision"):
+        from gateway.cedar.policy import SIGNED, CedarPolicy, InvalidPolicies  # noqa: PLC0415 - as it says
+
+        with raising(click.UsageError, f"{folder} holds no sound policies", InvalidPolicies):
+            revisions = [CedarPolicy.load(folder, one).revision for one in ((), SIGNED)]
     names = ("revision", "revision_where_signatures_are_required")
     told = dict(zip(names, revisions, strict=True))
     if not output.reply(told):
         output.print_fields({name.replace("_", " "): value for name, value in told.items()})
 
 
-def _about(action: str) -> list[str]:
-    """The names of the policies that speak of an action."""
-    found = list[str]()
-    for file in sorted(policy_folder().glob("*.cedar")):
-        for name, text in re.findall(r'@id\("(.+?)"\)(.*?);\n', file.read_text("utf-8"), re.DOTALL):
-            found += [name] if f'Action::"{action}"' in text else []
+@contextmanager
+def _engine(command: str) -> Iterator[None]:
+    """Import the engine, which comes with the server's part."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise without_server(command, missing) from missing
+
+
+class _Policy(NamedTuple):
+    """What a policy says, and all of its text."""
+
+    says: Mapping[str, str]
+    text: str
+
+
+_POLICY = re.compile(
+    r'@id\("(?P<id>.+?)"\)\n@reason\("(?P<reason>.+?)"\)\n@tell\("(?P<tell>.+?)"\)\n'
+    r"(?P<effect>permit|forbid).*?;\n",
+    re.DOTALL,
+)
+
+
+def _policies() -> Mapping[str, _Policy]:
+    """The policies by their names, without the engine: who is refused does not have it."""
+    found = dict[str, _Policy]()
+    for file in sorted(policy_folder().rglob("*.cedar")):
+        for one in _POLICY.finditer(file.read_text("utf-8")):
+            says = {"effect": f"{one['effect']}s", "sentence": one["reason"], "tell": one["tell"]}
+            found[one["id"]] = _Policy(says, one[0])
     return found
 
 
-def _explained(
-    rule: Rule | None, name: str, in_code: type[refusals.Refusal] | None = None
-) -> dict[str, str]:
-    if rule is not None:
-        effect = "permits" if rule.permits else "forbids"
-        return {"effect": effect, "sentence": rule.reason, "tell": rule.tell}
-    if in_code is not None:
-        sentence = plain(str(in_code.__doc__))
-        return {"effect": "forbids, in code", "sentence": sentence, "tell": "caller"}
-    return {"effect": "no policy", "sentence": _SPOKEN[name], "tell": "nobody"}
+def _in_code() -> Mapping[str, Mapping[str, str]]:
+    """Return what the domain refuses by a rule."""
+    return {
+        name: {"effect": "forbids, in code", "sentence": plain(str(kind.__doc__)), "tell": "caller"}
+        for kind, name in RULES_OF_REFUSALS.items()
+    }
 
 
 _SPOKEN = {
-    "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
-    "R2.error": "The question could not be evaluated, so the answer is a denial.",
+    name: {"effect": "no policy", "sentence": sentence, "tell": "nobody"}
+    for name, sentence in {
+        "R1": "A case and the texts about it are metadata: what may hold media is refused by its "
+        "form, field by field, and named by no rule.",
+        "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
+        "R2.error": "The question could not be evaluated, so the answer is a denial.",
+    }.items()
 }

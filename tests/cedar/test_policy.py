@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cedar import policy_folder
 from gateway.cedar.policy import (
     NO_POLICY_SPOKE,
     UNDECIDED,
     CedarPolicy,
     InvalidPolicies,
-    policy_folder,
 )
 from gateway.changes import CHANGES
 from gateway.domain.answers import KIND_OF_ACTION, AnswerAuthor

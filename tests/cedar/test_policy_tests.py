@@ -9,7 +9,8 @@ from typing import Any
 import cedarpy
 import pytest
 
-from gateway.cedar.policy import SCHEMA_FILE, SIGNED, CedarPolicy, InvalidPolicies, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SCHEMA_FILE, SIGNED, CedarPolicy, InvalidPolicies
 from gateway.cedar.policy_tests import check, read_cases, unread_facts
 
 POLICY = CedarPolicy.load(policy_folder())

@@ -72,14 +72,14 @@ def test_a_subcommand_whose_package_is_missing_says_what_to_install():
         "import sys\n"
         "sys.modules['cedarpy'] = None\n"
         "from gateway.cli import main\n"
-        "main(['policy', 'check'])\n"
+        "main(['doctor'])\n"
     )
     assert result.returncode == 2
     assert "needs the package 'cedarpy'" in result.stderr
     assert "pip install '.[server]'" in result.stderr
 
 
-@each("line", [("casegate ", 1), ("casegate policy ", 2)])
+@each("line", [("casegate ", 1), ("casegate doctor ", 2)])
 def test_a_line_is_completed_where_the_server_s_packages_are_missing(line):
     words, place = line
     result = python(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cedar.policy import CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.cedar.policy_tests import check
 from gateway.cli import main
 
@@ -104,6 +105,24 @@ def test_a_number_and_an_action_stand_for_all_of_their_rules():
     embargo = explained("case.embargo").output
     assert "A law enforcement authority may set an embargo on its own case." in embargo
     assert "R4.release_list" not in embargo
+
+
+def test_rules_are_explained_as_the_engine_has_them_and_where_it_is_not_installed():
+    known = CedarPolicy.load(policy_folder(), SIGNED).rules.values()
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('cedarpy', 'sqlalchemy', 'flask')));"
+        "from gateway.cli import main; main()"
+    )
+    numbers = ["R1", *{one.id.partition(".")[0] for one in known}]
+    command = [sys.executable, "-c", program, "policy"]
+    ran = subprocess.run([*command, "explain", *numbers, "--json"], capture_output=True, check=True)
+    told = json.loads(ran.stdout)
+    for one in known:
+        effect = "permits" if one.permits else "forbids"
+        assert told[one.id] == {"effect": effect, "sentence": one.reason, "tell": one.tell}
+    assert "metadata" in told["R1"]["sentence"]
+    refused = subprocess.run([*command, "check"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, "server's part" in refused.stderr) == (2, True)
 
 
 def test_a_name_that_nothing_has_is_a_usage_error():

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
-from gateway.cedar.policy import CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import CedarPolicy
 from gateway.domain.case import PROPERTIES, Element
 from gateway.domain.consultation import REASON_CODES
 from gateway.domain.decision import (

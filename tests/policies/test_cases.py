@@ -3,7 +3,8 @@
 That every case is decided as it says is a part of the check (`tests/cedar/test_policy_tests.py`).
 """
 
-from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.cedar.policy_tests import read_cases
 
 FOLDER = policy_folder()

@@ -1,6 +1,7 @@
 """The registry: entries in full and changes, for the operator's systems; one's own staff."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from gateway.exchange.oversight import audit, notifications
 from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
-from gateway.kernel.transact import WriteResult
+from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.registry import mandates, staff
 from gateway.registry import queries as entries
 from gateway.registry.results import Entry
@@ -285,13 +286,9 @@ def changes_submit(call: Call) -> WriteResult | Response:
     """
     body = call.body
     change = Change(body["action"], body["organisation"], body["values"])
-    try:
+    with _pointing():
         read_fields(CHANGES[change.action].fields, change.values)
-    except refusals.ValidationFailed as invalid:
-        raise refusals.ValidationFailed(
-            [(f"/values{place}", why) for place, why in invalid.errors]
-        ) from None
-    done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
+        done = changes.submit(call.ports, CHANGES, change, body["approvals"], _bearer(call))
     return json_response(done, 202) if "proposal" in done.result else done
 
 
@@ -306,7 +303,8 @@ def changes_submit(call: Call) -> WriteResult | Response:
 def changes_approve(call: Call, proposal: UUID) -> WriteResult:
     """Approve a change that waits, as another person than its proposer, which makes it."""
     approval = call.body["approval"]
-    return changes.approve(call.ports, CHANGES, proposal, approval, _bearer(call))
+    with _pointing():
+        return changes.approve(call.ports, CHANGES, proposal, approval, _bearer(call))
 
 
 @writes(
@@ -342,6 +340,27 @@ def changes_show(call: Call, proposal: UUID) -> dict[str, Any]:
     `refusal` says why it could not be made now; `overlaps` names who else would hold the mandate.
     """
     return changes.look_up(call.ports, CHANGES, call.caller, proposal)
+
+
+@contextmanager
+def _pointing() -> Iterator[None]:
+    """Point at the values of a change where they stand in its body, whoever refuses them."""
+    try:
+        yield
+    except refusals.ValidationFailed as invalid:
+        raise _in_body(invalid) from None
+    except RecordedRefusal as recorded:
+        if isinstance(recorded.refusal, refusals.ValidationFailed):
+            raise RecordedRefusal(_in_body(recorded.refusal), recorded.receipt) from None
+        raise
+
+
+def _in_body(invalid: refusals.ValidationFailed) -> refusals.ValidationFailed:
+    """The same errors, by pointers into the body: of a change itself, or of one of its values."""
+    own = ("/action", "/organisation")
+    return refusals.ValidationFailed(
+        [(at if at in own else f"/values{at}", why) for at, why in invalid.errors]
+    )
 
 
 def _bearer(call: Call) -> Bearer:

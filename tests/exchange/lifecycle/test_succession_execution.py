@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind

@@ -10,6 +10,7 @@ from gateway.evidence import receipt
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.web.openapi import document
+from tests.each import each
 from tests.founding import ABROAD, ALICE, BENOIT, DESK, HOTLINE, OFMIN, shown
 from tests.web.listening import Listening, Partner, listening
 
@@ -107,11 +108,20 @@ def test_what_the_registry_refuses_is_a_clear_problem_and_an_event(line, operato
     assert size(line) == before + 1
 
 
-def test_a_field_that_is_not_of_the_change_is_told_by_its_place(line, operator):
-    values = {**SEAT, "colour": "red"}
-    answer = change(operator, "membership.grant", ABROAD, values)
+@each(
+    "organisation, values, pointer",
+    [
+        (ABROAD, {**SEAT, "colour": "red"}, "/values/colour"),
+        (ABROAD, {**SEAT, "until": "2020-01-01"}, "/values/until"),  # what the registry refuses
+        (GATEWAY, SEAT, "/organisation"),
+    ],
+)
+def test_what_a_change_may_not_have_is_told_by_its_place_in_the_body(
+    line, operator, organisation, values, pointer
+):
+    answer = change(operator, "membership.grant", organisation, values)
     assert answer.status_code == 422
-    assert [one["pointer"] for one in answer.json["errors"]] == ["/values/colour"]
+    assert [one["pointer"] for one in answer.json["errors"]] == [pointer]
 
 
 def test_a_system_that_nobody_entrusted_brings_no_change_and_reads_nothing(line):

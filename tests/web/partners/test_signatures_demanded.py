@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cedar.policy import SIGNED, CedarPolicy, policy_folder
+from gateway.cedar import policy_folder
+from gateway.cedar.policy import SIGNED, CedarPolicy
 from tests.founding import HOTLINE, OFMIN, case_content, check_log, founded, offered, submitted
 from tests.signing import signed_answer, signed_case, signed_offer
 from tests.web.listening import Listening, listening
