@@ -37,8 +37,8 @@ CODES = (
 TRUST_FOLDER = (
     "A trust folder holds connection.toml, or *.vkey (log keys, one a line), gateway-keys.json and "
     "organisations/<id>.json (JWK sets), administrators.json (who approves there), "
-    "witnesses.vkey (who confirms logs, one key a line), and *.checkpoint, the checkpoints that "
-    "you remember. "
+    "witnesses.vkey (who confirms logs, one key a line), tsa/*.pem (root certificates of "
+    "time-stamp authorities), and *.checkpoint, the checkpoints that you remember. "
     "gateway-keys.json names its gateway in a member issuer: needed for two gateways."
 )
 
@@ -73,6 +73,14 @@ _witness_option = click.option(
     metavar="VKEY|FILE",
     help="A witness's verifier key, or a file with one on each line.",
 )
+_authority_option = click.option(
+    "--tsa",
+    "authorities",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.pem",
+    help="Root certificates of a time-stamp authority (PEM).",
+)
 _quorum_option = click.option(
     "--quorum",
     type=WholeNumber(1),
@@ -85,6 +93,7 @@ _organisation_option = click.option(
     metavar="ID=FILE",
     help="An organisation's own document keys (JWK set).",
 )
+_MEMBERS_OPTIONS = [_organisation_option, _witness_option, _quorum_option, _authority_option]
 
 
 def trust_options(*, documents: bool = True, members: bool = True) -> Callable[..., Any]:
@@ -93,6 +102,9 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
     ``documents`` are what the gateway signs, ``members`` what organisations sign, and others
     confirm: a command that reads neither has no option for their keys.
     """
+
+    options = [_trust_option, _log_option, *([_gateway_option] if documents else [])]
+    options += _MEMBERS_OPTIONS if members else []
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
@@ -106,33 +118,34 @@ def trust_options(*, documents: bool = True, members: bool = True) -> Callable[.
             gateway_keys: tuple[Path, ...] = (),
             organisation_keys: tuple[str, ...] = (),
             witnesses: tuple[str, ...] = (),
+            authorities: tuple[Path, ...] = (),
             quorum: int | None = None,
             **arguments: Any,
         ) -> Any:
             named = (log_keys, gateway_keys, organisation_keys)
             if any(named) and context.get_parameter_source("places") is ParameterSource.ENVIRONMENT:
                 places = ()  # whoever names keys trusts these and no others
-            trust = _gathered(places, *named, witnesses)
+            trust = _gathered(places, *named, witnesses, authorities=authorities)
             if quorum is not None:
                 trust = replace(trust, quorum=quorum)
             return command(trust=trust, **arguments)
 
         wrapped: Callable[..., Any] = run
-        if members:
-            wrapped = _organisation_option(_witness_option(_quorum_option(wrapped)))
-        if documents:
-            wrapped = _gateway_option(wrapped)
-        return _trust_option(_log_option(wrapped))
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
 
     return decorate
 
 
-def _gathered(places: Sequence[Path], *named: Sequence[Any]) -> "TrustAnchors":
+def _gathered(
+    places: Sequence[Path], *named: Sequence[Any], authorities: Sequence[Path]
+) -> "TrustAnchors":
     from gateway.client.connection import gather_trust  # noqa: PLC0415
     from gateway.client.errors import SettingsError  # noqa: PLC0415
 
     try:
-        trust = gather_trust(places, *named)
+        trust = gather_trust(places, *named, authorities=authorities)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
     if not (trust.log_keys or trust.gateway_keys or trust.organisations):
@@ -283,9 +296,10 @@ class _File(click.ParamType[tuple[str, bytes, Mapping[str, bytes] | None]]):
 @click.option(
     "--require",
     multiple=True,
-    type=click.Choice(["signed", "witnessed"]),
+    type=click.Choice(["signed", "witnessed", "stamped"]),
     help="signed: fail with 17 for any document that its author did not sign itself. witnessed: "
-    "fail with 15 unless enough witnesses confirm the log as far as the file goes.",
+    "fail with 15 unless enough witnesses confirm the log as far as the file goes. stamped: fail "
+    "with 15 unless time-stamp authorities confirm when all of it was in the log.",
 )
 @click.option("--content", is_flag=True, help="Show the verified content, no address a link.")
 @click.option(

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateway import files
 from gateway.client.errors import KeyNotHeld, SettingsError, raising
@@ -41,6 +43,9 @@ ADMINISTRATORS_FILE = "administrators.json"
 
 WITNESSES_FILE = "witnesses.vkey"
 """The file of the keys of witnesses, one a line."""
+
+AUTHORITIES_FOLDER = "tsa"
+"""The folder of the root certificates of time-stamp authorities (PEM)."""
 
 FETCHED = "fetched"
 """The folder in `organisation_keys` of keys that the client fetched: nobody compared them."""
@@ -374,15 +379,19 @@ def gather_trust(
     gateway_keys: Sequence[Path],
     organisation_keys: Sequence[str],
     witnesses: Sequence[str] = (),
+    *,
+    authorities: Sequence[Path] = (),
 ) -> TrustAnchors:
     """All keys that a verifier trusts; SettingsError for what cannot be read as such.
 
     ``places`` are connection files and folders of keys, ``log_keys`` and ``witnesses`` verifier
-    keys or files of them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE.
+    keys or files of them, ``gateway_keys`` JWK sets, ``organisation_keys`` of the form ID=FILE,
+    ``authorities`` the root certificates of time-stamp authorities (PEM).
     """
     return _joined(
         [
             *(_of_witnesses(_keys_of(given), given) for given in witnesses),
+            *map(_of_authorities, authorities),
             *(_trust_at(place) for place in places),
             *(_of_logs(_keys_of(given), given) for given in log_keys),
             *(_of_gateway(keys) for keys in gateway_keys),
@@ -406,6 +415,7 @@ def _trust_at(place: Path) -> TrustAnchors:
                 for file in sorted(place.glob("*.vkey"))
             ),
             *([_of_gateway(gateway)] if gateway.exists() else []),
+            *map(_of_authorities, sorted((place / AUTHORITIES_FOLDER).glob("*.pem"))),
             deciding,
         ]
     )
@@ -425,6 +435,16 @@ def _of_witnesses(keys: Sequence[VerificationKey], given: str | Path) -> TrustAn
     if any(key.kind != COSIGNATURE for key in keys):
         raise SettingsError(f"{place}: the key of a witness must be of the kind cosignature/v1")
     return TrustAnchors((), (), witnesses=keys, origin_of={str(key): place for key in keys})
+
+
+def _of_authorities(file: Path) -> TrustAnchors:
+    """The root certificates in a file; SettingsError where it has none."""
+    try:
+        roots = x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} has no certificates that can be read (PEM)") from error
+    named = {one.fingerprint(SHA256()).hex(): file.name for one in roots}
+    return TrustAnchors((), (), authorities=roots, origin_of=named)
 
 
 def _of_gateway(file: Path) -> TrustAnchors:
@@ -503,7 +523,9 @@ def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
     # Who confirms the log of one gateway may confirm that of another.
     witnesses = dict.fromkeys(key for one in trusts for key in one.witnesses)
     quorum = max((one.quorum for one in trusts), default=1)
-    return replace(first, others=others, witnesses=tuple(witnesses), quorum=quorum)
+    authorities = dict.fromkeys(root for one in trusts for root in one.authorities)
+    first = replace(first, others=others, witnesses=tuple(witnesses), quorum=quorum)
+    return replace(first, authorities=tuple(authorities))
 
 
 def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
@@ -529,6 +551,7 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         administrators=administrators,
         origin_of={name: place for one in trusts for name, place in one.origin_of.items()},
         witnesses=tuple(key for one in trusts for key in one.witnesses),
+        authorities=tuple(root for one in trusts for root in one.authorities),
         checkpoints=[one for trust in trusts for one in trust.checkpoints],
         issuer=next((one.issuer for one in trusts if one.issuer), ""),
     )

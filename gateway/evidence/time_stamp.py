@@ -54,7 +54,7 @@ class UnknownAuthority(ValueError):
 
 @dataclass(frozen=True)
 class TimeStamp:
-    """What a token says: the text existed ``before`` that moment.
+    """What a token says: the text existed ``before`` that moment, a whole second.
 
     ``authority`` is the subject of the certificate that signed it; ``policy`` the object identifier
     of how it was issued.
@@ -72,6 +72,7 @@ def verify(token: bytes, text: bytes, roots: Sequence[x509.Certificate]) -> Time
         info, signer, certificates = _open(token, text)
         time = info.time.as_datetime()
         before, authority = time + _accuracy(info.accuracy), signer.subject.rfc4514_string()
+        before += timedelta(microseconds=-before.microsecond % 1_000_000)
     except _REFUSED as error:
         why = str(error) if isinstance(error, ValueError) else "it is not whole"
         raise TimeStampError(f"no time stamp of this text: {why}") from None

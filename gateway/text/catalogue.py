@@ -6,7 +6,7 @@ Codes, ids, digests and times stay as they are. The facts themselves are in `rep
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,7 +20,15 @@ LANGUAGES = (ENGLISH, FRENCH)
 _NB, _THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 
 CONTINUES = frozenset(
-    {"signed", "signed.logged", "attested", "attested.logged", "vouched", "vouched.logged"}
+    {
+        "signed",
+        "signed.logged",
+        "signed.stamped",
+        "attested",
+        "attested.logged",
+        "vouched",
+        "vouched.logged",
+    }
 )
 """The facts whose sentence goes on from the one before it: whose signature that act has."""
 
@@ -191,6 +199,15 @@ def moment(text: Any, language: str) -> str:
     )
 
 
+def _no_earlier(text: Any, language: str) -> str:
+    """The first whole minute that is not before a time."""
+    try:
+        at = datetime.fromisoformat(str(text)) + timedelta(seconds=59)
+    except (ValueError, OverflowError):
+        return moment(text, language)
+    return moment(at.isoformat(), language)
+
+
 def title(english: str, language: str) -> str:
     """The title of a step; English where a language lacks it."""
     return english if language == ENGLISH else str(_tables()["titles"].get(english, english))
@@ -234,6 +251,7 @@ _WRITTEN: Mapping[str, Callable[[Any, str], str]] = {
     ),
     "dates": lambda value, language: ", ".join(moment(one, language) for one in value),
     **dict.fromkeys(("act", "reference", "article", "legal_basis"), _quoted),
+    "before": _no_earlier,
     **dict.fromkeys(("at", "signed", "registered", "start", "end", "day"), moment),
 }
 """How some values of a sentence are written; all others as `_coded` does."""

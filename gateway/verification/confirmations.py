@@ -1,4 +1,5 @@
-"""What others than the gateway's operator confirm of the logs of a file: witnesses.
+"""What others than the gateway's operator confirm of the logs of a file: witnesses, and time-stamp
+authorities.
 
 What they confirmed is a checkpoint: the one of the file, or one that is shown to begin its tree, or
 to go on from it. Whom to believe the verifier says, by their keys.
@@ -6,10 +7,12 @@ to go on from it. Whom to believe the verifier says, by their keys.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any
 
 from gateway.domain.json_values import format_timestamp
+from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.ledger import cosignature, tree
@@ -22,7 +25,10 @@ from gateway.verification.report import Code, Fact, Incomplete, VerificationFail
 from gateway.verification.steps import Checks, StepRow, step
 from gateway.verification.trust import TrustAnchors
 
-WITNESSED = "witnessed"
+if TYPE_CHECKING:
+    from gateway.evidence.time_stamp import TimeStamp
+
+WITNESSED, STAMPED = "witnessed", "stamped"
 """What a verifier may require."""
 
 
@@ -57,11 +63,12 @@ def joined(
 @dataclass(frozen=True)
 class Confirmable:
     """What can be confirmed: the receipts of a file, the checkpoints that others confirmed, and all
-    that is known of their logs."""
+    that is known of their logs; ``confirmed`` are these checkpoints as the file has them."""
 
     here: Sequence[VerifiedReceipt]
     joined: Sequence[SignedTree]
     known: LogHistory
+    confirmed: Sequence[ConfirmedCheckpoint] = ()
 
     @property
     def logs(self) -> list[str]:
@@ -134,15 +141,89 @@ def _said(by: Cosignature) -> dict[str, Any]:
     return {"witness": by.witness.name, "at": format_timestamp(by.at)}
 
 
+# --- Time stamps ---
+
+
+@step("Time-stamp authorities confirm when entries were in the log")
+def _check_stamps(
+    file: Confirmable, trust: TrustAnchors, require: Collection[str]
+) -> tuple[list[Fact], str]:
+    """Each token is over its checkpoint; all entries are stamped, where that is required."""
+    stamps, unknown = _read_stamps(file, trust)
+    facts, older, named = list[Fact](), list[Fact](), dict[str, None]()
+    entries = {(one.checkpoint.origin, one.index): one for one in file.here}
+    first: list[tuple[str, TimeStamp | None, int]] = []
+    for (log, index), entry in sorted(entries.items(), key=itemgetter(0)):
+        holding = [by for by, origin, size in stamps if origin == log and index < size]
+        # The gateway dates no entry of a checkpoint after the stamp, unless one clock is wrong.
+        good = [by for by in holding if by.before >= entry.time - MAX_SKEW]
+        first.append((log, good[0] if good else None, index))
+        if len(good) < len(holding):
+            values = {"entry": index, "at": entry.event["time"], **_stamped(holding[0])}
+            older.append(Fact("stamped.older", values))
+    for (log, by), group in groupby(first, itemgetter(0, 1)):
+        run = [index for *_, index in group]
+        about = {"log": log, "first": run[0], "last": run[-1], "number": len(run)}
+        if by is None:
+            facts.append(Fact("unstamped", about))
+        else:
+            key = "stamped" if len(run) == 1 else "stamped.several"
+            facts.append(Fact(key, {**about, **_stamped(by)}))
+            named[by.authority] = None
+    if STAMPED in require and (not first or any(one.key == "unstamped" for one in facts)):
+        raise Incomplete(
+            "no time-stamp authority that you trust confirms when all that is in this file was in "
+            "the log: ask for a newer file"
+        )
+    facts += [*(Fact("stamped.limits", {"authority": one}) for one in named), *older]
+    return [*facts, *_unknown(unknown)], f"time stamps: {len(stamps)}, others: {unknown}"
+
+
+def _read_stamps(
+    file: Confirmable, trust: TrustAnchors
+) -> tuple[list[tuple["TimeStamp", str, int]], int]:
+    """The time stamps of authorities that the verifier trusts, the earliest first, each with log
+    and size of its checkpoint; and how many are of others."""
+    # Not above: cryptography may yet change what reads them, and other files need none of it.
+    from gateway.evidence import time_stamp  # noqa: PLC0415
+
+    sizes, found, unknown = {one.note: one.size for one in file.joined}, [], 0
+    for one in file.confirmed:
+        if not one.token or one.note not in sizes:
+            continue
+        text = time_stamp.stamped_text(one.note)
+        try:
+            by = time_stamp.verify(one.token, text, trust.authorities)
+            found.append((by, one.origin, sizes[one.note]))
+        except time_stamp.TimeStampError as error:
+            raise VerificationFailed(Code.BAD_SIGNATURE, str(error)) from None
+        except time_stamp.UnknownAuthority:
+            unknown += 1
+    return sorted(found, key=lambda stamp: stamp[0].before), unknown
+
+
+def _stamped(by: "TimeStamp") -> dict[str, Any]:
+    before = format_timestamp(by.before)
+    return {"before": before, "authority": by.authority, "policy": by.policy}
+
+
+def _unknown(number: int) -> list[Fact]:
+    return [Fact("stamped.unknown", {"number": number})] if number else []
+
+
 def rows(trust: TrustAnchors, require: Collection[str]) -> list[StepRow[Any, Any]]:
     """The steps that what the verifier brought, or requires, needs."""
-    return [_check_witnesses] if trust.witnesses or WITNESSED in require else []
+    witnesses = [_check_witnesses] if trust.witnesses or WITNESSED in require else []
+    return witnesses + ([_check_stamps] if trust.authorities or STAMPED in require else [])
 
 
 def check(
     checks: Checks, file: Confirmable, trust: TrustAnchors, require: Collection[str]
 ) -> list[Fact]:
     """Take these steps; what others confirm, and do not."""
-    if _check_witnesses in rows(trust, require):
-        return checks(_check_witnesses, file, trust, require)
-    return [Fact("unwitnessed", {"log": log}) for log in file.logs]
+    taken, facts = rows(trust, require), [Fact("unwitnessed", {"log": log}) for log in file.logs]
+    if _check_witnesses in taken:
+        facts = checks(_check_witnesses, file, trust, require)
+    if _check_stamps in taken:
+        return facts + checks(_check_stamps, file, trust, require)
+    return facts + _unknown(sum(bool(one.token) for one in file.confirmed))

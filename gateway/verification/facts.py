@@ -143,7 +143,13 @@ class BundleFacts:
             reissue = documents.links[0].offer.reissue_of
             values["predecessor"] = None if reissue is None else reissue.predecessor
             return [Fact("offer.reissued", values, extra, Source.PARTY)]
-        return [act, signature_fact(signed, entry, source)]
+        return [act, signature_fact(signed, entry, source, self._stamped_before(entry))]
+
+    def _stamped_before(self, entry: int | None) -> str | None:
+        """Before when an entry was in the log, where a time-stamp authority confirms that."""
+        runs = (one.values for one in self.confirmed if one.key in ("stamped", "stamped.several"))
+        mine = (one for one in runs if one["log"] == self.receipts.log and entry is not None)
+        return next((one["before"] for one in mine if one["first"] <= entry <= one["last"]), None)
 
     def _is_covered(self) -> bool:
         """Tell whether the gateway's own offer rests on one that the originator signed, and on a
@@ -403,8 +409,10 @@ class BundleFacts:
         yield Fact("times")
 
 
-def signature_fact(signed: AuthoredDocument, entry: int | None, source: Source) -> Fact:
-    """Whose signature a document has, and the entry that records it."""
+def signature_fact(
+    signed: AuthoredDocument, entry: int | None, source: Source, before: str | None = None
+) -> Fact:
+    """Whose signature a document has, the entry that records it, and before when it was there."""
     values: dict[str, Any] = {"by": signed.author, "kid": signed.kid}
     if signed.attested:
         values["issuer"] = signed.gateway
@@ -412,6 +420,8 @@ def signature_fact(signed: AuthoredDocument, entry: int | None, source: Source) 
     if entry is not None:
         values["entry"] = entry
     how = {Source.PARTY: "signed", Source.VOUCHED: "vouched"}.get(source, "attested")
+    if how == "signed" and before is not None:
+        return Fact("signed.stamped", {**values, "before": before})
     return Fact(f"{how}{logged}", values)
 
 

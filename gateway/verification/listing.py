@@ -222,7 +222,8 @@ def verify_list(
         joined, unjoined = checks(_compare, here, confirmed, known, trust)
         if beside is not None:
             checks(_hold_beside, found, searches, beside)
-        by_others = confirmations.check(checks, Confirmable(here, joined, known), trust, require)
+        file = Confirmable(here, joined, known, confirmed)
+        by_others = confirmations.check(checks, file, trust, require)
         if SIGNED in require:
             checks(check_own_signatures, (), None)
         return _conclude(found, searches, unjoined, by_others, beside or {})

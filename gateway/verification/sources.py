@@ -14,7 +14,8 @@ class Source(StrEnum):
     """Who answers for a fact.
 
     ``PARTY``: it is signed by a party, or approved by two administrators, with keys that the
-    verifier brought. ``WITNESS``: a witness cosigned a checkpoint, likewise. ``LOG``: the log's key
+    verifier brought. ``WITNESS``: a witness cosigned a checkpoint, likewise; ``AUTHORITY``: a
+    time-stamp authority stamped one. ``LOG``: the log's key
     binds the operator to it. ``VOUCHED``: it is signed with a key that only the gateway named.
     ``OPERATOR``: the gateway recorded or attested it. ``AUTHOR``: what the author of a signed
     document says of the world. ``ABSENT``: what the file does not show.
@@ -22,6 +23,7 @@ class Source(StrEnum):
 
     PARTY = "party"
     WITNESS = "witness"
+    AUTHORITY = "authority"
     LOG = "log"
     VOUCHED = "vouched"
     OPERATOR = "operator"
@@ -31,7 +33,7 @@ class Source(StrEnum):
 
 HEADINGS: Mapping[str, tuple[Source, ...]] = {
     "signed": (Source.PARTY,),
-    "confirmed": (Source.WITNESS,),
+    "confirmed": (Source.WITNESS, Source.AUTHORITY),
     "recorded": (Source.LOG,),
     "operator_word": (Source.VOUCHED, Source.OPERATOR),
     "stated": (Source.AUTHOR,),
@@ -53,10 +55,12 @@ _KEYS = {
         "succession.undecided"
     ),
     Source.PARTY: (
-        "signed signed.logged documents succession.decided succession.agreed mandate.decided "
-        "mandate.end.decided mandate.end.later.decided key.registered.decided recorded.decided"
+        "signed signed.logged signed.stamped documents succession.decided succession.agreed "
+        "mandate.decided mandate.end.decided mandate.end.later.decided key.registered.decided "
+        "recorded.decided"
     ),
     Source.WITNESS: "witnessed",
+    Source.AUTHORITY: "stamped stamped.several stamped.limits stamped.older",
     Source.VOUCHED: ("vouched vouched.logged"),
     Source.AUTHOR: (
         "dated dated.logged dated.before_key dated.before_key.logged legal_basis condition.law "
@@ -69,8 +73,8 @@ _KEYS = {
         "embargo later outcomes outcomes.later withheld withheld.document withheld.event "
         "simulated unlogged unlisted mandate.unproved mandate.ended "
         "key.registration.unproved key.revocation.unproved key.revoked.undated "
-        "one_history.unproved unwitnessed unwitnessed.part stream stream.unproved stream.later "
-        "stream.fork "
+        "one_history.unproved unwitnessed unwitnessed.part unstamped stamped.unknown stream "
+        "stream.unproved stream.later stream.fork "
         "coverage.undeclared account.withheld account.later account.beyond copy.documents "
         "continued.lost membership.later reissued_from.no_original version.unanswered requirements"
     ),

@@ -4,6 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import Certificate
+
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
 from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
@@ -29,7 +32,8 @@ class TrustAnchors:
     ``vouched`` are the keys of organisations, by organisation and key id, that only the gateway
     named: nobody compared them. ``administrators`` are the keys of the persons who decide at the
     gateway, by their id. ``origin_of`` says for the id of each key in which file it was.
-    ``witnesses`` are the keys of those who confirm checkpoints, ``quorum`` how many are enough.
+    ``witnesses`` are the keys of those who confirm checkpoints, ``quorum`` how many are enough;
+    ``authorities`` are root certificates of time-stamp authorities.
     ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
     ``others`` are the anchors of other gateways, each with its issuer.
     """
@@ -48,6 +52,7 @@ class TrustAnchors:
     origin_of: Mapping[str, str] = field(default_factory=dict)
     witnesses: Sequence[VerificationKey] = ()
     quorum: int = 1
+    authorities: Sequence[Certificate] = ()
     issuer: str = ""
     others: Sequence["TrustAnchors"] = ()
 
@@ -82,6 +87,11 @@ class TrustAnchors:
             ),
             *(("administrator", person, person, person) for person in self.administrators),
             *(("witness", key.name, str(key), str(key)) for key in self.witnesses),
+            *(
+                ("authority", root.subject.rfc4514_string(), kid, kid)
+                for root in self.authorities
+                for kid in [root.fingerprint(SHA256()).hex()]
+            ),
         ]
         mine = [
             {"kind": kind, "of": of, "id": kid, "from": self.origin_of.get(name, "")}

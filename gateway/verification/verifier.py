@@ -47,7 +47,7 @@ from gateway.verification.report import Code, Conclusion, VerificationFailed, Ve
 from gateway.verification.steps import Checks, StepRow, step
 from gateway.verification.trust import TrustAnchors
 
-REQUIREMENTS = (SIGNED, confirmations.WITNESSED)
+REQUIREMENTS = (SIGNED, confirmations.WITNESSED, confirmations.STAMPED)
 """What a verifier may require of a file beyond its form."""
 
 
@@ -152,7 +152,7 @@ def verify_bundle(
         right = authority.verify(checks, opened, logged, histories, trust)
         handed, measures = order.verify(checks, logged)
         decision = checks(authority.check_succession, logged, right.keys, trust)
-        seen = confirmations.Confirmable(histories.here, histories.joined, known)
+        seen = confirmations.Confirmable(histories.here, histories.joined, known, opened.confirmed)
         confirmed = confirmations.check(checks, seen, trust, require)
         if SIGNED in require:
             checks(check_own_signatures, found.acts, right.keys)

@@ -17,6 +17,7 @@ from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_
 from gateway.ledger import note
 from tests.each import each
 from tests.founding import ORIGIN, key_of, note_signer
+from tests.time_stamping import new_root
 from tests.verification.logbook import Logbook, witness
 
 VALUES = {
@@ -177,6 +178,24 @@ def test_witnesses_in_a_folder_or_named_are_no_keys_of_logs_and_confirm_every_lo
     assert named == {"a": "witnesses.vkey", "b": "more.vkey"}
     with pytest.raises(SettingsError, match="cosignature/v1"):
         connections.gather_trust([], [], [], [], [Logbook().signer.vkey])
+
+
+def test_root_certificates_of_time_stamp_authorities_lie_in_a_folder_or_are_named(
+    tmp_path: Path,
+) -> None:
+    one, other = new_root("One"), new_root("Other")
+    (tmp_path / "tsa").mkdir()
+    (tmp_path / "tsa" / "one.pem").write_bytes(one.pem())
+    (tmp_path / "other.pem").write_bytes(other.pem() + one.pem())
+    given = [tmp_path / "other.pem"]
+    trust = connections.gather_trust([tmp_path], [], [], [], authorities=given)
+    assert set(trust.authorities) == {one.certificate, other.certificate}
+    assert len(trust.authorities) == 2
+    named = {key["of"]: key["from"] for key in trust.named_keys() if key["kind"] == "authority"}
+    assert named["CN=Other"] == "other.pem"
+    (tmp_path / "other.pem").write_bytes(b"none")
+    with pytest.raises(SettingsError, match="no certificates that can be read"):
+        connections.gather_trust([], [], [], [], authorities=given)
 
 
 AT = "https://gateway.example.org"

@@ -162,7 +162,7 @@ class Book(Logbook):
     ) -> InputFile:
         """The statement of an end, of today unless another note is given."""
         size = len(self.events)
-        note = sign_checkpoint(Checkpoint(self.origin, size, self._root), self.signer)
+        note = self.note(size)
         said = {
             "issuer": GATEWAY,
             "organisation": organisation,
