@@ -100,7 +100,7 @@ def gate(part: Audience, gateway: wiring.GatewayRuntime) -> AppContext:
         token_keys=keys.token.jwks(),
         attestation_keys=keys.attest.jwks(),
         notification_keys=keys.notification.jwks(),
-        log_key=keys.log.vkey,
+        log_keys=tuple(one.vkey for one in (keys.log, *keys.log_beside)),
         peer_der=client_certificate.PeerSource.for_bind(bind).der,
         header_refused=client_certificate.HeaderRefused,
         check_peer=clients.check,

@@ -265,21 +265,35 @@ class PendingStep:
     key: SigningKey
 
 
+def since(file: Path) -> datetime:
+    """When a key was made, or its step taken: the time of its file."""
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+
+
+def open_rotation(folder: Path) -> tuple[RotationStep, Path] | None:
+    """The next step of a rotation that was begun, and the file of its key; else None."""
+    for step, name in ((RotationStep.RETIRE, "previous.pem"), (RotationStep.ACTIVATE, "next.pem")):
+        file = folder / name
+        if file.exists() and not file.samefile(folder / "current.pem"):
+            return step, file
+    return None
+
+
 def pending_step(folder: Path, purpose: KeyPurpose, now: datetime) -> PendingStep:
     """The step that is due for the keys in a folder; nothing is changed.
 
     PrivateFileError while the step before is younger than `OVERLAP`.
     """
     load_key_set(folder, purpose)
-    current = folder / "current.pem"
-    following, previous = folder / "next.pem", folder / "previous.pem"
-    if previous.exists() and not previous.samefile(current):
-        _require_age(previous, now)
-        return PendingStep(RotationStep.RETIRE, load_key(previous, purpose))
-    if following.exists():
-        _require_age(following, now)
-        return PendingStep(RotationStep.ACTIVATE, load_key(following, purpose))
-    return PendingStep(RotationStep.PUBLISH, generate_key(purpose))
+    if (begun := open_rotation(folder)) is None:
+        return PendingStep(RotationStep.PUBLISH, generate_key(purpose))
+    step, file = begun
+    if now < since(file) + OVERLAP:
+        raise PrivateFileError(
+            f"{file} is there for less than a day, and others may not have seen it: go on after "
+            f"{since(file) + OVERLAP:%Y-%m-%d %H:%M} UTC"
+        )
+    return PendingStep(step, load_key(file, purpose))
 
 
 def perform_step(folder: Path, turn: PendingStep, now: datetime) -> None:
@@ -301,15 +315,6 @@ def perform_step(folder: Path, turn: PendingStep, now: datetime) -> None:
         case RotationStep.RETIRE:
             previous.unlink()
     files.sync_folder(folder)
-
-
-def _require_age(path: Path, now: datetime) -> None:
-    due = datetime.fromtimestamp(path.stat().st_mtime, UTC) + OVERLAP
-    if now < due:
-        raise PrivateFileError(
-            f"{path} is there for less than a day, and others may not have seen it: go on after "
-            f"{due:%Y-%m-%d %H:%M} UTC"
-        )
 
 
 def write_secret(path: Path, secret: bytes) -> None:

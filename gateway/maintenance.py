@@ -56,6 +56,7 @@ from gateway.pki.authority import (
     make_crl,
     renew_server,
 )
+from gateway.registry import keys as registry_keys
 from gateway.registry import queries
 from gateway.registry.enrolment import issue_approved_certificates, remind
 from gateway.registry.rebuild import Rebuild
@@ -73,6 +74,7 @@ from gateway.wiring import (
     clock_ahead,
     connect,
     data_folders,
+    own_keys,
 )
 
 if TYPE_CHECKING:
@@ -314,12 +316,17 @@ def check_log(upkeep: Maintenance, now: datetime) -> None:
 
 def _is_signed(gateway: GatewayRuntime, marked: SignedTreeHead) -> bool:
     """Tell whether the log's key signed the mark: who can write its file may have made it."""
-    origin = gateway.config.log_origin
+    origin, signers = gateway.config.log_origin, (gateway.keys.log, *gateway.keys.log_beside)
     try:
-        signed = open_checkpoint(marked.note, [gateway.keys.log.key], origin)
+        signed = open_checkpoint(marked.note, [one.key for one in signers], origin)
     except NoteError:
         return False
     return (signed.size, signed.root) == (marked.head.size, marked.head.root)
+
+
+def publish_keys(upkeep: Maintenance, now: datetime) -> None:
+    """Record each key with which the gateway signs, unless the log says so already."""
+    registry_keys.publish_keys(upkeep.gateway.ports, own_keys(upkeep.gateway.config))
 
 
 def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
@@ -649,6 +656,7 @@ TIMETABLE: tuple[Task, ...] = (
         records=True,
         vital=True,
     ),
+    Task("own keys", _HOUR, publish_keys, "the gateway's keys are not recorded", records=True),
     Task("integrity", _DAY, verify_log, "the stored log is not verified", after_start=_HOUR),
     Task("pruning", _HOUR, prune, "ended tokens are not removed", records=True),
     Task(

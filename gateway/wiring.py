@@ -4,7 +4,7 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils import compat
@@ -26,15 +27,21 @@ from gateway.domain.measure import Terms
 from gateway.domain.organisation import Certificate
 from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import LogFrozen
-from gateway.evidence import base64url
+from gateway.evidence import base64url, canonical
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
-from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet
+from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet, SigningKey
 from gateway.ledger.note import NoteSigner
 from gateway.pki import rotation
-from gateway.pki.authority import CertificateAuthority, CsrRefused, issue_client
+from gateway.pki.authority import (
+    CHAIN_FILE,
+    CertificateAuthority,
+    CsrRefused,
+    authority_id,
+    issue_client,
+)
 from gateway.registry.keys import civil_time_zone
 from gateway.store.database import UnsuitableDatabase, open_database
 from gateway.store.high_water_mark import HighWaterMarkFile, SqlMark, open_mark
@@ -126,32 +133,58 @@ def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """The gateway's own keys, by purpose. The issuing authority's is not among them."""
+    """The gateway's own keys, by purpose. The issuing authority's is not among them.
+
+    ``log_beside`` is the log's next key, or the one before: while a rotation is open both sign.
+    """
 
     token: KeySet
     attest: KeySet
     notification: KeySet
     log: NoteSigner
+    log_beside: tuple[NoteSigner, ...]
     fingerprint: bytes = field(repr=False)
     head: bytes = field(repr=False)
 
 
-def load_log_signer(config: Config) -> NoteSigner:
-    """Read the log's key; PrivateFileError says what is wrong with it."""
-    log = keys.load_key(config.keys / "log" / "current.pem", KeyPurpose.LOG)
-    private = serialization.load_pem_private_key(log.pem(), None)
+def load_log_signers(config: Config) -> tuple[NoteSigner, ...]:
+    """Read the log's keys, the current one first; PrivateFileError says what is wrong with one."""
+    held = keys.load_key_set(config.keys / KeyPurpose.LOG, KeyPurpose.LOG)
+    return tuple(_note_signer(config, one) for one in (held.current, *held.published))
+
+
+def _note_signer(config: Config, key: SigningKey) -> NoteSigner:
+    private = serialization.load_pem_private_key(key.pem(), None)
     if not isinstance(private, Ed25519PrivateKey):
         raise PrivateFileError("the log's key is an Ed25519 key")
     return NoteSigner(config.log_origin, private)
 
 
+def own_keys(config: Config) -> Iterator[dict[str, str]]:
+    """The keys that evidence rests on, as the log is to name them: those by which this gateway
+    signs what others keep, and the certificates of its authorities."""
+    for purpose in (KeyPurpose.LOG, KeyPurpose.ATTEST, KeyPurpose.NOTIFICATION):
+        held = keys.load_key_set(config.keys / purpose, purpose)
+        for one in (held.current, *held.published):
+            jwk = canonical.encode(one.public_jwk()).decode()
+            public = _note_signer(config, one).vkey if purpose is KeyPurpose.LOG else jwk
+            yield {"purpose": str(purpose), "key": one.kid, "public": public}
+    chain = x509.load_pem_x509_certificates((config.published / CHAIN_FILE).read_bytes())
+    for certificate in chain:
+        name = "root" if certificate.subject == certificate.issuer else "issuing"
+        pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        yield {"purpose": name, "key": authority_id(certificate), "public": pem}
+
+
 def load_keys(config: Config) -> SigningKeys:
     """Read the keys that a listener works with; PrivateFileError says what is wrong with one."""
+    log, *beside = load_log_signers(config)
     return SigningKeys(
         token=keys.load_key_set(config.keys / "token", KeyPurpose.TOKEN),
         attest=keys.load_key_set(config.keys / "attest", KeyPurpose.ATTEST),
         notification=keys.load_key_set(config.keys / "notification", KeyPurpose.NOTIFICATION),
-        log=load_log_signer(config),
+        log=log,
+        log_beside=tuple(beside),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
         head=keys.load_secret(config.keys / HEAD_KEY_FILE),
     )
@@ -230,7 +263,7 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         mark = open_mark(config.mark_url, file=config.mark_file, origin=config.log_origin)
         opened.pop_all()
     continuity = LogContinuity(mark, store.begin, time.monotonic)
-    checkpoint_signer = CheckpointSigner(signing.log, mark, continuity)
+    checkpoint_signer = CheckpointSigner(signing.log, mark, continuity, signing.log_beside)
     store.sign = checkpoint_signer.sign_own
     ports = Ports(
         issuer=config.issuer,

@@ -31,6 +31,8 @@ from gateway.kernel.values import CertificateOrder
 ISSUER, PARTNERS = "https://gateway.example.org", "https://partners.example.org"
 MARTIN, DUBOIS = "martin", "dubois"
 PERSONS = ((MARTIN, "A. Martin"), (DUBOIS, "B. Dubois"))
+NEW = 6
+"""Entries of a new gateway's log: its founding, and the keys with which it signs."""
 PASSPHRASE = b"correct horse battery staple"
 
 

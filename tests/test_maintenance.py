@@ -49,7 +49,7 @@ from gateway.store.database import UnsuitableDatabase
 from gateway.wiring import IssuingAuthority
 from tests.founding import enter_staff
 from tests.marks import raise_mark_file
-from tests.operating import MARTIN, PASSPHRASE, Operator, asked, execute, operator
+from tests.operating import MARTIN, NEW, PASSPHRASE, Operator, asked, execute, operator
 from tests.store.samples import case as sample
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -317,7 +317,7 @@ def test_requests_are_served_once_and_a_bad_one_holds_up_no_other(gw: Operator) 
         assert (second.certificate or "").count("BEGIN CERTIFICATE") == 2
         upkeep.step()
         assert (served_of(upkeep, bad), served_of(upkeep, good)) == (first, second)
-    assert gw.size() == 5
+    assert gw.size() == NEW + 4
 
 
 def test_requests_are_served_while_it_runs(gw: Operator) -> None:
@@ -726,7 +726,7 @@ def test_an_older_database_is_upgraded_before_anything_else_and_told(gw: Operato
     assert "later" in tables(gw)
     assert told == ["the database schema was upgraded to this version"]
     assert not maintenance.upgrade_schema(gw.config)
-    assert gw.size() == 1
+    assert gw.size() == NEW
 
 
 @pytest.mark.usefixtures("next_version")
@@ -911,13 +911,13 @@ def test_a_member_is_suspended_while_the_log_is_frozen(gw: Operator) -> None:
         upkeep = Maintenance(gateway, IssuingAuthority(gateway.config))
         upkeep.start()  # compared with the log, it stays stopped
         assert not _active(upkeep)
-        assert gw.size() == 2
+        assert gw.size() == NEW + 1
         mark.write_bytes(before)
         clock.at = wiring.now()
         upkeep.step()
         upkeep.step()
         assert not _active(upkeep)
-        assert gw.size() == 3
+        assert gw.size() == NEW + 2
         with gateway.ports.begin(TransactionMode.READ) as work:
             assert not work.organisations.out_of_service()
     assert not list((gw.folder / maintenance.SUSPENSIONS).iterdir())

@@ -483,7 +483,8 @@ _mirrors_option = click.option(
 
 def _open_mirrors(config: Config, folders: Iterable[Path]) -> dict[Path, VerifiedCopy]:
     """Copies of this gateway's log, each verified by its key."""
-    trust = TrustAnchors((wiring.load_log_signer(config).key,), (config.log_origin,))
+    signers = wiring.load_log_signers(config)
+    trust = TrustAnchors([one.key for one in signers], (config.log_origin,))
     mirrors = {}
     for folder in folders:
         report, mirror = check_copy(reader(folder), trust)

@@ -27,6 +27,7 @@ from gateway import keys, maintenance, stamping, wiring
 from gateway.cedar import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
+from gateway.cli.admin.gateway_keys import KEY_NAMES
 from gateway.cli.arguments import home_option, json_option
 from gateway.config import Config, ConfigError
 from gateway.domain import refusals
@@ -140,12 +141,23 @@ def permissions(config: Config, now: datetime) -> Findings:
 
 
 def signing_keys(config: Config, now: datetime) -> Findings:
-    """Tell whether the gateway's own keys are there, each of the right kind."""
+    """Tell whether the gateway's own keys are there, each of the right kind; how old they are, and
+    which step of a rotation comes next."""
+    ages = []
     for purpose in keys.GATEWAYS_OWN:
-        keys.load_key_set(config.keys / purpose, purpose)
+        folder = config.keys / purpose
+        keys.load_key_set(folder, purpose)
+        ages.append(f"{purpose} {(now - keys.since(folder / 'current.pem')).days}")
+        if begun := keys.open_rotation(folder):
+            step, file = begun
+            due = keys.since(file) + keys.OVERLAP
+            command = f"casegate admin gateway-key rotate --key {KEY_NAMES[purpose]} --step {step}"
+            level = Level.OK if now < due else Level.WARNING
+            yield level, f"a {purpose} key changes: `{command}` from {output.format_time(due)} on"
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
         keys.load_secret(config.keys / name)
     yield Level.OK, "the signing keys are there, each of its kind, readable only by their owner"
+    yield Level.OK, f"age of the signing keys in days: {', '.join(ages)}"
 
 
 def issuing_key(config: Config, now: datetime) -> Findings:
@@ -478,7 +490,8 @@ def log(config: Config, now: datetime) -> Findings:
     if marked is None:
         return  # told above: without a mark the log is frozen
     try:
-        open_checkpoint(marked.note, [wiring.load_log_signer(config).key], config.log_origin)
+        signers = wiring.load_log_signers(config)
+        open_checkpoint(marked.note, [one.key for one in signers], config.log_origin)
     except NoteError:
         yield (
             Level.ERROR,

@@ -175,6 +175,7 @@ def _fill(
         maintenance.Maintenance(gateway, wiring.IssuingAuthority(config)).start()
         # Last, because in a database of the operator's own it could not be undone.
         registry_keys.found(gateway.ports, people, config.civil_time_zone.key, predecessor)
+        registry_keys.publish_keys(gateway.ports, wiring.own_keys(config))
 
 
 def _move(unfinished: Path, folder: Path) -> None:

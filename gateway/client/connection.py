@@ -28,6 +28,7 @@ from gateway.evidence.signature import (
     read_registered_key,
 )
 from gateway.ledger.note import COSIGNATURE, ED25519, VerificationKey
+from gateway.verification import gateway_keys
 from gateway.verification.trust import TrustAnchors
 
 T = TypeVar("T")
@@ -89,7 +90,8 @@ class PartnerConnection:
     ``notifications_file``, ``outbox``, ``document_key``, ``encryption_keys``, ``assertion_key`` and
     ``organisation_keys`` (files and folders, opened by whoever makes the client) are None where not
     wanted. The client puts ``fetch_keys`` in: it adds an organisation's registered keys to
-    ``trust``.
+    ``trust``; and ``learn_keys``, which adds those that follow the gateway's own, and keeps what
+    tells of them in ``key_events``.
     """
 
     api_url: str
@@ -108,6 +110,8 @@ class PartnerConnection:
     organisation_keys: Path | None = None
     compared: Mapping[str, Mapping[str, PublicKey]] = field(default_factory=dict)
     fetch_keys: Callable[[str], None] = _no_key
+    learn_keys: Callable[[], None] = lambda: None
+    key_events: Path | None = None
     notifications_file: Path | None = None
 
     @classmethod
@@ -126,23 +130,22 @@ class PartnerConnection:
             raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
         attestation_keys, kept = paths.pop("attestation_keys"), paths.get("organisation_keys")
         deciding = _administrators(paths.pop("administrators", None), values["issuer"])
-        compared = read_organisations(kept)
-        fetched = read_organisations(kept and kept / FETCHED)
-        return cls(
+        compared, fetched = map(read_organisations, (kept, kept and kept / FETCHED))
+        paths["key_events"] = file.parent / gateway_keys.KEY_EVENTS
+        held = _merged([compared, replace(fetched, vouched=_names(fetched)), deciding])
+        read = cls(
             api_url=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
             client_id=values["client_id"],
             trust=replace(
-                _merged([compared, replace(fetched, vouched=_names(fetched)), deciding]),
+                held,
                 log_keys=(log_key,),
                 origins=(log_key.name,),
                 gateway_keys=read_keys(attestation_keys),
                 checkpoints=_checkpoints([paths.get("checkpoint_file")]),
                 issuer=values["issuer"],
                 origin_of={
-                    **fetched.origin_of,
-                    **compared.origin_of,
-                    **deciding.origin_of,
+                    **held.origin_of,
                     str(log_key): file.name,
                     **dict.fromkeys(read_keys(attestation_keys), attestation_keys.name),
                 },
@@ -151,6 +154,7 @@ class PartnerConnection:
             compared=compared.organisations,
             **paths,
         )
+        return replace(read, trust=_learned(read.trust, paths["key_events"]))
 
     @property
     def address(self) -> str:
@@ -164,7 +168,7 @@ class PartnerConnection:
 
     @property
     def log_key(self) -> VerificationKey:
-        """The one key whose checkpoints count."""
+        """The key of the log that was pinned: others follow it."""
         return self.trust.log_keys[0]
 
     def tls(self) -> ssl.SSLContext:
@@ -420,7 +424,16 @@ def _trust_at(place: Path) -> TrustAnchors:
         ]
     )
     checkpoints = _checkpoints(sorted(place.glob("*.checkpoint")))
-    return replace(found, checkpoints=checkpoints, issuer=issuer or deciding.issuer)
+    named = replace(found, checkpoints=checkpoints, issuer=issuer or deciding.issuer)
+    return _learned(named, place / gateway_keys.KEY_EVENTS)
+
+
+def _learned(trust: TrustAnchors, file: Path) -> TrustAnchors:
+    """The same keys, and those that follow them by the file of receipts, where it exists."""
+    if not file.exists():
+        return trust
+    with raising(SettingsError, f"{file} has no receipts of the gateway's keys"):
+        return gateway_keys.learn(trust, read_file(file))
 
 
 def _of_logs(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:

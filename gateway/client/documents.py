@@ -61,15 +61,20 @@ def _open(document: SdJwt, typ: str, connection: PartnerConnection) -> AuthoredD
         gateway, author = handoff_documents.author_at(claims)
         if gateway != connection.issuer:
             raise
-    if "attested_for" in claims:
-        raise KeyNotHeld(
-            "the gateway attests with a key that is not in attestation_keys of the connection: "
-            "ask the gateway's operator for its keys, and compare them"
-        )
-    connection.fetch_keys(author)
+    attested = "attested_for" in claims
+    if attested:
+        connection.learn_keys()
+    else:
+        connection.fetch_keys(author)
     try:
         return open_document(document, typ, connection.trust)
     except UnknownKey:
+        if attested:
+            raise KeyNotHeld(
+                "the gateway attests with a key that is not in attestation_keys of the connection, "
+                "and its log does not name it: ask the gateway's operator for its keys, and compare"
+                " them"
+            ) from None
         raise DocumentError(f"{author} never registered the key that signed it") from None
 
 

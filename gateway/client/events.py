@@ -27,7 +27,7 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
-from gateway.verification import listing
+from gateway.verification import gateway_keys, listing
 from gateway.verification.chain import VerifiedOffer
 from gateway.verification.history import LogHistory
 from gateway.verification.trust import read_unverified_claims
@@ -306,11 +306,28 @@ class Exports(CaseClient, Directory, HandoffClient):
             mandate_ends=mandate.ends if mandate else (),
             recall=recall,
             succession_approvals=approved,
+            own_keys=self._own_keys(documents),
         )
         data = bundle.encode(whole, self._exchange.under_one_checkpoint)
         report = verify_bundle(data, self.connection.trust)
         require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data
+
+    def _own_keys(self, texts: Sequence[str]) -> tuple[Receipt, ...]:
+        """Return what published the keys by which the gateway attested these documents, and those
+        of its log; nothing of a gateway of an earlier version."""
+        used = {str(read_unverified_claims(sd_jwt.parse(text)).header["kid"]) for text in texts}
+        found: list[tuple[VerifiedReceipt, Any]] = []
+        with contextlib.suppress(errors.RequestRefused):
+            data = self._exchange.key_events()
+            found += gateway_keys.read_each(data, self.connection.trust)
+        newest = max((told.checkpoint.size for told, _ in found), default=0)
+        return tuple(
+            told.receipt
+            for told, key in found
+            if told.checkpoint.size == newest
+            and (key["purpose"] == gateway_keys.LOG or key["key"] in used)
+        )
 
     def _mandate(self, organisation: str, event: str | None) -> MandateRecord | None:
         """Return what registered a mandate, or planned its succession; None where that is not

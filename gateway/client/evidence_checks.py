@@ -5,13 +5,14 @@ its type, result, handoff and person, and by the digests of the documents in the
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from gateway.client import documents
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import require
-from gateway.client.errors import EvidenceMismatch, raising
+from gateway.client.errors import ClientError, EvidenceMismatch, raising
 from gateway.client.local_state import PendingWrite
 from gateway.domain.answers import KIND_OF_ACTION
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
@@ -27,8 +28,13 @@ _STEPS = frozenset({"case.assess", "case.clear", "case.close"})
 
 
 def confirm(receipt: Receipt, connection: PartnerConnection) -> VerifiedReceipt:
-    """Verify a receipt against the pinned key of the log; EvidenceMismatch when it fails."""
+    """Verify a receipt against the pinned key of the log, or one that follows it, which is looked
+    for once; EvidenceMismatch when it fails."""
     try:
+        with suppress(ReceiptError):
+            return receipts.verify(receipt, connection.trust.log_keys, connection.log_key.name)
+        with suppress(ClientError):
+            connection.learn_keys()
         return receipts.verify(receipt, connection.trust.log_keys, connection.log_key.name)
     except ReceiptError as error:
         raise EvidenceMismatch(

@@ -44,6 +44,7 @@ from gateway.evidence.seal import OpeningKey
 from gateway.evidence.signature import public_keys
 from gateway.files import PrivateFileError
 from gateway.keys import KeyPurpose, SigningKey, load_encryption_keys, load_key
+from gateway.verification import gateway_keys
 
 if TYPE_CHECKING:
     from gateway.client.views import Whoami
@@ -178,8 +179,20 @@ class Gateway(
             organisations[organisation] = {**organisations.get(organisation, {}), **registered}
             _keep(found, connection.organisation_keys)
 
+        log_keys, own_keys = [*connection.trust.log_keys], dict(connection.trust.gateway_keys)
         trust = replace(connection.trust, organisations=organisations)
-        return replace(connection, trust=trust, fetch_keys=fetch)
+        trust = replace(trust, log_keys=log_keys, gateway_keys=own_keys)
+
+        def learn() -> None:
+            data, known = self._exchange.key_events(), len(log_keys) + len(own_keys)
+            with errors.raising(errors.UnexpectedAnswer, "the gateway shows no keys of its own"):
+                found = gateway_keys.learn(trust, data)
+            log_keys[:] = found.log_keys
+            own_keys.update(found.gateway_keys)
+            if connection.key_events and len(log_keys) + len(own_keys) > known:
+                files.replace(connection.key_events, data, mode=0o644)
+
+        return replace(connection, trust=trust, fetch_keys=fetch, learn_keys=learn)
 
     def __enter__(self) -> Self:
         """Begin; the first request connects."""

@@ -181,17 +181,18 @@ class CheckpointStore:
 
     def __init__(
         self,
-        key: VerificationKey,
+        keys: Sequence[VerificationKey],
         file: Path | None = None,
         tile: ReadPublicTile | None = None,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``key`` is the log's pinned key; its name is the log's origin.
+        """``keys`` are those of the log: the pinned one first, whose name is the log's origin.
 
         Without ``tile`` a growth is checked only as far as receipts show it.
         """
-        self._key, self._file, self._tile = key, file, tile
+        self._keys, self._file, self._tile = keys, file, tile
+        self._origin = keys[0].name
         self._timer, self._clock = timer, clock
         self._newest: SignedTree | None = None
         self._unchecked: SignedTree | None = None
@@ -243,7 +244,7 @@ class CheckpointStore:
         known before its request left, for whichever order concurrent answers arrive in, and one
         that continues every tree before it.
         """
-        if seen.checkpoint.origin != self._key.name:
+        if seen.checkpoint.origin != self._origin:
             raise NoteError("the checkpoint is of another log")
         with self._lock:
             self.newest()
@@ -257,7 +258,7 @@ class CheckpointStore:
             if self._newest is None:
                 self._remember(seen)
             elif seen.size > self._newest.size:
-                if history.continues(self._key.name, self._newest.size, seen.size):
+                if history.continues(self._origin, self._newest.size, seen.size):
                     self._remember(seen)
                 else:
                     self._leave_unchecked(seen)
@@ -329,14 +330,14 @@ class CheckpointStore:
         try:
             with file.open("rb") as opened:
                 note = opened.read(MAX_NOTE_BYTES + 1)
-            return SignedTree(open_checkpoint(note, [self._key], self._key.name), note.decode())
+            return SignedTree(open_checkpoint(note, self._keys, self._origin), note.decode())
         except FileNotFoundError:
             return None
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
         except NoteError as error:
             raise SettingsError(
-                f"{file} is no checkpoint of the log {self._key.name} ({error}): if the "
+                f"{file} is no checkpoint of the log {self._origin} ({error}): if the "
                 "operator announced a new log, move the file away; if not, ask why it changed"
             ) from None
 

@@ -96,7 +96,7 @@ class Session:
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
         self._tile = tile
         self._sightings = local_state.CheckpointStore(
-            connection.log_key, connection.checkpoint_file, tile
+            connection.trust.log_keys, connection.checkpoint_file, tile
         )
 
     def may(self, scope: str) -> bool:
@@ -123,9 +123,9 @@ class Session:
         GatewayUnavailable while these cannot be read.
         """
         parsed = [proof.parse(one.proof) for one in given]
-        key = self._connection.log_key
+        keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
         sizes = {
-            open_checkpoint(note, [key], key.name).size: note
+            open_checkpoint(note, keys, origin).size: note
             for note in {one.checkpoint_note for one in parsed}
         }
         if len(sizes) < 2:
@@ -173,6 +173,10 @@ class Session:
             raise errors.UnexpectedAnswer(
                 "the gateway does not show the keys it signs with"
             ) from error
+
+    def key_events(self) -> bytes:
+        """The receipts of the events of the gateway's own keys, not verified."""
+        return granted(self._access.send(HttpRequest("GET", "/log/keys"))).body
 
     def write(
         self,

@@ -223,6 +223,8 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "gateway.create": ("gateway.created", Operation.REGISTRY_CHANGE),
     "log.continue": ("log.continued", Operation.KEY_EVENT),
     "gateway_key.rotate": ("gateway_key.rotated", Operation.KEY_EVENT),
+    "gateway_key.publish": ("gateway.key_published", Operation.KEY_EVENT),
+    "gateway_key.withdraw": ("gateway.key_withdrawn", Operation.KEY_EVENT),
     "ca.rotate": ("ca.rotated", Operation.KEY_EVENT),
     "log.erase_details": ("log.details_erased", Operation.ERASURE),
     "log.adopt_mark": ("log.mark_adopted", Operation.KEY_EVENT),
@@ -246,12 +248,12 @@ EVENT_TYPES = {action: EventType(*row) for action, row in _EVENTS.items()}
 """Each action and the event that it becomes, whatever its result; read actions become one only when
 they are refused (a read that is allowed opens no content), and so does a preview; except
 ``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
-sixteen are the gateway's own: its founding, the lost log that it continues, a step of its keys or
-of its issuing authority, details that ended with their term, a database that two administrators
-vouch for, the certificate that the holder of the issuing key made, a certificate's end that comes
-near, a conformance run that is passed with its last step, the status that goes with a first
-certificate, a succession that was approved, and what the counterparts of an organisation hear of
-it; so are the answers that the gateway makes."""
+eighteen are the gateway's own: its founding, the lost log that it continues, a step of its keys or
+of its issuing authority, a key with which it signs from then on, or no more, details that ended
+with their term, a database that two administrators vouch for, the certificate that the holder of
+the issuing key made, a certificate's end that comes near, a conformance run that is passed with its
+last step, the status that goes with a first certificate, a succession that was approved, and what
+the counterparts of an organisation hear of it; so are the answers that the gateway makes."""
 
 READABLE_EVENTS = EVENT_TYPES | {
     action: EventType(event, Operation(operation))

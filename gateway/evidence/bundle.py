@@ -30,14 +30,14 @@ MAX_BYTES = 4 * 1024 * 1024
 
 _TEXTS = ("answers", "key_statuses", "succession_approvals")
 _TEXT = ("predecessor_offer", "recall")
-_RECEIPTS = ("receipts", "registrations", "revocations", "locks", "mandate_ends")
+_RECEIPTS = ("receipts", "registrations", "revocations", "locks", "mandate_ends", "own_keys")
 _RECEIPT = ("succession", "mandate")
 """The members of the former forms beside packages and keys, by what they hold: one or several
 texts, or receipts."""
 
 _BESIDE = frozenset({"answers", "receipts", "keys"})
 _FIELDS = dict(zip(FORMER, (_BESIDE | {"case", "offer"}, _BESIDE | {"packages"}), strict=True))
-_OPTIONAL = frozenset({*_TEXTS, *_TEXT, *_RECEIPTS, *_RECEIPT}) - _BESIDE
+_OPTIONAL = frozenset({*_TEXTS, *_TEXT, *_RECEIPTS, *_RECEIPT}) - _BESIDE - {"own_keys"}
 
 _TYPES = (
     handoff_documents.CASE_TYP,
@@ -55,6 +55,8 @@ _PLACES = {
     EVENT_TYPES["organisation.require_signed"][0]: "locks",
     EVENT_TYPES["organisation.allow_attested"][0]: "locks",
     EVENT_TYPES["mandate.end"][0]: "mandate_ends",
+    EVENT_TYPES["gateway_key.publish"][0]: "own_keys",
+    EVENT_TYPES["gateway_key.withdraw"][0]: "own_keys",
 }
 """Where an event belongs, by its type; any other is one of the handoff."""
 
@@ -80,7 +82,8 @@ class Bundle:
     statements that keys in use were not revoked (compact SD-JWTs), ``mandate_ends`` the receipts of
     the events that ended that mandate of the recipient. ``recall`` is the document that recalled
     the handoff, where one did; ``succession_approvals`` those by which predecessor and successor
-    approved the succession, where they signed. ``confirmed`` are checkpoints that others confirmed.
+    approved the succession, where they signed. ``own_keys`` are receipts of the events that
+    published and withdrew keys of the gateway. ``confirmed`` are checkpoints that others confirmed.
     ``numbered``: each move is to show its number, since the file is of today's form.
     """
 
@@ -97,6 +100,7 @@ class Bundle:
     mandate_ends: tuple[Receipt, ...] = ()
     recall: str | None = None
     succession_approvals: tuple[str, ...] = ()
+    own_keys: tuple[Receipt, ...] = ()
     confirmed: tuple[ConfirmedCheckpoint, ...] = ()
     numbered: bool = True
 

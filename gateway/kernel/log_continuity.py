@@ -14,7 +14,7 @@ The mark is always read before the head. Other processes move both all the time,
 read in this order, a mark that lies beyond the head is no race.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from math import inf
@@ -164,12 +164,19 @@ def _forked(signed: TreeHead) -> LogFrozen:
 
 
 class CheckpointSigner:
-    """Signs the log's heads, and only heads that are committed: by one Ed25519 key for one origin,
+    """Signs the log's heads, and only heads that are committed: by the Ed25519 keys of one origin,
     once the high-water mark is raised to them."""
 
-    def __init__(self, signer: NoteSigner, mark: HighWaterMark, continuity: LogContinuity) -> None:
-        """``signer`` bears the log's origin as its name; ``continuity`` is of the same mark."""
-        self._signer = signer
+    def __init__(
+        self,
+        signer: NoteSigner,
+        mark: HighWaterMark,
+        continuity: LogContinuity,
+        beside: Sequence[NoteSigner] = (),
+    ) -> None:
+        """``signer`` bears the log's origin as its name; ``beside`` are the key that follows it, or
+        the one before it, while both sign. ``continuity`` is of the same mark."""
+        self._signers = (signer, *beside)
         self._mark = mark
         self._continuity = continuity
 
@@ -225,4 +232,5 @@ class CheckpointSigner:
         return _known(self._mark.read())
 
     def _note(self, head: TreeHead) -> str:
-        return sign_checkpoint(Checkpoint(self._signer.name, head.size, head.root), self._signer)
+        origin = self._signers[0].name
+        return sign_checkpoint(Checkpoint(origin, head.size, head.root), *self._signers)

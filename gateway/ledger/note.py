@@ -312,11 +312,11 @@ def open_checkpoint(note: str | bytes, keys: Sequence[VerificationKey], origin: 
     return checkpoint
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> str:
-    """Sign a checkpoint with its own log's key; return the note. Raises NoteError for another."""
-    if signer.name != checkpoint.origin:
+def sign_checkpoint(checkpoint: Checkpoint, *signers: NoteSigner) -> str:
+    """Sign a checkpoint with its own log's keys; return the note. Raises NoteError for another."""
+    if any(signer.name != checkpoint.origin for signer in signers):
         raise NoteError("the key is of another log")
-    return sign(checkpoint.text(), [signer])
+    return sign(checkpoint.text(), signers)
 
 
 # --- Decimals and base64, in one spelling --------------------------------------------------------

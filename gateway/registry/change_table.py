@@ -528,7 +528,7 @@ CHANGES: Mapping[str, ChangeType] = {
 
 STEPS: Mapping[str, ChangeType] = {
     "gateway_key.rotate": ChangeType(
-        "Take the next step to a new token or key-encryption key.",
+        "Take the next step to a new key of the gateway's own.",
         1,
         (
             fields.any_text("purpose", "Which."),

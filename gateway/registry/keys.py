@@ -1,11 +1,12 @@
 """Keys of members and administrators, and the gateway's own first entries."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any, TypeVar
 
 from gateway.domain import refusals
+from gateway.domain.audit import Coverage
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.organisation import (
     Administrator,
@@ -18,6 +19,7 @@ from gateway.domain.organisation import (
 from gateway.evidence import canonical, declarations, event, signature
 from gateway.evidence.declarations import KeyDeclaration, person_uri
 from gateway.evidence.log_predecessor import CONTINUED, LogPredecessor
+from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY, GatewayItself
@@ -25,9 +27,17 @@ from gateway.kernel.approvals import key_of
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
 from gateway.kernel.fields import REQUIRED
-from gateway.kernel.ports import Ports, UnitOfWork
-from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
-from gateway.kernel.values import IdempotencyRecord, LoggedEvent
+from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
+from gateway.kernel.transact import (
+    ActionRequest,
+    RequestContext,
+    WriteResult,
+    receipt_for,
+    transact,
+)
+from gateway.kernel.values import IdempotencyRecord, LoggedEvent, LogQuery, TreeHead
+from gateway.ledger.note import parse_checkpoint
+from gateway.ledger.tiles import InclusionProofs
 
 K = TypeVar("K", bound=MemberKey)
 
@@ -312,3 +322,70 @@ def record_step(context: ChangeContext) -> Mapping[str, Any]:
     network.
     """
     return dict(context.values)
+
+
+PUBLISHED, WITHDRAWN = (EVENT_TYPES[f"gateway_key.{one}"].name for one in ("publish", "withdraw"))
+MOST_KEYS = 10_000
+"""More than any gateway ever has: what is withdrawn stays on record."""
+
+
+def publish_keys(ports: Ports, present: Iterable[Mapping[str, str]]) -> None:
+    """Record each key, once, that the gateway signs with; none before it is founded."""
+    with ports.begin(TransactionMode.READ) as work:
+        founded, told = bool(work.organisations.persons()), _named(work, PUBLISHED)
+    new = [one for one in present if (one["purpose"], one["key"]) not in told]
+    _record(ports, "gateway_key.publish", new if founded else ())
+
+
+def withdraw_key(ports: Ports, purpose: str, key: str) -> None:
+    """Record, once, that the gateway signs no more with a key.
+
+    Of a key of the log the event keeps the last checkpoint that it signed: it leads whoever knows
+    this key, and was away meanwhile, to the next one.
+    """
+    with ports.begin(TransactionMode.READ) as work:
+        head, told = work.log.head(), _named(work, WITHDRAWN)
+    last = {"checkpoint": ports.checkpoint_signer.sign(head)} if purpose == "log" else {}
+    new = [] if (purpose, key) in told else [{"purpose": str(purpose), "key": key, **last}]
+    _record(ports, "gateway_key.withdraw", new)
+
+
+def _record(ports: Ports, action: str, keys: Sequence[Mapping[str, str]]) -> None:
+    if keys:
+        with ports.begin(TransactionMode.WRITE) as work:
+            for one in keys:
+                events.record_by_gateway(ports, work, action, gateway_and(), said=one)
+            work.commit()
+
+
+def _named(work: UnitOfWork, typ: str) -> set[tuple[str, str]]:
+    return {(one.subject["purpose"], one.subject["key"]) for one in _key_events(work, typ)}
+
+
+def _key_events(work: UnitOfWork, *types: str) -> Sequence[LoggedEvent]:
+    whole, size = Coverage(whole=True), work.log.head().size
+    query = LogQuery(coverage=whole, limit=MOST_KEYS, before=size, types=types)
+    found = (work.log.logged(one.event) for one in work.log.search(query))
+    return [one for one in found if one is not None]
+
+
+def key_history(ports: Ports) -> Sequence[Receipt]:
+    """The receipts of all events that published and withdrew keys of the gateway, oldest first.
+
+    That of a key of the log leads to the last checkpoint that the key before it signed, where that
+    was withdrawn since: who knows one of them learns all that follow.
+    """
+    with ports.begin(TransactionMode.READ) as work:
+        told = [*_key_events(work, PUBLISHED, WITHDRAWN)]
+        ends = [(one.index, one.subject.get("checkpoint")) for one in told]
+        for at, one in enumerate(told):
+            later = (note for index, note in ends if note and index > one.index)
+            if one.subject["purpose"] == "log" and (note := next(later, None)):
+                told[at] = _led_to(work, one, note)
+    return [receipt_for(ports, one, GATEWAY) for one in told]
+
+
+def _led_to(work: UnitOfWork, one: LoggedEvent, note: str) -> LoggedEvent:
+    signed = parse_checkpoint(note.partition("\n\n")[0] + "\n")
+    path = InclusionProofs(work.log.tile, signed.size).of(one.index)
+    return replace(one, proof=path, head=TreeHead(signed.size, signed.root), note=note)

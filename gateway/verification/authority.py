@@ -7,7 +7,7 @@ from datetime import date
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
-from gateway.verification import approvals, chain, key_history, mandates
+from gateway.verification import approvals, chain, gateway_keys, key_history, mandates
 from gateway.verification.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.verification.mandates import MandateEnd, RegisteredMandate
 from gateway.verification.receipts import Histories, Receipts
@@ -127,7 +127,10 @@ def trace_keys(
     last, at = receipts.confirmed[-1].index, receipts.documents.offered.gateway
     good = (one for one in histories.statuses if one.size > last and one.gateway == at)
     unrevoked = {(one.organisation, one.kid) for one in good if one.log == receipts.log}
-    keys = KeyHistory(documents, origins, revoked, undated, unrevoked)
+    moved = [one for one in receipts.documents.moved if one.attested]
+    attested = {one.kid: receipts.record_of(one).index for one in moved}
+    own = [*gateway_keys.facts(bundle.own_keys, attested, trust)]
+    keys = KeyHistory(documents, origins, revoked, undated, unrevoked, own)
     return keys, keys.describe()
 
 

@@ -223,7 +223,8 @@ class KeyHistory:
     """What is shown of the members' own keys that signed ``documents``.
 
     ``undated`` are the revocations before which some document of the key is not shown to be in
-    the log; ``unrevoked`` the keys of which the gateway signed that they were not revoked.
+    the log; ``unrevoked`` the keys of which the gateway signed that they were not revoked;
+    ``own`` is what the file tells of the gateway's own.
     """
 
     documents: Sequence[AuthoredDocument]
@@ -231,6 +232,7 @@ class KeyHistory:
     revoked: Sequence[KeyRevocation]
     undated: Collection[KeyRevocation]
     unrevoked: Collection[tuple[str, str]]
+    own: Sequence[Fact] = ()
 
     def describe(self) -> str:
         """The origin of each key and its revocation: clauses."""
@@ -271,6 +273,7 @@ class KeyHistory:
         vouched = {(o.author, o.kid) for o in self.documents if self.source(o) is Source.VOUCHED}
         unregistered = used - _names(self.registered) - vouched
         return [
+            *self.own,
             *(_registered(one) for one in self.registered),
             *(_revoked("key.revoked.after", o) for o in self.revoked if o not in self.undated),
             *_unproved("key.registration.unproved", unregistered),

@@ -45,13 +45,15 @@ _KEYS = {
     Source.LOG: (
         "log one_history recorded recorded.attempt listed listed.attempt listed.table searched "
         "copy continued stream.complete account account.organisation coverage.none "
-        "coverage.recalled coverage.given coverage.owed coverage.late key.revoked.after numbered"
+        "coverage.recalled coverage.given coverage.owed coverage.late key.revoked.after numbered "
+        "gateway_key.log gateway_key.attests"
     ),
     Source.OPERATOR: (
         "attested attested.logged reissued_from consulted consulted.other "
         "consulted.superseded attempt event erased times recorded.word membership "
         "stream.last account.details_erased mandate mandate.end mandate.end.later "
         "key.registered times.entries key.unrevoked continued.word late succession "
+        "gateway_key.withdrawn "
         "succession.undecided"
     ),
     Source.PARTY: (

@@ -1,6 +1,6 @@
 """What the apps are built from: everything that the web asks of the other parts, in one value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +74,7 @@ class AppContext:
     token_keys: JwkSet
     attestation_keys: JwkSet
     notification_keys: JwkSet
-    log_key: str
+    log_keys: Sequence[str]
     peer_der: Callable[[Mapping[str, Any]], bytes | None]
     header_refused: type[Exception]
     check_peer: Callable[[bytes, datetime], PresentedCertificate]

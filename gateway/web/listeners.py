@@ -38,6 +38,7 @@ PARTNERS: tuple[Endpoint, ...] = (
 PARTNERS_OPEN: tuple[Endpoint, ...] = (
     *metadata.PARTNERS,
     *certificates.PARTNERS,
+    log.log_list_keys,
     log.log_check_health,
     log.log_check_readiness,
 )

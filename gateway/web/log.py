@@ -75,8 +75,22 @@ def _read(work: UnitOfWork, address: TileAddress) -> bytes:
 
 @unauthenticated("GET /log/vkey", media="text/plain")
 def log_show_verifier_key(gate: AppContext) -> Response:
-    """Get the log's verifier key, one line; pin it once, from somewhere you trust."""
-    return Response(f"{gate.log_key}\n", headers=KEPT, content_type=TEXT)
+    """Get the log's verifier key, one line; pin it once, from somewhere you trust.
+
+    While a new key takes over both sign, and a second line is the other one.
+    """
+    return Response("".join(f"{one}\n" for one in gate.log_keys), headers=KEPT, content_type=TEXT)
+
+
+@unauthenticated("GET /log/keys", response="KeyEvents", refusals=RECORDED)
+def log_list_keys(gate: AppContext) -> Response:
+    """Get the receipts of all events that published and withdrew keys of the gateway.
+
+    A pinned key of the log verifies them in this order, and leads to every later one: each new key
+    of the log was published under the signature of its predecessor.
+    """
+    found = [receipts.to_json(one) for one in keys.key_history(gate.ports)]
+    return json_response({"receipts": found}, headers=KEPT)
 
 
 @unauthenticated("GET /log/predecessor", response="Receipt", refusals=RECORDED)
@@ -131,6 +145,7 @@ ENDPOINTS = (
     log_show_checkpoint,
     log_show_tile,
     log_show_verifier_key,
+    log_list_keys,
     log_show_predecessor,
     log_list_stamps,
     log_check_health,

@@ -207,6 +207,11 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         checkpoint=_said("A signed note."),
         token=_said("RFC 3161, in base64."),
     ),
+    "KeyEvents": _members(
+        "receipts",
+        "What published and withdrew keys of the gateway.",
+        receipts={**_several("Receipt"), "description": "One of each event, oldest first."},
+    ),
     "Problem": _members(
         "type title status instance",
         "Every refusal (RFC 9457); `type` is the address of a page about it.",

@@ -36,7 +36,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, generate_key, load_key_set
 from gateway.store.high_water_mark import HighWaterMarkFile
 from tests.each import each
-from tests.operating import DUBOIS, MARTIN, Operator, certified, operator, said
+from tests.operating import DUBOIS, MARTIN, NEW, Operator, certified, operator, said
 
 ADMISSION = ("--name", "OFMIN", "--kind", "police_office", "--country", "FR", "--public-authority")
 SEAT = ("--membership", "observer", "--from", "2023-10-31", "--decision-ref", "board")
@@ -80,7 +80,7 @@ def test_a_person_without_a_key_in_the_folder_is_told_how_to_name_it(gw: Operato
     assert said(result).endswith(
         "nobody.pem does not exist: --approver-key nobody=FILE says where the key is"
     )
-    assert gw.size() == 1
+    assert gw.size() == NEW
 
 
 def test_a_person_s_id_leads_to_no_other_folder(gw: Operator) -> None:

@@ -28,6 +28,7 @@ from tests.ledger.copies import Served
 from tests.operating import (
     DUBOIS,
     MARTIN,
+    NEW,
     PASSPHRASE,
     PERSONS,
     Operator,
@@ -105,7 +106,7 @@ def test_a_backup_has_the_database_the_settings_and_what_is_published(gw: Operat
     published = {f"published/{file.name}" for file in gw.config.published.iterdir()}
     assert names(made) == {"backup.json", "casegate.db", "casegate.toml", *published}
     manifest = Manifest.read(made)
-    assert manifest.size == gw.size() == 2
+    assert manifest.size == gw.size() == NEW + 1
     assert manifest.origin == gw.config.log_origin
     assert manifest.files.keys() == names(made) - {"backup.json"}
 
@@ -148,7 +149,7 @@ def test_a_backup_is_on_disk_before_it_has_its_name(
 
 def test_a_backup_says_what_is_not_in_it(gw: Operator) -> None:
     result = gw.type("backup", "--home", gw.folder, gw.folder.parent / "backup")
-    assert "1 entry" in result.stdout
+    assert f"{NEW} entries" in result.stdout
     assert "keys/, issuing/, people/, offline/" in result.stdout
     assert "high-water mark" in result.stdout
 
@@ -219,7 +220,7 @@ def test_a_restored_backup_that_is_the_newest_goes_on(gw: Operator) -> None:
     assert result.exit_code == 0, result.output
     assert "the log will go on" in result.stdout
     grow(gw)
-    assert gw.size() == 3
+    assert gw.size() == NEW + 2
 
 
 def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: Operator) -> None:
@@ -227,16 +228,19 @@ def test_a_restored_older_backup_is_frozen_until_the_newer_database_is_back(gw: 
     grow(gw)
     result = restore(gw, made, "--yes")
     assert result.exit_code == 0, result.output
-    assert "frozen: the database has 1 entry of the log, but 2 were signed" in result.stdout
-    assert gw.size() == 1
+    assert (
+        f"frozen: the database has {NEW} entries of the log, but {NEW + 1} were signed"
+        in result.stdout
+    )
+    assert gw.size() == NEW
     assert "older copy" in said(gw.admin(*MEMBER))
     assert mark(gw, "status").exit_code == 1
-    assert gw.size() == 1
+    assert gw.size() == NEW
     (aside,) = gw.folder.glob("casegate.db.before-*Z")
     shutil.move(aside, gw.folder / "casegate.db")
     assert mark(gw, "status").exit_code == 0
     grow(gw)
-    assert gw.size() == 3
+    assert gw.size() == NEW + 2
 
 
 def test_nothing_is_restored_without_a_yes(gw: Operator) -> None:
@@ -247,10 +251,10 @@ def test_nothing_is_restored_without_a_yes(gw: Operator) -> None:
         result = restore(gw, made, input=answer)
         assert result.exit_code == 1
         assert "Put it in place?" in result.stdout
-    assert gw.size() == 2
+    assert gw.size() == NEW + 1
     assert names(gw.folder) == before
     assert restore(gw, made, input="y\n").exit_code == 0
-    assert gw.size() == 1
+    assert gw.size() == NEW
 
 
 def test_a_restored_database_has_the_owner_and_mode_of_the_one_before(gw: Operator) -> None:
@@ -390,9 +394,9 @@ def test_a_new_folder_gets_settings_and_says_what_is_missing(gw: Operator, tmp_p
         shutil.copytree(gw.folder / name, new.folder / name)
     shutil.copyfile(gw.folder / "keys.db", new.folder / "keys.db")
     assert "no high-water mark" in mark(new, "status").stdout
-    assert mark(new, *ADOPT, "--largest-size", 1).exit_code == 0
+    assert mark(new, *ADOPT, "--largest-size", NEW).exit_code == 0
     grow(new)
-    assert new.size() == 3
+    assert new.size() == NEW + 2
 
 
 def test_the_keys_of_cases_are_never_in_a_backup_and_are_copied_alone(gw: Operator) -> None:
@@ -423,8 +427,8 @@ def test_the_mark_is_shown_beside_the_database(gw: Operator) -> None:
     result = mark(gw, "status")
     assert (result.exit_code, "They agree." in result.stdout) == (0, True)
     shown = json.loads(mark(gw, "status", "--json").stdout)
-    assert shown["mark"]["size"] == shown["database"]["size"] == 2
-    assert shown["mark"]["note"].startswith(f"{gw.config.log_origin}\n2\n")
+    assert shown["mark"]["size"] == shown["database"]["size"] == NEW + 1
+    assert shown["mark"]["note"].startswith(f"{gw.config.log_origin}\n{NEW + 1}\n")
     assert shown["frozen"] is None
 
 
@@ -433,23 +437,25 @@ def test_a_lost_mark_is_adopted_only_for_a_database_that_has_all_that_was_seen(
 ) -> None:
     grow(gw)
     gw.lose_mark()
-    assert "older copy" in said(mark(gw, *ADOPT, "--largest-size", 3))
+    assert "older copy" in said(mark(gw, *ADOPT, "--largest-size", NEW + 2))
     assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
-    result = mark(gw, *ADOPT, "--largest-size", 2)
+    result = mark(gw, *ADOPT, "--largest-size", NEW + 1)
     assert result.exit_code == 0, result.output
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
-        (named,) = [event for number, event in work.log.stream("gateway", 2, 9) if number == 3]
+        (named,) = [
+            event for number, event in work.log.stream("gateway", 2, 9) if number == NEW + 2
+        ]
         told = work.log.logged(named).event
     assert json.loads(told.document)["type"] == "log.mark_adopted"
     (said_of,) = [json.loads(one.value) for one in told.disclosures if one.kind == "subject"]
-    assert (said_of["size"], said_of["largest_size"]) == ("2", "2")
+    assert (said_of["size"], said_of["largest_size"]) == (str(NEW + 1), str(NEW + 1))
     grow(gw)
 
 
 def mirrored(gw: Operator) -> Path:
     """A mirror of the log as it is now."""
     folder = gw.folder.with_name("mirror")
-    signer = wiring.load_log_signer(gw.config)
+    signer = wiring.load_log_signers(gw.config)[0]
     with gw.opened() as gateway, gateway.store.begin(TransactionMode.READ) as work:
         entries = work.log.entries(0, work.log.head().size)
     log = Served(signer)
@@ -475,7 +481,7 @@ def test_a_mirror_shows_what_a_database_lacks_that_came_back_with_its_mark(gw: O
     mirror = mirrored(gw)
     assert disagreement(gw, mirror) is None
     older = Operator(whole)
-    assert "lacks the entries 2 to 3" in str(disagreement(older, mirror))
+    assert f"lacks the entries {NEW + 1} to {NEW + 2}" in str(disagreement(older, mirror))
     assert json.loads(mark(older, "status", "--json").stdout)["frozen"] is None
     grow(older)
     assert "not those that the log signed" in str(disagreement(older, mirror))
@@ -489,12 +495,12 @@ def test_a_database_that_a_mirror_contradicts_is_not_adopted(gw: Operator) -> No
     grow(gw)
     mirror, other = mirrored(gw), Operator(whole)
     other.lose_mark()
-    for size in (1, 2):  # whatever number the persons give
-        result = mark(other, *ADOPT, "--largest-size", 1, "--mirror", mirror)
+    for size in (NEW, NEW + 1):  # whatever number the persons give
+        result = mark(other, *ADOPT, "--largest-size", NEW, "--mirror", mirror)
         assert result.exit_code == 1
         assert json.loads(mark(other, "status", "--json").stdout)["mark"] is None
         assert other.size() == size
-        if size == 1:
+        if size == NEW:
             append_unsigned(other)
 
 
@@ -511,17 +517,17 @@ def test_a_mirror_makes_the_largest_size_that_was_seen(gw: Operator) -> None:
     gw.lose_mark()
     assert mark(gw, *ADOPT, "--largest-size", 0, "--mirror", mirror).exit_code == 0
     with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
-        (_, named) = work.log.stream("gateway", 2, 1)[0]
+        (_, named) = work.log.stream("gateway", NEW + 1, 1)[0]
         told = work.log.logged(named).event
     (said_of,) = [json.loads(one.value) for one in told.disclosures if one.kind == "subject"]
-    assert said_of["largest_size"] == "2"
+    assert said_of["largest_size"] == str(NEW + 1)
 
 
 def test_a_folder_that_the_log_did_not_sign_is_no_mirror(gw: Operator, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     mirror = mirrored(gw)
     forged = mirror / "checkpoint"
-    forged.write_bytes(forged.read_bytes().replace(b"\n1\n", b"\n2\n"))
+    forged.write_bytes(forged.read_bytes().replace(b"\n%d\n" % NEW, b"\n%d\n" % (NEW + 1)))
     for folder in (tmp_path / "empty", mirror):
         assert "is no mirror of this log" in said(mark(gw, "status", "--mirror", folder))
 
@@ -529,7 +535,7 @@ def test_a_folder_that_the_log_did_not_sign_is_no_mirror(gw: Operator, tmp_path:
 def test_one_person_alone_adopts_no_database(gw: Operator) -> None:
     gw.lose_mark()
     for persons in (("--as", MARTIN), ("--as", MARTIN, "--as", MARTIN)):
-        result = mark(gw, "adopt-mark", *persons, "--largest-size", 1)
+        result = mark(gw, "adopt-mark", *persons, "--largest-size", NEW)
         assert result.exit_code != 0
     assert json.loads(mark(gw, "status", "--json").stdout)["mark"] is None
 
@@ -542,7 +548,7 @@ def test_a_mark_that_is_there_is_never_set_back(gw: Operator) -> None:
 def test_a_damaged_log_is_not_adopted(gw: Operator) -> None:
     gw.lose_mark()
     execute(gw.folder / "casegate.db", "UPDATE log_event SET document = 'x'")
-    assert "the log is damaged" in said(mark(gw, *ADOPT, "--largest-size", 1))
+    assert "the log is damaged" in said(mark(gw, *ADOPT, "--largest-size", NEW))
 
 
 def said_last(result: Result) -> str:
@@ -578,7 +584,7 @@ def test_a_dump_that_was_restored_aside_is_checked_whole_and_noted(tmp_path: Pat
         words = ("backup", "--home", gw.folder, "--restored-at", aside, dump)
         done = gw.type(*words)
         assert done.exit_code == 0, done.output
-        assert "1 entry" in done.stdout
+        assert f"{NEW} entries" in done.stdout
         assert "checked whole, and goes on here" in done.stdout
         assert maintenance.last_backup(gw.config, "database") is not None
         (gw.folder / "last-backup-database").unlink()

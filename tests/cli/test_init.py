@@ -28,6 +28,7 @@ from tests.each import each
 from tests.ledger.copies import Served, flipped, signer_of
 from tests.operating import (
     ISSUER,
+    NEW,
     PARTNERS,
     PASSPHRASE,
     PERSONS,
@@ -97,7 +98,7 @@ def test_it_says_what_to_do_next(tmp_path, passphrase_file):
 def test_the_founding_is_the_first_event_and_names_both_administrators(tmp_path):
     made = operator(tmp_path)
     with made.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
-        ((_, first),) = work.log.stream("gateway", 0, 10)
+        ((_, first),) = work.log.stream("gateway", 0, 1)
         logged = work.log.logged(first)
         registered = {person.id: person.public_key for person in work.organisations.persons()}
     assert logged is not None
@@ -371,7 +372,7 @@ def test_a_mark_of_another_log_s_beginning_is_refused(tmp_path, passphrase_file)
     given = ("--high-water-mark-url", f"file:{other.config.mark_file}")
     result = typed(tmp_path / "second", *given, "--root-passphrase-file", passphrase_file)
     assert "nobody may set it back" in said(result)
-    assert other.size() == 1
+    assert other.size() == NEW
 
 
 # --- persons

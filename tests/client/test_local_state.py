@@ -161,7 +161,7 @@ def size_of(sightings: CheckpointStore) -> int:
 
 
 def test_a_growing_log_is_remembered_at_its_newest() -> None:
-    sightings = CheckpointStore(KEY)
+    sightings = CheckpointStore([KEY])
     assert sightings.newest() is None
     for size in (3, 3, 7):
         sightings.observe(seen(size, size), sightings.newest())
@@ -170,7 +170,7 @@ def test_a_growing_log_is_remembered_at_its_newest() -> None:
 
 @each("size, root, overtaken", [(6, 1, False), (7, 2, False), (7, 2, True)])
 def test_a_smaller_tree_or_another_root_is_an_alarm(size: int, root: int, overtaken: bool) -> None:
-    sightings = CheckpointStore(KEY)
+    sightings = CheckpointStore([KEY])
     sightings.observe(seen(7), None)
     with pytest.raises(LogForked, match=f"7 entries known, {size} shown") as alarm:
         sightings.observe(seen(size, root), None if overtaken else sightings.newest())
@@ -178,7 +178,7 @@ def test_a_smaller_tree_or_another_root_is_an_alarm(size: int, root: int, overta
 
 
 def test_an_answer_that_was_overtaken_by_another_is_none() -> None:
-    sightings = CheckpointStore(KEY)
+    sightings = CheckpointStore([KEY])
     sightings.observe(seen(5), None)
     asked_at_five = sightings.newest()
     sightings.observe(seen(9), asked_at_five)
@@ -188,16 +188,16 @@ def test_an_answer_that_was_overtaken_by_another_is_none() -> None:
 
 def test_a_later_process_knows_what_an_earlier_one_has_seen(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
-    CheckpointStore(KEY, file).observe(seen(7), None)
+    CheckpointStore([KEY], file).observe(seen(7), None)
     assert file.read_text() == note(7)
     assert file.stat().st_mode & 0o777 == 0o600
-    later = CheckpointStore(KEY, file)
+    later = CheckpointStore([KEY], file)
     with pytest.raises(LogForked):
         later.observe(seen(6), later.newest())
 
 
 def test_processes_that_run_together_share_what_they_see(tmp_path: Path) -> None:
-    one, other = (CheckpointStore(KEY, tmp_path / "newest.checkpoint") for _ in range(2))
+    one, other = (CheckpointStore([KEY], tmp_path / "newest.checkpoint") for _ in range(2))
     one.observe(seen(7), one.newest())
     assert size_of(other) == 7
     other.observe(seen(8, 8), other.newest())
@@ -209,20 +209,20 @@ def test_clients_of_one_process_that_write_at_once_leave_a_whole_file(tmp_path: 
     size = count(1)
 
     def write() -> None:
-        sightings = CheckpointStore(KEY, file)
+        sightings = CheckpointStore([KEY], file)
         for _ in range(20):
             sightings.observe(seen(next(size)), None)
 
     with ThreadPoolExecutor(4) as clients:
         for done in [clients.submit(write) for _ in range(4)]:
             done.result()
-    assert size_of(CheckpointStore(KEY, file)) > 1
+    assert size_of(CheckpointStore([KEY], file)) > 1
     assert {path.name for path in tmp_path.iterdir()} <= {file.name, f"{file.name}.unchecked"}
 
 
 def test_the_proof_of_a_fork_is_kept_beside_the_state(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
-    sightings = CheckpointStore(KEY, file)
+    sightings = CheckpointStore([KEY], file)
     sightings.observe(seen(7), None)
     with pytest.raises(LogForked, match=r"newest\.checkpoint\.forked"):
         sightings.observe(seen(6), sightings.newest())
@@ -233,18 +233,18 @@ def test_the_proof_of_a_fork_is_kept_beside_the_state(tmp_path: Path) -> None:
 
 def test_an_alarm_stays_until_a_person_has_moved_its_proof_away(tmp_path: Path) -> None:
     file = tmp_path / "newest.checkpoint"
-    first = CheckpointStore(KEY, file)
+    first = CheckpointStore([KEY], file)
     first.observe(seen(7, 1), None)
     with pytest.raises(LogForked):
         first.observe(seen(7, 2), None)
-    for store in (first, CheckpointStore(KEY, file)):
+    for store in (first, CheckpointStore([KEY], file)):
         with pytest.raises(LogForked):
             store.newest()
         with pytest.raises(LogForked):
             store.observe(seen(9, 1), None)
     (tmp_path / "newest.checkpoint.forked").rename(tmp_path / "cleared")
-    assert size_of(CheckpointStore(KEY, file)) == 7
-    without_file = CheckpointStore(KEY)
+    assert size_of(CheckpointStore([KEY], file)) == 7
+    without_file = CheckpointStore([KEY])
     without_file.observe(seen(7, 1), None)
     with pytest.raises(LogForked):
         without_file.observe(seen(7, 2), None)
@@ -264,13 +264,13 @@ def test_a_fork_is_found_by_the_public_tiles_also_once_it_is_longer(
     file = tmp_path / "newest.checkpoint"
     known, fork = Served(note_signer(), 84), Served(note_signer(), size, fork=80)
     honest = Served(note_signer(), size)
-    CheckpointStore(KEY, file).observe(of_log(known), None)
-    following = CheckpointStore(KEY, file, honest.fetch)
+    CheckpointStore([KEY], file).observe(of_log(known), None)
+    following = CheckpointStore([KEY], file, honest.fetch)
     following.observe(of_log(honest), following.newest())
     assert file.read_text() == honest.note().decode()
     file.write_text(known.note().decode())
     with pytest.raises(LogForked):
-        store = CheckpointStore(KEY, file, fork.fetch)
+        store = CheckpointStore([KEY], file, fork.fetch)
         store.observe(of_log(fork), store.newest())
     assert file.read_text() == known.note().decode(), "the known checkpoint stays"
     kept = [
@@ -288,12 +288,12 @@ def test_a_growth_that_cannot_be_checked_now_is_checked_later(tmp_path: Path) ->
     def nothing(path: str) -> bytes:
         raise GatewayUnavailable("gone")
 
-    CheckpointStore(KEY, file).observe(of_log(known), None)
-    store = CheckpointStore(KEY, file, nothing)
+    CheckpointStore([KEY], file).observe(of_log(known), None)
+    store = CheckpointStore([KEY], file, nothing)
     store.observe(of_log(fork), store.newest())
     assert file.read_text() == known.note().decode()
-    assert size_of(CheckpointStore(KEY, file)) == 93
-    later = CheckpointStore(KEY, file, fork.fetch)
+    assert size_of(CheckpointStore([KEY], file)) == 93
+    later = CheckpointStore([KEY], file, fork.fetch)
     with pytest.raises(LogForked):
         later.observe(of_log(fork), later.newest())
 
@@ -307,9 +307,9 @@ def test_no_more_is_written_once_a_growth_stayed_unchecked_for_a_day(tmp_path: P
         raise GatewayUnavailable("gone")
 
     def store(tile: Callable[[str], bytes], at: float) -> CheckpointStore:
-        return CheckpointStore(KEY, file, tile, clock=lambda: now + at)
+        return CheckpointStore([KEY], file, tile, clock=lambda: now + at)
 
-    CheckpointStore(KEY, file).observe(of_log(known), None)
+    CheckpointStore([KEY], file).observe(of_log(known), None)
     day = LONGEST_UNCHECKED
     for log, at in ((grown, 0.0), (later, day / 2)):
         one = store(nothing, at)
@@ -330,7 +330,7 @@ def test_a_client_without_files_counts_the_day_by_itself() -> None:
     def nothing(path: str) -> bytes:
         raise LookupError(path)
 
-    one = CheckpointStore(KEY, None, nothing, clock=lambda: times[-1])
+    one = CheckpointStore([KEY], None, nothing, clock=lambda: times[-1])
     for log in (Served(note_signer(), 84), Served(note_signer(), 93)):
         one.observe(of_log(log), one.newest())
     one.refuse_unchecked()
@@ -342,7 +342,7 @@ def test_a_client_without_files_counts_the_day_by_itself() -> None:
 def test_the_tiles_are_asked_at_most_once_a_minute(tmp_path: Path) -> None:
     times = iter([0.0, 0.0, 30.0, 61.0, 61.0])
     log = Served(note_signer(), 84)
-    store = CheckpointStore(KEY, None, log.fetch, lambda: next(times))
+    store = CheckpointStore([KEY], None, log.fetch, lambda: next(times))
     store.observe(of_log(log), None)
     for grown, asks in ((5, True), (6, False), (7, True)):
         log.grow(grown)
@@ -358,15 +358,15 @@ def test_a_state_that_the_log_did_not_sign_is_refused(tmp_path: Path, content: s
     file = tmp_path / "newest.checkpoint"
     file.write_text(content)
     with pytest.raises(SettingsError):
-        CheckpointStore(KEY, file).newest()
+        CheckpointStore([KEY], file).newest()
 
 
 def test_a_checkpoint_of_another_log_is_never_taken_in() -> None:
     with pytest.raises(NoteError):
-        CheckpointStore(KEY).observe(seen(7, origin="other.example"), None)
+        CheckpointStore([KEY]).observe(seen(7, origin="other.example"), None)
 
 
 def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "newest").mkdir()
     with pytest.raises(SettingsError):
-        CheckpointStore(KEY, tmp_path / "newest").observe(seen(7), None)
+        CheckpointStore([KEY], tmp_path / "newest").observe(seen(7), None)

@@ -141,6 +141,7 @@ OPEN_TO_CERTIFICATES = {
     ("POST", "/.well-known/est/simplereenroll"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/keys/notification"),
+    ("GET", "/log/keys"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
@@ -154,6 +155,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/keys/attestation"),
     ("GET", "/keys/notification"),
     ("GET", "/log/vkey"),
+    ("GET", "/log/keys"),
     ("GET", "/log/predecessor"),
     ("GET", "/log/stamps/{entry}"),
     ("GET", "/checkpoint"),

@@ -30,6 +30,8 @@ GATEWAYS_OWN = {
     "gateway.create",
     "log.continue",
     "log.erase_details",
+    "gateway_key.publish",
+    "gateway_key.withdraw",
     "certificate.issue",
     "certificate.warn",
     "organisation.enrol",
@@ -50,11 +52,12 @@ GATEWAYS_OWN = {
     "counterpart.end_membership",
     "counterpart.revoke_key",
 }
-"""Nobody asks for them: the founding, the log that it continues, details that ended with a term,
-a certificate once it is made and when its end comes near, the status that goes with the first one,
-the run that is passed with its last step, what holders hear of a version that is cleared, what a
-succession does that was planned and approved, what members learn of audits and of their
-counterparts, what holders hear before an erasure, and the end of what they retain."""
+"""Nobody asks for them: the founding, the log that it continues, keys of the gateway, details that
+ended with a term, a certificate once it is made and when its end comes near, the status that
+goes with the first one, the run that is passed with its last step, what holders hear of a
+version that is cleared, what a succession does that was planned and approved, what members learn
+of audits and of their counterparts, what holders hear before an erasure, and the end of what
+they retain."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,

@@ -292,7 +292,7 @@ def listening(gateway: Founded | None = None, **changes: Any) -> Listening:
         "token_keys": jwk_set([token_key()]),
         "attestation_keys": jwk_set([founding.key_of("attest")]),
         "notification_keys": jwk_set([founding.key_of("notification")]),
-        "log_key": str(gateway.checkpoint_signer.signer.key),
+        "log_keys": (str(gateway.checkpoint_signer.signer.key),),
         "peer_der": lambda environ: environ.get(DER),
         "header_refused": HeaderRefused,
         "check_peer": ClientCertificateChecker(published() / CHAIN_FILE).check,

@@ -29,6 +29,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
 from gateway.keys import KeyPurpose, RotationStep
+from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority, rotation
 from gateway.pki.authority import (
     AuthorityEnded,
@@ -39,13 +40,20 @@ from gateway.pki.authority import (
     make_issuing,
 )
 from gateway.pki.rotation import AuthorityStage, StoredAuthority
+from gateway.registry import keys as registry_keys
 from gateway.text.numbers import pluralise
 
 KEK = "kek"
 """The purpose of the key that wraps the keys of cases."""
 
-_KEYS: Mapping[str, str] = {"access-token": KeyPurpose.TOKEN, "key-encryption": KEK}
-"""What the command line calls the keys, and the purpose that is recorded."""
+KEY_NAMES: Mapping[str, str] = {
+    KeyPurpose.TOKEN: "access-token",
+    KEK: "key-encryption",
+    KeyPurpose.ATTEST: "attestation",
+    KeyPurpose.NOTIFICATION: "notification",
+    KeyPurpose.LOG: "log",
+}
+"""What the command line calls the keys, by the purpose that is recorded."""
 
 AT_ONCE = 256
 """Keys of cases that are wrapped anew in one transaction of the keys database."""
@@ -65,22 +73,23 @@ def own_keys() -> None:
     """Change the gateway's own keys."""
 
 
-@own_keys.command("rotate", short_help="Take the next step to a new token or key-encryption key.")
+@own_keys.command("rotate", short_help="Take the next step to a new key of the gateway's own.")
 @click.option(
     "--key",
     "chosen",
-    type=click.Choice([*_KEYS]),
+    type=click.Choice([*KEY_NAMES.values()]),
     default="access-token",
     show_default=True,
-    help="Which key: that of access tokens, or the one that wraps the keys of cases.",
+    help="Which key; key-encryption is the one that wraps the keys of cases.",
 )
 @_step_option(RotationStep)
 @click.pass_obj
 def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
-    """Take the next step to a new token or key-encryption key.
+    """Take the next step to a new key of the gateway's own.
 
-    Access tokens: a new key is published, then it signs, then the previous key is withdrawn, each
-    a day after the previous step. Restart the listeners after each step.
+    A new key is published, then it signs, then the previous key is withdrawn, each a day after the
+    previous step. Restart the listeners after each step. The log signs with both keys from the
+    first step to the last.
 
     Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
     all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
@@ -91,17 +100,40 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
         --key access-token --step publish
     """
     with opened(session) as gateway:
-        if _KEYS[chosen] == KEK:
+        named_so = {name: purpose for purpose, name in KEY_NAMES.items()}
+        if named_so[chosen] == KEK:
             _show_steps(gateway, _rekey_cases(session, gateway, named))
             return
-        folder, now = gateway.config.keys / KeyPurpose.TOKEN, gateway.ports.now()
-        turn = keys.pending_step(folder, KeyPurpose.TOKEN, now)
+        purpose, ports, now = KeyPurpose(named_so[chosen]), gateway.ports, gateway.ports.now()
+        folder = gateway.config.keys / purpose
+        # A step that was broken off may have left a key out of the log.
+        registry_keys.publish_keys(ports, wiring.own_keys(gateway.config))
+        turn = keys.pending_step(folder, purpose, now)
         require_meant(turn.step, named)
-        written = _recorded(session, gateway, KeyPurpose.TOKEN, turn.step, turn.key.kid)
+        withdrawn = turn.step is RotationStep.RETIRE and purpose is not KeyPurpose.TOKEN
+        if withdrawn and purpose is KeyPurpose.LOG:
+            _require_signing(gateway)
+        written = _recorded(session, gateway, purpose, turn.step, turn.key.kid)
+        if withdrawn:
+            registry_keys.withdraw_key(ports, purpose, turn.key.kid)
         keys.perform_step(folder, turn, now)
+        registry_keys.publish_keys(ports, wiring.own_keys(gateway.config))
         show("gateway_key.rotate", written)
         if not output.for_machines():
             click.echo("  restart the listeners now, and take the next step after a day")
+
+
+def _require_signing(gateway: wiring.GatewayRuntime) -> None:
+    """End unless what was signed last was signed by the new key of the log: until then the one
+    before must not go."""
+    try:
+        note = gateway.checkpoint_signer.stored()
+        open_checkpoint(note, [gateway.keys.log.key], gateway.config.log_origin)
+    except NoteError:
+        raise click.ClickException(
+            "nothing was done: the listeners do not sign with the new key yet. Restart them, and "
+            "take this step once something was written"
+        ) from None
 
 
 def _rekey_cases(
@@ -277,6 +309,7 @@ def _take_step(
     elif step is RotationStep.ACTIVATE:
         rotation.use(issuing, authority, now)
     else:
+        registry_keys.withdraw_key(gateway.ports, "issuing", authority.id)
         rotation.retire(issuing, authority, now)
     _see_published(gateway)
 

@@ -323,7 +323,7 @@ class _NetworkRegistry:
             "issuer": known.issuer,
             "api_url": known.api_url,
             "root_sha256": _root_sha256(known.ca),
-            "log_key": str(known.log_key),
+            "log_key": str(known.trust.log_keys[-1]),
             "administrators": {
                 one: {**jwk, "kid": thumbprint(jwk)} for one, jwk in persons.items()
             },
