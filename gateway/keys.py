@@ -51,6 +51,7 @@ class KeyPurpose(StrEnum):
     DOCUMENT = "document"  # a member's own cases, offers and answers
     ENCRYPTION = "encryption"  # the one proof of possession of an encryption key; see EncryptionKey
     CLIENT = "client"  # assertions by which a member's system authenticates
+    WITNESS = "witness"  # a member's cosignatures of logs
 
 
 ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {
@@ -62,6 +63,7 @@ ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {
     KeyPurpose.DOCUMENT: (ES256, ED25519),
     KeyPurpose.ENCRYPTION: (ES256,),
     KeyPurpose.CLIENT: (ES256, ED25519),
+    KeyPurpose.WITNESS: (ED25519,),
 }
 """The algorithms that each purpose allows; a new key takes the first."""
 
@@ -87,6 +89,13 @@ class SigningKey:
     def public_key(self) -> PublicKey:
         """The public half."""
         return self._private.public_key()
+
+    @property
+    def public_bytes(self) -> bytes:
+        """The public half of an Ed25519 key, 32 bytes."""
+        return self.public_key.public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        )
 
     def sign(self, data: bytes) -> bytes:
         """Sign as JOSE does: 64 bytes, R then S for ES256 (RFC 7518 3.4), RFC 8037 for Ed25519."""

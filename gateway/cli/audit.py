@@ -5,7 +5,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,10 +13,11 @@ from uuid import UUID
 
 import click
 
-from gateway import files
+from gateway import files, keys
 from gateway.cli import arguments, output
+from gateway.cli.arguments import CONNECTION_FILE
 from gateway.cli.failure import OutputNotWritten
-from gateway.cli.partner_command import EPILOG, Failure, by_option, partner_command
+from gateway.cli.partner_command import EPILOG, Failure, by_option, connected, partner_command
 from gateway.cli.verify import (
     TRUST_FOLDER,
     language_option,
@@ -35,14 +36,16 @@ from gateway.client import (
 )
 from gateway.client.errors import raising
 from gateway.client.gateway import now
-from gateway.client.mirror import Mirror, MirrorProgress, PublicLog
+from gateway.client.mirror import CosignedFile, Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import SEARCH_REASONS, CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
-from gateway.domain.organisation import SLUG
+from gateway.domain.organisation import SLUG, witness_name
 from gateway.evidence import bundle, canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
 from gateway.evidence.sd_jwt import MAX_TEXT
+from gateway.keys import KeyPurpose
+from gateway.ledger.cosignature import Cosigner
 from gateway.text.numbers import pluralise
 from gateway.verification import account, coverage, event_table, history, listing, log_copy
 from gateway.verification.report import InputFile, VerificationReport
@@ -282,62 +285,106 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     metavar="SECONDS",
     help="Go on until Ctrl-C, looking for more after so many seconds; JSON is then a line a step.",
 )
+@click.option(
+    "--cosign",
+    "key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="KEY.pem",
+    help="Cosign each step with this key, made where it is missing, and send the line (-c).",
+)
 @arguments.json_option
 def mirror(
-    url: str, folder: Path, trust: TrustAnchors, ca: Path | None, follow: int | None
+    url: str,
+    folder: Path,
+    trust: TrustAnchors,
+    ca: Path | None,
+    follow: int | None,
+    key: Path | None,
 ) -> None:
     """Copy the public log at URL into DIR, and verify each step.
 
     DIR has the layout of the log's files (C2SP tlog-tiles) and only grows: any web server can
-    serve it on. Contradicting data is not stored, its proof is.
+    serve it on. Contradicting data is not stored, its proof is. With --cosign you are a witness:
+    you confirm to others that you saw no other history.
 
     \b
     Example: casegate audit mirror https://gateway.example.org \\
         mirror --trust trust
     """
     try:
-        with open_log(url, ca) as log:
+        with open_log(url, ca) as log, _witness(key) as cosign:
             copy = Mirror(log.fetch, folder, trust)
-            _tell(_step(copy), folder)
+
+            def step() -> None:
+                with output.progress("entries") as tell:
+                    done = copy.step(tell)
+                _tell(done, folder, cosign(copy))
+
+            step()
             if follow is not None:
                 with suppress(KeyboardInterrupt):  # the ordinary way to end it
-                    _follow(copy, folder, follow)
+                    _follow(step, follow)
     except ClientError as error:
         raise Failure(error) from error
 
 
-def _step(copy: Mirror) -> MirrorProgress:
-    with output.progress("entries") as tell:
-        return copy.step(tell)
+@contextmanager
+def _witness(key: Path | None) -> Iterator[Callable[[Mirror], str | None]]:
+    """Give what cosigns a copy with a member's key, sends the line, and tells its public key."""
+    if key is None:
+        yield lambda copy: None
+        return
+    places = click.get_current_context().params["places"]
+    own = next((one for one in places if one.is_file() or (one / CONNECTION_FILE).exists()), None)
+    if own is None:
+        raise click.UsageError("--cosign needs your connection (-c), by which it sends the line")
+    with raising(click.UsageError, causes=files.PrivateFileError):
+        if not key.exists():
+            keys.write_key(key, keys.generate_key(KeyPurpose.WITNESS))
+        signing = keys.load_key(key, KeyPurpose.WITNESS)
+    with connected(own) as gateway:
+        name = witness_name(gateway.connection.issuer, gateway.connection.organisation)
+        witness = Cosigner(name, signing.public_bytes, signing.sign)
+
+        def cosign(copy: Mirror) -> str:
+            gateway.send_cosignature(witness.key, *copy.cosign(witness, CosignedFile(key), now()))
+            return str(witness.key)
+
+        yield cosign
 
 
-def _follow(copy: Mirror, folder: Path, seconds: int) -> NoReturn:
+def _follow(step: Callable[[], None], seconds: int) -> NoReturn:
     """Look for more until stopped; report once that the log does not answer."""
     away = False
     while True:
         time.sleep(seconds)
         try:
-            step = _step(copy)
+            step()
         except GatewayUnavailable as error:
             if not away:
                 output.say(f"{error}: this goes on every {seconds} s", err=True)
             away = True
         else:
             away = False
-            _tell(step, folder)
 
 
-def _tell(step: MirrorProgress, folder: Path) -> None:
+def _tell(step: MirrorProgress, folder: Path, witness: str | None) -> None:
     before = step.before.size if step.before else 0
     if output.for_machines():
         told = {"log": step.after.origin, "before": before, "size": step.after.size}
-        output.print_line({**told, "fetched": step.fetched})
-    elif step.before == step.after:
+        cosigned = {} if witness is None else {"cosigned_by": witness}
+        output.print_line({**told, "fetched": step.fetched, **cosigned})
+        return
+    if step.before == step.after:
         click.echo(f"{folder} has all {step.after.size} entries of {step.after.origin}")
     else:
         click.echo(
             f"{folder} has {step.after.size} entries of {step.after.origin}, {before} before: "
             f"one history, {step.fetched} files fetched"
+        )
+    if witness is not None:
+        click.echo(
+            f"Cosigned, and sent to the gateway. Your witness key, for witnesses.vkey: {witness}"
         )
 
 

@@ -27,6 +27,7 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import read_disclosure
 from gateway.evidence.security_event import EventNotification, NotificationError, jti_of
 from gateway.evidence.signature import PublicKey
+from gateway.ledger.note import VerificationKey
 from gateway.verification import gateway_keys, listing
 from gateway.verification.chain import VerifiedOffer
 from gateway.verification.history import LogHistory
@@ -120,6 +121,15 @@ class Auditing(ClientBase):
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
 
+    def send_cosignature(self, witness: VerificationKey, size: int, line: str) -> None:
+        """Send this member's line for the checkpoint of so many entries (`Mirror.cosign`).
+
+        The first one of a key is put on record.
+        """
+        value = line.rstrip("\n").rpartition(" ")[2]
+        body = {"witness": str(witness), "size": size, "cosignature": value}
+        self._exchange.read("witness.register", "/log/cosignatures", body)
+
     def evidence(self, searches: Sequence[RecordedSearch]) -> bytes:
         """Return what searches found, as the file that verify reads, all under one checkpoint.
 
@@ -128,8 +138,8 @@ class Auditing(ClientBase):
         """
         events = [event.receipt for one in searches for event in one.events]
         records = [one.receipt for one in searches]
-        joined = self._exchange.under_one_checkpoint([*events, *records])
-        file = listing.to_file(joined[: len(events)], joined[len(events) :])
+        joined, confirmed = self._exchange.under_one_checkpoint([*events, *records])
+        file = listing.to_file(joined[: len(events)], joined[len(events) :], confirmed)
         data = evidence_file.encode(file)
         report = listing.verify_list(data, self.connection.trust, LogHistory())
         require(report.passed, f"the evidence does not verify ({report.sentence})")

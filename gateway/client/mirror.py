@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -22,10 +24,13 @@ from gateway.client import errors
 from gateway.client.connection import ADDRESS
 from gateway.client.local_state import keep_fork
 from gateway.client.transport import HttpRequest, HttpTransport
+from gateway.evidence import canonical
 from gateway.ledger import tiles
+from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import Checkpoint
+from gateway.ledger.witness import Refused, add_checkpoint, write_request
 from gateway.verification.history import SignedTree
-from gateway.verification.log_copy import CHECKPOINT, VerifiedCopy, open_head
+from gateway.verification.log_copy import CHECKPOINT, VerifiedCopy, open_head, read_tile
 from gateway.verification.report import VerificationFailed
 from gateway.verification.trust import TrustAnchors
 
@@ -98,6 +103,38 @@ class Mirror:
         self._write(CHECKPOINT, note)
         self._forget(size, newest.size)
         return MirrorProgress(before, after, fetched)
+
+    def cosign(self, witness: Cosigner, seen: "CosignedFile", at: datetime) -> tuple[int, str]:
+        """Cosign what the folder has, after a `step`: its size, and the witness's line.
+
+        Raises LogForked where the witness cosigned another history, SettingsError where it cosigned
+        more than is here.
+        """
+        stored = self._stored()
+        if stored is None:
+            raise errors.SettingsError(f"{self._folder} has no checkpoint yet")
+        origin, size = stored.checkpoint.origin, stored.size
+        note = seen.newest(origin)
+        before = SignedTree(open_head(note.encode(), self._trust), note) if note else None
+        old = before.size if before else 0
+        if before and old > size:
+            raise errors.SettingsError(
+                f"this witness cosigned {old} entries of {origin}, and {self._folder} has {size}: "
+                "copy the rest first"
+            )
+        proof = tiles.consistency_proof(partial(read_tile, self._read, size), old, size)
+        request = write_request(old, proof, stored.note)
+        keys = self._trust.of_log(origin).log_keys
+        try:
+            return size, add_checkpoint(request, keys, witness, seen, at)
+        except Refused as refused:
+            if before and refused.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+                self._alarm(_OTHER_HISTORY, before, self._shown(stored, old))
+            raise errors.SettingsError(f"{seen.file}: {refused}") from None
+
+    def _shown(self, stored: SignedTree, old: int) -> SignedTree:
+        """The checkpoint of the folder, with what proves the beginning that it shows."""
+        return VerifiedCopy(stored.checkpoint, self._read).tree(stored.note, old - 1)
 
     # --- what is there ---
 
@@ -280,6 +317,39 @@ def _all(size: int, known: int) -> Iterator[tiles.TileAddress]:
     yield from tiles.bundles(size, known)
     for level in tiles.levels(size):
         yield from tiles.hashes(level, size, known)
+
+
+class CosignedFile:
+    """How far a witness's key cosigned each log: a file that goes with the key, and to which any
+    copy of a log is held."""
+
+    def __init__(self, key: Path) -> None:
+        """The file stands beside the ``key``."""
+        self.file = key.with_name(f"{key.name}.cosigned")
+
+    def newest(self, origin: str) -> str | None:
+        """The largest checkpoint of a log that was ever cosigned."""
+        return self._read().get(origin)
+
+    def advance(self, origin: str, seen: str | None, to: str) -> bool:
+        """Replace ``seen`` by ``to``, on disk; False where another process did."""
+        busy = errors.SettingsError(f"{self.file} is in use: another process cosigns")
+        lock = files.hold(self.file.with_name(f".{self.file.name}.lock"), busy)
+        with errors.raising(errors.SettingsError, f"{self.file} cannot be written", OSError), lock:
+            known = self._read()
+            if known.get(origin) != seen:
+                return False
+            files.replace(self.file, canonical.encode({**known, origin: to}))
+        return True
+
+    def _read(self) -> dict[str, str]:
+        if not self.file.exists():
+            return {}
+        # A file that is damaged is no empty one: the key would sign what it must not.
+        with errors.raising(
+            errors.SettingsError, f"{self.file} cannot be read", (OSError, ValueError)
+        ):
+            return dict(canonical.decode(self.file.read_bytes()))
 
 
 # --- The public listener of a gateway, as anybody may read it: no certificate, no token ---

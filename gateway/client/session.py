@@ -4,6 +4,7 @@ A write is kept on disk first (where an outbox is given) and let go only when it
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.domain import read_only
-from gateway.evidence import canonical, sd_jwt
+from gateway.evidence import bundle, canonical, sd_jwt
+from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
@@ -50,6 +52,10 @@ LARGEST_BATCH = 100
 MAX_BATCH_BYTES = 250_000
 """A batch is as large as one request: `[limits] max_body_bytes`, by default 256 KiB."""
 
+COSIGNATURES = "log/cosignatures"
+"""The path of the public log at which it shows what witnesses cosigned."""
+
+logger = logging.getLogger(__name__)
 _PLACE = re.compile(r"/(case|handoff)s/([0-9a-f-]{36})/", re.ASCII)
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
@@ -116,32 +122,53 @@ class Session:
         """Take in the checkpoint of a stream head; LogForked when it contradicts."""
         self._sightings.observe(SignedTree(head.checkpoint, head.note), before)
 
-    def under_one_checkpoint(self, given: Sequence[Receipt]) -> Sequence[Receipt]:
-        """The same receipts, each with the path to the largest checkpoint among them.
+    def under_one_checkpoint(self, given: Sequence[Receipt]) -> bundle.Joined:
+        """The same receipts, each with the path to the largest checkpoint that is known, and the
+        other checkpoints that witnesses cosigned.
 
         Paths come from the log's public tiles, where the log grew between two answers;
         GatewayUnavailable while these cannot be read.
         """
         parsed = [proof.parse(one.proof) for one in given]
-        keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
-        sizes = {
-            open_checkpoint(note, keys, origin).size: note
-            for note in {one.checkpoint_note for one in parsed}
-        }
-        if len(sizes) < 2:
-            return given
-        size = max(sizes)
+        own = self._sizes({one.checkpoint_note for one in parsed})
+        cosigned = self._cosigned()
+        notes = own | cosigned
+        size = max(notes, default=0)
+        if len(own) == 1 and not cosigned.keys() - own.keys():
+            made = [replace(one, checkpoint_note=notes[size]) for one in parsed]
+            return _proved(given, made), ()
         try:
             if self._tile is None:
                 raise LookupError("the public log is not read here")
-            paths = tiles.InclusionProofs(partial(read_tile, self._tile, size), size)
-            made = [TlogProof(one.index, paths.of(one.index), sizes[size]) for one in parsed]
+            read = partial(read_tile, self._tile, size)
+            paths = tiles.InclusionProofs(read, size)
+            made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
+            earlier = [
+                ConfirmedCheckpoint(note, tuple(tiles.consistency_proof(read, old, size)))
+                for old, note in sorted(cosigned.items())
+                if 0 < old < size
+            ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
                 f"the log grew in between, and its public tiles cannot be read ({error}): let this "
                 "computer reach the public log, and export again"
             ) from None
-        return [replace(one, proof=proof.encode(new)) for one, new in zip(given, made, strict=True)]
+        return _proved(given, made), earlier
+
+    def _sizes(self, notes: Iterable[str]) -> dict[int, str]:
+        """Checkpoints of the log by their sizes; NoteError for one that it did not sign."""
+        keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
+        return {open_checkpoint(note, keys, origin).size: note for note in notes}
+
+    def _cosigned(self) -> dict[int, str]:
+        """The checkpoints that witnesses cosigned, as the public log shows them now: without it an
+        export has none, and says so."""
+        try:
+            answer = canonical.decode(self._tile(COSIGNATURES)) if self._tile else {}
+            return self._sizes(map(str, list_of(answer, "checkpoints"))) if answer else {}
+        except (errors.ClientError, LookupError, ValueError) as error:
+            logger.warning("Witnesses of the log are not shown: %s.", error)
+            return {}
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None
@@ -376,6 +403,10 @@ class Session:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
+
+
+def _proved(given: Sequence[Receipt], proofs: Sequence[TlogProof]) -> list[Receipt]:
+    return [replace(one, proof=proof.encode(new)) for one, new in zip(given, proofs, strict=True)]
 
 
 def _ended(

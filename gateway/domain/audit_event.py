@@ -161,6 +161,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "receipt.read": ("receipt.read", Operation.LOG_ACCESS),
     "notification.poll": ("notification.polled", Operation.LOG_ACCESS),
     "notification.replay": ("notification.replayed", Operation.LOG_ACCESS),
+    "witness.register": ("witness.registered", Operation.KEY_EVENT),
     "notification.set_push": ("notification.push_set", Operation.REGISTRY_CHANGE),
     "notification.end_push": ("notification.push_ended", Operation.REGISTRY_CHANGE),
     "organisation.admit": ("organisation.admitted", Operation.REGISTRY_CHANGE),

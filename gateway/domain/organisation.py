@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
@@ -115,6 +116,11 @@ def system_uri(gateway: str, organisation: str, system: str) -> str:
         if not SLUG.fullmatch(part):
             raise ValueError("a name in a certificate is [a-z][a-z0-9-]{1,39}")
     return f"urn:casegate:{gateway}:{organisation}:{system}"
+
+
+def witness_name(issuer: str, slug: str) -> str:
+    """The name of a member as a witness of the gateway's log: no other member can bear it."""
+    return f"{urlsplit(issuer).netloc}/{slug}"
 
 
 class MembershipClass(StrEnum):

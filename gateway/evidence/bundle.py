@@ -105,7 +105,11 @@ class Bundle:
     numbered: bool = True
 
 
-def encode(bundle: Bundle, join: Callable[[Sequence[Receipt]], Sequence[Receipt]] = tuple) -> bytes:
+Joined = tuple[Sequence[Receipt], Sequence[ConfirmedCheckpoint]]
+"""The receipts of one log under one checkpoint, and others of it that somebody confirmed."""
+
+
+def encode(bundle: Bundle, join: Callable[[Sequence[Receipt]], Joined] | None = None) -> bytes:
     """Write a bundle as the file that `parse` reads.
 
     ``join`` brings the receipts of one log under one checkpoint; BundleError where they have
@@ -120,8 +124,9 @@ def encode(bundle: Bundle, join: Callable[[Sequence[Receipt]], Sequence[Receipt]
         elif part is not None:
             receipts.append(part)
     about = {"handoff": _unverified(bundle.packages[0].offer).claims["handoff"]}
-    joined = tuple(join(receipts))
-    return evidence_file.encode(EvidenceFile(about, tuple(documents), joined, bundle.confirmed))
+    joined, confirmed = join(receipts) if join else (receipts, bundle.confirmed)
+    file = EvidenceFile(about, tuple(documents), tuple(joined), tuple(confirmed))
+    return evidence_file.encode(file)
 
 
 def parse(data: bytes) -> Bundle:

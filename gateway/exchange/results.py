@@ -647,6 +647,14 @@ class ReplayedNotification:
 
 
 @dataclass(frozen=True)
+class KeptCosignature:
+    """A cosignature of the log that its gateway keeps, and shows with its checkpoints."""
+
+    witness: str
+    size: int
+
+
+@dataclass(frozen=True)
 class AuditEntry:
     """An event that an audit access reaches."""
 

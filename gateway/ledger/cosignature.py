@@ -5,12 +5,12 @@ does not verify condemns the note, as any line of a known key does; lines of oth
 nothing, neither for it nor against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.ledger import note as notes
 from gateway.ledger.note import COSIGNATURE, NoteError, Signature, VerificationKey
@@ -30,22 +30,22 @@ class Cosignature:
 
 @dataclass(frozen=True)
 class Cosigner:
-    """A witness's key; NoteError for a name with + or space."""
+    """A witness: its name, its public key (Ed25519), and what signs with the private one."""
 
     name: str
-    private: Ed25519PrivateKey = field(repr=False)
+    public: bytes
+    sign: Callable[[bytes], bytes] = field(repr=False)
 
     @property
     def key(self) -> VerificationKey:
-        """The key that checks this witness's lines."""
-        public = self.private.public_key().public_bytes_raw()
-        key_id = notes.key_id(self.name, COSIGNATURE, public)
-        return VerificationKey(self.name, key_id, COSIGNATURE, public)
+        """The key that checks this witness's lines; NoteError for a name with + or space."""
+        key_id = notes.key_id(self.name, COSIGNATURE, self.public)
+        return VerificationKey(self.name, key_id, COSIGNATURE, self.public)
 
     def cosign(self, text: str, at: datetime) -> str:
         """The line with which the witness cosigns the text of a checkpoint."""
         seconds = int(at.timestamp())
-        value = seconds.to_bytes(_TIME_BYTES) + self.private.sign(_signed(text, seconds))
+        value = seconds.to_bytes(_TIME_BYTES) + self.sign(_signed(text, seconds))
         return notes.write_signature(Signature(self.name, self.key.key_id, value))
 
 

@@ -282,6 +282,8 @@ duty_place = partial(StrictString, read_by(DutyPlace.read, "must be the cursor o
 day = partial(StrictString, DAY)
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")
+vkey = _like("[!-~]{1,200}", "must be a verifier key, as NAME+ID+KEY")
+cosignature = _like("[A-Za-z0-9+/]{102}==|[A-Za-z0-9+/]{103}=", "must be 76 bytes in base64")
 slug = partial(StrictString, ORGANISATION)
 digest = partial(StrictString, like(DIGEST.pattern, "must be a SHA-256 digest in base64url"))
 territory = _like("[A-Z]{2}", "must be a country code of two capitals (ISO 3166-1 alpha-2)")

@@ -12,10 +12,8 @@ from gateway.store.tables import log_confirmation
 
 _CONFIRMATIONS = RecordTable(log_confirmation, Confirmation)
 _OF = _CONFIRMATIONS.by("kind").order_by(log_confirmation.c.size, log_confirmation.c.by)
-_LARGER = _CONFIRMATIONS.by("kind", "by").where(log_confirmation.c.size >= bindparam("size"))
-_SMALLER = delete(log_confirmation).where(
-    matching(log_confirmation, "kind", "by"), log_confirmation.c.size < bindparam("size")
-)
+_BY = _CONFIRMATIONS.by("kind", "by")
+_EARLIER = delete(log_confirmation).where(matching(log_confirmation, "kind", "by"))
 _NEWEST = (
     select(log_confirmation.c.size, log_confirmation.c.at)
     .where(matching(log_confirmation, "kind", "by"))
@@ -52,10 +50,18 @@ class SqlConfirmations(StorePart):
 
     def keep(self, one: Confirmation) -> None:
         """Keep a confirmation. A witness's newest says all that its earlier ones say, so no other
-        of it stays; what comes late, or again, is left out."""
+        of it stays; what comes late is left out."""
         if one.kind is ConfirmationKind.COSIGNATURE:
-            named = {"kind": one.kind, "by": one.by, "size": one.size}
-            if self._all(_CONFIRMATIONS, _LARGER, **named):
+            named = {"kind": one.kind, "by": one.by}
+            known = self._all(_CONFIRMATIONS, _BY, **named)
+            if any((other.size, other.at) >= (one.size, one.at) for other in known):
                 return
-            self._write(_SMALLER, named)
+            self._write(_EARLIER, named)
         self._write(_CONFIRMATIONS.insert, _CONFIRMATIONS.row(one))
+
+    def cosigned(self) -> dict[int, str]:
+        """The checkpoints that witnesses cosigned, by their size, each with all their lines."""
+        found: dict[int, str] = {}
+        for one in self.of(ConfirmationKind.COSIGNATURE):
+            found[one.size] = found.get(one.size, one.note) + one.data.decode()
+        return found

@@ -79,13 +79,18 @@ def _read(data: bytes) -> tuple[_Lists, str]:
     return (events, searches, confirmed), pluralise(len(events), "event")
 
 
-def to_file(events: Iterable[Receipt], searches: Iterable[Receipt]) -> EvidenceFile:
+def to_file(
+    events: Iterable[Receipt],
+    searches: Iterable[Receipt],
+    confirmed: Sequence[ConfirmedCheckpoint] = (),
+) -> EvidenceFile:
     """Return what an auditor hands on: events, and the records of the searches that found them, all
-    of one log. `about` names both by their entries: a later search may find the record of an
-    earlier."""
+    of one log, with what others confirmed of it. `about` names both by their entries: a later
+    search may find the record of an earlier."""
     found = {"events": list(events), "records": list(searches)}
     about = {name: [_entry(one) for one in listed] for name, listed in found.items()}
-    return EvidenceFile({"search": about}, (), (*found["events"], *found["records"]))
+    receipts = (*found["events"], *found["records"])
+    return EvidenceFile({"search": about}, (), receipts, tuple(confirmed))
 
 
 def _read_export(file: EvidenceFile) -> tuple[list[Receipt], list[Receipt]]:

@@ -279,6 +279,9 @@ _WORDS: Mapping[str, str] = {
     "setErrs": "Those that you refuse, by `jti` (RFC 8936).",
     "sets": "The notifications by `jti`, each a signed JWT (RFC 8417).",
     "moreAvailable": "Whether there are more (RFC 8936).",
+    "witness": "The name of a witness of the log; in a request, its verifier key.",
+    "size": "How many entries of the log it confirms.",
+    "cosignature": "What its line has after its name (C2SP cosignature/v1).",
     # organisations
     "name": "The name, for people.",
     "RunReceipt.name": "What the receipt is called in this run.",
@@ -463,6 +466,7 @@ SAMPLES: Mapping[str, Any] = {
     "dpo": "pdc-4h8w",
     "pointers": ["/urgency"],
     "confirmed_matches": [],
+    "cosignature": f"{'A' * 102}==",
     "country": "FR",
     "key": "0198c1f2-7a00-7000-8000-000000000003",
     "erase_on": "2027-01-02",

@@ -9,7 +9,7 @@ from gateway.evidence import receipt as receipts
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.transact import receipt_for
-from gateway.kernel.values import ConfirmationKind, TreeHead
+from gateway.kernel.values import ConfirmationKind
 from gateway.ledger import note, tiles
 from gateway.ledger.tiles import TileAddress
 from gateway.ledger.tree import HASH_BYTES, MAX_SIZE
@@ -27,20 +27,18 @@ A_MOMENT = "public, max-age=1"
 A_WHILE = "public, max-age=300"
 
 
-def _head(gate: AppContext) -> TreeHead:
-    with gate.ports.begin(TransactionMode.READ) as work:
-        return work.log.head()
-
-
 @unauthenticated("GET /checkpoint", media="text/plain", refusals=RECORDED)
 def log_show_checkpoint(gate: AppContext) -> Response:
     """Get the newest checkpoint of the log, a signed note; of a frozen log, the last it signed.
 
-    The header `Log-State: frozen` says so: the tiles may then end before it.
+    It has the lines of witnesses that cosigned this very one. The header `Log-State: frozen` says
+    that the log is frozen: the tiles may then end before it.
     """
     checkpoint_signer, headers = gate.ports.checkpoint_signer, {"Cache-Control": A_MOMENT}
     try:
-        newest = checkpoint_signer.sign(_head(gate))
+        with gate.ports.begin(TransactionMode.READ) as work:
+            head, cosigned = work.log.head(), work.confirmations.cosigned()
+        newest = cosigned.get(head.size) or checkpoint_signer.sign(head)
     except LogFrozen:
         newest = checkpoint_signer.stored()
         headers["Log-State"] = "frozen"
@@ -120,10 +118,22 @@ def log_list_stamps(gate: AppContext, entry: int) -> Response:
     return json_response({"stamps": stamps}, headers={"Cache-Control": A_MOMENT})
 
 
+@unauthenticated("GET /log/cosignatures", response="Cosignatures")
+def log_list_cosignatures(gate: AppContext) -> Response:
+    """Get the newest checkpoint that each witness cosigned, with its lines (C2SP cosignature/v1).
+
+    Whom to believe of them the reader decides, by keys that it has from elsewhere.
+    """
+    with gate.ports.begin(TransactionMode.READ) as work:
+        found = list(work.confirmations.cosigned().values())
+    return json_response({"checkpoints": found}, headers={"Cache-Control": A_MOMENT})
+
+
 @unauthenticated("GET /healthz", response="Alive")
 def log_check_health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
-    _head(gate)
+    with gate.ports.begin(TransactionMode.READ) as work:
+        work.log.head()
     return json_response({"status": "ok"})
 
 
@@ -148,6 +158,7 @@ ENDPOINTS = (
     log_list_keys,
     log_show_predecessor,
     log_list_stamps,
+    log_list_cosignatures,
     log_check_health,
     log_check_readiness,
 )

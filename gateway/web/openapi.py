@@ -212,6 +212,11 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         "What published and withdrew keys of the gateway.",
         receipts={**_several("Receipt"), "description": "One of each event, oldest first."},
     ),
+    "Cosignatures": _members(
+        "checkpoints",
+        "Checkpoints with the lines of witnesses.",
+        checkpoints={**_TEXTS, "description": "Signed notes, the smallest tree first."},
+    ),
     "Problem": _members(
         "type title status instance",
         "Every refusal (RFC 9457); `type` is the address of a page about it.",

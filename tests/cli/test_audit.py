@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import zipfile
 from datetime import datetime
 from importlib import import_module
@@ -18,8 +19,11 @@ import pytest
 
 from gateway.cli.verify import EXPORTED
 from gateway.client import AuditFilters
+from gateway.client import connection as connections
 from gateway.client.mirror import PublicLog
-from gateway.keys import jwk_set
+from gateway.evidence import sd_jwt
+from gateway.keys import KeyPurpose, generate_key, jwk_set, write_key
+from gateway.ledger import note
 from tests import answers
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient
@@ -177,6 +181,107 @@ def test_a_tampered_copy_is_not_whole(desks: Desks, public: tuple[str, ...]) -> 
     result = desks.run("audit", "check-copy", "copy", *public)
     index = desks.stage.gateway.size() - 1
     assert (result.exit_code, f"the first bad index is {index}" in result.output) == (13, True)
+
+
+@pytest.fixture
+def own(desks: Desks, public: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The option that names a member's connection, by which it hands cosignatures in."""
+    monkeypatch.setattr(MIRROR, "now", desks.stage.gateway.clock)
+    keys = json.dumps(jwk_set([key_of("attest")]))
+    (desks.folder / "gateway-keys.json").write_text(keys)
+    settings = connections.new_settings(
+        f"{OFMIN}.desk", api_url=ISSUER, issuer=ISSUER, log_key=public[1]
+    )
+    settings["administrators"] = ""
+    (desks.folder / "connection.toml").write_text(connections.render(settings))
+    return ("-c", str(desks.folder / "connection.toml"))
+
+
+def cosigned(desks: Desks, own: tuple[str, ...], key: str = "key.pem") -> dict[str, Any]:
+    """OFMIN copies the log, and cosigns what it has."""
+    options = (*own, "--cosign", str(desks.folder / key))
+    found: dict[str, Any] = desks.told("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)
+    return found
+
+
+def test_a_member_with_a_copy_of_the_log_witnesses_it_for_others(
+    desks: Desks, own: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    handoff = desks.offered()
+    size = desks.stage.gateway.size()
+    told = cosigned(desks, own)
+    assert told["cosigned_by"].startswith(f"{ISSUER.removeprefix('https://')}/{OFMIN}+")
+    assert desks.stage.gateway.size() == size + 1, "a new key is an event"
+    assert cosigned(desks, own)["size"] == cosigned(desks, own)["size"] == size + 1
+    assert desks.stage.gateway.size() == size + 1, "a line is none"
+    (registered,) = [
+        one["receipt"]
+        for one in desks.told("event", "list", at=OFMIN)["events"]
+        if json.loads(one["receipt"]["document"])["type"] == "witness.registered"
+    ]
+    shown = [sd_jwt.read_disclosure(one).value for one in registered["disclosures"]]
+    assert json.dumps({"witness": told["cosigned_by"]}).replace(" ", "") in shown
+    public = PublicLog(
+        ISSUER, None, desks.stage.gateway.clock,
+        transport=httpx.WSGITransport(app=desks.stage.public),
+    )  # fmt: skip
+    desks.changes["tile"] = public.fetch
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "whole.json")
+    asked = ("--witness", told["cosigned_by"], "--require", "witnessed", *keys)
+
+    def verified(file: str) -> tuple[int, str]:
+        done = desks.run("verify", file, *asked)
+        return done.exit_code, " ".join(done.stdout.split())
+
+    code, said = verified("whole.json")  # the gateway signed for both
+    assert (code, f"saw the first {size + 1} entries of the log" in said) == (17, True)
+    desks.submitted()  # the log grows, and the witness is away
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "later.json")
+    assert verified("later.json")[0] == 17
+    desks.done("handoff", "accept", handoff, "--by", "officer-1", "--yes", at=OFMIN)
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "last.json")
+    code, said = verified("last.json")
+    assert (code, "ask for a newer file" in said) == (15, True)
+    cosigned(desks, own)
+    desks.done("handoff", "export", handoff, "--without-content", "--out", "newest.json")
+    assert verified("newest.json")[0] == 17
+
+
+def test_a_witness_cosigns_no_other_history_and_no_smaller_tree(
+    desks: Desks, own: tuple[str, ...]
+) -> None:
+    cosigned(desks, own)
+    kept = desks.folder / "key.pem.cosigned"
+    before = kept.read_bytes()
+    signer = desks.stage.gateway.checkpoint_signer.signer
+    for size, code, words in ((1, 5, "another history"), (99, 4, "has ")):
+        other = note.sign_checkpoint(note.Checkpoint(ORIGIN, size, bytes(32)), signer)
+        kept.write_text(json.dumps({ORIGIN: other}))
+        options = (*own, "--cosign", str(desks.folder / "key.pem"))
+        refused = desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)
+        assert (refused.exit_code, words in refused.stderr) == (code, True), refused.stderr
+        assert kept.read_text() == json.dumps({ORIGIN: other})
+        forked = desks.folder / "copy" / "forked"
+        if forked.exists():
+            proved = desks.run("audit", "prove-fork", str(forked), "--log-key", signer.vkey)
+            assert proved.exit_code == 16, proved.output
+            shutil.rmtree(forked)
+    kept.write_text("{")
+    options = (*own, "--cosign", str(desks.folder / "key.pem"))
+    assert desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN).exit_code == 4
+    kept.write_bytes(before)
+    cosigned(desks, own)
+
+
+def test_who_cosigns_has_a_connection_and_an_ed25519_key(
+    desks: Desks, public: tuple[str, ...], own: tuple[str, ...]
+) -> None:
+    key = str(desks.folder / "key.pem")
+    alone = desks.run("audit", "mirror", ISSUER, "copy", *public, "--cosign", key)
+    assert (alone.exit_code, "-c" in alone.stderr) == (2, True)
+    write_key(desks.folder / "key.pem", generate_key(KeyPurpose.DOCUMENT, "ES256"))
+    wrong = desks.run("audit", "mirror", ISSUER, "copy", *own, "--cosign", key)
+    assert (wrong.exit_code, "Ed25519" in wrong.stderr) == (2, True)
 
 
 def test_a_mirror_without_the_logs_key_is_refused(desks: Desks, public: tuple[str, ...]) -> None:

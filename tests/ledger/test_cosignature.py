@@ -20,7 +20,8 @@ TEXT = NOTE.partition("\n\n")[0] + "\n"
 
 def witness(name: str = "witness.example.org") -> Cosigner:
     seed = sha256(name.encode()).digest()
-    return Cosigner(name, Ed25519PrivateKey.from_private_bytes(seed))
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    return Cosigner(name, private.public_key().public_bytes_raw(), private.sign)
 
 
 def test_a_line_says_who_cosigned_and_when_and_its_note_is_still_the_logs() -> None:
@@ -33,11 +34,10 @@ def test_a_line_says_who_cosigned_and_when_and_its_note_is_still_the_logs() -> N
 
 def test_the_line_is_that_of_the_specification() -> None:
     """Made by hand as c2sp.org/tlog-cosignature says it."""
-    private = witness().private
     signed = f"cosignature/v1\ntime {int(AT.timestamp())}\n{TEXT}".encode()
-    name, public = witness().name, private.public_key().public_bytes_raw()
+    name, public = witness().name, witness().public
     key_id = sha256(name.encode() + b"\n\x04" + public).digest()[:4]
-    value = key_id + int(AT.timestamp()).to_bytes(8, "big") + private.sign(signed)
+    value = key_id + int(AT.timestamp()).to_bytes(8, "big") + witness().sign(signed)
     expected = f"\N{EM DASH} {name} {note.encode_base64(value)}\n"
     assert witness().cosign(TEXT, AT + timedelta(milliseconds=900)) == expected
 
@@ -55,7 +55,7 @@ def test_lines_of_others_count_for_nothing_and_of_one_witness_one_does() -> None
 def test_a_line_of_a_known_witness_over_anything_else_condemns_the_note(at: int) -> None:
     wrong = (
         witness().cosign(TEXT.replace("\n1\n", "\n2\n"), AT),
-        replace(witness(), private=witness("another").private).cosign(TEXT, AT),
+        replace(witness(), sign=witness("another").sign).cosign(TEXT, AT),
         witness().cosign(TEXT, datetime(1970, 1, 1, tzinfo=UTC)),
     )[at]
     if at == 1:  # under the id of the right key
@@ -69,7 +69,7 @@ def test_a_line_of_a_known_witness_over_anything_else_condemns_the_note(at: int)
 def test_a_time_that_no_calendar_has_is_none() -> None:
     seconds = 1 << 60
     signed = f"cosignature/v1\ntime {seconds}\n{TEXT}".encode()
-    value = seconds.to_bytes(8) + witness().private.sign(signed)
+    value = seconds.to_bytes(8) + witness().sign(signed)
     line = note.write_signature(note.Signature(witness().name, witness().key.key_id, value))
     with pytest.raises(NoteError, match="has no time"):
         cosignature.verify(NOTE + line, [witness().key])

@@ -101,6 +101,7 @@ API = {
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("POST", "/notifications"): ("notification.poll", "events.read"),
     ("GET", "/notifications"): ("notification.poll", "events.read"),
+    ("POST", "/log/cosignatures"): ("witness.register", "events.read"),
     ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
@@ -158,6 +159,7 @@ OPEN_TO_ANYBODY = {
     ("GET", "/log/keys"),
     ("GET", "/log/predecessor"),
     ("GET", "/log/stamps/{entry}"),
+    ("GET", "/log/cosignatures"),
     ("GET", "/checkpoint"),
     ("GET", "/tile/{path}"),
     ("GET", "/ca.pem"),
@@ -247,7 +249,7 @@ def test_every_write_asks_for_a_idempotency_key():
     LINE.keeps_staff(ABROAD)
     hotline, keeper = LINE.partner(), LINE.partner(ABROAD)
     for one in listeners.PARTNERS:
-        reads = one.path.endswith("/preview") or one.path == "/notifications"
+        reads = one.path.endswith("/preview") or one.path in ("/notifications", "/log/cosignatures")
         reads |= one.path.startswith("/batches/")  # each of their requests has its own
         assert one.writes == (one.method == "POST" and not reads)
         if one.writes:

@@ -16,7 +16,7 @@ from gateway.exchange.handoffs import (
     views,
 )
 from gateway.exchange.lifecycle import erasure, successions
-from gateway.exchange.oversight import audit, conformance, notifications
+from gateway.exchange.oversight import audit, conformance, notifications, witnesses
 from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
 from gateway.kernel.transact import INACTIVE
@@ -94,6 +94,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "whoami": (directory,),
     "succession": (successions,),
     "notification": (notifications,),
+    "witness": (witnesses,),
 }
 AUDITORS = {"audit.search": audit.search, "audit.read": audit.look_up_page}
 """The noun is the administrators' besides: they give and end the grants."""

@@ -24,7 +24,8 @@ WITNESSED = datetime(2026, 1, 3, tzinfo=UTC)
 def witness(name: str = "witness.example.org") -> Cosigner:
     """A witness by this name, whose key follows from it."""
     seed = sha256(name.encode()).digest()
-    return Cosigner(name, Ed25519PrivateKey.from_private_bytes(seed))
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    return Cosigner(name, private.public_key().public_bytes_raw(), private.sign)
 
 
 class Logbook:

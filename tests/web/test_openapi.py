@@ -63,7 +63,7 @@ def test_every_part_of_a_path_is_described(described):
 def test_every_write_asks_for_its_idempotency_key_and_answers_with_a_receipt(described):
     for path, method, operation in operations(described):
         keyed = any(p["name"] == "Idempotency-Key" for p in operation.get("parameters", []))
-        reads = path.endswith("/preview") or path == "/notifications"
+        reads = path.endswith("/preview") or path in ("/notifications", "/log/cosignatures")
         reads |= path.startswith("/batches/")  # each of their requests has its own
         writes = method == "post" and not reads and "/oauth/" not in path
         by_other_forms = "/est/" in path  # RFC 7030 has no place for either

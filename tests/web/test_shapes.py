@@ -11,11 +11,13 @@ from uuid import UUID
 import pytest
 
 from gateway.client.enrolment import _verifies, read_presentation
+from gateway.domain.organisation import witness_name
 from gateway.domain.staff import RegisterRole
 from gateway.exchange.lifecycle import succession_execution
 from gateway.kernel import changes
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
+from gateway.ledger import note
 from gateway.web import listeners
 from gateway.web.openapi import document
 from tests.each import each
@@ -27,6 +29,7 @@ from tests.founding import (
     BENOIT,
     DESK,
     HOTLINE,
+    ISSUER,
     OCRVP,
     OFMIN,
     accepted,
@@ -39,6 +42,7 @@ from tests.founding import (
     revised,
     submitted,
 )
+from tests.verification.logbook import witness
 from tests.web.listening import Listening, Partner, listening
 
 DESCRIBED = document()
@@ -387,6 +391,10 @@ def tell_of_the_rest(story: Story, case: str) -> None:
     event = shown["mandates"][0]["registration_event"]
     story.get(HOTLINE, path, organisation=OFMIN, event=event)
     story.get(HOTLINE, "/organisations", "?limit=2")
+    gateway, by = story.line.gateway, witness(witness_name(ISSUER, HOTLINE))
+    line = by.cosign(note.split(story.line.anybody().get("/checkpoint").text)[0], gateway.clock())
+    value = {"size": gateway.size(), "cosignature": line.split()[2]}
+    story.post(HOTLINE, "/log/cosignatures", {"witness": str(by.key), **value})
     page = story.get(HOTLINE, "/events", "?limit=5")
     story.get(HOTLINE, "/receipts/{event}", event=page["events"][0]["event"])
     first, *_ = story.post(HOTLINE, "/notifications", {"maxEvents": 2})["sets"]

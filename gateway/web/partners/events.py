@@ -11,13 +11,14 @@ from gateway.domain.audit import SEARCH_REASONS, AuditFilters
 from gateway.domain.audit_event import READABLE_EVENTS, EventResult
 from gateway.domain.json_values import parse_timestamp, read_record
 from gateway.domain.notification import DESCRIPTION
-from gateway.domain.refusals import EditConflict
+from gateway.domain.refusals import EditConflict, ValidationFailed
 from gateway.evidence import receipt
-from gateway.exchange.oversight import audit, notifications
+from gateway.exchange.oversight import audit, notifications, witnesses
 from gateway.exchange.oversight.audit import AuditSearch
 from gateway.exchange.oversight.notifications import MOST, ReceiverError
-from gateway.exchange.results import AuditPage, EventPage, NotificationStatus
+from gateway.exchange.results import AuditPage, EventPage, KeptCosignature, NotificationStatus
 from gateway.kernel.transact import WriteResult
+from gateway.ledger.note import VerificationKey
 from gateway.schemas import schema_fields as field
 from gateway.schemas.schema_fields import MESSAGES, PersonBody, StrictSchema
 from gateway.web.context import WAIT_FOR
@@ -220,3 +221,33 @@ def notifications_poll(call: Call) -> dict[str, Any]:
 def notifications_show(call: Call) -> NotificationStatus:
     """Read how far one's notifications were acknowledged, and which ones were refused."""
     return notifications.status(call.ports, call.caller)
+
+
+class CosignatureBody(StrictSchema):
+    """What a witness cosigned, the first entries of the log, and what it signed of them."""
+
+    witness = field.vkey()
+    size = field.whole(1, LARGEST_COUNTER)
+    cosignature = field.cosignature()
+
+
+@endpoint(
+    "POST /log/cosignatures",
+    "witness.register",
+    "events.read",
+    "KeptCosignature",
+    body=CosignatureBody(),
+)
+def log_add_cosignature(call: Call) -> KeptCosignature:
+    """Send one's own cosignature of a checkpoint (C2SP cosignature/v1).
+
+    `witness` is a verifier key named by the gateway's public host and one's own id, as in
+    `gateway.example.org/hotline`. A new key is put on record (`witness.registered`); of the lines
+    the newest is kept, and public at `GET /log/cosignatures`.
+    """
+    body = call.body
+    try:
+        key = VerificationKey.parse(body["witness"])
+    except ValueError as error:
+        raise ValidationFailed((("/witness", str(error)),)) from None
+    return witnesses.register(call.ports, call.caller, key, body["size"], body["cosignature"])

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import note, tiles, tree
+from gateway.ledger.cosignature import verify
 from gateway.ledger.note import open_checkpoint
 from tests.each import each
 from tests.founding import ORIGIN, submitted
+from tests.verification.logbook import witness
 
 
 def test_the_checkpoint_is_a_signed_note_of_the_head(line):
@@ -106,3 +108,26 @@ def test_the_verifier_key_is_one_line(line):
     answer = line.anybody().get("/log/vkey")
     assert answer.text == f"{line.gateway.checkpoint_signer.signer.key}\n"
     assert note.VerificationKey.parse(answer.text.strip()).name == ORIGIN
+
+
+def test_a_checkpoint_has_the_lines_of_its_witnesses_and_earlier_ones_have_an_address(line):
+    public, size = line.anybody(), line.gateway.size()
+    assert public.get("/log/cosignatures").json == {"checkpoints": []}
+    bare = public.get("/checkpoint").text
+    text = note.split(bare)[0]
+    by = [witness("a.example"), witness("b.example")]
+    with line.gateway.ports.begin(TransactionMode.WRITE) as work:
+        for one in by:
+            data = one.cosign(text, line.gateway.clock()).encode()
+            kept = (size, ConfirmationKind.COSIGNATURE, one.name, line.gateway.clock(), bare, data)
+            work.confirmations.keep(Confirmation(*kept))
+        work.commit()
+    cosigned = public.get("/checkpoint").text
+    assert [one.witness.name for one in verify(cosigned, [one.key for one in by])] == [
+        "a.example",
+        "b.example",
+    ]
+    assert public.get("/log/cosignatures").json == {"checkpoints": [cosigned]}
+    submitted(line.gateway)
+    assert verify(public.get("/checkpoint").text, [one.key for one in by]) == []
+    assert public.get("/log/cosignatures").json == {"checkpoints": [cosigned]}

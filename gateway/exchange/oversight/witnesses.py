@@ -1,0 +1,56 @@
+"""Members that witness the log: what they cosigned, and on record by which key.
+
+A line comes as often as the member likes. No event records it: the log would grow again by each.
+"""
+
+from gateway.domain.organisation import witness_name
+from gateway.domain.refusals import ValidationFailed
+from gateway.evidence.declarations import MAX_SKEW
+from gateway.exchange.results import KeptCosignature
+from gateway.kernel.changes import LOG
+from gateway.kernel.events import gateway_and, record_by_gateway
+from gateway.kernel.ports import Ports, TransactionMode
+from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
+from gateway.kernel.values import Caller, Confirmation, ConfirmationKind, TreeHead
+from gateway.ledger import cosignature, note, tiles
+from gateway.ledger.note import VerificationKey
+
+
+def register(
+    ports: Ports, caller: Caller, key: VerificationKey, size: int, value: str
+) -> KeptCosignature:
+    """Keep a member's cosignature of the first ``size`` entries; a new key is put on record.
+
+    ``value`` is what stands in its line (C2SP cosignature/v1). Raises ValidationFailed for one that
+    the key did not make for this log, or not just now.
+    """
+    name, kind = witness_name(ports.issuer, caller.organisation), ConfirmationKind.COSIGNATURE
+    if key.name != name or key.kind != note.COSIGNATURE:
+        raise ValidationFailed((("/witness", f"must be a cosignature/v1 key named {name}"),))
+
+    def query(context: RequestContext) -> tuple[TreeHead, list[Confirmation]]:
+        authorize(context, LOG)
+        work = context.work
+        if size > work.log.head().size:
+            raise ValidationFailed((("/size", "is more than the log has"),))
+        kept = [one for one in work.confirmations.of(kind) if one.by == name]
+        return TreeHead(size, tiles.root(work.log.tile, size)), kept
+
+    head, kept = read(ports, caller, ActionRequest("witness.register"), query)
+    own = ports.checkpoint_signer.sign(head)
+    try:
+        (found,) = cosignature.verify(f"{own}\N{EM DASH} {name} {value}\n", [key])
+        if abs(found.at - ports.now()) > MAX_SKEW:
+            raise ValueError("its time is not the present one")
+        known = any(cosignature.verify(one.note + one.data.decode(), [key]) for one in kept)
+    except ValueError as error:
+        raise ValidationFailed((("/cosignature", f"is not valid: {error}"),)) from None
+    with ports.begin(TransactionMode.WRITE) as work:
+        if not known:
+            parties = gateway_and(caller.organisation, role="actor")
+            told = {"witness": str(key)}
+            record_by_gateway(ports, work, "witness.register", parties, said=told)
+        data = found.line.encode()
+        work.confirmations.keep(Confirmation(size, kind, name, found.at, own, data))
+        work.commit()
+    return KeptCosignature(name, size)
