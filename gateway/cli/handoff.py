@@ -103,6 +103,10 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         is_flag=True,
         help="Imminent danger: to a third country without a transfer tool; your DPO reviews it.",
     ),
+    click.option(
+        "--approved-by",
+        help="The second person: for statements to a provider (--digest), or a derogation.",
+    ),
 )
 
 

@@ -289,6 +289,8 @@ class OfferTerms(UpdateTerms, total=False):
     offer and the use of what was accepted. ``again`` is the reason to offer what the recipient has
     already, ``country_reason`` why items of uncertain hosting country are for this recipient.
     ``derogation``: in imminent danger it goes to a third country without a transfer tool.
+    ``approved_by`` is the second person, where two decide: for statements to a provider, and for a
+    derogation where others are competent.
     """
 
     purpose: Required[Sequence[str]]
@@ -297,6 +299,7 @@ class OfferTerms(UpdateTerms, total=False):
     again: str | None
     country_reason: str | None
     derogation: bool
+    approved_by: str | None
 
 
 class Offers(Directory, HandoffClient):
@@ -418,6 +421,6 @@ def _terms_of(terms: OfferTerms) -> dict[str, Any]:
         "to": to,
         **_update_terms(terms),
         "purpose": list(terms["purpose"]),
-        **{name: terms.get(name) for name in ("again", "country_reason")},
+        **{name: terms.get(name) for name in ("again", "country_reason", "approved_by")},
         "derogation": terms.get("derogation") or None,
     }

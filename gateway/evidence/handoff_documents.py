@@ -242,24 +242,19 @@ def issue_offer(
     note: str | None,
     again: str | None = None,
     country_reason: str | None = None,
+    approved_by: str | None = None,
     transfer_tool: str | None = None,
     reissue_of: ReissueReference | None = None,
     updates: str | None = None,
     change: ChangeKind | None = None,
 ) -> SdJwt:
-    """Sign an offer; ``by``, ``note`` and the two reasons are its disclosures.
+    """Sign an offer; persons, ``note`` and the two reasons are its disclosures.
 
-    ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``.
-    ``disclosures`` are the digests that may be shown; ``expires_at`` is an aware time, written as
-    whole seconds. ``updates`` and ``change`` go together, in an update.
+    ``to`` has ``organisation``, and for a competence also ``competence`` and ``mandate_event``;
+    ``disclosures`` are digests, and ``expires_at`` is written as whole seconds.
     """
-    claims: dict[str, Any] = {
-        "handoff": str(handoff),
-        "to": dict(to),
-        "case_digest": case_digest,
-        "disclosures": sorted(set(disclosures)),
-        "purpose": list(purpose),
-    }
+    claims: dict[str, Any] = {"handoff": str(handoff), "to": dict(to), "case_digest": case_digest}
+    claims |= {"disclosures": sorted(set(disclosures)), "purpose": list(purpose)}
     if expires_at is not None:
         claims["expires_at"] = seconds(expires_at)
     claims |= {} if transfer_tool is None else {"transfer_tool": transfer_tool}
@@ -267,7 +262,8 @@ def issue_offer(
         claims |= {"updates": updates, "change": str(change)}
     if reissue_of is not None:
         claims["reissue_of"] = {name: str(value) for name, value in vars(reissue_of).items()}
-    words = {"by": by, "note": note, "again": again, "country_reason": country_reason}
+    words = {"by": by, "approved_by": approved_by, "note": note, "again": again}
+    words |= {"country_reason": country_reason}
     return heading.sign(OFFER_TYP, claims, words)
 
 

@@ -205,6 +205,7 @@ LOG = PolicyEntity("Log", "log", {})
 GIVE: Mapping[str, Any] = {
     "purpose": frozenset({"protect_child", "investigate"}),
     "competence": "",
+    "confirmed": True,
 }
 CLEAR: Mapping[str, Any] = {"findings": frozenset()}
 SUBMIT: Mapping[str, Any] = {**CLEAR, "basis": frozenset({"gdpr"}), "states_law": False}

@@ -149,6 +149,7 @@ def _gives(recipient: Recipient, part: Part, purposes: frozenset[str]) -> bool:
         "purpose": purposes,
         "competence": recipient.competence,
         "read_access": False,
+        "confirmed": True,
     }
     resource = disclosure_entity(element, sender, "recipient")
     return POLICY.decide(PolicyQuestion(recipient.entity, "case.disclose", resource, facts)).allowed

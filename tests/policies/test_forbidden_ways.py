@@ -38,7 +38,12 @@ def sealed_to(recipient: Recipient) -> bool:
     strictest = Marking("RED", frozenset())
     sealed = Element("subjects", "subjects", "sealed", strictest, sealed_to="recipient")
     resource = disclosure_entity(sealed, party("sender", "hotline", led=False), "recipient")
-    facts = {"purpose": frozenset(EVERYTHING), "competence": "", "read_access": False}
+    facts = {
+        "purpose": frozenset(EVERYTHING),
+        "competence": "",
+        "read_access": False,
+        "confirmed": True,
+    }
     return POLICY.decide(PolicyQuestion(recipient.entity, "case.disclose", resource, facts)).allowed
 
 

@@ -1,6 +1,6 @@
 """Offering a case: to whom, which parts policy lets through, and the signed offer of them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from gateway.domain import refusals
 from gateway.domain.answers import made_of
+from gateway.domain.audit_event import EventDetail
 from gateway.domain.case import DISCLOSED, ROUTING_FIELDS, Case, CaseState, Element
 from gateway.domain.decision import PolicyEntity, Value
 from gateway.domain.duty import FOR_ON_DUTY
@@ -24,8 +25,10 @@ from gateway.domain.handoff import (
 from gateway.domain.interest import has_conflict_of_interest
 from gateway.domain.json_values import Asked
 from gateway.domain.mandate import parse_competence
+from gateway.domain.measure import check_persons
 from gateway.domain.organisation import Organisation
 from gateway.domain.revision import ChangeKind
+from gateway.domain.staff import ROLES_OF, NamedPerson, second_person
 from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import DisclosedValue, SdJwt, VerifiedSdJwt
@@ -86,7 +89,9 @@ class OfferRequest(Asked):
     ``signed`` is the offer itself, where its author signed it; its list is then ``digests``.
     ``again`` is the reason to offer what the recipient has already, ``country_reason`` why items of
     uncertain country are for this recipient (R8). ``derogation``: without a transfer tool it goes
-    to a third country all the same, because of an imminent danger (R15).
+    to a third country all the same, because of an imminent danger (R15). ``approved_by`` is the
+    second person, for a derogation where others are competent, and for statements to a provider;
+    ``confirmed`` are, in an update, the digests of what was given before.
     """
 
     handoff: UUID
@@ -101,6 +106,8 @@ class OfferRequest(Asked):
     again: str | None = None
     country_reason: str | None = None
     derogation: bool = False
+    approved_by: str | None = None
+    confirmed: frozenset[str] | None = None
     signed: VerifiedRequest | None = None
 
 
@@ -156,7 +163,9 @@ def preview(ports: Ports, caller: Caller, case: UUID, offer: OfferRequest) -> re
     the digest from there. Raises TooManyPreviews beyond PREVIEWS_PER_MINUTE: asked often enough,
     previews would map what policy lets through to whom.
     """
-    request = ActionRequest("handoff.offer", offer.by, refused_as="handoff.preview")
+    request = ActionRequest(
+        "handoff.offer", offer.by, persons=_second(offer), refused_as="handoff.preview"
+    )
     return preview_package(
         ports, caller, request, lambda context: _draft(context, case, offer, PREVIEWED)
     )
@@ -213,12 +222,18 @@ def offer(key: str, case: UUID, wanted: OfferRequest) -> Write:
     """
     asked = {"case": str(case), **wanted.asked()}
     signed = digest_of(wanted.signed)
-    request = ActionRequest("handoff.offer", wanted.by, key, asked, document=signed)
+    request = ActionRequest(
+        "handoff.offer", wanted.by, key, asked, _second(wanted), document=signed
+    )
     return Write(
         request,
         lambda context: _offer(context, case, wanted),
         lambda context, logged: _offered_again(context, logged, wanted),
     )
+
+
+def _second(wanted: OfferRequest) -> tuple[NamedPerson, ...]:
+    return second_person("/approved_by", wanted.approved_by, ROLES_OF["handoff.offer"])
 
 
 def _draft(context: RequestContext, case: UUID, wanted: OfferRequest, word: str) -> PreparedOffer:
@@ -247,6 +262,7 @@ def select_parts(
     inputs: SelectionInputs,
 ) -> PreparedOffer:
     """Decide an offer, or an update: what policy lets through of what is wanted."""
+    check_persons(wanted.by, wanted.approved_by, 1 if wanted.approved_by is None else 2)
     authorize_offer(context, version, wanted, inputs)
     verified = version.said
     if wanted.signed is not None and wanted.signed.verified.claims["case_digest"] != version.digest:
@@ -258,7 +274,7 @@ def select_parts(
             (("/digests", "a digest does not belong to the case's current version"),)
         )
     asked = _selected(parts, wanted, inputs.items.left_out)
-    reader = Reader(inputs.recipient, inputs.address.competence, wanted.purpose)
+    reader = _reader(wanted, inputs)
     permitted_disclosures, withheld_groups = select_disclosures(
         context.ports.policy, asked, inputs.originator, reader
     )
@@ -279,6 +295,14 @@ def select_parts(
     if wanted.signed is not None:
         _check_named(wanted.signed, draft)
     return draft
+
+
+def _reader(wanted: OfferRequest, inputs: SelectionInputs) -> Reader:
+    confirmed = wanted.confirmed
+    if confirmed is None:
+        confirmed = frozenset(wanted.digests if wanted.approved_by else ())
+    competence = inputs.address.competence
+    return Reader(inputs.recipient, competence, wanted.purpose, confirmed=confirmed)
 
 
 def _duty_contact(context: RequestContext, urgency: str, recipient: str) -> bool | None:
@@ -458,6 +482,8 @@ def authorize_offer(
             "purpose": frozenset(wanted.purpose),
             "assurance": inputs.assurance,
             "derogation": is_derogation(inputs.transfer_tool),
+            "competent_within": bool(context.help.get("instead")),
+            "two_persons": wanted.approved_by is not None,
             "country": str(inputs.items.match),
             "break_glass": uncleared,
             "police_first": inputs.held_until is not None,
@@ -475,7 +501,7 @@ def authorize_offer(
             (("/to/competence/matter", "the case is not about that matter"),)
         )
     if uncleared:
-        _authorize_break_glass(context, version, resource)
+        _authorize_break_glass(context, version, resource, inputs, wanted)
     if wanted.expires_at is not None and wanted.expires_at <= context.now:
         raise refusals.WrongState("the offer would end before it begins: give a later 'expires_at'")
 
@@ -525,13 +551,21 @@ def states_danger(version: CaseVersion) -> bool:
 
 
 def _authorize_break_glass(
-    context: RequestContext, version: CaseVersion, resource: PolicyEntity
+    context: RequestContext,
+    version: CaseVersion,
+    resource: PolicyEntity,
+    inputs: SelectionInputs,
+    wanted: OfferRequest,
 ) -> None:
     """A case that is not cleared is offered in imminent danger, and in nothing else (R16)."""
-    rules = context.rules
+    rules, content = context.rules, version.said.content
     facts: dict[str, Value] = {
-        "urgency": version.said.content["urgency"],
-        "urgency_reason": version.said.content["urgency_reason"],
+        "urgency": content["urgency"],
+        "urgency_reason": content["urgency_reason"],
+        "explained": content["urgency_reason"] != "other" or bool(content.get("statements")),
+        "recipient": inputs.recipient,
+        "competence": inputs.address.competence or "",
+        "purpose": frozenset(wanted.purpose),
     }
     authorize(context, resource, facts, "handoff.break_glass")
     context.rules = (*rules, *context.rules)
@@ -632,10 +666,16 @@ def record_offer(
         events.shared("purpose", handoff.purpose, parties),
         *((events.shared("reason_code", "break_glass", parties),) if broken else ()),
         *events.reason(reasons, *parties),
+        *_second_person_named(wanted, handoff.originator),
         events.shared(*own, parties),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
     )
+
+
+def _second_person_named(wanted: OfferRequest, originator: str) -> Iterator[EventDetail]:
+    if wanted.approved_by is not None:
+        yield EventDetail("approved_by", wanted.approved_by, frozenset({originator}))
 
 
 def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
@@ -655,6 +695,7 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
         note=wanted.note,
         again=wanted.again,
         country_reason=wanted.country_reason,
+        approved_by=wanted.approved_by,
         transfer_tool=draft.inputs.transfer_tool,
         updates=draft.updates,
         change=draft.change,

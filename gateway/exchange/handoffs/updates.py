@@ -151,7 +151,7 @@ def _terms(
     """The update as an offer of the parts that it selects.
 
     The reason why items of uncertain country are for this recipient is that of the offer (R8), and
-    so is a derogation.
+    so is a derogation, with who approved it. What was given once is confirmed for its successor.
     """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
@@ -169,8 +169,18 @@ def _terms(
         note=wanted.note,
         country_reason=said.get("country_reason"),
         derogation=is_derogation(found.transfer_tool),
+        approved_by=said.get("approved_by"),
+        confirmed=_given_before(context, found, now),
         signed=wanted.signed,
     )
+
+
+def _given_before(
+    context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt
+) -> frozenset[str]:
+    before = read_version(context.work, found.case_digest).said
+    given = {identity(p) for p in before.placed if p.digest in found.permitted_disclosures}
+    return frozenset(p.digest for p in now.placed if identity(p) in given)
 
 
 def _selected(

@@ -23,7 +23,8 @@ class Reader:
     """Who would read: the organisation, the mandate by which it was addressed, for what.
 
     ``read_access`` tells that a succession lets it read on though that mandate has moved;
-    ``reason_code`` why it consults, empty for an offer.
+    ``reason_code`` why it consults, empty for an offer. ``confirmed`` are the digests of what two
+    persons named one by one; None of what was offered already.
     """
 
     organisation: PolicyEntity
@@ -31,6 +32,7 @@ class Reader:
     purpose: Iterable[str]
     read_access: bool = False
     reason_code: str = ""
+    confirmed: frozenset[str] | None = None
 
 
 def select_disclosures(
@@ -49,9 +51,10 @@ def select_disclosures(
         "read_access": reader.read_access,
         "reason": reader.reason_code,
     }
-    answers: dict[tuple[str, str, Marking, str | None, bool, frozenset[str]], bool] = {}
+    answers: dict[tuple[str, str, Marking, str | None, bool, frozenset[str], bool], bool] = {}
     permitted_disclosures, withheld = [], set()
     for digest, part in parts.items():
+        confirmed = reader.confirmed is None or digest in reader.confirmed
         kind = (
             part.group,
             part.category,
@@ -59,11 +62,13 @@ def select_disclosures(
             part.sealed_to,
             part.perceptual,
             part.measures,
+            confirmed,
         )
         permitted = answers.get(kind)
         if permitted is None:
             resource = disclosure_entity(part, originator, reader.organisation.id)
-            question = PolicyQuestion(reader.organisation, "case.disclose", resource, facts)
+            asked = {**facts, "confirmed": confirmed}
+            question = PolicyQuestion(reader.organisation, "case.disclose", resource, asked)
             permitted = answers[kind] = policy.decide(question).allowed
         if permitted:
             permitted_disclosures.append(digest)

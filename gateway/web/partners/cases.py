@@ -121,6 +121,7 @@ class PreviewBody(StrictSchema):
     again = field.free(300, required=False)
     country_reason = field.free(300, required=False)
     derogation = field.StrictBoolean(required=False)
+    approved_by = field.staff(required=False)
 
     @validates_schema
     def _selects_something(self, data: dict[str, Any], **_: Any) -> None:

@@ -9,12 +9,14 @@ from gateway.domain.refusals import (
     AlreadyOffered,
     Forbidden,
     NoCompetentOrganisation,
+    SecondPersonRequired,
     SeveralCompetentOrganisations,
 )
 from gateway.evidence import sd_jwt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import Submission
-from gateway.exchange.handoffs import addressing, offers
+from gateway.exchange.handoffs import addressing, offers, updates
+from gateway.exchange.handoffs.updates import UpdateRequest
 from gateway.kernel.results import to_json
 from tests import answers
 from tests.founding import (
@@ -164,14 +166,53 @@ def test_other_purposes_know_no_country(gateway):
     assert offer.result["elsewhere"] == []
 
 
-def test_a_platform_is_given_a_notice_wherever_its_items_are(gateway):
+def platform(gateway: Founded) -> None:
     entry = {"name": "P", "kind": "provider", "public_authority": False, "regimes": ["gdpr"]}
     gateway.administer("organisation.admit", "platform", **entry, country="IE")
     seat = {"membership": "associate", "decision_ref": "board"}
     gateway.administer("membership.grant", "platform", **seat, start="2020-01-01")
     gateway.administer("system.register", "platform", system="desk", scopes=["handoffs.answer"])
+
+
+def test_a_platform_is_given_a_notice_wherever_its_items_are(gateway):
+    platform(gateway)
     case = hosted(gateway)
     assert given(offered(gateway, case, to="platform", purpose=("remove",)), case) == {NL, US}
+
+
+def test_a_platform_is_given_a_statement_that_two_persons_named_and_no_other(gateway):
+    platform(gateway)
+    case = submitted(gateway)
+    first, second = case.result["groups"]["statements"]
+    notice = {"to": "platform", "purpose": ("remove",), "groups": ("items",)}
+    whole = {**notice, "groups": ("items", "statements")}
+    named = {**notice, "digests": (first,)}
+    two = {"approved_by": "approver-1"}
+
+    def statements(**wanted: Any) -> set[str]:
+        made = offered(gateway, case, **wanted, again="another notice")
+        return {first, second} & set(made.result["permitted_disclosures"])
+
+    assert statements(**whole, **two) == statements(**named) == set()
+    assert statements(**named, **two) == {first}
+    same = offer_of(gateway, **named, approved_by="liaison-1")
+    gateway.refused(SecondPersonRequired, HOTLINE, offers.offer, UUID(case.result["case"]), same)
+    assert shown(offered(gateway, case, **named, **two, again="x").receipt)["approved_by"] == (
+        "approver-1"
+    )
+
+
+def test_a_statement_that_a_platform_was_given_comes_again_in_an_update(gateway):
+    platform(gateway)
+    case = submitted(gateway)
+    first = case.result["groups"]["statements"][0]
+    notice = {"to": "platform", "purpose": ("remove",), "groups": ("items",), "digests": (first,)}
+    offer = offered(gateway, case, **notice, approved_by="approver-1")
+    handoff = UUID(offer.result["handoff"])
+    revised(gateway, case)
+    wanted = UpdateRequest("liaison-1", groups=("statements",))
+    made = gateway.act(HOTLINE, updates.update, handoff, wanted)
+    assert len(made.result["permitted_disclosures"]) == len(offer.result["permitted_disclosures"])
 
 
 # --- the same version again ----------------------------------------------------------------------

@@ -26,6 +26,7 @@ from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.each import each
 from tests.founding import (
+    ABROAD,
     HOTLINE,
     OCRVP,
     OFMIN,
@@ -81,6 +82,21 @@ def test_a_draft_is_not_offered_where_no_imminent_danger_is_stated(gateway, cont
     gateway.refused(WrongState, HOTLINE, offers.offer, *asked)
     refused = gateway.refusal(offers.preview, caller(HOTLINE), *asked)
     assert isinstance(refused.refusal, WrongState)
+
+
+@each(
+    "rule, content, wanted",
+    [
+        ("R16.recipient", {}, {"to": ABROAD}),
+        ("R16.purpose", {}, {"purpose": ("remove",), "country_reason": "seen there"}),
+        ("R16.words", {"urgency_reason": "other", "statements": None, "subjects": None}, {}),
+    ],
+)
+def test_a_draft_goes_only_to_who_acts_on_a_danger_for_that_and_in_words(
+    gateway, rule, content, wanted
+):
+    made = UUID(draft(gateway, **content).result["case"])
+    gateway.denied(rule, HOTLINE, offers.offer, made, offer_of(gateway, **wanted))
 
 
 def test_the_clearance_that_follows_closes_what_was_owed(gateway):

@@ -669,7 +669,7 @@ def test_a_copy_does_not_open_in_a_third_country_after_the_end_of_its_transfer_t
 def test_a_copy_of_what_came_by_derogation_opens_in_a_third_country(gateway):
     move_abroad(gateway, "US")
     case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
-    offer = offered(gateway, case, to="far", derogation=True)
+    offer = offered(gateway, case, to="far", derogation=True, approved_by="approver-1")
     handoff = accepted(gateway, offer, recipient="far")
     recalled(gateway, case, code=RecallCode.INACCURATE)
     answer(gateway, handoff, RecallAnswer.DECLINED, by="far", until="2029-01-01")

@@ -257,7 +257,7 @@ def test_a_case_goes_to_a_third_country_only_under_a_transfer_tool(gateway):
 DANGER = {"urgency": "imminent_danger", "urgency_reason": "child_located"}
 
 
-BY_DEROGATION = {"to": "far", "derogation": True}
+BY_DEROGATION = {"to": "far", "derogation": True, "approved_by": "approver-1"}
 
 
 def derogated(gateway, **content):
@@ -272,8 +272,10 @@ def transfer_tool(offer):
 def test_in_imminent_danger_a_case_goes_by_a_derogation_that_the_offer_names(gateway):
     move_abroad(gateway, "US")
     case, wanted = derogated(gateway)
-    alone = replace(wanted, derogation=False)
-    gateway.denied("R15.transfer.offer", HOTLINE, offers.offer, case, alone)
+    without = replace(wanted, derogation=False)
+    gateway.denied("R15.transfer.offer", HOTLINE, offers.offer, case, without)
+    by_one = replace(wanted, approved_by=None)
+    gateway.denied("R15.derogation", HOTLINE, offers.offer, case, by_one)
     offer = gateway.act(HOTLINE, offers.offer, case, wanted)
     assert transfer_tool(offer) == DEROGATIONS["gdpr"]
     taken = accepted(gateway, offer, recipient="far")
