@@ -479,19 +479,20 @@ def _describe(spec: APISpec, one: Endpoint, servers: Mapping[str, Any]) -> None:
         "parameters": _parameters(one),
         "responses": _responses(one),
     }
+    media: dict[str, Any] = {}
     if one.body is not None:
-        schema: Any = one.body
-        media = {"application/json": schema}
+        media = {"application/json": one.body}
         if one.signed is not None:
             described = (
                 f"A document of the type `{one.signed.typ}` that you signed; its jti is the key."
             )
             media[SIGNED] = {**_TEXT, "description": described}
-        operation["requestBody"] = _content(media)
     elif one.form is not None:
-        operation["requestBody"] = _content({"application/x-www-form-urlencoded": one_of(one.form)})
+        media = {"application/x-www-form-urlencoded": one_of(one.form)}
     elif one.takes is not None:
-        operation["requestBody"] = _content({one.takes: {**_TEXT, "contentEncoding": "base64"}})
+        media = {one.takes: {**_TEXT, "contentEncoding": "base64"}}
+    if media:
+        operation["requestBody"] = {"required": True, **_content(media)}
     if one.action:
         operation["x-policy-action"] = one.action
     spec.path(path=path, operations={one.method.lower(): operation})

@@ -188,6 +188,7 @@ def test_generators_and_linters_read_it_without_an_error(described):
     declared = {tag["name"] for tag in described["tags"] if tag["description"].endswith(".")}
     for _, _, operation in operations(described):
         assert set(operation["tags"]) <= declared
+        assert operation.get("requestBody", {"required": True})["required"]
         assert [one["url"] for one in operation.get("servers", [])] in (
             [],
             [openapi.EXAMPLE_ISSUER],
