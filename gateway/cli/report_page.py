@@ -12,9 +12,10 @@ _STYLE = (
     "body{font:11pt/1.5 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"
     "h1{font-size:1.4em}h2{font-size:1.15em;border-top:1px solid #999;padding-top:.6em}"
     "h3{font-size:1em;margin-bottom:.2em}.result{font-weight:bold;border:2px solid;padding:.5em}"
-    "td,li,p{overflow-wrap:anywhere}td{vertical-align:top;padding-right:1em}"
-    "td:first-child{overflow-wrap:normal}"
-    "table{font-size:.9em}@media print{body{margin:0;max-width:none}h2{break-after:avoid}}"
+    "li,p,td:nth-child(2){overflow-wrap:anywhere}ol,ul{padding-left:1.6em}"
+    "td{vertical-align:top;padding-right:1em}table{font-size:.9em}li,tr{break-inside:avoid}"
+    "@media(max-width:38em){td{display:block;overflow-wrap:anywhere}tr{display:block;margin-bottom:.6em}td:first-child{font-weight:bold}}"
+    "@media print{body{margin:0;max-width:none}h2,h3{break-after:avoid}}"
 )
 
 
@@ -37,6 +38,7 @@ def render(
     ]
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
         f"'unsafe-inline'\"><title>{title}</title><style>{_STYLE}</style></head>\n"
         f"<body><h1>{title}</h1>\n{''.join(parts)}</body></html>\n"
@@ -59,7 +61,7 @@ def _one(
         )
         yield f"<h3>{escape(title)}</h3>\n<table>\n{rows}</table>\n"
     steps = "".join(
-        f"<li>{_text(catalogue.title(step.title, language))} : "
+        f"<li>{_text(catalogue.title(step.title, language))}{catalogue.colon(language)} "
         f"{catalogue.outcome(step.outcome, language)}</li>\n"
         for step in report.steps
     )
@@ -82,7 +84,7 @@ def _identified(checked: Mapping[str, Any], language: str) -> Iterable[str]:
     ]
     yield f"<p>{escape(head)}<br>\n{'<br>'.join(map(escape, lines))}</p>\n"
     rows = "".join(
-        f"<tr><td>{_text(one['of'])}</td><td>{_text(one['id'])}</td><td>{_text(one['from'])}</td></tr>\n"
+        f"<tr><td>{escape(one['of'])}</td><td>{_text(one['id'])}</td><td>{_text(one['from'])}</td></tr>\n"
         for one in checked["keys"]
     )
     yield f"<h3>{_word('keys', language)}</h3>\n<table>\n{rows}</table>\n"

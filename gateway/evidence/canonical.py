@@ -71,7 +71,10 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     a fraction or exponent are refused unless ``fractions`` is set (claims may hold them,
     event documents not).
     """
-    text = data.decode("utf-8")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + 1} is not UTF-8") from None
     try:
         value = (_read_with_fractions if fractions else _read)(text)
     except json.JSONDecodeError as error:
@@ -83,9 +86,17 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     # brackets, and half a character, which has no UTF-8 form, can come from an escape alone.
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_nesting(value)
-    if "\\u" in text:
-        _write(value).encode("utf-8")
+    if "\\u" in text and not _is_whole(value):
+        raise ValueError("a text holds half a character")
     return value
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        _write(value).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -163,18 +163,18 @@ _FREE = frozenset(
 )
 """The fields that a person writes freely, in a document or an event."""
 
-_MARKS = str.maketrans('()[]«»\u201c\u201d"', "////\u2039\u203a\u2018\u2019'")
+_MARKS = str.maketrans('«»\u201c\u201d"', "\u2039\u203a\u2018\u2019'")
+_BRACKETS = str.maketrans("()[]", "////")
 
 
 def _unquoted(text: str) -> str:
-    return text.translate(_MARKS)
+    return text.translate(_MARKS | _BRACKETS)
 
 
 def _quoted(value: Any, language: str) -> str:
-    text = str(value)
-    if language == FRENCH:
-        return f"«{_NB}{_unquoted(text)}{_NB}»"
-    return f"\u201c{_unquoted(text)}\u201d"
+    # A legal citation stays as it is written: 6(1)(f) has brackets.
+    text = str(value).translate(_MARKS)
+    return f"«{_NB}{text}{_NB}»" if language == FRENCH else f"\u201c{text}\u201d"
 
 
 def _word(table: str, code: str, language: str) -> str:

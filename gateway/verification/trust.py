@@ -11,7 +11,7 @@ from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
 from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
-from gateway.evidence.signature import PublicKey
+from gateway.evidence.signature import PublicKey, jwk_of, thumbprint
 from gateway.ledger.note import VerificationKey
 from gateway.verification.report import Incomplete
 
@@ -85,7 +85,10 @@ class TrustAnchors:
                 for owner, keys in self.organisations.items()
                 for kid in keys
             ),
-            *(("administrator", person, person, person) for person in self.administrators),
+            *(
+                ("administrator", person, thumbprint(jwk_of(key)), person)
+                for person, key in self.administrators.items()
+            ),
             *(("witness", key.name, str(key), str(key)) for key in self.witnesses),
             *(
                 ("authority", root.subject.rfc4514_string(), kid, kid)

@@ -246,6 +246,10 @@ def test_the_page_to_print_loads_nothing_and_says_all_that_the_command_says(
     assert shown.exit_code == 17
     text = page.read_text()
     assert f'lang="{language}"' in text
+    assert 'name="viewport"' in text, "a telephone would show it in tiny letters"
+    assert "\u201c6(1)(f)\u201d" in text or "«\xa06(1)(f)\xa0»" in text, (
+        "a citation as it is written"
+    )
     assert not re.search(r"<(script|img|link|iframe|a)\b|url\(|@import|src=|href=", text)
     plain = html.unescape(text)
     for line in shown.stdout.split("\n"):

@@ -221,7 +221,7 @@ def test_administrators_are_read_from_a_folder_of_keys_and_beside_a_connection(
         assert trust.administrators == {"martin": key.public_key}
         assert trust.issuer == AT
         named = [one for one in trust.named_keys() if one["kind"] == "administrator"]
-        assert [one["of"] for one in named] == ["martin"]
+        assert [(one["of"], one["id"]) for one in named] == [("martin", key.kid)]
         assert named[0]["from"] in ("administrators.json", "who.json")
 
 

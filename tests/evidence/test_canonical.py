@@ -109,6 +109,12 @@ def test_json_with_two_meanings_or_none_is_refused(data):
         canonical.decode(data)
 
 
+@each("data, said", [(b'"\xff"', "byte 2 is not UTF-8"), (b'"\\ud800"', "half a character")])
+def test_what_is_no_text_is_said_in_plain_words(data, said):
+    with pytest.raises(ValueError, match=said):
+        canonical.decode(data)
+
+
 def test_nesting_is_read_up_to_its_limit():
     assert canonical.decode(nested(12)) == json.loads(nested(12))
 
