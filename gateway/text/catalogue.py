@@ -60,14 +60,23 @@ def detail(found: str, passed: bool, language: str) -> str:
     if not passed:
         return reason(found, language)
     clauses = found.split("; ") if language == FRENCH else ()
-    return "; ".join(_in_french(clause) for clause in clauses) or found
+    return f"{_THIN}; ".join(_in_french(clause) for clause in clauses) or found
 
 
 def _in_french(clause: str) -> str:
     for english, french in _tables()["details"].items():
         if matched := re.fullmatch(english, clause):
-            return _typeset(french, FRENCH).format(*matched.groups(""))
+            return _typeset(french, FRENCH).format(*map(_detail_value, matched.groups("")))
     return clause
+
+
+def _detail_value(text: str) -> str:
+    """A value of a detail in French: kinds of documents and states in words, days as people write
+    them."""
+    if _TIME.fullmatch(text):
+        return moment(text, FRENCH)
+    words = (_word("states", _word("acts", one, FRENCH), FRENCH) for one in text.split(" or "))
+    return " ou ".join(words)
 
 
 @cache
@@ -118,7 +127,7 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
     coded = {name: value for name, value in extra.items() if name not in _FREE}
     if not coded:
         return text
-    besides = "; ".join(
+    besides = (f"{_THIN}; " if language == FRENCH else "; ").join(
         f"{_word('fields', name, language)} {_coded(value, language)}"
         for name, value in coded.items()
     )
@@ -269,7 +278,8 @@ def _coded(value: Any, language: str) -> str:
                 for name, one in value.items()
             )
         case list() | tuple():
-            return ", ".join(_coded(one, language) for one in value) or "-"
+            words = ", ".join(_coded(one, language) for one in value)
+            return words or _word("values", "none", language)
         case bool():
             return _word("values", str(value).lower(), language)
         case str() if _TIME.fullmatch(value):

@@ -393,13 +393,17 @@ class BundleFacts:
                 told.setdefault(one.author, Fact("stream", values))
         return told.values()
 
-    def _limits(self, acts: Iterable[AuthoredDocument]) -> Iterable[Fact]:
+    def _limits(self, acts: Sequence[AuthoredDocument]) -> Iterable[Fact]:
         """Return what this file does not show, whatever it shows: its maker may leave out the
         latest documents, and the rest still verifies."""
         if not self.handed.states.states.isdisjoint(OPEN):
             yield Fact("later")
         yield Fact("package.later")
         yield Fact("outcomes" if self.handed.lacking is None else "outcomes.later")
+        for one in acts:
+            shown = one.verified.disclosed
+            if one.verified.claims.get("kind") == "outcome" and not {"code", "release"} & {*shown}:
+                yield Fact("outcome.code", {"entry": self.receipts.record_of(one).index})
         attested = sorted({one.author for one in acts if one.attested})
         yield from (Fact("requirements", {"organisation": one}) for one in attested)
         yield Fact("withheld", order.count_withheld(self.receipts))

@@ -312,13 +312,15 @@ def trusted(stage: Listening) -> TrustAnchors:
 def test_both_parties_export_a_bundle_that_verifies_without_the_gateway(stage: Listening) -> None:
     hotline, office, handoff = accepted(stage, groups=["items"])
     office.answer("report_outcome", handoff, "officer-1", code="case_opened")
-    for data in (
-        office.export(handoff, "officer-1", "for the file"),
-        hotline.export(handoff, "liaison-1", "for the file"),
-        hotline.export(handoff),
+    for data, told in (
+        (office.export(handoff, "officer-1", "for the file"), True),
+        (hotline.export(handoff, "liaison-1", "for the file"), False),
+        (hotline.export(handoff), False),
     ):
         found = verifier.verify(data, trusted(stage))
         assert (found.kind, found.passed) == ("bundle", True), found.sentence
+        keys = [one.key for one in found.conclusion.facts]
+        assert ("outcome.code" in keys) is not told, "the code stays with the police"
     shown = bundle.parse(hotline.export(handoff, "liaison-1", "for the file")).packages[-1].case
     names = {d.name for d in sd_jwt.parse(shown).disclosures}
     assert "reporter" not in names, "the originator's file shows no more than the offer"
