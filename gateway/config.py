@@ -26,6 +26,7 @@ from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.refusals import Correctable
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
+from gateway.ledger.note import COSIGNATURE, VerificationKey
 
 CONFIG_FILE = "casegate.toml"
 """In the operator's folder."""
@@ -56,6 +57,14 @@ class Setting:
     def name(self) -> str:
         """Return what messages call it."""
         return f"[{self.section}] {self.key}" if self.key else f"[[{self.section}]]"
+
+
+def _witness_key(value: object) -> str:
+    """Read the verifier key of a witness."""
+    key = VerificationKey.parse(setting_validators.text(value))
+    if key.kind != COSIGNATURE:
+        raise ValueError("must be a verifier key of the kind cosignature/v1")
+    return str(key)
 
 
 def _setting(
@@ -368,6 +377,13 @@ class Config:
         ),
         "Who stamps the log's checkpoints each hour that it grew (RFC 3161), one or two of them:\n"
         "the url of the authority, and in ca_file the root certificates to believe it by (PEM).",
+        [],
+    )
+    witnesses: tuple[Mapping[str, str], ...] = _setting(
+        "witness",
+        setting_validators.tables(8, url=setting_validators.web_address, key=_witness_key),
+        "Who cosigns the log's checkpoints as it grows (C2SP tlog-witness), up to eight: the url\n"
+        "of the witness, to which /add-checkpoint is added, and the verifier key to believe it by.",
         [],
     )
 

@@ -1,5 +1,5 @@
 """Delivers what organisations are to hear of: the one process that calls out (RFC 8935); beside
-that, it has the log stamped (`stamping`).
+that, it has the log confirmed by others (`stamping`, `witnessing`).
 
 Each receiver gets its notifications in order and at least once: nothing counts as delivered before
 the receiver has answered 202. Several nodes may deliver; each receiver is one's at a time.
@@ -40,6 +40,7 @@ from gateway.kernel.results import iterate
 from gateway.stamping import Stamper
 from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
+from gateway.witnessing import Pusher
 
 if TYPE_CHECKING:
     from gateway.metrics import Counts
@@ -330,11 +331,16 @@ def run(
     """Deliver until `pause` says that it is time to stop."""
     with closing(connect(config, counts)) as gateway:
         deliverer = Deliverer(gateway, alarm)
-        stamper = threading.Thread(target=Stamper(gateway, alarm, deliverer.stopping).run)
-        stamper.start()
+        asking = [
+            threading.Thread(target=kind(gateway, alarm, deliverer.stopping).run)
+            for kind in (Stamper, Pusher)
+        ]
+        for one in asking:
+            one.start()
         try:
             while not pause(LOOK_EVERY):
                 deliverer.step()
         finally:
             deliverer.stop()
-            stamper.join()
+            for one in asking:
+                one.join()

@@ -20,7 +20,7 @@ from uuid import UUID
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from gateway import files, stamping
+from gateway import files, stamping, witnessing
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
@@ -562,6 +562,7 @@ def _counted(
     yield "notifications_refused", sum(one.refused for one in receivers)
     yield "notification_receivers_failing", sum(one.cursor.failures > 0 for one in receivers)
     yield "time_stamp_authorities_late", len(stamping.late(gateway.config, work, now))
+    yield "witnesses_late", len(witnessing.late(gateway.config, work, now))
 
 
 def show_health(upkeep: Maintenance, now: datetime) -> None:

@@ -219,6 +219,7 @@ _GAUGES: Mapping[str, str] = {
     "notifications_refused": "Notifications that receivers refused, and that are kept.",
     "notification_receivers_failing": "Receivers whose last attempt got no answer.",
     "time_stamp_authorities_late": "Authorities that stamped nothing in time of a log that grew.",
+    "witnesses_late": "Witnesses that cosigned nothing in time of a log that grew.",
     "maintenance_timestamp_seconds": "When maintenance last looked, in seconds since 1970.",
 }
 LABELS = {

@@ -5,9 +5,10 @@ all entries that they were there.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -48,7 +49,15 @@ def name_of(authority: Authority) -> str:
 
 def late(config: Config, work: UnitOfWork, now: datetime) -> list[str]:
     """The authorities that did not stamp in time what is in the log."""
-    found = {name_of(one): _stamped(work, one) for one in config.time_stamp_authorities}
+    names = map(name_of, config.time_stamp_authorities)
+    return behind(work, ConfirmationKind.STAMP, names, now)
+
+
+def behind(
+    work: UnitOfWork, kind: ConfirmationKind, names: Iterable[str], now: datetime
+) -> list[str]:
+    """Those of these names who did not confirm in time what is in the log."""
+    found = {by: work.confirmations.newest(kind, by) or (0, None) for by in names}
     size = work.log.head().size
     return [by for by, (known, at) in found.items() if known < size and (not at or now > at + LATE)]
 
@@ -63,25 +72,32 @@ def _stamped(work: UnitOfWork, authority: Authority) -> tuple[int, datetime | No
 class Stamper:
     """Asks each authority when that is due; ``alarm`` hears once what fails."""
 
+    what: ClassVar[str] = "time stamps"
+    every: ClassVar[timedelta] = EVERY
     gateway: GatewayRuntime
     alarm: Callable[[str], None]
     stopping: threading.Event = field(default_factory=threading.Event)
     _next: dict[str, datetime] = field(default_factory=dict)
     _failing: dict[str, str | None] = field(default_factory=dict)
 
+    @property
+    def others(self) -> Mapping[str, Mapping[str, str]]:
+        """List who is asked, by name."""
+        return {name_of(one): one for one in self.gateway.config.time_stamp_authorities}
+
     def run(self) -> None:
-        """Stamp until the process stops."""
-        while self.gateway.config.time_stamp_authorities and not self.stopping.wait(LOOK_EVERY):
+        """Ask until the process stops."""
+        while self.others and not self.stopping.wait(LOOK_EVERY):
             self.step()
 
     def step(self) -> None:
-        """Ask the authorities for which it is time."""
-        for one in self.gateway.config.time_stamp_authorities:
-            by, now, failure = name_of(one), self.gateway.ports.now(), None
+        """Ask those for whom it is time."""
+        for by, one in self.others.items():
+            now, failure = self.gateway.ports.now(), None
             if now < self._next.get(by, now):
                 continue
             try:
-                if not self._stamp(one, now):
+                if not self.confirm(by, one, now):
                     continue
             except LogFrozen:
                 continue  # whoever looks after the log hears of that
@@ -91,12 +107,12 @@ class Stamper:
                 failure = str(error)
             except Exception as error:  # a database that restarts
                 failure = failure_place(error)
-            self._next[by] = now + (EVERY if failure is None else AGAIN)
+            self._next[by] = now + (self.every if failure is None else AGAIN)
             if failure is not None and failure != self._failing.get(by):
-                self.alarm(f"time stamps of {by}: {failure}; it is asked again")
+                self.alarm(f"{self.what} of {by}: {failure}; it is asked again")
             self._failing[by] = failure
 
-    def _stamp(self, authority: Authority, now: datetime) -> bool:
+    def confirm(self, by: str, authority: Mapping[str, str], now: datetime) -> bool:
         """Have the newest checkpoint stamped, and keep the token; False where it is not time."""
         ports = self.gateway.ports
         with ports.begin(TransactionMode.READ) as work:
@@ -107,33 +123,35 @@ class Stamper:
         text, nonce = time_stamp.stamped_text(note), int.from_bytes(ports.random(8))
         file = self.gateway.config.folder / authority["ca_file"]
         roots = x509.load_pem_x509_certificates(file.read_bytes())
-        answer = ask(authority["url"], time_stamp.request(text, nonce))
+        query = time_stamp.request(text, nonce)
+        status, _, answer = ask(authority["url"], query, "application/timestamp-query")
+        if status != httpx.codes.OK:
+            raise ValueError(f"it answers {status}")
         token, stamp = time_stamp.granted(answer, text, nonce, roots)
         if abs(stamp.before - now) > MAX_SKEW:
             raise ValueError(f"its clock differs from the one here: it says {stamp.before}")
-        kind, by = ConfirmationKind.STAMP, name_of(authority)
+        kind = ConfirmationKind.STAMP
         with ports.begin(TransactionMode.WRITE) as work:
             work.confirmations.keep(Confirmation(head.size, kind, by, stamp.before, note, token))
             work.commit()
         return True
 
 
-def ask(url: str, query: bytes) -> bytes:
-    """Send a request to an authority, and return its answer; raises ValueError, httpx.HTTPError."""
-    headers = {"Content-Type": "application/timestamp-query", "User-Agent": "casegate"}
+def ask(url: str, query: bytes, media: str) -> tuple[int, str, bytes]:
+    """Send a request to somebody, and return status, media type and body of the answer; raises
+    ValueError, httpx.HTTPError."""
+    headers = {"Content-Type": media, "User-Agent": "casegate"}
     client = httpx.Client(trust_env=False, timeout=TIMEOUT, headers=headers)
     last = threading.Timer(SECONDS, client.close)
     last.start()
     try:
         with client.stream("POST", url, content=query) as response:
-            if response.status_code != httpx.codes.OK:
-                raise ValueError(f"it answers {response.status_code}")
             answer = b""
             for chunk in response.iter_bytes(4096):
                 answer += chunk
                 if len(answer) > time_stamp.MAX_BYTES:
                     raise ValueError("its answer is too long")
-            return answer
+            return response.status_code, response.headers.get("Content-Type", ""), answer
     finally:
         last.cancel()
         client.close()

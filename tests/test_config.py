@@ -8,6 +8,7 @@ import pytest
 
 from gateway.config import SETTINGS, Config, ConfigError, load, render
 from tests.each import each
+from tests.verification.logbook import Logbook, witness
 
 GIVEN = {
     "name": "demo",
@@ -92,6 +93,16 @@ def test_a_section_may_be_there_several_times(tmp_path: Path) -> None:
 def test_such_a_section_is_checked_as_a_setting_is(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         load(write(tmp_path, render(**GIVEN) + text), {})
+
+
+@each("key", ["x", Logbook().signer.vkey, str(witness("w").key)[:-1]])
+def test_a_witness_has_the_verifier_key_of_one(tmp_path: Path, key: str) -> None:
+    text = render(**GIVEN) + '[[witness]]\nurl = "https://w.example"\nkey = "{}"\n'
+    known = str(witness("w").key)
+    (one,) = load(write(tmp_path, text.format(known)), {}).witnesses
+    assert one == {"url": "https://w.example", "key": known}
+    with pytest.raises(ConfigError, match="key"):
+        load(write(tmp_path, text.format(key)), {})
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

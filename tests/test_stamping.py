@@ -203,7 +203,7 @@ def test_an_authority_that_is_away_is_told_of(stamped: Stamping) -> None:
         away.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{away.getsockname()[1]}/"
         with pytest.raises(httpx.HTTPError):
-            stamping.ask(url, b"")
+            stamping.ask(url, b"", "text/plain")
 
 
 def test_one_of_two_that_fails_does_not_stop_the_other(tmp_path: Path) -> None:

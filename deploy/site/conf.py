@@ -69,6 +69,7 @@ READERS = {
         "docs/operators",
         "docs/settings",
         "docs/monitoring",
+        "docs/keys",
         "docs/postgresql",
         "certs/README",
         "deploy/haproxy/README",

@@ -23,7 +23,7 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
-from gateway import keys, maintenance, stamping, wiring
+from gateway import keys, maintenance, stamping, wiring, witnessing
 from gateway.cedar import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
@@ -300,16 +300,18 @@ def due(config: Config, now: datetime) -> Findings:
         yield Level.OK, "no duty of a member is overdue"
 
 
-def time_stamps(config: Config, now: datetime) -> Findings:
-    """Tell which time-stamp authority stamps the log no more."""
+def confirmations(config: Config, now: datetime) -> Findings:
+    """Tell which time-stamp authority, or witness, confirms the log no more."""
     with _read_rows(config) as work:
-        late = stamping.late(config, work, now)
-    for by in late:
-        mend = "read the log of delivery, which says why ('Time stamps' in docs/confirmations.md)"
-        yield Level.WARNING, f"{by} did not stamp in time what is in the log: {mend}"
+        late = [(by, "stamp") for by in stamping.late(config, work, now)]
+        late += [(by, "cosign") for by in witnessing.late(config, work, now)]
+    for by, what in late:
+        mend = "read the log of delivery, which says why (docs/confirmations.md)"
+        yield Level.WARNING, f"{by} did not {what} in time what is in the log: {mend}"
     if not late:
-        number = len(config.time_stamp_authorities)
-        yield Level.OK, f"the log is stamped by all time-stamp authorities: {number}"
+        numbers = len(config.time_stamp_authorities), len(config.witnesses)
+        told = "the log is confirmed by all time-stamp authorities ({}) and witnesses ({})"
+        yield Level.OK, told.format(*numbers)
 
 
 def log_holds(config: Config, now: datetime) -> Findings:
@@ -667,7 +669,7 @@ CHECKS: tuple[Callable[[Config, datetime], Findings], ...] = (
     administrators,
     clock,
     backups,
-    time_stamps,
+    confirmations,
     due,
     log_holds,
     waiting,

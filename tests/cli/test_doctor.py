@@ -29,6 +29,7 @@ from gateway.store.database import Server
 from tests.operating import ISSUER, NEW, Operator, execute
 from tests.postgresql import new_database
 from tests.store.samples import case, handoff
+from tests.verification.logbook import witness
 
 DAY = timedelta(days=1)
 
@@ -152,12 +153,18 @@ def test_a_log_hold_is_listed_and_its_missed_review_is_a_warning(gw: Operator) -
 
 
 def test_an_authority_that_does_not_stamp_is_a_warning(gw: Operator) -> None:
-    assert "authorities: 0" in sentences(gw, "time_stamps", Level.OK)
+    assert "authorities (0) and witnesses (0)" in sentences(gw, "confirmations", Level.OK)
     with (gw.folder / wiring.CONFIG_FILE).open("a") as file:
         file.write(
             '[[time_stamp_authority]]\nurl = "http://tsa.example/tsr"\nca_file = "tsa.pem"\n'
         )
-    assert "tsa.example did not stamp" in sentences(gw, "time_stamps", Level.WARNING)
+    assert "tsa.example did not stamp" in sentences(gw, "confirmations", Level.WARNING)
+
+
+def test_a_witness_that_does_not_cosign_is_a_warning(gw: Operator) -> None:
+    with (gw.folder / "casegate.toml").open("a") as file:
+        file.write(f'[[witness]]\nurl = "https://w.example/"\nkey = "{witness("w.example").key}"\n')
+    assert "w.example did not cosign" in sentences(gw, "confirmations", Level.WARNING)
 
 
 def test_every_check_says_something(gw: Operator) -> None:
