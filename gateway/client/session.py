@@ -6,8 +6,8 @@ A write is kept on disk first (where an outbox is given) and let go only when it
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -24,7 +24,7 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.ledger import proof, tiles
-from gateway.ledger.note import open_checkpoint
+from gateway.ledger.note import decode_base64, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.verification import history
 from gateway.verification.history import SignedTree
@@ -54,6 +54,12 @@ MAX_BATCH_BYTES = 250_000
 
 COSIGNATURES = "log/cosignatures"
 """The path of the public log at which it shows what witnesses cosigned."""
+
+STAMPS = "log/stamps"
+"""The path at which it shows by entry what time-stamp authorities stamped."""
+
+MOST_STAMPS = 64
+"""Entries of an export whose first stamps are asked for; the others have those of later ones."""
 
 logger = logging.getLogger(__name__)
 _PLACE = re.compile(r"/(case|handoff)s/([0-9a-f-]{36})/", re.ASCII)
@@ -124,7 +130,7 @@ class Session:
 
     def under_one_checkpoint(self, given: Sequence[Receipt]) -> bundle.Joined:
         """The same receipts, each with the path to the largest checkpoint that is known, and the
-        other checkpoints that witnesses cosigned.
+        other checkpoints that witnesses cosigned, or authorities stamped.
 
         Paths come from the log's public tiles, where the log grew between two answers;
         GatewayUnavailable while these cannot be read.
@@ -132,9 +138,11 @@ class Session:
         parsed = [proof.parse(one.proof) for one in given]
         own = self._sizes({one.checkpoint_note for one in parsed})
         cosigned = self._cosigned()
-        notes = own | cosigned
+        stamps = self._stamps({one.index for one in parsed})
+        stamped = self._sizes(note for note, _ in stamps)
+        notes = stamped | own | cosigned
         size = max(notes, default=0)
-        if len(own) == 1 and not cosigned.keys() - own.keys():
+        if len(own) == 1 and not stamps and not cosigned.keys() - own.keys():
             made = [replace(one, checkpoint_note=notes[size]) for one in parsed]
             return _proved(given, made), ()
         try:
@@ -143,10 +151,11 @@ class Session:
             read = partial(read_tile, self._tile, size)
             paths = tiles.InclusionProofs(read, size)
             made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
+            confirmed = [(note, b"") for old, note in sorted(cosigned.items()) if 0 < old < size]
             earlier = [
-                ConfirmedCheckpoint(note, tuple(tiles.consistency_proof(read, old, size)))
-                for old, note in sorted(cosigned.items())
-                if 0 < old < size
+                ConfirmedCheckpoint(note, tuple(tiles.consistency_proof(read, old, size)), token)
+                for note, token in (*confirmed, *stamps)
+                for old in self._sizes([note])
             ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
@@ -169,6 +178,25 @@ class Session:
         except (errors.ClientError, LookupError, ValueError) as error:
             logger.warning("Witnesses of the log are not shown: %s.", error)
             return {}
+
+    def _stamps(self, entries: Collection[int]) -> list[tuple[str, bytes]]:
+        """The checkpoints that time-stamp authorities stamped, each with its token: of each the
+        first after an entry, as the public log shows them; of many entries, after some."""
+        found, covered, tile = dict[tuple[str, bytes], None](), 0, self._tile
+        step = -(-len(entries) // MOST_STAMPS) or 1
+        try:
+            for entry in sorted(entries)[::-1][::step][::-1]:
+                if entry < covered or tile is None:
+                    continue
+                answer = canonical.decode(tile(f"{STAMPS}/{entry}"))
+                listed = [_stamp(one) for one in list_of(answer, "stamps")]
+                if not listed:
+                    break  # nor has a later entry one
+                covered = min(self._sizes(note for note, _ in listed))
+                found |= dict.fromkeys(listed)
+        except (errors.ClientError, LookupError, ValueError) as error:
+            logger.warning("Time stamps of the log are not shown: %s.", error)
+        return list(found)
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None
@@ -403,6 +431,17 @@ class Session:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
+
+
+def _stamp(told: Any) -> tuple[str, bytes]:
+    """A stamped checkpoint, and its token, which is over it: by whom, the verifier asks."""
+    # Not above: see `verification.confirmations`.
+    from gateway.evidence import time_stamp  # noqa: PLC0415
+
+    note, token = str(told["checkpoint"]), decode_base64(str(told["token"]))
+    with suppress(time_stamp.UnknownAuthority):
+        time_stamp.verify(token, time_stamp.stamped_text(note), ())
+    return note, token
 
 
 def _proved(given: Sequence[Receipt], proofs: Sequence[TlogProof]) -> list[Receipt]:

@@ -207,6 +207,12 @@ def _stamped(by: "TimeStamp") -> dict[str, Any]:
     return {"before": before, "authority": by.authority, "policy": by.policy}
 
 
+def times(confirmed: Iterable[Fact]) -> Fact:
+    """Whose all the other times of a file are."""
+    stamped = any(one.key == "stamped.limits" for one in confirmed)
+    return Fact("times.others" if stamped else "times")
+
+
 def _unknown(number: int) -> list[Fact]:
     return [Fact("stamped.unknown", {"number": number})] if number else []
 

@@ -20,7 +20,7 @@ from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP, RECALL_TYP
 from gateway.evidence.handoff_moves import CONSULTED
 from gateway.evidence.receipt import VerifiedReceipt
-from gateway.verification import key_history, order
+from gateway.verification import confirmations, key_history, order
 from gateway.verification.authority import Rights, SuccessionDecision
 from gateway.verification.chain import NOTICE, Link, signed_at
 from gateway.verification.documents import Documents, members
@@ -410,7 +410,7 @@ class BundleFacts:
         here = self.histories.here
         dates = sorted({date for one in here if (date := one.event.get("simulated_date"))})
         yield from [Fact("simulated", {"dates": dates})] if dates else []
-        yield Fact("times")
+        yield confirmations.times(self.confirmed)
 
 
 def signature_fact(

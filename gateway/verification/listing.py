@@ -242,7 +242,7 @@ def _conclude(
     found: Sequence[VerifiedReceipt],
     searches: Sequence[VerifiedReceipt],
     unjoined: int,
-    by_others: Iterable[Fact],
+    by_others: Sequence[Fact],
     beside: Mapping[str, bytes],
 ) -> Conclusion:
     counted = Counter((one.type, str(one.event["result"])) for one in found)
@@ -260,7 +260,7 @@ def _conclude(
             *(map(recorded_fact, found) if len(found) <= MOST_TOLD else ()),
             *([Fact("listed.table", {"number": len(found)})] if TABLE in beside else []),
             Fact("recorded.word"),
-            Fact("times"),
+            confirmations.times(by_others),
             *([Fact("listed.page")] if PAGE in beside else []),
             *([Fact("listed.unjoined", {"number": unjoined})] if unjoined else []),
             Fact("unlisted"),

@@ -50,7 +50,7 @@ _KEYS = {
     ),
     Source.OPERATOR: (
         "attested attested.logged reissued_from consulted consulted.other "
-        "consulted.superseded attempt event erased times recorded.word membership "
+        "consulted.superseded attempt event erased times times.others recorded.word membership "
         "stream.last account.details_erased mandate mandate.end mandate.end.later "
         "key.registered times.entries key.unrevoked continued.word late succession "
         "gateway_key.withdrawn "

@@ -76,6 +76,7 @@ def test_an_act_that_is_signed_recorded_and_stamped_says_all_three() -> None:
     assert "which" not in line
     assert "recorded as entry 1, and time-stamped before 2 Jan 2026, 04:05 UTC." in line
     assert "signed.logged" not in keys_of(report)
+    assert {"times", "times.others"} & {*keys_of(report)} == {"times.others"}
     assert said(stamped(1), "signed.logged"), "what is not stamped says so little as before"
 
 

@@ -1,0 +1,134 @@
+"""An export takes along the time stamps that show its entries: the first after each, no others."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.client import session
+from gateway.evidence import time_stamp
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import Confirmation, ConfirmationKind
+from gateway.verification.report import Code
+from gateway.verification.verifier import verify
+from tests.client.client_fixture import MemberClient, trust_of
+from tests.client.scenario import submit
+from tests.client.test_growth import public_log
+from tests.founding import OFMIN, accepted
+from tests.time_stamping import Authority, new_root
+from tests.web.listening import Listening, listening
+
+ONE, TWO = Authority(), Authority(new_root("Two"))
+
+
+@pytest.fixture
+def stage() -> Listening:
+    return listening()
+
+
+def keep(stage: Listening, by: Authority = ONE, **changes: Any) -> int:
+    """Have the log stamped as it is now; its size."""
+    gateway = stage.gateway
+    with gateway.store.begin(TransactionMode.READ) as work:
+        head = work.log.head()
+    note, at = gateway.ports.checkpoint_signer.sign(head), gateway.clock() + timedelta(minutes=1)
+    token = replace(by, time=at).stamp(time_stamp.stamped_text(note))
+    name = by.root.certificate.subject.rfc4514_string()
+    made = Confirmation(head.size, ConfirmationKind.STAMP, name, at, note, token)
+    with gateway.store.begin(TransactionMode.WRITE) as work:
+        work.confirmations.keep(replace(made, **changes))
+        work.commit()
+    return head.size
+
+
+def exported(stage: Listening, handoff: Any, fetch: Callable[[str], bytes] | None = None) -> bytes:
+    return MemberClient(stage, tile=fetch or public_log(stage).fetch).export(handoff)
+
+
+def log_of(data: bytes) -> dict[str, Any]:
+    ((_, log),) = json.loads(data)["logs"].items()
+    return dict(log)
+
+
+def sizes(data: bytes) -> list[int]:
+    stamps = log_of(data).get("stamps", [])
+    return [int(one["checkpoint"].split("\n")[1]) for one in stamps]
+
+
+def test_of_each_authority_the_first_stamp_after_each_entry_comes_along(stage: Listening) -> None:
+    early = keep(stage)
+    handoff = accepted(stage.gateway)
+    submit(MemberClient(stage, OFMIN), stage)
+    first, second = keep(stage), keep(stage, TWO)
+    submit(MemberClient(stage, OFMIN), stage)
+    keep(stage)
+    data = exported(stage, handoff)
+    assert first == second > early
+    assert set(sizes(data)) <= {early, first}, "the mandate's entry is earlier than the handoff"
+    assert sizes(data).count(first) == 2
+    for roots in (ONE.roots, TWO.roots):
+        trust = replace(trust_of(stage.gateway), authorities=roots)
+        report = verify(data, trust, require=("stamped",))
+        assert report.passed, report
+        assert "time-stamp authority CN=Time Stamps" in report.sentence
+    assert verify(data, trust_of(stage.gateway)).passed
+
+
+def test_what_is_not_stamped_yet_has_no_stamp(stage: Listening) -> None:
+    early = keep(stage)
+    data = exported(stage, accepted(stage.gateway))
+    assert set(sizes(data)) <= {early}
+    trust = replace(trust_of(stage.gateway), authorities=ONE.roots)
+    assert verify(data, trust, require=("stamped",)).code is Code.INCOMPLETE
+    assert verify(data, trust).passed
+
+
+def test_a_file_without_stamps_is_as_it_was(stage: Listening) -> None:
+    assert log_of(exported(stage, accepted(stage.gateway))).keys() == {"checkpoint", "entries"}
+
+
+def test_an_export_goes_on_where_stamps_are_not_shown(
+    stage: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    handoff = accepted(stage.gateway)
+    keep(stage)
+
+    def none(path: str) -> bytes:
+        if path.startswith("log/stamps/"):
+            raise LookupError(path)
+        return public_log(stage).fetch(path)
+
+    assert sizes(exported(stage, handoff, none)) == []
+    assert "Time stamps of the log are not shown" in caplog.text
+
+
+def test_a_token_that_is_not_over_its_checkpoint_is_not_taken_along(
+    stage: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    handoff = accepted(stage.gateway)
+    keep(stage, data=ONE.stamp(b"another text"))
+    data = exported(stage, handoff)
+    assert sizes(data) == []
+    assert verify(data, trust_of(stage.gateway)).passed
+    assert "of another text" in caplog.text
+
+
+def test_of_many_entries_some_are_asked_for_and_the_last_among_them(
+    stage: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "MOST_STAMPS", 2)
+    handoff = accepted(stage.gateway)
+    size, asked = keep(stage), list[str]()
+
+    def noted(path: str) -> bytes:
+        asked.append(path)
+        return public_log(stage).fetch(path)
+
+    data = exported(stage, handoff, noted)
+    assert len([one for one in asked if one.startswith("log/stamps/")]) <= 2
+    assert sizes(data) == [size]
+    trust = replace(trust_of(stage.gateway), authorities=ONE.roots)
+    assert verify(data, trust, require=("stamped",)).passed
