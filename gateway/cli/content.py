@@ -10,6 +10,7 @@ from gateway.cli.partner_command import print_result
 from gateway.client import ConsultedContent, Gateway, OpenedElement
 from gateway.domain.case import ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_parts
 from gateway.domain.item_value import defang, defang_text
+from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import ItemKind, is_final
 
 Part = Mapping[str, Any]
@@ -49,8 +50,11 @@ def _print_package(opened: ConsultedContent) -> None:
 
 
 def superseding(change: Part) -> str:
-    """The change, announced or sent, after which a package is not to be used."""
+    """The change, announced or sent, after which a package is not to be used, or, where it is only
+    marked more strictly, under which conditions it is."""
     when = f"of {output.format_time(change['at'])} (version {change['version']})"
+    if change["change"] == ChangeKind.TIGHTENING:
+        return f"a {change['change']} {when}: stricter conditions bind, go on using it under them"
     return f"a {change['change']} {when}: do not use it"
 
 

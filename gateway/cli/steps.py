@@ -103,8 +103,15 @@ def state_of(result: Mapping[str, Any]) -> str:
 def _measured(result: Mapping[str, Any]) -> str:
     if result["ended_at"]:
         return f"{result['kind']} {result['measure']} has ended"
-    reach = f". {_REACH}" if result["kind"] == MeasureKind.EMBARGO else ""
-    return f"{result['kind']} {result['measure']} holds {_duration(result)}{reach}"
+    held = f"{result['kind']} {result['measure']} holds {_duration(result)}"
+    if result["kind"] != MeasureKind.EMBARGO:
+        return held
+    early = [
+        f"{one['holders']} {output.format_value(one['kind'])} ({one['opened']} opened it)"
+        for one in result.get("held_for_removal", ())
+    ]
+    had = f" For removal it is already with {', '.join(early)}: telephone them." if early else ""
+    return f"{held}.{had} {_REACH}"
 
 
 def _recalled(result: Mapping[str, Any]) -> str:

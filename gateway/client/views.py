@@ -112,6 +112,14 @@ CoverageKindWord = Literal["all", "member", "case"]
 StatusWord = Literal["applied", "rejected", "approved", "enrolled", "active", "suspended", "left"]
 
 
+class HoldersForRemoval(TypedDict):
+    """How many organisations of a kind have a case for removal, and how many of them opened it."""
+
+    kind: str
+    holders: int
+    opened: int
+
+
 class MeasureView(TypedDict):
     """A measure on a case, or on its versions before that number; who set it, why, and on which
     elements, is for its setter, and for an originator that is a public authority."""
@@ -124,6 +132,7 @@ class MeasureView(TypedDict):
     setter: NotRequired[str]
     code: NotRequired[str]
     elements: NotRequired[Sequence[str]]
+    held_for_removal: NotRequired[Sequence[HoldersForRemoval]]
 
 
 class ActView(TypedDict):

@@ -53,9 +53,19 @@ class AdvancedErasure:
 
 
 @dataclass(frozen=True)
+class HoldersForRemoval:
+    """How many organisations of a kind have a case for removal, and how many of them opened it."""
+
+    kind: str
+    holders: int
+    opened: int
+
+
+@dataclass(frozen=True)
 class MeasureView:
     """A measure on a case, or on its versions ``before`` that number; who set it, why, and on which
-    elements, is for its setter, and for an originator that is a public authority."""
+    elements, is for its setter, and for an originator that is a public authority. Who sets an
+    embargo reads what it comes too late for: ``held_for_removal``."""
 
     measure: UUID
     kind: MeasureKind
@@ -65,6 +75,7 @@ class MeasureView:
     setter: str | None = None
     code: str | None = None
     elements: Sequence[str] | None = None
+    held_for_removal: Sequence[HoldersForRemoval] | None = None
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,7 @@ _ADD_ANSWER_KEY = insert_new(answer_key)
 _CONSULTATIONS = RecordTable(
     consultation, Consultation, taken="this consultation is recorded already"
 )
+_IS_CONSULTED = select(consultation.c.event).where(matching(consultation, "handoff")).limit(1)
 _WAS_INFORMED = (
     select(consultation.c.event)
     .where(matching(consultation, "handoff"), consultation.c.informed)
@@ -403,6 +404,10 @@ class SqlHandoffs(StorePart):
     def add_consultation(self, consultation: Consultation) -> None:
         """Remember what a consultation showed; AlreadyExists when its event recorded another."""
         self._add(_CONSULTATIONS, consultation)
+
+    def is_consulted(self, handoff: UUID) -> bool:
+        """Tell whether the recipient ever opened what a handoff gave it."""
+        return self._transaction.first(_IS_CONSULTED, {"handoff": handoff}) is not None
 
     def was_informed_of_consultation(self, handoff: UUID) -> bool:
         """Tell whether the originator is a party of a consultation of the handoff."""

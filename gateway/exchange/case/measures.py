@@ -24,11 +24,11 @@ from gateway.domain.measure import (
 )
 from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import second_person
-from gateway.domain.vocabulary import Urgency
+from gateway.domain.vocabulary import Purpose, Urgency
 from gateway.exchange.case.cases import find, own_entity, view_on_measure
 from gateway.exchange.case.measure_events import END, known, record_measure, tell, tell_holders
 from gateway.exchange.case.versions import stated_embargo
-from gateway.exchange.results import MeasureView
+from gateway.exchange.results import HoldersForRemoval, MeasureView
 from gateway.exchange.standing.access import entity_of, party_to, reads
 from gateway.exchange.standing.case_version import read_version
 from gateway.kernel.changes import ChangeContext, ChangeType
@@ -154,8 +154,9 @@ def _request(wanted: Wanted, key: str, where: Mapping[str, str]) -> ActionReques
 def _again(wanted: Wanted, context: RequestContext, logged: LoggedEvent) -> MeasureView:
     set_by = logged.event.id if isinstance(wanted, MeasureRequest) else wanted.measure
     found = context.work.cases.measure(set_by) or deny_as_not_found()
-    ended_at = found.ended_at if isinstance(wanted, MeasureEnd) else None
-    return view_on_measure(context.organisation, replace(found, ended_at=ended_at))
+    if isinstance(wanted, MeasureEnd):
+        return view_on_measure(context.organisation, found)
+    return _set_view(context, replace(found, ended_at=None))
 
 
 def _authorize(
@@ -224,7 +225,22 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
     preservation = wanted.preservation_reference and f"preservation {wanted.preservation_reference}"
     said = {"reason_code": wanted.code, "reason": preservation, "approved_by": wanted.approved_by}
     record_measure(context, case, measure, said)
-    return view_on_measure(context.organisation, measure)
+    return _set_view(context, measure)
+
+
+def _set_view(context: RequestContext, measure: Measure) -> MeasureView:
+    """The measure for its setter; of an embargo also who has the case for removal already: an
+    operation that counts on the embargo has to know what went out before it."""
+    view = view_on_measure(context.organisation, measure)
+    if measure.kind is not MeasureKind.EMBARGO:
+        return view
+    work, kinds = context.work, dict[str, list[bool]]()
+    for one in work.handoffs.of_case(measure.originator, measure.case):
+        recipient = context.require(one.recipient)
+        if Purpose.REMOVE in one.purpose and one.hears and "led" not in recipient.regimes:
+            kinds.setdefault(recipient.kind, []).append(work.handoffs.is_consulted(one.id))
+    held = [HoldersForRemoval(kind, len(of), sum(of)) for kind, of in sorted(kinds.items())]
+    return replace(view, held_for_removal=held)
 
 
 def _check(context: RequestContext, case: Case, wanted: MeasureRequest) -> None:

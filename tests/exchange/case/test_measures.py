@@ -30,6 +30,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.store.registry_proof import RegistryComparison
 from tests import answers
+from tests.each import each
 from tests.exchange.moving_mandates import accepted_by_successor, agreed, carry_out
 from tests.founding import (
     ABROAD,
@@ -188,9 +189,20 @@ def test_an_embargo_is_set_by_an_authority_on_what_it_has_accepted(gateway):
     offer = UUID(offered(gateway, case).result["handoff"])
     asked = wanted(gateway, EMBARGO)
     denied = gateway.refused(Forbidden, HOTLINE, measures.on_case, id_of(case), asked)
-    assert "casegate policy explain case.embargo" in str(denied)
-    gateway.refused(Forbidden, OFMIN, measures.on_handoff, offer, asked)
+    assert denied.rules == ("R7.powers",)
+    gateway.denied("R7.accepted", OFMIN, measures.on_handoff, offer, asked)
     gateway.refused(NotFound, OFMIN, measures.on_case, id_of(case), asked)
+
+
+@each("reads_first", [False, True])
+def test_who_sets_an_embargo_reads_who_has_the_case_for_removal_already(gateway, reads_first):
+    assert embargoed(gateway)[2].result["held_for_removal"] == []
+    case = submitted(gateway)
+    removing = accepted(gateway, offered(gateway, case, **REMOVAL), recipient=ABROAD)
+    if reads_first:
+        opened(gateway, removing, "take_down", ABROAD)
+    had = [{"kind": "hotline", "holders": 1, "opened": int(reads_first)}]
+    assert embargoed(gateway, case)[2].result["held_for_removal"] == had
 
 
 def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):
