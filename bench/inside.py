@@ -73,6 +73,7 @@ _PAGES = {
     "GET /cases, 20": (ORIGINATOR, "/cases?limit=20"),
     "GET /handoffs, 20": (RECIPIENT, "/handoffs?box=in&limit=20"),
     "GET /events, 100": (ORIGINATOR, "/events?limit=100"),
+    "GET /worklist, 100": (RECIPIENT, "/worklist?limit=100"),
 }
 FITS_NOTHING: Mapping[str, Mapping[str, Any]] = {
     "search by person": {"person": "nobody-1"},

@@ -369,6 +369,7 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "groups accepted": view["accepted_groups"],
             "interest": _INTEREST if view.get("interest") else None,
             "to reseal": _sealed(view.get("to_reseal", ())),
+            "taken by": view.get("taken_by"),
             "you may": act_words(view["acts"]),
             "content": view.get("closed"),
             **_succession(view),

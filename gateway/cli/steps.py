@@ -11,7 +11,7 @@ from gateway.cli.partner_command import CaseName, HandoffId, Parameter, WriteRep
 from gateway.client import Gateway
 from gateway.client.views import StepAction
 from gateway.domain.measure import MeasureKind
-from gateway.domain.steps import STEPS, StepKind, ids_in
+from gateway.domain.steps import STEPS, StepKind, ids_in, verb_of
 
 case_argument = click.argument("case", type=CaseName())
 handoff_argument = click.argument("handoff", type=HandoffId())
@@ -49,12 +49,6 @@ def _add_step(group: click.Group, kind: StepKind, named: Sequence[str]) -> None:
     write_command(group, *parameters, name=kind.command.replace("_", "-"))(command)
 
 
-def verb_of(action: str) -> str:
-    """The command of an action, without its noun."""
-    step = STEPS.get(action)
-    return (step.command if step else action.partition(".")[2]).replace("_", "-")
-
-
 def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
     """The commands that are open to the reader now, and by when, where it owes them."""
     words = []
@@ -66,8 +60,13 @@ def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def arrival_words(arrival: Mapping[str, Any]) -> str:
     """Return what arrived, by its event's name, and when."""
-    done = str(arrival["type"]).partition(".")[2].replace("_", " ")
-    return f"{done} {output.format_time(arrival['since'])}"
+    return f"{arrived_words(arrival['type'])} {output.format_time(arrival['since'])}"
+
+
+def arrived_words(event_type: str) -> str:
+    """Return what an event that arrived says was done: of a counterpart, or in the handoff."""
+    noun, _, done = event_type.partition(".")
+    return f"{'counterpart ' if noun == 'counterpart' else ''}{done.replace('_', ' ')}"
 
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -135,6 +134,7 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "Recalled": _recalled,
     "RecallApproved": lambda result: f"recall {result['recall']} is approved",
     "Reviewed": lambda result: f"the review of handoff {result['handoff']} is recorded",
+    "Taken": lambda result: f"handoff {result['handoff']} is taken by {result['taken_by']}",
     "Seen": lambda result: f"marked as seen: {', '.join(map(arrival_words, result['arrivals']))}",
     "StaffEnded": lambda result: f"{result['pseudonym']} is not in force any more",
     "ReplayedNotification": lambda result: (

@@ -14,7 +14,7 @@ from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import InvalidArgument, RequestRefused, raising
 from gateway.client.own_stream import Events, ToldStream
-from gateway.client.session import ConfirmedWrite, Ended, NewWrite, spelled
+from gateway.client.session import ConfirmedWrite, Ended, NewWrite, list_of, next_page, spelled
 from gateway.domain.answers import KIND_OF_ACTION, AnswerKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
         HandoffSummary,
         HandoffView,
         NoticesView,
-        OpenDuty,
         Preview,
+        SkippedSource,
         UrgencyWord,
+        WorklistRow,
     )
 
 Shown = list[dict[str, Any]]
@@ -45,6 +46,13 @@ class BoxFilters(TypedDict, total=False):
     matter: str | None
     overdue: bool
     erase_before: date | None
+
+
+class Worklist(TypedDict):
+    """What waits for a member, and the sources that its gateway did not look at."""
+
+    items: "list[WorklistRow]"
+    skipped: "list[SkippedSource]"
 
 
 class HandoffClient(Events):
@@ -65,11 +73,25 @@ class HandoffClient(Events):
         """The handoffs sent, likewise."""
         return cast("Iterator[HandoffSummary]", self._box("out", state, filters))
 
-    def duties(self) -> "Iterator[OpenDuty]":
-        """Return what this member owes, and what arrived there, by urgency, then due time, read and
-        held likewise."""
-        owed = partial(self._all, "/duties")
-        return cast("Iterator[OpenDuty]", iter(self._held(owed, ToldStream.in_duties)))
+    def worklist(self) -> "Worklist":
+        """Return what waits for this member, by urgency, then due time, and what was not looked at;
+        read whole and held likewise, where handoffs were looked at."""
+
+        def contradictions(told: ToldStream, found: "Worklist") -> Iterator[tuple[int, str]]:
+            if all(one["source"] != "handoffs" for one in found["skipped"]):
+                yield from told.in_duties(found["items"])
+
+        return self._held(self._worklist, contradictions)
+
+    def _worklist(self) -> "Worklist":
+        found: Worklist = {"items": [], "skipped": []}
+        path: str | None = "/worklist"
+        while path:
+            page = self._exchange.read("worklist.read", path)
+            found["items"] += list_of(page, "items")
+            found["skipped"] = list_of(page, "skipped")
+            path = next_page(page, path)
+        return found
 
     def handoff(self, handoff: UUID | str) -> "HandoffView":
         """A handoff with its offer, conditions and answers, each verified; never content."""

@@ -46,6 +46,7 @@ StepAction = Literal[
     "notification.replay",
     "staff.end",
     "succession.approve",
+    "handoff.take",
 ]
 """The steps on a case: see `Gateway.step`."""
 
@@ -360,27 +361,41 @@ class HandoffView(HandoffSummary):
     opens: NotRequired[OpensWord]
     closed: NotRequired[str]
     groups: Sequence[str]
+    taken_by: NotRequired[str]
 
 
-class OpenDuty(TypedDict):
-    """Something that the caller owes about a handoff of which it is a party, or that arrived
-    there."""
+class WorklistRow(TypedDict):
+    """Something that waits for the caller: owed, arrived, late at the counterpart, or ending
+    soon."""
 
-    kind: DutyKindWord
-    action: str
-    handoff: str
-    case: str
-    originator: str
-    recipient: str
-    urgency: UrgencyWord
-    state: HandoffStateWord
+    kind: str
+    acts: Sequence[str]
+    command: str | None
+    about: str | None
+    reference: str | None
+    urgency: UrgencyWord | None
+    matter: Sequence[str]
+    counterpart: str | None
+    counterpart_name: str | None
+    since: str | None
     due_at: str | None
     overdue: bool
-    source: str
+    handoff: str | None
+    case: str | None
+    received: bool | None
+    state: str | None
     package: int | None
-    acts: Sequence[str]
-    since: str
+    source: str | None
     arrived: str | None
+    taken_by: str | None
+
+
+class SkippedSource(TypedDict):
+    """A part of the worklist that was not looked at: for want of a scope, or, without one, because
+    the caller's organisation is suspended."""
+
+    source: str
+    scope: str | None
 
 
 class NoticesView(TypedDict):

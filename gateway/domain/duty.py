@@ -88,6 +88,29 @@ class DutyKind(StrEnum):
     RECIPIENT_NEWS = "recipient_news"
 
 
+class WaitKind(StrEnum):
+    """What waits for an organisation beside its duties, and what arrived.
+
+    The counterpart's late answer; its own cases to assess and to clear; a succession to approve; a
+    refused notification; the way to its activation. What ends soon: content of its cases, its
+    membership, a mandate, an agreement, a term of retention, an audit access, a certificate.
+    """
+
+    LATE_ANSWER = "late_answer"
+    ASSESSMENT = "assessment"
+    CASE_CLEARANCE = "case_clearance"
+    SUCCESSION = "succession"
+    NOTIFICATION = "notification"
+    ACTIVATION = "activation"
+    ERASURE = "erasure"
+    MEMBERSHIP = "membership"
+    MANDATE = "mandate"
+    AGREEMENT = "agreement"
+    RETENTION_TERM = "retention_term"
+    AUDIT_ACCESS = "audit_access"
+    CERTIFICATE = "certificate"
+
+
 @dataclass(frozen=True)
 class DutyTerms:
     """Who owes it, what fulfils or ends it, and whether the other party learns of it.
@@ -146,6 +169,9 @@ _ORIGINATOR, _RECIPIENT = AnswerAuthor.ORIGINATOR, AnswerAuthor.RECIPIENT
 
 MARK_SEEN = "handoff.mark_seen"
 """The action by which a person of its own side ends what arrived."""
+
+TAKE = "handoff.take"
+"""The action by which one says who of its own side works on a handoff."""
 
 DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ANSWER: DutyTerms(
@@ -257,10 +283,10 @@ class HandoffDuty:
     person: str | None = None
     arrived: str | None = None
 
-    def place(self, urgency: Urgency) -> "DutyPlace":
+    def place(self, urgency: Urgency) -> "WorkPlace":
         """Where it stands among what its organisation owes, by its handoff's urgency."""
         handoff = HandoffPlace(urgency.rank, self.due_at, self.handoff)
-        return DutyPlace(handoff, self.source, self.kind)
+        return WorkPlace(handoff, self.source, self.kind)
 
     @property
     def terms(self) -> DutyTerms:
@@ -324,23 +350,25 @@ def holds_copies(handoff: Handoff, duties: Iterable[HandoffDuty]) -> bool:
     return any(one.kind is DutyKind.REVIEW for one in duties)
 
 
-class DutyPlace(NamedTuple):
-    """Where a duty stands in a list: by urgency, then due time, then handoff, source and kind."""
+class WorkPlace(NamedTuple):
+    """Where something stands in a worklist: by urgency, then due time, then handoff, source and
+    kind; of what is no duty, by another id and no source."""
 
     handoff: HandoffPlace
     source: UUID
-    kind: DutyKind
+    kind: DutyKind | WaitKind
 
     def __str__(self) -> str:
         """The place as a cursor that `read` takes."""
         return f"{self.handoff}_{self.source}_{self.kind}"
 
     @classmethod
-    def read(cls, cursor: str) -> "DutyPlace":
+    def read(cls, cursor: str) -> "WorkPlace":
         """The place that a cursor names; ValueError for anything else."""
         rank, due, handoff, source, kind = cursor.split("_", 4)
         of_handoff = HandoffPlace.read(f"{rank}_{due}_{handoff}")
-        place = cls(of_handoff, UUID(source), DutyKind(kind))
+        kinds = WaitKind if kind in set(WaitKind) else DutyKind
+        place = cls(of_handoff, UUID(source), kinds(kind))
         if str(place) != cursor:
             raise ValueError("spelled in another way")
         return place

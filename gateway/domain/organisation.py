@@ -146,6 +146,7 @@ class Status(StrEnum):
 ACTIONS_BEFORE_ACTIVATION = frozenset(
     {
         "whoami.read",
+        "worklist.read",
         "certificate.renew",
         "conformance.start",
         "conformance.read",
@@ -161,6 +162,9 @@ ACTIONS_BEFORE_ACTIVATION = frozenset(
 ACTIONS_WHILE_SUSPENDED = frozenset(
     {
         "whoami.read",
+        "worklist.read",
+        "case.read",
+        "events.read",
         "handoff.read",
         "receipt.read",
         "handoff.decline",
@@ -172,6 +176,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
         "handoff.retain",
         "handoff.review",
         "handoff.mark_seen",
+        "handoff.take",
         "handoff.call",
         "handoff.notify_correction",
         "handoff.answer_proposal",
@@ -184,7 +189,7 @@ ACTIONS_WHILE_SUSPENDED = frozenset(
 it holds; it opens, gives and takes no content. Policies state it too."""
 
 SCOPES_WHILE_SUSPENDED = frozenset(
-    {"cases.write", "events.read", "handoffs.answer", "handoffs.read"}
+    {"cases.read", "cases.write", "events.read", "handoffs.answer", "handoffs.read"}
 )
 """The scopes of its systems that these need; no token has more meanwhile."""
 

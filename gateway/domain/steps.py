@@ -357,7 +357,22 @@ _KINDS = (
         "succession on. With a document key you sign the plan.",
         ("succession",),
     ),
+    StepKind(
+        "handoff.take",
+        "taking",
+        "Taken",
+        _BY,
+        "Say who of your side works on a handoff.\n\nIt replaces who did before. `casegate todo "
+        "--mine` lists what a person took; the other party does not hear of it.",
+        ("handoff",),
+    ),
 )
 
 STEPS: Mapping[str, StepKind] = {kind.action: kind for kind in _KINDS}
 """Every kind of step by its action."""
+
+
+def verb_of(action: str) -> str:
+    """The command of an action, without its noun."""
+    step = STEPS.get(action)
+    return (step.command if step else action.partition(".")[2]).replace("_", "-")

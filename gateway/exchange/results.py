@@ -387,30 +387,53 @@ class ActView:
 
 
 @dataclass(frozen=True)
-class OpenDuty:
-    """Something that the caller owes about a handoff of which it is a party, or that arrived there.
+class WorklistRow:
+    """Something that waits for the caller: owed, arrived, late at the counterpart, or ending soon.
 
-    ``acts`` answer it, as far as lists tell, ``action`` is the usual one. ``source`` is the event
-    that it follows from, or that ``arrived``, of that type: a recall is named by it. What arrived
-    and is ``overdue`` is late: nobody records that. ``package`` is the newest of the handoff; None
-    where no further one can follow, and a correction notice tells of a change.
+    ``acts`` answer it, as far as lists tell, the usual one first, and ``command`` is the command of
+    that. ``source`` is the event that it follows from, or that ``arrived``, of that type. What
+    arrived and is ``overdue`` is late: nobody records that. ``package`` is the newest of the
+    handoff; None where no further one can follow, and a correction notice tells of a change.
+    ``about`` says what it is where it is about no handoff. ``reference`` is the caller's own.
     """
 
-    kind: DutyKind
-    action: str
-    handoff: UUID
-    case: UUID
-    originator: str
-    recipient: str
-    urgency: Urgency
-    state: HandoffState
-    due_at: Annotated[datetime | None, "Null of what arrived and names no time."]
-    overdue: bool
-    source: UUID
-    package: int | None
+    kind: str
     acts: Sequence[str]
-    since: datetime
+    command: str | None
+    about: str | None
+    reference: str | None
+    urgency: Urgency | None
+    matter: Sequence[str]
+    counterpart: str | None
+    counterpart_name: str | None
+    since: datetime | None
+    due_at: Annotated[datetime | None, "Null of what names no time."]
+    overdue: bool
+    handoff: UUID | None
+    case: UUID | None
+    received: bool | None
+    state: str | None
+    package: int | None
+    source: UUID | None
     arrived: str | None
+    taken_by: str | None
+
+
+@dataclass(frozen=True)
+class SkippedSource:
+    """A part of the worklist that was not looked at: for want of a ``scope``, or, without one,
+    because the caller's organisation is suspended."""
+
+    source: str
+    scope: str | None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A handoff on which a person of the caller's side works from now on."""
+
+    handoff: UUID
+    taken_by: str
 
 
 @dataclass(frozen=True)
@@ -540,6 +563,7 @@ class HandoffView(HandoffSummary):
     opens: Opens | None = None
     closed: Closed | None = None
     groups: Sequence[str] = ()
+    taken_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.domain.audit import AuditFilters, Coverage
 from gateway.domain.case import Case
 from gateway.domain.duty import HandoffDuty
-from gateway.domain.handoff import HandoffState, Recall
+from gateway.domain.handoff import Handoff, HandoffState, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.organisation import System
 from gateway.domain.retention import Retention
@@ -166,6 +166,27 @@ class DifferingRows:
 
     names: Collection[str]
     absent: Sequence[Recall | Measure | Retention | HandoffDuty]
+
+
+@dataclass(frozen=True)
+class TakenHandoff:
+    """Who of a party, by staff pseudonym, works on a handoff since when."""
+
+    handoff: UUID
+    organisation: str
+    person: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class WorkRow:
+    """A row of a worklist: a handoff, what is owed about it or arrived there (None: it is late at
+    the other party), who works on it, and the originator's reference, for that alone."""
+
+    duty: HandoffDuty | None
+    handoff: Handoff
+    taken_by: str | None
+    reference: str | None
 
 
 @dataclass(frozen=True)

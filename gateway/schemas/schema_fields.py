@@ -13,7 +13,7 @@ from typing import Any, cast
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 from marshmallow.decorators import POST_LOAD, PRE_LOAD, VALIDATES, VALIDATES_SCHEMA
 
-from gateway.domain.duty import DutyPlace
+from gateway.domain.duty import WorkPlace
 from gateway.domain.fields import (
     COMPACT,
     DAY,
@@ -278,7 +278,7 @@ new_uuid = _like(
 )
 moment = partial(StrictString, MOMENT)
 place = partial(StrictString, read_by(HandoffPlace.read, "must be the cursor of a page"))
-duty_place = partial(StrictString, read_by(DutyPlace.read, "must be the cursor of a page"))
+work_place = partial(StrictString, read_by(WorkPlace.read, "must be the cursor of a page"))
 day = partial(StrictString, DAY)
 error_code = _like(ERROR_CODE, "must be a code of RFC 8935, as invalid_key")
 jti = _like("[!-~]{1,200}", "must be the id (jti) of a notification")

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
+    Uuid,
     and_,
     bindparam,
     delete,
@@ -34,6 +35,7 @@ from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.case_events import CaseEvent
 from gateway.kernel.values import CaseVersion, Erasure, ListedCase
 from gateway.store import tables
@@ -58,6 +60,7 @@ from gateway.store.tables import (
     handoff,
     retained_copy,
     retry,
+    taken_handoff,
 )
 from gateway.store.transaction import Transaction
 
@@ -111,6 +114,25 @@ _PAGES = {
     (True, True): _PAGE_AFTER.where(_in_state),
 }
 """By whether it goes on after a case, and whether a state is named."""
+_after_case = tuple_(case_file.c.urgency, case_file.c.made) > tuple_(
+    bindparam("after_urgency", type_=Integer()), bindparam("after_made", type_=Uuid())
+)
+_UNCLEARED = (
+    select(*_CASES.columns, case_version.c.assurance, case_version.c.event, case_version.c.summary)
+    .add_columns(case_file.c.urgency, case_file.c.made)
+    .join(case_version, case_version.c.digest == case_file.c.digest)
+    .where(matching(case_file, "originator"), tables.UNCLEARED, _after_case)
+    .order_by(case_file.c.urgency, case_file.c.made)
+    .limit(bindparam("limit"))
+)
+_ending = (
+    select(case_file.c.erase_on)
+    .where(matching(case_file, "originator"), tables.KEPT, case_file.c.erase_on < bindparam("last"))
+    .order_by(case_file.c.erase_on)
+    .limit(bindparam("limit"))
+    .subquery()
+)
+_ENDING = select(func.count(), func.min(_ending.c.erase_on))
 _SUMMARY = select(case_version.c.summary).where(matching(case_version, "digest"))
 _ADD_VERSION = insert(case_version)
 _MEASURES = RecordTable(case_measure, Measure)
@@ -157,6 +179,7 @@ _LAPSE_HANDOFFS = (
     .where(_handoffs, or_(*(handoff.c.state == state for state in sorted(OPEN))))
     .values(state=HandoffState.LAPSED)
 )
+_FORGET_TAKEN = delete(taken_handoff).where(taken_handoff.c.handoff.in_(_handoff_ids))
 _ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 # Each by its own: PostgreSQL would read all retries for one of two conditions.
 _FORGET_RETRIES = (
@@ -279,7 +302,8 @@ class SqlCases(StorePart):
         RuntimeError when the version's document is stored for another case.
         """
         key = self._cipher.new_key()
-        values = {**vars(case), "content_key": key, "made": version.event}
+        urgency = Urgency(version.summary["urgency"])
+        values = {**vars(case), "content_key": key, "made": version.event, "urgency": urgency}
         if not self._write(_CASES.insert, values):
             raise AlreadyExists(self._taken(case))
         self._add_version(version, key)
@@ -300,7 +324,8 @@ class SqlCases(StorePart):
 
         The reference never changes. RuntimeError as for ``add``.
         """
-        self._replace(_CASES, case)
+        more = {} if version is None else {"urgency": Urgency(version.summary["urgency"])}
+        self._replace(_CASES, case, **more)
         if version is not None:
             self._add_version(version, self.key_of(case.originator, case.id))
 
@@ -362,6 +387,31 @@ class SqlCases(StorePart):
         readable = self._cipher.fetch(row.summary for row in rows)
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
+    def uncleared(
+        self, originator: str, after: tuple[int, UUID], limit: int
+    ) -> Sequence[tuple[ListedCase, Urgency, UUID]]:
+        """The originator's cases that are to be assessed or cleared, the most urgent first, then
+        the oldest, after a rank and the event of a first version; with both.
+
+        Raises CaseKeysUnavailable when that of no case can be read."""
+        rank, made = after
+        values = {"originator": originator, "limit": limit}
+        values |= {"after_urgency": rank, "after_made": made}
+        rows = self._transaction.rows(_UNCLEARED, values)
+        readable = self._cipher.fetch(row.summary for row in rows)
+        return [
+            (self._listed(row, readable=row.summary in readable), row.urgency, row.made)
+            for row in rows
+        ]
+
+    def ending(self, originator: str, last: date, limit: int) -> tuple[int, date | None]:
+        """How many of the originator's cases are erased before a day, up to ``limit``, and the
+        first of these days."""
+        row = self._transaction.first(
+            _ENDING, {"originator": originator, "last": last, "limit": limit}
+        )
+        return row[0], row[1]
+
     def measures(self, originator: str, case: UUID) -> Sequence[Measure]:
         """Every measure on a case, in the order in which they were set."""
         return self._all(_MEASURES, _MEASURES_OF, originator=originator, case=case)
@@ -409,7 +459,7 @@ class SqlCases(StorePart):
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
         statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
-        for forget in _FORGET_RETRIES:
+        for forget in (*_FORGET_RETRIES, _FORGET_TAKEN):
             self._transaction.run(forget, of)
         return Erasure(versions, statements)
 

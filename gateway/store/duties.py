@@ -3,19 +3,23 @@
 A handoff's due time follows its duties here, in the same transaction, and nowhere else.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal, null, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.domain.duty import DUTIES, DutyKind, DutyPlace, HandoffDuty, SweepClock
-from gateway.domain.handoff import NEVER, Handoff
+from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, SweepClock, WorkPlace
+from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, HandoffPlace
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.vocabulary import RANKS
+from gateway.kernel.values import WorkRow
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
-from gateway.store.tables import duty, handoff, sweep
+from gateway.store.content_encryption import CellRef
+from gateway.store.tables import case_version, duty, handoff, sweep, taken_handoff
 
 _DUTIES = RecordTable(duty, HandoffDuty, keeps=("organisation", "since", "arrived"))
 _OF = _DUTIES.by("handoff").order_by(duty.c.since, duty.c.kind, duty.c.source)
@@ -52,14 +56,41 @@ _waits = or_(
     duty.c.next_at <= bindparam("now"),
 )
 _HANDOFFS = RecordTable(handoff, Handoff)
-_OWED_BY = (
-    select(*_DUTIES.columns, *_HANDOFFS.columns)
+_PARTS = (len(_DUTIES.columns), len(_HANDOFFS.columns))
+_taken_by = and_(
+    taken_handoff.c.handoff == handoff.c.id,
+    taken_handoff.c.organisation == bindparam("organisation"),
+)
+_beside = (taken_handoff.c.person, case_version.c.summary)
+
+
+def _worked_on(found: Select[Any]) -> Any:
+    """With who works on it, and what a list shows of the version of its case."""
+    return (
+        found.outerjoin(taken_handoff, _taken_by)
+        .outerjoin(case_version, case_version.c.digest == handoff.c.case_digest)
+        .limit(bindparam("limit"))
+    )
+
+
+_OWED_BY = _worked_on(
+    select(*_DUTIES.columns, *_HANDOFFS.columns, *_beside)
     .join(handoff, handoff.c.id == duty.c.handoff)
-    .where(duty.c.organisation == bindparam("owes"), _open, _waits)
+    .where(duty.c.organisation == bindparam("organisation"), _open, _waits)
     .order_by(*_place)
-    .limit(bindparam("limit"))
 )
 _OWED_AFTER = _OWED_BY.where(stands_after(*_place))
+# Of one urgency: else what is not late is read as well.
+_LATE_AT_OTHERS = _worked_on(
+    select(*_HANDOFFS.columns, *_beside)
+    .where(
+        handoff.c.originator == bindparam("organisation"),
+        matching(handoff, "urgency"),
+        handoff.c.due_at <= bindparam("now"),
+        stands_after(handoff.c.due_at, handoff.c.id),
+    )
+    .order_by(handoff.c.due_at, handoff.c.id)
+)
 _owed = _open & duty.c.arrived.is_(null())
 _CLOSE = update(duty).values(closed_at=bindparam("now"), next_at=null(), person=null())
 _END_OF = _CLOSE.where(_owed, duty.c.organisation == bindparam("left"))
@@ -116,19 +147,61 @@ class SqlDuties(StorePart):
         return self._all(_DUTIES, _OPEN_OF_CASE, originator=originator, case=case)
 
     def owed_by(
-        self, organisation: str, now: datetime, after: DutyPlace | None, limit: int
-    ) -> Sequence[tuple[HandoffDuty, Handoff]]:
-        """The open duties of an organisation and what arrived there, after a place, in order, each
-        with its handoff; the review of a retention once it was to be reminded of."""
-        values: dict[str, Any] = {"owes": organisation, "now": now, "limit": limit}
+        self, organisation: str, now: datetime, after: WorkPlace | None, limit: int
+    ) -> Sequence[WorkRow]:
+        """The open duties of an organisation and what arrived there, after a place, in order; the
+        review of a retention once it was to be reminded of."""
+        values: dict[str, Any] = {"organisation": organisation, "now": now, "limit": limit}
         if after is None:
             rows = self._transaction.rows(_OWED_BY, values)
         else:
-            place = (*after.handoff, after.source, after.kind)
+            # At a place of what is no duty there is none: it has no source.
+            kind = after.kind if isinstance(after.kind, DutyKind) else DutyKind.ANSWER
+            place = (*after.handoff, after.source, kind)
             named = {f"after_{one.name}": at for one, at in zip(_place, place, strict=True)}
             rows = self._transaction.rows(_OWED_AFTER, {**values, **named})
-        number = len(_DUTIES.columns)
-        return [(HandoffDuty(*row[:number]), _HANDOFFS.read(row[number:])) for row in rows]
+        duties, handoffs = _PARTS
+        return self._shown(
+            organisation, [(HandoffDuty(*row[:duties]), row[duties:]) for row in rows], handoffs
+        )
+
+    def late_at_others(
+        self, originator: str, now: datetime, after: HandoffPlace, limit: int
+    ) -> Sequence[WorkRow]:
+        """Handoffs that an organisation sent whose recipient owes something since its time is over,
+        after a place, in order."""
+        found = list[tuple[None, Any]]()
+        for urgency in RANKS[max(after.rank, 0) :]:
+            place = after if urgency.rank == after.rank else FIRST_PLACE
+            values = {
+                "organisation": originator,
+                "urgency": urgency,
+                "now": now,
+                "after_due_at": place.due_at,
+                "after_id": place.id,
+                "limit": limit - len(found),
+            }
+            found += [(None, row) for row in self._transaction.rows(_LATE_AT_OTHERS, values)]
+            if len(found) == limit:
+                break
+        return self._shown(originator, found, _PARTS[1])
+
+    def _shown(
+        self, organisation: str, found: Sequence[tuple[HandoffDuty | None, Any]], size: int
+    ) -> Sequence[WorkRow]:
+        """Rows with what their originator alone reads: its reference, where the key is there."""
+        rows = [(owed, _HANDOFFS.read(row[:size]), *row[size:]) for owed, row in found]
+        own = [row[3] for row in rows if row[3] and row[1].originator == organisation]
+        readable = self._cipher.fetch(own) if own else ()
+        made = list[WorkRow]()
+        for owed, of, person, summary in rows:
+            reference = None
+            if of.originator == organisation and summary in readable:
+                cell = CellRef(case_version.name, of.case_digest, "summary")
+                said = json.loads(self._cipher.decrypt(summary, cell))
+                reference = said["originator_ref"]
+            made.append(WorkRow(owed, of, person, reference))
+        return made
 
     def due(self, now: datetime, limit: int) -> Sequence[HandoffDuty]:
         """Duties of which there is something to record now, the longest due first."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
     union,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from gateway.domain.case import Case
 from gateway.domain.handoff import (
@@ -48,6 +49,7 @@ from gateway.kernel.values import (
     HandoffFilter,
     RetainedCopy,
     SentHandoff,
+    TakenHandoff,
     WaitingHandoffs,
 )
 from gateway.store.columns import TEXT, RecordTable, StorePart, matching, stands_after
@@ -69,6 +71,7 @@ from gateway.store.tables import (
     handoff,
     retained_copy,
     retention,
+    taken_handoff,
 )
 from gateway.store.transaction import Transaction, insert_new
 
@@ -162,6 +165,12 @@ _RECEIVED = (
     )
     .order_by(handoff.c.id)
     .limit(bindparam("limit"))
+)
+_TAKEN = RecordTable(taken_handoff, TakenHandoff)
+_taking = postgresql_insert(taken_handoff)
+_TAKE = _taking.on_conflict_do_update(
+    index_elements=[taken_handoff.c.handoff, taken_handoff.c.organisation],
+    set_={name: _taking.excluded[name] for name in ("person", "since")},
 )
 _OPEN_OF = select(func.count()).where(
     matching(handoff, "originator", "case"),
@@ -361,6 +370,15 @@ class SqlHandoffs(StorePart):
             **wanted,
         }
         return self._all(_HANDOFFS, statement, **values)
+
+    def take(self, taken: TakenHandoff) -> None:
+        """Keep who of a party works on a handoff, in place of who did."""
+        self._write(_TAKE, vars(taken))
+
+    def taken_by(self, handoff: UUID, organisation: str) -> str | None:
+        """Tell who of a party works on a handoff."""
+        found = self._get(_TAKEN, handoff=handoff, organisation=organisation)
+        return None if found is None else found.person
 
     def with_counterparts(self, organisation: str) -> Sequence[Handoff]:
         """The first handoff, by its place, that is open or held with each counterpart of an

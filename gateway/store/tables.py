@@ -32,6 +32,7 @@ from sqlalchemy import (
     false,
     literal_column,
     null,
+    or_,
 )
 from sqlalchemy.schema import SchemaItem
 
@@ -59,9 +60,9 @@ def _small(name: str, *parts: SchemaItem) -> Table:
     return Table(name, metadata, *parts, sqlite_with_rowid=False)
 
 
-def _partial(name: str, column: Column[Any], rows: ColumnElement[bool]) -> None:
-    """Index a column of some rows alone."""
-    Index(name, column, sqlite_where=rows, postgresql_where=rows)
+def _partial(name: str, rows: ColumnElement[bool], *columns_: Column[Any]) -> None:
+    """Index columns of some rows alone."""
+    Index(name, *columns_, sqlite_where=rows, postgresql_where=rows)
 
 
 # --- The registry: owned by the operator, changed only in REGISTRY transactions ------------------
@@ -140,7 +141,7 @@ certificate = _small(
     UniqueConstraint("organisation", "system", "ordinal"),
 )
 Index("certificate_by_end", certificate.c.not_after)
-_partial("certificate_revoked", certificate.c.not_after, certificate.c.revoked_at.is_not(null()))
+_partial("certificate_revoked", certificate.c.revoked_at.is_not(null()), certificate.c.not_after)
 
 person = _small(
     "person",
@@ -174,7 +175,7 @@ signing_request = Table(
     Column("served", Boolean, nullable=False),  # certificate or refusal is there
     PrimaryKeyConstraint("id"),
 )
-_partial("signing_request_pending", signing_request.c.id, signing_request.c.served == false())
+_partial("signing_request_pending", signing_request.c.served == false(), signing_request.c.id)
 
 # The token is not here: only its SHA-256. Its end is written once.
 invitation = _small(
@@ -225,6 +226,8 @@ case_file = _small(
     Column("content_key", Uuid),  # NULL once it was destroyed
     # The event of its first version: an id of ours, for originators choose theirs in any order.
     Column("made", Uuid, nullable=False),
+    # That of its newest version; what was there before this column stands first in lists.
+    Column("urgency", columns.Rank, nullable=False, server_default="0"),
     PrimaryKeyConstraint("originator", "id"),
     UniqueConstraint("originator", "originator_ref"),
     Index("case_file_by_key", "content_key"),
@@ -234,9 +237,16 @@ case_file = _small(
 # each run.
 KEPT = case_file.c.state != literal_column("'erased'")
 ERASED = case_file.c.state == literal_column("'erased'")
-_partial("case_file_due", case_file.c.erase_on, KEPT)
+_partial("case_file_due", KEPT, case_file.c.erase_on)
+UNCLEARED = or_(
+    case_file.c.state == literal_column("'draft'"),
+    case_file.c.state == literal_column("'assessed'"),
+)
+_uncleared = (case_file.c.originator, case_file.c.urgency, case_file.c.made)
+_partial("case_file_uncleared", UNCLEARED, *_uncleared)
+_partial("case_file_ending", KEPT, case_file.c.originator, case_file.c.erase_on)
 _doomed = and_(ERASED, case_file.c.content_key.is_not(null()))
-_partial("case_file_doomed", case_file.c.content_key, _doomed)
+_partial("case_file_doomed", _doomed, case_file.c.content_key)
 
 case_version = Table(
     "case_version",
@@ -319,12 +329,12 @@ duty = _small(
     *columns.columns_of(HandoffDuty, handoff=ForeignKey(handoff.c.id)),
     PrimaryKeyConstraint("handoff", "kind", "source"),
 )
-_partial("duty_next", duty.c.next_at, duty.c.next_at.is_not(null()))
+_partial("duty_next", duty.c.next_at.is_not(null()), duty.c.next_at)
 # What an organisation owes is listed for it.
-_partial("duty_owed", duty.c.organisation, duty.c.closed_at.is_(null()))
+_partial("duty_owed", duty.c.closed_at.is_(null()), duty.c.organisation)
 
 # What is past its due time is counted every few seconds.
-_partial("duty_open", duty.c.due_at, duty.c.closed_at.is_(null()))
+_partial("duty_open", duty.c.closed_at.is_(null()), duty.c.due_at)
 
 # What holders keep beyond the day of erasure; `legal_basis` is an article that its holder claims.
 retention = _small(
@@ -370,6 +380,13 @@ sweep = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
     *columns.columns_of(SweepClock),
     CheckConstraint("id = 1", name="sweep_is_one_row"),
+)
+
+# Who of a party works on it, for that side alone; it goes with the case.
+taken_handoff = _small(
+    "taken_handoff",
+    *columns.columns_of(values.TakenHandoff, handoff=ForeignKey(handoff.c.id)),
+    PrimaryKeyConstraint("handoff", "organisation"),
 )
 
 consultation = Table(
@@ -489,8 +506,8 @@ log_event = Table(
     # a case
     Column("disclosures", columns.TEXT, nullable=False),
 )
-_partial("log_event_by_handoff", log_event.c.handoff, log_event.c.handoff.is_not(null()))
-_partial("log_event_of_case", log_event.c.step_of, log_event.c.step_of.is_not(null()))
+_partial("log_event_by_handoff", log_event.c.handoff.is_not(null()), log_event.c.handoff)
+_partial("log_event_of_case", log_event.c.step_of.is_not(null()), log_event.c.step_of)
 
 # The words of 256 entries together, once there are as many: a search passes over the others.
 log_block = Table(

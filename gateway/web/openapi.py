@@ -111,7 +111,10 @@ SHAPES: Mapping[str, Shape] = {
         **_page("HandoffSummary"),
         "properties": {**_page("HandoffSummary")["properties"], "waiting": one_of("WaitingTotals")},
     },
-    "OpenDuties": _page("OpenDuty"),
+    "Worklist": {
+        **_page("WorklistRow"),
+        "properties": {**_page("WorklistRow")["properties"], "skipped": _several("SkippedSource")},
+    },
     "Successions": _object(items=_several("SuccessionView")),
     "SuccessionReport": _SUCCESSION_REPORT,
     "MovedHandoff": _object(

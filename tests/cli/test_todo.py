@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from functools import partialmethod
 from pathlib import Path
@@ -13,14 +14,13 @@ import pytest
 
 from gateway.cli import SUBCOMMANDS, output, todo
 from gateway.cli.output import WIDTH
-from gateway.cli.todo import _command
 from gateway.client import GatewayUnavailable
 from gateway.client.transport import PAUSES
 from gateway.domain.audit_event import EVENT_TYPES
-from gateway.domain.duty import DUTIES, DutyKind
+from gateway.domain.duty import DUTIES, DutyKind, WaitKind
+from gateway.domain.worklist import command_of
 from tests.cli.desks import Desks
 from tests.client.client_fixture import MemberClient, cut
-from tests.client.conftest import real_now
 from tests.each import each
 from tests.exchange.moving_mandates import PLAN
 from tests.founding import HOTLINE, OFMIN, case_content
@@ -41,6 +41,11 @@ def commands(output: str) -> list[list[str]]:
     assert max((len(line) for one in told for line in one.split("\n")), default=0) <= WIDTH
     joined = re.sub(r" \\\n +", " ", output)
     return [without_placeholders(line) for line in re.findall(r"Next: casegate (.*)", joined)]
+
+
+def unwrapped(output: str) -> str:
+    """What a terminal of 80 columns shows, in one line."""
+    return re.sub(r"\s+", " ", output)
 
 
 def without_placeholders(line: str) -> list[str]:
@@ -94,8 +99,8 @@ def test_what_arrived_waits_until_it_is_seen_a_danger_first_and_other_news_in_on
     danger = desks.offered(urgency="imminent_danger", urgency_reason="child_located")
     desks.done("handoff", "decline", danger, *BY, "--reason", "not ours", at=OFMIN)
     output = desks.done("todo")
-    assert re.search(r"^at once +DANGER +declined \(to ofmin\)$", output, re.MULTILINE)
-    assert "outcome reported, 2 times; closed (to ofmin)" in output
+    assert re.search(r"^at once +DANGER +ref-\S+: declined \(to OFMIN", output, re.MULTILINE)
+    assert "outcome reported, 2 times; closed (to OFMIN" in unwrapped(output)
     told = commands(output)
     assert told == [["handoff", "show", danger], ["handoff", "seen", danger],
                     ["handoff", "show", usual], ["handoff", "seen", usual]]  # fmt: skip
@@ -114,7 +119,7 @@ def test_a_question_stands_at_its_time_and_is_late_after_it(desks: Desks) -> Non
     until = ("--until", "2026-03-04T09:00:00Z")
     desks.done("handoff", "report-outcome", handoff, *BY, *asked, *until, at=OFMIN)
     assert "2026-03-04 09:00" in desks.done("todo")
-    assert "question: outcome reported (to ofmin)" in desks.done("todo")
+    assert "question: outcome reported (to OFMIN" in unwrapped(desks.done("todo"))
     desks.stage.gateway.clock.advance(timedelta(days=8))
     assert re.search(r"^late ", desks.done("todo"), re.MULTILINE)
 
@@ -193,7 +198,8 @@ def test_a_succession_waits_for_the_offices_that_did_not_approve_it(desks: Desks
     one = desks.stage.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
     assert commands(desks.done("todo", at=OFMIN)) == [["succession", "approve", one]]
     desks.done("succession", "approve", one, *BY, at=OFMIN)
-    assert waits(desks, OFMIN) == []
+    (ends,) = waits(desks, OFMIN)
+    assert (ends["kind"], ends["about"], ends["next"]) == ("mandate", "receive/csam/FR", None)
 
 
 def test_a_refused_notification_waits_until_it_is_sent_again(desks: Desks) -> None:
@@ -207,22 +213,39 @@ def test_a_refused_notification_waits_until_it_is_sent_again(desks: Desks) -> No
     assert waits(desks) == []
 
 
-def test_a_certificate_that_ends_soon_waits(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(todo, "now", lambda: real_now() + timedelta(days=21))
-    assert commands(desks.done("todo")) == [["system", "renew"]]
-
-
-WHOAMI = {"status": "active", "scopes": ["handoffs.read"]}
-
-
-def test_what_no_scope_lets_see_is_named_and_the_rest_is_told(
-    desks: Desks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(MemberClient, "whoami", lambda self: WHOAMI)
+def test_what_no_scope_lets_see_is_named_and_the_rest_is_told(desks: Desks) -> None:
+    with desks.stage.gateway.past_events(HOTLINE) as work:
+        system = work.organisations.systems(HOTLINE)[0]
+        work.organisations.save_system(replace(system, scopes=frozenset({"handoffs.read"})))
     told = desks.run("todo")
     assert "cases.read, events.read" in told.stderr
     assert "Nothing waits" not in told.stdout
-    assert desks.told("todo")["scopes_missing"] == ["cases.read", "events.read"]
+    lacking = {one["scope"] for one in desks.told("todo")["skipped"]}
+    assert lacking == {"cases.read", "events.read"}
+
+
+def test_a_suspended_member_sees_what_it_owes_and_what_is_closed(desks: Desks) -> None:
+    handoff = desks.offered()
+    desks.done("handoff", "accept", handoff, *BY, "--yes", at=OFMIN)
+    case = desks.told("handoff", "show", handoff)["case"]
+    why = ("--code", "unlawful", "--reason", "astray", "--approved-by", "approver-2")
+    desks.done("case", "recall", case, "--by", "approver-1", *why)
+    desks.stage.gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
+    told = desks.run("todo", at=OFMIN)
+    assert "suspended: cases, successions, notifications" in unwrapped(told.stderr)
+    acknowledge, _answer = commands(told.stdout)
+    assert acknowledge == ["handoff", "acknowledge-recall", handoff]
+
+
+def test_a_person_sees_what_it_took_and_any_filter_leaves_the_rest_away(desks: Desks) -> None:
+    first, second = desks.offered(), desks.offered()
+    desks.done("handoff", "take", second, *BY, at=OFMIN)
+    assert "taken by officer-1" in desks.done("todo", at=OFMIN)
+    for only in (("--mine", "officer-1"), ("--with", HOTLINE, "--mine", "officer-1")):
+        assert commands(desks.done("todo", *only, at=OFMIN)) == [["handoff", "accept", second]]
+    assert desks.done("todo", "--overdue", at=OFMIN).strip() == "Nothing waits."
+    assert len(commands(desks.done("todo", "--matter", "csam", at=OFMIN))) == 2
+    assert first
 
 
 def exists(words: list[str]) -> bool:
@@ -240,8 +263,12 @@ def test_every_next_step_follows_an_event_and_is_a_command(step: tuple[str, Any,
 
 @each("kind", list(DutyKind))
 def test_every_duty_has_a_command(kind: DutyKind) -> None:
-    duty = {"action": DUTIES[kind].action, "case": "1", "handoff": "2", "source": "3"}
-    assert exists(_command(duty).split())
+    assert exists(command_of(DUTIES[kind].action, "1").split())
+
+
+@each("kind", [one for one in WaitKind if one not in (WaitKind.ACTIVATION,)])
+def test_everything_that_waits_is_said_in_words(kind: WaitKind) -> None:
+    assert kind in todo._SAYS
 
 
 # --- `casegate notification`: events are seen when they happen; none is acknowledged unseen ---

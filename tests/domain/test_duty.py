@@ -18,8 +18,8 @@ from gateway.domain.duty import (
     NOTICE,
     NOTICE_IN_DANGER,
     DutyKind,
-    DutyPlace,
     SweepClock,
+    WorkPlace,
 )
 from gateway.domain.handoff import HandoffAction
 from gateway.domain.refusals import WrongState
@@ -51,9 +51,9 @@ def test_every_kind_of_duty_names_an_action_that_fulfils_it(kind):
 )
 def test_a_place_is_read_as_it_was_written_and_in_no_other_way(cursor):
     place = owed().place(Urgency.URGENT)
-    assert DutyPlace.read(str(place)) == place
+    assert WorkPlace.read(str(place)) == place
     with pytest.raises(ValueError):
-        DutyPlace.read(cursor.format(UUID(int=1)))
+        WorkPlace.read(cursor.format(UUID(int=1)))
 
 
 def test_the_more_urgent_the_shorter_is_the_term():

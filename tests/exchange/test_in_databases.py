@@ -15,13 +15,12 @@ from gateway.domain.refusals import Busy
 from gateway.domain.retention import GRACE_DAYS
 from gateway.exchange.handoffs import (
     arrivals,
-    open_duties,
     package_consultation,
     recalls,
     retention,
 )
 from gateway.exchange.handoffs.arrivals import SeenRequest
-from gateway.exchange.lifecycle import erasure, succession_execution
+from gateway.exchange.lifecycle import erasure, succession_execution, worklist
 from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import RecordedRefusal
@@ -85,14 +84,14 @@ def test_what_arrives_waits_by_urgency_then_time_until_it_is_seen(gateway):
     case = submitted(gateway, urgency="imminent_danger", urgency_reason="child_located")
     danger = UUID(offered(gateway, case).result["handoff"])
     gateway.answer(OFMIN, answers.decline, danger, "not ours")
-    listed = open_duties.page(gateway.ports, caller(HOTLINE), None, 9).items
+    listed = worklist.page(gateway.ports, caller(HOTLINE), None, 9).items
     assert [one.arrived for one in listed] == [
         "handoff.declined", "handoff.outcome_reported", "handoff.outcome_reported"
     ]  # fmt: skip
     assert [one.due_at is None for one in listed] == [False, False, True]
     for handoff in (held, danger):
         gateway.act(HOTLINE, arrivals.mark_seen, handoff, SeenRequest("officer-1"))
-    assert open_duties.page(gateway.ports, caller(HOTLINE), None, 9).items == []
+    assert worklist.page(gateway.ports, caller(HOTLINE), None, 9).items == []
 
 
 def test_two_sweepers_at_once_record_each_step_once(gateway):

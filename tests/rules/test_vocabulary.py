@@ -15,7 +15,7 @@ from gateway.exchange.handoffs import (
     updates,
     views,
 )
-from gateway.exchange.lifecycle import erasure, successions
+from gateway.exchange.lifecycle import erasure, successions, worklist
 from gateway.exchange.oversight import audit, conformance, notifications, witnesses
 from gateway.kernel import changes
 from gateway.kernel.actors import RULES_OF_REFUSALS
@@ -95,6 +95,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
     "succession": (successions,),
     "notification": (notifications,),
     "witness": (witnesses,),
+    "worklist": (worklist,),
 }
 AUDITORS = {"audit.search": audit.search, "audit.read": audit.look_up_page}
 """The noun is the administrators' besides: they give and end the grants."""
@@ -120,6 +121,7 @@ READS = {
     "proposal.create": "submit",
     "events.read": "stream",
     "whoami.read": "whoami",
+    "worklist.read": "page",
     "succession.read": "look_up",
     "case.embargo": "on_case",
     "case.recall": "of_case",

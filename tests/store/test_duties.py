@@ -89,7 +89,8 @@ def test_what_one_owes_comes_in_order_after_each_place(store, made):
 
     listed, after = [], None
     while page := found(after):
-        ((duty, its_handoff),) = page
+        (row,) = page
+        duty, its_handoff = row.duty, row.handoff
         listed.append(duty)
         after = duty.place(its_handoff.urgency)
     assert its_handoff.id == made.id
@@ -103,7 +104,8 @@ def test_the_review_of_a_retention_waits_from_its_reminder_on(store, made):
 
     def waits(hours):
         with store.begin(TransactionMode.READ) as work:
-            return work.duties.owed_by(made.recipient, NOON + hours * HOUR, None, 9)
+            found = work.duties.owed_by(made.recipient, NOON + hours * HOUR, None, 9)
+        return [(one.duty, one.handoff) for one in found]
 
     assert waits(3) == []
     assert waits(4) == [(review, stored_of(store, made))]
@@ -120,9 +122,8 @@ def test_what_arrived_is_never_due_nor_overdue_and_moves_no_due_time(store, made
     with store.begin(TransactionMode.READ) as work:
         assert work.duties.due(NOON + 9 * HOUR, 9) == []
         assert work.duties.overdue(NOON + 9 * HOUR) == 0
-        assert work.duties.owed_by(made.recipient, NOON, None, 9) == [
-            (came, work.handoffs.get(made.id))
-        ]
+        (row,) = work.duties.owed_by(made.recipient, NOON, None, 9)
+        assert (row.duty, row.handoff) == (came, work.handoffs.get(made.id))
         assert work.handoffs.get(made.id).due_at is None
 
 

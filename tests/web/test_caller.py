@@ -187,12 +187,12 @@ def test_rs5_a_suspended_member_s_live_token_is_for_its_duties_alone_at_once(gat
     held = hotline.token()
     gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
     assert gateway.gateway.organisation(HOTLINE).status is Status.SUSPENDED
-    answer = hotline.get("/cases", token=held)
+    answer = hotline.get("/organisations", token=held)
     told = (answer.status_code, answer.json["type"].rpartition("/")[2])
     assert told == (403, "insufficient-scope")
     own = hotline.get("/whoami", token=held).json
     assert (own["status"], set(own["scopes"])) == ("suspended", SCOPES_WHILE_SUSPENDED)
-    assert hotline.get("/duties", token=held).status_code == 200
+    assert hotline.get("/worklist", token=held).status_code == 200
 
 
 def test_rs5_a_member_whose_entry_is_out_of_service_is_not_heard_of_its_duties_either(
@@ -202,7 +202,7 @@ def test_rs5_a_member_whose_entry_is_out_of_service_is_not_heard_of_its_duties_e
     with gateway.gateway.ports.begin(TransactionMode.REGISTRY) as work:
         work.organisations.put_out_of_service(frozenset({("organisation", HOTLINE)}))
         work.commit()
-    assert_invalid_token(hotline.get("/duties", token=held))
+    assert_invalid_token(hotline.get("/worklist", token=held))
 
 
 def test_rs5_a_scope_that_the_registry_no_longer_grants_is_gone_from_the_token(gateway, hotline):

@@ -330,7 +330,7 @@ def tell_of_retention(story: Story) -> None:
     for who in (OFMIN, HOTLINE):
         story.get(who, "/handoffs/{handoff}", handoff=handoff)
     story.get(OFMIN, "/handoffs", "?erase_before=2090-01-01")
-    story.get(OFMIN, "/duties", "?limit=2")
+    story.get(OFMIN, "/worklist", "?limit=2")
     asked = {"approved_by": "approver-1", "dpo": "dpo-1", "advice": "favourable"}
     body = {**BY, **asked, "erase_on": day.isoformat(), "reason": "a request"}
     story.post(HOTLINE, "/cases/{case}/early-erasure", body, case=id_)

@@ -1,4 +1,5 @@
-"""What arrived at a party of a handoff: as it is shown, and marked as seen by a person there."""
+"""What arrived at a party of a handoff: as it is shown, and marked as seen by a person there; and
+who of that side works on it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,17 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from gateway.domain.audit_event import Party
-from gateway.domain.duty import MARK_SEEN, HandoffDuty
+from gateway.domain.duty import MARK_SEEN, TAKE, HandoffDuty
 from gateway.domain.handoff import NEVER
 from gateway.domain.json_values import Asked
-from gateway.domain.refusals import ValidationFailed, WrongState
-from gateway.exchange.results import Arrival, Seen
+from gateway.domain.refusals import CaseErased, ValidationFailed, WrongState
+from gateway.exchange.results import Arrival, Seen, Taken
 from gateway.exchange.standing import access
 from gateway.kernel import events
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import ActionRequest, RequestContext, WriteResult, transact
-from gateway.kernel.values import Caller
+from gateway.kernel.values import Caller, TakenHandoff
 
 MOST = 500
 """Events that are marked at once, the oldest first: the other side may have sent any number, and
@@ -60,6 +61,31 @@ def mark_seen(
         return to_json(Seen(handoff, show(seen)))
 
     request = ActionRequest(MARK_SEEN, asked.by, key, {"handoff": str(handoff), **asked.asked()})
+    return transact(ports, caller, request, act)
+
+
+@dataclass(frozen=True)
+class TakeRequest(Asked):
+    """Who works on a handoff from now on."""
+
+    by: str
+
+
+def take(ports: Ports, caller: Caller, key: str, handoff: UUID, asked: TakeRequest) -> WriteResult:
+    """Say who of the caller's own side works on a handoff, in place of who did; that side alone
+    hears of it."""
+
+    def act(context: RequestContext) -> Any:
+        found = access.authorized(context, handoff)
+        if not found.conditions_digest:
+            raise CaseErased("the case was erased: nobody works on it any more")
+        own = caller.organisation
+        context.work.handoffs.take(TakenHandoff(handoff, own, asked.by, context.now))
+        side = "originator" if found.originator == own else "recipient"
+        context.record((Party(own, side),))
+        return to_json(Taken(handoff, asked.by))
+
+    request = ActionRequest(TAKE, asked.by, key, {"handoff": str(handoff)})
     return transact(ports, caller, request, act)
 
 

@@ -1,5 +1,4 @@
-"""What is owed about handoffs and arrived there: by each holder of a case after a change of it, and
-by oneself."""
+"""What is owed by and to each holder of a case after a change of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,70 +6,19 @@ from uuid import UUID
 
 from gateway.domain.answers import ON_CHANGES, takes_update
 from gateway.domain.case import CaseState
-from gateway.domain.duty import DutyKind, DutyPlace, HandoffDuty
-from gateway.domain.handoff import NEVER, OF_RECALL, Handoff, HandoffAction, HandoffAnswer
+from gateway.domain.duty import DutyKind
+from gateway.domain.handoff import OF_RECALL, Handoff, HandoffAction, HandoffAnswer
 from gateway.domain.revision import Announcement
-from gateway.domain.standing import acts_on
 from gateway.evidence import sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import erased_entity, own_case, own_entity
 from gateway.exchange.handoffs.recalls import answer_for, recall_of
-from gateway.exchange.standing.access import is_listed
 from gateway.exchange.standing.case_version import read_version
 from gateway.exchange.standing.duties import is_holder
 from gateway.kernel import transact
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports
-from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.values import Caller
-
-
-def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> Page[results.OpenDuty]:
-    """A page of what the caller owes, and what arrived there, by urgency, then due time.
-
-    ``after`` is the cursor of the page before, None for the first page. What the list of handoffs
-    keeps back is kept back here. The review of a retention is there from its reminder on.
-    """
-
-    def query(context: transact.RequestContext) -> Page[results.OpenDuty]:
-        def rows(cursor: str, number: int) -> Sequence[tuple[HandoffDuty, Handoff]]:
-            place = DutyPlace.read(cursor) if cursor else None
-            return context.work.duties.owed_by(caller.organisation, context.now, place, number)
-
-        def view(row: tuple[HandoffDuty, Handoff]) -> results.OpenDuty | None:
-            _, handoff = row
-            # A handoff whose row was given to others is no longer its own.
-            own = caller.organisation in (handoff.originator, handoff.recipient)
-            return _open_duty(context, *row) if own and is_listed(context, handoff) else None
-
-        def place_of(row: tuple[HandoffDuty, Handoff]) -> str:
-            return str(row[0].place(row[1].urgency))
-
-        return collect_page(rows, place_of, view, after or "", limit)
-
-    return transact.read(ports, caller, transact.ActionRequest("handoff.read"), query)
-
-
-def _open_duty(
-    context: transact.RequestContext, duty: HandoffDuty, handoff: Handoff
-) -> results.OpenDuty:
-    acts = acts_on(duty, handoff, context.now)
-    return shown(
-        results.OpenDuty,
-        handoff,
-        kind=duty.kind,
-        action=acts[0] if acts else duty.terms.action,
-        handoff=handoff.id,
-        recipient=handoff.recipient,
-        due_at=None if duty.due_at == NEVER else duty.due_at,
-        overdue=duty.due_at <= context.now,
-        source=duty.source,
-        package=handoff.package if takes_update(handoff, context.now) else None,
-        acts=acts,
-        since=duty.since,
-        arrived=duty.arrived,
-    )
-
 
 # --- Coverage: the holders of a case, and what is owed to and by each after a change of it ---
 #

@@ -183,6 +183,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         opens=opens if isinstance(opens, Opens) else None,
         closed=opens if isinstance(opens, Closed) and not originates else None,
         groups=sorted({parts[one].group for one in found.permitted_disclosures}),
+        taken_by=context.work.handoffs.taken_by(found.id, standing.organisation),
     )
 
 

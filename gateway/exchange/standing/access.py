@@ -7,7 +7,7 @@ from uuid import UUID
 from gateway.domain.answers import ANSWERS
 from gateway.domain.case import Case, Element
 from gateway.domain.decision import PolicyEntity, Value, handoff_entity
-from gateway.domain.duty import MARK_SEEN
+from gateway.domain.duty import MARK_SEEN, TAKE
 from gateway.domain.handoff import Handoff, is_derogation
 from gateway.domain.organisation import Organisation
 from gateway.domain.refusals import CaseKeysUnavailable
@@ -64,7 +64,7 @@ def is_listed(context: transact.RequestContext, handoff: Handoff) -> bool:
     Raises CaseKeysUnavailable when the key store does not answer.
     """
     try:
-        return transact.allows(context, entity_of(context, handoff), barriers(context, handoff))
+        return reads(context, handoff)
     except CaseKeysUnavailable:
         if has_key(context.ports, context.work, handoff.originator, handoff.case):
             raise
@@ -74,6 +74,7 @@ def is_listed(context: transact.RequestContext, handoff: Handoff) -> bool:
 _BARRED = {
     "handoff.read",
     MARK_SEEN,
+    TAKE,
     "case.consult",
     *(k.action for k in ANSWERS.values() if k.accepts),
 }

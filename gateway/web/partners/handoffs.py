@@ -13,9 +13,11 @@ from gateway.domain.case import GROUPS
 from gateway.domain.handoff import HandoffState
 from gateway.domain.json_values import parse_date
 from gateway.domain.vocabulary import ONWARD, TLP
-from gateway.exchange.handoffs import answers, open_duties, package_consultation, updates, views
+from gateway.domain.worklist import WorklistFilter
+from gateway.exchange.handoffs import answers, package_consultation, updates, views
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.lifecycle import worklist
 from gateway.exchange.results import HandoffView, NoticesView, Preview
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.standing.consultations import ConsultationRequest
@@ -23,6 +25,7 @@ from gateway.kernel.transact import Write, WriteResult
 from gateway.schemas import schema_fields as field
 from gateway.schemas.case_document import EmbargoTerms, Force
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
+from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
 from gateway.web.partners.cases import ConsultationBody
 from gateway.web.responses import page
@@ -243,21 +246,31 @@ def handoffs_list(call: Call) -> dict[str, Any]:
     return {**page("/handoffs", found, asked), **totals}
 
 
-class DutiesQuery(StrictSchema):
-    """A page of what one owes, by urgency, then due time."""
+class WorklistQuery(StrictSchema):
+    """A page of what waits, by urgency, then due time."""
 
-    after = field.duty_place(required=False)
+    urgency = field.word(words.Urgency, required=False)
+    matter = field.word(words.Matter, required=False)
+    counterpart = field.slug(required=False)
+    taken_by = field.staff(required=False)
+    overdue = field.word(("true",), required=False)
+    after = field.work_place(required=False)
     limit = field.limit()
 
 
-@endpoint("GET /duties", "handoff.read", "handoffs.read", "OpenDuties", query=DutiesQuery())
-def handoffs_list_duties(call: Call) -> dict[str, Any]:
-    """List what one owes about handoffs, received and sent: by urgency, then due time.
+@endpoint("GET /worklist", "worklist.read", ANY_SCOPE, "Worklist", query=WorklistQuery())
+def worklist_show(call: Call) -> dict[str, Any]:
+    """List what waits for the caller's organisation: by urgency, then due time.
 
-    `action` is what fulfils a duty, or the first of several that do.
+    What it owes and what arrived, what is late at others, its own cases, and what ends soon, as far
+    as the system's scopes and the organisation's status go: `skipped` names the rest. `taken_by`
+    lists what a person of its own took. A filter keeps what is about no handoff or case away.
     """
-    after, limit = call.query.get("after"), call.query["limit"]
-    return page("/duties", open_duties.page(call.ports, call.caller, after, limit), call.query)
+    asked = dict(call.query)
+    after, limit, overdue = asked.pop("after", None), asked.pop("limit"), "overdue" in asked
+    wanted = WorklistFilter(**asked | {"overdue": overdue})
+    found = worklist.page(call.ports, call.caller, after, limit, wanted)
+    return {**page("/worklist", found, call.query), "skipped": found.skipped}
 
 
 @endpoint(

@@ -13,8 +13,9 @@ from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
 from gateway.domain.staff import RegisterRole
 from gateway.exchange.case import measures
 from gateway.exchange.case.measures import MeasureEnd
-from gateway.exchange.handoffs import arrivals, open_duties
+from gateway.exchange.handoffs import arrivals
 from gateway.exchange.handoffs.arrivals import SeenRequest
+from gateway.exchange.lifecycle import worklist
 from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -93,7 +94,7 @@ def seen(gateway: Founded, handoff: UUID, by: str = HOTLINE, *events: str) -> Wr
 
 def listed(gateway: Founded, by: str = HOTLINE) -> list[Any]:
     """What is owed by an organisation, and arrived there."""
-    return [to_json(one) for one in open_duties.page(gateway.ports, caller(by), None, 100).items]
+    return [to_json(one) for one in worklist.page(gateway.ports, caller(by), None, 100).items]
 
 
 def later(gateway: Founded, by: timedelta = HOUR) -> str:

@@ -1,0 +1,336 @@
+"""What waits for an organisation, most urgent first: what it owes and what arrived, what is late at
+others, its own cases, successions, refused notifications, and what of its rights ends soon.
+
+Each source is a row of `_SOURCES`, with the scope that it needs and the action that must be open to
+the organisation. All is read from rows, and no content is opened.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from gateway.domain.answers import takes_update
+from gateway.domain.case import CaseState
+from gateway.domain.duty import DutyKind, WaitKind, WorkPlace
+from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
+from gateway.domain.organisation import Status, may_act
+from gateway.domain.standing import acts_on
+from gateway.domain.vocabulary import Urgency
+from gateway.domain.worklist import (
+    ERASED_SOON,
+    EVERYTHING,
+    RENEW_BEFORE,
+    WorklistFilter,
+    command_of,
+    endings,
+    id_of,
+    place_of,
+)
+from gateway.exchange.handoffs.retention import start_of
+from gateway.exchange.results import SkippedSource, WorklistRow
+from gateway.exchange.standing import access
+from gateway.kernel.changes import LOG
+from gateway.kernel.ports import Ports
+from gateway.kernel.results import Page, collect_page, iterate
+from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
+from gateway.kernel.values import Caller, ListedCase, WorkRow
+
+COUNTED = 1000
+"""Cases that are counted at most, of those that are erased soon."""
+
+
+class _Row(NamedTuple):
+    """A row at its place; ``handoff`` is what the caller must be shown by lists."""
+
+    place: WorkPlace
+    shown: WorklistRow
+    handoff: Handoff | None = None
+
+
+_Rows = Callable[[RequestContext, WorkPlace | None, int], Sequence[_Row]]
+
+
+class _Source(NamedTuple):
+    """Where rows come from: its name, the scope of a system (None: any) and the action that the
+    organisation needs, and its rows after a place, in order, up to a number."""
+
+    name: str
+    scope: str | None
+    action: str
+    rows: _Rows
+
+
+@dataclass(frozen=True)
+class WorklistPage(Page[WorklistRow]):
+    """A page of a worklist, and the sources that were not looked at."""
+
+    skipped: Sequence[SkippedSource] = ()
+
+
+def page(
+    ports: Ports,
+    caller: Caller,
+    after: str | None,
+    limit: int,
+    wanted: WorklistFilter = EVERYTHING,
+) -> WorklistPage:
+    """A page of what waits for the caller's organisation, by urgency, then due time.
+
+    ``after`` is the cursor of the page before, None for the first page. What the list of handoffs
+    keeps back is kept back here. What the caller's scopes or a suspension close is named.
+    """
+
+    def query(context: RequestContext) -> WorklistPage:
+        authorize(context, LOG)
+        status, scopes = context.organisation.status, caller.scopes
+        open_ones = [one for one in _SOURCES if may_act(status, one.action)]
+        heard = [one for one in open_ones if one.scope is None or one.scope in scopes]
+        # Before an organisation is active it has one row, which says all.
+        missed = [one for one in _SOURCES if status is not Status.ENROLLED and one not in heard]
+
+        def rows(cursor: str, number: int) -> Sequence[_Row]:
+            found = (
+                iterate(partial(_after, context, one.rows), _place, cursor, number) for one in heard
+            )
+            merged = heapq.merge(*found, key=attrgetter("place"))
+            return [*islice(merged, number)]
+
+        known = dict[Any, bool]()
+
+        def view(row: _Row) -> WorklistRow | None:
+            listed = row.handoff is None or _is_listed(context, row.handoff, known)
+            return row.shown if listed and wanted.fits(vars(row.shown)) else None
+
+        found = collect_page(rows, _place, view, after or "", limit)
+        skipped = [SkippedSource(o.name, o.scope if o in open_ones else None) for o in missed]
+        return WorklistPage(found.items, found.after, skipped)
+
+    return read(ports, caller, ActionRequest("worklist.read"), query)
+
+
+def _after(context: RequestContext, rows: _Rows, cursor: str, number: int) -> Sequence[_Row]:
+    return rows(context, WorkPlace.read(cursor) if cursor else None, number)
+
+
+def _place(row: _Row) -> str:
+    return str(row.place)
+
+
+def _is_listed(context: RequestContext, handoff: Handoff, known: dict[Any, bool]) -> bool:
+    """Tell whether lists show a handoff: asked once of those that are alike to policy, where no
+    declared interest tells their cases apart."""
+    one, parties = handoff, (handoff.originator, handoff.recipient)
+    if context.caller.organisation not in parties:  # its row was given to others
+        return False
+    alike = (*parties, one.address, one.purpose, one.state, is_derogation(one.transfer_tool))
+    if alike not in known or context.organisation.interests:
+        known[alike] = access.is_listed(context, handoff)
+    return known[alike]
+
+
+# --- Handoffs: what is owed and what arrived; and what others are late with ---
+
+
+def _owed(context: RequestContext, after: WorkPlace | None, number: int) -> Sequence[_Row]:
+    own, now = context.caller.organisation, context.now
+    found = context.work.duties.owed_by(own, now, after, number)
+    return [_of_handoff(context, one) for one in found]
+
+
+def _late(context: RequestContext, after: WorkPlace | None, number: int) -> Sequence[_Row]:
+    place = FIRST_PLACE if after is None else after.handoff
+    own, now = context.caller.organisation, context.now
+    found = context.work.duties.late_at_others(own, now, place, number)
+    return [_of_handoff(context, one) for one in found]
+
+
+def _of_handoff(context: RequestContext, row: WorkRow) -> _Row:
+    # Long: a line for each field.
+    duty, one, own = row.duty, row.handoff, context.caller.organisation
+    other = one.recipient if one.originator == own else one.originator
+    due_at = (one.due_at or NEVER) if duty is None else duty.due_at
+    if duty is None:
+        acts, kind = ["handoff.read"], DutyKind.ANSWER
+        place = place_of(WaitKind.LATE_ANSWER, one.id, urgency=one.urgency, due_at=due_at)
+        command = f"handoff show {one.id}"
+    else:
+        acts, kind = acts_on(duty, one, context.now) or [duty.terms.action], duty.kind
+        place = duty.place(one.urgency)
+        of_case = acts[0].startswith("case.")
+        recall = [duty.source] if kind is DutyKind.RECALL_APPROVAL else []
+        command = command_of(acts[0], one.case if of_case else one.id, *recall)
+    shown = WorklistRow(
+        kind=place.kind,
+        acts=acts,
+        command=command,
+        about=None,
+        reference=row.reference,
+        urgency=one.urgency,
+        matter=sorted(one.matter),
+        counterpart=other,
+        counterpart_name=context.require(other).name,
+        since=one.offered_at if duty is None else duty.since,
+        due_at=None if due_at == NEVER else due_at,
+        overdue=due_at <= context.now,
+        handoff=one.id,
+        case=one.case,
+        received=one.recipient == own,
+        state=one.state,
+        package=one.package if takes_update(one, context.now) else None,
+        source=None if duty is None else duty.source,
+        arrived=None if duty is None else duty.arrived,
+        taken_by=row.taken_by,
+    )
+    return _Row(place, shown, one)
+
+
+# --- One's own cases ---
+
+
+_TO_DO = {
+    CaseState.DRAFT: (WaitKind.ASSESSMENT, "case.assess"),
+    CaseState.ASSESSED: (WaitKind.CASE_CLEARANCE, "case.clear"),
+}
+
+
+def _cases(context: RequestContext, after: WorkPlace | None, number: int) -> Sequence[_Row]:
+    at = (-1, UUID(int=0)) if after is None else (after.handoff.rank, after.handoff.id)
+    if after is not None and after.handoff.due_at < NEVER:  # none of these cases has a time
+        at = (after.handoff.rank, UUID(int=0))
+    found = context.work.cases.uncleared(context.caller.organisation, at, number)
+    return [_of_case(*one) for one in found]
+
+
+def _of_case(listed: ListedCase, urgency: Urgency, made: UUID) -> _Row:
+    kind, action = _TO_DO[listed.case.state]
+    said, place = listed.summary or {}, place_of(kind, made, urgency=urgency)
+    shown = _row(
+        place,
+        action,
+        command_of(action, listed.case.id),
+        reference=said.get("originator_ref"),
+        urgency=Urgency(said.get("urgency", urgency)),
+        matter=said.get("matter", ()),
+        case=listed.case.id,
+        state=listed.case.state,
+    )
+    return _Row(place, shown)
+
+
+def _row(place: WorkPlace, action: str, command: str | None, **said: Any) -> WorklistRow:
+    """A row that is about no handoff."""
+    empty = dict.fromkeys(
+        ("about", "reference", "urgency", "counterpart", "counterpart_name", "since", "handoff",
+         "case", "received", "state", "package", "source", "arrived", "taken_by")
+    )  # fmt: skip
+    due = place.handoff.due_at
+    fields: dict[str, Any] = {
+        **empty,
+        "matter": (),
+        "overdue": False,
+        "due_at": None if due == NEVER else due,
+        **said,
+    }
+    return WorklistRow(kind=place.kind, acts=[action], command=command, **fields)
+
+
+# --- What is about no case: few rows, which are all made, and passed over up to a place ---
+
+
+def _few(rows: Callable[[RequestContext], Iterator[_Row]]) -> _Rows:
+    """Rows that no database puts in order."""
+
+    def after(context: RequestContext, place: WorkPlace | None, number: int) -> Sequence[_Row]:
+        found = sorted(rows(context), key=attrgetter("place"))
+        return [one for one in found if place is None or one.place > place][:number]
+
+    return after
+
+
+def _successions(context: RequestContext) -> Iterator[_Row]:
+    own, action = context.caller.organisation, "succession.approve"
+    for one in context.work.successions.of(own):
+        if one.over or own not in one.missing:
+            continue
+        place = place_of(WaitKind.SUCCESSION, one.id, due_at=start_of(one.day))
+        other = one.successor if own == one.predecessor else one.predecessor
+        yield _Row(
+            place,
+            _row(
+                place,
+                action,
+                command_of(action, one.id),
+                about=one.competence,
+                counterpart=other,
+                counterpart_name=context.require(other).name,
+                overdue=one.day <= context.today.day,
+                source=one.id,
+            ),
+        )
+
+
+def _notifications(context: RequestContext) -> Iterator[_Row]:
+    action = "notification.replay"
+    for one in context.work.notifications.refused(context.caller.organisation):
+        if not one.replay:
+            place = place_of(WaitKind.NOTIFICATION, one.event)
+            command = command_of(action, one.event)
+            said = {"about": one.error, "since": one.refused_at, "source": one.event}
+            yield _Row(place, _row(place, action, command, **said))
+
+
+def _activation(context: RequestContext) -> Iterator[_Row]:
+    own = context.organisation
+    if own.status is Status.ENROLLED:
+        passed = context.work.conformance.passed(own.slug)
+        action, command = "conformance.start", "conformance run"
+        if passed:
+            action, command = "whoami.read", "system check"
+        place = place_of(WaitKind.ACTIVATION, id_of(WaitKind.ACTIVATION, own.slug))
+        about = "passed" if passed else "not_passed"
+        yield _Row(place, _row(place, action, command, about=about))
+
+
+def _ends(context: RequestContext) -> Iterator[_Row]:
+    """Return what of the caller's ends soon: rights, certificates, content of its cases."""
+    own, now = context.organisation, context.now
+    for one in endings(own, context.today.day):
+        id_ = id_of(one.kind, f"{one.what}/{one.until}")
+        place = place_of(one.kind, id_, due_at=start_of(one.until))
+        yield _Row(place, _row(place, "whoami.read", None, about=one.what))
+    registry = context.work.organisations
+    for system in registry.systems(own.slug):
+        certificates = registry.certificates(own.slug, system.name)
+        ends = max((c.not_after for c in certificates if c.revoked_at is None), default=None)
+        if system.enabled and ends is not None and now < ends < now + RENEW_BEFORE:
+            kind = WaitKind.CERTIFICATE
+            place = place_of(kind, id_of(kind, system.name), due_at=ends)
+            shown = _row(place, "certificate.renew", "system renew", about=system.name)
+            yield _Row(place, shown)
+    if own.status is Status.ENROLLED:
+        return
+    last = context.civil_day + ERASED_SOON + timedelta(days=1)
+    number, first = context.work.cases.ending(own.slug, last, COUNTED)
+    if first is not None:
+        kind = WaitKind.ERASURE
+        place = place_of(kind, id_of(kind, own.slug), due_at=start_of(first))
+        command = f"handoff list --box out --erase-before {last}"
+        yield _Row(place, _row(place, "case.read", command, about=str(number)))
+
+
+_SOURCES = (
+    _Source("handoffs", "handoffs.read", "handoff.read", _owed),
+    _Source("late_answers", "handoffs.read", "handoff.read", _late),
+    _Source("cases", "cases.read", "case.assess", _cases),
+    _Source("successions", "handoffs.read", "succession.approve", _few(_successions)),
+    _Source("notifications", "events.read", "notification.replay", _few(_notifications)),
+    _Source("activation", None, "whoami.read", _few(_activation)),
+    _Source("endings", None, "whoami.read", _few(_ends)),
+)
+"""The one table of what a worklist is made of."""

@@ -1,0 +1,28 @@
+"""Makes room for what a worklist reads: the urgency of cases, and who works on a handoff.
+
+What a case was before is encrypted: until its next version it stands first among those that are to
+be assessed or cleared, in its own urgency.
+"""
+
+from alembic import op
+from sqlalchemy import Column, Integer, inspect
+
+from gateway.store.tables import KEPT, UNCLEARED, metadata, taken_handoff
+
+revision = "add_worklist"
+down_revision = "add_confirmations"
+
+
+def upgrade() -> None:
+    """Add the column, its indexes and the table to a database that was not made with them."""
+    connection = op.get_bind()
+    metadata.create_all(connection, [taken_handoff])
+    columns = {one["name"] for one in inspect(connection).get_columns("case_file")}
+    if "urgency" in columns:
+        return
+    op.add_column("case_file", Column("urgency", Integer, nullable=False, server_default="0"))
+    for name, rows, indexed in (
+        ("case_file_uncleared", UNCLEARED, ["originator", "urgency", "made"]),
+        ("case_file_ending", KEPT, ["originator", "erase_on"]),
+    ):
+        op.create_index(name, "case_file", indexed, sqlite_where=rows, postgresql_where=rows)

@@ -1,0 +1,299 @@
+"""What waits for an organisation is in one list, in order, and nothing that is kept from it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from gateway.domain.duty import DUE
+from gateway.domain.organisation import Certificate
+from gateway.domain.refusals import CaseErased, NotFound
+from gateway.domain.revision import ChangeKind
+from gateway.domain.vocabulary import Urgency
+from gateway.domain.worklist import EVERYTHING, WorklistFilter
+from gateway.exchange.case import cases
+from gateway.exchange.case.cases import CaseStepRequest, VersionChange
+from gateway.exchange.handoffs import arrivals
+from gateway.exchange.handoffs.arrivals import TakeRequest
+from gateway.exchange.lifecycle import worklist
+from gateway.kernel.results import to_json
+from tests import answers
+from tests.exchange.handoffs.test_recalls import recalled
+from tests.exchange.lifecycle.test_erasure import erased_in, on_the_day, streamed
+from tests.founding import (
+    ABROAD,
+    HOTLINE,
+    OFMIN,
+    Founded,
+    accepted,
+    caller,
+    offered,
+    revised,
+    submitted,
+    updated,
+)
+
+
+def waits(
+    gateway: Founded, by: str, limit: int = 100, wanted: WorklistFilter = EVERYTHING, **changes: Any
+) -> list[dict[str, Any]]:
+    """What waits for an organisation, page by page."""
+    asking, found, after = replace(caller(by), **changes), [], None
+    while True:
+        page = worklist.page(gateway.ports, asking, after, limit, wanted)
+        found += [to_json(one) for one in page.items]
+        if page.after is None:
+            return found
+        after = str(page.after)
+
+
+def owed(gateway: Founded, by: str, limit: int = 100) -> list[dict[str, Any]]:
+    """What of it is about handoffs."""
+    return [one for one in waits(gateway, by, limit) if one["handoff"]]
+
+
+REASON = {"urgency_reason": "child_located"}
+
+
+def drafted(gateway: Founded, **content: Any) -> UUID:
+    return UUID(submitted(gateway, clearance=None, **content).result["case"])
+
+
+def handoff_of(gateway: Founded, urgency: str) -> UUID:
+    return UUID(offered(gateway, submitted(gateway, urgency=urgency)).result["handoff"])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_what_is_owed_comes_by_urgency_then_due_time_whatever_the_page(gateway, limit):
+    normal = handoff_of(gateway, "normal")
+    urgent = handoff_of(gateway, "urgent")
+    gateway.clock.advance(timedelta(minutes=1))
+    later = handoff_of(gateway, "urgent")
+    found = owed(gateway, OFMIN, limit)
+    assert [one["handoff"] for one in found] == [str(urgent), str(later), str(normal)]
+    assert {(one["kind"], one["acts"][0]) for one in found} == {("answer", "handoff.accept")}
+    assert {(one["counterpart"], one["received"]) for one in found} == {(HOTLINE, True)}
+    assert found[0]["command"] == f"handoff accept {urgent}"
+    assert {one["reference"] for one in found} == {None}, "it is its originator's alone"
+    assert owed(gateway, HOTLINE) == []
+
+
+def test_a_duty_is_overdue_from_its_due_time_on_and_gone_once_it_is_fulfilled(gateway):
+    handoff = handoff_of(gateway, "urgent")
+    gateway.clock.advance(DUE[Urgency.URGENT] - timedelta(seconds=1))
+    assert [one["overdue"] for one in owed(gateway, OFMIN)] == [False]
+    gateway.clock.advance(timedelta(seconds=1))
+    assert [one["overdue"] for one in owed(gateway, OFMIN)] == [True]
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours")
+    assert owed(gateway, OFMIN) == []
+
+
+def test_each_party_owes_its_own_part_of_a_correction(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, matter=["csam", "grooming"])
+    (update,) = owed(gateway, HOTLINE)
+    assert (update["acts"][0], update["handoff"]) == ("handoff.update", str(handoff))
+    updated(gateway, handoff)
+    (acknowledgement,) = owed(gateway, OFMIN)
+    assert acknowledgement["acts"][0] == "handoff.acknowledge"
+    assert acknowledgement["case"] == case.result["case"]
+    assert owed(gateway, HOTLINE) == []
+
+
+def test_an_update_that_no_package_can_bring_is_replaced_by_a_notice(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    gateway.answer(OFMIN, answers.decline, handoff, "not ours after all")
+    revised(gateway, case, matter=["csam", "grooming"])
+    notice, _declined = owed(gateway, HOTLINE)
+    assert notice["acts"][0] == "handoff.notify_correction"
+    assert notice["acts"] == ["handoff.notify_correction", "handoff.omit_update"]
+
+
+def test_what_an_interest_keeps_away_is_not_in_the_list(gateway):
+    offered(gateway, to=ABROAD)
+    assert len(owed(gateway, ABROAD)) == 1
+    gateway.interest(ABROAD, "content.example.org")
+    assert owed(gateway, ABROAD) == []
+
+
+def test_a_handoff_whose_row_was_given_to_another_is_passed_over(gateway):
+    other, _ = handoff_of(gateway, "normal"), handoff_of(gateway, "urgent")
+    give = "UPDATE handoff SET recipient = '{}' WHERE urgency = 1".format
+    gateway.store.change(give("ocrvp"))
+    assert [one["handoff"] for one in owed(gateway, OFMIN)] == [str(other)]
+    gateway.store.change(give("ofmin"))
+
+
+# --- What is late at others, and one's own cases ---
+
+
+def test_a_late_answer_waits_for_the_originator_a_danger_first(gateway):
+    handoff_of(gateway, "normal")
+    danger = UUID(
+        offered(gateway, submitted(gateway, urgency="imminent_danger", **REASON)).result["handoff"]
+    )
+    gateway.clock.advance(timedelta(days=8))
+    late = [one for one in owed(gateway, HOTLINE) if one["kind"] == "late_answer"]
+    assert [one["urgency"] for one in late] == ["imminent_danger", "normal"]
+    assert (late[0]["handoff"], late[0]["overdue"]) == (str(danger), True)
+    assert late[0]["reference"], "its own"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_cases_to_assess_and_to_clear_stand_among_what_is_owed_by_urgency(gateway, limit):
+    usual, urgent, owes = (drafted(gateway, urgency=one) for one in ("normal", "urgent", "normal"))
+    handoff = accepted(gateway)
+    gateway.answer(OFMIN, answers.outcome, handoff, code="received")
+    gateway.act(HOTLINE, cases.assess, owes, CaseStepRequest("analyst-1"))
+    found = waits(gateway, HOTLINE, limit)
+    assert [(one["kind"], one["case"]) for one in found if one["handoff"] is None] == [
+        ("assessment", str(urgent)),
+        ("assessment", str(usual)),
+        ("case_clearance", str(owes)),
+    ]
+    assert found[0]["urgency"] == "urgent"
+    assert len(found) == 4
+    assert found[0]["command"] == f"case assess {urgent}"
+    assert found[0]["reference"] == f"ref-{urgent}"
+
+
+def test_a_case_stands_by_the_urgency_of_its_newest_version(gateway):
+    usual = drafted(gateway, urgency="normal")
+    later = drafted(gateway, urgency="normal")
+    assert [one["case"] for one in waits(gateway, HOTLINE)] == [str(usual), str(later)]
+    digest = gateway.case(later).digest
+    more = {"urgency": "urgent", "urgency_reason": "child_located"}
+    submitted(
+        gateway,
+        case=later,
+        version=2,
+        previous=digest,
+        clearance=None,
+        **more,
+        change=VersionChange(ChangeKind.CORRECTION, "other", "found by a check", ("/urgency",)),
+    )
+    assert [one["case"] for one in waits(gateway, HOTLINE)] == [str(later), str(usual)]
+
+
+# --- What is about no case ---
+
+
+def test_what_ends_soon_is_listed_before_it_ends_and_not_where_its_like_follows(gateway):
+    def ending(by: str) -> list[Any]:
+        return [(o["kind"], o["about"], o["due_at"][:10]) for o in waits(gateway, by)]
+
+    assert ending(ABROAD) == []
+    gateway.administer("membership.end", ABROAD, until="2026-03-20")
+    assert ending(ABROAD) == [("membership", "full", "2026-03-20")]
+    gateway.administer(
+        "membership.grant", ABROAD, membership="full", start="2026-03-20", decision_ref="again"
+    )
+    assert ending(ABROAD) == []
+
+
+def test_ones_own_cases_that_are_erased_soon_are_counted_in_one_row(gateway):
+    erased_in(gateway, 15)
+    assert waits(gateway, HOTLINE) == []
+    for days in (14, 9):
+        erased_in(gateway, days)
+    (row,) = waits(gateway, HOTLINE)
+    first = (gateway.clock() + timedelta(days=9)).date()
+    assert (row["kind"], row["about"], row["due_at"][:10]) == ("erasure", "2", str(first))
+
+
+def test_the_last_certificate_of_each_system_is_listed_ten_days_before_it_ends(gateway):
+    now = gateway.clock()
+    with gateway.past_events(ABROAD) as work:
+        (system,) = work.organisations.systems(ABROAD)
+        for number, days in enumerate((5, 11), 1):
+            ends = now + timedelta(days=days)
+            name = f"thumb-{number}"
+            made = Certificate(name, number, ABROAD, system.name, ends)
+            work.organisations.add_certificate(made)
+    assert waits(gateway, ABROAD) == []
+    gateway.clock.advance(timedelta(days=2))
+    (row,) = waits(gateway, ABROAD)
+    assert (row["kind"], row["about"], row["command"]) == (
+        "certificate", system.name, "system renew"
+    )  # fmt: skip
+
+
+# --- What a scope or a suspension closes, and filters ---
+
+
+def skipped(gateway: Founded, by: str, **changes: Any) -> list[tuple[str, str | None]]:
+    page = worklist.page(gateway.ports, replace(caller(by), **changes), None, 100)
+    return [(one.source, one.scope) for one in page.skipped]
+
+
+def test_what_a_system_has_no_scope_for_is_named_and_the_rest_is_listed(gateway):
+    drafted(gateway)
+    few = frozenset({"handoffs.read"})
+    assert skipped(gateway, HOTLINE) == []
+    assert skipped(gateway, HOTLINE, scopes=few) == [
+        ("cases", "cases.read"), ("notifications", "events.read")
+    ]  # fmt: skip
+    assert waits(gateway, HOTLINE, scopes=few) == []
+
+
+def test_a_suspended_member_sees_what_it_owes_and_what_is_closed_is_named(gateway):
+    handoff = accepted(gateway)
+    recalled(gateway, gateway.handoff(handoff).case)
+    gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
+    assert {one["kind"] for one in owed(gateway, OFMIN)} == {
+        "recall_acknowledgement", "recall_answer"
+    }  # fmt: skip
+    assert skipped(gateway, OFMIN) == [
+        ("cases", None), ("successions", None), ("notifications", None)
+    ]  # fmt: skip
+
+
+def test_a_filter_leaves_what_does_not_fit_away(gateway):
+    urgent, abroad = handoff_of(gateway, "urgent"), offered(gateway, to=ABROAD).result["handoff"]
+    gateway.act(HOTLINE, arrivals.take, urgent, TakeRequest("analyst-1"))
+    gateway.clock.advance(timedelta(days=8))
+
+    def found(**wanted: Any) -> list[str]:
+        return [o["handoff"] for o in waits(gateway, HOTLINE, wanted=WorklistFilter(**wanted))]
+
+    assert found() == [str(urgent), abroad]
+    assert found(urgency="urgent") == found(taken_by="analyst-1") == [str(urgent)]
+    assert found(counterpart=ABROAD) == [abroad]
+    assert found(matter="csam", overdue=True) == found()
+    assert found(matter="terrorism") == []
+
+
+# --- Who works on it ---
+
+
+def test_who_works_on_a_handoff_is_for_its_own_side_alone_and_the_last_one_counts(gateway):
+    handoff = accepted(gateway)
+    gateway.answer(OFMIN, answers.outcome, handoff, code="received")
+    before = len(streamed(gateway, OFMIN, "handoff.taken"))
+    for person in ("analyst-1", "officer-1"):
+        taken = gateway.act(HOTLINE, arrivals.take, handoff, TakeRequest(person))
+        assert taken.result == {"handoff": str(handoff), "taken_by": person}
+    assert len(streamed(gateway, HOTLINE, "handoff.taken")) == 2
+    assert len(streamed(gateway, OFMIN, "handoff.taken")) == before
+    assert [one["taken_by"] for one in owed(gateway, HOTLINE)] == ["officer-1"]
+    assert gateway.view(HOTLINE, handoff)["taken_by"] == "officer-1"
+    assert "taken_by" not in gateway.view(OFMIN, handoff)
+
+
+def test_what_an_interest_keeps_away_is_not_taken(gateway):
+    handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
+    gateway.interest(ABROAD, "content.example.org")
+    gateway.refused(NotFound, ABROAD, arrivals.take, handoff, TakeRequest("officer-1"))
+
+
+def test_who_worked_on_it_is_forgotten_with_the_case(gateway):
+    handoff = accepted(gateway)
+    gateway.act(OFMIN, arrivals.take, handoff, TakeRequest("officer-1"))
+    assert gateway.store.tables("taken_handoff")["taken_handoff"]
+    on_the_day(gateway)
+    assert not gateway.store.tables("taken_handoff")["taken_handoff"]
+    gateway.refused(CaseErased, OFMIN, arrivals.take, handoff, TakeRequest("officer-1"))
