@@ -42,7 +42,7 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     found = gateway.worklist()
     rows = [one for one in found["items"] if wanted.fits(one)]
     outbox = 0 if wanted.is_set else waiting_writes(gateway)
-    items = [{**one, "next": _command(one)} for one in rows]
+    items = [{**one, "first": _whole(_first(one)), "next": _whole(one["command"])} for one in rows]
     if output.reply({"items": items, "skipped": found["skipped"], "outbox": outbox}):
         return
     for _, group in groupby(rows, _news_of):
@@ -56,8 +56,8 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
         click.echo("Nothing waits.")
 
 
-def _command(row: Mapping[str, Any]) -> str | None:
-    return row["command"] and f"{output.program()} {output.complete(row['command'])}"
+def _whole(command: str | None) -> str | None:
+    return command and f"{output.program()} {output.complete(command)}"
 
 
 def _missed(skipped: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -457,6 +457,7 @@ TAGS_SAY: Mapping[str, str] = {
     "registry": "What administrators read.",
     "staff": "The staff register: persons by pseudonym.",
     "successions": "Mandates that move to another organisation.",
+    "worklist": "What waits for the caller's organisation, from all sources.",
 }
 """What the operations of a tag are about."""
 

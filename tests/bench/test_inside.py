@@ -107,7 +107,13 @@ def test_the_processor_time_of_processes_counts_and_never_falls():
 
 def test_what_a_store_of_up_to_100_000_cases_makes_dearer_is_told():
     names = ("submit", "offer", "accept", "token", "submit, signed", "GET /cases, 20")
-    names += ("GET /handoffs, 20", "GET /events, 100", *FITS_NOTHING, "doctor, from the proved")
+    names += (
+        "GET /handoffs, 20",
+        "GET /events, 100",
+        "GET /worklist, 100",
+        *FITS_NOTHING,
+        "doctor, from the proved",
+    )
     few = dict.fromkeys(names, 1000.0)
     assert not grown({1000: few, 100_000: dict.fromkeys(names, 1299.0)})
     assert not grown({1000: few, 1_000_000: dict.fromkeys(names, 9e9)})

@@ -373,7 +373,7 @@ EVERY_READ: dict[str, Callable[[Founded, Caller], Any]] = {
 }
 
 
-READ_WHILE_SUSPENDED = {"whoami", "handoffs"}
+READ_WHILE_SUSPENDED = {"whoami", "cases", "handoffs", "events"}
 
 
 @each("read", EVERY_READ)

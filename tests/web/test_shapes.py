@@ -290,6 +290,7 @@ def tell_of_answers(story: Story, made: list[str]) -> None:
     answer(HOTLINE, "calls", withdrawn, function="duty officer", time="2026-03-02T08:00:00Z")
     answer(HOTLINE, "withdrawal", withdrawn, reason="in error")
     answer(HOTLINE, "seen", refused)
+    answer(HOTLINE, "taking", refused)
     tell_of_imminent_danger(story)
     for who in (OFMIN, HOTLINE):
         for handoff in (taken, refused, redirected):

@@ -34,6 +34,7 @@ REVISIONS = [
     "add_arrivals",
     "add_confirmations",
     "drop_arrived_index",
+    "add_worklist",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

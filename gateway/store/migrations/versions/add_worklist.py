@@ -10,7 +10,7 @@ from sqlalchemy import Column, Integer, inspect
 from gateway.store.tables import KEPT, UNCLEARED, metadata, taken_handoff
 
 revision = "add_worklist"
-down_revision = "add_confirmations"
+down_revision = "drop_arrived_index"
 
 
 def upgrade() -> None:
