@@ -189,8 +189,10 @@ class Gateway(
                 found = gateway_keys.learn(trust, data)
             log_keys[:] = found.log_keys
             own_keys.update(found.gateway_keys)
-            if connection.key_events and len(log_keys) + len(own_keys) > known:
-                files.replace(connection.key_events, data, mode=0o644)
+            file = connection.key_events
+            if file is not None and len(log_keys) + len(own_keys) > known:
+                with errors.raising(errors.SettingsError, f"{file} cannot be written", OSError):
+                    files.replace(file, data, mode=0o644)
 
         return replace(connection, trust=trust, fetch_keys=fetch, learn_keys=learn)
 

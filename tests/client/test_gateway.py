@@ -2,9 +2,13 @@
 
 import pytest
 
-from gateway.client import UnexpectedAnswer
-from tests.client.client_fixture import MemberClient, answer
-from tests.founding import HOTLINE
+from gateway.client import EvidenceMismatch, UnexpectedAnswer
+from gateway.registry import keys as registry_keys
+from gateway.verification import gateway_keys
+from tests.client.client_fixture import MemberClient, answer, connection_of, trust_of
+from tests.client.scenario import submit
+from tests.founding import HOTLINE, ORIGIN, Founded
+from tests.verification.logbook import Logbook
 
 
 def test_the_gateway_says_who_it_is_and_who_asks(stage):
@@ -28,3 +32,48 @@ def test_another_listener_at_the_address_is_told_so_too(stage):
     desk.wire.faults = [answer(404)]
     with pytest.raises(UnexpectedAnswer, match="check its addresses"):
         desk.greet()
+
+
+# --- The keys that follow those of the connection ---
+
+
+def change_log_key(gateway: Founded, key: str) -> None:
+    """The log signs with another key: it was published under the one before, which is withdrawn."""
+    signer = Logbook(ORIGIN, key).signer
+    new = {"purpose": "log", "key": key, "public": signer.vkey}
+    registry_keys.publish_keys(gateway.ports, [new])
+    registry_keys.withdraw_key(gateway.ports, "log", f"before {key}")
+    gateway.checkpoint_signer.signer = signer
+
+
+def test_a_client_that_was_away_follows_the_log_through_two_changes_of_its_key(stage, tmp_path):
+    file, connection = tmp_path / "key-events.json", connection_of(stage)
+    for key in ("second", "third"):
+        change_log_key(stage.gateway, key)
+    desk = MemberClient(stage, trust=connection.trust, key_events=file)
+    assert submit(desk, stage)
+    assert desk.wire.paths().count("/log/keys") == 1, "it is asked for once"
+    keys = gateway_keys.learn(connection.trust, file.read_bytes()).log_keys
+    assert [str(one) for one in keys[1:]] == [
+        Logbook(ORIGIN, key).signer.vkey for key in ("second", "third")
+    ]
+    assert connection.log_key == keys[0], "what was pinned stays"
+
+
+def test_a_key_that_no_known_one_signed_is_believed_by_nobody(stage, tmp_path):
+    trust = trust_of(stage.gateway)
+    stage.gateway.checkpoint_signer.signer = Logbook(ORIGIN, "stranger").signer
+    new = {"purpose": "log", "key": "x", "public": Logbook(ORIGIN, "stranger").signer.vkey}
+    registry_keys.publish_keys(stage.gateway.ports, [new])
+    desk = MemberClient(stage, trust=trust, key_events=tmp_path / "key-events.json")
+    with pytest.raises(EvidenceMismatch, match="no known key has signed"):
+        submit(desk, stage)
+    assert not (tmp_path / "key-events.json").exists()
+
+
+def test_where_the_file_cannot_be_kept_the_write_stands_all_the_same(stage, tmp_path):
+    trust = trust_of(stage.gateway)
+    change_log_key(stage.gateway, "second")
+    desk = MemberClient(stage, trust=trust, key_events=tmp_path / "nowhere" / "file" / "key.json")
+    (tmp_path / "nowhere").write_text("a file, and no folder")
+    assert submit(desk, stage)
