@@ -99,7 +99,7 @@ class Administration:
         return self._read(f"/admin/successions/preview?{urlencode(planned)}")
 
     def event(self, event: UUID) -> Receipt:
-        """The receipt of an event, with the details that the gateway itself reads."""
+        """The receipt of an event of the gateway's own, with the details that it reads."""
         return evidence_checks.read_receipt(self._read(f"/admin/events/{spelled(event)}"))
 
     def _read(self, path: str) -> dict[str, Any]:

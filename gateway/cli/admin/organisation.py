@@ -200,7 +200,8 @@ def set_keys(
 def show_event(session: AdminSession, event: UUID) -> None:
     """Show what was recorded as EVENT; with --json its receipt.
 
-    Use it for a change that had no receipt because the log could not be signed.
+    EVENT is one of the gateway's own; an auditor searches those of others. Use it for a change that
+    had no receipt because the log could not be signed.
     """
     with registry(session, reads=True) as reached:
         found, key = reached.event(event), VerificationKey.parse(reached.addresses()["log_key"])

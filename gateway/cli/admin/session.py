@@ -353,7 +353,7 @@ def _saying(missing: str) -> Iterator[None]:
 
 
 NO_SUCCESSION = "no succession has this id: see `casegate admin succession list`"
-NO_EVENT = "the log has no event with this id"
+NO_EVENT = "the gateway is party of no event with this id: an auditor searches those of others"
 PAGE = 100
 """Items of a page of a list."""
 

@@ -424,20 +424,26 @@ def look_up_receipt(ports: Ports, caller: Caller, event: UUID) -> Receipt:
         logged = context.work.log.logged(event)
         if logged is None:
             deny_as_not_found()
-        details = logged.event.disclosures
-        party = any(d.kind == "party" and caller.organisation in d.readers for d in details)
-        authorize(context, LOG, {"party": party})
+        authorize(context, LOG, {"party": _is_party(logged, caller.organisation)})
         return logged
 
     logged = read(ports, caller, ActionRequest("receipt.read"), query)
     return receipt_for(ports, logged, caller.organisation)
 
 
+def _is_party(logged: LoggedEvent, organisation: str) -> bool:
+    return any(d.kind == PARTY and organisation in d.readers for d in logged.event.disclosures)
+
+
 def of_gateway(ports: Ports, reader: Reader, event: UUID) -> Receipt:
-    """The receipt of an event as the gateway itself reads it; for administrators."""
+    """The receipt of an event that the gateway is a party of, as it reads it; for administrators.
+
+    Others' events are read by a recorded search, with a person and a reason.
+    """
 
     def query(context: RequestContext | OnHost) -> LoggedEvent:
-        return context.work.log.logged(event) or deny_as_not_found()
+        logged = context.work.log.logged(event)
+        return logged if logged and _is_party(logged, GATEWAY) else deny_as_not_found()
 
     return receipt_for(ports, read_as_operator(ports, reader, query), GATEWAY)
 

@@ -135,7 +135,10 @@ def registry_list_notifications(call: Call) -> dict[str, Any]:
 
 @endpoint("GET /admin/events/<uuid:event>", "registry.read", SCOPE, "Receipt")
 def registry_show_event(call: Call, event: UUID) -> Receipt:
-    """Read the receipt of an event, with the details that are for the gateway itself."""
+    """Read the receipt of an event of which the gateway is a party, with the details for it.
+
+    Those of others are read by a recorded search (`POST /audit/searches`).
+    """
     return audit.of_gateway(call.ports, call.caller, event)
 
 

@@ -663,12 +663,13 @@ def test_both_parties_prove_one_event_in_the_log_of_today_and_share_what_both_kn
     assert {kind for kind, _ in told} == {"purpose", "due"}
 
 
-def test_on_its_own_host_the_gateway_proves_what_was_recorded(gateway):
+def test_administrators_read_the_events_of_the_gateway_and_no_others(gateway):
     written = gateway.administer("organisation.suspend", ABROAD, reason="test")
     again = audit.of_gateway(gateway.ports, HOST, event_of(written.receipt))
     assert gateway.confirm(again).event == gateway.confirm(written.receipt).event
-    with pytest.raises(NotFound):
-        audit.of_gateway(gateway.ports, HOST, gateway.new_id())
+    for other in (gateway.new_id(), event_of(offered(gateway).receipt)):
+        with pytest.raises(NotFound):
+            audit.of_gateway(gateway.ports, HOST, other)
 
 
 def test_what_stands_without_a_receipt_is_named(gateway, monkeypatch):
