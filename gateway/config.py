@@ -539,7 +539,8 @@ def _parse(path: Path) -> dict[str, Any]:
             "`casegate init` makes a new one"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        why = getattr(error, "strerror", "it is not UTF-8")
+        raise ConfigError(f"{path} cannot be read: {why}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
 

@@ -3,6 +3,7 @@
 So `casegate verify` works where only the verifier is installed, without the server's packages.
 """
 
+import errno
 import importlib
 import io
 import sys
@@ -282,6 +283,12 @@ class LazyGroup(click.Group):
                 error = click.UsageError(f"{none.message} Did you mean {meant!r}?", none.ctx)
         except click.ClickException as failed:
             error = failed
+        except OSError as failed:
+            if failed.errno != errno.ENAMETOOLONG:
+                raise
+            error = click.UsageError(
+                f"{str(failed.filename)[:60]!r}... is too long for a file's name"
+            )
         except (click.Abort, EOFError, KeyboardInterrupt) as stop:
             # Ctrl-C at a question is an Abort, as is no answer, and a person's no.
             if KeyboardInterrupt in (type(stop), type(stop.__context__)):

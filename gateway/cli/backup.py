@@ -85,7 +85,7 @@ class Manifest:
         """Read it; a ClickException when the folder is no whole backup of this format."""
         try:
             text = (folder / MANIFEST_FILE).read_bytes()
-            values = json.loads(text) if len(text) <= LARGEST_MANIFEST else None
+            values = canonical.decode(text) if len(text) <= LARGEST_MANIFEST else None
         except (OSError, ValueError):
             values = None
         if not _is_manifest(values):

@@ -103,7 +103,7 @@ class CaseFile(output.Input):
             self.fail(f"{value}: a case has at most {MAX_CASE_BYTES} bytes", param, ctx)
         try:
             content = canonical.decode(data)
-        except UnicodeDecodeError:
+        except UnicodeError:
             self.fail(f"{value} is not a text in UTF-8: {_A_CASE}", param, ctx)
         except ValueError as error:
             self.fail(f"{value} is not JSON ({error}): {_A_CASE}", param, ctx)

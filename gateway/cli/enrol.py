@@ -35,7 +35,7 @@ from gateway.client.enrolment import (
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.domain.organisation import organisation_uri
-from gateway.evidence import declarations
+from gateway.evidence import canonical, declarations
 from gateway.files import PrivateFileError
 from gateway.keys import (
     KeyPurpose,
@@ -367,7 +367,7 @@ def show(gateway: Gateway, identifier: UUID) -> None:
 
 def _read_case(file: Path) -> dict[str, Any]:
     with raising(SettingsError, f"{file} is not JSON"):
-        case = json.loads(read_file(file))
+        case = canonical.decode(read_file(file))
     if not isinstance(case, dict):
         raise SettingsError(f"{file} is not a case: a JSON object is expected")
     return case

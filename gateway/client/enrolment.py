@@ -89,7 +89,7 @@ class InvitationFile:
     def read(cls, data: bytes) -> "InvitationFile":
         """Read one; SettingsError when it is none, or was not copied whole."""
         try:
-            members: Any = json.loads(data)
+            members: Any = canonical.decode(data)
             persons = members.pop("administrators", {})
             format_, told = members.pop("format"), members.values()
             if format_ == WAITING:

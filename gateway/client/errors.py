@@ -23,6 +23,8 @@ def raising(
         yield
     except causes as error:
         why = str(getattr(error, "strerror", error))
+        if isinstance(error, UnicodeDecodeError):
+            why = f"byte {error.start + 1} is not UTF-8"
         raise kind(f"{sentence}: {why}" if sentence else why) from error
 
 

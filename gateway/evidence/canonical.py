@@ -74,7 +74,7 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start + 1} is not UTF-8") from None
+        raise UnicodeError(f"byte {error.start + 1} is not UTF-8") from None
     try:
         value = (_read_with_fractions if fractions else _read)(text)
     except json.JSONDecodeError as error:
@@ -87,7 +87,7 @@ def decode(data: bytes, *, fractions: bool = False) -> Any:
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_nesting(value)
     if "\\u" in text and not _is_whole(value):
-        raise ValueError("a text holds half a character")
+        raise UnicodeError("a text holds half a character")
     return value
 
 

@@ -325,6 +325,7 @@ def test_an_output_without_space_is_one_sentence(words):
         ("handoff offer x --disclosure y", "Did you mean '--digest'?"),
         ("init gw --name Case_Gate", "must be a gateway's name"),
         ("admin organisation show X", "must be an organisation id"),
+        (f"system check -c {'x' * 300}", "is too long for a file's name"),
     ],
 )
 def test_what_is_mistyped_is_told_with_what_may_be_meant(words: str, told: str) -> None:

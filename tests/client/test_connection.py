@@ -94,11 +94,16 @@ def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str, told: s
 
 @each(
     "text, told",
-    [("api_url =", "not TOML"), ("api_url = 5", "text in quotes"), ('key = "a\\nb"', "quotes")],
+    [
+        ("# \xe9", "byte 3 is not UTF-8"),
+        ("api_url =", "not TOML"),
+        ("api_url = 5", "text in quotes"),
+        ('key = "a\\nb"', "quotes"),
+    ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "connection.toml"
-    file.write_text(text)
+    file.write_text(text, encoding="latin-1")
     with pytest.raises(SettingsError, match=told):
         PartnerConnection.read(file)
 

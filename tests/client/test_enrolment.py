@@ -171,7 +171,7 @@ def test_what_was_not_copied_whole_is_refused(change: dict[str, object]) -> None
         InvitationFile.read(json.dumps(members).encode())
 
 
-@each("data", [b"", b"[]", b"{}", b"\xff", MADE.render()[:-9]])
+@each("data", [b"", b"[]", b"{}", b"\xff", MADE.render()[:-9], b"[" * 5000 + b"]" * 5000])
 def test_what_is_no_invitation_is_refused(data: bytes) -> None:
     with pytest.raises(SettingsError):
         InvitationFile.read(data)

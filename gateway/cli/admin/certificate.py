@@ -22,7 +22,7 @@ from gateway.client import enrolment
 from gateway.client.enrolment import InvitationFile
 from gateway.domain.enrolment import TOKEN_BYTES
 from gateway.domain.refusals import Refusal
-from gateway.evidence import base64url
+from gateway.evidence import base64url, canonical
 from gateway.files import PrivateFileError
 from gateway.kernel.changes import Change
 
@@ -102,7 +102,7 @@ def complete(session: AdminSession, file: Path) -> None:
         complete hotline-new.json
     """
     try:
-        members = json.loads(files.read_private(file))
+        members = canonical.decode(files.read_private(file))
         made = members.pop("format")
         if made == enrolment.FORMAT:
             raise click.ClickException(f"{file} is complete: send it to the member")
