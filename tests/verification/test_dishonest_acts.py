@@ -80,7 +80,7 @@ def looked_at(there: Scene) -> Seen:
 def _asked(client: MemberClient, there: Scene) -> Iterator[Callable[[], Any]]:
     yield lambda: [*client.events()]
     yield lambda: [*client.inbox(), *client.sent()]
-    yield lambda: [*client.duties()]
+    yield client.worklist
     for one in there.handoffs.values():
         yield lambda one=one: client.handoff(str(one))
 
