@@ -75,10 +75,10 @@ def _elapsed() -> float:
 _began = _system(), _elapsed()  # before a listener's workers are forked: it counts for them too
 
 
-def clock_ahead() -> timedelta:
+def clock_ahead(moment: datetime | None = None) -> timedelta:
     """How far the system's clock is ahead of the process's start plus the time since."""
     started, elapsed = _began
-    return _system() - started - timedelta(seconds=_elapsed() - elapsed)
+    return (moment or _system()) - started - timedelta(seconds=_elapsed() - elapsed)
 
 
 def leapt() -> bool:
@@ -92,7 +92,8 @@ def now() -> datetime:
     Without a leap that is not believed. To the millisecond, as documents say it: what a row says is
     exactly what its event says.
     """
-    moment, ahead = _system(), clock_ahead()
+    moment = _system()
+    ahead = clock_ahead(moment)
     if ahead > LEAP:
         moment -= ahead
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -152,7 +152,7 @@ class CedarPolicy:
             resource = question.resource
             # The same for questions that policy cannot tell apart.
             asked = (
-                question.principal.identity,
+                question.principal,
                 question.action,
                 resource.type,
                 "" if resource.type in _NAMELESS else resource.id,

@@ -19,28 +19,28 @@ from gateway.domain.vocabulary import onward_rank, tlp_rank
 Value = Union[str, int, bool, frozenset[str], "PolicyEntity"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolicyEntity:
-    """A principal or a resource: its type, its id, its attributes."""
+    """A principal or a resource: its type, its id, its attributes. Equal when all of them are."""
 
     type: str
     id: str
     attributes: Mapping[str, Value]
 
     @cached_property
-    def identity(self) -> Hashable:
-        """The same for entities that are the same, of all types and values."""
+    def _identity(self) -> Hashable:
         return self.type, self.id, identity_of(self.attributes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PolicyEntity) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
 
 def identity_of(values: Mapping[str, Value]) -> Hashable:
     """The same for the same values under the same names; true is not 1 here."""
-    return frozenset(
-        [
-            (name, type(value), value.identity if type(value) is PolicyEntity else value)
-            for name, value in values.items()
-        ]
-    )
+    return frozenset(zip(values, map(type, values.values()), values.values(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -361,6 +361,8 @@ class _Code:
         self._width, self._decode = width, decode
         self._outside = bytes({*range(128)}.difference(signs))
         self._fragments = tuple(self._looks(size, encode))
+        self._starts = frozenset(tuple(look[0][:3]) for look in self._fragments)
+        self._short = tuple(look for look in self._fragments if len(look[0]) < 3)
 
     def _looks(self, size: int, encode: Callable[[bytes], bytes]) -> Iterator[tuple[str, int, int]]:
         """Yield what each beginning looks like, at each of the ways to stand in a group.
@@ -389,8 +391,10 @@ class _Code:
 
         A row of thousands of beginnings of nothing is made to keep us busy: it counts as a file.
         """
-        looks = 0
-        for fragment, back, skipped in self._fragments:
+        looks, fragments = 0, self._fragments
+        if len(row) < _WINDOW and self._starts.isdisjoint(zip(row, row[1:], row[2:], strict=False)):
+            fragments = self._short  # of most short texts three signs in a row say enough
+        for fragment, back, skipped in fragments:
             at = row.find(fragment)
             while at >= 0:
                 began = at - back

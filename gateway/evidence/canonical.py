@@ -139,6 +139,9 @@ _read = _reader(_refuse_number)
 _read_with_fractions = _reader(_finite)
 
 
+_CONTAINERS = frozenset({dict, list})
+
+
 def _check_nesting(value: Any) -> None:
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
@@ -146,11 +149,14 @@ def _check_nesting(value: Any) -> None:
             member
             for container in level
             for member in (container.values() if type(container) is dict else container)
-            if type(member) is dict or type(member) is list
+            if type(member) in _CONTAINERS
         ]
         if not level:
             return
     raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
+
+
+_SOUND = frozenset({str, bool, type(None)})
 
 
 def _check(value: Any) -> None:
@@ -159,10 +165,13 @@ def _check(value: Any) -> None:
     for _ in range(MAX_DEPTH + 1):
         containers: list[Any] = []
         for container in level:
-            for member in container.values() if isinstance(container, dict) else container:
+            members = container.values() if isinstance(container, dict) else container
+            # Half a character in a text has no UTF-8 form, which `encode` needs.
+            if _SOUND.issuperset(map(type, members)):
+                continue
+            for member in members:
                 kind = type(member)
-                # Half a character in a text has no UTF-8 form, which `encode` needs.
-                if kind is str or kind is bool or member is None:
+                if kind in _SOUND:
                     continue
                 if isinstance(member, dict):
                     _check_keys(member)

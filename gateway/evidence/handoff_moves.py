@@ -78,15 +78,14 @@ def read_moves(
             raise Impossible(f"document {stored.sequence} is of another kind")
         if None not in (move.digest, event.digest) and move.digest != event.digest:
             raise Impossible(f"document {stored.sequence} is not the one in the log")
-        if move.step in AGREEMENTS:
-            before = [digest for index, digest in versions if index < event.index]
-            if not before:
-                raise Impossible("no version of its case is in the log")
-            move = replace(move, under=before[-1])
+        before = [digest for index, digest in versions if index < event.index]
+        if move.step in AGREEMENTS and not before:
+            raise Impossible("no version of its case is in the log")
+        under = before[-1] if move.step in AGREEMENTS else None
         # What was there at the erasure can be read no more.
         is_new = move.readable and not handoff.conditions_digest
         late = is_new or (erased is not None and erased < event.index)
-        moves.append(replace(move, digest=event.digest or move.digest, late=late))
+        moves.append(replace(move, digest=event.digest or move.digest, late=late, under=under))
     return moves
 
 
@@ -113,7 +112,6 @@ def read_move(sequence: int, document: str) -> Moved:
     """A document, whose signature was verified, as the move that it says it is. Raises
     DocumentError."""
     digest, claims = sd_jwt.stored_claims(document)
-    move = Moved(sequence, None, digest=digest)
     kind = ANSWERS.get(claims.get("kind", ""))
     if kind is None:
         step = None
@@ -121,14 +119,15 @@ def read_move(sequence: int, document: str) -> Moved:
             step = HandoffAction.RECALL
         elif "updates" in claims:
             step = HandoffAction.UPDATE
-        return replace(move, step=step, claims=claims)
+        return Moved(sequence, step, digest=digest, claims=claims)
     if not (kind.accepts or kind.moves.keys() & _STATING):
-        return replace(move, step=kind.move({}))
+        return Moved(sequence, kind.move({}), digest=digest)
     said = sd_jwt.read_stored(document).content
     groups, done, until = (said.get(name) for name in ("groups", "done", "until"))
-    return replace(
-        move,
-        step=kind.move(said),
+    return Moved(
+        sequence,
+        kind.move(said),
+        digest=digest,
         groups=frozenset(groups) if groups else None,
         done=RecallAnswer(done) if done else None,
         until=date.fromisoformat(until) if until else None,

@@ -89,6 +89,11 @@ def consistency(nodes: Nodes, old: int, size: int) -> list[bytes]:
     return proof
 
 
+def root_of(nodes: Nodes, size: int) -> bytes:
+    """The root of the first `size` leaves (RFC 9162 section 2.1.1), by their right edge."""
+    return root_of_edge(nodes, 0, size) if size else EMPTY_ROOT
+
+
 def root_of_edge(nodes: Nodes, start: int, size: int) -> bytes:
     """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
     rest, edge = size - start, b""
@@ -232,7 +237,7 @@ class Growth:
     @cached_property
     def root(self) -> bytes:
         """The root of the tree (RFC 9162 section 2.1.1)."""
-        return root_of_edge(self.nodes, 0, self.size) if self.size else EMPTY_ROOT
+        return root_of(self.nodes, self.size)
 
     @property
     def edge(self) -> bytes:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -81,6 +80,7 @@ _recalled = exists().where(
 _GET = select(*_CASES.columns, case_file.c.content_key, _recalled.label("recalled")).where(_of_case)
 _LOCK = select(case_file.c.id).where(_of_case).with_for_update()
 _VERSIONS = RecordTable(case_version, CaseVersion)
+_VERSION_NAMES = tuple(column.name for column in _VERSIONS.columns)
 _GET_CURRENT = _GET.add_columns(*_VERSIONS.columns).join(
     case_version, case_version.c.digest == case_file.c.digest
 )
@@ -335,11 +335,11 @@ class SqlCases(StorePart):
         return None if row is None else self._opened(row)
 
     def _opened(self, row: Sequence[Any]) -> CaseVersion:
-        stored: Any = _VERSIONS.read(row)  # with what is encrypted
-        summary = self._cipher.decrypt(stored.summary, _cell(stored.digest, "summary"))
-        document = self._cipher.decrypt(stored.document, _cell(stored.digest, "document"))
-        opened: CaseVersion = replace(stored, summary=json.loads(summary), document=document)
-        return opened
+        said = dict(zip(_VERSION_NAMES, row, strict=True))
+        for name in ("summary", "document"):
+            said[name] = self._cipher.decrypt(said[name], _cell(said["digest"], name))
+        said["summary"] = json.loads(said["summary"])
+        return CaseVersion(**said)
 
     def summary(self, digest: str) -> Mapping[str, Any] | None:
         """Return what a list shows of a version, without its document. Raises CaseErased."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice, repeat
+from itertools import repeat
 from operator import attrgetter
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_args, get_origin
@@ -290,14 +290,13 @@ class RecordTable(Generic[R]):
         self.taken, self.changed = taken, changed
         key = [column.name for column in table.primary_key]
         self._key, self._keeps, self._counter = key, keeps, counter
-        self._inner: list[tuple[str, Any, list[str]]] = []
+        self._parts: list[tuple[int, tuple[str, Any, list[str]]]] = []
         self.columns: list[Column[Any]] = []
-        for name, hint in types_of(cast(Any, record)).items():
-            inner = [one for one in table.c if one.info.get("of") == name]
+        for place, (name, hint) in enumerate(types_of(cast(Any, record)).items()):
+            if inner := [one for one in table.c if one.info.get("of") == name]:
+                part = name, _kind_of(hint)[0], [one.name for one in inner]
+                self._parts.append((place, part))
             self.columns += inner or [table.c[name]]
-            kind = _kind_of(hint)[0] if inner else None
-            self._inner.append((name, kind, [one.name for one in inner]))
-        self._flat = not any(kind for _, kind, _ in self._inner)
         self.all = select(*self.columns)
         self.one = self.by(*key)
         self.insert = insert_new(table) if insert is None else insert
@@ -311,23 +310,20 @@ class RecordTable(Generic[R]):
 
     def read(self, values: Sequence[Any]) -> R:
         """A record from the values of its columns, in their order."""
-        if self._flat:
-            return self.record(*values)
-        given, left = [], iter(values)
-        for _, kind, inner in self._inner:
-            part = [*islice(left, len(inner) or 1)]
+        given = [*values]
+        for place, (_, kind, inner) in self._parts:
+            part = given[place : place + len(inner)]
             # Of a record that is not there its first field is NULL.
-            given.append(kind(*part) if kind and part[0] is not None else part[0])
+            given[place : place + len(inner)] = [None if part[0] is None else kind(*part)]
         return self.record(*given)
 
     def row(self, record: R) -> dict[str, Any]:
         """The values of a record by the names of their columns."""
         values = dict(vars(record))
-        for name, kind, inner in () if self._flat else self._inner:
-            if kind:
-                part = values.pop(name)
-                parts = repeat(None) if part is None else vars(part).values()
-                values.update(zip(inner, parts, strict=False))
+        for _, (name, _, inner) in self._parts:
+            part = values.pop(name)
+            parts = repeat(None) if part is None else vars(part).values()
+            values.update(zip(inner, parts, strict=False))
         return values
 
     def changes(self, record: R) -> dict[str, Any]:

@@ -332,8 +332,6 @@ class SqlLog:
             base, edge, newest, mac = begun.head, begun.edge, begun.newest, begun.mac
         numbers = {row.organisation: row.last - named[row.organisation] for row in last}
         header.require_own(base, mac)
-        if tree.grow(edge, base.size, ()).root != base.root:
-            raise LookupError("the log's right edge is not that of its head")
         judged_at = (fact.at for fact in facts if fact.at is not None)
         at = _not_before(next(judged_at, None) or header.now(), newest)
         policy = header.policy_revision()
@@ -367,6 +365,8 @@ class SqlLog:
             leaves.append(tree.leaf_hash(entry))
             events.append(event)
         grown = tree.grow(edge, base.size, leaves)
+        if tree.root_of(grown.nodes, base.size) != base.root:
+            raise LookupError("the log's right edge is not that of its head")
         run.run(_ADD_EVENTS, *rows)
         run.run(_ADD_PARTIES, *parties)
         if base.size // BLOCK != grown.size // BLOCK:

@@ -594,7 +594,7 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
     due = duties.store_offer(context.ports, context.work, handoff, answer)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
-    record_offer(context, replace(handoff, due_at=due), wanted, signed)
+    record_offer(context, handoff, wanted, signed, due=due)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
     return _offered(context, handoff, answer, (*given, inputs.items.elsewhere))
 
@@ -650,17 +650,17 @@ def record_offer(
     handoff: Handoff,
     wanted: OfferRequest,
     signed: SdJwt,
+    *,
+    due: datetime | None = None,
 ) -> None:
-    """Record the offer, which says when its answer is due, or the update that made a handoff's
+    """Record the offer, which says when its answer is ``due``, or the update that made a handoff's
     newest package; the offer is number 1 of the handoff's documents."""
     context.about = EventSubject.of_handoff(handoff)
     broken = handoff.break_glass and handoff.package == 1
     reasons = "; ".join(one for one in (wanted.again, wanted.country_reason) if one)
     spend_texts(context, handoff, [wanted.note or "", reasons])
     parties = events.parties_of(handoff)
-    own = ("sequence", str(handoff.sequence))
-    if handoff.sequence == 1 and handoff.due_at is not None:
-        own = ("due", handoff.due_at.isoformat())
+    own = ("due", due.isoformat()) if due else ("sequence", str(handoff.sequence))
     context.record(
         parties,
         events.shared("purpose", handoff.purpose, parties),
