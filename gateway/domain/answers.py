@@ -734,12 +734,18 @@ def move(
         raise WrongState(why)
     if bool(groups) is not (step is HandoffAction.ACCEPT_PARTLY):
         raise ValueError("a partial acceptance, and nothing else, names its groups")
+    # The newest package is held. What was held before stays so under the markings by which it was
+    # agreed to: an acknowledgement closes nothing. It takes nothing either: who never accepted has
+    # not accepted by that.
+    holds = handoff.held or step in ACCEPTING
+    takes = step in AGREEMENTS and handoff.held != handoff.package and holds
     return replace(
         handoff,
         state=MOVES[handoff.state, step],
         sequence=handoff.sequence + 1,
         accepted_groups=groups or handoff.accepted_groups,
-        **(_agreed(handoff, step, under) if step in AGREEMENTS else {}),
+        held=handoff.package if takes else handoff.held,
+        held_under=under if takes else handoff.held_under,
     )
 
 
@@ -753,17 +759,6 @@ def made_of(
     return HandoffAnswer(
         handoff.id, handoff.sequence, step, handoff.state, author, at, document, event
     )
-
-
-def _agreed(handoff: Handoff, step: HandoffAction, under: str | None) -> dict[str, Any]:
-    """The newest package is held.
-
-    What was held before stays so under the markings by which it was agreed to: an acknowledgement
-    closes nothing. It takes nothing either: who never accepted has not accepted by that.
-    """
-    if handoff.held == handoff.package or not (handoff.held or step in ACCEPTING):
-        return {}
-    return {"held": handoff.package, "held_under": under}
 
 
 def takes_update(handoff: Handoff, now: datetime) -> bool:

@@ -208,7 +208,19 @@ def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[st
     if offer.digest is not None and row.offer_digest != offer.digest:
         found.append("offer_digest")
     if (claims := offer.claims) is not None:
-        stated = _stated(row)
+        to = {"organisation": row.recipient}
+        if row.address.competence is not None:
+            to["competence"] = row.address.competence
+            to["mandate_event"] = str(row.address.mandate_event)
+        stated = {
+            "handoff": str(row.id),
+            "to": to,
+            "purpose": list(row.purpose),
+            "case_digest": row.case_digest,
+            "transfer_tool": row.transfer_tool,
+            # Documents have whole seconds.
+            "expires_at": row.expires_at and int(row.expires_at.timestamp()),
+        }
         found += [name for name, value in stated.items() if claims.get(name) != value]
         if set(claims.get("disclosures") or ()) != row.permitted_disclosures:
             found.append("disclosures")
@@ -232,20 +244,3 @@ def _is_of(recall: Recall | None, document: Moved | None, row: Handoff) -> bool:
     of |= {} if recall.handoff is None else {"handoff": str(recall.handoff)}
     names = ("case", "version", "code", "handoff")
     return {name: claims[name] for name in names if name in claims} == of
-
-
-def _stated(row: Handoff) -> dict[str, Any]:
-    """Return what the newest offer of a handoff has to claim, where its row is right. Documents
-    have whole seconds."""
-    to = {"organisation": row.recipient}
-    if row.address.competence is not None:
-        to["competence"] = row.address.competence
-        to["mandate_event"] = str(row.address.mandate_event)
-    return {
-        "handoff": str(row.id),
-        "to": to,
-        "purpose": list(row.purpose),
-        "case_digest": row.case_digest,
-        "transfer_tool": row.transfer_tool,
-        "expires_at": row.expires_at and int(row.expires_at.timestamp()),
-    }

@@ -156,6 +156,7 @@ def _check_nesting(value: Any) -> None:
     raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
 
 
+_TEXT = frozenset({str})
 _SOUND = frozenset({str, bool, type(None)})
 
 
@@ -174,28 +175,18 @@ def _check(value: Any) -> None:
                 if kind in _SOUND:
                     continue
                 if isinstance(member, dict):
-                    _check_keys(member)
+                    if not (_TEXT.issuperset(map(type, member)) and "".join(member).isascii()):
+                        raise ValueError("a key is not ASCII text")
                     containers.append(member)
                 elif isinstance(member, list | tuple):
                     containers.append(member)
                 elif isinstance(member, float):
                     raise ValueError("numbers are integers here")
-                elif isinstance(member, int):
-                    if abs(member) > MAX_INTEGER:
-                        raise ValueError("an integer is beyond +-(2^53-1)")
-                elif not isinstance(member, str):
+                elif isinstance(member, int) and abs(member) > MAX_INTEGER:
+                    raise ValueError("an integer is beyond +-(2^53-1)")
+                elif not isinstance(member, int | str):
                     raise ValueError(f"{kind.__name__} is not a JSON value")
         if not containers:
             return
         level = containers
     raise ValueError(f"JSON is nested deeper than {MAX_DEPTH} levels")
-
-
-def _check_keys(value: dict[Any, Any]) -> None:
-    """Check that all keys are ASCII text, looked at together."""
-    try:
-        if "".join(value).isascii():
-            return
-    except TypeError:
-        pass
-    raise ValueError("a key is not ASCII text")

@@ -120,22 +120,18 @@ def compose(
     decoys = sd_jwt.padded_size(count) - count
     needed = sd_jwt.SALT_BYTES * count + sd_jwt.DECOY_BYTES * decoys + NONCE_BYTES
     random = BytesIO(random(needed)).read  # one draw for all
-    disclosures, digests = list[EventDisclosure](), list[str]()
-
-    def disclose(kind: str, value: Any, readers: frozenset[str]) -> None:
-        made = sd_jwt.make_disclosure(kind, value, random)
-        disclosures.append(EventDisclosure(made.encoded, readers, made))
-        digests.append(made.digest)
-
+    told = list[tuple[str, Any, frozenset[str]]]()
     for one in fact.parties:
         number = stream_numbers[one.organisation]
         value = {"organisation": one.organisation, "role": one.role, "stream_number": number}
-        disclose(PARTY, value, frozenset({one.organisation}))
+        told.append((PARTY, value, frozenset({one.organisation})))
     for detail in fact.details:
         if detail.kind == PARTY:
             raise EventError("a detail is not a party")
-        told = detail.value if isinstance(detail.value, str) else list(detail.value)
-        disclose(detail.kind, told, detail.readers)
+        said = detail.value if isinstance(detail.value, str) else list(detail.value)
+        told.append((detail.kind, said, detail.readers))
+    made = [(sd_jwt.make_disclosure(kind, value, random), who) for kind, value, who in told]
+    digests = [one.digest for one, _ in made]
     digests += [sd_jwt.decoy_digest(random) for _ in range(decoys)]
     name, operation, _ = EVENT_TYPES[fact.action]
     clear: dict[str, Any] = {
@@ -153,7 +149,8 @@ def compose(
     document = canonical.encode(clear)
     if len(document) > MAX_DOCUMENT_BYTES:
         raise EventError(f"the event document is longer than {MAX_DOCUMENT_BYTES} bytes")
-    return EventDocument(fact.id, document, random(NONCE_BYTES), tuple(disclosures))
+    disclosures = tuple([EventDisclosure(one.encoded, who, one) for one, who in made])
+    return EventDocument(fact.id, document, random(NONCE_BYTES), disclosures)
 
 
 def _timestamp(at: datetime) -> str:

@@ -81,7 +81,7 @@ def root(read: ReadTile, size: int) -> bytes:
     """
     if size < 0:
         raise ValueError("a size is not negative")
-    return tree.root_of(_Nodes(read), size)
+    return tree.root_of_edge(_Nodes(read), 0, size)
 
 
 class InclusionProofs:

@@ -89,20 +89,16 @@ def consistency(nodes: Nodes, old: int, size: int) -> list[bytes]:
     return proof
 
 
-def root_of(nodes: Nodes, size: int) -> bytes:
-    """The root of the first `size` leaves (RFC 9162 section 2.1.1), by their right edge."""
-    return root_of_edge(nodes, 0, size) if size else EMPTY_ROOT
-
-
 def root_of_edge(nodes: Nodes, start: int, size: int) -> bytes:
-    """Root of leaves start to size-1; start is a multiple of a power of two >= their number."""
+    """Root of leaves start to size-1, EMPTY_ROOT for none; start is a multiple of a power of two
+    >= their number."""
     rest, edge = size - start, b""
     while rest:
         height = (rest & -rest).bit_length() - 1  # of the largest complete subtree that ends it
         complete = nodes[height, (size >> height) - 1]
         edge = node_hash(complete, edge) if edge else complete
         rest &= rest - 1
-    return edge
+    return edge or EMPTY_ROOT
 
 
 def root(leaf_hashes: Sequence[bytes]) -> bytes:
@@ -237,7 +233,7 @@ class Growth:
     @cached_property
     def root(self) -> bytes:
         """The root of the tree (RFC 9162 section 2.1.1)."""
-        return root_of(self.nodes, self.size)
+        return root_of_edge(self.nodes, 0, self.size)
 
     @property
     def edge(self) -> bytes:

@@ -357,7 +357,7 @@ class StorePart:
 
     def _get(self, kept: RecordTable[R], **key: Any) -> R | None:
         """The record of a primary key."""
-        return self._one(kept, kept.one, **key)
+        return next(iter(self._all(kept, kept.one, **key)), None)
 
     def _all(self, kept: RecordTable[R], query: Executable, **values: Any) -> list[R]:
         return [*map(kept.read, self._transaction.rows(query, values))]

@@ -222,17 +222,14 @@ class AppendResult:
 
     events: Sequence[EventDocument]
     base: TreeHead
+    head: TreeHead
     grown: tree.Growth
 
     @classmethod
     def nothing(cls) -> "AppendResult":
         """Return what a transaction without events added."""
-        return cls((), TreeHead(0, tree.EMPTY_ROOT), tree.Growth(0, {}))
-
-    @property
-    def head(self) -> TreeHead:
-        """The head that it made."""
-        return TreeHead(self.grown.size, self.grown.root)
+        empty = TreeHead(0, tree.EMPTY_ROOT)
+        return cls((), empty, empty, tree.Growth(0, {}))
 
     def prove(self, first: int, count: int, note: str | None) -> tuple[LoggedEvent, ...]:
         """``count`` of the events from ``first`` on, with proofs at the new head, which ``note``
@@ -240,11 +237,11 @@ class AppendResult:
 
         No database is asked: new leaves are on the right edge of the tree.
         """
-        head, found = self.head, list[LoggedEvent]()
+        found = list[LoggedEvent]()
         for n in range(first, first + count):
             index = self.base.size + n
             proof = self.grown.inclusion_proof(index)
-            found.append(LoggedEvent(self.events[n], index, proof, head, note))
+            found.append(LoggedEvent(self.events[n], index, proof, self.head, note))
         return tuple(found)
 
 
@@ -365,16 +362,16 @@ class SqlLog:
             leaves.append(tree.leaf_hash(entry))
             events.append(event)
         grown = tree.grow(edge, base.size, leaves)
-        if tree.root_of(grown.nodes, base.size) != base.root:
+        if tree.root_of_edge(grown.nodes, 0, base.size) != base.root:
             raise LookupError("the log's right edge is not that of its head")
         run.run(_ADD_EVENTS, *rows)
         run.run(_ADD_PARTIES, *parties)
         if base.size // BLOCK != grown.size // BLOCK:
             self._fill_blocks(base.size, leaves)
-        moved = {"size": grown.size, "root": grown.root, "edge": grown.edge, "newest": at}
-        mac = header.mac_of(TreeHead(grown.size, grown.root))
-        run.run(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": mac})
-        return AppendResult(events, base, grown)
+        head = TreeHead(grown.size, grown.root)
+        moved = {"size": head.size, "root": head.root, "edge": grown.edge, "newest": at}
+        run.run(_MOVE_HEAD, {**moved, "origin": header.origin, "mac": header.mac_of(head)})
+        return AppendResult(events, base, head, grown)
 
     def logged(self, event: UUID) -> LoggedEvent | None:
         """A committed event with a proof at the present head; None, too, when its document was

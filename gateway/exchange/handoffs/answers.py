@@ -71,7 +71,8 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
     steps, binds = ANSWER_STEPS.get(kind.name, AnswerSteps()), _bound(standing, kind)
     _refuse_late(given)
     _check_newest(given, binds)
-    _spend_texts(given)
+    texts = (str(fields.get(one.name, "")) for one in kind.fields if one.longest)
+    spend_texts(context, standing.handoff, texts)
     steps.check(given)
     one, other = standing.handoff, _of_other_party(standing, kind)
     facts = {"assurance": signed_requests.assurance(request.signed), **steps.facts(fields)}
@@ -158,12 +159,6 @@ def _refuse_late(given: Answering) -> None:
     why = "is left out: the case was erased, write no text"
     if errors := tuple((f"/{one.name}", why) for one in texts):
         raise refusals.ValidationFailed(errors)
-
-
-def _spend_texts(given: Answering) -> None:
-    named = (one.name for one in given.request.kind.fields if one.longest)
-    texts = [str(given.fields.get(name, "")) for name in named]
-    spend_texts(given.context, given.handoff, texts)
 
 
 def _answered(answer: HandoffAnswer) -> Answered:
