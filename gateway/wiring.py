@@ -63,14 +63,9 @@ LEAP = timedelta(minutes=2)
 """By how much the system's clock may be ahead of the time since the start before it is doubted."""
 
 
-def _system() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - the Clock port itself
-
-
-def _elapsed() -> float:
-    """Seconds of a clock that nobody sets; that of Linux goes on while the host is suspended."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
+_system: Callable[[], datetime] = partial(datetime.now, UTC)  # noqa: TID251 - the Clock port itself
+_elapsed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds of a clock that nobody sets; that of Linux goes on while the host is suspended."""
 
 _began = _system(), _elapsed()  # before a listener's workers are forked: it counts for them too
 

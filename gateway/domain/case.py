@@ -549,7 +549,7 @@ def element(
 
 def is_sealed(value: Any) -> bool:
     """Tell whether an element of an array is sealed to an organisation."""
-    return isinstance(value, Mapping) and "sealed" in value
+    return isinstance(value, dict) and "sealed" in value
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,9 @@ def _use(
     used = invitation.use(asked.key, context.event, context.now)
     _permit(context, invited)
     if used is invitation:
-        context.event = _request_of(used)  # done before: its event, and nothing new
+        if used.request is None:
+            raise refusals.NotFound("the result of the invitation is gone")
+        context.event = used.request  # done before: its event, and nothing new
         return {"request": str(context.event), "client_id": client_id}
     if first_key is not None:
         _register(context, used, first_key)
@@ -148,12 +150,6 @@ def _permit(context: RequestContext, invited: Invitation) -> None:
     if registered is None or not registered.enabled:
         raise refusals.NotFound("the system is not registered, or disabled: ask the administrators")
     authorize(context, context.principal(), otherwise="policy does not allow an enrolment now")
-
-
-def _request_of(used: Invitation) -> UUID:
-    if used.request is None:
-        raise refusals.NotFound("the result of the invitation is gone")
-    return used.request
 
 
 def _register(context: RequestContext, used: Invitation, first_key: FirstDocumentKey) -> None:

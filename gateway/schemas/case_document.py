@@ -400,17 +400,17 @@ def _beyond_limits(data: object) -> Iterator[Error]:
     """Say that the document is too deep or too long, before anything recurses into it."""
     elements, depth, level = 0, 0, [data]
     while level:
-        arrays = [value for value in level if isinstance(value, list)]
-        objects = [value for value in level if isinstance(value, dict)]
-        elements += sum(map(len, arrays))
-        depth += 1 if arrays or objects else 0
+        nested = [value for value in level if isinstance(value, (list, dict))]
+        elements += sum(len(one) for one in nested if isinstance(one, list))
+        depth += 1 if nested else 0
         if depth > MAX_DEPTH:
             yield "", f"is nested deeper than {MAX_DEPTH} levels"
         if elements > MAX_ELEMENTS:
             yield "", f"has more than {MAX_ELEMENTS} array elements"
         if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
             return
-        level = [*chain.from_iterable(arrays), *chain.from_iterable(o.values() for o in objects)]
+        inner = (one if isinstance(one, list) else one.values() for one in nested)
+        level = [*chain.from_iterable(inner)]
 
 
 # These look at the document as it came, so that a fault elsewhere hides nothing: whatever has not
@@ -421,7 +421,7 @@ def _elements(case: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping
     """Yield the objects of one array, each with its pointer."""
     array = case.get(name)
     for index, element in enumerate(array if isinstance(array, list) else ()):
-        if isinstance(element, Mapping):
+        if isinstance(element, dict):
             yield f"/{name}/{index}", element
 
 

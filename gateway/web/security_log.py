@@ -72,7 +72,7 @@ class SecurityLog:
 
         None where it is one too many in this minute.
         """
-        at = self._stamp()
+        at = self._now().isoformat(timespec="milliseconds")
         with self._lock:
             if at[:16] != self._minute:
                 self._minute, self._written = at[:16], {}
@@ -88,9 +88,6 @@ class SecurityLog:
         """One line in one call, so that the lines of threads and processes do not mix."""
         self._stream.write(json.dumps({**fields, "event": kind, "level": level}) + "\n")
         self._stream.flush()
-
-    def _stamp(self) -> str:
-        return self._now().isoformat(timespec="milliseconds")
 
 
 class LineBudget(logging.Filter):
