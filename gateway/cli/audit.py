@@ -351,6 +351,13 @@ def _witness(key: Path | None) -> Iterator[Callable[[Mirror], str | None]]:
             return str(witness.key)
 
         yield cosign
+        _warn(gateway)
+
+
+def _warn(gateway: Gateway) -> None:
+    """Tell of a log that too few witnesses of the connection confirm; it stops nothing."""
+    if told := gateway.unwitnessed():
+        output.warn(told)
 
 
 def _follow(step: Callable[[], None], seconds: int) -> NoReturn:
@@ -491,6 +498,7 @@ def _searched(
     **filters: Any,
 ) -> list[RecordedSearch]:
     """The searches of the log that these options ask for."""
+    _warn(gateway)
     named = case if isinstance(case, CaseReference) else None
     asked = AuditFilters(
         **filters,

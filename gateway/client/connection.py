@@ -9,6 +9,7 @@ import ssl
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -71,10 +72,17 @@ _OPTIONAL: Mapping[str, str] = {
     "encryption_keys": "a folder with private keys (*.pem) that open what is sealed to this member",
     "assertion_key": "the file of the key by which this system authenticates, if registered (PEM)",
     "checkpoint_file": "the file that remembers the newest checkpoint of the log",
+    "witnesses": "the file of the verifier keys of witnesses that are to confirm the log",
+    "quorum": "how many of them have to confirm it, in quotes; 1 where it is left out",
+    "within": "how long the log may grow without that, as 24h, before an alarm",
     "notifications_file": "the file that remembers the newest notifications that were worked on",
     "outbox": "the folder that keeps each write until it is answered; it holds case content",
 }
-_PATHS = {*_REQUIRED, *_OPTIONAL} - {"api_url", "issuer", "client_id", "log_key"}
+_PATHS = {*_REQUIRED, *_OPTIONAL} - {
+    "api_url", "issuer", "client_id", "log_key", "quorum", "within",
+}  # fmt: skip
+_HOURS = re.compile("[1-9][0-9]{0,3}h", re.ASCII)
+_COUNT = re.compile("[1-9][0-9]?", re.ASCII)
 
 
 def _no_key(organisation: str) -> NoReturn:
@@ -113,6 +121,8 @@ class PartnerConnection:
     learn_keys: Callable[[], None] = lambda: None
     key_events: Path | None = None
     notifications_file: Path | None = None
+    within: timedelta = timedelta(hours=24)
+    """How long the log may grow before witnesses of ``trust`` have to have confirmed it."""
 
     @classmethod
     def read(cls, file: Path) -> "PartnerConnection":
@@ -126,13 +136,12 @@ class PartnerConnection:
             name: file.parent / values[name] for name in values if name in _PATHS
         }
         log_key = _log_key(file, values["log_key"])
-        if system_of(values["client_id"]) is None:
-            raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
         attestation_keys, kept = paths.pop("attestation_keys"), paths.get("organisation_keys")
         deciding = _administrators(paths.pop("administrators", None), values["issuer"])
+        watching = _watching(file, paths.pop("witnesses", None), values.get("quorum", "1"))
         compared, fetched = map(read_organisations, (kept, kept and kept / FETCHED))
         paths["key_events"] = file.parent / gateway_keys.KEY_EVENTS
-        held = _merged([compared, replace(fetched, vouched=_names(fetched)), deciding])
+        held = _merged([compared, replace(fetched, vouched=_names(fetched)), deciding, watching])
         read = cls(
             api_url=_origin(file, "api_url", values["api_url"]),
             issuer=_origin(file, "issuer", values["issuer"]),
@@ -152,6 +161,7 @@ class PartnerConnection:
             ),
             seal_to={file.stem: _read_set(file, encryption_keys) for file in _key_files(kept)},
             compared=compared.organisations,
+            within=_hours(file, values.get("within", "24h")),
             **paths,
         )
         return replace(read, trust=_learned(read.trust, paths["key_events"]))
@@ -352,6 +362,8 @@ def _values(file: Path) -> dict[str, str]:
         raise SettingsError(
             f"{file} lacks {'; '.join(missing)}: the gateway's operator gives what you do not have"
         )
+    if system_of(found["client_id"]) is None:
+        raise SettingsError(f"{file}: client_id must be <organisation>.<system>")
     return {name: value for name, value in found.items() if value}
 
 
@@ -440,6 +452,21 @@ def _of_logs(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors
     """The keys of logs, and where they come from: a file, or the command line."""
     place = Path(given).name if Path(given).is_file() else "--log-key"
     return TrustAnchors(*_log_trust(keys), origin_of={str(key): place for key in keys})
+
+
+def _hours(file: Path, within: str) -> timedelta:
+    if not _HOURS.fullmatch(within):
+        raise SettingsError(f"{file}: within must be a number of hours, as 24h")
+    return timedelta(hours=int(within[:-1]))
+
+
+def _watching(file: Path, keys: Path | None, quorum: str) -> TrustAnchors:
+    """The witnesses that a connection asks for; SettingsError where there are fewer than it asks
+    for."""
+    found = TrustAnchors((), ()) if keys is None else _of_witnesses(_keys_in(keys), keys)
+    if not _COUNT.fullmatch(quorum) or (keys and int(quorum) > len(found.witnesses)):
+        raise SettingsError(f"{file}: quorum must be how many of the witnesses are enough")
+    return replace(found, quorum=int(quorum))
 
 
 def _of_witnesses(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:
@@ -564,6 +591,7 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
         administrators=administrators,
         origin_of={name: place for one in trusts for name, place in one.origin_of.items()},
         witnesses=tuple(key for one in trusts for key in one.witnesses),
+        quorum=max((one.quorum for one in trusts), default=1),
         authorities=tuple(root for one in trusts for root in one.authorities),
         checkpoints=[one for trust in trusts for one in trust.checkpoints],
         issuer=next((one.issuer for one in trusts if one.issuer), ""),

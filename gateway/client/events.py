@@ -121,6 +121,13 @@ class Auditing(ClientBase):
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
 
+    def unwitnessed(self) -> str | None:
+        """Why too few witnesses of the connection confirm the log; None while enough do.
+
+        An alarm, and no reason to stop: a child in danger does not wait for a witness.
+        """
+        return self._exchange.unwitnessed(self._now(), self.connection.within)
+
     def send_cosignature(self, witness: VerificationKey, size: int, line: str) -> None:
         """Send this member's line for the checkpoint of so many entries (`Mirror.cosign`).
 

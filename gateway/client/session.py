@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -23,12 +24,12 @@ from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
-from gateway.ledger import proof, tiles
+from gateway.ledger import cosignature, proof, tiles
 from gateway.ledger.note import decode_base64, open_checkpoint
 from gateway.ledger.proof import TlogProof
 from gateway.verification import history
 from gateway.verification.history import SignedTree
-from gateway.verification.log_copy import read_tile
+from gateway.verification.log_copy import CHECKPOINT, read_tile
 from gateway.verification.stream import StreamHead
 
 JSON = "application/json"
@@ -163,6 +164,30 @@ class Session:
                 "computer reach the public log, and export again"
             ) from None
         return _proved(given, made), earlier
+
+    def unwitnessed(self, now: datetime, within: timedelta) -> str | None:
+        """Tell that the log has grown for longer than ``within`` and too few of the witnesses that
+        the connection asks for have confirmed it."""
+        trust, tile = self._connection.trust, self._tile
+        if not trust.witnesses or tile is None:
+            return None
+        try:
+            newest = max(self._sizes([tile(CHECKPOINT).decode()]))
+            found = [
+                one.witness
+                for size, note in self._cosigned().items()
+                for one in cosignature.verify(note, trust.witnesses)
+                if size == newest or now - one.at <= within
+            ]
+        except (errors.ClientError, LookupError, ValueError) as error:
+            return f"whether witnesses confirm the log cannot be seen ({error})"
+        number, hours = cosignature.count(found), within // timedelta(hours=1)
+        if number >= trust.quorum:
+            return None
+        return (
+            f"the log has grown for more than {hours} h, and {number} of the {trust.quorum} "
+            "witnesses that you ask for have confirmed it: ask them first, then the operator"
+        )
 
     def _sizes(self, notes: Iterable[str]) -> dict[int, str]:
         """Checkpoints of the log by their sizes; NoteError for one that it did not sign."""

@@ -5,7 +5,7 @@ does not verify condemns the note, as any line of a known key does; lines of oth
 nothing, neither for it nor against it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -47,6 +47,11 @@ class Cosigner:
         seconds = int(at.timestamp())
         value = seconds.to_bytes(_TIME_BYTES) + self.sign(_signed(text, seconds))
         return notes.write_signature(Signature(self.name, self.key.key_id, value))
+
+
+def count(witnesses: Collection[VerificationKey]) -> int:
+    """How many witnesses these keys are of: one may have two keys, or be given two names."""
+    return min(len({one.name for one in witnesses}), len({one.public for one in witnesses}))
 
 
 def verify(note: str, witnesses: Sequence[VerificationKey]) -> list[Cosignature]:

@@ -98,8 +98,7 @@ def _check_witnesses(
         largest = _largest(file.trees(log), trust)
         entry = file.newest(log)
         confirming = [by.witness for size, by in largest.values() if size > entry]
-        # One witness may have had two keys, and one key may have been given two names.
-        number = min(len({one.name for one in confirming}), len({one.public for one in confirming}))
+        number = cosignature.count(confirming)
         facts += [
             Fact("witnessed", {"log": log, "size": size, **_said(by)})
             for _, (size, by) in sorted(largest.items())

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,7 @@ from gateway.keys import KeyPurpose, generate_key, jwk_set, write_key
 from gateway.ledger import note
 from tests import answers
 from tests.cli.desks import Desks
-from tests.client.client_fixture import MemberClient
+from tests.client.client_fixture import MemberClient, trust_of
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -38,6 +39,7 @@ from tests.founding import (
     key_of,
     note_signer,
 )
+from tests.verification.logbook import witness
 
 # The module; the package has the command under the same name.
 MIRROR = import_module("gateway.cli.audit")
@@ -245,6 +247,22 @@ def test_a_member_with_a_copy_of_the_log_witnesses_it_for_others(
     cosigned(desks, own)
     desks.done("handoff", "export", handoff, "--without-content", "--out", "newest.json")
     assert verified("newest.json")[0] == 17
+
+
+def test_a_log_that_no_witness_of_ones_own_confirms_is_listed_and_warned_of(
+    desks: Desks, own: tuple[str, ...], tls_files: Path
+) -> None:
+    trust = trust_of(desks.stage.gateway)
+    desks.changes["trust"] = replace(trust, witnesses=(witness("w.example").key,))
+    desks.changes["certificate"] = tls_files / "certificate.pem"
+    app = httpx.WSGITransport(app=desks.stage.public)
+    clock = desks.stage.gateway.clock
+    desks.changes["tile"] = PublicLog(ISSUER, None, clock, transport=app).fetch
+    assert "0 of the 1 witnesses that you ask for" in desks.told("todo")["unwitnessed"]
+    assert "0 of the 1 witnesses that you ask for" in desks.done("todo")
+    options = (*own, "--cosign", str(desks.folder / "witness.pem"))
+    done = desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)
+    assert (done.exit_code, "Warning: the log has grown" in done.stderr) == (0, True), done.output
 
 
 def test_a_witness_cosigns_no_other_history_and_no_smaller_tree(

@@ -3,6 +3,7 @@
 import json
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,29 @@ def test_root_certificates_of_time_stamp_authorities_lie_in_a_folder_or_are_name
     (tmp_path / "other.pem").write_bytes(b"none")
     with pytest.raises(SettingsError, match="no certificates that can be read"):
         connections.gather_trust([], [], [], [], authorities=given)
+
+
+def test_a_connection_names_the_witnesses_that_it_asks_for(tmp_path: Path) -> None:
+    keys = [witness("a").key, witness("b").key]
+    (tmp_path / "w.vkey").write_text("".join(f"{one}\n" for one in keys))
+    read = PartnerConnection.read(written(tmp_path, witnesses="w.vkey", quorum="2", within="6h"))
+    assert (list(read.trust.witnesses), read.trust.quorum) == (keys, 2)
+    assert read.within == timedelta(hours=6)
+    trust = connections.gather_trust([tmp_path / "connection.toml"], [], [], [])
+    assert (list(trust.witnesses), trust.quorum) == (keys, 2)
+    bare = PartnerConnection.read(written(tmp_path))
+    assert (bare.trust.witnesses, bare.trust.quorum, bare.within) == ((), 1, timedelta(hours=24))
+
+
+@each("named, wrong", [
+    ("quorum", "0"), ("quorum", "3"), ("quorum", "two"), ("within", "24"), ("within", "0h"),
+])  # fmt: skip
+def test_what_a_connection_cannot_ask_of_witnesses_is_named(
+    tmp_path: Path, named: str, wrong: str
+) -> None:
+    (tmp_path / "w.vkey").write_text(f"{witness('a').key}\n{witness('b').key}\n")
+    with pytest.raises(SettingsError, match=named):
+        PartnerConnection.read(written(tmp_path, **{"witnesses": "w.vkey", named: wrong}))
 
 
 AT = "https://gateway.example.org"

@@ -1,6 +1,8 @@
 """The client against a gateway: every growth of the log is checked by its public tiles."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -8,10 +10,14 @@ import pytest
 
 from gateway.client import GatewayUnavailable, LogForked
 from gateway.client.mirror import PublicLog
+from gateway.kernel.ports import TransactionMode
+from gateway.kernel.values import Confirmation, ConfirmationKind
+from gateway.ledger import note
 from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
 from tests.founding import ISSUER, OFMIN, accepted
+from tests.verification.logbook import witness
 from tests.web.listening import Listening, listening
 
 
@@ -80,3 +86,55 @@ def test_an_export_during_which_the_log_grew_has_one_checkpoint_by_the_public_ti
     assert verify_bundle(data, trust_of(stage.gateway)).passed
     with pytest.raises(GatewayUnavailable, match="public tiles cannot be read"):
         MemberClient(stage).export(handoff, progress=grow)
+
+
+def asking(stage: Listening, *names: str, quorum: int = 1) -> MemberClient:
+    """A client whose connection asks for witnesses."""
+    keys = tuple(witness(one).key for one in names)
+    trust = replace(trust_of(stage.gateway), witnesses=keys, quorum=quorum)
+    return MemberClient(stage, trust=trust, tile=public_log(stage).fetch)
+
+
+def cosign(stage: Listening, *names: str) -> None:
+    """Let witnesses cosign the newest checkpoint."""
+    bare = public_log(stage).fetch("checkpoint").decode()
+    text, _ = note.split(bare)
+    with stage.gateway.ports.begin(TransactionMode.WRITE) as work:
+        for name in names:
+            data = witness(name).cosign(text, stage.gateway.clock()).encode()
+            kind, at = ConfirmationKind.COSIGNATURE, stage.gateway.clock()
+            size = stage.gateway.size()
+            work.confirmations.keep(Confirmation(size, kind, name, at, bare, data))
+        work.commit()
+
+
+def test_a_log_that_grows_for_long_without_its_witnesses_is_an_alarm_and_stops_nothing(
+    stage: Listening,
+) -> None:
+    clock = stage.gateway.clock
+    assert asking(stage).unwitnessed() is None, "nobody is asked for"
+    assert "0 of the 1 witnesses" in str(asking(stage, "a").unwitnessed())
+    cosign(stage, "a", "c")
+    for _ in range(2):
+        assert asking(stage, "a").unwitnessed() is None
+        assert asking(stage, "a", "c", quorum=2).unwitnessed() is None
+        assert "1 of the 2 witnesses" in str(asking(stage, "a", "b", quorum=2).unwitnessed())
+        clock.advance(timedelta(hours=30))  # the log does not grow
+    submit(MemberClient(stage), stage)
+    told = str(asking(stage, "a").unwitnessed())
+    assert "grown for more than 24 h, and 0 of the 1" in told
+    submit(asking(stage, "a"), stage)
+    cosign(stage, "a")
+    clock.advance(timedelta(hours=23))
+    submit(asking(stage, "a"), stage)
+    assert asking(stage, "a").unwitnessed() is None
+
+
+def test_witnesses_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> None:
+    def away(path: str) -> bytes:
+        raise GatewayUnavailable("away")
+
+    trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
+    client = MemberClient(stage, trust=trust, tile=away)
+    assert "cannot be seen" in str(client.unwitnessed())
+    submit(client, stage)
