@@ -37,16 +37,17 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     By urgency, then due time (UTC): what you owe, what the other side did and nobody here has seen,
     offers and recalls without an answer in time, cases to assess or clear. Then what is about no
     case: successions, refused notifications, writes without an answer, what ends soon, and a log
-    that too few of the witnesses you ask for confirm.
+    that too few of the witnesses you ask for confirm, or no time-stamp authority.
     """
     wanted = WorklistFilter(taken_by=mine, overdue=overdue, **only)
     found = gateway.worklist()
     rows = [one for one in found["items"] if wanted.fits(one)]
     outbox = 0 if wanted.is_set else waiting_writes(gateway)
     unwitnessed = None if wanted.is_set else gateway.unwitnessed()
+    unstamped = None if wanted.is_set else gateway.unstamped()
     items = [{**one, "first": _whole(_first(one)), "next": _whole(one["command"])} for one in rows]
     told = {"items": items, "skipped": found["skipped"], "outbox": outbox}
-    if output.reply({**told, "unwitnessed": unwitnessed}):
+    if output.reply({**told, "unwitnessed": unwitnessed, "unstamped": unstamped}):
         return
     for _, group in groupby(rows, _news_of):
         _print([*group])
@@ -56,9 +57,11 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     if unwitnessed:
         click.echo(unwitnessed)
         output.print_next(output.complete(f"audit mirror {gateway.connection.issuer} copy"))
+    if unstamped:
+        click.echo(unstamped)
     for sentence in _missed(found["skipped"]):
         click.echo(sentence, err=True)
-    if not (rows or outbox or unwitnessed or found["skipped"]):
+    if not (rows or outbox or unwitnessed or unstamped or found["skipped"]):
         click.echo("Nothing waits.")
 
 

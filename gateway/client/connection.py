@@ -74,6 +74,7 @@ _OPTIONAL: Mapping[str, str] = {
     "checkpoint_file": "the file that remembers the newest checkpoint of the log",
     "witnesses": "the file of the verifier keys of witnesses that are to confirm the log",
     "quorum": "how many of them have to confirm it, in quotes; 1 where it is left out",
+    "time_stamp_authorities": "the file of the root certificates of those who are to stamp it",
     "within": "how long the log may grow without that, as 24h, before an alarm",
     "notifications_file": "the file that remembers the newest notifications that were worked on",
     "outbox": "the folder that keeps each write until it is answered; it holds case content",
@@ -138,7 +139,7 @@ class PartnerConnection:
         log_key = _log_key(file, values["log_key"])
         attestation_keys, kept = paths.pop("attestation_keys"), paths.get("organisation_keys")
         deciding = _administrators(paths.pop("administrators", None), values["issuer"])
-        watching = _watching(file, paths.pop("witnesses", None), values.get("quorum", "1"))
+        watching = _watching(file, paths, values.get("quorum", "1"))
         compared, fetched = map(read_organisations, (kept, kept and kept / FETCHED))
         paths["key_events"] = file.parent / gateway_keys.KEY_EVENTS
         held = _merged([compared, replace(fetched, vouched=_names(fetched)), deciding, watching])
@@ -460,13 +461,15 @@ def _hours(file: Path, within: str) -> timedelta:
     return timedelta(hours=int(within[:-1]))
 
 
-def _watching(file: Path, keys: Path | None, quorum: str) -> TrustAnchors:
-    """The witnesses that a connection asks for; SettingsError where there are fewer than it asks
-    for."""
+def _watching(file: Path, paths: dict[str, Path], quorum: str) -> TrustAnchors:
+    """The witnesses and time-stamp authorities that a connection asks for, out of its paths;
+    SettingsError where there are fewer witnesses than it asks for."""
+    keys, roots = (paths.pop(name, None) for name in ("witnesses", "time_stamp_authorities"))
     found = TrustAnchors((), ()) if keys is None else _of_witnesses(_keys_in(keys), keys)
     if not _COUNT.fullmatch(quorum) or (keys and int(quorum) > len(found.witnesses)):
         raise SettingsError(f"{file}: quorum must be how many of the witnesses are enough")
-    return replace(found, quorum=int(quorum))
+    stamping = [] if roots is None else [_of_authorities(roots)]
+    return _merged([replace(found, quorum=int(quorum)), *stamping])
 
 
 def _of_witnesses(keys: Sequence[VerificationKey], given: str | Path) -> TrustAnchors:

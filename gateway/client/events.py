@@ -128,6 +128,10 @@ class Auditing(ClientBase):
         """
         return self._exchange.unwitnessed(self._now(), self.connection.within)
 
+    def unstamped(self) -> str | None:
+        """Why no time-stamp authority of the connection confirms the log; None while one does."""
+        return self._exchange.unstamped(self._now(), self.connection.within)
+
     def send_cosignature(self, witness: VerificationKey, size: int, line: str) -> None:
         """Send this member's line for the checkpoint of so many entries (`Mirror.cosign`).
 

@@ -213,15 +213,46 @@ class Session:
             for entry in sorted(entries)[::-1][::step][::-1]:
                 if entry < covered or tile is None:
                     continue
-                answer = canonical.decode(tile(f"{STAMPS}/{entry}"))
-                listed = [_stamp(one) for one in list_of(answer, "stamps")]
+                listed = [one for one in self._stamps_at(tile, entry) if one[0] > entry]
                 if not listed:
                     break  # nor has a later entry one
-                covered = min(self._sizes(note for note, _ in listed))
-                found |= dict.fromkeys(listed)
+                covered = min(size for size, *_ in listed)
+                found |= dict.fromkeys((note, token) for _, note, token in listed)
         except (errors.ClientError, LookupError, ValueError) as error:
             logger.warning("Time stamps of the log are not shown: %s.", error)
         return list(found)
+
+    def _stamps_at(
+        self, tile: local_state.ReadPublicTile, entry: int
+    ) -> list[tuple[int, str, bytes]]:
+        """Of each authority size, checkpoint and token of its first stamp that holds an entry, or
+        else of its newest."""
+        told = map(_stamp, list_of(canonical.decode(tile(f"{STAMPS}/{entry}")), "stamps"))
+        return [(max(self._sizes([note])), note, token) for note, token in told]
+
+    def unstamped(self, now: datetime, within: timedelta) -> str | None:
+        """Tell that the log has grown for longer than ``within`` and no time-stamp authority that
+        the connection asks for has stamped it."""
+        roots, tile = self._connection.trust.authorities, self._tile
+        if not roots or tile is None:
+            return None
+        # Not above: see `verification.confirmations`.
+        from gateway.evidence import time_stamp  # noqa: PLC0415
+
+        try:
+            size = max(self._sizes([tile(CHECKPOINT).decode()]))
+            for stamped, note, token in self._stamps_at(tile, size - 1):
+                with suppress(time_stamp.UnknownAuthority):
+                    by = time_stamp.verify(token, time_stamp.stamped_text(note), roots)
+                    if stamped >= size or now - by.before <= within:
+                        return None
+        except (errors.ClientError, LookupError, ValueError) as error:
+            return f"whether the log is time-stamped cannot be seen ({error})"
+        hours = within // timedelta(hours=1)
+        return (
+            f"the log has grown for more than {hours} h, and no time-stamp authority that you ask "
+            "for has stamped it: ask the operator"
+        )
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None

@@ -4,7 +4,7 @@ time-stamp authority every token."""
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, delete, func, select
+from sqlalchemy import and_, bindparam, case, delete, func, select
 
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.store.columns import RecordTable, StorePart, matching
@@ -20,9 +20,13 @@ _NEWEST = (
     .order_by(log_confirmation.c.size.desc())
     .limit(1)
 )
+_FIRST = func.min(case((log_confirmation.c.size > bindparam("entry"), log_confirmation.c.size)))
 _BEYOND = (
-    select(log_confirmation.c.by, func.min(log_confirmation.c.size).label("size"))
-    .where(matching(log_confirmation, "kind"), log_confirmation.c.size > bindparam("entry"))
+    select(
+        log_confirmation.c.by,
+        func.coalesce(_FIRST, func.max(log_confirmation.c.size)).label("size"),
+    )
+    .where(matching(log_confirmation, "kind"))
     .group_by(log_confirmation.c.by)
     .subquery()
 )
@@ -45,7 +49,7 @@ class SqlConfirmations(StorePart):
         return (found[0][0], found[0][1]) if found else None
 
     def first_beyond(self, kind: ConfirmationKind, entry: int) -> Sequence[Confirmation]:
-        """Of each who confirms so the smallest checkpoint that holds an entry."""
+        """Of each who confirms so the first checkpoint that holds an entry, or else the newest."""
         return self._all(_CONFIRMATIONS, _FIRST_BEYOND, kind=kind, entry=entry)
 
     def keep(self, one: Confirmation) -> None:

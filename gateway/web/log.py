@@ -108,7 +108,10 @@ def log_show_predecessor(gate: AppContext) -> Response:
 
 @unauthenticated("GET /log/stamps/<int:entry>", response="TimeStamps", refusals=RECORDED)
 def log_list_stamps(gate: AppContext, entry: int) -> Response:
-    """Get of each time-stamp authority its first stamp of a checkpoint that holds an entry."""
+    """Get of each time-stamp authority its first stamp of a checkpoint that holds an entry.
+
+    Of one that stamped none yet, its newest.
+    """
     with gate.ports.begin(TransactionMode.READ) as work:
         found = work.confirmations.first_beyond(ConfirmationKind.STAMP, min(entry, MAX_SIZE))
     stamps = [

@@ -39,6 +39,7 @@ from tests.founding import (
     key_of,
     note_signer,
 )
+from tests.time_stamping import new_root
 from tests.verification.logbook import witness
 
 # The module; the package has the command under the same name.
@@ -263,6 +264,10 @@ def test_a_log_that_no_witness_of_ones_own_confirms_is_listed_and_warned_of(
     options = (*own, "--cosign", str(desks.folder / "witness.pem"))
     done = desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)
     assert (done.exit_code, "Warning: the log has grown" in done.stderr) == (0, True), done.output
+    desks.changes["trust"] = replace(trust, authorities=[new_root().certificate])
+    sentence = "no time-stamp authority that you ask for has stamped it"
+    assert sentence in desks.told("todo")["unstamped"]
+    assert sentence in desks.done("todo")
 
 
 def test_a_witness_cosigns_no_other_history_and_no_smaller_tree(

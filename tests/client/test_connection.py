@@ -186,6 +186,15 @@ def test_witnesses_in_a_folder_or_named_are_no_keys_of_logs_and_confirm_every_lo
         connections.gather_trust([], [], [], [], [Logbook().signer.vkey])
 
 
+def test_a_connection_names_the_time_stamp_authorities_that_it_asks_for(tmp_path: Path) -> None:
+    root = new_root()
+    (tmp_path / "tsa.pem").write_bytes(root.pem())
+    read = PartnerConnection.read(written(tmp_path, time_stamp_authorities="tsa.pem"))
+    assert read.trust.authorities == (root.certificate,)
+    with pytest.raises(SettingsError, match="no certificates that can be read"):
+        PartnerConnection.read(written(tmp_path, time_stamp_authorities="none.pem"))
+
+
 def test_root_certificates_of_time_stamp_authorities_lie_in_a_folder_or_are_named(
     tmp_path: Path,
 ) -> None:

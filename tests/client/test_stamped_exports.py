@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.client import session
+from gateway.client import GatewayUnavailable, session
 from gateway.evidence import time_stamp
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
@@ -132,3 +132,37 @@ def test_of_many_entries_some_are_asked_for_and_the_last_among_them(
     assert sizes(data) == [size]
     trust = replace(trust_of(stage.gateway), authorities=ONE.roots)
     assert verify(data, trust, require=("stamped",)).passed
+
+
+# --- An alarm, where the connection asks for stamps ---
+
+
+def asking(stage: Listening, by: Authority = ONE, **changes: Any) -> MemberClient:
+    trust = replace(trust_of(stage.gateway), authorities=by.roots)
+    return MemberClient(stage, **{"trust": trust, "tile": public_log(stage).fetch, **changes})
+
+
+def test_a_log_that_grows_for_long_without_a_stamp_is_an_alarm_and_stops_nothing(
+    stage: Listening,
+) -> None:
+    clock = stage.gateway.clock
+    assert MemberClient(stage, tile=public_log(stage).fetch).unstamped() is None, "none asked for"
+    assert "no time-stamp authority" in str(asking(stage).unstamped())
+    keep(stage)
+    assert asking(stage).unstamped() is None
+    assert "no time-stamp authority" in str(asking(stage, TWO).unstamped())
+    clock.advance(timedelta(hours=30))
+    assert asking(stage).unstamped() is None, "the log did not grow"
+    submit(asking(stage), stage)
+    assert "grown for more than 24 h" in str(asking(stage).unstamped())
+    keep(stage)
+    clock.advance(timedelta(hours=23))
+    submit(asking(stage), stage)
+    assert asking(stage).unstamped() is None
+
+
+def test_stamps_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> None:
+    def away(path: str) -> bytes:
+        raise GatewayUnavailable("away")
+
+    assert "cannot be seen" in str(asking(stage, tile=away).unstamped())

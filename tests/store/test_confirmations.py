@@ -53,8 +53,8 @@ def test_of_each_authority_the_first_token_that_holds_an_entry_is_found_and_the_
         0: [("a", 5), ("b", 6)],
         4: [("a", 5), ("b", 6)],
         5: [("b", 6), ("a", 7)],
-        6: [("a", 7)],
-    }
+        6: [("b", 6), ("a", 7)],
+    }, "of one that stamped none yet, its newest"
 
 
 def test_who_reads_keeps_nothing(store):

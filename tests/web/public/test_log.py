@@ -75,7 +75,7 @@ def test_the_first_stamp_that_holds_an_entry_is_there_for_anybody(line):
     assert answer.json == {"stamps": [{"authority": by, **told} for _, by in kept[:2]]}
     assert answer.headers["Cache-Control"] == "public, max-age=1"
     assert len(public.get(f"/log/stamps/{size}").json["stamps"]) == 2
-    assert public.get(f"/log/stamps/{10**30}").json == {"stamps": []}
+    assert len(public.get(f"/log/stamps/{10**30}").json["stamps"]) == 2
     assert public.get("/log/stamps/-1").status_code == 404
 
 
