@@ -225,9 +225,10 @@ def outbox() -> None:
 def resend(gateway: Gateway, skipped: tuple[str, ...]) -> None:
     """Resend every write that received no answer, oldest first.
 
-    Each write is done once, however often it is sent. It stops at the first write that gets no
-    answer, or one that does not verify, or no access; what is left is kept. Exit status
-    1 when one was refused: nothing was done for it, and it is not kept unless the output says so.
+    Each write is done once, however often it is sent; many of one kind go in one request. It stops
+    at the first write that gets no answer, or one that does not verify, or no access; what is left
+    is kept. Exit status 1 when one was refused: nothing was done for it, and it is not kept unless
+    the output says so.
     """
     aside = _set_aside(gateway, skipped)
     ended: list[Resent] = []

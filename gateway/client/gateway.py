@@ -245,13 +245,13 @@ class Gateway(
         Stops with the first ClientError that names the write as ``unanswered``, as all do but a
         refusal of the write itself; what is left is kept. `set_aside` takes one out of the way.
         """
-        for write in self._exchange.waiting():
-            try:
-                yield Resent(write, written=self._exchange.send(write))
-            except errors.RequestRefused as refused:
-                if refused.unanswered is not None:
-                    raise
-                yield Resent(write, refused=refused)
+        for write, ended in self._exchange.resend():
+            if isinstance(ended, ConfirmedWrite):
+                yield Resent(write, written=ended)
+            elif isinstance(ended, errors.RequestRefused) and ended.unanswered is None:
+                yield Resent(write, refused=ended)
+            else:
+                raise ended
 
     def set_aside(self, key: str) -> PendingWrite:
         """Leave a kept write out of `resume` for good; its file stays, as evidence.

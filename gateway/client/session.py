@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -319,8 +321,8 @@ class Session:
     def write_each(self, asked: Iterable[NewWrite | errors.ClientError]) -> Iterator[Ended]:
         """Do several writes of one action, in order, many in one request; how each ended.
 
-        Each is kept first, as by `write`, and `resume` sends by itself what has no answer. What
-        could not be asked stands in its place. Raises a ClientError when a request has no answer
+        Each is kept first, as by `write`, and `resend` sends again what has no answer. What could
+        not be asked stands in its place. Raises a ClientError when a request has no answer
         at all; what is left then is ``unanswered``.
         """
         new = [*asked]
@@ -331,6 +333,13 @@ class Session:
             if isinstance(one, NewWrite) and isinstance(found, ConfirmedWrite):
                 found = found.having(one.more)
             yield found
+
+    def resend(self) -> Iterator[tuple[local_state.PendingWrite, Ended]]:
+        """Send what waits again, oldest first; how each ended. What follows one another and is of
+        one action that has a batch goes in one request."""
+        for _, alike in groupby(self.waiting(), attrgetter("action")):
+            writes = [*alike]
+            yield from zip(writes, self._send_each(writes), strict=True)
 
     def _send_each(self, writes: Sequence[local_state.PendingWrite]) -> Iterator[Ended]:
         done = 0
@@ -343,16 +352,19 @@ class Session:
         writes: Sequence[local_state.PendingWrite],
         left: Sequence[local_state.PendingWrite],
     ) -> Iterator[Ended]:
-        """Send writes in one request; ``left`` are they, and those that wait for it."""
+        """Send writes in one request, or by themselves where their action has no batch; ``left``
+        are they, and those that wait for it."""
         replies: Sequence[HttpResponse] = ()
+        path = BATCHES.get(writes[0].action) if len(writes) > 1 else None
         try:
-            before, reply = self._post(BATCHES[writes[0].action], _batch_of(writes))
-            replies = _replies(members_of(granted(reply)), len(writes))
-        except errors.RequestRefused:
-            pass  # by an older gateway, or one that takes less at once: each is sent by itself
+            if path is not None:
+                before, reply = self._post(path, _batch_of(writes))
+                replies = _replies(members_of(granted(reply)), len(writes))
         except (errors.ClientError, KeyboardInterrupt) as error:
-            self._leave(error, left)
-            raise
+            # By an older gateway, or one that takes less at once: then each is sent by itself.
+            if not isinstance(error, errors.RequestRefused) or error.status in _NOT_HEARD:
+                self._leave(error, left)
+                raise
         for number, write in enumerate(writes):
             found: Ended
             try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
@@ -261,9 +262,13 @@ def stuck(desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
 
     def tampered(self: MemberClient, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
-        self.wire.tamper = lambda request, members: (
-            members | {"receipt": {}} if request.headers["idempotency-key"] == keys[1] else None
-        )
+
+        def unproved(request: httpx.Request, members: dict[str, Any]) -> None:
+            asked = json.loads(request.content)["requests"]
+            for one, answered in zip(asked, members["results"], strict=True):
+                answered.update({"receipt": {}} if one["key"] == keys[1] else {})
+
+        self.wire.tamper = unproved
 
     monkeypatch.setattr(MemberClient, "__init__", tampered)
     return desks, keys

@@ -39,7 +39,7 @@ def test_a_hundred_are_asked_for_in_one_request_and_each_is_confirmed(
     desk, size = MemberClient(stage, outbox=tmp_path), stage.gateway.size()
     done = list(desk.submit_each(several(stage, LARGEST_BATCH + 1)))
     assert all(isinstance(one, ConfirmedWrite) for one in done)
-    assert desk.wire.paths().count("/batches/submissions") == 2
+    assert desk.wire.paths()[-2:] == ["/batches/submissions", "/cases"]
     assert stage.gateway.size() == size + LARGEST_BATCH + 1
     assert kept(tmp_path) == set()
 
@@ -84,8 +84,10 @@ def test_a_batch_that_broke_off_is_resumed_and_nothing_is_done_twice(
     assert "and so are 2 more" in str(error.value)
     assert "do not repeat them" in str(error.value)
     assert len(kept(tmp_path)) == 3
-    resent = list(MemberClient(stage, outbox=tmp_path).resume())
+    again = MemberClient(stage, outbox=tmp_path)
+    resent = list(again.resume())
     assert [one.written is not None for one in resent] == [True] * 3
+    assert again.wire.paths()[-1:] == ["/batches/submissions"]
     assert stage.gateway.size() == size + len(asked)
     assert kept(tmp_path) == set()
 
@@ -117,6 +119,28 @@ def test_evidence_that_does_not_verify_leaves_its_own_write_alone(
     assert isinstance(first, ConfirmedWrite) and isinstance(third, ConfirmedWrite)
     assert isinstance(second, EvidenceMismatch)
     assert second.unanswered is not None and kept(tmp_path) == {second.unanswered.key}
+
+
+def test_what_waits_is_sent_in_its_order_and_together_only_where_it_is_alike(
+    stage: Listening, tmp_path: Path
+) -> None:
+    desk = MemberClient(stage, outbox=tmp_path)
+    first, *others = several(stage, 4)
+    case = {"case": first["content"]["case"]}
+    for act in (
+        lambda: desk.submit(**first),
+        lambda: desk.step("case.close", case, "analyst-1"),
+        lambda: list(desk.submit_each(others)),
+    ):
+        desk.wire.faults = [cut] * (len(PAUSES) + 1)
+        with pytest.raises(GatewayUnavailable):
+            act()
+    assert len(kept(tmp_path)) == 5
+    again = MemberClient(stage, outbox=tmp_path)
+    assert [one.written is not None for one in again.resume()] == [True] * 5
+    own = f"/cases/{first['content']['case']}/closure"
+    assert again.wire.paths()[1:] == ["/cases", own, "/batches/submissions"]
+    assert kept(tmp_path) == set()
 
 
 @each("status", [404, 413])
