@@ -1,6 +1,8 @@
 """What witnesses confirm of the log of a file, and what they do not."""
 
 import json
+import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -227,3 +229,38 @@ def test_confirmed_checkpoints_are_read_as_they_were_written() -> None:
 def test_witnesses_are_said_in_french() -> None:
     lines = "\n".join(verify(story(A).file(), KNOWN).sentences("fr"))
     assert "Le témoin a.example.org a constaté que les 3 premières entrées" in lines
+
+
+def test_no_mutant_of_a_line_says_anything_else() -> None:
+    """Of 4,000 none has another witness, time or size; most have none, the others are refused."""
+    log, chance = story(A, B).log, random.Random(7)
+    members = json.loads(receipt_of(log))
+    proof, _, lines = members["proof"].rpartition("\n\n")
+    own, *witnesses = lines.splitlines(keepends=True)
+    honest = facts_of(canonical.encode(members))
+    letters = "ABCxyz019+/= \n\N{EM DASH}."
+    codes, others = Counter[Code](), 0
+    for _ in range(4000):
+        text = "".join(witnesses)
+        for _ in range(chance.choice((1, 1, 1, 2, 5))):
+            at, one = chance.randrange(len(text)), chance.choice(letters)
+            end = at + chance.randrange(3)
+            text = text[:at] + chance.choice(("", one, one + text[at:end])) + text[end:]
+        if chance.random() < 0.2:
+            text = "".join(chance.sample([*text.splitlines(True), *witnesses], 2))
+        data = canonical.encode({**members, "proof": f"{proof}\n\n{own}{text}"})
+        code, said = facts_of(data)
+        codes[code] += 1
+        if code is Code.VERIFIED:
+            assert said <= honest[1], text
+            others += said < honest[1]
+    assert set(codes) <= {Code.VERIFIED, Code.BAD_SIGNATURE, Code.NOT_IN_LOG, Code.UNKNOWN_FORMAT}
+    assert codes[Code.BAD_SIGNATURE] > 100
+    assert others > 200
+
+
+def facts_of(data: bytes) -> tuple[Code, set[str]]:
+    """What a file proves of witnesses."""
+    report = verify(data, KNOWN)
+    found = () if report.conclusion is None else report.conclusion.facts
+    return report.code, {json.dumps(one.to_json()) for one in found if one.key == "witnessed"}
