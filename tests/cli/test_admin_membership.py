@@ -165,7 +165,8 @@ def test_a_change_is_proposed_by_one_and_made_by_another(gw, tmp_path):
     words = (*seat, "--decision-ref", "board")
     told = gw.done(*words, persons=(DUBOIS,))
     assert "another person: casegate admin" in told
-    named = told.split()[-1]
+    *_, named, unasked = told.split()
+    assert unasked == "--yes", "there is no terminal at which it asks"
     assert "membership.grant" in gw.done("proposal", "list", persons=())
     assert "board" in gw.done("proposal", "show", named, persons=())
     shown_ = gw.told("proposal", "show", named, persons=())

@@ -547,12 +547,13 @@ def show(action: str, written: Made) -> None:
 
 def hand_over(proposal: str) -> str:
     """The command by which another person approves a proposal: on this host, or from their own
-    machine, with a connection and a key of their own."""
+    machine, with a connection and a key of their own. At a terminal it asks without --yes."""
     session = click.get_current_context().find_object(AdminSession)
     at = "-c CONNECTION --as PERSON --approver-key PERSON=FILE"
     if session is None or session.connection is None:
         at = f"{place(session)} --as PERSON"
-    return f"casegate admin {at} proposal approve {proposal}"
+    unasked = "" if output.interactive() else " --yes"
+    return f"casegate admin {at} proposal approve {proposal}{unasked}"
 
 
 def place(session: AdminSession | None) -> str:
