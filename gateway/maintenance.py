@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, cast
 from uuid import UUID
 
@@ -85,6 +86,7 @@ PUBLIC_CERTIFICATE = "public.pem"
 PARTNERS_CERTIFICATE = "partners.pem"
 PUBLISH_EVERY = timedelta(hours=1)  # of the 48 that a list lives: 47 chances to notice a failure
 RETRY_AFTER = timedelta(seconds=5)
+RESTS = 100  # times as long as a comparison of the rows took
 BATCHES = 20  # of erasures in one run: other tasks wait
 MOST_WAITING = 1000  # certificate requests that are counted
 
@@ -104,10 +106,12 @@ def holding(config: Config) -> AbstractContextManager[None]:
 
 
 class TaskReport(NamedTuple):
-    """What a task left: alarms for the operator; ``more`` when work is left for the next step."""
+    """What a task left: alarms for the operator; ``more`` when work is left for the next step;
+    ``pause`` until it is due again, where that is sooner than its timetable says."""
 
     alarms: tuple[str, ...] = ()
     more: bool = False
+    pause: timedelta = timedelta.max
 
 
 class Published(NamedTuple):
@@ -182,7 +186,7 @@ class Maintenance:
             failure = error
             reason = _reason(error)
             report = TaskReport((f"{task.failing}: {reason}",))
-        pause = min(task.every, RETRY_AFTER) if failure else task.every
+        pause = min(task.every, RETRY_AFTER if failure else report.pause)
         self._due[task.name] = now if report.more else now + pause
         self._alarms[task.name] = report.alarms
         return failure
@@ -330,11 +334,13 @@ def publish_keys(upkeep: Maintenance, now: datetime) -> None:
 
 
 def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
-    """Hold the registry against the log; what differs is out of service until it does no more.
+    """Hold registry, cases and handoffs against the log; what differs is out of service until it
+    does no more.
 
-    While the log is frozen, too: this asks for no event.
+    While the log is frozen, too: this asks for no event. The sooner it was done, the sooner it is
+    done again: within the hour, by a hundredth of the time.
     """
-    gateway, upkeep.rows_differ = upkeep.gateway, True
+    gateway, upkeep.rows_differ, began = upkeep.gateway, True, monotonic()
     before = proved_before(gateway.config, now)
     with gateway.store.begin(TransactionMode.READ) as work:
         rows = rows_proof(gateway.config, work, before)
@@ -353,7 +359,8 @@ def compare_registry(upkeep: Maintenance, now: datetime) -> TaskReport:
         _put_out_of_service(gateway, out)
     proved.keep(gateway.config.folder / PROVED, _key_of_heads(gateway.config))
     upkeep.rows_differ = bool(found.sentences() or told)
-    return TaskReport((*found.sentences(), *told))
+    pause = max(_MINUTE, RESTS * timedelta(seconds=monotonic() - began))
+    return TaskReport((*found.sentences(), *told), pause=pause)
 
 
 def _put_out_of_service(gateway: GatewayRuntime, entries: frozenset[Entry]) -> None:

@@ -368,6 +368,17 @@ def test_a_case_is_erased_on_its_day_within_a_minute_and_its_key_with_it(gw: Ope
         assert not upkeep.alarms()
 
 
+def test_rows_are_compared_again_within_minutes_where_that_was_quick(gw: Operator) -> None:
+    with maintained(gw) as (upkeep, clock):
+        due_in(upkeep.gateway.ports, 90 * DAY)
+        upkeep.step()
+        execute(gw.folder / "casegate.db", "UPDATE case_file SET content_key = NULL")
+        assert not upkeep.rows_differ
+        clock.at += HOUR / 2
+        upkeep.step()
+        assert upkeep.rows_differ
+
+
 def test_no_key_counts_as_unused_while_the_rows_differ_from_the_log(gw: Operator) -> None:
     with maintained(gw) as (upkeep, clock):
         ports = upkeep.gateway.ports

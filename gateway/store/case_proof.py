@@ -23,7 +23,13 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
 from gateway.domain.refusals import CaseErased
-from gateway.domain.revision import VersionChange
+from gateway.domain.revision import (
+    ANSWERED,
+    Announcement,
+    ChangeKind,
+    VersionChange,
+    strictest_change,
+)
 from gateway.evidence.case_events import (
     ENDING,
     RECALLED,
@@ -81,7 +87,8 @@ _STEPS_OF = (
     .where(matching(_version, "originator", "case"))
     .order_by(_event.c.idx)
 )
-_OF_CASE = tuple(table.by("originator", "case") for table in (_RECALLS, _MEASURES))
+_ANNOUNCEMENTS = RecordTable(tables.announcement, Announcement)
+_OF_CASE = tuple(one.by("originator", "case") for one in (_RECALLS, _MEASURES, _ANNOUNCEMENTS))
 _HANDOFFS_OF = _HANDOFFS.by("originator", "case").order_by(tables.handoff.c.id)
 _CASE = _CASES.by("originator", "id")
 
@@ -111,7 +118,7 @@ class CaseProof:
         self.work, self.civil_day, self.require, self.key = work, civil_day, require, key
         originator, case = key
         of = {"originator": originator, "case": case}
-        (cases, self.versions, steps, recalls, measures, self._handoffs) = work.queries(
+        (cases, self.versions, steps, recalls, measures, told, self._handoffs) = work.queries(
             (_CASE, {"originator": originator, "id": case}),
             *((one, of) for one in (_VERSIONS_OF, _STEPS_OF, *_OF_CASE, _HANDOFFS_OF)),
         )
@@ -119,6 +126,7 @@ class CaseProof:
         self.steps = read_events(steps, require)
         self.recalls = {one.id: one for one in map(_RECALLS.read, recalls)}
         self.measures = [*map(_MEASURES.read, measures)]
+        self.announcements = {one.version: one for one in map(_ANNOUNCEMENTS.read, told)}
         self.numbers = {row.digest: row.version for row in self.versions}
         events = {one.id: one.index for one in self.steps if one.type in VERSIONS}
         self.places = sorted(
@@ -139,6 +147,7 @@ class CaseProof:
         yield from self._row()
         yield from self._recalls()
         yield from self._measures()
+        yield from self._announced()
 
     def summary(self, digest: str) -> Mapping[str, Any]:
         """Return what a list shows of a version; nothing once it was erased."""
@@ -166,6 +175,25 @@ class CaseProof:
         numbers = [self.numbers[digest] for _, digest in self.places]
         if left or numbers != [*range(1, len(numbers) + 1)]:
             yield "versions"
+
+    def _announced(self) -> Iterator[str]:
+        """Tell whether the changes that holders heard of are those that were cleared."""
+        if not all(one.complete for one in self.made if one.type in VERSIONS):
+            return  # nobody knows any more which clearance was the first
+        found = dict[int, tuple[ChangeKind, UUID]]()
+        for one in self.clearances:
+            number, last = self.numbers.get(one.case_digest or "", 0), max(found, default=0)
+            change = strictest_change(
+                row.change for row in self.versions if row.change and last < row.version <= number
+            )
+            if change in ANSWERED:
+                found[number] = change, one.id
+        rows = {n: (one.change, one.event) for n, one in self.announcements.items()}
+        at = {one.id: one.at for one in self.clearances}
+        if found != rows or any(
+            abs(one.at - at[one.event]) > MOMENT for one in self.announcements.values()
+        ):
+            yield "announcement"
 
     def _row(self) -> Iterator[str]:
         if self.case is None:

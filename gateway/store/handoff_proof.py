@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, and_, exists, func, not_, select
+from sqlalchemy import LargeBinary, and_, bindparam, exists, func, not_, or_, select
 
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
@@ -56,6 +56,7 @@ from gateway.domain.retention import (
     review_day,
 )
 from gateway.domain.revision import ANSWERED
+from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import sd_jwt
 from gateway.evidence.case_events import APPROVED, ERASED, CaseEvent, told_copy
@@ -198,7 +199,16 @@ _COPY = select(
     _copy.c.content_key,
     func.substr(_copy.c.content, 1, KEY_ID_END, type_=LargeBinary).label("header"),
 ).where(matching(_copy, "handoff"))
-_BESIDE = (*(one.by("handoff") for one in (_RETENTIONS, _DUTIES, _CONSULTATIONS)), _COPY)
+_MOVED = RecordTable(tables.moved_handoff, ReissuedHandoff)
+_moved = tables.moved_handoff.c
+_MOVED_OF = _MOVED.all.where(
+    or_(_moved.handoff == bindparam("handoff"), _moved.became == bindparam("handoff"))
+)
+_BESIDE = (
+    *(one.by("handoff") for one in (_RETENTIONS, _DUTIES, _CONSULTATIONS)),
+    _COPY,
+    _MOVED_OF,
+)
 _WITHOUT_HANDOFF = (
     select(_event.c.handoff)
     .where(_event.c.handoff.is_not(None))
@@ -226,13 +236,14 @@ class _HandoffProof:
     def __init__(self, of: CaseProof, row: Handoff) -> None:
         self.of, self.row = of, row
         values = {"handoff": row.id}
-        events, retentions, duties, consultations, self.copies = of.work.queries(
+        events, retentions, duties, consultations, self.copies, moved = of.work.queries(
             *((one, values) for one in (_EVENTS_OF, *_BESIDE))
         )
         self.events = read_events(events, of.require)
         self.retentions = [*map(_RETENTIONS.read, retentions)]
         self.duties = [*map(_DUTIES.read, duties)]
         self.consulted = [*map(_CONSULTATIONS.read, consultations)]
+        self.moved = [*map(_MOVED.read, moved)]
         self.left = of.work.organisations.left(row.originator, row.recipient)
         self.answers = of.work.handoffs.moves(row.id)
         self.moving = [one for one in self.events if one.type in MOVING]
@@ -257,6 +268,7 @@ class _HandoffProof:
         if erased is not bool(self._of_types(ERASED)):
             yield "conditions_digest"
         yield from self._package(course)
+        yield from self._succeeded()
         yield from self._retained()
         yield from self._copied()
         yield from self._owed()
@@ -306,6 +318,23 @@ class _HandoffProof:
                 yield "urgency"
             if row.matter != set(said["matter"]) and (row.matter or self._shows_matter()):
                 yield "matter"
+
+    def _succeeded(self) -> Iterator[str]:
+        """Tell whether a succession ended it, or made it, as the rows say."""
+        claims, told = self.moves[0].claims, list[Any]()
+        for n, one in enumerate(self.answers):
+            if one.move in (HandoffAction.REISSUE, HandoffAction.LAPSE):
+                course = fold(self.moves[:n], consulted=self.early)
+                told.append((one.event, one.at, course.is_held))
+        from_it = [one for one in self.moved if one.handoff == self.row.id]
+        if told != [(one.event, one.at, one.taken_on) for one in from_it]:
+            yield "succession"
+        into_it = [one for one in self.moved if one.became == self.row.id]
+        before = [{"handoff": str(one.handoff), "event": str(one.succession)} for one in into_it]
+        named = claims and claims.get("reissue_of")
+        made = [{name: named[name] for name in ("handoff", "event")}] if named else []
+        if claims is not None and before != made:
+            yield "succession"
 
     def _shows_matter(self) -> bool:
         version = self.of.work.cases.version(self.row.case_digest)

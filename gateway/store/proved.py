@@ -252,7 +252,12 @@ _TABLES: Mapping[Table, ColumnElement[Any]] = {
     tables.case_file: _named(tables.case_file.c.originator, tables.case_file.c.id),
     **{
         one: _named(one.c.originator, one.c.case)
-        for one in (tables.case_version, tables.case_measure, tables.case_recall)
+        for one in (
+            tables.case_version,
+            tables.case_measure,
+            tables.case_recall,
+            tables.announcement,
+        )
     },
     **{
         one: one.c.handoff
@@ -262,6 +267,7 @@ _TABLES: Mapping[Table, ColumnElement[Any]] = {
             tables.consultation,
             tables.retention,
             tables.retained_copy,
+            tables.moved_handoff,
         )
     },
 }

@@ -24,6 +24,7 @@ UNTOLD: Mapping[Table, frozenset[str]] = {
         {"unconfirmed_matches", "assessed_by", "cleared_by", "revision", "made"}
     ),
     tables.case_version: frozenset({"assurance"}),
+    tables.announcement: frozenset(),
 }
 """What the log does not say, and the documents are not read for. Nothing of it decides to whom a
 handoff is, how it stands or what opens."""

@@ -219,6 +219,11 @@ ACTS = [
     Act("a version of another case", "UPDATE case_version SET \"case\" = {danger} WHERE"
         " \"case\" = {case} AND version = 1", "versions"),
     Act("a case removed", "DELETE FROM case_file WHERE id = {case}", "row"),
+    Act("what holders heard of removed", "DELETE FROM announcement", "announcement"),
+    Act("another change that they heard of", "UPDATE announcement SET change = 'tightening'",
+        "announcement"),
+    Act("what nobody heard of", "INSERT INTO announcement SELECT originator, \"case\", 1, change, at,"
+        " event FROM announcement", "announcement"),
     Act("a consultation removed", "DELETE FROM consultation", "consultation"),
     Act("a consultation of another handoff", "UPDATE consultation SET handoff = {danger}",
         "consultation"),
@@ -284,8 +289,8 @@ def test_acts_on_rows_of_postgresql_are_refused_and_found_as_well():
 
 
 KEPT = (
-    "case_file", "case_version", "case_measure", "case_recall", "handoff", "answer", "duty",
-    "retention", "consultation",
+    "case_file", "case_version", "case_measure", "case_recall", "announcement", "handoff", "answer",
+    "duty", "retention", "consultation",
 )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ from tests.founding import (
     conditions_of,
     document_key,
     element_id,
+    handoffs_compared,
     make_change,
     offered,
     registry_compared,
@@ -141,6 +142,25 @@ def test_a_batch_is_bounded_and_the_next_call_goes_on(gateway):
     for expected in (Progress(2, 0, done=False), ONE_MOVED):
         assert carry_out(gateway, succession, limit=2) == expected
     assert len({following(gateway, handoff) for handoff in made}) == 3
+
+
+def test_a_row_that_tells_otherwise_what_moved_is_found(gateway):
+    accepted(gateway)
+    moved(gateway)
+    whole = gateway.store.copy()
+    for act in (
+        "DELETE FROM moved_handoff",
+        "UPDATE moved_handoff SET handoff = became, became = handoff",
+        "UPDATE moved_handoff SET became = NULL",
+        "UPDATE moved_handoff SET taken_on = 0",
+        "UPDATE moved_handoff SET event = handoff",
+        "UPDATE moved_handoff SET at = at + 1",
+        "UPDATE moved_handoff SET succession = handoff",
+    ):
+        gateway.store.change("PRAGMA foreign_keys = OFF")
+        gateway.store.change(act)
+        assert "succession" in str(handoffs_compared(gateway).differing), act
+        gateway.store.put_back(whole)
 
 
 # --- what follows
