@@ -26,7 +26,13 @@ from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence.sd_jwt import Signer
-from gateway.kernel.values import DifferingRows, LoggedEvent, ReferenceDate, SignedTreeHead
+from gateway.kernel.values import (
+    DifferingRows,
+    LoggedEvent,
+    ReferenceDate,
+    RowBeside,
+    SignedTreeHead,
+)
 
 if TYPE_CHECKING:
     from gateway.kernel.log_continuity import CheckpointSigner
@@ -118,6 +124,10 @@ class UnitOfWork(ABC):
 
         Raises CaseKeysUnavailable.
         """
+
+    @abstractmethod
+    def remove_row(self, row: RowBeside) -> None:
+        """Remove a row beside a handoff that the log denies, in a REGISTRY transaction."""
 
     @abstractmethod
     def commit(self) -> Sequence[LoggedEvent]:

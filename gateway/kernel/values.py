@@ -158,14 +158,19 @@ class Consultation:
     informed: bool
 
 
+RowBeside = Recall | Measure | Retention | HandoffDuty
+"""A row beside a handoff that documents and log tell whole, but for terms that are settings."""
+
+
 @dataclass(frozen=True)
 class DifferingRows:
-    """By which names a handoff, or its case, is not what its documents and the log say; and the
-    rows that are missing, as far as these tell them. A duty whose term is a setting is due
-    NEVER."""
+    """By which names a handoff, or its case, is not what its documents and the log say; the rows
+    that are missing, as far as these tell them; and those that they deny. A duty whose term is a
+    setting is due NEVER."""
 
     names: Collection[str]
-    absent: Sequence[Recall | Measure | Retention | HandoffDuty]
+    absent: Sequence[RowBeside]
+    wrong: Sequence[RowBeside]
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,17 @@ class CaseProof:
         """The names of what differs of the case itself."""
         yield from self._versions()
         yield from self._row()
-        yield from self._recalls()
-        yield from self._measures()
+        yield from (name for name, _ in self.wrong())
+        if not self._recalled.keys() <= self.recalls.keys():
+            yield "recall"
+        if not self._set.keys() <= {one.id for one in self.measures}:
+            yield "measure"
         yield from self._announced()
+
+    def wrong(self) -> Iterator[tuple[str, Recall | Measure]]:
+        """The rows that say otherwise than the log, by the names of what they say."""
+        yield from self._wrong_recalls()
+        yield from self._wrong_measures()
 
     def summary(self, digest: str) -> Mapping[str, Any]:
         """Return what a list shows of a version; nothing once it was erased."""
@@ -212,19 +220,22 @@ class CaseProof:
             told["erase_on"] = date.fromisoformat(said["erase_on"])
         yield from (name for name, value in told.items() if getattr(self.case, name) != value)
 
-    def _recalls(self) -> Iterator[str]:
-        made = {one.id: one for one in self.steps if one.type == RECALLED}
+    def _wrong_recalls(self) -> Iterator[tuple[str, Recall]]:
+        made = self._recalled
         for row in self.recalls.values():
             told = made.get(row.id)
             if told is None or abs(told.at - row.at) > MOMENT or told.digest != row.digest:
-                yield "recall"
+                yield "recall", row
                 continue
             said = {"version": row.version, "code": str(row.code), "case": str(row.case)}
             wrong = told.subject and any(told.subject.get(n) != v for n, v in said.items())
             if wrong or told.handoff != row.handoff:
-                yield "recall"
-        if not made.keys() <= self.recalls.keys():
-            yield "recall"
+                yield "recall", row
+
+    @cached_property
+    def _recalled(self) -> Mapping[UUID, CaseEvent]:
+        """The event of each recall."""
+        return {one.id: one for one in self.steps if one.type == RECALLED}
 
     def absent_recalls(self) -> Iterator[Recall]:
         """The recalls of the log that no row has, as far as their events still tell them."""
@@ -257,23 +268,21 @@ class CaseProof:
             if one.type in SETTING and one.subject.get("measure") == str(one.id)
         }
 
-    def _measures(self) -> Iterator[str]:
+    def _wrong_measures(self) -> Iterator[tuple[str, Measure]]:
         index = {id_: one.index for id_, one in self._set.items()}
         for row in self.measures:
             told = self._set.get(row.id)
             if told is None or told.handoff != row.handoff:
-                yield "measure"
+                yield "measure", row
                 continue
-            yield from _differing_measure(row, told)
+            yield from ((name, row) for name in _differing_measure(row, told))
             if (row.ended_at is not None) != (row.id in self.ended):
                 # A renewal ends the one before without an event of its own.
                 renewed = row.ended_at is not None and any(
                     index.get(one.id, -1) > told.index for one in self.measures if _renews(one, row)
                 )
                 if not renewed:
-                    yield "measure end"
-        if not self._set.keys() <= {one.id for one in self.measures}:
-            yield "measure"
+                    yield "measure end", row
 
     def absent_measures(self) -> Iterator[Measure]:
         """The measures of the log that no row has, as far as their events still tell them."""

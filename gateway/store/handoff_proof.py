@@ -17,7 +17,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, and_, bindparam, exists, func, not_, or_, select
+from sqlalchemy import (
+    Executable,
+    LargeBinary,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
 
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor, made_of
 from gateway.domain.audit_event import EVENT_TYPES
@@ -70,7 +82,7 @@ from gateway.evidence.handoff_moves import (
     read_moves,
     was_consulted_early,
 )
-from gateway.kernel.values import Consultation, DifferingRows
+from gateway.kernel.values import Consultation, DifferingRows, RowBeside
 from gateway.store import tables
 from gateway.store.case_proof import MOMENT, TOLD, CaseKey, CaseProof, Require, read_events
 from gateway.store.columns import RecordTable, matching
@@ -78,7 +90,6 @@ from gateway.store.content_encryption import KEY_ID_END, header_of
 
 if TYPE_CHECKING:
     from gateway.store.unit_of_work import SqlUnitOfWork
-Row = Recall | Measure | Retention | HandoffDuty
 
 
 @dataclass(frozen=True)
@@ -168,13 +179,22 @@ def compare_handoff(
     """Hold one handoff, and its case, against what the log says. Raises CaseKeysUnavailable."""
     of = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
     names = {*of.differences()}
-    absent: list[Row] = [*of.absent_recalls(), *of.absent_measures()]
+    absent: list[RowBeside] = [*of.absent_recalls(), *of.absent_measures()]
+    wrong: list[RowBeside] = [row for _, row in of.wrong()]
     try:
         one = _HandoffProof(of, handoff)
         names.update(one.differences())
-        return DifferingRows(names, (*absent, *one.absent_retentions(), *one.absent_duties()))
+        wrong += [row for _, row in one.wrong()]
+        absent += [*one.absent_retentions(), *one.absent_duties()]
     except (ValueError, LookupError):  # its documents, or its row, are not as they were written
-        return DifferingRows({*names, "documents"}, tuple(absent))
+        names.add("documents")
+    return DifferingRows(names, absent, [*dict.fromkeys(wrong)])
+
+
+def removal(row: RowBeside) -> tuple[Executable, Mapping[str, Any]]:
+    """The statement that removes a row beside a handoff, and its values."""
+    kind = type(row)
+    return _REMOVE[kind], {f"of_{name}": getattr(row, name) for name in _KEYS[kind]}
 
 
 def _missing(work: "SqlUnitOfWork") -> Iterator[str]:
@@ -190,6 +210,16 @@ def _missing(work: "SqlUnitOfWork") -> Iterator[str]:
 _RETENTIONS = RecordTable(tables.retention, Retention)
 _DUTIES = RecordTable(tables.duty, HandoffDuty)
 _CONSULTATIONS = RecordTable(tables.consultation, Consultation)
+_TABLES: Mapping[type, Table] = {
+    Recall: tables.case_recall,
+    Measure: tables.case_measure,
+    Retention: tables.retention,
+    HandoffDuty: tables.duty,
+}
+_KEYS = {kind: [one.name for one in of.primary_key] for kind, of in _TABLES.items()}
+_REMOVE = {
+    kind: delete(of).where(matching(of, *_KEYS[kind], prefix="of_")) for kind, of in _TABLES.items()
+}
 _version, _event = tables.case_version, tables.log_event
 _EVENTS_OF = TOLD.where(matching(_event, "handoff")).order_by(_event.c.idx)
 _copy = tables.retained_copy
@@ -269,9 +299,16 @@ class _HandoffProof:
             yield "conditions_digest"
         yield from self._package(course)
         yield from self._succeeded()
-        yield from self._retained()
+        yield from (name for name, _ in self.wrong())
+        if self._unretained:
+            yield "retention"
         yield from self._copied()
         yield from self._owed()
+
+    def wrong(self) -> Iterator[tuple[str, Retention | HandoffDuty]]:
+        """The rows beside it that say otherwise than documents and log, by the names of what."""
+        yield from self._wrong_retentions()
+        yield from self._wrong_duties()
 
     def consultations(self) -> Iterator[str]:
         """A sentence for each consultation that is not what the log says."""
@@ -344,12 +381,9 @@ class _HandoffProof:
 
     # --- What is retained ---
 
-    def _retained(self) -> Iterator[str]:
-        """Return what a retention says otherwise than the act that set it, and whether one is
-        missing."""
+    def _wrong_retentions(self) -> Iterator[tuple[str, Retention]]:
+        """What a retention says otherwise than the act that set it."""
         rows = {one.id: one for one in self.retentions}
-        if self._unretained:
-            yield "retention"
         setting = [n for n, one in enumerate(self.answers) if one.event in rows]
         ended = self._retentions_ended
         for n in range(len(self.moves)):
@@ -361,13 +395,12 @@ class _HandoffProof:
             if owner != (self.of.key, self.row.recipient) or any(
                 getattr(one, name) != value for name, value in said.items()
             ):
-                yield "retention"
+                yield "retention", one
             answered = [later.done for later in self.moves[n + 1 :] if later.step is _ANSWER_RECALL]
             over = one.id in ended or n != setting[-1] or RecallAnswer.COPIES_ERASED in answered
             if over is (one.ended_at is None) and None not in answered:
-                yield "retention end"
-        if rows:
-            yield "retention"
+                yield "retention end", one
+        yield from (("retention", one) for one in rows.values())
 
     def _copied(self) -> Iterator[str]:
         """Tell whether its holder has the copy that it heard of when the case was erased, as long
@@ -466,24 +499,26 @@ class _HandoffProof:
 
     # --- What is owed ---
 
-    def _owed(self) -> Iterator[str]:
-        """Return what is owed that does not follow from an event, or was closed without one; and
-        what should be owed, and is not."""
+    def _wrong_duties(self) -> Iterator[tuple[str, HandoffDuty]]:
+        """What is owed that does not follow from an event, or was closed without one."""
         told = {one.id: one for one in (*self.of.made, *self.events)}
         for one in self.duties:
             source = told.get(one.source)
             if source is None:
-                yield "duty"
+                yield "duty", one
             elif one.arrived != (source.type if one.kind in _ARRIVED else None):
-                yield "arrival"
+                yield "arrival", one
             elif one.terms.ended_by or one.kind in _OTHERWISE:
                 if one.organisation != one.terms.party(self.row):
-                    yield "duty"
+                    yield "duty", one
                 waits = one.is_awaited(self.row, self.left)
                 if one.closed_at is not None and waits and not any(self._ends(one, source.index)):
-                    yield "duty end"
+                    yield "duty end", one
                 if one.kind in _OF_RECALL and not self._is_due(one):
-                    yield "duty"
+                    yield "duty", one
+
+    def _owed(self) -> Iterator[str]:
+        """Return what should be owed, or have arrived, and is not there."""
         begun = {(one.kind, one.source) for one in self.duties}
         had = {kind for kind, _ in begun} - _EACH
         if any(

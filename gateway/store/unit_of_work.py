@@ -17,7 +17,7 @@ from gateway.domain.audit_event import AuditEvent
 from gateway.domain.handoff import Handoff
 from gateway.domain.refusals import AlreadyExists, Busy
 from gateway.kernel.ports import TransactionMode, UnitOfWork
-from gateway.kernel.values import DifferingRows, LoggedEvent, TreeHead
+from gateway.kernel.values import DifferingRows, LoggedEvent, RowBeside, TreeHead
 from gateway.ledger.tree import entry_commitment
 from gateway.store import handoff_proof, migrations, procedures
 from gateway.store.cases import SqlCases
@@ -354,6 +354,11 @@ class SqlUnitOfWork(UnitOfWork):
     ) -> DifferingRows:
         """As `UnitOfWork` says."""
         return handoff_proof.compare_handoff(self, civil_day, handoff)
+
+    def remove_row(self, row: RowBeside) -> None:
+        """As `UnitOfWork` says."""
+        self._transaction.require_registry()
+        self._transaction.run(*handoff_proof.removal(row))
 
     def rows(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return what a statement finds: for the store's own reports, which no action needs."""

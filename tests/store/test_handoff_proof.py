@@ -222,8 +222,8 @@ ACTS = [
     Act("what holders heard of removed", "DELETE FROM announcement", "announcement"),
     Act("another change that they heard of", "UPDATE announcement SET change = 'tightening'",
         "announcement"),
-    Act("what nobody heard of", "INSERT INTO announcement SELECT originator, \"case\", 1, change, at,"
-        " event FROM announcement", "announcement"),
+    Act("what nobody heard of", "INSERT INTO announcement SELECT originator, \"case\", 1, change,"
+        " at, event FROM announcement", "announcement"),
     Act("a consultation removed", "DELETE FROM consultation", "consultation"),
     Act("a consultation of another handoff", "UPDATE consultation SET handoff = {danger}",
         "consultation"),

@@ -1,6 +1,6 @@
 """Repair of a handoff whose rows were changed past the gateway: two administrators have its own
-written again from its documents, its newest version and the log, and those that are missing beside
-it: recalls, measures, retentions, duties, and what arrived."""
+written again from its documents, its newest version and the log, and those that are missing, or
+wrong, beside it: recalls, measures, retentions, duties, and what arrived."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -51,7 +51,8 @@ def _repair(context: ChangeContext) -> Mapping[str, Any]:
     work.handoffs.restore(whole)
     written += _write(ports, work, whole, Retention)
     written += _write(ports, work, whole, HandoffDuty)
-    whole = work.handoffs.get(id_) or whole  # its due time follows its duties
+    whole = _from_documents(ports, work, whole)  # its due time follows its duties
+    work.handoffs.restore(whole)
     names = {*_compared(ports, work, whole).names, *stored_differences(ports, work, whole)}
     if names:
         raise WrongState(
@@ -70,8 +71,12 @@ def _compared(ports: Ports, work: UnitOfWork, handoff: Handoff) -> DifferingRows
 
 
 def _write(ports: Ports, work: UnitOfWork, handoff: Handoff, *kinds: type) -> list[str]:
-    """Write the rows of these kinds that are missing; what each is, in words."""
-    written = list[str]()
+    """Remove the rows of these kinds that the log denies, and write those that are missing; what
+    each is, in words."""
+    wrong = [one for one in _compared(ports, work, handoff).wrong if isinstance(one, kinds)]
+    for one in wrong:
+        work.remove_row(one)
+    written = [f"without {len(wrong)} of what stood there"] if wrong else []
     for one in _compared(ports, work, handoff).absent:
         if not isinstance(one, kinds):
             continue
@@ -193,7 +198,7 @@ CHANGE = ChangeType(
     ),
     _repair,
     about="Its row becomes what its signed documents and the log say, and its recalls, measures, "
-    "retentions and duties that are missing are written again; then it is in service. Keep a copy "
-    "of the database as evidence before. What is left differing is named, and nothing is changed: "
-    "it comes back only from a backup.",
+    "retentions and duties that are missing, or wrong, are written again; then it is in service. "
+    "Keep a copy of the database as evidence before. What is left differing is named, and nothing "
+    "is changed: it comes back only from a backup.",
 )

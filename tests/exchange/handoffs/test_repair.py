@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from gateway.domain.duty import DutyKind
 from gateway.domain.refusals import WrongState
 from gateway.exchange.case import measures
@@ -27,7 +29,7 @@ from tests.founding import (
     submitted,
 )
 from tests.store import places
-from tests.store.test_handoff_proof import DANGER, NONE, Scene, scene
+from tests.store.test_handoff_proof import ACTS, DANGER, NONE, Scene, scene
 
 TABLES = ("handoff", "duty", "case_recall", "case_measure", "retention")
 
@@ -68,6 +70,28 @@ def test_what_stands_beside_a_handoff_is_written_again(table):
     repaired(there)
     assert handoffs_compared(there.gateway) == NONE
     assert rows_of(there, table) == before
+
+
+BESIDE = ("duty", "retention", "case_measure", "case_recall")
+WRONG = [one for one in ACTS if one.script.startswith(tuple(f"UPDATE {table}" for table in BESIDE))]
+
+
+@pytest.mark.parametrize("act", WRONG, ids=[one.name for one in WRONG])
+def test_what_stands_wrong_beside_a_handoff_is_written_again(act):
+    there = scene()
+    there.change(act.script)
+    assert any("without " in one for one in repaired(there).values())
+    assert handoffs_compared(there.gateway) == NONE
+
+
+def test_what_no_event_tells_of_is_removed():
+    there = scene()
+    there.change(
+        "INSERT INTO duty SELECT {held}, 'call', {held}, organisation, since, due_at, next_at,"
+        " reminded_at, overdue_at, closed_at, person, arrived FROM duty LIMIT 1"
+    )
+    assert repaired(there, "held")["held"] == "without 1 of what stood there"
+    assert handoffs_compared(there.gateway) == NONE
 
 
 def rows_of(there: Scene, table: str) -> list[Any]:
