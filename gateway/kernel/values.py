@@ -159,7 +159,7 @@ class Consultation:
 
 
 RowBeside = Recall | Measure | Retention | HandoffDuty
-"""A row beside a handoff that documents and log tell whole, but for terms that are settings."""
+"""A row beside a handoff: documents and log tell all of it, terms excepted that are settings."""
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def compare_handoff(
     try:
         one = _HandoffProof(of, handoff)
         names.update(one.differences())
-        wrong += [row for _, row in one.wrong()]
+        wrong += [row for _, row in one.wrong() if one.is_derived(row)]
         absent += [*one.absent_retentions(), *one.absent_duties()]
     except (ValueError, LookupError):  # its documents, or its row, are not as they were written
         names.add("documents")
@@ -516,6 +516,15 @@ class _HandoffProof:
                     yield "duty end", one
                 if one.kind in _OF_RECALL and not self._is_due(one):
                     yield "duty", one
+
+    def is_derived(self, row: RowBeside) -> bool:
+        """Tell whether a row that is wrong comes again by itself, or is of no event at all."""
+        if not isinstance(row, HandoffDuty):
+            return True
+        owed = {(kind, event.id) for kind, event, _ in self._should_be_owed()}
+        arrived = {one.event for one in self.answers} if row.kind in _ARRIVED else set[UUID]()
+        told = {one.id for one in (*self.of.made, *self.events)}
+        return (row.kind, row.source) in owed or row.source in arrived or row.source not in told
 
     def _owed(self) -> Iterator[str]:
         """Return what should be owed, or have arrived, and is not there."""

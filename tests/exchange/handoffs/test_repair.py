@@ -21,9 +21,11 @@ from tests.founding import (
     HOTLINE,
     OFMIN,
     OPENING,
+    accepted,
     founded,
     handoffs_compared,
     offered,
+    revised,
     rows_proof,
     shown,
     submitted,
@@ -82,6 +84,17 @@ def test_what_stands_wrong_beside_a_handoff_is_written_again(act):
     there.change(act.script)
     assert any("without " in one for one in repaired(there).values())
     assert handoffs_compared(there.gateway) == NONE
+
+
+def test_what_would_not_come_again_is_not_removed():
+    gateway = founded()
+    case = submitted(gateway)
+    held = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, urgency="urgent")
+    gateway.store.change("UPDATE duty SET closed_at = since WHERE kind = 'update'")
+    values = {"handoff": str(held), "reason": "x"}
+    found = gateway.unmade(WrongState, Change("case.repair_handoff", HOTLINE, values))
+    assert found.detail.startswith("still differs: duty end;")
 
 
 def test_what_no_event_tells_of_is_removed():
