@@ -382,7 +382,7 @@ class _HandoffProof:
     # --- What is retained ---
 
     def _wrong_retentions(self) -> Iterator[tuple[str, Retention]]:
-        """What a retention says otherwise than the act that set it."""
+        """Return what a retention says otherwise than the act that set it."""
         rows = {one.id: one for one in self.retentions}
         setting = [n for n, one in enumerate(self.answers) if one.event in rows]
         ended = self._retentions_ended
@@ -500,7 +500,7 @@ class _HandoffProof:
     # --- What is owed ---
 
     def _wrong_duties(self) -> Iterator[tuple[str, HandoffDuty]]:
-        """What is owed that does not follow from an event, or was closed without one."""
+        """Return what is owed that does not follow from an event, or was closed without one."""
         told = {one.id: one for one in (*self.of.made, *self.events)}
         for one in self.duties:
             source = told.get(one.source)
