@@ -1,8 +1,11 @@
 """`casegate admin gateway-key rotate` of the keys of log and attestations, and who follows them."""
 
 import os
+import re
+import sys
 import time
 from collections.abc import Iterator
+from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from gateway.kernel.ports import TransactionMode
 from gateway.keys import KeyPurpose, load_key_set
 from gateway.ledger.note import NoteError, VerificationKey, open_checkpoint
 from gateway.registry import keys as registry_keys
+from gateway.store.log_integrity import verify_log
 from gateway.verification import gateway_keys
 from gateway.verification.trust import TrustAnchors
 from tests.cli.test_backup import grow
@@ -200,3 +204,33 @@ def test_the_old_key_stays_until_the_listeners_sign_with_the_new_one(gw: Operato
     assert len(vkeys(gw)) == 2
     grow(gw)
     assert step(gw, "log", "retire").exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", PURPOSES)
+def test_a_command_that_is_killed_at_any_moment_leaves_a_rotation_that_goes_on(
+    gw: Operator, key: str
+) -> None:
+    """By SIGKILL, later with each attempt; then each step is taken once more, to its end."""
+    trust = pinned(gw)
+    for named in STEPS:
+        words = ("admin", "--home", gw.folder, "--as", MARTIN, "gateway-key", "rotate")
+        command = [sys.executable, "-m", "gateway", *map(str, words)]
+        for tenths in range(6, 16, 2):
+            with Popen([*command, "--key", key, "--step", named], stdout=PIPE, stderr=PIPE) as run:
+                try:
+                    run.communicate(timeout=tenths / 10)
+                except TimeoutExpired:
+                    run.kill()
+        done = step(gw, key, named)
+        if done.exit_code:  # it was taken to its end before it could be killed
+            assert re.search("less than a day|was taken before", said(done))
+        assert len(vkeys(gw)) + (key != "log") in (1, 2)
+        grow(gw)
+        age(gw, key)
+    after = [one for one in told(gw, trust) if one[1] == PURPOSES[key]]
+    assert [typ.rpartition("_")[2] for typ, _, _ in after] == [
+        "published", "published", "withdrawn"
+    ]  # fmt: skip
+    with gw.opened() as gateway, gateway.ports.begin(TransactionMode.READ) as work:
+        verify_log(work, lambda done, of: None)
