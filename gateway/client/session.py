@@ -27,7 +27,13 @@ from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
 from gateway.ledger import cosignature, proof, tiles
-from gateway.ledger.note import decode_base64, open_checkpoint
+from gateway.ledger.note import (
+    UnknownSigner,
+    decode_base64,
+    open_checkpoint,
+    parse_checkpoint,
+    split,
+)
 from gateway.ledger.proof import TlogProof
 from gateway.verification import history
 from gateway.verification.history import SignedTree
@@ -142,8 +148,7 @@ class Session:
         own = self._sizes({one.checkpoint_note for one in parsed})
         cosigned = self._cosigned()
         stamps = self._stamps({one.index for one in parsed})
-        stamped = self._sizes(note for note, _ in stamps)
-        notes = stamped | own | cosigned
+        notes = self._signed(note for note, _ in stamps) | own | cosigned
         size = max(notes, default=0)
         if len(own) == 1 and not stamps and not cosigned.keys() - own.keys():
             made = [replace(one, checkpoint_note=notes[size]) for one in parsed]
@@ -158,7 +163,7 @@ class Session:
             earlier = [
                 ConfirmedCheckpoint(note, tuple(tiles.consistency_proof(read, old, size)), token)
                 for note, token in (*confirmed, *stamps)
-                for old in self._sizes([note])
+                if (old := _size(note)) <= size
             ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
@@ -196,6 +201,14 @@ class Session:
         keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
         return {open_checkpoint(note, keys, origin).size: note for note in notes}
 
+    def _signed(self, notes: Iterable[str]) -> dict[int, str]:
+        """Likewise, without those that only keys signed which the log has left."""
+        found: dict[int, str] = {}
+        for note in notes:
+            with suppress(UnknownSigner):
+                found |= self._sizes([note])
+        return found
+
     def _cosigned(self) -> dict[int, str]:
         """The checkpoints that witnesses cosigned, as the public log shows them now: without it an
         export has none, and says so."""
@@ -230,7 +243,7 @@ class Session:
         """Of each authority size, checkpoint and token of its first stamp that holds an entry, or
         else of its newest."""
         told = map(_stamp, list_of(canonical.decode(tile(f"{STAMPS}/{entry}")), "stamps"))
-        return [(max(self._sizes([note])), note, token) for note, token in told]
+        return [(_size(note), note, token) for note, token in told]
 
     def unstamped(self, now: datetime, within: timedelta) -> str | None:
         """Tell that the log has grown for longer than ``within`` and no time-stamp authority that
@@ -244,7 +257,8 @@ class Session:
         try:
             size = max(self._sizes([tile(CHECKPOINT).decode()]))
             for stamped, note, token in self._stamps_at(tile, size - 1):
-                with suppress(time_stamp.UnknownAuthority):
+                with suppress(time_stamp.UnknownAuthority, UnknownSigner):
+                    self._sizes([note])
                     by = time_stamp.verify(token, time_stamp.stamped_text(note), roots)
                     if stamped >= size or now - by.before <= within:
                         return None
@@ -499,6 +513,11 @@ class Session:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
+
+
+def _size(note: str) -> int:
+    """Return what a checkpoint says of its size."""
+    return parse_checkpoint(split(note)[0]).size
 
 
 def _stamp(told: Any) -> tuple[str, bytes]:

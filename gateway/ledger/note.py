@@ -39,6 +39,10 @@ class NoteError(ValueError):
     """A note, or a key for notes, is malformed or not signed as it must be."""
 
 
+class UnknownSigner(NoteError):
+    """No key that is known has signed the note."""
+
+
 @dataclass(frozen=True)
 class VerificationKey:
     """A key that checks signature lines: `public` is the key's encoding for its `kind`.
@@ -161,7 +165,7 @@ def open_note(note: str | bytes, keys: Sequence[VerificationKey]) -> Note:
     for signature in good:
         _require_valid(known[signature.name, signature.key_id], signature, text)
     if not good:
-        raise NoteError("no known key has signed the note")
+        raise UnknownSigner("no known key has signed the note")
     return Note(text, good)
 
 

@@ -17,7 +17,14 @@ from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.ledger import cosignature, tree
 from gateway.ledger.cosignature import Cosignature
-from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint
+from gateway.ledger.note import (
+    Checkpoint,
+    NoteError,
+    UnknownSigner,
+    open_checkpoint,
+    parse_checkpoint,
+    split,
+)
 from gateway.text.numbers import pluralise
 from gateway.verification import history
 from gateway.verification.history import LogHistory, SignedTree
@@ -38,7 +45,8 @@ def joined(
     """Verify checkpoints that others confirmed, and that each is of one tree with that of the file.
 
     ``here`` are the receipts of the file. Raises VerificationFailed: NOT_IN_LOG for one that the
-    log did not sign, or that no proof joins.
+    log did not sign, or that no proof joins. One that is stamped may have been signed with a key
+    that the log has left: by the proof it is of the log, and the token shows since when.
     """
     own = {one.checkpoint.origin: one for one in here}
     for one in confirmed:
@@ -47,7 +55,12 @@ def joined(
         mine = SignedTree(own[one.origin].checkpoint, own[one.origin].proof.checkpoint_note)
         try:
             keys = trust.of_log(one.origin).log_keys
-            found = SignedTree(open_checkpoint(one.note, keys, one.origin), one.note)
+            try:
+                found = SignedTree(open_checkpoint(one.note, keys, one.origin), one.note)
+            except UnknownSigner:
+                if not one.token:
+                    raise
+                found = SignedTree(parse_checkpoint(split(one.note)[0]), one.note)
             first, last = sorted((found, mine), key=attrgetter("size"))
             begun: Checkpoint = first.checkpoint
             tree.verify_consistency(

@@ -7,17 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.client import GatewayUnavailable, session
 from gateway.evidence import time_stamp
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.verification.report import Code
 from gateway.verification.verifier import verify
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
 from tests.client.test_growth import public_log
-from tests.founding import OFMIN, accepted
+from tests.founding import OFMIN, ORIGIN, accepted
 from tests.time_stamping import Authority, new_root
 from tests.web.listening import Listening, listening
 
@@ -88,6 +90,21 @@ def test_what_is_not_stamped_yet_has_no_stamp(stage: Listening) -> None:
 
 def test_a_file_without_stamps_is_as_it_was(stage: Listening) -> None:
     assert log_of(exported(stage, accepted(stage.gateway))).keys() == {"checkpoint", "entries"}
+
+
+def test_stamps_of_a_key_that_the_log_has_left_come_along(stage: Listening) -> None:
+    handoff, gateway = accepted(stage.gateway), stage.gateway
+    with gateway.store.begin(TransactionMode.READ) as work:
+        head = work.log.head()
+    old = NoteSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    note = sign_checkpoint(Checkpoint(ORIGIN, head.size, head.root), old)
+    by = replace(ONE, time=gateway.clock() + timedelta(minutes=1))
+    size = keep(stage, note=note, data=by.stamp(time_stamp.stamped_text(note)))
+    submit(MemberClient(stage, OFMIN), stage)
+    data = exported(stage, handoff)
+    assert sizes(data) == [size]
+    trust = replace(trust_of(gateway), authorities=ONE.roots)
+    assert verify(data, trust, require=("stamped",)).passed
 
 
 def test_an_export_goes_on_where_stamps_are_not_shown(

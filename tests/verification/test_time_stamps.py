@@ -5,8 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from gateway.evidence import bundle, time_stamp
 from gateway.evidence.evidence_file import ConfirmedCheckpoint
+from gateway.ledger.note import (
+    Checkpoint,
+    NoteSigner,
+    parse_checkpoint,
+    sign_checkpoint,
+    split,
+)
 from gateway.text import catalogue
 from gateway.verification.report import Code, VerificationReport
 from gateway.verification.verifier import verify
@@ -130,6 +139,23 @@ def test_the_signature_of_the_log_is_stamped_and_witnesses_may_add_their_lines()
     text = bare.note.partition("\n\n")[0].encode()
     report = verify(made.file(confirmed=(stamp(made, 3, text=text),)), KNOWN)
     assert report.code is Code.BAD_SIGNATURE
+
+
+def test_a_stamped_checkpoint_may_be_signed_with_a_key_that_the_log_has_left() -> None:
+    """Whoever learns of the log after that pins the new key alone."""
+    made = story()
+    old = NoteSigner(made.log.origin, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    bare = made.log.confirmed(2)
+    note = sign_checkpoint(parse_checkpoint(split(bare.note)[0]), old)
+    token = MINE.stamp(time_stamp.stamped_text(note))
+    data = made.file(confirmed=(replace(bare, note=note, token=token),))
+    assert fact(verify(data, KNOWN), "stamped.several")["last"] == 1
+    without = made.file(confirmed=(replace(bare, note=note),))
+    assert verify(without, KNOWN).code is Code.NOT_IN_LOG
+    other = sign_checkpoint(Checkpoint(made.log.origin, 2, bytes(32)), old)
+    token = MINE.stamp(time_stamp.stamped_text(other))
+    data = made.file(confirmed=(replace(bare, note=other, token=token),))
+    assert verify(data, KNOWN).code is Code.NOT_IN_LOG, "no proof makes another tree one of the log"
 
 
 def test_a_stamp_of_another_log_is_no_proof_of_this_one() -> None:
