@@ -74,7 +74,7 @@ def _missed(skipped: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if scopes := sorted({str(one["scope"]) for one in skipped if one["scope"]}):
         yield f"Not looked at, without the scope {', '.join(scopes)}."
     if closed := [_words(one["source"]) for one in skipped if not one["scope"]]:
-        yield f"Not looked at while you are suspended: {', '.join(closed)}."
+        yield f"Not looked at while you are not active: {', '.join(closed)}."
 
 
 _NEWS = frozenset({DutyKind.ORIGINATOR_NEWS, DutyKind.RECIPIENT_NEWS})

@@ -422,7 +422,7 @@ class WorklistRow:
 @dataclass(frozen=True)
 class SkippedSource:
     """A part of the worklist that was not looked at: for want of a ``scope``, or, without one,
-    because the caller's organisation is suspended."""
+    because the caller's organisation is not active."""
 
     source: str
     scope: str | None

@@ -177,7 +177,7 @@ _WORDS: Mapping[str, str] = {
     "taken_by": "Who of your side works on it, by staff pseudonym.",
     "skipped": "What was not looked at.",
     "SkippedSource.source": "Which part of the list.",
-    "SkippedSource.scope": "The scope that the system lacks; null: closed by a suspension.",
+    "SkippedSource.scope": "The scope that the system lacks; null: closed, for you are not active.",
     "packages": "The packages of the handoff, oldest first.",
     "number": "Its number in the handoff, from 1.",
     "package_digest": "The digest of the document that was shown.",

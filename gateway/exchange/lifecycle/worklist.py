@@ -91,8 +91,7 @@ def page(
         status, scopes = context.organisation.status, caller.scopes
         open_ones = [one for one in _SOURCES if may_act(status, one.action)]
         heard = [one for one in open_ones if one.scope is None or one.scope in scopes]
-        # Before an organisation is active it has one row, which says all.
-        missed = [one for one in _SOURCES if status is not Status.ENROLLED and one not in heard]
+        missed = [one for one in _SOURCES if one not in heard]
 
         def rows(cursor: str, number: int) -> Sequence[_Row]:
             found = (
