@@ -272,6 +272,25 @@ def test_a_recall_and_its_answers_are_signed_after_the_erasure_of_the_case(stage
     check_log(stage.gateway)
 
 
+@pytest.mark.parametrize("of_one", [True, False])
+def test_a_suspended_member_that_signs_recalls_and_answers_recalls(stage, of_one):
+    hotline, office = desk(stage), desk(stage, OFMIN)
+    case = stage.gateway.new_id()
+    hotline.submit(case_content(case), "intake-1", CLEARED)
+    handoff = hotline.offer(case, "liaison-1", **WANTED).result["handoff"]
+    office.accept(office.handoff(handoff), "officer-1")
+    for slug in (HOTLINE, OFMIN):
+        stage.gateway.administer("organisation.suspend", slug, reason="an inquiry")
+    where = {"handoff": handoff} if of_one else {"case": case}
+    said = {"code": "unlawful", "approved_by": "approver-2", "reason": "unlawful"}
+    hotline.step("case.recall", where, "approver-1", **said)
+    kinds = {one["kind"] for one in office.worklist()["items"]}
+    assert {"recall_acknowledgement", "recall_answer"} <= kinds
+    office.answer("acknowledge_recall", handoff, "officer-1")
+    office.answer("answer_recall", handoff, "officer-1", done="copies_erased")
+    check_log(stage.gateway)
+
+
 def test_a_notice_and_its_answer_are_signed_after_the_erasure_of_the_case(stage):
     hotline, office = desk(stage), desk(stage, OFMIN)
     _, handoff = erased(stage, hotline)
