@@ -13,7 +13,7 @@ from gateway.client import evidence_checks
 from gateway.client.session import ConfirmedWrite, Session, spelled
 from gateway.evidence.receipt import Receipt
 
-PROPOSED, WITHDRAWN = "proposal.create", "proposal.withdraw"
+PROPOSED, WITHDRAWN, REFUSED = "proposal.create", "proposal.withdraw", "proposal.refuse"
 
 
 class Administration:
@@ -47,6 +47,16 @@ class Administration:
         """Take a proposal back, as the person who made it."""
         path = f"/admin/changes/{spelled(proposal)}/withdrawal"
         return self._exchange.change(path, {"approval": signed}, {WITHDRAWN})
+
+    def refuse(self, proposal: UUID, signed: str, reason: str) -> ConfirmedWrite:
+        """Refuse a change that waits, as another person than its proposer."""
+        path = f"/admin/changes/{spelled(proposal)}/refusal"
+        return self._exchange.change(path, {"approval": signed, "reason": reason}, {REFUSED})
+
+    def worklist(self, person: str | None = None) -> list[dict[str, Any]]:
+        """Return what waits for administrators, with a person's own proposals as those of others
+        see them: by group, the oldest first."""
+        return self._items(f"/admin/worklist{'?person=' + person if person else ''}")
 
     def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
         """The changes that wait for another person, the newest first; or all that ever waited."""

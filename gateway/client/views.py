@@ -392,7 +392,7 @@ class WorklistRow(TypedDict):
 
 class SkippedSource(TypedDict):
     """A part of the worklist that was not looked at: for want of a scope, or, without one, because
-    the caller's organisation is suspended."""
+    the caller's organisation is not active."""
 
     source: str
     scope: str | None

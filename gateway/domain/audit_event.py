@@ -186,6 +186,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "system.set_admin_scopes": ("system.admin_scopes_set", Operation.REGISTRY_CHANGE),
     "proposal.create": ("proposal.created", Operation.REGISTRY_CHANGE),
     "proposal.withdraw": ("proposal.withdrawn", Operation.REGISTRY_CHANGE),
+    "proposal.refuse": ("proposal.refused", Operation.REGISTRY_CHANGE),
     "registry.read": ("registry.read", Operation.CONSULTATION),
     "registry.consult": ("registry.consulted", Operation.CONSULTATION),
     "organisation.suspend": ("organisation.suspended", Operation.REGISTRY_CHANGE),
@@ -309,6 +310,7 @@ _NAMING = frozenset(
         "audit.search",
         "proposal.created",
         "proposal.withdrawn",
+        "proposal.refused",
         "case.erasure_advanced",
     }
 )

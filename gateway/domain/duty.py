@@ -8,7 +8,7 @@ that a restart repeats nothing and forgets nothing.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -398,6 +398,11 @@ def begin_arrival(
     return HandoffDuty(
         handoff, kind, source, organisation, since, due_at, next_at=None, arrived=event_type
     )
+
+
+def start_of(day: date) -> datetime:
+    """The moment at which something is due that is owed, or ends, by a civil day."""
+    return datetime.combine(day, time.min, UTC)
 
 
 def _half(since: datetime, due_at: datetime) -> datetime:

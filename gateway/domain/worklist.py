@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,16 @@ from gateway.domain.handoff import NEVER, HandoffPlace
 from gateway.domain.organisation import Organisation
 from gateway.domain.steps import verb_of
 from gateway.domain.vocabulary import RANKS, Urgency
+
+
+class AdminGroup(StrEnum):
+    """How something waits for administrators, in the order of their list."""
+
+    SIGN = "sign"
+    OTHERS = "others"
+    ENDS = "ends"
+    OVERDUE = "overdue"
+
 
 ENDS_SOON = timedelta(days=30)
 """How long before its end a right is on the worklist of who has it, and of administrators."""
@@ -34,7 +45,7 @@ def place_of(
     return WorkPlace(HandoffPlace(rank, due_at, id_), BEFORE_ALL, kind)
 
 
-def id_of(kind: WaitKind, name: str) -> UUID:
+def id_of(kind: str, name: str) -> UUID:
     """Make an id for what has none, by what it is about."""
     return UUID(bytes=hashlib.sha256(f"{kind}/{name}".encode()).digest()[:16])
 

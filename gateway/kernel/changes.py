@@ -64,6 +64,7 @@ APPROVALS = "approvals"
 """The detail of a change's event that has what its administrators signed."""
 
 UNKNOWN = "no organisation has that id: admit it first"
+WITHDRAW, REFUSE = "proposal.withdraw", "proposal.refuse"
 NO_PROPOSAL = "no proposal has this id, or it ended long ago: see `casegate admin proposal list`"
 
 
@@ -325,8 +326,20 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
     The approval by which it was proposed counts no more, whoever brings it. ``signed`` is an
     approval of `withdrawal_of`. Raises RecordedRefusal.
     """
-    change = withdrawal_of(proposal)
-    step = _Step(f"withdraw/{proposal}", change, (signed,), bearer)
+    return _end_proposal(ports, withdrawal_of(proposal), signed, bearer)
+
+
+def refuse(
+    ports: Ports, proposal: UUID, signed: str, reason: str, bearer: Bearer = HERE
+) -> WriteResult:
+    """Say no to a proposal, with a reason, as another person than its proposer: nobody makes it
+    then. ``signed`` is an approval of `refusal_of`. As `withdraw`."""
+    return _end_proposal(ports, refusal_of(proposal, reason), signed, bearer)
+
+
+def _end_proposal(ports: Ports, change: Change, signed: str, bearer: Bearer) -> WriteResult:
+    proposal, own = UUID(change.values["proposal"]), change.action == WITHDRAW
+    step = _Step(f"{change.action.partition('.')[2]}/{proposal}", change, (signed,), bearer)
 
     def act(context: RequestContext) -> Mapping[str, Any]:
         (counted,) = approvals.count(context, step.approvals, digest_of(change))
@@ -335,9 +348,11 @@ def withdraw(ports: Ports, proposal: UUID, signed: str, bearer: Bearer = HERE) -
         stored = context.work.proposals.get(proposal)
         if stored is None:
             raise refusals.NotFound(NO_PROPOSAL)
-        if stored.proposer != counted.person:
+        if (stored.proposer == counted.person) is not own:
             raise refusals.InvalidApproval(
                 "a proposal is withdrawn by the person who made it, nobody else"
+                if own
+                else "another person refuses a proposal: its proposer withdraws it"
             )
         _require_open(context.work, proposal)
         approvals.void(context, stored.approval)
@@ -373,7 +388,12 @@ def digest_of(change: Change) -> str:
 
 def withdrawal_of(proposal: UUID) -> Change:
     """Return what the proposer signs to withdraw a proposal."""
-    return Change("proposal.withdraw", GATEWAY, {"proposal": str(proposal)})
+    return Change(WITHDRAW, GATEWAY, {"proposal": str(proposal)})
+
+
+def refusal_of(proposal: UUID, reason: str) -> Change:
+    """Return what another person signs to refuse a proposal."""
+    return Change(REFUSE, GATEWAY, {"proposal": str(proposal), "reason": reason})
 
 
 def change_of(proposal: Proposal) -> Change:
@@ -403,13 +423,18 @@ def look_up(ports: Ports, types: ChangeTypes, reader: Reader, proposal: UUID) ->
     """A proposal with its values, for the operator: what the second person reads.
 
     While it waits, ``refusal`` says why it could not be made now, and ``overlaps`` who else would
-    hold the mandate that it gives.
+    hold the mandate that it gives. ``refused_because`` is the reason of who said no.
     """
 
-    def query(context: RequestContext | OnHost) -> Proposal:
-        return context.work.proposals.get(proposal) or deny_as_not_found()
+    def query(context: RequestContext | OnHost) -> tuple[Proposal, str | None]:
+        found = context.work.proposals.get(proposal) or deny_as_not_found()
+        ended = found.withdrawal_event and context.work.log.logged(found.withdrawal_event)
+        said = {d.kind: d.value for d in ended.event.disclosures} if ended else {}
+        reason = canonical.decode(str(said.get("subject", "{}")).encode()).get("reason")
+        return found, reason
 
-    return _in_full(ports, types, read_as_operator(ports, reader, query))
+    found, reason = read_as_operator(ports, reader, query)
+    return {**_in_full(ports, types, found), "refused_because": reason}
 
 
 def page(
@@ -630,7 +655,9 @@ def _require_open(work: UnitOfWork, proposal: UUID) -> None:
     if stored is None or stored.applied_event is not None:
         raise refusals.WrongState("the proposal was made before")
     if stored.withdrawal_event is not None:
-        raise refusals.WrongState("the proposal was withdrawn by the person who made it")
+        raise refusals.WrongState(
+            "the proposal was withdrawn by the person who made it, or refused by another"
+        )
     if (EntryKind.PROPOSAL, str(proposal)) in work.organisations.out_of_service():
         raise refusals.WrongState(
             "the proposal is not what its event says: propose the change again"

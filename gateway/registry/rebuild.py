@@ -143,13 +143,16 @@ def _propose(context: RequestContext, said: dict[str, Any]) -> None:
     changes.store_proposal(context, change, given, signed)
 
 
-def _withdraw(context: RequestContext, said: Mapping[str, Any]) -> None:
-    withdrawn = changes.withdrawal_of(UUID(said["proposal"]))
-    (given,) = _counted(context, withdrawn)
+def _end_proposal(action: str, context: RequestContext, said: dict[str, Any]) -> None:
+    proposal, own = UUID(said["proposal"]), action == changes.WITHDRAW
+    ended = changes.withdrawal_of(proposal)
+    if not own:
+        ended = changes.refusal_of(proposal, said["reason"])
+    (given,) = _counted(context, ended)
     approvals.consume(context, given)
-    stored = context.work.proposals.get(UUID(said["proposal"]))
-    if stored is None or stored.proposer != given.person:
-        raise NotApproved("a proposal was withdrawn that this person did not make")
+    stored = context.work.proposals.get(proposal)
+    if stored is None or (stored.proposer == given.person) is not own:
+        raise NotApproved("a proposal was ended by a person who may not")
     approvals.void(context, stored.approval)
     context.work.proposals.withdraw(stored.id, context.event)
 
@@ -212,7 +215,7 @@ _ACTIONS: Mapping[str, _Redo] = {
     **{one: partial(_make, one) for one in CHANGES if one != "contact.set"},
     **_STAFF,
     "proposal.create": _propose,
-    "proposal.withdraw": _withdraw,
+    **{one: partial(_end_proposal, one) for one in (changes.WITHDRAW, changes.REFUSE)},
     "gateway.create": _create,
     "certificate.issue": _issue,
     "organisation.enrol": _enrol,

@@ -4,10 +4,10 @@ The interface's description is derived from these classes, and so is its JSON
 (`gateway.kernel.results`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from gateway.domain.audit import CoverageKind
@@ -17,6 +17,7 @@ from gateway.domain.organisation import (
     Status,
     StatusEntry,
 )
+from gateway.domain.worklist import AdminGroup
 from gateway.evidence.receipt import Receipt
 from gateway.kernel.results import Digest, Jwk, SignedText
 
@@ -351,3 +352,25 @@ class LogHoldEntry:
     reference: str
     review_on: date
     review_missed: bool
+
+
+@dataclass(frozen=True)
+class AdminWorklistRow:
+    """Something that waits for administrators: to be signed by the person who asks, for others, or
+    that ends within 30 days, or is overdue.
+
+    ``kind`` is the action of a change, or what ends. ``values`` are those of a proposal that are
+    not personal. Of one's own proposal there is no ``command``.
+    """
+
+    group: AdminGroup
+    kind: str
+    organisation: str
+    name: str | None
+    about: str
+    values: Mapping[str, Any]
+    proposer: str | None
+    proposal: UUID | None
+    since: datetime | None
+    due_at: datetime | None
+    command: str | None

@@ -152,11 +152,16 @@ SHAPES: Mapping[str, Shape] = {
     "Organisations": _page("ListedOrganisation"),
     "Entries": _page("EntrySummary"),
     "OpenInvitations": _page("OpenInvitation"),
+    "AdminWorklist": _page("AdminWorklistRow"),
     "Administrators": _object(items=_several("AdministratorEntry")),
     "Changed": {**_object(event=UUID), "additionalProperties": ANYTHING},
     "Proposal": _object(**_PROPOSAL),
     "ProposalInFull": _object(
-        **_PROPOSAL, values=Mapping[str, Any], refusal=str | None, overlaps=Sequence[str]
+        **_PROPOSAL,
+        values=Mapping[str, Any],
+        refusal=str | None,
+        overlaps=Sequence[str],
+        refused_because=str | None,
     ),
     "Proposals": _page("Proposal"),
     "Enrolled": _object(request=UUID, client_id=str, certificate=str),

@@ -48,8 +48,9 @@ def file_of(folder: Path, content: Any) -> str:
 
 def next_steps(gw: Operator) -> list[str]:
     """What waiting names for the one organisation that is on its way."""
-    (one,) = gw.told("waiting", persons=())["organisations"]
-    return str(one["next"]).split(", ")
+    found = gw.told("waiting", persons=())["items"]
+    steps = [o["kind"].replace(".", " ") for o in found if not o["proposal"]]
+    return sorted(steps)
 
 
 def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(gw, tmp_path):
@@ -69,13 +70,13 @@ def test_an_application_is_recorded_from_the_file_that_the_applicant_filled_in(g
     assert "is approved, not applied" in said(
         gw.admin("organisation", "reject", "hotline-new", *decision, "--yes")
     )
-    steps = ["membership grant or mandate grant", "staff establish", "system register"]
-    assert next_steps(gw) == [*steps, "invitation create"]
+    steps = ["invitation create", "membership grant"]
+    assert next_steps(gw) == [*steps, "staff establish", "system register"]
     gw.done("staff", "establish", "hotline-new", "--entry", "head", "--entry", "approver")
     told = gw.done("system", "register", "hotline-new", "desk", persons=(DUBOIS,))
     assert "cases.write" in told
     assert "audit.search" not in told
-    assert next_steps(gw) == [steps[0], "invitation create"]
+    assert next_steps(gw) == steps
     words = ("organisation", "activate", "hotline-new", "--reason", "none")
     assert "is approved, not enrolled" in said(gw.admin(*words))
     words = ("organisation", "leave", "hotline-new", "--reason", "withdrawn", "--yes")
@@ -248,7 +249,7 @@ def test_what_waits_and_can_be_applied_no_more_is_listed_with_the_reason(gw, pro
     assert f"by {DUBOIS}" in before
     assert "withdraw" not in before
     gw.done("organisation", "leave", "abc", "--reason", "over", "--yes")
-    assert f"proposal withdraw {proposed}" in gw.done("waiting", persons=())
+    assert "cannot be applied any more" in gw.done("waiting", persons=())
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
@@ -333,12 +334,35 @@ def test_what_is_signed_at_ones_own_desk_counts_at_the_gateways(gw, tmp_path):
 
 
 def test_what_waits_for_administrators_is_one_list(gw, proposed):
-    told = gw.told("waiting", persons=())
-    assert [one["proposal"] for one in told["proposals"]] == [proposed]
-    assert {one["status"] for one in told["organisations"]} <= {"applied", "approved", "enrolled"}
-    listed = gw.done("waiting", persons=())
-    assert f"proposal show {proposed}" in listed
-    assert f"proposal approve {proposed} --yes" in listed
+    told = gw.told("waiting", persons=("martin",))["items"]
+    assert [one["proposal"] for one in told if one["proposal"]] == [proposed]
+    listed = gw.done("waiting", persons=("martin",))
+    assert listed.index("To do by you") < listed.index(f"proposal approve {proposed}")
+    assert f"--as martin proposal approve {proposed}" in listed
+    own = gw.done("waiting", persons=(DUBOIS,))
+    assert "Waits for others" in own
+    assert "proposal approve" not in own
+
+
+def test_another_person_refuses_a_proposal_and_its_proposer_reads_why(gw, proposed):
+    gw.done("proposal", "refuse", proposed, "--reason", "not decided", persons=("martin",))
+    assert "not decided" in gw.done("proposal", "show", proposed, persons=())
+    assert gw.done("waiting", persons=()).strip() == "Nothing waits."
+
+
+def test_all_that_waits_about_an_organisation_is_shown_and_signed_at_once(
+    gw, proposed, monkeypatch
+):
+    monkeypatch.setattr(output, "interactive", lambda: True)
+    gw.done("mandate", "grant", "abc", *MANDATE, persons=(DUBOIS,))
+    who = ("admin", "--home", gw.folder, "--as", "martin", "proposal", "approve")
+    shown = gw.type(*who, "--organisation", "abc", input="n\n").stdout
+    assert shown.count("digest") == 2
+    assert "these 2 changes" in shown
+    gw.done("proposal", "approve", "--organisation", "abc", "--yes", persons=("martin",))
+    assert "Nothing waits." in gw.done("waiting", persons=("martin",))
+    both = gw.admin("proposal", "approve", proposed, "--organisation", "abc", persons=("martin",))
+    assert both.exit_code == 2
 
 
 def test_the_other_person_is_told_the_command_with_its_folder(gw, proposed):

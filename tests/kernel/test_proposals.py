@@ -148,6 +148,38 @@ def test_its_proposer_withdraws_a_proposal_on_record_and_nobody_makes_it_then(ga
         assert str(work.proposals.get(named).withdrawal_event) == str(fields_of(receipt)["id"])
 
 
+def refused_by(gateway, named, person, reason="the act is of 2025"):
+    signed = gateway.approve(changes.refusal_of(named, reason), person)
+    return changes.refuse, named, *signed, reason
+
+
+def test_another_person_refuses_a_proposal_with_a_reason_and_nobody_makes_it_then(gateway):
+    named = proposed(gateway)
+    receipt = gateway.do(*refused_by(gateway, named, BENOIT)).receipt
+    assert fields_of(receipt)["type"] == "proposal.refused"
+    assert shown(receipt)["by"] == [BENOIT]
+    told = changes.look_up(gateway.ports, CHANGES, HOST, named)
+    assert told["refused_because"] == "the act is of 2025"
+    with pytest.raises(Exception, match="refused by another"):
+        approve(gateway, named)
+    assert proposed(gateway) != named
+
+
+def test_its_proposer_does_not_refuse_a_proposal(gateway):
+    named = proposed(gateway)
+    refused = gateway.refusal(*refused_by(gateway, named, ALICE)).refusal
+    assert isinstance(refused, InvalidApproval)
+    assert "withdraws it" in refused.detail
+    approve(gateway, named)
+
+
+def test_a_refusal_is_signed_with_its_reason(gateway):
+    named = proposed(gateway)
+    action, of, signed, _ = refused_by(gateway, named, BENOIT)
+    refused = gateway.refusal(action, of, signed, "another reason").refusal
+    assert isinstance(refused, InvalidApproval)
+
+
 def test_a_proposal_is_forgotten_long_after_its_end(gateway):
     named = proposed(gateway)
     for days, there in ((29, True), (10, False)):
@@ -189,12 +221,14 @@ class _Against:
         return self._policy.decide(question)
 
 
-@pytest.mark.parametrize("action", ["proposal.create", "proposal.withdraw"])
+@pytest.mark.parametrize("action", ["proposal.create", "proposal.withdraw", "proposal.refuse"])
 def test_policy_is_asked_before_a_proposal_is_made_or_withdrawn(gateway, action):
     named = proposed(gateway)
     gateway.ports = replace(gateway.ports, policy=_Against(gateway.ports.policy, action))
     if action == "proposal.create":
         refused = gateway.refusal(submit_change, OWN_END, *gateway.approve(OWN_END, BENOIT))
+    elif action == "proposal.refuse":
+        refused = gateway.refusal(*refused_by(gateway, named, BENOIT))
     else:
         refused = not_withdrawn(gateway, named)
     assert isinstance(refused.refusal, Forbidden)

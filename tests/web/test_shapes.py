@@ -459,6 +459,12 @@ def tell_of_the_registry(story: Story) -> None:
     (taken_back,) = gateway.approve(changes.withdrawal_of(UUID(named["proposal"])), ALICE)
     path = "/admin/changes/{proposal}/withdrawal"
     story.post(HOTLINE, path, {"approval": taken_back}, **named)
+    named = waiting(replace(end, values={"until": "2028-01-01"}))
+    story.get(HOTLINE, "/admin/worklist")
+    no = changes.refusal_of(UUID(named["proposal"]), "too soon")
+    (refused,) = gateway.approve(no, BENOIT)
+    body = {"approval": refused, "reason": "too soon"}
+    story.post(HOTLINE, "/admin/changes/{proposal}/refusal", body, **named)
     said = {"action": action, "organisation": ABROAD, "values": reason}
     story.post(HOTLINE, "/admin/changes", {**said, "approvals": [signed(ALICE)]})
     gateway.administer("organisation.reinstate", ABROAD, reason="test")

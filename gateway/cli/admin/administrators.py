@@ -1,9 +1,11 @@
 """`casegate admin administrator`: the named administrators themselves."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -35,13 +37,12 @@ from gateway.cli.system import declare
 from gateway.client.connection import render_administrators
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
-from gateway.domain.organisation import Status
+from gateway.domain.worklist import AdminGroup
 from gateway.evidence import canonical, declarations
 from gateway.evidence.signature import thumbprint
-from gateway.kernel.changes import Change
+from gateway.kernel.changes import Change, digest_of
 from gateway.kernel.fields import NOT_READ
 from gateway.keys import KeyPurpose
-from gateway.registry.queries import COMING
 
 _issuer = click.option(
     "--issuer", required=True, callback=gateway_address, help="The gateway's public address."
@@ -162,68 +163,56 @@ def sign_change(
 # --- What waits ---
 
 
-def _next(entry: Mapping[str, Any], invited: Sequence[Mapping[str, Any]]) -> str:
-    """Return what is missing of an organisation on its way, the last step last."""
-    status, slug = Status(entry["status"]), entry["organisation"]
-    if status is Status.APPLIED:
-        return "organisation approve"
-    missing = []
-    if not entry["memberships"] and not entry["mandates"]:
-        missing.append("membership grant or mandate grant")
-    if not entry["staff_register"]:
-        missing.append("staff establish")
-    if status is Status.ENROLLED:
-        passed = entry["conformance_passed"]
-        missing.append("organisation activate" if passed else "it passes its conformance run")
-    elif any(one["organisation"] == slug for one in invited):
-        missing.append("it enrols by its invitation")
-    else:
-        missing += [*([] if entry["systems"] else ["system register"]), "invitation create"]
-    return ", ".join(missing)
-
-
 @click.command()
 @click.pass_obj
 def waiting(session: AdminSession) -> None:
     """List what waits for administrators.
 
-    Proposals, applicants on their way to membership, and invitations nobody has used yet.
+    To sign by the person of --as; what waits for others, also your own proposals; what ends within
+    30 days; what is overdue. In each the oldest is first.
     """
+    person = session.persons[0] if session.persons else None
     with registry(session, reads=True) as reached:
-        waits = reached.proposals(waiting=True)
-        proposed = [reached.proposal(UUID(one["proposal"])) for one in waits]
-        invited = reached.invitations()
-        coming = [
-            {**one, "next": _next(reached.organisation(one["organisation"], None), invited)}
-            for status in COMING
-            for one in reached.organisations(str(status))
-        ]
-    if output.reply({"proposals": proposed, "organisations": coming, "invitations": invited}):
+        found = reached.worklist(person)
+        named = [UUID(one["proposal"]) for one in found if one["group"] == AdminGroup.SIGN
+                 and one["proposal"]]  # fmt: skip
+        why = {str(one): reached.proposal(one)["refusal"] for one in named}
+    items = [{**one, "refusal": why.get(one["proposal"])} for one in found]
+    if output.reply({"items": items}):
         return
-    rows = [
-        *((_proposed(one), _closes(one), _approves(one)) for one in proposed),
-        *((f"{one['organisation']} is {one['status']}", one["next"], "-") for one in coming),
-        *(
-            (
-                f"{one['organisation']}.{one['system']} is invited",
-                f"until {output.format_time(one['expires_at'])}",
-                "-",
-            )
-            for one in invited
-        ),
-    ]
-    if rows:
-        output.print_table(("what waits", "next", "then"), rows)
-        click.echo(f"Each by: casegate admin {place(session)} --as PERSON ...")
-    else:
+    for group, rows in groupby(items, itemgetter("group")):
+        click.echo(output.colour(_GROUPS[group], "cyan"))
+        for one in rows:
+            output.print_wrapped(output.sanitise(_said(one)), "  ", 4)
+            if one["command"]:
+                output.say(f"      casegate admin {place(session)} --as {person or 'PERSON'} "
+                           f"{one['command']}")  # fmt: skip
+    if not items:
         click.echo("Nothing waits.")
 
 
-def _proposed(one: Mapping[str, Any]) -> str:
-    """Print what is proposed, by whom and until when; of its values, those of a few words."""
+_GROUPS: Mapping[str, str] = {
+    AdminGroup.SIGN: "To do by you",
+    AdminGroup.OTHERS: "Waits for others",
+    AdminGroup.ENDS: "Ends within 30 days",
+    AdminGroup.OVERDUE: "Overdue",
+}
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    """Return what waits, of whom; of a proposal its short values, who made it, and why it can be
+    made no more."""
+    what = str(one["kind"]).replace("_", " ").replace(".", " ")
     values = (f"{n} {output.format_value(v)}" for n, v in one["values"].items() if _is_short(v))
-    what = ", ".join((f"{one['action']} {one['organisation']}", *values))
-    return f"{what}; by {one['proposer']}, until {output.format_time(one['expires_at'])}"
+    who = f"{one['name']} ({one['organisation']})" if one["name"] else one["organisation"]
+    told = [f"{who}: {what}" if who else what, *([one["about"]] if one["about"] else []), *values]
+    if one["proposer"]:
+        told.append(f"proposed by {one['proposer']}")
+    if one["due_at"]:
+        told.append(f"until {output.format_time(one['due_at'])}")
+    if one.get("refusal"):
+        told.append(_CANNOT.format(one["refusal"]))
+    return ", ".join(told)
 
 
 def _is_short(value: Any) -> bool:
@@ -232,18 +221,6 @@ def _is_short(value: Any) -> bool:
 
 _FEW = 40
 """Characters of a value in a list of proposals; `proposal show` has all."""
-
-
-def _closes(one: Mapping[str, Any]) -> str:
-    if one["refusal"]:
-        return f"{_CANNOT.format(one['refusal'])} (proposal withdraw {one['proposal']})"
-    return f"proposal show {one['proposal']}"
-
-
-def _approves(one: Mapping[str, Any]) -> str:
-    """Print what follows the reading of it; at a terminal it asks without --yes, too."""
-    return "-" if one["refusal"] else f"proposal approve {one['proposal']} --yes"
-
 
 _CANNOT = "cannot be applied any more: {}; its proposer withdraws it, or its time ends it"
 
@@ -275,23 +252,44 @@ def show_(session: AdminSession, proposal_id: UUID) -> None:
 
 
 @NOUNS["proposal"].command("approve")
-@click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
+@click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID, required=False)
+@click.option(
+    "--organisation",
+    callback=organisation_id,
+    metavar="ORGANISATION",
+    help="Instead of one: all that wait for you about it, the oldest first.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
-def approve(session: AdminSession, proposal_id: UUID, yes: bool) -> None:
+def approve(
+    session: AdminSession, proposal_id: UUID | None, organisation: str | None, yes: bool
+) -> None:
     """Sign PROPOSAL and apply its change.
 
     The person of --as must not be its proposer. The change is shown first and must be confirmed;
-    a script gives --yes.
+    a script gives --yes. With --organisation all are shown on one page, each with the digest that
+    is signed; the first that is refused ends it.
 
     Example: casegate admin --as dubois proposal approve 0198...
     """
+    if (proposal_id is None) is (organisation is None):
+        raise click.UsageError("name a PROPOSAL, or give --organisation")
     with _one_person(session) as reached:
-        one = reached.proposal(proposal_id)
+        named = [proposal_id] if proposal_id else []
+        for one in reached.worklist(session.persons[0]) if organisation else ():
+            if one["organisation"] == organisation and one["proposal"] and one["command"]:
+                named.append(UUID(one["proposal"]))
+        if not named:
+            raise click.ClickException("nothing waits for you there: see `casegate admin waiting`")
+        found = [reached.proposal(one) for one in named]
+        made = [Change(one["action"], one["organisation"], one["values"]) for one in found]
         if not yes:
-            _agree(one, "Sign and apply this change?")
-        change = Change(one["action"], one["organisation"], one["values"])
-        show(change.action, reached.approve(proposal_id, change))
+            for one, change in zip(found[:-1], made, strict=False):
+                _show_change({**one, "digest": digest_of(change)})
+            what = "this change" if len(found) == 1 else f"these {len(found)} changes"
+            _agree({**found[-1], "digest": digest_of(made[-1])}, f"Sign and apply {what}?")
+        for one, change in zip(named, made, strict=True):
+            show(change.action, reached.approve(one, change))
 
 
 @NOUNS["proposal"].command("withdraw")
@@ -308,9 +306,24 @@ def withdraw(session: AdminSession, proposal_id: UUID) -> None:
         show("proposal.withdraw", reached.withdraw(proposal_id))
 
 
+@NOUNS["proposal"].command("refuse")
+@click.argument("proposal_id", metavar="PROPOSAL", type=click.UUID)
+@click.option("--reason", required=True, help="Why; its proposer reads it.")
+@click.pass_obj
+def refuse(session: AdminSession, proposal_id: UUID, reason: str) -> None:
+    """Refuse PROPOSAL for good, with a reason.
+
+    The person of --as must not be its proposer, who withdraws it.
+
+    Example: casegate admin --as dubois proposal refuse 0198... --reason 'The act is of 2025'
+    """
+    with _one_person(session) as reached:
+        show("proposal.refuse", reached.refuse(proposal_id, reason))
+
+
 def _one_person(session: AdminSession) -> AbstractContextManager[Registry]:
     if len(session.persons) > 1:
-        raise click.UsageError("one person approves, or withdraws: give --as once")
+        raise click.UsageError("one person approves, refuses or withdraws: give --as once")
     return registry(session)
 
 
@@ -319,16 +332,20 @@ def _agree(shown: Mapping[str, Any], question: str) -> None:
         raise click.UsageError(
             "confirm what you sign: read it with `proposal show`, then give --yes"
         )
+    _show_change(shown)
+    click.confirm(question, abort=True)
+
+
+def _show_change(shown: Mapping[str, Any]) -> None:
     kind = CHANGES.get(shown["action"])
     _print({**shown, "for good": kind.loses if kind else ""})
-    click.confirm(question, abort=True)
 
 
 def _state(one: Mapping[str, Any]) -> str:
     if one["applied_event"] is not None:
         return "made"
     if one["withdrawal_event"] is not None:
-        return "withdrawn"
+        return "withdrawn or refused"
     ends = datetime.fromisoformat(one["expires_at"])
     return "over" if ends < now() else f"waits until {output.format_time(ends)}"
 
@@ -336,7 +353,12 @@ def _state(one: Mapping[str, Any]) -> str:
 def _print(one: Mapping[str, Any]) -> None:
     """Return what is proposed: of a key, first the id that is compared; then the values in
     words."""
-    told = {"values", "refusal", "overlaps"}
+    told = {
+        "values",
+        "refusal",
+        "overlaps",
+        *([] if one.get("refused_because") else ["refused_because"]),
+    }
     fields = {name: value for name, value in one.items() if name not in told}
     values = {name: output.format_value(value) for name, value in one["values"].items()}
     with suppress(*NOT_READ):

@@ -49,7 +49,7 @@ from gateway.kernel.results import Page, to_json
 from gateway.kernel.transact import RecordedRefusal, WriteResult
 from gateway.kernel.values import HOST, TreeHead
 from gateway.keys import KeyPurpose
-from gateway.registry import mandates, queries
+from gateway.registry import mandates, queries, worklist
 from gateway.registry.change_table import STEPS
 
 if TYPE_CHECKING:
@@ -215,6 +215,14 @@ class _HostRegistry:
         (signed,) = approvals(self.session, self.gateway, changes.withdrawal_of(proposal))
         return changes.withdraw(self._ports, proposal, signed)
 
+    def refuse(self, proposal: UUID, reason: str) -> Made:
+        (signed,) = approvals(self.session, self.gateway, changes.refusal_of(proposal, reason))
+        return changes.refuse(self._ports, proposal, signed, reason)
+
+    def worklist(self, person: str | None) -> list[dict[str, Any]]:
+        ports = self._ports
+        return _whole(lambda after: worklist.page(ports, HOST, person, after, PAGE))
+
     def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
         ports = self._ports
         return _whole(lambda after: changes.page(ports, HOST, after, PAGE, waiting=waiting))
@@ -294,6 +302,11 @@ class _NetworkRegistry:
         (signed,) = self._signed(changes.withdrawal_of(proposal))
         with _saying(changes.NO_PROPOSAL):
             return self.remote.withdraw(proposal, signed)
+
+    def refuse(self, proposal: UUID, reason: str) -> Made:
+        (signed,) = self._signed(changes.refusal_of(proposal, reason))
+        with _saying(changes.NO_PROPOSAL):
+            return self.remote.refuse(proposal, signed, reason)
 
     def proposal(self, proposal: UUID) -> dict[str, Any]:
         with _saying(changes.NO_PROPOSAL):

@@ -12,7 +12,7 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
 from gateway.domain.case import CaseState
 from gateway.domain.course import FIELDS, Course
-from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty
+from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, start_of
 from gateway.domain.handoff import NEVER, Addressee, Handoff, Recall, offers_of
 from gateway.domain.measure import Measure
 from gateway.domain.out_of_service import EntryKind
@@ -22,7 +22,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents
 from gateway.evidence.handoff_moves import read_course, read_move
 from gateway.exchange.case.cases import conditions_digest
-from gateway.exchange.handoffs.retention import start_of, wait_for_review
+from gateway.exchange.handoffs.retention import wait_for_review
 from gateway.exchange.standing import access
 from gateway.exchange.standing.case_version import read_version
 from gateway.exchange.standing.duties import due_at

@@ -1,11 +1,11 @@
 """Retentions of holders: made and ended within the act that they follow from, or by their time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from gateway.domain.decision import handoff_entity
-from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin
+from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin, start_of
 from gateway.domain.handoff import Handoff
 from gateway.domain.organisation import Status
 from gateway.domain.out_of_service import SEE_HANDOFF
@@ -215,8 +215,3 @@ def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: Retent
         said=said,
         of=EventSubject.of_handoff(handoff),
     )
-
-
-def start_of(day: date) -> datetime:
-    """The moment at which something is due that is owed by a civil day."""
-    return datetime.combine(day, time.min, UTC)

@@ -12,12 +12,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from gateway.domain.case import Case, Element
-from gateway.domain.duty import DutyKind, begin
+from gateway.domain.duty import DutyKind, begin, start_of
 from gateway.domain.handoff import Handoff, RecallAnswer
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.retention import RetentionEnd
 from gateway.evidence import sd_jwt
-from gateway.exchange.handoffs.retention import end_and_record, start_of
+from gateway.exchange.handoffs.retention import end_and_record
 from gateway.exchange.standing import access
 from gateway.exchange.standing.disclosure import shown_document, with_strictest_marking
 from gateway.kernel import results

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from gateway.domain.answers import takes_update
 from gateway.domain.case import CaseState
-from gateway.domain.duty import DutyKind, WaitKind, WorkPlace
+from gateway.domain.duty import DutyKind, WaitKind, WorkPlace, start_of
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
 from gateway.domain.organisation import Status, may_act
 from gateway.domain.standing import acts_on
@@ -32,7 +32,6 @@ from gateway.domain.worklist import (
     id_of,
     place_of,
 )
-from gateway.exchange.handoffs.retention import start_of
 from gateway.exchange.results import SkippedSource, WorklistRow
 from gateway.exchange.standing import access
 from gateway.kernel.changes import LOG

@@ -20,7 +20,7 @@ from gateway.kernel import changes
 from gateway.kernel.changes import Bearer, Change
 from gateway.kernel.fields import read_fields, schema_of
 from gateway.kernel.transact import RecordedRefusal, WriteResult
-from gateway.registry import mandates, staff
+from gateway.registry import mandates, staff, worklist
 from gateway.registry import queries as entries
 from gateway.registry.results import Entry
 from gateway.schemas import schema_fields as field
@@ -93,6 +93,28 @@ def registry_consult_contacts(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
     _require_slug(organisation)
     return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
+
+
+class AdminWorklistQuery(StrictSchema):
+    """A page of what waits, for a person: the oldest first in each group."""
+
+    person = field.slug(required=False)
+    after = field.place(required=False)
+    limit = field.limit()
+
+
+@endpoint(
+    "GET /admin/worklist", "registry.read", SCOPE, "AdminWorklist", query=AdminWorklistQuery()
+)
+def registry_worklist(call: Call) -> dict[str, Any]:
+    """List what waits for administrators: to sign, for others, what ends in 30 days, what is late.
+
+    With `person` a proposal of that administrator waits for others.
+    """
+    asked = call.query
+    person, after = asked.get("person"), asked.get("after")
+    found = worklist.page(call.ports, call.caller, person, after, asked["limit"])
+    return page("/admin/worklist", found, asked)
 
 
 @endpoint("GET /admin/administrators", "registry.read", SCOPE, "Administrators")
@@ -264,6 +286,13 @@ class ChangeApprovalBody(StrictSchema):
     approval = field.compact()
 
 
+class ChangeRefusalBody(StrictSchema):
+    """A no to a change that waits, signed by a person's own key, and why."""
+
+    approval = field.compact()
+    reason = field.note(300)
+
+
 class ProposalsQuery(StrictSchema):
     """A page of changes that wait, the newest first, or of all that ever waited."""
 
@@ -324,6 +353,23 @@ def changes_withdraw(call: Call, proposal: UUID) -> WriteResult:
     Its only value is `proposal`, the id.
     """
     return changes.withdraw(call.ports, proposal, call.body["approval"], _bearer(call))
+
+
+@writes(
+    "POST /admin/changes/<uuid:proposal>/refusal",
+    "proposal.refuse",
+    SCOPE,
+    "Changed",
+    body=ChangeRefusalBody(),
+    refusals=(refusals.InvalidApproval,),
+)
+def changes_refuse(call: Call, proposal: UUID) -> WriteResult:
+    """Refuse a change that waits, as another person than its proposer: nobody makes it then.
+
+    Who refuses signs `proposal.refuse` of `gateway`, with the values `proposal` and `reason`.
+    """
+    approval, reason = call.body["approval"], call.body["reason"]
+    return changes.refuse(call.ports, proposal, approval, reason, _bearer(call))
 
 
 @endpoint("GET /admin/changes", "registry.read", SCOPE, "Proposals", query=ProposalsQuery())

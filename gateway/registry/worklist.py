@@ -1,0 +1,242 @@
+"""What waits for administrators: to sign by the one who asks, for others, and what ends or is late.
+
+Each source is a row of `_SOURCES`: few rows, which are all made, and put in order.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from gateway.domain.duty import WaitKind, start_of
+from gateway.domain.handoff import HandoffPlace
+from gateway.domain.organisation import Organisation, Status
+from gateway.domain.worklist import (
+    ENDS_SOON,
+    RENEW_BEFORE,
+    AdminGroup,
+    endings,
+    id_of,
+)
+from gateway.evidence import canonical
+from gateway.evidence.declarations import APPROVAL_LIFE
+from gateway.kernel.changes import APART, read_as_operator
+from gateway.kernel.ports import Ports, UnitOfWork
+from gateway.kernel.results import Page, collect_page, iterate
+from gateway.kernel.transact import OnHost, RequestContext
+from gateway.kernel.values import Proposal, Reader
+from gateway.registry.queries import COMING
+from gateway.registry.results import AdminWorklistRow
+
+_AT_MOST = 1000
+"""Proposals that are read: they live for days, and people sign them."""
+
+
+class _AdminReading(NamedTuple):
+    """What the sources read of, for whom, when."""
+
+    work: UnitOfWork
+    now: datetime
+    day: date
+    person: str | None
+    entries: Mapping[str, Organisation]
+    proposals: Sequence[Proposal]
+
+
+class _AdminRow(NamedTuple):
+    place: HandoffPlace
+    shown: AdminWorklistRow
+
+
+def page(
+    ports: Ports, reader: Reader, person: str | None, after: str | None, limit: int
+) -> Page[AdminWorklistRow]:
+    """A page of what waits for administrators: by group, then the oldest, or what ends, first.
+
+    With a ``person`` a proposal of their own waits for others; ``after`` is the cursor of the page
+    before.
+    """
+
+    def query(context: RequestContext | OnHost) -> Page[AdminWorklistRow]:
+        work, now = context.work, context.now
+        entries = {o.slug: o for o in iterate(work.organisations.page, attrgetter("slug"), "")}
+        waiting = work.proposals.page(None, _AT_MOST, now)
+        asked = _AdminReading(work, now, ports.civil_day(now), person, entries, waiting)
+        found = sorted((row for source in _SOURCES for row in source(asked)), key=_place)
+
+        def rows(cursor: str, number: int) -> Sequence[_AdminRow]:
+            place = HandoffPlace.read(cursor) if cursor else None
+            return [one for one in found if place is None or one.place > place][:number]
+
+        return collect_page(
+            rows, lambda row: str(row.place), attrgetter("shown"), after or "", limit
+        )
+
+    return read_as_operator(ports, reader, query)
+
+
+_place = attrgetter("place")
+
+
+def _row(
+    asked: _AdminReading,
+    group: AdminGroup,
+    kind: str,
+    slug: str,
+    *,
+    at: datetime,
+    command: str | None = None,
+    about: str = "",
+    **said: Any,
+) -> _AdminRow:
+    """A row about an organisation; what is past its time is in the group of that."""
+    found, ends = asked.entries.get(slug), group is AdminGroup.ENDS
+    if ends and at <= asked.now:
+        group = AdminGroup.OVERDUE
+    fields: dict[str, Any] = {"values": {}, "proposer": None, "proposal": None}
+    times = {"since": None if ends else at, "due_at": at if ends else None}
+    shown = AdminWorklistRow(
+        group=group,
+        kind=kind,
+        organisation=slug,
+        name=None if found is None else found.name,
+        about=about,
+        command=command,
+        **fields | times | said,
+    )
+    id_ = shown.proposal or id_of(kind, f"{slug}/{about}")
+    return _AdminRow(HandoffPlace(list(AdminGroup).index(group), at, id_), shown)
+
+
+def _proposals(asked: _AdminReading) -> Iterator[_AdminRow]:
+    for one in asked.proposals:
+        own = one.proposer == asked.person
+        apart = APART.get(one.action, frozenset())
+        values = canonical.decode(one.values.encode()).items()
+        yield _row(
+            asked,
+            AdminGroup.OTHERS if own else AdminGroup.SIGN,
+            one.action,
+            one.organisation,
+            at=one.expires_at - APPROVAL_LIFE,
+            command=None if own else f"proposal approve {one.id}",
+            values={name: value for name, value in values if name not in apart},
+            proposer=one.proposer,
+            proposal=one.id,
+            due_at=one.expires_at,
+        )
+
+
+def _coming(asked: _AdminReading) -> Iterator[_AdminRow]:
+    """The next steps of each organisation on its way, but those that were proposed."""
+    proposed = {(one.organisation, one.action) for one in asked.proposals}
+    invited = {one.organisation for one in _invitations(asked)}
+    for one in asked.entries.values():
+        if one.status in COMING:
+            at = start_of(one.history[-1].since if one.history else asked.day)
+            for action in _steps(asked.work, one, is_invited=one.slug in invited):
+                noun, _, verb = action.partition(".")
+                if noun == "it":
+                    yield _row(asked, AdminGroup.OTHERS, action, one.slug, at=at)
+                elif (one.slug, action) not in proposed:
+                    command = f"{noun} {verb} {one.slug}"
+                    yield _row(asked, AdminGroup.SIGN, action, one.slug, at=at, command=command)
+
+
+def _steps(work: UnitOfWork, one: Organisation, *, is_invited: bool) -> Iterator[str]:
+    """Return what is missing of an organisation on its way, the last step last."""
+    if one.status is Status.APPLIED:
+        yield "organisation.approve"
+        return
+    if not one.memberships and not one.mandates:
+        yield "membership.grant"
+    if not work.staff.page(one.slug, "", 1):
+        yield "staff.establish"
+    if one.status is Status.ENROLLED:
+        passed = work.conformance.passed(one.slug)
+        yield "organisation.activate" if passed else "it.passes_its_conformance_run"
+    elif is_invited:
+        yield "it.enrols_by_its_invitation"
+    else:
+        if not work.organisations.systems(one.slug):
+            yield "system.register"
+        yield "invitation.create"
+
+
+def _invitations(asked: _AdminReading) -> Iterator[Any]:
+    rows = partial(asked.work.invitations.open, asked.now)
+    return iterate(rows, attrgetter("id"), None)
+
+
+def _invited(asked: _AdminReading) -> Iterator[_AdminRow]:
+    for one in _invitations(asked):
+        yield _row(
+            asked, AdminGroup.OTHERS, "invitation", one.organisation,
+            at=one.expires_at, about=one.system, since=None, due_at=one.expires_at,
+        )  # fmt: skip
+
+
+def _successions(asked: _AdminReading) -> Iterator[_AdminRow]:
+    """Plans that wait for the approval of an office, late from their day on."""
+    for one in asked.work.successions.all():
+        if one.over or not one.missing:
+            continue
+        late = one.day <= asked.day
+        group = AdminGroup.OVERDUE if late else AdminGroup.OTHERS
+        at, about = start_of(one.day), f"{one.competence}, by {', '.join(one.missing)}"
+        command = f"succession show {one.id}"
+        said: dict[str, Any] = {"about": about, "command": command, "since": None, "due_at": at}
+        yield _row(asked, group, "succession", one.predecessor, at=at, **said)
+
+
+_RENEWED_BY: Mapping[WaitKind, str] = {
+    WaitKind.MEMBERSHIP: "membership grant",
+    WaitKind.MANDATE: "mandate grant",
+    WaitKind.AGREEMENT: "agreement record",
+    WaitKind.RETENTION_TERM: "retention record",
+    WaitKind.AUDIT_ACCESS: "audit-access grant",
+}
+
+
+def _endings(asked: _AdminReading) -> Iterator[_AdminRow]:
+    for entry in asked.entries.values():
+        if entry.status not in (Status.ACTIVE, Status.SUSPENDED, Status.ENROLLED):
+            continue
+        for one in endings(entry, asked.day):
+            at, command = start_of(one.until), f"{_RENEWED_BY[one.kind]} {entry.slug}"
+            said: dict[str, Any] = {"at": at, "command": command, "about": one.what}
+            yield _row(asked, AdminGroup.ENDS, one.kind, entry.slug, **said)
+        for system in asked.work.organisations.systems(entry.slug):
+            held = asked.work.organisations.certificates(entry.slug, system.name)
+            ends = max((o.not_after for o in held if o.revoked_at is None), default=None)
+            if system.enabled and ends and asked.now < ends < asked.now + RENEW_BEFORE:
+                said = {"at": ends, "about": system.name}
+                yield _row(asked, AdminGroup.ENDS, WaitKind.CERTIFICATE, entry.slug, **said)
+
+
+def _log_holds(asked: _AdminReading) -> Iterator[_AdminRow]:
+    for one in asked.work.log_terms.holds():
+        if one.ended_at is None and one.review_on <= asked.day + ENDS_SOON:
+            slug, command = one.organisation or "", f"log-hold end --log-hold {one.id}"
+            at = start_of(one.review_on)
+            said: dict[str, Any] = {"at": at, "command": command, "about": one.reference}
+            yield _row(asked, AdminGroup.ENDS, "log_hold_review", slug, **said)
+
+
+def _late_duties(asked: _AdminReading) -> Iterator[_AdminRow]:
+    if number := asked.work.duties.overdue(asked.now):
+        said: dict[str, Any] = {"at": start_of(asked.day), "since": None, "about": str(number)}
+        yield _row(asked, AdminGroup.OVERDUE, "duties", "", **said)
+
+
+_SOURCES: Sequence[Callable[[_AdminReading], Iterator[_AdminRow]]] = (
+    _proposals,
+    _coming,
+    _invited,
+    _successions,
+    _endings,
+    _log_holds,
+    _late_duties,
+)
+"""The one table of what waits for administrators."""
