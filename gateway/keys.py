@@ -33,6 +33,9 @@ ED25519 = "Ed25519"  # RFC 9864; RFC 8037 called it EdDSA
 OVERLAP = timedelta(hours=24)
 """Between two steps of a rotation: far more than key sets are cached, and than tokens live."""
 
+LOG_OVERLAP = timedelta(days=7)
+"""Before the log's old key goes: who enrols pins the key of an invitation, which lives three."""
+
 _SECRET_BYTES = 32
 
 Key = TypeVar("Key")
@@ -288,19 +291,26 @@ def open_rotation(folder: Path) -> tuple[RotationStep, Path] | None:
     return None
 
 
+def wait_before(step: RotationStep, purpose: KeyPurpose) -> timedelta:
+    """How long a step waits for the one before it."""
+    last_of_log = (step, purpose) == (RotationStep.RETIRE, KeyPurpose.LOG)
+    return LOG_OVERLAP if last_of_log else OVERLAP
+
+
 def pending_step(folder: Path, purpose: KeyPurpose, now: datetime) -> PendingStep:
     """The step that is due for the keys in a folder; nothing is changed.
 
-    PrivateFileError while the step before is younger than `OVERLAP`.
+    PrivateFileError before its time.
     """
     load_key_set(folder, purpose)
     if (begun := open_rotation(folder)) is None:
         return PendingStep(RotationStep.PUBLISH, generate_key(purpose))
     step, file = begun
-    if now < since(file) + OVERLAP:
+    wait = wait_before(step, purpose)
+    if now < since(file) + wait:
         raise PrivateFileError(
-            f"{file} is there for less than a day, and others may not have seen it: go on after "
-            f"{since(file) + OVERLAP:%Y-%m-%d %H:%M} UTC"
+            f"{file} is there for less than {'a day' if wait == OVERLAP else 'a week'}, and others "
+            f"may not have seen it: go on after {since(file) + wait:%Y-%m-%d %H:%M} UTC"
         )
     return PendingStep(step, load_key(file, purpose))
 

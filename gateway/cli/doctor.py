@@ -150,7 +150,7 @@ def signing_keys(config: Config, now: datetime) -> Findings:
         ages.append(f"{purpose} {(now - keys.since(folder / 'current.pem')).days}")
         if begun := keys.open_rotation(folder):
             step, file = begun
-            due = keys.since(file) + keys.OVERLAP
+            due = keys.since(file) + keys.wait_before(step, purpose)
             command = f"casegate admin gateway-key rotate --key {KEY_NAMES[purpose]} --step {step}"
             level = Level.OK if now < due else Level.WARNING
             yield level, f"a {purpose} key changes: `{command}` from {output.format_time(due)} on"

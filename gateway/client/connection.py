@@ -179,7 +179,7 @@ class PartnerConnection:
 
     @property
     def log_key(self) -> VerificationKey:
-        """The key of the log that was pinned: others follow it."""
+        """The oldest known key of the log: all have its name."""
         return self.trust.log_keys[0]
 
     def tls(self) -> ssl.SSLContext:

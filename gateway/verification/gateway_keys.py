@@ -49,11 +49,13 @@ def read_each(data: bytes, trust: TrustAnchors) -> Iterator[tuple[VerifiedReceip
 
 
 def learn(trust: TrustAnchors, data: bytes) -> TrustAnchors:
-    """The same keys, and those of which the log that they verify says that they are the gateway's.
+    """The same keys, and those of which the log that they verify says that they are the gateway's;
+    the newest key of the log last.
 
     ValueError for what is no such file.
     """
     log_keys, attesting = [*trust.log_keys], {**trust.gateway_keys}
+    entries: dict[str, int] = {}
     growing = replace(trust, log_keys=log_keys)
     for purpose in (LOG, ATTEST):  # keys that attest come under the newest key of the log
         for told, key in read_each(data, growing):
@@ -64,6 +66,8 @@ def learn(trust: TrustAnchors, data: bytes) -> TrustAnchors:
                         attesting |= public_keys({"keys": [jwk]})
                     else:
                         _follow(log_keys, str(key.get("public")), told.event["log"])
+                        entries.setdefault(str(key.get("public")), told.index)
+    log_keys.sort(key=lambda one: entries.get(str(one), -1))
     places = {**dict.fromkeys((*map(str, log_keys), *attesting), KEY_EVENTS), **trust.origin_of}
     return replace(trust, log_keys=log_keys, gateway_keys=attesting, origin_of=places)
 

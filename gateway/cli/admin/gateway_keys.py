@@ -89,7 +89,7 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
 
     A new key is published, then it signs, then the previous key is withdrawn, each a day after the
     previous step. Restart the listeners after each step. The log signs with both keys from the
-    first step to the last.
+    first step to the last, which comes a week after the second.
 
     Key-encryption key (--key key-encryption): a new key is created, to be backed up and copied to
     all nodes (publish). Then all case keys are wrapped by it, and the previous key is destroyed
@@ -120,7 +120,9 @@ def rotate_key(session: AdminSession, chosen: str, named: str | None) -> None:
         registry_keys.publish_keys(ports, wiring.own_keys(gateway.config))
         show("gateway_key.rotate", written)
         if not output.for_machines():
-            click.echo("  restart the listeners now, and take the next step after a day")
+            click.echo(
+                "  restart the listeners now; `casegate doctor` says when the next step is due"
+            )
 
 
 def _require_signing(gateway: wiring.GatewayRuntime) -> None:
