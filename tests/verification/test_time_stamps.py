@@ -1,11 +1,14 @@
 """What time-stamp authorities confirm of the entries of a file, and what they do not."""
 
 import json
+import random
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.evidence import bundle, time_stamp
 from gateway.evidence.evidence_file import ConfirmedCheckpoint
@@ -23,6 +26,7 @@ from tests.each import each
 from tests.time_stamping import Authority, new_root
 from tests.verification.scenario import AT, TRUST, Scenario, fact, keys_of
 from tests.verification.test_confirmations import A, file_of, story
+from tests.verification.test_mutants import mutant
 
 HOUR = timedelta(hours=1)
 MINE, OTHER = Authority(time=AT + HOUR), Authority(new_root("Other"), time=AT + HOUR)
@@ -224,3 +228,40 @@ def _sha256() -> Any:
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
 
     return SHA256()
+
+
+# --- Mutants of a file ---
+
+
+def earliest(report: VerificationReport) -> dict[int, str]:
+    """Before when each entry was in the log, as the report says."""
+    runs = [*said(report, "stamped"), *said(report, "stamped.several")]
+    return {n: one["before"] for one in runs for n in range(one["first"], one["last"] + 1)}
+
+
+def test_no_mutant_of_a_file_says_an_earlier_time_and_none_accuses() -> None:
+    made = story()
+    later = replace(MINE, time=AT + 2 * HOUR)
+    stamps = (stamp(made, 1), stamp(made, 2, later), stamp(made, 3, later))
+    data = made.file(confirmed=stamps)
+    honest, chance = earliest(verify(data, KNOWN)), random.Random(7)
+    passed = 0
+    for _ in range(1_500):
+        report = verify(mutant(data, chance), KNOWN)
+        assert report.code not in (Code.CONTRADICTION, Code.LET_THROUGH), report
+        if report.passed:
+            passed += 1
+            assert all(before >= honest[n] for n, before in earliest(report).items())
+    assert passed
+
+
+@given(st.sets(st.integers(0, 2)))
+def test_whichever_stamps_are_left_out_the_rest_says_what_it_did(kept: set[int]) -> None:
+    made = story()
+    stamps = [stamp(made, size, replace(MINE, time=AT + size * HOUR)) for size in (1, 2, 3)]
+    whole = earliest(verify(made.file(confirmed=tuple(stamps)), KNOWN))
+    report = verify(made.file(confirmed=tuple(stamps[n] for n in sorted(kept))), KNOWN)
+    assert report.code is Code.VERIFIED
+    found = earliest(report)
+    assert set(found) == set(range(max((n + 1 for n in kept), default=0)))
+    assert all(before >= whole[n] for n, before in found.items())
