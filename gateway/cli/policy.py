@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
@@ -63,19 +62,17 @@ def explain(rules: Sequence[str]) -> None:
     and who may be told its name. A number, as R3, stands for all of its rules; an action, as
     handoff.accept, for all that speak of it.
     """
-    known, spoken = _policies(), {**_in_code(), **_SPOKEN}
-    told = dict[str, Mapping[str, str]]()
+    known, told = _rules(), dict[str, Mapping[str, str]]()
     for asked in rules:
         part = asked[:1].upper() + asked[1:]
-        meant = [one for one in (*known, *spoken) if one == part or one.startswith(f"{part}.")]
-        meant = meant or [one for one in known if f'Action::"{asked}"' in known[one].text]
+        meant = [one for one in known if one == part or one.startswith(f"{part}.")]
+        meant = meant or [one for one in known if f'Action::"{asked}"' in known[one][1]]
         if not meant:
             raise click.UsageError(
                 f"no rule and no action of this version has the name {asked!r}: rules are "
                 "R1 to R21 and their parts, as R3 or R3.membership"
             )
-        for name in meant:
-            told[name] = known[name].says if name in known else spoken[name]
+        told |= {name: known[name][0] for name in meant}
     if output.reply(told):
         return
     for name, (effect, sentence, tell) in ((n, one.values()) for n, one in told.items()):
@@ -112,13 +109,6 @@ def _engine(command: str) -> Iterator[None]:
         raise without_server(command, missing) from missing
 
 
-class _Policy(NamedTuple):
-    """What a policy says, and all of its text."""
-
-    says: Mapping[str, str]
-    text: str
-
-
 _POLICY = re.compile(
     r'@id\("(?P<id>.+?)"\)\n@reason\("(?P<reason>.+?)"\)\n@tell\("(?P<tell>.+?)"\)\n'
     r"(?P<effect>permit|forbid).*?;\n",
@@ -126,30 +116,24 @@ _POLICY = re.compile(
 )
 
 
-def _policies() -> Mapping[str, _Policy]:
-    """The policies by their names, without the engine: who is refused does not have it."""
-    found = dict[str, _Policy]()
+def _rules() -> Mapping[str, tuple[Mapping[str, str], str]]:
+    """Return what each rule says, and its policy, without the engine: a partner has none."""
+    found = dict[str, tuple[Mapping[str, str], str]]()
     for file in sorted(policy_folder().rglob("*.cedar")):
         for one in _POLICY.finditer(file.read_text("utf-8")):
-            says = {"effect": f"{one['effect']}s", "sentence": one["reason"], "tell": one["tell"]}
-            found[one["id"]] = _Policy(says, one[0])
-    return found
+            found[one["id"]] = _says(f"{one['effect']}s", one["reason"], one["tell"]), one[0]
+    for kind, name in RULES_OF_REFUSALS.items():
+        found[name] = _says("forbids, in code", plain(str(kind.__doc__)), "caller"), ""
+    return found | {name: (_says("no policy", s, "nobody"), "") for name, s in _SPOKEN.items()}
 
 
-def _in_code() -> Mapping[str, Mapping[str, str]]:
-    """Return what the domain refuses by a rule."""
-    return {
-        name: {"effect": "forbids, in code", "sentence": plain(str(kind.__doc__)), "tell": "caller"}
-        for kind, name in RULES_OF_REFUSALS.items()
-    }
+def _says(effect: str, sentence: str, tell: str) -> Mapping[str, str]:
+    return {"effect": effect, "sentence": sentence, "tell": tell}
 
 
 _SPOKEN = {
-    name: {"effect": "no policy", "sentence": sentence, "tell": "nobody"}
-    for name, sentence in {
-        "R1": "A case and the texts about it are metadata: what may hold media is refused by its "
-        "form, field by field, and named by no rule.",
-        "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
-        "R2.error": "The question could not be evaluated, so the answer is a denial.",
-    }.items()
+    "R1": "A case and the texts about it are metadata: what may hold media is refused by its form, "
+    "field by field, and named by no rule.",
+    "R2.default": "No policy permits it, and none forbids it: what is not permitted is denied.",
+    "R2.error": "The question could not be evaluated, so the answer is a denial.",
 }

@@ -11,7 +11,6 @@ from gateway.web.partners import (
     handoffs,
     registry,
     steps,
-    successions,
 )
 
 PARTNERS: tuple[Endpoint, ...] = (
@@ -21,7 +20,6 @@ PARTNERS: tuple[Endpoint, ...] = (
             directory,
             cases,
             handoffs,
-            successions,
             events,
             registry,
             conformance,

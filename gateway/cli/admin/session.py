@@ -308,26 +308,6 @@ class _NetworkRegistry:
         with _saying(changes.NO_PROPOSAL):
             return self.remote.refuse(proposal, signed, reason)
 
-    def proposal(self, proposal: UUID) -> dict[str, Any]:
-        with _saying(changes.NO_PROPOSAL):
-            return self.remote.proposal(proposal)
-
-    def organisation(self, slug: str, day: str | None) -> dict[str, Any]:
-        with _saying(queries.NO_ORGANISATION):
-            return self.remote.organisation(slug, day)
-
-    def succession(self, succession: UUID) -> dict[str, Any]:
-        with _saying(NO_SUCCESSION):
-            return self.remote.succession(succession)
-
-    def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
-        with _saying(queries.NO_ORGANISATION):
-            return self.remote.preview_succession(planned)
-
-    def event(self, event: UUID) -> Receipt:
-        with _saying(NO_EVENT):
-            return self.remote.event(event)
-
     def addresses(self) -> dict[str, Any]:
         known = self.connection
         held = known.trust.administrators.items()  # not what the gateway shows now
@@ -343,7 +323,8 @@ class _NetworkRegistry:
         }
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.remote, name)  # what is read is the same everywhere
+        method = getattr(self.remote, name)  # what is read is the same everywhere
+        return _saying(_MISSING[name])(method) if name in _MISSING else method
 
 
 NO_ENTRY = (
@@ -367,6 +348,14 @@ def _saying(missing: str) -> Iterator[None]:
 
 NO_SUCCESSION = "no succession has this id: see `casegate admin succession list`"
 NO_EVENT = "the gateway is party of no event with this id: an auditor searches those of others"
+_MISSING = {
+    "proposal": changes.NO_PROPOSAL,
+    "organisation": queries.NO_ORGANISATION,
+    "preview_succession": queries.NO_ORGANISATION,
+    "succession": NO_SUCCESSION,
+    "event": NO_EVENT,
+}
+"""What each read over the network says where the gateway finds nothing."""
 PAGE = 100
 """Items of a page of a list."""
 

@@ -17,8 +17,8 @@ from gateway.domain.worklist import WorklistFilter
 from gateway.exchange.handoffs import answers, package_consultation, updates, views
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
-from gateway.exchange.lifecycle import worklist
-from gateway.exchange.results import HandoffView, NoticesView, Preview
+from gateway.exchange.lifecycle import successions, worklist
+from gateway.exchange.results import HandoffView, NoticesView, Preview, SuccessionView
 from gateway.exchange.signed_requests import ANSWER, UPDATE
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult
@@ -295,3 +295,20 @@ def handoffs_list_notices(call: Call, handoff: UUID) -> NoticesView:
 def handoffs_show(call: Call, handoff: UUID) -> HandoffView:
     """Read a handoff: state, conditions, routing fields and statements; never content."""
     return views.look_up(call.ports, call.caller, handoff)
+
+
+# --- Successions, by which open handoffs move: as the two organisations see them ---
+
+
+@endpoint("GET /successions", "succession.read", "handoffs.read", "Successions")
+def successions_list(call: Call) -> dict[str, Any]:
+    """List the successions in which the caller gives or takes a mandate, oldest first."""
+    return {"items": successions.index(call.ports, call.caller)}
+
+
+@endpoint(
+    "GET /successions/<uuid:succession>", "succession.read", "handoffs.read", "SuccessionView"
+)
+def successions_show(call: Call, succession: UUID) -> SuccessionView:
+    """Read one succession: its mandate, organisations and days, and whose approval it waits for."""
+    return successions.look_up(call.ports, call.caller, succession)

@@ -396,20 +396,14 @@ def _pointing() -> Iterator[None]:
     """Point at the values of a change where they stand in its body, whoever refuses them."""
     try:
         yield
-    except refusals.ValidationFailed as invalid:
-        raise _in_body(invalid) from None
-    except RecordedRefusal as recorded:
-        if isinstance(recorded.refusal, refusals.ValidationFailed):
-            raise RecordedRefusal(_in_body(recorded.refusal), recorded.receipt) from None
+    except (refusals.ValidationFailed, RecordedRefusal) as error:
+        invalid = error.refusal if isinstance(error, RecordedRefusal) else error
+        if isinstance(invalid, refusals.ValidationFailed):
+            own = ("/action", "/organisation")
+            invalid.errors = tuple(
+                (at if at in own else f"/values{at}", why) for at, why in invalid.errors
+            )
         raise
-
-
-def _in_body(invalid: refusals.ValidationFailed) -> refusals.ValidationFailed:
-    """The same errors, by pointers into the body: of a change itself, or of one of its values."""
-    own = ("/action", "/organisation")
-    return refusals.ValidationFailed(
-        [(at if at in own else f"/values{at}", why) for at, why in invalid.errors]
-    )
 
 
 def _bearer(call: Call) -> Bearer:
