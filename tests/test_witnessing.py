@@ -101,9 +101,13 @@ def serving(witnessed: Witnessing) -> Iterator[None]:
             thread.join()
 
 
-def add(gw: Operator, witnessed: Witnessing) -> None:
-    with (gw.folder / "casegate.toml").open("a") as file:
+def add_to(folder: Path, witnessed: Witnessing) -> None:
+    with (folder / "casegate.toml").open("a") as file:
         file.write(f'[[witness]]\nurl = "{witnessed.url}"\nkey = "{witnessed.by.key}"\n')
+
+
+def add(gw: Operator, witnessed: Witnessing) -> None:
+    add_to(gw.folder, witnessed)
     witnessed.signer = load_log_signers(gw.config)[0]
 
 

@@ -151,14 +151,7 @@ class LogHistory:
 
     def is_shown(self, origin: str) -> bool:
         """Tell whether every tree of a log is shown to be the beginning of the largest."""
-        *smaller, largest = self.sizes(origin) or [0]
-        continued = {largest}
-        for size in reversed(smaller):
-            if size == 0 or any(
-                _covered((0, size), self._nodes_of[origin, later]) for later in continued
-            ):
-                continued.add(size)
-        return len(continued) > len(smaller)
+        return self.is_one(origin, self.sizes(origin))
 
     def is_one(self, origin: str, sizes: Iterable[int]) -> bool:
         """Tell whether one tree that is known is shown to begin with each of those trees."""
