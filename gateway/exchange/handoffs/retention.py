@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from gateway.domain.audit_event import EVENT_TYPES, EventResult
 from gateway.domain.decision import handoff_entity
 from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, begin, start_of
 from gateway.domain.handoff import Handoff
+from gateway.domain.json_values import parse_timestamp
 from gateway.domain.organisation import Status
 from gateway.domain.out_of_service import SEE_HANDOFF
 from gateway.domain.refusals import CaseErased, OutOfService, ValidationFailed
@@ -20,6 +22,7 @@ from gateway.domain.retention import (
     retention_errors,
     review_day,
 )
+from gateway.evidence import event
 from gateway.exchange.results import RetentionView
 from gateway.exchange.standing.disclosure import reads_acts_of
 from gateway.exchange.standing.handoff_standing import stored_differences
@@ -27,6 +30,8 @@ from gateway.kernel import events
 from gateway.kernel.events import EventSubject
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import RequestContext, allows
+from gateway.ledger import tree
+from gateway.ledger.tree import entry_commitment
 
 ENDED = "handoff.end_retention"
 
@@ -149,7 +154,7 @@ def end_due(ports: Ports) -> bool:
     """
     day = ports.civil_day(ports.now())
     with ports.begin(TransactionMode.READ) as work:
-        left = [one for one in work.retentions.holders() if _has_left(work, one, day)]
+        left = [one for one in work.retentions.holders() if _has_left(ports, work, one, day)]
         found = filter(None, map(work.handoffs.get, _over(work, left, day)))
         # In the order in which everybody locks handoffs: by case, then id.
         ordered = sorted(found, key=lambda one: (one.originator, one.case, one.id))
@@ -194,11 +199,29 @@ def _over(work: UnitOfWork, left: Sequence[str], day: date) -> Mapping[UUID, Ret
     return over
 
 
-def _has_left(work: UnitOfWork, organisation: str, day: date) -> bool:
+def _has_left(ports: Ports, work: UnitOfWork, organisation: str, day: date) -> bool:
+    """Tell whether an organisation left so long ago that nothing is kept for it; not by its row
+    alone, for what ends does not come back: its event has to be in the log."""
     found = work.organisations.get(organisation)
     if found is None or found.status is not Status.LEFT:
         return False
-    return found.history[-1].since + AFTER_LEAVING <= day
+    since, logged = found.history[-1].since, work.log.logged(found.history[-1].event)
+    if since + AFTER_LEAVING > day or logged is None:
+        return False
+    try:
+        told = event.read(logged.event.document)
+        leaf = tree.leaf_hash(entry_commitment(logged.event.document, logged.event.nonce))
+        tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
+    except ValueError:
+        return False
+    parties = (one.value for one in logged.event.disclosures if one.kind == event.PARTY)
+    at = ports.civil_day(parse_timestamp(told["time"]))
+    allowed = (told["type"], told["result"]) == (LEFT, EventResult.ALLOWED)
+    concerned = any(one["organisation"] == organisation for one in parties)
+    return allowed and concerned and at + AFTER_LEAVING <= day
+
+
+LEFT = EVENT_TYPES["organisation.leave"].name
 
 
 def end_and_record(ports: Ports, work: UnitOfWork, handoff: Handoff, why: RetentionEnd) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,6 +12,7 @@ from gateway.domain.consultation import RETENTION
 from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.measure import MeasureKind
+from gateway.domain.organisation import Status, StatusEntry
 from gateway.domain.refusals import (
     CaseErased,
     CaseKeysUnavailable,
@@ -352,6 +353,21 @@ def test_what_a_holder_retains_ends_thirty_days_after_it_left(gateway):
     end_due(gateway, 1)
     assert not has_copy(gateway, handoff)
     assert stands(gateway, handoff) is None
+
+
+def test_nothing_ends_for_who_left_by_its_row_alone():
+    gateway = founding.founded()  # of its own: its registry is not what the log says
+    _, handoff = held(gateway, **STATED)
+    gateway.clock.advance(timedelta(days=3000))
+    assert erasure.erase_due(gateway.ports) == 1
+    with gateway.ports.begin(TransactionMode.REGISTRY) as work:
+        office = work.organisations.get(OFMIN)
+        passed = StatusEntry(Status.LEFT, date(2026, 4, 1), office.history[-1].event)
+        left = replace(office, status=Status.LEFT, history=(passed,), version=office.version + 1)
+        work.organisations.save(left)
+        work.commit()
+    assert not end_due(gateway, 0)
+    assert has_copy(gateway, handoff)
 
 
 def test_late_answers_end_with_who_left_and_keep_their_key_until_then(gateway):
