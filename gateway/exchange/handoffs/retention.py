@@ -208,17 +208,18 @@ def _has_left(ports: Ports, work: UnitOfWork, organisation: str, day: date) -> b
     since, logged = found.history[-1].since, work.log.logged(found.history[-1].event)
     if since + AFTER_LEAVING > day or logged is None:
         return False
+    document, stored = logged.event.document, logged.event.disclosures
     try:
-        told = event.read(logged.event.document)
-        leaf = tree.leaf_hash(entry_commitment(logged.event.document, logged.event.nonce))
+        told = event.read(document)
+        shown = event.open_disclosures(document, [one.encoded for one in stored]).shown
+        leaf = tree.leaf_hash(entry_commitment(document, logged.event.nonce))
         tree.verify_inclusion(leaf, logged.index, logged.head.size, logged.proof, logged.head.root)
     except ValueError:
         return False
-    parties = (one.value for one in logged.event.disclosures if one.kind == event.PARTY)
     at = ports.civil_day(parse_timestamp(told["time"]))
     allowed = (told["type"], told["result"]) == (LEFT, EventResult.ALLOWED)
-    concerned = any(one["organisation"] == organisation for one in parties)
-    return allowed and concerned and at + AFTER_LEAVING <= day
+    parties = {value["organisation"] for kind, value in shown if kind == event.PARTY}
+    return allowed and organisation in parties and at + AFTER_LEAVING <= day
 
 
 LEFT = EVENT_TYPES["organisation.leave"].name
