@@ -148,7 +148,7 @@ class Session:
         own = self._sizes({one.checkpoint_note for one in parsed})
         cosigned = self._cosigned()
         stamps = self._stamps({one.index for one in parsed})
-        notes = self._signed(note for note, _ in stamps) | own | cosigned
+        notes = own | cosigned
         size = max(notes, default=0)
         if len(own) == 1 and not stamps and not cosigned.keys() - own.keys():
             made = [replace(one, checkpoint_note=notes[size]) for one in parsed]
@@ -161,9 +161,8 @@ class Session:
             made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
             confirmed = [(note, b"") for old, note in sorted(cosigned.items()) if 0 < old < size]
             earlier = [
-                ConfirmedCheckpoint(note, tuple(tiles.consistency_proof(read, old, size)), token)
+                ConfirmedCheckpoint(note, _joining(self._tile, _size(note), size), token)
                 for note, token in (*confirmed, *stamps)
-                if (old := _size(note)) <= size
             ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
@@ -200,14 +199,6 @@ class Session:
         """Checkpoints of the log by their sizes; NoteError for one that it did not sign."""
         keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
         return {open_checkpoint(note, keys, origin).size: note for note in notes}
-
-    def _signed(self, notes: Iterable[str]) -> dict[int, str]:
-        """Likewise, without those that only keys signed which the log has left."""
-        found: dict[int, str] = {}
-        for note in notes:
-            with suppress(UnknownSigner):
-                found |= self._sizes([note])
-        return found
 
     def _cosigned(self) -> dict[int, str]:
         """The checkpoints that witnesses cosigned, as the public log shows them now: without it an
@@ -518,6 +509,12 @@ class Session:
 def _size(note: str) -> int:
     """Return what a checkpoint says of its size."""
     return parse_checkpoint(split(note)[0]).size
+
+
+def _joining(tile: local_state.ReadPublicTile, *sizes: int) -> tuple[bytes, ...]:
+    """The proof that the smaller of two trees is the beginning of the larger."""
+    old, new = sorted(sizes)
+    return tuple(tiles.consistency_proof(partial(read_tile, tile, new), old, new))
 
 
 def _stamp(told: Any) -> tuple[str, bytes]:

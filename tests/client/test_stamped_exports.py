@@ -183,3 +183,20 @@ def test_stamps_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> None:
         raise GatewayUnavailable("away")
 
     assert "cannot be seen" in str(asking(stage, tile=away).unstamped())
+
+
+def test_a_file_made_of_earlier_receipts_has_the_stamps_of_a_longer_log(stage: Listening) -> None:
+    client = MemberClient(stage, tile=public_log(stage).fetch)
+    handoff = accepted(stage.gateway)
+    size = stage.gateway.size()
+
+    def grow(done: int, of: int) -> None:
+        if done == of:
+            submit(MemberClient(stage, OFMIN), stage)
+            keep(stage)
+
+    data = client.export(handoff, progress=grow)
+    assert sizes(data) == [stage.gateway.size()]
+    assert int(log_of(data)["checkpoint"].split("\n")[1]) >= size
+    trust = replace(trust_of(stage.gateway), authorities=ONE.roots)
+    assert verify(data, trust, require=("stamped",)).passed
