@@ -64,9 +64,9 @@ def arrival_words(arrival: Mapping[str, Any]) -> str:
 
 
 def arrived_words(event_type: str) -> str:
-    """Return what an event that arrived says was done: of a counterpart, or in the handoff."""
+    """Return what an event that arrived says was done: in the handoff, unless it names more."""
     noun, _, done = event_type.partition(".")
-    return f"{'counterpart ' if noun == 'counterpart' else ''}{done.replace('_', ' ')}"
+    return f"{'' if noun in ('handoff', 'case') else f'{noun} '}{done.replace('_', ' ')}"
 
 
 def measure_lines(measures: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -155,7 +155,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "handoff.remind": ("handoff.reminded", Operation.ALTERATION),
     "handoff.mark_overdue": ("handoff.overdue", Operation.ALTERATION),
     "handoff.end_retention": ("handoff.retention_ended", Operation.ERASURE),
-    "erasure.announce": ("erasure.announced", Operation.ALTERATION),
+    "erasure.announce": ("erasure.announced", Operation.ALTERATION, Arrives.NEWS),
     "whoami.read": ("whoami.read", Operation.CONSULTATION),
     "worklist.read": ("worklist.read", Operation.CONSULTATION),
     "directory.read": ("directory.read", Operation.CONSULTATION),

@@ -156,7 +156,7 @@ def test_c2_a_suspended_member_gets_tokens_for_its_duties_alone(gateway, hotline
     gateway.gateway.administer("organisation.suspend", HOTLINE, reason="a test")
     assert gateway.gateway.organisation(HOTLINE).status is Status.SUSPENDED
     assert set(hotline.ask_token().json["scope"].split()) == SCOPES_WHILE_SUSPENDED
-    assert_error(hotline.ask_token(scope="cases.read"), "invalid_scope")
+    assert_error(hotline.ask_token(scope="directory.read"), "invalid_scope")
 
 
 @each("client_id", ["nobody.desk", "point-de-contact", "x" * 500, "é.è", "a..b"])

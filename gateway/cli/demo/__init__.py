@@ -501,10 +501,10 @@ class Scenario:
         self._join()
         reason = {"reason": "no answer for weeks"}
         with self.stage.client(ABROAD) as member:
-            next(member.cases(), None)
+            next(member.organisations(), None)
             self.change("organisation.suspend", ABROAD, reason)
             try:
-                next(member.cases(), None)
+                next(member.organisations(), None)
             except ClientError:
                 pass
             else:

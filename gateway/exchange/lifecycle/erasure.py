@@ -6,7 +6,6 @@ in between, maintenance goes on from there: the database knows which keys are do
 round, a key could be gone on a decision that never counted (ADR 0012).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -38,7 +37,7 @@ from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import ChangeContext, ChangeType
-from gateway.kernel.events import EventSubject
+from gateway.kernel.events import NOTHING, EventSubject
 from gateway.kernel.fields import identifier, prose
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import (
@@ -520,32 +519,45 @@ def announce(ports: Ports) -> None:
             told = work.retentions.announced(days)
             if told is not None and told >= last:
                 continue
-            numbers = _numbers(work, told or day, last, day)
+            erased = _erased_soon(work, told or day, last, day)
         with ports.begin(TransactionMode.WRITE) as work:
             if work.retentions.announce(days, told, last):  # no other node was faster
-                _record_notices(ports, work, numbers, last + timedelta(days=1))
+                _record_notices(ports, work, erased, last + timedelta(days=1))
                 work.commit()
 
 
-def _numbers(work: UnitOfWork, after: date, last: date, day: date) -> Mapping[str, int]:
-    """How many handoffs of each holder are erased after a day and by another one."""
-    counted = Counter[str]()
+def _erased_soon(
+    work: UnitOfWork, after: date, last: date, day: date
+) -> Mapping[str, Sequence[UUID]]:
+    """Return the handoffs of each holder that are erased after a day and by another one."""
+    found: dict[str, list[UUID]] = {}
     for holder, handoff in work.retentions.unretained(after, last):
-        found = work.organisations.get(holder)
-        if found is None or found.status is Status.LEFT:
+        member = work.organisations.get(holder)
+        if member is None or member.status is Status.LEFT:
             continue
-        if found.interests and is_barred(work, handoff, day):
-            continue
-        counted[holder] += 1
-    return counted
+        if not (member.interests and is_barred(work, handoff, day)):
+            found.setdefault(holder, []).append(handoff)
+    return found
 
 
 def _record_notices(
-    ports: Ports, work: UnitOfWork, numbers: Mapping[str, int], before: date
+    ports: Ports, work: UnitOfWork, erased: Mapping[str, Sequence[UUID]], before: date
 ) -> None:
-    for holder, number in sorted(numbers.items()):
-        said = {"erase_before": before.isoformat(), "handoffs": str(number)}
-        events.record_by_gateway(ports, work, ANNOUNCE, events.gateway_and(holder), said=said)
+    """Tell each holder, in an event that waits at the first of these handoffs until it is seen."""
+    for holder, handoffs in sorted(erased.items()):
+        event, first = ports.new_id(), work.handoffs.get(min(handoffs))
+        if first is not None:
+            to = (first.id, holder, AnswerAuthor.RECIPIENT)
+            arrive(work, ANNOUNCE, *to, source=event, since=ports.now())
+        events.record_by_gateway(
+            ports,
+            work,
+            ANNOUNCE,
+            events.gateway_and(holder, role="recipient"),
+            said={"erase_before": before.isoformat(), "handoffs": str(len(handoffs))},
+            event=event,
+            of=NOTHING if first is None else EventSubject.of_handoff(first),
+        )
 
 
 # --- The end of the log's terms: what events say of persons is erased, by events of the gateway ---

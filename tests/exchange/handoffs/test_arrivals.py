@@ -130,7 +130,7 @@ SAID: dict[str, tuple[Callable[[Founded], UUID], str, Any, dict[str, Any]]] = {
 def test_every_answer_that_arrives_is_tried() -> None:
     arriving = {one for one, event in EVENT_TYPES.items() if event.arrives}
     others = {"handoff.update", "handoff.reissue", "handoff.lapse"}
-    measured = {one for one in arriving if one.startswith(("case.", "counterpart."))}
+    measured = {one for one in arriving if one.startswith(("case.", "counterpart.", "erasure."))}
     assert arriving == SAID.keys() | others | measured
 
 

@@ -526,8 +526,7 @@ def heard(gateway, organisation):
 
 def test_a_holder_hears_a_fortnight_and_a_day_before(gateway):
     last = (gateway.clock().date() + timedelta(days=21)).isoformat()
-    for _ in range(2):
-        accepted(gateway, offered(gateway, erased_in(gateway, 20)))
+    first, _ = (accepted(gateway, offered(gateway, erased_in(gateway, 20))) for _ in range(2))
     offered(gateway, erased_in(gateway, 20), to=ABROAD)
     retained = accepted(gateway, offered(gateway, erased_in(gateway, 20)))
     gateway.answer(OFMIN, answers.retain, retained, legal_basis="art. 230-8 CPP")
@@ -540,6 +539,7 @@ def test_a_holder_hears_a_fortnight_and_a_day_before(gateway):
     gateway.clock.advance(timedelta(days=13))
     erasure.announce(gateway.ports)
     assert heard(gateway, OFMIN) == [(last, 2)] * 2
+    assert gateway.arrived(first) == {OFMIN: ["erasure.announced"] * 2}, "until it is seen"
     assert heard(gateway, ABROAD) == heard(gateway, HOTLINE) == []
 
 
