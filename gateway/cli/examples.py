@@ -46,8 +46,10 @@ def _sample(one: click.Parameter, path: tuple[str, ...]) -> str | None:
 
 
 _MORE: Mapping[str, list[str]] = {
+    "case recall": ["--reason 'As said by telephone'"],
     "case restrict": ["--until 2026-01-02T03:04:05Z"],
     "handoff answer-recall": ["--no-backups"],
+    "handoff recall": ["--reason 'As said by telephone'"],
 }
 """What must be given beside what is required of every call."""
 
@@ -76,6 +78,7 @@ _SAMPLES: Mapping[Any, str] = {
     "profile_file": "profile.toml",
     "pseudonym": "pdc-7k3f",
     "reason": "'As said by telephone'",
+    "recall by": "pdc-1",
     "report": "report.json",
     "review by": "ofmin-2",
     "rules": "R3.membership",
