@@ -30,6 +30,7 @@ from gateway.domain.revision import (
     VersionChange,
     strictest_change,
 )
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence.case_events import (
     ENDING,
     RECALLED,
@@ -90,7 +91,7 @@ _STEPS_OF = (
 _ANNOUNCEMENTS = RecordTable(tables.announcement, Announcement)
 _OF_CASE = tuple(one.by("originator", "case") for one in (_RECALLS, _MEASURES, _ANNOUNCEMENTS))
 _HANDOFFS_OF = _HANDOFFS.by("originator", "case").order_by(tables.handoff.c.id)
-_CASE = _CASES.by("originator", "id")
+_CASE = _CASES.by("originator", "id").add_columns(_file.c.urgency)
 
 
 def read_events(rows: Iterable[Any], require: Require) -> list[CaseEvent]:
@@ -122,7 +123,8 @@ class CaseProof:
             (_CASE, {"originator": originator, "id": case}),
             *((one, of) for one in (_VERSIONS_OF, _STEPS_OF, *_OF_CASE, _HANDOFFS_OF)),
         )
-        self.case = _CASES.read(cases[0]) if cases else None
+        self.case = _CASES.read(cases[0][:-1]) if cases else None
+        self.urgency = cases[0].urgency if cases else None
         self.steps = read_events(steps, require)
         self.recalls = {one.id: one for one in map(_RECALLS.read, recalls)}
         self.measures = [*map(_MEASURES.read, measures)]
@@ -216,8 +218,12 @@ class CaseProof:
             for row in self.versions
         ):
             yield "content"  # it was emptied, or its key would seem to be used by nothing
-        if not told["early"] and (said := self.summary(self.case.digest)):
+        said = self.summary(self.case.digest)
+        if said and not told["early"]:
             told["erase_on"] = date.fromisoformat(said["erase_on"])
+        # What was there before this column has the first place in lists.
+        if said and self.urgency not in (Urgency.IMMINENT_DANGER, said["urgency"]):
+            yield "urgency"
         yield from (name for name, value in told.items() if getattr(self.case, name) != value)
 
     def _wrong_recalls(self) -> Iterator[tuple[str, Recall]]:

@@ -27,7 +27,8 @@ UNTOLD: Mapping[Table, frozenset[str]] = {
     tables.announcement: frozenset(),
 }
 """What the log does not say, and the documents are not read for. Nothing of it decides to whom a
-handoff is, how it stands or what opens."""
+handoff is, how it stands or what opens. The urgency of a case may be the highest for all: it was so
+in rows of before the column."""
 
 
 def changed(column: Column[Any], found: list[Any]) -> Any:
