@@ -7,7 +7,7 @@ document key among them, so a signature made for one purpose cannot be shown for
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -73,6 +73,18 @@ ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {
 
 GATEWAYS_OWN = (KeyPurpose.TOKEN, KeyPurpose.ATTEST, KeyPurpose.NOTIFICATION, KeyPurpose.LOG)
 """The purposes of the keys that a gateway signs with, each in a folder of its own."""
+
+KEK = "kek"
+"""The purpose of the key that wraps the keys of cases."""
+
+KEY_NAMES: Mapping[str, str] = {
+    KeyPurpose.TOKEN: "access-token",
+    KEK: "key-encryption",
+    KeyPurpose.ATTEST: "attestation",
+    KeyPurpose.NOTIFICATION: "notification",
+    KeyPurpose.LOG: "log",
+}
+"""What the command line calls the keys, by the purpose that is recorded."""
 
 
 _ECDSA = ec.ECDSA(hashes.SHA256())

@@ -27,7 +27,6 @@ from gateway import keys, maintenance, stamping, wiring, witnessing
 from gateway.cedar import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
-from gateway.cli.admin.gateway_keys import KEY_NAMES
 from gateway.cli.arguments import home_option, json_option
 from gateway.config import Config, ConfigError
 from gateway.domain import refusals
@@ -151,7 +150,9 @@ def signing_keys(config: Config, now: datetime) -> Findings:
         if begun := keys.open_rotation(folder):
             step, file = begun
             due = keys.since(file) + keys.wait_before(step, purpose)
-            command = f"casegate admin gateway-key rotate --key {KEY_NAMES[purpose]} --step {step}"
+            command = (
+                f"casegate admin gateway-key rotate --key {keys.KEY_NAMES[purpose]} --step {step}"
+            )
             level = Level.OK if now < due else Level.WARNING
             yield level, f"a {purpose} key changes: `{command}` from {output.format_time(due)} on"
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):

@@ -28,7 +28,7 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.transact import WriteResult
-from gateway.keys import KeyPurpose, RotationStep
+from gateway.keys import KEK, KEY_NAMES, KeyPurpose, RotationStep
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority, rotation
 from gateway.pki.authority import (
@@ -42,18 +42,6 @@ from gateway.pki.authority import (
 from gateway.pki.rotation import AuthorityStage, StoredAuthority
 from gateway.registry import keys as registry_keys
 from gateway.text.numbers import pluralise
-
-KEK = "kek"
-"""The purpose of the key that wraps the keys of cases."""
-
-KEY_NAMES: Mapping[str, str] = {
-    KeyPurpose.TOKEN: "access-token",
-    KEK: "key-encryption",
-    KeyPurpose.ATTEST: "attestation",
-    KeyPurpose.NOTIFICATION: "notification",
-    KeyPurpose.LOG: "log",
-}
-"""What the command line calls the keys, by the purpose that is recorded."""
 
 AT_ONCE = 256
 """Keys of cases that are wrapped anew in one transaction of the keys database."""
