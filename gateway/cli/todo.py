@@ -112,7 +112,8 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         what += f": {', '.join(map(verb_of, row['acts']))}"
     elif kind in _SAYS:
         what = _SAYS[kind].format(row["about"])
-    reference = row["reference"] and defang_text(str(row["reference"]))
+    # What is received has no reference of one's own: the end of its id tells it from others.
+    reference = defang_text(str(row["reference"] or str(row["handoff"] or row["case"] or "")[-8:]))
     if row["counterpart"]:
         direction = "from" if row["received"] else "to" if row["handoff"] else "with"
         what += f" ({direction} {row['counterpart_name']})"

@@ -170,6 +170,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "organisation.apply": ("organisation.applied", Operation.REGISTRY_CHANGE),
     "organisation.approve": ("organisation.approved", Operation.REGISTRY_CHANGE),
     "organisation.reject": ("organisation.rejected", Operation.REGISTRY_CHANGE),
+    "organisation.amend": ("organisation.amended", Operation.REGISTRY_CHANGE),
     "organisation.activate": ("organisation.activated", Operation.REGISTRY_CHANGE),
     "organisation.leave": ("organisation.left", Operation.REGISTRY_CHANGE),
     "contact.set": ("contact.set", Operation.REGISTRY_CHANGE),

@@ -48,6 +48,9 @@ _ENTRY = (
     ),
     fields.country("country", "ISO 3166-1 alpha-2, as in FR."),
 )
+_AMENDED = tuple(
+    replace(fields.optional(one), default=None) for one in _ENTRY if one.name != "public_authority"
+)
 _PERSON = fields.organisation_id("person", "Which administrator.", option="PERSON")
 _MEMBER_KEY = fields.public_key("jwk", "The public key, a JWK.", keys.read_member_key)
 _PROOF = fields.signed_document("proof", "Proof of possession.")
@@ -126,6 +129,13 @@ CHANGES: Mapping[str, ChangeType] = {
         _ENTRY,
         members.admit,
         about="It is active at once. Its id is never used again.",
+    ),
+    "organisation.amend": ChangeType(
+        "Correct an organisation's name, kind, country or regimes.",
+        2,
+        (*_AMENDED, _REASON),
+        members.amend,
+        about="What is left out stays. That it is a public authority is decided by its admission.",
     ),
     "organisation.activate": ChangeType(
         "Let an enrolled organisation take part.",

@@ -2,7 +2,7 @@
 of them audit, their receivers, and holds on the log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -60,8 +60,7 @@ def _read_entry(context: ChangeContext, status: Status) -> Organisation:
     """A new organisation from the values of the change, its history begun."""
     public_authority = context.values["public_authority"]
     regimes = context.values["regimes"]
-    if Regime.LED in regimes and not public_authority:
-        raise ValidationFailed((("/regimes", "only a public authority acts under the led regime"),))
+    _require_regimes(regimes, public_authority=public_authority)
     made = Organisation(
         slug=context.change.organisation,
         name=context.values["name"],
@@ -72,6 +71,26 @@ def _read_entry(context: ChangeContext, status: Status) -> Organisation:
         status=status,
     )
     return new_organisation(made, context.today, context.event)
+
+
+def _require_regimes(regimes: Collection[str], *, public_authority: bool) -> None:
+    if Regime.LED in regimes and not public_authority:
+        raise ValidationFailed((("/regimes", "only a public authority acts under the led regime"),))
+
+
+def amend(context: ChangeContext) -> Mapping[str, Any]:
+    """Correct what an organisation's entry says of it; raises WrongState where it says so."""
+    found, values = context.organisation, context.values
+    given = {name: values[name] for name in _AMENDED if values[name] is not None}
+    if given.items() <= vars(found).items():
+        raise WrongState("the organisation's entry says that already")
+    regimes = given.get("regimes", found.regimes)
+    _require_regimes(regimes, public_authority=found.public_authority)
+    context.save(replace(found, **given))
+    return {"organisation": found.slug, "amended": sorted(given)}
+
+
+_AMENDED = ("name", "kind", "country", "regimes")
 
 
 def read_contacts(value: Any) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def page(
         work, now = context.work, context.now
         entries = {o.slug: o for o in iterate(work.organisations.page, attrgetter("slug"), "")}
         waiting = work.proposals.page(None, _AT_MOST, now)
-        asked = _AdminReading(work, now, ports.civil_day(now), person, entries, waiting)
+        asked = _AdminReading(work, now, ports.reference_date(now).day, person, entries, waiting)
         found = sorted((row for source in _SOURCES for row in source(asked)), key=_place)
 
         def rows(cursor: str, number: int) -> Sequence[_AdminRow]:

@@ -185,8 +185,8 @@ def waiting(session: AdminSession) -> None:
         for one in rows:
             output.print_wrapped(output.sanitise(_said(one)), "  ", 4)
             if one["command"]:
-                output.say(f"      casegate admin {place(session)} --as {person or 'PERSON'} "
-                           f"{one['command']}")  # fmt: skip
+                at = f"{place(session)} --as {person or 'PERSON'}"
+                output.print_next(f"admin {at} {one['command']}")
     if not items:
         click.echo("Nothing waits.")
 
@@ -203,13 +203,14 @@ def _said(one: Mapping[str, Any]) -> str:
     """Return what waits, of whom; of a proposal its short values, who made it, and why it can be
     made no more."""
     what = str(one["kind"]).replace("_", " ").replace(".", " ")
+    what = "overdue duties of members" if one["kind"] == "duties" else what
     values = (f"{n} {output.format_value(v)}" for n, v in one["values"].items() if _is_short(v))
     who = f"{one['name']} ({one['organisation']})" if one["name"] else one["organisation"]
     told = [f"{who}: {what}" if who else what, *([one["about"]] if one["about"] else []), *values]
     if one["proposer"]:
         told.append(f"proposed by {one['proposer']}")
     if one["due_at"]:
-        told.append(f"until {output.format_time(one['due_at'])}")
+        told.append(f"open until {output.format_time(one['due_at'])}")
     if one.get("refusal"):
         told.append(_CANNOT.format(one["refusal"]))
     return ", ".join(told)
