@@ -23,7 +23,7 @@ MOST_NOTES = 64 * 1024 * 1024
 """Bytes of a checkpoint, times the entries that repeat it once they are receipts: else a small file
 would take all memory of who reads it."""
 
-MOST_CONFIRMED = 256
+MOST_CONFIRMED = 64
 """Checkpoints of a log that others confirmed: a file needs a few."""
 
 _MEMBERS = frozenset({"format", "about", "documents", "logs"})

@@ -89,11 +89,13 @@ class Confirmable:
         return sorted({one.checkpoint.origin for one in self.here})
 
     def trees(self, log: str) -> list[SignedTree]:
-        """The trees of a log that stand in the file and are shown to be of one history with it."""
+        """The trees of a log that stand in the file, each once; none where its own are not shown to
+        be of one history. A proof joined the others to it."""
         own = [history.of_receipt(one) for one in self.here if one.checkpoint.origin == log]
-        sizes = {one.size for one in own}
-        notes = {one.note: one for one in (*own, *self.joined) if one.checkpoint.origin == log}
-        return [one for one in notes.values() if self.known.is_one(log, {one.size, *sizes})]
+        if not self.known.is_one(log, {one.size for one in own}):
+            return []
+        joined = (one for one in self.joined if one.checkpoint.origin == log)
+        return [*{one.note: one for one in (*own, *joined)}.values()]
 
     def newest(self, log: str) -> int:
         """The newest entry of a log that the file shows."""

@@ -156,7 +156,7 @@ class LogHistory:
     def is_one(self, origin: str, sizes: Iterable[int]) -> bool:
         """Tell whether one tree that is known is shown to begin with each of those trees."""
         asked, known = {*sizes} - {0}, [size for size in self.sizes(origin) if size]
-        for last in known:
+        for last in (size for size in known if size >= max(asked, default=0)):
             begun = {last}
             for size in reversed([one for one in known if one < last]):
                 if any(_covered((0, size), self._nodes_of[origin, later]) for later in begun):
