@@ -26,7 +26,6 @@ from gateway.domain.outcome import ConsultationNotice
 from gateway.domain.refusals import Correctable
 from gateway.domain.retention import GRACE_DAYS
 from gateway.domain.vocabulary import Urgency
-from gateway.ledger.note import COSIGNATURE, VerificationKey
 
 CONFIG_FILE = "casegate.toml"
 """In the operator's folder."""
@@ -61,6 +60,8 @@ class Setting:
 
 def _witness_key(value: object) -> str:
     """Read the verifier key of a witness."""
+    from gateway.ledger.note import COSIGNATURE, VerificationKey  # noqa: PLC0415 - the supervisor's memory
+
     key = VerificationKey.parse(setting_validators.text(value))
     if key.kind != COSIGNATURE:
         raise ValueError("must be a verifier key of the kind cosignature/v1")

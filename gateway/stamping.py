@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-import httpx
 from cryptography import x509
 
 from gateway.config import Config
@@ -33,7 +33,7 @@ AGAIN = timedelta(minutes=5)
 LOOK_EVERY = 2.0
 """Seconds between two looks at how far the log has grown."""
 
-TIMEOUT = httpx.Timeout(10.0)
+TIMEOUT = 10.0
 """Seconds without any progress."""
 
 SECONDS = 30.0
@@ -92,6 +92,8 @@ class Stamper:
 
     def step(self) -> None:
         """Ask those for whom it is time."""
+        import httpx  # noqa: PLC0415 - maintenance and the doctor ask nobody
+
         for by, one in self.others.items():
             now, failure = self.gateway.ports.now(), None
             if now < self._next.get(by, now):
@@ -125,7 +127,7 @@ class Stamper:
         roots = x509.load_pem_x509_certificates(file.read_bytes())
         query = time_stamp.request(text, nonce)
         status, _, answer = ask(authority["url"], query, "application/timestamp-query")
-        if status != httpx.codes.OK:
+        if status != HTTPStatus.OK:
             raise ValueError(f"it answers {status}")
         token, stamp = time_stamp.granted(answer, text, nonce, roots)
         if abs(stamp.before - now) > MAX_SKEW:
@@ -140,6 +142,8 @@ class Stamper:
 def ask(url: str, query: bytes, media: str) -> tuple[int, str, bytes]:
     """Send a request to somebody, and return status, media type and body of the answer; raises
     ValueError, httpx.HTTPError."""
+    import httpx  # noqa: PLC0415 - as above
+
     headers = {"Content-Type": media, "User-Agent": "casegate"}
     client = httpx.Client(trust_env=False, timeout=TIMEOUT, headers=headers)
     last = threading.Timer(SECONDS, client.close)
