@@ -59,6 +59,8 @@ class Pusher(Stamper):
             raise ValueError(f"it answers {status}: it may have seen another history of the log")
         if status != HTTPStatus.OK:
             raise ValueError(f"it answers {status}")
+        if b"\n\n" in b"\n" + answer:  # its line would be over a longer text
+            raise ValueError("it answers with more than signature lines")
         found = cosignature.verify(note + answer.decode(), [key])
         if not found or abs(found[0].at - now) > MAX_SKEW:
             raise ValueError("it answers without its line, or with one of another time")

@@ -212,6 +212,18 @@ def test_a_line_of_another_time_or_of_another_witness_is_not_kept(
     assert (witnessed.kept(), len(witnessed.told)) == ([], 1)
 
 
+def test_a_line_over_more_than_the_checkpoint_is_not_kept(witnessed: Witnessing) -> None:
+    """Kept, it would condemn every file for those who bring this witness's key."""
+
+    def longer(handler: BaseHTTPRequestHandler) -> None:
+        text = witnessed.heard[-1].partition("\n\n")[2]
+        answer(200, f"\n{witnessed.by.cosign(text, witnessed.clock())}".encode())(handler)
+
+    witnessed.answers.append(longer)
+    witnessed.pusher.step()
+    assert (witnessed.kept(), len(witnessed.told)) == ([], 1)
+
+
 def test_delivery_has_the_log_cosigned_until_it_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ from gateway.evidence.evidence_file import ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
-from gateway.ledger import cosignature, proof, tiles
+from gateway.ledger import cosignature, proof, tiles, tree
 from gateway.ledger.note import (
     UnknownSigner,
     decode_base64,
@@ -161,8 +161,9 @@ class Session:
             made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
             confirmed = [(note, b"") for old, note in sorted(cosigned.items()) if 0 < old < size]
             earlier = [
-                ConfirmedCheckpoint(note, _joining(self._tile, _size(note), size), token)
+                ConfirmedCheckpoint(note, path, token)
                 for note, token in (*confirmed, *stamps)
+                if (path := _joining(self._tile, note, notes[size])) is not None
             ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
@@ -178,7 +179,7 @@ class Session:
         if not trust.witnesses or tile is None:
             return None
         try:
-            newest = max(self._sizes([tile(CHECKPOINT).decode()]))
+            newest = self._grown_to(tile)
             found = [
                 one.witness
                 for size, note in self._cosigned().items()
@@ -195,6 +196,11 @@ class Session:
             "witnesses that you ask for have confirmed it: ask them first, then the operator"
         )
 
+    def _grown_to(self, tile: local_state.ReadPublicTile) -> int:
+        """The size of the log: what its public page shows may be older than what was answered."""
+        known = self.newest()
+        return max(*self._sizes([tile(CHECKPOINT).decode()]), known.size if known else 0)
+
     def _sizes(self, notes: Iterable[str]) -> dict[int, str]:
         """Checkpoints of the log by their sizes; NoteError for one that it did not sign."""
         keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
@@ -205,7 +211,11 @@ class Session:
         export has none, and says so."""
         try:
             answer = canonical.decode(self._tile(COSIGNATURES)) if self._tile else {}
-            return self._sizes(map(str, list_of(answer, "checkpoints"))) if answer else {}
+            found = dict[int, str]()
+            for note in map(str, list_of(answer, "checkpoints")) if answer else ():
+                with suppress(UnknownSigner):  # a witness that is gone saw what a former key signed
+                    found |= self._sizes([note])
+            return found
         except (errors.ClientError, LookupError, ValueError) as error:
             logger.warning("Witnesses of the log are not shown: %s.", error)
             return {}
@@ -246,7 +256,7 @@ class Session:
         from gateway.evidence import time_stamp  # noqa: PLC0415
 
         try:
-            size = max(self._sizes([tile(CHECKPOINT).decode()]))
+            size = self._grown_to(tile)
             for stamped, note, token in self._stamps_at(tile, size - 1):
                 with suppress(time_stamp.UnknownAuthority, UnknownSigner):
                     self._sizes([note])
@@ -511,10 +521,23 @@ def _size(note: str) -> int:
     return parse_checkpoint(split(note)[0]).size
 
 
-def _joining(tile: local_state.ReadPublicTile, *sizes: int) -> tuple[bytes, ...]:
-    """The proof that the smaller of two trees is the beginning of the larger."""
-    old, new = sorted(sizes)
-    return tuple(tiles.consistency_proof(partial(read_tile, tile, new), old, new))
+def _joining(tile: local_state.ReadPublicTile, *notes: str) -> tuple[bytes, ...] | None:
+    """The proof that the smaller of two checkpoints begins the tree of the larger; None, and a
+    warning, where there is none: in a file it would speak against all that is in it."""
+    trees = (parse_checkpoint(split(note)[0]) for note in notes)
+    old, new = sorted(trees, key=attrgetter("size"))
+    path = tiles.consistency_proof(partial(read_tile, tile, new.size), old.size, new.size)
+    try:
+        tree.verify_consistency(old.size, old.root, new.size, new.root, path)
+    except ValueError as error:
+        logger.warning(
+            "A confirmed checkpoint of %d entries is left out: it is of no one history with the "
+            "log (%s). Ask the operator why.",
+            parse_checkpoint(split(notes[0])[0]).size,
+            error,
+        )
+        return None
+    return tuple(path)
 
 
 def _stamp(told: Any) -> tuple[str, bytes]:

@@ -6,6 +6,7 @@ to go on from it. Whom to believe the verifier says, by their keys.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -44,23 +45,22 @@ def joined(
 ) -> Iterator[SignedTree]:
     """Verify checkpoints that others confirmed, and that each is of one tree with that of the file.
 
-    ``here`` are the receipts of the file. Raises VerificationFailed: NOT_IN_LOG for one that the
-    log did not sign, or that no proof joins. One that is stamped may have been signed with a key
-    that the log has left: by the proof it is of the log, and the token shows since when.
+    ``here`` are the receipts of the file. Raises VerificationFailed: NOT_IN_LOG for one that no
+    proof joins, or with a wrong line. One that no known key signed is no tree of the log, for who
+    would answer for it? It may be signed with a key that the log has left: the proof shows it to be
+    of the log as far as the file's own goes, and a token since when.
     """
     own = {one.checkpoint.origin: one for one in here}
     for one in confirmed:
         if one.origin not in own:
             continue
         mine = SignedTree(own[one.origin].checkpoint, own[one.origin].proof.checkpoint_note)
+        signed = [mine]
         try:
-            keys = trust.of_log(one.origin).log_keys
-            try:
-                found = SignedTree(open_checkpoint(one.note, keys, one.origin), one.note)
-            except UnknownSigner:
-                if not one.token:
-                    raise
-                found = SignedTree(parse_checkpoint(split(one.note)[0]), one.note)
+            found = SignedTree(parse_checkpoint(split(one.note)[0]), one.note)
+            with suppress(UnknownSigner):
+                open_checkpoint(one.note, trust.of_log(one.origin).log_keys, one.origin)
+                signed.append(found)
             first, last = sorted((found, mine), key=attrgetter("size"))
             begun: Checkpoint = first.checkpoint
             tree.verify_consistency(
@@ -69,8 +69,10 @@ def joined(
         except ValueError as error:
             why = f"no valid proof that a confirmed checkpoint is of the log: {error}"
             raise VerificationFailed(Code.NOT_IN_LOG, why) from None
-        yield first
-        yield SignedTree(last.checkpoint, last.note, beginning=begun)
+        if first in signed:
+            yield first
+        if last in signed:
+            yield SignedTree(last.checkpoint, last.note, beginning=begun)
 
 
 @dataclass(frozen=True)
@@ -201,14 +203,14 @@ def _read_stamps(
     # Not above: cryptography may yet change what reads them, and other files need none of it.
     from gateway.evidence import time_stamp  # noqa: PLC0415
 
-    sizes, found, unknown = {one.note: one.size for one in file.joined}, [], 0
+    found, unknown = [], 0
     for one in file.confirmed:
-        if not one.token or one.note not in sizes:
+        if not one.token or one.origin not in file.logs:
             continue
         text = time_stamp.stamped_text(one.note)
         try:
             by = time_stamp.verify(one.token, text, trust.authorities)
-            found.append((by, one.origin, sizes[one.note]))
+            found.append((by, one.origin, parse_checkpoint(split(one.note)[0]).size))
         except time_stamp.TimeStampError as error:
             raise VerificationFailed(Code.BAD_SIGNATURE, str(error)) from None
         except time_stamp.UnknownAuthority:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.client import GatewayUnavailable, LogForked
 from gateway.client.mirror import PublicLog
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import note
+from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
-from tests.founding import ISSUER, OFMIN, accepted
+from tests.founding import ISSUER, OFMIN, ORIGIN, accepted
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, listening
 
@@ -138,3 +140,36 @@ def test_witnesses_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> Non
     client = MemberClient(stage, trust=trust, tile=away)
     assert "cannot be seen" in str(client.unwitnessed())
     submit(client, stage)
+
+
+def test_an_old_page_of_the_log_hides_no_growth_from_who_was_answered(
+    stage: Listening, tmp_path: Path
+) -> None:
+    cosign(stage, "a")
+    pages = {one: public_log(stage).fetch(one) for one in ("checkpoint", "log/cosignatures")}
+
+    def kept(path: str) -> bytes:
+        return pages.get(path) or public_log(stage).fetch(path)
+
+    trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
+    file = tmp_path / "newest.checkpoint"
+    client = MemberClient(stage, trust=trust, tile=kept, checkpoint_file=file)
+    submit(client, stage)
+    stage.gateway.clock.advance(timedelta(hours=30))
+    assert "0 of the 1 witnesses" in str(client.unwitnessed())
+
+
+def test_a_line_under_a_key_that_the_log_has_left_hides_no_other(stage: Listening) -> None:
+    handoff = accepted(stage.gateway)
+    cosign(stage, "a")
+    size, old = stage.gateway.size() - 1, NoteSigner(ORIGIN, Ed25519PrivateKey.generate())
+    left = sign_checkpoint(Checkpoint(ORIGIN, size, bytes(32)), old)
+    with stage.gateway.ports.begin(TransactionMode.WRITE) as work:
+        kind, at = ConfirmationKind.COSIGNATURE, stage.gateway.clock()
+        data = witness("b").cosign(note.split(left)[0], at).encode()
+        work.confirmations.keep(Confirmation(size, kind, "b", at, left, data))
+        work.commit()
+    assert asking(stage, "a").unwitnessed() is None
+    data = asking(stage, "a").export(handoff)
+    trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
+    assert verify_bundle(data, trust, require=("witnessed",)).passed

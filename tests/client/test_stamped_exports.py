@@ -133,6 +133,20 @@ def test_a_token_that_is_not_over_its_checkpoint_is_not_taken_along(
     assert "of another text" in caplog.text
 
 
+def test_a_stamp_of_another_tree_is_not_taken_along(
+    stage: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the file it would speak against the log, and the file would prove nothing."""
+    handoff = accepted(stage.gateway)
+    nobody = NoteSigner(ORIGIN, Ed25519PrivateKey.generate())
+    note = sign_checkpoint(Checkpoint(ORIGIN, stage.gateway.size(), bytes(32)), nobody)
+    keep(stage, note=note, data=ONE.stamp(time_stamp.stamped_text(note)))
+    data = exported(stage, handoff)
+    assert sizes(data) == []
+    assert verify(data, trust_of(stage.gateway)).passed
+    assert "of no one history" in caplog.text
+
+
 def test_of_many_entries_some_are_asked_for_and_the_last_among_them(
     stage: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,11 +155,30 @@ def test_a_stamped_checkpoint_may_be_signed_with_a_key_that_the_log_has_left() -
     data = made.file(confirmed=(replace(bare, note=note, token=token),))
     assert fact(verify(data, KNOWN), "stamped.several")["last"] == 1
     without = made.file(confirmed=(replace(bare, note=note),))
-    assert verify(without, KNOWN).code is Code.NOT_IN_LOG
+    assert said(verify(without, KNOWN), "unstamped")[0]["number"] == 3, "it counts for nothing"
     other = sign_checkpoint(Checkpoint(made.log.origin, 2, bytes(32)), old)
     token = MINE.stamp(time_stamp.stamped_text(other))
     data = made.file(confirmed=(replace(bare, note=other, token=token),))
     assert verify(data, KNOWN).code is Code.NOT_IN_LOG, "no proof makes another tree one of the log"
+
+
+def test_what_no_known_key_of_the_log_signed_never_accuses_it() -> None:
+    """Anybody can go on from the log's public tiles, and put the result into a file."""
+    made, strange = story(), story()
+    shown = made.bundle()
+    strange.log.signer = NoteSigner(
+        made.log.origin, Ed25519PrivateKey.from_private_bytes(bytes(32))
+    )
+    strange.record("handoff.decline", None)
+    made.record("handoff.accept", None)
+    one = strange.log.confirmed(4, to=3)
+    remembering = replace(TRUST, checkpoints=[made.log.note(4)])
+    data = bundle.encode(replace(shown, confirmed=(replace(one, token=b"none"),)))
+    assert verify(data, remembering).code is Code.VERIFIED
+    stamped = replace(one, token=MINE.stamp(time_stamp.stamped_text(one.note)))
+    data = bundle.encode(replace(shown, confirmed=(stamped,)))
+    report = verify(data, replace(remembering, authorities=MINE.roots))
+    assert (report.code, fact(report, "stamped.several")["last"]) == (Code.VERIFIED, 2)
 
 
 def test_a_stamp_of_another_log_is_no_proof_of_this_one() -> None:
