@@ -413,7 +413,7 @@ def _erasure_errors(
             yield (
                 "/marking/erase_on",
                 f"must not be after {last}: a case of this matter is kept for {longest} days at "
-                "most; whoever needs it longer retains it by law",
+                "most; to keep it longer, retain it by law",
             )
     if planned is not None and erase_on < planned:
         yield (

@@ -229,8 +229,8 @@ def _set(wanted: MeasureRequest, context: RequestContext, place: _Place) -> Meas
 
 
 def _set_view(context: RequestContext, measure: Measure) -> MeasureView:
-    """The measure for its setter; of an embargo also who has the case for removal already: an
-    operation that counts on the embargo has to know what went out before it."""
+    """The measure for its setter; of an embargo also the recipients that have the case for
+    removal already, with which an operation that counts on the embargo has to speak."""
     view = view_on_measure(context.organisation, measure)
     if measure.kind is not MeasureKind.EMBARGO:
         return view
