@@ -29,6 +29,7 @@ from bench.workload import ORIGINATOR
 from gateway import maintenance, wiring
 from gateway.domain.audit_event import AuditEvent, EventResult, Party
 from gateway.domain.case import Case, CaseState
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import base64url
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import CaseVersion
@@ -149,7 +150,7 @@ def _case(id_: UUID, data: bytes, event: UUID) -> tuple[Case, CaseVersion]:
         digest=digest,
         assurance="attested",
         event=event,
-        summary={},
+        summary={"urgency": str(Urgency.NORMAL)},
         document=data.decode("utf-8"),
     )
     return case, version
