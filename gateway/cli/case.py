@@ -62,7 +62,7 @@ def case() -> None:
     """Submit, assess, clear, consult and close your cases."""
 
 
-_WHY_OPTIONS: Sequence[Parameter] = (
+WHY_OPTIONS: Sequence[Parameter] = (
     click.option(
         "--reason-code", required=True, type=Words(REASON_CODES), help="Why it is opened."
     ),
@@ -71,7 +71,7 @@ _WHY_OPTIONS: Sequence[Parameter] = (
     ),
 )
 CONSULT_OPTIONS: Sequence[Parameter] = (
-    *_WHY_OPTIONS,
+    *WHY_OPTIONS,
     click.option("--show-text", is_flag=True, help="Show the text of statements too."),
     click.option(
         "--open-sealed",
@@ -422,7 +422,7 @@ def seal(
         callback=organisation_id,
         help="The only organisation that can open them afterwards.",
     ),
-    *_WHY_OPTIONS,
+    *WHY_OPTIONS,
     *_CLEARED_OPTIONS,
 )
 def reseal(gateway: Gateway, **options: Any) -> WriteReport:

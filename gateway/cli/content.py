@@ -12,6 +12,7 @@ from gateway.domain.case import ROUTING_FIELDS, WITH_FORCE, is_sealed, sealed_pa
 from gateway.domain.item_value import defang, defang_text
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import ItemKind, is_final
+from gateway.text import catalogue
 
 Part = Mapping[str, Any]
 
@@ -152,31 +153,8 @@ def condition_lines(conditions: Part) -> dict[str, str]:
 def _meanings(value: Any) -> Iterator[str]:
     """Return what the codes of a condition mean."""
     for code in value if isinstance(value, list) else [value]:
-        if isinstance(code, str) and code in _MEANINGS:
-            yield _MEANINGS[code]
-
-
-_MEANINGS = {
-    "AMBER": "your organisation, and those it works with, where they must know",
-    "AMBER+STRICT": "only your organisation, where it must know",
-    "RED": "only the persons who open it",
-    "H0": "only to prevent and combat crime",
-    "H1": "no evidence in court without the originator's permission",
-    "H2": "handed on to nobody without the originator's permission",
-    "H3": "as the handling note says",
-    "listed_only": "handed on only to those whom it lists",
-    "ask_originator": "handed on after a permission of the originator",
-    "forbidden": "handed on to nobody",
-    "none": "do nothing with it",
-    "ask_first": "ask the originator before you act",
-    "internal": "act only inside your organisation",
-    "passive_lookup": "look it up, and show nobody that you do",
-    "contact_host": "you may contact the host",
-    "may": "the source may be named",
-    "must": "name the source",
-    "must_not": "do not name the source",
-}
-"""What the codes of conditions mean, in short (TLP 2.0, Europol's handling codes, IEP 2.0)."""
+        if (meaning := catalogue.word("meanings", str(code), catalogue.ENGLISH)) != str(code):
+            yield meaning
 
 
 def _sections(content: Part, conditions: Part, *, full: bool) -> Iterator[tuple[str, list[str]]]:

@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import arguments, output
-from gateway.cli.case import CONSULT_OPTIONS
+from gateway.cli.case import CONSULT_OPTIONS, WHY_OPTIONS
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
@@ -23,6 +23,8 @@ from gateway.cli.partner_command import (
     by_option,
     elsewhere,
     partner_command,
+    print_result,
+    receipt_out_option,
     write_command,
 )
 from gateway.cli.steps import (
@@ -33,6 +35,7 @@ from gateway.cli.steps import (
     handoff_argument,
     measure_lines,
 )
+from gateway.cli.verify import language_option
 from gateway.client import Gateway, RequestRefused
 from gateway.client.connection import MAX_FILE_BYTES
 from gateway.client.documents import newest_offer
@@ -609,6 +612,59 @@ def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
     """
     opened = gateway.consult(handoff, options["by"], RETENTION, options["reason"])
     show_opened(gateway, opened, options)
+
+
+@partner_command(
+    handoff,
+    handoff_argument,
+    by_option,
+    *WHY_OPTIONS,
+    click.option("--show-text", is_flag=True, help="Unfold statements that are hard to read."),
+    click.option(
+        "--open-sealed",
+        is_flag=True,
+        help="Open what is sealed to you, with the keys of encryption_keys.",
+    ),
+    click.option("--page", type=arguments.NewFile(), metavar="FILE.html", help="As one HTML page."),
+    language_option,
+    receipt_out_option,
+)
+def sheet(gateway: Gateway, handoff: UUID, page: Path | None, **options: Any) -> None:
+    """Print the case of HANDOFF for a prosecutor.
+
+    It is a consultation, which the log records. Organisations stand by their names, codes in words,
+    addresses as they were reported. What was withheld is named. Statements that are hard to read
+    are folded, and sealed elements closed, until you ask for them.
+
+    \b
+    Example: casegate handoff sheet 0198... --by ofmin-1 \\
+        --reason-code investigation --reason 'File 4711' \\
+        --lang fr --page file-4711.html
+    """
+    from gateway.cli import page as pages  # noqa: PLC0415
+    from gateway.cli.sheet import Sheet  # noqa: PLC0415
+
+    names = {one["organisation"]: one["name"] for one in gateway.organisations()}
+    opened = gateway.consult(handoff, options["by"], options["reason_code"], options["reason"])
+    written = Sheet(
+        opened,
+        recipient=gateway.connection.organisation,
+        names=names,
+        language=options["language"],
+        full=options["show_text"],
+        unsealed=gateway.unseal(opened) if options["open_sealed"] else None,
+    )
+    text = pages.render(written.title, written.blocks(), written.language, written.label)
+    if page is None and not output.for_machines():
+        pages.show(written.title, written.blocks())
+        click.echo()
+    print_result(
+        opened.written,
+        "sheet of the case made",
+        save=options["receipt_out"],
+        more={"page": text},
+        presentation=None if page is None else (page, text.encode()),
+    )
 
 
 @partner_command(

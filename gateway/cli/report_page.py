@@ -4,19 +4,10 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+from gateway.cli.page import frame
 from gateway.domain.item_value import defang_text
 from gateway.text import catalogue
 from gateway.verification.report import VerificationReport
-
-_STYLE = (
-    "body{font:11pt/1.5 serif;max-width:48em;margin:2em auto;padding:0 1em;color:#111}"
-    "h1{font-size:1.4em}h2{font-size:1.15em;border-top:1px solid #999;padding-top:.6em}"
-    "h3{font-size:1em;margin-bottom:.2em}.result{font-weight:bold;border:2px solid;padding:.5em}"
-    "li,p,td:nth-child(2){overflow-wrap:anywhere}ol,ul{padding-left:1.6em}"
-    "td{vertical-align:top;padding-right:1em}table{font-size:.9em}li,tr{break-inside:avoid}"
-    "@media(max-width:38em){td{display:block;overflow-wrap:anywhere}tr{display:block;margin-bottom:.6em}td:first-child{font-weight:bold}}"
-    "@media print{body{margin:0;max-width:none}h2,h3{break-after:avoid}}"
-)
 
 
 def render(
@@ -36,13 +27,7 @@ def render(
         for name, one in reports.items()
         for part in (*_one(one, checked[name], language, content),)
     ]
-    return (
-        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
-        f"'unsafe-inline'\"><title>{title}</title><style>{_STYLE}</style></head>\n"
-        f"<body><h1>{title}</h1>\n{''.join(parts)}</body></html>\n"
-    )
+    return frame(title, "".join(parts), language)
 
 
 def _one(

@@ -169,7 +169,7 @@ language_option = click.option(
     "language",
     type=click.Choice(["en", "fr"]),
     default="en",
-    help="The language of the report.",
+    help="The language of what is written.",
 )
 
 

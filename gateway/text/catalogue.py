@@ -1,4 +1,4 @@
-"""What a verification report says, in English and in French, from `catalogue.toml`.
+"""What reports and sheets say, in English and in French, from `catalogue.toml`.
 
 Codes, ids, digests and times stay as they are. The facts themselves are in `report`.
 """
@@ -40,6 +40,17 @@ def _tables() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
+def phrase(table: str, key: str, language: str, **values: Any) -> str:
+    """A sentence of a table, with its values as they are."""
+    return _pair(table, key, language).format(**values)
+
+
+def label(name: str, language: str) -> str:
+    """Return what a field of a case is called."""
+    named = next((one for one in ("labels", "fields") if name in _tables()[one]), None)
+    return name.replace("_", " ") if named is None else _pair(named, name, language)
+
+
 def _pair(table: str, key: str, language: str) -> str:
     return _typeset(str(_tables()[table][key][LANGUAGES.index(language)]), language)
 
@@ -75,7 +86,7 @@ def _detail_value(text: str) -> str:
     them."""
     if _TIME.fullmatch(text):
         return moment(text, FRENCH)
-    words = (_word("states", _word("acts", one, FRENCH), FRENCH) for one in text.split(" or "))
+    words = (word("states", word("acts", one, FRENCH), FRENCH) for one in text.split(" or "))
     return " ou ".join(words)
 
 
@@ -128,7 +139,7 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
     if not coded:
         return text
     besides = (f"{_THIN}; " if language == FRENCH else "; ").join(
-        f"{_word('fields', name, language)} {_coded(value, language)}"
+        f"{word('fields', name, language)} {_coded(value, language)}"
         for name, value in coded.items()
     )
     return f"{text} ({defang_text(besides)})"
@@ -140,7 +151,7 @@ def quotations(extra: Mapping[str, Any], language: str) -> list[str]:
     found = []
     for name, value in extra.items():
         if name in _FREE:
-            field = _word("fields", name, language)
+            field = word("fields", name, language)
             field = field[:1].upper() + field[1:] if language == FRENCH else field
             text = defang_text(_unquoted(_coded(value, language)))
             found.append(
@@ -186,7 +197,7 @@ def _quoted(value: Any, language: str) -> str:
     return f"«{_NB}{text}{_NB}»" if language == FRENCH else f"\u201c{text}\u201d"
 
 
-def _word(table: str, code: str, language: str) -> str:
+def word(table: str, code: str, language: str) -> str:
     """Return what a code means; a code that has no words stays as it is."""
     return _pair(table, code, language) if code in _tables()[table] else code
 
@@ -228,7 +239,7 @@ def colon(language: str) -> str:
 
 
 def _by_table(table: str) -> Callable[[Any, str], str]:
-    return lambda value, language: _word(table, str(value), language)
+    return lambda value, language: word(table, str(value), language)
 
 
 def _unless_none(word: str) -> Callable[[Any, str], str]:
@@ -237,7 +248,7 @@ def _unless_none(word: str) -> Callable[[Any, str], str]:
 
 def _joined(english: str, french: str) -> Callable[[Any, str], str]:
     def join(value: Any, language: str) -> str:
-        words = [_word("states", one, language) for one in value]
+        words = [word("states", one, language) for one in value]
         return (french if language == FRENCH else english).join(words)
 
     return join
@@ -274,20 +285,20 @@ def _coded(value: Any, language: str) -> str:
     match value:
         case dict():
             return ", ".join(
-                f"{_word('fields', name, language)} {_coded(one, language)}"
+                f"{word('fields', name, language)} {_coded(one, language)}"
                 for name, one in value.items()
             )
         case list() | tuple():
             words = ", ".join(_coded(one, language) for one in value)
-            return words or _word("values", "none", language)
+            return words or word("values", "none", language)
         case bool():
-            return _word("values", str(value).lower(), language)
+            return word("values", str(value).lower(), language)
         case str() if _TIME.fullmatch(value):
             return moment(value, language)
         case _:
             tables = ("values", "events", "results")
             known = (one for one in tables if str(value) in _tables()[one])
-            return _word(next(known, "values"), str(value), language)
+            return word(next(known, "values"), str(value), language)
 
 
 def _typeset(text: str, language: str) -> str:

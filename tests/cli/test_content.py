@@ -6,10 +6,11 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
-from gateway.cli.content import _MEANINGS, print_content
+from gateway.cli.content import print_content
 from gateway.client import ConsultedContent
 from gateway.domain.case import conditions
 from gateway.domain.vocabulary import ATTRIBUTIONS, ONWARD, PERMITTED_ACTIONS, TLP, Handling
+from gateway.text import catalogue
 from tests.web.partners.case_example import full_case
 
 
@@ -97,4 +98,4 @@ def test_nothing_that_was_written_in_a_case_acts_on_the_terminal():
 
 def test_every_code_of_a_condition_has_a_meaning():
     codes = {*ONWARD, *PERMITTED_ACTIONS, *ATTRIBUTIONS, *Handling, *TLP[TLP.index("AMBER") :]}
-    assert codes == _MEANINGS.keys()
+    assert codes == catalogue._tables()["meanings"].keys()

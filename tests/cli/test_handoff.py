@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.cli import output
+from gateway.evidence import event as events
+from gateway.evidence import receipt as receipts
 from gateway.evidence import sd_jwt
 from gateway.keys import SigningKey
 from gateway.verification import verifier
@@ -387,6 +389,31 @@ def test_a_reservation_is_given_with_the_acceptance_and_read_by_the_originator(
     shown = desks.done("handoff", "show", handoff)
     assert "reservation: condition erase_on, legal_basis CPP 706-53-4" in shown
     assert "onward             ask_originator (requested)" in shown
+
+
+def test_a_sheet_is_a_recorded_consultation_as_text_or_as_a_page(desks: Desks) -> None:
+    handoff = accepted(desks)
+    why = (*BY, "--reason-code", "investigation", "--reason", "File 4711")
+    told = desks.done("handoff", "sheet", handoff, *why, at=OFMIN)
+    for words in (
+        "Point de Contact (point-de-contact)", "https://content.example.org/page", "File 4711",
+        "CSAM under national law (national-csam)", "Nothing is shown of", "officer-1",
+        "attested by the gateway for the originator", "Done: sheet of the case made",
+    ):  # fmt: skip
+        assert words in " ".join(told.split()), words
+    size = desks.stage.gateway.size()
+    asked = ("--lang", "fr", "--page", "sheet.html", "--receipt-out", "r.json")
+    told = desks.done("handoff", "sheet", handoff, *why, *asked, at=OFMIN)
+    assert "content.example.org" not in told
+    assert desks.stage.gateway.size() == size + 1
+    page = (desks.folder / "sheet.html").read_text()
+    assert page.startswith('<!doctype html>\n<html lang="fr">')
+    event = events.read(receipts.parse((desks.folder / "r.json").read_bytes()).document)
+    assert event["id"] in page
+    assert str(desks.folder) not in page
+    assert (desks.folder / "sheet.html").stat().st_mode & 0o777 == 0o600
+    assert desks.run("handoff", "sheet", handoff, *why, *asked, at=OFMIN).exit_code == 2
+    assert desks.stage.gateway.size() == size + 1, "a file that is there is seen first"
 
 
 def test_a_handoff_is_exported_with_or_without_its_content(desks: Desks) -> None:

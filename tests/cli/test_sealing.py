@@ -213,3 +213,14 @@ def test_a_new_encryption_key_is_registered_as_it_was_made(tmp_path, monkeypatch
     again = CliRunner().invoke(main, asked)
     assert again.exit_code == 1
     assert " exists" in again.output
+
+
+def test_a_sheet_opens_what_is_sealed_when_asked_and_else_says_that_it_is_closed(sealing):
+    _, handoff = accepted(sealing)
+    closed = sealing.done("handoff", "sheet", handoff, *OPENING, at=OFMIN)
+    assert "N. N." not in closed
+    assert "Closed here: --open-sealed opens it" in closed
+    opened = sealing.done("handoff", "sheet", handoff, *OPENING, "--open-sealed", at=OFMIN)
+    assert "N. N." in opened
+    assert "https://hidden.example/x" in opened
+    assert "identity of a person" in opened

@@ -32,6 +32,7 @@ MORE = {
         "embargo": "case.embargo, of what a handoff gives",
         "end_measure": "case.end_measure, of what a handoff gives",
         "export": "case.consult and receipt.read, into one file",
+        "sheet": "case.consult, as a page to print",
         "notices": "handoff.read: the correction notices, after an erasure too",
     },
     "receipt": {"save": "receipt.read, into a file"},
