@@ -1,5 +1,5 @@
 """Delivers what organisations are to hear of: the one process that calls out (RFC 8935); beside
-that, it has the log confirmed by others (`stamping`, `witnessing`).
+that, it has the log confirmed by others (`confirming`).
 
 Each receiver gets its notifications in order and at least once: nothing counts as delivered before
 the receiver has answered 202. Several nodes may deliver; each receiver is one's at a time.
@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from gateway.config import Config
+from gateway.confirming import Confirmer
 from gateway.domain.notification import (
     DESCRIPTION,
     ERROR_CODE,
@@ -37,10 +38,8 @@ from gateway.exchange.oversight import notifications
 from gateway.exchange.oversight.notifications import Delivery, DeliveryReport, ReceiverError
 from gateway.kernel.ports import TransactionMode, UnitOfWork
 from gateway.kernel.results import iterate
-from gateway.stamping import Stamper
 from gateway.web.security_log import failure_place
 from gateway.wiring import DELIVERY_CERTIFICATE, GatewayRuntime, connect
-from gateway.witnessing import Pusher
 
 if TYPE_CHECKING:
     from gateway.metrics import Counts
@@ -331,16 +330,11 @@ def run(
     """Deliver until `pause` says that it is time to stop."""
     with closing(connect(config, counts)) as gateway:
         deliverer = Deliverer(gateway, alarm)
-        asking = [
-            threading.Thread(target=kind(gateway, alarm, deliverer.stopping).run)
-            for kind in (Stamper, Pusher)
-        ]
-        for one in asking:
-            one.start()
+        asking = threading.Thread(target=Confirmer(gateway, alarm, deliverer.stopping).run)
+        asking.start()
         try:
             while not pause(LOOK_EVERY):
                 deliverer.step()
         finally:
             deliverer.stop()
-            for one in asking:
-                one.join()
+            asking.join()

@@ -21,7 +21,7 @@ from uuid import UUID
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from gateway import files, stamping, witnessing
+from gateway import confirming, files
 from gateway.changes import CHANGES
 from gateway.config import Config
 from gateway.domain.audit_event import LogHold
@@ -46,7 +46,7 @@ from gateway.kernel.authentication import prune_remembered
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import Ports, TransactionMode, UnitOfWork
 from gateway.kernel.transact import AHEAD, RecordedRefusal
-from gateway.kernel.values import SignedTreeHead
+from gateway.kernel.values import ConfirmationKind, SignedTreeHead
 from gateway.keys import load_secret
 from gateway.ledger.note import NoteError, open_checkpoint
 from gateway.pki import authority, rotation
@@ -568,8 +568,9 @@ def _counted(
     yield "notifications_unacknowledged", sum(one.lag for one in receivers)
     yield "notifications_refused", sum(one.refused for one in receivers)
     yield "notification_receivers_failing", sum(one.cursor.failures > 0 for one in receivers)
-    yield "time_stamp_authorities_late", len(stamping.late(gateway.config, work, now))
-    yield "witnesses_late", len(witnessing.late(gateway.config, work, now))
+    late = [kind for kind, _ in confirming.late(gateway.config, work, now)]
+    yield "time_stamp_authorities_late", late.count(ConfirmationKind.STAMP)
+    yield "witnesses_late", late.count(ConfirmationKind.COSIGNATURE)
 
 
 def show_health(upkeep: Maintenance, now: datetime) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import func
 
-from gateway import keys, maintenance, stamping, wiring, witnessing
+from gateway import confirming, keys, maintenance, wiring
 from gateway.cedar import policy_folder
 from gateway.cedar.policy_tests import check as check_policies
 from gateway.cli import output
@@ -304,11 +304,10 @@ def due(config: Config, now: datetime) -> Findings:
 def confirmations(config: Config, now: datetime) -> Findings:
     """Tell which time-stamp authority, or witness, confirms the log no more."""
     with _read_rows(config) as work:
-        late = [(by, "stamp") for by in stamping.late(config, work, now)]
-        late += [(by, "cosign") for by in witnessing.late(config, work, now)]
-    for by, what in late:
+        late = confirming.late(config, work, now)
+    for kind, by in late:
         mend = "read the log of delivery, which says why (docs/confirmations.md)"
-        yield Level.WARNING, f"{by} did not {what} in time what is in the log: {mend}"
+        yield Level.WARNING, f"no {kind} of {by} in time for what is in the log: {mend}"
     if not late:
         numbers = len(config.time_stamp_authorities), len(config.witnesses)
         told = "the log is confirmed by all time-stamp authorities ({}) and witnesses ({})"

@@ -158,13 +158,13 @@ def test_an_authority_that_does_not_stamp_is_a_warning(gw: Operator) -> None:
         file.write(
             '[[time_stamp_authority]]\nurl = "http://tsa.example/tsr"\nca_file = "tsa.pem"\n'
         )
-    assert "tsa.example did not stamp" in sentences(gw, "confirmations", Level.WARNING)
+    assert "no stamp of tsa.example" in sentences(gw, "confirmations", Level.WARNING)
 
 
 def test_a_witness_that_does_not_cosign_is_a_warning(gw: Operator) -> None:
     with (gw.folder / "casegate.toml").open("a") as file:
         file.write(f'[[witness]]\nurl = "https://w.example/"\nkey = "{witness("w.example").key}"\n')
-    assert "w.example did not cosign" in sentences(gw, "confirmations", Level.WARNING)
+    assert "no cosignature of w.example" in sentences(gw, "confirmations", Level.WARNING)
 
 
 def test_every_check_says_something(gw: Operator) -> None:

@@ -9,11 +9,11 @@ from witness_log import WitnessService
 
 from gateway.cli.demo.environment import DemoEnvironment
 from gateway.wiring import load_log_signers
+from tests.confirming.test_foreign_witness import NAME, SEED, Foreign, ours
+from tests.confirming.test_witnesses import add_to, serving
 from tests.journeys.harness import OFMIN, admit_members, casegate, config_of, offered
 from tests.journeys.test_dishonest_operator import _doctor
 from tests.test_delivery import Clock
-from tests.test_foreign_witness import NAME, SEED, Foreign, ours
-from tests.test_witnessing import add_to, serving
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 

@@ -11,21 +11,19 @@ from typing import Any
 
 import pytest
 
-from gateway import delivery, stamping, witnessing
+from gateway import confirming, delivery
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import Confirmation, ConfirmationKind
+from gateway.kernel.values import ConfirmationKind
 from gateway.ledger import cosignature, note
 from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import Checkpoint, NoteSigner
 from gateway.ledger.witness import SIZE_MEDIA, Refused, add_checkpoint
 from gateway.store.confirmations import _EARLIER
-from gateway.wiring import GatewayRuntime, load_log_signers
-from gateway.witnessing import Pusher
+from gateway.wiring import load_log_signers
+from tests.confirming.confirmed_log import ConfirmedLog
 from tests.ledger.test_witness import Remembered
 from tests.operating import Operator, operator
 from tests.receiver import answer, hang_up
-from tests.test_delivery import Clock
-from tests.test_stamping import _fact
 from tests.verification.logbook import witness
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -36,18 +34,15 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 @dataclass
-class Witnessing:
+class Witnessing(ConfirmedLog):
     """A gateway, and a witness that a server on this host is; ``answers`` are used up first."""
 
-    by: Cosigner
-    clock: Clock
+    kind: ConfirmationKind = ConfirmationKind.COSIGNATURE
+    by: Cosigner = field(default_factory=lambda: witness(NAME))
     seen: Remembered = field(default_factory=Remembered)
     heard: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
     url: str = ""
-    gateway: GatewayRuntime = field(init=False)
-    pusher: Pusher = field(init=False)
     signer: NoteSigner = field(init=False)
 
     def hear(self, request: str) -> Answer:
@@ -60,24 +55,6 @@ class Witnessing:
             body = b"" if refused.size is None else f"{refused.size}\n".encode()
             return answer(refused.status, body, Content_Type=SIZE_MEDIA)
         return answer(200, line.encode())
-
-    def later(self, by: timedelta) -> None:
-        """Look again after a while."""
-        self.clock.ahead += by
-        self.pusher.step()
-
-    def grow(self) -> None:
-        with self.gateway.ports.begin(TransactionMode.WRITE) as work:
-            work.log.record(_fact())
-            work.commit()
-
-    def kept(self) -> list[Confirmation]:
-        with self.gateway.ports.begin(TransactionMode.READ) as work:
-            return [*work.confirmations.of(ConfirmationKind.COSIGNATURE)]
-
-    def late(self) -> list[str]:
-        with self.gateway.ports.begin(TransactionMode.READ) as work:
-            return witnessing.late(self.gateway.config, work, self.gateway.ports.now())
 
 
 @contextmanager
@@ -113,17 +90,17 @@ def add(gw: Operator, witnessed: Witnessing) -> None:
 
 @pytest.fixture
 def witnessed(tmp_path: Path) -> Iterator[Witnessing]:
-    gw, made = operator(tmp_path), Witnessing(witness(NAME), Clock())
+    gw, made = operator(tmp_path), Witnessing()
     with serving(made):
         add(gw, made)
         with gw.opened(made.clock) as made.gateway:
-            made.pusher = Pusher(made.gateway, made.told.append)
+            made.begin()
             yield made
 
 
 def test_a_log_is_cosigned_as_it_grows_and_again_after_an_hour(witnessed: Witnessing) -> None:
     assert witnessed.late() == [NAME]
-    witnessed.pusher.step()
+    witnessed.confirmer.step()
     (first,) = witnessed.kept()
     (line,) = cosignature.verify(first.note + first.data.decode(), [witnessed.by.key])
     assert (line.at, first.by, first.at) == (first.at, NAME, line.at)
@@ -147,7 +124,7 @@ def test_a_log_is_cosigned_as_it_grows_and_again_after_an_hour(witnessed: Witnes
 def test_a_gateway_that_forgot_what_was_cosigned_hears_it_from_the_witness(
     witnessed: Witnessing,
 ) -> None:
-    witnessed.pusher.step()
+    witnessed.confirmer.step()
     with witnessed.gateway.ports.begin(TransactionMode.WRITE) as work:
         work.confirmations._write(_EARLIER, {"kind": ConfirmationKind.COSIGNATURE, "by": NAME})
         work.commit()
@@ -165,7 +142,7 @@ def test_a_witness_that_saw_another_log_is_an_alarm(witnessed: Witnessing, size:
     other = Checkpoint(witnessed.signer.name, size, bytes(32))
     seen = note.sign_checkpoint(other, witnessed.signer)
     witnessed.seen.newest_of[other.origin] = seen
-    witnessed.pusher.step()
+    witnessed.confirmer.step()
     (told,) = witnessed.told
     assert ("another history" if size == 1 else "it saw 10000 entries") in told
     assert witnessed.kept() == []
@@ -188,10 +165,10 @@ def test_a_witness_that_fails_is_asked_again_and_stops_nothing(
     witnessed: Witnessing, failing: Answer, reason: str
 ) -> None:
     witnessed.answers += [failing, failing]
-    witnessed.pusher.step()
+    witnessed.confirmer.step()
     witnessed.later(6 * MINUTE)
     (told,) = witnessed.told
-    assert (reason in told, f"cosignatures of {NAME}" in told) == (True, True), told
+    assert (reason in told, f"cosignature of {NAME}" in told) == (True, True), told
     assert (witnessed.kept(), witnessed.late()) == ([], [NAME])
     witnessed.later(6 * MINUTE)
     assert (len(witnessed.kept()), witnessed.late()) == (1, [])
@@ -208,7 +185,7 @@ def test_a_line_of_another_time_or_of_another_witness_is_not_kept(
         answer(200, (line if after > timedelta(0) else other).encode())(handler)
 
     witnessed.answers.append(wrong)
-    witnessed.pusher.step()
+    witnessed.confirmer.step()
     assert (witnessed.kept(), len(witnessed.told)) == ([], 1)
 
 
@@ -220,15 +197,15 @@ def test_a_line_over_more_than_the_checkpoint_is_not_kept(witnessed: Witnessing)
         answer(200, f"\n{witnessed.by.cosign(text, witnessed.clock())}".encode())(handler)
 
     witnessed.answers.append(longer)
-    witnessed.pusher.step()
+    witnessed.confirmer.step()
     assert (witnessed.kept(), len(witnessed.told)) == ([], 1)
 
 
 def test_delivery_has_the_log_cosigned_until_it_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stamping, "LOOK_EVERY", 0.01)
-    gw, made = operator(tmp_path), Witnessing(witness(NAME), Clock())
+    monkeypatch.setattr(confirming, "LOOK_EVERY", 0.01)
+    gw, made = operator(tmp_path), Witnessing()
     with serving(made):
         add(gw, made)
         wait = threading.Event()

@@ -9,15 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from gateway import delivery, stamping
+from gateway import confirming, delivery
+from gateway.confirming import Confirmer
 from gateway.evidence import time_stamp
 from gateway.kernel.ports import TransactionMode
-from gateway.kernel.values import Confirmation, ConfirmationKind
-from gateway.stamping import Stamper
-from gateway.wiring import GatewayRuntime
+from gateway.kernel.values import ConfirmationKind
+from tests.confirming.confirmed_log import ConfirmedLog
 from tests.each import each
 from tests.operating import Operator, operator
 from tests.receiver import answer, hang_up
@@ -29,40 +28,12 @@ pytestmark = pytest.mark.journey
 
 
 @dataclass
-class Stamping:
+class Stamping(ConfirmedLog):
     """A gateway, and an authority that stamps its log."""
 
-    gw: Operator
-    gateway: GatewayRuntime
-    stamper: Stamper
-    server: Server
-    clock: Clock
-    told: list[str] = field(default_factory=list)
-
-    def later(self, by: timedelta) -> None:
-        """Look again after a while."""
-        self.clock.ahead += by
-        self.stamper.step()
-
-    def grow(self) -> None:
-        """Let the log have one more entry."""
-        with self.gateway.ports.begin(TransactionMode.WRITE) as work:
-            work.log.record(_fact())
-            work.commit()
-
-    def kept(self) -> list[Confirmation]:
-        with self.gateway.ports.begin(TransactionMode.READ) as work:
-            return [*work.confirmations.of(ConfirmationKind.STAMP)]
-
-    def late(self) -> list[str]:
-        with self.gateway.ports.begin(TransactionMode.READ) as work:
-            return stamping.late(self.gateway.config, work, self.gateway.ports.now())
-
-
-def _fact() -> Any:
-    from tests.store.samples import fact  # noqa: PLC0415
-
-    return fact()
+    kind: ConfirmationKind = ConfirmationKind.STAMP
+    gw: Operator = field(init=False)
+    server: Server = field(init=False)
 
 
 def add(gw: Operator, url: str, ca: bytes) -> None:
@@ -73,17 +44,18 @@ def add(gw: Operator, url: str, ca: bytes) -> None:
 
 @pytest.fixture
 def stamped(tmp_path: Path) -> Iterator[Stamping]:
-    gw, clock, told = operator(tmp_path), Clock(), list[str]()
-    with serving(AUTHORITY, clock) as server:
-        add(gw, server.url, AUTHORITY.root.pem())
-        with gw.opened(clock) as gateway:
-            stamper = Stamper(gateway, told.append)
-            yield Stamping(gw, gateway, stamper, server, clock, told)
+    made = Stamping()
+    made.gw = operator(tmp_path)
+    with serving(AUTHORITY, made.clock) as made.server:
+        add(made.gw, made.server.url, AUTHORITY.root.pem())
+        with made.gw.opened(made.clock) as made.gateway:
+            made.begin()
+            yield made
 
 
 def test_the_log_s_own_checkpoint_is_stamped_once_an_hour_if_it_grew(stamped: Stamping) -> None:
     assert stamped.late() == [stamped.server.url.split("/")[2]]
-    stamped.stamper.step()
+    stamped.confirmer.step()
     (first,) = stamped.kept()
     text = time_stamp.stamped_text(first.note)
     stamp = time_stamp.verify(first.data, text, AUTHORITY.roots)
@@ -104,9 +76,9 @@ def test_the_log_s_own_checkpoint_is_stamped_once_an_hour_if_it_grew(stamped: St
 
 
 def test_who_starts_again_goes_on_from_what_is_kept(stamped: Stamping) -> None:
-    stamped.stamper.step()
+    stamped.confirmer.step()
     stamped.grow()
-    stamped.stamper = Stamper(stamped.gateway, stamped.told.append)
+    stamped.begin()
     stamped.later(HOUR / 2)
     assert len(stamped.server.heard) == 1
     stamped.later(HOUR * 0.6)
@@ -127,8 +99,8 @@ def test_an_authority_that_fails_is_asked_again_and_nothing_is_lost(
     stamped: Stamping, failing: Any, reason: str
 ) -> None:
     stamped.server.answers = [failing, failing]
-    stamped.stamper.step()
-    stamped.stamper.step()
+    stamped.confirmer.step()
+    stamped.confirmer.step()
     assert len(stamped.server.heard) == 1, "the pause"
     stamped.later(timedelta(minutes=5))
     assert len(stamped.told) == 1, "said once"
@@ -150,23 +122,23 @@ def test_a_token_of_another_time_is_not_kept(stamped: Stamping, ahead: timedelta
     def wrong(handler: Any) -> None:
         answer(200, away.answer(request["asked"]))(handler)
 
-    original = stamping.time_stamp.request
+    original = confirming.time_stamp.request
 
     def note(text: bytes, nonce: int) -> bytes:
         request["asked"] = original(text, nonce)
         return request["asked"]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(stamping.time_stamp, "request", note)
+        patched.setattr(confirming.time_stamp, "request", note)
         stamped.server.answers = [wrong]
-        stamped.stamper.step()
+        stamped.confirmer.step()
     assert stamped.kept() == []
     assert "its clock differs" in stamped.told[0]
 
 
 def test_a_token_that_the_operator_s_roots_do_not_show_is_not_kept(stamped: Stamping) -> None:
     (stamped.gw.folder / "tsa.pem").write_bytes(new_root("Another").pem())
-    stamped.stamper.step()
+    stamped.confirmer.step()
     assert stamped.kept() == []
     assert "no root that was given" in stamped.told[0]
 
@@ -185,7 +157,7 @@ def test_roots_that_cannot_be_read_stop_nothing(content: bytes | None, stamped: 
 def test_an_authority_that_drips_is_not_waited_for(
     stamped: Stamping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stamping, "SECONDS", 0.3)
+    monkeypatch.setattr(confirming, "SECONDS", 0.3)
     ended = threading.Event()
 
     def drip(handler: Any) -> None:
@@ -193,7 +165,7 @@ def test_an_authority_that_drips_is_not_waited_for(
             handler.wfile.write(b"H")
 
     stamped.server.answers = [drip]
-    stamped.stamper.step()
+    stamped.confirmer.step()
     ended.set()
     assert len(stamped.told) == 1
 
@@ -202,8 +174,8 @@ def test_an_authority_that_is_away_is_told_of(stamped: Stamping) -> None:
     with socket.socket() as away:
         away.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{away.getsockname()[1]}/"
-        with pytest.raises(httpx.HTTPError):
-            stamping.ask(url, b"", "text/plain")
+        with pytest.raises(ValueError, match=r"^ConnectError$"):
+            confirming.ask(url, b"", "text/plain")
 
 
 def test_one_of_two_that_fails_does_not_stop_the_other(tmp_path: Path) -> None:
@@ -212,23 +184,25 @@ def test_one_of_two_that_fails_does_not_stop_the_other(tmp_path: Path) -> None:
     with serving(AUTHORITY, clock) as server:
         add(gw, server.url, AUTHORITY.root.pem())
         with gw.opened(clock) as gateway:
-            Stamper(gateway, told.append).step()
+            Confirmer(gateway, told.append).step()
             with gateway.ports.begin(TransactionMode.READ) as work:
                 (kept,) = work.confirmations.of(ConfirmationKind.STAMP)
-                assert stamping.late(gateway.config, work, clock()) == ["127.0.0.1:9"]
+                assert confirming.late(gateway.config, work, clock()) == [
+                    (ConfirmationKind.STAMP, "127.0.0.1:9")
+                ]
     assert kept.by == server.url.split("/")[2]
     assert len(told) == 1
 
 
 def test_a_gateway_without_authorities_asks_nobody(tmp_path: Path) -> None:
     with operator(tmp_path).opened(Clock()) as gateway:
-        Stamper(gateway, lambda _: None).run()  # ends at once
+        Confirmer(gateway, lambda _: None).run()  # ends at once
 
 
 def test_delivery_has_the_log_stamped_until_it_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stamping, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(confirming, "LOOK_EVERY", 0.01)
     gw, told = operator(tmp_path), list[str]()
     with serving(AUTHORITY, Clock()) as server:
         add(gw, server.url, AUTHORITY.root.pem())

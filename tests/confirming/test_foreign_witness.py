@@ -12,13 +12,11 @@ from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import VerificationKey
 from gateway.ledger.witness import Refused, add_checkpoint
 from gateway.wiring import load_log_signers
-from gateway.witnessing import Pusher
+from tests.confirming.test_witnesses import MINUTE, Answer, Witnessing, add, serving
 from tests.each import each
 from tests.ledger.test_witness import AT, RECORDED, SESSION, Remembered
 from tests.operating import operator
 from tests.receiver import answer
-from tests.test_delivery import Clock
-from tests.test_witnessing import MINUTE, Answer, Witnessing, add, serving
 
 NAME, SEED = "witness.example/rust", bytes(range(32))
 
@@ -61,20 +59,20 @@ class Foreign(Witnessing):
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Iterator[Foreign]:
-    gw, made = operator(tmp_path), Foreign(ours(), Clock())
+    gw, made = operator(tmp_path), Foreign(by=ours())
     made.service = WitnessService.new(NAME, SEED)
     (signer,) = load_log_signers(gw.config)
     assert made.service.add_log(signer.name, signer.vkey)
     with serving(made):
         add(gw, made)
         with gw.opened(made.clock) as made.gateway:
-            made.pusher = Pusher(made.gateway, made.told.append)
+            made.begin()
             yield made
 
 
 @pytest.mark.journey
 def test_it_follows_our_log_as_that_grows(foreign: Foreign) -> None:
-    foreign.pusher.step()
+    foreign.confirmer.step()
     sizes = [foreign.kept()[0].size]
     for more in (1, 2, 4, 17, 40):
         for _ in range(more):
