@@ -29,6 +29,7 @@ from tests.upgraded import STOPPED, kept, upgraded
 
 _NEW = ("log_event", "log_confirmation")
 LOG = [name for name in metadata.tables if name.startswith("log_") and name not in _NEW]
+_LATER = ("case_file_uncleared", "case_file_ending")
 _APART = ("at", "words", "handoff", "case_digest")
 """The columns of `log_event` that had a table of their own."""
 
@@ -70,6 +71,10 @@ def _then() -> MetaData:
     left = [one for one in event.c if one.name not in (*_APART, "step_of")]
     for name, of_then in (("log_facet", apart), ("log_event", left)):
         Table(name, then, *(one._copy() for one in of_then))
+    then.remove(then.tables["taken_handoff"])
+    case = then.tables["case_file"]
+    case.indexes -= {one for one in case.indexes if one.name in _LATER}
+    case._columns.remove(case.c.urgency)
     duty = then.tables["duty"]
     duty._columns.remove(duty.c.arrived)
     then.tables["staff"].append_column(Column("recusals", Text, nullable=False))
