@@ -9,37 +9,19 @@ dropped field is reported.
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from gateway.domain import item_value, vocabulary
-from gateway.domain.case import PERCEPTUAL
 from gateway.domain.json_values import parse_timestamp
-from gateway.domain.media import find_media
 from gateway.formats import report_file
+from gateway.formats.case_draft import CaseDraft, Imported, checked
 
 MAX_PARTS = 50  # of evidence, as in XARF's own schema
-LONGEST_TOLD = 200
-"""Characters of one value that is retold in the statement about the report."""
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A case made from a file, and how each of the file's fields was used.
-
-    ``mapped`` are pairs of JSON pointers, into the file and into the case. ``dropped`` and
-    ``notes`` are sentences that begin with a pointer into the file.
-    """
-
-    case: dict[str, Any]
-    dropped: tuple[str, ...]
-    notes: tuple[str, ...]
-    mapped: tuple[tuple[str, str], ...]
 
 
 def import_xarf(
@@ -61,7 +43,7 @@ def import_xarf(
     made = XarfImporter(report, profile, lambda: str(new_id()), now.astimezone(UTC))
     case = made.case()
     made.drop_rest()
-    return Imported(case, tuple(made.dropped), tuple(made.notes), tuple(made.mapped))
+    return made.imported(case)
 
 
 def _refuse_evidence(report: Mapping[str, Any]) -> None:
@@ -146,8 +128,8 @@ _EMPTY = {name: hashlib.new(name, b"").hexdigest() for name in ("md5", "sha1", "
 # --- making the case ---
 
 
-class XarfImporter:
-    """One import: the report, how each of its fields was used, and the parts of the case."""
+class XarfImporter(CaseDraft):
+    """One import of a report."""
 
     def __init__(
         self,
@@ -156,17 +138,12 @@ class XarfImporter:
         new_id: Callable[[], str],
         now: datetime,
     ) -> None:
-        self.report, self.profile, self.new_id, self.now = report, profile, new_id, now
-        self.mapped: list[tuple[str, str]] = []
-        self.dropped: list[str] = []
-        self.notes: list[str] = []
-        self.used: set[str] = set()
+        super().__init__(profile, new_id, now)
+        self.report = report
         self.sent_at = _moment("/timestamp", self.need("timestamp"))
         verified = self.get("verified_at", str)
         self.seen_at = _moment("/verified_at", verified) if verified else self.sent_at
         self.tlp = self._strictest_tlp()
-        self.items: list[dict[str, Any]] = []
-        self.statements: list[dict[str, Any]] = []
 
     def case(self) -> dict[str, Any]:
         """Put the parts together."""
@@ -178,25 +155,11 @@ class XarfImporter:
         self._add_description()
         self._add_perpetrator()
         self._drop_evidence()
-        arrays = {
-            "references": self._references(),
-            "items": self.items,
-            "statements": self.statements,
-            "classifications": classifications,
-        }
-        return {
-            "case": self.new_id(),
-            "version": 1,
-            "originator_ref": self._report_id(),
-            "received_at": self.now.isoformat(timespec="seconds"),
-            "intake_channel": self.profile.intake_channel,
-            "reporter": {"anonymous": False, "feedback_requested": self.profile.feedback_requested},
-            "matter": self._matter(),
-            "urgency": self.profile.urgency,
-            **{name: array for name, array in arrays.items() if array},
-            "marking": self._marking(),
-            "legal_basis": _plain(self.profile.legal_basis),
-        }
+        references = self._references()
+        reference, matter = self._report_id(), self._matter()
+        return self.case_json(
+            reference, matter, references=references, classifications=classifications
+        )
 
     # The fields of the report
 
@@ -213,20 +176,6 @@ class XarfImporter:
         if not value:
             raise report_file.ImportRefused(f"/{name}: is required")
         return value
-
-    def map(self, pointer: str, target: str) -> None:
-        """Record that a field went into the case."""
-        self.mapped.append((pointer, target))
-        self.used.add(pointer.split("/")[1])
-
-    def drop(self, pointer: str, why: str) -> None:
-        """Record that a field was left out."""
-        self.dropped.append(f"{pointer}: dropped, {why}")
-        self.used.add(pointer.split("/")[1])
-
-    def note(self, pointer: str, what: str) -> None:
-        """Record what a person should know about a field."""
-        self.notes.append(f"{pointer}: {what}")
 
     def drop_rest(self) -> None:
         """Record every field that nothing was done with."""
@@ -267,12 +216,7 @@ class XarfImporter:
             matter = kind if kind in _OWN_MATTERS else vocabulary.Matter.OTHER.value
         for name in ("category", "type"):
             self.map(f"/{name}", "/matter/0")
-        return list(dict.fromkeys((matter, *self.profile.matter)))
-
-    def _marking(self) -> dict[str, Any]:
-        erase_on = (self.now + timedelta(days=self.profile.retention_days)).date()
-        marking: dict[str, Any] = _plain(self.profile.marking)
-        return {**marking, "tlp": self.tlp, "erase_on": erase_on.isoformat()}
+        return [matter]
 
     def _strictest_tlp(self) -> str:
         """The profile's label, or a stricter one that the sender tagged the report with."""
@@ -298,23 +242,9 @@ class XarfImporter:
 
     # Items
 
-    def _add_item(self, kind: str, value: str) -> dict[str, Any]:
-        item = {"id": self.new_id(), "kind": kind, "value": value}
-        self.items.append(item)
-        return item
-
-    def _last_item(self, name: str = "value") -> str:
-        return f"/items/{len(self.items) - 1}/{name}"
-
     def _add_url(self) -> None:
-        url, secret = _without_credentials(self.need("url"))
-        if fault := item_value.url_fault(url):
-            raise report_file.ImportRefused(f"/url: {fault}")
-        item = self._add_item("url", url)
+        item = self.add_address("/url", self.need("url"))
         item["is_source"] = True
-        self.map("/url", "/items/0/value")
-        if secret:
-            self.drop("/url", "only as to its user name and password: credentials are sealed")
         self._set_content_type(item)
         self._set_hosting(item)
         self._set_hashes(item)
@@ -340,7 +270,7 @@ class XarfImporter:
         for name, target in (("hosting_provider", "org"), ("registrar", "registrar")):
             value = self.get(name, str)
             if value is not None:
-                hosting[target] = _checked(f"/{name}", value)
+                hosting[target] = checked(f"/{name}", value)
                 self.map(f"/{name}", f"/items/0/hosting/0/{target}")
         number = self.get("asn", int)
         if number is not None:
@@ -354,14 +284,7 @@ class XarfImporter:
         if not found:
             return
         item["hash"] = [dict(pair) for pair in dict.fromkeys(tuple(h.items()) for h in found)]
-        perceptual = any(h["alg"] in PERCEPTUAL for h in found)
-        if perceptual and vocabulary.tlp_rank(self.tlp) < vocabulary.tlp_rank(
-            vocabulary.PERCEPTUAL_TLP
-        ):
-            item["marking"] = {"tlp": vocabulary.PERCEPTUAL_TLP}
-            self.note(
-                "/hash_values", f"a perceptual hash makes the item {vocabulary.PERCEPTUAL_TLP}"
-            )
+        self.mark_perceptual("/hash_values", item)
 
     def _hashes(self, name: str) -> Iterator[dict[str, str]]:
         values = self.get(name, dict) or {}
@@ -394,23 +317,23 @@ class XarfImporter:
         address = _ip(source)
         if address:
             port = None if port is None else _within("/source_port", port, 65535)
-            self._add_item("ip_event", item_value.ip_event(address, port, self.sent_at))
-            self.map("/timestamp", self._last_item())
+            self.add_item("ip_event", item_value.ip_event(address, port, self.sent_at))
+            self.map("/timestamp", self.last_item())
             if port is not None:
-                self.map("/source_port", self._last_item())
+                self.map("/source_port", self.last_item())
         elif not item_value.host_fault(source.lower()):
-            self._add_item("host", source.lower())
+            self.add_item("host", source.lower())
         else:
             self._add_account("/source_identifier", source)
             self.note("/source_identifier", "is no IP address and no host: put as an account")
             return
-        self.map("/source_identifier", self._last_item())
+        self.map("/source_identifier", self.last_item())
 
     def _add_account(self, pointer: str, name: str) -> None:
         if fault := item_value.FAULTS["account"](name):
             raise report_file.ImportRefused(f"{pointer}: {fault}")
-        self._add_item("account", name)
-        self.map(pointer, self._last_item())
+        self.add_item("account", name)
+        self.map(pointer, self.last_item())
 
     def _add_domain(self) -> None:
         domain = self.get("domain", str)
@@ -421,8 +344,8 @@ class XarfImporter:
         elif item_value.host_fault(domain.lower()):
             self.drop("/domain", "it is no domain name")
         else:
-            self._add_item("host", domain.lower())
-            self.map("/domain", self._last_item())
+            self.add_item("host", domain.lower())
+            self.map("/domain", self.last_item())
             self.note("/domain", "is not the host of /url")
 
     # Classification
@@ -472,34 +395,10 @@ class XarfImporter:
 
     # Statements
 
-    def _add_statement(
-        self, kind: str, text: str, language: str, content_warning: str, **more: str
-    ) -> str:
-        """Add a statement; the pointer to its text."""
-        made_at = self.now.isoformat(timespec="seconds")
-        made = {"id": self.new_id(), "kind": kind, "text": text, "language": language}
-        made |= {
-            "made_by_role": self.profile.role,
-            "made_at": made_at,
-            "content_warning": content_warning,
-            **more,
-        }
-        self.statements.append(made)
-        return f"/statements/{len(self.statements) - 1}/text"
-
-    def _add_text(self, kind: str, pointer: str, text: str, **more: str) -> None:
-        """Add a text of the sender's own as a statement."""
-        checked = _checked(pointer, text, longest=2000, lines=True)
-        profile = self.profile
-        self.map(
-            pointer,
-            self._add_statement(kind, checked, profile.language, profile.content_warning, **more),
-        )
-
     def _add_summary(self) -> None:
         """One fact in plain words: who sent the report, and what else it says in fixed words."""
         sender = self.get("sender", dict) or {}
-        who = [_checked(f"/sender/{name}", sender.get(name)) for name in ("org", "domain")]
+        who = [checked(f"/sender/{name}", sender.get(name)) for name in ("org", "domain")]
         told = [f"XARF report, sent by {who[0]} ({who[1]}), dated {self.sent_at}."]
         target = "/statements/0/text"
         for pointer in ("/sender/org", "/sender/domain", "/timestamp"):
@@ -514,7 +413,7 @@ class XarfImporter:
             if words is not None:
                 told.append(f"{label}: {words}.")
                 self.map(f"/{name}", target)
-        self._add_statement("fact", " ".join(told), language="en", content_warning="none")
+        self.add_statement("fact", " ".join(told), language="en", content_warning="none")
 
     def _retold(self, name: str) -> str | None:
         """A value in words; None if it is absent, or already where hosting has a field for it."""
@@ -528,12 +427,12 @@ class XarfImporter:
             raise report_file.ImportRefused(
                 f"/{name}: must be a word, a number, or a list of words"
             )
-        return _checked(f"/{name}", ", ".join(str(part) for part in parts))
+        return checked(f"/{name}", ", ".join(str(part) for part in parts))
 
     def _add_description(self) -> None:
         text = self.get("description", str)
         if text is not None:
-            self._add_text("fact", "/description", text)
+            self.add_text("fact", "/description", text)
 
     def _add_perpetrator(self) -> None:
         """Indicators about a person: addresses and accounts, and one assessment by the sender."""
@@ -545,7 +444,7 @@ class XarfImporter:
             elif name == "ip_addresses" and isinstance(value, list):
                 self._add_addresses(pointer, value)
             elif name == "pattern_of_behavior" and isinstance(value, str):
-                self._add_text(
+                self.add_text(
                     "assessment",
                     pointer,
                     value,
@@ -560,8 +459,8 @@ class XarfImporter:
             address = _ip(value) if isinstance(value, str) else None
             if address is None:
                 raise report_file.ImportRefused(f"{pointer}/{index}: must be an IP address")
-            self._add_item("ip_event", address)
-            self.map(f"{pointer}/{index}", self._last_item())
+            self.add_item("ip_event", address)
+            self.map(f"{pointer}/{index}", self.last_item())
 
     # Evidence
 
@@ -574,13 +473,6 @@ class XarfImporter:
 
 
 # --- small readings ---
-
-
-def _plain(value: Any) -> Any:
-    """A copy of a profile's table as JSON has it."""
-    if isinstance(value, Mapping):
-        return {name: _plain(member) for name, member in value.items()}
-    return [_plain(member) for member in value] if isinstance(value, (list, tuple)) else value
 
 
 def _moment(pointer: str, text: str) -> str:
@@ -607,31 +499,8 @@ def _within(pointer: str, number: int, highest: int) -> int:
     return number
 
 
-def _checked(
-    pointer: str, text: object, longest: int = LONGEST_TOLD, *, lines: bool = False
-) -> str:
-    """A text of the file that goes into the case; ImportRefused if it may not."""
-    if not isinstance(text, str) or not text.strip() or len(text) > longest:
-        raise report_file.ImportRefused(f"{pointer}: must be text of 1 to {longest} characters")
-    if item_value.has_unsafe_characters(text, lines=lines):
-        raise report_file.ImportRefused(f"{pointer}: holds control characters")
-    if fault := find_media(text):
-        raise report_file.ImportRefused(f"{pointer}: {fault}; media is never taken (R1)")
-    return text
-
-
 def _ip(text: str) -> str | None:
     try:
         return None if "%" in text else str(ip_address(text))
     except ValueError:
         return None
-
-
-def _without_credentials(url: str) -> tuple[str, bool]:
-    """An address without user name and password, and whether it had any."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url, False
-    _, at, host = parts.netloc.rpartition("@")
-    return (urlunsplit(parts._replace(netloc=host)), True) if at else (url, False)
