@@ -62,6 +62,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "directory": ("directory", "List members and show their memberships, mandates and keys."),
         "enrol": ("enrol", "Enrol this system with an invitation and configure its connection."),
         "event": ("event", "List all events that concern your organisation."),
+        "export": ("export", "Export all handoffs that you hold, with their evidence."),
         "handoff": ("handoff", "Offer cases, answer offers, consult accepted cases."),
         "key": ("system", "Create signing and encryption keys for your organisation."),
         "notification": (

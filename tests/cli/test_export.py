@@ -1,0 +1,79 @@
+"""`casegate export all`: a file for each handoff, verified, and no more than what is new."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.client import EvidenceMismatch, Gateway
+from tests.cli.desks import Desks
+from tests.founding import OFMIN
+
+CONTENT = ("--by", "officer-1", "--reason", "Archive of the year")
+
+
+def outcomes(desks: Desks, *more: str, at: str = OFMIN) -> list[tuple[str, str]]:
+    """What became of each handoff, and the name of its file."""
+    told = desks.told("export", "all", "--out", "archive", *more, at=at)
+    return [(one["outcome"], Path(one.get("file", "")).name) for one in told["handoffs"]]
+
+
+def test_each_handoff_received_or_sent_is_a_file_and_no_file_is_written_twice(
+    desks: Desks,
+) -> None:
+    first, second = desks.offered(), desks.offered()
+    assert outcomes(desks) == [("written", f"{one}-1.json") for one in (first, second)]
+    assert [outcome for outcome, _ in outcomes(desks)] == ["kept", "kept"]
+    desks.done("handoff", "accept", first, "--by", "officer-1", "--yes", at=OFMIN)
+    assert sorted(outcomes(desks)) == [("kept", f"{second}-1.json"), ("written", f"{first}-2.json")]
+    assert (desks.folder / "archive" / f"{first}-1.json").exists()
+
+
+def test_a_sender_has_its_own_and_an_archive_is_its_owners_alone(desks: Desks) -> None:
+    handoff = desks.offered()
+    assert outcomes(desks, at="point-de-contact") == [("written", f"{handoff}-1.json")]
+    assert (desks.folder / "archive").stat().st_mode & 0o077 == 0
+
+
+def test_content_is_included_where_it_opens_and_else_the_line_says_why(desks: Desks) -> None:
+    accepted, offered = desks.offered(), desks.offered()
+    desks.done("handoff", "accept", accepted, "--by", "officer-1", "--yes", at=OFMIN)
+    told = desks.told("export", "all", "--out", "archive", *CONTENT, at=OFMIN)
+    files = {one["handoff"]: one for one in told["handoffs"]}
+    assert files[accepted]["file"].endswith("-2-content.json")
+    assert files[offered]["file"].endswith("-1.json")
+    assert files[offered]["without_content"]
+    text = desks.done("export", "all", "--out", "archive", *CONTENT, at=OFMIN)
+    assert "without content: " in text
+    assert "2 of 2 handoffs are in archive" in text
+
+
+def test_a_file_that_was_altered_is_named_and_the_others_are_exported(desks: Desks) -> None:
+    desks.offered()
+    [(_, name)] = outcomes(desks)
+    file = desks.folder / "archive" / name
+    members = json.loads(file.read_text())
+    file.write_text(json.dumps({**members, "receipts": []}))
+    desks.offered()
+    result = desks.run("export", "all", "--out", "archive", at=OFMIN)
+    assert result.exit_code == 5
+    assert f"{name} does not verify: move it away" in result.output
+    assert "1 of 2 handoffs" in result.output
+
+
+def test_a_bundle_that_does_not_verify_is_no_file(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks.offered()
+
+    def false(*_: object, **__: object) -> bytes:
+        raise EvidenceMismatch("the bundle does not verify")
+
+    monkeypatch.setattr(Gateway, "export", false)
+    assert desks.run("export", "all", "--out", "archive", at=OFMIN).exit_code == 5
+    assert [*(desks.folder / "archive").iterdir()] == []
+
+
+def test_a_person_and_a_reason_go_together(desks: Desks) -> None:
+    result = desks.run("export", "all", "--out", "archive", "--by", "officer-1", at=OFMIN)
+    assert result.exit_code == 2
