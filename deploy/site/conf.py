@@ -53,6 +53,7 @@ READERS = {
         "docs/sealing",
         "docs/staff",
         "docs/case",
+        "docs/import",
         "docs/protocol/batches",
         "docs/examples/README",
         "deploy/site/interface",

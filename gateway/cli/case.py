@@ -1,17 +1,19 @@
 """`casegate case`: your own cases, from the first version to closing."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 import click
 
-from gateway.cli import output
+from gateway.cli import case_import, output
 from gateway.cli.arguments import (
     FILE,
+    PLACE,
     NewFile,
     Words,
     json_option,
@@ -25,6 +27,8 @@ from gateway.cli.partner_command import (
     Parameter,
     WriteReport,
     by_option,
+    connected,
+    connection_option,
     partner_command,
     print_result,
     print_results,
@@ -44,14 +48,12 @@ from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.revision import REASONS, ChangeKind
 from gateway.evidence import canonical
-from gateway.formats.report_file import ImportRefused, ProfileInvalid, read_profile
-from gateway.formats.xarf import import_xarf
+from gateway.formats.mapped_report import TARGETS
+from gateway.formats.reading import ImportSettings
+from gateway.formats.report_file import ProfileInvalid, read_mapping, read_profile
 
 MAX_CASE_BYTES = 256 * 1024
 """The gateway takes no longer body."""
-
-MAX_REPORT_BYTES = 1024 * 1024
-"""The importer refuses what is longer."""
 
 SHORT_RETENTION_DAYS = 30
 """A case that is erased sooner is warned of."""
@@ -515,8 +517,8 @@ def _declared(line: Mapping[str, Any]) -> str:
     return f"declared kept{until} ({why})"
 
 
-@case.command("import")
-@click.argument("report", metavar="REPORT", type=click.File("rb"))
+@case.command("import", epilog=EPILOG)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--profile",
     "profile_file",
@@ -525,30 +527,54 @@ def _declared(line: Mapping[str, Any]) -> str:
     help="TOML: the marking, legal basis, purpose and retention that such reports get.",
 )
 @click.option(
-    "--out",
-    required=True,
-    type=NewFile(),
-    help="The case JSON to write: check it, complete it, then use 'submit'.",
+    "--mapping", "mapping_file", type=FILE, help="TOML: what the columns of CSV files mean."
 )
+@click.option("--by", metavar="PSEUDONYM", help="Who brings them: each is submitted as a draft.")
+@click.option("--out", type=NewFile(), help="Write the case of one report; nothing is sent.")
+@connection_option
 @json_option
-def import_report(report: Any, profile_file: Path, out: Path) -> None:
-    """Create a case file from a report (XARF 4), offline.
+def import_reports(
+    paths: Sequence[Path],
+    profile_file: Path,
+    mapping_file: Path | None,
+    by: str | None,
+    out: Path | None,
+    connection_file: Path,
+) -> None:
+    """Create cases from reports: XARF, NCMEC's XML, CSV.
 
-    It reads content/csam and content/csem.
-    The output says how each field of the report was used. A report that contains an image, video,
-    sound or archive is refused as a whole.
+    PATH is a file or a folder. Each report is a line: taken, known from before, or refused and
+    why, with the fields that were dropped. A report that contains an image, video, sound or
+    archive is refused as a whole. Without --by nothing is sent. The same command again goes on
+    where it ended: a reference is taken once.
+
+    \b
+    Example: casegate case import inbox --profile profile.toml \\
+        --mapping scart.toml --by pdc-1
     """
-    try:
-        profile = read_profile(tomllib.loads(profile_file.read_text(encoding="utf-8")))
-        imported = import_xarf(report.read(MAX_REPORT_BYTES + 1), profile, new_id, now())
-    except ImportRefused as refused:
-        raise click.ClickException(f"the report is refused: {refused}") from refused
-    except (ProfileInvalid, ValueError) as error:
-        raise click.ClickException(f"{profile_file} is no import profile: {error}") from error
-    save_json(out, imported.case)
-    found = {"case": imported.case["case"], "file": str(out)}
-    output.reply(
-        {**found, "dropped": imported.dropped, "notes": imported.notes},
-        *(f"  {sentence}" for sentence in (*imported.dropped, *imported.notes)),
-        f"case {imported.case['case']} is in {out}",
+    if by and out:
+        raise click.UsageError("give --by, which sends, or --out, which writes one case")
+    profile = _settings(profile_file, read_profile)
+    mapping = (
+        _settings(mapping_file, partial(read_mapping, targets=TARGETS)) if mapping_file else None
     )
+    reports = case_import.read(paths, ImportSettings(profile, mapping, new_id, now()), _check)
+    if out is not None:
+        case_import.write_one([*reports], out)
+    elif by is None:
+        case_import.tell(reports)
+    else:
+        with connected(connection_file) as gateway:
+            case_import.tell(case_import.send(gateway, reports, by))
+
+
+_S = TypeVar("_S")
+
+
+def _settings(file: Path, read: Callable[[Mapping[str, Any]], _S]) -> _S:
+    """The settings of an import, of a file in TOML."""
+    try:
+        return read(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (ProfileInvalid, ValueError) as error:
+        kind = "import profile" if read is read_profile else "mapping"
+        raise click.ClickException(f"{file} is no {kind}: {error}") from error

@@ -79,7 +79,6 @@ _SAMPLES: Mapping[Any, str] = {
     "pseudonym": "pdc-7k3f",
     "reason": "'As said by telephone'",
     "recall by": "pdc-1",
-    "report": "report.json",
     "review by": "ofmin-2",
     "rules": "R3.membership",
     "slug": "ofmin",

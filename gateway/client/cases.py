@@ -1,6 +1,6 @@
 """The member's own cases: submit, take steps, read, consult, recall."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +14,7 @@ from gateway.client.errors import (
     ClientError,
     InvalidArgument,
     InvalidCase,
+    RequestRefused,
     UnknownReference,
     raising,
 )
@@ -164,6 +165,33 @@ class CaseClient(ClientBase):
         return self._exchange.write_each(
             asking(lambda **one: self._version("/cases", **one), submissions)
         )
+
+    def submit_once_each(
+        self, contents: Sequence[Mapping[str, Any]], by: str
+    ) -> Iterator[Ended | None]:
+        """Submit those whose ``originator_ref`` no case of one's own has; None for the others.
+
+        Submissions that wait for their answer are sent first. What was taken is remembered beside
+        the outbox, so that the same reports can be brought again after an interruption.
+        """
+        taken = self._exchange.taken_reports()
+        for write in self._exchange.waiting():
+            try:
+                if write.action == "case.submit":
+                    self._exchange.send(write)
+            except RequestRefused as refused:
+                if refused.unanswered is not None:
+                    raise
+        known = [one["originator_ref"] in taken for one in contents]
+        fresh = (one for one, before in zip(contents, known, strict=True) if not before)
+        ended = self.submit_each([{"content": one, "by": by} for one in fresh])
+        for content, before in zip(contents, known, strict=True):
+            found = None if before else next(ended)
+            if isinstance(found, RequestRefused) and found.slug == "already-exists":
+                found = None
+            if not before and isinstance(found, ConfirmedWrite | None):
+                taken.add(content["originator_ref"])
+            yield found
 
     def find_case(self, reference: str) -> UUID:
         """The id of one's own case with this ``originator_ref``; UnknownReference."""

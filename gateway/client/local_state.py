@@ -80,7 +80,7 @@ class Outbox:
 
     def __init__(self, folder: Path) -> None:
         """Use a folder; it is made, for its owner alone, when it is missing."""
-        self._folder = folder
+        self.folder = folder
         with raising(SettingsError, f"{folder} cannot be made", OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -90,7 +90,7 @@ class Outbox:
             files.replace(self._file(write.key), json.dumps(asdict(write)).encode("ascii"))
         except OSError as error:
             raise SettingsError(
-                f"the write cannot be kept in {self._folder} ({error.strerror}): nothing was sent"
+                f"the write cannot be kept in {self.folder} ({error.strerror}): nothing was sent"
             ) from error
 
     def drop(self, key: str) -> None:
@@ -105,17 +105,45 @@ class Outbox:
             raise LookupError(key)
         write = _read_write(file)
         file.replace(file.with_suffix(SET_ASIDE))
-        files.sync_folder(self._folder)
+        files.sync_folder(self.folder)
         return write
 
     def waiting(self) -> Iterator[PendingWrite]:
         """The writes without an answer, oldest first; SettingsError for a file that is none."""
-        for file in sorted(self._folder.glob("*.json")):
+        for file in sorted(self.folder.glob("*.json")):
             with contextlib.suppress(FileNotFoundError):  # another process just got its answer
                 yield _read_write(file)
 
     def _file(self, key: str) -> Path:
-        return self._folder / f"{key}.json"
+        return self.folder / f"{key}.json"
+
+
+class TakenReports:
+    """The references of reports that became cases, so that an import goes on where it ended.
+
+    The gateway takes no reference twice: a line that is lost here costs one request.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Keep them in a file of the outbox's folder, each as its digest."""
+        self._file = folder / "imported"
+        with raising(SettingsError, f"{self._file} cannot be read", OSError):
+            text = self._file.read_text() if self._file.exists() else ""
+        self._digests = {*re.findall("^[0-9a-f]{64}$", text, re.MULTILINE)}
+
+    def __contains__(self, reference: str) -> bool:
+        """Tell whether the report with this reference is a case."""
+        return sha256(reference.encode()).hexdigest() in self._digests
+
+    def add(self, reference: str) -> None:
+        """Remember it."""
+        digest = sha256(reference.encode()).hexdigest()
+        self._digests.add(digest)
+        with (
+            raising(SettingsError, f"{self._file} cannot be written", OSError),
+            open(self._file, "a", opener=lambda name, flags: os.open(name, flags, 0o600)) as file,
+        ):
+            file.write(f"{digest}\n")
 
 
 def _read_write(file: Path) -> PendingWrite:

@@ -409,6 +409,11 @@ class Session:
         """The writes that were kept and never answered, oldest first."""
         return list(self._outbox.waiting()) if self._outbox else []
 
+    def taken_reports(self) -> local_state.TakenReports | set[str]:
+        """The references of reports that became cases, remembered beside the outbox if there is
+        one."""
+        return local_state.TakenReports(self._outbox.folder) if self._outbox else set()
+
     def set_aside(self, key: str) -> local_state.PendingWrite:
         """Keep a waiting write, and send it no more; LookupError when none has this key."""
         if self._outbox is None:

@@ -3,8 +3,8 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -320,7 +320,7 @@ def _faults(
         if name not in table:
             yield f"{where}{name} is required"
     for name, value in table.items():
-        fault = checks[name](value) if name in checks else "is not a setting of an import profile"
+        fault = checks[name](value) if name in checks else "is not a setting"
         if fault:
             yield f"{where}{name} {fault}"
 
@@ -331,3 +331,72 @@ def _dated(basis: Mapping[str, Any]) -> dict[str, Any]:
     if source is None:
         return dict(basis)
     return {**basis, "source_legal_basis": {**source, "dated": source["dated"].isoformat()}}
+
+
+# --- A field mapping: what the fields of a format mean that has no meaning of its own, as CSV ---
+
+
+@dataclass(frozen=True)
+class FieldMapping:
+    """What is done with each field of a format.
+
+    ``fields`` has the targets of a field, ``dropped`` why one is left out, with all below it;
+    ``values`` what words of a field mean. ``delimiter`` and ``escape`` are those of a CSV file;
+    ``offset`` is added to times that have none. ``title`` is what the report is called.
+    """
+
+    fields: Mapping[str, str]
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    delimiter: str = ","
+    escape: str | None = None
+    offset: str = ""
+    title: str = "Report"
+
+    def targets(self, name: str) -> Sequence[str]:
+        """Return what a field becomes; nothing when it is dropped."""
+        return self.fields.get(name, "").split()
+
+    def why_dropped(self, name: str) -> tuple[str, str]:
+        """The field of the mapping by which one is dropped, and why."""
+        for above in (name, *(name[: cut.start()] for cut in re.finditer("/", name))):
+            if above in self.dropped:
+                return above, self.dropped[above]
+        return name, "the mapping does not name it"
+
+
+def read_mapping(mapping: Mapping[str, Any], targets: Container[str]) -> FieldMapping:
+    """Read a mapping from parsed TOML, whose fields become these targets; ProfileInvalid."""
+    errors = [*_faults("", mapping, _MAPPING, ("fields",))]
+    if not errors:
+        named = (word for words in mapping["fields"].values() for word in words.split())
+        errors = [f"fields: '{word}' is no target" for word in named if word not in targets]
+    if errors:
+        raise ProfileInvalid(errors)
+    return FieldMapping(**mapping)
+
+
+def like(form: str, otherwise: str) -> Fault:
+    """A text of a form."""
+    return lambda text: None if re.fullmatch(form, str(text), re.ASCII) else otherwise
+
+
+def _words(value: object) -> str | None:
+    fits = isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values())
+    return None if fits else "must be a table of fields, each with a text"
+
+
+def _meanings(value: object) -> str | None:
+    several = value.values() if isinstance(value, Mapping) else [value]
+    return next((fault for fault in map(_words, several) if fault), None)
+
+
+_MAPPING: Mapping[str, Fault] = {
+    "fields": _words,
+    "dropped": _words,
+    "values": _meanings,
+    "delimiter": among(",;|\t"),
+    "escape": among("\\"),
+    "offset": like(r"Z|[+-]\d\d:\d\d", "must be an offset, as +01:00"),
+    "title": SHOWN.judge,
+}

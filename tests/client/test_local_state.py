@@ -16,6 +16,7 @@ from gateway.client.local_state import (
     CheckpointStore,
     Outbox,
     PendingWrite,
+    TakenReports,
 )
 from gateway.domain import read_only
 from gateway.ledger.note import Checkpoint, NoteError, open_checkpoint, sign_checkpoint
@@ -370,3 +371,31 @@ def test_a_state_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "newest").mkdir()
     with pytest.raises(SettingsError):
         CheckpointStore([KEY], tmp_path / "newest").observe(seen(7), None)
+
+
+# --- reports that became cases ---
+
+
+def test_references_taken_are_remembered_and_a_torn_line_costs_one_request(
+    tmp_path: Path,
+) -> None:
+    taken = TakenReports(tmp_path)
+    for reference in ("HA-1", "HA-2"):
+        taken.add(reference)
+    file = tmp_path / "imported"
+    assert "HA" not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_bytes(file.read_bytes()[:-5])
+    found = TakenReports(tmp_path)
+    assert "HA-1" in found
+    assert "HA-2" not in found
+    found.add("HA-2")
+    found.add("HA-3")
+    again = TakenReports(tmp_path)
+    assert "HA-1" in again and "HA-3" in again
+
+
+def test_a_memory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "imported").mkdir()
+    with pytest.raises(SettingsError, match="imported cannot be read"):
+        TakenReports(tmp_path)

@@ -23,7 +23,7 @@ MORE = {
         "check": "none: it reads the file that case.submit takes, offline",
         "seal": "none: it makes the file that case.submit takes, with a key of the directory's",
         "reseal": "case.consult and case.revise: the next version, sealed to another",
-        "import": "none: it makes the file that case.submit takes, offline",
+        "import": "case.submit, of what reports say",
     },
     "handoff": {
         "consult": "case.consult, of what a handoff gives",
@@ -118,7 +118,7 @@ def test_every_further_verb_stands_for_actions() -> None:
 def test_partners_have_no_noun_that_the_policy_does_not_know() -> None:
     nouns = {name for name, one in SUBCOMMANDS.items() if one.audience == PARTNERS}
     known = {action.partition(".")[0] for action in EVENT_TYPES}
-    own = {"system", "outbox", "key", "enrol", "todo"}
+    own = {"export", "system", "outbox", "key", "enrol", "todo"}
     assert {"events" if noun == "event" else noun for noun in nouns - own} <= known
 
 

@@ -1,0 +1,160 @@
+"""What `casegate case import` does: reports of files become cases, a line each."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli import output
+from gateway.cli.partner_command import REFUSED, Failure, save_json, sentence
+from gateway.client import ClientError, ConfirmedWrite, Gateway, InvalidCase, RequestRefused
+from gateway.client.session import LARGEST_BATCH
+from gateway.formats.case_draft import Imported
+from gateway.formats.mapped_report import MAX_TABLE_BYTES
+from gateway.formats.reading import ImportSettings, read_reports
+from gateway.formats.report_file import ImportRefused
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report and its outcome; ``file`` is the number of its file among ``of`` files."""
+
+    place: str
+    file: int
+    of: int
+    imported: Imported | None = None
+    why: str = ""
+    outcome: str = "refused"
+
+    @property
+    def case(self) -> dict[str, Any]:
+        """Return its case; empty when it is refused."""
+        return self.imported.case if self.imported else {}
+
+    def line(self) -> str:
+        """Return the line that people read."""
+        told = [self.place, self.case.get("originator_ref", "")]
+        if self.outcome == "taken":
+            told.append(f"case {self.case['case']}")
+        if self.outcome == "known":
+            told.append("a case of yours has this reference")
+        told.append(self.why)
+        if self.imported and (dropped := self.imported.dropped):
+            fields = dict.fromkeys(one.partition(": ")[0].lstrip("/") for one in dropped)
+            told.append(f"dropped {', '.join(fields)}")
+        return ": ".join(filter(None, told))
+
+
+def read(
+    paths: Sequence[Path], settings: ImportSettings, check: Callable[[Mapping[str, Any]], None]
+) -> Iterator[Report]:
+    """Read the reports of files, and of all files in folders; ``check`` raises InvalidCase."""
+    files = [file for path in paths for file in _files(path)]
+    for number, file in enumerate(files, start=1):
+        whole = Report(str(file), number, len(files))
+        try:
+            with file.open("rb") as opened:
+                data = opened.read(MAX_TABLE_BYTES + 1)
+            for where, made in read_reports(file.name, data, settings):
+                place = f"{file}, {where}" if where else str(file)
+                yield _checked(replace(whole, place=place), made, check)
+        except (ImportRefused, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            yield replace(whole, why=f"{why}")
+
+
+def _files(path: Path) -> Iterable[Path]:
+    if not path.is_dir():
+        return [path]
+    found = (one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
+    return sorted(found)
+
+
+def _checked(
+    report: Report, made: Imported | ImportRefused, check: Callable[[Mapping[str, Any]], None]
+) -> Report:
+    if isinstance(made, ImportRefused):
+        return replace(report, why=str(made))
+    try:
+        check(made.case)
+    except InvalidCase as invalid:
+        return replace(report, why="; ".join(f"{at} {why}" for at, why in invalid.errors))
+    return replace(report, imported=made, outcome="valid")
+
+
+def send(gateway: Gateway, reports: Iterator[Report], by: str) -> Iterator[Report]:
+    """Submit what is valid, many in one request."""
+    while several := [*islice(reports, LARGEST_BATCH)]:
+        ended = gateway.submit_once_each([one.case for one in several if one.imported], by)
+        for one in several:
+            yield _sent(one, next(ended)) if one.imported else one
+
+
+def _sent(report: Report, ended: ConfirmedWrite | ClientError | None) -> Report:
+    if ended is None:
+        return replace(report, outcome="known")
+    if isinstance(ended, ConfirmedWrite):
+        return replace(report, outcome="taken")
+    if not isinstance(ended, RequestRefused):
+        raise ended
+    places = (f"{at or '/'} {why}" for at, why in ended.errors)
+    return replace(report, outcome="refused", why="; ".join([sentence(ended), *places]))
+
+
+def tell(reports: Iterator[Report]) -> None:
+    """Print each outcome as soon as it is known; exit status 1 when one was refused."""
+    counts = dict.fromkeys(("taken", "valid", "known", "refused"), 0)
+    told: list[dict[str, Any]] = []
+    bar = output.progress("Reading files") if output.for_machines() else nullcontext()
+    try:
+        with bar as progress:
+            for one in reports:
+                counts[one.outcome] += 1
+                if progress is not None:
+                    told.append(_as_json(one))
+                    progress(one.file, one.of)
+                else:
+                    _print(one)
+    except ClientError as error:
+        raise Failure(error, {"reports": told}) from error
+    summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    sent = "; nothing is sent without --by" if counts["valid"] else ""
+    output.reply({"reports": told, **counts}, f"{summary or 'no report found'}{sent}")
+    if counts["refused"]:
+        raise SystemExit(REFUSED)
+
+
+def _print(one: Report) -> None:
+    shade = "red" if one.outcome == "refused" else "green"
+    output.say(f"{one.file}/{one.of} {one.line()}", one.outcome.title(), shade)
+    for note in one.imported.notes if one.imported else ():
+        output.say(f"  {note}")
+
+
+def _as_json(one: Report) -> dict[str, Any]:
+    named = {"file": one.place, "outcome": one.outcome, "why": one.why or None}
+    if one.imported is None:
+        return named
+    named |= {name: one.case[name] for name in ("case", "originator_ref")}
+    return {**named, "dropped": one.imported.dropped, "notes": one.imported.notes}
+
+
+def write_one(reports: Sequence[Report], out: Path) -> None:
+    """Write the case of one report into a new file."""
+
+    if len(reports) != 1:
+        raise click.UsageError(f"--out is for one report, and there are {len(reports)}")
+    imported = reports[0].imported
+    if imported is None:
+        raise click.ClickException(f"the report is refused: {reports[0].why}")
+    save_json(out, imported.case)
+    found = {"case": imported.case["case"], "file": str(out)}
+    output.reply(
+        {**found, "dropped": imported.dropped, "notes": imported.notes},
+        *(f"  {sentence}" for sentence in (*imported.dropped, *imported.notes)),
+        f"case {imported.case['case']} is in {out}",
+    )
