@@ -54,6 +54,7 @@ READERS = {
         "docs/staff",
         "docs/case",
         "docs/import",
+        "docs/paper",
         "docs/protocol/batches",
         "docs/examples/README",
         "deploy/site/interface",
