@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,11 @@ from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
 from gateway.client.local_state import Outbox
 from gateway.domain.organisation import organisation_uri
+from gateway.domain.worklist import RENEW_BEFORE
 from gateway.evidence import declarations
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.sd_jwt import Signer
 from gateway.files import PrivateFileError
-
-RENEW_BEFORE = timedelta(days=10)
-"""A certificate lives 30 days and is renewed from day 20."""
 
 CLOCK_TOLERANCE = 10.0
 """Seconds by which two clocks may differ before a person should know."""
