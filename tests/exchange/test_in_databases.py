@@ -19,7 +19,7 @@ from gateway.exchange.handoffs import (
     recalls,
     retention,
 )
-from gateway.exchange.handoffs.arrivals import SeenRequest
+from gateway.exchange.handoffs.arrivals import SeenRequest, TakeRequest
 from gateway.exchange.lifecycle import erasure, succession_execution, worklist
 from gateway.exchange.standing import duties
 from gateway.kernel.ports import TransactionMode
@@ -89,6 +89,10 @@ def test_what_arrives_waits_by_urgency_then_time_until_it_is_seen(gateway):
         "handoff.declined", "handoff.outcome_reported", "handoff.outcome_reported"
     ]  # fmt: skip
     assert [one.due_at is None for one in listed] == [False, False, True]
+    for person in ("analyst-1", "officer-1"):
+        gateway.act(HOTLINE, arrivals.take, held, TakeRequest(person))
+    late, *others = worklist.page(gateway.ports, caller(HOTLINE), None, 9).items
+    assert (late.taken_by, {one.taken_by for one in others}) == (None, {"officer-1"})
     for handoff in (held, danger):
         gateway.act(HOTLINE, arrivals.mark_seen, handoff, SeenRequest("officer-1"))
     assert worklist.page(gateway.ports, caller(HOTLINE), None, 9).items == []
