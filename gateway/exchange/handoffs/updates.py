@@ -4,8 +4,10 @@ An update is an offer in the same handoff: to the same recipient, by the same ma
 purposes. It names the offer that it updates, so that a handoff has one history.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from gateway.domain import answers, refusals
@@ -151,7 +153,8 @@ def _terms(
     """The update as an offer of the parts that it selects.
 
     The reason why items of uncertain country are for this recipient is that of the offer (R8), and
-    so is a derogation, with who approved it. What was given once is confirmed for its successor.
+    so is a derogation, with the person who approved it beside the one who sends this. What was
+    given once, and is the same still, is confirmed.
     """
     end = wanted.expires_at or found.expires_at
     if found.expires_at and end and int(end.timestamp()) > int(found.expires_at.timestamp()):
@@ -169,7 +172,7 @@ def _terms(
         note=wanted.note,
         country_reason=said.get("country_reason"),
         derogation=is_derogation(found.transfer_tool),
-        approved_by=said.get("approved_by"),
+        approved_by=_other_person(said, wanted.by),
         confirmed=_given_before(context, found, now),
         signed=wanted.signed,
     )
@@ -179,8 +182,16 @@ def _given_before(
     context: transact.RequestContext, found: Handoff, now: VerifiedSdJwt
 ) -> frozenset[str]:
     before = read_version(context.work, found.case_digest).said
-    given = {identity(p) for p in before.placed if p.digest in found.permitted_disclosures}
-    return frozenset(p.digest for p in now.placed if identity(p) in given)
+    permitted = found.permitted_disclosures
+    given = {identity(p): p.value for p in before.placed if p.digest in permitted}
+    return frozenset(p.digest for p in now.placed if given.get(identity(p)) == p.value)
+
+
+def _other_person(said: Mapping[str, Any], by: str) -> str | None:
+    """Of the two persons of an offer the one who approved it; where that one updates it, the other:
+    None where one person made it."""
+    approved_by: str | None = said.get("approved_by")
+    return said.get("by") if approved_by == by else approved_by
 
 
 def _selected(

@@ -215,6 +215,32 @@ def test_a_statement_that_a_platform_was_given_comes_again_in_an_update(gateway)
     assert len(made.result["permitted_disclosures"]) == len(offer.result["permitted_disclosures"])
 
 
+def test_a_statement_that_became_another_one_was_not_named_by_two_persons(gateway):
+    platform(gateway)
+    case = submitted(gateway)
+    first = case.result["groups"]["statements"][0]
+    notice = {"to": "platform", "purpose": ("remove",), "groups": ("items",), "digests": (first,)}
+    offer = offered(gateway, case, **notice, approved_by="approver-1")
+    handoff = UUID(offer.result["handoff"])
+    said = case_content(gateway.new_id())["statements"]
+    told = [{**one, "text": "The victim is Marie Curie."} for one in said]
+    newer = revised(gateway, case, statements=told)
+    made = gateway.act(HOTLINE, updates.update, handoff, UpdateRequest("liaison-1"))
+    assert not {*newer.result["groups"]["statements"]} & {*made.result["permitted_disclosures"]}
+
+
+def test_who_approved_an_offer_updates_it_too(gateway):
+    platform(gateway)
+    case = submitted(gateway)
+    first = case.result["groups"]["statements"][0]
+    notice = {"to": "platform", "purpose": ("remove",), "groups": ("items",), "digests": (first,)}
+    offer = offered(gateway, case, **notice, approved_by="approver-1")
+    revised(gateway, case)
+    wanted = UpdateRequest("approver-1")
+    made = gateway.act(HOTLINE, updates.update, UUID(offer.result["handoff"]), wanted)
+    assert shown(made.receipt)["approved_by"] == "liaison-1"
+
+
 # --- the same version again ----------------------------------------------------------------------
 
 
