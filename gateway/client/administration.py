@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import evidence_checks
-from gateway.client.session import ConfirmedWrite, Session, spelled
+from gateway.client.session import ConfirmedWrite, Session, spelled, with_commands
 from gateway.evidence.receipt import Receipt
 
 PROPOSED, WITHDRAWN, REFUSED = "proposal.create", "proposal.withdraw", "proposal.refuse"
@@ -56,7 +56,8 @@ class Administration:
     def worklist(self, person: str | None = None) -> list[dict[str, Any]]:
         """Return what waits for administrators, with a person's own proposals as those of others
         see them: by group, the oldest first."""
-        return self._items(f"/admin/worklist{'?person=' + person if person else ''}")
+        found = self._items(f"/admin/worklist{'?person=' + person if person else ''}")
+        return with_commands(found)
 
     def proposals(self, *, waiting: bool) -> list[dict[str, Any]]:
         """The changes that wait for another person, the newest first; or all that ever waited."""

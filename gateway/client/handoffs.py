@@ -14,7 +14,15 @@ from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import InvalidArgument, RequestRefused, raising
 from gateway.client.own_stream import Events
-from gateway.client.session import ConfirmedWrite, Ended, NewWrite, list_of, next_page, spelled
+from gateway.client.session import (
+    ConfirmedWrite,
+    Ended,
+    NewWrite,
+    list_of,
+    next_page,
+    spelled,
+    with_commands,
+)
 from gateway.domain.answers import KIND_OF_ACTION, AnswerKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.mandate import competence_members, read_competence
@@ -75,23 +83,17 @@ class HandoffClient(Events):
 
     def worklist(self) -> "Worklist":
         """Return what waits for this member, by urgency, then due time, and what was not looked at;
-        read whole and held likewise, where handoffs were looked at."""
-        found = self._worklist()
-        if any(one["source"] == "handoffs" for one in found["skipped"]):
-            return found
-        first = [found]
-
-        def show() -> Worklist:
-            return first.pop() if first else self._worklist()
-
-        return self._held(show, lambda told, shown: told.in_duties(shown["items"]))
+        read whole and held likewise, unless this system lacks the scope for handoffs."""
+        if not self._exchange.may("handoffs.read"):
+            return self._worklist()
+        return self._held(self._worklist, lambda told, shown: told.in_duties(shown["items"]))
 
     def _worklist(self) -> "Worklist":
         found: Worklist = {"items": [], "skipped": []}
         path: str | None = "/worklist"
         while path:
             page = self._exchange.read("worklist.read", path)
-            found["items"] += list_of(page, "items")
+            found["items"] += with_commands(list_of(page, "items"))
             found["skipped"] = list_of(page, "skipped")
             path = next_page(page, path)
         return found

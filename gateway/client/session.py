@@ -72,6 +72,7 @@ MOST_STAMPS = 64
 
 logger = logging.getLogger(__name__)
 _PLACE = re.compile(r"/(case|handoff)s/([0-9a-f-]{36})/", re.ASCII)
+_COMMAND = re.compile(r"[a-z][a-z-]*( (--)?[a-zA-Z0-9][a-zA-Z0-9:/._-]*)*", re.ASCII)
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
 
 
@@ -654,6 +655,16 @@ def list_of(members: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(found, list):
         raise errors.UnexpectedAnswer(f"the gateway's answer has no list of {name}")
     return found
+
+
+def with_commands(rows: list[Any]) -> list[Any]:
+    """Rows of a worklist; UnexpectedAnswer for a command, or a handoff, that a shell would read as
+    more than words of this program: people copy it."""
+    for one in rows:
+        told = f"{one.get('command') or 'todo'} {one.get('handoff') or ''}".rstrip(" ")
+        if not _COMMAND.fullmatch(told):
+            raise errors.UnexpectedAnswer("the gateway's worklist has a command that is none")
+    return rows
 
 
 def next_page(page: Mapping[str, Any], path: str) -> str | None:

