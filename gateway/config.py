@@ -253,7 +253,8 @@ class Config:
     police_first_hours: int = _setting(
         "embargo.police_first_hours",
         setting_validators.integer(0, 72),
-        "Hours that an originator's removals wait for the police to which it offered the case.\n"
+        "Hours that an originator's removals wait for the police: from the submission of a case\n"
+        "on, where there are any for its matters, and from its offer to them on.\n"
         "0, the default: removals do not wait unless a convention says so.",
         0,
     )

@@ -132,6 +132,8 @@ _SAYS: Mapping[str, str] = {
     WaitKind.LATE_ANSWER: "no answer in time",
     WaitKind.ASSESSMENT: "draft case, to assess",
     WaitKind.CASE_CLEARANCE: "assessed case, to clear",
+    WaitKind.HELD_REMOVAL: "removal, held for the police until then",
+    WaitKind.FREE_REMOVAL: "removal, held for the police no longer: offer it",
     WaitKind.SUCCESSION: "succession of {}",
     WaitKind.NOTIFICATION: "refused notification: {}",
     WaitKind.ERASURE: "cases of yours that are erased soon: {}",

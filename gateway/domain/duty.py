@@ -91,7 +91,8 @@ class DutyKind(StrEnum):
 class WaitKind(StrEnum):
     """What waits for an organisation beside its duties, and what arrived.
 
-    The counterpart's late answer; its own cases to assess and to clear; a succession to approve; a
+    The counterpart's late answer; its own cases to assess and to clear; a removal that
+    is held for the police, or free since; a succession to approve; a
     refused notification; the way to its activation. What ends soon: content of its cases, its
     membership, a mandate, an agreement, a term of retention, an audit access, a certificate.
     """
@@ -99,6 +100,8 @@ class WaitKind(StrEnum):
     LATE_ANSWER = "late_answer"
     ASSESSMENT = "assessment"
     CASE_CLEARANCE = "case_clearance"
+    HELD_REMOVAL = "held_removal"
+    FREE_REMOVAL = "free_removal"
     SUCCESSION = "succession"
     NOTIFICATION = "notification"
     ACTIVATION = "activation"

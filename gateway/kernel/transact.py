@@ -50,6 +50,14 @@ ENROLMENTS_REFUSED_PER_MINUTE = 10
 """Refused attempts with the tokens of one organisation's invitations."""
 
 
+OnRefusal = Callable[[UnitOfWork, tuple[str, ...], datetime], None]
+"""What is kept of a request that was refused, by these rules, at a moment."""
+
+
+def _keep_nothing(*_: object) -> None:
+    """Keep no more than the record of the refusal."""
+
+
 @dataclass(frozen=True)
 class ActionRequest:
     """What an actor asks: the action, who in the organisation asks, and the content asked for.
@@ -80,7 +88,8 @@ class RequestContext:
     An act that finds its work done before points ``event`` at the earlier event, and records
     nothing. ``persons`` are administrators whose signatures were good; ``roles`` the asking
     person's in the staff register, as `ofmin/officer`. ``help`` is what a refusal of the request
-    says beside its sentence, once the caller may know what it is about.
+    says beside its sentence, once the caller may know what it is about. ``on_refusal`` is done
+    beside the record of a refusal, with the rules by which policy refused.
     """
 
     ports: Ports
@@ -97,6 +106,7 @@ class RequestContext:
     recorded: bool = False
     known: dict[str, Organisation] = field(default_factory=dict)
     help: dict[str, Any] = field(default_factory=dict)
+    on_refusal: OnRefusal = _keep_nothing
     caller: Caller = field(init=False)
     """The partner's system that acts; only what partners ask for may look."""
     organisation: Organisation = field(init=False)
@@ -209,6 +219,7 @@ class _Denied(Exception):
         self.about = events.NOTHING
         self.by: str | tuple[str, ...] | None = None
         self.roles: tuple[str, ...] = ()
+        self.follow: OnRefusal = _keep_nothing
 
 
 class Retry(Enum):
@@ -546,7 +557,7 @@ def _deny(context: RequestContext, denied: "_Denied | refusals.Refusal") -> NoRe
         )
         rules = refusal.rules if isinstance(refusal, refusals.Forbidden) else own
         denied = _Denied(refusal, result, rules)
-    denied.by, denied.roles = context.by, context.roles
+    denied.by, denied.roles, denied.follow = context.by, context.roles, context.on_refusal
     if denied.result is not EventResult.NOT_FOUND:
         denied.about = context.about
     raise denied from denied.refusal.__cause__
@@ -669,7 +680,6 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
     if ports.leapt():
         raise refusals.ClockAhead(AHEAD) from denial
     now, event = ports.now(), ports.new_id()
-    today = ports.reference_date(now)
     owner, asked = actor.organisation, isinstance(actor, Caller)
     try:
         with ports.begin(TransactionMode.WRITE) as work:
@@ -679,7 +689,7 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
                 request.refused_as or request.action,
                 (Party(owner, "actor"),) if asked else events.gateway_and(owner),
                 event=event,
-                simulated_date=today.simulated_date,
+                simulated_date=ports.reference_date(now).simulated_date,
                 result=denial.result,
                 asked_in=owner if asked else actors.GATEWAY,
                 by=request.by if asked else denial.by,
@@ -689,6 +699,7 @@ def _refuse(ports: Ports, actor: actors.Actor, request: ActionRequest, denial: _
                 details=_refused_details(actor, request, denial.refusal),
                 of=denial.about,
             )
+            denial.follow(work, denial.rules, now)
             (logged,) = work.commit()
     except _TOLD_AS_THEY_ARE:
         raise

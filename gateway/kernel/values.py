@@ -184,6 +184,17 @@ class TakenHandoff:
 
 
 @dataclass(frozen=True)
+class HeldRemoval:
+    """A removal that an originator wanted to offer to a recipient, and that waits for the police;
+    ``since`` when it was refused."""
+
+    originator: str
+    case: UUID
+    recipient: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class WorkRow:
     """A row of a worklist: a handoff, what is owed about it or arrived there (None: it is late at
     the other party), who works on it, and the originator's reference, for that alone."""

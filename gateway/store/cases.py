@@ -27,6 +27,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from gateway.domain.audit_event import AuditEvent
 from gateway.domain.case import Case, CaseState
@@ -36,7 +37,7 @@ from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.case_events import CaseEvent
-from gateway.kernel.values import CaseVersion, Erasure, ListedCase
+from gateway.kernel.values import CaseVersion, Erasure, HeldRemoval, ListedCase
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import (
@@ -57,6 +58,7 @@ from gateway.store.tables import (
     contact,
     doomed_key,
     handoff,
+    held_removal,
     retained_copy,
     retry,
     taken_handoff,
@@ -180,6 +182,15 @@ _LAPSE_HANDOFFS = (
     .values(state=HandoffState.LAPSED)
 )
 _FORGET_TAKEN = delete(taken_handoff).where(taken_handoff.c.handoff.in_(_handoff_ids))
+_HELD = RecordTable(held_removal, HeldRemoval)
+_HELD_OF = _HELD.by("originator").order_by(held_removal.c.since).limit(bindparam("limit"))
+_HOLD = postgresql_insert(held_removal).on_conflict_do_nothing()
+_END_HELD = delete(held_removal).where(
+    matching(held_removal, "originator", "case", "recipient", prefix="of_")
+)
+_FORGET_HELD = delete(held_removal).where(
+    matching(held_removal, "originator", "case", prefix="of_")
+)
 _ERASE_ANSWERS = update(answer).where(answer.c.handoff.in_(_handoff_ids)).values(document=ERASED)
 # Each by its own: PostgreSQL would read all retries for one of two conditions.
 _FORGET_RETRIES = (
@@ -429,6 +440,19 @@ class SqlCases(StorePart):
         if not self._write(_END_MEASURE, {"of_id": measure, "ended_at": at}):
             raise EditConflict("the measure has ended: read the case again")
 
+    def hold_removal(self, held: HeldRemoval) -> None:
+        """Keep that a removal waits for the police; one that waits already stays as it is."""
+        self._transaction.run(_HOLD, vars(held))
+
+    def held_removals(self, originator: str, limit: int) -> Sequence[HeldRemoval]:
+        """The removals of an originator that wait, or waited, for the police, the oldest first."""
+        return self._all(_HELD, _HELD_OF, originator=originator, limit=limit)
+
+    def end_held_removal(self, originator: str, case: UUID, recipient: str) -> None:
+        """Forget one: it was offered."""
+        values = {"of_originator": originator, "of_case": case, "of_recipient": recipient}
+        self._transaction.defer(_END_HELD, values)
+
     def recalls(self, originator: str, case: UUID) -> Sequence[Recall]:
         """Every recall of a case, or of a handoff of it, in the order in which they were made."""
         if (originator, case) in self._unrecalled:
@@ -459,7 +483,7 @@ class SqlCases(StorePart):
         self._transaction.run(_ERASE_HANDOFFS, of)
         self._transaction.run(_LAPSE_HANDOFFS, of)
         statements = self._transaction.run(_ERASE_ANSWERS, of).rowcount
-        for forget in (*_FORGET_RETRIES, _FORGET_TAKEN):
+        for forget in (*_FORGET_RETRIES, _FORGET_TAKEN, _FORGET_HELD):
             self._transaction.run(forget, of)
         return Erasure(versions, statements)
 

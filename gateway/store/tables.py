@@ -287,6 +287,14 @@ announcement = _small(
     ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
 )
 
+# Removals that were refused, for the police come first; they end once offered, and with the case.
+held_removal = _small(
+    "held_removal",
+    *columns.columns_of(values.HeldRemoval),
+    PrimaryKeyConstraint("originator", "case", "recipient"),
+    ForeignKeyConstraint(["originator", "case"], [case_file.c.originator, case_file.c.id]),
+)
+
 # --- Handoffs: originator and recipient each move them by their own answers ----------------------
 
 # The columns from case_version to expires_at are those of the newest package; the offers of the

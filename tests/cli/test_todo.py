@@ -232,7 +232,7 @@ def test_a_suspended_member_sees_what_it_owes_and_what_is_closed(desks: Desks) -
     desks.done("case", "recall", case, "--by", "approver-1", *why)
     desks.stage.gateway.administer("organisation.suspend", OFMIN, reason="an inquiry")
     told = desks.run("todo", at=OFMIN)
-    assert "not active: cases, successions, notifications" in unwrapped(told.stderr)
+    assert "not active: cases, held removals, successions, notifications" in unwrapped(told.stderr)
     acknowledge, _answer = commands(told.stdout)
     assert acknowledge == ["handoff", "acknowledge-recall", handoff]
 

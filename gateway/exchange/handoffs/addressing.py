@@ -157,6 +157,15 @@ def authorities_on_duty(
     return _authorities(context, matters, tried, lambda slug: has_duty_contact(context, slug))
 
 
+def has_police(context: RequestContext, matters: Sequence[str]) -> bool:
+    """Tell whether a law enforcement authority receives or investigates cases of these matters."""
+    return any(
+        "led" in context.require(one.organisation).regimes
+        for function in ("receive", "investigate")
+        for one in _holding(context, function, matters, context.today.day)
+    )
+
+
 def has_duty_contact(context: RequestContext, organisation: str) -> bool:
     """Tell whether somebody is reached at an organisation at any hour."""
     return context.work.organisations.has_contact(organisation, DUTY_CONTACT)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +62,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     read,
 )
-from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, HeldRemoval, LoggedEvent
 
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
@@ -384,38 +385,55 @@ def _inputs(
     listed = {"elsewhere": items.elsewhere, "uncertain": items.uncertain}
     context.help |= {name: found for name, found in listed.items() if found}
     tool = tool_of(context, version, wanted, recipient)
-    held_until = _held_for_police(context, case, wanted, recipient)
+    held_until = None
+    if Purpose.REMOVE in wanted.purpose and "led" not in recipient.regimes:
+        held_until = held_for_police(context, case, content["matter"])
     if held_until is not None:
         context.help |= {"held_until": held_until.isoformat(timespec="seconds")}
+        held = HeldRemoval(case.originator, case.id, recipient.slug, context.now)
+        context.on_refusal = partial(_hold, held)
     entities = context.entity(), context.entity(recipient)
     return SelectionInputs(case, *entities, address, word, items, tool, held_until)
 
+
+POLICE_FIRST = "R7.police_first"
+"""The rule by which a removal waits for the police."""
 
 _UNHEARD = OPEN | {HandoffState.WITHDRAWN}
 """Where the police may not have spoken yet: who takes its offer back silences nobody by that."""
 
 
-def _held_for_police(
-    context: RequestContext, case: Case, wanted: OfferRequest, recipient: Organisation
-) -> datetime | None:
-    """Tell until when a removal waits for the police to which the case was offered (R7); silence is
-    no answer, and ends with the hours of the convention."""
+def held_for_police(context: RequestContext, case: Case, matters: Sequence[str]) -> datetime | None:
+    """Tell until when removals of one's own case wait for the police (R7): from its submission on,
+    where there is an authority for its matters, and from its offer to one on. Silence is no
+    answer, and ends with the hours of the convention."""
     hours = context.ports.police_first
-    police = "led" in recipient.regimes | context.organisation.regimes
-    if not hours or Purpose.REMOVE not in wanted.purpose or police:
+    if not hours or "led" in context.organisation.regimes:
         return None
-    waiting = [
-        until
+    asked = [
+        one
         for one in context.work.handoffs.of_case(case.originator, case.id)
+        if "led" in context.require(one.recipient).regimes
+    ]
+    waiting = [
+        one.offered_at + hours
+        for one in asked
         if one.state in _UNHEARD
-        and (until := one.offered_at + hours) > context.now
-        and "led" in context.require(one.recipient).regimes
         and all(
             answer.move is not HandoffAction.GO_AHEAD
             for answer in context.work.handoffs.answers(one.id)
         )
     ]
-    return max(waiting, default=None)
+    if not asked and addressing.has_police(context, matters):
+        submitted = context.work.cases.course(case.originator, case.id)[0]
+        waiting = [submitted.at + hours]
+    return max((until for until in waiting if until > context.now), default=None)
+
+
+def _hold(held: HeldRemoval, work: UnitOfWork, rules: tuple[str, ...], now: datetime) -> None:
+    """Keep a removal that nothing else than the police first held."""
+    if rules == (POLICE_FIRST,):
+        work.cases.hold_removal(replace(held, since=now))
 
 
 def tool_of(
@@ -594,6 +612,8 @@ def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results
     due = duties.store_offer(context.ports, context.work, handoff, answer)
     if handoff.break_glass:
         duties.owe_clearance(context.ports, context.work, handoff, answer)
+    if Purpose.REMOVE in handoff.purpose:
+        context.work.cases.end_held_removal(found.originator, found.id, handoff.recipient)
     record_offer(context, handoff, wanted, signed, due=due)
     given = draft.permitted_disclosures, draft.withheld_groups, draft.to_reseal
     return _offered(context, handoff, answer, (*given, inputs.items.elsewhere))

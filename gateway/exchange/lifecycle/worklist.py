@@ -6,8 +6,8 @@ the organisation. All is read from rows, and no content is opened.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from gateway.domain.answers import takes_update
-from gateway.domain.case import CaseState
+from gateway.domain.case import Case, CaseState
 from gateway.domain.duty import DutyKind, WaitKind, WorkPlace, start_of
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, is_derogation
 from gateway.domain.organisation import Status, may_act
+from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.standing import acts_on
 from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import (
@@ -32,13 +33,14 @@ from gateway.domain.worklist import (
     id_of,
     place_of,
 )
+from gateway.exchange.handoffs.offers import held_for_police
 from gateway.exchange.results import SkippedSource, WorklistRow
 from gateway.exchange.standing import access
 from gateway.kernel.changes import LOG
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
-from gateway.kernel.values import Caller, ListedCase, WorkRow
+from gateway.kernel.values import Caller, HeldRemoval, ListedCase, WorkRow
 
 COUNTED = 1000
 """Cases that are counted at most, of those that are erased soon."""
@@ -222,6 +224,50 @@ def _of_case(listed: ListedCase, urgency: Urgency, made: UUID) -> _Row:
     return _Row(place, shown)
 
 
+def _removals(context: RequestContext) -> Iterator[_Row]:
+    """Return removals that were refused, for the police come first: an act once they are free."""
+    own, cases = context.caller.organisation, context.work.cases
+    for one in cases.held_removals(own, COUNTED):
+        found = cases.get(own, one.case)
+        if found is None or found.state in _OVER:
+            continue
+        try:
+            said = cases.summary(found.digest)
+        except (CaseErased, CaseKeysUnavailable):
+            continue
+        if said is not None:
+            yield _of_removal(context, one, found, said)
+
+
+def _of_removal(
+    context: RequestContext, held: HeldRemoval, case: Case, said: Mapping[str, Any]
+) -> _Row:
+    action, matters = "handoff.offer", said["matter"]
+    until = held_for_police(context, case, matters)
+    kind = WaitKind.FREE_REMOVAL if until is None else WaitKind.HELD_REMOVAL
+    id_, urgency = id_of(kind, f"{case.id}/{held.recipient}"), Urgency(said["urgency"])
+    terms = f"--to {held.recipient} --purpose remove --group items"
+    place = place_of(kind, id_, urgency=urgency, due_at=until or NEVER)
+    shown = _row(
+        place,
+        action,
+        f"{command_of(action, case.id)} {terms}" if until is None else None,
+        reference=said["originator_ref"],
+        urgency=urgency,
+        matter=matters,
+        counterpart=held.recipient,
+        counterpart_name=context.require(held.recipient).name,
+        since=held.since,
+        case=case.id,
+        state=case.state,
+    )
+    return _Row(place, shown if until is None else replace(shown, acts=()))
+
+
+_OVER = frozenset({CaseState.CLOSED, CaseState.ERASED})
+"""Nothing of these cases is offered any more."""
+
+
 def _row(place: WorkPlace, action: str, command: str | None, **said: Any) -> WorklistRow:
     """A row that is about no handoff."""
     empty = dict.fromkeys(
@@ -327,6 +373,7 @@ _SOURCES = (
     _Source("handoffs", "handoffs.read", "handoff.read", _owed),
     _Source("late_answers", "handoffs.read", "handoff.read", _late),
     _Source("cases", "cases.read", "case.assess", _cases),
+    _Source("held_removals", "cases.read", "handoff.offer", _few(_removals)),
     _Source("successions", "handoffs.read", "succession.approve", _few(_successions)),
     _Source("notifications", "events.read", "notification.replay", _few(_notifications)),
     _Source("activation", None, "whoami.read", _few(_activation)),

@@ -35,6 +35,7 @@ REVISIONS = [
     "add_confirmations",
     "drop_arrived_index",
     "add_worklist",
+    "add_held_removals",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -551,20 +551,30 @@ def police_first(gateway: Founded) -> Founded:
     return gateway
 
 
-@pytest.mark.parametrize("by", ["silence", "their word", "no question to them", "no convention"])
+@pytest.mark.parametrize("by", ["silence", "their word", "no offer to them", "no convention"])
 def test_a_removal_waits_for_the_police_until_they_let_it_go_ahead(police_first, by):
     gateway, case = police_first, submitted(police_first)
     if by == "no convention":
         gateway.ports = replace(gateway.ports, police_first=timedelta(0))
-    if by != "no question to them":
+        assert may_go(gateway, case)
+        return
+    kept(gateway, case, "R7.police_first")
+    if by != "no offer to them":
+        gateway.clock.advance(HOUR)
         handoff = UUID(offered(gateway, case).result["handoff"])
-    if by in ("silence", "their word"):
-        assert kept(gateway, case, "R7.police_first").refusal.help["held_until"]
-    if by == "silence":
-        gateway.clock.advance(24 * HOUR)
+        gateway.clock.advance(23 * HOUR)
+    else:
+        gateway.clock.advance(24 * HOUR - timedelta(seconds=2))
+    assert kept(gateway, case, "R7.police_first").refusal.help["held_until"]
     if by == "their word":
         gateway.answer(OFMIN, answers.go_ahead, handoff)
+    else:
+        gateway.clock.advance(HOUR)
     assert may_go(gateway, case)
+
+
+def test_a_removal_waits_for_no_police_where_none_is_there_for_its_matter(police_first):
+    assert may_go(police_first, submitted(police_first, matter=["grooming"]))
 
 
 def test_a_removal_waits_for_the_police_though_their_offer_is_withdrawn(police_first):

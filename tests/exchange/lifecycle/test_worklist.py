@@ -15,7 +15,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import EVERYTHING, WorklistFilter
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest, VersionChange
-from gateway.exchange.handoffs import arrivals
+from gateway.exchange.handoffs import arrivals, offers
 from gateway.exchange.handoffs.arrivals import TakeRequest
 from gateway.exchange.lifecycle import worklist
 from gateway.kernel.results import to_json
@@ -29,6 +29,7 @@ from tests.founding import (
     Founded,
     accepted,
     caller,
+    offer_of,
     offered,
     revised,
     submitted,
@@ -235,7 +236,7 @@ def test_what_a_system_has_no_scope_for_is_named_and_the_rest_is_listed(gateway)
     few = frozenset({"handoffs.read"})
     assert skipped(gateway, HOTLINE) == []
     assert skipped(gateway, HOTLINE, scopes=few) == [
-        ("cases", "cases.read"), ("notifications", "events.read")
+        ("cases", "cases.read"), ("held_removals", "cases.read"), ("notifications", "events.read")
     ]  # fmt: skip
     assert waits(gateway, HOTLINE, scopes=few) == []
 
@@ -248,7 +249,7 @@ def test_a_suspended_member_sees_what_it_owes_and_what_is_closed_is_named(gatewa
         "recall_acknowledgement", "recall_answer"
     }  # fmt: skip
     assert skipped(gateway, OFMIN) == [
-        ("cases", None), ("successions", None), ("notifications", None)
+        ("cases", None), ("held_removals", None), ("successions", None), ("notifications", None)
     ]  # fmt: skip
 
 
@@ -297,3 +298,40 @@ def test_who_worked_on_it_is_forgotten_with_the_case(gateway):
     on_the_day(gateway)
     assert not gateway.store.tables("taken_handoff")["taken_handoff"]
     gateway.refused(CaseErased, OFMIN, arrivals.take, handoff, TakeRequest("officer-1"))
+
+
+# --- Removals that wait for the police ---
+
+
+REMOVAL = {"to": ABROAD, "purpose": ("remove",), "country_reason": "hosted behind a CDN"}
+
+
+def removals(gateway: Founded) -> list[tuple[str, list[str], str | None]]:
+    kinds = ("held_removal", "free_removal")
+    found = [one for one in waits(gateway, HOTLINE) if one["kind"] in kinds]
+    assert {one["counterpart"] for one in found} <= {ABROAD}
+    return [(one["kind"], one["acts"], one["command"]) for one in found]
+
+
+def test_a_removal_held_for_the_police_waits_and_is_an_act_once_it_is_free(gateway):
+    gateway.ports = replace(gateway.ports, police_first=timedelta(hours=24))
+    case = submitted(gateway)
+    offer = offers.offer, UUID(case.result["case"]), offer_of(gateway, **REMOVAL)
+    gateway.denied("R7.police_first", HOTLINE, *offer)
+    gateway.denied("R7.police_first", HOTLINE, *offer)
+    assert removals(gateway) == [("held_removal", [], None)]
+    gateway.clock.advance(timedelta(hours=24))
+    command = f"handoff offer {case.result['case']} --to {ABROAD} --purpose remove --group items"
+    assert removals(gateway) == [("free_removal", ["handoff.offer"], command)]
+    offered(gateway, case, **REMOVAL)
+    assert removals(gateway) == []
+
+
+def test_a_held_removal_is_forgotten_with_its_case(gateway):
+    gateway.ports = replace(gateway.ports, police_first=timedelta(hours=24))
+    case = submitted(gateway)
+    asked = offer_of(gateway, **REMOVAL)
+    gateway.denied("R7.police_first", HOTLINE, offers.offer, UUID(case.result["case"]), asked)
+    assert gateway.store.tables("held_removal")["held_removal"]
+    on_the_day(gateway)
+    assert not gateway.store.tables("held_removal")["held_removal"]
