@@ -357,7 +357,7 @@ def _witness(key: Path | None) -> Iterator[Callable[[Mirror], str | None]]:
 def _warn(gateway: Gateway) -> None:
     """Tell of a log that too few witnesses, or no time-stamp authority, of the connection confirm;
     it stops nothing."""
-    for told in filter(None, (gateway.unwitnessed(), gateway.unstamped())):
+    for told in gateway.unconfirmed():
         output.warn(told)
 
 

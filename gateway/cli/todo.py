@@ -43,25 +43,22 @@ def todo(gateway: Gateway, mine: str | None, overdue: bool, **only: str | None) 
     found = gateway.worklist()
     rows = [one for one in found["items"] if wanted.fits(one)]
     outbox = 0 if wanted.is_set else waiting_writes(gateway)
-    unwitnessed = None if wanted.is_set else gateway.unwitnessed()
-    unstamped = None if wanted.is_set else gateway.unstamped()
+    unconfirmed = [] if wanted.is_set else gateway.unconfirmed()
     items = [{**one, "first": _whole(_first(one)), "next": _whole(one["command"])} for one in rows]
     told = {"items": items, "skipped": found["skipped"], "outbox": outbox}
-    if output.reply({**told, "unwitnessed": unwitnessed, "unstamped": unstamped}):
+    if output.reply({**told, "unconfirmed": unconfirmed}):
         return
     for _, group in groupby(rows, _news_of):
         _print([*group])
     if outbox:
         click.echo(f"writes without an answer: {outbox}")
         output.print_next(output.complete("outbox resend"))
-    if unwitnessed:
-        click.echo(unwitnessed)
+    for sentence in unconfirmed:
+        click.echo(sentence)
         output.print_next(output.complete(f"audit mirror {gateway.connection.issuer} copy"))
-    if unstamped:
-        click.echo(unstamped)
     for sentence in _missed(found["skipped"]):
         click.echo(sentence, err=True)
-    if not (rows or outbox or unwitnessed or unstamped or found["skipped"]):
+    if not (rows or outbox or unconfirmed or found["skipped"]):
         click.echo("Nothing waits.")
 
 

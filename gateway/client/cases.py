@@ -8,6 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
+from gateway.client.confirmed_log import ConfirmedLog
 from gateway.client.connection import PartnerConnection
 from gateway.client.documents import DocumentSigner, require
 from gateway.client.errors import (
@@ -53,6 +54,7 @@ class ClientBase:
         self.connection = connection
         self._exchange, self._author, self._opening = exchange, author, opening
         self._now, self._ids = clock, ids
+        self._log = ConfirmedLog(connection.trust, exchange.tile, exchange.newest)
 
     def _write(
         self, action: str, path: str, handoff: str | None = None, /, **asked: Any

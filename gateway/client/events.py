@@ -121,16 +121,12 @@ class Auditing(ClientBase):
             require(following != body["next"], "a search leads to itself")
             body |= {"next": following, "limit": left}
 
-    def unwitnessed(self) -> str | None:
-        """Why too few witnesses of the connection confirm the log; None while enough do.
+    def unconfirmed(self) -> list[str]:
+        """Say which witnesses and time-stamp authorities of the connection do not confirm the log.
 
         An alarm, and no reason to stop: a child in danger does not wait for a witness.
         """
-        return self._exchange.unwitnessed(self._now(), self.connection.within)
-
-    def unstamped(self) -> str | None:
-        """Why no time-stamp authority of the connection confirms the log; None while one does."""
-        return self._exchange.unstamped(self._now(), self.connection.within)
+        return self._log.unconfirmed(self._now(), self.connection.within)
 
     def send_cosignature(self, witness: VerificationKey, size: int, line: str) -> None:
         """Send this member's line for the checkpoint of so many entries (`Mirror.cosign`).
@@ -149,7 +145,7 @@ class Auditing(ClientBase):
         """
         events = [event.receipt for one in searches for event in one.events]
         records = [one.receipt for one in searches]
-        joined, confirmed = self._exchange.under_one_checkpoint([*events, *records])
+        joined, confirmed = self._log.under_one_checkpoint([*events, *records])
         file = listing.to_file(joined[: len(events)], joined[len(events) :], confirmed)
         data = evidence_file.encode(file)
         report = listing.verify_list(data, self.connection.trust, LogHistory())
@@ -329,7 +325,7 @@ class Exports(CaseClient, Directory, HandoffClient):
             succession_approvals=approved,
             own_keys=self._own_keys(documents),
         )
-        data = bundle.encode(whole, self._exchange.under_one_checkpoint)
+        data = bundle.encode(whole, self._log.under_one_checkpoint)
         report = verify_bundle(data, self.connection.trust)
         require(report.passed, f"the bundle does not verify ({report.sentence})")
         return data

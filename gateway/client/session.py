@@ -4,12 +4,10 @@ A write is kept on disk first (where an outbox is given) and let go only when it
 """
 
 import json
-import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from itertools import groupby
@@ -21,23 +19,12 @@ from gateway.client import errors, evidence_checks, local_state
 from gateway.client.connection import PartnerConnection
 from gateway.client.transport import AccessTokens, HttpRequest, HttpResponse
 from gateway.domain import read_only
-from gateway.evidence import bundle, canonical, sd_jwt
-from gateway.evidence.evidence_file import ConfirmedCheckpoint
+from gateway.evidence import canonical, sd_jwt
 from gateway.evidence.receipt import Receipt, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.evidence.signature import PublicKey, public_keys
-from gateway.ledger import cosignature, proof, tiles, tree
-from gateway.ledger.note import (
-    UnknownSigner,
-    decode_base64,
-    open_checkpoint,
-    parse_checkpoint,
-    split,
-)
-from gateway.ledger.proof import TlogProof
 from gateway.verification import history
 from gateway.verification.history import SignedTree
-from gateway.verification.log_copy import CHECKPOINT, read_tile
 from gateway.verification.stream import StreamHead
 
 JSON = "application/json"
@@ -61,16 +48,6 @@ LARGEST_BATCH = 100
 MAX_BATCH_BYTES = 250_000
 """A batch is as large as one request: `[limits] max_body_bytes`, by default 256 KiB."""
 
-COSIGNATURES = "log/cosignatures"
-"""The path of the public log at which it shows what witnesses cosigned."""
-
-STAMPS = "log/stamps"
-"""The path at which it shows by entry what time-stamp authorities stamped."""
-
-MOST_STAMPS = 64
-"""Entries of an export whose first stamps are asked for; the others have those of later ones."""
-
-logger = logging.getLogger(__name__)
 _PLACE = re.compile(r"/(case|handoff)s/([0-9a-f-]{36})/", re.ASCII)
 _COMMAND = re.compile(r"[a-z][a-z-]*( (--)?[a-zA-Z0-9][a-zA-Z0-9:/._-]*)*", re.ASCII)
 _NEXT = re.compile(r"/(?!/)[!-~]{0,1000}", re.ASCII)
@@ -116,7 +93,7 @@ class Session:
     ) -> None:
         """``ids`` makes the idempotency keys; ``tile`` reads the public log."""
         self._connection, self._access, self._ids, self._outbox = connection, access, ids, outbox
-        self._tile = tile
+        self.tile = tile
         self._sightings = local_state.CheckpointStore(
             connection.trust.log_keys, connection.checkpoint_file, tile
         )
@@ -137,140 +114,6 @@ class Session:
     def observe_head(self, head: StreamHead, before: SignedTree | None) -> None:
         """Take in the checkpoint of a stream head; LogForked when it contradicts."""
         self._sightings.observe(SignedTree(head.checkpoint, head.note), before)
-
-    def under_one_checkpoint(self, given: Sequence[Receipt]) -> bundle.Joined:
-        """The same receipts, each with the path to the largest checkpoint that is known, and the
-        other checkpoints that witnesses cosigned, or authorities stamped.
-
-        Paths come from the log's public tiles, where the log grew between two answers;
-        GatewayUnavailable while these cannot be read.
-        """
-        parsed = [proof.parse(one.proof) for one in given]
-        own = self._sizes({one.checkpoint_note for one in parsed})
-        cosigned = self._cosigned()
-        stamps = self._stamps({one.index for one in parsed})
-        notes = own | cosigned
-        size = max(notes, default=0)
-        if len(own) == 1 and not stamps and not cosigned.keys() - own.keys():
-            made = [replace(one, checkpoint_note=notes[size]) for one in parsed]
-            return _proved(given, made), ()
-        try:
-            if self._tile is None:
-                raise LookupError("the public log is not read here")
-            read = partial(read_tile, self._tile, size)
-            paths = tiles.InclusionProofs(read, size)
-            made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
-            confirmed = [(note, b"") for old, note in sorted(cosigned.items()) if 0 < old < size]
-            earlier = [
-                ConfirmedCheckpoint(note, path, token)
-                for note, token in (*confirmed, *stamps)
-                if (path := _joining(self._tile, note, notes[size])) is not None
-            ]
-        except (LookupError, ValueError) as error:
-            raise errors.GatewayUnavailable(
-                f"the log grew in between, and its public tiles cannot be read ({error}): let this "
-                "computer reach the public log, and export again"
-            ) from None
-        return _proved(given, made), earlier
-
-    def unwitnessed(self, now: datetime, within: timedelta) -> str | None:
-        """Tell that the log has grown for longer than ``within`` and too few of the witnesses that
-        the connection asks for have confirmed it."""
-        trust, tile = self._connection.trust, self._tile
-        if not trust.witnesses or tile is None:
-            return None
-        try:
-            newest = self._grown_to(tile)
-            found = [
-                one.witness
-                for size, note in self._cosigned().items()
-                for one in cosignature.verify(note, trust.witnesses)
-                if size == newest or now - one.at <= within
-            ]
-        except (errors.ClientError, LookupError, ValueError) as error:
-            return f"whether witnesses confirm the log cannot be seen ({error})"
-        number, hours = cosignature.count(found), within // timedelta(hours=1)
-        if number >= trust.quorum:
-            return None
-        return (
-            f"the log has grown for more than {hours} h, and {number} of the {trust.quorum} "
-            "witnesses that you ask for have confirmed it: ask them first, then the operator"
-        )
-
-    def _grown_to(self, tile: local_state.ReadPublicTile) -> int:
-        """The size of the log: what its public page shows may be older than what was answered."""
-        known = self.newest()
-        return max(*self._sizes([tile(CHECKPOINT).decode()]), known.size if known else 0)
-
-    def _sizes(self, notes: Iterable[str]) -> dict[int, str]:
-        """Checkpoints of the log by their sizes; NoteError for one that it did not sign."""
-        keys, origin = self._connection.trust.log_keys, self._connection.log_key.name
-        return {open_checkpoint(note, keys, origin).size: note for note in notes}
-
-    def _cosigned(self) -> dict[int, str]:
-        """The checkpoints that witnesses cosigned, as the public log shows them now: without it an
-        export has none, and says so."""
-        try:
-            answer = canonical.decode(self._tile(COSIGNATURES)) if self._tile else {}
-            found = dict[int, str]()
-            for note in map(str, list_of(answer, "checkpoints")) if answer else ():
-                with suppress(UnknownSigner):  # a witness that is gone saw what a former key signed
-                    found |= self._sizes([note])
-            return found
-        except (errors.ClientError, LookupError, ValueError) as error:
-            logger.warning("Witnesses of the log are not shown: %s.", error)
-            return {}
-
-    def _stamps(self, entries: Collection[int]) -> list[tuple[str, bytes]]:
-        """The checkpoints that time-stamp authorities stamped, each with its token: of each the
-        first after an entry, as the public log shows them; of many entries, after some."""
-        found, covered, tile = dict[tuple[str, bytes], None](), 0, self._tile
-        step = -(-len(entries) // MOST_STAMPS) or 1
-        try:
-            for entry in sorted(entries)[::-1][::step][::-1]:
-                if entry < covered or tile is None:
-                    continue
-                listed = [one for one in self._stamps_at(tile, entry) if one[0] > entry]
-                if not listed:
-                    break  # nor has a later entry one
-                covered = min(size for size, *_ in listed)
-                found |= dict.fromkeys((note, token) for _, note, token in listed)
-        except (errors.ClientError, LookupError, ValueError) as error:
-            logger.warning("Time stamps of the log are not shown: %s.", error)
-        return list(found)
-
-    def _stamps_at(
-        self, tile: local_state.ReadPublicTile, entry: int
-    ) -> list[tuple[int, str, bytes]]:
-        """Of each authority size, checkpoint and token of its first stamp that holds an entry, or
-        else of its newest."""
-        told = map(_stamp, list_of(canonical.decode(tile(f"{STAMPS}/{entry}")), "stamps"))
-        return [(_size(note), note, token) for note, token in told]
-
-    def unstamped(self, now: datetime, within: timedelta) -> str | None:
-        """Tell that the log has grown for longer than ``within`` and no time-stamp authority that
-        the connection asks for has stamped it."""
-        roots, tile = self._connection.trust.authorities, self._tile
-        if not roots or tile is None:
-            return None
-        # Not above: see `verification.confirmations`.
-        from gateway.evidence import time_stamp  # noqa: PLC0415
-
-        try:
-            size = self._grown_to(tile)
-            for stamped, note, token in self._stamps_at(tile, size - 1):
-                with suppress(time_stamp.UnknownAuthority, UnknownSigner):
-                    self._sizes([note])
-                    by = time_stamp.verify(token, time_stamp.stamped_text(note), roots)
-                    if stamped >= size or now - by.before <= within:
-                        return None
-        except (errors.ClientError, LookupError, ValueError) as error:
-            return f"whether the log is time-stamped cannot be seen ({error})"
-        hours = within // timedelta(hours=1)
-        return (
-            f"the log has grown for more than {hours} h, and no time-stamp authority that you ask "
-            "for has stamped it: ask the operator"
-        )
 
     def read(
         self, action: str, path: str, asked: Mapping[str, Any] | None = None
@@ -520,45 +363,6 @@ class Session:
             if refused.receipt is not None:
                 self.observe(confirm(refused.receipt), before)
             raise
-
-
-def _size(note: str) -> int:
-    """Return what a checkpoint says of its size."""
-    return parse_checkpoint(split(note)[0]).size
-
-
-def _joining(tile: local_state.ReadPublicTile, *notes: str) -> tuple[bytes, ...] | None:
-    """The proof that the smaller of two checkpoints begins the tree of the larger; None, and a
-    warning, where there is none: in a file it would speak against all that is in it."""
-    trees = (parse_checkpoint(split(note)[0]) for note in notes)
-    old, new = sorted(trees, key=attrgetter("size"))
-    path = tiles.consistency_proof(partial(read_tile, tile, new.size), old.size, new.size)
-    try:
-        tree.verify_consistency(old.size, old.root, new.size, new.root, path)
-    except ValueError as error:
-        logger.warning(
-            "A confirmed checkpoint of %d entries is left out: it is of no one history with the "
-            "log (%s). Ask the operator why.",
-            parse_checkpoint(split(notes[0])[0]).size,
-            error,
-        )
-        return None
-    return tuple(path)
-
-
-def _stamp(told: Any) -> tuple[str, bytes]:
-    """A stamped checkpoint, and its token, which is over it: by whom, the verifier asks."""
-    # Not above: see `verification.confirmations`.
-    from gateway.evidence import time_stamp  # noqa: PLC0415
-
-    note, token = str(told["checkpoint"]), decode_base64(str(told["token"]))
-    with suppress(time_stamp.UnknownAuthority):
-        time_stamp.verify(token, time_stamp.stamped_text(note), ())
-    return note, token
-
-
-def _proved(given: Sequence[Receipt], proofs: Sequence[TlogProof]) -> list[Receipt]:
-    return [replace(one, proof=proof.encode(new)) for one, new in zip(given, proofs, strict=True)]
 
 
 def _ended(

@@ -259,14 +259,14 @@ def test_a_log_that_no_witness_of_ones_own_confirms_is_listed_and_warned_of(
     app = httpx.WSGITransport(app=desks.stage.public)
     clock = desks.stage.gateway.clock
     desks.changes["tile"] = PublicLog(ISSUER, None, clock, transport=app).fetch
-    assert "0 of the 1 witnesses that you ask for" in desks.told("todo")["unwitnessed"]
+    assert "0 of the 1 witnesses that you ask for" in desks.told("todo")["unconfirmed"][0]
     assert "0 of the 1 witnesses that you ask for" in desks.done("todo")
     options = (*own, "--cosign", str(desks.folder / "witness.pem"))
     done = desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)
     assert (done.exit_code, "Warning: the log has grown" in done.stderr) == (0, True), done.output
     desks.changes["trust"] = replace(trust, authorities=[new_root().certificate])
     sentence = "no time-stamp authority that you ask for has stamped it"
-    assert sentence in desks.told("todo")["unstamped"]
+    assert sentence in desks.told("todo")["unconfirmed"][0]
     assert sentence in desks.done("todo")
 
 

@@ -114,22 +114,22 @@ def test_a_log_that_grows_for_long_without_its_witnesses_is_an_alarm_and_stops_n
     stage: Listening,
 ) -> None:
     clock = stage.gateway.clock
-    assert asking(stage).unwitnessed() is None, "nobody is asked for"
-    assert "0 of the 1 witnesses" in str(asking(stage, "a").unwitnessed())
+    assert asking(stage).unconfirmed() == [], "nobody is asked for"
+    assert "0 of the 1 witnesses" in str(asking(stage, "a").unconfirmed())
     cosign(stage, "a", "c")
     for _ in range(2):
-        assert asking(stage, "a").unwitnessed() is None
-        assert asking(stage, "a", "c", quorum=2).unwitnessed() is None
-        assert "1 of the 2 witnesses" in str(asking(stage, "a", "b", quorum=2).unwitnessed())
+        assert asking(stage, "a").unconfirmed() == []
+        assert asking(stage, "a", "c", quorum=2).unconfirmed() == []
+        assert "1 of the 2 witnesses" in str(asking(stage, "a", "b", quorum=2).unconfirmed())
         clock.advance(timedelta(hours=30))  # the log does not grow
     submit(MemberClient(stage), stage)
-    told = str(asking(stage, "a").unwitnessed())
+    told = str(asking(stage, "a").unconfirmed())
     assert "grown for more than 24 h, and 0 of the 1" in told
     submit(asking(stage, "a"), stage)
     cosign(stage, "a")
     clock.advance(timedelta(hours=23))
     submit(asking(stage, "a"), stage)
-    assert asking(stage, "a").unwitnessed() is None
+    assert asking(stage, "a").unconfirmed() == []
 
 
 def test_witnesses_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> None:
@@ -138,7 +138,7 @@ def test_witnesses_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> Non
 
     trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
     client = MemberClient(stage, trust=trust, tile=away)
-    assert "cannot be seen" in str(client.unwitnessed())
+    assert "cannot be seen" in str(client.unconfirmed())
     submit(client, stage)
 
 
@@ -156,7 +156,7 @@ def test_an_old_page_of_the_log_hides_no_growth_from_who_was_answered(
     client = MemberClient(stage, trust=trust, tile=kept, checkpoint_file=file)
     submit(client, stage)
     stage.gateway.clock.advance(timedelta(hours=30))
-    assert "0 of the 1 witnesses" in str(client.unwitnessed())
+    assert "0 of the 1 witnesses" in str(client.unconfirmed())
 
 
 def test_a_line_under_a_key_that_the_log_has_left_hides_no_other(stage: Listening) -> None:
@@ -169,7 +169,7 @@ def test_a_line_under_a_key_that_the_log_has_left_hides_no_other(stage: Listenin
         data = witness("b").cosign(note.split(left)[0], at).encode()
         work.confirmations.keep(Confirmation(size, kind, "b", at, left, data))
         work.commit()
-    assert asking(stage, "a").unwitnessed() is None
+    assert asking(stage, "a").unconfirmed() == []
     data = asking(stage, "a").export(handoff)
     trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
     assert verify_bundle(data, trust, require=("witnessed",)).passed

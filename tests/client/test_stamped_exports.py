@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.client import GatewayUnavailable, session
+from gateway.client import GatewayUnavailable, confirmed_log
 from gateway.evidence import time_stamp
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
@@ -150,7 +150,7 @@ def test_a_stamp_of_another_tree_is_not_taken_along(
 def test_of_many_entries_some_are_asked_for_and_the_last_among_them(
     stage: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "MOST_STAMPS", 2)
+    monkeypatch.setattr(confirmed_log, "MOST_STAMPS", 2)
     handoff = accepted(stage.gateway)
     size, asked = keep(stage), list[str]()
 
@@ -177,26 +177,26 @@ def test_a_log_that_grows_for_long_without_a_stamp_is_an_alarm_and_stops_nothing
     stage: Listening,
 ) -> None:
     clock = stage.gateway.clock
-    assert MemberClient(stage, tile=public_log(stage).fetch).unstamped() is None, "none asked for"
-    assert "no time-stamp authority" in str(asking(stage).unstamped())
+    assert MemberClient(stage, tile=public_log(stage).fetch).unconfirmed() == [], "none asked for"
+    assert "no time-stamp authority" in str(asking(stage).unconfirmed())
     keep(stage)
-    assert asking(stage).unstamped() is None
-    assert "no time-stamp authority" in str(asking(stage, TWO).unstamped())
+    assert asking(stage).unconfirmed() == []
+    assert "no time-stamp authority" in str(asking(stage, TWO).unconfirmed())
     clock.advance(timedelta(hours=30))
-    assert asking(stage).unstamped() is None, "the log did not grow"
+    assert asking(stage).unconfirmed() == [], "the log did not grow"
     submit(asking(stage), stage)
-    assert "grown for more than 24 h" in str(asking(stage).unstamped())
+    assert "grown for more than 24 h" in str(asking(stage).unconfirmed())
     keep(stage)
     clock.advance(timedelta(hours=23))
     submit(asking(stage), stage)
-    assert asking(stage).unstamped() is None
+    assert asking(stage).unconfirmed() == []
 
 
 def test_stamps_that_cannot_be_seen_are_an_alarm_too(stage: Listening) -> None:
     def away(path: str) -> bytes:
         raise GatewayUnavailable("away")
 
-    assert "cannot be seen" in str(asking(stage, tile=away).unstamped())
+    assert "cannot be seen" in str(asking(stage, tile=away).unconfirmed())
 
 
 def test_a_file_made_of_earlier_receipts_has_the_stamps_of_a_longer_log(stage: Listening) -> None:
