@@ -66,7 +66,7 @@ def unconfirmed(_: object) -> None:
     ],
 )
 def test_a_command_that_is_stopped_says_so_too(stop, code, kind, monkeypatch):
-    monkeypatch.setattr("gateway.cli.policy.check_policies", stop)
+    monkeypatch.setattr("gateway.cedar.policy_tests.check", stop)
     result = CliRunner().invoke(main, ["policy", "check", "--json"])
     assert (result.exit_code, result.stderr) == (code, "")
     assert json.loads(result.stdout)["error"]["kind"] == kind
