@@ -14,6 +14,9 @@ from gateway.formats.report_file import ImportProfile, ImportRefused
 LONGEST_TOLD = 200
 """Characters of one value that is retold in the statement about the report."""
 
+MOST_ITEMS = 600
+"""No case has more elements: what is longer is not read to its end."""
+
 LONGEST_TEXT = 2000
 """Characters of a statement."""
 
@@ -22,8 +25,8 @@ LONGEST_TEXT = 2000
 class Imported:
     """A case made from a file, and how each of the file's fields was used.
 
-    ``mapped`` are pairs of JSON pointers, into the file and into the case. ``dropped`` and
-    ``notes`` are sentences that begin with a pointer into the file.
+    ``mapped`` are pairs of JSON pointers, into the file (of XARF) and into the case. ``dropped``
+    and ``notes`` are sentences that begin with a pointer into the file.
     """
 
     case: dict[str, Any]
@@ -60,7 +63,9 @@ class CaseDraft:
         self.notes.append(f"{pointer}: {what}")
 
     def add_item(self, kind: str, value: str) -> dict[str, Any]:
-        """Add an item, as it stands in the case."""
+        """Add an item, as it stands in the case; ImportRefused when there are too many."""
+        if len(self.items) == MOST_ITEMS:
+            raise ImportRefused(f"it has more than {MOST_ITEMS} items: make it several reports")
         item = {"id": self.new_id(), "kind": kind, "value": value}
         self.items.append(item)
         return item

@@ -53,7 +53,7 @@ class MappedReport(CaseDraft):
         super().__init__(profile, new_id, now)
         self.mapping, self.reference, self.received_at = mapping, "", ""
         self.matter: list[str] = []
-        self.references: list[dict[str, Any]] = []
+        self.references: dict[tuple[str, str], dict[str, Any]] = {}
         self.told: list[str] = []
         self.left: dict[str, str] = {}
         self.begin_row()
@@ -71,8 +71,8 @@ class MappedReport(CaseDraft):
         for name, raw in row:
             at = f"/{number}/{self.shown(name)}" if number else f"/{name}"
             text = raw.strip()
-            if not text:  # the end of an element: what follows is about another address
-                self.event = []
+            if not text:
+                self.event = self.event if number else []  # an element ends, and so does an address
                 continue
             targets = self.mapping.targets(name)
             meant = self.mapping.values.get(name, {}).get(text, text)
@@ -104,6 +104,8 @@ class MappedReport(CaseDraft):
         """The case; ``name`` is its reference where no field is one."""
         for pointer, why in self.left.items():
             self.drop(f"/{pointer}", why)
+        if not (self.items or self.told or self.statements):
+            raise ImportRefused("nothing in it is taken")
         if not self.reference:
             if any("reference" in words.split() for words in self.mapping.fields.values()):
                 raise ImportRefused("no reference: its field is empty")
@@ -118,7 +120,7 @@ class MappedReport(CaseDraft):
                 text = "It says further:"
             text += f" {one}"
         self.add_statement("fact", text, "en", "none")
-        case = self.case_json(self.reference, self.matter, references=self.references)
+        case = self.case_json(self.reference, self.matter, references=[*self.references.values()])
         if self.received_at:
             case["received_at"] = self.received_at
         if not case["matter"]:
@@ -136,7 +138,6 @@ def _add_item(kind: str) -> Target:
         if fault := item_value.FAULTS[kind](value):
             raise ImportRefused(f"{at}: {fault}")
         report.item = report.add_item(kind, value)
-        report.map(at, report.last_item())
 
     return add
 
@@ -164,7 +165,6 @@ def _add_event(part: int) -> Target:
         if fault := item_value.FAULTS["ip_event"](value):
             raise ImportRefused(f"{at}: {fault}")
         item["value"] = value
-        report.map(at, f"/items/{report.items.index(item)}/value")
         return None
 
     return add
@@ -184,17 +184,17 @@ def _add_hash(algorithm: str = "") -> Target:
         if report.item is None or report.item["kind"] not in ("url", "hash"):
             report.item = report.add_item("hash", digits)
             if item_value.FAULTS["hash"](digits) is None and kind != HashAlgorithm.PDQ:
-                report.map(at, report.last_item())
                 return None
         report.item.setdefault("hash", []).append({"alg": kind, "value": digits})
         report.mark_perceptual(at, report.item)
-        report.map(at, f"/items/{report.items.index(report.item)}/hash")
         return None
 
     return add
 
 
-def _set(name: str, fault_of: Fault, read: Callable[[str], Any] = str, within: str = "") -> Target:
+def _set(
+    name: str, fault_of: Fault, read: Callable[[str], Any] = str, *, hosting: bool = False
+) -> Target:
     """A member of the row's item, or of its hosting."""
 
     def put(report: MappedReport, at: str, text: str) -> str | None:
@@ -202,8 +202,7 @@ def _set(name: str, fault_of: Fault, read: Callable[[str], Any] = str, within: s
             return "there is no item that it could be about"
         if fault := fault_of(text):
             return f"it {fault}"
-        (report.hosting if within else report.item)[name] = read(text)
-        report.map(at, f"/items/{report.items.index(report.item)}{within}/{name}")
+        (report.hosting if hosting else report.item)[name] = read(text)
         return None
 
     return put
@@ -221,10 +220,8 @@ def _add_reference(scheme: str) -> Target:
     def add(report: MappedReport, at: str, text: str) -> str | None:
         if fault := item_value.reference_fault(text):
             return f"it {fault}"
-        known = {"scheme": scheme, "value": text}
-        if not any(known.items() <= one.items() for one in report.references):
-            report.references.append({"id": report.new_id(), **known})
-        report.map(at, "/references")
+        named = {"id": report.new_id(), "scheme": scheme, "value": text}
+        report.references.setdefault((scheme, text), named)
         return None
 
     return add
@@ -232,7 +229,6 @@ def _add_reference(scheme: str) -> Target:
 
 def _set_reference(report: MappedReport, at: str, text: str) -> None:
     report.reference = checked(at, text, 100)
-    report.map(at, "/originator_ref")
 
 
 def _set_received(report: MappedReport, at: str, text: str) -> str | None:
@@ -244,7 +240,6 @@ def _set_received(report: MappedReport, at: str, text: str) -> str | None:
     except ValueError:
         return "it is no time with its offset"
     report.received_at = moment
-    report.map(at, "/received_at")
     return None
 
 
@@ -252,14 +247,12 @@ def _add_matter(report: MappedReport, at: str, text: str) -> str | None:
     if among(vocabulary.Matter)(text):
         return "it is no matter that the case has a word for"
     report.matter.append(text)
-    report.map(at, "/matter")
     return None
 
 
 def _tell(report: MappedReport, at: str, text: str) -> None:
     label = at.rpartition("/")[2]
     report.told.append(f"{label}: {checked(at, text)}.")
-    report.map(at, "/statements")
 
 
 def _note(report: MappedReport, at: str, _text: str) -> None:
@@ -283,14 +276,12 @@ _ABOUT: Mapping[str, Target] = {
     "hash_type": _set_hash_type,
     "hash": _add_hash(),
     **{str(one): _add_hash(str(one)) for one in HashAlgorithm if one != HashAlgorithm.TMK_PDQF},
-    "country": _set("country", like("[A-Z]{2}", "must be two capitals"), within="/hosting/0"),
-    "host_ip": _set("ip", item_value.FAULTS["ip_event"], within="/hosting/0"),
-    "isp": _set("isp", _short, within="/hosting/0"),
-    "org": _set("org", _short, within="/hosting/0"),
-    "registrar": _set("registrar", _short, within="/hosting/0"),
-    "as_number": _set(
-        "as_number", like("[1-9][0-9]{0,8}", "must be a number"), int, within="/hosting/0"
-    ),
+    "country": _set("country", like("[A-Z]{2}", "must be two capitals"), hosting=True),
+    "host_ip": _set("ip", item_value.FAULTS["ip_event"], hosting=True),
+    "isp": _set("isp", _short, hosting=True),
+    "org": _set("org", _short, hosting=True),
+    "registrar": _set("registrar", _short, hosting=True),
+    "as_number": _set("as_number", like("[1-9][0-9]{0,8}", "must be a number"), int, hosting=True),
     "site_type": _set("site_type", among(vocabulary.SITE_TYPES)),
     "commerciality": _set("commerciality", among(vocabulary.COMMERCIALITY)),
     "content_type": _set("content_type", among(vocabulary.CONTENT_TYPES)),

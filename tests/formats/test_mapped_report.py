@@ -150,6 +150,7 @@ def test_our_mapping_names_fields_of_the_schema_and_says_of_persons_why_they_are
         ("<report>", "not XML"),
         ("", "not XML"),
         ("<html/>", "no report and no fileDetails"),
+        ("<report><reporter>Fantine</reporter></report>", "nothing in it is taken"),
         ("<a>" * 13 + "</a>" * 13, "12 levels"),
         ("<report>" + "<a/>" * (MAX_FIELDS + 2) + "</report>", f"{MAX_FIELDS} fields"),
         (b" " * (MAX_BYTES + 1), "larger than"),
@@ -171,6 +172,19 @@ def test_a_moment_belongs_to_its_own_address_alone():
 
 
 # --- CSV ---
+
+
+def test_the_port_of_an_address_is_in_its_row_wherever_its_column_stands():
+    mapping = read_mapping(
+        {"fields": {"port": "ip_port", "x": "isp", "ip": "ip", "at": "ip_at"}}, TARGETS
+    )
+    rows = "51820,,192.0.2.1,2026-01-02T09:58:00Z\n,,192.0.2.2,\n443,,,\n"
+    made = one("t.csv", f"port,x,ip,at\n{rows}", mapping)
+    assert [item["value"] for item in made.case["items"]] == [
+        "192.0.2.1:51820@2026-01-02T09:58:00Z",
+        "192.0.2.2",
+    ]
+    assert made.dropped == ("/4/port: dropped, it stands before its IP address",)
 
 
 def test_rows_with_one_reference_are_one_case_wherever_they_stand():
@@ -249,6 +263,11 @@ def test_500_hashes_are_one_case_named_by_the_file():
     )
     assert len(made.case["items"]) == 500
     assert made.case["originator_ref"] == "list-7"
+
+
+def test_a_report_longer_than_a_case_is_not_read_to_its_end():
+    rows = "".join(f"{n:064x}\n" for n in range(601))
+    assert "more than 600 items" in refusal("list.csv", f"sha256\n{rows}", example("hashes"))
 
 
 def test_the_example_for_scart_reads_what_scart_writes():
