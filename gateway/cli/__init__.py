@@ -63,6 +63,7 @@ _BY_AUDIENCE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "enrol": ("enrol", "Enrol this system with an invitation and configure its connection."),
         "event": ("event", "List all events that concern your organisation."),
         "export": ("export", "Export all handoffs that you hold, with their evidence."),
+        "figures": ("figures", "Count what was sent and received in a period."),
         "handoff": ("handoff", "Offer cases, answer offers, consult accepted cases."),
         "key": ("system", "Create signing and encryption keys for your organisation."),
         "notification": (

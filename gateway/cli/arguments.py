@@ -195,6 +195,13 @@ class NewFile(click.Path):
         return path
 
 
+page_option = click.option(
+    "--page",
+    "file",
+    type=NewFile(),
+    metavar="FILE.html",
+    help="Write it as one page to print; nothing in it is loaded from elsewhere.",
+)
 out_option = click.option("--out", required=True, type=NewFile(), help="The new file.")
 
 

@@ -625,11 +625,11 @@ def consult_retained(gateway: Gateway, handoff: UUID, **options: Any) -> None:
         is_flag=True,
         help="Open what is sealed to you, with the keys of encryption_keys.",
     ),
-    click.option("--page", type=arguments.NewFile(), metavar="FILE.html", help="As one HTML page."),
+    arguments.page_option,
     language_option,
     receipt_out_option,
 )
-def sheet(gateway: Gateway, handoff: UUID, page: Path | None, **options: Any) -> None:
+def sheet(gateway: Gateway, handoff: UUID, file: Path | None, **options: Any) -> None:
     """Print the case of HANDOFF for a prosecutor.
 
     It is a consultation, which the log records. Organisations stand by their names, codes in words,
@@ -641,7 +641,7 @@ def sheet(gateway: Gateway, handoff: UUID, page: Path | None, **options: Any) ->
         --reason-code investigation --reason 'File 4711' \\
         --lang fr --page file-4711.html
     """
-    from gateway.cli import page as pages  # noqa: PLC0415
+    from gateway.cli import page  # noqa: PLC0415
     from gateway.cli.sheet import Sheet  # noqa: PLC0415
 
     names = {one["organisation"]: one["name"] for one in gateway.organisations()}
@@ -654,16 +654,16 @@ def sheet(gateway: Gateway, handoff: UUID, page: Path | None, **options: Any) ->
         full=options["show_text"],
         unsealed=gateway.unseal(opened) if options["open_sealed"] else None,
     )
-    text = pages.render(written.title, written.blocks(), written.language, written.label)
-    if page is None and not output.for_machines():
-        pages.show(written.title, written.blocks())
+    text = page.render(written.title, written.blocks(), written.language, written.label)
+    if file is None and not output.for_machines():
+        page.show(written.title, written.blocks())
         click.echo()
     print_result(
         opened.written,
         "sheet of the case made",
         save=options["receipt_out"],
         more={"page": text},
-        presentation=None if page is None else (page, text.encode()),
+        presentation=None if file is None else (file, text.encode()),
     )
 
 

@@ -3,7 +3,7 @@
 Nothing in a page is loaded from elsewhere or can be followed, and every text in it is escaped.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -45,6 +45,11 @@ class Block:
     written: str = ""
     folded: str = ""
     closed: bool = False
+
+
+def organisation(id_: str, names: Mapping[str, str]) -> str:
+    """An organisation by its name, with its id; by its id where the directory does not have it."""
+    return f"{names[id_]} ({id_})" if id_ in names else id_
 
 
 def frame(title: str, body: str, language: str, label: str = "") -> str:

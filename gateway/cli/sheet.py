@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.page import Block
+from gateway.cli.page import Block, organisation
 from gateway.client import ConsultedContent, OpenedElement
 from gateway.domain.case import (
     ARRAYS,
@@ -126,7 +126,7 @@ class Sheet:
             yield self._phrase(key, at=at, version=change["version"], change=said)
 
     def _organisation(self, name: str) -> str:
-        return f"{self.names[name]} ({name})" if name in self.names else name
+        return organisation(name, self.names)
 
     def _conditions(self) -> Block:
         rows = [
