@@ -91,10 +91,10 @@ class DutyKind(StrEnum):
 class WaitKind(StrEnum):
     """What waits for an organisation beside its duties, and what arrived.
 
-    The counterpart's late answer; its own cases to assess and to clear; a removal that
-    is held for the police, or free since; a succession to approve; a
-    refused notification; the way to its activation. What ends soon: content of its cases, its
-    membership, a mandate, an agreement, a term of retention, an audit access, a certificate.
+    The counterpart's late answer; its own cases to assess and to clear; a removal that is held for
+    the police, or free since; a succession to approve; a refused notification; the way to its
+    activation. What ends soon: content of its cases, its membership, a mandate, an agreement, a
+    term of retention, an audit access, a certificate.
     """
 
     LATE_ANSWER = "late_answer"

@@ -15,7 +15,7 @@ LONGEST_TOLD = 200
 """Characters of one value that is retold in the statement about the report."""
 
 MOST_ITEMS = 600
-"""No case has more elements: what is longer is not read to its end."""
+"""No case has more elements: what is longer is read no further."""
 
 LONGEST_TEXT = 2000
 """Characters of a statement."""
