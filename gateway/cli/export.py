@@ -48,28 +48,29 @@ def export_all(gateway: Gateway, out: Path, by: str | None, reason: str | None) 
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     rows = [*gateway.inbox(), *gateway.sent()]
     told: list[dict[str, Any]] = []
-    false: EvidenceMismatch | None = None
+    failure: ClientError | None = None
     try:
         with output.progress("Exporting") as tell:
             for number, row in enumerate(rows, start=1):
-                one: dict[str, Any] = {"handoff": row["handoff"]}
+                told.append({"handoff": row["handoff"]})
                 try:
-                    one |= _exported(gateway, row["handoff"], out, by, reason)
+                    told[-1] |= _exported(gateway, row["handoff"], out, by, reason)
                 except (RequestRefused, OutdatedVersion, EvidenceMismatch) as error:
-                    one |= {"outcome": "refused", "why": sentence(error)}
-                    false = false or (error if isinstance(error, EvidenceMismatch) else None)
-                told.append(one)
+                    told[-1] |= {"outcome": "refused", "why": sentence(error)}
+                    failure = failure or (error if isinstance(error, EvidenceMismatch) else None)
                 tell(number, len(rows))
     except ClientError as error:
-        raise Failure(error, {"handoffs": told}) from error
-    if not output.reply({"handoffs": told}):
+        failure = error
+        told.pop()
+    if not output.for_machines():
         for one in told:
             _print(one)
-        done = sum(one["outcome"] != "refused" for one in told)
-        output.say(f"{done} of {len(rows)} handoffs are in {out}; casegate verify reads each")
-    if false is not None:
-        raise Failure(false)
-    if any(one["outcome"] == "refused" for one in told):
+    if failure is not None:
+        raise Failure(failure, {"handoffs": told})
+    refused = sum(one["outcome"] == "refused" for one in told)
+    summary = f"{len(rows) - refused} of {len(rows)} handoffs are in {out}"
+    output.reply({"handoffs": told}, f"{summary}; casegate verify reads each")
+    if refused:
         raise SystemExit(REFUSED)
 
 

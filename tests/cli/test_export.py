@@ -1,11 +1,14 @@
 """`casegate export all`: a file for each handoff, verified, and no more than what is new."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from gateway.cli import case
 from gateway.client import EvidenceMismatch, Gateway
+from gateway.exchange.lifecycle import erasure
 from tests.cli.desks import Desks
 from tests.founding import OFMIN
 
@@ -48,6 +51,19 @@ def test_content_is_included_where_it_opens_and_else_the_line_says_why(desks: De
     assert "2 of 2 handoffs are in archive" in text
 
 
+def test_an_erased_case_is_named_and_the_others_are_exported(desks: Desks) -> None:
+    desks.monkeypatch.setattr(case, "now", desks.stage.gateway.clock)
+    soon = (desks.stage.gateway.clock().date() + timedelta(days=2)).isoformat()
+    erased, other = desks.offered(marking={"erase_on": soon}), desks.offered()
+    desks.done("handoff", "accept", erased, "--by", "officer-1", "--yes", at=OFMIN)
+    desks.stage.gateway.clock.advance(timedelta(days=3))
+    assert erasure.erase_due(desks.stage.gateway.ports) == 1
+    result = desks.run("export", "all", "--out", "archive", at=OFMIN)
+    assert result.exit_code == 1
+    assert f"Refused: {erased}: the case was erased" in result.stdout
+    assert f"{other}-1.json" in result.stdout
+
+
 def test_a_file_that_was_altered_is_named_and_the_others_are_exported(desks: Desks) -> None:
     desks.offered()
     [(_, name)] = outcomes(desks)
@@ -58,7 +74,11 @@ def test_a_file_that_was_altered_is_named_and_the_others_are_exported(desks: Des
     result = desks.run("export", "all", "--out", "archive", at=OFMIN)
     assert result.exit_code == 5
     assert f"{name} does not verify: move it away" in result.output
-    assert "1 of 2 handoffs" in result.output
+    assert result.stdout.count("Written") == 1
+    both = desks.run("export", "all", "--out", "archive", "--json", at=OFMIN)
+    told = json.loads(both.stdout)
+    assert [one["outcome"] for one in told["handoffs"]] == ["refused", "kept"]
+    assert told["error"]["kind"] == "evidence-mismatch"
 
 
 def test_a_bundle_that_does_not_verify_is_no_file(
