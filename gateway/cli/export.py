@@ -1,5 +1,6 @@
 """`casegate export`: all that a member can prove, for a member that leaves or a year's archive."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,9 @@ def _kept(
     gateway: Gateway, file: Path, handoff: str, by: str | None = None, reason: str | None = None
 ) -> dict[str, Any]:
     if file.exists():
-        report = verify_bundle(file.read_bytes(), gateway.connection.trust)
-        if not report.passed:
+        data = file.read_bytes()
+        passed = verify_bundle(data, gateway.connection.trust).passed
+        if not passed or json.loads(data)["about"]["handoff"] != handoff:
             raise EvidenceMismatch(f"{file} does not verify: move it away, and export it again")
         return {"outcome": "kept", "file": str(file)}
     data = gateway.export(handoff, by, reason)

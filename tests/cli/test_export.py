@@ -81,6 +81,16 @@ def test_a_file_that_was_altered_is_named_and_the_others_are_exported(desks: Des
     assert told["error"]["kind"] == "evidence-mismatch"
 
 
+def test_a_file_of_another_handoff_is_not_taken_for_one_that_is_there(desks: Desks) -> None:
+    first, second = desks.offered(), desks.offered()
+    outcomes(desks)
+    archive = desks.folder / "archive"
+    (archive / f"{first}-1.json").write_bytes((archive / f"{second}-1.json").read_bytes())
+    result = desks.run("export", "all", "--out", "archive", at=OFMIN)
+    assert result.exit_code == 5
+    assert f"{first}-1.json does not verify" in result.output
+
+
 def test_a_bundle_that_does_not_verify_is_no_file(
     desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
