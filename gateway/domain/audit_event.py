@@ -132,6 +132,7 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "case.repair_handoff": ("case.handoff_repaired", Operation.ALTERATION),
     "case.lift_embargo": ("case.embargo_lifted", Operation.ALTERATION, Arrives.NEWS),
     "case.end_measure": ("case.measure_ended", Operation.ALTERATION, Arrives.NEWS),
+    "case.report_removal": ("case.removal_reported", Operation.ALTERATION, Arrives.NEWS),
     "case.recall": ("case.recalled", Operation.ALTERATION),
     "case.approve_recall": ("case.recall_approved", Operation.ALTERATION),
     "case.consult": ("case.consulted", Operation.CONSULTATION),

@@ -86,6 +86,14 @@ OUTCOMES = frozenset(
         "refused", "no_reply", "more_needed", "assessment_not_confirmed",
     }
 )  # fmt: skip
+REMOVALS = frozenset(
+    {
+        "removal_ordered", "removed", "unavailable", "moved", "content_removed",
+        "access_disabled", "account_suspended", "account_terminated",
+    }
+)  # fmt: skip
+"""Outcomes after which content is not where it was, or will not be: who set an embargo hears."""
+
 DELAY_CODES = frozenset({"information_awaited", "workload", "technical", "other"})
 POLICE_ONLY_OUTCOMES = frozenset({"child_safeguarded", "victim_identified", "suspect_identified"})
 SHOWN_TO_ALL = frozenset({"received", "duplicate", "more_needed", "assessment_not_confirmed"})

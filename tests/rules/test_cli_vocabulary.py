@@ -78,6 +78,7 @@ NOT_ASKED = {
     "case.erase",
     "case.lift_embargo",
     "case.repair_handoff",
+    "case.report_removal",
     "handoff.announce_change",
     "handoff.recall",
     "handoff.reissue",

@@ -46,6 +46,7 @@ GATEWAYS_OWN = {
     "succession.apply",
     "audit.inform",
     "erasure.announce",
+    "case.report_removal",
     "counterpart.suspend",
     "counterpart.reinstate",
     "counterpart.leave",
@@ -56,8 +57,8 @@ GATEWAYS_OWN = {
 ended with a term, a certificate once it is made and when its end comes near, the status that
 goes with the first one, the run that is passed with its last step, what holders hear of a
 version that is cleared, what a succession does that was planned and approved, what members learn
-of audits and of their counterparts, what holders hear before an erasure, and the end of what
-they retain."""
+of audits and of their counterparts, what the setter of an embargo hears of removals, what holders
+hear before an erasure, and the end of what they retain."""
 
 BY_SYSTEMS = {
     "invitation.redeem": enrolment.redeem_invitation,

@@ -13,6 +13,9 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
+from gateway.domain.organisation import Organisation
+from gateway.exchange.standing.case_version import in_force
+from gateway.exchange.standing.disclosure import outcome_for
 from gateway.exchange.standing.duties import arrive, is_holder
 from gateway.exchange.standing.interests import is_barred
 from gateway.kernel import events
@@ -122,6 +125,22 @@ def tell(
         event=event,
         of=about,
     )
+
+
+def tell_of_removal(
+    context: RequestContext, case: Case, author: Organisation, fields: Mapping[str, Any]
+) -> None:
+    """Let who set an embargo on a case of another hear at once of a removal that its ``author``
+    reports meanwhile: of which kind of holder, and the outcome, as far as it reads that (R5)."""
+    where, told = EventSubject.of_case(case), {author.slug, case.originator}
+    for one in in_force(context.work, case, context.now):
+        on_it = one.kind is MeasureKind.EMBARGO and one.overlaps(fields.get("items", ()))
+        if on_it and one.setter not in told:
+            told.add(one.setter)
+            code, _ = outcome_for(author, context.require(one.setter), fields, ())
+            said = {"measure": str(one.id), "holder": author.kind, "outcome": code}
+            at = replace(where, handoff=one.handoff)
+            tell(context, one, one.setter, said, at, action="case.report_removal")
 
 
 # --- What a clearance does -----------------------------------------------------------------------

@@ -8,12 +8,13 @@ from typing import Any
 from gateway.domain import answers, refusals
 from gateway.domain.case import ARRAYS, CLEAR_MARKING
 from gateway.domain.decision import Value
-from gateway.domain.handoff import RETAINING, Handoff, RecallAnswer, recall_answer_errors
+from gateway.domain.handoff import REMOVALS, RETAINING, Handoff, RecallAnswer, recall_answer_errors
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.outcome import outcome_errors
 from gateway.domain.retention import RetentionGround
 from gateway.domain.revision import is_place, place_of
 from gateway.domain.standing import MOST_LATE
+from gateway.exchange.case.measure_events import tell_of_removal
 from gateway.exchange.handoffs.acceptance import (
     check_acceptance,
     facts_of_acceptance,
@@ -68,6 +69,13 @@ def outcome_as_originator_reads(given: Answering) -> Mapping[str, Any]:
         given.context.organisation, originator, given.fields, standing.measures
     )
     return {**read, "code": code}
+
+
+def follow_outcome(given: Answering, moved: Handoff) -> None:
+    """Let who set an embargo hear of a removal that is reported while it holds."""
+    if given.fields["code"] in REMOVALS:
+        context, case = given.context, given.standing.case
+        tell_of_removal(context, case, context.organisation, given.fields)
 
 
 def check_proposal(given: Answering) -> None:
@@ -180,7 +188,9 @@ def follow_recall_answer(given: Answering, moved: Handoff) -> None:
 
 ANSWER_STEPS: Mapping[str, AnswerSteps] = {
     "acceptance": AnswerSteps(check_acceptance, facts_of_acceptance, follow=follow_acceptance),
-    "outcome": AnswerSteps(check_outcome, facts_of_outcome, read=outcome_as_originator_reads),
+    "outcome": AnswerSteps(
+        check_outcome, facts_of_outcome, follow=follow_outcome, read=outcome_as_originator_reads
+    ),
     "correction_proposal": AnswerSteps(check_proposal),
     "delay": AnswerSteps(follow=follow_delay),
     "call": AnswerSteps(check_call),

@@ -46,6 +46,7 @@ from tests.founding import (
     consulted,
     element_id,
     fields_of,
+    handoffs_compared,
     offer_of,
     offered,
     registry_compared,
@@ -203,6 +204,25 @@ def test_who_sets_an_embargo_reads_who_has_the_case_for_removal_already(gateway,
         opened(gateway, removing, "take_down", ABROAD)
     had = [{"kind": "hotline", "holders": 1, "opened": int(reads_first)}]
     assert embargoed(gateway, case)[2].result["held_for_removal"] == had
+
+
+@each("elements", [(), ON_URL["elements"]])
+def test_who_set_an_embargo_hears_at_once_of_a_removal_that_another_reports(gateway, elements):
+    case = submitted(gateway)
+    removing = accepted(gateway, offered(gateway, case, **REMOVAL), recipient=ABROAD)
+    _, handoff, embargo = embargoed(gateway, case, elements=elements)
+    before = len(gateway.types(OFMIN))
+    gateway.answer(ABROAD, answers.outcome, removing, code="received")
+    gateway.answer(ABROAD, answers.outcome, removing, code="removed", items=[element_id("host")])
+    assert len(gateway.types(OFMIN)) == before + (not elements)
+    gateway.answer(ABROAD, answers.outcome, removing, code="removed")
+    told = told_last(gateway, OFMIN)
+    assert gateway.types(OFMIN)[-1] == "case.removal_reported"
+    said = {"measure": embargo.result["measure"], "holder": "hotline", "outcome": "removed"}
+    assert told["subject"] == said and ABROAD not in str(told)
+    arrived = [one["type"] for one in gateway.view(OFMIN, handoff)["arrivals"]]
+    assert set(arrived) == {"case.removal_reported"}
+    assert handoffs_compared(gateway).sentences() == ()
 
 
 def test_a_renewal_takes_a_second_person_and_replaces_the_one_before(gateway):
