@@ -290,6 +290,11 @@ class CaseProof:
                 if not renewed:
                     yield "measure end", row
 
+    def denies(self, row: Recall | Measure) -> bool:
+        """Tell whether the log speaks against a row; of a measure whose event says no more what it
+        set, it does not, though nothing confirms it either."""
+        return all(one.subject for one in self.steps if one.id == row.id and one.type in SETTING)
+
     def absent_measures(self) -> Iterator[Measure]:
         """The measures of the log that no row has, as far as their events still tell them."""
         every = {one.id: one for one in self.measures}

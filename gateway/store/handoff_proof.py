@@ -180,7 +180,7 @@ def compare_handoff(
     of = CaseProof(work, civil_day, lambda _: None, (handoff.originator, handoff.case))
     names = {*of.differences()}
     absent: list[RowBeside] = [*of.absent_recalls(), *of.absent_measures()]
-    wrong: list[RowBeside] = [row for _, row in of.wrong()]
+    wrong: list[RowBeside] = [row for _, row in of.wrong() if of.denies(row)]
     try:
         one = _HandoffProof(of, handoff)
         names.update(one.differences())

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.duty import DutyKind
+from gateway.domain.measure import MeasureKind
 from gateway.domain.refusals import WrongState
 from gateway.exchange.case import measures
-from gateway.exchange.case.measures import MeasureEnd
+from gateway.exchange.case.measures import MeasureEnd, MeasureRequest
 from gateway.exchange.handoffs import package_consultation
 from gateway.exchange.standing import duties
 from gateway.kernel.changes import Change
@@ -22,6 +23,7 @@ from tests.founding import (
     OFMIN,
     OPENING,
     accepted,
+    element_id,
     founded,
     handoffs_compared,
     offered,
@@ -105,6 +107,21 @@ def test_what_no_event_tells_of_is_removed():
     )
     assert repaired(there, "held")["held"] == "without 1 of what stood there"
     assert handoffs_compared(there.gateway) == NONE
+
+
+def test_no_measure_ends_because_its_event_says_no_more_what_it_set():
+    there = scene()
+    mark = MeasureRequest(
+        MeasureKind.MARK, "officer-1", "objection", (element_id("url"),), approved_by="approver-1"
+    )
+    there.gateway.act(HOTLINE, measures.on_case, there.case, mark)
+    suspension = UUID(there.gateway.store.tables("case_measure")["case_measure"][0][0])
+    event = f"CAST(document AS TEXT) LIKE '%\"{suspension}\"%'"
+    there.change(f"UPDATE log_event SET disclosures = '[]' WHERE {event}")  # noqa: S608
+    values = {"handoff": str(there.handoffs["held"]), "reason": "x"}
+    found = there.gateway.unmade(WrongState, Change("case.repair_handoff", HOTLINE, values))
+    assert found.detail.startswith("still differs: measure;")
+    assert len(rows_of(there, "case_measure")) == 2
 
 
 def rows_of(there: Scene, table: str) -> list[Any]:
