@@ -1,7 +1,10 @@
 """Members that witness the log: what they cosigned, and on record by which key.
 
 A line comes as often as the member likes. No event records it: the log would grow again by each.
+An event records a key; so one follows another after a day at the earliest.
 """
+
+from datetime import timedelta
 
 from gateway.domain.organisation import witness_name
 from gateway.domain.refusals import ValidationFailed
@@ -14,6 +17,9 @@ from gateway.kernel.transact import ActionRequest, RequestContext, authorize, re
 from gateway.kernel.values import Caller, Confirmation, ConfirmationKind, TreeHead
 from gateway.ledger import cosignature, note, tiles
 from gateway.ledger.note import VerificationKey
+
+CHANGED_AFTER = timedelta(days=1)
+"""After the newest line of a key the first one of another may come."""
 
 
 def register(
@@ -45,6 +51,9 @@ def register(
         known = any(cosignature.verify(one.note + one.data.decode(), [key]) for one in kept)
     except ValueError as error:
         raise ValidationFailed((("/cosignature", f"is not valid: {error}"),)) from None
+    if any(size < one.size or found.at < one.at + CHANGED_AFTER for one in kept) and not known:
+        why = "is another key than that of the newest line: it may follow after a day, of no less"
+        raise ValidationFailed((("/witness", why),))
     with ports.begin(TransactionMode.WRITE) as work:
         if not known:
             parties = gateway_and(caller.organisation, role="actor")

@@ -242,8 +242,9 @@ def log_add_cosignature(call: Call) -> KeptCosignature:
     """Send one's own cosignature of a checkpoint (C2SP cosignature/v1).
 
     `witness` is a verifier key named by the gateway's public host and one's own id, as in
-    `gateway.example.org/hotline`. A new key is put on record (`witness.registered`); of the lines
-    the newest is kept, and public at `GET /log/cosignatures`.
+    `gateway.example.org/hotline`. A new key is put on record (`witness.registered`), a day
+    after the newest line of the one before; of the lines the newest is kept, and public at
+    `GET /log/cosignatures`.
     """
     body = call.body
     try:

@@ -52,10 +52,25 @@ def test_a_line_is_kept_with_the_checkpoint_and_its_key_is_recorded_once(gateway
     cosigned(gateway, by)
     assert gateway.size() == size + 1
     assert [*kept(gateway)] == [size + 1], "only its newest"
+
+
+def test_another_key_follows_after_a_day_so_that_two_in_turn_do_not_make_the_log_grow(
+    gateway: Founded,
+) -> None:
+    by, early = witness(NAME), (text_of(gateway), gateway.size())
     rolled = Cosigner(NAME, witness("another").public, witness("another").sign)
+    cosigned(gateway, by)
+    cosigned(gateway, by)
+    size = gateway.size()
+    with pytest.raises(ValidationFailed):
+        cosigned(gateway, rolled)
+    gateway.clock.advance(witnesses.CHANGED_AFTER)
+    with pytest.raises(ValidationFailed):
+        cosigned(gateway, rolled, text=early[0], size=early[1])
+    assert gateway.size() == size
     cosigned(gateway, rolled)
-    assert gateway.size() == size + 2, "another key is on record, too"
-    assert cosignature.verify(kept(gateway)[size + 1], [rolled.key]) == []
+    assert gateway.size() == size + 1, "another key is on record, too"
+    assert cosignature.verify(kept(gateway)[size], [rolled.key])
 
 
 def test_a_line_that_comes_late_replaces_no_newer_one(gateway: Founded) -> None:
