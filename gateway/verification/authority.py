@@ -129,7 +129,7 @@ def trace_keys(
     unrevoked = {(one.organisation, one.kid) for one in good if one.log == receipts.log}
     moved = [one for one in receipts.documents.moved if one.attested]
     attested = {one.kid: receipts.record_of(one).index for one in moved}
-    own = [*gateway_keys.facts(bundle.own_keys, attested, trust)]
+    own = [*gateway_keys.facts(bundle.own_keys, attested, receipts.log, trust)]
     keys = KeyHistory(documents, origins, revoked, undated, unrevoked, own)
     return keys, keys.describe()
 

@@ -80,16 +80,19 @@ def _follow(log_keys: list[VerificationKey], public: str, log: str) -> None:
 
 
 def facts(
-    receipts: Iterable[Receipt], attested: Mapping[str, int], trust: TrustAnchors
+    receipts: Iterable[Receipt], attested: Mapping[str, int], log: str, trust: TrustAnchors
 ) -> Iterable[Fact]:
-    """From which entry on the gateway signs with the keys that attested documents, given with the
-    last entry of each, and with those of its log; and what it attested after it withdrew the key.
+    """From which entry of a log on its gateway signs with the keys that attested documents, given
+    with the last entry of each, and with those of the log; and what it attested after it withdrew
+    the key. What other logs say of keys is left out.
 
     Raises what `read` raises.
     """
     for told, key in of_known(read, receipts, trust):
+        if told.event["log"] != log:
+            continue
         purpose, kid = key.get("purpose"), str(key.get("key"))
-        values = {"kid": kid, "entry": told.index, "log": told.event["log"]}
+        values = {"kid": kid, "entry": told.index, "log": log}
         if purpose == LOG and told.type == PUBLISHED:
             yield Fact("gateway_key.log", {**values, "public": str(key.get("public"))})
         elif purpose == ATTEST and kid in attested and told.type == PUBLISHED:

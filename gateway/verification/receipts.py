@@ -181,7 +181,7 @@ def compare_histories(
     """
     mandate = [] if bundle.mandate is None else [bundle.mandate]
     others = [*bundle.registrations, *bundle.revocations, *bundle.locks, *mandate]
-    others += bundle.mandate_ends
+    others += (*bundle.mandate_ends, *bundle.own_keys)
     mine = (*trust.registrations, *trust.revocations, *trust.locks)
     plan = [] if receipts.plan is None else [receipts.plan]
     here = [*receipts.given, *plan, *of_known(confirm_receipt, others, trust)]

@@ -16,8 +16,8 @@ from gateway.verification.trust import TrustAnchors
 from gateway.verification.verifier import verify_bundle
 from tests.each import each
 from tests.evidence.ingredients import es256
-from tests.verification.logbook import ORIGIN, Logbook
-from tests.verification.scenario import SIGNERS, TRUST, Scenario, fact, keys_of
+from tests.verification.logbook import ORIGIN, Logbook, witness
+from tests.verification.scenario import GATEWAY, SIGNERS, TRUST, Scenario, fact, keys_of
 
 GATEWAYS = (Party(OWN, "gateway"),)
 ATTESTS = SIGNERS["gateway"]
@@ -75,6 +75,31 @@ def test_an_event_of_a_key_that_was_refused_or_names_none_fails(changes: dict[st
     said = {"purpose": "attest", "key": ATTESTS.kid, "organisation": OWN}
     index = story.register("gateway_key.publish", said, parties=GATEWAYS, **changes)
     assert not shown(story, index).passed
+
+
+def test_what_another_gateway_says_of_a_key_is_not_said_of_the_one_of_the_file() -> None:
+    story = Scenario(attested=True).told("acceptance")
+    other = Logbook("other.example.org", "other")
+    strange = Scenario(attested=True)
+    strange.log = other
+    receipts = (told(strange, "withdraw", "attest", ATTESTS.kid),)
+    receipts += (told(strange, "publish", "attest", ATTESTS.kid),)
+    receipts = tuple(other.receipt(index) for index in range(2))
+    theirs = TrustAnchors(other.keys, (other.origin,), issuer="https://other.example.org")
+    trust = replace(TRUST, issuer=GATEWAY, others=(theirs,))
+    report = verify_bundle(story.file(own_keys=receipts), trust)
+    assert not {one for one in keys_of(report) if one.startswith("gateway_key.")}
+
+
+def test_an_event_of_a_key_is_of_the_history_that_is_confirmed() -> None:
+    story = Scenario(attested=True).told("acceptance")
+    one = told(story, "publish", "attest", ATTESTS.kid)
+    by = witness()
+    trust = replace(TRUST, witnesses=(by.key,))
+    index, earlier = len(story.log.events) - 1, story.log.confirmed(2, by)
+    data = story.file(own_keys=(one,), confirmed=(earlier,))
+    report = verify_bundle(data, trust)
+    assert fact(report, "unwitnessed.part")["entry"] == index
 
 
 # --- What is learned ---
