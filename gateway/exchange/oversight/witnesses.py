@@ -49,15 +49,13 @@ def register(
         if abs(found.at - ports.now()) > MAX_SKEW:
             raise ValueError("its time is not the present one")
         known = any(cosignature.verify(one.note + one.data.decode(), [key]) for one in kept)
+        if not known and any(size < o.size or found.at < o.at + CHANGED_AFTER for o in kept):
+            raise ValueError("another key follows a day after the newest line, of no fewer entries")
     except ValueError as error:
         raise ValidationFailed((("/cosignature", f"is not valid: {error}"),)) from None
-    if any(size < one.size or found.at < one.at + CHANGED_AFTER for one in kept) and not known:
-        why = "is another key than that of the newest line: it may follow after a day, of no less"
-        raise ValidationFailed((("/witness", why),))
     with ports.begin(TransactionMode.WRITE) as work:
         if not known:
-            parties = gateway_and(caller.organisation, role="actor")
-            told = {"witness": str(key)}
+            parties, told = gateway_and(caller.organisation, role="actor"), {"witness": str(key)}
             record_by_gateway(ports, work, "witness.register", parties, said=told)
         data = found.line.encode()
         work.confirmations.keep(Confirmation(size, kind, name, found.at, own, data))
