@@ -482,10 +482,8 @@ def _of_witnesses(keys: Sequence[VerificationKey], given: str | Path) -> TrustAn
 
 def _of_authorities(file: Path) -> TrustAnchors:
     """The root certificates in a file; SettingsError where it has none."""
-    try:
-        roots = x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} has no certificates that can be read (PEM)") from error
+    with raising(SettingsError, f"{file} has no certificates that can be read (PEM)"):
+        roots = x509.load_pem_x509_certificates(read_file(file))
     named = {one.fingerprint(SHA256()).hex(): file.name for one in roots}
     return TrustAnchors((), (), authorities=roots, origin_of=named)
 

@@ -1,7 +1,7 @@
 """What waits for an organisation beside what it owes about handoffs, and where each row stands."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from gateway.domain.duty import WaitKind, WorkPlace
 from gateway.domain.handoff import NEVER, HandoffPlace
-from gateway.domain.organisation import Organisation
+from gateway.domain.organisation import Certificate, Organisation
 from gateway.domain.steps import verb_of
 from gateway.domain.vocabulary import RANKS, Urgency
 
@@ -81,6 +81,12 @@ class WorklistFilter:
 
 
 EVERYTHING = WorklistFilter()
+
+
+def certificates_end(certificates: Iterable[Certificate], now: datetime) -> datetime | None:
+    """When the last certificate of a system ends, where that is soon."""
+    ends = max((one.not_after for one in certificates if one.revoked_at is None), default=now)
+    return ends if now < ends < now + RENEW_BEFORE else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ the root. A bare proof binds leaf, index and root; the signature over size and r
 A consistency proof shows that one tree is the beginning of another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -123,22 +123,26 @@ def verify_inclusion(
     _require_hashes(leaf, expected_root, *proof)
     if not 0 <= index < size:
         raise ProofError("the index lies outside the tree")
-    node, last = index, size - 1
     current = leaf
-    for sibling in proof:
+    for sibling, before in _climb(index, size - 1, proof):
+        current = node_hash(sibling, current) if before else node_hash(current, sibling)
+    if current != expected_root:
+        raise ProofError("the proof leads to another root")
+
+
+def _climb(node: int, last: int, siblings: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Go from a node to the root: each sibling, and whether it stands before. ProofError unless
+    they are exactly those on the way."""
+    for sibling in siblings:
         if last == 0:
             raise ProofError("the proof is too long")
-        if node & 1 or node == last:
-            current = node_hash(sibling, current)
-            while node and not node & 1:  # on the right edge it has no sibling before
-                node, last = node >> 1, last >> 1
-        else:
-            current = node_hash(current, sibling)
+        before = bool(node & 1) or node == last
+        yield sibling, before
+        while before and node and not node & 1:  # on the right edge it has no sibling before
+            node, last = node >> 1, last >> 1
         node, last = node >> 1, last >> 1
     if last != 0:
         raise ProofError("the proof is too short")
-    if current != expected_root:
-        raise ProofError("the proof leads to another root")
 
 
 def verify_consistency(
@@ -160,18 +164,11 @@ def verify_consistency(
     # A complete old tree is itself the first node of the proof, which leaves it out.
     hashes = iter(proof if node else (old_root, *proof))
     begun = grown = next(hashes, b"")
-    for sibling in hashes:
-        if last == 0:
-            raise ProofError("the proof is too long")
-        if node & 1 or node == last:
+    for sibling, before in _climb(node, last, hashes):
+        if before:
             begun, grown = node_hash(sibling, begun), node_hash(sibling, grown)
-            while node and not node & 1:  # on the right edge it has no sibling before
-                node, last = node >> 1, last >> 1
         else:
             grown = node_hash(grown, sibling)
-        node, last = node >> 1, last >> 1
-    if last != 0:
-        raise ProofError("the proof is too short")
     if (begun, grown) != (old_root, root):
         raise ProofError("the proof leads to another root")
 

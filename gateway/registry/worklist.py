@@ -14,8 +14,8 @@ from gateway.domain.handoff import HandoffPlace
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.worklist import (
     ENDS_SOON,
-    RENEW_BEFORE,
     AdminGroup,
+    certificates_end,
     endings,
     id_of,
 )
@@ -209,8 +209,7 @@ def _endings(asked: _AdminReading) -> Iterator[_AdminRow]:
             yield _row(asked, AdminGroup.ENDS, one.kind, entry.slug, **said)
         for system in asked.work.organisations.systems(entry.slug):
             held = asked.work.organisations.certificates(entry.slug, system.name)
-            ends = max((o.not_after for o in held if o.revoked_at is None), default=None)
-            if system.enabled and ends and asked.now < ends < asked.now + RENEW_BEFORE:
+            if system.enabled and (ends := certificates_end(held, asked.now)):
                 said = {"at": ends, "about": system.name}
                 yield _row(asked, AdminGroup.ENDS, WaitKind.CERTIFICATE, entry.slug, **said)
 

@@ -26,8 +26,8 @@ from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import (
     ERASED_SOON,
     EVERYTHING,
-    RENEW_BEFORE,
     WorklistFilter,
+    certificates_end,
     command_of,
     endings,
     id_of,
@@ -351,9 +351,8 @@ def _ends(context: RequestContext) -> Iterator[_Row]:
         yield _Row(place, _row(place, "whoami.read", None, about=one.what))
     registry = context.work.organisations
     for system in registry.systems(own.slug):
-        certificates = registry.certificates(own.slug, system.name)
-        ends = max((c.not_after for c in certificates if c.revoked_at is None), default=None)
-        if system.enabled and ends is not None and now < ends < now + RENEW_BEFORE:
+        ends = certificates_end(registry.certificates(own.slug, system.name), now)
+        if system.enabled and ends:
             kind = WaitKind.CERTIFICATE
             place = place_of(kind, id_of(kind, system.name), due_at=ends)
             shown = _row(place, "certificate.renew", "system renew", about=system.name)
