@@ -50,7 +50,7 @@ def collect(
         if first <= parse_timestamp(one["offered_at"]).astimezone(UTC).date() <= last
         and purpose in (None, *one["purpose"])
     ]
-    told = _told(gateway, {one["handoff"] for one in listed})
+    told = _moves_in(gateway, {one["handoff"] for one in listed})
     with output.progress("Reading outcomes") as tell:
         for number, one in enumerate(listed, 1):
             yield _count(gateway, one, told[one["handoff"]])
@@ -61,7 +61,7 @@ _Moves = dict[str, tuple[str, datetime]]
 """What happened in a handoff, in order: type and time of each event by its id."""
 
 
-def _told(gateway: Gateway, handoffs: Iterable[str]) -> Mapping[str, _Moves]:
+def _moves_in(gateway: Gateway, handoffs: Iterable[str]) -> Mapping[str, _Moves]:
     moves: dict[str, _Moves] = {name: {} for name in handoffs}
     ends: list[int] = []
     with output.progress("Reading events") as tell:

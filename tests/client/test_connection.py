@@ -191,7 +191,7 @@ def test_a_connection_names_the_time_stamp_authorities_that_it_asks_for(tmp_path
     (tmp_path / "tsa.pem").write_bytes(root.pem())
     read = PartnerConnection.read(written(tmp_path, time_stamp_authorities="tsa.pem"))
     assert read.trust.authorities == (root.certificate,)
-    with pytest.raises(SettingsError, match="none.pem cannot be read"):
+    with pytest.raises(SettingsError, match=r"none\.pem cannot be read"):
         PartnerConnection.read(written(tmp_path, time_stamp_authorities="none.pem"))
 
 
