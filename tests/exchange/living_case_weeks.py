@@ -72,12 +72,15 @@ class Moves(Answers):
         at = None if held is None else held.id
         case.measures.append(Measure(id_, kind, setter, named, until, handoff=at))
         typ = "case.embargoed" if kind == "embargo" else "case.restricted"
-        self._heard_of_measure(case, typ)
+        self._heard_of_measure(case, typ, embargo=kind == "embargo")
 
-    def _heard_of_measure(self, case: Case, typ: str) -> None:
+    def _heard_of_measure(self, case: Case, typ: str, *, embargo: bool) -> None:
+        """Whoever holds the case heard; of an embargo no private holder that opened nothing."""
         assert self.told(case.originator, typ)
         for one in self.world.of(case):
-            if one.hears:
+            if embargo and not (one.consulted or self.world.members[one.recipient].led):
+                assert not self.told(one.recipient, typ, one.id)
+            elif one.hears:
                 assert self.told(one.recipient, typ), f"{one.state} heard nothing of {typ}"
         self.touched += self.world.of(case)
 
@@ -98,7 +101,8 @@ class Moves(Answers):
         assert who == one.setter
         one.ended = True
         if holds:
-            self._heard_of_measure(case, "case.measure_ended")
+            embargo = one.kind == "embargo"
+            self._heard_of_measure(case, "case.measure_ended", embargo=embargo)
 
     @precondition(lambda self: any(one.kind == "embargo" for _, one in self.measured()))
     @rule(number=NUMBERS, two=st.booleans())
@@ -117,7 +121,7 @@ class Moves(Answers):
         assert succeeds or holder.answer != "copies_erased"
         assert one.holds(self.now)
         one.ended = True
-        self._heard_of_measure(case, "case.measure_ended")
+        self._heard_of_measure(case, "case.measure_ended", embargo=True)
 
     def _succeeds(self, measure: Measure, held: Handoff | None) -> bool:
         """Whether the mandate of who set a measure has moved to who holds the case."""

@@ -12,6 +12,7 @@ from uuid import UUID
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.case import Case
+from gateway.domain.handoff import Handoff
 from gateway.domain.measure import MEASURES, Measure, MeasureKind
 from gateway.domain.organisation import Organisation
 from gateway.exchange.standing.case_version import in_force
@@ -83,6 +84,8 @@ def tell_holders(
     for one in context.work.handoffs.of_case(measure.originator, measure.case):
         if one.recipient in told or not (one.hears or is_holder(context.work, one)):
             continue
+        if not reads_of(context, measure, one):
+            continue
         told.add(one.recipient)
         if is_barred(context.work, one.id, context.today.day):
             continue
@@ -91,6 +94,16 @@ def tell_holders(
             shown["elements"] = []  # who is refused everything learns no more by this
         where = EventSubject.of_handoff(one)
         tell(context, measure, one.recipient, shown, where, action=action)
+
+
+def reads_of(context: RequestContext, measure: Measure, handoff: Handoff) -> bool:
+    """Tell whether the recipient of a handoff learns of a measure: of an embargo no private one
+    that never opened the case. It has nothing to act on, and would guess what is planned (R7)."""
+    return (
+        measure.kind is not MeasureKind.EMBARGO
+        or context.require(handoff.recipient).public_authority
+        or context.work.handoffs.is_consulted(handoff.id)
+    )
 
 
 def tell(

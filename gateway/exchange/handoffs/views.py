@@ -27,6 +27,7 @@ from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import sealed_of, view_on_measure
+from gateway.exchange.case.measure_events import reads_of
 from gateway.exchange.handoffs import arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.recalls import answer_for
@@ -148,7 +149,8 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         raise CaseErased(standing.gone)
     versions = access.versions_of(context.work, found, standing.case)
     version, originates = versions.offered, standing.side is AnswerAuthor.ORIGINATOR
-    told = measures if originates or found.hears else ()
+    heard = measures if originates or found.hears else ()
+    told = [one for one in heard if originates or reads_of(context, one, found)]
     # Its originator seals anew what was redirected, or went to a successor.
     left = found.state in (HandoffState.REDIRECTED, HandoffState.REISSUED)
     seals = left and originates

@@ -269,6 +269,7 @@ def test_no_version_and_no_recall_ends_an_embargo(gateway):
 def test_the_originator_hears_who_set_it_and_another_holder_until_when_alone(gateway):
     case = submitted(gateway)
     private = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    opened(gateway, private, "assessment", ABROAD)
     _, handoff, embargo = embargoed(gateway, case)
     assert fields_of(embargo.receipt)["handoff"] == str(handoff)
     assert gateway.types(HOTLINE)[-1] == gateway.types(ABROAD)[-1] == "case.embargoed"
@@ -278,6 +279,27 @@ def test_the_originator_hears_who_set_it_and_another_holder_until_when_alone(gat
     assert len(of_others) == 3
     for one in of_others:
         assert one["until"] and "setter" not in one and "code" not in one
+
+
+@each("accepts", [False, True])
+def test_a_private_holder_that_opened_nothing_hears_of_no_embargo_until_it_does(gateway, accepts):
+    case = submitted(gateway)
+    offer = offered(gateway, case, **REMOVAL)
+    private = UUID(offer.result["handoff"])
+    if accepts:
+        accepted(gateway, offer, recipient=ABROAD)
+    before = gateway.types(ABROAD)
+    _, handoff, embargo = embargoed(gateway, case)
+    assert shown(gateway, ABROAD, private) == [] == gateway.view(ABROAD, private)["arrivals"]
+    acts = {one["action"] for one in gateway.view(ABROAD, private)["acts"]}
+    assert "case.end_measure" not in acts
+    gateway.act(OFMIN, measures.on_handoff, handoff, end_of(embargo))
+    assert gateway.types(ABROAD) == before
+    held(gateway, handoff, approved_by="approver-2")
+    if accepts:
+        assert "items" in opened(gateway, private, "take_down", ABROAD)["withheld_groups"]
+        assert [one["kind"] for one in shown(gateway, ABROAD, private)] == ["embargo"]
+    assert handoffs_compared(gateway).sentences() == ()
 
 
 def test_a_regulator_learns_only_before_which_day_not_to_act(gateway):

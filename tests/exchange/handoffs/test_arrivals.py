@@ -27,6 +27,7 @@ from tests.exchange.case.test_measures import (
     embargoed,
     end_of,
     in_danger,
+    opened,
     wanted,
 )
 from tests.exchange.handoffs.test_recalls import recalled, taken_back
@@ -311,6 +312,7 @@ def test_what_an_interest_keeps_away_arrives_in_no_list_and_is_not_marked(gatewa
 def test_a_measure_waits_at_the_originator_and_at_each_other_holder(gateway):
     case = submitted(gateway)
     other = accepted(gateway, offered(gateway, case, to=ABROAD), recipient=ABROAD)
+    opened(gateway, other, "assessment", ABROAD)
     _, handoff, made = embargoed(gateway, case)
     assert gateway.arrived(handoff) == {HOTLINE: ["case.embargoed"]}
     assert gateway.arrived(other) == {ABROAD: ["case.embargoed"]}
