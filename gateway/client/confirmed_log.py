@@ -14,7 +14,7 @@ from gateway.client import errors
 from gateway.client.local_state import ReadPublicTile
 from gateway.client.session import list_of
 from gateway.evidence import bundle, canonical
-from gateway.evidence.evidence_file import ConfirmedCheckpoint
+from gateway.evidence.evidence_file import MOST_CONFIRMED, ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import cosignature, proof, tiles, tree
 from gateway.ledger.note import (
@@ -63,7 +63,7 @@ class ConfirmedLog:
         """
         parsed = [proof.parse(one.proof) for one in given]
         own = self._sizes({one.checkpoint_note for one in parsed})
-        cosigned = self._cosigned()
+        cosigned = self._cosigned(own.get(max(own, default=0)))
         stamps = self._stamps({one.index for one in parsed})
         notes = own | cosigned
         size = max(notes, default=0)
@@ -75,6 +75,7 @@ class ConfirmedLog:
             paths = tiles.InclusionProofs(read, size)
             made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
             confirmed = [(note, b"") for old, note in sorted(cosigned.items()) if 0 < old < size]
+            confirmed = confirmed[-MOST_CONFIRMED:]  # the last ones say the most
             earlier = [
                 ConfirmedCheckpoint(note, path, token)
                 for note, token in (*confirmed, *stamps)
@@ -139,15 +140,16 @@ class ConfirmedLog:
         keys = self._trust.log_keys
         return {open_checkpoint(note, keys, keys[0].name).size: note for note in notes}
 
-    def _cosigned(self) -> dict[int, str]:
-        """The checkpoints that witnesses cosigned, as the public log shows them now: without it an
-        export has none, and says so."""
+    def _cosigned(self, known: str | None = None) -> dict[int, str]:
+        """The checkpoints that witnesses cosigned, as the public log shows them now, of one history
+        with one that is ``known``: without it an export has none, and says so."""
         try:
             found = dict[int, str]()
             answer = canonical.decode(self._tile(COSIGNATURES))
             for note in map(str, list_of(answer, "checkpoints")):
                 with suppress(UnknownSigner):  # a witness that is gone saw what a former key signed
-                    found |= self._sizes([note])
+                    if not known or _joining(self._tile, note, known) is not None:
+                        found |= self._sizes([note])
             return found
         except (errors.ClientError, LookupError, ValueError) as error:
             logger.warning("Witnesses of the log are not shown: %s.", error)
@@ -169,7 +171,7 @@ class ConfirmedLog:
                 found |= dict.fromkeys((note, token) for _, note, token in listed)
         except (errors.ClientError, LookupError, ValueError) as error:
             logger.warning("Time stamps of the log are not shown: %s.", error)
-        return list(found)
+        return list(found)[-MOST_CONFIRMED:]
 
     def _stamps_at(self, entry: int) -> list[tuple[int, str, bytes]]:
         """Of each authority size, checkpoint and token of its first stamp that holds an entry, or

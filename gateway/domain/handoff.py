@@ -143,8 +143,8 @@ class HandoffPlace(NamedTuple):
             place = cls(int(rank), _EPOCH + int(due) * _MICROSECOND, UUID(id_))
         except OverflowError:
             raise ValueError("no time of the calendar") from None
-        if str(place) != cursor:
-            raise ValueError("spelled in another way")
+        if str(place) != cursor or not -1 <= place.rank < 10:
+            raise ValueError("spelled in another way, or of no rank")
         return place
 
 

@@ -18,7 +18,7 @@ from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
 from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
-from tests.founding import ISSUER, OFMIN, ORIGIN, accepted
+from tests.founding import ISSUER, OFMIN, ORIGIN, accepted, note_signer
 from tests.verification.logbook import witness
 from tests.web.listening import Listening, listening
 
@@ -173,3 +173,21 @@ def test_a_line_under_a_key_that_the_log_has_left_hides_no_other(stage: Listenin
     data = asking(stage, "a").export(handoff)
     trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
     assert verify_bundle(data, trust, require=("witnessed",)).passed
+
+
+@pytest.mark.parametrize("later", [0, 3])
+def test_a_cosigned_checkpoint_of_another_history_replaces_none_of_an_export(
+    stage: Listening, later: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    handoff = accepted(stage.gateway)
+    size = stage.gateway.size() + later
+    other = sign_checkpoint(Checkpoint(ORIGIN, size, bytes(32)), note_signer())
+    line = witness("a").cosign(note.split(other)[0], stage.gateway.clock())
+
+    def forked(path: str) -> bytes:
+        if path == "log/cosignatures":
+            return json.dumps({"checkpoints": [other + line]}).encode()
+        return public_log(stage).fetch(path)
+
+    data = MemberClient(stage, tile=forked).export(handoff)
+    assert verify_bundle(data, trust_of(stage.gateway)).passed

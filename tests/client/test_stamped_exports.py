@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.client import GatewayUnavailable, confirmed_log
-from gateway.evidence import time_stamp
+from gateway.evidence import evidence_file, time_stamp
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
@@ -19,7 +19,7 @@ from gateway.verification.verifier import verify
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
 from tests.client.test_growth import public_log
-from tests.founding import OFMIN, ORIGIN, accepted
+from tests.founding import OFMIN, ORIGIN, accepted, offered, submitted
 from tests.time_stamping import Authority, new_root
 from tests.web.listening import Listening, listening
 
@@ -131,6 +131,23 @@ def test_a_token_that_is_not_over_its_checkpoint_is_not_taken_along(
     assert sizes(data) == []
     assert verify(data, trust_of(stage.gateway)).passed
     assert "of another text" in caplog.text
+
+
+def test_an_export_has_no_more_stamps_than_a_verifier_reads(
+    stage: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last ones: they hold all entries, too."""
+    for module in (confirmed_log, evidence_file):
+        monkeypatch.setattr(module, "MOST_CONFIRMED", 2)
+    case = submitted(stage.gateway)
+    keep(stage)
+    handoff = accepted(stage.gateway, offered(stage.gateway, case))
+    first, second = keep(stage), keep(stage, TWO)
+    assert first == second
+    data = exported(stage, handoff)
+    assert sizes(data) == [first, second]
+    trust = replace(trust_of(stage.gateway), authorities=TWO.roots)
+    assert verify(data, trust, require=("stamped",)).passed
 
 
 def test_a_stamp_of_another_tree_is_not_taken_along(

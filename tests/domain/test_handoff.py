@@ -272,6 +272,8 @@ def test_content_opens_after_acceptance_and_never_after_a_refusal():
         "1_x_00000000-0000-0000-0000-000000000001",
         f"1_{10**20}_{UUID(int=1)}",
         f" 1_2_{UUID(int=1)}",
+        f"{2**63}_2_{UUID(int=1)}",
+        f"-2_2_{UUID(int=1)}",
     ],
 )
 def test_a_place_is_read_as_it_was_written_and_in_no_other_way(cursor):
