@@ -148,6 +148,7 @@ class ConfirmedLog:
             answer = canonical.decode(self._tile(COSIGNATURES))
             for note in map(str, list_of(answer, "checkpoints")):
                 with suppress(UnknownSigner):  # a witness that is gone saw what a former key signed
+                    cosignature.verify(note, self._trust.witnesses)
                     if not known or _joining(self._tile, note, known) is not None:
                         found |= self._sizes([note])
             return found

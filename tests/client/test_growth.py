@@ -191,3 +191,21 @@ def test_a_cosigned_checkpoint_of_another_history_replaces_none_of_an_export(
 
     data = MemberClient(stage, tile=forked).export(handoff)
     assert verify_bundle(data, trust_of(stage.gateway)).passed
+
+
+def test_a_wrong_line_of_a_witness_that_is_known_comes_into_no_export(stage: Listening) -> None:
+    """In the file it would be a bad signature to who brings the same key."""
+    handoff = accepted(stage.gateway)
+    cosign(stage, "a")
+    bare = public_log(stage).fetch("checkpoint").decode()
+    wrong = bare.partition("\n\n")[0] + "\n\n" + bare.partition("\n\n")[2].split("\n")[0] + "\n"
+    wrong += witness("a").cosign("another text\n", stage.gateway.clock())
+
+    def false(path: str) -> bytes:
+        if path == "log/cosignatures":
+            return json.dumps({"checkpoints": [wrong]}).encode()
+        return public_log(stage).fetch(path)
+
+    trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
+    data = MemberClient(stage, trust=trust, tile=false).export(handoff)
+    assert verify_bundle(data, trust).passed
