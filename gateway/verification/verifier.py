@@ -47,9 +47,6 @@ from gateway.verification.report import Code, Conclusion, VerificationFailed, Ve
 from gateway.verification.steps import Checks, StepRow, step
 from gateway.verification.trust import TrustAnchors
 
-REQUIREMENTS = (SIGNED, confirmations.WITNESSED, confirmations.STAMPED)
-"""What a verifier may require of a file beyond its form."""
-
 
 def remembered_history(trust: TrustAnchors) -> LogHistory:
     """The history of the logs as far as the verifier remembers checkpoints of them.
@@ -73,7 +70,7 @@ def verify(
     """Verify a file of any format that Casegate writes.
 
     ``log_history`` is what other files said of the logs, and takes in what this one says.
-    ``require`` is what else it has to show, by the names in `REQUIREMENTS`. The content shown of a
+    ``require`` is what else it has to show: signed, witnessed, stamped. The content shown of a
     bundle is that of ``version``, or of the newest version that its recipient took. ``beside``
     are the other files of a folder that an auditor exported.
     """
