@@ -40,7 +40,7 @@ def elements(
 ) -> dict[str, Element]:
     """Every disclosure of a case version, by digest, as policy sees it under ``measures``."""
     own = marking_of(verified.claims)
-    police, matter = "led" in originator.regimes, frozenset(verified.claims.get("matter", ()))
+    police, matter = "led" in originator.regimes, frozenset(verified.content.get("matter", ()))
     found = {
         p.digest: cases.element(p.name, p.in_array, p.value, own, matter, police=police)
         for p in verified.placed

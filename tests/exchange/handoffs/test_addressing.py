@@ -241,6 +241,24 @@ def test_who_approved_an_offer_updates_it_too(gateway):
     assert shown(made.receipt)["approved_by"] == "liaison-1"
 
 
+def test_an_account_of_what_somebody_published_reaches_no_hotline(gateway):
+    gateway.mandate(ABROAD, "take_down/hate_speech/NL")
+    account = {"id": US, "kind": "account", "value": "user@site.example", "parent_item": NL}
+    about = {**case_content(gateway.new_id())["classifications"][0], "scheme": "fr_law"}
+    case = submitted(
+        gateway,
+        matter=["hate_speech"],
+        marking={"purpose": ["remove"], "erase_on": "2027-02-01"},
+        subjects=None,
+        statements=None,
+        items=[url(NL, "NL", is_source=True), account],
+        classifications=[{**about, "about": NL}],
+        legal_basis=[{"regime": "gdpr", "article": "6(1)(f)", "art9_condition": "9(2)(g)"}],
+    )
+    offer = offered(gateway, case, to="take_down/hate_speech/NL", purpose=("remove",))
+    assert given(offer, case) == {NL}
+
+
 # --- the same version again ----------------------------------------------------------------------
 
 
