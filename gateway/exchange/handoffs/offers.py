@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,6 @@ from gateway.domain.handoff import (
     OPEN,
     Addressee,
     Handoff,
-    HandoffAction,
     HandoffAnswer,
     HandoffState,
     is_derogation,
@@ -36,7 +34,7 @@ from gateway.evidence.sd_jwt import DisclosedValue, SdJwt, VerifiedSdJwt
 from gateway.exchange import results
 from gateway.exchange.case import cases
 from gateway.exchange.case.versions import spend_texts
-from gateway.exchange.handoffs import addressing
+from gateway.exchange.handoffs import addressing, police_first
 from gateway.exchange.signed_requests import (
     VerifiedRequest,
     assurance,
@@ -62,7 +60,7 @@ from gateway.kernel.transact import (
     deny_as_not_found,
     read,
 )
-from gateway.kernel.values import Caller, CaseVersion, HeldRemoval, LoggedEvent
+from gateway.kernel.values import Caller, CaseVersion, LoggedEvent
 
 PREVIEWS_PER_MINUTE = 60
 """Of one organisation: more than a person looks at, less than a map takes."""
@@ -387,53 +385,9 @@ def _inputs(
     tool = tool_of(context, version, wanted, recipient)
     held_until = None
     if Purpose.REMOVE in wanted.purpose and "led" not in recipient.regimes:
-        held_until = held_for_police(context, case, content["matter"])
-    if held_until is not None:
-        context.help |= {"held_until": held_until.isoformat(timespec="seconds")}
-        held = HeldRemoval(case.originator, case.id, recipient.slug, context.now)
-        context.on_refusal = partial(_hold, held)
+        held_until = police_first.hold(context, case, recipient.slug, content["matter"])
     entities = context.entity(), context.entity(recipient)
     return SelectionInputs(case, *entities, address, word, items, tool, held_until)
-
-
-POLICE_FIRST = "R7.police_first"
-"""The rule by which a removal waits for the police."""
-
-_UNHEARD = OPEN | {HandoffState.WITHDRAWN}
-"""Where the police may not have spoken yet: who takes its offer back silences nobody by that."""
-
-
-def held_for_police(context: RequestContext, case: Case, matters: Sequence[str]) -> datetime | None:
-    """Tell until when removals of one's own case wait for the police (R7): from its submission on,
-    where there is an authority for its matters, and from its offer to one on. Silence is no
-    answer, and ends with the hours of the convention."""
-    hours = context.ports.police_first
-    if not hours or "led" in context.organisation.regimes:
-        return None
-    asked = [
-        one
-        for one in context.work.handoffs.of_case(case.originator, case.id)
-        if "led" in context.require(one.recipient).regimes
-    ]
-    waiting = [
-        one.offered_at + hours
-        for one in asked
-        if one.state in _UNHEARD
-        and all(
-            answer.move is not HandoffAction.GO_AHEAD
-            for answer in context.work.handoffs.answers(one.id)
-        )
-    ]
-    if not asked and addressing.has_police(context, matters):
-        submitted = context.work.cases.course(case.originator, case.id)[0]
-        waiting = [submitted.at + hours]
-    return max((until for until in waiting if until > context.now), default=None)
-
-
-def _hold(held: HeldRemoval, work: UnitOfWork, rules: tuple[str, ...], now: datetime) -> None:
-    """Keep a removal that nothing else than the police first held."""
-    if rules == (POLICE_FIRST,):
-        work.cases.hold_removal(replace(held, since=now))
 
 
 def tool_of(

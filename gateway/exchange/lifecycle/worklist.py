@@ -33,7 +33,7 @@ from gateway.domain.worklist import (
     id_of,
     place_of,
 )
-from gateway.exchange.handoffs.offers import held_for_police
+from gateway.exchange.handoffs import police_first
 from gateway.exchange.results import SkippedSource, WorklistRow
 from gateway.exchange.standing import access
 from gateway.kernel.changes import LOG
@@ -243,7 +243,7 @@ def _of_removal(
     context: RequestContext, held: HeldRemoval, case: Case, said: Mapping[str, Any]
 ) -> _Row:
     action, matters = "handoff.offer", said["matter"]
-    until = held_for_police(context, case, matters)
+    until = police_first.held_until(context, case, matters)
     kind = WaitKind.FREE_REMOVAL if until is None else WaitKind.HELD_REMOVAL
     id_, urgency = id_of(kind, f"{case.id}/{held.recipient}"), Urgency(said["urgency"])
     terms = f"--to {held.recipient} --purpose remove --group items"
