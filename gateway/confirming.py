@@ -70,7 +70,7 @@ def late(config: Config, work: UnitOfWork, now: datetime) -> list[Who]:
 
 @dataclass
 class Confirmer:
-    """Asks each of them when that is due; ``alarm`` hears once what fails."""
+    """Asks each of them when that is due, one at a time; ``alarm`` hears once what fails."""
 
     gateway: GatewayRuntime
     alarm: Callable[[str], None]
@@ -87,7 +87,7 @@ class Confirmer:
         """Ask those for whom it is time."""
         for who, settings in asked(self.gateway.config).items():
             now, failure = self.gateway.ports.now(), None
-            if now < self._next.get(who, now):
+            if self.stopping.is_set() or now < self._next.get(who, now):
                 continue
             try:
                 if not self._confirm(who, settings, now):

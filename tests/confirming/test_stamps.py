@@ -199,6 +199,15 @@ def test_a_gateway_without_authorities_asks_nobody(tmp_path: Path) -> None:
         Confirmer(gateway, lambda _: None).run()  # ends at once
 
 
+def test_nobody_is_asked_once_the_process_stops(stamped: Stamping) -> None:
+    stamped.confirmer.stopping.set()
+    stamped.confirmer.step()
+    assert (stamped.server.heard, stamped.told) == ([], [])
+    stamped.confirmer.stopping.clear()
+    stamped.confirmer.step()
+    assert len(stamped.server.heard) == 1
+
+
 def test_delivery_has_the_log_stamped_until_it_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
