@@ -1,5 +1,6 @@
 """Witnesses cosign the log as it grows; one that fails, or saw another log, stops nothing."""
 
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -158,6 +159,7 @@ def test_a_witness_that_saw_another_log_is_an_alarm(witnessed: Witnessing, size:
         (answer(200, b"no line"), "no signature lines"),
         (answer(200, b"\xff"), "utf-8"),
         (answer(200, b"x" * 70_000), "its answer is too long"),
+        (answer(200, gzip.compress(b"x"), Content_Encoding="gzip"), "utf-8"),  # unpacked by nobody
         (hang_up, "RemoteProtocolError"),
     ],
 )
