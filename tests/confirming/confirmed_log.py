@@ -12,7 +12,7 @@ from tests.store.samples import fact
 from tests.test_delivery import Clock
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ConfirmedLog:
     """A log, and what the gateway `told` of those who confirm it."""
 

@@ -13,14 +13,13 @@ from tests.confirming.test_foreign_witness import NAME, SEED, Foreign, ours
 from tests.confirming.test_witnesses import add_to, serving
 from tests.journeys.harness import OFMIN, admit_members, casegate, config_of, offered
 from tests.journeys.test_dishonest_operator import _doctor
-from tests.test_delivery import Clock
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 
 def test_two_witnesses_confirm_what_a_party_exports(tmp_path: Path) -> None:
     enable_socket()
-    foreign = Foreign(ours(), Clock())
+    foreign = Foreign(by=ours())
     foreign.service = WitnessService.new(NAME, SEED)
     with serving(foreign), DemoEnvironment(tmp_path) as stage:
         stage.build()
