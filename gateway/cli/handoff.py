@@ -306,7 +306,7 @@ def list_(gateway: Gateway, box: str, **filters: Any) -> None:
 
     The box "in" has those received, "out" those sent, both by urgency, then due time (UTC). Where
     no answer is owed the state stands in its place, last in its class. An update or a recall that
-    is to be answered is marked so.
+    is to be answered is marked so; so is what was corrected, and whose package is to come.
 
     Example: casegate handoff list --box out --overdue
     """
@@ -335,6 +335,8 @@ def _due(listed: Mapping[str, Any]) -> str:
         if listed["state"] == HandoffState.OFFERED:
             return f"{due:%m-%d %H:%M}"
         return f"{'recall' if listed['recalled'] else 'update'} {due:%m-%d}"
+    if listed["corrected"]:
+        return "CORRECTED, wait"
     state = listed.get("ended_by") or listed["state"].removesuffix("_accepted")
     return str(state).replace("_", " ")
 

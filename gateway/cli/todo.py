@@ -101,7 +101,9 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Return what waits, with whom and about what; who works on it."""
     row, kind = rows[0], str(rows[0]["kind"])
     what = _words(kind)
-    if row["arrived"]:
+    if kind == DutyKind.ANNOUNCEMENT:
+        what = "CORRECTED, wait: do not use it until its package comes"
+    elif row["arrived"]:
         told = Counter(arrived_words(str(one["arrived"])) for one in rows)
         what = "; ".join(f"{one}, {n} times" if n > 1 else one for one, n in told.items())
         what = f"question: {what}" if kind == DutyKind.QUESTION else what

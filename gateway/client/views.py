@@ -96,6 +96,7 @@ DutyKindWord = Literal[
     "recall_approval",
     "question",
     "addition",
+    "announcement",
     "originator_news",
     "recipient_news",
 ]
@@ -241,6 +242,7 @@ class HandoffSummary(TypedDict):
     break_glass: bool
     package: int
     recalled: bool
+    corrected: bool
 
 
 class AnswerView(TypedDict):

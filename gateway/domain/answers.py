@@ -53,12 +53,14 @@ class AnswerAuthor(StrEnum):
 class Arrives(StrEnum):
     """How what one side did waits at the other one, until that acts on it or has seen it.
 
-    A question may name a time; an addition is acknowledged before it opens.
+    A question may name a time; an addition is acknowledged before it opens;
+    an announcement waits until its package comes.
     """
 
     NEWS = "news"
     QUESTION = "question"
     ADDITION = "addition"
+    ANNOUNCEMENT = "announcement"
 
 
 class FieldType(StrEnum):

@@ -139,7 +139,11 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "handoff.offer": ("handoff.offered", Operation.DISCLOSURE),
     "handoff.preview": ("handoff.previewed", Operation.CONSULTATION),
     "handoff.update": ("handoff.updated", Operation.DISCLOSURE, Arrives.ADDITION),
-    "handoff.announce_change": ("handoff.change_announced", Operation.DISCLOSURE),
+    "handoff.announce_change": (
+        "handoff.change_announced",
+        Operation.DISCLOSURE,
+        Arrives.ANNOUNCEMENT,
+    ),
     "handoff.recall": ("handoff.recalled", Operation.ALTERATION),
     "handoff.read": ("handoff.read", Operation.CONSULTATION),
     **{

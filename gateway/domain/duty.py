@@ -65,7 +65,8 @@ class DutyKind(StrEnum):
     which a copy in its days of grace is destroyed; the review of a retention by its holder. After a
     recall: that its holder stopped the use, its final answer, and the originator's second person.
 
-    And what arrived: a question to the originator; an addition, which its holder acknowledges; and
+    And what arrived: a question to the originator; an addition, which its holder acknowledges; a
+    correction, whose package is to come; and
     what else either side did, for the other to see.
     """
 
@@ -84,6 +85,7 @@ class DutyKind(StrEnum):
     RECALL_APPROVAL = "recall_approval"
     QUESTION = "question"
     ADDITION = "addition"
+    ANNOUNCEMENT = "announcement"
     ORIGINATOR_NEWS = "originator_news"
     RECIPIENT_NEWS = "recipient_news"
 
@@ -242,6 +244,11 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
     DutyKind.ADDITION: DutyTerms(
         _RECIPIENT, ("handoff.acknowledge", MARK_SEEN), _ended_by(HandoffAction.ACKNOWLEDGE)
     ),
+    DutyKind.ANNOUNCEMENT: DutyTerms(
+        _RECIPIENT,
+        (MARK_SEEN,),
+        _ended_by(HandoffAction.UPDATE, HandoffAction.NOTIFY_CORRECTION, HandoffAction.OMIT_UPDATE),
+    ),
     DutyKind.ORIGINATOR_NEWS: DutyTerms(_ORIGINATOR, (MARK_SEEN,), outlives_case=True),
     DutyKind.RECIPIENT_NEWS: DutyTerms(_RECIPIENT, (MARK_SEEN,), outlives_case=True),
 }
@@ -251,6 +258,7 @@ that no package can bring is replaced by a correction notice."""
 ARRIVED: Mapping[tuple[Arrives, AnswerAuthor], DutyKind] = {
     (Arrives.QUESTION, _ORIGINATOR): DutyKind.QUESTION,
     (Arrives.ADDITION, _RECIPIENT): DutyKind.ADDITION,
+    (Arrives.ANNOUNCEMENT, _RECIPIENT): DutyKind.ANNOUNCEMENT,
     (Arrives.NEWS, _ORIGINATOR): DutyKind.ORIGINATOR_NEWS,
     (Arrives.NEWS, _RECIPIENT): DutyKind.RECIPIENT_NEWS,
 }

@@ -45,7 +45,7 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.retention import Retention
-from gateway.domain.revision import Announcement
+from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.vocabulary import Urgency
 
 MOST_LATE = 20
@@ -159,6 +159,14 @@ class Standing:
     def is_superseded(self) -> bool:
         """Tell whether a newer version was announced than that of the newest package."""
         return self.newer is not None and self.newer.version > self.handoff.case_version
+
+    @property
+    def is_corrected(self) -> bool:
+        """Tell whether the recipient holds what a correction was announced of, and its package, or
+        a notice, is still to come."""
+        newer = self.newer if self.handoff.is_held and self.is_superseded else None
+        corrected = newer is not None and newer.change is ChangeKind.CORRECTION
+        return corrected and DutyKind.UPDATE in self.owed
 
     @cached_property
     def notices(self) -> list[HandoffAnswer]:

@@ -486,6 +486,9 @@ class HandoffSummary:
     break_glass: BreakGlass
     package: int
     recalled: Annotated[bool, "Whether a recall stands on it (R13)."]
+    corrected: Annotated[
+        bool, "Whether its recipient heard of a correction whose package has not come: wait for it."
+    ]
 
 
 @dataclass(frozen=True)

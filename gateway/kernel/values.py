@@ -206,6 +206,15 @@ class WorkRow:
 
 
 @dataclass(frozen=True)
+class ListedHandoff:
+    """A handoff in a list; ``corrected``: its recipient holds the case and heard of a correction,
+    and the package is still to come."""
+
+    handoff: Handoff
+    corrected: bool
+
+
+@dataclass(frozen=True)
 class HandoffFilter:
     """Which handoffs of a box are wanted; what is None is not asked for.
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -160,6 +161,16 @@ _UNLAWFUL = (
 _ANNOUNCEMENTS = RecordTable(announcement, Announcement, taken="holders have heard of this version")
 _ANNOUNCED = (
     _ANNOUNCEMENTS.by("originator", "case").order_by(announcement.c.version.desc()).limit(1)
+)
+# What stops a use comes before what only marks more strictly.
+_ANNOUNCED_AFTER = (
+    _ANNOUNCEMENTS.by("originator", "case")
+    .where(announcement.c.version > bindparam("after"))
+    .order_by(
+        case((announcement.c.change == ChangeKind.CORRECTION, 0), else_=1),
+        announcement.c.version.desc(),
+    )
+    .limit(1)
 )
 _KEY_OF = select(case_file.c.content_key).where(
     case_file.c.originator == bindparam("originator"),
@@ -382,6 +393,12 @@ class SqlCases(StorePart):
     def announced(self, originator: str, case: UUID) -> Announcement | None:
         """The newest change of the case that holders heard of."""
         return self._one(_ANNOUNCEMENTS, _ANNOUNCED, originator=originator, case=case)
+
+    def announced_after(self, originator: str, case: UUID, version: int) -> Announcement | None:
+        """The change after a version that bears most on who holds that: the newest correction of
+        which holders heard, else the newest tightening."""
+        values = {"originator": originator, "case": case, "after": version}
+        return self._one(_ANNOUNCEMENTS, _ANNOUNCED_AFTER, **values)
 
     def page(
         self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None

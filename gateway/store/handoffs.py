@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from gateway.domain.case import Case
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import (
     FIRST_PLACE,
     NEVER,
@@ -42,11 +43,13 @@ from gateway.domain.handoff import (
 )
 from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
+from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import (
     Consultation,
     HandoffFilter,
+    ListedHandoff,
     RetainedCopy,
     SentHandoff,
     TakenHandoff,
@@ -62,11 +65,13 @@ from gateway.store.content_encryption import (
 )
 from gateway.store.tables import (
     KEPT,
+    announcement,
     answer,
     answer_key,
     case_file,
     consultation,
     doomed_key,
+    duty,
     erasure_notice,
     handoff,
     retained_copy,
@@ -120,7 +125,25 @@ _CASE_OF = (
 )
 _SHARE_CASE = _CASE_OF.with_for_update(read=True, of=case_file)
 _place = (handoff.c.urgency, handoff.c.due_at, handoff.c.id)
-_PAGE = _HANDOFFS.all.where(stands_after(*_place)).order_by(*_place).limit(bindparam("limit"))
+_corrected = and_(
+    exists().where(
+        announcement.c.originator == handoff.c.originator,
+        announcement.c.case == handoff.c.case,
+        announcement.c.version > handoff.c.case_version,
+        announcement.c.change == ChangeKind.CORRECTION,
+    ),
+    exists().where(
+        duty.c.handoff == handoff.c.id,
+        duty.c.kind == DutyKind.UPDATE,
+        duty.c.closed_at.is_(null()),
+    ),
+)
+_PAGE = (
+    _HANDOFFS.all.add_columns(_corrected.label("corrected"))
+    .where(stands_after(*_place))
+    .order_by(*_place)
+    .limit(bindparam("limit"))
+)
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
 _FILTERS = {
     "state": matching(handoff, "state"),
@@ -354,6 +377,17 @@ class SqlHandoffs(StorePart):
         after: HandoffPlace | None,
         limit: int,
     ) -> Sequence[Handoff]:
+        """As ``listed``, the handoffs alone."""
+        return [one.handoff for one in self.listed(organisation, box, filters, after, limit)]
+
+    def listed(
+        self,
+        organisation: str,
+        box: str,
+        filters: HandoffFilter,
+        after: HandoffPlace | None,
+        limit: int,
+    ) -> Sequence[ListedHandoff]:
         """Handoffs received (box ``in``) or sent (``out``) whose place is after ``after``, in the
         order of their places: by urgency, then due time."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
@@ -369,7 +403,12 @@ class SqlHandoffs(StorePart):
             "after_id": place.id,
             **wanted,
         }
-        return self._all(_HANDOFFS, statement, **values)
+        rows = self._transaction.rows(statement, values)
+        read = (_HANDOFFS.read(row[:_FIELDS]) for row in rows)
+        return [
+            ListedHandoff(one, corrected=bool(row[_FIELDS]) and one.is_held)
+            for one, row in zip(read, rows, strict=True)
+        ]
 
     def take(self, taken: TakenHandoff) -> None:
         """Keep who of a party works on a handoff, in place of who did."""

@@ -355,7 +355,7 @@ CHANGE = ChangeType(
     ),
     _lift,
     about="A setter is gone once it left, or without a membership and a mandate: it ends nothing "
-    "any more. Whoever heard of the embargo hears that it ended.",
+    "any more. All who heard of the embargo hear that it ended.",
 )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
+from uuid import UUID
 
-from gateway.domain.answers import takes_update
+from gateway.domain.answers import AnswerAuthor, takes_update
 from gateway.domain.case import Case, CaseState, case_from_claims
 from gateway.domain.case_media import FREE_IN_ITEM, MOST_UNEXPLAINED, added_bytes
 from gateway.domain.duty import DutyKind
@@ -101,6 +102,9 @@ def loosens_cleared(
     return loosens(cleared, case_from_claims(following.content))
 
 
+ANNOUNCE = "handoff.announce_change"
+
+
 def holders(context: RequestContext, case: Case) -> list[Handoff]:
     """The handoffs of a case whose recipients hold it, wherever these handoffs are now."""
     found = context.work.handoffs.of_case(case.originator, case.id)
@@ -134,17 +138,17 @@ def announce_change(context: RequestContext, case: Case, version: CaseVersion) -
             older[one.case_digest] = read_version(context.work, one.case_digest)
         touched = touched_groups(one, older[one.case_digest], version)
         both = events.parties_of(one)
-        context.about = EventSubject.of_handoff(one)
+        context.about, told_by = EventSubject.of_handoff(one), context.ports.new_id()
         context.record(
             both,
             events.shared("change", str(change), both),
             *([events.shared("groups", touched, both)] if touched else []),
-            action="handoff.announce_change",
-            event=context.ports.new_id(),
+            action=ANNOUNCE,
+            event=told_by,
         )
         # After a recall its holder owes nothing more, unless it keeps the case.
         if touched and (one.recall is None or one.recall_answer in RETAINING):
-            _owe(context, one, version)
+            _owe(context, one, version, told_by if change is ChangeKind.CORRECTION else None)
     context.about = about
 
 
@@ -161,12 +165,18 @@ def owe_announced(context: RequestContext, holder: Handoff) -> None:
         _owe(context, holder, now)
 
 
-def _owe(context: RequestContext, holder: Handoff, now: CaseVersion) -> None:
+def _owe(
+    context: RequestContext, holder: Handoff, now: CaseVersion, corrected: UUID | None = None
+) -> None:
     """The originator owes the update, or a notice; where no package can be sent, its holder
-    acknowledges the announcement meanwhile."""
+    acknowledges the announcement meanwhile. Else a correction, announced by the event
+    ``corrected``, waits at its holder until the package comes."""
     owed = [DutyKind.UPDATE]
     if not takes_update(holder, context.now):
         owed.append(DutyKind.ACKNOWLEDGEMENT)
+    elif corrected is not None:
+        to = (holder.id, holder.recipient, AnswerAuthor.RECIPIENT)
+        duties.arrive(context.work, ANNOUNCE, *to, source=corrected, since=context.now)
     for kind in owed:
         duties.owe(
             context.ports,

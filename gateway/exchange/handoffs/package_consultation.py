@@ -153,8 +153,9 @@ def _open_package(
     withheld_groups = {
         parts[digest].group for digest in opened.permitted_disclosures if digest not in shown
     }
-    told = context.work.cases.announced(found.originator, found.case)
-    superseded = access.superseded_by(told, versions.offered.version)
+    number = versions.offered.version
+    told = context.work.cases.announced_after(found.originator, found.case, number)
+    superseded = access.superseded_by(told, number)
     return consultations.OpenedContent(
         versions.offered,
         shown,

@@ -40,7 +40,7 @@ from gateway.kernel.changes import may_read_approvals
 from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, shown
 from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
-from gateway.kernel.values import Caller, CaseVersion, HandoffFilter
+from gateway.kernel.values import Caller, CaseVersion, HandoffFilter, ListedHandoff
 
 # --- The handoffs that an organisation received or sent, by what is due first ---
 
@@ -80,18 +80,20 @@ def page(
             erase_before=erase_before,
         )
 
-        def rows(cursor: str, number: int) -> Sequence[Handoff]:
+        def rows(cursor: str, number: int) -> Sequence[ListedHandoff]:
             place = HandoffPlace.read(cursor) if cursor else None
-            listed = context.work.handoffs.page
+            listed = context.work.handoffs.listed
             return listed(caller.organisation, box, filters, place, number)
 
-        found = collect_page(
-            rows, lambda one: str(one.place), lambda one: in_list(context, one), after or "", limit
-        )
+        found = collect_page(rows, _place, lambda one: in_list(context, one), after or "", limit)
         waiting = None if after else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _place(listed: ListedHandoff) -> str:
+    return str(listed.handoff.place)
 
 
 def _waiting(context: RequestContext, box: str) -> results.WaitingTotals | None:
@@ -105,12 +107,17 @@ def _waiting(context: RequestContext, box: str) -> results.WaitingTotals | None:
     return results.WaitingTotals(**by_urgency, overdue=found.overdue)
 
 
-def in_list(context: RequestContext, handoff: Handoff) -> results.HandoffSummary | None:
+def in_list(context: RequestContext, listed: ListedHandoff) -> results.HandoffSummary | None:
     """One handoff of a list; None when it is not listed."""
-    return summary(context, handoff) if access.is_listed(context, handoff) else None
+    found = listed.handoff
+    if not access.is_listed(context, found):
+        return None
+    return summary(context, found, corrected=listed.corrected)
 
 
-def summary(context: RequestContext, handoff: Handoff) -> results.HandoffSummary:
+def summary(
+    context: RequestContext, handoff: Handoff, *, corrected: bool
+) -> results.HandoffSummary:
     """Show of a handoff what lists do, and its own view first."""
     return shown(
         results.HandoffSummary,
@@ -123,6 +130,7 @@ def summary(context: RequestContext, handoff: Handoff) -> results.HandoffSummary
         overdue=handoff.overdue(context.now),
         ended_by="case_erased" if handoff.state is HandoffState.LAPSED else None,
         recalled=handoff.recall is not None,
+        corrected=corrected,
     )
 
 
@@ -160,7 +168,7 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
     parts = elements(version.said, context.require(found.originator))
     accepted, opens = found.accepted_groups, standing.opens
     return results.HandoffView(
-        **vars(summary(context, found)),
+        **vars(summary(context, found, corrected=standing.is_corrected)),
         assurance=version.assurance,
         routing=_routing(version, found.permitted_disclosures),
         permitted_disclosures=sorted(found.permitted_disclosures),

@@ -51,7 +51,9 @@ def standing_of(
         (context.now, day),
         checked=checked,
         side=AnswerAuthor.RECIPIENT if received else AnswerAuthor.ORIGINATOR,
-        newer=None if is_current else work.cases.announced(found.originator, found.case),
+        newer=None
+        if is_current
+        else work.cases.announced_after(found.originator, found.case, found.case_version),
         read_access=received and found.held > 0 and _has_read_access(context, found),
         barred=barred,
     )

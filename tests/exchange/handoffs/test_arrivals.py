@@ -130,7 +130,7 @@ SAID: dict[str, tuple[Callable[[Founded], UUID], str, Any, dict[str, Any]]] = {
 
 def test_every_answer_that_arrives_is_tried() -> None:
     arriving = {one for one, event in EVENT_TYPES.items() if event.arrives}
-    others = {"handoff.update", "handoff.reissue", "handoff.lapse"}
+    others = {"handoff.announce_change", "handoff.update", "handoff.reissue", "handoff.lapse"}
     measured = {one for one in arriving if one.startswith(("case.", "counterpart.", "erasure."))}
     assert arriving == SAID.keys() | others | measured
 
@@ -242,8 +242,7 @@ def test_an_addition_waits_for_its_holder_until_that_acknowledges_it(gateway):
 
 
 def test_what_is_to_be_answered_does_not_arrive_besides(gateway):
-    handoff = corrected(gateway)
-    assert gateway.arrived(handoff, open_only=False) == {}
+    handoff = taken(gateway)
     gateway.answer(OFMIN, answers.propose_correction, handoff, proposal="other", reason="look")
     assert gateway.owed(handoff) == [DutyKind.PROPOSAL_ANSWER]
     assert gateway.arrived(handoff, open_only=False) == {}

@@ -48,6 +48,7 @@ from tests.founding import (
     consulted,
     element_id,
     founded,
+    handoffs_compared,
     offer_of,
     offered,
     revised,
@@ -839,3 +840,49 @@ def test_who_was_offered_nothing_of_what_changed_owes_nothing(gateway):
     revised(gateway, case, items=CORRECTED)
     assert len(announced(gateway)) == 1
     assert covered(gateway, case)["owed"] == []
+
+
+# --- Between the announcement and the package ---
+
+
+def is_corrected(gateway: Founded, handoff: UUID) -> bool:
+    """What list and view of its holder say."""
+    (row,) = views.page(gateway.ports, caller(OFMIN), box="in", after=None, limit=9).items
+    assert row.corrected == gateway.view(OFMIN, handoff)["corrected"]
+    return bool(row.corrected)
+
+
+@pytest.mark.parametrize("urgency", ["normal", "priority", "urgent"])
+def test_an_announced_correction_waits_at_its_holder_until_the_package_comes(gateway, urgency):
+    case = submitted(gateway, urgency=urgency)
+    handoff = accepted(gateway, offered(gateway, case))
+    assert not is_corrected(gateway, handoff)
+    newer = revised(gateway, case, urgency=urgency, matter=["csam", "grooming"])
+    assert is_corrected(gateway, handoff)
+    assert gateway.arrived(handoff) == {OFMIN: ["handoff.change_announced"]}
+    assert handoffs_compared(gateway).sentences() == ()
+    tighter = {"marking": {"tlp": "RED"}, "matter": ["csam", "grooming"], "urgency": urgency}
+    revised(gateway, newer, **tighter)
+    assert is_corrected(gateway, handoff), "a tightening after it takes nothing of that back"
+    assert gateway.view(OFMIN, handoff)["superseded"]["change"] == "correction"
+    updated(gateway, handoff)
+    assert not is_corrected(gateway, handoff)
+    assert gateway.arrived(handoff) == {}
+    assert handoffs_compared(gateway).sentences() == ()
+
+
+def test_a_tightening_stops_no_use(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, marking={"tlp": "RED"})
+    assert not is_corrected(gateway, handoff)
+    assert gateway.arrived(handoff) == {}
+
+
+def test_what_is_left_out_by_name_waits_for_nothing(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, matter=["csam", "grooming"])
+    gateway.answer(HOTLINE, answers.omit_update, handoff, reason="told by telephone")
+    assert not is_corrected(gateway, handoff)
+    assert gateway.view(OFMIN, handoff)["superseded"]["change"] == "correction"
