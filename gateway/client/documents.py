@@ -150,7 +150,7 @@ def check_offer(
         content.get("expires_at") == (ends and int(ends.timestamp())),
         "the offer ends at another time",
     )
-    for name in ("purpose", "by", "note", "again", "country_reason"):
+    for name in ("purpose", "by", "approved_by", "note", "again", "country_reason"):
         require(content.get(name) == asked.get(name), f"the offer states another {name}")
     return offered
 

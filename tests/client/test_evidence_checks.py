@@ -158,6 +158,7 @@ LIES_OF_AN_OFFER: Lies = [
     (lambda: offered(offer_document(note="psst")), "another note"),
     (lambda: offered(offer_document(purpose=["remove"])), "another purpose"),
     (lambda: offered(offer_document(expires_at=START)), "ends at another time"),
+    (lambda: offered(offer_document(approved_by="approver-1")), "states another approved_by"),
     (lambda: offered(document_sha256=PARTS[0]), "differ in document_sha256"),
     (lambda: offered(case_digest=PARTS[0]), "differ in case_digest"),
     (lambda: offered(package_digest=PARTS[0]), "differ in package"),
