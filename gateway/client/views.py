@@ -94,6 +94,8 @@ DutyKindWord = Literal[
     "recall_acknowledgement",
     "recall_answer",
     "recall_approval",
+    "correction_notice",
+    "copies_erased",
     "question",
     "addition",
     "announcement",

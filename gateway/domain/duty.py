@@ -64,6 +64,8 @@ class DutyKind(StrEnum):
     protection officer's review of an offer to a third country by derogation; the retention without
     which a copy in its days of grace is destroyed; the review of a retention by its holder. After a
     recall: that its holder stopped the use, its final answer, and the originator's second person.
+    After the erasure of a case: the notice of a correction whose package was still owed, and the
+    word of a holder that is no authority under LED that its copies are erased, too.
 
     And what arrived: a question to the originator; an addition, which its holder acknowledges; a
     correction, whose package is to come; and
@@ -83,6 +85,8 @@ class DutyKind(StrEnum):
     RECALL_ACKNOWLEDGEMENT = "recall_acknowledgement"
     RECALL_ANSWER = "recall_answer"
     RECALL_APPROVAL = "recall_approval"
+    CORRECTION_NOTICE = "correction_notice"
+    COPIES_ERASED = "copies_erased"
     QUESTION = "question"
     ADDITION = "addition"
     ANNOUNCEMENT = "announcement"
@@ -236,6 +240,21 @@ DUTIES: Mapping[DutyKind, DutyTerms] = {
         outlives_case=True,
     ),
     DutyKind.RECALL_APPROVAL: DutyTerms(_ORIGINATOR, ("case.approve_recall",), outlives_case=True),
+    DutyKind.CORRECTION_NOTICE: DutyTerms(
+        _ORIGINATOR,
+        ("handoff.notify_correction",),
+        frozenset({HandoffAction.NOTIFY_CORRECTION}),
+        longest=timedelta(hours=24),
+        outlives_case=True,
+        for_other=True,
+    ),
+    DutyKind.COPIES_ERASED: DutyTerms(
+        _RECIPIENT,
+        ("handoff.answer_recall",),
+        frozenset({HandoffAction.ANSWER_RECALL}),
+        term=timedelta(days=30),
+        outlives_case=True,
+    ),
     DutyKind.QUESTION: DutyTerms(
         _ORIGINATOR,
         (MARK_SEEN,),

@@ -22,6 +22,8 @@ DUE = {
     DutyKind.REVIEW: "24 hours: the case was consulted before its acceptance, in imminent danger",
     DutyKind.CALL: "15 minutes after an offer in imminent danger",
     DutyKind.DEROGATION_REVIEW: "24 hours, by your DPO: the offer left for a third country",
+    DutyKind.CORRECTION_NOTICE: "by urgency, 24 hours at most: an update was owed at the erasure",
+    DutyKind.COPIES_ERASED: "30 days after the erasure, where you are no authority under LED",
     DutyKind.RETENTION: "30 days after the erasure: then your copy is destroyed",
     DutyKind.RETENTION_REVIEW: "the day of review that you stated, within 3 years",
     DutyKind.RECALL_ACKNOWLEDGEMENT: "72 hours; 8 in imminent danger",

@@ -113,6 +113,8 @@ _COVERED = frozenset(
         DutyKind.PROPOSAL_ANSWER,
         DutyKind.RECALL_ACKNOWLEDGEMENT,
         DutyKind.RECALL_ANSWER,
+        DutyKind.CORRECTION_NOTICE,
+        DutyKind.COPIES_ERASED,
     }
 )
 

@@ -6,7 +6,7 @@ in between, maintenance goes on from there: the database knows which keys are do
 round, a key could be gone on a decision that never counted (ADR 0012).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from gateway.domain.answers import AnswerAuthor
 from gateway.domain.audit import CaseId
 from gateway.domain.audit_event import ErasedDetails, LogHold, Party
 from gateway.domain.case import Case, CaseState
+from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.json_values import Asked
 from gateway.domain.organisation import Status
 from gateway.domain.out_of_service import SEE_HANDOFF, EntryKind
@@ -344,7 +345,7 @@ def _erase(
     for it. Raises CaseKeysUnavailable where one cannot be made, and the case is not ``lost``;
     OutOfService where its day has come, and what a copy is made of was emptied.
     """
-    duties.close_of_case(work, erased.originator, erased.id, ports.now())
+    closed = duties.close_of_case(work, erased.originator, erased.id, ports.now())
     try:
         kept = {} if lost else copies_at_erasure.keep(ports, work, erased, event)
     except CaseErased:
@@ -363,25 +364,56 @@ def _erase(
         by=by or None,
         of=EventSubject.of_case(erased),
     )
-    return 1 + _tell_recipients(ports, work, erased, kept)
+    return 1 + _tell_recipients(ports, work, erased, kept, None if lost else closed)
 
 
 def _tell_recipients(
-    ports: Ports, work: UnitOfWork, erased: Case, kept: Mapping[UUID, RetainedCopy]
+    ports: Ports,
+    work: UnitOfWork,
+    erased: Case,
+    kept: Mapping[UUID, RetainedCopy],
+    closed: Collection[HandoffDuty] | None,
 ) -> int:
-    """Record the erasure for each recipient of the case, handoff by handoff; how many."""
-    of_case = CaseId(erased.originator, erased.id)
-    sent = work.handoffs.sent_of(erased.originator, erased.id)
-    for one in sent:
+    """Record the erasure for each recipient of the case, handoff by handoff; how many. What it
+    leaves to do follows from the duties that it ``closed``; None: nothing is asked."""
+    of_case, told = CaseId(erased.originator, erased.id), dict[UUID, UUID]()
+    for one in work.handoffs.sent_of(erased.originator, erased.id):
+        told[one.handoff] = ports.new_id()
         events.record_by_gateway(
             ports,
             work,
             ERASE,
             events.gateway_and(one.recipient, role="recipient"),
             said=_of_copy(kept.get(one.handoff)),
+            event=told[one.handoff],
             of=EventSubject(one.handoff, one.case_digest, of_case),
         )
-    return len(sent)
+    if closed is not None:
+        _ask_afterwards(ports, work, erased, told, closed=closed, kept=kept)
+    return len(told)
+
+
+def _ask_afterwards(
+    ports: Ports,
+    work: UnitOfWork,
+    erased: Case,
+    told: Mapping[UUID, UUID],
+    *,
+    closed: Collection[HandoffDuty],
+    kept: Collection[UUID],
+) -> None:
+    """Begin what an erasure leaves to do, for copies of holders live on: the notice of a correction
+    whose package was still owed, and the word that copies are erased of holders that act under no
+    LED, and have ``kept`` nothing here."""
+    unsent = {one.handoff for one in closed if one.kind is DutyKind.UPDATE}
+    for one in work.handoffs.of_case(erased.originator, erased.id):
+        found = work.organisations.get(one.recipient)
+        asked = one.is_held and one.recall_answer is None and one.recall is None
+        begins = [DutyKind.CORRECTION_NOTICE] if one.id in unsent else []
+        if asked and one.id not in kept and found and "led" not in found.regimes:
+            begins.append(DutyKind.COPIES_ERASED)
+        for kind in begins:
+            duties.owe(ports, work, one, kind, source=told[one.id], since=ports.now())
 
 
 def _of_copy(copy: RetainedCopy | None) -> Mapping[str, str] | None:

@@ -270,15 +270,17 @@ def is_holder(work: UnitOfWork, handoff: Handoff) -> bool:
 
 def close_of_case(
     work: UnitOfWork, originator: str, case: UUID, now: datetime, *kinds: DutyKind
-) -> None:
+) -> list[HandoffDuty]:
     """Close the duties of all handoffs of a case that end with it; of some kinds only, where any
-    are named.
+    are named. Those that were closed.
 
     What a second person owes stays until it is recorded as overdue: an erasure hides no lateness.
     """
-    for duty in work.duties.open_of_case(originator, case):
-        if duty.kind in kinds or (not kinds and duty.ends_with_case):
-            work.duties.save(duty.close(now))
+    owed = work.duties.open_of_case(originator, case)
+    ends = [one for one in owed if one.kind in kinds or (not kinds and one.ends_with_case)]
+    for duty in ends:
+        work.duties.save(duty.close(now))
+    return ends
 
 
 def sweep(ports: Ports) -> bool:

@@ -1,6 +1,7 @@
 """Erasure: by two persons or on the day, told as an event, and nothing opens afterwards."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from gateway.domain.case import CaseState
+from gateway.domain.duty import DutyKind
 from gateway.domain.handoff import HandoffState
 from gateway.domain.refusals import (
     Busy,
@@ -26,9 +28,10 @@ from gateway.evidence import canonical, receipt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, package_consultation, views
-from gateway.exchange.lifecycle import erasure
+from gateway.exchange.lifecycle import erasure, worklist
 from gateway.exchange.lifecycle.erasure import EarlyErasure
 from gateway.exchange.oversight import audit
+from gateway.exchange.results import WorklistRow
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
@@ -38,15 +41,19 @@ from tests.founding import (
     ABROAD,
     ALICE,
     BENOIT,
+    CSAM_FR,
     HOTLINE,
     OFMIN,
     OPENING,
+    Founded,
     accepted,
     caller,
     conditions_of,
     consulted,
+    element_id,
     enter_staff,
     fields_of,
+    handoffs_compared,
     make_change,
     offer_of,
     offered,
@@ -551,3 +558,52 @@ def test_a_box_lists_what_is_erased_before_a_day(gateway):
         found = _box(gateway, organisation, box, erase_before=day)
         assert [one["handoff"] for one in found] == [str(soon)]
         assert _box(gateway, organisation, box, erase_before=day - DAY) == []
+
+
+# --- What an erasure leaves to do ---
+
+
+def test_an_update_that_was_owed_becomes_a_notice_which_its_holder_acknowledges(gateway):
+    case = submitted(gateway)
+    handoff = accepted(gateway, offered(gateway, case))
+    revised(gateway, case, matter=["csam", "grooming"])
+    assert gateway.owed(handoff) == [DutyKind.UPDATE]
+    on_the_day(gateway)
+    assert set(gateway.owed(handoff)) == {DutyKind.CORRECTION_NOTICE, DutyKind.RETENTION}
+    assert handoffs_compared(gateway).sentences() == ()
+    place = f"/items/{element_id('url')}"
+    gateway.answer(HOTLINE, answers.notify_correction, handoff, pointers=[place], code="inaccurate")
+    assert set(gateway.owed(handoff)) == {DutyKind.ACKNOWLEDGEMENT, DutyKind.RETENTION}
+    gateway.answer(OFMIN, answers.acknowledge, handoff)
+    assert gateway.owed(handoff) == [DutyKind.RETENTION]
+    assert handoffs_compared(gateway).sentences() == ()
+
+
+@pytest.mark.parametrize("holder", ["accepted", "offered", "erased its copies", "police"])
+def test_who_holds_a_case_under_the_gdpr_alone_is_asked_for_its_copies(gateway, holder):
+    offer = offered(gateway, to=CSAM_FR if holder == "police" else ABROAD)
+    handoff = UUID(offer.result["handoff"])
+    if holder != "offered":
+        accepted(gateway, offer, recipient=OFMIN if holder == "police" else ABROAD)
+    on_the_day(gateway)
+    done = {"done": "copies_erased"}
+    if holder == "erased its copies":
+        gateway.answer(ABROAD, answers.answer_recall, handoff, **done)
+        assert gateway.owed(handoff) == []
+    if holder != "accepted":
+        assert DutyKind.COPIES_ERASED not in gateway.owed(handoff)
+        return
+    assert gateway.owed(handoff) == [DutyKind.COPIES_ERASED]
+    assert handoffs_compared(gateway).sentences() == ()
+    (row,) = [one for one in waiting(gateway, ABROAD) if one.kind == "copies_erased"]
+    assert row.acts == ["handoff.answer_recall"]
+    assert row.command == f"handoff answer-recall {handoff}"
+    assert row.due_at is not None and row.since is not None
+    assert row.due_at - row.since == timedelta(days=30)
+    gateway.answer(ABROAD, answers.answer_recall, handoff, **done)
+    assert gateway.owed(handoff) == []
+    assert handoffs_compared(gateway).sentences() == ()
+
+
+def waiting(gateway: Founded, by: str) -> Sequence[WorklistRow]:
+    return worklist.page(gateway.ports, caller(by), None, 100).items
