@@ -261,6 +261,8 @@ def _judged(
     obstacle = _obstacle(succession, disposition, ports.now())
     if successor.transfer_tool_on(day) != disposition.handoff.transfer_tool:
         obstacle = "it would go to the successor by another transfer tool"
+    if successor.kind == "provider" and _has_statements(disposition):
+        obstacle = "two persons name each statement that a provider is given"
     if obstacle:
         return replace(disposition, way=Disposition.NEW_OFFER_NEEDED, why=obstacle)
     rules: list[str] = []
@@ -274,6 +276,11 @@ def _judged(
         rules += decided.rules
     why = "it was offered to the mandate"
     return replace(disposition, why=why, rules=tuple(dict.fromkeys(rules)))
+
+
+def _has_statements(disposition: HandoffDisposition) -> bool:
+    permitted, placed = disposition.handoff.permitted_disclosures, disposition.version.said.placed
+    return any(one.name == "statements" and one.digest in permitted for one in placed)
 
 
 def _hindrance(

@@ -31,6 +31,7 @@ from gateway.store.registry_proof import RegistryComparison
 from tests import answers
 from tests.exchange.case.test_sealed_cases import KEY as SEALING_KEY
 from tests.exchange.case.test_sealed_cases import PERSON, taken
+from tests.exchange.handoffs.test_addressing import platform
 from tests.exchange.moving_mandates import (
     DAY,
     KEY,
@@ -427,6 +428,28 @@ def test_an_authority_that_succeeds_gets_what_its_interest_meets(gateway):
     handoff = UUID(offered(gateway).result["handoff"])
     moved(gateway)
     assert gateway.view(OCRVP, following(gateway, handoff))["interest"] is True
+
+
+@pytest.mark.parametrize(
+    ("groups", "way"), [(("items",), "reissue"), (("items", "statements"), "new_offer_needed")]
+)
+def test_a_provider_succeeds_to_no_statement_that_two_persons_did_not_name(gateway, groups, way):
+    platform(gateway)
+    gateway.mandate(ABROAD, TAKE_DOWN)
+    site = {"country": "NL", "observed_at": "2026-03-01T20:00:00Z", "method": "rdap"}
+    items = [{"id": element_id("url"), "kind": "url", "value": "https://a.example/"}]
+    case = submitted(gateway, items=[{**items[0], "hosting": [site], "is_source": True}])
+    accepted(
+        gateway,
+        offered(gateway, case, to=TAKE_DOWN, purpose=("remove",), groups=groups),
+        recipient=ABROAD,
+    )
+    succession = planned(gateway, ABROAD, successor="platform", competence=TAKE_DOWN)
+    (row,) = successions.report(gateway.ports, HOST, succession)["open"]
+    assert row["way"] == way
+
+
+TAKE_DOWN = "take_down/csam/NL"
 
 
 def test_where_signatures_are_demanded_the_gateway_re_issues_nothing(gateway):
