@@ -14,7 +14,7 @@ from gateway.client import errors
 from gateway.client.local_state import ReadPublicTile
 from gateway.client.session import list_of
 from gateway.evidence import bundle, canonical
-from gateway.evidence.evidence_file import MOST_CONFIRMED, ConfirmedCheckpoint
+from gateway.evidence.evidence_file import MOST_CONFIRMED, MOST_NOTES, ConfirmedCheckpoint
 from gateway.evidence.receipt import Receipt
 from gateway.ledger import cosignature, proof, tiles, tree
 from gateway.ledger.note import (
@@ -23,6 +23,7 @@ from gateway.ledger.note import (
     open_checkpoint,
     parse_checkpoint,
     split,
+    write_signature,
 )
 from gateway.ledger.proof import TlogProof
 from gateway.verification.history import SignedTree
@@ -67,19 +68,24 @@ class ConfirmedLog:
         stamps = self._stamps({one.index for one in parsed})
         notes = own | cosigned
         size = max(notes, default=0)
-        if len(own) == 1 and not stamps and not cosigned.keys() - own.keys():
-            made = [replace(one, checkpoint_note=notes[size]) for one in parsed]
+        shown, long = notes.get(size, ""), len(notes.get(size, "").encode()) * len(parsed)
+        if long > MOST_NOTES:  # its witnesses stand beside it, and not once for each entry
+            shown = _bare(shown)
+        elif len(own) == 1 and not stamps and not cosigned.keys() - own.keys():
+            made = [replace(one, checkpoint_note=shown) for one in parsed]
             return _proved(given, made), ()
         try:
             read = partial(read_tile, self._tile, size)
             paths = tiles.InclusionProofs(read, size)
-            made = [TlogProof(one.index, paths.of(one.index), notes[size]) for one in parsed]
-            confirmed = [(note, b"") for old, note in sorted(cosigned.items()) if 0 < old < size]
+            made = [TlogProof(one.index, paths.of(one.index), shown) for one in parsed]
+            confirmed = [
+                (one, b"") for old, one in sorted(cosigned.items()) if old and one != shown
+            ]
             confirmed = confirmed[-MOST_CONFIRMED:]  # the last ones say the most
             earlier = [
                 ConfirmedCheckpoint(note, path, token)
                 for note, token in (*confirmed, *stamps)
-                if (path := _joining(self._tile, note, notes[size])) is not None
+                if (path := _joining(self._tile, note, shown)) is not None
             ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
@@ -183,6 +189,13 @@ class ConfirmedLog:
 
 def _not_read(_: str) -> bytes:
     raise LookupError("the public log is not read here")
+
+
+def _bare(note: str) -> str:
+    """A checkpoint with the log's own lines alone."""
+    text, signatures = split(note)
+    own = (one for one in signatures if one.name == parse_checkpoint(text).origin)
+    return "".join([text, "\n", *map(write_signature, own)])
 
 
 def _size(note: str) -> int:

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.client import GatewayUnavailable, LogForked
+from gateway.client import GatewayUnavailable, LogForked, confirmed_log
 from gateway.client.mirror import PublicLog
+from gateway.evidence import evidence_file
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import note
@@ -209,3 +210,15 @@ def test_a_wrong_line_of_a_witness_that_is_known_comes_into_no_export(stage: Lis
     trust = replace(trust_of(stage.gateway), witnesses=(witness("a").key,))
     data = MemberClient(stage, trust=trust, tile=false).export(handoff)
     assert verify_bundle(data, trust).passed
+
+
+def test_lines_of_many_witnesses_make_no_export_too_long_to_be_read(
+    stage: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handoff = accepted(stage.gateway)
+    cosign(stage, "a", "b", "c")
+    for module in (confirmed_log, evidence_file):
+        monkeypatch.setattr(module, "MOST_NOTES", 2000)
+    client = MemberClient(stage, tile=public_log(stage).fetch)
+    trust = replace(trust_of(stage.gateway), witnesses=(witness("c").key,))
+    assert verify_bundle(client.export(handoff), trust, require=("witnessed",)).passed
