@@ -485,11 +485,11 @@ def test_a_defective_question_is_denied_as_an_error(question):
 
 
 def test_a_remembered_answer_does_not_outlive_what_it_was_about():
-    assert POLICY.decide(PolicyQuestion(HOTLINE, "case.read", OWN_CASE, {})).allowed
+    assert POLICY.decide(PolicyQuestion(HOTLINE, "case.close", OWN_CASE, {})).allowed
     suspended = organisation(status=Status.SUSPENDED)
-    decision = POLICY.decide(PolicyQuestion(suspended, "case.read", case(suspended), {}))
+    decision = POLICY.decide(PolicyQuestion(suspended, "case.close", case(suspended), {}))
     assert (decision.allowed, decision.rules) == (False, ("R2.inactive",))
-    assert POLICY.decide(PolicyQuestion(HOTLINE, "case.read", OWN_CASE, {})).allowed
+    assert POLICY.decide(PolicyQuestion(HOTLINE, "case.close", OWN_CASE, {})).allowed
 
 
 def test_an_answer_depends_on_what_policy_sees_of_a_case_and_not_on_its_id(monkeypatch):
