@@ -80,6 +80,7 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("organisation.approve", "new", RESOLUTION),
     ("organisation.reject", "new", RESOLUTION),
     ("organisation.admit", "new", ENTRY),
+    ("organisation.amend", HOTLINE, {"name": "Another name", **REASON}),
     ("organisation.activate", HOTLINE, REASON),
     ("organisation.suspend", HOTLINE, REASON),
     ("organisation.reinstate", HOTLINE, REASON),

@@ -66,12 +66,12 @@ def _then() -> MetaData:
     then = _plain()
     event = then.tables["log_event"]
     then.remove(event)
-    then.remove(then.tables["log_confirmation"])
+    for name in ("log_confirmation", "taken_handoff", "held_removal"):
+        then.remove(then.tables[name])
     apart = [one for one in event.c if one.name in ("idx", *_APART)]
     left = [one for one in event.c if one.name not in (*_APART, "step_of")]
     for name, of_then in (("log_facet", apart), ("log_event", left)):
         Table(name, then, *(one._copy() for one in of_then))
-    then.remove(then.tables["taken_handoff"])
     case = then.tables["case_file"]
     case.indexes -= {one for one in case.indexes if one.name in _LATER}
     case._columns.remove(case.c.urgency)
