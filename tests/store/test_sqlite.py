@@ -148,7 +148,7 @@ FILTERS = [(), ("state",), ("urgency", "matter"), ("state", "overdue_at")]
 )
 def test_pages_are_found_by_an_index_and_read_in_its_order(sqlite, statement):
     """However many rows an organisation has, a page costs what a page costs."""
-    steps = plan(sqlite, statement)
+    steps = [one for one in plan(sqlite, statement) if "SUBQUERY" not in one]
     assert [step.split()[0] for step in steps] == ["SEARCH"] * len(steps)
 
 
