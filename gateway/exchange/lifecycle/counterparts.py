@@ -6,7 +6,6 @@ Each gets an event of its own, so that none learns of another. It says what happ
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from gateway.domain.answers import AnswerAuthor
 from gateway.domain.handoff import Handoff
@@ -31,13 +30,13 @@ _SAID = ("until", "kid")
 
 def telling(changes: Mapping[str, ChangeType]) -> Mapping[str, ChangeType]:
     """The changes of which counterparts hear, each with how they do."""
-    return {one: replace(changes[one], tell=partial(_tell, told)) for one, told in _TOLD_AS.items()}
+    return {one: replace(changes[one], tell=_tell) for one in _TOLD_AS}
 
 
-def _tell(action: str, context: ChangeContext) -> None:
+def _tell(context: ChangeContext) -> None:
     """Let each counterpart hear, and wait at it what it heard: at the most urgent handoff that is
     open or held between the two, unless an interest keeps that from it (R9)."""
-    about = context.change.organisation
+    about, action = context.change.organisation, _TOLD_AS[context.change.action]
     if action == "counterpart.leave":
         context.work.duties.end_with(about, context.now)
     first = dict[str, tuple[Handoff, AnswerAuthor]]()

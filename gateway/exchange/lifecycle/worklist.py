@@ -9,7 +9,6 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -95,9 +94,7 @@ def page(
         missed = [one for one in _SOURCES if one not in heard]
 
         def rows(cursor: str, number: int) -> Sequence[_Row]:
-            found = (
-                iterate(partial(_after, context, one.rows), _place, cursor, number) for one in heard
-            )
+            found = (_rows_of(one, context, cursor, number) for one in heard)
             merged = heapq.merge(*found, key=attrgetter("place"))
             return [*islice(merged, number)]
 
@@ -114,8 +111,13 @@ def page(
     return read(ports, caller, ActionRequest("worklist.read"), query)
 
 
-def _after(context: RequestContext, rows: _Rows, cursor: str, number: int) -> Sequence[_Row]:
-    return rows(context, WorkPlace.read(cursor) if cursor else None, number)
+def _rows_of(source: _Source, context: RequestContext, cursor: str, number: int) -> Iterator[_Row]:
+    """All rows of a source after a place, read by batch."""
+
+    def batch(after: str, size: int) -> Sequence[_Row]:
+        return source.rows(context, WorkPlace.read(after) if after else None, size)
+
+    return iterate(batch, _place, cursor, number)
 
 
 def _place(row: _Row) -> str:
