@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.store import database
 from gateway.store.migrations import ending
-from gateway.store.migrations.ending import Ending
+from gateway.store.migrations.ending import EndsWithUpgrade
 from gateway.store.transaction import SqliteConnection
 
 FOLDER = Path(__file__).parent
@@ -95,7 +95,7 @@ def current(url: str) -> str | None:
         return revision_of(connection)
 
 
-def endings(url: str, today: date) -> tuple[Ending, ...]:
+def endings(url: str, today: date) -> tuple[EndsWithUpgrade, ...]:
     """Return what an upgrade will end that is open now, for a database that `current` says is
     older."""
     with _reading(url) as connection:

@@ -39,7 +39,7 @@ _EVENTS_OF_CONTESTS = """
 
 
 @dataclass(frozen=True)
-class Ending:
+class EndsWithUpgrade:
     """What ends with an upgrade: how many of it, and which organisations or persons should hear."""
 
     what: str
@@ -51,16 +51,16 @@ class Ending:
         return f"the upgrade ends {self.what}: {self.count}; tell {', '.join(sorted(self.tell))}"
 
 
-def endings(connection: Connection, today: date) -> Iterator[Ending]:
+def endings(connection: Connection, today: date) -> Iterator[EndsWithUpgrade]:
     """All that is open, in a database of 2d826964 that was not upgraded yet."""
     for what, statement in _ENDS.items():
         rows = connection.execute(text(statement), {"today": today.isoformat()}).all()
-        yield Ending(what, len(rows), frozenset(one for row in rows for one in row))
+        yield EndsWithUpgrade(what, len(rows), frozenset(one for row in rows for one in row))
     contested = _contested(connection)
-    yield Ending("contests of embargoes", len(contested), frozenset().union(*contested))
+    yield EndsWithUpgrade("contests of embargoes", len(contested), frozenset().union(*contested))
     members = connection.execute(text("SELECT slug, document FROM organisation"))
     hours = frozenset(slug for slug, said in members if json.loads(said).get("service_hours"))
-    yield Ending("service hours", len(hours), hours)
+    yield EndsWithUpgrade("service hours", len(hours), hours)
 
 
 def _contested(connection: Connection) -> list[set[str]]:
