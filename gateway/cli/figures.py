@@ -200,8 +200,10 @@ def figures(
 
     Example: casegate figures --from 2026-01-01 --to 2026-12-31
     """
-    if last < first or (output.for_machines() and as_csv):
-        raise click.UsageError("--to is a day from --from on; choose one of --json and --csv")
+    if last < first:
+        raise click.UsageError("--to is before --from: exchange the two days")
+    if output.for_machines() and as_csv:
+        raise click.UsageError("--json and --csv exclude each other: give one of them")
     names = {one["organisation"]: one["name"] for one in gateway.organisations()}
     found = Figures([*collect(gateway, first, last, purpose)], names, language)
     days = {"start": catalogue.moment(first, language), "end": catalogue.moment(last, language)}

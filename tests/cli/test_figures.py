@@ -110,7 +110,10 @@ def test_figures_are_counted_on_both_sides_and_open_no_case(desks: Desks) -> Non
     desks.done("figures", *period, "--page", "year.html")
     assert "<th>Median hours to answer</th>" in (desks.folder / "year.html").read_text()
     assert desks.stage.gateway.size() == size
-    assert desks.run("figures", "--from", "2026-02-01", "--to", "2026-01-01").exit_code == 2
+    turned = desks.run("figures", "--from", "2026-02-01", "--to", "2026-01-01")
+    assert (turned.exit_code, "--to is before --from" in turned.stderr) == (2, True)
+    both = desks.run("figures", *period, "--csv", "--json")
+    assert (both.exit_code, "exclude each other" in both.output) == (2, True)
 
 
 def test_an_outcome_that_was_erased_with_its_case_is_counted_as_that(desks: Desks) -> None:
