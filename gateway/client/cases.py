@@ -54,7 +54,7 @@ class ClientBase:
         self.connection = connection
         self._exchange, self._author, self._opening = exchange, author, opening
         self._now, self._ids = clock, ids
-        self._log = ConfirmedLog(connection.trust, exchange.tile, exchange.newest)
+        self._log = ConfirmedLog(connection.trust, exchange.tile, exchange.newest, exchange.compare)
 
     def _write(
         self, action: str, path: str, handoff: str | None = None, /, **asked: Any

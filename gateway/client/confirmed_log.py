@@ -51,9 +51,11 @@ class ConfirmedLog:
         trust: TrustAnchors,
         tile: ReadPublicTile | None,
         newest: Callable[[], SignedTree | None],
+        compare: Callable[[str, str], None],
     ) -> None:
-        """Nothing is read yet."""
+        """Nothing is read yet. ``compare`` raises LogForked for checkpoints of two histories."""
         self._trust, self._tile, self._newest = trust, tile or _not_read, newest
+        self._compare = compare
 
     def under_one_checkpoint(self, given: Sequence[Receipt]) -> bundle.Joined:
         """The same receipts, each with the path to the largest checkpoint that is known, and the
@@ -85,7 +87,7 @@ class ConfirmedLog:
             earlier = [
                 ConfirmedCheckpoint(note, path, token)
                 for note, token in (*confirmed, *stamps)
-                if (path := _joining(self._tile, note, shown)) is not None
+                if (path := self._joining(note, shown)) is not None
             ]
         except (LookupError, ValueError) as error:
             raise errors.GatewayUnavailable(
@@ -136,6 +138,28 @@ class ConfirmedLog:
                     return None
         return "no time-stamp authority that you ask for has stamped it: ask the operator"
 
+    def _joining(self, note: str, known: str) -> tuple[bytes, ...] | None:
+        """The proof that the smaller of two checkpoints begins the tree of the larger; None, and a
+        warning, where there is none: in a file it would speak against all that is in it. LogForked
+        where the log signed both, and the tiles show that it has two histories."""
+        trees = (parse_checkpoint(split(one)[0]) for one in (note, known))
+        old, new = sorted(trees, key=attrgetter("size"))
+        path = tiles.consistency_proof(partial(read_tile, self._tile, new.size), old.size, new.size)
+        try:
+            tree.verify_consistency(old.size, old.root, new.size, new.root, path)
+        except ValueError as error:
+            newest = self._newest()
+            for other in (known, newest.note if newest else known):
+                self._compare(note, other)
+            logger.warning(
+                "A confirmed checkpoint of %d entries is left out: it is of no one history with "
+                "the log (%s). Ask the operator why.",
+                _size(note),
+                error,
+            )
+            return None
+        return tuple(path)
+
     def _grown_to(self) -> int:
         """The size of the log: what its public page shows may be older than what was answered."""
         known = self._newest()
@@ -155,9 +179,11 @@ class ConfirmedLog:
             for note in map(str, list_of(answer, "checkpoints")):
                 with suppress(UnknownSigner):  # a witness that is gone saw what a former key signed
                     cosignature.verify(note, self._trust.witnesses)
-                    if not known or _joining(self._tile, note, known) is not None:
+                    if not known or self._joining(note, known) is not None:
                         found |= self._sizes([note])
             return found
+        except errors.LogForked:
+            raise
         except (errors.ClientError, LookupError, ValueError) as error:
             logger.warning("Witnesses of the log are not shown: %s.", error)
             return {}
@@ -201,25 +227,6 @@ def _bare(note: str) -> str:
 def _size(note: str) -> int:
     """Return what a checkpoint says of its size."""
     return parse_checkpoint(split(note)[0]).size
-
-
-def _joining(tile: ReadPublicTile, *notes: str) -> tuple[bytes, ...] | None:
-    """The proof that the smaller of two checkpoints begins the tree of the larger; None, and a
-    warning, where there is none: in a file it would speak against all that is in it."""
-    trees = (parse_checkpoint(split(note)[0]) for note in notes)
-    old, new = sorted(trees, key=attrgetter("size"))
-    path = tiles.consistency_proof(partial(read_tile, tile, new.size), old.size, new.size)
-    try:
-        tree.verify_consistency(old.size, old.root, new.size, new.root, path)
-    except ValueError as error:
-        logger.warning(
-            "A confirmed checkpoint of %d entries is left out: it is of no one history with the "
-            "log (%s). Ask the operator why.",
-            parse_checkpoint(split(notes[0])[0]).size,
-            error,
-        )
-        return None
-    return tuple(path)
 
 
 def _stamp(told: Any) -> tuple[str, bytes]:

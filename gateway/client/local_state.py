@@ -302,10 +302,7 @@ class CheckpointStore:
             return
         self._checked_at = self._timer()
         try:
-            read = partial(read_tile, tile, seen.size)
-            leaf, path = entry_proof(read, before.size - 1, seen.size)
-            proof = TlogProof(before.size - 1, tuple(path), seen.note)
-            tree.verify_inclusion(leaf, proof.index, seen.size, path, seen.checkpoint.root)
+            shown = _beginning(tile, before.size, seen)
         except (LookupError, ClientError, ValueError) as error:
             logger.warning(
                 "the growth of the log from %d to %d entries could not be checked (%s): it is "
@@ -315,11 +312,33 @@ class CheckpointStore:
                 error,
             )
             return
-        try:
-            LogHistory([before, SignedTree(seen.checkpoint, seen.note, leaf, proof)])
-        except ForkedLog as forked:
-            self._convict(str(forked), forked.proof, before, seen)
+        self._require_one(before, shown)
         self._remember(seen)
+
+    def compare(self, note: str, other: str) -> None:
+        """Hold two checkpoints of the log against each other, by the public tiles as well.
+
+        LogForked, with the proof kept, where they are of two histories. What the log did not sign,
+        and what no tile proves, convicts nobody.
+        """
+        with self._lock:
+            try:
+                opened = [
+                    SignedTree(open_checkpoint(one, self._keys, self._origin), one)
+                    for one in (note, other)
+                ]
+                old, new = sorted(opened, key=lambda one: one.size)
+                if self._tile is not None and 0 < old.size < new.size:
+                    new = _beginning(self._tile, old.size, new)
+            except (LookupError, ClientError, ValueError):
+                return
+            self._require_one(old, new)
+
+    def _require_one(self, before: SignedTree, shown: SignedTree) -> None:
+        try:
+            LogHistory([before, shown])
+        except ForkedLog as forked:
+            self._convict(str(forked), forked.proof, before, shown)
 
     def _remember(self, seen: SignedTree) -> None:
         self._newest = seen
@@ -414,6 +433,14 @@ class CheckpointStore:
         )
         self._alarm_raised = raised
         raise raised from None
+
+
+def _beginning(tile: ReadPublicTile, old: int, seen: SignedTree) -> SignedTree:
+    """The tree with what proves its first ``old`` entries, by the public tiles."""
+    leaf, path = entry_proof(partial(read_tile, tile, seen.size), old - 1, seen.size)
+    proof = TlogProof(old - 1, tuple(path), seen.note)
+    tree.verify_inclusion(leaf, proof.index, seen.size, path, seen.checkpoint.root)
+    return SignedTree(seen.checkpoint, seen.note, leaf, proof)
 
 
 def _larger(*seen: SignedTree | None) -> SignedTree | None:

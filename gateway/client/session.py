@@ -106,6 +106,10 @@ class Session:
         """The newest checkpoint known now, to be given to `observe` with what is asked next."""
         return self._sightings.newest()
 
+    def compare(self, note: str, other: str) -> None:
+        """Hold two checkpoints of the log against each other; LogForked when they contradict."""
+        self._sightings.compare(note, other)
+
     def observe(self, confirmed: VerifiedReceipt, before: SignedTree | None) -> None:
         """Take in the checkpoint of a verified receipt; LogForked when it contradicts."""
         shown = history.of_receipt(confirmed)

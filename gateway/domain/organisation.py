@@ -57,11 +57,15 @@ SCOPES = (
     "handoffs.answer",
     "events.read",
     "audit.search",
+    "log.cosign",
 )
 """Scopes that a system may request."""
 
 AUDIT_SCOPE = "audit.search"
 """The scope of an auditor's system: it reads what an audit access covers."""
+
+COSIGN_SCOPE = "log.cosign"
+"""The scope of a member's system that witnesses the log."""
 
 STAFF_SCOPE = "staff"
 """The scope of the system that keeps the staff register."""

@@ -346,10 +346,12 @@ CHANGES: Mapping[str, ChangeType] = {
             _SYSTEM,
             fields.subset_of(
                 "scopes",
-                "What it may ask tokens for; by default all but staff and audit.search.",
+                "What it may ask tokens for; by default all but staff, audit.search, log.cosign.",
                 (*organisation.SCOPES, organisation.STAFF_SCOPE),
                 option="--scope",
-                default=sorted({*organisation.SCOPES} - {organisation.AUDIT_SCOPE}),
+                default=sorted(
+                    {*organisation.SCOPES} - {organisation.AUDIT_SCOPE, organisation.COSIGN_SCOPE}
+                ),
             ),
         ),
         systems.register_system,

@@ -444,6 +444,7 @@ SCOPES_SAY: Mapping[str, str] = {
     "handoffs.answer": "Answer handoffs, withdraw offers, and consult what was accepted.",
     "events.read": "Read one's own events and receipts.",
     "audit.search": "Search events by an audit access.",
+    "log.cosign": "Send one's own cosignatures of the log, as a witness.",
     "staff": "Keep the staff register.",
     "admin": "Bring changes that administrators signed.",
 }

@@ -1,6 +1,7 @@
 """The client against a gateway: every growth of the log is checked by its public tiles."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import Confirmation, ConfirmationKind
 from gateway.ledger import note
 from gateway.ledger.note import Checkpoint, NoteSigner, sign_checkpoint
+from gateway.verification.history import prove_fork
+from gateway.verification.report import Code, InputFile
 from gateway.verification.verifier import verify_bundle
 from tests.client.client_fixture import MemberClient, trust_of
 from tests.client.scenario import submit
@@ -176,12 +179,8 @@ def test_a_line_under_a_key_that_the_log_has_left_hides_no_other(stage: Listenin
     assert verify_bundle(data, trust, require=("witnessed",)).passed
 
 
-@pytest.mark.parametrize("later", [0, 3])
-def test_a_cosigned_checkpoint_of_another_history_replaces_none_of_an_export(
-    stage: Listening, later: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    handoff = accepted(stage.gateway)
-    size = stage.gateway.size() + later
+def shown_by_witness(stage: Listening, size: int) -> Callable[[str], bytes]:
+    """The public log, with a cosigned checkpoint of another history of so many entries."""
     other = sign_checkpoint(Checkpoint(ORIGIN, size, bytes(32)), note_signer())
     line = witness("a").cosign(note.split(other)[0], stage.gateway.clock())
 
@@ -190,7 +189,30 @@ def test_a_cosigned_checkpoint_of_another_history_replaces_none_of_an_export(
             return json.dumps({"checkpoints": [other + line]}).encode()
         return public_log(stage).fetch(path)
 
-    data = MemberClient(stage, tile=forked).export(handoff)
+    return forked
+
+
+@pytest.mark.parametrize("earlier", [0, 3])
+def test_a_cosigned_checkpoint_of_another_history_is_kept_as_proof_of_a_fork(
+    stage: Listening, tmp_path: Path, earlier: int
+) -> None:
+    handoff, file = accepted(stage.gateway), tmp_path / "newest.checkpoint"
+    tile = shown_by_witness(stage, stage.gateway.size() - earlier)
+    client = MemberClient(stage, checkpoint_file=file, tile=tile)
+    with pytest.raises(LogForked):
+        client.export(handoff)
+    kept = [InputFile(one.name, one.read_bytes()) for one in tmp_path.glob("*.forked/*")]
+    assert prove_fork(kept, trust_of(stage.gateway)).code is Code.CONTRADICTION
+    with pytest.raises(LogForked):
+        client.whoami()
+
+
+def test_a_cosigned_checkpoint_that_no_tile_joins_is_left_out_of_an_export(
+    stage: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    handoff = accepted(stage.gateway)
+    tile = shown_by_witness(stage, stage.gateway.size() + 3)
+    data = MemberClient(stage, tile=tile).export(handoff)
     assert verify_bundle(data, trust_of(stage.gateway)).passed
 
 

@@ -102,7 +102,7 @@ API = {
     ("GET", "/receipts/{event}"): ("receipt.read", "events.read"),
     ("POST", "/notifications"): ("notification.poll", "events.read"),
     ("GET", "/notifications"): ("notification.poll", "events.read"),
-    ("POST", "/log/cosignatures"): ("witness.register", "events.read"),
+    ("POST", "/log/cosignatures"): ("witness.register", "log.cosign"),
     ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),

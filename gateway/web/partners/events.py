@@ -234,7 +234,7 @@ class CosignatureBody(StrictSchema):
 @endpoint(
     "POST /log/cosignatures",
     "witness.register",
-    "events.read",
+    "log.cosign",
     "KeptCosignature",
     body=CosignatureBody(),
 )
