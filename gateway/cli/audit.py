@@ -292,6 +292,11 @@ def open_log(url: str, ca: Path | None) -> PublicLog:
     metavar="KEY.pem",
     help="Cosign each step with this key, made where it is missing, and send the line (-c).",
 )
+@click.option(
+    "--first-time",
+    is_flag=True,
+    help="Cosign with a key that never cosigned, and has nothing beside it that says how far.",
+)
 @arguments.json_option
 def mirror(
     url: str,
@@ -300,6 +305,8 @@ def mirror(
     ca: Path | None,
     follow: int | None,
     key: Path | None,
+    *,
+    first_time: bool,
 ) -> None:
     """Copy the public log at URL into DIR, and verify each step.
 
@@ -312,7 +319,7 @@ def mirror(
         mirror --trust trust
     """
     try:
-        with open_log(url, ca) as log, _witness(key) as cosign:
+        with open_log(url, ca) as log, _witness(key, first=first_time) as cosign:
             copy = Mirror(log.fetch, folder, trust)
 
             def step() -> None:
@@ -329,7 +336,7 @@ def mirror(
 
 
 @contextmanager
-def _witness(key: Path | None) -> Iterator[Callable[[Mirror], str | None]]:
+def _witness(key: Path | None, *, first: bool) -> Iterator[Callable[[Mirror], str | None]]:
     """Give what cosigns a copy with a member's key, sends the line, and tells its public key."""
     if key is None:
         yield lambda copy: None
@@ -338,8 +345,11 @@ def _witness(key: Path | None) -> Iterator[Callable[[Mirror], str | None]]:
     own = next((one for one in places if one.is_file() or (one / CONNECTION_FILE).exists()), None)
     if own is None:
         raise click.UsageError("--cosign needs your connection (-c), by which it sends the line")
+    seen, new = CosignedFile(key), not key.exists()
+    if new or first:
+        seen.begin()
     with raising(click.UsageError, causes=files.PrivateFileError):
-        if not key.exists():
+        if new:
             keys.write_key(key, keys.generate_key(KeyPurpose.WITNESS))
         signing = keys.load_key(key, KeyPurpose.WITNESS)
     with connected(own) as gateway:
@@ -347,7 +357,7 @@ def _witness(key: Path | None) -> Iterator[Callable[[Mirror], str | None]]:
         witness = Cosigner(name, signing.public_bytes, signing.sign)
 
         def cosign(copy: Mirror) -> str:
-            gateway.send_cosignature(witness.key, *copy.cosign(witness, CosignedFile(key), now()))
+            gateway.send_cosignature(witness.key, *copy.cosign(witness, seen, now()))
             return str(witness.key)
 
         yield cosign

@@ -327,6 +327,12 @@ class CosignedFile:
         """The file stands beside the ``key``."""
         self.file = key.with_name(f"{key.name}.cosigned")
 
+    def begin(self) -> None:
+        """Begin with no log at all, for a key that cosigned nothing; a file that is there stays."""
+        if not self.file.exists():
+            with errors.raising(errors.SettingsError, f"{self.file} cannot be written", OSError):
+                files.replace(self.file, canonical.encode({}))
+
     def newest(self, origin: str) -> str | None:
         """The largest checkpoint of a log that was ever cosigned."""
         return self._read().get(origin)
@@ -343,9 +349,12 @@ class CosignedFile:
         return True
 
     def _read(self) -> dict[str, str]:
+        # One that is lost, or damaged, is no empty one: the key would sign what it must not.
         if not self.file.exists():
-            return {}
-        # A file that is damaged is no empty one: the key would sign what it must not.
+            raise errors.SettingsError(
+                f"{self.file} is lost, which says how far this key cosigned each log: bring it "
+                "back, or make a new key; --first-time is for a key that never cosigned"
+            )
         with errors.raising(
             errors.SettingsError, f"{self.file} cannot be read", (OSError, ValueError)
         ):

@@ -292,6 +292,11 @@ def test_a_witness_cosigns_no_other_history_and_no_smaller_tree(
     kept.write_text("{")
     options = (*own, "--cosign", str(desks.folder / "key.pem"))
     assert desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN).exit_code == 4
+    kept.unlink()
+    lost = desks.run("audit", "mirror", ISSUER, "copy", *options, at=OFMIN)
+    assert (lost.exit_code, "--first-time" in lost.stderr, kept.exists()) == (4, True, False)
+    assert desks.run("audit", "mirror", ISSUER, "copy", *options, "--first-time", at=OFMIN)
+    assert kept.exists()
     kept.write_bytes(before)
     cosigned(desks, own)
 
