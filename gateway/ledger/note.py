@@ -47,6 +47,8 @@ class UnknownSigner(NoteError):
 class VerificationKey:
     """A key that checks signature lines: `public` is the key's encoding for its `kind`.
 
+    Of a checkpoint with more entries than `until` it says nothing: the log signed with it no more.
+
     Raises NoteError for a name, kind, length or id that the format does not allow.
     """
 
@@ -54,6 +56,7 @@ class VerificationKey:
     key_id: bytes
     kind: int
     public: bytes
+    until: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _require_name(self.name)
@@ -305,14 +308,19 @@ def open_checkpoint(note: str | bytes, keys: Sequence[VerificationKey], origin: 
     """Check a checkpoint note of the log `origin` and return what it states.
 
     One of `keys` named like the origin must have signed: another log's key, or a witness's, is
-    known but does not speak for this log. Raises NoteError.
+    known but does not speak for this log. Raises NoteError; UnknownSigner where all that signed
+    were withdrawn before.
     """
     opened = open_note(note, keys)
     checkpoint = parse_checkpoint(opened.text)
     if checkpoint.origin != origin:
         raise NoteError("the checkpoint is of another log")
-    if all(signature.name != origin for signature in opened.signatures):
+    known = _by_line_name(keys)
+    own = [known[one.name, one.key_id] for one in opened.signatures if one.name == origin]
+    if not own:
         raise NoteError("the log itself has not signed the checkpoint")
+    if all(one.until is not None and checkpoint.size > one.until for one in own):
+        raise UnknownSigner("the log had withdrawn the key that signed the checkpoint")
     return checkpoint
 
 

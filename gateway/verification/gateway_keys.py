@@ -50,12 +50,14 @@ def read_each(data: bytes, trust: TrustAnchors) -> Iterator[tuple[VerifiedReceip
 
 def learn(trust: TrustAnchors, data: bytes) -> TrustAnchors:
     """The same keys, and those of which the log that they verify says that they are the gateway's;
-    the newest key of the log last.
+    the newest key of the log last. One that the log withdrew counts up to that entry: whoever stole
+    it extends no tree.
 
     ValueError for what is no such file.
     """
     log_keys, attesting = [*trust.log_keys], {**trust.gateway_keys}
     entries: dict[str, int] = {}
+    named: dict[str, str] = {}
     growing = replace(trust, log_keys=log_keys)
     for purpose in (LOG, ATTEST):  # keys that attest come under the newest key of the log
         for told, key in read_each(data, growing):
@@ -67,9 +69,26 @@ def learn(trust: TrustAnchors, data: bytes) -> TrustAnchors:
                     else:
                         _follow(log_keys, str(key.get("public")), told.event["log"])
                         entries.setdefault(str(key.get("public")), told.index)
+                        named[str(key.get("key"))] = str(key.get("public"))
+    log_keys = _ended(log_keys, named, read_each(data, growing))
     log_keys.sort(key=lambda one: entries.get(str(one), -1))
     places = {**dict.fromkeys((*map(str, log_keys), *attesting), KEY_EVENTS), **trust.origin_of}
     return replace(trust, log_keys=log_keys, gateway_keys=attesting, origin_of=places)
+
+
+def _ended(
+    log_keys: Iterable[VerificationKey],
+    named: Mapping[str, str],
+    told: Iterable[tuple[VerifiedReceipt, Any]],
+) -> list[VerificationKey]:
+    """The keys, each until the entry that withdrew it; ``named`` are they by what events call
+    them."""
+    ends = {
+        named.get(str(key.get("key"))): event.index
+        for event, key in told
+        if event.type == WITHDRAWN
+    }
+    return [replace(one, until=ends.get(str(one))) for one in log_keys]
 
 
 def _follow(log_keys: list[VerificationKey], public: str, log: str) -> None:

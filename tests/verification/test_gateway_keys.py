@@ -8,11 +8,11 @@ import pytest
 
 from gateway.domain.audit_event import EventResult, Party
 from gateway.evidence import canonical, receipt
-from gateway.evidence.receipt import Receipt
+from gateway.evidence.receipt import Receipt, ReceiptError
 from gateway.evidence.signature import jwk_of
 from gateway.kernel.actors import GATEWAY as OWN
 from gateway.verification import gateway_keys
-from gateway.verification.trust import TrustAnchors
+from gateway.verification.trust import TrustAnchors, confirm_receipt
 from gateway.verification.verifier import verify_bundle
 from tests.each import each
 from tests.evidence.ingredients import es256
@@ -151,6 +151,26 @@ def test_a_withdrawal_and_what_a_stranger_signed_teach_nothing() -> None:
     forged = told(Scenario(log=Logbook(key="stolen")), "publish", "log", "x", public=vkey)
     withdrawn = told(Scenario(), "withdraw", "log", "x", public=vkey)
     assert learned(forged, withdrawn).log_keys == [*TRUST.log_keys]
+
+
+def test_a_withdrawn_key_of_the_log_counts_up_to_its_withdrawal_alone() -> None:
+    """Who pinned the new key verifies old files, and no tree that a thief of the old extends."""
+    story, new = Scenario(), Logbook(key="next")
+    old, vkey = story.log.signer, str(new.signer.key)
+    first = told(story, "publish", "log", "old", public=str(old.key))
+    told(story, "publish", "log", "next", public=vkey)
+    told(story, "withdraw", "log", "old")
+    story.log.signer = new.signer
+    receipts = tuple(story.log.receipt(index) for index in (1, 2, 3))
+    pinned = replace(TRUST, log_keys=(new.signer.key,))
+    found = learned(*receipts, trust=pinned)
+    assert [one.until for one in found.log_keys] == [3, None]
+    theirs = replace(TRUST, log_keys=(new.signer.key, old.key))
+    assert [one.until for one in learned(*receipts, trust=theirs).log_keys] == [3, None]
+    assert confirm_receipt(first, found).index == 1
+    story.log.signer = old
+    with pytest.raises(ReceiptError, match="withdrawn"):
+        confirm_receipt(story.log.receipt(3), found)
 
 
 def test_without_a_pinned_key_nothing_is_learned() -> None:
