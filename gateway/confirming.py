@@ -168,7 +168,7 @@ def _cosign(
         raise ValueError("it answers with more than signature lines")
     found = cosignature.verify(note + answer.decode(), [key])
     if not found:
-        raise ValueError("it answers without its line")
+        raise ValueError("it answers without a valid line of its own")
     return found[0].at, found[0].line.encode()
 
 

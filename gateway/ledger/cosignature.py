@@ -1,11 +1,10 @@
 """C2SP tlog-cosignature: that a witness saw a checkpoint as the only history of its log, and when.
 
-Ed25519 (kind 0x04, ``cosignature/v1``) is signed and checked here. A line of a known witness that
-does not verify condemns the note, as any line of a known key does; lines of others count for
-nothing, neither for it nor against it.
+Ed25519 (kind 0x04, ``cosignature/v1``) is signed and checked here. A line that does not verify
+counts for nothing, as those of unknown witnesses do: anybody can add one to a note of the log.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.ledger import note as notes
-from gateway.ledger.note import COSIGNATURE, NoteError, Signature, VerificationKey
+from gateway.ledger.note import COSIGNATURE, Signature, VerificationKey
 
 _TIME_BYTES = 8
 _LATEST = int(datetime.max.replace(tzinfo=UTC).timestamp())
@@ -57,26 +56,40 @@ def count(witnesses: Collection[VerificationKey]) -> int:
 def verify(note: str, witnesses: Sequence[VerificationKey]) -> list[Cosignature]:
     """The cosignatures of known witnesses on a checkpoint's note, one of each, in their order.
 
-    Raises NoteError where one of them did not make its line. The log's own line is not checked.
+    The log's own line is not checked.
     """
-    text, signatures = notes.split(note)
-    known = {(one.name, one.key_id): one for one in witnesses if one.kind == COSIGNATURE}
     found: dict[str, Cosignature] = {}
-    for line in signatures:
-        key = known.get((line.name, line.key_id))
-        if key is not None:
-            found.setdefault(key.name, _verify(text, line, key))
+    for key, one in _read(note, witnesses):
+        if one is not None:
+            found.setdefault(key.name, one)
     return list(found.values())
 
 
-def _verify(text: str, line: Signature, key: VerificationKey) -> Cosignature:
+def wrong(note: str, witnesses: Sequence[VerificationKey]) -> list[str]:
+    """The names of known witnesses that some line of the note has, and did not make."""
+    return list(dict.fromkeys(key.name for key, one in _read(note, witnesses) if one is None))
+
+
+def _read(
+    note: str, witnesses: Sequence[VerificationKey]
+) -> Iterator[tuple[VerificationKey, Cosignature | None]]:
+    """Each line of a known witness; None for one that does not verify."""
+    text, signatures = notes.split(note)
+    known = {(one.name, one.key_id): one for one in witnesses if one.kind == COSIGNATURE}
+    for line in signatures:
+        key = known.get((line.name, line.key_id))
+        if key is not None:
+            yield key, _verify(text, line, key)
+
+
+def _verify(text: str, line: Signature, key: VerificationKey) -> Cosignature | None:
     seconds, signature = int.from_bytes(line.value[:_TIME_BYTES]), line.value[_TIME_BYTES:]
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(signature, _signed(text, seconds))
     except InvalidSignature:
-        raise NoteError(f"the cosignature of {key.name} is wrong") from None
+        return None
     if not 0 < seconds <= _LATEST:
-        raise NoteError(f"the cosignature of {key.name} has no time")
+        return None
     return Cosignature(key, datetime.fromtimestamp(seconds, UTC), notes.write_signature(line))
 
 

@@ -20,7 +20,6 @@ from gateway.ledger import cosignature, tree
 from gateway.ledger.cosignature import Cosignature
 from gateway.ledger.note import (
     Checkpoint,
-    NoteError,
     UnknownSigner,
     open_checkpoint,
     parse_checkpoint,
@@ -108,17 +107,24 @@ class Confirmable:
 def _check_witnesses(
     file: Confirmable, trust: TrustAnchors, require: Collection[str]
 ) -> tuple[list[Fact], str]:
-    """Each line of a witness whose key the verifier brought is valid; enough of them confirm the
-    newest entry of each log, where that is required."""
+    """Enough of the witnesses whose keys the verifier brought confirm the newest entry of each log,
+    where that is required. Who gave the file on may have spoilt a line: that speaks against no
+    other."""
     facts, told = list[Fact](), list[str]()
     for log in file.logs:
-        largest = _largest(file.trees(log), trust)
+        trees = file.trees(log)
+        largest = _largest(trees, trust)
         entry = file.newest(log)
         confirming = [by.witness for size, by in largest.values() if size > entry]
         number = cosignature.count(confirming)
         facts += [
             Fact("witnessed", {"log": log, "size": size, **_said(by)})
             for _, (size, by) in sorted(largest.items())
+        ]
+        facts += [
+            Fact("witness.wrong", {"log": log, "size": one.size, "witness": name})
+            for one in trees
+            for name in cosignature.wrong(one.note, trust.witnesses)
         ]
         told += [f"{name}: {pluralise(size, 'entry')}" for name, (size, _) in largest.items()]
         if not largest:
@@ -142,11 +148,7 @@ def _largest(
     """Each witness's cosignature of the largest tree, and its size; the earliest of several."""
     found: dict[str, tuple[int, Cosignature]] = {}
     for one in sorted(trees, key=attrgetter("size")):
-        try:
-            lines = cosignature.verify(one.note, trust.witnesses)
-        except NoteError as error:
-            raise VerificationFailed(Code.BAD_SIGNATURE, str(error)) from None
-        for by in lines:
+        for by in cosignature.verify(one.note, trust.witnesses):
             size, before = found.get(by.witness.name, (-1, by))
             if size < one.size or by.at < before.at:
                 found[by.witness.name] = one.size, by

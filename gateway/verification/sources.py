@@ -75,8 +75,8 @@ _KEYS = {
         "embargo later outcome.code outcomes outcomes.later withheld withheld.document "
         "withheld.event simulated unlogged unlisted mandate.unproved mandate.ended "
         "key.registration.unproved key.revocation.unproved key.revoked.undated "
-        "one_history.unproved unwitnessed unwitnessed.part unstamped stamped.unknown stream "
-        "stream.unproved stream.later stream.fork "
+        "one_history.unproved unwitnessed unwitnessed.part witness.wrong unstamped stamped.unknown "
+        "stream stream.unproved stream.later stream.fork "
         "coverage.undeclared account.withheld account.later account.beyond copy.documents "
         "continued.lost membership.later reissued_from.no_original version.unanswered requirements"
     ),

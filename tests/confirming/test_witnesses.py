@@ -155,7 +155,7 @@ def test_a_witness_that_saw_another_log_is_an_alarm(witnessed: Witnessing, size:
         (answer(503), "it answers 503"),
         (answer(409), "another history"),
         (answer(409, b"many", Content_Type=SIZE_MEDIA), "not a plain decimal"),
-        (answer(200, b""), "without its line"),
+        (answer(200, b""), "without a valid line"),
         (answer(200, b"no line"), "no signature lines"),
         (answer(200, b"\xff"), "utf-8"),
         (answer(200, b"x" * 70_000), "its answer is too long"),
@@ -192,7 +192,7 @@ def test_a_line_of_another_time_or_of_another_witness_is_not_kept(
 
 
 def test_a_line_over_more_than_the_checkpoint_is_not_kept(witnessed: Witnessing) -> None:
-    """Kept, it would condemn every file for those who bring this witness's key."""
+    """Kept, it would count for nothing in any file."""
 
     def longer(handler: BaseHTTPRequestHandler) -> None:
         text = witnessed.heard[-1].partition("\n\n")[2]
