@@ -15,7 +15,7 @@ from gateway.cli.failure import NO_SPACE
 from gateway.cli.output import AS_JSON
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.mandate import read_competence
-from gateway.domain.organisation import NO_SLUG, SLUG
+from gateway.domain.organisation import NAME, NO_NAME, NO_SLUG, SLUG
 from gateway.domain.refusals import Correctable, Refusal, ValidationFailed
 from gateway.files import PrivateFileError
 from gateway.ledger.tiles import ReadFile
@@ -58,6 +58,15 @@ def organisation_id(
     """Check an organisation's id, or another name of its form, before anything is asked."""
     if value is not None and not SLUG.fullmatch(value):
         raise click.BadParameter(f"{value!r} {_NO_SUCH.get(str(parameter.name), NO_SLUG)}")
+    return value
+
+
+def organisation_name(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Check an organisation's name, which may be a remote member's, before anything is asked."""
+    if value is not None and not NAME.fullmatch(value):
+        raise click.BadParameter(f"{value!r} {NO_NAME}")
     return value
 
 

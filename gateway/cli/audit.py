@@ -39,7 +39,7 @@ from gateway.client.gateway import now
 from gateway.client.mirror import CosignedFile, Mirror, MirrorProgress, PublicLog
 from gateway.domain.audit import SEARCH_REASONS, CaseId, CaseReference
 from gateway.domain.audit_event import ACTION_OF, READABLE_EVENTS, EventResult
-from gateway.domain.organisation import SLUG, witness_name
+from gateway.domain.organisation import NAME, witness_name
 from gateway.evidence import bundle, canonical
 from gateway.evidence import receipt as receipts
 from gateway.evidence.receipt import MAX_BYTES as MAX_RECEIPT_BYTES
@@ -417,7 +417,7 @@ class _CaseName(click.ParamType[CaseId | CaseReference]):
     def convert(self, value: Any, param: Any, ctx: Any) -> CaseId | CaseReference:
         """Read both parts."""
         originator, _, case = str(value).partition("/")
-        if not SLUG.fullmatch(originator) or not case:
+        if not NAME.fullmatch(originator) or not case:
             self.fail(f"{value!r} is not of the form ORIGINATOR/UUID or ORIGINATOR/REFERENCE")
         try:
             return CaseId(originator, UUID(case))
@@ -460,7 +460,7 @@ _SEARCHING = (
     click.option(
         "--organisation",
         metavar="ID",
-        callback=arguments.organisation_id,
+        callback=arguments.organisation_name,
         help="Events in which it took part.",
     ),
     click.option("--person", metavar="PSEUDONYM", help="Events that this person asked for."),

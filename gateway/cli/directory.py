@@ -31,7 +31,7 @@ def directory() -> None:
     """List members and show their memberships, mandates and keys."""
 
 
-_organisation = click.argument("organisation", callback=arguments.organisation_id)
+_organisation = click.argument("organisation", callback=arguments.organisation_name)
 
 
 @partner_command(

@@ -75,7 +75,7 @@ _OFFER_OPTIONS: Sequence[Parameter] = (
         "--to",
         "organisation",
         metavar="ORGANISATION",
-        callback=arguments.organisation_id,
+        callback=arguments.organisation_name,
         help="To this organisation; with --competence, which of several holders.",
     ),
     click.option(

@@ -10,7 +10,7 @@ from gateway.client import documents, evidence_checks
 from gateway.client.cases import ClientBase
 from gateway.client.errors import InvalidArgument
 from gateway.client.session import ConfirmedWrite, list_of, spelled
-from gateway.domain.organisation import NO_SLUG, SLUG
+from gateway.domain.organisation import NAME, NO_NAME, NO_SLUG, SLUG
 from gateway.evidence import receipt as receipts
 from gateway.evidence.base64url import DIGEST
 from gateway.evidence.membership_attestation import MembershipAttestation
@@ -89,9 +89,9 @@ class Directory(ClientBase):
         return cast("Iterator[ListedOrganisation]", self._exchange.items("directory.read", path))
 
     def organisation(self, slug: str) -> "ListedOrganisation":
-        """One organisation of the directory; InvalidArgument for an invalid organisation id."""
-        if not SLUG.fullmatch(slug):
-            raise InvalidArgument(f"{slug!r} {NO_SLUG}")
+        """One organisation of the directory; InvalidArgument for what is no name of one."""
+        if not NAME.fullmatch(slug):
+            raise InvalidArgument(f"{slug!r} {NO_NAME}")
         found = self._exchange.read("directory.read", f"/organisations/{slug}")
         return cast("ListedOrganisation", found)
 

@@ -22,6 +22,7 @@ from gateway.domain.handoff import (
     Recall,
     RecallAnswer,
 )
+from gateway.domain.organisation import OrganisationName
 from gateway.domain.revision import ANSWERED
 
 
@@ -194,9 +195,12 @@ FIELDS = (
 """What the row of a handoff has of its course, under the same names."""
 
 
-def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[str, ...]:
+def differences(
+    row: Handoff, course: Course, recall: Recall | None, peers: Mapping[str, str]
+) -> tuple[str, ...]:
     """The names of what a row says otherwise than its documents; ``recall`` is the one that the row
-    names. What an erasure took is not compared."""
+    names, ``peers`` are the URIs of peer gateways by their ids. What an erasure took is not
+    compared."""
     found = [
         name
         for name in FIELDS
@@ -208,7 +212,8 @@ def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[st
     if offer.digest is not None and row.offer_digest != offer.digest:
         found.append("offer_digest")
     if (claims := offer.claims) is not None:
-        to = {"organisation": row.recipient}
+        recipient = OrganisationName(row.recipient)
+        to = {"organisation": recipient.id}
         if row.address.competence is not None:
             to["competence"] = row.address.competence
             to["mandate_event"] = str(row.address.mandate_event)
@@ -222,6 +227,11 @@ def differences(row: Handoff, course: Course, recall: Recall | None) -> tuple[st
             "expires_at": row.expires_at and int(row.expires_at.timestamp()),
         }
         found += [name for name, value in stated.items() if claims.get(name) != value]
+        audience = claims.get("aud")
+        if recipient.peer is None and audience in peers.values():
+            found.append("to")
+        if recipient.peer is not None and audience != peers.get(recipient.peer):
+            found.append("to")
         if set(claims.get("disclosures") or ()) != row.permitted_disclosures:
             found.append("disclosures")
     return tuple(found)

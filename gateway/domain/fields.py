@@ -11,7 +11,7 @@ from gateway.domain import vocabulary
 from gateway.domain.item_value import UNSAFE, has_unsafe_characters
 from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.media import find_media
-from gateway.domain.organisation import NO_SLUG, SLUG
+from gateway.domain.organisation import NAME, NO_NAME, NO_SLUG, SLUG
 from gateway.domain.residue import bytes_of_texts
 from gateway.domain.vocabulary import Fault
 
@@ -134,5 +134,7 @@ MOMENT = read_by(
     parse_timestamp, "must be a time with its offset, as 2026-01-02T03:04:05Z", format="date-time"
 )
 ORGANISATION = like(SLUG.pattern, NO_SLUG)
+NAMED = like(NAME.pattern, NO_NAME)
+"""An organisation of this gateway or of a peer."""
 """The id of an organisation, of a system or of a person, as certificates have it."""
 COMPACT = like("[A-Za-z0-9._~-]{1,6000}", "must be a signed document in its compact form")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.domain.item_value import address_of_event, is_ip
-from gateway.domain.organisation import SLUG, DeclaredInterest, Organisation
+from gateway.domain.organisation import NAME, DeclaredInterest, Organisation
 from gateway.domain.vocabulary import ItemKind
 
 # A name of the domain name system in its ASCII form, two labels at least.
@@ -31,7 +31,7 @@ def read_subject(scope: str, value: Any) -> str:
     if scope == "provider" and (_network(value) or any(f.fullmatch(value) for f in _PROVIDERS)):
         return str(value)
     originator, _, case = value.partition("/")
-    if scope == "case" and SLUG.fullmatch(originator) and _UUID.fullmatch(case):
+    if scope == "case" and NAME.fullmatch(originator) and _UUID.fullmatch(case):
         return str(value)
     raise ValueError("not a provider in one of its forms, or an originator and its case's id")
 

@@ -1,8 +1,8 @@
 """Who takes part: organisations, their memberships on a date, their life, and their systems."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -12,12 +12,16 @@ from uuid import UUID
 
 from gateway.domain.audit import AuditAccess
 from gateway.domain.mandate import Mandate, Period
+from gateway.domain.peer import PeerGateway
 from gateway.domain.refusals import WrongState
 from gateway.domain.retention import StandingRetention
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}", re.ASCII)
 NO_SLUG = "must be an organisation id, as hotline-a"
 """What is wrong with a text that does not have the form of an id."""
+NAME = re.compile(rf"{SLUG.pattern}(?:@{SLUG.pattern})?", re.ASCII)
+NO_NAME = "must be an organisation's name, as hotline-a, or ofmin@fr at a peer gateway"
+"""What is wrong with a text that does not have the form of a name."""
 
 KINDS = (
     "hotline",
@@ -343,7 +347,7 @@ class Organisation:
     ``history`` has the statuses that it went through, the present one last. ``application`` is
     None for one that was admitted. ``audit_access`` are those that it was given, over others, past
     and present. ``push_address`` is where its notifications are sent to, None where it collects
-    them.
+    them. ``peer`` is of a peer gateway alone, from when its keys were compared.
     """
 
     slug: str
@@ -366,11 +370,11 @@ class Organisation:
     retentions: tuple[StandingRetention, ...] = ()
     audit_access: tuple[AuditAccess, ...] = ()
     push_address: str | None = None
+    peer: PeerGateway | None = None
 
     def __post_init__(self) -> None:
         """Refuse an organisation that the rules could not judge."""
-        if not SLUG.fullmatch(self.slug):
-            raise ValueError(f"{self.slug!r} {NO_SLUG}")
+        OrganisationName(self.slug)
         if "led" in self.regimes and not self.public_authority:
             raise ValueError("only a public authority acts under the led regime")
 
@@ -499,10 +503,10 @@ ENOUGH_ADMINISTRATORS = 3
 
 
 class OrganisationName(str):
-    """What an organisation is called: its id, or ``id@peer`` at a gateway that is called ``peer``.
+    """What an organisation is called here: its id, or ``id@peer``, a remote member's, where
+    ``peer`` is the id of its gateway in this registry. Raises ValueError for what is no name.
 
-    Raises ValueError for what is not a name, and for a name at another gateway: no peer is known
-    here yet, so nothing may act or be recorded in its name.
+    The form says nothing of whether there is such an organisation: the registry does.
     """
 
     __slots__ = ()
@@ -524,12 +528,50 @@ class OrganisationName(str):
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> OrganisationName:
-    identifier, at, peer = text.partition("@")
-    if not SLUG.fullmatch(identifier) or (at and not SLUG.fullmatch(peer)):
-        raise ValueError("an organisation's name is its id, or id@peer")
-    if at:
-        raise ValueError("no organisation of another gateway is known here")
+    if not NAME.fullmatch(text):
+        raise ValueError(f"{text!r} {NO_NAME}")
     return str.__new__(OrganisationName, text)
+
+
+@dataclass(frozen=True)
+class GatewayNames:
+    """From a name to its URI, and back: documents have URIs, and ids of their audience.
+
+    ``issuer`` is the URI of this gateway, ``peers`` has those of its peer gateways by their ids.
+    """
+
+    issuer: str
+    peers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def gateways(self) -> Collection[str]:
+        """The URIs of all gateways that are known here."""
+        return (self.issuer, *self.peers.values())
+
+    def home(self, name: str) -> str:
+        """The URI of the gateway where an organisation is a member; ValueError for a peer that is
+        not known."""
+        peer = OrganisationName(name).peer
+        if peer is not None and peer not in self.peers:
+            raise ValueError(f"{peer!r} is no peer gateway that is known here")
+        return self.issuer if peer is None else self.peers[peer]
+
+    def uri(self, name: str) -> str:
+        """The URI of an organisation, as documents have it; ValueError as for `home`."""
+        return organisation_uri(self.home(name), OrganisationName(name).id)
+
+    def name(self, uri: str) -> OrganisationName | None:
+        """The name of the organisation that has this URI; None for what is no URI of one, or is
+        at a gateway that is not known here."""
+        found = read_organisation_uri(uri)
+        return None if found is None else self.name_at(*found)
+
+    def name_at(self, gateway: str, identifier: str) -> OrganisationName | None:
+        """The name of the organisation of this id at a gateway; None as for `name`."""
+        if gateway == self.issuer:
+            return OrganisationName(identifier)
+        known = (peer for peer, issuer in self.peers.items() if issuer == gateway)
+        return next((OrganisationName(f"{identifier}@{peer}") for peer in known), None)
 
 
 # --- The life of a participant: how its status becomes another one, as data ---

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.domain import case as cases
 from gateway.domain.case import EMBARGO_TERMS
-from gateway.domain.organisation import organisation_uri
+from gateway.domain.organisation import GatewayNames
 from gateway.domain.refusals import Forbidden, InvalidDocument
 from gateway.evidence import canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.declarations import PLANNED, SUCCESSION_TYP
@@ -74,17 +74,19 @@ def open_signed(
 ) -> VerifiedRequest:
     """Verify a document of the caller's organisation; ``key`` is the idempotency key sent with it.
 
-    Raises InvalidDocument: no registered key, an invalid signature, another type, issuer or
-    audience, an attestation for another organisation (``attested_for``), a form that is not
-    allowed.
+    Raises InvalidDocument: no registered key, an invalid signature, another type or issuer, an
+    audience that is no gateway known here (`check_signed` asks which), an attestation for another
+    organisation (``attested_for``), a form that is not allowed.
     """
-    registered = read(
-        ports, caller, ActionRequest(action), lambda context: context.organisation.document_keys
+    names, registered = read(
+        ports,
+        caller,
+        ActionRequest(action),
+        lambda context: (context.names, context.organisation.document_keys),
     )
-    issuer = organisation_uri(ports.issuer, caller.organisation)
     try:
         keys = dict(read_document_key(canonical.decode(one.jwk.encode())) for one in registered)
-        verified = sd_jwt.verify(text, typ=typ, keys=keys, audience=ports.issuer, issuer=issuer)
+        verified = sd_jwt.verify(text, typ=typ, keys=keys, issuer=names.uri(caller.organisation))
         document = sd_jwt.parse(text)
         _check_form(document, verified)
         opened = VerifiedRequest(
@@ -93,7 +95,7 @@ def open_signed(
             str(verified.header["kid"]),
             str(handoff_documents.read_id(verified.claims)),
         )
-        _check_claims(ports, verified)
+        _check_claims(ports, verified, names)
     except DocumentError as error:
         raise InvalidDocument(f"the signed document is not accepted: {error}") from None
     if key not in ("", opened.jti):
@@ -120,26 +122,29 @@ def _check_form(document: SdJwt, verified: VerifiedSdJwt) -> None:
         raise DocumentError("a value has no single spelling (a number with a fraction?)") from None
 
 
-def _check_claims(ports: Ports, verified: VerifiedSdJwt) -> None:
+def _check_claims(ports: Ports, verified: VerifiedSdJwt, names: GatewayNames) -> None:
     claims = verified.claims
     if "attested_for" in claims:
         raise DocumentError("only the gateway attests; sign with 'iss' alone")
-    if claims["aud"] != ports.issuer:
-        raise DocumentError("the document is for this gateway and no other audience beside it")
+    if claims.get("aud") not in names.gateways:
+        raise DocumentError("the document is for one gateway that is known here, and nobody else")
     if handoff_documents.read_time(claims) > ports.now() + declarations.MAX_SKEW:
         raise DocumentError("the document is from the future: set your clock")
 
 
-def attesting(ports: Ports, organisation: str) -> handoff_documents.Heading:
-    """The heading of a document that the gateway signs for an organisation."""
+def attesting(
+    ports: Ports, organisation: str, audience: str | None = None
+) -> handoff_documents.Heading:
+    """The heading of a document that the gateway signs for a member of its own; ``audience`` is
+    the gateway that decides, by default this one. ValueError for a remote member."""
     return handoff_documents.Heading(
         issuer=ports.issuer,
-        audience=ports.issuer,
+        audience=audience or ports.issuer,
         at=ports.now(),
         jti=ports.new_id(),
         signer=ports.attester,
         random=ports.random,
-        attested_for=organisation_uri(ports.issuer, organisation),
+        attested_for=GatewayNames(ports.issuer).uri(organisation),
     )
 
 
@@ -155,8 +160,13 @@ def require_not_older(opened: VerifiedRequest | None, about: datetime) -> None:
         raise InvalidDocument("is dated before what it is about: set your clock, and sign it again")
 
 
-def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> None:
+def check_signed(
+    context: RequestContext, opened: VerifiedRequest | None, recipient: str | None = None
+) -> None:
     """Ask the registry of this very moment: does the key count, may it be unsigned?
+
+    It is for the gateway that decides: the home of the handoff's ``recipient``; without one, of its
+    author.
 
     The document is dated within a day, and not before its key was registered: else its author could
     give it any age. A repeat has got the first result before that, however old it is. Raises
@@ -170,6 +180,9 @@ def check_signed(context: RequestContext, opened: VerifiedRequest | None) -> Non
                 ("R2.signed_only",),
             )
         return
+    home = context.names.home(recipient or context.caller.organisation)
+    if opened.verified.claims.get("aud") != home:
+        raise InvalidDocument(f"the document is for another gateway than {home}, which decides")
     key = context.organisation.document_key(opened.kid)
     if key is None or not key.holds(context.now):
         raise InvalidDocument("the document's key was revoked: sign with a valid one")

@@ -1,7 +1,7 @@
 """Who acts: every request is somebody's, and each kind of actor is known by other means.
 
 ``organisation`` is in whose name one acts: whose budget it uses, who reads the receipt first. A
-person in a browser and a peer gateway will be two more members of `Actor`.
+person in a browser will be one more member of `Actor`.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,14 @@ from gateway.domain.decision import (
     Value,
     organisation_entity,
 )
-from gateway.domain.organisation import UNSEEN, Organisation, OrganisationName, Status, may_act
+from gateway.domain.organisation import (
+    UNSEEN,
+    GatewayNames,
+    Organisation,
+    OrganisationName,
+    Status,
+    may_act,
+)
 from gateway.domain.staff import ROLES_OF, NamedPerson, person_errors
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import canonical
@@ -122,6 +129,11 @@ class RequestContext:
                 return self.persons
             case actors.EnrollingSystem():
                 return self.actor.invitation.approved_by
+
+    @property
+    def names(self) -> GatewayNames:
+        """Tell what organisations are called here and in documents."""
+        return self.ports.names(self.work)
 
     @property
     def civil_day(self) -> date:

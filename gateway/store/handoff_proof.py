@@ -294,7 +294,7 @@ class _HandoffProof:
         if any(one.author != due.author for one, due in zip(self.answers, made, strict=True)):
             yield "author"
         recall = None if row.recall is None else self.of.recalls.get(row.recall)
-        yield from differences(row, course, recall)
+        yield from differences(row, course, recall, self.of.work.organisations.peers())
         if erased is not bool(self._of_types(ERASED)):
             yield "conditions_digest"
         yield from self._package(course)

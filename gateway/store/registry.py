@@ -1,7 +1,7 @@
 """The registry: organisations, memberships and mandates, systems, certificates, people, staff."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -86,6 +86,8 @@ def _page_where(*wanted: ColumnElement[bool]) -> Select[Any]:
 
 _PAGE = _page_where()
 _SEEN_PAGE = _page_where(*(organisation.c.status != one for one in sorted(UNSEEN)))
+# What a document says of its kind is found without an index, once a version of the registry.
+_PEERS = ALL_ORGANISATIONS.where(organisation.c.document.contains('"kind":"gateway"'))
 _HOLDERS = (
     _MANDATES.all.join(organisation, organisation.c.slug == competence.c.organisation)
     .where(
@@ -244,6 +246,15 @@ class SqlOrganisations(_RegistryPart):
         """
         page, values = _SEEN_PAGE if seen else _PAGE, {"after": after, "limit": limit}
         return self._in_service(self._transaction.rows(page, values))
+
+    def peers(self) -> Mapping[str, str]:
+        """The URI of each peer gateway whose keys were compared, by its id, also once it ended."""
+
+        def find() -> Mapping[str, str]:
+            found = organisations_as_stored(self._transaction.rows(_PEERS, {}))
+            return {one.slug: one.peer.pins.issuer for one in found if one.peer is not None}
+
+        return self._remembered(("peers",), find, none=True)
 
     def holders(self, function: str, matter: str) -> Sequence[Mandate]:
         """Every mandate of that function and matter, in any territory and whatever its period, of

@@ -13,5 +13,5 @@ def test_the_directory_is_read_page_by_page(stage: Listening) -> None:
     found = [one["organisation"] for one in desk.organisations()]
     assert found == sorted([ABROAD, HOTLINE, OCRVP, OFMIN])
     assert desk.organisation(OFMIN)["mandates"][0]["competence"] == "receive/csam/FR"
-    with pytest.raises(InvalidArgument, match="organisation id"):
+    with pytest.raises(InvalidArgument, match="an organisation's name"):
         desk.organisation("../whoami")

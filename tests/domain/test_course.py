@@ -58,6 +58,9 @@ def claims_of(row: Handoff, **more: Any) -> dict[str, Any]:
     }
 
 
+PEERS = {"fr": "https://gateway.fr.example"}
+
+
 @dataclass
 class Walk:
     """A handoff that is moved by the rules of the domain, and the documents that this makes."""
@@ -140,7 +143,7 @@ class Walk:
         return fold(self.moves, consulted=self.consulted, erased=self.erased)
 
     def differences(self) -> tuple[str, ...]:
-        return differences(self.row, self.course(), self.recall)
+        return differences(self.row, self.course(), self.recall, PEERS)
 
 
 CASE_AT = samples.handoff(CASE, POLICE)[0].offered_at
@@ -207,6 +210,21 @@ def test_what_a_row_says_otherwise_is_named(
     walk = accepted()
     walk.row = change(walk.row)
     assert name in walk.differences()
+
+
+@each("name, audience", [("police-a@fr", "https://here.example"), ("police-a", PEERS["fr"])])
+def test_a_recipient_of_the_same_id_at_another_gateway_is_another_one(
+    name: str, audience: str
+) -> None:
+    walk = Walk.begin()
+    walk.row = replace(walk.row, address=replace(walk.row.address, organisation=name))
+    offer = {**claims_of(walk.row), "aud": audience}
+    offer["to"] = {**offer["to"], "organisation": "police-a"}
+    walk.moves[0] = replace(walk.moves[0], claims=offer)
+    assert walk.differences() == ("to",)
+    right = PEERS["fr"] if "@" in name else "https://here.example"
+    walk.moves[0] = replace(walk.moves[0], claims={**offer, "aud": right})
+    assert walk.differences() == ()
 
 
 def recalled() -> Walk:

@@ -98,7 +98,7 @@ def test_a_transfer_tool_opens_the_way_on_its_days_alone():
 
 @each("slug", ["", "a", "A-b", "1a", "-ab", "a_b", "a" * 41, "ab\n", "é-b", "a.b"])
 def test_an_organisation_id_has_one_form(slug):
-    with pytest.raises(ValueError, match="organisation id"):
+    with pytest.raises(ValueError, match="an organisation's name"):
         organisation(slug=slug)
 
 

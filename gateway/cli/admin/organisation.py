@@ -21,7 +21,7 @@ from gateway.cli.admin.session import (
     read_only,
     registry,
 )
-from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_id
+from gateway.cli.arguments import FILE, CalendarDay, Words, organisation_name
 from gateway.cli.directory import approved_by, print_successions
 from gateway.cli.receipt import proved
 from gateway.domain.organisation import Status
@@ -48,7 +48,7 @@ def list_organisations(session: AdminSession, status: str | None) -> None:
 
 
 @NOUNS["organisation"].command("show", short_help="Show all that is recorded of an organisation.")
-@click.argument("slug", metavar="ORGANISATION", callback=organisation_id)
+@click.argument("slug", metavar="ORGANISATION", callback=organisation_name)
 @click.option("--at", help="What held on this day.", type=CalendarDay())
 @click.pass_obj
 def show_organisation(session: AdminSession, slug: str, at: date | None) -> None:

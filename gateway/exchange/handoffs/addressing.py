@@ -11,7 +11,7 @@ from uuid import UUID
 from gateway.domain.handoff import Addressee
 from gateway.domain.hosting_country import CountryMatch, split_by_country
 from gateway.domain.mandate import Mandate, format_competence, parse_competence, resolve_competence
-from gateway.domain.organisation import DUTY_CONTACT, Organisation
+from gateway.domain.organisation import DUTY_CONTACT, Organisation, OrganisationName
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
 from gateway.exchange.results import ItemElsewhere
@@ -39,11 +39,12 @@ def resolve(context: RequestContext, organisation: str | None, competence: str |
 
 
 def claimed(address: Addressee) -> dict[str, str]:
-    """Whom an offer addresses, as its document claims it."""
+    """Whom an offer addresses, as its document claims it: an id of its audience."""
+    to = {"organisation": OrganisationName(address.organisation).id}
     if address.competence is None:
-        return {"organisation": address.organisation}
+        return to
     return {
-        "organisation": address.organisation,
+        **to,
         "competence": address.competence,
         "mandate_event": str(address.mandate_event),
     }

@@ -65,8 +65,8 @@ def _of_other_party(standing: Standing, kind: AnswerKind) -> str:
 
 def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> Answered:
     """Decide, sign and store an answer."""
-    signed_requests.check_signed(context, request.signed)
     standing, kind, fields = standing_of(context, handoff), request.kind, request.fields
+    signed_requests.check_signed(context, request.signed, standing.handoff.recipient)
     given = Answering(context, standing, request, standing.handoff, fields, kind.move(fields))
     steps, binds = ANSWER_STEPS.get(kind.name, AnswerSteps()), _bound(standing, kind)
     _refuse_late(given)
@@ -82,7 +82,7 @@ def _answer(context: RequestContext, handoff: UUID, request: AnswerRequest) -> A
         raise refusals.WrongState(why)
     if request.signed is not None:
         signed_requests.require_not_older(request.signed, _recorded_at(standing))
-    moved, document = steps.move(given), _document(context, request, binds)
+    moved, document = steps.move(given), _document(context, given, binds)
     stored = made_of(moved, given.step, document.compact(), context.now, context.event)
     every, read = standing.duties, steps.read(given)
     duties.store_answer(context.ports, context.work, moved, stored, every, fields=read)
@@ -116,11 +116,13 @@ def _bound(standing: Standing, kind: AnswerKind) -> dict[str, Any]:
     }
 
 
-def _document(context: RequestContext, request: AnswerRequest, binds: Mapping[str, Any]) -> SdJwt:
+def _document(context: RequestContext, given: Answering, binds: Mapping[str, Any]) -> SdJwt:
     """The answer as its author signed it, or as the gateway attests it."""
+    request = given.request
     if request.signed is not None:
         return request.signed.document
-    heading = signed_requests.attesting(context.ports, context.caller.organisation)
+    decides = context.names.home(given.handoff.recipient)
+    heading = signed_requests.attesting(context.ports, context.caller.organisation, decides)
     fields = {"by": request.by, **request.fields}
     return handoff_documents.issue_answer(heading, fields=fields, **binds)
 

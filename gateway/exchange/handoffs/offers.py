@@ -544,9 +544,9 @@ def _authorize_break_glass(
 
 
 def _offer(context: RequestContext, case: UUID, wanted: OfferRequest) -> results.OfferResult:
-    check_signed(context, wanted.signed)
     draft = _draft(context, case, wanted, assurance(wanted.signed))
     inputs, version = draft.inputs, draft.version
+    check_signed(context, wanted.signed, inputs.address.organisation)
     found = inputs.case
     require_not_older(wanted.signed, handoff_documents.read_time(version.said.claims))
     _refuse_repeated(context, found, inputs.address.organisation, wanted)
@@ -657,8 +657,9 @@ def document_of(context: RequestContext, draft: PreparedOffer) -> SdJwt:
     wanted = draft.terms
     if wanted.signed is not None:
         return wanted.signed.document
+    recipient = draft.inputs.address.organisation
     return handoff_documents.issue_offer(
-        attesting(context.ports, context.caller.organisation),
+        attesting(context.ports, context.caller.organisation, context.names.home(recipient)),
         handoff=wanted.handoff,
         to=addressing.claimed(draft.inputs.address),
         case_digest=draft.version.digest,

@@ -245,9 +245,9 @@ def _inputs(
 
 
 def _update(context: transact.RequestContext, handoff: UUID, wanted: UpdateRequest) -> UpdateResult:
-    signed_requests.check_signed(context, wanted.signed)
     standing = _own(context, handoff)
     found = standing.handoff
+    signed_requests.check_signed(context, wanted.signed, found.recipient)
     draft = _draft(context, found, wanted, signed_requests.assurance(wanted.signed))
     terms, version = draft.terms, draft.version
     signed_requests.require_not_older(

@@ -80,7 +80,7 @@ def differences_of(ports: Ports, work: UnitOfWork, standing: Standing) -> Sequen
         told, steps = work.log.history(one)
         course = read_course(one, standing.moves, told, steps)
         return (
-            *differences(one, course, standing.recall),
+            *differences(one, course, standing.recall, work.organisations.peers()),
             *case_differences(standing.case, standing.measures, steps, standing.now),
             *_of_retention(ports, work, standing, course, told),
         )

@@ -98,7 +98,7 @@ class CompetenceAddress(StrictSchema):
 class AddressBody(StrictSchema):
     """One recipient: an organisation, the holder of a competence, or one of its holders."""
 
-    organisation = field.slug(required=False)
+    organisation = field.name(required=False)
     competence = fields.Nested(CompetenceAddress())
 
     @validates_schema

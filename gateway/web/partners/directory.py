@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.organisation import KINDS, SLUG
+from gateway.domain.organisation import KINDS, NAME, SLUG
 from gateway.domain.refusals import NotFound, WrongState
 from gateway.evidence.base64url import DIGEST
 from gateway.registry import directory as organisations
@@ -19,7 +19,7 @@ from gateway.web.responses import page
 class OrganisationsQuery(StrictSchema):
     """A page of the directory, by organisation id; of one kind, or holding one competence."""
 
-    after = field.slug(required=False)
+    after = field.name(required=False)
     kind = field.word(KINDS, required=False)
     competence = field.competence(required=False)
     limit = field.limit()
@@ -53,7 +53,7 @@ def directory_list(call: Call) -> dict[str, Any]:
 )
 def directory_show(call: Call, organisation: str) -> results.ListedOrganisation:
     """Read one organisation of the directory."""
-    if not SLUG.fullmatch(organisation):
+    if not NAME.fullmatch(organisation):
         raise NotFound
     return organisations.look_up(call.ports, call.caller, organisation)
 

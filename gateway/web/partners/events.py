@@ -76,21 +76,21 @@ LARGEST_INDEX = 2**53 - 1
 class CaseIdBody(StrictSchema):
     """A case by its originator and its id."""
 
-    originator = field.slug()
+    originator = field.name()
     case = field.uuid()
 
 
 class CaseReferenceBody(StrictSchema):
     """A case by its originator and that one's own reference."""
 
-    originator = field.slug()
+    originator = field.name()
     reference = field.free(100, lines=False)
 
 
 class FiltersBody(StrictSchema):
     """What the events must fit; what is left out is not asked."""
 
-    organisation = field.slug(required=False)
+    organisation = field.name(required=False)
     person = field.staff(required=False)
     rule = field.rule(required=False)
     case = fields.Nested(CaseIdBody())

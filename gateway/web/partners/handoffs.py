@@ -251,7 +251,7 @@ class WorklistQuery(StrictSchema):
 
     urgency = field.word(words.Urgency, required=False)
     matter = field.word(words.Matter, required=False)
-    counterpart = field.slug(required=False)
+    counterpart = field.name(required=False)
     taken_by = field.staff(required=False)
     overdue = field.word(("true",), required=False)
     after = field.work_place(required=False)

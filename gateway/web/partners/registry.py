@@ -11,7 +11,7 @@ from marshmallow import fields
 from gateway.changes import CHANGES
 from gateway.domain import refusals
 from gateway.domain.json_values import parse_date
-from gateway.domain.organisation import SLUG, Status
+from gateway.domain.organisation import NAME, SLUG, Status
 from gateway.domain.staff import RegisterRole
 from gateway.evidence.receipt import Receipt
 from gateway.exchange.lifecycle import successions
@@ -36,7 +36,7 @@ class EntriesQuery(StrictSchema):
     """A page of organisations, by id."""
 
     status = field.word(Status, required=False)
-    after = field.slug(required=False)
+    after = field.name(required=False)
     limit = field.limit()
 
 
@@ -77,7 +77,8 @@ def registry_show(call: Call, organisation: str) -> Entry:
     Memberships, mandates, interests, agreements and audit access are those of the day; systems,
     certificates and keys have moments of their own, and are all there.
     """
-    _require_slug(organisation)
+    if not NAME.fullmatch(organisation):
+        raise refusals.NotFound
     at = parse_date(call.query["at"]) if "at" in call.query else None
     return entries.look_up(call.ports, call.caller, organisation, at)
 
@@ -91,7 +92,8 @@ def registry_show(call: Call, organisation: str) -> Entry:
 )
 def registry_consult_contacts(call: Call, organisation: str) -> WriteResult:
     """Open an organisation's contacts: the organisation finds in its events that it was done."""
-    _require_slug(organisation)
+    if not SLUG.fullmatch(organisation):
+        raise refusals.NotFound
     return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
 
 
@@ -197,11 +199,6 @@ def registry_preview_succession(call: Call) -> dict[str, Any]:
 def registry_show_succession(call: Call, succession: UUID) -> dict[str, Any]:
     """Read a succession with what moved, what is to move, and who may read what until when."""
     return successions.report(call.ports, call.caller, succession)
-
-
-def _require_slug(organisation: str) -> None:
-    if not SLUG.fullmatch(organisation):
-        raise refusals.NotFound
 
 
 # --- The staff register of the calling organisation: pseudonyms and roles, no names ---
