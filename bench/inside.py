@@ -71,7 +71,9 @@ _BATCHED = 20  # submissions of one batch, which share a commit
 _ERASED = 1_000  # cases after which erasure has been measured
 _PAGES = {
     "GET /cases, 20": (ORIGINATOR, "/cases?limit=20"),
+    "GET /cases, that fit nothing": (ORIGINATOR, "/cases?state=closed"),
     "GET /handoffs, 20": (RECIPIENT, "/handoffs?box=in&limit=20"),
+    "GET /handoffs, of one": (RECIPIENT, f"/handoffs?counterpart={ORIGINATOR}&state=closed"),
     "GET /events, 100": (ORIGINATOR, "/events?limit=100"),
     "GET /worklist, 100": (RECIPIENT, "/worklist?limit=100"),
 }

@@ -14,6 +14,7 @@ from gateway.cli import case_import, output
 from gateway.cli.arguments import (
     FILE,
     PLACE,
+    CalendarDay,
     NewFile,
     Words,
     json_option,
@@ -40,13 +41,13 @@ from gateway.cli.steps import act_words, add_steps, case_argument, measure_lines
 from gateway.client import ConfirmedWrite, Gateway, InvalidCase
 from gateway.client.errors import raising
 from gateway.client.gateway import new_id, now
-from gateway.client.views import CaseStateWord
 from gateway.domain.case import CaseState, date_errors
 from gateway.domain.consultation import REASON_CODES
 from gateway.domain.handoff import RecallAnswer
 from gateway.domain.item_value import identifiers_in
 from gateway.domain.json_values import parse_date
 from gateway.domain.revision import REASONS, ChangeKind
+from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence import canonical
 from gateway.formats.mapped_report import TARGETS
 from gateway.formats.reading import ImportSettings
@@ -89,6 +90,16 @@ CONSULT_OPTIONS: Sequence[Parameter] = (
 
 
 _A_CASE = "a case is a JSON object with its id in 'case', as in docs/protocol/examples/case.json"
+
+
+FILTER_OPTIONS: Sequence[Parameter] = (
+    click.option("--urgency", type=Words(Urgency), help="Only of this urgency."),
+    click.option("--matter", type=Words(Matter), help="Only of this matter."),
+    click.option("--with", "counterpart", metavar="ORGANISATION", help="Only with this one."),
+    click.option("--from", "since", type=CalendarDay(), help="Only from this day on (UTC)."),
+    click.option("--to", "until", type=CalendarDay(), help="Only up to this day (UTC)."),
+)
+"""What a list of cases or handoffs can be cut down to."""
 
 
 class CaseFile(output.Input):
@@ -443,12 +454,19 @@ def reseal(gateway: Gateway, **options: Any) -> WriteReport:
 
 @partner_command(
     case,
+    click.option("--reference", help="Only the case with this reference of yours."),
     click.option("--state", type=Words(CaseState), help="Only cases in this state."),
+    *FILTER_OPTIONS,
     name="list",
 )
-def list_(gateway: Gateway, state: CaseStateWord | None) -> None:
-    """List your cases by age, without content."""
-    found = list(gateway.cases(state))
+def list_(gateway: Gateway, **filters: Any) -> None:
+    """List your cases by age, without content.
+
+    A case has the day on which its first version was submitted.
+
+    Example: casegate case list --with ofmin --from 2026-03-01
+    """
+    found = list(gateway.cases(**filters))
     output.print_items(found, "state", "version", "case", ("reference", "originator_ref"), "matter")
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import arguments, output
-from gateway.cli.case import CONSULT_OPTIONS, WHY_OPTIONS
+from gateway.cli.case import CONSULT_OPTIONS, FILTER_OPTIONS, WHY_OPTIONS
 from gateway.cli.content import change_word, condition_lines, show_opened, superseding
 from gateway.cli.failure import OutputNotWritten
 from gateway.cli.fields import options_of, values_of
@@ -46,7 +46,7 @@ from gateway.domain.consultation import RETENTION
 from gateway.domain.handoff import HandoffState, RecallAnswer
 from gateway.domain.item_value import defang_text
 from gateway.domain.json_values import parse_timestamp
-from gateway.domain.vocabulary import Matter, Purpose, Urgency
+from gateway.domain.vocabulary import Purpose
 from gateway.evidence import sd_jwt
 
 
@@ -289,10 +289,8 @@ def _sealed(parts: Sequence[SealedReference]) -> list[str]:
     click.option(
         "--state", type=arguments.Words(HandoffState), help="Only handoffs in this state."
     ),
-    click.option(
-        "--urgency", type=arguments.Words(Urgency), help="Only handoffs of this class of urgency."
-    ),
-    click.option("--matter", type=arguments.Words(Matter), help="Only handoffs of this matter."),
+    *FILTER_OPTIONS,
+    click.option("--reference", help="Only those of your own case with this reference."),
     click.option("--overdue", is_flag=True, help="Only handoffs whose recipient is overdue."),
     click.option(
         "--erase-before",

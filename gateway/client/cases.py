@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from gateway.client import documents, evidence_checks
@@ -31,7 +31,13 @@ from gateway.evidence.seal import OpeningKey
 from gateway.verification.chain import VerifiedOffer
 
 if TYPE_CHECKING:
-    from gateway.client.views import CaseCoverage, CaseStateWord, CaseSummary, StepAction
+    from gateway.client.views import (
+        CaseCoverage,
+        CaseStateWord,
+        CaseSummary,
+        StepAction,
+        UrgencyWord,
+    )
 
 
 class ClientBase:
@@ -147,6 +153,32 @@ Where = Mapping[str, UUID | str]
 """The own ``case``, or the ``handoff`` by which a case is held, and what else a step is about."""
 
 
+class CaseFilters(TypedDict, total=False):
+    """Which of one's own cases are listed, by one's own ``reference``, and to whom it was offered
+    (``counterpart``); submitted ``since`` a day, and ``until`` another, in UTC. What is None is not
+    asked for."""
+
+    reference: str | None
+    urgency: "UrgencyWord | None"
+    matter: str | None
+    counterpart: str | None
+    since: date | None
+    until: date | None
+
+
+_DAYS = {"since": "from", "until": "to"}
+
+
+def query_of(asked: Mapping[str, Any]) -> str:
+    """A query with what is asked for: what is None or False is left out."""
+    named = {
+        _DAYS.get(name, name): "true" if value is True else str(value)
+        for name, value in asked.items()
+        if value not in (None, False)
+    }
+    return f"?{urlencode(named)}" if named else ""
+
+
 class CaseClient(ClientBase):
     """The cases that this member is the originator of."""
 
@@ -197,9 +229,8 @@ class CaseClient(ClientBase):
 
     def find_case(self, reference: str) -> UUID:
         """The id of one's own case with this ``originator_ref``; UnknownReference."""
-        for one in self.cases():
-            if one["originator_ref"] == reference:
-                return UUID(one["case"])
+        for one in self.cases(reference=reference):
+            return UUID(one["case"])
         raise UnknownReference(
             f"none of your cases has the reference {reference}: `casegate case list` shows them"
         )
@@ -274,10 +305,12 @@ class CaseClient(ClientBase):
         plan = declarations.planned(shown)
         return author.heading().sign(declarations.SUCCESSION_TYP, plan, {"by": asked["by"]})
 
-    def cases(self, state: "CaseStateWord | None" = None) -> "Iterator[CaseSummary]":
+    def cases(
+        self, state: "CaseStateWord | None" = None, **filters: Unpack[CaseFilters]
+    ) -> "Iterator[CaseSummary]":
         """The member's own cases by age, routing fields only, page by page as they are iterated;
-        those in a ``state`` alone, if it is named."""
-        path = f"/cases?state={state}" if state else "/cases"
+        those in a ``state`` alone, and of the other ``filters``, if any is named."""
+        path = f"/cases{query_of({'state': state, **filters})}"
         return cast("Iterator[CaseSummary]", self._exchange.items("case.read", path))
 
     def case(self, case: UUID | str) -> "CaseSummary":

@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack, cast
-from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import documents
-from gateway.client.cases import ConsultedContent, asking, read_content
+from gateway.client.cases import ConsultedContent, asking, query_of, read_content
 from gateway.client.directory import Directory
 from gateway.client.documents import AnsweredOffer, require
 from gateway.client.errors import InvalidArgument, RequestRefused, raising
@@ -48,10 +47,17 @@ Shown = list[dict[str, Any]]
 
 
 class BoxFilters(TypedDict, total=False):
-    """Which handoffs of a box are listed; what is None is not asked for."""
+    """Which handoffs of a box are listed; what is None is not asked for.
+
+    ``reference`` is that of one's own case; offered ``since`` a day, and ``until`` another, in UTC.
+    """
 
     urgency: "UrgencyWord | None"
     matter: str | None
+    counterpart: str | None
+    reference: str | None
+    since: date | None
+    until: date | None
     overdue: bool
     erase_before: date | None
 
@@ -220,15 +226,11 @@ class HandoffClient(Events):
         return replace(opened, changed=view["packages"][number - 1]) if number > 1 else opened
 
     def _box(self, box: str, state: str | None, filters: BoxFilters) -> Iterator[dict[str, Any]]:
-        wanted = {"box": box, "state": state, **filters}
-        wanted["overdue"] = "true" if filters.get("overdue") else None
-        day = filters.get("erase_before")
-        wanted["erase_before"] = day and day.isoformat()
-        query = urlencode({name: value for name, value in wanted.items() if value})
+        query = query_of({"box": box, "state": state, **filters})
         # Events tell neither whether an acceptance named groups, nor an originator, of which case.
         told_apart = box == "in" and state != HandoffState.ACCEPTED
         whole = None if any(filters.values()) or not (state is None or told_apart) else box
-        listed = partial(self._all, f"/handoffs?{query}")
+        listed = partial(self._all, f"/handoffs{query}")
         return iter(self._held(listed, lambda told, shown: told.in_list(shown, whole, state)))
 
     def _all(self, path: str) -> Shown:

@@ -215,18 +215,38 @@ class ListedHandoff:
 
 
 @dataclass(frozen=True)
+class CaseFilter:
+    """Which of an originator's cases are wanted; what is None is not asked for.
+
+    ``reference`` is the keyed digest of its own reference; ``since`` and ``until`` bound when the
+    first version was submitted, the second left out; ``counterpart``: those offered to it.
+    """
+
+    reference: str | None = None
+    state: str | None = None
+    urgency: Urgency | None = None
+    counterpart: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+EVERY_CASE = CaseFilter()
+
+
+@dataclass(frozen=True)
 class HandoffFilter:
     """Which handoffs of a box are wanted; what is None is not asked for.
 
     ``overdue_at``: those whose recipient owed something until that time; ``erase_before``: those
-    whose case is there still, and is erased before that day.
+    whose case is there still, and is erased before that day; ``case``: those of a case.
     """
 
     state: str | None = None
     urgency: Urgency | None = None
-    matter: str | None = None
     overdue_at: datetime | None = None
     erase_before: date | None = None
+    counterpart: str | None = None
+    case: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Executable,
     Integer,
     LargeBinary,
@@ -31,14 +33,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from gateway.domain.audit_event import AuditEvent
-from gateway.domain.case import Case, CaseState
+from gateway.domain.case import Case
 from gateway.domain.handoff import OPEN, HandoffState, Recall
 from gateway.domain.measure import Measure
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.revision import Announcement, ChangeKind
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence.case_events import CaseEvent
-from gateway.kernel.values import CaseVersion, Erasure, HeldRemoval, ListedCase
+from gateway.kernel.values import (
+    EVERY_CASE,
+    CaseFilter,
+    CaseVersion,
+    Erasure,
+    HeldRemoval,
+    ListedCase,
+)
 from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import (
@@ -87,36 +96,49 @@ _VERSION_NAMES = tuple(column.name for column in _VERSIONS.columns)
 _GET_CURRENT = _GET.add_columns(*_VERSIONS.columns).join(
     case_version, case_version.c.digest == case_file.c.digest
 )
-_PAGE = (
-    select(
-        *_CASES.columns,
-        case_version.c.assurance,
-        case_version.c.event,
-        case_version.c.summary,
-    )
-    .join(case_version, case_version.c.digest == case_file.c.digest)
-    .where(matching(case_file, "originator"))
-    .order_by(case_file.c.made, case_file.c.id)
-    .limit(bindparam("limit"))
-)
 _earlier = case_file.alias()
 _made_earlier = (
     select(_earlier.c.made)
     .where(_earlier.c.originator == bindparam("originator"), _earlier.c.id == bindparam("after"))
     .scalar_subquery()
 )
-_PAGE_AFTER = _PAGE.where(
-    tuple_(case_file.c.made, case_file.c.id)
-    > tuple_(_made_earlier, bindparam("after", type_=case_file.c.id.type))
-)
-_in_state = matching(case_file, "state")
-_PAGES = {
-    (False, False): _PAGE,
-    (False, True): _PAGE.where(_in_state),
-    (True, False): _PAGE_AFTER,
-    (True, True): _PAGE_AFTER.where(_in_state),
+_BOUNDS = {
+    "after": tuple_(case_file.c.made, case_file.c.id)
+    > tuple_(_made_earlier, bindparam("after", type_=case_file.c.id.type)),
+    "since": case_file.c.made >= bindparam("since"),
+    "until": case_file.c.made < bindparam("until"),
+    "reference": case_file.c.originator_ref == bindparam("reference"),
 }
-"""By whether it goes on after a case, and whether a state is named."""
+"""What an index is read by."""
+_FITS = {
+    "state": matching(case_file, "state"),
+    # Of what was there before this column only its summary says it.
+    "urgency": or_(matching(case_file, "urgency"), case_file.c.urgency == literal_column("0")),
+    "counterpart": exists().where(
+        handoff.c.originator == case_file.c.originator,
+        handoff.c.case == case_file.c.id,
+        handoff.c.recipient == bindparam("counterpart"),
+    ),
+}
+"""What is asked of each row: a page looks at so many, and no more."""
+
+
+@cache
+def _page(*names: str) -> Select[Any]:
+    """The page of some filters. What does not fit is read without its summary."""
+    summary: ColumnElement[bytes] = case_version.c.summary
+    if fits := [_FITS[name] for name in names if name in _FITS]:
+        summary = case((and_(*fits), summary)).label("summary")
+    return (
+        select(*_CASES.columns, case_version.c.assurance, case_version.c.event, summary)
+        .join(case_version, case_version.c.digest == case_file.c.digest)
+        .where(matching(case_file, "originator"))
+        .where(*(_BOUNDS[name] for name in names if name in _BOUNDS))
+        .order_by(case_file.c.made, case_file.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
 _after_case = tuple_(case_file.c.urgency, case_file.c.made) > tuple_(
     bindparam("after_urgency", type_=Integer()), bindparam("after_made", type_=Uuid())
 )
@@ -401,18 +423,19 @@ class SqlCases(StorePart):
         return self._one(_ANNOUNCEMENTS, _ANNOUNCED_AFTER, **values)
 
     def page(
-        self, originator: str, after: UUID | None, limit: int, state: CaseState | None = None
+        self, originator: str, after: UUID | None, limit: int, filters: CaseFilter = EVERY_CASE
     ) -> Sequence[ListedCase]:
-        """The originator's cases, the oldest first; those that were made later than ``after``, and
-        are in a ``state``, if one is named.
+        """The originator's cases, the oldest first; those that were made later than ``after``.
 
-        Raises CaseKeysUnavailable when that of no case can be read."""
-        values: dict[str, Any] = {"originator": originator, "limit": limit}
-        values |= {} if after is None else {"after": after}
-        values |= {} if state is None else {"state": state}
-        statement = _PAGES[after is not None, state is not None]
-        rows = self._transaction.rows(statement, values)
-        readable = self._cipher.fetch(row.summary for row in rows)
+        What does not fit the ``filters`` has no summary. Raises CaseKeysUnavailable when that of no
+        case can be read."""
+        wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
+        for bound in wanted.keys() & {"since", "until"}:
+            wanted[bound] = first_id_at(wanted[bound])
+        wanted |= {} if after is None else {"after": after}
+        values = {"originator": originator, "limit": limit, **wanted}
+        rows = self._transaction.rows(_page(*wanted), values)
+        readable = self._cipher.fetch(row.summary for row in rows if row.summary is not None)
         return [self._listed(row, readable=row.summary in readable) for row in rows]
 
     def uncleared(
@@ -554,6 +577,12 @@ class SqlCases(StorePart):
             text = self._cipher.decrypt(row.summary, _cell(case.digest, "summary"))
             opened = json.loads(text)
         return ListedCase(case, row.assurance, row.event, opened)
+
+
+def first_id_at(time: datetime) -> UUID:
+    """The least UUIDv7 that was made at a time (RFC 9562 5.7)."""
+    milliseconds = int(time.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
 
 
 def _cell(digest: str, column: str) -> CellRef:

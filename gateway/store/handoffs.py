@@ -22,7 +22,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    type_coerce,
     union,
     update,
 )
@@ -55,7 +54,7 @@ from gateway.kernel.values import (
     TakenHandoff,
     WaitingHandoffs,
 )
-from gateway.store.columns import TEXT, RecordTable, StorePart, matching, stands_after
+from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import (
     ERASED,
     KEY_ID_END,
@@ -145,11 +144,11 @@ _PAGE = (
     .limit(bindparam("limit"))
 )
 _BOXES = {"in": handoff.c.recipient, "out": handoff.c.originator}
+_OTHERS = {"in": handoff.c.originator, "out": handoff.c.recipient}
 _FILTERS = {
     "state": matching(handoff, "state"),
     "urgency": matching(handoff, "urgency"),
-    # A set is stored as a JSON array of texts.
-    "matter": type_coerce(handoff.c.matter, TEXT).contains(bindparam("matter", type_=TEXT)),
+    "case": matching(handoff, "case"),
     "overdue_at": handoff.c.due_at <= bindparam("overdue_at"),
     "erase_before": exists().where(
         _case_of_handoff, KEPT, case_file.c.erase_on < bindparam("erase_before")
@@ -161,7 +160,9 @@ _FILTERS = {
 def _page(box: str, *filters: str) -> Any:
     """The page of a box under some of the filters; each is made once."""
     owner = _BOXES[box] == bindparam("organisation")
-    return _PAGE.where(owner, *(_FILTERS[name] for name in filters))
+    other = _OTHERS[box] == bindparam("counterpart")
+    where = (other if name == "counterpart" else _FILTERS[name] for name in filters)
+    return _PAGE.where(owner, *where)
 
 
 _late = handoff.c.due_at <= bindparam("now")
@@ -392,8 +393,6 @@ class SqlHandoffs(StorePart):
         order of their places: by urgency, then due time."""
         wanted: dict[str, Any] = {n: v for n, v in vars(filters).items() if v is not None}
         statement = _page(box, *wanted)
-        if filters.matter is not None:
-            wanted["matter"] = f'"{filters.matter}"'
         place = after or FIRST_PLACE
         values = {
             "organisation": organisation,

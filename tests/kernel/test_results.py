@@ -107,7 +107,7 @@ def shown_cases(gateway: Founded, limit: int) -> list[UUID]:
 
 def box(gateway: Founded, which: str, organisation: str, limit: int) -> list[UUID]:
     def page(after: Any) -> Page[Any]:
-        asked = {"box": which, "state": None, "after": after, "limit": limit}
+        asked = {"box": which, "after": after, "limit": limit}
         return views.page(gateway.ports, caller(organisation), **asked)
 
     return [one.handoff for one in paged(page)]
@@ -151,7 +151,7 @@ def test_a_page_looks_at_so_many_hidden_rows_and_leads_on(founding, monkeypatch)
     values = {"scope": "case", "kind": "party", "subject": subject}
     founding.administer("interest.declare", ABROAD, **values, start="2020-01-01")
     last = UUID(offered(founding, to=ABROAD).result["handoff"])
-    asked = {"box": "in", "state": None, "limit": 5}
+    asked = {"box": "in", "limit": 5}
     first = views.page(founding.ports, caller(ABROAD), **asked, after=None)
     assert (first.items, first.after) == ([], str(founding.handoff(sent[1]).place))
     assert box(founding, "in", ABROAD, 5) == [last]

@@ -223,7 +223,9 @@ def test_boxes_come_by_urgency_then_due_time_and_what_owes_nothing_last(store, s
     with store.begin(TransactionMode.READ) as work:
         assert paged(work, "police", "in") == [danger, first, urgent, settled, normal]
         assert paged(work, "hotline", "out", urgency=Urgency.URGENT) == [first, urgent, settled]
-        assert paged(work, "police", "in", matter="grooming") == [first]
+        assert paged(work, "police", "in", counterpart="hotline") == paged(work, "police", "in")
+        assert paged(work, "hotline", "out", counterpart="elsewhere") == []
+        assert paged(work, "police", "in", case=first.case)[0] in {first, danger, urgent}
         assert paged(work, "police", "in", overdue_at=NOON) == [first, normal]
         assert work.handoffs.waiting("police", "in", NOON) == WaitingHandoffs(
             {Urgency.IMMINENT_DANGER: 1, Urgency.URGENT: 3, Urgency.NORMAL: 1}, overdue=2

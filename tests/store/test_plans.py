@@ -22,7 +22,7 @@ from sqlalchemy.sql import Delete, Select, Update
 from gateway import store
 from gateway.domain.audit import Coverage
 from gateway.kernel.values import LogQuery
-from gateway.store import event_index, handoffs, high_water_mark, keyring, tables
+from gateway.store import cases, event_index, handoffs, high_water_mark, keyring, tables
 from gateway.store.columns import RecordTable
 from gateway.store.postgresql_connection import NUMBERED
 from tests.postgresql import new_database
@@ -88,7 +88,11 @@ def statements() -> Iterator[tuple[str, Executable]]:
             if name not in PARTS.get(module.name, ()):
                 yield from _of(f"{module.name}.{name}", value)
     yield "keyring._keys", keyring._keys(32)
+    yield "cases._page", cases._page("state", "urgency", "counterpart", "since", "until", "after")
+    yield "cases._page", cases._page("reference", "after")
     for box in ("in", "out"):
+        yield "handoffs._page", handoffs._page(box, "counterpart", "urgency")
+        yield "handoffs._page", handoffs._page(box, "case")
         yield "handoffs._page", handoffs._page(box)
         yield "handoffs._page", handoffs._page(box, "state", "overdue_at")
     query = LogQuery(coverage=Coverage(whole=True), limit=20, before=ROWS)

@@ -50,7 +50,14 @@ from gateway.kernel.transact import (
     read,
     transact,
 )
-from gateway.kernel.values import Caller, CaseVersion, ListedCase, LoggedEvent
+from gateway.kernel.values import (
+    EVERY_CASE,
+    Caller,
+    CaseFilter,
+    CaseVersion,
+    ListedCase,
+    LoggedEvent,
+)
 
 
 @dataclass(frozen=True)
@@ -286,15 +293,30 @@ def _acts(context: RequestContext, case: Case, version: CaseVersion) -> list[res
 
 
 def page(
-    ports: Ports, caller: Caller, after: UUID | None, limit: int, state: CaseState | None = None
+    ports: Ports,
+    caller: Caller,
+    after: UUID | None,
+    limit: int,
+    filters: CaseFilter = EVERY_CASE,
+    *,
+    matter: str | None = None,
 ) -> Page[results.CaseSummary]:
-    """A page of one's own cases by age, routing fields only; of those in a ``state``, if named."""
+    """A page of one's own cases by age, routing fields only; of those that fit the ``filters``, and
+    are about a ``matter``, if named. The filters' reference is as its originator writes it."""
+    if filters.reference is not None:
+        named = reference(ports, caller.organisation, filters.reference)
+        filters = replace(filters, reference=named)
 
     def query(context: RequestContext) -> Page[results.CaseSummary]:
         def rows(place: UUID | None, number: int) -> Sequence[ListedCase]:
-            return context.work.cases.page(caller.organisation, place, number, state=state)
+            return context.work.cases.page(caller.organisation, place, number, filters)
 
         def view(listed: ListedCase) -> results.CaseSummary | None:
+            said = listed.summary or {"matter": (), "urgency": None}
+            if filters.urgency not in (None, said["urgency"]) or (
+                matter is not None and matter not in said["matter"]
+            ):
+                return None
             return _view_in_list(context, listed)
 
         return collect_page(rows, attrgetter("case.id"), view, after, limit)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from gateway.domain.succession import ReissuedHandoff
 from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import results
-from gateway.exchange.case.cases import sealed_of, view_on_measure
+from gateway.exchange.case.cases import reference, sealed_of, view_on_measure
 from gateway.exchange.case.measure_events import reads_of
 from gateway.exchange.handoffs import arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
@@ -52,6 +52,39 @@ class HandoffPage(Page[results.HandoffSummary]):
     waiting: results.WaitingTotals | None = None
 
 
+@dataclass(frozen=True)
+class HandoffQuery:
+    """Which handoffs of a box are listed; what is None is not asked for.
+
+    ``reference`` is that of the caller's own case. ``since`` and ``until`` bound when it was
+    offered, the second left out; ``erase_before``: those whose case is erased before that day.
+    """
+
+    state: HandoffState | None = None
+    urgency: Urgency | None = None
+    matter: str | None = None
+    counterpart: str | None = None
+    reference: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    overdue: bool = False
+    erase_before: date | None = None
+
+    def fits(self, handoff: Handoff) -> bool:
+        """Tell whether a handoff is wanted, as far as no index says it: a page looks at so many
+        rows, and no more."""
+        return (
+            self.state in (None, handoff.state)
+            and (self.matter is None or self.matter in handoff.matter)
+            and (self.since is None or self.since <= handoff.offered_at)
+            and (self.until is None or handoff.offered_at < self.until)
+        )
+
+
+EVERY_HANDOFF = HandoffQuery()
+_NO_CASE = UUID(int=0)
+
+
 def page(
     ports: Ports,
     caller: Caller,
@@ -59,37 +92,46 @@ def page(
     box: str,
     after: str | None,
     limit: int,
-    state: HandoffState | None = None,
-    urgency: Urgency | None = None,
-    matter: str | None = None,
-    overdue: bool = False,
-    erase_before: date | None = None,
+    wanted: HandoffQuery = EVERY_HANDOFF,
 ) -> HandoffPage:
     """A page of the handoffs received (``in``) or sent (``out``), by urgency, then due time.
 
-    ``after`` is the cursor of the page before, None for the first page. ``erase_before``: those
-    whose case is erased before that day.
+    ``after`` is the cursor of the page before, None for the first page.
     """
 
     def query(context: RequestContext) -> HandoffPage:
-        filters = HandoffFilter(
-            state=None if state is None else str(state),
-            urgency=urgency,
-            matter=matter,
-            overdue_at=context.now if overdue else None,
-            erase_before=erase_before,
-        )
+        filters = _filters(context, wanted)
 
         def rows(cursor: str, number: int) -> Sequence[ListedHandoff]:
             place = HandoffPlace.read(cursor) if cursor else None
             listed = context.work.handoffs.listed
             return listed(caller.organisation, box, filters, place, number)
 
-        found = collect_page(rows, _place, lambda one: in_list(context, one), after or "", limit)
+        def view(listed: ListedHandoff) -> results.HandoffSummary | None:
+            return in_list(context, listed) if wanted.fits(listed.handoff) else None
+
+        found = collect_page(rows, _place, view, after or "", limit)
         waiting = None if after else _waiting(context, box)
         return HandoffPage(found.items, found.after, waiting)
 
     return read(ports, caller, ActionRequest("handoff.read"), query)
+
+
+def _filters(context: RequestContext, wanted: HandoffQuery) -> HandoffFilter:
+    """Return what indexes are read by. Of one counterpart the state is asked of each row: one
+    index is read, and no other."""
+    own, case = context.caller.organisation, None
+    if wanted.reference is not None:
+        named = reference(context.ports, own, wanted.reference)
+        case = context.work.cases.referred_to(own, named) or _NO_CASE
+    return HandoffFilter(
+        state=wanted.state if wanted.counterpart is None else None,
+        urgency=wanted.urgency,
+        overdue_at=context.now if wanted.overdue else None,
+        erase_before=wanted.erase_before,
+        counterpart=wanted.counterpart,
+        case=case,
+    )
 
 
 def _place(listed: ListedHandoff) -> str:

@@ -36,6 +36,7 @@ REVISIONS = [
     "drop_arrived_index",
     "add_worklist",
     "add_held_removals",
+    "add_counterpart_indexes",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, ClassVar
 from uuid import UUID
 
 from marshmallow import ValidationError, fields, validates_schema
@@ -10,10 +11,10 @@ from marshmallow import ValidationError, fields, validates_schema
 from gateway.domain import refusals
 from gateway.domain.case import GROUPS, CaseState
 from gateway.domain.consultation import REASON_CODES
-from gateway.domain.json_values import read_record
+from gateway.domain.json_values import parse_date, read_record
 from gateway.domain.mandate import FUNCTIONS, format_competence
 from gateway.domain.revision import REASONS, ChangeKind, VersionChange
-from gateway.domain.vocabulary import Matter, Purpose
+from gateway.domain.vocabulary import Matter, Purpose, Urgency
 from gateway.evidence.canonical import encode
 from gateway.exchange import signed_requests
 from gateway.exchange.case import cases
@@ -23,6 +24,7 @@ from gateway.exchange.handoffs.offers import OfferRequest
 from gateway.exchange.results import CaseCoverage, CaseSummary, Preview
 from gateway.exchange.standing.consultations import ConsultationRequest
 from gateway.kernel.transact import Write, WriteResult
+from gateway.kernel.values import CaseFilter
 from gateway.schemas import schema_fields as field
 from gateway.schemas.case_document import CASE, load_case
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
@@ -140,10 +142,32 @@ class OfferBody(PreviewBody):
     handoff = field.new_uuid()
 
 
-class CasesQuery(StrictSchema):
+class DaysQuery(StrictSchema):
+    """A first and a last day (UTC), each of which may be left out."""
+
+    class Meta:
+        include: ClassVar = {
+            "from": field.day(required=False),
+            "to": field.day(required=False),
+        }
+
+
+def days_of(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The moments at which the days of a query begin, and are over."""
+    first, last = (parse_date(query[n]) if n in query else None for n in ("from", "to"))
+    since = None if first is None else datetime.combine(first, time(), UTC)
+    until = None if last is None else datetime.combine(last, time(), UTC) + timedelta(days=1)
+    return since, until
+
+
+class CasesQuery(DaysQuery):
     """A page of one's own cases, by age."""
 
+    reference = field.free(100, lines=False, required=False)
     state = field.word(CaseState, required=False)
+    urgency = field.word(Urgency, required=False)
+    matter = field.word(Matter, required=False)
+    counterpart = field.slug(required=False)
     after = field.uuid(required=False)
     limit = field.limit()
 
@@ -222,16 +246,25 @@ def submission(call: Call) -> Submission:
 
 @endpoint("GET /cases", "case.read", "cases.read", "Cases", query=CasesQuery())
 def cases_list(call: Call) -> dict[str, Any]:
-    """List one's own cases by age, with their routing fields; never content."""
-    after, state = call.query.get("after"), call.query.get("state")
-    found = cases.page(
-        call.ports,
-        call.caller,
-        UUID(after) if after else None,
-        call.query["limit"],
-        CaseState(state) if state else None,
+    """List one's own cases by age, with their routing fields; never content.
+
+    `reference` is one's own, `counterpart` to whom a case was offered; `from` and `to` are days
+    (UTC) of the first version. A page looks at 1,000 cases: it may have few of what is asked for,
+    or none, and a `next`.
+    """
+    query = call.query
+    after, urgency, (since, until) = query.get("after"), query.get("urgency"), days_of(query)
+    filters = CaseFilter(
+        reference=query.get("reference"),
+        state=query.get("state"),
+        urgency=Urgency(urgency) if urgency else None,
+        counterpart=query.get("counterpart"),
+        since=since,
+        until=until,
     )
-    return page("/cases", found, call.query)
+    place, matter = UUID(after) if after else None, query.get("matter")
+    found = cases.page(call.ports, call.caller, place, query["limit"], filters, matter=matter)
+    return page("/cases", found, query)
 
 
 @endpoint("GET /cases/<uuid:case>", "case.read", "cases.read", "CaseSummary", refusals=CONTENT)

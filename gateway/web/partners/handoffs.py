@@ -17,6 +17,7 @@ from gateway.domain.worklist import WorklistFilter
 from gateway.exchange.handoffs import answers, package_consultation, updates, views
 from gateway.exchange.handoffs.answering import AnswerRequest
 from gateway.exchange.handoffs.updates import UpdateRequest
+from gateway.exchange.handoffs.views import HandoffQuery
 from gateway.exchange.lifecycle import successions, worklist
 from gateway.exchange.results import HandoffView, NoticesView, Preview, SuccessionView
 from gateway.exchange.signed_requests import ANSWER, UPDATE
@@ -27,7 +28,7 @@ from gateway.schemas.case_document import EmbargoTerms, Force
 from gateway.schemas.schema_fields import PersonBody, StrictSchema
 from gateway.web.caller import ANY_SCOPE
 from gateway.web.endpoint import CONTENT, Call, Endpoint, endpoint, writes
-from gateway.web.partners.cases import ConsultationBody
+from gateway.web.partners.cases import ConsultationBody, DaysQuery, days_of
 from gateway.web.responses import page
 
 
@@ -55,13 +56,15 @@ class Conditions(StrictSchema):
     transfer_tool = field.free(200, lines=False, required=False)
 
 
-class HandoffsQuery(StrictSchema):
+class HandoffsQuery(DaysQuery):
     """A page of the handoffs received (in) or sent (out), by urgency, then due time."""
 
     box = field.word(("in", "out"), required=False)
     state = field.word(HandoffState, required=False)
     urgency = field.word(words.Urgency, required=False)
     matter = field.word(words.Matter, required=False)
+    counterpart = field.slug(required=False)
+    reference = field.free(100, lines=False, required=False)
     overdue = field.word(("true",), required=False)
     erase_before = field.day(required=False)
     after = field.place(required=False)
@@ -226,21 +229,31 @@ def handoffs_preview_update(call: Call, handoff: UUID) -> Preview:
 def handoffs_list(call: Call) -> dict[str, Any]:
     """List the handoffs received (`box=in`, the default) or sent (`box=out`).
 
-    By urgency, then due time. The first page counts those that wait for an answer.
+    By urgency, then due time. The first page counts those that wait for an answer. `reference` is
+    that of one's own case; `from` and `to` are days (UTC) of the offer. A page looks at 1,000
+    handoffs: it may have few of what is asked for, or none, and a `next`.
     """
-    state, urgency = call.query.get("state"), call.query.get("urgency")
-    asked = {"box": "in", **call.query}
+    query = call.query
+    state, urgency, (since, until) = query.get("state"), query.get("urgency"), days_of(query)
+    asked = {"box": "in", **query}
+    wanted = HandoffQuery(
+        state=HandoffState(state) if state else None,
+        urgency=words.Urgency(urgency) if urgency else None,
+        matter=query.get("matter"),
+        counterpart=query.get("counterpart"),
+        reference=query.get("reference"),
+        since=since,
+        until=until,
+        overdue="overdue" in query,
+        erase_before=parse_date(day) if (day := query.get("erase_before")) else None,
+    )
     found = views.page(
         call.ports,
         call.caller,
         box=asked["box"],
-        state=HandoffState(state) if state else None,
-        urgency=words.Urgency(urgency) if urgency else None,
-        matter=call.query.get("matter"),
-        overdue="overdue" in call.query,
-        erase_before=parse_date(day) if (day := call.query.get("erase_before")) else None,
-        after=call.query.get("after"),
+        after=query.get("after"),
         limit=asked["limit"],
+        wanted=wanted,
     )
     totals = {} if found.waiting is None else {"waiting": found.waiting}
     return {**page("/handoffs", found, asked), **totals}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.domain.case import GROUPS, CaseState, case_from_claims
+from gateway.domain.case import GROUPS, case_from_claims
 from gateway.domain.refusals import (
     AlreadyExists,
     EditConflict,
@@ -19,11 +19,13 @@ from gateway.domain.refusals import (
     WrongState,
 )
 from gateway.domain.revision import ChangeKind, VersionChange
+from gateway.domain.vocabulary import Urgency
 from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest, Clearance, Submission
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
+from gateway.kernel.values import CaseFilter
 from gateway.schemas.case_document import load_case
 from tests import answers
 from tests.each import each
@@ -366,11 +368,29 @@ def test_looking_a_case_up_shows_where_it_belongs_and_no_content(gateway):
 def test_cases_are_listed_by_state_from_page_to_page(gateway):
     drafts = [UUID(submitted(gateway, clearance=None).result["case"]) for _ in range(2)]
     submitted(gateway)
-    me, draft = caller(HOTLINE), CaseState.DRAFT
+    me, draft = caller(HOTLINE), CaseFilter(state="draft")
     first = cases.page(gateway.ports, me, None, 1, draft)
     rest = cases.page(gateway.ports, me, drafts[0], 9, draft)
     assert [one.case for one in (*first.items, *rest.items)] == drafts
-    assert cases.page(gateway.ports, me, None, 9, CaseState.CLOSED).items == []
+    assert cases.page(gateway.ports, me, None, 9, CaseFilter(state="closed")).items == []
+
+
+def test_cases_are_found_by_reference_urgency_matter_counterpart_and_days(gateway):
+    made = [submitted(gateway), submitted(gateway, urgency="urgent", matter=["csam", "grooming"])]
+    first, second = (UUID(one.result["case"]) for one in made)
+    offered(gateway, made[1])
+
+    def found(matter: str | None = None, **asked: Any) -> list[UUID]:
+        where = (caller(HOTLINE), None, 9, CaseFilter(**asked))
+        return [one.case for one in cases.page(gateway.ports, *where, matter=matter).items]
+
+    assert found(reference=f"ref-{second}") == [second]
+    assert found(reference="HA-none") == []
+    assert found(urgency=Urgency.URGENT) == [second]
+    assert found(matter="csam") == [first, second]
+    assert found(matter="grooming") == [second]
+    assert found(counterpart=OFMIN, state="cleared") == [second]
+    assert found(counterpart=ABROAD) == []
 
 
 def test_a_page_of_cases_shows_the_callers_own_in_order(gateway):

@@ -16,6 +16,7 @@ from gateway.evidence.handoff_documents import ANSWER_TYP, CASE_TYP, OFFER_TYP
 from gateway.exchange.case import measures, versions
 from gateway.exchange.case.measures import MeasureEnd
 from gateway.exchange.handoffs import views
+from gateway.exchange.handoffs.views import HandoffQuery
 from gateway.exchange.oversight import audit
 from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
@@ -349,8 +350,9 @@ def test_what_the_police_release_stands_in_place_of_the_code(gateway):
 
 
 def box(gateway: Founded, organisation: str, which: str, **asked: Any) -> list[UUID]:
-    wanted = {"state": None, "after": None, "limit": 100, **asked}
-    seen = to_json(views.page(gateway.ports, caller(organisation), box=which, **wanted).items)
+    where = {"box": which, "after": asked.pop("after", None), "limit": asked.pop("limit", 100)}
+    where["wanted"] = HandoffQuery(**asked)
+    seen = to_json(views.page(gateway.ports, caller(organisation), **where).items)
     assert "content.example.org" not in str(seen)
     return [UUID(one["handoff"]) for one in seen]
 
@@ -367,6 +369,26 @@ def test_each_party_finds_its_handoffs_in_its_own_box_by_page_and_by_state(gatew
     assert box(gateway, OFMIN, "in", after=str(gateway.handoff(sent[2]).place)) == [sent[1]]
     assert box(gateway, OFMIN, "in", state=HandoffState.ACCEPTED) == [sent[1]]
     assert box(gateway, OFMIN, "in", state=HandoffState.OFFERED) == [sent[0], sent[2]]
+
+
+def test_a_box_is_cut_down_to_a_matter_a_counterpart_a_case_and_days(gateway):
+    first, second = submitted(gateway), submitted(gateway, matter=["csam", "grooming"])
+    before, to_abroad, both = (
+        handoff_of(offered(gateway, case, **to))
+        for case, to in ((first, {}), (first, {"to": ABROAD}), (second, {}))
+    )
+    assert box(gateway, HOTLINE, "out", counterpart=OFMIN) == [before, both]
+    waits = {"counterpart": OFMIN, "state": HandoffState.OFFERED}
+    assert box(gateway, HOTLINE, "out", **waits) == [before, both]
+    assert box(gateway, HOTLINE, "out", **waits | {"state": HandoffState.CLOSED}) == []
+    assert box(gateway, OFMIN, "in", matter="grooming") == [both]
+    reference = f"ref-{first.result['case']}"
+    assert box(gateway, HOTLINE, "out", reference=reference) == [before, to_abroad]
+    assert box(gateway, HOTLINE, "out", reference="HA-none") == []
+    assert box(gateway, OFMIN, "in", reference=reference) == []
+    at = gateway.handoff(both).offered_at
+    assert box(gateway, OFMIN, "in", since=at) == [both]
+    assert box(gateway, OFMIN, "in", until=at) == [before]
 
 
 def test_the_moves_of_these_tests_are_all_there_are():

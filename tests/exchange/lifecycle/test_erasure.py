@@ -28,6 +28,7 @@ from gateway.evidence import canonical, receipt
 from gateway.exchange.case import cases
 from gateway.exchange.case.cases import CaseStepRequest
 from gateway.exchange.handoffs import offers, package_consultation, views
+from gateway.exchange.handoffs.views import HandoffQuery
 from gateway.exchange.lifecycle import erasure, worklist
 from gateway.exchange.lifecycle.erasure import EarlyErasure
 from gateway.exchange.oversight import audit
@@ -258,8 +259,8 @@ def test_no_version_brings_an_erasure_forward_and_no_case_begins_with_a_day_that
 
 
 def _box(gateway, party, box, **asked):
-    wanted = {"after": None, "limit": 10, **asked}
-    return to_json(views.page(gateway.ports, caller(party), box=box, **wanted).items)
+    where = {"box": box, "after": None, "limit": 10, "wanted": HandoffQuery(**asked)}
+    return to_json(views.page(gateway.ports, caller(party), **where).items)
 
 
 def _boxes(gateway):

@@ -135,7 +135,7 @@ def test_what_was_offered_before_the_interest_was_declared_is_not_there_any_more
     handoff = UUID(offered(gateway, to=ABROAD).result["handoff"])
     reply = answers.said("officer-1", conditions=conditions_of(gateway, handoff, ABROAD))
     declared = gateway.interest(ABROAD)
-    listing = {"box": "in", "state": None, "after": None, "limit": 10}
+    listing = {"box": "in", "after": None, "limit": 10}
 
     def listed() -> int:
         return len(views.page(gateway.ports, caller(ABROAD), **listing).items)
