@@ -132,7 +132,7 @@ def test_nothing_that_came_before_the_upgrade_waits_and_what_comes_after_it_does
         gateway = stage.gateway
         with gateway.ports.begin(TransactionMode.READ) as work:
             for slug in (HOTLINE, OFMIN, ABROAD, UNIT, CONTACT):
-                listed = work.duties.owed_by(slug, gateway.ports.now(), None, 1000)
+                listed = work.duties.owed_by(slug, None, 1000)
                 assert not [one for one in listed if one.duty.arrived]
         offer = noted("open offer")
         gateway.answer(OFMIN, answers.decline, offer, "not ours")

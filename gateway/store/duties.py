@@ -1,6 +1,7 @@
 """What parties owe about their handoffs and what arrived there, and when it was last swept.
 
-A handoff's due time follows its duties here, in the same transaction, and nowhere else.
+A handoff's due time follows its duties here, in the same transaction, and nowhere else; the
+urgency of duties follows their handoff, by `FOLLOW_URGENCY`.
 """
 
 import json
@@ -19,9 +20,29 @@ from gateway.domain.vocabulary import RANKS
 from gateway.kernel.values import WorkRow
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import CellRef
-from gateway.store.tables import case_version, duty, handoff, sweep, taken_handoff
+from gateway.store.tables import (
+    DUTY_PLACE,
+    WAITING,
+    case_version,
+    duty,
+    handoff,
+    sweep,
+    taken_handoff,
+)
+from gateway.store.transaction import insert_new
 
-_DUTIES = RecordTable(duty, HandoffDuty, keeps=("organisation", "since", "arrived"))
+COUNTED = 1000
+"""Duties past their time that are counted at most."""
+
+_urgency_of = (
+    select(handoff.c.urgency).where(matching(handoff, "id", prefix="of_")).scalar_subquery()
+)
+_DUTIES = RecordTable(
+    duty,
+    HandoffDuty,
+    keeps=("organisation", "since", "arrived"),
+    insert=insert_new(duty).values(urgency=_urgency_of),
+)
 _OF = _DUTIES.by("handoff").order_by(duty.c.since, duty.c.kind, duty.c.source)
 _open = duty.c.closed_at.is_(null())
 _OPEN_OF = _OF.where(_open)
@@ -31,7 +52,9 @@ _DUE = (
     .limit(bindparam("limit"))
 )
 _LATE = _open & (duty.c.due_at <= bindparam("now")) & duty.c.arrived.is_(null())
-_OVERDUE = select(func.count()).select_from(duty).where(_LATE)
+_OVERDUE = select(func.count()).select_from(
+    select(duty.c.handoff).where(_LATE).limit(COUNTED).subquery()
+)
 _SAVE = _DUTIES.update.where(_open)
 # Not IN: the text of that depends on a value, and is made anew by the engine each time.
 _shared = or_(*(duty.c.kind == kind for kind, terms in DUTIES.items() if terms.shared))
@@ -46,15 +69,9 @@ _next_due = (
     .scalar_subquery()
 )
 _FOLLOW = update(handoff).where(matching(handoff, "id", prefix="of_")).values(due_at=_next_due)
+FOLLOW_URGENCY = update(duty).where(matching(duty, "handoff", prefix="of_"))
 _of_case = matching(handoff, "originator", "case")
 _OPEN_OF_CASE = _DUTIES.all.join(handoff, handoff.c.id == duty.c.handoff).where(_of_case, _open)
-_place = (handoff.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
-# A review of a retention may be years away: it waits from its reminder on.
-_waits = or_(
-    duty.c.kind != DutyKind.RETENTION_REVIEW,
-    duty.c.reminded_at.is_not(null()),
-    duty.c.next_at <= bindparam("now"),
-)
 _HANDOFFS = RecordTable(handoff, Handoff)
 _PARTS = (len(_DUTIES.columns), len(_HANDOFFS.columns))
 _taken_by = and_(
@@ -76,10 +93,10 @@ def _worked_on(found: Select[Any]) -> Any:
 _OWED_BY = _worked_on(
     select(*_DUTIES.columns, *_HANDOFFS.columns, *_beside)
     .join(handoff, handoff.c.id == duty.c.handoff)
-    .where(duty.c.organisation == bindparam("organisation"), _open, _waits)
-    .order_by(*_place)
+    .where(duty.c.organisation == bindparam("organisation"), WAITING)
+    .order_by(*DUTY_PLACE)
 )
-_OWED_AFTER = _OWED_BY.where(stands_after(*_place))
+_OWED_AFTER = _OWED_BY.where(stands_after(*DUTY_PLACE))
 # Of one urgency: else what is not late is read as well.
 _LATE_AT_OTHERS = _worked_on(
     select(*_HANDOFFS.columns, *_beside)
@@ -124,9 +141,8 @@ class SqlDuties(StorePart):
 
         The due time of its handoff ``follows``, unless that was stored with the handoff.
         """
-        self._write_later(
-            _DUTIES.insert, vars(duty), AlreadyExists("this duty is recorded already")
-        )
+        row, taken = {**vars(duty), "of_id": duty.handoff}, "this duty is recorded already"
+        self._write_later(_DUTIES.insert, row, AlreadyExists(taken))
         if follows:
             self._transaction.defer(_FOLLOW, {"of_id": duty.handoff, "never": NEVER})
 
@@ -147,18 +163,18 @@ class SqlDuties(StorePart):
         return self._all(_DUTIES, _OPEN_OF_CASE, originator=originator, case=case)
 
     def owed_by(
-        self, organisation: str, now: datetime, after: WorkPlace | None, limit: int
+        self, organisation: str, after: WorkPlace | None, limit: int
     ) -> Sequence[WorkRow]:
         """The open duties of an organisation and what arrived there, after a place, in order; the
-        review of a retention once it was to be reminded of."""
-        values: dict[str, Any] = {"organisation": organisation, "now": now, "limit": limit}
+        review of a retention once it was reminded of."""
+        values: dict[str, Any] = {"organisation": organisation, "limit": limit}
         if after is None:
             rows = self._transaction.rows(_OWED_BY, values)
         else:
             # At a place of what is no duty there is none: it has no source.
             kind = after.kind if isinstance(after.kind, DutyKind) else DutyKind.ANSWER
             place = (*after.handoff, after.source, kind)
-            named = {f"after_{one.name}": at for one, at in zip(_place, place, strict=True)}
+            named = {f"after_{one.name}": at for one, at in zip(DUTY_PLACE, place, strict=True)}
             rows = self._transaction.rows(_OWED_AFTER, {**values, **named})
         duties, handoffs = _PARTS
         return self._shown(
@@ -208,7 +224,7 @@ class SqlDuties(StorePart):
         return self._all(_DUTIES, _DUE, now=now, limit=limit)
 
     def overdue(self, now: datetime) -> int:
-        """How many open duties are past their due time; what arrived is none."""
+        """How many open duties are past their due time, up to COUNTED; what arrived is none."""
         return int(self._transaction.scalar(_OVERDUE, {"now": now}))
 
     def end_with(self, left: str, now: datetime) -> None:

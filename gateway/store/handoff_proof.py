@@ -235,7 +235,9 @@ _MOVED_OF = _MOVED.all.where(
     or_(_moved.handoff == bindparam("handoff"), _moved.became == bindparam("handoff"))
 )
 _BESIDE = (
-    *(one.by("handoff") for one in (_RETENTIONS, _DUTIES, _CONSULTATIONS)),
+    _RETENTIONS.by("handoff"),
+    _DUTIES.by("handoff").add_columns(tables.duty.c.urgency),
+    _CONSULTATIONS.by("handoff"),
     _COPY,
     _MOVED_OF,
 )
@@ -271,7 +273,8 @@ class _HandoffProof:
         )
         self.events = read_events(events, of.require)
         self.retentions = [*map(_RETENTIONS.read, retentions)]
-        self.duties = [*map(_DUTIES.read, duties)]
+        self.duties = [_DUTIES.read(row[:-1]) for row in duties]
+        self.urgencies = {row.urgency for row in duties}
         self.consulted = [*map(_CONSULTATIONS.read, consultations)]
         self.moved = [*map(_MOVED.read, moved)]
         self.left = of.work.organisations.left(row.originator, row.recipient)
@@ -544,6 +547,8 @@ class _HandoffProof:
         )
         if self.row.due_at != min(shared, default=None):
             yield "due_at"
+        if not self.urgencies <= {self.row.urgency}:
+            yield "duty urgency"
 
     def _is_due(self, duty: HandoffDuty) -> bool:
         """Tell whether a duty to answer a recall is due when it must be; other terms are

@@ -62,6 +62,7 @@ from gateway.store.content_encryption import (
     ContentCipher,
     header_of,
 )
+from gateway.store.duties import FOLLOW_URGENCY
 from gateway.store.tables import (
     KEPT,
     announcement,
@@ -315,6 +316,8 @@ class SqlHandoffs(StorePart):
         Parties, address and purpose stay as they were.
         """
         self._replace(_HANDOFFS, handoff, due_at=handoff.due_at or NEVER)
+        if answer.move is HandoffAction.UPDATE:
+            self._follow_urgency(handoff)
         self._add_answer(answer)
 
     def restore(self, handoff: Handoff) -> None:
@@ -323,6 +326,11 @@ class SqlHandoffs(StorePart):
         due = {"due_at": handoff.due_at or NEVER}
         row = {"of_id": handoff.id, **_HANDOFFS.row(handoff), **due}
         self._transaction.run(_RESTORE, row)
+        self._follow_urgency(handoff)
+
+    def _follow_urgency(self, handoff: Handoff) -> None:
+        values = {"of_handoff": handoff.id, "urgency": handoff.urgency}
+        self._transaction.defer(FOLLOW_URGENCY, values)
 
     def answers(self, handoff: UUID, *, documents: bool = True) -> Sequence[HandoffAnswer]:
         """The offer and every answer, in order; without ``documents`` these are empty, as they are

@@ -338,11 +338,18 @@ answer = Table(
 duty = _small(
     "duty",
     *columns.columns_of(HandoffDuty, handoff=ForeignKey(handoff.c.id)),
+    # Follows that of the handoff: by it a worklist is read in order.
+    Column("urgency", columns.Rank, nullable=False, server_default="0"),
     PrimaryKeyConstraint("handoff", "kind", "source"),
 )
 _partial("duty_next", duty.c.next_at.is_not(null()), duty.c.next_at)
-# What an organisation owes is listed for it.
-_partial("duty_owed", duty.c.closed_at.is_(null()), duty.c.organisation)
+# What stands in a worklist. A review of a retention may be years away: it waits once reminded of.
+WAITING = and_(
+    duty.c.closed_at.is_(null()),
+    or_(duty.c.kind != literal_column("'retention_review'"), duty.c.reminded_at.is_not(null())),
+)
+DUTY_PLACE = (duty.c.urgency, duty.c.due_at, duty.c.handoff, duty.c.source, duty.c.kind)
+_partial("duty_waiting", WAITING, duty.c.organisation, *DUTY_PLACE)
 
 # What is past its due time is counted every few seconds.
 _partial("duty_open", duty.c.closed_at.is_(null()), duty.c.due_at)

@@ -7,9 +7,11 @@ import pytest
 
 from gateway.domain import duty as duties
 from gateway.domain.duty import DutyKind, SweepClock
+from gateway.domain.handoff import HandoffAction
 from gateway.domain.refusals import AlreadyExists, EditConflict
+from gateway.domain.vocabulary import Urgency
 from gateway.kernel.ports import TransactionMode
-from tests.store.samples import NOON, case, handoff, new_id
+from tests.store.samples import NOON, answer_to, case, handoff, new_id
 
 HOUR = timedelta(hours=1)
 
@@ -85,7 +87,7 @@ def test_what_one_owes_comes_in_order_after_each_place(store, made):
 
     def found(after):
         with store.begin(TransactionMode.READ) as work:
-            return work.duties.owed_by(made.recipient, NOON, after, 1)
+            return work.duties.owed_by(made.recipient, after, 1)
 
     listed, after = [], None
     while page := found(after):
@@ -98,20 +100,41 @@ def test_what_one_owes_comes_in_order_after_each_place(store, made):
     assert len(listed) == len(set(listed))
 
 
-def test_the_review_of_a_retention_waits_from_its_reminder_on(store, made):
+def test_the_review_of_a_retention_waits_once_it_was_reminded_of(store, made):
     review = owed(made, DutyKind.RETENTION_REVIEW, hours=8)
     stored(store, review)
 
-    def waits(hours):
+    def waits():
         with store.begin(TransactionMode.READ) as work:
-            found = work.duties.owed_by(made.recipient, NOON + hours * HOUR, None, 9)
-        return [(one.duty, one.handoff) for one in found]
+            return [one.duty for one in work.duties.owed_by(made.recipient, None, 9)]
 
-    assert waits(3) == []
-    assert waits(4) == [(review, stored_of(store, made))]
+    assert waits() == []
     reminded = review.remind(NOON + 4 * HOUR)
     stored(store, saved=[reminded])
-    assert waits(4) == [(reminded, stored_of(store, made))]
+    assert waits() == [reminded]
+
+
+def test_what_is_owed_moves_with_the_urgency_of_its_handoff(store, made):
+    file, version = case()
+    normal, offer = handoff(file, due_at=None, urgency=Urgency.NORMAL)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.cases.add(file, version)
+        work.handoffs.add(normal, offer)
+        work.commit()
+    urgent, less_urgent = owed(made), owed(normal, hours=1)
+    stored(store, urgent, less_urgent)
+
+    def waits():
+        with store.begin(TransactionMode.READ) as work:
+            return [one.duty for one in work.duties.owed_by(made.recipient, None, 9)]
+
+    assert waits() == [urgent, less_urgent]
+    told = {"urgency": Urgency.IMMINENT_DANGER, "sequence": 2}
+    updated = replace(stored_of(store, normal), **told)
+    with store.begin(TransactionMode.WRITE) as work:
+        work.handoffs.save(updated, answer_to(updated, HandoffAction.UPDATE))
+        work.commit()
+    assert waits() == [less_urgent, urgent]
 
 
 def test_what_arrived_is_never_due_nor_overdue_and_moves_no_due_time(store, made):
@@ -122,7 +145,7 @@ def test_what_arrived_is_never_due_nor_overdue_and_moves_no_due_time(store, made
     with store.begin(TransactionMode.READ) as work:
         assert work.duties.due(NOON + 9 * HOUR, 9) == []
         assert work.duties.overdue(NOON + 9 * HOUR) == 0
-        (row,) = work.duties.owed_by(made.recipient, NOON, None, 9)
+        (row,) = work.duties.owed_by(made.recipient, None, 9)
         assert (row.duty, row.handoff) == (came, work.handoffs.get(made.id))
         assert work.handoffs.get(made.id).due_at is None
 

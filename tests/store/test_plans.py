@@ -43,6 +43,7 @@ PARTS = {
 
 WHOLE: Mapping[str, str] = {
     "cases._DOOMED": "a page of what is to be destroyed now",
+    "duties._END_OF": "the open ones, once, of an organisation that has left",
     "handoffs._HAS_COPY": "PostgreSQL may read all retentions, which are few, at once",
     "cases._SEALED": "all that is stored, before keys are destroyed",
     "handoffs._ERASE_LATE": "once, of an organisation that has left",
@@ -70,6 +71,14 @@ WHOLE: Mapping[str, str] = {
     "registry._DROP_OUT": "the same",
 }
 """What may read a table, by its beginning, and why."""
+
+SORTED: Mapping[str, str] = {
+    "cases._ANNOUNCED_AFTER": "of one case",
+    "cases._HELD_OF": "of removals that wait for the police, which are few",
+    "registry._PAGE": "a page of members, with their mandates",
+    "registry._SEEN_PAGE": "the same",
+}
+"""What may sort what it reads a page of, and why: a page costs all that is sorted."""
 
 SMALL = {"log_head", "registry", "log_hold", "sweep", "key_ring", "mark"}
 """Tables of a row, or of a few."""
@@ -156,6 +165,23 @@ def grows(name: str, table: str, by: str | None) -> bool:
     return by is None or {*re.findall(r"(\w+) ?[=<>]", by)} <= ALIKE
 
 
+def is_page(name: str, statement: Executable) -> bool:
+    """Whether a statement reads a page, in an order that an index must have."""
+    return name not in SORTED and getattr(statement, "_limit_clause", None) is not None
+
+
+@pytest.mark.parametrize("connection", [False], indirect=True, ids=["as it runs"])
+def test_a_page_is_read_in_the_order_of_an_index(connection):
+    found = []
+    for name, statement in statements():
+        if is_page(name, statement):
+            compiled = statement.compile(dialect=dialect())
+            values = [None] * len(compiled.positiontup or ())
+            steps = connection.execute(f"EXPLAIN QUERY PLAN {compiled}", values)
+            found += [name for *_, step in steps if step.startswith("USE TEMP B-TREE FOR")]
+    assert found == []
+
+
 def test_no_statement_reads_a_whole_table_that_grows(connection):
     found = []
     for name, statement in statements():
@@ -172,8 +198,8 @@ def test_no_statement_reads_a_whole_table_that_grows(connection):
     assert not found, "\n".join(found)
 
 
-def test_an_index_of_postgresql_serves_every_statement():
-    """It takes none for a few rows: reading a whole table is made dear."""
+def test_an_index_of_postgresql_serves_every_statement_in_its_order():
+    """It takes none for a few rows: reading a whole table is made dear, and sorting a page."""
     url = new_database()
     engine = create_engine(url)
     for metadata in (tables.metadata, keyring._metadata, high_water_mark._metadata):
@@ -184,21 +210,31 @@ def test_an_index_of_postgresql_serves_every_statement():
         asked.execute("SET enable_seqscan = off")
         asked.execute("SET plan_cache_mode = force_generic_plan")
         for name, statement in statements():
-            compiled = statement.compile(dialect=NUMBERED)
+            compiled, page = statement.compile(dialect=NUMBERED), is_page(name, statement)
+            asked.execute(f"SET enable_sort = {'off' if page else 'on'}")
             asked.execute(f"PREPARE it AS {compiled}")
             places = ", ".join(["NULL"] * len(compiled.positiontup or ()))
             run = f"EXPLAIN (FORMAT JSON) EXECUTE it{places and f'({places})'}"
             plan = asked.execute(run).fetchone()[0][0]["Plan"]
             asked.execute("DEALLOCATE it")
-            found += [f"{name}: {one}" for one in _reads(name, plan)]
+            steps = [*_steps(plan)]
+            found += [f"{name}: {one}" for step in steps if (one := _read(name, step))]
+            if page:
+                found += [f"{name}: sorts" for step in steps if "Sort" in step["Node Type"]]
     assert not found, "\n".join(found)
 
 
-def _reads(name: str, node: Mapping[str, Any]) -> Iterator[str]:
-    """The steps of a plan that read what grows."""
+def _steps(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The steps of a plan."""
+    yield node
     for below in node.get("Plans", ()):
-        yield from _reads(name, below)
+        yield from _steps(below)
+
+
+def _read(name: str, node: Mapping[str, Any]) -> str | None:
+    """What a step reads that grows."""
     table = node.get("Relation Name")
     read = table and node["Node Type"] not in ("Bitmap Heap Scan", "ModifyTable")
     if read and grows(name, str(table), node.get("Index Cond")):
-        yield f"{node['Node Type']} of {table} by {node.get('Index Cond')}"
+        return f"{node['Node Type']} of {table} by {node.get('Index Cond')}"
+    return None

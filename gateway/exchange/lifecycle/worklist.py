@@ -141,8 +141,7 @@ def _is_listed(context: RequestContext, handoff: Handoff, known: dict[Any, bool]
 
 
 def _owed(context: RequestContext, after: WorkPlace | None, number: int) -> Sequence[_Row]:
-    own, now = context.caller.organisation, context.now
-    found = context.work.duties.owed_by(own, now, after, number)
+    found = context.work.duties.owed_by(context.caller.organisation, after, number)
     return [_of_handoff(context, one) for one in found]
 
 

@@ -37,6 +37,7 @@ REVISIONS = [
     "add_worklist",
     "add_held_removals",
     "add_counterpart_indexes",
+    "order_duties",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -1,0 +1,27 @@
+"""Gives duties the urgency of their handoff, so that a worklist is read in order by an index."""
+
+from alembic import op
+from sqlalchemy import Column, Integer, inspect
+
+from gateway.store.tables import DUTY_PLACE, WAITING
+
+revision = "order_duties"
+down_revision = "add_counterpart_indexes"
+
+
+def upgrade() -> None:
+    """Add and fill the column, with its index, in a database that was not made with it."""
+    if "urgency" in {one["name"] for one in inspect(op.get_bind()).get_columns("duty")}:
+        return
+    op.add_column("duty", Column("urgency", Integer, nullable=False, server_default="0"))
+    op.execute(
+        "UPDATE duty SET urgency = (SELECT urgency FROM handoff WHERE handoff.id = duty.handoff)"
+    )
+    op.drop_index("duty_owed", "duty")
+    op.create_index(
+        "duty_waiting",
+        "duty",
+        ["organisation", *(one.name for one in DUTY_PLACE)],
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    )
