@@ -212,7 +212,7 @@ _GAUGES: Mapping[str, str] = {
     "log_signed_timestamp_seconds": "When maintenance first saw the newest signed checkpoint.",
     "log_frozen": "1 when the log is frozen.",
     "high_water_mark_up": "1 when the log's high-water mark answers.",
-    "duties_overdue": "What parties of handoffs owe, past its due time.",
+    "duties_overdue": "What parties of handoffs owe, past its due time; 1000 or more as 1000.",
     "administrators_waited_for": "Proposals and organisations that wait for administrators.",
     "certificate_requests_waiting": "Approved certificate requests that were not served yet.",
     "notifications_unacknowledged": "Notifications that receivers have not acknowledged yet.",

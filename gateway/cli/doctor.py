@@ -34,6 +34,7 @@ from gateway.domain.duty import LONGEST_PAUSE
 from gateway.domain.json_values import parse_timestamp
 from gateway.domain.notification import DeliveryWay
 from gateway.domain.organisation import ENOUGH_ADMINISTRATORS
+from gateway.domain.worklist import number_of
 from gateway.evidence import event
 from gateway.files import PrivateFileError
 from gateway.kernel.log_continuity import require_prefixes
@@ -50,7 +51,6 @@ from gateway.store.keyring import SqlKeyring, require_keys
 from gateway.store.log_integrity import StoredLogCorrupt, newest_document, verify_log
 from gateway.store.proved import RowsProof
 from gateway.store.unit_of_work import SqlUnitOfWork, open_for_reading
-from gateway.text.numbers import pluralise
 
 SOON = timedelta(days=5)
 """Before a listener's certificate ends: it should have been renewed five days earlier."""
@@ -294,7 +294,7 @@ def due(config: Config, now: datetime) -> Findings:
         search = "casegate audit search --action handoff.mark_overdue"
         yield (
             Level.WARNING,
-            f"{pluralise(overdue, 'duty')} of members overdue: telephone them; `{search}` tells an "
+            f"duties of members overdue: {number_of(overdue)}; telephone them; `{search}` tells an "
             "auditor who owes",
         )
     else:

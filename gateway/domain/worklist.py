@@ -14,6 +14,14 @@ from gateway.domain.organisation import Certificate, Organisation
 from gateway.domain.steps import verb_of
 from gateway.domain.vocabulary import RANKS, Urgency
 
+COUNTED = 1000
+"""What waits is counted up to this number: a list costs what its page costs."""
+
+
+def number_of(counted: int) -> str:
+    """A number that may have been counted no further, in words."""
+    return f"{counted} or more" if counted == COUNTED else str(counted)
+
 
 class AdminGroup(StrEnum):
     """How something waits for administrators, in the order of their list."""

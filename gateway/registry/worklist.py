@@ -18,6 +18,7 @@ from gateway.domain.worklist import (
     certificates_end,
     endings,
     id_of,
+    number_of,
 )
 from gateway.evidence import canonical
 from gateway.evidence.declarations import APPROVAL_LIFE
@@ -225,7 +226,11 @@ def _log_holds(asked: _AdminReading) -> Iterator[_AdminRow]:
 
 def _late_duties(asked: _AdminReading) -> Iterator[_AdminRow]:
     if number := asked.work.duties.overdue(asked.now):
-        said: dict[str, Any] = {"at": start_of(asked.day), "since": None, "about": str(number)}
+        said: dict[str, Any] = {
+            "at": start_of(asked.day),
+            "since": None,
+            "about": number_of(number),
+        }
         yield _row(asked, AdminGroup.OVERDUE, "duties", "", **said)
 
 

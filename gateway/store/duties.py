@@ -17,6 +17,7 @@ from gateway.domain.duty import DUTIES, DutyKind, HandoffDuty, SweepClock, WorkP
 from gateway.domain.handoff import FIRST_PLACE, NEVER, Handoff, HandoffPlace
 from gateway.domain.refusals import AlreadyExists, EditConflict
 from gateway.domain.vocabulary import RANKS
+from gateway.domain.worklist import COUNTED
 from gateway.kernel.values import WorkRow
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import CellRef
@@ -30,9 +31,6 @@ from gateway.store.tables import (
     taken_handoff,
 )
 from gateway.store.transaction import insert_new
-
-COUNTED = 1000
-"""Duties past their time that are counted at most."""
 
 _urgency_of = (
     select(handoff.c.urgency).where(matching(handoff, "id", prefix="of_")).scalar_subquery()
@@ -162,9 +160,7 @@ class SqlDuties(StorePart):
         """The open duties of every handoff of a case."""
         return self._all(_DUTIES, _OPEN_OF_CASE, originator=originator, case=case)
 
-    def owed_by(
-        self, organisation: str, after: WorkPlace | None, limit: int
-    ) -> Sequence[WorkRow]:
+    def owed_by(self, organisation: str, after: WorkPlace | None, limit: int) -> Sequence[WorkRow]:
         """The open duties of an organisation and what arrived there, after a place, in order; the
         review of a retention once it was reminded of."""
         values: dict[str, Any] = {"organisation": organisation, "limit": limit}

@@ -44,6 +44,7 @@ from gateway.domain.refusals import EditConflict
 from gateway.domain.retention import Retention
 from gateway.domain.revision import ChangeKind
 from gateway.domain.vocabulary import Urgency
+from gateway.domain.worklist import COUNTED
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.values import (
     Consultation,
@@ -81,9 +82,6 @@ from gateway.store.tables import (
 from gateway.store.transaction import Transaction, insert_new
 
 _NO_ID = UUID(int=0)
-
-COUNTED = 1000
-"""Waiting handoffs of one urgency that are counted at most: a list costs what its page costs."""
 
 _HANDOFFS = RecordTable(
     handoff,

@@ -332,7 +332,7 @@ def test_duties_that_are_overdue_are_a_warning(gw: Operator) -> None:
         work.duties.add(owed)
         work.commit()
     assert "no duty" in sentences(gw, "due", Level.OK)
-    assert "1 duty of members overdue" in sentences(gw, "due", Level.WARNING, 2 * DAY)
+    assert "duties of members overdue: 1" in sentences(gw, "due", Level.WARNING, 2 * DAY)
 
 
 def test_receivers_that_fail_and_what_they_refused_are_told(gw: Operator) -> None:

@@ -23,6 +23,7 @@ from gateway.domain.refusals import CaseErased, CaseKeysUnavailable
 from gateway.domain.standing import acts_on
 from gateway.domain.vocabulary import Urgency
 from gateway.domain.worklist import (
+    COUNTED,
     ERASED_SOON,
     EVERYTHING,
     WorklistFilter,
@@ -30,6 +31,7 @@ from gateway.domain.worklist import (
     command_of,
     endings,
     id_of,
+    number_of,
     place_of,
 )
 from gateway.exchange.handoffs import police_first
@@ -40,9 +42,6 @@ from gateway.kernel.ports import Ports
 from gateway.kernel.results import Page, collect_page, iterate
 from gateway.kernel.transact import ActionRequest, RequestContext, authorize, read
 from gateway.kernel.values import Caller, HeldRemoval, ListedCase, WorkRow
-
-COUNTED = 1000
-"""Cases that are counted at most, of those that are erased soon."""
 
 
 class _Row(NamedTuple):
@@ -366,7 +365,7 @@ def _ends(context: RequestContext) -> Iterator[_Row]:
         kind = WaitKind.ERASURE
         place = place_of(kind, id_of(kind, own.slug), due_at=start_of(first))
         command = f"handoff list --box out --erase-before {last}"
-        yield _Row(place, _row(place, "case.read", command, about=str(number)))
+        yield _Row(place, _row(place, "case.read", command, about=number_of(number)))
 
 
 _SOURCES = (
