@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, and_, func, select
+from sqlalchemy import and_, select
 
 from gateway.domain.audit_event import EVENT_TYPES
 from gateway.domain.case import Case, CaseState
@@ -43,7 +43,7 @@ from gateway.evidence.case_events import (
 )
 from gateway.store import tables
 from gateway.store.columns import RecordTable, matching
-from gateway.store.content_encryption import KEY_ID_END, header_of
+from gateway.store.content_encryption import header_of
 
 if TYPE_CHECKING:
     from gateway.store.unit_of_work import SqlUnitOfWork
@@ -71,10 +71,7 @@ _VERSIONS_OF = (
         _version.c.reason_code,
         _version.c.unlawful,
         _file.c.content_key,
-        *(
-            func.substr(_version.c[name], 1, KEY_ID_END, type_=LargeBinary).label(name)
-            for name in ("summary", "document")
-        ),
+        *(tables.header(_version.c[name]).label(name) for name in ("summary", "document")),
     )
     .outerjoin(
         _file, and_(_file.c.originator == _version.c.originator, _file.c.id == _version.c.case)

@@ -4,16 +4,12 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
-    Executable,
     Integer,
-    LargeBinary,
     Select,
     Uuid,
     and_,
@@ -52,7 +48,6 @@ from gateway.store import tables
 from gateway.store.columns import RecordTable, StorePart, matching, write_json
 from gateway.store.content_encryption import (
     ERASED,
-    KEY_ID_END,
     CellRef,
     ContentCipher,
     header_of,
@@ -65,11 +60,9 @@ from gateway.store.tables import (
     case_measure,
     case_recall,
     case_version,
-    contact,
     doomed_key,
     handoff,
     held_removal,
-    retained_copy,
     retry,
     taken_handoff,
 )
@@ -251,21 +244,9 @@ _REFERRED_TO = select(case_file.c.id).where(
 _HAVING = _CASES.all.where(case_file.c.content_key == bindparam("key"))
 
 
-def _headers(*of: Column[Any]) -> Executable:
-    beginning = literal_column("1", Integer), literal_column(str(KEY_ID_END), Integer)
-    return select(*(func.substr(one, *beginning, type_=LargeBinary) for one in of))
-
-
-_SEALED = tuple(
-    _headers(*of)
-    for of in (
-        (case_version.c.summary, case_version.c.document),
-        (answer.c.document,),
-        (retained_copy.c.content,),
-        (contact.c.said,),
-    )
-)
-"""How all begins that ends with a key, but what the log repeats of it."""
+_sealed = (exists().where(tables.header(one) == bindparam("header")) for one in tables.SEALED)
+# But what the log repeats of it.
+_SEALS = select(or_(*_sealed))
 
 
 class SqlCases(StorePart):
@@ -554,13 +535,10 @@ class SqlCases(StorePart):
         return self._all(_CASES, _HAVING, key=key)
 
     def sealing(self, keys: Iterable[UUID]) -> Collection[UUID]:
-        """Those of some keys by which anything stored is encrypted, whatever keys rows name: all
-        of it is looked through."""
-        asked = {header_of(key): key for key in keys}
-        if not asked:
-            return ()
-        rows = chain.from_iterable(map(self._transaction.stream, _SEALED))
-        return {asked[one] for row in rows for one in row if one in asked}
+        """Those of some keys by which anything stored is encrypted, whatever keys rows name."""
+        asked = [*keys]
+        found = self._transaction.queries(*((_SEALS, {"header": header_of(one)}) for one in asked))
+        return {key for key, ((seals,),) in zip(asked, found, strict=True) if seals}
 
     def _add_version(self, version: CaseVersion, key: UUID | None) -> None:
         texts = {"summary": write_json(version.summary), "document": version.document}

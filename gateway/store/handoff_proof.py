@@ -19,13 +19,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     Executable,
-    LargeBinary,
     Table,
     and_,
     bindparam,
     delete,
     exists,
-    func,
     not_,
     or_,
     select,
@@ -86,7 +84,7 @@ from gateway.kernel.values import Consultation, DifferingRows, RowBeside
 from gateway.store import tables
 from gateway.store.case_proof import MOMENT, TOLD, CaseKey, CaseProof, Require, read_events
 from gateway.store.columns import RecordTable, matching
-from gateway.store.content_encryption import KEY_ID_END, header_of
+from gateway.store.content_encryption import header_of
 
 if TYPE_CHECKING:
     from gateway.store.unit_of_work import SqlUnitOfWork
@@ -227,7 +225,7 @@ _COPY = select(
     _copy.c.holder,
     _copy.c.grace_until,
     _copy.c.content_key,
-    func.substr(_copy.c.content, 1, KEY_ID_END, type_=LargeBinary).label("header"),
+    tables.header(_copy.c.content).label("header"),
 ).where(matching(_copy, "handoff"))
 _MOVED = RecordTable(tables.moved_handoff, ReissuedHandoff)
 _moved = tables.moved_handoff.c

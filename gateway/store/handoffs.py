@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     ColumnElement,
-    LargeBinary,
     Row,
     and_,
     bindparam,
@@ -58,7 +57,6 @@ from gateway.kernel.values import (
 from gateway.store.columns import RecordTable, StorePart, matching, stands_after
 from gateway.store.content_encryption import (
     ERASED,
-    KEY_ID_END,
     CellRef,
     ContentCipher,
     header_of,
@@ -75,6 +73,7 @@ from gateway.store.tables import (
     duty,
     erasure_notice,
     handoff,
+    header,
     retained_copy,
     retention,
     taken_handoff,
@@ -578,9 +577,7 @@ _KEY_OF = select(retained_copy.c.content_key).where(_of_copy)
 _DROP = delete(retained_copy).where(_of_copy)
 _DOOM = insert_new(doomed_key)
 # By the envelope: another key in the row would make that of the copy seem unused.
-_sealed = func.substr(retained_copy.c.content, 1, KEY_ID_END, type_=LargeBinary) == bindparam(
-    "header"
-)
+_sealed = header(retained_copy.c.content) == bindparam("header")
 _HAVING = _copied.where(retained_copy.c.content_key == bindparam("key"), _sealed)
 _of_organisation = matching(answer_key, "organisation", prefix="of_")
 _KEY_OF_ANSWERS = select(answer_key.c.content_key).where(_of_organisation)
@@ -589,7 +586,7 @@ _ERASE_LATE = (
     update(answer)
     .where(
         answer.c.author == bindparam("of_organisation"),
-        func.substr(answer.c.document, 1, KEY_ID_END, type_=LargeBinary) == bindparam("header"),
+        header(answer.c.document) == bindparam("header"),
     )
     .values(document=ERASED)
 )

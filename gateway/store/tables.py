@@ -30,6 +30,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     false,
+    func,
     literal_column,
     null,
     or_,
@@ -51,6 +52,7 @@ from gateway.domain.staff import StaffEntry
 from gateway.domain.succession import ReissuedHandoff, Succession
 from gateway.kernel import values
 from gateway.store import columns
+from gateway.store.content_encryption import KEY_ID_END
 
 metadata = MetaData()
 
@@ -63,6 +65,12 @@ def _small(name: str, *parts: SchemaItem) -> Table:
 def _partial(name: str, rows: ColumnElement[bool], *columns_: Column[Any]) -> None:
     """Index columns of some rows alone."""
     Index(name, *columns_, sqlite_where=rows, postgresql_where=rows)
+
+
+def header(sealed: Column[Any]) -> ColumnElement[bytes]:
+    """How what is encrypted begins: with the id of its key. Literals, as the index has them."""
+    beginning = literal_column("1", Integer), literal_column(str(KEY_ID_END), Integer)
+    return func.substr(sealed, *beginning, type_=LargeBinary)
 
 
 # --- The registry: owned by the operator, changed only in REGISTRY transactions ------------------
@@ -375,6 +383,16 @@ retained_copy = Table(
     PrimaryKeyConstraint("handoff"),
     Index("retained_copy_by_key", "content_key"),
 )
+
+# What a key still seals is asked before it is destroyed.
+SEALED = (
+    case_version.c.summary,
+    case_version.c.document,
+    answer.c.document,
+    retained_copy.c.content,
+    contact.c.said,
+)
+BY_KEY = [Index(f"{one.table.name}_{one.name}_by_key", header(one)) for one in SEALED]
 
 # Under which an organisation's answers about erased cases are encrypted.
 answer_key = _small(

@@ -45,7 +45,6 @@ WHOLE: Mapping[str, str] = {
     "cases._DOOMED": "a page of what is to be destroyed now",
     "duties._END_OF": "the open ones, once, of an organisation that has left",
     "handoffs._HAS_COPY": "PostgreSQL may read all retentions, which are few, at once",
-    "cases._SEALED": "all that is stored, before keys are destroyed",
     "handoffs._ERASE_LATE": "once, of an organisation that has left",
     "handoffs._OVER": "of retentions and copies alone, once a day",
     "handoffs._OF_HOLDER": "the same, of an organisation that has left",
@@ -162,7 +161,7 @@ def grows(name: str, table: str, by: str | None) -> bool:
     """Whether a step costs more the more rows there are; ``by`` says what it looks for."""
     if name.startswith(tuple(WHOLE)) or table in SMALL:
         return False
-    return by is None or {*re.findall(r"(\w+) ?[=<>]", by)} <= ALIKE
+    return by is None or {*re.findall(r"([\w)]+) ?[=<>]", by)} <= ALIKE
 
 
 def is_page(name: str, statement: Executable) -> bool:

@@ -38,6 +38,7 @@ REVISIONS = [
     "add_held_removals",
     "add_counterpart_indexes",
     "order_duties",
+    "index_sealed",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 
