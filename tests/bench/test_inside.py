@@ -11,6 +11,7 @@ from bench.inside import (
     BATCH_MOST,
     FITS_NOTHING,
     MOST,
+    PAGES,
     Walk,
     batched,
     beyond,
@@ -106,14 +107,8 @@ def test_the_processor_time_of_processes_counts_and_never_falls():
 
 
 def test_what_a_store_of_up_to_100_000_cases_makes_dearer_is_told():
-    names = ("submit", "offer", "accept", "token", "submit, signed", "GET /cases, 20")
-    names += (
-        "GET /handoffs, 20",
-        "GET /events, 100",
-        "GET /worklist, 100",
-        *FITS_NOTHING,
-        "doctor, from the proved",
-    )
+    names = ("submit", "offer", "accept", "token", "submit, signed", *PAGES, *FITS_NOTHING)
+    names += ("doctor, from the proved",)
     few = dict.fromkeys(names, 1000.0)
     assert not grown({1000: few, 100_000: dict.fromkeys(names, 1299.0)})
     assert not grown({1000: few, 1_000_000: dict.fromkeys(names, 9e9)})

@@ -73,6 +73,7 @@ WHOLE: Mapping[str, str] = {
 
 SORTED: Mapping[str, str] = {
     "cases._ANNOUNCED_AFTER": "of one case",
+    "cases._page of a reference": "of the one case that has it",
     "cases._HELD_OF": "of removals that wait for the police, which are few",
     "registry._PAGE": "a page of members, with their mandates",
     "registry._SEEN_PAGE": "the same",
@@ -97,7 +98,7 @@ def statements() -> Iterator[tuple[str, Executable]]:
                 yield from _of(f"{module.name}.{name}", value)
     yield "keyring._keys", keyring._keys(32)
     yield "cases._page", cases._page("state", "urgency", "counterpart", "since", "until", "after")
-    yield "cases._page", cases._page("reference", "after")
+    yield "cases._page of a reference", cases._page("reference", "after")
     for box in ("in", "out"):
         yield "handoffs._page", handoffs._page(box, "counterpart", "urgency")
         yield "handoffs._page", handoffs._page(box, "case")
