@@ -37,8 +37,13 @@ def add_steps(group: click.Group) -> None:
 def _add_step(group: click.Group, kind: StepKind, named: Sequence[str]) -> None:
     fields = kind.body.fields
 
-    def command(gateway: Gateway, by: str, **options: Any) -> WriteReport:
+    shows = _SHOWN_FIRST.get(kind.action)
+
+    def command(gateway: Gateway, by: str, yes: bool = True, **options: Any) -> WriteReport:
         where = {name: options.pop(name) for name in named}
+        if shows is not None and not yes and output.interactive():
+            output.print_fields(shows(gateway, where))
+            click.confirm("Approve this?", abort=True)
         written = gateway.step(
             cast(StepAction, kind.action), where, by, **values_of(fields, options)
         )
@@ -46,7 +51,15 @@ def _add_step(group: click.Group, kind: StepKind, named: Sequence[str]) -> None:
 
     command.__doc__ = kind.about
     parameters = [*(_ARGUMENTS[one] for one in named), *options_of(fields)]
+    if shows is not None:
+        parameters.append(click.option("--yes", is_flag=True, help="Do not show it first and ask."))
     write_command(group, *parameters, name=kind.command.replace("_", "-"))(command)
+
+
+_SHOWN_FIRST: Mapping[str, Callable[[Gateway, Mapping[str, Any]], dict[str, Any]]] = {
+    "succession.approve": lambda gateway, where: gateway.succession_plan(where["succession"]),
+}
+"""What a person sees at a terminal before the step is taken, by the action."""
 
 
 def act_words(acts: Iterable[Mapping[str, Any]]) -> list[str]:

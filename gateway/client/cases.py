@@ -22,6 +22,7 @@ from gateway.client.errors import (
 from gateway.client.session import ConfirmedWrite, Ended, NewWrite, Session, list_of, spelled
 from gateway.domain.case import case_from_claims
 from gateway.domain.handoff import RecallCode
+from gateway.domain.organisation import SLUG
 from gateway.domain.steps import STEPS, ids_in
 from gateway.evidence import declarations, handoff_documents, sd_jwt
 from gateway.evidence.handoff_documents import CASE_TYP
@@ -299,11 +300,20 @@ class CaseClient(ClientBase):
     def _approval(
         self, author: DocumentSigner, where: Mapping[str, str], asked: Mapping[str, Any]
     ) -> SdJwt:
-        shown = self._exchange.read("succession.read", f"/successions/{where['succession']}")
-        same = shown.get("succession") == where["succession"]
-        require(same, "the succession shown is another one")
-        plan = declarations.planned(shown)
+        plan = self.succession_plan(where["succession"])
         return author.heading().sign(declarations.SUCCESSION_TYP, plan, {"by": asked["by"]})
+
+    def succession_plan(self, succession: UUID | str) -> dict[str, Any]:
+        """The plan of a succession, as its event recorded it: what is approved; verified."""
+        shown = self._exchange.read("succession.read", f"/successions/{spelled(succession)}")
+        plan = declarations.planned(shown)
+        require(bool(SLUG.fullmatch(str(plan["successor"]))), "the succession has no successor")
+        path = f"/organisations/{plan['successor']}/mandates/{spelled(succession)}"
+        answer = self._exchange.read("directory.read", path)
+        evidence_checks.confirm_plan(
+            answer.get("receipt"), spelled(succession), plan, self.connection
+        )
+        return plan
 
     def cases(
         self, state: "CaseStateWord | None" = None, **filters: Unpack[CaseFilters]

@@ -161,6 +161,17 @@ def confirm_mandate(
     return replace(found, end=min(days)) if days else found
 
 
+def confirm_plan(
+    receipt: Any, event: str, plan: Mapping[str, Any], connection: PartnerConnection
+) -> None:
+    """The plan of a succession is the one that this event recorded, each word of it."""
+    confirmed = confirm(read_receipt(receipt), connection)
+    require(confirmed.event["id"] == event, "the receipt is of another event")
+    with raising(EvidenceMismatch, "the plan of the succession is not valid"):
+        recorded = mandates.read_plan(confirmed)
+    require(recorded == plan, "the succession shown is another one than its event recorded")
+
+
 def confirm_key_status(
     text: str, organisation: str, kid: str, connection: PartnerConnection
 ) -> key_history.KeyStatus:

@@ -215,11 +215,11 @@ _stands = or_(
 
 
 def _first_with(own: Column[Any], other: Column[Any]) -> Any:
-    """The first handoff of a box with each other party that has one which is open or held."""
+    """The first handoffs of a box with each other party that are open or held."""
     place = func.row_number().over(partition_by=other, order_by=_place).label("place")
     found = select(*_HANDOFFS.columns, place).where(own == bindparam("organisation"), _stands)
     rows = found.subquery()
-    first = rows.c.place == literal_column("1")
+    first = rows.c.place <= bindparam("most")
     return select(*(rows.c[one.name] for one in _HANDOFFS.columns)).where(first)
 
 
@@ -423,10 +423,10 @@ class SqlHandoffs(StorePart):
         found = self._get(_TAKEN, handoff=handoff, organisation=organisation)
         return None if found is None else found.person
 
-    def with_counterparts(self, organisation: str) -> Sequence[Handoff]:
-        """The first handoff, by its place, that is open or held with each counterpart of an
-        organisation; where each sent the other some, one of each box."""
-        values = {"organisation": organisation}
+    def with_counterparts(self, organisation: str, most: int) -> Sequence[Handoff]:
+        """The first handoffs, by their place, that are open or held with each counterpart of an
+        organisation, ``most`` of each box."""
+        values = {"organisation": organisation, "most": most}
         return [one for query in _COUNTERPARTS for one in self._all(_HANDOFFS, query, **values)]
 
     def waiting(self, organisation: str, box: str, now: datetime) -> WaitingHandoffs:

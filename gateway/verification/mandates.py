@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.domain.mandate import format_competence
+from gateway.evidence.declarations import PLANNED as PLAN
 from gateway.evidence.handoff_documents import OfferClaims
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.verification.report import Fact, Mismatch, VerificationFailed
@@ -117,6 +118,18 @@ def read(confirmed: VerifiedReceipt) -> RegisteredMandate:
         )
     except (KeyError, TypeError, ValueError):
         raise Mismatch(f"{kind} does not say which mandate it registers") from None
+
+
+def read_plan(confirmed: VerifiedReceipt) -> dict[str, Any]:
+    """The plan of a succession that an event recorded, as both organisations approve it;
+    VerificationFailed for any other event, and what `trust.require_subject` raises."""
+    if (confirmed.type, confirmed.allowed) != (PLANNED, True):
+        raise Mismatch(f"{confirmed.type} plans no succession")
+    said = require_subject(confirmed)
+    carried = {"predecessor": "organisation", "permissions_carry_over": "permissions"}
+    plan = {name: said.get(carried.get(name, name)) for name in PLAN}
+    here = {"succession": confirmed.event["id"]}
+    return plan | here | {"permissions_carry_over": plan["permissions_carry_over"] is True}
 
 
 def read_end(confirmed: VerifiedReceipt) -> MandateEnd:

@@ -141,6 +141,23 @@ def test_a_succession_that_is_shown_under_another_name_is_not_signed(stage: List
         assert office.succession(planned.result["succession"])["approvals"] == []
 
 
+def test_a_plan_that_its_event_did_not_record_is_not_signed(stage: Listening) -> None:
+    key = document_key("office")
+    stage.gateway.register_key(OFMIN, key)
+    planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN).result["succession"]
+    with MemberClient(stage, OFMIN, document_key=key) as office:
+        assert office.succession_plan(planned)["predecessor"] == OFMIN
+        for changed in ({"read_until": "2030-01-01"}, {"permissions_carry_over": True}):
+            office.wire.tamper = lambda _, members, changed=changed: {
+                **members,
+                **({} if "receipt" in members else changed),
+            }
+            with pytest.raises(EvidenceMismatch, match="another one than its event recorded"):
+                office.step("succession.approve", {"succession": planned}, "officer-3")
+        office.wire.tamper = None
+        assert office.succession(planned)["approvals"] == []
+
+
 def test_a_stranger_is_refused(stage: Listening) -> None:
     planned = stage.gateway.administer("succession.plan", OFMIN, **PLAN)
     with MemberClient(stage, HOTLINE) as hotline:

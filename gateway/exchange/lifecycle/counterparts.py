@@ -24,6 +24,9 @@ _TOLD_AS = {
 }
 """The changes of which counterparts hear, and the action of the event by which they do."""
 
+LOOKED_AT = 100
+"""Handoffs with a counterpart that are looked at most, where an interest keeps the first away."""
+
 _SAID = ("until", "kid")
 """What they learn of the change beside whom it is about."""
 
@@ -35,20 +38,17 @@ def telling(changes: Mapping[str, ChangeType]) -> Mapping[str, ChangeType]:
 
 def _tell(context: ChangeContext) -> None:
     """Let each counterpart hear, and wait at it what it heard: at the most urgent handoff that is
-    open or held between the two, unless an interest keeps that from it (R9)."""
+    open or held between the two, and that no interest keeps from it (R9)."""
     about, action = context.change.organisation, _TOLD_AS[context.change.action]
     if action == "counterpart.leave":
         context.work.duties.end_with(about, context.now)
-    first = dict[str, tuple[Handoff, AnswerAuthor]]()
-    for one in sorted(context.work.handoffs.with_counterparts(about), key=lambda one: one.place):
-        receives = one.originator == about
-        side = AnswerAuthor.RECIPIENT if receives else AnswerAuthor.ORIGINATOR
-        first.setdefault(side.of(one.originator, one.recipient), (one, side))
     said = {name: str(context.values[name]) for name in _SAID if context.values.get(name)}
-    for counterpart, (handoff, side) in sorted(first.items()):
+    where = _where_told(context, 1)
+    if any(handoff is None for _, handoff in where.values()):
+        where = _where_told(context, LOOKED_AT)
+    for counterpart, (side, handoff) in sorted(where.items()):
         ports, work, event = context.request.ports, context.work, context.request.ports.new_id()
-        barred = side is AnswerAuthor.RECIPIENT and is_barred(work, handoff.id, context.today)
-        if not barred:
+        if handoff is not None:
             to = (handoff.id, counterpart, side)
             arrive(work, action, *to, source=event, since=context.now)
         events.record_by_gateway(
@@ -58,5 +58,21 @@ def _tell(context: ChangeContext) -> None:
             events.gateway_and(counterpart, role=str(side)),
             said={"organisation": about, **said},
             event=event,
-            of=NOTHING if barred else EventSubject.of_handoff(handoff),
+            of=NOTHING if handoff is None else EventSubject.of_handoff(handoff),
         )
+
+
+def _where_told(
+    context: ChangeContext, most: int
+) -> Mapping[str, tuple[AnswerAuthor, Handoff | None]]:
+    """At which handoff each counterpart hears, of the first ``most`` with it; None where an
+    interest keeps all of these from it."""
+    about, work = context.change.organisation, context.work
+    found = dict[str, tuple[AnswerAuthor, Handoff | None]]()
+    for one in sorted(work.handoffs.with_counterparts(about, most), key=lambda one: one.place):
+        side = AnswerAuthor.RECIPIENT if one.originator == about else AnswerAuthor.ORIGINATOR
+        counterpart = side.of(one.originator, one.recipient)
+        if found.get(counterpart, (side, None))[1] is None:
+            barred = side is AnswerAuthor.RECIPIENT and is_barred(work, one.id, context.today)
+            found[counterpart] = side, None if barred else one
+    return found

@@ -343,7 +343,7 @@ def _activation(context: RequestContext) -> Iterator[_Row]:
 
 
 def _ends(context: RequestContext) -> Iterator[_Row]:
-    """Return what of the caller's ends soon: rights, certificates, content of its cases."""
+    """Return what of the caller's ends soon: rights and certificates."""
     own, now = context.organisation, context.now
     for one in endings(own, context.today.day):
         id_ = id_of(one.kind, f"{one.what}/{one.until}")
@@ -357,13 +357,15 @@ def _ends(context: RequestContext) -> Iterator[_Row]:
             place = place_of(kind, id_of(kind, system.name), due_at=ends)
             shown = _row(place, "certificate.renew", "system renew", about=system.name)
             yield _Row(place, shown)
-    if own.status is Status.ENROLLED:
-        return
-    last = context.civil_day + ERASED_SOON + timedelta(days=1)
-    number, first = context.work.cases.ending(own.slug, last, COUNTED)
+
+
+def _erasures(context: RequestContext) -> Iterator[_Row]:
+    """Return how many of one's own cases are erased soon, in one row."""
+    own, last = context.organisation.slug, context.civil_day + ERASED_SOON + timedelta(days=1)
+    number, first = context.work.cases.ending(own, last, COUNTED)
     if first is not None:
         kind = WaitKind.ERASURE
-        place = place_of(kind, id_of(kind, own.slug), due_at=start_of(first))
+        place = place_of(kind, id_of(kind, own), due_at=start_of(first))
         command = f"handoff list --box out --erase-before {last}"
         yield _Row(place, _row(place, "case.read", command, about=number_of(number)))
 
@@ -373,6 +375,7 @@ _SOURCES = (
     _Source("late_answers", "handoffs.read", "handoff.read", _late),
     _Source("cases", "cases.read", "case.assess", _cases),
     _Source("held_removals", "cases.read", "handoff.offer", _few(_removals)),
+    _Source("erasures", "cases.read", "case.read", _few(_erasures)),
     _Source("successions", "handoffs.read", "succession.approve", _few(_successions)),
     _Source("notifications", "events.read", "notification.replay", _few(_notifications)),
     _Source("activation", None, "whoami.read", _few(_activation)),

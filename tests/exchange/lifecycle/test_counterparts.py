@@ -23,6 +23,7 @@ from tests.founding import (
     accepted,
     caller,
     document_key,
+    element_id,
     fields_of,
     offered,
     revised,
@@ -112,6 +113,18 @@ def test_what_an_interest_keeps_away_is_not_named_where_its_originator_is_suspen
     (one,) = streamed(gateway, ABROAD, SUSPENDED)
     assert "handoff" not in fields_of(one)
     assert gateway.arrived(handoff) == {}
+
+
+def test_news_waits_at_the_first_handoff_that_no_interest_keeps_away(gateway):
+    kept = accepted(gateway, offered(gateway, to=ABROAD), recipient=ABROAD)
+    elsewhere = {"id": element_id("url"), "kind": "url", "value": "https://other.example.net/page"}
+    other = submitted(gateway, items=[elsewhere])
+    free = accepted(gateway, offered(gateway, other, to=ABROAD), recipient=ABROAD)
+    gateway.interest(ABROAD, "content.example.org")
+    suspend(gateway, HOTLINE)
+    (one,) = streamed(gateway, ABROAD, SUSPENDED)
+    assert fields_of(one)["handoff"] == str(free)
+    assert (gateway.arrived(kept), gateway.arrived(free)) == ({}, {ABROAD: [SUSPENDED]})
 
 
 # --- Nothing waits for who left ---

@@ -236,9 +236,12 @@ def test_what_a_system_has_no_scope_for_is_named_and_the_rest_is_listed(gateway)
     few = frozenset({"handoffs.read"})
     assert skipped(gateway, HOTLINE) == []
     assert skipped(gateway, HOTLINE, scopes=few) == [
-        ("cases", "cases.read"), ("held_removals", "cases.read"), ("notifications", "events.read")
+        ("cases", "cases.read"), ("held_removals", "cases.read"), ("erasures", "cases.read"),
+        ("notifications", "events.read"),
     ]  # fmt: skip
-    assert waits(gateway, HOTLINE, scopes=few) == []
+    erased_in(gateway, 5)
+    assert [one["kind"] for one in waits(gateway, HOTLINE)] == ["assessment", "erasure"]
+    assert waits(gateway, HOTLINE, scopes=few) == [], "not even how many cases there are"
 
 
 def test_a_suspended_member_sees_what_it_owes_and_what_is_closed_is_named(gateway):
