@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from gateway.exchange.case import measures
 from gateway.exchange.handoffs import repair
-from gateway.exchange.lifecycle import counterparts, erasure
+from gateway.exchange.lifecycle import counterparts, erasure, successions
 from gateway.kernel.changes import ChangeType
 from gateway.registry import change_table
 
+_PREVIEW = "succession.preview"
 _ENDING_A_KEY = ("contact.set", "organisation.leave")
 
 _REGISTRY = {
@@ -22,6 +23,7 @@ _REGISTRY = {
 CHANGES: Mapping[str, ChangeType] = {
     **_REGISTRY,
     **counterparts.telling(_REGISTRY),
+    _PREVIEW: replace(_REGISTRY[_PREVIEW], after=successions.preview),
     erasure.ERASE: erasure.CHANGE,
     measures.LIFT: measures.CHANGE,
     repair.REPAIR: repair.CHANGE,

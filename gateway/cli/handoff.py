@@ -204,7 +204,14 @@ def offer(
         told.append("the case is not cleared: a second person must clear it now")
     if _off_duty(result):
         told.append(f"not on duty: {_off_duty(result)}")
+    if "telephone" in result:
+        told.append(f"telephone {_contact(result['telephone'])}, then record it (handoff call)")
     return written, "; ".join([*told, *_left_out(result), *map(elsewhere, result["elsewhere"])])
+
+
+def _contact(one: Mapping[str, Any]) -> str:
+    """Return whom to telephone, as they are to be reached."""
+    return output.sanitise(f"{one['name']} ({one['role'].replace('_', ' ')}): {one['address']}")
 
 
 def _left_out(found: Mapping[str, Any]) -> Iterator[str]:
@@ -361,13 +368,14 @@ def show(gateway: Gateway, handoff: UUID) -> None:
             "not cleared": _uncleared(view),
             "purpose": view["purpose"],
             "due": view["due_at"],
+            "telephone": _contact(view["telephone"]) if "telephone" in view else None,
             "OVERDUE": _owed(view, late=True),
             "ends": view["expires_at"],
             "erased here on": view["erase_on"],
             "superseded by": superseding(view["superseded"]) if view.get("superseded") else None,
             **measure_lines(view["measures"]),
             "retention": _retention(view["retention"]) if "retention" in view else None,
-            "RECALLED": _RECALLED if view["recalled"] else None,
+            "RECALLED": _recalled(gateway, view) if view["recalled"] else None,
             "parts offered": len(view["permitted_disclosures"]),
             "groups accepted": view["accepted_groups"],
             "interest": _INTEREST if view.get("interest") else None,
@@ -443,7 +451,11 @@ def _owed(view: Mapping[str, Any], *, late: bool) -> list[str]:
     ]
 
 
-_RECALLED = "stop its use; say whether your copies are erased: casegate handoff answer-recall"
+def _recalled(gateway: Gateway, view: Mapping[str, Any]) -> str:
+    """Return what a recall asks of the reader: of its originator, to look at the answers."""
+    if view["originator"] == gateway.connection.organisation:
+        return "its holder was asked whether its copies are erased: casegate case coverage"
+    return "stop its use; say whether your copies are erased: casegate handoff answer-recall"
 
 
 def _retention(stated: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ decides.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from gateway.client import evidence_checks
@@ -103,11 +102,6 @@ class Administration:
     def succession(self, succession: UUID) -> dict[str, Any]:
         """One of them, with what moved, what is to move and what stays."""
         return self._read(f"/admin/successions/{spelled(succession)}")
-
-    def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
-        """Return what a succession would do: of a ``predecessor``, ``successor``, ``competence``,
-        its day ``effective_on`` and ``read_until``. Nothing is kept."""
-        return self._read(f"/admin/successions/preview?{urlencode(planned)}")
 
     def event(self, event: UUID) -> Receipt:
         """The receipt of an event of the gateway's own, with the details that it reads."""

@@ -340,6 +340,14 @@ class RetentionView(TypedDict):
     review_on: NotRequired[str]
 
 
+class EmergencyContact(TypedDict):
+    """Whom the originator telephones at the recipient, where somebody is in danger."""
+
+    role: str
+    name: str
+    address: str
+
+
 class HandoffView(HandoffSummary):
     """A handoff as one of its parties may see it; never content."""
 
@@ -366,6 +374,7 @@ class HandoffView(HandoffSummary):
     closed: NotRequired[str]
     groups: Sequence[str]
     taken_by: NotRequired[str]
+    telephone: NotRequired[EmergencyContact]
 
 
 class WorklistRow(TypedDict):

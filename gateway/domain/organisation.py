@@ -43,6 +43,9 @@ DUTY_CONTACT = "duty"
 CONTACT_ROLES = ("head", "liaison", "data_protection", "security", DUTY_CONTACT)
 """Whom to contact: the head, for cases, for personal data, for systems, at any hour."""
 
+REACHED_FIRST = (DUTY_CONTACT, "liaison", "head")
+"""The roles of whom to telephone about an imminent danger, the first that there is."""
+
 INTEREST_SCOPES = ("provider", "case")
 """What an interest refers to."""
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 EVENTS: Mapping[str, tuple[str, str]] = {
     "staff.recuse": ("staff.recused", "registry_change"),
+    "registry.consult": ("registry.consulted", "consultation"),
     "service_hours.set": ("service_hours.set", "registry_change"),
     "case.contest_embargo": ("case.embargo_contested", "alteration"),
     "case.confirm_embargo": ("case.embargo_confirmed", "alteration"),

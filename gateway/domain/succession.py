@@ -162,6 +162,19 @@ class Succession:
         return Disposition.STAY
 
 
+UNPLANNED = UUID(int=0)
+"""The id of a succession that is looked at before it is planned."""
+
+
+def unplanned(
+    predecessor: str, successor: str, competence: str, day: date, read_until: date
+) -> Succession:
+    """A succession that nobody planned yet; ValueError where it could not be carried out."""
+    return Succession(
+        UNPLANNED, predecessor, successor, competence, day, read_until, "", False, UNPLANNED
+    )
+
+
 @dataclass(frozen=True)
 class ReissuedHandoff:
     """A handoff that a succession ended: when, by which event, and the handoff it became.

@@ -29,6 +29,22 @@ DutyContact = Annotated[
     "Of what is urgent or an imminent danger: whether the recipient has a duty contact. If not, "
     "it is not on duty: telephone.",
 ]
+
+
+@dataclass(frozen=True)
+class EmergencyContact:
+    """Whom the originator telephones at the recipient, where somebody is in danger."""
+
+    role: str
+    name: str
+    address: str
+
+
+Telephone = Annotated[
+    EmergencyContact,
+    "In imminent danger, for its originator: whom to telephone at the recipient. That the contact "
+    "of that role was given stands in the event of the offer.",
+]
 EndedBy = Annotated[str, "What ended a handoff without an answer: `case_erased`."]
 Conditions = NewType("Conditions", Mapping[str, Any])
 """The conditions of use as `gateway.domain.case` gives them."""
@@ -274,6 +290,7 @@ class OfferResult:
     elsewhere: Sequence[ItemElsewhere]
     break_glass: BreakGlass
     duty_contact: DutyContact | None = None
+    telephone: Telephone | None = None
 
 
 @dataclass(frozen=True)
@@ -567,6 +584,7 @@ class HandoffView(HandoffSummary):
     closed: Closed | None = None
     groups: Sequence[str] = ()
     taken_by: str | None = None
+    telephone: Telephone | None = None
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ class ChangeType:
     events are judged later (gateway/registry/rebuild.py), so a test compares the two. Its ``apply``
     does it, and returns its result. ``facts`` are more for policy to know; of the registry's
     changes none has any, for their number depends on the action alone. ``after`` is done once the
-    change is committed. ``at_gateway`` says that it is about the gateway itself.
+    change is committed, and adds to the result what is not kept. ``at_gateway`` says that it is
+    about the gateway itself.
     ``loses`` is what nobody can bring back afterwards: people are asked before they sign it.
     ``tell`` lets others hear of it, once it is recorded; it is not made again by a rebuild.
     """
@@ -173,7 +174,7 @@ class ChangeType:
     about: str = ""
     at_gateway: bool = False
     facts: Callable[[ChangeContext], Mapping[str, Value]] = lambda _: {}
-    after: Callable[[Ports], Mapping[str, Any]] = lambda _: {}
+    after: Callable[[Ports, Mapping[str, Any]], Mapping[str, Any]] = lambda *_: {}
     loses: str = ""
     tell: Callable[[ChangeContext], None] = lambda _: None
 
@@ -665,7 +666,7 @@ def _require_open(work: UnitOfWork, proposal: UUID) -> None:
 
 
 def _finish(ports: Ports, kind: ChangeType, written: WriteResult) -> WriteResult:
-    return replace(written, result={**written.result, **kind.after(ports)})
+    return replace(written, result={**written.result, **kind.after(ports, written.result)})
 
 
 def _applicant(organisation: str) -> Organisation:

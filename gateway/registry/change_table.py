@@ -75,6 +75,12 @@ _CLIENT_KEYS = fields.Field(
 _COMPETENCE = replace(
     fields.any_text("competence", "The mandate, as in receive/csam/FR."), read=mandates.read_key
 )
+_SUCCESSION = (
+    fields.organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
+    _COMPETENCE,
+    fields.date("effective_on", "First day of the successor's mandate."),
+    fields.date("read_until", "First day on which the predecessor opens none of it any more."),
+)
 _TOKEN = replace(
     fields.digest("token_sha256", "SHA-256 of the token, which the inviting person keeps."),
     read=systems.read_token_digest,
@@ -197,6 +203,14 @@ CHANGES: Mapping[str, ChangeType] = {
     "contact.set": ChangeType(
         "Replace the contact in a role.", 1, members.CONTACT, members.set_contact
     ),
+    "contact.consult": ChangeType(
+        "Consult whom to reach at an organisation.",
+        1,
+        (replace(_REASON, about="Why; the organisation reads it."),),
+        members.consult_contacts,
+        about="It changes nothing: that you read them, and why, stands in the event.",
+        after=members.read_consulted,
+    ),
     "membership.grant": ChangeType(
         "Grant a membership for a time.",
         2,
@@ -239,16 +253,18 @@ CHANGES: Mapping[str, ChangeType] = {
         (fields.any_text("competence", "As in receive/csam/FR."), _UNTIL),
         mandates.end_mandate,
     ),
+    "succession.preview": ChangeType(
+        "Show what a succession would do.",
+        1,
+        _SUCCESSION,
+        mandates.preview_succession,
+        about="It changes nothing: that you looked stands in the event.",
+    ),
     "succession.plan": ChangeType(
         "End a mandate here and give it there, in one change.",
         2,
         (
-            fields.organisation_id("successor", "Which organisation gets it.", option="SUCCESSOR"),
-            _COMPETENCE,
-            fields.date("effective_on", "First day of the successor's mandate."),
-            fields.date(
-                "read_until", "First day on which the predecessor opens none of it any more."
-            ),
+            *_SUCCESSION,
             fields.free_text("legal_act", "The act that moves the mandate.", 200),
             fields.boolean(
                 "permissions",

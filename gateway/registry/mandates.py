@@ -22,7 +22,7 @@ from gateway.domain.mandate import (
 )
 from gateway.domain.organisation import FINAL, Organisation, Status, ended_by
 from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
-from gateway.domain.succession import Succession
+from gateway.domain.succession import Succession, unplanned
 from gateway.kernel.changes import UNKNOWN, ChangeContext, read_as_operator
 from gateway.kernel.fields import text
 from gateway.kernel.ports import Ports, UnitOfWork
@@ -112,6 +112,24 @@ def plan_succession(context: ChangeContext) -> Mapping[str, Any]:
         "effective_on": day.isoformat(),
         "read_until": succession.read_until.isoformat(),
         **_warning(context, mandate),
+    }
+
+
+def preview_succession(context: ChangeContext) -> Mapping[str, Any]:
+    """Tell which succession is looked at, once that is recorded; it is planned nowhere."""
+    values = context.values
+    parties = context.organisation.slug, _known(context, values["successor"]).slug
+    days = values["effective_on"], values["read_until"]
+    try:
+        thought = unplanned(*parties, values["competence"], *days)
+    except ValueError as error:
+        raise ValidationFailed((("", str(error)),)) from None
+    return {
+        "predecessor": thought.predecessor,
+        "successor": thought.successor,
+        "competence": thought.competence,
+        "effective_on": thought.day.isoformat(),
+        "read_until": thought.read_until.isoformat(),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 from gateway.domain.audit import AuditAccess, CaseId, CoverageKind
 from gateway.domain.audit_event import LONGEST_REVIEW, LogHold
@@ -27,12 +28,13 @@ from gateway.domain.organisation import (
     move_status,
     new_organisation,
 )
-from gateway.domain.refusals import NotFound, ValidationFailed, WrongState
+from gateway.domain.refusals import EditConflict, NotFound, ValidationFailed, WrongState
 from gateway.domain.retention import StandingRetention
 from gateway.domain.vocabulary import Regime
 from gateway.evidence import canonical
 from gateway.kernel.changes import UNKNOWN, ChangeContext
 from gateway.kernel.fields import REQUIRED, free_text, one_of, read_fields
+from gateway.kernel.ports import Ports, TransactionMode
 
 H = TypeVar("H", Membership, Mandate, DeclaredInterest, Agreement)
 
@@ -209,6 +211,24 @@ def set_contact(context: ChangeContext) -> Mapping[str, Any]:
     contact = _contact(context, context.values)
     _store_contacts(context, [contact])
     return {"organisation": contact.organisation, "role": contact.role}
+
+
+def consult_contacts(context: ChangeContext) -> Mapping[str, Any]:
+    """Tell of whom the contacts are read, once that is recorded: no result keeps them."""
+    return {"organisation": context.organisation.slug}
+
+
+def read_consulted(ports: Ports, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The contacts that were consulted. Raises EditConflict for a repetition once they have
+    changed: who reads the new ones is recorded anew."""
+    with ports.begin(TransactionMode.READ) as work:
+        opened = work.log.logged(UUID(result["event"]))
+        contacts = work.organisations.contacts(result["organisation"])
+        entered = [work.log.logged(one.registration_event) for one in contacts]
+        if opened is None or any(one is None or one.index > opened.index for one in entered):
+            raise EditConflict("the contacts changed since they were consulted: consult them again")
+    said = [{"role": one.role, "name": one.name, "address": one.address} for one in contacts]
+    return {"contacts": said}
 
 
 # --- Memberships are given and ended ---

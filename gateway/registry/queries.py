@@ -4,30 +4,23 @@ The operator's systems ask for it over the network, and who holds the database o
 """
 
 import json
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
 from operator import attrgetter
 from uuid import UUID
 
-from gateway.domain.audit_event import EventDetail, Party
 from gateway.domain.enrolment import Invitation
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Organisation, Status, System
-from gateway.domain.refusals import EditConflict
-from gateway.kernel.actors import GATEWAY
-from gateway.kernel.changes import read_as_operator, require_admin_scope
+from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate, shown
 from gateway.kernel.transact import (
-    ActionRequest,
     OnHost,
     RequestContext,
-    WriteResult,
     deny_as_not_found,
-    transact,
 )
-from gateway.kernel.values import Caller, LoggedEvent, Reader
+from gateway.kernel.values import Reader
 from gateway.registry import results
 from gateway.registry.directory import held, reach_of
 
@@ -80,50 +73,6 @@ def invitations(
     return read_as_operator(ports, reader, query)
 
 
-def consult(
-    ports: Ports, caller: Caller, key: str, slug: str, asked: Mapping[str, str]
-) -> WriteResult:
-    """Open an organisation's contacts, which is an event: for personal data has readers.
-
-    ``asked`` says ``by`` whom, and the ``reason``. Raises EditConflict for a repetition once the
-    contacts have changed: who reads the new ones is recorded anew.
-    """
-    by, reason = asked["by"], asked["reason"]
-    content = {"organisation": slug, "reason": reason}
-    request = ActionRequest("registry.consult", by, key, content)
-
-    def act(context: RequestContext) -> results.Contacts:
-        require_admin_scope(context)
-        if context.work.organisations.get(slug) is None:
-            deny_as_not_found()
-        parties = {GATEWAY: "gateway", slug: "concerned", caller.organisation: "actor"}
-        own = frozenset({GATEWAY, caller.organisation})
-        context.record(
-            tuple(Party(name, role) for name, role in parties.items()),
-            EventDetail("reason", reason, own),
-            EventDetail("subject", slug, own | {slug}),
-        )
-        return _contacts(context, slug)
-
-    def on_retry(context: RequestContext, logged: LoggedEvent) -> results.Contacts:
-        require_admin_scope(context)
-        if _changed_since(context, slug, logged):
-            raise EditConflict(
-                "the contacts changed since they were opened: open them under a new key"
-            )
-        return _contacts(context, slug)
-
-    return transact(ports, caller, request, act, on_retry)
-
-
-def _changed_since(context: RequestContext, slug: str, opened: LoggedEvent) -> bool:
-    """Tell whether a contact of the organisation's is of an event after the one that opened
-    them."""
-    made = {one.registration_event for one in context.work.organisations.contacts(slug)}
-    entered = [context.work.log.logged(event) for event in made]
-    return any(one is None or one.index > opened.index for one in entered)
-
-
 COMING = (Status.APPLIED, Status.APPROVED, Status.ENROLLED)
 """The statuses of an organisation for which administrators have a next step."""
 
@@ -166,11 +115,6 @@ def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
         results.AdministratorEntry(p.id, p.name, p.enabled, json.loads(p.public_key))
         for p in work.organisations.persons()
     ]
-
-
-def _contacts(context: RequestContext, slug: str) -> results.Contacts:
-    contacts = context.work.organisations.contacts(slug)
-    return results.Contacts(slug, [shown(results.ContactEntry, one) for one in contacts])
 
 
 def _whole(work: UnitOfWork, one: Organisation, day: date | None) -> results.Entry:

@@ -210,9 +210,10 @@ _STAFF: Mapping[str, _Redo] = {
     "staff.add": _enter,
     "staff.end": _end,
 }
+_CHANGING_NOTHING = ("contact.set", "contact.consult", "succession.preview")
+"""Who reads changes nothing; and contacts decide nothing, and end."""
 _ACTIONS: Mapping[str, _Redo] = {
-    # Contacts decide nothing, and end.
-    **{one: partial(_make, one) for one in CHANGES if one != "contact.set"},
+    **{one: partial(_make, one) for one in CHANGES if one not in _CHANGING_NOTHING},
     **_STAFF,
     "proposal.create": _propose,
     **{one: partial(_end_proposal, one) for one in (changes.WITHDRAW, changes.REFUSE)},

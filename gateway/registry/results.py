@@ -306,23 +306,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class ContactEntry:
-    """Whom to reach in a role."""
-
-    role: str
-    name: str
-    address: str
-
-
-@dataclass(frozen=True)
-class Contacts:
-    """The contacts of an organisation."""
-
-    organisation: str
-    contacts: Sequence[ContactEntry]
-
-
-@dataclass(frozen=True)
 class AdministratorEntry:
     """A person, whether their approvals count, and by which key they are verified."""
 

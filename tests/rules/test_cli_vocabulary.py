@@ -86,6 +86,7 @@ NOT_ASKED = {
     "handoff.end_retention",
     "handoff.mark_overdue",
     "handoff.remind",
+    "succession.preview",
     "succession.plan",
     "succession.cancel",
     "succession.apply",

@@ -106,10 +106,6 @@ API = {
     ("POST", "/notifications/{event}/replay"): ("notification.replay", "events.read"),
     ("GET", "/admin/organisations"): ("registry.read", "admin"),
     ("GET", "/admin/organisations/{organisation}"): ("registry.read", "admin"),
-    ("POST", "/admin/organisations/{organisation}/contacts/consultations"): (
-        "registry.consult",
-        "admin",
-    ),
     ("GET", "/admin/administrators"): ("registry.read", "admin"),
     ("GET", "/admin/worklist"): ("registry.read", "admin"),
     ("GET", "/admin/invitations"): ("registry.read", "admin"),
@@ -118,7 +114,6 @@ API = {
     ("GET", "/admin/notifications"): ("registry.read", "admin"),
     ("GET", "/admin/events/{event}"): ("registry.read", "admin"),
     ("GET", "/admin/successions"): ("registry.read", "admin"),
-    ("GET", "/admin/successions/preview"): ("registry.read", "admin"),
     ("GET", "/admin/successions/{succession}"): ("registry.read", "admin"),
     ("POST", "/admin/changes"): ("proposal.create", "admin"),
     ("GET", "/admin/changes"): ("registry.read", "admin"),

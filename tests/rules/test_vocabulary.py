@@ -101,6 +101,7 @@ PARTNERS: dict[str, tuple[ModuleType, ...]] = {
 AUDITORS = {"audit.search": audit.search, "audit.read": audit.look_up_page}
 """The noun is the administrators' besides: they give and end the grants."""
 ADMINISTRATORS_OF_PARTNERS_NOUNS = {
+    "succession.preview",
     "succession.plan",
     "succession.cancel",
     "case.erase",

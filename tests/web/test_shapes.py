@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -365,9 +364,6 @@ def tell_of_successions(story: Story) -> None:
         story.get(slug, "/successions")
         story.get(slug, "/successions/{succession}", succession=succession)
         story.post(slug, "/successions/{succession}/approval", BY, succession=succession)
-    plan = {name: PLAN[name] for name in ("successor", "competence", "effective_on", "read_until")}
-    query = urlencode({"predecessor": OFMIN, **plan})
-    story.get(HOTLINE, "/admin/successions/preview", f"?{query}")
     story.line.gateway.day = DAY
     succession_execution.apply(story.line.gateway.ports, UUID(succession))
     story.get(OCRVP, "/successions/{succession}", succession=succession)
@@ -479,10 +475,6 @@ def tell_of_the_registry(story: Story) -> None:
     story.get(HOTLINE, "/admin/mandates")
     story.get(HOTLINE, "/admin/notifications")
     story.get(HOTLINE, "/admin/events/{event}", event=str(held.result["event"]))
-    contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
-    gateway.administer("contact.set", ABROAD, **contact)
-    path = "/admin/organisations/{organisation}/contacts/consultations"
-    story.post(HOTLINE, path, {**BY, "reason": "an urgent case"}, organisation=ABROAD)
 
 
 def tell_of_staff(story: Story) -> None:

@@ -14,7 +14,7 @@ NOUNS = {
         "audit-access": "Give and end audit access.",
         "case": "Erase cases early, lift embargoes, repair handoffs.",
         "certificate": "Revoke certificates of members' systems.",
-        "contact": "Change whom to reach at a member.",
+        "contact": "Read and change whom to reach at a member.",
         "event": "Show events as the gateway recorded them.",
         "interest": "Record and end declared interests (R9).",
         "invitation": "Invite members' systems to enrol themselves.",

@@ -10,13 +10,12 @@ from uuid import UUID
 
 import click
 
-from gateway.changes import CHANGES
 from gateway.cli import output
 from gateway.cli.admin.nouns import NOUNS
 from gateway.cli.admin.session import (
+    PRINTED,
     AdminSession,
     change_registry,
-    parameter,
     read_json,
     read_only,
     registry,
@@ -214,47 +213,6 @@ def show_event(session: AdminSession, event: UUID) -> None:
 # --- Successions ---
 
 
-_PLANNED = ("successor", "competence", "effective_on", "read_until")
-
-
-@NOUNS["succession"].command(
-    "preview",
-    short_help="Show what a succession would do, without storing it.",
-    params=[
-        click.Argument(["predecessor"]),
-        *(parameter(one) for one in CHANGES["succession.plan"].fields if one.name in _PLANNED),
-    ],
-)
-@click.pass_obj
-def preview_succession(
-    session: AdminSession,
-    predecessor: str,
-    successor: str,
-    competence: str,
-    effective_on: date,
-    read_until: date,
-) -> None:
-    """Show which open handoffs would move, stay, or need a new offer.
-
-    Nothing is changed.
-
-    \b
-    Example: casegate admin --home gw succession preview ocrvp ofmin \\
-        --competence receive/csam/FR --effective-on 2026-09-01 \\
-        --read-until 2026-12-01
-    """
-    planned = {
-        "predecessor": predecessor,
-        "successor": successor,
-        "competence": competence,
-        "effective_on": effective_on.isoformat(),
-        "read_until": read_until.isoformat(),
-    }
-    with registry(session, reads=True) as reached:
-        found = reached.preview_succession(planned)
-    _print_succession(found)
-
-
 @NOUNS["succession"].command("list")
 @click.pass_obj
 def list_successions(session: AdminSession) -> None:
@@ -323,6 +281,10 @@ def _apply(ports: Ports, succession: Succession) -> dict[str, Any]:
 def _print_succession(found: Mapping[str, Any]) -> None:
     if output.reply(found):
         return
+    _print_report(found)
+
+
+def _print_report(found: Mapping[str, Any]) -> None:
     lists = ("moved", "open", "approvals")
     fields = {n.replace("_", " "): v for n, v in found.items() if n not in lists}
     output.print_fields({**fields, "approved by": output.format_value(approved_by(found))})
@@ -332,6 +294,7 @@ def _print_succession(found: Mapping[str, Any]) -> None:
             output.print_columns(map(_with_advice, found[name]), columns)
 
 
+PRINTED.update({"succession.preview": _print_report})
 _READS = "predecessor_reads_until"
 _HANDOFFS = {
     "moved": ("handoff", "originator", "became", "state", "at", _READS),

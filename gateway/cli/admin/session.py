@@ -32,7 +32,7 @@ from gateway.client.gateway import new_id, now
 from gateway.domain.audit_event import EventResult
 from gateway.domain.fields import SHOWN
 from gateway.domain.organisation import SLUG, Status
-from gateway.domain.refusals import LogFrozen, NotFound, Refusal, ValidationFailed
+from gateway.domain.refusals import LogFrozen, NotFound, Refusal
 from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt
@@ -262,13 +262,6 @@ class _HostRegistry:
         with _saying(NO_SUCCESSION):
             return successions.report(self._ports, HOST, succession)
 
-    def preview_succession(self, planned: Mapping[str, str]) -> dict[str, Any]:
-        try:
-            with _saying(queries.NO_ORGANISATION):
-                return successions.preview(self._ports, HOST, planned)
-        except ValidationFailed as invalid:
-            raise click.UsageError(sentence_of(invalid)) from invalid
-
     def event(self, event: UUID) -> Receipt:
         with _saying(NO_EVENT):
             return audit.of_gateway(self._ports, HOST, event)
@@ -351,7 +344,6 @@ NO_EVENT = "the gateway is party of no event with this id: an auditor searches t
 _MISSING = {
     "proposal": changes.NO_PROPOSAL,
     "organisation": queries.NO_ORGANISATION,
-    "preview_succession": queries.NO_ORGANISATION,
     "succession": NO_SUCCESSION,
     "event": NO_EVENT,
 }
@@ -535,16 +527,25 @@ def show(action: str, written: Made) -> None:
         for sentence in warnings(result):
             output.print_wrapped(sentence, "  WARNING: ", 4)
         return
-    apart = {"event", "overlaps", "nobody_from", "entries"}
-    values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
-    output.print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
+    apart = {"event", "overlaps", "nobody_from", "entries", "contacts"}
+    if action in PRINTED:
+        PRINTED[action](result)
+    else:
+        values = (f"{name} {_words(v)}" for name, v in result.items() if name not in apart)
+        output.print_wrapped(", ".join(values) or "done", f"{action}: ", 2)
     for one in result.get("entries", ()):
         output.print_wrapped(f"{one['pseudonym']}  {output.format_value(one['roles'])}", "  ", 4)
+    for one in result.get("contacts", ()):
+        output.print_wrapped(f"{one['name']}: {one['address']}", f"  {_words(one['role'])}  ", 4)
     day = event.read(written.receipt.document).get("simulated_date")
     simulated = f", judged on the simulated date {day}" if day else ""
     click.echo(f"  recorded as event {result['event']}{simulated}")
     for sentence in warnings(result):
         output.print_wrapped(sentence, "  WARNING: ", 4)
+
+
+PRINTED = dict[str, Callable[[Mapping[str, Any]], None]]()
+"""By its action, what prints the result of a change that is no sentence."""
 
 
 def hand_over(proposal: str) -> str:

@@ -8,14 +8,15 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from gateway.domain.handoff import Addressee
+from gateway.domain.handoff import Addressee, Handoff
 from gateway.domain.hosting_country import CountryMatch, split_by_country
 from gateway.domain.mandate import Mandate, format_competence, parse_competence, resolve_competence
-from gateway.domain.organisation import DUTY_CONTACT, Organisation, OrganisationName
+from gateway.domain.organisation import DUTY_CONTACT, REACHED_FIRST, Organisation, OrganisationName
+from gateway.domain.refusals import CaseKeysUnavailable
 from gateway.domain.vocabulary import Matter, Urgency
 from gateway.evidence.sd_jwt import DisclosedValue, VerifiedSdJwt
-from gateway.exchange.results import ItemElsewhere
-from gateway.kernel.ports import Ports
+from gateway.exchange.results import EmergencyContact, ItemElsewhere
+from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
 
 MOST_NAMED = 3
@@ -170,6 +171,20 @@ def has_police(context: RequestContext, matters: Sequence[str]) -> bool:
 def has_duty_contact(context: RequestContext, organisation: str) -> bool:
     """Tell whether somebody is reached at an organisation at any hour."""
     return context.work.organisations.has_contact(organisation, DUTY_CONTACT)
+
+
+def whom_to_call(work: UnitOfWork, handoff: Handoff) -> EmergencyContact | None:
+    """Whom its originator telephones about an imminent danger: the recipient's duty contact, else
+    its liaison or head. None also while the keys of contacts are not there: no offer waits for
+    them."""
+    if handoff.urgency is not Urgency.IMMINENT_DANGER:
+        return None
+    try:
+        found = {one.role: one for one in work.organisations.contacts(handoff.recipient)}
+    except CaseKeysUnavailable:
+        return None
+    one = next((found[role] for role in REACHED_FIRST if role in found), None)
+    return None if one is None else EmergencyContact(one.role, one.name, one.address)
 
 
 def _authorities(

@@ -635,12 +635,14 @@ def record_offer(
     spend_texts(context, handoff, [wanted.note or "", reasons])
     parties = events.parties_of(handoff)
     own = ("due", due.isoformat()) if due else ("sequence", str(handoff.sequence))
+    given = addressing.whom_to_call(context.work, handoff)
     context.record(
         parties,
         events.shared("purpose", handoff.purpose, parties),
         *((events.shared("reason_code", "break_glass", parties),) if broken else ()),
         *events.reason(reasons, *parties),
         *_second_person_named(wanted, handoff.originator),
+        *((events.shared("contact", given.role, parties),) if given else ()),
         events.shared(*own, parties),
         package_digest=handoff.package_digest,
         document_sha256=signed.digest,
@@ -703,4 +705,5 @@ def _offered(
         elsewhere=elsewhere,
         break_glass=handoff.break_glass,
         duty_contact=_duty_contact(context, handoff.urgency, handoff.recipient),
+        telephone=addressing.whom_to_call(context.work, handoff),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.domain.answers import KIND_OF_MOVE, AnswerAuthor
 from gateway.domain.case import ROUTING_FIELDS, case_from_claims
-from gateway.domain.duty import HandoffDuty
+from gateway.domain.duty import DutyKind, HandoffDuty
 from gateway.domain.handoff import (
     Handoff,
     HandoffAction,
@@ -28,7 +28,7 @@ from gateway.evidence import handoff_documents, sd_jwt
 from gateway.exchange import results
 from gateway.exchange.case.cases import reference, sealed_of, view_on_measure
 from gateway.exchange.case.measure_events import reads_of
-from gateway.exchange.handoffs import arrivals
+from gateway.exchange.handoffs import addressing, arrivals
 from gateway.exchange.handoffs.acts import acts_allowed
 from gateway.exchange.handoffs.recalls import answer_for
 from gateway.exchange.handoffs.retention import view_on_retention
@@ -236,6 +236,10 @@ def _view(context: RequestContext, handoff: UUID) -> results.HandoffView:
         closed=opens if isinstance(opens, Closed) and not originates else None,
         groups=sorted({parts[one].group for one in found.permitted_disclosures}),
         taken_by=context.work.handoffs.taken_by(found.id, standing.organisation),
+        telephone=addressing.whom_to_call(context.work, found)
+        if originates
+        and any(one.kind is DutyKind.CALL and one.closed_at is None for one in standing.duties)
+        else None,
     )
 
 

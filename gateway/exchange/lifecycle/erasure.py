@@ -109,7 +109,7 @@ CHANGE = ChangeType(
     "more, while receipts go on verifying. Backups of the keys database keep the key as long as "
     "you keep them.",
     facts=lambda context: {"due": _is_due(context)},
-    after=lambda ports: {"key": _destroyed_now(ports)},
+    after=lambda ports, _: {"key": _destroyed_now(ports)},
     loses="The content of all its versions, for every recipient and in every copy of the database.",
 )
 

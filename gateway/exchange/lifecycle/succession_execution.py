@@ -28,11 +28,11 @@ from gateway.domain.hosting_country import CountryMatch
 from gateway.domain.measure import Measure, is_suspended
 from gateway.domain.organisation import Organisation, Status
 from gateway.domain.refusals import CaseErased, CaseKeysUnavailable, EditConflict, NotFound
-from gateway.domain.succession import Disposition, ReissuedHandoff, Succession
+from gateway.domain.succession import UNPLANNED, Disposition, ReissuedHandoff, Succession
 from gateway.evidence import canonical, handoff_documents, sd_jwt
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.exchange.case.cases import entity_on
-from gateway.exchange.handoffs.addressing import claimed
+from gateway.exchange.handoffs.addressing import claimed, whom_to_call
 from gateway.exchange.handoffs.offers import facts_of_offer
 from gateway.exchange.signed_requests import attesting
 from gateway.exchange.standing import duties
@@ -360,10 +360,6 @@ def _holding(successor: Organisation, succession: Succession, day: date) -> Poli
     return replace(entity, attributes={**entity.attributes, "competences": held})
 
 
-UNPLANNED = UUID(int=0)
-"""The id of a succession that is only thought of."""
-
-
 # --- moving one
 
 
@@ -415,12 +411,13 @@ def _offer_again(
 ) -> None:
     following, offer = followed_by
     due = duties.store_offer(ports, work, following, offer)
+    contact = {"contact": one.role} if (one := whom_to_call(work, following)) else {}
     _record(
         work,
         "handoff.offer",
         following,
         offer,
-        shared={"purpose": following.purpose, "due": due.isoformat()},
+        shared={"purpose": following.purpose, "due": due.isoformat(), **contact},
         of=succession,
         rules=disposition.rules,
         today=ports.reference_date(offer.at),

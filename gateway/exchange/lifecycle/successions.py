@@ -14,8 +14,14 @@ from gateway.domain.audit_event import EventDetail
 from gateway.domain.decision import PolicyEntity, succession_entity
 from gateway.domain.handoff import OPEN, Handoff, HandoffState
 from gateway.domain.json_values import parse_date
-from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument, ValidationFailed
-from gateway.domain.succession import Disposition, ReissuedHandoff, Succession, SuccessionApproval
+from gateway.domain.refusals import CaseKeysUnavailable, InvalidDocument
+from gateway.domain.succession import (
+    Disposition,
+    ReissuedHandoff,
+    Succession,
+    SuccessionApproval,
+    unplanned,
+)
 from gateway.evidence import canonical
 from gateway.evidence.declarations import planned
 from gateway.exchange.case.cases import sealed_of
@@ -185,33 +191,12 @@ def report(ports: Ports, reader: Reader, succession: UUID) -> dict[str, Any]:
     return read_as_operator(ports, reader, query)
 
 
-def preview(ports: Ports, reader: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a succession that is not planned yet would do; nothing is kept.
-
-    ``asked`` has its organisations, competence and days. Raises ValidationFailed.
-    """
-    try:
-        planned = Succession(
-            id=succession_execution.UNPLANNED,
-            predecessor=asked["predecessor"],
-            successor=asked["successor"],
-            competence=asked["competence"],
-            day=parse_date(asked["effective_on"]),
-            read_until=parse_date(asked["read_until"]),
-            legal_act="",
-            permissions=False,
-            mandate_event=succession_execution.UNPLANNED,
-        )
-    except ValueError as error:
-        raise ValidationFailed([("", str(error))]) from None
-
-    def query(context: RequestContext | OnHost) -> dict[str, Any]:
-        work = context.work
-        if any(work.organisations.get(one) is None for one in planned.organisations):
-            deny_as_not_found()
-        return {**_report(ports, work, planned), "succession": None, "mandate_event": None}
-
-    return read_as_operator(ports, reader, query)
+def preview(ports: Ports, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a succession that is not planned yet would do; nothing is kept."""
+    days = parse_date(asked["effective_on"]), parse_date(asked["read_until"])
+    thought = unplanned(asked["predecessor"], asked["successor"], asked["competence"], *days)
+    with ports.begin(TransactionMode.READ) as work:
+        return {**_report(ports, work, thought), "succession": None, "mandate_event": None}
 
 
 def list_all(ports: Ports, reader: Reader) -> list[SuccessionView]:

@@ -53,12 +53,6 @@ class InvitationsQuery(StrictSchema):
     limit = field.limit()
 
 
-class ContactsBody(PersonBody):
-    """Who opens the contacts, and why."""
-
-    reason = field.note(300)
-
-
 @endpoint("GET /admin/organisations", "registry.read", SCOPE, "Entries", query=EntriesQuery())
 def registry_list(call: Call) -> dict[str, Any]:
     """List organisations of any status, or of one: those `applied` are the open applications."""
@@ -81,20 +75,6 @@ def registry_show(call: Call, organisation: str) -> Entry:
         raise refusals.NotFound
     at = parse_date(call.query["at"]) if "at" in call.query else None
     return entries.look_up(call.ports, call.caller, organisation, at)
-
-
-@writes(
-    "POST /admin/organisations/<organisation>/contacts/consultations",
-    "registry.consult",
-    SCOPE,
-    "Contacts",
-    body=ContactsBody(),
-)
-def registry_consult_contacts(call: Call, organisation: str) -> WriteResult:
-    """Open an organisation's contacts: the organisation finds in its events that it was done."""
-    if not SLUG.fullmatch(organisation):
-        raise refusals.NotFound
-    return entries.consult(call.ports, call.caller, call.key, organisation, call.body)
 
 
 class AdminWorklistQuery(StrictSchema):
@@ -166,33 +146,10 @@ def registry_show_event(call: Call, event: UUID) -> Receipt:
     return audit.of_gateway(call.ports, call.caller, event)
 
 
-class PlannedQuery(StrictSchema):
-    """A succession that is not planned yet."""
-
-    predecessor = field.slug()
-    successor = field.slug()
-    competence = field.competence()
-    effective_on = field.day()
-    read_until = field.day()
-
-
 @endpoint("GET /admin/successions", "registry.read", SCOPE, "Successions")
 def registry_list_successions(call: Call) -> dict[str, Any]:
     """List all successions, oldest first."""
     return {"items": successions.list_all(call.ports, call.caller)}
-
-
-@endpoint(
-    "GET /admin/successions/preview",
-    "registry.read",
-    SCOPE,
-    "SuccessionReport",
-    query=PlannedQuery(),
-    refusals=CONTENT,
-)
-def registry_preview_succession(call: Call) -> dict[str, Any]:
-    """Read what a succession would do: which open handoffs move, stay, or need a new offer."""
-    return successions.preview(call.ports, call.caller, call.query)
 
 
 @endpoint("GET /admin/successions/<uuid:succession>", "registry.read", SCOPE, "SuccessionReport")

@@ -25,6 +25,7 @@ from gateway.kernel.results import to_json
 from gateway.kernel.transact import WriteResult
 from tests import answers
 from tests.each import each
+from tests.exchange.lifecycle.test_erasure import streamed
 from tests.founding import (
     ABROAD,
     HOTLINE,
@@ -142,6 +143,25 @@ def test_an_offer_of_what_is_urgent_says_whether_somebody_is_on_duty(gateway):
             made = submitted(gateway, **urgency)
             assert offered(gateway, made).result["duty_contact"] is on_duty
     assert "duty_contact" not in offered(gateway).result
+
+
+def test_who_offers_an_imminent_danger_reads_whom_to_telephone_until_the_call_is_recorded(gateway):
+    head = {"role": "head", "name": "the head", "address": "+33 1 00 00 00 01"}
+    gateway.administer("contact.set", OFMIN, **head)
+    made = offered(gateway, submitted(gateway, **DANGER))
+    assert made.result["telephone"] == head, "who has no duty contact is called by another"
+    on_call(gateway, OFMIN)
+    handoff = UUID(offered(gateway, submitted(gateway, **DANGER)).result["handoff"])
+    told = gateway.view(HOTLINE, handoff)["telephone"]
+    assert told == {"role": DUTY_CONTACT, "name": "the desk", "address": "+33 1 00 00 00 00"}
+    for party in (HOTLINE, OFMIN):
+        (*_, event) = streamed(gateway, party, "handoff.offered")
+        assert shown(event)["contact"] == DUTY_CONTACT
+    assert "telephone" not in gateway.view(OFMIN, handoff)
+    call(gateway, handoff)
+    assert "telephone" not in gateway.view(HOTLINE, handoff)
+    urgent = offered(gateway, submitted(gateway, urgency="urgent"))
+    assert "telephone" not in urgent.result
 
 
 def test_before_the_offer_it_is_shown_who_is_on_duty_and_that_it_is_no_emergency_call(gateway):

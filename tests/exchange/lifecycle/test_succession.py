@@ -15,10 +15,12 @@ from gateway.kernel.actors import GATEWAY
 from gateway.kernel.changes import Change
 from gateway.kernel.ports import TransactionMode
 from gateway.kernel.results import to_json
+from gateway.kernel.transact import RecordedRefusal
 from gateway.kernel.values import HOST
 from gateway.registry.directory import look_up_mandate
 from tests import answers
 from tests.each import each
+from tests.exchange.lifecycle.test_erasure import streamed
 from tests.exchange.moving_mandates import (
     DAY,
     KEY,
@@ -196,20 +198,21 @@ def test_an_office_that_is_locked_to_its_signature_does_not_approve_without(gate
 def test_a_preview_tells_what_will_be_and_changes_nothing(gateway):
     held, waiting = accepted(gateway), UUID(offered(gateway).result["handoff"])
     thought = {
-        "predecessor": OFMIN,
         "successor": OCRVP,
         "competence": KEY,
         "effective_on": DAY.isoformat(),
         "read_until": LATER.isoformat(),
     }
     before = gateway.size()
-    unplanned = successions.preview(gateway.ports, HOST, thought)
+    unplanned = gateway.administer("succession.preview", OFMIN, **thought).result
     assert gateway.organisation(OCRVP).competences_on(DAY) == frozenset()
-    with pytest.raises(NotFound):
-        successions.preview(gateway.ports, HOST, {**thought, "successor": "nobody"})
-    with pytest.raises(ValidationFailed):
-        successions.preview(gateway.ports, HOST, {**thought, "successor": OFMIN})
-    assert gateway.size() == before
+    assert gateway.size() == before + 1, "that somebody looked is recorded"
+    assert streamed(gateway, OFMIN, "succession.previewed")
+    for wrong, why in {"nobody": NotFound, OFMIN: ValidationFailed}.items():
+        with pytest.raises((why, RecordedRefusal)) as refused:
+            gateway.administer("succession.preview", OFMIN, **{**thought, "successor": wrong})
+        assert isinstance(getattr(refused.value, "refusal", refused.value), why)
+    before = gateway.size()
     succession = planned(gateway)
     report = successions.report(gateway.ports, HOST, succession)
     assert gateway.size() == before + 1

@@ -1,5 +1,6 @@
 """The admin API: changes that a system brings and persons sign, in one step or two."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -303,33 +304,39 @@ def test_organisations_are_listed_by_status_in_pages(operator):
     assert operator.get("/admin/organisations?status=applied").json["items"] == []
 
 
-def test_contacts_are_opened_on_record_and_the_organisation_finds_it_in_its_events(line, operator):
-    contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
-    line.gateway.administer("contact.set", ABROAD, **contact)
-    path = f"/admin/organisations/{ABROAD}/contacts/consultations"
-    body = {"by": "staff-1", "reason": "an urgent case"}
-    with_key = {"key": "contacts-once"}
-    answer = operator.post(path, body, **with_key)
+CONTACT = {"role": "head", "name": "E. One", "address": "x@y.example"}
+WHY = {"reason": "an urgent case"}
+
+
+def consultation(line: Listening) -> dict[str, Any]:
+    said = {"action": "contact.consult", "organisation": ABROAD, "values": WHY}
+    return {**said, "approvals": sign(line, "contact.consult", ABROAD, WHY, ALICE)}
+
+
+def test_contacts_are_consulted_by_an_administrator_and_the_organisation_reads_why(line, operator):
+    line.gateway.administer("contact.set", ABROAD, **CONTACT)
+    asked = consultation(line)
+    answer = operator.post("/admin/changes", asked, key="contacts-once")
     assert answer.status_code == 200, answer.text
-    (one,) = answer.json["result"]["contacts"]
-    assert one == contact
-    assert operator.post(path, body, **with_key).json["result"] == answer.json["result"]
+    assert answer.json["result"]["contacts"] == [CONTACT]
+    again = operator.post("/admin/changes", asked, key="contacts-once")
+    assert again.json["result"] == answer.json["result"]
+    kept = line.gateway.store.tables("retry")["retry"]
+    assert "x@y.example" not in str(kept), "no result keeps what ends with the contacts"
     (*_, newest) = line.partner(ABROAD).get("/events").json["events"]
     told = shown(receipt.from_json(newest["receipt"]))
-    assert told["subject"] == ABROAD
-    assert "reason" not in told
-    path = "/admin/organisations/nobody-here/contacts/consultations"
-    assert operator.post(path, body).status_code == 404
+    assert json.loads(told["subject"]) == {"organisation": ABROAD, **WHY}
+    assert "by" not in told
+    answer = change(operator, "contact.consult", "nobody-here", WHY, ALICE)
+    assert answer.status_code == 404
 
 
-def test_contacts_that_changed_are_not_told_under_the_record_of_an_earlier_opening(line, operator):
-    contact = {"role": "head", "name": "E. One", "address": "x@y.example"}
-    line.gateway.administer("contact.set", ABROAD, **contact)
-    path = f"/admin/organisations/{ABROAD}/contacts/consultations"
-    body = {"by": "staff-1", "reason": "an urgent case"}
-    assert operator.post(path, body, key="contacts-once").status_code == 200
-    line.gateway.administer("contact.set", ABROAD, **{**contact, "name": "E. Two"})
-    again = operator.post(path, body, key="contacts-once")
+def test_contacts_that_changed_are_not_told_under_the_record_of_an_earlier_reading(line, operator):
+    line.gateway.administer("contact.set", ABROAD, **CONTACT)
+    asked = consultation(line)
+    assert operator.post("/admin/changes", asked, key="contacts-once").status_code == 200
+    line.gateway.administer("contact.set", ABROAD, **{**CONTACT, "name": "E. Two"})
+    again = operator.post("/admin/changes", asked, key="contacts-once")
     assert (again.status_code, again.json["type"].rpartition("/")[2]) == (409, "edit-conflict")
-    anew = operator.post(path, body, key="contacts-twice")
+    anew = change(operator, "contact.consult", ABROAD, WHY, ALICE, key="contacts-twice")
     assert anew.json["result"]["contacts"][0]["name"] == "E. Two"
