@@ -11,7 +11,7 @@ from marshmallow import fields
 from gateway.changes import CHANGES
 from gateway.domain import refusals
 from gateway.domain.json_values import parse_date
-from gateway.domain.organisation import NAME, SLUG, Status
+from gateway.domain.organisation import NAME, Status
 from gateway.domain.staff import RegisterRole
 from gateway.evidence.receipt import Receipt
 from gateway.exchange.lifecycle import successions
