@@ -333,7 +333,7 @@ def check_view(view: Mapping[str, Any], connection: PartnerConnection) -> tuple[
         require(isinstance(texts, list), "the handoff is shown without what it replaces")
         approvals = [open_ours(one, SUCCESSION_TYP, connection) for one in texts]
         with _compared():
-            chain.check_predecessor(before.signed, offers[0].claims)
+            chain.check_predecessor(before, offers[0].claims)
             for one in approvals:
                 chain.check_approval(one, offers[0].claims)
     return offers

@@ -30,6 +30,9 @@ TYPES: Mapping[HandoffAction | None, str] = {
 """The event of each move."""
 
 MOVING = frozenset(TYPES.values())
+SENT = "handoff.sent"
+"""The event of an act about a handoff that another gateway decides: it moves nothing."""
+
 CONSULTED = "case.consulted"
 ENDED = "handoff.retention_ended"
 _STATING = {HandoffAction.RETAIN, HandoffAction.ANSWER_RECALL}

@@ -134,6 +134,8 @@ def sentence(key: str, values: Mapping[str, Any], extra: Mapping[str, Any], lang
         else defang_text(_WRITTEN.get(name, _coded)(value, language))
         for name, value in values.items()
     }
+    if "other_log" in values:
+        written["entry"] = _pair("headings", "entry_of", language).format(**written)
     text = _pair("sentences", key, language).format(**written, nb=_NB)
     coded = {name: value for name, value in extra.items() if name not in _FREE}
     if not coded:

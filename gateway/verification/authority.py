@@ -1,6 +1,6 @@
 """By what right the parties acted: mandate, keys, and whose signature they allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +11,7 @@ from gateway.verification import approvals, chain, gateway_keys, key_history, ma
 from gateway.verification.key_history import KeyHistory, KeyRegistration, KeyRevocation
 from gateway.verification.mandates import MandateEnd, RegisteredMandate
 from gateway.verification.receipts import Histories, Receipts
-from gateway.verification.report import Mismatch
+from gateway.verification.report import Fact, Mismatch
 from gateway.verification.sources import Source
 from gateway.verification.steps import Checks, NotShown, step
 from gateway.verification.trust import AuthoredDocument, TrustAnchors, confirm_receipt
@@ -89,7 +89,7 @@ def check_mandate(
     for one in ends:
         if one.confirmed.index < record.index and one.day <= first:
             raise mandates.ended(one.organisation, one.competence, one.day)
-    here = documents.offered.gateway
+    here = receipts.gateway
     ended = [(one, approvals.deciding(one.confirmed, here, trust)) for one in ends]
     decided = approvals.deciding(confirmed, here, trust)
     return ShownMandate(found, ended, decided), found.describe()
@@ -97,51 +97,65 @@ def check_mandate(
 
 @step("Origin of each member's key")
 def trace_keys(
-    bundle: Bundle, receipts: Receipts, histories: Histories, trust: TrustAnchors
+    bundle: Bundle, logged: Sequence[Receipts], histories: Histories, trust: TrustAnchors
 ) -> tuple[KeyHistory, str]:
     """The registrations of the keys that signed: in one history with the rest, and before it.
 
     Likewise their revocations, which come after it. A key that only a key file confirms is reported
     and is not a failure: the user knows where that file came from.
     """
-    documents = receipts.documents.authored
+    documents = logged[0].documents.authored
     registered = (*bundle.registrations, *trust.registrations)
     origins = key_history.registrations(documents, registered, trust)
     revoked = key_history.revocations(documents, (*bundle.revocations, *trust.revocations), trust)
-    for one in origins:
-        if receipts.is_here(one.confirmed) and _first_use(one, receipts) <= one.confirmed.index:
-            raise Mismatch("a key was registered after it was used")
-    for other in revoked:
-        if (
-            receipts.is_here(other.confirmed)
-            and _last_use(other, receipts) >= other.confirmed.index
-        ):
-            raise Mismatch("a key was used after it was revoked")
+    for log in logged:
+        for one in origins:
+            if log.is_here(one.confirmed) and _first_use(one, log) <= one.confirmed.index:
+                raise Mismatch("a key was registered after it was used")
+        for other in revoked:
+            if log.is_here(other.confirmed) and _last_use(other, log) >= other.confirmed.index:
+                raise Mismatch("a key was used after it was revoked")
     key_history.require_consistent(histories.statuses, revoked)
     undated = [
         one
         for one in revoked
-        if not all(_came_before(s, one.confirmed, receipts) for s in filter(one.of, documents))
+        if not all(
+            any(_came_before(s, one.confirmed, log) for log in logged)
+            for s in filter(one.of, documents)
+        )
     ]
-    # Statements that a key was not revoked count at the gateway that signed, beyond all entries.
-    last, at = receipts.confirmed[-1].index, receipts.documents.offered.gateway
-    good = (one for one in histories.statuses if one.size > last and one.gateway == at)
-    unrevoked = {(one.organisation, one.kid) for one in good if one.log == receipts.log}
-    moved = [one for one in receipts.documents.moved if one.attested]
-    attested = {one.kid: receipts.record_of(one).index for one in moved}
-    own = [*gateway_keys.facts(bundle.own_keys, attested, receipts.log, trust)]
+    unrevoked = {name for log in logged for name in _unrevoked(log, histories)}
+    own = [fact for log in logged for fact in _own_keys(bundle, log, trust)]
     keys = KeyHistory(documents, origins, revoked, undated, unrevoked, own)
     return keys, keys.describe()
 
 
+def _unrevoked(log: Receipts, histories: Histories) -> Iterable[tuple[str, str]]:
+    """The keys of which a gateway signed, beyond all entries of its log, that they were not
+    revoked."""
+    last = log.confirmed[-1].index
+    for one in histories.statuses:
+        if one.size > last and (one.gateway, one.log) == (log.gateway, log.log):
+            yield from ((s.author, s.kid) for s in filter(one.of, log.documents.authored))
+
+
+def _own_keys(bundle: Bundle, log: Receipts, trust: TrustAnchors) -> Iterable[Fact]:
+    moved = [one for one in log.documents.moved if one.attested and log.of(one) and log.has(one)]
+    attested = {one.kid: log.record_of(one).index for one in moved}
+    yield from gateway_keys.facts(bundle.own_keys, attested, log.log, trust)
+
+
 @step("No attested document breaks a requirement to sign")
-def check_requirements(bundle: Bundle, receipts: Receipts, trust: TrustAnchors) -> tuple[None, str]:
+def check_requirements(
+    bundle: Bundle, logged: Sequence[Receipts], trust: TrustAnchors
+) -> tuple[None, str]:
     """No document is attested for a member that, at that entry, signed everything itself."""
-    documents = receipts.documents
+    documents = logged[0].documents
     required = key_history.signing_requirements((*bundle.locks, *trust.locks), trust)
-    for one in documents.moved:
-        if one.attested and not documents.is_gateways_own(one):
-            key_history.require_own_signature(required, one.author, receipts.record_of(one))
+    for log in logged:
+        for one in filter(log.of, documents.moved):
+            if one.attested and not documents.is_gateways_own(one) and log.has(one):
+                key_history.require_own_signature(required, one, log.record_of(one))
     return None, f"{pluralise(len(required), 'requirement')} to sign, or its end, shown"
 
 
@@ -160,7 +174,7 @@ def check_succession(
             said = (name, claims.get(name), subject[name])
             chain.require_same("the approval of the succession", said)
     signed = {one.author for one in documents.approvals if keys.source(one) is Source.PARTY}
-    by = approvals.deciding(plan, documents.offered.gateway, trust)
+    by = approvals.deciding(plan, receipts.gateway, trust)
     found = SuccessionDecision(by, len(signed) > 1)
     told = f"{pluralise(len(by), 'administrator')}, {pluralise(len(signed), 'organisation')}"
     return found, told if found.is_shown else NotShown(told)
@@ -170,12 +184,17 @@ ROWS = (check_mandate, trace_keys, check_requirements)
 
 
 def verify(
-    checks: Checks, bundle: Bundle, receipts: Receipts, histories: Histories, trust: TrustAnchors
+    checks: Checks,
+    bundle: Bundle,
+    logged: Sequence[Receipts],
+    histories: Histories,
+    trust: TrustAnchors,
 ) -> Rights:
-    """Take these steps, each with what the ones before it found."""
-    mandate = checks(check_mandate, bundle, receipts, trust)
-    keys = checks(trace_keys, bundle, receipts, histories, trust)
-    checks(check_requirements, bundle, receipts, trust)
+    """Take these steps, each with what the ones before it found; the mandate is of the log of the
+    gateway that decides."""
+    mandate = checks(check_mandate, bundle, logged[0], trust)
+    keys = checks(trace_keys, bundle, logged, histories, trust)
+    checks(check_requirements, bundle, logged, trust)
     return Rights(mandate, keys)
 
 

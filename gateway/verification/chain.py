@@ -15,12 +15,12 @@ from gateway.domain.answers import ANSWERS
 from gateway.domain.case import conditions, repeats
 from gateway.domain.handoff import RecallAnswer
 from gateway.domain.json_values import format_timestamp
-from gateway.evidence import handoff_documents, sd_jwt
+from gateway.evidence import sd_jwt
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import AnswerClaims, OfferClaims, read_time
 from gateway.evidence.sd_jwt import DisclosedValue
 from gateway.verification.report import Mismatch
-from gateway.verification.trust import AuthoredDocument
+from gateway.verification.trust import AuthoredDocument, read_recall
 
 NOTICE = "correction_notice"
 
@@ -115,14 +115,14 @@ def check_versions(links: Sequence[Link]) -> None:
             raise Mismatch("an update is of no newer case version")
 
 
-def check_predecessor(signed: AuthoredDocument, offer: OfferClaims) -> None:
+def check_predecessor(given: VerifiedOffer, offer: OfferClaims) -> None:
     """The offer that a succession replaced differs from ``offer`` in its recipient alone."""
     if offer.reissue_of is None:
         raise Mismatch("there is an earlier offer, but the offer replaces none")
-    before = handoff_documents.read_offer(signed.verified)
+    before = given.claims
     require_same(
         "the earlier offer",
-        ("offer", signed.document.digest, offer.reissue_of.offer),
+        ("offer", given.digest, offer.reissue_of.offer),
         ("handoff", before.handoff, offer.reissue_of.handoff),
         ("predecessor", before.recipient, offer.reissue_of.predecessor),
         ("competence", before.competence, offer.competence),
@@ -245,7 +245,7 @@ def is_notice(one: Link | VerifiedAnswer) -> bool:
 def check_recall(recalled: AuthoredDocument, links: Sequence[Link]) -> None:
     """A recall is of this case and handoff, by the originator, covers the packages, and two
     persons made it, where both are shown."""
-    recall, newest = handoff_documents.read_recall(recalled.verified), links[-1]
+    recall, newest = read_recall(recalled), links[-1]
     require_same(
         "the recall",
         ("originator", recall.author, newest.offer.author),

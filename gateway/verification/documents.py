@@ -4,7 +4,7 @@ These are the first steps of a bundle; the log is not asked yet.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from gateway.evidence.bundle import Bundle
 from gateway.evidence.declarations import SUCCESSION_TYP
 from gateway.evidence.evidence_file import BundleError, PackageMissing
 from gateway.evidence.handoff_documents import OfferClaims
-from gateway.evidence.sd_jwt import DocumentError, SdJwt
+from gateway.evidence.sd_jwt import DocumentError, SdJwt, UnknownKey
 from gateway.text.numbers import pluralise
 from gateway.verification import chain
 from gateway.verification.chain import Link, Verified, VerifiedAnswer, values_of
@@ -25,6 +25,8 @@ from gateway.verification.trust import (
     TrustAnchors,
     of_known,
     open_document,
+    read_answer,
+    read_offer,
     read_unverified_claims,
 )
 
@@ -38,6 +40,12 @@ class OpenedFile:
     bundle: Bundle
     documents: Mapping[str, Sequence[SdJwt]]
 
+    @property
+    def audience(self) -> str:
+        """The gateway that the first offer says to be for."""
+        offer = self.documents[handoff_documents.OFFER_TYP][0]
+        return str(read_unverified_claims(offer).claims.get("aud"))
+
     def verify(self, typ: str, trust: TrustAnchors) -> list[AuthoredDocument]:
         """The documents of a type, each by its signature."""
         return [open_document(document, typ, trust) for document in self.documents[typ]]
@@ -49,7 +57,8 @@ class Documents:
     digest of their document, the recall, and the offer that a succession replaced (``before``).
 
     ``content`` is the newest case as it is shown. ``approvals`` are what the organisations of that
-    succession signed of it.
+    succession signed of it. A handoff between two gateways is decided at the recipient's, for which
+    its offers are.
     """
 
     links: tuple[Link, ...]
@@ -68,6 +77,11 @@ class Documents:
     def offered(self) -> AuthoredDocument:
         """The newest offer."""
         return self.links[-1].offered
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The gateway that decides, and that of the originator where it is another one."""
+        return tuple(dict.fromkeys((self.offered.audience, self.offered.gateway)))
 
     @property
     def case(self) -> AuthoredDocument:
@@ -172,7 +186,7 @@ def open_offers(
 ) -> tuple[tuple[Link, ...], str]:
     offers = file.verify(handoff_documents.OFFER_TYP, trust)
     links = tuple(
-        Link(case, offered, handoff_documents.read_offer(offered.verified))
+        Link(case, offered, read_offer(offered, trust))
         for case, offered in zip(cases, offers, strict=True)
     )
     return links, links[-1].offered.signature()
@@ -186,12 +200,15 @@ def compare_offers(
     offer to the predecessor, and what was signed of their succession, where the file has that."""
     for link in links:
         chain.check_offer(link.case, link.offer)
+        chain.require_same("an offer", ("gateway", link.offered.audience, file.audience))
+    if links[0].offered.gateway != file.audience and not trust.issuer:
+        raise UnknownKey("of two gateways each needs a trust folder that says which it is")
     chain.check_updates([Verified(link.offered, link.offer) for link in links])
     chain.check_versions(links)
     first, before, given = links[0].offer, None, file.bundle.predecessor_offer
     if given is not None and first.updates is None:
         before = open_document(sd_jwt.parse(given), handoff_documents.OFFER_TYP, trust)
-        chain.check_predecessor(before, first)
+        chain.check_predecessor(Verified(before, read_offer(before, trust)), first)
     told = f"offered by {links[-1].offer.author} to {links[-1].offer.recipient}"
     if len(links) > 1:
         told += f", in {pluralise(len(links), 'package')}"
@@ -233,8 +250,7 @@ def open_answers(
 ) -> tuple[tuple[list[VerifiedAnswer], AuthoredDocument | None], str]:
     recalled = next(iter(file.verify(handoff_documents.RECALL_TYP, trust)), None)
     given = [
-        Verified(one, handoff_documents.read_answer(one.verified))
-        for one in file.verify(handoff_documents.ANSWER_TYP, trust)
+        Verified(one, read_answer(one)) for one in file.verify(handoff_documents.ANSWER_TYP, trust)
     ]
     found = [f"{one.claims.kind} {one.signed.signature()}" for one in given]
     found += [] if recalled is None else [f"recall {recalled.signature()}"]
@@ -248,6 +264,8 @@ def compare_answers(documents: Documents) -> tuple[None, str]:
     recall = None if recalled is None else recalled.document.digest
     for given in documents.answers.values():
         link = documents.by_offer.get(given.claims.offer_digest)  # or `missing_offers` has it
+        about = ("gateway", given.signed.audience, documents.gateways[0])
+        chain.require_same(f"the {given.claims.kind}", about)
         chain.check_answer(given, documents.offer, link, recall)
     if recalled is not None:
         chain.check_recall(recalled, documents.links)
@@ -259,9 +277,13 @@ ROWS = (
 )  # fmt: skip
 
 
-def verify(checks: Checks, data: bytes, trust: TrustAnchors) -> tuple[Bundle, Documents]:
-    """Take these steps, each with what the ones before it found."""
+def verify(
+    checks: Checks, data: bytes, trust: TrustAnchors
+) -> tuple[Bundle, Documents, TrustAnchors]:
+    """Take these steps, each with what the ones before it found; and call members of the gateway
+    that decides by their ids alone."""
     file = checks(read, data)
+    trust = replace(trust, here=file.audience)
     links = checks(open_offers, file, checks(open_cases, file, trust), trust)
     before, approvals = checks(compare_offers, file, links, trust)
     content = checks(compare_shown, links)
@@ -269,7 +291,7 @@ def verify(checks: Checks, data: bytes, trust: TrustAnchors) -> tuple[Bundle, Do
     by_digest = {one.digest: one for one in answers}
     documents = Documents(links, by_digest, recalled, before, content, approvals)
     checks(compare_answers, documents)
-    return file.bundle, documents
+    return file.bundle, documents, trust
 
 
 def members(value: Any) -> dict[str, Any]:

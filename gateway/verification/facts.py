@@ -18,7 +18,7 @@ from gateway.evidence import sd_jwt, seal
 from gateway.evidence.case_events import APPROVED
 from gateway.evidence.declarations import MAX_SKEW
 from gateway.evidence.handoff_documents import CASE_TYP, OFFER_TYP, RECALL_TYP
-from gateway.evidence.handoff_moves import CONSULTED
+from gateway.evidence.handoff_moves import CONSULTED, MOVING, SENT
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.verification import confirmations, key_history, order
 from gateway.verification.authority import Rights, SuccessionDecision
@@ -30,6 +30,7 @@ from gateway.verification.receipts import ERASED, Histories, Receipts
 from gateway.verification.report import Conclusion, Fact
 from gateway.verification.sources import Source
 from gateway.verification.trust import AuthoredDocument
+from gateway.verification.two_logs import ORIGINAL
 
 _TOLD = frozenset(
     {"by", "approved_by", "reason_code", "reason", "purpose", "rules", "basis", "groups", "change"}
@@ -51,6 +52,10 @@ class BundleFacts:
     succession: SuccessionDecision
     confirmed: Sequence[Fact]
     """What others than the operator confirm of the log, and what they do not."""
+    compared: Sequence[Fact] = ()
+    """What the logs of two gateways tell together."""
+    following: Sequence[Receipts] = ()
+    """Those of the log that does not decide."""
 
     @property
     def documents(self) -> Documents:
@@ -67,6 +72,8 @@ class BundleFacts:
                 *(fact for one in acts for fact in self._act(one)),
                 *self._counts(acts, shown),
                 *self._recorded(),
+                *self._recorded_elsewhere(),
+                *self.compared,
                 *self._mandate_facts(),
                 *self._history_facts(),
                 *self._reissue_facts(),
@@ -199,6 +206,22 @@ class BundleFacts:
             else:
                 yield Fact("erased" if one.type == ERASED else "event", values, extra)
 
+    def _recorded_elsewhere(self) -> Iterable[Fact]:
+        """Return what the gateway that does not decide recorded beside what it repeats."""
+        for log in self.following:
+            for one in log.confirmed:
+                values = {"at": one.event["time"], "type": one.type, "entry": one.index}
+                values["other_log"] = log.log
+                if not one.allowed:
+                    yield Fact("attempt", {**values, "result": one.event["result"]})
+                elif one.type not in MOVING and not self._is_taken_in(one):
+                    yield Fact("event", values)
+
+    def _is_taken_in(self, one: VerifiedReceipt) -> bool:
+        """Tell whether the gateway that decides records an event, or is what it repeats."""
+        documents = {found.document for found in self.receipts.moving}
+        return bool(one.details(ORIGINAL)) or (one.type == SENT and one.document in documents)
+
     def _is_superseded(self, one: VerifiedReceipt) -> bool:
         """Tell whether a consultation was of a package that a later one had replaced by then."""
         digest, links = one.event.get("case_digest"), list(self.documents.links)
@@ -236,14 +259,14 @@ class BundleFacts:
             yield Fact("mandate.ended")
 
     def _history_facts(self) -> Iterable[Fact]:
-        log = self.receipts.log
-        if unjoined := self.histories.unjoined:
+        for unjoined in self.histories.unjoined.values():
             yield Fact("unjoined", {"number": unjoined, "parties": self.documents.parties})
-        checkpoints = len(self.histories.known.sizes(log))
-        values = {"log": log, "number": checkpoints}
-        if checkpoints > 1:
-            shown = self.histories.known.is_shown(log)
-            yield Fact("one_history" if shown else "one_history.unproved", values)
+        for log in (one.log for one in (self.receipts, *self.following)):
+            checkpoints = len(self.histories.known.sizes(log))
+            values = {"log": log, "number": checkpoints}
+            if checkpoints > 1:
+                shown = self.histories.known.is_shown(log)
+                yield Fact("one_history" if shown else "one_history.unproved", values)
         yield from self.confirmed
 
     def _reissue_facts(self) -> Iterable[Fact]:
@@ -385,7 +408,8 @@ class BundleFacts:
         for one in (given.signed for given in self.documents.answers.values()):
             if not one.attested:
                 continue
-            numbers = self.receipts.record_of(one).stream_numbers(one.author)
+            log = next((log for log in self.following if log.of(one)), self.receipts)
+            numbers = log.numbers_of(log.record_of(one), one) if log.has(one) else []
             if not numbers:
                 told[one.author] = Fact("stream.unproved", {"organisation": one.author})
             else:
@@ -406,7 +430,7 @@ class BundleFacts:
                 yield Fact("outcome.code", {"entry": self.receipts.record_of(one).index})
         attested = sorted({one.author for one in acts if one.attested})
         yield from (Fact("requirements", {"organisation": one}) for one in attested)
-        yield Fact("withheld", order.count_withheld(self.receipts))
+        yield Fact("withheld", order.count_withheld((self.receipts, *self.following)))
         here = self.histories.here
         dates = sorted({date for one in here if (date := one.event.get("simulated_date"))})
         yield from [Fact("simulated", {"dates": dates})] if dates else []

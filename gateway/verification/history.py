@@ -174,7 +174,7 @@ class LogHistory:
                 other = self._numbered.setdefault((origin, name, number), one)
                 if other.index != one.index:
                     first, second = sorted((other.index, one.index))
-                    raise _contradiction(
+                    raise contradiction(
                         f"the gateway gave number {number} of {name} to entry {first} and to entry "
                         f"{second}",
                         other,
@@ -189,7 +189,7 @@ class LogHistory:
         for first, second in pairwise(known[max(place - 1, 0) : place + 2]):
             if first.time > second.time:
                 found = f"the gateway dates entry {second.index} before entry {first.index}"
-                raise _contradiction(found, first, second)
+                raise contradiction(found, first, second)
 
     def continues(self, origin: str, size: int, later: int) -> bool:
         """Tell whether the tree of ``size`` is shown to be the beginning of that of ``later``."""
@@ -255,8 +255,8 @@ def _numbers(one: VerifiedReceipt) -> Iterator[tuple[str, Any]]:
         yield f"the handoff {one.event.get('handoff')}", number
 
 
-def _contradiction(detail: str, *receipts: VerifiedReceipt) -> VerificationFailed:
-    """Return what two receipts prove together."""
+def contradiction(detail: str, *receipts: VerifiedReceipt) -> VerificationFailed:
+    """Return what receipts prove together."""
     texts = (canonical.encode(receipt.to_json(one.receipt)).decode() for one in receipts)
     proof = [(RECEIPT_SUFFIX, text) for text in texts]
     return VerificationFailed(Code.CONTRADICTION, detail, proof)

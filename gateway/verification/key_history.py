@@ -10,7 +10,7 @@ without a revocation cannot show that there was none.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -185,10 +185,9 @@ def registrations(
     Leaves out those of other keys, and what `of_known` does. Raises VerificationFailed for one of
     another key under the same id.
     """
-    used = {(one.author, one.kid): one for one in documents if not one.attested}
     found: dict[tuple[str, str], KeyRegistration] = {}
     for one in of_known(verify_registration, receipts, trust):
-        signed = used.get((one.organisation, one.kid))
+        signed = _signed_with(one, documents, trust)
         if signed is None:
             continue
         anchors = trust.of_gateway(signed.gateway)
@@ -196,7 +195,7 @@ def registrations(
             raise Mismatch(f"another key was registered under the id {one.kid}")
         if one.issuer != signed.verified.claims.get("iss"):
             raise Mismatch("a key was registered for another gateway than it signs for")
-        found.setdefault((one.organisation, one.kid), one)
+        found.setdefault((signed.author, one.kid), replace(one, organisation=signed.author))
     return [found[name] for name in sorted(found)]
 
 
@@ -207,15 +206,29 @@ def revocations(
 
     Leaves out those of other keys, and what `of_known` does.
     """
-    used = _used_keys(documents)
     found: dict[tuple[str, str, str], KeyRevocation] = {}
     for one in of_known(verify_revocation, receipts, trust):
-        if (one.organisation, one.kid) not in used:
+        signed = _signed_with(one, documents, trust)
+        if signed is None:
             continue
-        name = one.organisation, one.kid, one.confirmed.checkpoint.origin
-        if one.confirmed.index <= found.setdefault(name, one).confirmed.index:
-            found[name] = one
+        here = replace(one, organisation=signed.author)
+        name = signed.author, one.kid, one.confirmed.checkpoint.origin
+        if one.confirmed.index <= found.setdefault(name, here).confirmed.index:
+            found[name] = here
     return [found[name] for name in sorted(found)]
+
+
+def _signed_with(
+    one: KeyRegistration | KeyRevocation,
+    documents: Sequence[AuthoredDocument],
+    trust: TrustAnchors,
+) -> AuthoredDocument | None:
+    """A document that a key signed of which an event tells, in a log of its author's gateway."""
+    signed = (
+        s for s in documents if not s.attested and (s.id, s.kid) == (one.organisation, one.kid)
+    )
+    log = one.confirmed.checkpoint.origin
+    return next((s for s in signed if log in trust.of_gateway(s.gateway).origins), None)
 
 
 @dataclass(frozen=True)
@@ -379,25 +392,25 @@ def _declaration(
 
 
 def require_own_signature(
-    shown: Sequence[SigningRequirement], organisation: str, record: VerifiedReceipt
+    shown: Sequence[SigningRequirement], signed: AuthoredDocument, record: VerifiedReceipt
 ) -> None:
-    """Raise VerificationFailed (INCOMPLETE) when a member required its own signature
-    before the entry ``record``, whose document the gateway attests, and no end of that is shown.
+    """Raise VerificationFailed (INCOMPLETE) when a member required its own signature before the
+    entry ``record`` of a document that its gateway attests, and no end of that is shown.
 
     A file, or an old key file, may leave the end out: only the member can say that there was none.
     """
     before = [
         one
         for one in shown
-        if one.organisation == organisation
+        if one.organisation == signed.id
         and one.confirmed.checkpoint.origin == record.checkpoint.origin
         and one.confirmed.index < record.index
     ]
     if before and before[-1].stands:
         raise Incomplete(
-            f"entry {record.index} is attested for {organisation}, which allowed only its own "
+            f"entry {record.index} is attested for {signed.author}, which allowed only its own "
             f"signature from entry {before[-1].confirmed.index} on, and no end of that is shown: "
-            f"ask {organisation} for its key file"
+            f"ask {signed.author} for its key file"
         )
 
 
@@ -440,12 +453,13 @@ class KeyStatus:
 
     def of(self, signed: AuthoredDocument) -> bool:
         """Tell whether it is about the key that signed a document, at the gateway of its author."""
-        mine = (self.organisation, self.kid, self.gateway)
-        return not signed.attested and mine == (signed.author, signed.kid, signed.gateway)
+        mine = (self.organisation.partition("@")[0], self.kid, self.gateway)
+        return not signed.attested and mine == (signed.id, signed.kid, signed.gateway)
 
     def contradicts(self, revoked: KeyRevocation) -> bool:
         """Tell whether the log revoked the key before."""
-        same = (revoked.organisation, revoked.kid) == (self.organisation, self.kid)
+        names = (one.organisation.partition("@")[0] for one in (revoked, self))
+        same = len({*names}) == 1 and revoked.kid == self.kid
         place = revoked.confirmed
         return same and place.checkpoint.origin == self.log and place.index < self.size
 
@@ -478,8 +492,9 @@ def newest_status(
     """Those of keys that signed ``documents``: of each key and log the one of the most entries."""
     found: dict[tuple[str, ...], KeyStatus] = {}
     for one in sorted(statuses, key=lambda status: status.size):
-        if any(map(one.of, documents)):
-            found[one.organisation, one.kid, one.gateway, one.log] = one
+        for signed in filter(one.of, documents):
+            here = replace(one, organisation=signed.author)
+            found[signed.author, one.kid, one.gateway, one.log] = here
     return [found[name] for name in sorted(found)]
 
 

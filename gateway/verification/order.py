@@ -13,13 +13,14 @@ from gateway.evidence.case_events import SETTING
 from gateway.evidence.handoff_moves import CONSULTED
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
-from gateway.verification import chain, recalls
+from gateway.verification import chain, recalls, two_logs
 from gateway.verification.chain import Link, VerifiedAnswer, values_of
 from gateway.verification.documents import Documents, members
 from gateway.verification.recalls import LoggedRecall
 from gateway.verification.receipts import MOVES_OF_EVENTS, OFFERED, Receipts
-from gateway.verification.report import Code, Incomplete, Mismatch, VerificationFailed
+from gateway.verification.report import Code, Fact, Incomplete, Mismatch, VerificationFailed
 from gateway.verification.steps import Checks, step
+from gateway.verification.two_logs import ORIGINAL
 
 # --- Measures as the log shows them: what a suspension or a mark closed, and what went through ---
 #
@@ -250,9 +251,11 @@ def check_measures(receipts: Receipts, handed: Handed) -> tuple[Sequence[LoggedM
     gateway is convicted only where the numbers of the originator's events show that nothing is left
     out between the two, or where nothing could have opened it.
     """
-    closed = _Closed(receipts, handed.recall, read_measures(receipts.confirmed))
+    recall = handed.recall if receipts.decides else None
+    closed = _Closed(receipts, recall, read_measures(receipts.confirmed))
     for one in receipts.confirmed:
-        if one.allowed and one.event.get("handoff") is not None:
+        followed = not receipts.decides and one.details(ORIGINAL)
+        if one.allowed and one.event.get("handoff") is not None and not followed:
             closed.check(one)
     return closed.measures, pluralise(len(closed.measures), "measure")
 
@@ -323,11 +326,11 @@ class _Closed:
     def _has_all_between(self, start: VerifiedReceipt, end: VerifiedReceipt) -> bool:
         """Tell whether the file has each of the originator's events from one to the other, by the
         numbers that the gateway gave them: it is a party of all that opens its case."""
-        author = self.receipts.documents.offer.author
-        first, last = (one.stream_numbers(author) for one in (start, end))
+        receipts, by = self.receipts, self.receipts.documents.offered
+        first, last = (receipts.numbers_of(one, by) for one in (start, end))
         if not first or not last:
             return False
-        shown = {number for one in self.receipts.confirmed for number in one.stream_numbers(author)}
+        shown = {number for one in receipts.confirmed for number in receipts.numbers_of(one, by)}
         return shown.issuperset(range(first[0], last[0]))
 
     def _shown_by(self, consulted: VerifiedReceipt) -> Collection[str] | None:
@@ -337,29 +340,34 @@ class _Closed:
         return {placed.digest for placed in self.receipts.documents.case.verified.placed}
 
 
-def count_withheld(receipts: Receipts) -> dict[str, int]:
+def count_withheld(logged: Sequence[Receipts]) -> dict[str, int]:
     """How many digests have no content here, decoys included, by what they are of."""
-    documents = receipts.documents
+    documents = logged[0].documents
     return {
         "case": sum(link.case.verified.withheld for link in documents.links),
         "answers": sum(one.verified.withheld for one in documents.moved),
-        "events": sum(one.opened.withheld for one in receipts.confirmed),
+        "events": sum(one.opened.withheld for log in logged for one in log.confirmed),
     }
 
 
 @step("Undisclosed elements are counted")
-def describe_withheld(receipts: Receipts) -> tuple[None, str]:
+def describe_withheld(logged: Sequence[Receipts]) -> tuple[None, str]:
     """How many, as `count_withheld` has them."""
-    counted = count_withheld(receipts)
+    counted = count_withheld(logged)
     return None, "; ".join(f"{number} of the {name}" for name, number in counted.items())
 
 
 ROWS = (check_order, check_measures, describe_withheld)
 
 
-def verify(checks: Checks, receipts: Receipts) -> tuple[Handed, Sequence[LoggedMeasure]]:
-    """Take these steps, each with what the earlier ones found."""
-    handed = checks(check_order, receipts)
-    measures = checks(check_measures, receipts, handed)
-    checks(describe_withheld, receipts)
-    return handed, measures
+def verify(
+    checks: Checks, logged: Sequence[Receipts]
+) -> tuple[Handed, Sequence[LoggedMeasure], Sequence[Fact]]:
+    """Take these steps, each with what the earlier ones found; of a handoff between two gateways
+    the order is that of the one which decides, and their logs are compared."""
+    handed = checks(check_order, logged[0])
+    measures, *_ = checks.each(check_measures, logged, handed)
+    checks(describe_withheld, logged)
+    if len(logged[0].documents.gateways) == 1:
+        return handed, measures, ()
+    return handed, measures, checks.beside(two_logs.compare, logged)

@@ -1,18 +1,18 @@
 """What the log says of the documents of a bundle: its receipts, held against them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
 from gateway.domain.answers import ANSWERS
 from gateway.domain.handoff import HandoffAction
 from gateway.domain.json_values import format_timestamp
-from gateway.evidence import handoff_documents
+from gateway.evidence import event, handoff_documents
 from gateway.evidence.bundle import Bundle
 from gateway.evidence.case_events import VERSIONS
 from gateway.evidence.handoff_documents import read_time
-from gateway.evidence.handoff_moves import CONSULTED, MOVING, TYPES
+from gateway.evidence.handoff_moves import CONSULTED, MOVING, SENT, TYPES
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.text.numbers import pluralise
 from gateway.verification import chain, confirmations, history, key_history, mandates, recalls
@@ -33,7 +33,7 @@ from gateway.verification.trust import (
 OFFERED, _UPDATED = TYPES[None], TYPES[HandoffAction.UPDATE]
 ERASED = "case.erased"
 MOVES_OF_EVENTS = {
-    typ: frozenset(move for move, event in TYPES.items() if event == typ and move is not None)
+    typ: frozenset(move for move, told in TYPES.items() if told == typ and move is not None)
     for typ in MOVING - {OFFERED}
 }
 """The moves that an event records; whether an acceptance was partial may be withheld."""
@@ -41,13 +41,14 @@ MOVES_OF_EVENTS = {
 
 @dataclass(frozen=True)
 class Receipts:
-    """The events of a handoff: ``confirmed`` in the order of the log, one for each entry, and
-    ``moving`` those that offered or moved it. ``recorded`` has the type of the event that records
-    each document, by its digest; ``plan`` is the event that planned the succession. ``numbered``:
-    each move is to show its number.
+    """The events of a handoff in the log of ``gateway``: ``confirmed`` in the order of the log, one
+    for each entry, and ``moving`` those that offered or moved it. ``recorded`` has the type of the
+    event that records each document, by its digest; ``plan`` is the event that planned the
+    succession. ``numbered``: each move is to show its number.
     """
 
     documents: Documents
+    gateway: str
     given: Sequence[VerifiedReceipt]
     confirmed: Sequence[VerifiedReceipt]
     plan: VerifiedReceipt | None = None
@@ -57,6 +58,11 @@ class Receipts:
     def log(self) -> str:
         """The name of the log."""
         return self.confirmed[0].checkpoint.origin
+
+    @property
+    def decides(self) -> bool:
+        """Tell whether the order of this log is that of the handoff: it is the recipient's."""
+        return self.gateway == self.documents.gateways[0]
 
     @cached_property
     def recorded(self) -> Mapping[str, str]:
@@ -86,7 +92,32 @@ class Receipts:
 
     def recording(self, digest: str) -> VerifiedReceipt:
         """Likewise, by the digest of the document."""
-        return next(one for one in self.moving if one.document == digest)
+        return next(one for one in (*self.moving, *self.sent) if one.document == digest)
+
+    @cached_property
+    def sent(self) -> Sequence[VerifiedReceipt]:
+        """The events by which the originator sent something to the gateway that decides."""
+        return [one for one in self.confirmed if one.allowed and one.type == SENT]
+
+    def has(self, signed: AuthoredDocument) -> bool:
+        """Tell whether an event records a document."""
+        digest = signed.document.digest
+        return any(one.document == digest for one in (*self.moving, *self.sent))
+
+    def of(self, signed: AuthoredDocument) -> bool:
+        """Tell whether the author of a document is a member here."""
+        return signed.gateway == self.gateway
+
+    def numbers_of(self, one: VerifiedReceipt, signed: AuthoredDocument) -> list[int]:
+        """The number of an event in the stream of an author, whose name another gateway makes of
+        its id, if that is shown."""
+        found = [
+            party["stream_number"]
+            for party in one.details(event.PARTY)
+            if party["organisation"].partition("@")[0] == signed.id
+            and ("@" in party["organisation"]) is not self.of(signed)
+        ]
+        return found if len(found) == 1 else []
 
     def place_of(self, signed: AuthoredDocument) -> int | None:
         """Where a document came into the log, where that is shown.
@@ -102,9 +133,9 @@ class Receipts:
         )
         return next(places, None)
 
-    def is_here(self, event: VerifiedReceipt) -> bool:
-        """Tell whether the event is of the log of this handoff."""
-        return event.checkpoint.origin == self.log
+    def is_here(self, one: VerifiedReceipt) -> bool:
+        """Tell whether an event is of this log."""
+        return one.checkpoint.origin == self.log
 
     def is_of_this_presentation(self, one: VerifiedReceipt) -> bool:
         """Tell whether an event is the consultation that showed what the file shows."""
@@ -119,31 +150,48 @@ class Histories:
     """What the file, and the verifier, have of the logs.
 
     ``statuses`` are what the gateway signed of keys; ``here`` all receipts of this file, and
-    ``joined`` the checkpoints that others confirmed; ``unjoined`` how many checkpoints it has,
-    where they are not shown to be of one history.
+    ``joined`` the checkpoints that others confirmed; ``unjoined`` how many checkpoints of a log it
+    has, where they are not shown to be of one history.
     """
 
     known: LogHistory
     statuses: Sequence[KeyStatus]
     here: Sequence[VerifiedReceipt]
     joined: Sequence[SignedTree] = ()
-    unjoined: int = 0
+    unjoined: Mapping[str, int] = field(default_factory=dict)
 
 
 @step("Every receipt proves that the same log contains its event")
-def confirm(bundle: Bundle, documents: Documents, trust: TrustAnchors) -> tuple[Receipts, str]:
-    """Of a log that is trusted for the gateway of the offer."""
+def confirm(
+    bundle: Bundle, documents: Documents, trust: TrustAnchors
+) -> tuple[tuple[Receipts, ...], str]:
+    """Of a log that is trusted for the gateway of the offer; of a handoff between two gateways of
+    one log of each, that of the gateway which decides first."""
     found = [confirm_receipt(one, trust) for one in bundle.receipts]
     plan = _confirm_plan(bundle, documents, trust)
-    origins = {one.checkpoint.origin for one in found}
-    if len(origins) > 1:
+    of: dict[str, list[VerifiedReceipt]] = {}
+    for one in found:
+        of.setdefault(one.checkpoint.origin, []).append(one)
+    if len(of) > len(documents.gateways):
         raise Mismatch("the receipts are of several logs")
-    if not origins <= set(trust.of_gateway(documents.offered.gateway).origins):
+    logged = []
+    for gateway in documents.gateways:
+        mine = [origin for origin in of if origin in trust.of_gateway(gateway).origins]
+        if len(mine) > 1:
+            raise Mismatch("the receipts are of several logs")
+        given = of.pop(mine[0]) if mine else []
+        entries = {one.index: one for one in reversed(given)}
+        confirmed = [entries[index] for index in sorted(entries)]
+        logged.append(Receipts(documents, gateway, given, confirmed, plan, bundle.numbered))
+    if of:
         raise Mismatch("the receipts are of the log of another gateway than the offer")
-    entries = {one.index: one for one in reversed(found)}
-    confirmed = [entries[index] for index in sorted(entries)]
-    told = "; ".join(f"{one.type} is entry {one.index}" for one in confirmed)
-    return Receipts(documents, found, confirmed, plan, bundle.numbered), told
+    if len(logged) > 1 and not logged[0].confirmed:
+        raise Incomplete(
+            f"this file lacks the receipts of {logged[0].gateway}, whose log has the order: ask "
+            f"{documents.offer.recipient}"
+        )
+    told = (f"{one.type} is entry {one.index}" for log in logged for one in log.confirmed)
+    return tuple(one for one in logged if one.confirmed or one.decides), "; ".join(told)
 
 
 def _confirm_plan(
@@ -172,7 +220,7 @@ def _confirm_plan(
 
 @step("The log has one history")
 def compare_histories(
-    bundle: Bundle, receipts: Receipts, trust: TrustAnchors, known: LogHistory
+    bundle: Bundle, logged: Sequence[Receipts], trust: TrustAnchors, known: LogHistory
 ) -> tuple[Histories, str]:
     """In this file, and with all that the verifier has.
 
@@ -183,8 +231,9 @@ def compare_histories(
     others = [*bundle.registrations, *bundle.revocations, *bundle.locks, *mandate]
     others += (*bundle.mandate_ends, *bundle.own_keys)
     mine = (*trust.registrations, *trust.revocations, *trust.locks)
-    plan = [] if receipts.plan is None else [receipts.plan]
-    here = [*receipts.given, *plan, *of_known(confirm_receipt, others, trust)]
+    plan = [] if logged[0].plan is None else [logged[0].plan]
+    given = [one for log in logged for one in log.given]
+    here = [*given, *plan, *of_known(confirm_receipt, others, trust)]
     known.add(map(history.of_receipt, [*here, *of_known(confirm_receipt, mine, trust)]))
     statuses = [
         *(key_history.read_status(text, trust) for text in bundle.key_statuses),
@@ -194,16 +243,20 @@ def compare_histories(
     known.add_events(here)
     joined = [*confirmations.joined(bundle.confirmed, here, trust)]
     known.add(joined)
-    if not receipts.confirmed:
+    if not given:
         return Histories(known, statuses, ()), ""
-    sizes = sorted({one.checkpoint.size for one in here if receipts.is_here(one)})
-    unjoined = 0 if known.is_one(receipts.log, sizes) else len(sizes)
-    is_shown = known.is_shown(receipts.log)
-    shown = "shown" if is_shown else "not shown, nor contradicted"
-    told = f"{pluralise(len(known.sizes(receipts.log)), 'checkpoint')}, {shown}"
-    if unjoined or not is_shown:
-        told = NotShown(told)
-    return Histories(known, statuses, here, joined, unjoined), told
+    unjoined, told, shown = dict[str, int](), list[str](), True
+    for log in logged:
+        sizes = sorted({one.checkpoint.size for one in here if log.is_here(one)})
+        if not known.is_one(log.log, sizes):
+            unjoined[log.log] = len(sizes)
+        is_shown = known.is_shown(log.log)
+        shown = shown and is_shown
+        said = "shown" if is_shown else "not shown, nor contradicted"
+        told.append(f"{pluralise(len(known.sizes(log.log)), 'checkpoint')}, {said}")
+    line = "; ".join(told)
+    found = Histories(known, statuses, here, joined, unjoined)
+    return found, line if shown and not unjoined else NotShown(line)
 
 
 @step("Every receipt belongs to this handoff")
@@ -247,17 +300,23 @@ def _match(
     if expected is None:
         if one.type == OFFERED and one.allowed and documents.starts_here:
             raise Mismatch(f"{one.type} records another offer")
-    elif one.type != expected:
+    elif one.type not in (expected, SENT):
         raise Mismatch(f"{one.type} records a document of another kind")
+    elif not receipts.decides and (digest not in packages or one.type == SENT):
+        return  # it tells of the package that the handoff had
     elif one.event.get("package_digest", packages.get(digest, "")) != packages.get(digest, ""):
         raise Mismatch(f"{one.type} is of another package")
 
 
 @step("The log records the offer and every answer")
 def require_logged(receipts: Receipts) -> tuple[None, str]:
-    """Each by one event."""
+    """Each by one event; where another gateway decides, those that members here signed."""
     logged = [one.document for one in receipts.moving]
+    sent = {one.document for one in receipts.sent}
+    foreign = {o.document.digest for o in receipts.documents.moved if not receipts.of(o)}
     for digest, typ in receipts.recorded.items():
+        if not receipts.decides and digest not in logged and digest in foreign | sent:
+            continue
         if digest not in logged:
             parties = receipts.documents.parties
             raise Incomplete(
@@ -276,11 +335,11 @@ def check_times(receipts: Receipts) -> tuple[datetime, str]:
     for given in documents.answers.values():
         link = documents.by_offer.get(given.claims.offer_digest)
         claims = {} if link is None else link.offered.verified.claims
-        if "expires_at" in claims and ANSWERS[given.claims.kind].accepts:
+        if "expires_at" in claims and ANSWERS[given.claims.kind].accepts and receipts.decides:
             recorded = receipts.record_of(given.signed).time
             expiry = read_time(claims, "expires_at")
             require_order("the offer was accepted after it ended", recorded, expiry)
-    for one in documents.moved:
+    for one in filter(receipts.has, documents.moved):
         recorded = receipts.record_of(one).time
         require_order("a document is newer than its record", chain.signed_at(one), recorded)
     offered = chain.signed_at(documents.links[0].offered)
@@ -292,11 +351,10 @@ ROWS = (confirm, compare_histories, match, require_logged, check_times)
 
 def verify(
     checks: Checks, bundle: Bundle, documents: Documents, trust: TrustAnchors, known: LogHistory
-) -> tuple[Receipts, Histories]:
+) -> tuple[tuple[Receipts, ...], Histories]:
     """Take these steps, each with what the ones before it found."""
-    receipts = checks(confirm, bundle, documents, trust)
-    histories = checks(compare_histories, bundle, receipts, trust, known)
-    checks(match, receipts)
-    checks(require_logged, receipts)
-    checks(check_times, receipts)
-    return receipts, histories
+    logged = checks(confirm, bundle, documents, trust)
+    histories = checks(compare_histories, bundle, logged, trust, known)
+    for row in (match, require_logged, check_times):
+        checks.each(row, logged)
+    return logged, histories

@@ -46,7 +46,7 @@ _KEYS = {
         "log one_history recorded recorded.attempt listed listed.attempt listed.table searched "
         "copy continued stream.complete account account.organisation coverage.none "
         "coverage.recalled coverage.given coverage.owed coverage.late key.revoked.after numbered "
-        "gateway_key.log gateway_key.attests"
+        "gateway_key.log gateway_key.attests both_logs"
     ),
     Source.OPERATOR: (
         "attested attested.logged reissued_from consulted consulted.other "
@@ -76,6 +76,7 @@ _KEYS = {
         "withheld.event simulated unlogged unlisted mandate.unproved mandate.ended "
         "key.registration.unproved key.revocation.unproved key.revoked.undated "
         "one_history.unproved unwitnessed unwitnessed.part witness.wrong unstamped stamped.unknown "
+        "both_logs.missing followed.unshown followed.unnamed followed.lacking "
         "stream stream.unproved stream.later stream.fork "
         "coverage.undeclared account.withheld account.later account.beyond copy.documents "
         "continued.lost membership.later reissued_from.no_original version.unanswered requirements"
@@ -106,6 +107,10 @@ GAPS = frozenset(
         "recall.unshown",
         "account.withheld",
         "account.later",
+        "both_logs.missing",
+        "followed.unshown",
+        "followed.unnamed",
+        "followed.lacking",
     }
 )
 """What shows that something is missing."""

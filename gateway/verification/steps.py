@@ -4,15 +4,17 @@ The rows of a kind of file are one tuple, so that what was skipped can be named.
 calls them in that order and hands their values on; nothing else is kept between two steps.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar
+from itertools import chain
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from gateway.verification import report
 from gateway.verification.report import Conclusion, StepResult, VerificationReport, VerificationStep
 
 Needs = ParamSpec("Needs")
 Found_co = TypeVar("Found_co", covariant=True)
+One = TypeVar("One")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,25 @@ class Checks:
         shown = StepResult.NOT_SHOWN if isinstance(detail, NotShown) else StepResult.OK
         self._note(row.title, shown, detail)
         return found
+
+    def each(
+        self,
+        row: StepRow[Concatenate[One, Needs], Found_co],
+        of: Iterable[One],
+        *args: Needs.args,
+        **named: Needs.kwargs,
+    ) -> list[Found_co]:
+        """Take the next row once for each, as for each log of a file."""
+        first, *others = of
+        found = [self(row, first, *args, **named)]
+        return found + [self.beside(row, one, *args, **named) for one in others]
+
+    def beside(
+        self, row: StepRow[Needs, Found_co], *args: Needs.args, **named: Needs.kwargs
+    ) -> Found_co:
+        """Take a row that only some files need."""
+        self._rows = chain((row,), self._rows)
+        return self(row, *args, **named)
 
     def _note(self, title: str, outcome: StepResult, detail: str) -> None:
         number = len(self.taken) + 1

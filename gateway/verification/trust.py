@@ -1,14 +1,16 @@
 """The keys that a verifier brings, and documents and receipts checked with exactly those."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate
 
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
 from gateway.evidence.event import EventError
+from gateway.evidence.handoff_documents import AnswerClaims, OfferClaims, RecallClaims
 from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
 from gateway.evidence.signature import PublicKey, jwk_of, thumbprint
@@ -35,7 +37,9 @@ class TrustAnchors:
     ``witnesses`` are the keys of those who confirm checkpoints, ``quorum`` how many are enough;
     ``authorities`` are root certificates of time-stamp authorities.
     ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
-    ``others`` are the anchors of other gateways, each with its issuer.
+    ``others`` are the anchors of other gateways, each with its issuer; ``alias`` is what their
+    members' names have after the @, the gateway's host where it is empty. Members of the gateway
+    ``here`` are called by their ids alone; where it is empty, those of a document's audience.
     """
 
     log_keys: Sequence[VerificationKey]
@@ -55,6 +59,18 @@ class TrustAnchors:
     authorities: Sequence[Certificate] = ()
     issuer: str = ""
     others: Sequence["TrustAnchors"] = ()
+    alias: str = ""
+    here: str = ""
+
+    def name_at(self, gateway: str, identifier: str, audience: Any) -> str:
+        """Return what an organisation of a gateway is called beside a document for ``audience``.
+
+        Two gateways may each have a member of one id: their names differ.
+        """
+        if gateway == (self.here or audience):
+            return identifier
+        known = (one.alias for one in (self, *self.others) if one.issuer == gateway)
+        return f"{identifier}@{next(known, '') or urlsplit(gateway).netloc}"
 
     def of_gateway(self, issuer: str) -> "TrustAnchors":
         """The anchors of one gateway: no key of another speaks for it or its organisations.
@@ -107,8 +123,8 @@ class TrustAnchors:
 class AuthoredDocument:
     """A document whose signature is valid: its author, and whether the gateway signed for them.
 
-    ``gateway`` is the URI of the gateway at which the author is a member; ``vouched``: only that
-    gateway says whose key signed.
+    ``gateway`` is the URI of the gateway at which the author is a member, by the ``id`` that its
+    name begins with; ``vouched``: only that gateway says whose key signed.
     """
 
     document: SdJwt
@@ -117,6 +133,16 @@ class AuthoredDocument:
     attested: bool
     gateway: str
     vouched: bool = False
+
+    @property
+    def id(self) -> str:
+        """The id of the author at its own gateway."""
+        return self.author.partition("@")[0]
+
+    @property
+    def audience(self) -> str:
+        """The gateway that the document is for."""
+        return str(self.verified.claims.get("aud"))
 
     @property
     def kid(self) -> str:
@@ -143,16 +169,34 @@ def open_document(document: SdJwt, typ: str, trust: TrustAnchors) -> AuthoredDoc
     no key was provided for that organisation or for the gateway's attestations.
     """
     claims = read_unverified_claims(document).claims
-    gateway, author = handoff_documents.author_at(claims)
+    gateway, identifier = handoff_documents.author_at(claims)
+    author = trust.name_at(gateway, identifier, claims.get("aud", gateway))
     attested = "attested_for" in claims
     anchors = trust.of_gateway(gateway)
-    keys = anchors.gateway_keys if attested else anchors.organisations.get(author)
+    keys = anchors.gateway_keys if attested else anchors.organisations.get(identifier)
     if not keys:
         owner = "what the gateway attests" if attested else f"documents of {author}"
         raise UnknownKey(f"no key was provided for {owner}")
     verified = sd_jwt.verify(document.compact(), typ=typ, keys=keys)
-    vouched = not attested and (author, str(verified.header["kid"])) in anchors.vouched
+    vouched = not attested and (identifier, str(verified.header["kid"])) in anchors.vouched
     return AuthoredDocument(document, verified, author, attested, gateway, vouched)
+
+
+def read_offer(signed: AuthoredDocument, trust: TrustAnchors) -> OfferClaims:
+    """The claims of an offer, with the names of its parties; raises StatementError."""
+    offer = handoff_documents.read_offer(signed.verified)
+    to = trust.name_at(signed.audience, offer.recipient, signed.audience)
+    return replace(offer, author=signed.author, recipient=to)
+
+
+def read_answer(signed: AuthoredDocument) -> AnswerClaims:
+    """The claims of an answer, with the name of its author; raises StatementError."""
+    return replace(handoff_documents.read_answer(signed.verified), author=signed.author)
+
+
+def read_recall(signed: AuthoredDocument) -> RecallClaims:
+    """The claims of a recall, with the name of its author; raises StatementError."""
+    return replace(handoff_documents.read_recall(signed.verified), author=signed.author)
 
 
 def confirm_receipt(one: Receipt, trust: TrustAnchors) -> VerifiedReceipt:

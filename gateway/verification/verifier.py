@@ -144,16 +144,18 @@ def verify_bundle(
     known = LogHistory() if log_history is None else log_history
 
     def check(checks: Checks) -> Conclusion:
-        opened, found = documents.verify(checks, data, trust)
-        logged, histories = receipts.verify(checks, opened, found, trust, known)
-        right = authority.verify(checks, opened, logged, histories, trust)
-        handed, measures = order.verify(checks, logged)
-        decision = checks(authority.check_succession, logged, right.keys, trust)
+        opened, found, named = documents.verify(checks, data, trust)
+        logged, histories = receipts.verify(checks, opened, found, named, known)
+        right = authority.verify(checks, opened, logged, histories, named)
+        handed, measures, compared = order.verify(checks, logged)
+        decision = checks(authority.check_succession, logged[0], right.keys, named)
         seen = confirmations.Confirmable(histories.here, histories.joined, known, opened.confirmed)
         confirmed = confirmations.check(checks, seen, trust, require)
         if SIGNED in require:
             checks(check_own_signatures, found.acts, right.keys)
-        facts = BundleFacts(logged, histories, right, handed, measures, decision, confirmed)
+        facts = BundleFacts(
+            logged[0], histories, right, handed, measures, decision, confirmed, compared, logged[1:]
+        )
         return facts.conclude(version)
 
     before = (*documents.ROWS, *receipts.ROWS, *authority.ROWS, *order.ROWS)

@@ -101,7 +101,7 @@ def lists_in(value: Any) -> Iterator[list[Any]]:
 # --- What is left of a fact when something is left out of the file that shows it ------------------
 
 COUNTS = {"elements": ("shown",), "elements.document": ("shown",), "sealed": ("number",)}
-COUNTS |= {"documents": ("signed", "all")}
+COUNTS |= {"documents": ("signed", "all"), "both_logs": ("number",)}
 """Facts that count what is in this file: there may be fewer."""
 OF_ENTRIES = ("times.entries",)
 """Facts that list entries of this file: there may be fewer."""
