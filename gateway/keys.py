@@ -54,7 +54,7 @@ class KeyPurpose(StrEnum):
     DOCUMENT = "document"  # a member's own cases, offers and answers
     ENCRYPTION = "encryption"  # the one proof of possession of an encryption key; see EncryptionKey
     CLIENT = "client"  # assertions by which a member's system authenticates
-    WITNESS = "witness"  # a member's cosignatures of logs
+    WITNESS = "witness"  # a member's cosignatures of logs, and the gateway's of its peers' logs
 
 
 ALGORITHMS: dict[KeyPurpose, tuple[str, ...]] = {

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from cryptography import x509
@@ -33,6 +34,7 @@ from gateway.kernel.log_continuity import CheckpointSigner, LogContinuity
 from gateway.kernel.ports import Ports, TransactionMode
 from gateway.kernel.values import ReferenceDate, SignedTreeHead
 from gateway.keys import FileKeyEncryption, KeyPurpose, KeySet, SigningKey
+from gateway.ledger.cosignature import Cosigner
 from gateway.ledger.note import NoteSigner
 from gateway.pki import rotation
 from gateway.pki.authority import (
@@ -129,7 +131,8 @@ def reference_date(config: Config) -> Callable[[datetime], ReferenceDate]:
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """The gateway's own keys, by purpose. The issuing authority's is not among them.
+    """The gateway's own keys, by purpose. The issuing authority's is not among them, and that of
+    the witness may be missing.
 
     ``log_beside`` is the log's next key, or the one before: while a rotation is open both sign.
     """
@@ -139,6 +142,7 @@ class SigningKeys:
     notification: KeySet
     log: NoteSigner
     log_beside: tuple[NoteSigner, ...]
+    witness: Cosigner | None
     fingerprint: bytes = field(repr=False)
     head: bytes = field(repr=False)
 
@@ -172,6 +176,27 @@ def own_keys(config: Config) -> Iterator[dict[str, str]]:
         yield {"purpose": name, "key": authority_id(certificate), "public": pem}
 
 
+def load_witness(config: Config) -> Cosigner | None:
+    """Read the key by which the gateway cosigns its peers' logs, under the name of its public host.
+    None where it has none; PrivateFileError."""
+    file = witness_key_file(config)
+    if not file.exists():
+        return None
+    key = keys.load_key(file, KeyPurpose.WITNESS)
+    return Cosigner(urlsplit(config.issuer).netloc, key.public_bytes, key.sign)
+
+
+def witness_key_file(config: Config) -> Path:
+    """Where that key is."""
+    return config.keys / KeyPurpose.WITNESS / "current.pem"
+
+
+def make_witness_key(config: Config) -> None:
+    """Make that key where there is none; PrivateFileError."""
+    if not witness_key_file(config).exists():
+        keys.write_key(witness_key_file(config), keys.generate_key(KeyPurpose.WITNESS))
+
+
 def load_keys(config: Config) -> SigningKeys:
     """Read the keys that a listener works with; PrivateFileError says what is wrong with one."""
     log, *beside = load_log_signers(config)
@@ -181,6 +206,7 @@ def load_keys(config: Config) -> SigningKeys:
         notification=keys.load_key_set(config.keys / "notification", KeyPurpose.NOTIFICATION),
         log=log,
         log_beside=tuple(beside),
+        witness=load_witness(config),
         fingerprint=keys.load_secret(config.keys / FINGERPRINT_FILE),
         head=keys.load_secret(config.keys / HEAD_KEY_FILE),
     )
@@ -276,6 +302,8 @@ def connect(config: Config, counts: "Counts | None" = None) -> GatewayRuntime:
         new_id=new_id,
         random=secrets.token_bytes,
         fingerprint_key=signing.fingerprint,
+        witness=signing.witness,
+        witnessed=mark.of,
         denials_per_minute=config.denials_per_minute,
         embargo_terms=Terms(
             timedelta(hours=config.embargo_hours),

@@ -208,6 +208,7 @@ def _begin_log(gateway: wiring.GatewayRuntime) -> None:
 def _make_keys(config: Config) -> None:
     for purpose in keys.GATEWAYS_OWN:
         keys.write_key(config.keys / purpose / "current.pem", keys.generate_key(purpose))
+    wiring.make_witness_key(config)
     for name in (wiring.FINGERPRINT_FILE, wiring.HEAD_KEY_FILE):
         keys.write_secret(config.keys / name, keys.generate_secret())
 

@@ -33,6 +33,7 @@ from gateway.kernel.values import (
     RowBeside,
     SignedTreeHead,
 )
+from gateway.ledger.cosignature import Cosigner
 
 if TYPE_CHECKING:
     from gateway.kernel.log_continuity import CheckpointSigner
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         SqlSuccessions,
     )
     from gateway.store.registry import SqlOrganisations, SqlStaff
+    from gateway.store.witnessed import SqlWitnessed
 
 
 class TransactionMode(StrEnum):
@@ -94,6 +96,7 @@ class UnitOfWork(ABC):
     log: "SqlLog"
     log_terms: "SqlLogTerms"
     confirmations: "SqlConfirmations"
+    witnessed: "SqlWitnessed"
     retries: "SqlRetries"
     budgets: "SqlBudgets"
     used_assertions: "SqlUsedAssertions"
@@ -183,6 +186,9 @@ class HighWaterMark(Protocol):
         False, and nothing is changed, when the mark is not ``seen`` any more.
         """
 
+    def of(self, origin: str) -> "HighWaterMark":
+        """That of another log, kept in the same place: how far it was cosigned here."""
+
 
 class KeyEncryptionProvider(Protocol):
     """Holds the key-encryption keys: a file now, a PKCS #11 token or a vault later.
@@ -231,6 +237,8 @@ class Ports:
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
     ``differs`` hears of a handoff that is not what its documents say, and of the names of the
     fields; ``handoff_checks`` says whether it is refused as well.
+    ``witness`` cosigns the logs of peers, None where there is no key for that; ``witnessed`` is, by
+    a log's origin, how far it did.
     ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
     which ones by the police a private originator learns; ``log_terms`` how long the log names
     persons.
@@ -259,6 +267,8 @@ class Ports:
     due_of_kinds: Mapping[tuple[Urgency, str], timedelta] = field(default_factory=dict)
     call_within: timedelta = CALL_WITHIN
     follow_up: timedelta = FOLLOW_UP
+    witness: Cosigner | None = None
+    witnessed: "Callable[[str], HighWaterMark] | None" = None
     retention_grace_days: int = GRACE_DAYS
     handoff_checks: HandoffChecks = HandoffChecks.REFUSE
     differs: Callable[[UUID, Sequence[str]], None] = lambda _handoff, _names: None

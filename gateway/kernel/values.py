@@ -374,6 +374,16 @@ class Confirmation:
 
 
 @dataclass(frozen=True)
+class CosignedCheckpoint:
+    """A checkpoint of a peer's log, ``origin``, that this gateway cosigned as a witness."""
+
+    origin: str
+    size: int
+    root: bytes
+    at: datetime
+
+
+@dataclass(frozen=True)
 class CertificateOrder:
     """A certificate that was approved and waits for the process that holds the issuing key.
 

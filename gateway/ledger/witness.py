@@ -19,12 +19,15 @@ SIZE_MEDIA = "text/x.tlog.size"
 
 class Refused(Exception):
     """A request that the witness does not grant, with the status of C2SP tlog-witness; a 409 has
-    the ``size`` that it saw."""
+    the ``size`` that it saw. ``forked`` are the note that it cosigned and the one that it refuses,
+    where the log signed two trees of one size: they convict it."""
 
-    def __init__(self, status: int, detail: str, size: int | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, size: int | None = None, forked: tuple[str, ...] = ()
+    ) -> None:
         """``detail`` is one clause without a full stop."""
         super().__init__(detail)
-        self.status, self.size = status, size
+        self.status, self.size, self.forked = status, size, forked
 
 
 class Witnessed(Protocol):
@@ -63,9 +66,12 @@ def add_checkpoint(
     known = seen.newest(asked.origin)
     before = None if known is None else _opened(known)[1]
     size = before.size if before else 0
+    forked = ()
+    if known and before and before.size == asked.size and before.root != asked.root:
+        forked = (known, note)
     if old != size:
-        raise Refused(409, f"this witness saw {size} entries", size)
-    with _refusing(422):
+        raise Refused(409, f"this witness saw {size} entries", size, forked)
+    with _refusing(422, forked):
         if before and before.size:
             tree.verify_consistency(size, before.root, asked.size, asked.root, proof)
         elif proof:
@@ -89,8 +95,8 @@ def _read_request(request: str) -> tuple[int, list[bytes], str]:
 
 
 @contextmanager
-def _refusing(status: int) -> Iterator[None]:
+def _refusing(status: int, forked: tuple[str, ...] = ()) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise Refused(status, str(error)) from None
+        raise Refused(status, str(error), None, forked) from None

@@ -99,6 +99,11 @@ class HighWaterMarkFile:
             raise HighWaterMarkUnavailable("the log's high-water mark cannot be raised") from error
         return True
 
+    def of(self, origin: str) -> "HighWaterMarkFile":
+        """That of another log, in a file beside this one: how far it was cosigned here."""
+        name = f"{self._file.name}.{sha256(origin.encode()).hexdigest()[:16]}"
+        return HighWaterMarkFile(self._file.with_name(name), origin)
+
     def close(self) -> None:
         """Nothing is held between uses."""
 
@@ -257,6 +262,10 @@ class SqlMark:
             return self._move(_FIRST, {"origin": self._origin, **values})
         known = {"seen_size": seen.head.size, "seen_root": seen.head.root}
         return self._move(_NEXT, {"of_origin": self._origin, **known, **values})
+
+    def of(self, origin: str) -> "SqlMark":
+        """That of another log, in the same database: how far it was cosigned here."""
+        return SqlMark(self._connections, origin)
 
     def close(self) -> None:
         """Close the connections."""

@@ -573,6 +573,14 @@ log_confirmation = Table(
     PrimaryKeyConstraint("kind", "by", "size"),
 )
 
+# Checkpoints of peers' logs that this gateway cosigned, for an hour, and the newest of each log.
+# How far a log was cosigned is kept beside the high-water mark, for this table can be restored.
+witnessed_checkpoint = _small(
+    "witnessed_checkpoint",
+    *columns.columns_of(values.CosignedCheckpoint, size=columns.NUMBER),
+    PrimaryKeyConstraint("origin", "size"),
+)
+
 # Each organisation's own stream: its numbers are 1, 2, 3... without a gap, counted under the
 # head's lock.
 party = _small(

@@ -39,6 +39,7 @@ from gateway.store.notifications import SqlNotifications
 from gateway.store.registry import RegistryCache, SqlOrganisations, SqlStaff
 from gateway.store.tables import log_head
 from gateway.store.transaction import BrokenRule, Transaction, driver_errors, translated
+from gateway.store.witnessed import SqlWitnessed
 
 # --- A round: writers of one process that share a transaction, one after the other ---
 #
@@ -273,6 +274,7 @@ class SqlUnitOfWork(UnitOfWork):
         self.log = SqlLog(run, store.event_header, cipher, begun, others)
         self.log_terms = SqlLogTerms(run, cipher)
         self.confirmations = SqlConfirmations(run, cipher)
+        self.witnessed = SqlWitnessed(run, cipher)
         self.organisations = SqlOrganisations(run, cipher, store.memory, begun.version)
         self.staff = SqlStaff(run, cipher, store.memory, begun.version)
         self.cases = SqlCases(run, cipher, others)

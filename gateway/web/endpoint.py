@@ -144,7 +144,7 @@ class Endpoint:
     the media of one that is neither form nor JSON; ``signed`` is the document that may replace a
     body. ``status_later``: 202 may ask to come again; ``waits`` names the shape of a 202 that says
     what it waits for. ``refusals`` are those that not every endpoint of its kind has,
-    ``others`` the shapes of what is no good answer and no problem either, by status.
+    ``others`` the shapes of what is no good answer and no problem either, by status; empty: text.
     """
 
     method: str

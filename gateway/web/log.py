@@ -13,9 +13,11 @@ from gateway.kernel.values import ConfirmationKind
 from gateway.ledger import note, tiles
 from gateway.ledger.tiles import TileAddress
 from gateway.ledger.tree import HASH_BYTES, MAX_SIZE
-from gateway.registry import keys
+from gateway.ledger.witness import SIZE_MEDIA, Refused
+from gateway.registry import keys, witnessing
 from gateway.web.context import AppContext
 from gateway.web.endpoint import RECORDED, unauthenticated
+from gateway.web.inputs import read_body
 from gateway.web.metadata import KEPT
 from gateway.web.responses import json_response
 
@@ -132,6 +134,49 @@ def log_list_cosignatures(gate: AppContext) -> Response:
     return json_response({"checkpoints": found}, headers={"Cache-Control": A_MOMENT})
 
 
+REFUSED = (400, 403, 404, 409, 422, 429)
+"""The statuses by which a witness refuses (C2SP tlog-witness), with a sentence for people."""
+
+MOST_ASKED = 16 * 1024
+"""Bytes of a request to cosign: a proof of 63 hashes, and a note with lines of many witnesses."""
+
+
+@unauthenticated(
+    "POST /witness/add-checkpoint",
+    media="text/plain",
+    takes="text/plain",
+    refusals=RECORDED,
+    others=tuple((status, "") for status in REFUSED),
+)
+def log_cosign_checkpoint(gate: AppContext) -> Response:
+    """Ask the gateway, as a witness, to cosign a checkpoint of a peer's log (C2SP tlog-witness).
+
+    It cosigns logs of its peer gateways alone, and of each one history. 409 says how many entries
+    of the log it saw, in `text/x.tlog.size`.
+    """
+    try:
+        sent = read_body(request)
+        if len(sent) > MOST_ASKED:
+            raise Refused(400, f"a request has at most {MOST_ASKED} bytes")
+        line = witnessing.cosign(gate.ports, sent.decode("utf-8"))
+    except UnicodeError:
+        return Response("a request is UTF-8\n", 400, content_type=TEXT)
+    except Refused as refused:
+        if refused.status == 409:
+            return Response(f"{refused.size}\n", 409, content_type=SIZE_MEDIA)
+        later = {"Retry-After": "60"} if refused.status == 429 else {}
+        return Response(f"{refused}\n", refused.status, later, content_type=TEXT)
+    return Response(line, content_type=TEXT)
+
+
+@unauthenticated("GET /witness/vkey", media="text/plain")
+def log_show_witness_key(gate: AppContext) -> Response:
+    """Get the verifier key by which the gateway cosigns its peers' logs; pin it from elsewhere."""
+    if gate.ports.witness is None:
+        raise NotFound
+    return Response(f"{gate.ports.witness.key}\n", headers=KEPT, content_type=TEXT)
+
+
 @unauthenticated("GET /healthz", response="Alive")
 def log_check_health(gate: AppContext) -> Response:
     """See whether the listener answers and reads its database."""
@@ -162,6 +207,8 @@ ENDPOINTS = (
     log_show_predecessor,
     log_list_stamps,
     log_list_cosignatures,
+    log_cosign_checkpoint,
+    log_show_witness_key,
     log_check_health,
     log_check_readiness,
 )

@@ -566,7 +566,8 @@ def _refused(one: Endpoint) -> dict[str, Any]:
         if status not in others:
             found[str(status)] = {"$ref": "#/components/responses/Problem", "description": named}
             continue
-        shapes = {"application/json": one_of(others[status])}
+        name = others[status]
+        shapes = {"application/json": one_of(name)} if name else {"text/plain": {"type": "string"}}
         if named:
             shapes[PROBLEM] = one_of("Problem")
         found[str(status)] = {"description": named or "Not now.", **_content(shapes)}

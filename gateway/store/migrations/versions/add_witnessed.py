@@ -1,0 +1,13 @@
+"""Makes room for checkpoints of peers' logs that this gateway cosigned."""
+
+from alembic import op
+
+from gateway.store.tables import metadata, witnessed_checkpoint
+
+revision = "add_witnessed"
+down_revision = "add_held_removals"
+
+
+def upgrade() -> None:
+    """Add the table to a database that was not made with it."""
+    metadata.create_all(op.get_bind(), [witnessed_checkpoint])
