@@ -244,6 +244,8 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "conformance.pass": ("conformance.passed", Operation.REGISTRY_CHANGE),
     "organisation.enrol": ("organisation.enrolled", Operation.REGISTRY_CHANGE),
     "succession.apply": ("succession.applied", Operation.REGISTRY_CHANGE),
+    "peer.resume": ("peer.resumed", Operation.REGISTRY_CHANGE),
+    "peer.diverge": ("peer.diverged", Operation.REGISTRY_CHANGE),
     "counterpart.suspend": ("counterpart.suspended", Operation.ALTERATION, Arrives.NEWS),
     "counterpart.reinstate": ("counterpart.reinstated", Operation.ALTERATION, Arrives.NEWS),
     "counterpart.leave": ("counterpart.left", Operation.ALTERATION, Arrives.NEWS),
@@ -259,12 +261,13 @@ EVENT_TYPES = {action: EventType(*row) for action, row in _EVENTS.items()}
 """Each action and the event that it becomes, whatever its result; read actions become one only when
 they are refused (a read that is allowed opens no content), and so does a preview; except
 ``audit.search``, which is always one. ``audit.inform``, by which members learn of it, and the last
-eighteen are the gateway's own: its founding, the lost log that it continues, a step of its keys or
+nineteen are the gateway's own: its founding, the lost log that it continues, a step of its keys or
 of its issuing authority, a key with which it signs from then on, or no more, details that ended
 with their term, a database that two administrators vouch for, the certificate that the holder of
 the issuing key made, a certificate's end that comes near, a conformance run that is passed with its
-last step, the status that goes with a first certificate, a succession that was approved, and what
-the counterparts of an organisation hear of it; so are the answers that the gateway makes."""
+last step, the status that goes with a first certificate, a succession that was approved, a peer's
+log that has two histories, and what the counterparts of an organisation hear of it; so are the
+answers that the gateway makes."""
 
 READABLE_EVENTS = EVENT_TYPES | {
     action: EventType(event, Operation(operation))

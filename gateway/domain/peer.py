@@ -74,11 +74,15 @@ class RecognisedMember:
 
 @dataclass(frozen=True)
 class PeerGateway:
-    """What stands in the row of an organisation of kind ``gateway``, past and present."""
+    """What stands in the row of an organisation of kind ``gateway``, past and present.
+
+    ``diverged`` is the event that recorded two histories of its log, None where there is one.
+    """
 
     pins: PeerPins
     agreements: tuple[PeerAgreement, ...] = ()
     recognised: tuple[RecognisedMember, ...] = ()
+    diverged: UUID | None = None
 
     def agreement_on(self, day: date) -> PeerAgreement | None:
         """The agreement in force on ``day``, the newest of them; None where nothing was agreed."""

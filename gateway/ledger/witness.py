@@ -66,7 +66,7 @@ def add_checkpoint(
     known = seen.newest(asked.origin)
     before = None if known is None else _opened(known)[1]
     size = before.size if before else 0
-    forked = ()
+    forked: tuple[str, ...] = ()
     if known and before and before.size == asked.size and before.root != asked.root:
         forked = (known, note)
     if old != size:

@@ -19,7 +19,7 @@ from gateway.domain.vocabulary import Matter, Purpose, Regime
 from gateway.kernel import fields
 from gateway.kernel.authentication import read_keys
 from gateway.kernel.changes import ChangeType
-from gateway.registry import keys, mandates, members, staff, systems
+from gateway.registry import keys, mandates, members, staff, systems, witnessing
 
 _REASON = fields.prose("reason", "Why; it stands in the event.")
 _UNTIL = fields.date("until", "First day without it.")
@@ -191,6 +191,14 @@ CHANGES: Mapping[str, ChangeType] = {
             ),
         ),
         partial(keys.set_signed_only, signed_only=False),
+    ),
+    "peer.resume": ChangeType(
+        "Go on with a peer gateway whose log had two histories.",
+        2,
+        (_REASON,),
+        witnessing.resume,
+        about="It takes part again, with the history that was cosigned here, or where that is lost "
+        "with its next checkpoint. If its other history counts, its log has ended.",
     ),
     "staff.establish": ChangeType(
         "Enter the first persons of an organisation's staff register.",

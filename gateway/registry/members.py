@@ -161,6 +161,11 @@ def activate(context: ChangeContext) -> Mapping[str, Any]:
 
 def change_status(step: StatusChange, context: ChangeContext) -> Mapping[str, Any]:
     """Suspend an organisation, or reinstate it."""
+    peer = context.organisation.peer
+    if step is StatusChange.REINSTATE and peer is not None and peer.diverged is not None:
+        raise WrongState(
+            "the log of this peer gateway has two histories: find out why, then `peer resume`"
+        )
     moved = move_status(context.organisation, step, context.today, context.event)
     context.save(moved)
     return _status(context, moved.status)

@@ -29,7 +29,7 @@ from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import iterate
 from gateway.kernel.transact import ActionRequest, RequestContext
 from gateway.kernel.values import LoggedEvent, ReferenceDate
-from gateway.registry import enrolment, staff
+from gateway.registry import enrolment, staff, witnessing
 from gateway.registry.change_table import CHANGES
 
 
@@ -180,6 +180,13 @@ def _redeem(context: RequestContext, said: Mapping[str, Any]) -> None:
     context.work.invitations.save(invitation.use(said["key"], context.event, context.now))
 
 
+def _diverge(context: RequestContext, said: Mapping[str, Any]) -> None:
+    peer = context.work.organisations.get(said["organisation"])
+    if peer is None:
+        raise ValueError(changes.UNKNOWN)
+    witnessing.store_divergence(context.work, peer, context.today.day, context.event)
+
+
 def _apply_succession(context: RequestContext, said: Mapping[str, Any]) -> None:
     succession = context.work.successions.get(UUID(said["succession"]))
     if succession is None:
@@ -222,5 +229,6 @@ _ACTIONS: Mapping[str, _Redo] = {
     "organisation.enrol": _enrol,
     "invitation.redeem": _redeem,
     "succession.apply": _apply_succession,
+    "peer.diverge": _diverge,
 }
 _CHANGES = {EVENT_TYPES[action][0]: (action, redo) for action, redo in _ACTIONS.items()}

@@ -4,7 +4,7 @@ them has two histories: its offers stop, its recalls pass, until two persons res
 A line is no event here: both logs would grow by each other's lines for ever.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -64,11 +64,11 @@ class _Cosigned:
     """How far each log was cosigned: beside the high-water mark, where no backup brings it back."""
 
     ports: Ports
-    marks: Any
+    marks: Callable[[str], HighWaterMark]
     origins: Mapping[str, str]
 
     def newest(self, origin: str) -> str | None:
-        marked = self._mark(origin).read()
+        marked = self.marks(origin).read()
         if marked is not None:
             return marked.note
         with self.ports.begin(TransactionMode.READ) as work:
@@ -81,7 +81,7 @@ class _Cosigned:
 
     def advance(self, origin: str, seen: str | None, to: str) -> bool:
         text, lines = notes.split(to)
-        checkpoint, mark, now = notes.parse_checkpoint(text), self._mark(origin), self.ports.now()
+        checkpoint, mark, now = notes.parse_checkpoint(text), self.marks(origin), self.ports.now()
         head, marked = TreeHead(checkpoint.size, checkpoint.root), mark.read()
         if (marked and marked.note) != seen:
             return False
@@ -100,9 +100,6 @@ class _Cosigned:
             work.witnessed.add(CosignedCheckpoint(origin, head.size, head.root, now))
             work.commit()
         return True
-
-    def _mark(self, origin: str) -> HighWaterMark:
-        return self.marks(origin)
 
 
 # --- A log with two histories --------------------------------------------------------------------

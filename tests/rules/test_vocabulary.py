@@ -44,6 +44,7 @@ GATEWAYS_OWN = {
     "handoff.mark_overdue",
     "handoff.remind",
     "succession.apply",
+    "peer.diverge",
     "audit.inform",
     "erasure.announce",
     "case.report_removal",
