@@ -1,7 +1,7 @@
 """What this gateway cosigns of its peers' logs (C2SP tlog-witness), and what follows where one of
 them has two histories: its offers stop, its recalls pass, until two persons resume.
 
-A line is no event here: both logs would grow by each other's lines for ever.
+A line is not recorded as an event: both logs would grow without end by each other's lines.
 """
 
 from collections.abc import Callable, Mapping

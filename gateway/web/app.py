@@ -28,7 +28,8 @@ def create_partner_app(gate: AppContext) -> Flask:
 
 
 def create_public_app(gate: AppContext) -> Flask:
-    """The app of the listener without client certificates: an invitation alone changes anything."""
+    """The app of the listener without client certificates: an invitation alone changes anything,
+    and how far the logs of peers were cosigned."""
     app = _create(gate)
     register_unauthenticated(app, (*listeners.PUBLIC, *openapi.ENDPOINTS), gate)
     return app

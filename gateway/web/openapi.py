@@ -570,7 +570,8 @@ def _refused(one: Endpoint) -> dict[str, Any]:
         shapes = {"application/json": one_of(name)} if name else {"text/plain": {"type": "string"}}
         if named:
             shapes[PROBLEM] = one_of("Problem")
-        found[str(status)] = {"description": named or "Not now.", **_content(shapes)}
+        said = named or ("Not now." if name else "In words.")
+        found[str(status)] = {"description": said, **_content(shapes)}
     return found
 
 

@@ -1,6 +1,5 @@
 """A gateway cosigns the logs of its peers, and deals with none that has two histories."""
 
-from collections.abc import Callable
 import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -36,14 +35,15 @@ class PeerLog:
 
     folder: Path
     gateway: Founded = field(default_factory=founded)
+    log_key: str = LOG.vkey
 
     def __post_init__(self) -> None:
         """Put the peer in, past the events by which two persons trust it."""
         marks = HighWaterMarkFile(self.folder / "mark", ORIGIN).of
         self.gateway.ports = replace(self.gateway.ports, witness=WITNESS, witnessed=marks)
         pins = PeerPins(
-            "https://gateway.be.example", "https://partners.be.example", "", (LOG.vkey,), (), "",
-            self.gateway.new_id(),
+            "https://gateway.be.example", "https://partners.be.example", "",
+            (self.log_key,), (), "", self.gateway.new_id(),
         )  # fmt: skip
         with self.gateway.past_events(ABROAD) as work:
             found = work.organisations.get(ABROAD)
@@ -191,5 +191,3 @@ def test_what_a_peer_may_ask_no_more_is_cosigned_until_it_leaves(log):
 def test_who_has_no_key_for_it_cosigns_nothing(log):
     log.gateway.ports = replace(log.gateway.ports, witness=None)
     assert log.refusal(0, 7) == (404, None)
-
-

@@ -39,6 +39,7 @@ REVISIONS = [
     "add_counterpart_indexes",
     "order_duties",
     "index_sealed",
+    "add_witnessed",
 ]
 """The migrations in ``versions``, the oldest first; a test compares them."""
 

@@ -48,6 +48,7 @@ def test_m1_the_server_s_metadata_names_the_issuer_and_what_it_offers(line, path
             "handoffs.answer",
             "events.read",
             "audit.search",
+            "log.cosign",
             "staff",
             "admin",
         ],

@@ -5,7 +5,7 @@ from alembic import op
 from gateway.store.tables import metadata, witnessed_checkpoint
 
 revision = "add_witnessed"
-down_revision = "add_held_removals"
+down_revision = "index_sealed"
 
 
 def upgrade() -> None:
