@@ -237,8 +237,8 @@ class Ports:
     for the call in imminent danger, ``follow_up`` for the second person after break-glass.
     ``differs`` hears of a handoff that is not what its documents say, and of the names of the
     fields; ``handoff_checks`` says whether it is refused as well.
-    ``witness`` cosigns the logs of peers, where the gateway has a key for it; ``witnessed`` says how
-    far it did, by a log's origin.
+    ``witness`` cosigns the logs of peers, where the gateway has a key for it; ``witnessed`` says by
+    a log's origin how far it did.
     ``retention_grace_days`` is how long a copy waits for a retention. ``consultations`` says of
     which ones by the police a private originator learns; ``log_terms`` how long the log names
     persons.

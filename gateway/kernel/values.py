@@ -375,9 +375,9 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class CosignedCheckpoint:
-    """A checkpoint of a peer's log, ``origin``, that this gateway cosigned as a witness."""
+    """A checkpoint of a peer's log, by its origin, that this gateway cosigned as a witness."""
 
-    origin: str
+    log: str
     size: int
     root: bytes
     at: datetime

@@ -578,7 +578,7 @@ log_confirmation = Table(
 witnessed_checkpoint = _small(
     "witnessed_checkpoint",
     *columns.columns_of(values.CosignedCheckpoint, size=columns.NUMBER),
-    PrimaryKeyConstraint("origin", "size"),
+    PrimaryKeyConstraint("log", "size"),
 )
 
 # Each organisation's own stream: its numbers are 1, 2, 3... without a gap, counted under the

@@ -12,31 +12,31 @@ KEPT = timedelta(hours=1)
 """How long one that is not the newest is kept: what a peer sends was cosigned seconds before."""
 
 _COSIGNED = RecordTable(witnessed_checkpoint, CosignedCheckpoint)
-_ONE = _COSIGNED.by("origin", "size")
-_OF = _COSIGNED.by("origin").limit(1)
-_FORGET = delete(witnessed_checkpoint).where(matching(witnessed_checkpoint, "origin"))
+_ONE = _COSIGNED.by("log", "size")
+_OF = _COSIGNED.by("log").limit(1)
+_FORGET = delete(witnessed_checkpoint).where(matching(witnessed_checkpoint, "log"))
 _PRUNE = delete(witnessed_checkpoint).where(
-    matching(witnessed_checkpoint, "origin"), witnessed_checkpoint.c.at < bindparam("until")
+    matching(witnessed_checkpoint, "log"), witnessed_checkpoint.c.at < bindparam("until")
 )
 
 
 class SqlWitnessed(StorePart):
     """Checkpoints that this gateway cosigned."""
 
-    def has(self, origin: str, size: int, root: bytes) -> bool:
+    def has(self, log: str, size: int, root: bytes) -> bool:
         """Tell whether this gateway cosigned this checkpoint."""
-        found = self._all(_COSIGNED, _ONE, origin=origin, size=size)
+        found = self._all(_COSIGNED, _ONE, log=log, size=size)
         return any(one.root == root for one in found)
 
-    def any(self, origin: str) -> bool:
+    def any(self, log: str) -> bool:
         """Tell whether this gateway ever cosigned a log."""
-        return bool(self._all(_COSIGNED, _OF, origin=origin))
+        return bool(self._all(_COSIGNED, _OF, log=log))
 
-    def forget(self, origin: str) -> None:
+    def forget(self, log: str) -> None:
         """Forget that this gateway cosigned a log."""
-        self._write(_FORGET, {"origin": origin})
+        self._write(_FORGET, {"log": log})
 
     def add(self, one: CosignedCheckpoint) -> None:
         """Keep one, the newest of its log, and forget earlier ones."""
-        self._write(_PRUNE, {"origin": one.origin, "until": one.at - KEPT})
+        self._write(_PRUNE, {"log": one.log, "until": one.at - KEPT})
         self._write(_COSIGNED.insert, _COSIGNED.row(one))
