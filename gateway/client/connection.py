@@ -22,11 +22,11 @@ from gateway.client.errors import KeyNotHeld, SettingsError, raising
 from gateway.domain.organisation import SLUG, system_of
 from gateway.evidence import canonical
 from gateway.evidence import receipt as receipts
+from gateway.evidence.declarations import ApprovalKey, read_approval_keys
 from gateway.evidence.signature import (
     PublicKey,
     encryption_keys,
     public_keys,
-    read_registered_key,
 )
 from gateway.ledger.note import COSIGNATURE, ED25519, VerificationKey
 from gateway.verification import gateway_keys
@@ -508,18 +508,22 @@ def _administrators(file: Path | None, issuer: str) -> TrustAnchors:
     return TrustAnchors((), (), administrators=keys, issuer=of, origin_of=named)
 
 
-def read_administrators(members: Any) -> tuple[str, dict[str, PublicKey]]:
-    """Read the gateway that `ADMINISTRATORS_FILE` is of, and the key of each person by their id;
+def read_administrators(members: Any) -> tuple[str, dict[str, dict[str, ApprovalKey]]]:
+    """Read the gateway that `ADMINISTRATORS_FILE` is of, and the keys of each person by their id;
     ValueError."""
     match members:
         case {"issuer": str(issuer), "persons": dict(persons)} if ADDRESS.fullmatch(issuer):
             if all(isinstance(one, str) and SLUG.fullmatch(one) for one in persons):
-                return issuer, {one: read_registered_key(jwk)[1] for one, jwk in persons.items()}
+                return issuer, {
+                    one: read_approval_keys(recorded, revoked=True)
+                    for one, recorded in persons.items()
+                }
     raise ValueError("it names its gateway (issuer), and persons by their ids, each with a JWK")
 
 
 def render_administrators(issuer: str, persons: Mapping[str, Any]) -> bytes:
-    """Write `ADMINISTRATORS_FILE`; ``persons`` has the public JWK of each, by their id."""
+    """Write `ADMINISTRATORS_FILE`; ``persons`` has the public JWK of each, or a JWK set, by
+    their id."""
     return (json.dumps({"issuer": issuer, "persons": dict(persons)}, indent=1) + "\n").encode()
 
 
@@ -572,10 +576,11 @@ def _joined(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
 def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
     gateway: dict[str, PublicKey] = {}
     organisations: dict[str, dict[str, PublicKey]] = {}
-    administrators: dict[str, PublicKey] = {}
+    administrators: dict[str, dict[str, ApprovalKey]] = {}
     for trust in trusts:
         _add(gateway, trust.gateway_keys)
-        _add(administrators, trust.administrators)
+        for person, approving in trust.administrators.items():
+            _add(administrators.setdefault(person, {}), approving)
         for slug, keys in trust.organisations.items():
             _add(organisations.setdefault(slug, {}), keys)
     log_keys = [key for trust in trusts for key in trust.log_keys]
@@ -604,7 +609,7 @@ def _names(trust: TrustAnchors) -> frozenset[tuple[str, str]]:
     return frozenset((owner, kid) for owner, keys in trust.organisations.items() for kid in keys)
 
 
-def _add(keys: dict[str, PublicKey], more: Any) -> None:
+def _add(keys: dict[str, Any], more: Mapping[str, Any]) -> None:
     for kid, key in more.items():
         if keys.setdefault(kid, key) != key:
             raise SettingsError(f"two different keys have the id {kid}: give only the right one")

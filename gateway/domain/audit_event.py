@@ -187,6 +187,8 @@ _EVENTS: dict[str, tuple[str, Operation] | tuple[str, Operation, Arrives | None]
     "retention.record": ("retention.recorded", Operation.REGISTRY_CHANGE),
     "retention.end": ("retention.ended", Operation.REGISTRY_CHANGE),
     "admin.add": ("admin.added", Operation.REGISTRY_CHANGE),
+    "admin.add_passkey": ("admin.passkey_added", Operation.REGISTRY_CHANGE),
+    "admin.revoke_passkey": ("admin.passkey_revoked", Operation.REGISTRY_CHANGE),
     "admin.disable": ("admin.disabled", Operation.REGISTRY_CHANGE),
     "system.disable": ("system.disabled", Operation.REGISTRY_CHANGE),
     "system.enable": ("system.enabled", Operation.REGISTRY_CHANGE),

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from gateway.evidence import base64url, canonical, sd_jwt
+from gateway.evidence import base64url, canonical, passkey, sd_jwt
 from gateway.evidence.handoff_documents import HEADING, Heading, read_id, read_time
+from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, SdJwt
-from gateway.evidence.signature import PublicKey
+from gateway.evidence.signature import PublicKey, jwk_of, read_registered_key
 
 # --- Signed approvals: an administrator's of one change, an organisation's of one succession ---
 #
@@ -18,6 +19,12 @@ from gateway.evidence.signature import PublicKey
 
 
 APPROVAL_TYP = "casegate-approval+sd-jwt"
+PASSKEY_APPROVAL_TYP = "casegate-approval+passkey"
+
+ApprovalKey = PublicKey | Passkey
+"""What a person approves with: a key in a file of theirs, or a passkey in their browser."""
+
+_APPROVAL = HEADING | {"action", "change"}
 
 
 @dataclass(frozen=True)
@@ -56,26 +63,88 @@ def issue_approval(
 
 def person_of(text: str, audience: str) -> str:
     """The person that an unverified approval names; DocumentError without one."""
-    issuer = sd_jwt.read_unverified(text).claims.get("iss")
+    issuer = read_unverified_approval(text).get("iss")
     prefix = person_uri(audience, "")
     if not isinstance(issuer, str) or not issuer.startswith(prefix):
         raise DocumentError("an approval names its person")
     return issuer.removeprefix(prefix)
 
 
-def verify_approval(
-    text: str, *, person: str, audience: str, keys: Mapping[str, PublicKey]
-) -> AdminApproval:
-    """Verify an approval with its person's keys; DocumentError when it is not theirs.
+def read_unverified_approval(text: str) -> Mapping[str, Any]:
+    """What an approval claims, in either form, without a check of its signature; DocumentError."""
+    if passkey.is_passkey_statement(text):
+        return passkey.read_unverified(text).claims
+    return sd_jwt.read_unverified(text).claims
 
-    It is for this gateway alone, and has no claim that nobody would compare.
+
+def read_approval_key(jwk: Any) -> tuple[str, ApprovalKey]:
+    """The JWK of a key that verifies approvals, and its id; ValueError for any other, or a private
+    one."""
+    if isinstance(jwk, Mapping) and passkey.ORIGIN in jwk:
+        return passkey.read_passkey(jwk)
+    return read_registered_key(jwk)
+
+
+def jwk_of_approval_key(kid: str, key: ApprovalKey) -> dict[str, str]:
+    """The JWK that `read_approval_key` reads as this key."""
+    if isinstance(key, Passkey):
+        return {**jwk_of(key.key), "kid": kid, passkey.ORIGIN: key.origin}
+    return {**jwk_of(key), "kid": kid}
+
+
+REVOKED = "revoked"
+"""The member, true, of a JWK whose approvals count no more: they decided earlier changes."""
+
+
+def recorded_keys(recorded: Any) -> list[dict[str, Any]]:
+    """The JWKs that are recorded of one person: one, or a JWK set of several (RFC 7517)."""
+    several = recorded.get("keys") if isinstance(recorded, Mapping) else None
+    return several if isinstance(several, list) else [recorded]
+
+
+def read_approval_keys(recorded: Any, *, revoked: bool) -> dict[str, ApprovalKey]:
+    """The keys of one person, by their ids, those that are `REVOKED` only if asked for; ValueError
+    for what is no such record, and where an id occurs twice."""
+    found: dict[str, ApprovalKey] = {}
+    for jwk in recorded_keys(recorded):
+        ended = isinstance(jwk, Mapping) and jwk.get(REVOKED) is True
+        kid, key = read_approval_key(
+            {name: one for name, one in jwk.items() if name != REVOKED} if ended else jwk
+        )
+        if kid in found:
+            raise ValueError("a person has each key once")
+        if revoked or not ended:
+            found[kid] = key
+    return found
+
+
+def verify_approval(
+    text: str, *, person: str, audience: str, keys: Mapping[str, ApprovalKey]
+) -> AdminApproval:
+    """Verify an approval, in either form, with its person's keys; DocumentError when it is not
+    theirs.
+
+    It is for this gateway alone, and has no claim that nobody would compare. A passkey that may
+    have copies on other devices approves nothing: who holds an account of the person's would.
     """
-    verified = sd_jwt.verify(
-        text, typ=APPROVAL_TYP, keys=keys, audience=audience, issuer=person_uri(audience, person)
-    )
-    claims = verified.claims
-    hidden = len(verified.placed) + verified.withheld - sd_jwt.SMALLEST_PADDING
-    if claims.keys() != HEADING | {"action", "change"} or hidden:
+    issuer = person_uri(audience, person)
+    claims: Mapping[str, Any]
+    if passkey.is_passkey_statement(text):
+        passkeys = {kid: key for kid, key in keys.items() if isinstance(key, Passkey)}
+        stated = passkey.verify(
+            text, typ=PASSKEY_APPROVAL_TYP, keys=passkeys, audience=audience, issuer=issuer
+        )
+        if stated.synced:
+            raise DocumentError("a passkey that is kept in an account approves nothing")
+        claims, hidden = stated.claims, 0
+    else:
+        in_files = {kid: key for kid, key in keys.items() if not isinstance(key, Passkey)}
+        verified = sd_jwt.verify(
+            text, typ=APPROVAL_TYP, keys=in_files, audience=audience, issuer=issuer
+        )
+        claims = verified.claims
+        hidden = len(verified.placed) + verified.withheld - sd_jwt.SMALLEST_PADDING
+    if claims.keys() != _APPROVAL or hidden:
         raise DocumentError("an approval names an action and a change, and says nothing else")
     if claims["aud"] != audience:
         raise DocumentError("an approval is for one gateway and no other")

@@ -28,6 +28,11 @@ MAX_JWK = 2048
 
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _BESIDE = frozenset({"kid", "use", "alg"})
+_THUMBPRINT_MEMBERS = {
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "RSA": ("e", "kty", "n"),
+}
 _KID = re.compile(r"[A-Za-z0-9_.:~-]{1,100}", re.ASCII)
 
 
@@ -97,13 +102,13 @@ def _public_key(member: Any) -> tuple[str, PublicKey]:
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """RFC 7638 thumbprint of an EC or OKP public key: SHA-256, unpadded base64url.
+    """RFC 7638 thumbprint of an EC, OKP or RSA public key: SHA-256, unpadded base64url.
 
     KeyError when a required member is missing, ValueError for another key type.
     """
-    members = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}.get(jwk["kty"])
+    members = _THUMBPRINT_MEMBERS.get(jwk["kty"])
     if members is None:
-        raise ValueError("the thumbprint is defined here for EC and OKP keys only")
+        raise ValueError("the thumbprint is defined for EC, OKP and RSA keys only")
     canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
     return base64url.digest(canonical.encode())
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.evidence import canonical, declarations
-from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, AdminApproval, ApprovalKey
+from gateway.evidence.passkey import Passkey
 from gateway.evidence.sd_jwt import DocumentError, UnknownKey
-from gateway.evidence.signature import PublicKey, public_keys
+from gateway.evidence.signature import PublicKey
 from gateway.kernel.actors import GATEWAY
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.transact import RequestContext
@@ -52,13 +53,13 @@ def void(context: RequestContext, text: str) -> None:
         consume(context, given)
 
 
-def key_of(person: Administrator) -> PublicKey:
-    """The key with which a person approves; InvalidApproval when it is none."""
+def keys_of(person: Administrator) -> list[PublicKey]:
+    """All keys that a person has or had to approve with; InvalidApproval when one is none."""
     try:
-        (key,) = _keys_of(person).values()
+        found = _keys_of(person, revoked=True).values()
     except ValueError:
         raise InvalidApproval("a person's key is the public JWK of a signing key") from None
-    return key
+    return [one.key if isinstance(one, Passkey) else one for one in found]
 
 
 def expires_at(given: AdminApproval) -> datetime:
@@ -89,8 +90,9 @@ def _key(given: AdminApproval) -> str:
     return f"approval/{given.person}/{given.jti}"
 
 
-def _keys_of(person: Administrator) -> dict[str, PublicKey]:
-    return public_keys({"keys": [canonical.decode(person.public_key.encode())]})
+def _keys_of(person: Administrator, *, revoked: bool = False) -> dict[str, ApprovalKey]:
+    recorded = canonical.decode(person.public_key.encode())
+    return declarations.read_approval_keys(recorded, revoked=revoked)
 
 
 def _signed(ports: Ports, work: UnitOfWork, text: str) -> tuple[Administrator, AdminApproval]:

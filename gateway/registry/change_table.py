@@ -550,6 +550,25 @@ CHANGES: Mapping[str, ChangeType] = {
         keys.add_administrator,
         at_gateway=True,
     ),
+    "admin.add_passkey": ChangeType(
+        "Let a person approve changes by a passkey in their browser, too.",
+        2,
+        (
+            _PERSON,
+            fields.public_key("jwk", "The passkey, with its origin.", keys.read_passkey),
+            fields.signed_document("proof", "What it signed about itself."),
+        ),
+        keys.add_passkey,
+        at_gateway=True,
+    ),
+    "admin.revoke_passkey": ChangeType(
+        "Void all approvals by a passkey, whenever they were signed.",
+        1,
+        (_PERSON, fields.any_text("kid", "The passkey's id.", option="KEY_ID"), _REASON),
+        keys.revoke_passkey,
+        at_gateway=True,
+        about="The person's other keys count as before.",
+    ),
     "admin.disable": ChangeType(
         "Void all approvals of a person, whenever they were signed.",
         2,

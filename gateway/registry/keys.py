@@ -16,14 +16,14 @@ from gateway.domain.organisation import (
     Organisation,
     organisation_uri,
 )
-from gateway.evidence import canonical, declarations, event, signature
+from gateway.evidence import canonical, declarations, event, passkey, signature
 from gateway.evidence.declarations import KeyDeclaration, person_uri
 from gateway.evidence.log_predecessor import CONTINUED, LogPredecessor
 from gateway.evidence.receipt import Receipt
 from gateway.evidence.sd_jwt import DocumentError
 from gateway.kernel import events
 from gateway.kernel.actors import GATEWAY, GatewayItself
-from gateway.kernel.approvals import key_of
+from gateway.kernel.approvals import keys_of
 from gateway.kernel.changes import ChangeContext
 from gateway.kernel.events import gateway_and
 from gateway.kernel.fields import REQUIRED
@@ -212,11 +212,73 @@ def add_administrator(context: ChangeContext) -> Mapping[str, Any]:
     _verify_declaration(
         context, "proof", author=author, says=declarations.POSSESSION, kid=kid, keys={kid: key}
     )
-    if key in [key_of(one) for one in context.work.organisations.persons()]:
-        raise refusals.WrongState("another administrator has or had this key: make a new one")
+    _require_new_key(context, key)
     made = Administrator(person, context.values["name"], canonical.encode(jwk).decode())
     context.work.organisations.add_person(made)
     return {"person": made.id}
+
+
+def _require_new_key(context: ChangeContext, key: signature.PublicKey) -> None:
+    if any(key in keys_of(one) for one in context.work.organisations.persons()):
+        raise refusals.WrongState("another administrator has or had this key: make a new one")
+
+
+def add_passkey(context: ChangeContext) -> Mapping[str, Any]:
+    """Register a passkey of an administrator, which proves itself by a statement of its own."""
+    jwk = context.values["jwk"]
+    person = _administrator(context)
+    kid, made = passkey.read_passkey(jwk)
+    proved = {"person": person.id, "jwk": jwk}
+    try:
+        said = declarations.verify_approval(
+            context.values["proof"], person=person.id, audience=context.issuer, keys={kid: made}
+        )
+    except DocumentError as error:
+        raise refusals.ValidationFailed((("/proof", str(error)),)) from None
+    digest = declarations.change_digest(context.change.action, context.change.organisation, proved)
+    if (said.action, said.change) != (context.change.action, digest):
+        raise refusals.ValidationFailed((("/proof", "is about another person, or another key"),))
+    _require_new_key(context, made.key)
+    _save_keys(context, person, [*_recorded(person), dict(jwk)])
+    return {"person": person.id, "kid": kid}
+
+
+def revoke_passkey(context: ChangeContext) -> Mapping[str, Any]:
+    """Let nothing count any more that a passkey of an administrator signed, whenever that was."""
+    person, kid = _administrator(context), context.values["kid"]
+    recorded = _recorded(person)
+    known = [one for one in recorded if passkey.ORIGIN in one and one["kid"] == kid]
+    if not known:
+        raise refusals.NotFound("the administrator has no passkey with that id")
+    if declarations.REVOKED in known[0]:
+        raise refusals.WrongState("the passkey is revoked already")
+    ended = {**known[0], declarations.REVOKED: True}
+    _save_keys(context, person, [ended if one == known[0] else one for one in recorded])
+    return {"person": person.id, "kid": kid}
+
+
+def _administrator(context: ChangeContext) -> Administrator:
+    person = context.work.organisations.person(context.values["person"])
+    if person is None:
+        raise refusals.NotFound("no administrator has that id")
+    return person
+
+
+def _recorded(person: Administrator) -> list[dict[str, Any]]:
+    return declarations.recorded_keys(canonical.decode(person.public_key.encode()))
+
+
+def _save_keys(
+    context: ChangeContext, person: Administrator, jwks: Sequence[Mapping[str, Any]]
+) -> None:
+    recorded = canonical.encode({"keys": list(jwks)}).decode()
+    context.work.organisations.save_person(replace(person, public_key=recorded))
+
+
+def read_passkey(value: Any) -> Mapping[str, Any]:
+    """The JWK of a passkey; ValueError for any other."""
+    passkey.read_passkey(value)
+    return dict(value)
 
 
 def read_approval_key(value: Any) -> Mapping[str, Any]:
@@ -228,9 +290,7 @@ def read_approval_key(value: Any) -> Mapping[str, Any]:
 def disable_administrator(context: ChangeContext) -> Mapping[str, Any]:
     """Let a person's word count no more, from now on, whatever they signed before."""
     named = context.values["person"]
-    person = context.work.organisations.person(named)
-    if person is None:
-        raise refusals.NotFound("no administrator has that id")
+    person = _administrator(context)
     if not person.enabled:
         raise refusals.WrongState("the administrator is disabled already")
     others = [p for p in context.work.organisations.persons() if p.enabled and p.id != named]
@@ -252,7 +312,7 @@ def found(
     is that it continues that one. The one change without approvals: there is no administrator yet.
     WrongState ever after.
     """
-    public = [key_of(person) for person in persons]
+    public = [key for person in persons for key in keys_of(person)]
     shared = any(one == other for one, other in combinations(public, 2))
     if len(persons) < 2 or shared or len({p.id for p in persons}) < len(persons):
         raise refusals.InvalidApproval(

@@ -12,6 +12,7 @@ from uuid import UUID
 from gateway.domain.enrolment import Invitation
 from gateway.domain.mandate import Period
 from gateway.domain.organisation import Organisation, Status, System
+from gateway.evidence.declarations import recorded_keys
 from gateway.kernel.changes import read_as_operator
 from gateway.kernel.ports import Ports, UnitOfWork
 from gateway.kernel.results import Page, collect_page, iterate, shown
@@ -112,8 +113,9 @@ def log_holds(ports: Ports, reader: Reader) -> list[results.LogHoldEntry]:
 
 def _admins(work: UnitOfWork) -> list[results.AdministratorEntry]:
     return [
-        results.AdministratorEntry(p.id, p.name, p.enabled, json.loads(p.public_key))
+        results.AdministratorEntry(p.id, p.name, p.enabled, jwk, passkeys)
         for p in work.organisations.persons()
+        for jwk, *passkeys in [recorded_keys(json.loads(p.public_key))]
     ]
 
 

@@ -20,8 +20,8 @@ from gateway.domain.json_values import parse_date, parse_timestamp
 from gateway.domain.organisation import Administrator
 from gateway.domain.refusals import InvalidApproval
 from gateway.domain.staff import CommittedStaff
-from gateway.evidence import event, sd_jwt
-from gateway.evidence.declarations import AdminApproval
+from gateway.evidence import event
+from gateway.evidence.declarations import AdminApproval, read_unverified_approval
 from gateway.kernel import approvals, changes
 from gateway.kernel.actors import Administrators
 from gateway.kernel.fields import read_fields
@@ -102,7 +102,7 @@ def _counted(context: RequestContext, change: changes.Change) -> list[AdminAppro
     """The approvals of an event that count for a change; NotApproved."""
     signed = cast(Administrators, context.actor).approvals
     if change.action in changes.APART and signed:
-        digest = str(sd_jwt.read_unverified(signed[0]).claims.get("change"))
+        digest = str(read_unverified_approval(signed[0]).get("change"))
     else:
         digest = changes.digest_of(change)
     try:
@@ -137,7 +137,7 @@ def _make(action: str, context: RequestContext, said: dict[str, Any]) -> None:
 def _propose(context: RequestContext, said: dict[str, Any]) -> None:
     """A proposal, without what its event tells apart: its action is the one that was signed."""
     (signed,) = cast(Administrators, context.actor).approvals
-    action = str(sd_jwt.read_unverified(signed).claims.get("action"))
+    action = str(read_unverified_approval(signed).get("action"))
     change = changes.Change(action, said.pop("organisation"), said)
     (given,) = _counted(replace(context, request=ActionRequest(action)), change)
     changes.store_proposal(context, change, given, signed)

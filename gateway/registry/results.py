@@ -307,12 +307,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class AdministratorEntry:
-    """A person, whether their approvals count, and by which key they are verified."""
+    """A person, whether their approvals count, and by which keys they are verified."""
 
     person: str
     name: str
     enabled: bool
     jwk: Jwk
+    passkeys: Sequence[Jwk]
+
+    def recorded(self) -> Mapping[str, Any]:
+        """What a file of administrators has of this person."""
+        return {"keys": [self.jwk, *self.passkeys]} if self.passkeys else self.jwk
 
 
 @dataclass(frozen=True)

@@ -425,8 +425,10 @@ class SqlOrganisations(_RegistryPart):
         self._add(_ADMINISTRATORS, person)
 
     def save_person(self, person: Administrator) -> None:
-        """Change whether an administrator is enabled; EditConflict when there is none."""
-        if not self._write(_ADMINISTRATORS.update, {"of_id": person.id, "enabled": person.enabled}):
+        """Change an administrator's keys, and whether they are enabled; EditConflict when there is
+        none."""
+        changed = {"of_id": person.id, "enabled": person.enabled, "public_key": person.public_key}
+        if not self._write(_ADMINISTRATORS.update, changed):
             raise EditConflict("there is no person with this id")
 
     def out_of_service(self) -> frozenset[Entry]:

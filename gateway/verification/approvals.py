@@ -7,11 +7,10 @@ by a digest, which is made again here from what the event says was changed.
 from collections.abc import Mapping
 
 from gateway.domain.audit_event import ACTION_OF
-from gateway.evidence import declarations, sd_jwt
-from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW
+from gateway.evidence import declarations
+from gateway.evidence.declarations import APPROVAL_LIFE, MAX_SKEW, ApprovalKey
 from gateway.evidence.receipt import VerifiedReceipt
 from gateway.evidence.sd_jwt import DocumentError
-from gateway.evidence.signature import PublicKey
 from gateway.verification.trust import TrustAnchors
 
 
@@ -42,13 +41,11 @@ def _person(
     named: tuple[str, str],
     confirmed: VerifiedReceipt,
     issuer: str,
-    known: Mapping[str, PublicKey],
+    known: Mapping[str, Mapping[str, ApprovalKey]],
 ) -> str | None:
     try:
         person = declarations.person_of(text, issuer)
-        kid = str(sd_jwt.read_unverified(text).header.get("kid"))
-        keys = {kid: known[person]}
-        one = declarations.verify_approval(text, person=person, audience=issuer, keys=keys)
+        one = declarations.verify_approval(text, person=person, audience=issuer, keys=known[person])
     except (DocumentError, KeyError):
         return None
     in_time = -MAX_SKEW <= confirmed.time - one.at <= APPROVAL_LIFE

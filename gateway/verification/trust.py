@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import Certificate
 
 from gateway.evidence import event, handoff_documents, receipt, sd_jwt
+from gateway.evidence.declarations import ApprovalKey
 from gateway.evidence.event import EventError
 from gateway.evidence.handoff_documents import AnswerClaims, OfferClaims, RecallClaims
 from gateway.evidence.receipt import MalformedReceipt, Receipt, UnknownLog, VerifiedReceipt
 from gateway.evidence.sd_jwt import SdJwt, UnknownKey, VerifiedSdJwt
-from gateway.evidence.signature import PublicKey, jwk_of, thumbprint
+from gateway.evidence.signature import PublicKey
 from gateway.ledger.note import VerificationKey
 from gateway.verification.report import Incomplete
 
@@ -33,7 +34,8 @@ class TrustAnchors:
     statements that keys were not revoked. ``checkpoints`` are notes that the verifier remembers.
     ``vouched`` are the keys of organisations, by organisation and key id, that only the gateway
     named: nobody compared them. ``administrators`` are the keys of the persons who decide at the
-    gateway, by their id. ``origin_of`` says for the id of each key in which file it was.
+    gateway, by the person's id and the key's. ``origin_of`` says for the id of each key in which
+    file it was.
     ``witnesses`` are the keys of those who confirm checkpoints, ``quorum`` how many are enough;
     ``authorities`` are root certificates of time-stamp authorities.
     ``issuer`` is the gateway's URI, empty where the verifier did not say which gateway it is.
@@ -52,7 +54,7 @@ class TrustAnchors:
     key_statuses: Sequence[str] = ()
     checkpoints: Sequence[str] = ()
     vouched: frozenset[tuple[str, str]] = frozenset()
-    administrators: Mapping[str, PublicKey] = field(default_factory=dict)
+    administrators: Mapping[str, Mapping[str, ApprovalKey]] = field(default_factory=dict)
     origin_of: Mapping[str, str] = field(default_factory=dict)
     witnesses: Sequence[VerificationKey] = ()
     quorum: int = 1
@@ -102,8 +104,9 @@ class TrustAnchors:
                 for kid in keys
             ),
             *(
-                ("administrator", person, thumbprint(jwk_of(key)), person)
-                for person, key in self.administrators.items()
+                ("administrator", person, kid, person)
+                for person, keys in self.administrators.items()
+                for kid in keys
             ),
             *(("witness", key.name, str(key), str(key)) for key in self.witnesses),
             *(

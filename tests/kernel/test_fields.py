@@ -23,6 +23,7 @@ from gateway.kernel.changes import Change
 from gateway.kernel.fields import REQUIRED, Given, free_text, prose, read_fields
 from gateway.registry import keys, mandates, members
 from gateway.registry.change_table import STEPS
+from tests.authenticator import Authenticator
 from tests.each import each
 from tests.founding import (
     ABROAD,
@@ -72,6 +73,7 @@ PLAN = {
     "permissions": False,
 }
 GRANT = {"decision_ref": "order", **DAYS}
+PASSKEY = Authenticator()
 ADMIN = {"person": "c-new", "name": "C. N.", "jwk": key_of("c-new").public_jwk(), "proof": "a.b.c"}
 SIGNED = {"proof": "a.b.c", "countersignature": "a.b.c"}
 
@@ -139,6 +141,8 @@ SAMPLES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ),
     ("log_hold.end", GATEWAY, {"log_hold": UNKNOWN, **REASON}),
     ("admin.add", GATEWAY, ADMIN),
+    ("admin.add_passkey", GATEWAY, {"person": ALICE, "jwk": PASSKEY.jwk, "proof": "AAAA"}),
+    ("admin.revoke_passkey", GATEWAY, {"person": ALICE, "kid": PASSKEY.jwk["kid"], **REASON}),
     ("admin.disable", GATEWAY, {"person": ALICE, **REASON}),
     ("gateway_key.rotate", GATEWAY, {"purpose": "token", "step": "activate", "key": "A" * 43}),
     ("ca.rotate", GATEWAY, {"step": "activate", "authority": "0" * 16, "waited": "yes"}),

@@ -13,11 +13,13 @@ from gateway.domain.revision import ChangeKind
 from gateway.evidence import bundle, canonical, declarations, handoff_documents, sd_jwt
 from gateway.evidence.bundle import Bundle, BundlePackage
 from gateway.evidence.handoff_documents import Heading
+from gateway.evidence.passkey import read_passkey
 from gateway.evidence.sd_jwt import SdJwt
 from gateway.verification.report import VerificationReport
 from gateway.verification.sources import HEADINGS
 from gateway.verification.trust import TrustAnchors
 from tests import answers
+from tests.authenticator import Authenticator
 from tests.evidence.ingredients import chance, es256
 from tests.verification.former import former
 from tests.verification.logbook import ORIGIN, Logbook
@@ -28,6 +30,7 @@ CASE = "01890000-0000-7000-8000-00000000cace"
 HANDOFF = UUID("01890000-0000-7000-8000-00000000abcd")
 SIGNERS = {name: es256(f"{name}-key") for name in ("hotline", "police", "gateway", "stranger")}
 ADMINISTRATORS = {name: es256(f"{name}-key") for name in ("a-martin", "b-dubois")}
+PASSKEYS = {name: Authenticator() for name in ADMINISTRATORS}
 CONDITIONS = {
     "tlp": "AMBER",
     "handling": [],
@@ -66,9 +69,30 @@ TRUST = TrustAnchors(
 
 
 KNOWN = replace(
-    TRUST, administrators={name: one.keys()[one.kid] for name, one in ADMINISTRATORS.items()}
+    TRUST,
+    administrators={
+        name: {**one.keys(), **dict([read_passkey(PASSKEYS[name].jwk)])}
+        for name, one in ADMINISTRATORS.items()
+    },
 )
 """With the keys of the administrators."""
+
+
+def approved_by_passkey(
+    action: str, subject: Mapping[str, Any], *persons: str, keys: Mapping[str, Authenticator]
+) -> EventDetail:
+    """The same as `approved`, each by a passkey."""
+    change = dict(subject)
+    digest = declarations.change_digest(action, change.pop("organisation"), change)
+    named = {"aud": GATEWAY, "action": action, "change": digest, "iat": int(AT.timestamp())}
+    texts = [
+        keys[one].sign(
+            declarations.PASSKEY_APPROVAL_TYP,
+            {**named, "iss": declarations.person_uri(GATEWAY, one), "jti": str(UUID(int=n + 9))},
+        )
+        for n, one in enumerate(persons)
+    ]
+    return EventDetail("approvals", tuple(texts), frozenset())
 
 
 def approved(

@@ -1,6 +1,7 @@
 """Successions, mandates, times, promises and conditions of a bundle, each broken alone."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from gateway.verification.receipts import MOVES_OF_EVENTS
 from gateway.verification.report import Code, VerificationFailed, VerificationReport
 from gateway.verification.trust import TrustAnchors
 from tests import answers
+from tests.authenticator import Authenticator
 from tests.each import each
 from tests.evidence.ingredients import chance
 from tests.verification.scenario import (
@@ -31,10 +33,12 @@ from tests.verification.scenario import (
     FORCE,
     GATEWAY,
     KNOWN,
+    PASSKEYS,
     SIGNERS,
     TRUST,
     Scenario,
     approved,
+    approved_by_passkey,
     declared,
     fact,
     keys_of,
@@ -437,6 +441,22 @@ def test_a_receipt_says_who_signed_the_change_that_it_records_and_prints_no_sign
     assert "eyJ" not in told.sentence + "".join(one.detail for one in told.steps)
     for trust in (KNOWN, replace(TRUST, issuer=GATEWAY)):
         assert "recorded.decided" not in keys_of(verifier.verify(data, trust))
+
+
+def test_what_persons_signed_with_passkeys_counts_as_what_they_signed_with_keys_in_files():
+    def told(keys: Mapping[str, Authenticator]) -> list[str]:
+        story = Scenario()
+        both = approved_by_passkey("mandate.grant", GRANT, *PASSKEYS, keys=keys)
+        at = story.register("mandate.grant", GRANT, more=(both,))
+        data = json.dumps(receipt.to_json(story.log.receipt(at))).encode()
+        report = verifier.verify(data, replace(KNOWN, issuer=GATEWAY))
+        assert not any("eyJ" in one.detail for one in report.steps)
+        return keys_of(report)
+
+    assert "recorded.decided" in told(PASSKEYS)
+    assert "recorded.decided" not in told({one: Authenticator() for one in PASSKEYS})
+    synced = {one: replace(key, flags=0x0D) for one, key in PASSKEYS.items()}
+    assert "recorded.decided" not in told(synced)
 
 
 def with_mandate(*persons: str, **changes: Any) -> VerificationReport:

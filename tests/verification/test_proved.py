@@ -309,9 +309,7 @@ def dated_by_the_gateway() -> bytes:
 
 
 BOTH = tuple(KNOWN.administrators)
-OTHERS = replace(
-    KNOWN, administrators={one: SIGNERS["stranger"].keys()["stranger-key"] for one in BOTH}
-)
+OTHERS = replace(KNOWN, administrators={one: SIGNERS["stranger"].keys() for one in BOTH})
 VOUCHED = replace(KNOWN, vouched=frozenset({("police", "police-key")}))
 MADE_UP: Mapping[str, tuple[Code, Callable[[], bytes], TrustAnchors]] = {
     "a succession that nobody signed": (WORD, reissued, KNOWN),

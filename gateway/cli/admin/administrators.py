@@ -83,7 +83,7 @@ def list_admins(session: AdminSession, out: Path | None) -> None:
         "person",
         "name",
         ("state", lambda one: states[one["enabled"]]),
-        ("key id", lambda one: thumbprint(one["jwk"])),
+        ("key ids", lambda one: ", ".join(map(thumbprint, [one["jwk"], *one["passkeys"]]))),
     )
 
 

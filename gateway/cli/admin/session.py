@@ -36,7 +36,6 @@ from gateway.domain.refusals import LogFrozen, NotFound, Refusal
 from gateway.evidence import base64url, canonical, declarations, event, receipt
 from gateway.evidence.handoff_documents import Heading
 from gateway.evidence.receipt import Receipt
-from gateway.evidence.signature import jwk_of, thumbprint
 from gateway.exchange.lifecycle import successions
 from gateway.exchange.oversight import audit, notifications
 from gateway.files import PrivateFileError
@@ -304,14 +303,14 @@ class _NetworkRegistry:
     def addresses(self) -> dict[str, Any]:
         known = self.connection
         held = known.trust.administrators.items()  # not what the gateway shows now
-        persons = {person: jwk_of(key) for person, key in held}
         return {
             "issuer": known.issuer,
             "api_url": known.api_url,
             "root_sha256": _root_sha256(known.ca),
             "log_key": str(known.trust.log_keys[-1]),
             "administrators": {
-                one: {**jwk, "kid": thumbprint(jwk)} for one, jwk in persons.items()
+                person: {"keys": [declarations.jwk_of_approval_key(*one) for one in keys.items()]}
+                for person, keys in held
             },
         }
 
@@ -377,7 +376,9 @@ def host_addresses(gateway: "wiring.GatewayRuntime") -> dict[str, Any]:
         "api_url": config.partners_url,
         "root_sha256": _root_sha256(config.published / ROOT_FILE),
         "log_key": gateway.keys.log.vkey,
-        "administrators": {one.person: one.jwk for one in queries.admins(gateway.ports, HOST)},
+        "administrators": {
+            one.person: one.recorded() for one in queries.admins(gateway.ports, HOST)
+        },
     }
 
 
