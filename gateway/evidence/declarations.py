@@ -22,7 +22,7 @@ APPROVAL_TYP = "casegate-approval+sd-jwt"
 PASSKEY_APPROVAL_TYP = "casegate-approval+passkey"
 
 ApprovalKey = PublicKey | Passkey
-"""What a person approves with: a key in a file of theirs, or a passkey in their browser."""
+"""What a person approves with: a key in a file, or a passkey in a browser."""
 
 _APPROVAL = HEADING | {"action", "change"}
 
@@ -71,7 +71,10 @@ def person_of(text: str, audience: str) -> str:
 
 
 def read_unverified_approval(text: str) -> Mapping[str, Any]:
-    """What an approval claims, in either form, without a check of its signature; DocumentError."""
+    """Read what an approval claims, in either form, without a check of its signature.
+
+    Raises DocumentError.
+    """
     if passkey.is_passkey_statement(text):
         return passkey.read_unverified(text).claims
     return sd_jwt.read_unverified(text).claims

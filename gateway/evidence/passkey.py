@@ -100,7 +100,7 @@ def is_passkey_statement(text: str) -> bool:
 
 
 def draft(typ: str, kid: str, claims: Mapping[str, Any]) -> str:
-    """What a passkey is asked to sign: the first two parts of the text."""
+    """Write what a passkey is asked to sign: the first two parts of the text."""
     header = {"alg": _ALG, "kid": kid, "typ": typ}
     return ".".join(base64url.encode(canonical.encode(one)) for one in (header, dict(claims)))
 

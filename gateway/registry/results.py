@@ -316,7 +316,7 @@ class AdministratorEntry:
     passkeys: Sequence[Jwk]
 
     def recorded(self) -> Mapping[str, Any]:
-        """What a file of administrators has of this person."""
+        """Give what a file of administrators has of this person."""
         return {"keys": [self.jwk, *self.passkeys]} if self.passkeys else self.jwk
 
 
