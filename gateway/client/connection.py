@@ -580,7 +580,10 @@ def _merged(trusts: Sequence[TrustAnchors]) -> TrustAnchors:
     for trust in trusts:
         _add(gateway, trust.gateway_keys)
         for person, approving in trust.administrators.items():
-            _add(administrators.setdefault(person, {}), approving)
+            known = administrators.setdefault(person, {})
+            if known and not (known.keys() <= approving.keys() or approving.keys() <= known.keys()):
+                raise SettingsError(f"two different keys are {person}'s: give only the right one")
+            _add(known, approving)
         for slug, keys in trust.organisations.items():
             _add(organisations.setdefault(slug, {}), keys)
     log_keys = [key for trust in trusts for key in trust.log_keys]

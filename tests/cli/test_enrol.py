@@ -91,4 +91,5 @@ def test_the_administrators_that_an_invitation_names_are_trusted_by_its_connecti
     home.keep_root(b"root")
     file = home.keep(b"certificate", json.dumps(jwk_set([key_of("attest")])).encode(), None)
     trust = PartnerConnection.read(file).trust
-    assert trust.administrators == {ALICE: key_of(ALICE).public_key}
+    (kid, key) = key_of(ALICE).kid, key_of(ALICE).public_key
+    assert trust.administrators == {ALICE: {kid: key}}

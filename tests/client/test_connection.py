@@ -16,6 +16,7 @@ from gateway.client import connection as connections
 from gateway.client.connection import read_organisations, renamed, render
 from gateway.keys import KeyPurpose, generate_encryption_key, generate_key, jwk_set
 from gateway.ledger import note
+from tests.authenticator import Authenticator
 from tests.each import each
 from tests.founding import ORIGIN, key_of, note_signer
 from tests.time_stamping import new_root
@@ -256,7 +257,7 @@ def test_administrators_are_read_from_a_folder_of_keys_and_beside_a_connection(
         connections.gather_trust([tmp_path / "folder"], [], [], []),
         PartnerConnection.read(file).trust,
     ):
-        assert trust.administrators == {"martin": key.public_key}
+        assert trust.administrators == {"martin": {key.kid: key.public_key}}
         assert trust.issuer == AT
         named = [one for one in trust.named_keys() if one["kind"] == "administrator"]
         assert [(one["of"], one["id"]) for one in named] == [("martin", key.kid)]
@@ -294,6 +295,16 @@ def test_administrators_of_another_gateway_and_two_keys_of_one_person_are_refuse
         deciding(folder / "administrators.json", martin=key)
     with pytest.raises(SettingsError, match="two different keys"):
         connections.gather_trust(folders, [], [], [])
+
+
+def test_a_newer_file_of_administrators_may_have_a_passkey_more(tmp_path: Path) -> None:
+    key, passkey = generate_key(KeyPurpose.PERSON).public_jwk(), Authenticator().jwk
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder, recorded in zip(folders, (key, {"keys": [key, passkey]}), strict=True):
+        folder.mkdir()
+        deciding(folder / "administrators.json", martin=recorded)
+    known = connections.gather_trust(folders, [], [], []).administrators["martin"]
+    assert [*known] == [key["kid"], passkey["kid"]]
 
 
 def test_keys_to_seal_to_stand_among_a_members_keys_and_never_verify(tmp_path: Path) -> None:

@@ -104,14 +104,11 @@ def approving(confirmed: VerifiedReceipt, trust: TrustAnchors) -> Iterator[str]:
     for text in next(iter(confirmed.details("approvals")), ()):
         change = dict(confirmed.subject())
         organisation = change.pop("organisation", "")
-        for person, key in trust.administrators.items():
+        for person, keys in trust.administrators.items():
             try:
-                bare = sd_jwt.read_unverified(text)
+                audience = str(declarations.read_unverified_approval(text)["aud"])
                 given = declarations.verify_approval(
-                    text,
-                    person=person,
-                    audience=str(bare.claims["aud"]),
-                    keys={str(bare.header["kid"]): key},
+                    text, person=person, audience=audience, keys=keys
                 )
             except (ValueError, KeyError):
                 continue
